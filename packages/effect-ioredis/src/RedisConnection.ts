@@ -15,7 +15,7 @@
  *
  * @since 0.1.0
  */
-import { Context, Effect, type Exit } from "effect"
+import { Context, Effect, Hash, type Result } from "effect"
 import type { RedisCommand, Reply } from "./RedisCommand.ts"
 import type { RedisCommandError, RedisConnectionError } from "./RedisError.ts"
 
@@ -46,19 +46,20 @@ export type ConnectionEvent =
  *
  * The functions are synchronous so that a command costs no fiber. `activity` is a number that grows whenever bytes arrive: a command that
  * timed out while it stood still has met a stalled connection. `reconnect` drops the connection with everything in flight on it and makes a
- * new one. `listen` returns the function that ends it.
+ * new one. `listen` returns the function that ends it. `members` are the connections of a {@link pool}.
  *
  * @category models
  * @since 0.1.0
  */
 export interface RedisConnection {
-  readonly send: (command: RedisCommand, done: (exit: Exit.Exit<Reply, RedisCommandError>) => void) => void
+  readonly send: (command: RedisCommand, done: (result: Result.Result<Reply, RedisCommandError>) => void) => void
   readonly status: () => Status
   readonly inFlight: () => number
   readonly activity: () => number
   readonly lastError: () => RedisConnectionError | undefined
   readonly reconnect: () => void
   readonly listen: (listener: (event: ConnectionEvent) => void) => () => void
+  readonly members?: ReadonlyArray<RedisConnection> | undefined
 }
 
 /**
@@ -72,10 +73,70 @@ export const RedisConnection: Context.Service<RedisConnection, RedisConnection> 
 )
 
 /**
+ * Several connections to the same Redis as one. Commands of one key always take the same member, so that they stay in order.
+ *
+ * **When to use**
+ *
+ * Where values are large: a reply of a megabyte holds up those behind it. For small values one connection measured best.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const pool = (members: ReadonlyArray<RedisConnection>): RedisConnection => ({
+  members,
+  send: (command, done) => memberOf(members, command)?.send(command, done),
+  status: () => members.map((member) => member.status()).find((status) => status !== "Ready") ?? "Ready",
+  inFlight: () => members.reduce((sum, member) => sum + member.inFlight(), 0),
+  activity: () => members.reduce((sum, member) => sum + member.activity(), 0),
+  lastError: () => members.map((member) => member.lastError()).find((error) => error !== undefined),
+  reconnect: () => {
+    for (const member of members) member.reconnect()
+  },
+  listen: (listener) => {
+    const stops = members.map((member) => member.listen(listener))
+    return () => {
+      for (const stop of stops) stop()
+    }
+  }
+})
+
+/**
+ * The member of a pool that carries a command, chosen by its first argument; a connection that is no pool carries it itself.
+ *
+ * @category accessors
+ * @since 0.1.0
+ */
+export const memberFor = (self: RedisConnection, command: RedisCommand | undefined): RedisConnection =>
+  (self.members && memberOf(self.members, command)) ?? self
+
+/**
  * Sends one command as an Effect. Interrupting it means to stop listening: the command itself cannot be recalled.
  *
  * @category combinators
  * @since 0.1.0
  */
 export const send = (self: RedisConnection, command: RedisCommand): Effect.Effect<Reply, RedisCommandError> =>
-  Effect.callback((resume) => self.send(command, resume))
+  Effect.callback((resume) => self.send(command, (result) => resume(Effect.fromResult(result))))
+
+/**
+ * Waits until the connection is ready; returns at once if it is.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const awaitReady = (self: RedisConnection): Effect.Effect<void> =>
+  Effect.callback((resume) => {
+    if (self.status() === "Ready") return resume(Effect.void)
+    const stop = self.listen((event) => {
+      if (event._tag === "Ready") resume(Effect.void)
+    })
+    return Effect.sync(stop)
+  })
+
+const memberOf = (
+  members: ReadonlyArray<RedisConnection>,
+  command: RedisCommand | undefined
+): RedisConnection | undefined => {
+  const key = command?.args[0]
+  return members[typeof key === "string" ? Math.abs(Hash.string(key)) % members.length : 0]
+}

@@ -161,6 +161,18 @@ export type RedisCommandError =
 export type RedisError = RedisCommandError | RedisSerializationError
 
 /**
+ * Whether a value is one of the errors a command can fail with.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const isRedisCommandError = (u: unknown): u is RedisCommandError =>
+  u instanceof RedisConnectionError ||
+  u instanceof RedisTimeoutError ||
+  u instanceof RedisOperationError ||
+  u instanceof RedisCircuitBreakerOpenError
+
+/**
  * Turns what a driver threw into a `RedisCommandError`.
  *
  * **Details**

@@ -1,1 +1,11 @@
-export {}
+export * as CircuitBreaker from "./CircuitBreaker.ts"
+export * as IoredisConnection from "./IoredisConnection.ts"
+export * as Redis from "./Redis.ts"
+export * as RedisClient from "./RedisClient.ts"
+export * as RedisCommand from "./RedisCommand.ts"
+export * as RedisConfig from "./RedisConfig.ts"
+export * as RedisConnection from "./RedisConnection.ts"
+export * as RedisError from "./RedisError.ts"
+export * as RedisHealth from "./RedisHealth.ts"
+export * as RedisScript from "./RedisScript.ts"
+export * as RetryPolicy from "./RetryPolicy.ts"

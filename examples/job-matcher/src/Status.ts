@@ -1,0 +1,84 @@
+import { Context, Effect, Layer, Ref, Schema, Stream } from "effect"
+import { RedisClient, RedisHealth } from "effect-ioredis"
+import { Cache } from "effect-ioredis-cache"
+import { Matcher } from "./Matcher.ts"
+
+const Breaker = Schema.Literals(["Closed", "Open", "HalfOpen"])
+
+export const Health = Schema.Struct({
+  /** `degraded` is not an outage: the service answers, from memory and by new lookups. */
+  status: Schema.Literals(["healthy", "degraded"]),
+  redis: Schema.Union([
+    Schema.Struct({ status: Schema.Literals(["up", "down"]), since: Schema.DateTimeUtc, breaker: Breaker }),
+    Schema.Literal("not configured")
+  ])
+})
+
+export const Stats = Schema.Struct({
+  redisHits: Schema.Int,
+  memoryHits: Schema.Int,
+  misses: Schema.Int,
+  /** How often the matcher ran. */
+  lookups: Schema.Int,
+  /** The circuit breaker's states since the start (the last 1,000), the current one last. */
+  breaker: Schema.Array(Breaker)
+})
+
+/** What an operator wants to know of this service. */
+export class Status extends Context.Service<
+  Status,
+  {
+    readonly health: Effect.Effect<typeof Health.Type>
+    readonly stats: Effect.Effect<typeof Stats.Type>
+  }
+>()("job-matcher/Status") {
+  static readonly layer = Layer.effect(
+    Status,
+    Effect.gen(function* () {
+      const { breaker } = yield* RedisClient.RedisClient
+      const redis = yield* RedisHealth.RedisHealth
+      const counters = yield* makeCounters
+      const states = yield* Ref.make<ReadonlyArray<typeof Breaker.Type>>([])
+      yield* breaker.changes.pipe(
+        Stream.runForEach(({ _tag }) => Ref.update(states, (all) => [...all.slice(-999), _tag])),
+        Effect.forkScoped({ startImmediately: true })
+      )
+      const health = Effect.gen(function* () {
+        const { status, since } = yield* redis.status
+        const { _tag } = yield* breaker.state
+        return {
+          status: status === "up" && _tag === "Closed" ? ("healthy" as const) : ("degraded" as const),
+          redis: { status, since, breaker: _tag }
+        }
+      })
+      const stats = Effect.map(Effect.all([counters, Ref.get(states)]), ([counters, breaker]) => ({
+        ...counters,
+        breaker
+      }))
+      return Status.of({ health, stats })
+    })
+  )
+
+  /** For a service that has no Redis. */
+  static readonly layerMemory = Layer.effect(
+    Status,
+    Effect.gen(function* () {
+      const counters = yield* makeCounters
+      return Status.of({
+        health: Effect.succeed({ status: "healthy", redis: "not configured" }),
+        stats: Effect.map(counters, (counters) => ({ ...counters, breaker: [] }))
+      })
+    })
+  )
+}
+
+const makeCounters = Effect.gen(function* () {
+  const cache = yield* Cache.Cache
+  const matcher = yield* Matcher
+  return Effect.map(Effect.all([cache.stats, matcher.runs]), ([{ redisHits, memoryHits, misses }, lookups]) => ({
+    redisHits,
+    memoryHits,
+    misses,
+    lookups
+  }))
+})

@@ -1,0 +1,140 @@
+import { type Clock, Context, Effect, Layer } from "effect"
+import { LRUCache } from "lru-cache"
+
+/**
+ * A value held in this process. `expiresAt` is a time of the Clock's monotonic time in milliseconds (see `now`), `bytes` its encoded length.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Entry {
+  readonly value: unknown
+  readonly expiresAt: number
+  readonly bytes: number
+}
+
+/**
+ * A bounded store of values in this process, the least recently used of which make room for new ones.
+ *
+ * **Details**
+ *
+ * The functions are synchronous and cannot fail. Time is handed in, as `now` gives it, so that a jump of the wall clock changes nothing and
+ * a `TestClock` is obeyed. A value is held as it is, not copied.
+ *
+ * @category services
+ * @since 0.1.0
+ */
+export class MemoryCache extends Context.Service<
+  MemoryCache,
+  {
+    /** The entry of a key. An expired one is dropped. */
+    readonly get: (key: string, now: number) => Entry | undefined
+    /** Holds an entry. One larger than `maxBytes` is not held, and what was there before is dropped. */
+    readonly set: (key: string, entry: Entry) => void
+    readonly delete: (key: string) => boolean
+    /** Drops every key that begins with `prefix`, and says how many there were. */
+    readonly deletePrefix: (prefix: string) => number
+    /** The entries held, those included that have expired and were not asked for since. */
+    readonly size: () => number
+  }
+>()("effect-ioredis-cache/MemoryCache") {}
+
+/**
+ * Options of a `MemoryCache`.
+ *
+ * **Details**
+ *
+ * - `maxEntries`: the most entries held, from 1 to 16,777,216. Default 1,000.
+ * - `maxBytes`: the most bytes held, counted as the encoded length of the values. Default: no bound.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options {
+  readonly maxEntries?: number | undefined
+  readonly maxBytes?: number | undefined
+}
+
+/**
+ * Makes a `MemoryCache`.
+ *
+ * **Gotchas**
+ *
+ * Options that make no sense are a mistake in the program, and so a defect. The room for `maxEntries` keys is reserved at once.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = Effect.fnUntraced(function* (options?: Options) {
+  const maxEntries = yield* wholeNumber("maxEntries", options?.maxEntries ?? 1000, maxMaxEntries)
+  const maxBytes =
+    options?.maxBytes === undefined
+      ? undefined
+      : yield* wholeNumber("maxBytes", options.maxBytes, Number.MAX_SAFE_INTEGER)
+  // Without lru-cache's ttl: that reads a clock of its own, which no TestClock moves.
+  const entries = new LRUCache<string, Entry>(
+    maxBytes === undefined ? { max: maxEntries } : { max: maxEntries, maxSize: maxBytes, sizeCalculation: sizeOf }
+  )
+  return MemoryCache.of({
+    get: (key, now) => {
+      const entry = entries.get(key)
+      if (entry === undefined || now < entry.expiresAt) return entry
+      entries.delete(key)
+      return undefined
+    },
+    set: (key, entry) => {
+      entries.set(key, entry)
+    },
+    delete: (key) => entries.delete(key),
+    deletePrefix: (prefix) => {
+      const keys = [...entries.keys()].filter((key) => key.startsWith(prefix))
+      for (const key of keys) entries.delete(key)
+      return keys.length
+    },
+    size: () => entries.size
+  })
+})
+
+/**
+ * Provides a `MemoryCache`.
+ *
+ * **Example** (Holding an entry for a second)
+ *
+ * ```ts
+ * import { Clock, Effect } from "effect"
+ * import { MemoryCache } from "effect-ioredis-cache"
+ *
+ * const program = Effect.gen(function* () {
+ *   const memory = yield* MemoryCache.MemoryCache
+ *   const now = MemoryCache.now(yield* Clock.Clock)
+ *   memory.set("job", { value: "engineer", expiresAt: now + 1000, bytes: 10 })
+ *   console.log(memory.get("job", now)?.value) // engineer
+ *   console.log(memory.get("job", now + 1000)) // undefined
+ * })
+ *
+ * Effect.runSync(program.pipe(Effect.provide(MemoryCache.layer({ maxEntries: 100 }))))
+ * ```
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer = (options?: Options): Layer.Layer<MemoryCache> => Layer.effect(MemoryCache, make(options))
+
+/**
+ * The Clock's monotonic time in milliseconds: what `Entry.expiresAt` is measured in.
+ *
+ * @category accessors
+ * @since 0.1.0
+ */
+export const now = (clock: Clock.Clock): number => Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000
+
+// lru-cache reserves its index for every entry at once; more than this would take half a gigabyte before the first one.
+const maxMaxEntries = 2 ** 24
+
+// lru-cache takes whole sizes from 1 up and throws for others.
+const sizeOf = (entry: Entry) => (entry.bytes > 1 ? Math.min(Math.ceil(entry.bytes), Number.MAX_SAFE_INTEGER) : 1)
+
+const wholeNumber = (name: string, value: number, max: number): Effect.Effect<number> =>
+  Number.isInteger(value) && value >= 1 && value <= max
+    ? Effect.succeed(value)
+    : Effect.die(new Error(`MemoryCache: ${name} is ${value}. Make it a whole number from 1 to ${max}.`))

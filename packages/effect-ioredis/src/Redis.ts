@@ -1,0 +1,66 @@
+/**
+ * The whole of it in one layer: an ioredis connection (or several), the client on it, and the watch over its health.
+ *
+ * **Example** (From the environment)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Redis, RedisClient } from "effect-ioredis"
+ *
+ * const program = Effect.flatMap(RedisClient.RedisClient, (redis) => redis.get("greeting")).pipe(
+ *   Effect.provide(Redis.layerConfig)
+ * )
+ * ```
+ *
+ * @since 0.1.0
+ */
+import { type Config, Effect, Layer } from "effect"
+import * as IoredisConnection from "./IoredisConnection.ts"
+import * as RedisClient from "./RedisClient.ts"
+import * as RedisConfig from "./RedisConfig.ts"
+import * as RedisConnection from "./RedisConnection.ts"
+import type { RedisConnectionError } from "./RedisError.ts"
+import * as RedisHealth from "./RedisHealth.ts"
+
+/**
+ * From settings in code. Fails only for settings that make no sense, and with `requireReady: true` when Redis cannot be reached.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer: {
+  (
+    options: RedisConfig.Options & { readonly requireReady: true }
+  ): Layer.Layer<RedisClient.RedisClient | RedisHealth.RedisHealth, Config.ConfigError | RedisConnectionError>
+  (
+    options?: RedisConfig.Options & { readonly requireReady?: false | undefined }
+  ): Layer.Layer<RedisClient.RedisClient | RedisHealth.RedisHealth, Config.ConfigError>
+} = (options?: RedisConfig.Options) =>
+  // Without `requireReady` it cannot fail for Redis, which the overloads say and the implementation cannot.
+  Layer.unwrap(Effect.map(RedisConfig.make(options), fromConfig)) as Layer.Layer<
+    RedisClient.RedisClient | RedisHealth.RedisHealth,
+    Config.ConfigError
+  >
+
+/**
+ * From the environment: see `RedisConfig`.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerConfig: Layer.Layer<RedisClient.RedisClient | RedisHealth.RedisHealth, Config.ConfigError> =
+  Layer.unwrap(Effect.map(RedisConfig.config, (config) => fromConfig(config)))
+
+const fromConfig = (config: RedisConfig.RedisConfig): Layer.Layer<RedisClient.RedisClient | RedisHealth.RedisHealth> =>
+  RedisHealth.layer({ interval: config.healthCheckInterval, timeout: config.client.commandTimeout }).pipe(
+    Layer.provideMerge(RedisClient.layer({ ...config.client, requireReady: false })),
+    Layer.provide(Layer.effect(RedisConnection.RedisConnection, connect(config)))
+  )
+
+const connect = ({ connection, maxConnections }: RedisConfig.RedisConfig) =>
+  maxConnections === 1
+    ? IoredisConnection.make(connection)
+    : Effect.map(
+        Effect.all(Array.from({ length: maxConnections }, () => IoredisConnection.make(connection))),
+        RedisConnection.pool
+      )

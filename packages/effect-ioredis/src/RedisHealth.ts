@@ -1,0 +1,183 @@
+/**
+ * Whether Redis answers, since when, and why not.
+ *
+ * **Details**
+ *
+ * A PING every `interval` (default 30 seconds) with a deadline of its own (`timeout`, default 2 seconds) goes through the circuit breaker
+ * like any command: it feeds the breaker, is the probe of an open circuit as soon as that is due (so that a user's call seldom has to), and
+ * finds a connection that no longer answers, an idle one included, which is then replaced.
+ *
+ * The start of an outage is logged as one warning, its end as one info line that sums it up; in between there are summaries after 1, 2, 4…
+ * minutes, at most every hour. Failed checks are logged at debug level.
+ *
+ * @since 0.1.0
+ */
+import { Context, DateTime, Duration, Effect, Fiber, Layer, Option, Queue, Result, Schedule, type Scope, Stream, SubscriptionRef } from "effect"
+import type * as CircuitBreaker from "./CircuitBreaker.ts"
+import * as Metrics from "./internal/Metrics.ts"
+import { RedisClient } from "./RedisClient.ts"
+import * as RedisCommand from "./RedisCommand.ts"
+import type { ConnectionEvent } from "./RedisConnection.ts"
+import * as RedisError from "./RedisError.ts"
+
+/**
+ * Up or down, since when; down also says why.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Status =
+  | { readonly _tag: "Up"; readonly since: DateTime.Utc }
+  | { readonly _tag: "Down"; readonly since: DateTime.Utc; readonly reason: string }
+
+/**
+ * `status` is what is known now, `changes` starts with it, `check` finds out.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface RedisHealth {
+  readonly status: Effect.Effect<Status>
+  readonly changes: Stream.Stream<Status>
+  readonly check: Effect.Effect<Status>
+}
+
+/**
+ * Service tag for the health of Redis.
+ *
+ * @category services
+ * @since 0.1.0
+ */
+export const RedisHealth: Context.Service<RedisHealth, RedisHealth> =
+  Context.Service<RedisHealth>("effect-ioredis/RedisHealth")
+
+/**
+ * How often to look, and how long to wait for the answer.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options {
+  readonly interval?: Duration.Input | undefined
+  readonly timeout?: Duration.Input | undefined
+}
+
+/**
+ * Watches the `RedisClient` of the context for as long as the scope is open.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = Effect.fnUntraced(function* (
+  options: Options = {}
+): Effect.fn.Return<RedisHealth, never, Scope.Scope | RedisClient> {
+  const client = yield* RedisClient
+  const interval = Duration.fromInputUnsafe(options.interval ?? "30 seconds")
+  const timeout = Duration.fromInputUnsafe(options.timeout ?? "2 seconds")
+  const scope = yield* Effect.scope
+  const signals = yield* Queue.unbounded<CircuitBreaker.State | ConnectionEvent>()
+  const notReady = client.connection.status() !== "Ready"
+  const current = yield* SubscriptionRef.make<Status>(
+    notReady
+      ? { _tag: "Down", since: yield* DateTime.now, reason: client.connection.lastError()?.message ?? "not connected" }
+      : { _tag: "Up", since: yield* DateTime.now }
+  )
+  let summaries: Fiber.Fiber<void> | undefined
+
+  const up = Effect.gen(function* () {
+    const before = yield* SubscriptionRef.get(current)
+    if (before._tag === "Up") return
+    const since = yield* DateTime.now
+    yield* SubscriptionRef.set(current, { _tag: "Up", since })
+    if (summaries === undefined) return
+    yield* Fiber.interrupt(summaries)
+    summaries = undefined
+    yield* Effect.logInfo("Redis answers again").pipe(
+      Effect.annotateLogs({ downFor: Duration.format(DateTime.distance(before.since, since)), reason: before.reason })
+    )
+  })
+
+  const down = Effect.fnUntraced(function* (reason: string) {
+    const before = yield* SubscriptionRef.get(current)
+    if (before._tag === "Down" && summaries !== undefined) return
+    const since = before._tag === "Down" ? before.since : yield* DateTime.now
+    yield* SubscriptionRef.set(current, { _tag: "Down", since, reason })
+    yield* Effect.logWarning("Redis does not answer").pipe(Effect.annotateLogs({ reason }))
+    summaries = yield* Effect.forkIn(summarise(since, reason), scope)
+  })
+
+  const check = Effect.gen(function* () {
+    const result = yield* Effect.result(
+      Effect.forEach(members(client), (on) => client.send(ping, { operationTimeout: timeout, retry: false, on }), {
+        discard: true
+      })
+    )
+    const failed = Result.isFailure(result) && RedisError.outcome(result.failure) !== "success" ? result.failure : undefined
+    Metrics.healthChecks(failed === undefined ? "up" : "down").updateUnsafe(1, yield* Effect.context<never>())
+    if (failed === undefined) yield* up
+    else {
+      yield* Effect.logDebug("Redis health check failed").pipe(Effect.annotateLogs({ error: failed.message }))
+      if (failed._tag !== "RedisCircuitBreakerOpenError") yield* down(failed.message)
+    }
+    return yield* SubscriptionRef.get(current)
+  })
+
+  const react = Effect.fnUntraced(function* (signal: CircuitBreaker.State | ConnectionEvent) {
+    switch (signal._tag) {
+      case "Closed":
+        return "failures" in signal && client.connection.status() === "Ready" ? yield* up : undefined
+      case "Open":
+        return yield* down("the circuit is open")
+      case "Lost":
+      case "Failed":
+        return yield* down(signal.error.message)
+      case "Ready":
+        return client.breaker.isClosedUnsafe() ? yield* check : undefined
+      case "HalfOpen":
+        return
+    }
+  })
+
+  // An open circuit is probed as soon as it is due.
+  const pause = Effect.map(client.breaker.state, (state) =>
+    state._tag === "Open" && !state.isolated ? Duration.min(state.retryAfter, interval) : interval
+  )
+
+  const watch = Effect.gen(function* () {
+    const signal = yield* Effect.timeoutOption(Queue.take(signals), yield* pause)
+    yield* Option.isSome(signal) ? react(signal.value) : check
+  })
+
+  const stop = client.connection.listen((event) => Queue.offerUnsafe(signals, event))
+  yield* Effect.addFinalizer(() => Effect.sync(stop))
+  yield* Effect.forkScoped(Stream.runForEach(client.breaker.changes, (state) => Queue.offer(signals, state)))
+  yield* Effect.forkScoped(Effect.forever(watch))
+
+  return {
+    status: SubscriptionRef.get(current),
+    changes: SubscriptionRef.changes(current),
+    check
+  }
+})
+
+/**
+ * Provides the health of the `RedisClient`.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer = (options?: Options): Layer.Layer<RedisHealth, never, RedisClient> =>
+  Layer.effect(RedisHealth, make(options))
+
+const ping = RedisCommand.make("PING")
+
+const members = (client: RedisClient) => client.connection.members ?? [client.connection]
+
+const summarise = (since: DateTime.Utc, reason: string): Effect.Effect<void> =>
+  Effect.gen(function* () {
+    const downFor = Duration.format(DateTime.distance(since, yield* DateTime.now))
+    yield* Effect.logWarning("Redis still does not answer").pipe(Effect.annotateLogs({ downFor, reason }))
+  }).pipe(
+    Effect.schedule(Schedule.min([Schedule.exponential("1 minute"), Schedule.spaced("1 hour")])),
+    Effect.asVoid
+  )

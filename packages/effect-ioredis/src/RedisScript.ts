@@ -1,0 +1,58 @@
+/**
+ * Lua scripts that are declared once, with what sending them twice would do.
+ *
+ * **Example** (A script that can be sent twice)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { RedisClient, RedisScript } from "effect-ioredis"
+ *
+ * const raise = RedisScript.make({
+ *   lua: `local old = tonumber(redis.call("GET", KEYS[1]) or "0")
+ *         if tonumber(ARGV[1]) > old then redis.call("SET", KEYS[1], ARGV[1]) end
+ *         return redis.call("GET", KEYS[1])`,
+ *   kind: "write"
+ * })
+ *
+ * const program = Effect.flatMap(RedisClient.RedisClient, (redis) => redis.eval(raise, ["high-score"], [42]))
+ * ```
+ *
+ * @since 0.1.0
+ */
+import { createHash } from "node:crypto"
+import type { CommandKind } from "./RedisCommand.ts"
+
+/**
+ * A declared script. `sha` is what EVALSHA calls it by.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface RedisScript {
+  readonly lua: string
+  readonly sha: string
+  readonly kind: CommandKind
+}
+
+/**
+ * Declares a script. Without a `kind` it is `effectful`: never sent again once it may have run.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (options: { readonly lua: string; readonly kind?: CommandKind | undefined }): RedisScript => ({
+  lua: options.lua,
+  sha: createHash("sha1").update(options.lua).digest("hex"),
+  kind: options.kind ?? "effectful"
+})
+
+/**
+ * Removes a key only if its value is still the one given: `KEYS[1]` the key, `ARGV[1]` the value. Answers 1 if it removed it, else 0.
+ *
+ * @category scripts
+ * @since 0.1.0
+ */
+export const deleteIfEqual: RedisScript = make({
+  lua: `if redis.call("GET", KEYS[1]) == ARGV[1] then return redis.call("UNLINK", KEYS[1]) else return 0 end`,
+  kind: "write"
+})

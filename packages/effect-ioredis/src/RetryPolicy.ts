@@ -1,0 +1,212 @@
+/**
+ * When to send a command again, how long to wait before it, and when to stop.
+ *
+ * **Details**
+ *
+ * A policy is one `Schedule` per kind of command and one budget for all of them. Whether an error may be retried at all is not the policy's
+ * to say: that follows from the error and the command's kind (`RedisError.isRetryable`).
+ *
+ * - `read`: 3 retries, exponential from 100 ms, doubling, each delay jittered by 0.8–1.2, none above 30 s (the cap comes after the jitter).
+ * - `write`: the same with 2 retries.
+ * - `effectful`: as `write`; it applies only where the command was never sent.
+ * - `budget`: a bucket that starts full at 10 tokens; each first attempt adds 0.2, each retry takes 1. When it is empty, the original error
+ *   is returned, so that an outage of n calls costs at most n + 10 + 0.2·n attempts.
+ *
+ * **Example** (Retrying reads more patiently)
+ *
+ * ```ts
+ * import { RetryPolicy } from "effect-ioredis"
+ *
+ * const policy = RetryPolicy.make({
+ *   read: RetryPolicy.exponential({ retries: 5, base: "50 millis" })
+ * })
+ * ```
+ *
+ * @since 0.1.0
+ */
+import { type Cause, Duration, Effect, Random, Schedule } from "effect"
+import type { CommandKind } from "./RedisCommand.ts"
+import type { RedisCommandError } from "./RedisError.ts"
+
+/**
+ * A schedule whose delays follow an error, and which ends when there is to be no further attempt.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type RetrySchedule = Schedule.Schedule<unknown, RedisCommandError>
+
+/**
+ * One schedule per kind of command, and the budget they share.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface RetryPolicy {
+  readonly read: RetrySchedule
+  readonly write: RetrySchedule
+  readonly effectful: RetrySchedule
+  readonly budget: BudgetOptions | false
+}
+
+/**
+ * The size of the bucket of retries and what each first attempt adds to it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface BudgetOptions {
+  readonly capacity: number
+  readonly perAttempt: number
+}
+
+/**
+ * What shapes a backoff: `retries` after the first attempt, the first delay `base` (default 100 ms), and the `cap` no delay exceeds (default
+ * 30 s).
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface BackoffOptions {
+  readonly retries: number
+  readonly base?: Duration.Input | undefined
+  readonly cap?: Duration.Input | undefined
+}
+
+/**
+ * Makes a policy; what is left out has the default described above. `budget: false` turns the budget off.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (options?: Partial<RetryPolicy>): RetryPolicy => ({
+  read: options?.read ?? exponential({ retries: 3 }),
+  write: options?.write ?? exponential({ retries: 2 }),
+  effectful: options?.effectful ?? exponential({ retries: 2 }),
+  budget: options?.budget ?? { capacity: 10, perAttempt: 0.2 }
+})
+
+/**
+ * Sends nothing twice.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const none: RetryPolicy = make({ read: Schedule.recurs(0), write: Schedule.recurs(0), effectful: Schedule.recurs(0) })
+
+/**
+ * Exponential backoff: `base`, then `factor` (default 2) times as much each time, each delay multiplied by 0.8–1.2 at random.
+ *
+ * @category schedules
+ * @since 0.1.0
+ */
+export const exponential = (
+  options: BackoffOptions & { readonly factor?: number | undefined }
+): Schedule.Schedule<unknown> =>
+  // The cap stands outside the jitter: `Schedule.jittered` may exceed one that was applied before it.
+  Schedule.min([
+    Schedule.jittered(Schedule.exponential(options.base ?? defaultBase, options.factor ?? 2)),
+    Schedule.spaced(options.cap ?? defaultCap)
+  ]).pipe(Schedule.upTo({ times: options.retries }))
+
+/**
+ * "Full jitter": each delay is anything between zero and the exponential one. It spreads a herd the furthest and may retry at once.
+ *
+ * **Details**
+ *
+ * After "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
+ *
+ * @category schedules
+ * @since 0.1.0
+ */
+export const fullJitter = (options: BackoffOptions): Schedule.Schedule<unknown> =>
+  Schedule.min([Schedule.exponential(options.base ?? defaultBase), Schedule.spaced(options.cap ?? defaultCap)]).pipe(
+    Schedule.modifyDelay(({ duration }) => Effect.map(Random.next, (random) => Duration.times(duration, random))),
+    Schedule.upTo({ times: options.retries })
+  )
+
+/**
+ * "Decorrelated jitter": each delay is anything between `base` and three times the one before.
+ *
+ * **Details**
+ *
+ * After "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
+ *
+ * @category schedules
+ * @since 0.1.0
+ */
+export const decorrelatedJitter = (options: BackoffOptions): Schedule.Schedule<unknown> => {
+  const base = Duration.toMillis(options.base ?? defaultBase)
+  const cap = Duration.toMillis(options.cap ?? defaultCap)
+  return Schedule.fromStep(
+    Effect.sync(() => {
+      let previous = base
+      return () =>
+        Effect.map(Random.next, (random) => {
+          previous = Math.min(cap, base + random * (previous * 3 - base))
+          return [previous, Duration.millis(previous)] as [number, Duration.Duration]
+        })
+    })
+  ).pipe(Schedule.upTo({ times: options.retries }))
+}
+
+/**
+ * The bucket of retries that one client draws on.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface RetryBudget {
+  readonly earn: () => void
+  readonly spend: () => boolean
+}
+
+/**
+ * Makes a full bucket; `false` makes one that is never empty.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const makeBudget = (options: BudgetOptions | false): RetryBudget => {
+  if (options === false) return { earn: () => {}, spend: () => true }
+  let tokens = options.capacity
+  return {
+    earn: () => {
+      tokens = Math.min(options.capacity, tokens + options.perAttempt)
+    },
+    spend: () => {
+      if (tokens < 1) return false
+      tokens -= 1
+      return true
+    }
+  }
+}
+
+/**
+ * A schedule in progress: gives the delay in milliseconds before the next attempt, or `undefined` when there is to be none.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type NextDelay = (error: RedisCommandError) => Effect.Effect<number | undefined>
+
+/**
+ * Starts the policy's schedule for a kind of command.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const start = (policy: RetryPolicy, kind: CommandKind): Effect.Effect<NextDelay> =>
+  Effect.gen(function* () {
+    const step = yield* Schedule.toStep(policy[kind === "blocking" ? "effectful" : kind])
+    const clock = yield* Effect.clockWith(Effect.succeed)
+    return (error) =>
+      Effect.match(Effect.suspend(() => step(clock.currentTimeMillisUnsafe(), error)), {
+        onSuccess: ([, delay]) => Duration.toMillis(delay),
+        onFailure: (_: Cause.Done<unknown>) => undefined
+      })
+  })
+
+const defaultBase: Duration.Input = "100 millis"
+
+const defaultCap: Duration.Input = "30 seconds"

@@ -1,0 +1,111 @@
+import { Clock, Effect, Fiber } from "effect"
+import * as Monotonic from "./Monotonic.ts"
+
+/**
+ * The deadlines of many calls on one sleeping fiber.
+ *
+ * One ordered list per duration (calls with the same duration expire in the order they began, so adding is appending), and one fiber asleep
+ * on Effect's Clock until the nearest of them: the same code under TestClock and live, at a fraction of the cost of a fiber per call.
+ */
+export interface Deadlines {
+  readonly add: (millis: number, expire: () => void) => Deadline
+}
+
+/** A deadline that has been set. */
+export interface Deadline {
+  readonly cancel: () => void
+}
+
+/** Makes the lists and the fiber, which ends with the scope. */
+export const make = Effect.gen(function* () {
+  const clock = yield* Clock.Clock
+  const fork = Effect.runForkWith(yield* Effect.context<never>())
+  const lists = new Map<number, List>()
+  let sleeper: { readonly until: number; readonly fiber: Fiber.Fiber<void> } | undefined
+  let closed = false
+
+  const nearest = (): number => {
+    let at = Number.POSITIVE_INFINITY
+    for (const { head } of lists.values()) if (head !== undefined && head.at < at) at = head.at
+    return at
+  }
+
+  const sleepUntil = (until: number): void => {
+    if (closed || until === Number.POSITIVE_INFINITY || (sleeper !== undefined && sleeper.until <= until)) return
+    sleeper?.fiber.interruptUnsafe()
+    sleeper = { until, fiber: fork(wake(until)) }
+  }
+
+  const wake = (until: number): Effect.Effect<void> =>
+    Effect.sleep(Math.max(0, until - Monotonic.millis(clock))).pipe(
+      // A late event loop is not a late Redis: replies that wait in the socket are read before anyone is told they are missing.
+      Effect.andThen(Effect.suspend(() => (Monotonic.millis(clock) > until + lateness ? readSockets : Effect.void))),
+      Effect.andThen(
+        Effect.sync(() => {
+          sleeper = undefined
+          expireUntil(Monotonic.millis(clock))
+          sleepUntil(nearest())
+        })
+      )
+    )
+
+  const expireUntil = (now: number): void => {
+    for (const [millis, list] of lists) {
+      while (list.head !== undefined && list.head.at <= now) {
+        const entry = list.head
+        remove(list, entry)
+        entry.expire()
+      }
+      if (list.head === undefined) lists.delete(millis)
+    }
+  }
+
+  yield* Effect.addFinalizer(() =>
+    Effect.suspend(() => {
+      closed = true
+      return sleeper === undefined ? Effect.void : Fiber.interrupt(sleeper.fiber)
+    })
+  )
+
+  return {
+    add: (millis, expire) => {
+      let list = lists.get(millis)
+      if (list === undefined) lists.set(millis, (list = { head: undefined, tail: undefined }))
+      const entry: Entry = { at: Monotonic.millis(clock) + millis, expire, previous: list.tail, next: undefined, linked: true }
+      if (list.tail === undefined) list.head = entry
+      else list.tail.next = entry
+      list.tail = entry
+      sleepUntil(entry.at)
+      const home = list
+      return { cancel: () => remove(home, entry) }
+    }
+  } satisfies Deadlines
+})
+
+interface List {
+  head: Entry | undefined
+  tail: Entry | undefined
+}
+
+interface Entry {
+  readonly at: number
+  readonly expire: () => void
+  previous: Entry | undefined
+  next: Entry | undefined
+  linked: boolean
+}
+
+const remove = (list: List, entry: Entry): void => {
+  if (!entry.linked) return
+  entry.linked = false
+  if (entry.previous === undefined) list.head = entry.next
+  else entry.previous.next = entry.next
+  if (entry.next === undefined) list.tail = entry.previous
+  else entry.next.previous = entry.previous
+}
+
+// A timer that fires later than this was held up by the event loop.
+const lateness = 20
+
+// Effect yields to the next turn of the event loop, and sockets are read between two turns.
+const readSockets = Effect.andThen(Effect.yieldNow, Effect.yieldNow)

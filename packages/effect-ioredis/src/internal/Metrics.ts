@@ -1,0 +1,88 @@
+import { Metric } from "effect"
+
+/** The metrics of `effect-ioredis`. Their names are a promise to dashboards: see docs and DESIGN. Attributes have few values. */
+
+const seconds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5]
+
+export const operationDuration = memoize((operation: string, outcome: string) =>
+  Metric.histogram("redis_client_operation_duration_seconds", {
+    description: "How long each attempt of a command took, by command and outcome",
+    boundaries: seconds,
+    attributes: { operation, outcome }
+  })
+)
+
+export const retries = memoize((operation: string) =>
+  Metric.counter("redis_client_retries_total", {
+    description: "Attempts after the first, by command",
+    incremental: true,
+    attributes: { operation }
+  })
+)
+
+export const errors = memoize((tag: string, code: string) =>
+  Metric.counter("redis_client_errors_total", {
+    description: "Attempts that failed, by error tag and by reply code or connection reason",
+    incremental: true,
+    attributes: { tag, code }
+  })
+)
+
+export const connectionState = Metric.gauge("redis_connection_state", {
+  description: "1 while the connection is ready, else 0"
+})
+
+export const connectionEvents = memoize((event: string) =>
+  Metric.counter("redis_connection_events_total", {
+    description: "What befell the connection: ready, lost, failed, closed, stalled",
+    incremental: true,
+    attributes: { event }
+  })
+)
+
+export const connections = Metric.gauge("redis_connections", { description: "Connections that are ready" })
+
+export const commandsInFlight = Metric.gauge("redis_commands_in_flight", {
+  description: "Commands sent whose reply has not come"
+})
+
+export const healthChecks = memoize((result: string) =>
+  Metric.counter("redis_health_checks_total", {
+    description: "Health checks, by result",
+    incremental: true,
+    attributes: { result }
+  })
+)
+
+export const breakerState = memoize((state: string) =>
+  Metric.gauge("circuit_breaker_state", {
+    description: "1 for the state the circuit is in, 0 for the others",
+    attributes: { state }
+  })
+)
+
+export const breakerTransitions = memoize((from: string, to: string) =>
+  Metric.counter("circuit_breaker_transitions_total", {
+    description: "Changes of the circuit's state",
+    incremental: true,
+    attributes: { from, to }
+  })
+)
+
+export const breakerRejections = Metric.counter("circuit_breaker_rejections_total", {
+  description: "Calls the circuit breaker refused",
+  incremental: true
+})
+
+// Building attributes costs ten times as much as counting, so each combination of labels is built once.
+function memoize<Labels extends ReadonlyArray<string>, A>(build: (...labels: Labels) => A): (...labels: Labels) => A {
+  const built = new Map<string, A>()
+  return (...labels) => {
+    const key = labels.join("\n")
+    const found = built.get(key)
+    if (found !== undefined) return found
+    const made = build(...labels)
+    built.set(key, made)
+    return made
+  }
+}

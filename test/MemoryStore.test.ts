@@ -1,0 +1,126 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Cause, Clock, Effect, Exit, Layer } from "effect"
+import { TestClock } from "effect/testing"
+import * as MemoryCache from "../packages/effect-ioredis-cache/src/MemoryCache.ts"
+
+const entry = (value: unknown, expiresAt = Number.POSITIVE_INFINITY, bytes = 1): MemoryCache.Entry => ({
+  value,
+  expiresAt,
+  bytes
+})
+
+describe("MemoryCache", () => {
+  it.effect("holds any value, undefined among them", () =>
+    Effect.gen(function* () {
+      const memory = yield* MemoryCache.make()
+      for (const value of [undefined, null, 0, "", false]) {
+        memory.set("k", entry(value))
+        assert.deepStrictEqual(memory.get("k", 0), entry(value))
+      }
+      assert.isUndefined(memory.get("other", 0))
+      assert.isTrue(memory.delete("k"))
+      assert.isFalse(memory.delete("k"))
+      assert.isUndefined(memory.get("k", 0))
+    })
+  )
+
+  it.effect("an entry lives until its expiry and no longer, in the TestClock's time", () =>
+    Effect.gen(function* () {
+      const memory = yield* MemoryCache.MemoryCache
+      const clock = yield* Clock.Clock
+      assert.strictEqual(MemoryCache.now(clock), 0)
+      memory.set("k", entry("v", MemoryCache.now(clock) + 1000))
+      yield* TestClock.adjust("999 millis")
+      assert.strictEqual(memory.get("k", MemoryCache.now(clock))?.value, "v")
+      assert.strictEqual(memory.size(), 1)
+      yield* TestClock.adjust("1 millis")
+      assert.strictEqual(MemoryCache.now(clock), 1000)
+      assert.isUndefined(memory.get("k", MemoryCache.now(clock)))
+      assert.strictEqual(memory.size(), 0)
+    }).pipe(Effect.provide(MemoryCache.layer()))
+  )
+
+  it.effect("what was stored at time zero expires too", () =>
+    Effect.gen(function* () {
+      const memory = yield* MemoryCache.make()
+      memory.set("k", entry("v", 0))
+      assert.isUndefined(memory.get("k", 0))
+    })
+  )
+
+  it.effect("1,000 entries by default; the least recently used go first", () =>
+    Effect.gen(function* () {
+      const memory = yield* MemoryCache.make()
+      for (let i = 0; i < 1000; i++) memory.set(`k${i}`, entry(i))
+      assert.strictEqual(memory.size(), 1000)
+      memory.get("k0", 0)
+      memory.set("new", entry("v"))
+      assert.strictEqual(memory.size(), 1000)
+      assert.isUndefined(memory.get("k1", 0))
+      assert.strictEqual(memory.get("k0", 0)?.value, 0)
+    })
+  )
+
+  it.effect("maxBytes bounds the sum", () =>
+    Effect.gen(function* () {
+      const memory = yield* MemoryCache.make({ maxBytes: 10 })
+      memory.set("a", entry("a", 1, 4))
+      memory.set("b", entry("b", 1, 4))
+      memory.set("c", entry("c", 1, 4))
+      assert.isUndefined(memory.get("a", 0))
+      assert.strictEqual(memory.get("b", 0)?.value, "b")
+      assert.strictEqual(memory.get("c", 0)?.value, "c")
+    })
+  )
+
+  it.effect("an entry above maxBytes is not held and drops the older one, and no other", () =>
+    Effect.gen(function* () {
+      const memory = yield* MemoryCache.make({ maxBytes: 10 })
+      memory.set("a", entry("old", 1, 4))
+      memory.set("b", entry("b", 1, 4))
+      memory.set("a", entry("new", 1, 11))
+      assert.isUndefined(memory.get("a", 0))
+      assert.strictEqual(memory.get("b", 0)?.value, "b")
+    })
+  )
+
+  it.effect("odd sizes do not throw", () =>
+    Effect.gen(function* () {
+      const memory = yield* MemoryCache.make({ maxBytes: 10 })
+      for (const bytes of [0, -1, 0.5, 1.5, Number.NaN]) {
+        memory.set("k", entry(bytes, 1, bytes))
+        assert.isDefined(memory.get("k", 0))
+      }
+      memory.set("k", entry("v", 1, Number.POSITIVE_INFINITY))
+      assert.isUndefined(memory.get("k", 0))
+    })
+  )
+
+  it.effect("deletePrefix drops a region and leaves the others", () =>
+    Effect.gen(function* () {
+      const memory = yield* MemoryCache.make()
+      for (const key of ["p:a:v1:=1", "p:a:v1:=2", "p:a:v11:=1", "p:b:v1:=1"]) memory.set(key, entry(key))
+      assert.strictEqual(memory.deletePrefix("p:a:v1:"), 2)
+      assert.strictEqual(memory.deletePrefix("p:a:v1:"), 0)
+      assert.strictEqual(memory.size(), 2)
+      assert.isDefined(memory.get("p:a:v11:=1", 0))
+    })
+  )
+
+  it.effect("bad options are a defect that says what to do", () =>
+    Effect.gen(function* () {
+      const bad: ReadonlyArray<MemoryCache.Options> = [
+        ...[0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 24 + 1].map((maxEntries) => ({ maxEntries })),
+        ...[0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY].map((maxBytes) => ({ maxBytes }))
+      ]
+      for (const options of bad) {
+        const exit = yield* Effect.exit(Layer.build(MemoryCache.layer(options)))
+        assert.isTrue(Exit.isFailure(exit) && Cause.hasDies(exit.cause), JSON.stringify(options))
+        assert.match(
+          Exit.isFailure(exit) ? Cause.pretty(exit.cause) : "",
+          /max(Entries|Bytes) is .*\. Make it a whole number from 1/
+        )
+      }
+    })
+  )
+})
