@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Arbitrary, Equal, Option, Result, Schema, SchemaTransformation } from "effect"
+import { Arbitrary, Effect, Equal, Option, Result, Schema, SchemaIssue, SchemaTransformation } from "effect"
 import * as CacheCodec from "../packages/effect-ioredis-cache/src/CacheCodec.ts"
 
 const roundTrip = <A>(schema: Schema.Codec<A, unknown>, value: A) => {
@@ -290,9 +290,29 @@ describe("CacheCodec", () => {
       assert.notInclude(message, secret)
     })
 
-    it("not even where the schema asks for reports of the input", () => {
-      const schema = Schema.Struct({ a: Schema.Finite }).annotate({ parseOptions: { reportInput: true } })
-      assert.notInclude(failureOf(schema, { a: secret }), secret)
+    it("no input that an issue reports", () => {
+      const schema = Schema.String.pipe(
+        Schema.decodeTo(
+          Schema.String,
+          SchemaTransformation.transformEffect({
+            decode: (text: string) => Effect.succeed(text),
+            encode: (text: string) =>
+              Effect.fail(new SchemaIssue.InvalidType(Schema.Finite.ast, text, { reportInput: true }))
+          })
+        )
+      )
+      assert.notInclude(failureOf(schema, secret), secret)
+    })
+
+    it("no message of a throwing toJSON", () => {
+      const value = {
+        toJSON: () => {
+          throw new RangeError(secret)
+        }
+      }
+      const message = failureOf(Schema.Any, value)
+      assert.include(message, "encoding it threw RangeError")
+      assert.notInclude(message, secret)
     })
 
     it("no JSON form", () => {

@@ -36,9 +36,7 @@ export const layer = HttpRouter.use(
 
 const json = <S extends Schema.Constraint>(schema: S) => HttpServerResponse.schemaJson(Schema.toCodecJson(schema))
 
-const withQuery = <E, R>(
-  handle: (query: MatchQuery) => Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>
-) =>
+const withQuery = <E, R>(handle: (query: MatchQuery) => Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>) =>
   HttpServerRequest.schemaSearchParams(MatchQueryFromUrl, { errors: "all" }).pipe(
     Effect.matchEffect({
       onFailure: (error) => Effect.succeed(badRequest(error)),

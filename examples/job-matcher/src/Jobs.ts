@@ -1,4 +1,4 @@
-import { Array, Context, DateTime, Effect, Layer, Random } from "effect"
+import { Array as Arr, Context, DateTime, Effect, Layer, Random } from "effect"
 import { Job } from "./Job.ts"
 
 /** Every open position. */
@@ -11,11 +11,8 @@ export class Jobs extends Context.Service<Jobs, ReadonlyArray<Job>>()("job-match
 }
 
 /** Plausible jobs, which follow from the seed alone. */
-export const make = (options: {
-  readonly seed: string
-  readonly count: number
-}): Effect.Effect<ReadonlyArray<Job>> =>
-  Effect.forEach(Array.range(1, options.count), makeJob).pipe(Random.withSeed(options.seed))
+export const make = (options: { readonly seed: string; readonly count: number }): Effect.Effect<ReadonlyArray<Job>> =>
+  Effect.forEach(Arr.range(1, options.count), makeJob).pipe(Random.withSeed(options.seed))
 
 const makeJob = Effect.fnUntraced(function* (id: number) {
   const role = yield* Random.choice(roles)

@@ -13,22 +13,24 @@ export class MatchQuery extends Schema.Class<MatchQuery>("MatchQuery")({
   location: Name
 }) {}
 
+const parameter = <S extends Schema.Top>(example: string, from: (text: Schema.String) => S) =>
+  from(Schema.String.annotate({ message: `must be given once, as in ${example}` })).pipe(
+    Schema.annotateKey({ messageMissingKey: `is missing, as in ${example}` })
+  )
+
+const trim = (text: Schema.String) => text.pipe(Schema.decode(SchemaTransformation.trim()))
+
+const split = (text: Schema.String) =>
+  text.pipe(
+    Schema.decodeTo(Schema.Array(Schema.String), {
+      decode: SchemaGetter.transform((text) => text.split(",").map((skill) => skill.trim().toLowerCase())),
+      encode: SchemaGetter.transform((skills) => skills.join(","))
+    })
+  )
+
 /** The same in a URL: `?candidate=ada&skills=effect,redis&location=Berlin`. */
 export const MatchQueryFromUrl = Schema.Struct({
-  candidate: Schema.Trim.annotateKey({ messageMissingKey: "is missing, as in candidate=ada" }),
-  skills: Schema.String.pipe(
-    Schema.decodeTo(
-      Schema.Array(
-        Schema.String.pipe(
-          Schema.decode(SchemaTransformation.trim()),
-          Schema.decode(SchemaTransformation.toLowerCase())
-        )
-      ),
-      {
-        decode: SchemaGetter.split(),
-        encode: SchemaGetter.transform((skills: ReadonlyArray<string>) => skills.join(","))
-      }
-    )
-  ).annotateKey({ messageMissingKey: "is missing, as in skills=effect,redis" }),
-  location: Schema.Trim.annotateKey({ messageMissingKey: "is missing, as in location=Berlin" })
+  candidate: parameter("candidate=ada", trim),
+  skills: parameter("skills=effect,redis", split),
+  location: parameter("location=Berlin", trim)
 }).pipe(Schema.decodeTo(MatchQuery))

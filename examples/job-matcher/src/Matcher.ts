@@ -56,7 +56,7 @@ export const makeRank = (jobs: ReadonlyArray<Job>) => {
             job,
             score: Math.round(score),
             reasons: [
-              `asks for ${shared.length} of ${wanted.length} skills: ${shared.join(", ")}`,
+              `asks for ${shared.length} of your ${wanted.length} skills: ${shared.join(", ")}`,
               ...(place === 0 ? [] : [job.location === "Remote" ? "is remote" : `is in ${job.location}`]),
               ...(age <= 7 ? [`is new: posted ${DateTime.formatIsoDateUtc(job.posted)}`] : [])
             ]

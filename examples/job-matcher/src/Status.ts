@@ -9,7 +9,12 @@ export const Health = Schema.Struct({
   /** `degraded` is not an outage: the service answers, from memory and by new lookups. */
   status: Schema.Literals(["healthy", "degraded"]),
   redis: Schema.Union([
-    Schema.Struct({ status: Schema.Literals(["up", "down"]), since: Schema.DateTimeUtc, breaker: Breaker }),
+    Schema.Struct({
+      status: Schema.Literals(["up", "down"]),
+      since: Schema.DateTimeUtc,
+      reason: Schema.optionalKey(Schema.String),
+      breaker: Breaker
+    }),
     Schema.Literal("not configured")
   ])
 })
@@ -44,11 +49,17 @@ export class Status extends Context.Service<
         Effect.forkScoped({ startImmediately: true })
       )
       const health = Effect.gen(function* () {
-        const { status, since } = yield* redis.status
+        const known = yield* redis.status
         const { _tag } = yield* breaker.state
+        const up = known._tag === "Up"
         return {
-          status: status === "up" && _tag === "Closed" ? ("healthy" as const) : ("degraded" as const),
-          redis: { status, since, breaker: _tag }
+          status: up && _tag === "Closed" ? ("healthy" as const) : ("degraded" as const),
+          redis: {
+            status: up ? ("up" as const) : ("down" as const),
+            since: known.since,
+            ...(up ? {} : { reason: known.reason }),
+            breaker: _tag
+          }
         }
       })
       const stats = Effect.map(Effect.all([counters, Ref.get(states)]), ([counters, breaker]) => ({

@@ -32,7 +32,7 @@ const demo = Effect.gen(function* () {
         CACHE_RESET_TIMEOUT: String(resetTimeoutMs / 1000),
         ...(Option.isSome(redis) ? { REDIS_URL: redis.value.url } : {})
       })
-      const questions = yield* Load.makeQuestions(300)
+      const questions = yield* Load.makeQuestions(400)
       yield* print(
         `The service is a process of its own on ${service.url}, and so is its Redis${Option.isSome(redis) ? ` on ${redis.value.url}` : ", if there were one"}.`,
         `It is asked ${questions.length} different questions, ${Load.perSecond} a second. One that no cache can answer takes it about 80 ms.`,

@@ -14,7 +14,9 @@ const redis = Status.layer.pipe(Layer.provideMerge(HybridCache.layerConfig))
 
 const memory = Status.layerMemory.pipe(
   Layer.provideMerge(MemoryCache.layerCache),
-  Layer.tap(() => Effect.logWarning("No Redis configured (REDIS_URL or REDIS_HOST): the cache is this process's memory"))
+  Layer.tap(() =>
+    Effect.logWarning("No Redis configured (REDIS_URL or REDIS_HOST): the cache is this process's memory")
+  )
 )
 
 const setting = (name: string) => Config.String(name).pipe(Config.withDefault(""))

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto"
 import { Effect, Result, Schema, SchemaAST, SchemaGetter } from "effect"
-import { describe, describeDefinition, noJsonForm } from "./internal/schemaFailure.ts"
+import { contain, describe, describeDefinition, noJsonForm } from "./internal/schemaFailure.ts"
 
 /**
  * Compiles a key schema into the function that gives the key part of a Redis key. Do it once per region.
@@ -28,7 +28,7 @@ import { describe, describeDefinition, noJsonForm } from "./internal/schemaFailu
  * const render = CacheKey.make(Schema.String)
  *
  * console.log(Result.getOrThrow(render("job-42"))) // =job-42
- * console.log(Result.getOrThrow(render("a b"))) // #yKbHOa8jR3GLUaLhACp1hGGYQPHq4Pu7_jyxNHRFPHk
+ * console.log(Result.getOrThrow(render("a b"))) // #XiKeJFw-UlKD5l7EmY1kP6z2fgNf-JVXIWMFvJtRCfg
  * ```
  *
  * @category constructors
@@ -41,12 +41,7 @@ export const make = <Key>(schema: Schema.Codec<Key, unknown>): ((key: Key) => Re
     return () => failure
   }
   const render = canonicalBy(Schema.encodeSync(derived.success, renderingKey), Schema.encodeSync(schema, renderingKey))
-  return (key) =>
-    Result.try({
-      try: () => keyPart(render(key)),
-      catch: (thrown) =>
-        `The key does not fit its schema: ${describe(thrown)}. Correct the key, or the region's key schema.`
-    })
+  return (key) => contain(() => Result.succeed(keyPart(render(key))), doesNotFit)
 }
 
 /**
@@ -140,6 +135,9 @@ export const hash = (keyPart: string): string => sha256(keyPart, "hex").slice(0,
 // Schema hands its options on to every transformation: so a list knows that it is encoded for a key, and stays as it is everywhere else.
 const keyMode = Symbol("effect-ioredis-cache/CacheKey")
 const renderingKey: SchemaAST.ParseOptions & { readonly [keyMode]: true } = { [keyMode]: true }
+
+const doesNotFit = (thrown: unknown): Result.Result<string, string> =>
+  Result.fail(`The key does not fit its schema: ${describe(thrown)}. Correct the key, or the region's key schema.`)
 
 const readable = /^[A-Za-z0-9_.-]{1,64}$/
 

@@ -1,5 +1,8 @@
-import { type Clock, Context, Effect, Layer } from "effect"
+import { Clock, Context, type Duration, Effect, Layer, Option } from "effect"
 import { LRUCache } from "lru-cache"
+import * as Cache from "./Cache.ts"
+import type { CacheTier, Found, Hit, TierRegion } from "./CacheTier.ts"
+import * as Region from "./internal/Region.ts"
 
 /**
  * A value held in this process. `expiresAt` is a time of the Clock's monotonic time in milliseconds (see `now`), `bytes` its encoded length.
@@ -138,3 +141,95 @@ const wholeNumber = (name: string, value: number, max: number): Effect.Effect<nu
   Number.isInteger(value) && value >= 1 && value <= max
     ? Effect.succeed(value)
     : Effect.die(new Error(`MemoryCache: ${name} is ${value}. Make it a whole number from 1 to ${max}.`))
+
+/**
+ * The tier of one region in this process's memory.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const tier =
+  (memory: MemoryCache["Service"], clock: Clock.Clock) =>
+  <Value>(region: TierRegion<Value>): MemoryTier<Value> => {
+    const keyspace = `${region.name}:v${region.version}:`
+
+    const find = (key: string): Option.Option<Hit<Value>> => {
+      const at = now(clock)
+      const entry = memory.get(keyspace + key, at)
+      if (entry === undefined) return Option.none()
+      // Only this region writes under its keyspace, and it writes nothing but its values.
+      return Option.some({ value: entry.value as Value, timeToLive: entry.expiresAt - at, bytes: entry.bytes })
+    }
+
+    const put = (key: string, { bytes, timeToLive, value }: Hit<Value>): void =>
+      memory.set(keyspace + key, { value, bytes, expiresAt: now(clock) + timeToLive })
+
+    const drop = (key: string): void => {
+      memory.delete(keyspace + key)
+    }
+
+    const found = (key: string): Found<Value> => ({ hit: find(key), source: "memory" })
+
+    return {
+      find,
+      put,
+      drop,
+      get: (key) => Effect.sync(() => found(key)),
+      getMany: (keys) => Effect.sync(() => keys.map(found)),
+      set: (writes) =>
+        Effect.sync(() => {
+          for (const { key, text, timeToLive, value } of writes) put(key, { value, timeToLive, bytes: text.length })
+          return writes.map(() => "Applied" as const)
+        }),
+      remove: (keys) =>
+        Effect.sync(() => {
+          for (const key of keys) drop(key)
+          return keys.map(() => "Applied" as const)
+        }),
+      clear: Effect.sync(() => {
+        memory.deletePrefix(keyspace)
+        return "Applied" as const
+      })
+    }
+  }
+
+/**
+ * A tier in memory, with what a tier in front of another needs: to find, put and drop one key at once.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface MemoryTier<in out Value> extends CacheTier<Value, never> {
+  readonly find: (key: string) => Option.Option<Hit<Value>>
+  readonly put: (key: string, hit: Hit<Value>) => void
+  readonly drop: (key: string) => void
+}
+
+/**
+ * A `Cache` on memory alone: for programs without Redis, and for tests. `timeToLive` is for regions that name none (default 300 seconds).
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerCacheWith = (
+  options: Options & { readonly timeToLive?: Duration.Input | undefined } = {}
+): Layer.Layer<Cache.Cache> =>
+  Layer.effect(
+    Cache.Cache,
+    Effect.gen(function* () {
+      const memory = yield* make(options)
+      const clock = yield* Clock.Clock
+      return yield* Region.makeCache({
+        tier: tier(memory, clock),
+        timeToLive: options.timeToLive
+      })
+    })
+  )
+
+/**
+ * `layerCacheWith` with its defaults.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerCache: Layer.Layer<Cache.Cache> = layerCacheWith()

@@ -32,7 +32,20 @@
  *
  * @since 0.1.0
  */
-import { Cause, Clock, type Context, Duration, Effect, Exit, Fiber, PubSub, Ref, Schedule, type Scope, Stream } from "effect"
+import {
+  Cause,
+  Clock,
+  type Context,
+  Duration,
+  Effect,
+  Exit,
+  Fiber,
+  PubSub,
+  Ref,
+  Schedule,
+  type Scope,
+  Stream
+} from "effect"
 import * as Metrics from "./internal/Metrics.ts"
 import * as Monotonic from "./internal/Monotonic.ts"
 import { isRedisCommandError, outcome, RedisCircuitBreakerOpenError } from "./RedisError.ts"
@@ -157,7 +170,8 @@ export const make = Effect.fnUntraced(function* (
       openTimes.advance()
       refusals = new Map()
     }
-    for (const tag of ["Closed", "Open", "HalfOpen"]) Metrics.breakerState(tag).updateUnsafe(tag === after._tag ? 1 : 0, context)
+    for (const tag of ["Closed", "Open", "HalfOpen"])
+      Metrics.breakerState(tag).updateUnsafe(tag === after._tag ? 1 : 0, context)
     if (after._tag !== before._tag) Metrics.breakerTransitions(before._tag, after._tag).updateUnsafe(1, context)
     PubSub.publishUnsafe(changes, visible(after, now()))
   }
@@ -195,7 +209,9 @@ export const make = Effect.fnUntraced(function* (
     if (known !== undefined) return known
     const state = Ref.getUnsafe(ref)
     const retryAfter = Duration.millis(state._tag === "Open" ? state.openFor : 0)
-    const until = Duration.isFinite(retryAfter) ? `tried again within ${Duration.format(retryAfter)}` : "isolated until it is reset"
+    const until = Duration.isFinite(retryAfter)
+      ? `tried again within ${Duration.format(retryAfter)}`
+      : "isolated until it is reset"
     const error = new RedisCircuitBreakerOpenError({
       command,
       retryAfter,
@@ -234,7 +250,9 @@ export const make = Effect.fnUntraced(function* (
 
 interface Settings {
   readonly failureThreshold: number
-  readonly failureRate: { readonly threshold: number; readonly minimumCalls: number; readonly window: number } | undefined
+  readonly failureRate:
+    | { readonly threshold: number; readonly minimumCalls: number; readonly window: number }
+    | undefined
   readonly successThreshold: number
   readonly maxProbes: number
 }
@@ -273,13 +291,7 @@ type Event =
   | { readonly _tag: "Reset" }
   | { readonly _tag: "MakeDue" }
 
-const transition = (
-  settings: Settings,
-  state: Internal,
-  event: Event,
-  now: number,
-  openFor: number
-): Internal => {
+const transition = (settings: Settings, state: Internal, event: Event, now: number, openFor: number): Internal => {
   switch (event._tag) {
     case "Acquire":
       return acquire(settings, state, now)
@@ -371,7 +383,7 @@ const visible = (state: Internal, now: number): State => {
     case "Open":
       return {
         _tag: "Open",
-        retryAfter: Duration.millis(Math.max(0, state.dueAt - now)),
+        retryAfter: Duration.millis(Math.max(0, Math.ceil(state.dueAt - now))),
         isolated: isIsolated(state)
       }
   }

@@ -161,11 +161,7 @@ export interface Options {
  */
 export const make = Effect.fnUntraced(function* (
   options: Options = {}
-): Effect.fn.Return<
-  RedisClient,
-  RedisError.RedisConnectionError,
-  Scope.Scope | RedisConnection.RedisConnection
-> {
+): Effect.fn.Return<RedisClient, RedisError.RedisConnectionError, Scope.Scope | RedisConnection.RedisConnection> {
   const connection = yield* RedisConnection.RedisConnection
   const clock = yield* Clock.Clock
   const context = yield* Effect.context<never>()
@@ -190,7 +186,11 @@ export const make = Effect.fnUntraced(function* (
       const sentAt = now()
       const activity = connection.activity()
       let settled = false
-      const settle = (exit: Exit.Exit<A, RedisError.RedisCommandError>, outcome: CircuitBreaker.Outcome, event?: unknown) => {
+      const settle = (
+        exit: Exit.Exit<A, RedisError.RedisCommandError>,
+        outcome: CircuitBreaker.Outcome,
+        event?: unknown
+      ) => {
         settled = true
         deadline.cancel()
         breaker.recordUnsafe(permit, outcome, event)
@@ -233,7 +233,8 @@ export const make = Effect.fnUntraced(function* (
   const run = <A>(operation: Operation<A>, options: CallOptions = {}): Call<A> =>
     Effect.suspend(() => {
       budget.earn()
-      const total = options.operationTimeout === undefined ? operationTimeout : Duration.toMillis(options.operationTimeout)
+      const total =
+        options.operationTimeout === undefined ? operationTimeout : Duration.toMillis(options.operationTimeout)
       const until = now() + total
       return Effect.catch(attempt(operation, Math.min(commandTimeout, total)), (error) =>
         options.retry !== false && mayRetry(error, operation.kind)
@@ -283,7 +284,10 @@ export const make = Effect.fnUntraced(function* (
     if (commands.length === 0) return Effect.succeed([])
     const carrier = RedisConnection.memberFor(connection, commands[0])
     const dispatch = dispatchAll(connection, commands)
-    return traced("PIPELINE", run({ name: "PIPELINE", kind: riskiest(commands), connection: carrier, dispatch }, options))
+    return traced(
+      "PIPELINE",
+      run({ name: "PIPELINE", kind: riskiest(commands), connection: carrier, dispatch }, options)
+    )
   }
 
   const readAs =

@@ -108,6 +108,21 @@ export const make = (options: Options = {}): Effect.Effect<RedisConfig, Config.C
     }
   })
 
+const settings = {
+  host: text("REDIS_HOST", "host", "localhost", "a host name or an address", (host) => /^[^\s/@]+$/.test(host)),
+  port: integer("REDIS_PORT", "port", 6379, { min: 1, max: 65_535 }),
+  db: integer("REDIS_DB", "db", 0, { min: 0, max: 1_000_000 }),
+  maxConnections: integer("CACHE_MAX_CONNECTIONS", "maxConnections", 1, { min: 1, max: 1000 }),
+  connectTimeout: duration("CACHE_SOCKET_CONNECT_TIMEOUT_MS", "connectTimeout", 2000, "millis"),
+  commandTimeout: duration("CACHE_SOCKET_TIMEOUT_MS", "commandTimeout", 2000, "millis"),
+  healthCheckInterval: duration("CACHE_HEALTH_CHECK_INTERVAL", "healthCheckInterval", 30, "seconds"),
+  maxRetries: integer("CACHE_MAX_RETRIES", "maxRetries", 3, { min: 0, max: 1000 }),
+  retryDelay: duration("CACHE_RETRY_DELAY", "retryDelay", 0.1, "seconds"),
+  maxRetryDelay: duration("CACHE_MAX_RETRY_DELAY", "maxRetryDelay", 30, "seconds"),
+  failureThreshold: integer("CACHE_FAILURE_THRESHOLD", "failureThreshold", 5, { min: 1, max: 1_000_000 }),
+  resetTimeout: duration("CACHE_RESET_TIMEOUT", "resetTimeout", 30, "seconds")
+}
+
 /**
  * Reads and checks the environment.
  *
@@ -119,23 +134,24 @@ export const config: Config.Config<RedisConfig> = Config.all({
   username: Config.option(Config.String("REDIS_USERNAME")),
   password: Config.option(Config.Redacted("REDIS_PASSWORD")),
   settings: Config.all({
-    host: variable(() => settings.host),
-    port: variable(() => settings.port),
-    db: variable(() => settings.db),
-    maxConnections: variable(() => settings.maxConnections),
-    connectTimeout: variable(() => settings.connectTimeout),
-    commandTimeout: variable(() => settings.commandTimeout),
-    healthCheckInterval: variable(() => settings.healthCheckInterval),
-    maxRetries: variable(() => settings.maxRetries),
-    retryDelay: variable(() => settings.retryDelay),
-    maxRetryDelay: variable(() => settings.maxRetryDelay),
-    failureThreshold: variable(() => settings.failureThreshold),
-    resetTimeout: variable(() => settings.resetTimeout)
+    host: variable(settings.host),
+    port: variable(settings.port),
+    db: variable(settings.db),
+    maxConnections: variable(settings.maxConnections),
+    connectTimeout: variable(settings.connectTimeout),
+    commandTimeout: variable(settings.commandTimeout),
+    healthCheckInterval: variable(settings.healthCheckInterval),
+    maxRetries: variable(settings.maxRetries),
+    retryDelay: variable(settings.retryDelay),
+    maxRetryDelay: variable(settings.maxRetryDelay),
+    failureThreshold: variable(settings.failureThreshold),
+    resetTimeout: variable(settings.resetTimeout)
   })
 }).pipe(
   Config.mapEffect(({ password, settings, url, username }) =>
     Effect.gen(function* () {
-      const located = Option.isSome(url) && plain(url.value) ? yield* parseUrl("REDIS_URL", Redacted.value(url.value)) : {}
+      const located =
+        Option.isSome(url) && plain(url.value) ? yield* parseUrl("REDIS_URL", Redacted.value(url.value)) : {}
       return yield* make({
         username: Option.getOrUndefined(username),
         password: Option.getOrUndefined(password),
@@ -172,24 +188,26 @@ export interface Setting<A> {
  * @category settings
  * @since 0.1.0
  */
-export const integer = (
+export function integer(
   variable: string,
   option: string,
   fallback: number,
   bounds: { readonly min: number; readonly max: number }
-): Setting<number> => ({
-  variable,
-  option,
-  expects: `a whole number from ${bounds.min} to ${bounds.max}`,
-  example: String(fallback),
-  fallback,
-  read: (value) => {
-    const number = typeof value === "string" && value.trim() !== "" ? Number(value) : value
-    return typeof number === "number" && Number.isInteger(number) && number >= bounds.min && number <= bounds.max
-      ? number
-      : undefined
+): Setting<number> {
+  return {
+    variable,
+    option,
+    expects: `a whole number from ${bounds.min} to ${bounds.max}`,
+    example: String(fallback),
+    fallback,
+    read: (value) => {
+      const number = typeof value === "string" && value.trim() !== "" ? Number(value) : value
+      return typeof number === "number" && Number.isInteger(number) && number >= bounds.min && number <= bounds.max
+        ? number
+        : undefined
+    }
   }
-})
+}
 
 /**
  * A duration above zero: in text a number of the unit, or with a unit of its own; in code any `Duration.Input`.
@@ -197,27 +215,29 @@ export const integer = (
  * @category settings
  * @since 0.1.0
  */
-export const duration = (
+export function duration(
   variable: string,
   option: string,
   fallback: number,
   unit: "millis" | "seconds"
-): Setting<Duration.Duration> => ({
-  variable,
-  option,
-  expects: `a duration above zero (a number of ${unit === "millis" ? "milliseconds" : "seconds"}, or one with its unit)`,
-  example: String(fallback),
-  fallback: Duration[unit](fallback),
-  read: (value) => {
-    const bare = typeof value === "string" && value.trim() !== "" ? Number(value) : Number.NaN
-    const parsed = Number.isNaN(bare)
-      ? Duration.fromInput(value as Duration.Input) // any other value is refused by `fromInput`
-      : Option.some(Duration[unit](bare))
-    return Option.getOrUndefined(
-      Option.filter(parsed, (found) => Duration.isFinite(found) && Duration.toMillis(found) > 0)
-    )
+): Setting<Duration.Duration> {
+  return {
+    variable,
+    option,
+    expects: `a duration above zero (a number of ${unit === "millis" ? "milliseconds" : "seconds"}, or one with its unit)`,
+    example: String(fallback),
+    fallback: Duration[unit](fallback),
+    read: (value) => {
+      const bare = typeof value === "string" && value.trim() !== "" ? Number(value) : Number.NaN
+      const parsed = Number.isNaN(bare)
+        ? Duration.fromInput(value as Duration.Input) // any other value is refused by `fromInput`
+        : Option.some(Duration[unit](bare))
+      return Option.getOrUndefined(
+        Option.filter(parsed, (found) => Duration.isFinite(found) && Duration.toMillis(found) > 0)
+      )
+    }
   }
-})
+}
 
 /**
  * Text that must match.
@@ -225,20 +245,22 @@ export const duration = (
  * @category settings
  * @since 0.1.0
  */
-export const text = (
+export function text(
   variable: string,
   option: string,
   fallback: string,
   expects: string,
   matches: (value: string) => boolean
-): Setting<string> => ({
-  variable,
-  option,
-  expects,
-  example: fallback,
-  fallback,
-  read: (value) => (typeof value === "string" && matches(value) ? value : undefined)
-})
+): Setting<string> {
+  return {
+    variable,
+    option,
+    expects,
+    example: fallback,
+    fallback,
+    read: (value) => (typeof value === "string" && matches(value) ? value : undefined)
+  }
+}
 
 /**
  * Reads a setting from the environment; empty counts as absent.
@@ -246,11 +268,11 @@ export const text = (
  * @category settings
  * @since 0.1.0
  */
-export function variable<A>(setting: () => Setting<A>): Config.Config<A> {
-  const { variable: name } = setting()
+export function variable<A>(setting: Setting<A>): Config.Config<A> {
+  const { variable: name } = setting
   return Config.String(name).pipe(
     Config.withDefault(""),
-    Config.mapEffect((value) => read(setting(), name, value === "" ? undefined : value))
+    Config.mapEffect((value) => read(setting, name, value === "" ? undefined : value))
   )
 }
 
@@ -265,24 +287,11 @@ export const read = <A>(setting: Setting<A>, name: string, value: unknown): Effe
   const found = setting.read(value)
   return found === undefined
     ? Effect.fail(
-        configError(`${name} is ${JSON.stringify(value) ?? String(value)}: expected ${setting.expects}, for example ${setting.example}`)
+        configError(
+          `${name} is ${JSON.stringify(value) ?? String(value)}: expected ${setting.expects}, for example ${setting.example}`
+        )
       )
     : Effect.succeed(found)
-}
-
-const settings = {
-  host: text("REDIS_HOST", "host", "localhost", "a host name or an address", (host) => /^[^\s/@]+$/.test(host)),
-  port: integer("REDIS_PORT", "port", 6379, { min: 1, max: 65_535 }),
-  db: integer("REDIS_DB", "db", 0, { min: 0, max: 1_000_000 }),
-  maxConnections: integer("CACHE_MAX_CONNECTIONS", "maxConnections", 1, { min: 1, max: 1000 }),
-  connectTimeout: duration("CACHE_SOCKET_CONNECT_TIMEOUT_MS", "connectTimeout", 2000, "millis"),
-  commandTimeout: duration("CACHE_SOCKET_TIMEOUT_MS", "commandTimeout", 2000, "millis"),
-  healthCheckInterval: duration("CACHE_HEALTH_CHECK_INTERVAL", "healthCheckInterval", 30, "seconds"),
-  maxRetries: integer("CACHE_MAX_RETRIES", "maxRetries", 3, { min: 0, max: 1000 }),
-  retryDelay: duration("CACHE_RETRY_DELAY", "retryDelay", 0.1, "seconds"),
-  maxRetryDelay: duration("CACHE_MAX_RETRY_DELAY", "maxRetryDelay", 30, "seconds"),
-  failureThreshold: integer("CACHE_FAILURE_THRESHOLD", "failureThreshold", 5, { min: 1, max: 1_000_000 }),
-  resetTimeout: duration("CACHE_RESET_TIMEOUT", "resetTimeout", 30, "seconds")
 }
 
 interface Location {

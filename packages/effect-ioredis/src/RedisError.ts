@@ -217,7 +217,8 @@ export const classify = (
       cause: redact(first ?? error)
     })
   }
-  if (message === "Command timed out") return RedisTimeoutError.after(command, context.timeoutMillis ?? 0, redact(error))
+  if (message === "Command timed out")
+    return RedisTimeoutError.after(command, context.timeoutMillis ?? 0, redact(error))
   const cause = context.connectionError ?? error
   if (/isn't writeable|Cluster isn't ready|None of startup nodes|Failed to refresh slots/.test(message)) {
     return connectionError(command, reasonOf(cause) ?? "NotReady", "never", redact(cause))
@@ -242,7 +243,7 @@ export const connectionError = (
     command,
     reason,
     sent,
-    message: `${command} ${sent === "never" ? "was not sent" : "may or may not have been executed"}: ${explanations[reason]}`,
+    message: `${consequence(command, sent)}: ${explanations[reason]}`,
     cause
   })
 
@@ -341,15 +342,7 @@ export const redact = (error: unknown): Error | undefined => {
 const outageCodes = new Set(["LOADING", "MASTERDOWN", "CLUSTERDOWN", "BUSY", "NOAUTH", "WRONGPASS"])
 
 // Redis did not execute the command and may do so later.
-const deferredCodes = new Set([
-  "LOADING",
-  "MASTERDOWN",
-  "CLUSTERDOWN",
-  "BUSY",
-  "NOREPLICAS",
-  "TRYAGAIN",
-  "READONLY"
-])
+const deferredCodes = new Set(["LOADING", "MASTERDOWN", "CLUSTERDOWN", "BUSY", "NOREPLICAS", "TRYAGAIN", "READONLY"])
 
 const authCodes = new Set(["NOAUTH", "WRONGPASS", "NOPERM"])
 
@@ -365,16 +358,22 @@ const reasonByCode: Readonly<Record<string, ConnectionFailure>> = {
   EPIPE: "Reset"
 }
 
+const consequence = (command: string, sent: "never" | "unknown"): string => {
+  if (command === "CONNECT") return "No connection to Redis"
+  return `${command} ${sent === "never" ? "was not sent" : "may or may not have been executed"}`
+}
+
 const explanations: Readonly<Record<ConnectionFailure, string>> = {
   Refused: "the server refused the connection. Check that Redis runs and that the host and port are right",
-  Reset: "the connection was lost before the reply came",
+  Reset: "the connection was lost",
   Closed: "the connection is closed",
   NotReady: "the connection is not ready yet",
   Timeout: "the connection was not made in time. Check that the host can be reached from here",
   Dns: "the host name could not be resolved. Check the host in the Redis settings",
   Tls: "the TLS handshake failed. Check that the port speaks TLS (rediss://) and that its certificate is trusted",
   Auth: "Redis refused the login. Check the user name, the password and the user's permissions",
-  Saturated: "too many commands are in flight on this connection. Send fewer at once, or raise the number of connections"
+  Saturated:
+    "too many commands are in flight on this connection. Send fewer at once, or raise the number of connections"
 }
 
 const advices: Readonly<Record<string, string>> = {

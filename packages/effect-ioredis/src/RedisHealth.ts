@@ -12,7 +12,21 @@
  *
  * @since 0.1.0
  */
-import { Context, DateTime, Duration, Effect, Fiber, Layer, Option, Queue, Result, Schedule, type Scope, Stream, SubscriptionRef } from "effect"
+import {
+  Context,
+  DateTime,
+  Duration,
+  Effect,
+  Fiber,
+  Layer,
+  Option,
+  Queue,
+  Result,
+  Schedule,
+  type Scope,
+  Stream,
+  SubscriptionRef
+} from "effect"
 import type * as CircuitBreaker from "./CircuitBreaker.ts"
 import * as Metrics from "./internal/Metrics.ts"
 import { RedisClient } from "./RedisClient.ts"
@@ -112,7 +126,8 @@ export const make = Effect.fnUntraced(function* (
         discard: true
       })
     )
-    const failed = Result.isFailure(result) && RedisError.outcome(result.failure) !== "success" ? result.failure : undefined
+    const failed =
+      Result.isFailure(result) && RedisError.outcome(result.failure) !== "success" ? result.failure : undefined
     Metrics.healthChecks(failed === undefined ? "up" : "down").updateUnsafe(1, yield* Effect.context<never>())
     if (failed === undefined) yield* up
     else {
@@ -177,7 +192,4 @@ const summarise = (since: DateTime.Utc, reason: string): Effect.Effect<void> =>
   Effect.gen(function* () {
     const downFor = Duration.format(DateTime.distance(since, yield* DateTime.now))
     yield* Effect.logWarning("Redis still does not answer").pipe(Effect.annotateLogs({ downFor, reason }))
-  }).pipe(
-    Effect.schedule(Schedule.min([Schedule.exponential("1 minute"), Schedule.spaced("1 hour")])),
-    Effect.asVoid
-  )
+  }).pipe(Effect.schedule(Schedule.min([Schedule.exponential("1 minute"), Schedule.spaced("1 hour")])), Effect.asVoid)

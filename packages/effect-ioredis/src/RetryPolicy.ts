@@ -92,7 +92,11 @@ export const make = (options?: Partial<RetryPolicy>): RetryPolicy => ({
  * @category constructors
  * @since 0.1.0
  */
-export const none: RetryPolicy = make({ read: Schedule.recurs(0), write: Schedule.recurs(0), effectful: Schedule.recurs(0) })
+export const none: RetryPolicy = make({
+  read: Schedule.recurs(0),
+  write: Schedule.recurs(0),
+  effectful: Schedule.recurs(0)
+})
 
 /**
  * Exponential backoff: `base`, then `factor` (default 2) times as much each time, each delay multiplied by 0.8–1.2 at random.
@@ -201,10 +205,13 @@ export const start = (policy: RetryPolicy, kind: CommandKind): Effect.Effect<Nex
     const step = yield* Schedule.toStep(policy[kind === "blocking" ? "effectful" : kind])
     const clock = yield* Effect.clockWith(Effect.succeed)
     return (error) =>
-      Effect.match(Effect.suspend(() => step(clock.currentTimeMillisUnsafe(), error)), {
-        onSuccess: ([, delay]) => Duration.toMillis(delay),
-        onFailure: (_: Cause.Done<unknown>) => undefined
-      })
+      Effect.match(
+        Effect.suspend(() => step(clock.currentTimeMillisUnsafe(), error)),
+        {
+          onSuccess: ([, delay]) => Duration.toMillis(delay),
+          onFailure: (_: Cause.Done<unknown>) => undefined
+        }
+      )
   })
 
 const defaultBase: Duration.Input = "100 millis"

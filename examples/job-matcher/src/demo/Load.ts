@@ -1,4 +1,4 @@
-import { Array, Clock, Duration, Effect, Random, Schedule, Schema, Stream } from "effect"
+import { Array as Arr, Clock, Duration, Effect, Random, Schedule, Schema, Stream } from "effect"
 import { type HttpClient, HttpClientRequest } from "effect/http"
 import { Jobs, locations, roles } from "../Jobs.ts"
 import { Matches } from "../Match.ts"
@@ -12,7 +12,7 @@ export interface Question {
   readonly answer: string
 }
 
-export type Questions = Array.NonEmptyReadonlyArray<Question>
+export type Questions = Arr.NonEmptyReadonlyArray<Question>
 
 /** Enough to see every hiccup, and no more than a laptop does without effort. */
 export const perSecond = 250
@@ -22,7 +22,7 @@ export const makeQuestions = Effect.fnUntraced(function* (count: number) {
   const rank = makeRank(yield* Jobs)
   const encode = Schema.encodeSync(Schema.toCodecJson(Matches))
   return yield* Effect.forEach(
-    Array.range(1, count),
+    Arr.range(1, count),
     Effect.fnUntraced(function* (number) {
       const role = yield* Random.choice(roles)
       const skills = yield* Random.shuffle(role.skills)
@@ -55,7 +55,11 @@ export const run = (options: {
       Effect.match({
         onFailure: (error) => `no answer: ${error.message}`,
         onSuccess: ({ status, body }) =>
-          status !== 200 ? `status ${status}: ${body}` : body === question.answer ? undefined : `a wrong answer: ${body}`
+          status !== 200
+            ? `status ${status}: ${body}`
+            : body === question.answer
+              ? undefined
+              : `a wrong answer: ${body}`
       })
     )
     if (error !== undefined) return void tally.errors.push(error)

@@ -1,4 +1,4 @@
-import { Array, Deferred, Duration, Effect, Fiber, Ref, Schedule } from "effect"
+import { Array as Arr, Deferred, Duration, Effect, Fiber, Ref, Schedule } from "effect"
 import * as Load from "./Load.ts"
 import type { Phase, Run } from "./Report.ts"
 import * as Screen from "./Screen.ts"
@@ -16,7 +16,7 @@ export const play = Effect.fnUntraced(function* (options: {
   readonly style: Style
 }) {
   const { service } = options
-  const parts = Array.map(options.script, (step) => ({ step, tally: Tally.make() }))
+  const parts = Arr.map(options.script, (step) => ({ step, tally: Tally.make() }))
   const current = yield* Ref.make(parts[0])
   const stop = yield* Deferred.make<void>()
 

@@ -1,4 +1,4 @@
-import { type Array, Effect } from "effect"
+import { type Array as Arr, Effect } from "effect"
 import type { RedisServer, RedisServerError } from "../../../../test/support/RedisServer.ts"
 import type { ReplyError } from "../../../../test/support/Resp.ts"
 import type { View } from "./Screen.ts"
@@ -14,7 +14,7 @@ export interface Step {
   readonly seconds: number
 }
 
-export type Script = Array.NonEmptyReadonlyArray<Step>
+export type Script = Arr.NonEmptyReadonlyArray<Step>
 
 export const make = (redis: RedisServer): Script => [
   { name: "warm-up", headline: "Redis is up, and empty", redis: "up", does: Effect.void, seconds: 5 },

@@ -8,7 +8,8 @@ import { Stats } from "../Status.ts"
 /** The service in a process of its own, as it would run in production. It is told to stop when the scope closes. */
 export const start = Effect.fnUntraced(function* (settings: Readonly<Record<string, string>>) {
   const port = yield* FreePort.make
-  const child = yield* ChildProcess.make(process.execPath, [...process.execArgv, main], {
+  const child = yield* ChildProcess.make(process.execPath, ["--import", "tsx", main], {
+    cwd: workspace,
     env: { ...withoutSettings, ...settings, PORT: String(port) },
     extendEnv: true,
     stdin: "ignore",
@@ -26,21 +27,19 @@ export const start = Effect.fnUntraced(function* (settings: Readonly<Record<stri
 
   const url = `http://127.0.0.1:${port}`
   const client = HttpClient.mapRequest(yield* HttpClient.HttpClient, HttpClientRequest.prependUrl(url))
-  const stats = client.get("/stats").pipe(
-    Effect.flatMap(HttpClientResponse.filterStatusOk),
-    Effect.flatMap(HttpClientResponse.schemaBodyJson(Stats)),
-    Effect.timeout("5 seconds")
-  )
+  const stats = client
+    .get("/stats")
+    .pipe(
+      Effect.flatMap(HttpClientResponse.filterStatusOk),
+      Effect.flatMap(HttpClientResponse.schemaBodyJson(Stats)),
+      Effect.timeout("5 seconds")
+    )
   const died = Effect.exit(child.exitCode).pipe(
     Effect.andThen(Ref.get(log)),
     Effect.flatMap((lines) => Effect.fail(new ServiceDied({ log: lines })))
   )
 
-  yield* stats.pipe(
-    Effect.retry(Schedule.spaced("50 millis")),
-    Effect.timeout("20 seconds"),
-    Effect.raceFirst(died)
-  )
+  yield* stats.pipe(Effect.retry(Schedule.spaced("50 millis")), Effect.timeout("20 seconds"), Effect.raceFirst(died))
   return { url, client, stats, died, log: Ref.get(log) }
 })
 
@@ -53,6 +52,7 @@ export class ServiceDied extends Data.TaggedError("ServiceDied")<{ readonly log:
 }
 
 const main = fileURLToPath(new URL("../main.ts", import.meta.url))
+const workspace = fileURLToPath(new URL("../../../..", import.meta.url))
 
 // What the shell happens to hold about some other Redis is none of the demo's.
 const withoutSettings = Object.fromEntries(

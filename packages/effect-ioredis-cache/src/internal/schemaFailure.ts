@@ -1,6 +1,20 @@
 import { Schema, type SchemaAST, SchemaIssue } from "effect"
 
 /**
+ * Runs what may throw: a schema, a getter of a value, `JSON`. The one `try` of these modules: with `Result.try`
+ * encoding 200 B took 1.6 µs instead of 1.1, and a readable key 670 ns instead of 150.
+ *
+ * @internal
+ */
+export const contain = <A>(run: () => A, onThrow: (thrown: unknown) => A): A => {
+  try {
+    return run()
+  } catch (thrown) {
+    return onThrow(thrown)
+  }
+}
+
+/**
  * Says in one line what a schema expected and where, without the value that did not fit: a cache holds personal data, and its errors are
  * logged. Messages made at run time by a filter or a transformation, keys of records and inputs kept by `reportInput` are left out.
  *

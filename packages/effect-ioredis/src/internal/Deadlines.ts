@@ -71,7 +71,13 @@ export const make = Effect.gen(function* () {
     add: (millis, expire) => {
       let list = lists.get(millis)
       if (list === undefined) lists.set(millis, (list = { head: undefined, tail: undefined }))
-      const entry: Entry = { at: Monotonic.millis(clock) + millis, expire, previous: list.tail, next: undefined, linked: true }
+      const entry: Entry = {
+        at: Monotonic.millis(clock) + millis,
+        expire,
+        previous: list.tail,
+        next: undefined,
+        linked: true
+      }
       if (list.tail === undefined) list.head = entry
       else list.tail.next = entry
       list.tail = entry

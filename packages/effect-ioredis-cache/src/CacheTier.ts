@@ -1,0 +1,103 @@
+/**
+ * One place where the values of a region are kept: Redis, memory, or the two together.
+ *
+ * **Details**
+ *
+ * A tier knows nothing of schemas, lookups or intents: it is handed keys as they were rendered and values as they were encoded, and answers
+ * for one store. What a `Cache` promises is built once, on any tier.
+ *
+ * @since 0.1.0
+ */
+import type { Effect, Option } from "effect"
+import type { CacheCodec } from "./CacheCodec.ts"
+
+/**
+ * What became of a write.
+ *
+ * **Details**
+ *
+ * - `"Applied"`: Redis confirmed it (for memory alone: memory has it).
+ * - `"Deferred"`: Redis did not confirm it; this process has it.
+ * - `"Rejected"`: it cannot be stored. It was logged and counted, and the key was removed, so that no older value is served.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type WriteOutcome = "Applied" | "Deferred" | "Rejected"
+
+/**
+ * The region a tier is asked to keep. `keyspace` is unique to the region and its version.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface TierRegion<in out Value> {
+  readonly name: string
+  readonly version: number
+  readonly codec: CacheCodec<Value>
+  /** Called for a stored value that could not be read; the tier answers with a miss. */
+  readonly onCorrupt: (key: string) => Effect.Effect<void>
+}
+
+/**
+ * A value found: how long it still lives in milliseconds, how many bytes it takes, and which tier had it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Hit<out Value> {
+  readonly value: Value
+  readonly timeToLive: number
+  readonly bytes: number
+}
+
+/**
+ * A value to be stored: as it is, as text, and for how many milliseconds.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Write<out Value> {
+  readonly key: string
+  readonly value: Value
+  readonly text: string
+  readonly timeToLive: number
+  /** Whether nothing newer has been written to the key since; asked before the write is tried again. */
+  readonly isCurrent: () => boolean
+}
+
+/**
+ * What is found for a key, and whether it is memory's answer because Redis gave none.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Found<out Value> {
+  readonly hit: Option.Option<Hit<Value>>
+  readonly source: "redis" | "memory" | "fallback"
+}
+
+/**
+ * The operations of a tier for one region.
+ *
+ * **Details**
+ *
+ * `isCurrent` says whether a read may still enter a nearer store: it may not once the key was written meanwhile. `get` and `getMany` take
+ * one such question per key.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface CacheTier<in out Value, out E> {
+  readonly get: (key: string, isCurrent: () => boolean) => Effect.Effect<Found<Value>, E>
+  readonly getMany: (
+    keys: ReadonlyArray<string>,
+    isCurrent: (index: number) => boolean
+  ) => Effect.Effect<ReadonlyArray<Found<Value>>, E>
+  readonly set: (writes: ReadonlyArray<Write<Value>>) => Effect.Effect<ReadonlyArray<WriteOutcome>, E>
+  readonly remove: (
+    keys: ReadonlyArray<string>,
+    isCurrent: (index: number) => boolean
+  ) => Effect.Effect<ReadonlyArray<WriteOutcome>, E>
+  readonly clear: Effect.Effect<WriteOutcome, E>
+}

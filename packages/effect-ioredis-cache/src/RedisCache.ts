@@ -1,0 +1,184 @@
+/**
+ * The strict cache: values in Redis and nowhere else, with `RedisError` in the error channel of every method.
+ *
+ * **When to use**
+ *
+ * Where an answer from anywhere but Redis would be wrong. Most programs want `HybridCache`, which is built on this.
+ *
+ * **Details**
+ *
+ * A value is stored as `<expiresAtMs>:<json>` with PX. What cannot be read is a miss, counted, logged once per region, and removed only if
+ * the bytes are still those that were read: another deployment may read them well.
+ *
+ * @since 0.1.0
+ */
+import { Clock, Context, Duration, Effect, Layer, Option, Result, Stream } from "effect"
+import { RedisClient, RedisCommand, type RedisError, RedisScript } from "effect-ioredis"
+import type * as Cache from "./Cache.ts"
+import * as CacheKey from "./CacheKey.ts"
+import type { CacheTier, Found, TierRegion, WriteOutcome } from "./CacheTier.ts"
+import * as Region from "./internal/Region.ts"
+import * as Regions from "./internal/Regions.ts"
+
+/**
+ * Regions whose methods fail with `RedisError`, and the tier they are built on.
+ *
+ * **Details**
+ *
+ * `tier` takes the options of each call it makes, such as how long it may take.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface RedisCache {
+  readonly region: <Key, Value>(
+    options: Cache.RegionOptions<Key, Value>
+  ) => Effect.Effect<Cache.Region<Key, Value, RedisError.RedisError>>
+  readonly stats: Effect.Effect<Cache.Stats>
+  readonly tier: <Value>(
+    region: TierRegion<Value>,
+    call?: { readonly patience?: Duration.Input | undefined }
+  ) => CacheTier<Value, RedisError.RedisError>
+}
+
+/**
+ * Service tag for the strict cache.
+ *
+ * @category services
+ * @since 0.1.0
+ */
+export const RedisCache: Context.Service<RedisCache, RedisCache> = Context.Service<RedisCache>(
+  "effect-ioredis-cache/RedisCache"
+)
+
+/**
+ * `prefix` begins every key (default `cache`); `timeToLive` is for regions that name none (default 300 seconds).
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options {
+  readonly prefix?: string | undefined
+  readonly timeToLive?: Duration.Input | undefined
+}
+
+/**
+ * Makes the strict cache on the `RedisClient` of the context. A prefix that cannot be part of a key is a defect that says so.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = Effect.fnUntraced(function* (options: Options = {}) {
+  const client = yield* RedisClient.RedisClient
+  const scope = yield* Effect.scope
+  const context = yield* Effect.context<never>()
+  const prefix = options.prefix ?? "cache"
+  const probe = CacheKey.keyspace({ prefix, region: "r", version: 0 })
+  if (Result.isFailure(probe)) return yield* Effect.die(new Error(probe.failure))
+  const counters = Region.makeCounters()
+  const tier: RedisCache["tier"] = (region, call) => makeTier(client, prefix, region, call?.patience)
+  const regions = Regions.make(
+    Region.make<RedisError.RedisError>({
+      tier,
+      reject: Effect.fail,
+      defaultTimeToLive: options.timeToLive ?? "300 seconds",
+      counters,
+      scope,
+      context
+    })
+  )
+  return RedisCache.of({ region: regions.get, stats: Effect.sync(() => ({ ...counters })), tier })
+})
+
+/**
+ * Provides the strict cache.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer = (options?: Options): Layer.Layer<RedisCache, never, RedisClient.RedisClient> =>
+  Layer.effect(RedisCache, make(options))
+
+const makeTier = <Value>(
+  client: RedisClient.RedisClient,
+  prefix: string,
+  region: TierRegion<Value>,
+  patience: Duration.Input | undefined
+): CacheTier<Value, RedisError.RedisError> => {
+  const keyspace = `${prefix}:${region.name}:v${region.version}:`
+  const call = patience === undefined ? {} : { operationTimeout: Duration.fromInputUnsafe(patience) }
+
+  const decode = (key: string, reply: RedisCommand.Reply): Effect.Effect<Found<Value>> => {
+    if (reply === null) return missed
+    const stored = String(reply)
+    const decoded = region.codec.decode(stored)
+    if (Option.isNone(decoded)) return Effect.andThen(discard(key, stored), missed)
+    const { expiresAt, value } = decoded.value
+    return Effect.map(Clock.currentTimeMillis, (now) => ({
+      // Redis still has it, so it lives; how long is the writer's word, and clocks differ.
+      hit: Option.some({ value, timeToLive: expiresAt - now, bytes: stored.length }),
+      source: "redis"
+    }))
+  }
+
+  const discard = (key: string, stored: string): Effect.Effect<void> =>
+    Effect.andThen(
+      region.onCorrupt(key),
+      Effect.ignore(client.eval(RedisScript.deleteIfEqual, [keyspace + key], [stored], call))
+    )
+
+  const unlink = (keys: ReadonlyArray<string>, isCurrent?: () => boolean) =>
+    client.send(RedisCommand.make("UNLINK", keys), { ...call, isCurrent })
+
+  return {
+    get: (key) =>
+      Effect.flatMap(client.send(RedisCommand.make("GET", [keyspace + key]), call), (reply) => decode(key, reply)),
+    getMany: (keys) =>
+      keys.length === 0
+        ? Effect.succeed([])
+        : Effect.flatMap(
+            client.send(
+              RedisCommand.make(
+                "MGET",
+                keys.map((key) => keyspace + key)
+              ),
+              call
+            ),
+            (replies) =>
+              Effect.forEach(keys, (key, index) => decode(key, Array.isArray(replies) ? replies[index] : null))
+          ),
+    set: (writes) => {
+      const commands = writes.map(({ key, text, timeToLive }) =>
+        RedisCommand.make("SET", [keyspace + key, text, "PX", timeToLive])
+      )
+      const [command] = commands
+      // A batch is tried again as a whole, so that one key written meanwhile ends it.
+      const isCurrent = () => writes.every((write) => write.isCurrent())
+      if (command === undefined) return Effect.succeed([])
+      if (commands.length === 1) return Effect.as(client.send(command, { ...call, isCurrent }), ["Applied"] as const)
+      return Effect.flatMap(client.pipeline(commands, { ...call, isCurrent }), (results) => {
+        const failed = results.find(Result.isFailure)
+        return failed === undefined ? Effect.succeed(results.map(applied)) : Effect.fail(failed.failure)
+      })
+    },
+    remove: (keys, isCurrent) =>
+      keys.length === 0
+        ? Effect.succeed([])
+        : Effect.as(
+            unlink(
+              keys.map((key) => keyspace + key),
+              () => keys.every((_, index) => isCurrent(index))
+            ),
+            keys.map(applied)
+          ),
+    clear: client.scan({ match: `${keyspace}*`, count: 500 }).pipe(
+      Stream.grouped(500),
+      Stream.runForEach((keys) => unlink(keys)),
+      Effect.map(applied)
+    )
+  }
+}
+
+const missed: Effect.Effect<Found<never>> = Effect.succeed({ hit: Option.none(), source: "redis" })
+
+const applied = (): WriteOutcome => "Applied"

@@ -1,0 +1,68 @@
+import { Metric } from "effect"
+
+/** The metrics of `effect-ioredis-cache`. Attributes have few values: never a key. */
+
+const seconds = [0.00001, 0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5]
+
+/** How a read ended. `fallback_*` were answered by memory because Redis did not answer. */
+export type ReadResult = "hit" | "miss" | "stale" | "fallback_hit" | "fallback_miss" | "corrupt"
+
+/** How a lookup ended. */
+export type LookupResult = "success" | "failure"
+
+export interface RegionMetrics {
+  readonly requests: (result: ReadResult) => Metric.Metric<number, Metric.CounterState<number>>
+  readonly writes: (outcome: string) => Metric.Metric<number, Metric.CounterState<number>>
+  readonly lookups: (result: LookupResult) => Metric.Metric<number, Metric.CounterState<number>>
+  readonly duration: (operation: string, source: string) => Metric.Metric<number, Metric.HistogramState>
+}
+
+/** The metrics of one region, each combination of attributes built once: building them costs ten times as much as counting. */
+export const forRegion = (region: string): RegionMetrics => ({
+  requests: once((result) =>
+    Metric.counter("cache_requests_total", {
+      description: "Reads, by region and result",
+      incremental: true,
+      attributes: { region, result }
+    })
+  ),
+  writes: once((outcome) =>
+    Metric.counter("cache_writes_total", {
+      description: "Writes, by region and outcome",
+      incremental: true,
+      attributes: { region, outcome }
+    })
+  ),
+  lookups: once((result) =>
+    Metric.counter("cache_lookups_total", {
+      description: "Lookups run by getOrSet, by region and result",
+      incremental: true,
+      attributes: { region, result }
+    })
+  ),
+  duration: (() => {
+    const byOperation = once((operation) =>
+      once((source) =>
+        Metric.histogram("cache_operation_duration_seconds", {
+          description: "How long operations took, by region, operation and where the answer came from",
+          boundaries: seconds,
+          attributes: { region, operation, source }
+        })
+      )
+    )
+    return (operation, source) => byOperation(operation)(source)
+  })()
+})
+
+export const entries = Metric.gauge("cache_entries", { description: "Entries held in memory" })
+
+function once<A>(build: (label: string) => A): (label: string) => A {
+  const built = new Map<string, A>()
+  return (label) => {
+    const found = built.get(label)
+    if (found !== undefined) return found
+    const made = build(label)
+    built.set(label, made)
+    return made
+  }
+}

@@ -1,0 +1,90 @@
+import { Duration, Effect, Schema, SchemaRepresentation } from "effect"
+import * as Cache from "../Cache.ts"
+import * as CacheKey from "../CacheKey.ts"
+
+/**
+ * The regions a cache has given out, by name and version: asked for twice, a region is the same region, with the same lookups in progress.
+ */
+export interface Regions<E> {
+  readonly get: <Key, Value>(options: Cache.RegionOptions<Key, Value>) => Effect.Effect<Cache.Region<Key, Value, E>>
+}
+
+export const make = <E>(
+  build: <Key, Value>(options: Cache.RegionOptions<Key, Value>) => Cache.Region<Key, Value, E>
+): Regions<E> => {
+  const regions = new Map<string, { readonly definition: Definition; readonly region: unknown }>()
+  return {
+    get: <Key, Value>(options: Cache.RegionOptions<Key, Value>) =>
+      Effect.suspend(() => {
+        const id = `${options.name}:v${options.version}`
+        const known = regions.get(id)
+        if (known === undefined) {
+          const problem = problemOf(options)
+          if (problem !== undefined) return refuse(options.name, problem)
+          const region = build(options)
+          regions.set(id, { definition: options, region })
+          return Effect.succeed(region)
+        }
+        const difference = differenceOf(known.definition, options)
+        if (difference !== undefined) {
+          return refuse(
+            options.name,
+            `Region ${id} is already defined with another ${difference}. Give this one another name, or raise its version`
+          )
+        }
+        // The definitions say the same, so that what was built for the one serves the other.
+        return Effect.succeed(known.region as Cache.Region<Key, Value, E>)
+      })
+  }
+}
+
+interface Definition {
+  readonly key: Schema.Top
+  readonly value: Schema.Top
+  readonly timeToLive?: unknown
+  readonly jitter?: number | undefined
+  readonly maxBytes?: number | undefined
+}
+
+const refuse = (region: string, message: string): Effect.Effect<never> =>
+  Effect.die(new Cache.RegionDefinitionError({ region, message }))
+
+const problemOf = <Key, Value>(options: Cache.RegionOptions<Key, Value>): string | undefined => {
+  const { jitter = 0, maxBytes = 1, name, timeToLive, version } = options
+  const keyspace = CacheKey.keyspace({ prefix: "cache", region: name, version })
+  if (keyspace._tag === "Failure") return keyspace.failure
+  if (typeof timeToLive !== "function" && timeToLive !== undefined && lifetime(timeToLive) === undefined) {
+    return `The timeToLive of region ${name} is not a duration above zero and finite. Give one such as "5 minutes"`
+  }
+  if (!(jitter >= 0 && jitter <= 1)) return `The jitter of region ${name} is ${jitter}. Give a share from 0 to 1`
+  if (!(maxBytes >= 1)) return `The maxBytes of region ${name} is ${maxBytes}. Give a number of bytes above 0`
+  return undefined
+}
+
+/** A time to live in whole milliseconds, or `undefined` where it makes no sense: Redis refuses none at all, and wants at least one. */
+export const lifetime = (timeToLive: Duration.Input): number | undefined => {
+  const duration = Duration.fromInput(timeToLive)
+  if (duration._tag === "None") return undefined
+  const millis = Duration.toMillis(duration.value)
+  return millis > 0 && Number.isFinite(millis) ? Math.max(1, Math.round(millis)) : undefined
+}
+
+const differenceOf = (one: Definition, other: Definition): string | undefined => {
+  if (!sameSchema(one.key, other.key)) return "key schema"
+  if (!sameSchema(one.value, other.value)) return "value schema"
+  if (lifetimeText(one) !== lifetimeText(other)) return "timeToLive"
+  if (one.jitter !== other.jitter) return "jitter"
+  return one.maxBytes === other.maxBytes ? undefined : "maxBytes"
+}
+
+const sameSchema = (one: Schema.Top, other: Schema.Top): boolean =>
+  one === other || fingerprint(one) === fingerprint(other)
+
+const fingerprint = (schema: Schema.Top): string =>
+  [schema, Schema.toType(schema)]
+    .map(({ ast }) => JSON.stringify(SchemaRepresentation.toJson(SchemaRepresentation.toRepresentation(ast))))
+    .join()
+
+const lifetimeText = ({ timeToLive }: Definition): string =>
+  // Two functions cannot be compared; they are taken to be the same.
+  typeof timeToLive === "function" ? "function" : String(timeToLive && lifetime(timeToLive as Duration.Input))

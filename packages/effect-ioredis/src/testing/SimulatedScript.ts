@@ -1,0 +1,72 @@
+/**
+ * A Lua script's counterpart in JavaScript, for the simulated Redis, which cannot run Lua.
+ *
+ * **Gotchas**
+ *
+ * As in Lua, strings hold bytes: one character is one byte, also where the text is not ASCII. nil is `null`.
+ *
+ * **Example** (A counterpart)
+ *
+ * ```ts
+ * import { RedisScript } from "effect-ioredis"
+ * import { SimulatedRedis, SimulatedScript } from "effect-ioredis/testing"
+ *
+ * const take = RedisScript.make({ lua: `return redis.call("GETDEL", KEYS[1])` })
+ *
+ * const layer = SimulatedRedis.layer({
+ *   scripts: [SimulatedScript.make(take, (keys, _args, call) => call("GETDEL", ...keys))]
+ * })
+ * ```
+ *
+ * @since 0.1.0
+ */
+import * as RedisScript from "../RedisScript.ts"
+
+/**
+ * What a script gets from `call` and what it returns.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Value = null | number | string | ReadonlyArray<Value>
+
+/**
+ * What stands in for the script: `keys` is `KEYS`, `args` is `ARGV`, `call` is `redis.call`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Run = (
+  keys: ReadonlyArray<string>,
+  args: ReadonlyArray<string>,
+  call: (name: string, ...args: ReadonlyArray<string | number>) => Value
+) => Value
+
+/**
+ * A script and what stands in for it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface SimulatedScript {
+  readonly script: RedisScript.RedisScript
+  readonly run: Run
+}
+
+/**
+ * Pairs a script with its counterpart.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (script: RedisScript.RedisScript, run: Run): SimulatedScript => ({ script, run })
+
+/**
+ * The counterpart of `RedisScript.deleteIfEqual`. Every simulated Redis has it.
+ *
+ * @category scripts
+ * @since 0.1.0
+ */
+export const deleteIfEqual: SimulatedScript = make(RedisScript.deleteIfEqual, (keys, args, call) =>
+  call("GET", ...keys) === args[0] ? call("UNLINK", ...keys) : 0
+)

@@ -1,0 +1,72 @@
+import { at, type Commands, grow, read, type Run, write } from "./Command.ts"
+import { bytesOf, hashAt, keyOf, listAt, type RedisStore } from "./RedisStore.ts"
+import * as Wire from "./Wire.ts"
+
+/** Lists and hashes: enough to hold another type than a string. */
+
+const push =
+  (end: "push" | "unshift"): Run =>
+  ([key = Buffer.alloc(0), ...items], { store }) => {
+    const list = listAt(store, key) ?? []
+    for (const item of items) list[end](item)
+    store.set(key, { type: "list", items: list }, store.get(key)?.expiresAt)
+    return list.length
+  }
+
+const pop =
+  (name: string, end: "pop" | "shift"): Run =>
+  (args, { store }) => {
+    if (args.length > 2) return Wire.wrongArity(name)
+    const amount = args[1] === undefined ? undefined : Wire.integer(args[1])
+    if (amount !== undefined && amount < 0) return Wire.fail("ERR value is out of range, must be positive")
+    const list = listAt(store, at(args, 0))
+    if (list === undefined) return null
+    const popped = Array.from({ length: Math.min(amount ?? 1, list.length) }, () => list[end]() ?? null)
+    removeIfEmpty(store, at(args, 0), list.length)
+    return amount === undefined ? (popped[0] ?? null) : popped
+  }
+
+const range: Run = (args, { store }) => {
+  const [start, stop] = [Wire.integer(args[1]), Wire.integer(args[2])]
+  const list = listAt(store, at(args, 0)) ?? []
+  const from = start < 0 ? Math.max(0, list.length + start) : start
+  return list.slice(from, Math.max(0, (stop < 0 ? list.length + stop : stop) + 1))
+}
+
+const hset: Run = ([key = Buffer.alloc(0), ...pairs], { store }) => {
+  if (pairs.length % 2 !== 0) return Wire.wrongArity("hset")
+  const fields = hashAt(store, key) ?? new Map<string, Buffer>()
+  const before = fields.size
+  for (let index = 0; index < pairs.length; index += 2) fields.set(keyOf(at(pairs, index)), at(pairs, index + 1))
+  store.set(key, { type: "hash", fields }, store.get(key)?.expiresAt)
+  return fields.size - before
+}
+
+const hdel: Run = ([key = Buffer.alloc(0), ...names], { store }) => {
+  const fields = hashAt(store, key)
+  if (fields === undefined) return 0
+  const removed = names.filter((name) => fields.delete(keyOf(name))).length
+  removeIfEmpty(store, key, fields.size)
+  return removed
+}
+
+const removeIfEmpty = (store: RedisStore, key: Buffer, size: number): void => {
+  if (size === 0) store.delete(key)
+}
+
+export const commands: Commands = {
+  lpush: grow(-3, push("unshift")),
+  rpush: grow(-3, push("push")),
+  lpop: write(-2, pop("lpop", "shift")),
+  rpop: write(-2, pop("rpop", "pop")),
+  lrange: read(4, range),
+  llen: read(2, (args, { store }) => listAt(store, at(args, 0))?.length ?? 0),
+  hset: grow(-4, hset),
+  hget: read(3, (args, { store }) => hashAt(store, at(args, 0))?.get(keyOf(at(args, 1))) ?? null),
+  hgetall: read(2, (args, { store }) =>
+    Array.from(hashAt(store, at(args, 0)) ?? []).flatMap(([name, value]) => [bytesOf(name), value])
+  ),
+  hdel: write(-3, hdel),
+  hlen: read(2, (args, { store }) => hashAt(store, at(args, 0))?.size ?? 0),
+  hexists: read(3, (args, { store }) => (hashAt(store, at(args, 0))?.has(keyOf(at(args, 1))) ? 1 : 0))
+}

@@ -1,0 +1,133 @@
+import { at, type Commands, read, type Run, upper, write } from "./Command.ts"
+import * as Glob from "./Glob.ts"
+import { bytesOf, type Entry, keyOf, type RedisStore } from "./RedisStore.ts"
+import * as Wire from "./Wire.ts"
+
+const count = (args: ReadonlyArray<Buffer>, holds: (key: Buffer) => boolean): number => args.filter(holds).length
+
+const remove: Run = (args, { store }) => count(args, store.delete)
+const exists: Run = (args, { store }) => count(args, (key) => store.get(key) !== undefined)
+
+// -2: no such key, -1: it does not expire.
+const expiry =
+  (answer: (expiresAt: number, now: number) => number): Run =>
+  (args, { store }) => {
+    const entry = store.get(at(args, 0))
+    return entry === undefined ? -2 : entry.expiresAt === undefined ? -1 : answer(entry.expiresAt, store.now())
+  }
+
+const expire =
+  (name: string, scale: number, absolute: boolean): Run =>
+  (args, { store }) => {
+    const key = at(args, 0)
+    const expiresAt = Wire.integer(args[1]) * scale + (absolute ? 0 : store.now())
+    if (Math.abs(expiresAt) > Number.MAX_SAFE_INTEGER) {
+      return Wire.fail(`ERR invalid expire time in '${name}' command`)
+    }
+    const conditions = args.slice(2).map(upper)
+    const entry = store.get(key)
+    if (entry === undefined || !conditions.every((condition) => allows(condition, entry.expiresAt, expiresAt))) return 0
+    if (expiresAt <= store.now()) store.delete(key)
+    else store.set(key, entry.value, expiresAt)
+    return 1
+  }
+
+// A key that does not expire counts as one that lives for ever.
+const allows = (condition: string, before = Number.POSITIVE_INFINITY, after: number): boolean => {
+  switch (condition) {
+    case "NX":
+      return before === Number.POSITIVE_INFINITY
+    case "XX":
+      return before !== Number.POSITIVE_INFINITY
+    case "GT":
+      return after > before
+    case "LT":
+      return after < before
+    default:
+      return Wire.fail(`ERR Unsupported option ${condition}`)
+  }
+}
+
+const persist: Run = (args, { store }) => {
+  const entry = store.get(at(args, 0))
+  if (entry?.expiresAt === undefined) return 0
+  store.set(at(args, 0), entry.value)
+  return 1
+}
+
+// The cursor is the serial of the last key seen, so that a key that is there all along is given exactly once.
+const scan: Run = (args, { store }) => {
+  const { count, holds } = scanOptions(args.slice(1))
+  if (!/^[0-9]+$/.test(keyOf(at(args, 0)))) return Wire.fail("ERR invalid cursor")
+  const cursor = Number(at(args, 0))
+  const rest = store.entries().filter(([, { serial }]) => serial > cursor)
+  const page = rest.slice(0, count)
+  const next = rest.length > page.length ? (page.at(-1)?.[1].serial ?? 0) : 0
+  return [Buffer.from(String(next)), page.filter(([key, entry]) => holds(key, entry)).map(([key]) => bytesOf(key))]
+}
+
+const scanOptions = (words: ReadonlyArray<Buffer>) => {
+  const filters: Array<(key: string, entry: Entry) => boolean> = []
+  let count = 10
+  for (let index = 0; index < words.length; index += 2) {
+    const argument = words[index + 1] ?? Wire.syntaxError()
+    const word = upper(words[index])
+    if (word === "COUNT") {
+      count = Wire.integer(argument)
+      if (count < 1) return Wire.syntaxError()
+    } else if (word === "MATCH") {
+      const matches = Glob.matches(keyOf(argument))
+      filters.push((key) => matches(key))
+    } else if (word === "TYPE") {
+      const type = keyOf(argument).toLowerCase()
+      filters.push((_, { value }) => value.type === type)
+    } else return Wire.syntaxError()
+  }
+  return { count, holds: (key: string, entry: Entry) => filters.every((filter) => filter(key, entry)) }
+}
+
+const keys = (store: RedisStore, pattern: Buffer) => {
+  const matches = Glob.matches(keyOf(pattern))
+  return store.entries().flatMap(([key]) => (matches(key) ? [bytesOf(key)] : []))
+}
+
+const flush: Run = (args, { store }) => {
+  if (args.length > 1 || (args.length === 1 && !["ASYNC", "SYNC"].includes(upper(args[0])))) return Wire.syntaxError()
+  store.clear()
+  return "OK"
+}
+
+export const commands: Commands = {
+  del: write(-2, remove),
+  unlink: write(-2, remove),
+  exists: read(-2, exists),
+  touch: read(-2, exists),
+  type: read(2, (args, { store }) => store.get(at(args, 0))?.value.type ?? "none"),
+  // Rounded, as Redis does it.
+  ttl: read(
+    2,
+    expiry((expiresAt, now) => Math.floor((expiresAt - now + 500) / 1000))
+  ),
+  pttl: read(
+    2,
+    expiry((expiresAt, now) => expiresAt - now)
+  ),
+  expiretime: read(
+    2,
+    expiry((expiresAt) => Math.floor((expiresAt + 500) / 1000))
+  ),
+  pexpiretime: read(
+    2,
+    expiry((expiresAt) => expiresAt)
+  ),
+  expire: write(-3, expire("expire", 1000, false)),
+  pexpire: write(-3, expire("pexpire", 1, false)),
+  expireat: write(-3, expire("expireat", 1000, true)),
+  pexpireat: write(-3, expire("pexpireat", 1, true)),
+  persist: write(2, persist),
+  scan: read(-2, scan),
+  keys: read(2, (args, { store }) => keys(store, at(args, 0))),
+  dbsize: read(1, (_, { store }) => store.entries().length),
+  flushdb: write(-1, flush),
+  flushall: write(-1, flush)
+}

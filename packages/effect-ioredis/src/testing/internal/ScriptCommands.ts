@@ -1,0 +1,82 @@
+import { createHash } from "node:crypto"
+import { Result } from "effect"
+import type { SimulatedScript, Value } from "../SimulatedScript.ts"
+import { at, type Commands, type Machine, read, type Run, upper } from "./Command.ts"
+import { bytesOf, keyOf } from "./RedisStore.ts"
+import * as Wire from "./Wire.ts"
+
+const sha1 = (lua: Buffer): string => createHash("sha1").update(lua).digest("hex")
+
+const counterpart = (machine: Machine, sha: string): SimulatedScript =>
+  machine.scripts.get(sha) ??
+  Wire.fail("ERR SimulatedRedis cannot run Lua: give it this script's counterpart in `scripts` (see SimulatedScript)")
+
+const evalLua: Run = (args, machine, clientId) => {
+  const sha = sha1(at(args, 0))
+  const script = counterpart(machine, sha)
+  machine.loaded.add(sha)
+  return run(script, args.slice(1), machine, clientId)
+}
+
+const evalSha: Run = (args, machine, clientId) => {
+  const sha = at(args, 0).toString().toLowerCase()
+  if (!machine.loaded.has(sha)) return Wire.fail("NOSCRIPT No matching script. Please use EVAL.")
+  return run(counterpart(machine, sha), args.slice(1), machine, clientId)
+}
+
+const run = (
+  { run, script }: SimulatedScript,
+  [numberOfKeys, ...rest]: ReadonlyArray<Buffer>,
+  machine: Machine,
+  clientId: number
+): Wire.Wire => {
+  const keys = Wire.integer(numberOfKeys)
+  if (keys > rest.length) return Wire.fail("ERR Number of keys can't be greater than number of args")
+  if (keys < 0) return Wire.fail("ERR Number of keys can't be negative")
+  const texts = rest.map(keyOf)
+  const call = (name: string, ...args: ReadonlyArray<string | number>): Value => {
+    const reply = machine.execute(clientId, name, args.map(String).map(bytesOf))
+    if (!(reply instanceof Wire.ErrorReply)) return toValue(reply)
+    return Wire.fail(`${reply.message} script: ${script.sha}, on @user_script:1.`)
+  }
+  const result = Result.try(() => run(texts.slice(0, keys), texts.slice(keys), call))
+  if (Result.isSuccess(result)) return toWire(result.success)
+  if (result.failure instanceof Wire.ErrorReply) throw result.failure
+  return Wire.fail(`ERR ${String(result.failure)} script: ${script.sha}, on @user_script:1.`)
+}
+
+// A script's string is a bulk string to the caller, a status such as OK is a string to the script.
+const toWire = (value: Value): Wire.Wire =>
+  typeof value === "string" ? bytesOf(value) : typeof value === "object" && value !== null ? value.map(toWire) : value
+
+const toValue = (wire: Wire.Wire): Value => {
+  if (wire instanceof Wire.ErrorReply) return wire.message
+  if (wire instanceof Uint8Array) return keyOf(Wire.encode(wire))
+  return typeof wire === "object" && wire !== null ? wire.map(toValue) : wire
+}
+
+const script: Run = (args, machine) => {
+  const word = upper(args[0])
+  const rest = args.slice(1)
+  if (word === "LOAD" && rest.length === 1) {
+    const sha = sha1(at(rest, 0))
+    counterpart(machine, sha)
+    machine.loaded.add(sha)
+    return Buffer.from(sha)
+  }
+  if (word === "EXISTS" && rest.length > 0) {
+    return rest.map((sha) => (machine.loaded.has(sha.toString().toLowerCase()) ? 1 : 0))
+  }
+  if (word === "FLUSH") {
+    machine.loaded.clear()
+    return "OK"
+  }
+  return Wire.fail(`ERR unknown subcommand '${at(args, 0).toString().slice(0, 128)}'. Try SCRIPT HELP.`)
+}
+
+// What a script does is refused where it does it.
+export const commands: Commands = {
+  eval: read(-3, evalLua),
+  evalsha: read(-3, evalSha),
+  script: read(-2, script)
+}

@@ -1,0 +1,110 @@
+import { at, type Commands, grow, read, type Run, upper, write } from "./Command.ts"
+import * as Expiry from "./Expiry.ts"
+import { type RedisStore, replaceString, stringAt } from "./RedisStore.ts"
+import * as Wire from "./Wire.ts"
+
+const set: Run = (args, { store }) => {
+  const [key, bytes] = [at(args, 0), at(args, 1)]
+  const options = setOptions(args.slice(2), store.now())
+  const existing = store.get(key)
+  const before = options.get ? (stringAt(store, key) ?? null) : "OK"
+  if (options.condition === "NX" ? existing !== undefined : options.condition === "XX" && existing === undefined) {
+    return options.get ? before : null
+  }
+  store.set(key, { type: "string", bytes }, options.keepTtl ? existing?.expiresAt : options.expiresAt)
+  return before
+}
+
+const setOptions = (words: ReadonlyArray<Buffer>, now: number) => {
+  let condition: "NX" | "XX" | undefined
+  let expiresAt: number | undefined
+  let get = false
+  let keepTtl = false
+  for (let index = 0; index < words.length; index++) {
+    const word = upper(words[index])
+    if ((word === "NX" || word === "XX") && (condition === undefined || condition === word)) condition = word
+    else if (word === "GET") get = true
+    else if (word === "KEEPTTL" && expiresAt === undefined) keepTtl = true
+    else if (Expiry.isUnit(at(words, index)) && !keepTtl && expiresAt === undefined && index + 1 < words.length) {
+      expiresAt = Expiry.at(word, words[++index], now, "set")
+    } else return Wire.syntaxError()
+  }
+  return { condition, expiresAt, get, keepTtl }
+}
+
+const setWithUnit =
+  (name: string, unit: string): Run =>
+  (args, { store }) => {
+    const expiresAt = Expiry.at(unit, at(args, 1), store.now(), name)
+    store.set(at(args, 0), { type: "string", bytes: at(args, 2) }, expiresAt)
+    return "OK"
+  }
+
+const getEx: Run = (args, { store }) => {
+  const key = at(args, 0)
+  const [unit, amount] = args.slice(1)
+  const persist = args.length === 2 && upper(unit) === "PERSIST"
+  if (unit !== undefined && !persist && (args.length !== 3 || !Expiry.isUnit(unit))) return Wire.syntaxError()
+  const bytes = stringAt(store, key)
+  if (bytes === undefined || unit === undefined) return bytes ?? null
+  const expiresAt = persist ? undefined : Expiry.at(upper(unit), amount, store.now(), "getex")
+  store.set(key, { type: "string", bytes }, expiresAt)
+  return bytes
+}
+
+const add = (store: RedisStore, key: Buffer, amount: bigint): number => {
+  const bytes = stringAt(store, key)
+  const sum = (bytes === undefined ? 0n : Wire.bigInteger(bytes)) + amount
+  if (!Wire.fitsInt64(sum)) return Wire.fail("ERR increment or decrement would overflow")
+  replaceString(store, key, Buffer.from(String(sum)))
+  return Number(sum)
+}
+
+const mset: Run = (args, { store }) => {
+  if (args.length % 2 !== 0) return Wire.wrongArity("mset")
+  for (let index = 0; index < args.length; index += 2) {
+    store.set(at(args, index), { type: "string", bytes: at(args, index + 1) })
+  }
+  return "OK"
+}
+
+// MGET answers nil where a key holds something else.
+const stringOrNil = (store: RedisStore, key: Buffer): Buffer | null => {
+  const value = store.get(key)?.value
+  return value?.type === "string" ? value.bytes : null
+}
+
+export const commands: Commands = {
+  get: read(2, (args, { store }) => stringAt(store, at(args, 0)) ?? null),
+  set: grow(-3, set),
+  setnx: grow(3, (args, { store }) => {
+    if (store.get(at(args, 0)) !== undefined) return 0
+    store.set(at(args, 0), { type: "string", bytes: at(args, 1) })
+    return 1
+  }),
+  setex: grow(4, setWithUnit("setex", "EX")),
+  psetex: grow(4, setWithUnit("psetex", "PX")),
+  getset: grow(3, (args, { store }) => {
+    const before = stringAt(store, at(args, 0)) ?? null
+    store.set(at(args, 0), { type: "string", bytes: at(args, 1) })
+    return before
+  }),
+  getdel: write(2, (args, { store }) => {
+    const before = stringAt(store, at(args, 0)) ?? null
+    store.delete(at(args, 0))
+    return before
+  }),
+  getex: write(-2, getEx),
+  mget: read(-2, (args, { store }) => args.map((key) => stringOrNil(store, key))),
+  mset: grow(-3, mset),
+  incr: grow(2, (args, { store }) => add(store, at(args, 0), 1n)),
+  decr: grow(2, (args, { store }) => add(store, at(args, 0), -1n)),
+  incrby: grow(3, (args, { store }) => add(store, at(args, 0), Wire.bigInteger(args[1]))),
+  decrby: grow(3, (args, { store }) => add(store, at(args, 0), -Wire.bigInteger(args[1]))),
+  append: grow(3, (args, { store }) => {
+    const bytes = Buffer.concat([stringAt(store, at(args, 0)) ?? Buffer.alloc(0), at(args, 1)])
+    replaceString(store, at(args, 0), bytes)
+    return bytes.length
+  }),
+  strlen: read(2, (args, { store }) => stringAt(store, at(args, 0))?.length ?? 0)
+}
