@@ -1,14 +1,18 @@
 import { NodeHttpClient, NodeServices } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, Exit, Layer, Scope } from "effect"
+import { Duration, Effect, Exit, Fiber, Layer, Schedule, Schema, Scope } from "effect"
+import { HttpClientResponse } from "effect/http"
 import * as Service from "../examples/job-matcher/src/demo/Service.ts"
+import { Health } from "../examples/job-matcher/src/Status.ts"
 import * as RedisServer from "./support/RedisServer.ts"
 
 const services = Layer.mergeAll(NodeServices.layer, NodeHttpClient.layerNodeHttpOptions({ keepAlive: true }))
 
 const path = "/match?candidate=ada&skills=effect,redis&location=Berlin"
 
-const ask = (service: Service.Service) => Effect.flatMap(service.client.get(path), (response) => response.text)
+// Each on a connection of its own: Node's server would wait five seconds for one that is kept alive.
+const ask = (service: Service.Service) =>
+  Effect.flatMap(service.client.get(path, { headers: { connection: "close" } }), (response) => response.text)
 
 describe("the job matcher as processes", { timeout: 60_000 }, () => {
   it.live("shares one Redis between two of them, and finds it warm after a restart", () =>
@@ -40,15 +44,53 @@ describe("the job matcher as processes", { timeout: 60_000 }, () => {
     }).pipe(Effect.provide(services))
   )
 
-  it.live("stops in time when it is told to, with Redis up, dead or frozen", () =>
+  it.live("goes on while Redis is dead, says so, and is back on it when it returns", () =>
+    Effect.gen(function* () {
+      const redis = yield* RedisServer.make()
+      const service = yield* Service.start({ REDIS_URL: redis.url, CACHE_RESET_TIMEOUT: "1" })
+      const health = service.client
+        .get("/healthz")
+        .pipe(
+          Effect.flatMap(HttpClientResponse.filterStatusOk),
+          Effect.flatMap(HttpClientResponse.schemaBodyJson(Schema.toCodecJson(Health)))
+        )
+      const answer = yield* ask(service)
+      assert.deepNestedInclude(yield* health, { status: "healthy", "redis.status": "up" })
+
+      yield* redis.kill
+      yield* Effect.sleep("100 millis")
+      assert.strictEqual(yield* ask(service), answer)
+      assert.deepInclude(yield* service.stats, { memoryHits: 1, lookups: 1 })
+      assert.deepNestedInclude(yield* health, { status: "degraded", "redis.status": "down" })
+      const removed = yield* service.client.del(path)
+      assert.deepStrictEqual(yield* removed.json, { removed: "Deferred" })
+      assert.strictEqual(yield* ask(service), answer)
+      assert.strictEqual((yield* service.stats).lookups, 2)
+
+      yield* redis.start
+      const healthy = yield* health.pipe(
+        Effect.repeat({ schedule: Schedule.spaced("20 millis"), until: ({ status }) => status === "healthy" }),
+        Effect.timeout("2 seconds")
+      )
+      assert.deepNestedInclude(healthy, { "redis.status": "up", "redis.breaker": "Closed" })
+      const { breaker } = yield* service.stats
+      assert.deepStrictEqual([breaker[0], breaker[1], ...breaker.slice(-2)], ["Closed", "Open", "HalfOpen", "Closed"])
+    }).pipe(Effect.provide(services))
+  )
+
+  it.live("ends in time when it is told to, with Redis up, dead or frozen, and answers what it was asked before", () =>
     Effect.gen(function* () {
       const redis = yield* RedisServer.make()
       for (const does of [Effect.void, redis.freeze, Effect.andThen(redis.thaw, redis.kill)]) {
         const running = yield* Scope.make()
-        yield* Effect.flatMap(Service.start({ REDIS_URL: redis.url }), ask).pipe(Scope.provide(running))
+        const service = yield* Service.start({ REDIS_URL: redis.url }).pipe(Scope.provide(running))
+        const answer = yield* ask(service)
         yield* does
+        const asked = yield* Effect.forkChild(ask(service))
+        yield* Effect.sleep("50 millis")
         const [took] = yield* Effect.timed(Scope.close(running, Exit.void))
         assert.isBelow(Duration.toMillis(took), 3_000)
+        assert.strictEqual(yield* Fiber.join(asked), answer)
       }
     }).pipe(Effect.provide(services))
   )

@@ -54,6 +54,13 @@ describe("the demo's report", () => {
     })
   })
 
+  it("tells the failed probes of an outage together", () => {
+    assert.deepStrictEqual(
+      Report.path([...roundTrip, "Open", "HalfOpen", "Closed"]),
+      "Closed → 2 × (Open → HalfOpen) → Closed → Open → HalfOpen → Closed"
+    )
+  })
+
   it("names the first answer that was missing or wrong", () => {
     assert.deepStrictEqual(broken(run({ breaker: roundTrip, recoveredMs: 1, errors: ["status 500", "status 502"] })), [
       '4 of 6 requests were answered right, 2 were not. The first, while "killed": status 500'
@@ -70,7 +77,7 @@ describe("the demo's report", () => {
 
   it("names a recovery that took longer than twice the reset timeout", () => {
     assert.deepStrictEqual(broken(run({ breaker: roundTrip, recoveredMs: 2_001 })), [
-      "Redis killed: only 2,001 ms after it answered again it served the service (allowed: 2,000 ms, twice the reset timeout)."
+      "Redis killed: back in use only 2,001 ms after it answered again (allowed: 2,000 ms, twice the reset timeout)."
     ])
   })
 

@@ -45,7 +45,10 @@ export class Status extends Context.Service<
       const counters = yield* makeCounters
       const states = yield* Ref.make<ReadonlyArray<typeof Breaker.Type>>([])
       yield* breaker.changes.pipe(
-        Stream.runForEach(({ _tag }) => Ref.update(states, (all) => [...all.slice(-999), _tag])),
+        Stream.map(({ _tag }) => _tag),
+        // An open circuit that becomes due early is still open.
+        Stream.changes,
+        Stream.runForEach((state) => Ref.update(states, (all) => [...all.slice(-999), state])),
         Effect.forkScoped({ startImmediately: true })
       )
       const health = Effect.gen(function* () {

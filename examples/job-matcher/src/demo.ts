@@ -34,20 +34,24 @@ const demo = Effect.gen(function* () {
       })
       const questions = yield* Load.makeQuestions(400)
       yield* print(
-        `The service is a process of its own on ${service.url}, and so is its Redis${Option.isSome(redis) ? ` on ${redis.value.url}` : ", if there were one"}.`,
-        `It is asked ${questions.length} different questions, ${Load.perSecond} a second. One that no cache can answer takes it about 80 ms.`,
+        `Service  ${service.url}, a process of its own`,
+        `Redis    ${Option.match(redis, { onNone: () => "none", onSome: ({ url }) => `${url}, a private one` })}`,
+        `Load     about ${Load.perSecond} requests a second, ${questions.length} different ones; what no cache can answer takes about 80 ms`,
         ""
       )
       const script = Option.match(redis, { onNone: () => Script.withoutRedis, onSome: Script.make })
-      return yield* Play.play({ script, service, questions, live, style }).pipe(Effect.raceFirst(service.died))
+      const seen = yield* Play.play({ script, service, questions, live, style }).pipe(Effect.raceFirst(service.died))
+      return { ...seen, resetTimeoutMs, log: yield* service.log }
     })
-  ).pipe(Effect.map((seen): Report.Run => ({ ...seen, resetTimeoutMs })))
+  )
 
   const verdict = Report.verdict(run)
   yield* print("", ...Report.table(run, style), "")
   yield* print(...verdict.map(({ kept, says }) => `${kept ? style.green("✔") : style.red("✘")} ${says}`), "")
+  const broken = verdict.some(({ kept }) => !kept)
+  if (broken) yield* print("What the service logged:", ...run.log, "")
   yield* print(JSON.stringify(Report.summary(run)))
-  if (verdict.some(({ kept }) => !kept)) return yield* new PromiseBroken()
+  if (broken) return yield* new PromiseBroken()
 })
 
 class PromiseBroken extends Data.TaggedError("PromiseBroken") {
@@ -57,7 +61,8 @@ class PromiseBroken extends Data.TaggedError("PromiseBroken") {
 
 const services = Layer.mergeAll(
   NodeServices.layer,
-  NodeHttpClient.layerNodeHttpOptions({ keepAlive: true }),
+  // In turn, so that no connection is idle so long that the service closes it just when the next request goes out.
+  NodeHttpClient.layerNodeHttpOptions({ keepAlive: true, scheduling: "fifo" }),
   Jobs.layer
 )
 

@@ -34,7 +34,9 @@ const server = NodeHttpServer.layerConfig(createServer, {
 })
 
 HttpRouter.serve(Api.layer, { disableLogger: true }).pipe(
-  Layer.provide([server, cache]),
+  Layer.provide(server),
+  // Below the server, so that it listens when they are ready: a request that comes before the routes would hang.
+  Layer.provide(cache),
   Layer.provide(Matcher.layer),
   Layer.provide(Jobs.layer),
   Layer.launch,

@@ -30,7 +30,7 @@
  *
  * @since 0.1.0
  */
-import { Context, Data, Duration, Effect, type Option, type Schema } from "effect"
+import { Context, Data, type Duration, Effect, type Option, type Schema } from "effect"
 import type { WriteOutcome } from "./CacheTier.ts"
 
 export type { WriteOutcome } from "./CacheTier.ts"

@@ -77,6 +77,7 @@ export const make = Effect.fnUntraced(function* (
 
   redis.on("connect", () => {
     session = {}
+    reported = undefined
     redis.stream.on("data", () => {
       activity++
     })

@@ -14,7 +14,7 @@
  *
  * @since 0.1.0
  */
-import { Config, ConfigProvider, Duration, Effect, Option, Redacted } from "effect"
+import { Config, ConfigProvider, Duration, Effect, Option, Redacted, Result } from "effect"
 import type * as IoredisConnection from "./IoredisConnection.ts"
 import type * as RedisClient from "./RedisClient.ts"
 import * as RetryPolicy from "./RetryPolicy.ts"
@@ -70,21 +70,25 @@ export const make = (options: Options = {}): Effect.Effect<RedisConfig, Config.C
       cap: yield* get(settings.maxRetryDelay, options.maxRetryDelay)
     }
     const password = located.password ?? plain(options.password)
-    const breaker = {
-      failureThreshold: yield* get(settings.failureThreshold, options.failureThreshold),
-      resetTimeout: yield* get(settings.resetTimeout, options.resetTimeout)
-    }
+    const failureThreshold = yield* get(settings.failureThreshold, options.failureThreshold)
+    const resetTimeout = yield* get(settings.resetTimeout, options.resetTimeout)
+    const chosen = options.circuitBreaker === false ? undefined : options.circuitBreaker
+    // A failure rate takes the place of the threshold, unless that was asked for too.
+    const byRateOnly = chosen?.failureRate !== undefined && options.failureThreshold === undefined
+    const breaker = { ...(!byRateOnly && { failureThreshold }), resetTimeout, ...chosen }
     const connectTimeout = yield* get(settings.connectTimeout, options.connectTimeout)
     const commandTimeout = yield* get(settings.commandTimeout, options.commandTimeout)
     return {
       connection: {
-        ...options,
         host: yield* get(settings.host, located.host ?? options.host),
         port: yield* get(settings.port, located.port ?? options.port),
         db: yield* get(settings.db, located.db ?? options.db),
         username: located.username ?? (options.username || undefined),
         password: password ? Redacted.make(password) : undefined,
         tls: located.tls === true && (options.tls === undefined || options.tls === false) ? true : options.tls,
+        closeTimeout: yield* get(settings.closeTimeout, options.closeTimeout),
+        keepAlive: yield* get(settings.keepAlive, options.keepAlive),
+        maxInFlight: yield* get(settings.maxInFlight, options.maxInFlight),
         connectTimeout,
         commandTimeout
       },
@@ -97,9 +101,9 @@ export const make = (options: Options = {}): Effect.Effect<RedisConfig, Config.C
             write: RetryPolicy.exponential({ retries: Math.min(maxRetries, 2), ...backoff }),
             effectful: RetryPolicy.exponential({ retries: Math.min(maxRetries, 2), ...backoff })
           }),
-        circuitBreaker: options.circuitBreaker === false ? false : { ...breaker, ...options.circuitBreaker },
+        circuitBreaker: options.circuitBreaker === false ? false : breaker,
         probeOnReady: options.probeOnReady,
-        operationTimeout: options.operationTimeout,
+        operationTimeout: yield* get(settings.operationTimeout, options.operationTimeout),
         requireReady: options.requireReady,
         connectTimeout,
         commandTimeout
@@ -120,7 +124,12 @@ const settings = {
   retryDelay: duration("CACHE_RETRY_DELAY", "retryDelay", 0.1, "seconds"),
   maxRetryDelay: duration("CACHE_MAX_RETRY_DELAY", "maxRetryDelay", 30, "seconds"),
   failureThreshold: integer("CACHE_FAILURE_THRESHOLD", "failureThreshold", 5, { min: 1, max: 1_000_000 }),
-  resetTimeout: duration("CACHE_RESET_TIMEOUT", "resetTimeout", 30, "seconds")
+  resetTimeout: duration("CACHE_RESET_TIMEOUT", "resetTimeout", 30, "seconds"),
+  // In code only.
+  closeTimeout: duration("closeTimeout", "closeTimeout", 2000, "millis"),
+  operationTimeout: duration("operationTimeout", "operationTimeout", 5000, "millis"),
+  keepAlive: duration("keepAlive", "keepAlive", 60_000, "millis"),
+  maxInFlight: integer("maxInFlight", "maxInFlight", 10_000, { min: 1, max: 10_000_000 })
 }
 
 /**
@@ -287,11 +296,15 @@ export const read = <A>(setting: Setting<A>, name: string, value: unknown): Effe
   const found = setting.read(value)
   return found === undefined
     ? Effect.fail(
-        configError(
-          `${name} is ${JSON.stringify(value) ?? String(value)}: expected ${setting.expects}, for example ${setting.example}`
-        )
+        configError(`${name} is ${shown(value)}: expected ${setting.expects}, for example ${setting.example}`)
       )
     : Effect.succeed(found)
+}
+
+// Something with a login in it, put where it does not belong, is as secret as where it does.
+const shown = (value: unknown): string => {
+  if (typeof value !== "string") return String(value)
+  return /[@]|:\/\//.test(value) ? "not shown, for it may hold a password" : JSON.stringify(value)
 }
 
 interface Location {
@@ -313,13 +326,15 @@ const parseUrl = (name: string, url: string): Effect.Effect<Location, Config.Con
   if (!URL.canParse(url)) return refuse("is not a URL")
   const { hash, hostname, password, pathname, port, protocol, search, username } = new URL(url)
   if (protocol !== "redis:" && protocol !== "rediss:") return refuse("does not begin with redis:// or rediss://")
-  if (hostname === "") return refuse("names no host")
+  if (hostname === "" || hostname.includes("%")) return refuse("names no host")
   if (search !== "" || hash !== "") return refuse("has parameters, which are not supported")
-  if (!/^\/?\d*$/.test(pathname)) return refuse("names a database that is not a number")
-  if (port === "0") return refuse("names port 0")
-  const login = [username, password].map((part) => (isEncoded(part) ? decodeURIComponent(part) : undefined))
-  if (login.includes(undefined)) return refuse("holds a user name or password that is not percent-encoded")
   const db = pathname.replace("/", "")
+  if (!/^\/?\d*$/.test(pathname) || (db !== "" && settings.db.read(db) === undefined)) {
+    return refuse(`names a database that is not ${settings.db.expects}`)
+  }
+  if (port === "0") return refuse("names port 0")
+  const login = [username, password].map(decoded)
+  if (login.includes(undefined)) return refuse("holds a user name or password that is not percent-encoded")
   return Effect.succeed({
     host: hostname.replace(/^\[(.*)\]$/, "$1"),
     tls: protocol === "rediss:",
@@ -330,7 +345,7 @@ const parseUrl = (name: string, url: string): Effect.Effect<Location, Config.Con
   })
 }
 
-const isEncoded = (part: string): boolean => !/%(?![0-9a-f]{2})/i.test(part)
+const decoded = (part: string): string | undefined => Result.getOrUndefined(Result.try(() => decodeURIComponent(part)))
 
 const plain = (secret: string | Redacted.Redacted<string> | undefined): string | undefined =>
   Redacted.isRedacted(secret) ? Redacted.value(secret) : secret

@@ -255,7 +255,11 @@ export const connectionError = (
  */
 export const reasonOf = (error: unknown): ConnectionFailure | undefined => {
   const { code, message, name } = describe(error)
-  if (name === "ReplyError") return authCodes.has(replyCode(message)) ? "Auth" : undefined
+  if (name === "ReplyError") {
+    const code = replyCode(message)
+    if (authCodes.has(code)) return "Auth"
+    return deferredCodes.has(code) ? "NotReady" : undefined
+  }
   if (code.startsWith("ERR_SSL") || code.startsWith("ERR_TLS") || code === "EPROTO") return "Tls"
   if (/CERT|SELF_SIGNED|UNABLE_TO_VERIFY|UNABLE_TO_GET_ISSUER/.test(code)) return "Tls"
   if (message.includes("before secure TLS connection was established")) return "Tls"
@@ -368,7 +372,8 @@ const explanations: Readonly<Record<ConnectionFailure, string>> = {
   Reset: "the connection was lost",
   Closed: "the connection is closed",
   NotReady: "the connection is not ready yet",
-  Timeout: "the connection was not made in time. Check that the host can be reached from here",
+  Timeout:
+    "the connection was not made in time. Check that the host can be reached from here, and for rediss:// that the port speaks TLS",
   Dns: "the host name could not be resolved. Check the host in the Redis settings",
   Tls: "the TLS handshake failed. Check that the port speaks TLS (rediss://) and that its certificate is trusted",
   Auth: "Redis refused the login. Check the user name, the password and the user's permissions",
@@ -409,13 +414,28 @@ const previousError = (error: unknown): unknown => {
 }
 
 const redactedMessage = (error: unknown): string => {
-  // An unknown command is answered with its arguments quoted.
-  const [message = ""] = describe(error).message.split(/,? with args beginning with/)
-  const args = field(field(error, "command"), "args")
+  // An unknown command or subcommand is answered with arguments quoted, which may be cut short.
+  const [message = ""] = describe(error).message.split(/,? with args beginning with|(?<=unknown subcommand) /)
+  const command = field(error, "command")
+  if (scriptCommands.has(String(field(command, "name")).toUpperCase())) return scriptMessage(message)
+  const args = field(command, "args")
   if (!Array.isArray(args)) return message
   return args
-    .map((arg: unknown) => (typeof arg === "string" || typeof arg === "number" ? String(arg) : ""))
+    .map(textOf)
     .filter((arg) => arg.length > 2)
     .sort((a, b) => b.length - a.length)
     .reduce((text, arg) => text.replaceAll(arg, "<redacted>"), message)
+}
+
+const textOf = (argument: unknown): string => {
+  if (argument instanceof Uint8Array) return new TextDecoder().decode(argument)
+  return typeof argument === "string" || typeof argument === "number" ? String(argument) : ""
+}
+
+const scriptCommands = new Set(["EVAL", "EVALSHA", "EVAL_RO", "EVALSHA_RO", "FCALL", "FCALL_RO"])
+
+// A script may raise anything, also what it made of its arguments or read from a key: only the code and the place are kept.
+const scriptMessage = (message: string): string => {
+  const [place = ""] = /script: [0-9a-f]{40}, on @user_script:\d+/.exec(message) ?? []
+  return `${replyCode(message)} (the script's reply is not shown, for it may hold values)${place && ` ${place}`}`
 }

@@ -62,7 +62,13 @@ export const table = (run: Run, style: Style): ReadonlyArray<string> => [
   )
 ]
 
-export const path = (states: States): string => states.join(" → ")
+/** The states in order, the failed probes of an outage told together. */
+export const path = (states: States): string => {
+  const repeated = /(Open → HalfOpen)(?: → Open → HalfOpen)+/g
+  return states
+    .join(" → ")
+    .replace(repeated, (all, pair: string) => `${(all.length + 3) / (pair.length + 3)} × (${pair})`)
+}
 
 export const count = (n: number): string => n.toLocaleString("en-US")
 
@@ -107,7 +113,7 @@ const roundTrip = ({ name, breaker }: Outage) => {
 
 const recovery = ({ name, recoveredMs }: Outage, atMost: number) => {
   const kept = recoveredMs <= atMost
-  const says = `Redis ${name}: ${kept ? "" : "only "}${count(recoveredMs)} ms after it answered again it served the service`
+  const says = `Redis ${name}: back in use ${kept ? "" : "only "}${count(recoveredMs)} ms after it answered again`
   return { kept, says: `${says} (allowed: ${count(atMost)} ms, twice the reset timeout).` }
 }
 

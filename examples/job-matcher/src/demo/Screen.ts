@@ -79,15 +79,14 @@ const block = (view: View, rates: Rates, at: number, style: Style): ReadonlyArra
   const light = { up: style.green("●"), down: style.red("●"), none: style.yellow("●") }[view.redis]
   const state = view.stats.breaker.at(-1)
   const colour = state === "Closed" ? style.green : state === "Open" ? style.red : style.yellow
-  const history = view.stats.breaker.slice(-6)
   const field = (name: string) => style.dim(name.padEnd(10))
   const number = (n: number) => style.bold(count(n).padStart(5))
   return [
     "",
     `  ${light} ${style.bold(view.headline.padEnd(66))}${style.dim(clock(at))}`,
     "",
-    `    ${field("breaker")}${colour((state ?? "none").padEnd(10))}${style.dim(`${history.length < view.stats.breaker.length ? "… → " : ""}${path(history)}`)}`,
-    `    ${field("answers/s")}${number(rates.answers)}    = from Redis ${number(rates.redis)}  + from memory ${number(rates.memory)}  + looked up ${number(rates.lookups)}`,
+    `    ${field("breaker")}${colour((state ?? "none").padEnd(10))}${style.dim(path(view.stats.breaker))}`,
+    `    ${field("answers/s")}${number(rates.answers)}    from Redis ${number(rates.redis)}    from memory ${number(rates.memory)}    looked up ${number(rates.lookups)}`,
     `    ${field("slowest")}${style.bold(view.slowestMs.toFixed(0).padStart(5))} ms in this phase`,
     `    ${field("so far")}${number(view.requests)} requests, ${count(view.answered)} answered right, ${(view.errors === 0 ? style.green : style.red)(`${count(view.errors)} errors`)}`,
     ""

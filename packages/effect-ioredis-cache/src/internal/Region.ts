@@ -1,4 +1,4 @@
-import { Clock, type Context, Duration, Effect, Exit, Option, Random, Result, type Scope } from "effect"
+import { Clock, type Context, type Duration, Effect, Exit, Option, Random, Result, type Scope } from "effect"
 import { RedisError } from "effect-ioredis"
 import * as Cache from "../Cache.ts"
 import * as CacheCodec from "../CacheCodec.ts"
@@ -93,12 +93,14 @@ export const make =
         message: `${command} in region ${name}: ${message}`
       })
 
-    const withKey = <A>(command: string, key: Key, onRefused: A, use: (key: string) => Effect.Effect<A, E>) => {
-      const rendered = renderKey(key)
-      return Result.isSuccess(rendered)
-        ? use(rendered.success)
-        : Effect.as(reject(problem(command, rendered.failure)), onRefused)
-    }
+    // Suspended, so that a write is an intent each time it runs, not when it is made.
+    const withKey = <A>(command: string, key: Key, onRefused: A, use: (key: string) => Effect.Effect<A, E>) =>
+      Effect.suspend(() => {
+        const rendered = renderKey(key)
+        return Result.isSuccess(rendered)
+          ? use(rendered.success)
+          : Effect.as(reject(problem(command, rendered.failure)), onRefused)
+      })
 
     // Counts a read, and gives its value.
     const read = (found: Found<Value>): Option.Option<Value> => {

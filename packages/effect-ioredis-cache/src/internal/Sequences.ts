@@ -22,17 +22,16 @@ export const make = (): Sequences => {
   let cleared = 0
   return {
     watch: (key) => {
-      let slot = watched.get(key)
-      if (slot === undefined) watched.set(key, (slot = { number: 0, watchers: 0 }))
-      const held = slot
-      const { number } = held
+      const slot = watched.get(key) ?? { number: 0, watchers: 0 }
+      watched.set(key, slot)
+      const { number } = slot
       const epoch = cleared
-      held.watchers++
+      slot.watchers++
       return {
-        isCurrent: () => held.number === number && cleared === epoch,
+        isCurrent: () => slot.number === number && cleared === epoch,
         end: () => {
-          held.watchers--
-          if (held.watchers === 0) watched.delete(key)
+          slot.watchers--
+          if (slot.watchers === 0) watched.delete(key)
         }
       }
     },

@@ -69,8 +69,8 @@ export const make = Effect.gen(function* () {
 
   return {
     add: (millis, expire) => {
-      let list = lists.get(millis)
-      if (list === undefined) lists.set(millis, (list = { head: undefined, tail: undefined }))
+      const list: List = lists.get(millis) ?? { head: undefined, tail: undefined }
+      lists.set(millis, list)
       const entry: Entry = {
         at: Monotonic.millis(clock) + millis,
         expire,
@@ -82,8 +82,7 @@ export const make = Effect.gen(function* () {
       else list.tail.next = entry
       list.tail = entry
       sleepUntil(entry.at)
-      const home = list
-      return { cancel: () => remove(home, entry) }
+      return { cancel: () => remove(list, entry) }
     }
   } satisfies Deadlines
 })

@@ -1,1 +1,3 @@
-export {}
+export * as Fault from "./Fault.ts"
+export * as SimulatedRedis from "./SimulatedRedis.ts"
+export * as SimulatedScript from "./SimulatedScript.ts"

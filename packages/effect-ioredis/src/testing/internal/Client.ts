@@ -66,9 +66,10 @@ export const make = Effect.fnUntraced(function* (
       return
     }
     current.cancelTimer()
-    if (!(wire instanceof Wire.ErrorReply)) return onReady(current)
+    if (!(wire instanceof Wire.ErrorReply)) onReady(current)
     // The driver asks a server that is loading its data again and again.
-    if (wire.message.startsWith("LOADING")) current.cancelTimer = timers.after(loadingRetry, () => shakeHands(current))
+    else if (wire.message.startsWith("LOADING"))
+      current.cancelTimer = timers.after(loadingRetry, () => shakeHands(current))
     else end(current, { name: "ReplyError", message: wire.message })
   }
 
@@ -81,7 +82,7 @@ export const make = Effect.fnUntraced(function* (
   }
 
   // The end of a connection, or of the attempt to make one, whoever ended it.
-  const end = (current: Session, error?: unknown): void => {
+  const end = (current: Session, error: unknown): void => {
     if (session !== current) return
     session = undefined
     current.cancelTimer()
@@ -91,7 +92,7 @@ export const make = Effect.fnUntraced(function* (
     const cause = RedisError.redact(error)
     lastError = RedisError.connectionError("CONNECT", reason, "never", cause)
     if (lost) status = "Reconnecting"
-    timers.after(ReconnectDelay.millis(++attempts, random()), connect)
+    timers.after(Math.round(ReconnectDelay.millis(++attempts, random())), connect)
     notify({ _tag: lost ? "Lost" : "Failed", error: lastError })
     fail(current, reason, cause)
   }
@@ -154,7 +155,7 @@ export const make = Effect.fnUntraced(function* (
       if (current === undefined) return
       current.leaving = true
       current.socket.close()
-      timers.soon(() => end(current))
+      timers.soon(() => end(current, new Error("The connection was replaced.")))
     },
     listen: (listener) => {
       listeners.add(listener)
@@ -177,7 +178,8 @@ type Done = (result: Result.Result<Reply, RedisError.RedisCommandError>) => void
 
 const loadingRetry = 500
 
-const result = (command: RedisCommand, wire: Wire.Wire): Result.Result<Reply, RedisError.RedisCommandError> => {
+/** What a reply is to the one who sent the command. */
+export const result = (command: RedisCommand, wire: Wire.Wire): Result.Result<Reply, RedisError.RedisCommandError> => {
   if (!(wire instanceof Wire.ErrorReply)) return Result.succeed(Wire.decode(wire, command.reply))
   const error = { name: "ReplyError", message: wire.message, command }
   return Result.fail(RedisError.classify(error, { command: command.name }))

@@ -17,8 +17,7 @@ const pop =
   (name: string, end: "pop" | "shift"): Run =>
   (args, { store }) => {
     if (args.length > 2) return Wire.wrongArity(name)
-    const amount = args[1] === undefined ? undefined : Wire.integer(args[1])
-    if (amount !== undefined && amount < 0) return Wire.fail("ERR value is out of range, must be positive")
+    const amount = args[1] && Wire.count(args[1])
     const list = listAt(store, at(args, 0))
     if (list === undefined) return null
     const popped = Array.from({ length: Math.min(amount ?? 1, list.length) }, () => list[end]() ?? null)

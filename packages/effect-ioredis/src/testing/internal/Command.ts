@@ -11,8 +11,8 @@ export interface Machine {
   /** The scripts that have a JavaScript counterpart, and those the server has seen since it started, by SHA-1. */
   readonly scripts: ReadonlyMap<string, SimulatedScript>
   readonly loaded: Set<string>
-  /** Drops a client's connection; whether there was one. */
-  readonly kill: (clientId: number) => boolean
+  /** Drops a client's connection for another client, or its own; whether there was one. */
+  readonly kill: (clientId: number, by: number) => boolean
   /** Why the server refuses a command just now. */
   readonly refusal: (name: string, impact: Impact) => ErrorReply | undefined
   /** What a script calls. */
@@ -22,7 +22,7 @@ export interface Machine {
 /** What a command does to memory: `grow` needs more of it, `write` changes what is there. */
 export type Impact = "none" | "write" | "grow"
 
-/** `arity` counts the name; a negative one is a minimum. */
+/** `arity` counts the words of the name too; a negative one is a minimum. */
 export interface Command {
   readonly arity: number
   readonly impact: Impact
@@ -31,7 +31,7 @@ export interface Command {
 
 export type Run = (args: ReadonlyArray<Buffer>, machine: Machine, clientId: number) => Wire
 
-/** Commands by lower-case name. */
+/** Commands by lower-case name; subcommands as `client|id`, whose `args` begin after both words. */
 export type Commands = Readonly<Record<string, Command>>
 
 export const read = (arity: number, run: Run): Command => ({ arity, impact: "none", run })

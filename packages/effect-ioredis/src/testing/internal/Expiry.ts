@@ -1,4 +1,3 @@
-import { upper } from "./Command.ts"
 import * as Wire from "./Wire.ts"
 
 /** The words that give a key's end (`EX 10`, `PXAT 1700000000000`), and what they are worth. */
@@ -10,7 +9,7 @@ const units: Readonly<Record<string, { readonly scale: number; readonly absolute
   PXAT: { scale: 1, absolute: true }
 }
 
-export const isUnit = (word: Buffer): boolean => Object.hasOwn(units, upper(word))
+export const isUnit = (word: string): boolean => Object.hasOwn(units, word)
 
 /** When a key ends, as wall-clock milliseconds; `command` is named in the error for a time that cannot be. */
 export const at = (unit: string, amount: Buffer | undefined, now: number, command: string): number => {

@@ -9,13 +9,12 @@ import * as Wire from "./Wire.ts"
 
 /** Executes one command, as the server would: unknown name, wrong arity, refusal and only then the command itself. */
 export const execute = (machine: Machine, clientId: number, name: string, args: ReadonlyArray<Buffer>): Wire.Wire => {
-  const lower = name.toLowerCase()
   const result = Result.try(() => {
-    const command = table.get(lower) ?? unknown(name, args)
-    if (command.arity < 0 ? args.length + 1 < -command.arity : args.length + 1 !== command.arity) {
-      return Wire.wrongArity(lower)
-    }
-    return machine.refusal(name.toUpperCase(), command.impact) ?? command.run(args, machine, clientId)
+    const fullName = containers.has(name.toLowerCase()) ? withSubcommand(name, args) : name.toLowerCase()
+    const { arity, impact, run } = table.get(fullName) ?? unknown(name, args)
+    if (arity < 0 ? args.length + 1 < -arity : args.length + 1 !== arity) return Wire.wrongArity(fullName)
+    const refusal = machine.refusal(name.toUpperCase(), impact)
+    return refusal ?? run(fullName.includes("|") ? args.slice(1) : args, machine, clientId)
   })
   if (Result.isSuccess(result)) return result.success
   if (result.failure instanceof Wire.ErrorReply) return result.failure
@@ -27,6 +26,16 @@ const table: ReadonlyMap<string, Command> = new Map(
     Object.entries(commands)
   )
 )
+
+// CLIENT and SCRIPT are only the first half of a name.
+const containers = new Set(Array.from(table.keys()).flatMap((name) => name.split("|").slice(0, -1)))
+
+const withSubcommand = (name: string, [word]: ReadonlyArray<Buffer>): string => {
+  if (word === undefined) return Wire.wrongArity(name.toLowerCase())
+  const fullName = `${name}|${word.toString("latin1")}`.toLowerCase()
+  if (table.has(fullName)) return fullName
+  return Wire.fail(`ERR unknown subcommand '${word.toString().slice(0, 128)}'. Try ${name.toUpperCase()} HELP.`)
+}
 
 const unknown = (name: string, args: ReadonlyArray<Buffer>): never =>
   Wire.fail(

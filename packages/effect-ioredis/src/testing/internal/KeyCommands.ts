@@ -20,31 +20,32 @@ const expire =
   (name: string, scale: number, absolute: boolean): Run =>
   (args, { store }) => {
     const key = at(args, 0)
+    const conditions = args.slice(2).map((word) => conditionNamed(keyOf(word)))
     const expiresAt = Wire.integer(args[1]) * scale + (absolute ? 0 : store.now())
     if (Math.abs(expiresAt) > Number.MAX_SAFE_INTEGER) {
       return Wire.fail(`ERR invalid expire time in '${name}' command`)
     }
-    const conditions = args.slice(2).map(upper)
     const entry = store.get(key)
-    if (entry === undefined || !conditions.every((condition) => allows(condition, entry.expiresAt, expiresAt))) return 0
+    // A key that does not expire counts as one that lives for ever.
+    const before = entry?.expiresAt ?? Number.POSITIVE_INFINITY
+    if (entry === undefined || !conditions.every((allows) => allows(before, expiresAt))) return 0
     if (expiresAt <= store.now()) store.delete(key)
     else store.set(key, entry.value, expiresAt)
     return 1
   }
 
-// A key that does not expire counts as one that lives for ever.
-const allows = (condition: string, before = Number.POSITIVE_INFINITY, after: number): boolean => {
-  switch (condition) {
+const conditionNamed = (word: string): ((before: number, after: number) => boolean) => {
+  switch (word.toUpperCase()) {
     case "NX":
-      return before === Number.POSITIVE_INFINITY
+      return (before) => before === Number.POSITIVE_INFINITY
     case "XX":
-      return before !== Number.POSITIVE_INFINITY
+      return (before) => before !== Number.POSITIVE_INFINITY
     case "GT":
-      return after > before
+      return (before, after) => after > before
     case "LT":
-      return after < before
+      return (before, after) => after < before
     default:
-      return Wire.fail(`ERR Unsupported option ${condition}`)
+      return Wire.fail(`ERR Unsupported option ${word}`)
   }
 }
 

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto"
 import { Result } from "effect"
 import type { SimulatedScript, Value } from "../SimulatedScript.ts"
-import { at, type Commands, type Machine, read, type Run, upper } from "./Command.ts"
+import { at, type Commands, type Machine, read, type Run } from "./Command.ts"
 import { bytesOf, keyOf } from "./RedisStore.ts"
 import * as Wire from "./Wire.ts"
 
@@ -55,28 +55,25 @@ const toValue = (wire: Wire.Wire): Value => {
   return typeof wire === "object" && wire !== null ? wire.map(toValue) : wire
 }
 
-const script: Run = (args, machine) => {
-  const word = upper(args[0])
-  const rest = args.slice(1)
-  if (word === "LOAD" && rest.length === 1) {
-    const sha = sha1(at(rest, 0))
-    counterpart(machine, sha)
-    machine.loaded.add(sha)
-    return Buffer.from(sha)
-  }
-  if (word === "EXISTS" && rest.length > 0) {
-    return rest.map((sha) => (machine.loaded.has(sha.toString().toLowerCase()) ? 1 : 0))
-  }
-  if (word === "FLUSH") {
-    machine.loaded.clear()
-    return "OK"
-  }
-  return Wire.fail(`ERR unknown subcommand '${at(args, 0).toString().slice(0, 128)}'. Try SCRIPT HELP.`)
+const load: Run = (args, machine) => {
+  const sha = sha1(at(args, 0))
+  counterpart(machine, sha)
+  machine.loaded.add(sha)
+  return Buffer.from(sha)
+}
+
+const exists: Run = (args, { loaded }) => args.map((sha) => (loaded.has(sha.toString().toLowerCase()) ? 1 : 0))
+
+const flush: Run = (_, { loaded }) => {
+  loaded.clear()
+  return "OK"
 }
 
 // What a script does is refused where it does it.
 export const commands: Commands = {
   eval: read(-3, evalLua),
   evalsha: read(-3, evalSha),
-  script: read(-2, script)
+  "script|load": read(3, load),
+  "script|exists": read(-3, exists),
+  "script|flush": read(-2, flush)
 }

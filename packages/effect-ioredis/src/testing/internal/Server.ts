@@ -71,12 +71,13 @@ export const make = (timers: Timers, options: Options): Server => {
     startedAt,
     clients: connections(),
     refusal,
-    kill: (clientId) => {
+    kill: (clientId, by) => {
       const link = Array.from(links).find(({ id, open }) => id === clientId && open)
+      if (link === undefined) return false
       // Its own connection is told so first.
-      if (link !== undefined) timers.soon(() => drop(link, connectionReset(), { executed: false }))
-      link?.inbox.clear()
-      return link !== undefined
+      if (clientId === by) link.ending = true
+      else drop(link, connectionReset(), { executed: false })
+      return true
     },
     execute: (clientId, name, args) => Interpreter.execute(machine(refusal), clientId, name, args)
   })
@@ -87,18 +88,17 @@ export const make = (timers: Timers, options: Options): Server => {
   const connections = () => Array.from(links).filter(({ open }) => open).length
 
   const open = (peer: Peer): Socket => {
+    if (fault._tag === "Refuse") return refused(peer)
     const link: Link = {
       id: ++lastId,
       peer,
       open: true,
+      ending: false,
       inbox: TimedQueue.make(timers, (packet: Packet) => receive(link, packet)),
-      outbox: TimedQueue.make(timers, peer.reply)
-    }
-    if (fault._tag === "Refuse") {
-      timers.soon(() => {
-        if (link.open) peer.closed(connectionRefused())
+      outbox: TimedQueue.make(timers, (wire: Wire.Wire) => {
+        peer.reply(wire)
+        if (link.ending) drop(link, connectionReset(), { executed: false })
       })
-      return { write: () => {}, close: () => (link.open = false) }
     }
     if (fault._tag === "Freeze") link.inbox.pause()
     links.add(link)
@@ -113,6 +113,12 @@ export const make = (timers: Timers, options: Options): Server => {
         forgetIfDone(link)
       }
     }
+  }
+
+  // The peer ignores what it is told after it closed.
+  const refused = (peer: Peer): Socket => {
+    timers.soon(() => peer.closed(connectionRefused()))
+    return { write: () => {}, close: () => {} }
   }
 
   const delay = () => (fault._tag === "Delay" ? Duration.toMillis(fault.duration) : 0)
@@ -135,6 +141,7 @@ export const make = (timers: Timers, options: Options): Server => {
   }
 
   const receive = (link: Link, packet: Packet) => {
+    if (link.ending) return
     if (packet === "Handshake") reply(link, handshakeReply(fault))
     else serve(link, packet)
     forgetIfDone(link)
@@ -211,13 +218,15 @@ export const make = (timers: Timers, options: Options): Server => {
   }
 }
 
-// Both directions of one connection. `open` is the client's end: what it sent before it closed is still served.
+// Both directions of one connection. `open` is the client's end: what it sent before it closed is still served. `ending`
+// follows one last reply.
 interface Link {
   readonly id: number
   readonly peer: Peer
   readonly inbox: TimedQueue.TimedQueue<Packet>
   readonly outbox: TimedQueue.TimedQueue<Wire.Wire>
   open: boolean
+  ending: boolean
 }
 
 const connectionReset = () => Object.assign(new Error("read ECONNRESET"), { code: "ECONNRESET" })

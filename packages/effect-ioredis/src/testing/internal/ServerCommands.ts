@@ -37,15 +37,10 @@ const infoSections = ({ clients, runId, startedAt, store }: Machine): Record<str
   }
 }
 
-const client: Run = (args, machine, clientId) => {
-  const word = upper(args[0])
-  if (word === "ID" && args.length === 1) return clientId
-  if (word === "SETNAME" || word === "SETINFO") return "OK"
-  if (word === "KILL" && args.length === 3 && upper(args[1]) === "ID") {
-    const id = Wire.integer(args[2])
-    return id < 1 ? Wire.fail("ERR client-id should be greater than 0") : machine.kill(id) ? 1 : 0
-  }
-  return Wire.fail(`ERR unknown subcommand '${at(args, 0).toString().slice(0, 128)}'. Try CLIENT HELP.`)
+const kill: Run = (args, machine, clientId) => {
+  if (args.length !== 2 || upper(args[0]) !== "ID") return Wire.syntaxError()
+  const id = Wire.integer(args[1])
+  return id < 1 ? Wire.fail("ERR client-id should be greater than 0") : machine.kill(id, clientId) ? 1 : 0
 }
 
 export const commands: Commands = {
@@ -53,5 +48,7 @@ export const commands: Commands = {
   echo: read(2, (args) => at(args, 0)),
   time: read(1, time),
   info: read(-1, info),
-  client: read(-2, client)
+  "client|id": read(2, (_args, _machine, clientId) => clientId),
+  "client|setname": read(3, () => "OK"),
+  "client|kill": read(-3, kill)
 }

@@ -17,19 +17,22 @@ const set: Run = (args, { store }) => {
 
 const setOptions = (words: ReadonlyArray<Buffer>, now: number) => {
   let condition: "NX" | "XX" | undefined
-  let expiresAt: number | undefined
+  let expiry: { readonly unit: string; readonly amount: Buffer } | undefined
   let get = false
   let keepTtl = false
   for (let index = 0; index < words.length; index++) {
     const word = upper(words[index])
+    const amount = words[index + 1]
     if ((word === "NX" || word === "XX") && (condition === undefined || condition === word)) condition = word
     else if (word === "GET") get = true
-    else if (word === "KEEPTTL" && expiresAt === undefined) keepTtl = true
-    else if (Expiry.isUnit(at(words, index)) && !keepTtl && expiresAt === undefined && index + 1 < words.length) {
-      expiresAt = Expiry.at(word, words[++index], now, "set")
+    else if (word === "KEEPTTL" && expiry === undefined) keepTtl = true
+    else if (Expiry.isUnit(word) && !keepTtl && expiry === undefined && amount !== undefined) {
+      expiry = { unit: word, amount }
+      index++
     } else return Wire.syntaxError()
   }
-  return { condition, expiresAt, get, keepTtl }
+  // The words are wrong before the time is.
+  return { condition, expiresAt: expiry && Expiry.at(expiry.unit, expiry.amount, now, "set"), get, keepTtl }
 }
 
 const setWithUnit =
@@ -41,13 +44,13 @@ const setWithUnit =
   }
 
 const getEx: Run = (args, { store }) => {
-  const key = at(args, 0)
-  const [unit, amount] = args.slice(1)
-  const persist = args.length === 2 && upper(unit) === "PERSIST"
-  if (unit !== undefined && !persist && (args.length !== 3 || !Expiry.isUnit(unit))) return Wire.syntaxError()
+  const [key, words] = [at(args, 0), args.slice(1)]
+  const unit = upper(words[0])
+  const persist = words.every((word) => upper(word) === "PERSIST")
+  if (!persist && (words.length !== 2 || !Expiry.isUnit(unit))) return Wire.syntaxError()
   const bytes = stringAt(store, key)
-  if (bytes === undefined || unit === undefined) return bytes ?? null
-  const expiresAt = persist ? undefined : Expiry.at(upper(unit), amount, store.now(), "getex")
+  if (bytes === undefined || words.length === 0) return bytes ?? null
+  const expiresAt = persist ? undefined : Expiry.at(unit, words[1], store.now(), "getex")
   store.set(key, { type: "string", bytes }, expiresAt)
   return bytes
 }

@@ -31,13 +31,20 @@ export const decode = (wire: Exclude<Wire, ErrorReply>, as: "text" | "bytes"): R
 const int64 = { min: -(2n ** 63n), max: 2n ** 63n - 1n }
 
 /** Redis' integers: 64 bits, no sign but minus, no leading zeros. */
-export const bigInteger = (bytes: Uint8Array | undefined): bigint => {
+const parse = (bytes: Uint8Array | undefined): bigint | undefined => {
   const text = bytes === undefined ? "" : Buffer.from(bytes).toString("latin1")
-  if (!/^(?:0|-?[1-9][0-9]{0,18})$/.test(text)) return notAnInteger()
+  if (!/^(?:0|-?[1-9][0-9]{0,18})$/.test(text)) return undefined
   const value = BigInt(text)
-  return value < int64.min || value > int64.max ? notAnInteger() : value
+  return fitsInt64(value) ? value : undefined
 }
 
+export const bigInteger = (bytes: Uint8Array | undefined): bigint => parse(bytes) ?? notAnInteger()
+
 export const integer = (bytes: Uint8Array | undefined): number => Number(bigInteger(bytes))
+
+export const count = (bytes: Uint8Array): number => {
+  const value = parse(bytes)
+  return value === undefined || value < 0n ? fail("ERR value is out of range, must be positive") : Number(value)
+}
 
 export const fitsInt64 = (value: bigint): boolean => value >= int64.min && value <= int64.max

@@ -1,0 +1,61 @@
+import { RedisCommand } from "effect-ioredis"
+
+/**
+ * Commands drawn from few keys and values, so that they meet each other's keys, types and errors. Their answers do not depend on the order
+ * in which a server keeps its keys.
+ */
+export const make = (options: {
+  readonly count: number
+  readonly seed: number
+}): ReadonlyArray<RedisCommand.RedisCommand> => {
+  let state = options.seed
+  // A linear congruence is random enough to draw from lists.
+  const below = (n: number) => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
+    return Math.floor((state / 2 ** 32) * n)
+  }
+  const one = <A>(items: ReadonlyArray<A>): A => items[below(items.length)] as A
+  const key = () => one(["a", "b", "c", "é", ""])
+  const value = () => one(["1", "-7", "007", "", "x", "9223372036854775807", "1.5", " 1", "\u0000", "EX"])
+  const number = () => one(["0", "1", "-1", "2", "100000", "-100000", "9223372036854775807", "ten", "1.0", "+1", ""])
+  const seconds = () => one(["1000", "2000", "100000", "0", "-1", "soon", "9223372036854775807"])
+  const word = () =>
+    one(["NX", "XX", "GET", "get", "KEEPTTL", "PERSIST", "EX", "PX", "GT", "LT", "BOGUS", ...[seconds(), seconds()]])
+  const several = <A>(make: () => A, from = 0, to = 4): ReadonlyArray<A> =>
+    Array.from({ length: from + below(to - from + 1) }, make)
+
+  const lines: ReadonlyArray<() => readonly [string, ...ReadonlyArray<string>]> = [
+    () => ["SET", key(), value(), ...several(word, 0, 3)],
+    () => ["SET", key(), value(), one(["EX", "PX", "KEEPTTL"]), seconds()],
+    () => ["SET", key(), value()],
+    () => ["SETNX", key(), value()],
+    () => [one(["SETEX", "PSETEX"]), key(), seconds(), value()],
+    () => ["GETSET", key(), value()],
+    () => [
+      one(["GET", "GETDEL", "STRLEN", "TYPE", "PERSIST", "TTL", "PTTL", "LLEN", "HLEN", "HGETALL"]),
+      ...several(key, 0, 2)
+    ],
+    () => ["GETEX", key(), ...several(word, 0, 2)],
+    () => ["GETEX", key(), one(["EX", "PX", "EXAT"]), seconds()],
+    () => [one(["MGET", "EXISTS", "DEL", "UNLINK", "TOUCH"]), ...several(key)],
+    () => ["MSET", ...several(value, 0, 5)],
+    () => [one(["INCR", "DECR"]), key()],
+    () => [one(["INCRBY", "DECRBY"]), key(), number()],
+    () => ["APPEND", key(), value()],
+    () => [one(["EXPIRE", "PEXPIRE"]), key(), seconds(), ...several(word, 0, 1)],
+    () => [one(["LPUSH", "RPUSH"]), key(), ...several(value)],
+    () => [one(["LPOP", "RPOP"]), key(), ...several(number, 0, 1)],
+    () => ["LRANGE", key(), number(), number()],
+    () => ["HSET", key(), ...several(value, 0, 4)],
+    () => [one(["HGET", "HEXISTS"]), key(), value()],
+    () => ["HDEL", key(), ...several(value)],
+    () => ["PING", ...several(value, 0, 2)],
+    () => ["DBSIZE", ...several(value, 0, 1)],
+    () => [one(["SCRIPT", "CLIENT"]), one(["NONSENSE", "exists"]), ...several(value, 0, 1)],
+    () => [one(["NONSENSE", "GETT"]), ...several(value)]
+  ]
+  return Array.from({ length: options.count }, () => {
+    const [name, ...args] = one(lines)()
+    return RedisCommand.make(name, args)
+  })
+}
