@@ -210,12 +210,32 @@ describe("RedisClient, retrying", () => {
     withRedis()((redis, server) =>
       Effect.gen(function* () {
         yield* server.inject(Fault.error("TRYAGAIN"))
-        const fiber = yield* fork(
-          Effect.exit(redis.send(RedisCommand.make("SET", ["k", "old"]), { isCurrent: () => false }))
-        )
+        let current = true
+        const set = redis.send(RedisCommand.make("SET", ["k", "old"]), { isCurrent: () => current })
+        const fiber = yield* fork(Effect.exit(set))
+        yield* TestClock.adjust(10)
+        current = false
         yield* TestClock.adjust("1 second")
-        assert.strictEqual(errorOf(yield* Fiber.join(fiber))._tag, "RedisOperationError")
+        assert.deepInclude(
+          { ...errorOf(yield* Fiber.join(fiber)) },
+          { _tag: "RedisOperationError", code: "SUPERSEDED" }
+        )
         assert.strictEqual((yield* sent(server, "SET")).length, 1)
+      })
+    )
+  )
+
+  it.effect("leaves out of a batch only what something newer has overtaken", () =>
+    withRedis()((redis, server) =>
+      Effect.gen(function* () {
+        const batch = [RedisCommand.make("SET", ["a", "old"]), RedisCommand.make("SET", ["b", "new"])]
+        const results = yield* redis.pipeline(batch, { isCurrent: (index) => index === 1 })
+        assert.deepStrictEqual(
+          results.map(({ _tag }) => _tag),
+          ["Failure", "Success"]
+        )
+        assert.strictEqual(yield* server.peek("a"), undefined)
+        assert.strictEqual(yield* server.peek("b"), "new")
       })
     )
   )

@@ -404,6 +404,29 @@ describe("SimulatedRedis", () => {
       }).pipe(Effect.provide(SimulatedRedis.layerServer()))
     )
 
+    it.effect("leaves no timer behind, in whatever state it is closed", () =>
+      Effect.gen(function* () {
+        const timers = () => process.getActiveResourcesInfo().filter((kind) => kind === "Timeout").length
+        // The runtime starts one of its own with the first sleep.
+        yield* Effect.sleep("5 millis")
+        const before = timers()
+        for (const fault of [Fault.none, Fault.freeze, Fault.refuse, Fault.delay("1 hour"), Fault.error("LOADING")]) {
+          yield* Effect.scoped(
+            Effect.gen(function* () {
+              const script = [{ from: "1 hour", fault: Fault.none }] as const
+              const { connection, server } = yield* start({ script })
+              yield* server.inject(fault)
+              yield* server.connect()
+              connection.send(RedisCommand.make("PING"), () => {})
+              yield* Effect.sleep("5 millis")
+              assert.isAbove(timers(), before)
+            })
+          )
+          assert.strictEqual(timers(), before, fault._tag)
+        }
+      }).pipe(Effect.provideService(Clock.Clock, Clock.Clock.defaultValue()))
+    )
+
     it.effect("received lists what came, when and from whom", () =>
       Effect.gen(function* () {
         const { connection, server } = yield* start()
@@ -470,8 +493,7 @@ describe("SimulatedRedis", () => {
         assert.deepStrictEqual(item, Buffer.from(bytes))
         yield* send(connection, "SET", "s", 1)
         assert.strictEqual(yield* code(send(connection, "EVALSHA", push.sha, 1, "s", "x")), "WRONGTYPE")
-        const unknown = yield* Effect.flip(send(connection, "EVAL", "return 1", 0))
-        assert.include(unknown.message, "SimulatedScript")
+        assert.strictEqual(yield* code(send(connection, "EVAL", "return 1", 0)), "NOSIMULATEDSCRIPT")
       })
     )
 

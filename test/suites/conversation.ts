@@ -171,7 +171,6 @@ export const conversation: ReadonlyArray<readonly [Line, RedisCommand.Reply]> = 
   [["MSET", "a", "1", "b"], "ERR wrong number of arguments for 'mset' command"],
   [["HSET", "h", "x"], "ERR wrong number of arguments for 'hset' command"],
   [["NONSENSE", "a", "b"], "ERR unknown command 'NONSENSE'"],
-  [["EVALSHA", "0".repeat(40), 0], "NOSCRIPT No matching script. Please use EVAL."],
   [["FLUSHDB", "ASYNC"], "OK"],
   [["DBSIZE"], 0]
 ]

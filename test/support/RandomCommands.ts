@@ -20,7 +20,7 @@ export const make = (options: {
   const number = () => one(["0", "1", "-1", "2", "100000", "-100000", "9223372036854775807", "ten", "1.0", "+1", ""])
   const seconds = () => one(["1000", "2000", "100000", "0", "-1", "soon", "9223372036854775807"])
   const word = () =>
-    one(["NX", "XX", "GET", "get", "KEEPTTL", "PERSIST", "EX", "PX", "GT", "LT", "BOGUS", ...[seconds(), seconds()]])
+    one(["NX", "XX", "GET", "get", "KEEPTTL", "PERSIST", "EX", "PX", "BOGUS", ...[seconds(), seconds()]])
   const several = <A>(make: () => A, from = 0, to = 4): ReadonlyArray<A> =>
     Array.from({ length: from + below(to - from + 1) }, make)
 

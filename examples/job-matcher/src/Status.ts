@@ -86,13 +86,11 @@ export class Status extends Context.Service<
   )
 }
 
-const makeCounters = Effect.gen(function* () {
-  const cache = yield* Cache.Cache
-  const matcher = yield* Matcher
-  return Effect.map(Effect.all([cache.stats, matcher.runs]), ([{ redisHits, memoryHits, misses }, lookups]) => ({
+const makeCounters = Effect.map(Effect.all([Cache.Cache, Matcher]), ([cache, matcher]) =>
+  Effect.map(Effect.all([cache.stats, matcher.runs]), ([{ redisHits, memoryHits, misses }, lookups]) => ({
     redisHits,
     memoryHits,
     misses,
     lookups
   }))
-})
+)

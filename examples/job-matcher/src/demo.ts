@@ -23,7 +23,7 @@ const demo = Effect.gen(function* () {
   const run = yield* Effect.scoped(
     Effect.gen(function* () {
       const redis = yield* RedisServer.make().pipe(
-        Effect.map(Option.some),
+        Effect.asSome,
         Effect.catchTag("RedisBinaryError", (error) =>
           Effect.as(print(style.yellow(`${error.message}\nWithout it the service runs on memory.`), ""), Option.none())
         )

@@ -178,7 +178,9 @@ export const tier =
       getMany: (keys) => Effect.sync(() => keys.map(found)),
       set: (writes) =>
         Effect.sync(() => {
-          for (const { key, text, timeToLive, value } of writes) put(key, { value, timeToLive, bytes: text.length })
+          for (const { isCurrent, key, text, timeToLive, value } of writes) {
+            if (isCurrent()) put(key, { value, timeToLive, bytes: text.length })
+          }
           return writes.map(() => "Applied" as const)
         }),
       remove: (keys) =>

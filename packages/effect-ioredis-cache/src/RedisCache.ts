@@ -18,7 +18,6 @@ import type * as Cache from "./Cache.ts"
 import * as CacheKey from "./CacheKey.ts"
 import type { CacheTier, Found, TierRegion, WriteOutcome } from "./CacheTier.ts"
 import * as Region from "./internal/Region.ts"
-import * as Regions from "./internal/Regions.ts"
 
 /**
  * Regions whose methods fail with `RedisError`, and the tier they are built on.
@@ -70,24 +69,16 @@ export interface Options {
  */
 export const make = Effect.fnUntraced(function* (options: Options = {}) {
   const client = yield* RedisClient.RedisClient
-  const scope = yield* Effect.scope
-  const context = yield* Effect.context<never>()
   const prefix = options.prefix ?? "cache"
   const probe = CacheKey.keyspace({ prefix, region: "r", version: 0 })
   if (Result.isFailure(probe)) return yield* Effect.die(new Error(probe.failure))
-  const counters = Region.makeCounters()
   const tier: RedisCache["tier"] = (region, call) => makeTier(client, prefix, region, call?.patience)
-  const regions = Regions.make(
-    Region.make<RedisError.RedisError>({
-      tier,
-      reject: Effect.fail,
-      defaultTimeToLive: options.timeToLive ?? "300 seconds",
-      counters,
-      scope,
-      context
-    })
-  )
-  return RedisCache.of({ region: regions.get, stats: Effect.sync(() => ({ ...counters })), tier })
+  const regions = yield* Region.makeRegions<RedisError.RedisError>({
+    tier,
+    reject: Effect.fail,
+    timeToLive: options.timeToLive
+  })
+  return RedisCache.of({ ...regions, tier })
 })
 
 /**
@@ -127,8 +118,16 @@ const makeTier = <Value>(
       Effect.ignore(client.eval(RedisScript.deleteIfEqual, [keyspace + key], [stored], call))
     )
 
-  const unlink = (keys: ReadonlyArray<string>, isCurrent?: () => boolean) =>
-    client.send(RedisCommand.make("UNLINK", keys), { ...call, isCurrent })
+  // One round trip; a command that something newer has overtaken is left out.
+  const write = (
+    commands: ReadonlyArray<RedisCommand.RedisCommand>,
+    isCurrent: (index: number) => boolean
+  ): Effect.Effect<ReadonlyArray<WriteOutcome>, RedisError.RedisError> =>
+    Effect.flatMap(client.pipeline(commands, { ...call, isCurrent }), (results) =>
+      Effect.forEach(results, (result) =>
+        Result.isSuccess(result) ? applied : Effect.catchIf(Effect.fail(result.failure), isSuperseded, () => deferred)
+      )
+    )
 
   return {
     get: (key) =>
@@ -147,38 +146,29 @@ const makeTier = <Value>(
             (replies) =>
               Effect.forEach(keys, (key, index) => decode(key, Array.isArray(replies) ? replies[index] : null))
           ),
-    set: (writes) => {
-      const commands = writes.map(({ key, text, timeToLive }) =>
-        RedisCommand.make("SET", [keyspace + key, text, "PX", timeToLive])
-      )
-      const [command] = commands
-      // A batch is tried again as a whole, so that one key written meanwhile ends it.
-      const isCurrent = () => writes.every((write) => write.isCurrent())
-      if (command === undefined) return Effect.succeed([])
-      if (commands.length === 1) return Effect.as(client.send(command, { ...call, isCurrent }), ["Applied"] as const)
-      return Effect.flatMap(client.pipeline(commands, { ...call, isCurrent }), (results) => {
-        const failed = results.find(Result.isFailure)
-        return failed === undefined ? Effect.succeed(results.map(applied)) : Effect.fail(failed.failure)
-      })
-    },
+    set: (writes) =>
+      write(
+        writes.map(({ key, text, timeToLive }) => RedisCommand.make("SET", [keyspace + key, text, "PX", timeToLive])),
+        (index) => writes[index]?.isCurrent() === true
+      ),
     remove: (keys, isCurrent) =>
-      keys.length === 0
-        ? Effect.succeed([])
-        : Effect.as(
-            unlink(
-              keys.map((key) => keyspace + key),
-              () => keys.every((_, index) => isCurrent(index))
-            ),
-            keys.map(applied)
-          ),
+      write(
+        keys.map((key) => RedisCommand.make("UNLINK", [keyspace + key])),
+        isCurrent
+      ),
     clear: client.scan({ match: `${keyspace}*`, count: 500 }).pipe(
       Stream.grouped(500),
-      Stream.runForEach((keys) => unlink(keys)),
-      Effect.map(applied)
+      Stream.runForEach((keys) => client.send(RedisCommand.make("UNLINK", keys))),
+      Effect.andThen(applied)
     )
   }
 }
 
 const missed: Effect.Effect<Found<never>> = Effect.succeed({ hit: Option.none(), source: "redis" })
 
-const applied = (): WriteOutcome => "Applied"
+const applied: Effect.Effect<WriteOutcome> = Effect.succeed("Applied")
+
+// The newer write is the one that counts; this process has it, and Redis is told by it.
+const deferred: Effect.Effect<WriteOutcome> = Effect.succeed("Deferred")
+
+const isSuperseded = (error: RedisError.RedisOperationError): boolean => error.code === "SUPERSEDED"

@@ -119,7 +119,7 @@ export const make = Effect.fnUntraced(function* (
     const driverCommand = toDriver(command)
     redis.sendCommand(driverCommand)
     driverCommand.promise.then(
-      (reply: Reply) => settled(Result.succeed(reply)),
+      (reply: DriverReply) => settled(Result.succeed(fromDriver(reply, command.reply))),
       (error: unknown) => settled(Result.fail(classify(command.name, error, sentIn)))
     )
   }
@@ -175,7 +175,6 @@ interface Session {
 
 // Why each of these is set: IOREDIS notes in docs/error_handling.md. Each was measured.
 const driverOptions = (options: Options) => {
-  const commandTimeout = Duration.toMillis(options.commandTimeout ?? "2 seconds")
   return {
     host: options.host ?? "localhost",
     port: options.port ?? 6379,
@@ -185,25 +184,41 @@ const driverOptions = (options: Options) => {
     ...(options.tls !== undefined && options.tls !== false && { tls: options.tls === true ? {} : options.tls }),
     connectionName: "effect-ioredis",
     disableClientInfo: true,
-    // RESP3 is refused badly by some proxies, and its integers are wrong near 2^53.
+    // RESP3 is refused badly by some proxies.
     protocol: 2,
+    // The driver's own numbers are wrong from 2^53 - 48 on (it adds the digit's ASCII code before it subtracts 48).
+    stringNumbers: true,
     lazyConnect: true,
     enableOfflineQueue: false,
     maxRetriesPerRequest: 0,
     autoResendUnfulfilledCommands: false,
     enableReadyCheck: true,
     maxLoadingRetryTime: 500,
-    connectTimeout: Duration.toMillis(options.connectTimeout ?? "2 seconds"),
+    connectTimeout: timerMillis(options.connectTimeout ?? "2 seconds"),
     // Twice the caller's deadline, so that two timers never race; it also bounds the handshake.
-    socketTimeout: commandTimeout * 2,
+    socketTimeout: timerMillis(Duration.times(Duration.fromInputUnsafe(options.commandTimeout ?? "2 seconds"), 2)),
     disconnectTimeout: 1,
     keepAlive: Duration.toMillis(options.keepAlive ?? "60 seconds"),
     retryStrategy: (attempt) => ReconnectDelay.millis(attempt, Math.random())
   } satisfies RedisOptions
 }
 
-const toDriver = ({ args, name, reply }: RedisCommand) =>
-  new Command(name, args.map(toDriverArgument), { replyEncoding: reply === "text" ? "utf8" : null })
+// Node takes a longer timer for one of a millisecond.
+const timerMillis = (duration: Duration.Input): number => Math.min(Duration.toMillis(duration), 2 ** 31 - 1)
+
+const toDriver = ({ args, name }: RedisCommand) =>
+  new Command(name, args.map(toDriverArgument), { replyEncoding: null })
+
+// With `stringNumbers` and no encoding, an integer comes as a string and everything else as bytes.
+type DriverReply = null | string | Buffer | Error | ReadonlyArray<DriverReply>
+
+const fromDriver = (reply: DriverReply, as: RedisCommand["reply"]): Reply => {
+  if (reply instanceof Uint8Array) return as === "text" ? reply.toString() : reply
+  if (typeof reply === "string") return Number.isSafeInteger(Number(reply)) ? Number(reply) : BigInt(reply)
+  // An error reply that a script put into an array.
+  if (reply instanceof Error) return reply.message
+  return reply === null ? null : reply.map((item) => fromDriver(item, as))
+}
 
 const toDriverArgument = (argument: Argument): string | Buffer =>
   argument instanceof Uint8Array

@@ -46,15 +46,15 @@ import * as RetryPolicy from "./RetryPolicy.ts"
  *
  * **Details**
  *
- * `operationTimeout` bounds this call. `isCurrent` is asked before each retry: when it says no, the retry would overwrite something newer
- * and the call fails with the error it has. `retry: false` makes one attempt only. `on` names the member of a pool to send on.
+ * `operationTimeout` bounds this call. `isCurrent` is asked before each attempt, of each command of a pipeline by its index: one that says no
+ * would overwrite something newer; it is not sent and fails with a `RedisOperationError` of code `"SUPERSEDED"`. `retry: false` makes one attempt only. `on` names the member of a pool to send on.
  *
  * @category models
  * @since 0.1.0
  */
 export interface CallOptions {
   readonly operationTimeout?: Duration.Input | undefined
-  readonly isCurrent?: (() => boolean) | undefined
+  readonly isCurrent?: ((index: number) => boolean) | undefined
   readonly retry?: boolean | undefined
   readonly on?: RedisConnection.RedisConnection | undefined
 }
@@ -238,7 +238,7 @@ export const make = Effect.fnUntraced(function* (
       const until = now() + total
       return Effect.catch(attempt(operation, Math.min(commandTimeout, total)), (error) =>
         options.retry !== false && mayRetry(error, operation.kind)
-          ? retry(operation, error, { total, until, isCurrent: options.isCurrent })
+          ? retry(operation, error, { total, until })
           : Effect.fail(error)
       )
     })
@@ -249,7 +249,7 @@ export const make = Effect.fnUntraced(function* (
   const retry = Effect.fnUntraced(function* <A>(
     operation: Operation<A>,
     first: RedisError.RedisCommandError,
-    call: { readonly total: number; readonly until: number; readonly isCurrent: (() => boolean) | undefined }
+    call: { readonly total: number; readonly until: number }
   ): Effect.fn.Return<A, RedisError.RedisCommandError> {
     const { kind, name } = operation
     const nextDelay = yield* RetryPolicy.start(policy, kind)
@@ -260,7 +260,6 @@ export const make = Effect.fnUntraced(function* (
       const left = call.until - now()
       yield* Effect.sleep(Math.max(0, Math.min(delay, left)))
       if (delay >= left) return yield* RedisError.RedisTimeoutError.after(name, call.total, error)
-      if (call.isCurrent?.() === false) return yield* error
       Metrics.retries(name).updateUnsafe(1, context)
       const result = yield* Effect.result(attempt(operation, Math.min(commandTimeout, call.until - now())))
       if (Result.isSuccess(result)) return result.success
@@ -274,7 +273,8 @@ export const make = Effect.fnUntraced(function* (
     if (refused !== undefined) return Effect.fail(refused)
     const { kind, name } = command
     const carrier = options?.on ?? RedisConnection.memberFor(connection, command)
-    const dispatch: Dispatch<RedisCommand.Reply> = (done) => carrier.send(command, done)
+    const dispatch: Dispatch<RedisCommand.Reply> = (done) =>
+      options?.isCurrent?.(0) === false ? done(Result.fail(superseded(name))) : carrier.send(command, done)
     return traced(name, run({ name, kind, connection: carrier, dispatch }, options))
   }
 
@@ -283,7 +283,7 @@ export const make = Effect.fnUntraced(function* (
     if (refused !== undefined) return Effect.fail(refused)
     if (commands.length === 0) return Effect.succeed([])
     const carrier = RedisConnection.memberFor(connection, commands[0])
-    const dispatch = dispatchAll(connection, commands)
+    const dispatch = dispatchAll(connection, commands, options?.isCurrent)
     return traced(
       "PIPELINE",
       run({ name: "PIPELINE", kind: riskiest(commands), connection: carrier, dispatch }, options)
@@ -392,22 +392,32 @@ type Dispatch<A> = (done: (result: Result.Result<A, RedisError.RedisCommandError
 const dispatchAll =
   (
     connection: RedisConnection.RedisConnection,
-    commands: ReadonlyArray<RedisCommand.RedisCommand>
+    commands: ReadonlyArray<RedisCommand.RedisCommand>,
+    isCurrent: ((index: number) => boolean) | undefined
   ): Dispatch<ReadonlyArray<Result.Result<RedisCommand.Reply, RedisError.RedisOperationError>>> =>
   (done) => {
     const results: Array<Result.Result<RedisCommand.Reply, RedisError.RedisOperationError>> = []
     let failure: RedisError.RedisCommandError | undefined
     let outstanding = commands.length
     commands.forEach((command, index) => {
-      connection.send(command, (result) => {
+      const settle = (result: Result.Result<RedisCommand.Reply, RedisError.RedisCommandError>): void => {
         if (Result.isSuccess(result)) results[index] = Result.succeed(result.success)
         else if (result.failure._tag === "RedisOperationError") results[index] = Result.fail(result.failure)
         else failure = result.failure
         outstanding--
         if (outstanding === 0) done(failure === undefined ? Result.succeed(results) : Result.fail(failure))
-      })
+      }
+      if (isCurrent?.(index) === false) settle(Result.fail(superseded(command.name)))
+      else connection.send(command, settle)
     })
   }
+
+const superseded = (command: string): RedisError.RedisOperationError =>
+  new RedisError.RedisOperationError({
+    command,
+    code: "SUPERSEDED",
+    message: `${command} was not sent: something newer has taken its place`
+  })
 
 const riskiest = (commands: ReadonlyArray<RedisCommand.RedisCommand>): RedisCommand.CommandKind =>
   (["effectful", "write"] as const).find((kind) => commands.some((command) => command.kind === kind)) ?? "read"

@@ -91,8 +91,9 @@ export class RedisTimeoutError extends Data.TaggedError("RedisTimeoutError")<{
  *
  * **Details**
  *
- * Two codes are this library's own and stand for commands that were never sent: `"ARGUMENT"` (an argument that is not a string, a finite
- * number, a bigint or bytes) and `"UNSUPPORTED"` (a command that may not run on a shared connection).
+ * Three codes are this library's own and stand for commands that were never sent: `"ARGUMENT"` (an argument that is not a string, a finite
+ * number, a bigint or bytes), `"UNSUPPORTED"` (a command that may not run on a shared connection) and `"SUPERSEDED"` (a write that
+ * something newer has overtaken).
  *
  * @category errors
  * @since 0.1.0
@@ -350,7 +351,7 @@ const deferredCodes = new Set(["LOADING", "MASTERDOWN", "CLUSTERDOWN", "BUSY", "
 
 const authCodes = new Set(["NOAUTH", "WRONGPASS", "NOPERM"])
 
-const ownCodes = new Set(["ARGUMENT", "UNSUPPORTED"])
+const ownCodes = new Set(["ARGUMENT", "UNSUPPORTED", "SUPERSEDED"])
 
 const reasonByCode: Readonly<Record<string, ConnectionFailure>> = {
   ECONNREFUSED: "Refused",

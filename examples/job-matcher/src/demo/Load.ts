@@ -20,7 +20,7 @@ export const perSecond = 250
 /** Different questions, answered here by the scoring alone: what the service says is compared with that. */
 export const makeQuestions = Effect.fnUntraced(function* (count: number) {
   const rank = makeRank(yield* Jobs)
-  const encode = Schema.encodeSync(Schema.toCodecJson(Matches))
+  const encode = Schema.encodeEffect(Schema.toCodecJson(Matches))
   return yield* Effect.forEach(
     Arr.range(1, count),
     Effect.fnUntraced(function* (number) {
@@ -31,7 +31,7 @@ export const makeQuestions = Effect.fnUntraced(function* (count: number) {
         skills: skills.slice(0, yield* Random.nextIntBetween(2, 4)),
         location: yield* Random.choice(locations)
       })
-      return { query, answer: JSON.stringify(encode(rank(query))) }
+      return { query, answer: JSON.stringify(yield* encode(rank(query))) }
     })
   ).pipe(Random.withSeed("questions"))
 })
@@ -55,11 +55,9 @@ export const run = (options: {
       Effect.match({
         onFailure: (error) => `no answer: ${error.message}`,
         onSuccess: ({ status, body }) =>
-          status !== 200
-            ? `status ${status}: ${body}`
-            : body === question.answer
-              ? undefined
-              : `a wrong answer: ${body}`
+          status === 200 && body === question.answer
+            ? undefined
+            : `${status === 200 ? "a wrong answer" : `status ${status}`}: ${body.slice(0, 200)}`
       })
     )
     if (error !== undefined) return void tally.errors.push(error)

@@ -108,4 +108,7 @@ const line = (view: View, rates: Rates, at: number): string =>
 
 const pad = (n: number) => String(n).padStart(4)
 
-const clock = (ms: number) => `00:${String(Math.floor(ms / 1000)).padStart(2, "0")}`
+const clock = (ms: number) => {
+  const seconds = Math.floor(ms / 1000)
+  return [Math.floor(seconds / 60), seconds % 60].map((n) => String(n).padStart(2, "0")).join(":")
+}

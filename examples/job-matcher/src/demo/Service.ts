@@ -1,5 +1,5 @@
 import { fileURLToPath } from "node:url"
-import { Data, Effect, Ref, Schedule, Stream } from "effect"
+import { Data, Effect, Fiber, Ref, Schedule, Stream } from "effect"
 import { HttpClient, HttpClientRequest, HttpClientResponse } from "effect/http"
 import { ChildProcess } from "effect/process"
 import * as FreePort from "../../../../test/support/FreePort.ts"
@@ -10,14 +10,14 @@ export const start = Effect.fnUntraced(function* (settings: Readonly<Record<stri
   const port = yield* FreePort.make
   const child = yield* ChildProcess.make(process.execPath, ["--import", "tsx", main], {
     cwd: workspace,
-    env: { ...withoutSettings, ...settings, PORT: String(port) },
+    env: { ...withoutSettings, ...settings, HOST: "127.0.0.1", PORT: String(port) },
     extendEnv: true,
     stdin: "ignore",
     forceKillAfter: "10 seconds"
   })
 
   const log = yield* Ref.make<ReadonlyArray<string>>([])
-  yield* child.all.pipe(
+  const logging = yield* child.all.pipe(
     Stream.decodeText(),
     Stream.splitLines,
     Stream.runForEach((line) => Ref.update(log, (lines) => [...lines.slice(-199), line])),
@@ -35,6 +35,7 @@ export const start = Effect.fnUntraced(function* (settings: Readonly<Record<stri
       Effect.timeout("5 seconds")
     )
   const died = Effect.exit(child.exitCode).pipe(
+    Effect.andThen(Effect.timeoutOption(Fiber.await(logging), "1 second")),
     Effect.andThen(Ref.get(log)),
     Effect.flatMap((lines) => Effect.fail(new ServiceDied({ log: lines })))
   )

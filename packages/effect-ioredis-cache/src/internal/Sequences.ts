@@ -1,14 +1,18 @@
 /**
  * The order of intents in one region: a number per key that each `set`, `remove` and `clear` raises.
  *
- * Whoever reads or looks up a key watches it meanwhile. What comes of that may enter the cache only while the watch is current: so neither a
- * late reply nor an older lookup brings back what was removed. A number is held only while a key is watched, so there are never more of them
- * than calls in progress.
+ * A read or a lookup watches its key meanwhile, and what comes of it may enter the cache only while the watch is current: so neither a late
+ * reply nor an older lookup brings back what was removed, and nothing that was read while a write was under way outlives that write. A write
+ * is current until a newer one is intended, and is not tried again after that. A number is held only while someone holds its key, so there
+ * are never more of them than calls in progress.
  */
 export interface Sequences {
+  /** For reads and lookups. */
   readonly watch: (key: string) => Watch
-  readonly raise: (key: string) => void
-  readonly raiseAll: () => void
+  /** For writes: the newest intent for the key from now on. */
+  readonly intend: (key: string) => Watch
+  /** For `clear`: the newest intent for every key from now on. */
+  readonly intendAll: () => Watch
 }
 
 /** What a call holds while it is in progress. `end` must be called once. */
@@ -18,29 +22,61 @@ export interface Watch {
 }
 
 export const make = (): Sequences => {
-  const watched = new Map<string, { number: number; watchers: number }>()
-  let cleared = 0
+  const slots = new Map<string, Slot>()
+  let clears = 0
+  let clearing = 0
+
+  const hold = (key: string): Slot => {
+    const slot = slots.get(key) ?? { number: 0, writers: 0, holders: 0 }
+    slots.set(key, slot)
+    slot.holders++
+    return slot
+  }
+
+  const release = (key: string, slot: Slot): void => {
+    slot.holders--
+    if (slot.holders === 0) slots.delete(key)
+  }
+
   return {
     watch: (key) => {
-      const slot = watched.get(key) ?? { number: 0, watchers: 0 }
-      watched.set(key, slot)
+      const slot = hold(key)
       const { number } = slot
-      const epoch = cleared
-      slot.watchers++
+      const epoch = clears
+      const undisturbed = slot.writers === 0 && clearing === 0
       return {
-        isCurrent: () => slot.number === number && cleared === epoch,
+        isCurrent: () => undisturbed && slot.number === number && clears === epoch,
+        end: () => release(key, slot)
+      }
+    },
+    intend: (key) => {
+      const slot = hold(key)
+      slot.writers++
+      const number = ++slot.number
+      const epoch = clears
+      return {
+        isCurrent: () => slot.number === number && clears === epoch,
         end: () => {
-          slot.watchers--
-          if (slot.watchers === 0) watched.delete(key)
+          slot.writers--
+          release(key, slot)
         }
       }
     },
-    raise: (key) => {
-      const slot = watched.get(key)
-      if (slot !== undefined) slot.number++
-    },
-    raiseAll: () => {
-      cleared++
+    intendAll: () => {
+      clearing++
+      const epoch = ++clears
+      return {
+        isCurrent: () => clears === epoch,
+        end: () => {
+          clearing--
+        }
+      }
     }
   }
+}
+
+interface Slot {
+  number: number
+  writers: number
+  holders: number
 }

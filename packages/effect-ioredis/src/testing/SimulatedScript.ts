@@ -3,7 +3,8 @@
  *
  * **Gotchas**
  *
- * As in Lua, strings hold bytes: one character is one byte, also where the text is not ASCII. nil is `null`.
+ * A script without a counterpart is answered with the error `NOSIMULATEDSCRIPT`. As in Lua, strings hold bytes: one character is one byte,
+ * also where the text is not ASCII. nil is `null`.
  *
  * **Example** (A counterpart)
  *

@@ -7,9 +7,10 @@ import * as Wire from "./Wire.ts"
 
 const sha1 = (lua: Buffer): string => createHash("sha1").update(lua).digest("hex")
 
+// Its code says it all: the rest of a script's error is not shown to its caller.
 const counterpart = (machine: Machine, sha: string): SimulatedScript =>
   machine.scripts.get(sha) ??
-  Wire.fail("ERR SimulatedRedis cannot run Lua: give it this script's counterpart in `scripts` (see SimulatedScript)")
+  Wire.fail("NOSIMULATEDSCRIPT SimulatedRedis cannot run Lua: give it the script's counterpart in `scripts`")
 
 const evalLua: Run = (args, machine, clientId) => {
   const sha = sha1(at(args, 0))

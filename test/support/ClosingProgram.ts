@@ -1,0 +1,96 @@
+import { Duration, Effect, Fiber, Layer, Schedule } from "effect"
+import { IoredisConnection, Redis, RedisClient, RedisCommand, RedisConnection } from "effect-ioredis"
+
+/**
+ * A process of its own, because only there is everything that is open known: opens and closes in every state of the
+ * server (its port and process id are the arguments), writes down what was open before and after, and has to end by
+ * itself.
+ */
+export interface Closed {
+  readonly state: string
+  readonly before: ReadonlyArray<string>
+  readonly after: ReadonlyArray<string>
+  readonly millis: number
+}
+
+const port = Number(process.argv[2])
+const pid = Number(process.argv[3])
+const closedPort = Number(process.argv[4])
+
+const signal = (name: NodeJS.Signals) => Effect.sync(() => process.kill(pid, name))
+
+const open = (): ReadonlyArray<string> => [
+  ...process.getActiveResourcesInfo(),
+  ...process.eventNames().map((name) => `${String(name)} ${process.listenerCount(name)}`)
+]
+
+const until = (condition: () => boolean) =>
+  Effect.suspend(() => (condition() ? Effect.void : Effect.fail("not yet"))).pipe(
+    Effect.retry({ schedule: Schedule.spaced("2 millis"), times: 2000 }),
+    Effect.orDie
+  )
+
+const layer = (at: number) =>
+  Redis.layer({
+    host: "127.0.0.1",
+    port: at,
+    closeTimeout: "150 millis",
+    connectTimeout: "100 millis",
+    commandTimeout: "10 seconds",
+    healthCheckInterval: "20 millis"
+  })
+
+const get = Effect.flatMap(RedisClient.RedisClient, (redis) => redis.get("a"))
+
+const states: Readonly<Record<string, Effect.Effect<unknown, unknown>>> = {
+  "up, with a client and its health": Effect.scoped(Effect.asVoid(Effect.provide(get, layer(port)))),
+  "up, the connection alone": Effect.scoped(
+    Effect.flatMap(IoredisConnection.make({ host: "127.0.0.1", port }), (connection) =>
+      Effect.andThen(
+        RedisConnection.awaitReady(connection),
+        RedisConnection.send(connection, RedisCommand.make("PING"))
+      )
+    )
+  ),
+  "before it was ready": Effect.scoped(IoredisConnection.make({ host: "127.0.0.1", port })),
+  frozen: Effect.gen(function* () {
+    yield* get
+    yield* signal("SIGSTOP")
+  }).pipe(Effect.provide(layer(port)), Effect.scoped, Effect.ensuring(signal("SIGCONT"))),
+  "frozen, with commands in flight": Effect.gen(function* () {
+    yield* get
+    yield* signal("SIGSTOP")
+    const calls = yield* Effect.forkScoped(Effect.all([get, get, get], { concurrency: "unbounded" }), {
+      startImmediately: true
+    })
+    yield* until(() => calls.pollUnsafe() === undefined)
+  }).pipe(Effect.scoped, Effect.provide(layer(port)), Effect.ensuring(signal("SIGCONT"))),
+  "made while frozen": Effect.gen(function* () {
+    yield* signal("SIGSTOP")
+    yield* Effect.scoped(Layer.build(layer(port)))
+  }).pipe(Effect.ensuring(signal("SIGCONT"))),
+  "never connected": Effect.scoped(Layer.build(layer(closedPort))),
+  "no such host": Effect.scoped(IoredisConnection.make({ host: "no-such-host.invalid" })),
+  "killed, reconnecting": Effect.gen(function* () {
+    yield* get
+    const { connection } = yield* RedisClient.RedisClient
+    yield* signal("SIGKILL")
+    yield* until(() => connection.lastError()?.reason === "Refused")
+  }).pipe(Effect.scoped, Effect.provide(layer(port)))
+}
+
+const program = Effect.forEach(Object.entries(states), ([state, run]) =>
+  Effect.gen(function* () {
+    const before = open()
+    const start = performance.now()
+    yield* run
+    return { state, before, after: open(), millis: performance.now() - start } satisfies Closed
+  })
+)
+
+// The first timer of a process is kept by Effect's runtime, the first look-up by Node.
+const warmUp = Effect.andThen(Effect.sleep(Duration.millis(1)), Effect.yieldNow)
+
+const fiber = Effect.runFork(Effect.andThen(warmUp, program))
+fiber.addObserver((exit) => console.log(JSON.stringify(exit._tag === "Success" ? exit.value : String(exit.cause))))
+void Fiber
