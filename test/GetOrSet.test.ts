@@ -1,5 +1,19 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Clock, Context, Data, Deferred, Effect, Exit, Fiber, Layer, Option, References, Schema, type Scope } from "effect"
+import {
+  Cause,
+  Clock,
+  Context,
+  Data,
+  Deferred,
+  Effect,
+  Exit,
+  Fiber,
+  Layer,
+  Option,
+  References,
+  Schema,
+  type Scope
+} from "effect"
 import { RedisClient } from "effect-ioredis"
 import { Cache, MemoryCache } from "effect-ioredis-cache"
 import { Fault, SimulatedRedis } from "effect-ioredis/testing"
@@ -262,11 +276,13 @@ for (const [name, layer] of layers) {
           const span = yield* Effect.currentParentSpan
           return [name, annotations.request, span._tag === "Span" ? span.name : ""].join()
         })
-        const found = yield* cache.getOrSet("a", lookup).pipe(
-          Effect.annotateLogs("request", "r-1"),
-          Effect.withSpan("outer"),
-          Effect.provideService(User, { name: "ada" })
-        )
+        const found = yield* cache
+          .getOrSet("a", lookup)
+          .pipe(
+            Effect.annotateLogs("request", "r-1"),
+            Effect.withSpan("outer"),
+            Effect.provideService(User, { name: "ada" })
+          )
         assert.strictEqual(found, "ada,r-1,outer")
       }))
 

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Effect, Fiber, Layer, Result } from "effect"
+import { Clock, type Duration, Effect, Fiber, Layer, Result } from "effect"
 import {
   IoredisConnection,
   RedisClient,
@@ -404,27 +404,31 @@ describe("SimulatedRedis", () => {
       }).pipe(Effect.provide(SimulatedRedis.layerServer()))
     )
 
-    it.effect("leaves no timer behind, in whatever state it is closed", () =>
+    it.effect("leaves nobody asleep behind, in whatever state it is closed", () =>
       Effect.gen(function* () {
-        const timers = () => process.getActiveResourcesInfo().filter((kind) => kind === "Timeout").length
-        // The runtime starts one of its own with the first sleep.
-        yield* Effect.sleep("5 millis")
-        const before = timers()
+        const clock = yield* Clock.Clock
+        let sleeping = 0
+        const sleep = (duration: Duration.Duration) =>
+          Effect.acquireUseRelease(
+            Effect.sync(() => sleeping++),
+            () => clock.sleep(duration),
+            () => Effect.sync(() => sleeping--)
+          )
+        const script = [{ from: "1 hour", fault: Fault.none }] as const
         for (const fault of [Fault.none, Fault.freeze, Fault.refuse, Fault.delay("1 hour"), Fault.error("LOADING")]) {
           yield* Effect.scoped(
             Effect.gen(function* () {
-              const script = [{ from: "1 hour", fault: Fault.none }] as const
               const { connection, server } = yield* start({ script })
               yield* server.inject(fault)
               yield* server.connect()
               connection.send(RedisCommand.make("PING"), () => {})
-              yield* Effect.sleep("5 millis")
-              assert.isAbove(timers(), before)
+              yield* settled
+              assert.isAbove(sleeping, 0)
             })
-          )
-          assert.strictEqual(timers(), before, fault._tag)
+          ).pipe(Effect.provideService(Clock.Clock, { ...clock, sleep }))
+          assert.strictEqual(sleeping, 0, fault._tag)
         }
-      }).pipe(Effect.provideService(Clock.Clock, Clock.Clock.defaultValue()))
+      })
     )
 
     it.effect("received lists what came, when and from whom", () =>

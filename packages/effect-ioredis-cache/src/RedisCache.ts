@@ -12,7 +12,7 @@
  *
  * @since 0.1.0
  */
-import { Clock, Context, Duration, Effect, Layer, Option, Result, Stream } from "effect"
+import { Clock, Context, Duration, Effect, Layer, Option, Result, type Scope, Stream } from "effect"
 import { RedisClient, RedisCommand, type RedisError, RedisScript } from "effect-ioredis"
 import type * as Cache from "./Cache.ts"
 import * as CacheKey from "./CacheKey.ts"
@@ -69,10 +69,11 @@ export interface Options {
  */
 export const make = Effect.fnUntraced(function* (options: Options = {}) {
   const client = yield* RedisClient.RedisClient
+  const scope = yield* Effect.scope
   const prefix = options.prefix ?? "cache"
   const probe = CacheKey.keyspace({ prefix, region: "r", version: 0 })
   if (Result.isFailure(probe)) return yield* Effect.die(new Error(probe.failure))
-  const tier: RedisCache["tier"] = (region, call) => makeTier(client, prefix, region, call?.patience)
+  const tier: RedisCache["tier"] = (region, call) => makeTier(client, scope, prefix, region, call?.patience)
   const regions = yield* Region.makeRegions<RedisError.RedisError>({
     tier,
     reject: Effect.fail,
@@ -92,6 +93,7 @@ export const layer = (options?: Options): Layer.Layer<RedisCache, never, RedisCl
 
 const makeTier = <Value>(
   client: RedisClient.RedisClient,
+  scope: Scope.Scope,
   prefix: string,
   region: TierRegion<Value>,
   patience: Duration.Input | undefined
@@ -112,10 +114,13 @@ const makeTier = <Value>(
     }))
   }
 
-  const discard = (key: string, stored: string): Effect.Effect<void> =>
+  // The answer does not wait for the removal, nor does a batch for one after the other.
+  const discard = (key: string, stored: string) =>
     Effect.andThen(
       region.onCorrupt(key),
-      Effect.ignore(client.eval(RedisScript.deleteIfEqual, [keyspace + key], [stored], call))
+      client
+        .eval(RedisScript.deleteIfEqual, [keyspace + key], [stored], call)
+        .pipe(Effect.ignore, Effect.forkIn(scope, { startImmediately: true }))
     )
 
   // One round trip; a command that something newer has overtaken is left out.

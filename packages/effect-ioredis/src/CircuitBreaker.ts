@@ -164,16 +164,21 @@ export const make = Effect.fnUntraced(function* (
     const after = transition(settings, before, event, now(), openTimes.current())
     if (after === before) return
     ref.ref.current = after
-    if (after._tag === before._tag && after._tag !== "Open") return
+    if (after._tag === before._tag && event._tag !== "Isolate") return
+    Metrics.breakerTransitions(before._tag, after._tag).updateUnsafe(1, context)
     if (after._tag === "Closed") openTimes.restart()
-    if (after._tag === "Open" && event._tag !== "MakeDue") {
+    if (after._tag === "Open") {
       openTimes.advance()
       refusals = new Map()
     }
-    for (const tag of ["Closed", "Open", "HalfOpen"])
-      Metrics.breakerState(tag).updateUnsafe(tag === after._tag ? 1 : 0, context)
-    if (after._tag !== before._tag) Metrics.breakerTransitions(before._tag, after._tag).updateUnsafe(1, context)
-    PubSub.publishUnsafe(changes, visible(after, now()))
+    show(after)
+  }
+
+  const show = (state: Internal): void => {
+    for (const tag of ["Closed", "Open", "HalfOpen"]) {
+      Metrics.breakerState(tag).updateUnsafe(tag === state._tag ? 1 : 0, context)
+    }
+    PubSub.publishUnsafe(changes, visible(state, now()))
   }
 
   const acquireUnsafe = (): Permit | undefined => {
@@ -222,7 +227,7 @@ export const make = Effect.fnUntraced(function* (
   }
 
   yield* Effect.addFinalizer(() => Effect.suspend(() => Fiber.interruptAll(leases.values())))
-  PubSub.publishUnsafe(changes, visible(Ref.getUnsafe(ref), now()))
+  show(Ref.getUnsafe(ref))
 
   return {
     state: Effect.sync(() => visible(Ref.getUnsafe(ref), now())),

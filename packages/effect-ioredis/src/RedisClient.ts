@@ -60,7 +60,7 @@ export interface CallOptions {
 }
 
 /**
- * What a client has to say about itself.
+ * What a client has to say about itself. `lastFailure` is the last error that counted as an outage of Redis.
  *
  * @category models
  * @since 0.1.0
@@ -69,6 +69,7 @@ export interface Stats {
   readonly connection: RedisConnection.Status
   readonly inFlight: number
   readonly breaker: CircuitBreaker.State
+  readonly lastFailure: RedisError.RedisCommandError | undefined
 }
 
 type Call<A> = Effect.Effect<A, RedisError.RedisCommandError>
@@ -175,6 +176,7 @@ export const make = Effect.fnUntraced(function* (
     ...(options.circuitBreaker === false ? { failureThreshold: Number.POSITIVE_INFINITY } : options.circuitBreaker)
   })
   let replacedAt = Number.NEGATIVE_INFINITY
+  let lastFailure: RedisError.RedisCommandError | undefined
 
   const now = () => Monotonic.millis(clock)
 
@@ -199,6 +201,7 @@ export const make = Effect.fnUntraced(function* (
       }
       const fail = (error: RedisError.RedisCommandError, outcome: CircuitBreaker.Outcome) => {
         Metrics.errors(error._tag, codeOf(error)).updateUnsafe(1, context)
+        if (outcome === "failure" || outcome === "fatal") lastFailure = error
         settle(Exit.fail(error), outcome, eventOf(error))
       }
       const deadline = deadlines.add(timeout, () => {
@@ -344,7 +347,8 @@ export const make = Effect.fnUntraced(function* (
     stats: Effect.map(breaker.state, (state) => ({
       connection: connection.status(),
       inFlight: connection.inFlight(),
-      breaker: state
+      breaker: state,
+      lastFailure
     })),
     breaker,
     connection

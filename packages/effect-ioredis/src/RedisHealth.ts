@@ -142,12 +142,12 @@ export const make = Effect.fnUntraced(function* (
       case "Closed":
         return "failures" in signal && client.connection.status() === "Ready" ? yield* up : undefined
       case "Open":
-        return yield* down("the circuit is open")
+        return yield* down((yield* client.stats).lastFailure?.message ?? "the circuit is open")
       case "Lost":
       case "Failed":
         return yield* down(signal.error.message)
       case "Ready":
-        return client.breaker.isClosedUnsafe() ? yield* check : undefined
+        return yield* check
       case "HalfOpen":
         return
     }

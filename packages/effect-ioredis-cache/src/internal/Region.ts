@@ -88,7 +88,8 @@ const make = <Key, Value, E>(
         (all) => all[0]?.source ?? "none"
       )
     )
-    return scatter(rendered, found.map(recorder.read), Option.none())
+    const values = found.map(recorder.read)[Symbol.iterator]()
+    return rendered.map((key) => (key === undefined ? Option.none() : (values.next().value ?? Option.none())))
   })
 
   // The newest intent for its keys from the moment it is asked for: a lookup that runs is older.
@@ -101,12 +102,15 @@ const make = <Key, Value, E>(
     operation: string,
     writes: ReadonlyArray<Encoding.Encoded<Value>>
   ): Effect.Effect<ReadonlyArray<WriteOutcome>, E> =>
-    holding(keysOf(writes), intend, (intents) =>
-      recorder.timed(
-        operation,
-        tier.set(writes.map((write, index) => ({ ...write, isCurrent: currentOf(intents[index]) }))),
-        sourceOf
-      )
+    holding(
+      writes.map(({ key }) => key),
+      intend,
+      (intents) =>
+        recorder.timed(
+          operation,
+          tier.set(writes.map((write, index) => ({ ...write, isCurrent: currentOf(intents[index]) }))),
+          sourceOf
+        )
     )
 
   const drop = (operation: string, keys: ReadonlyArray<string>): Effect.Effect<ReadonlyArray<WriteOutcome>, E> =>
@@ -142,11 +146,11 @@ const make = <Key, Value, E>(
         rendered === undefined ? Effect.undefined : setRendered(operation, rendered, entry, given)
       )
     )
-    const stored = yield* store(
-      operation,
-      encoded.filter((write) => write !== undefined)
-    )
-    return recorded(scatter(encoded, stored, "Rejected"))
+    // Of a key given twice the last value is meant.
+    const writes = new Map(encoded.filter((write) => write !== undefined).map((write) => [write.key, write]))
+    const stored = yield* store(operation, Array.from(writes.values()))
+    const outcomes = new Map(Array.from(writes.keys(), (key, index) => [key, stored[index]]))
+    return recorded(encoded.map((write) => outcomes.get(write?.key ?? "") ?? "Rejected"))
   })
 
   const removeKeys = Effect.fnUntraced(function* (
@@ -154,11 +158,10 @@ const make = <Key, Value, E>(
     keys: ReadonlyArray<Key>
   ): Effect.fn.Return<ReadonlyArray<WriteOutcome>, E> {
     const rendered = yield* Effect.forEach(keys, (key) => render(operation, key))
-    const removed = yield* drop(
-      operation,
-      rendered.filter((key) => key !== undefined)
-    )
-    return recorded(scatter(rendered, removed, "Rejected"))
+    const distinct = Array.from(new Set(rendered.filter((key) => key !== undefined)))
+    const removed = yield* drop(operation, distinct)
+    const outcomes = new Map(distinct.map((key, index) => [key, removed[index]]))
+    return recorded(rendered.map((key) => outcomes.get(key ?? "") ?? "Rejected"))
   })
 
   const recorded = (outcomes: ReadonlyArray<WriteOutcome>): ReadonlyArray<WriteOutcome> => {
@@ -238,8 +241,6 @@ const succeedEmpty: Effect.Effect<ReadonlyArray<WriteOutcome>> = Effect.succeed(
 
 const first = (outcomes: ReadonlyArray<WriteOutcome>): WriteOutcome => outcomes[0] ?? "Rejected"
 
-const keysOf = (writes: ReadonlyArray<{ readonly key: string }>): ReadonlyArray<string> => writes.map(({ key }) => key)
-
 const sourceOf = (outcomes: ReadonlyArray<WriteOutcome>): string => outcomes[0]?.toLowerCase() ?? "none"
 
 const currentOf = (watch: Sequences.Watch | undefined): (() => boolean) => watch?.isCurrent ?? (() => true)
@@ -259,9 +260,3 @@ const holding = <A, E, R>(
       })
     )
   })
-
-/** Puts the results of those that were not left out back in the order asked, and `fallback` where one was. */
-const scatter = <A>(asked: ReadonlyArray<unknown>, results: ReadonlyArray<A>, fallback: A): ReadonlyArray<A> => {
-  let next = 0
-  return asked.map((one) => (one === undefined ? fallback : (results[next++] ?? fallback)))
-}

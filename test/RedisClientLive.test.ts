@@ -1,0 +1,257 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Cause, Effect, Exit, Fiber, Layer, Option, Result } from "effect"
+import { IoredisConnection, Redis, RedisClient, RedisCommand, RedisHealth } from "effect-ioredis"
+import * as FreePort from "./support/FreePort.ts"
+import * as RedisServer from "./support/RedisServer.ts"
+import * as TcpProxy from "./support/TcpProxy.ts"
+import * as Wait from "./support/Wait.ts"
+
+/** What the machine may add to a time when other tests share its cores. */
+const slack = 250
+
+const build = (options: Parameters<typeof Redis.layer>[0]) =>
+  Effect.gen(function* () {
+    const context = yield* Layer.build(Redis.layer({ host: "127.0.0.1", ...options, requireReady: false }))
+    const redis = yield* Effect.provide(RedisClient.RedisClient, context)
+    const health = yield* Effect.provide(RedisHealth.RedisHealth, context)
+    return { redis, health }
+  })
+
+const breakerIs = (redis: RedisClient.RedisClient, tag: string) =>
+  Effect.map(redis.breaker.state, (state) => state._tag === tag)
+
+const isUp = (health: RedisHealth.RedisHealth) => Effect.map(health.status, (status) => status._tag === "Up")
+
+describe("Redis absent", () => {
+  it.live("the layer builds degraded within connectTimeout, and recovers unaided", () =>
+    Effect.gen(function* () {
+      const port = yield* FreePort.make
+      const { millis, value } = yield* Wait.timed(build({ port, connectTimeout: "150 millis" }))
+      const { health, redis } = value
+      assert.isBelow(millis, 150 + slack)
+      assert.strictEqual((yield* health.status)._tag, "Down")
+      const error = yield* Effect.flip(redis.incr("counter"))
+      assert.include(error, { _tag: "RedisConnectionError", reason: "Refused", sent: "never" })
+
+      yield* RedisServer.make({ port })
+      yield* Wait.until("it is up", isUp(health))
+      assert.strictEqual(yield* redis.incr("counter"), 1)
+      assert.strictEqual((yield* redis.stats).breaker._tag, "Closed")
+    })
+  )
+
+  it.live("with requireReady the client's layer fails typed", () =>
+    Effect.gen(function* () {
+      const connection = IoredisConnection.layer({ host: "127.0.0.1", port: yield* FreePort.make })
+      const layer = RedisClient.layer({ requireReady: true, connectTimeout: "100 millis" }).pipe(
+        Layer.provide(connection)
+      )
+      const error = yield* Effect.flip(Effect.scoped(Layer.build(layer)))
+      assert.include(error, { _tag: "RedisConnectionError", reason: "Refused", sent: "never", command: "CONNECT" })
+      assert.include(error.message, "Check that Redis runs")
+    })
+  )
+
+  // Redis.ts passes `requireReady: false` on, whatever was asked for.
+  it.live("with requireReady the whole layer fails typed", () =>
+    Effect.gen(function* () {
+      const layer = Redis.layer({
+        host: "127.0.0.1",
+        port: yield* FreePort.make,
+        requireReady: true,
+        connectTimeout: "100 millis"
+      })
+      const error = yield* Effect.flip(Effect.scoped(Layer.build(layer)))
+      assert.include(error, { _tag: "RedisConnectionError", reason: "Refused" })
+    })
+  )
+
+  it.live("with requireReady and a Redis that is there, it builds", () =>
+    Effect.gen(function* () {
+      const { port } = yield* RedisServer.make()
+      const layer = Redis.layer({ host: "127.0.0.1", port, requireReady: true })
+      assert.isTrue(Exit.isSuccess(yield* Effect.exit(Effect.scoped(Layer.build(layer)))))
+    })
+  )
+})
+
+describe("A connection that is dropped while it is idle", () => {
+  it.live("by CLIENT KILL: the next read succeeds and the breaker stays closed", () =>
+    Effect.gen(function* () {
+      const server = yield* RedisServer.make()
+      const { redis } = yield* build({ port: server.port })
+      yield* redis.set("a", "1")
+      for (const _ of [1, 2, 3]) {
+        const id = String(yield* redis.send(RedisCommand.make("CLIENT", ["ID"])))
+        assert.strictEqual(yield* server.cli("CLIENT", "KILL", "ID", id), 1)
+        assert.deepStrictEqual(yield* redis.get("a"), Option.some("1"))
+        assert.strictEqual((yield* redis.breaker.state)._tag, "Closed")
+      }
+    })
+  )
+
+  it.live("by the server's own timeout", () =>
+    Effect.gen(function* () {
+      const server = yield* RedisServer.make({ config: ["timeout 1"] })
+      const { redis } = yield* build({ port: server.port })
+      yield* redis.set("a", "1")
+      const id = yield* redis.send(RedisCommand.make("CLIENT", ["ID"]))
+      yield* Wait.until("the server has dropped it", () => redis.connection.status() !== "Ready")
+      assert.deepStrictEqual(yield* redis.get("a"), Option.some("1"))
+      assert.strictEqual((yield* redis.breaker.state)._tag, "Closed")
+      assert.notStrictEqual(yield* redis.send(RedisCommand.make("CLIENT", ["ID"])), id)
+    })
+  )
+})
+
+describe("A link that says nothing", () => {
+  it.live("is noticed while idle within the health interval and its deadline, and replaced", () =>
+    Effect.gen(function* () {
+      const server = yield* RedisServer.make()
+      const proxy = yield* TcpProxy.make(server.port)
+      const { health, redis } = yield* build({
+        port: proxy.port,
+        healthCheckInterval: "200 millis",
+        commandTimeout: "100 millis"
+      })
+      yield* redis.ping
+      assert.isTrue(yield* isUp(health))
+      yield* proxy.silent
+      const noticed = yield* Wait.timed(
+        Wait.until(
+          "it is down",
+          Effect.map(isUp(health), (up) => !up)
+        )
+      )
+      assert.isBelow(noticed.millis, 200 + 100 + slack)
+      assert.isTrue(yield* breakerIs(redis, "Open"))
+      yield* proxy.pass
+      yield* Wait.until("it is up again", isUp(health))
+      assert.isAbove((yield* proxy.stats).connections, 1)
+      assert.isTrue(yield* breakerIs(redis, "Closed"))
+    })
+  )
+})
+
+describe("A server that freezes, and thaws", () => {
+  it.live("first call at its deadline, then refused at once, then closed by itself long before resetTimeout", () =>
+    Effect.gen(function* () {
+      const server = yield* RedisServer.make()
+      // The circuit would stay open for half a minute.
+      const { redis } = yield* build({ port: server.port, commandTimeout: "200 millis" })
+      yield* redis.set("a", "1")
+      yield* server.freeze
+
+      const first = yield* Wait.timed(Effect.flip(redis.get("a")))
+      assert.strictEqual(first.value._tag, "RedisTimeoutError")
+      assert.isAtLeast(first.millis, 195)
+      assert.isBelow(first.millis, 200 + slack)
+      const state = yield* redis.breaker.state
+      assert.strictEqual(state._tag, "Open")
+
+      const second = yield* Wait.timed(Effect.flip(redis.get("a")))
+      assert.strictEqual(second.value._tag, "RedisCircuitBreakerOpenError")
+      assert.isBelow(second.millis, 50)
+
+      yield* server.thaw
+      const back = yield* Wait.timed(Wait.until("the circuit is closed", breakerIs(redis, "Closed")))
+      assert.isBelow(back.millis, 1500)
+      assert.deepStrictEqual(yield* redis.get("a"), Option.some("1"))
+    })
+  )
+
+  it.live("a hundred calls in flight are one stall", () =>
+    Effect.gen(function* () {
+      const server = yield* RedisServer.make()
+      const { redis } = yield* build({ port: server.port, commandTimeout: "200 millis" })
+      yield* redis.ping
+      yield* server.freeze
+      const { millis, value } = yield* Wait.timed(
+        Effect.forEach(Array.from({ length: 100 }), () => Effect.flip(redis.get("a")), { concurrency: "unbounded" })
+      )
+      assert.isBelow(millis, 200 + slack)
+      for (const error of value) {
+        assert.oneOf(error._tag, ["RedisTimeoutError", "RedisConnectionError"])
+      }
+      yield* server.thaw
+      yield* Wait.until("the circuit is closed", breakerIs(redis, "Closed"))
+    })
+  )
+})
+
+describe("A server that is killed and started", () => {
+  it.live("fails typed meanwhile and is back soon after", () =>
+    Effect.gen(function* () {
+      const server = yield* RedisServer.make()
+      const { health, redis } = yield* build({ port: server.port })
+      yield* redis.set("a", "1")
+      yield* server.kill
+      yield* Wait.until(
+        "it is down",
+        Effect.map(isUp(health), (up) => !up)
+      )
+      const results = yield* Effect.forEach(Array.from({ length: 10 }), () => Effect.result(redis.incr("b")), {
+        concurrency: "unbounded"
+      })
+      for (const result of results) {
+        assert.isTrue(Result.isFailure(result))
+        if (Result.isFailure(result)) {
+          assert.oneOf(result.failure._tag, ["RedisConnectionError", "RedisCircuitBreakerOpenError"])
+        }
+      }
+      yield* server.start
+      const back = yield* Wait.timed(Wait.until("it is up", isUp(health)))
+      assert.isBelow(back.millis, 500 * 1.25 + slack)
+      assert.strictEqual(yield* redis.incr("b"), 1)
+      assert.strictEqual((yield* redis.breaker.state)._tag, "Closed")
+    })
+  )
+})
+
+describe("A master that becomes a replica, and a master again", () => {
+  it.live("writes fail typed, reads go on, the connection is replaced, the breaker stays closed", () =>
+    Effect.gen(function* () {
+      const server = yield* RedisServer.make()
+      const proxy = yield* TcpProxy.make(server.port)
+      const { redis } = yield* build({ port: proxy.port })
+      yield* redis.set("a", "1")
+      yield* server.cli("REPLICAOF", "127.0.0.1", yield* FreePort.make)
+      for (const _ of [1, 2, 3]) {
+        const error = yield* Effect.flip(redis.incr("b"))
+        assert.oneOf(error._tag, ["RedisOperationError", "RedisConnectionError"])
+        if (error._tag === "RedisOperationError") assert.strictEqual(error.code, "READONLY")
+      }
+      yield* Wait.until(
+        "it is replaced",
+        Effect.map(proxy.stats, ({ connections }) => connections === 2)
+      )
+      assert.deepStrictEqual(yield* redis.get("a"), Option.some("1"))
+      // Not once per refused write: at most once a second.
+      assert.isBelow((yield* proxy.stats).connections, 4)
+      assert.strictEqual((yield* redis.breaker.state)._tag, "Closed")
+
+      // An idempotent write is patient: it is sent again, and finds a master.
+      const write = yield* Effect.forkChild(redis.set("a", "2"), { startImmediately: true })
+      yield* server.cli("REPLICAOF", "NO", "ONE")
+      const exit = yield* Fiber.await(write)
+      assert.isTrue(Exit.isSuccess(exit), Exit.isFailure(exit) ? Cause.pretty(exit.cause) : "")
+      assert.strictEqual(yield* redis.incr("b"), 1)
+    })
+  )
+})
+
+describe("A pipeline", () => {
+  // RedisClient.ts: a pipeline whose every reply says that Redis cannot serve is a success to the breaker, and a READONLY in
+  // one does not replace the connection.
+  it.live("of replies that say Redis cannot serve counts against the breaker", () =>
+    Effect.gen(function* () {
+      const server = yield* RedisServer.make({
+        ready: "AnyReply",
+        config: [`replicaof 127.0.0.1 ${yield* FreePort.make}`, "replica-serve-stale-data no"]
+      })
+      const { redis } = yield* build({ port: server.port, failureThreshold: 1, maxRetries: 0 })
+      yield* Effect.exit(redis.pipeline([RedisCommand.make("GET", ["a"]), RedisCommand.make("GET", ["b"])]))
+      assert.isTrue(yield* breakerIs(redis, "Open"))
+    })
+  )
+})
