@@ -160,6 +160,32 @@ describe("Closing takes at most closeTimeout", () => {
     })
   )
 
+  it.live("while the server is still loading its data", () =>
+    Effect.gen(function* () {
+      const server = yield* RedisServer.make({
+        config: ["enable-debug-command yes", "loading-process-events-interval-bytes 1024"]
+      })
+      yield* server.cli("DEBUG", "POPULATE", 3000, "key", 100)
+      yield* server.cli("CONFIG", "SET", "key-load-delay", 1000)
+      yield* Effect.forkScoped(Effect.ignore(server.cli("DEBUG", "RELOAD")))
+      yield* Wait.until(
+        "it is loading",
+        Effect.map(server.cli("INFO", "persistence"), (info) => String(info).includes("\nloading:1"))
+      )
+      const connected = Wait.until(
+        "it has connected",
+        Effect.map(server.cli("CLIENT", "LIST"), (list) => String(list).includes("effect-ioredis"))
+      )
+      const millis = yield* closing({ port: server.port }, (connection) =>
+        Effect.andThen(
+          connected,
+          Effect.sync(() => assert.strictEqual(connection.status(), "Connecting"))
+        )
+      )
+      assert.isBelow(millis, slack)
+    })
+  )
+
   it.live("after closing, calls fail typed and at once", () =>
     Effect.gen(function* () {
       const server = yield* RedisServer.make()

@@ -138,6 +138,18 @@ describe("SimulatedRedis", () => {
       })
     )
 
+    it.effect("a connection that is ready and idle stays", () =>
+      Effect.gen(function* () {
+        const { connection } = yield* start()
+        const events: Array<unknown> = []
+        connection.listen((event) => events.push(event))
+        yield* send(connection, "PING")
+        yield* TestClock.adjust("1 hour")
+        assert.deepStrictEqual(events, [])
+        assert.strictEqual(yield* send(connection, "PING"), "PONG")
+      })
+    )
+
     it.effect("the same seed gives the same run", () =>
       Effect.gen(function* () {
         const run = Effect.gen(function* () {

@@ -261,6 +261,8 @@ export const redisConnectionSuite = <E>(name: string, layer: Layer.Layer<Harness
         yield* harness.freeze
         const outcomes = sendMany(connection, 5)
         connection.reconnect()
+        const atOnce = connectionErrorOf(Result.fail(yield* Effect.flip(send(connection, "GET", "a"))))
+        assert.strictEqual(`${atOnce.reason} ${atOnce.sent}`, "NotReady never")
         yield* harness.waitFor(() => outcomes.length === 5)
         const errors = outcomes.map(connectionErrorOf)
         assert.deepStrictEqual(new Set(errors.map(({ sent }) => sent)), new Set(["unknown"]))

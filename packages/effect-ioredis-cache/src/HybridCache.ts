@@ -24,7 +24,7 @@
  *
  * @since 0.1.0
  */
-import { Clock, Config, Duration, Effect, Fiber, Layer, Option, Result } from "effect"
+import { Clock, Config, Duration, Effect, Layer, Option, Result } from "effect"
 import { Redis, type RedisClient, RedisConfig, type RedisError, type RedisHealth } from "effect-ioredis"
 import * as Cache from "./Cache.ts"
 import * as CacheKey from "./CacheKey.ts"
@@ -60,16 +60,10 @@ export const layer = (
       const memory = MemoryCache.tier(yield* MemoryCache.MemoryCache, yield* Clock.Clock)
       const patience = Duration.fromInputUnsafe(options.patience ?? "1 second")
       const outage = makeOutage()
-      const scope = yield* Effect.scope
-      // Emptying a large region takes longer than a call may: it goes on in the background.
-      const inBackground = (clearing: Effect.Effect<WriteOutcome>): Effect.Effect<WriteOutcome> =>
-        Effect.forkIn(clearing, scope, { startImmediately: true }).pipe(
-          Effect.flatMap((fiber) => Effect.timeoutOption(Fiber.join(fiber), patience)),
-          Effect.map(Option.getOrElse((): WriteOutcome => "Deferred"))
-        )
       return yield* Region.makeCache({
-        tier: (region) => makeTier(redis.tier(region, { patience }), memory(region), outage, inBackground),
-        timeToLive: options.timeToLive
+        tier: (region) => makeTier(redis.tier(region, { patience }), memory(region), outage),
+        timeToLive: options.timeToLive,
+        patience
       })
     })
   )
@@ -109,8 +103,7 @@ const config = Config.all({
 const makeTier = <Value>(
   redis: CacheTier<Value, RedisError.RedisError>,
   memory: MemoryCache.MemoryTier<Value>,
-  outage: Outage,
-  inBackground: (clearing: Effect.Effect<WriteOutcome>) => Effect.Effect<WriteOutcome>
+  outage: Outage
 ): CacheTier<Value, never> => {
   const remember = (key: string, found: Found<Value>, isCurrent: boolean): void => {
     if (!isCurrent) return
@@ -172,12 +165,10 @@ const makeTier = <Value>(
       ),
     clear: Effect.andThen(
       memory.clear,
-      inBackground(
-        orElse<WriteOutcome>(
-          redis.clear,
-          () => {},
-          () => "Deferred"
-        )
+      orElse<WriteOutcome>(
+        redis.clear,
+        () => {},
+        () => "Deferred"
       )
     )
   }

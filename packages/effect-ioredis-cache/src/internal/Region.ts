@@ -1,4 +1,4 @@
-import { type Context, type Duration, Effect, Exit, Option, Result, type Scope } from "effect"
+import { type Context, type Duration, Effect, Exit, Fiber, Option, Result, type Scope } from "effect"
 import type { RedisError } from "effect-ioredis"
 import * as Cache from "../Cache.ts"
 import type { CacheTier, TierRegion, WriteOutcome } from "../CacheTier.ts"
@@ -13,6 +13,8 @@ export interface Environment<E> {
   readonly tier: <Value>(region: TierRegion<Value>) => CacheTier<Value, E>
   readonly reject: (error: RedisError.RedisSerializationError) => Effect.Effect<void, E>
   readonly timeToLive: Duration.Input | undefined
+  /** How long `clear` may hold its caller. */
+  readonly patience?: Duration.Input | undefined
 }
 
 /** The regions of a cache on a tier, and its stats. */
@@ -39,7 +41,7 @@ export const makeCache = (options: Omit<Environment<never>, "reject">) =>
 
 /** Builds a region: keys and values are encoded, lookups shared, and the order of intents kept, the same for every tier. */
 const make = <Key, Value, E>(
-  { reject, tier: makeTier, timeToLive }: Environment<E>,
+  { patience, reject, tier: makeTier, timeToLive }: Environment<E>,
   options: Cache.RegionOptions<Key, Value>,
   {
     context,
@@ -219,6 +221,18 @@ const make = <Key, Value, E>(
       )
     })
 
+  const clear = Effect.suspend(() => {
+    flights.detachAll()
+    return holding([name], sequences.intendAll, () => tier.clear)
+  })
+
+  // Emptying a large region takes longer than a call may.
+  const inBackground = (clearing: Effect.Effect<WriteOutcome, E>, patience: Duration.Input) =>
+    Effect.forkIn(clearing, scope, { startImmediately: true }).pipe(
+      Effect.flatMap((fiber) => Effect.timeoutOption(Fiber.join(fiber), patience)),
+      Effect.map(Option.getOrElse((): WriteOutcome => "Deferred"))
+    )
+
   return {
     get,
     getMany,
@@ -227,10 +241,7 @@ const make = <Key, Value, E>(
     setMany: (entries, writeOptions) => setEntries("setMany", entries, writeOptions?.timeToLive),
     remove: (key) => Effect.map(removeKeys("remove", [key]), first),
     removeMany: (keys) => removeKeys("removeMany", keys),
-    clear: Effect.suspend(() => {
-      flights.detachAll()
-      return holding([name], sequences.intendAll, () => tier.clear)
-    }),
+    clear: patience === undefined ? clear : inBackground(clear, patience),
     getOrSet
   }
 }
@@ -245,18 +256,23 @@ const sourceOf = (outcomes: ReadonlyArray<WriteOutcome>): string => outcomes[0]?
 
 const currentOf = (watch: Sequences.Watch | undefined): (() => boolean) => watch?.isCurrent ?? (() => true)
 
-/** Holds a watch for each key while `use` runs. */
+/** Holds a watch for each key while `use` runs; a key that is there twice has one, so that it does not overtake itself. */
 const holding = <A, E, R>(
   keys: ReadonlyArray<string>,
   hold: (key: string) => Sequences.Watch,
   use: (watches: ReadonlyArray<Sequences.Watch>) => Effect.Effect<A, E, R>
 ): Effect.Effect<A, E, R> =>
   Effect.suspend(() => {
-    const watches = keys.map(hold)
+    const watches = new Map<string, Sequences.Watch>()
+    const held = keys.map((key) => {
+      const watch = watches.get(key) ?? hold(key)
+      watches.set(key, watch)
+      return watch
+    })
     return Effect.ensuring(
-      use(watches),
+      use(held),
       Effect.sync(() => {
-        for (const watch of watches) watch.end()
+        for (const watch of watches.values()) watch.end()
       })
     )
   })

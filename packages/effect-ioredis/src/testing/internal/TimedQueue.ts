@@ -36,7 +36,7 @@ export const make = <A>(timers: Timers, take: (item: A) => void): TimedQueue<A> 
 
   return {
     offer: (item, delayMillis) => {
-      items.push({ item, due: Math.max(timers.now() + delayMillis, items.at(-1)?.due ?? 0) })
+      items.push({ item, due: timers.now() + delayMillis })
       arm()
     },
     size: () => items.length,
