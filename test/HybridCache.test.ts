@@ -23,8 +23,12 @@ type Provided =
   | SimulatedRedis.SimulatedRedis
   | Scope.Scope
 
-const test = (title: string, body: () => Effect.Effect<void, unknown, Provided>, options?: SimulatedOptions) =>
-  it.effect(title, () => Effect.provide(body(), layerSimulated(options)))
+const run = (body: () => Effect.Effect<void, unknown, Provided>, options?: SimulatedOptions) => () =>
+  Effect.provide(body(), layerSimulated(options))
+
+const test = Object.assign((title: string, ...args: Parameters<typeof run>) => it.effect(title, run(...args)), {
+  skip: (title: string, ...args: Parameters<typeof run>) => it.effect.skip(title, run(...args))
+})
 
 const texts = { name: "texts", version: 1, key: Schema.String, value: Schema.String, timeToLive: "10 seconds" } as const
 
@@ -66,7 +70,7 @@ const passing = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
     const fiber = yield* fork(
       Effect.tap(effect, () =>
         Effect.map(Clock.currentTimeMillis, (now) => {
-          took = now - startedAt
+          took = Math.round(now - startedAt)
         })
       )
     )
@@ -220,8 +224,16 @@ describe("HybridCache while Redis does not answer", () => {
     ["is frozen", {}, inject(Fault.freeze)],
     ["is slow", {}, inject(Fault.delay("3 seconds"))],
     ["is refused by the breaker", {}, isolate],
-    ["has too many commands in flight", {}, inject(Fault.freeze)],
-    ...["LOADING", "NOAUTH", "BUSY", "READONLY", "OOM", "MISCONF", "NOPERM", "CLUSTERDOWN", "WRONGTYPE"].map(
+    [
+      "has too many commands in flight",
+      { connection: { maxInFlight: 1 }, client: { circuitBreaker: false, retry: RetryPolicy.none } },
+      Effect.gen(function* () {
+        yield* inject(Fault.freeze)
+        const { connection } = yield* RedisClient.RedisClient
+        connection.send(RedisCommand.make("GET", ["x"]), () => {})
+      })
+    ],
+    ...["LOADING", "NOAUTH", "BUSY", "READONLY", "OOM", "MISCONF", "NOPERM", "CLUSTERDOWN"].map(
       (code) =>
         [
           `answers ${code}`,
@@ -241,26 +253,26 @@ describe("HybridCache while Redis does not answer", () => {
           yield* cache.set("a", "1", long)
           yield* cache.set("b", "2", long)
           yield* fail
-          const run = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+          const inTime = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
             Effect.map(passing(effect), ({ took, value }) => {
               assert.isAtMost(took, 1000)
               return value
             })
-          assert.deepStrictEqual(yield* run(cache.get("a")), Option.some("1"))
-          assert.deepStrictEqual(yield* run(cache.get("x")), Option.none())
-          assert.deepStrictEqual(yield* run(cache.getMany(["b", "x", "a"])), [
+          assert.deepStrictEqual(yield* inTime(cache.get("a")), Option.some("1"))
+          assert.deepStrictEqual(yield* inTime(cache.get("x")), Option.none())
+          assert.deepStrictEqual(yield* inTime(cache.getMany(["b", "x", "a"])), [
             Option.some("2"),
             Option.none(),
             Option.some("1")
           ])
-          assert.isTrue(yield* run(cache.has("a")))
-          assert.strictEqual(yield* run(cache.getOrSet("a", Effect.die("memory has it"))), "1")
-          assert.strictEqual(yield* run(cache.getOrSet("c", Effect.succeed("3"))), "3")
-          assert.strictEqual(yield* run(cache.getOrSet("c", Effect.die("memory has it"))), "3")
-          assert.strictEqual(yield* run(cache.set("a", "4", long)), "Deferred")
-          assert.strictEqual(yield* run(valueIn(cache.get("a"))), "4")
+          assert.isTrue(yield* inTime(cache.has("a")))
+          assert.strictEqual(yield* inTime(cache.getOrSet("a", Effect.die("memory has it"))), "1")
+          assert.strictEqual(yield* inTime(cache.getOrSet("c", Effect.succeed("3"))), "3")
+          assert.strictEqual(yield* inTime(cache.getOrSet("c", Effect.die("memory has it"))), "3")
+          assert.strictEqual(yield* inTime(cache.set("a", "4", long)), "Deferred")
+          assert.strictEqual(yield* inTime(valueIn(cache.get("a"))), "4")
           assert.deepStrictEqual(
-            yield* run(
+            yield* inTime(
               cache.setMany(
                 [
                   ["a", "5"],
@@ -271,14 +283,14 @@ describe("HybridCache while Redis does not answer", () => {
             ),
             ["Deferred", "Deferred"]
           )
-          assert.strictEqual(yield* run(valueIn(cache.get("d"))), "6")
-          assert.strictEqual(yield* run(cache.remove("a")), "Deferred")
-          assert.isUndefined(yield* run(valueIn(cache.get("a"))))
-          assert.deepStrictEqual(yield* run(cache.removeMany(["d", "x"])), ["Deferred", "Deferred"])
-          assert.isUndefined(yield* run(valueIn(cache.get("d"))))
-          assert.isTrue(yield* run(cache.has("b")))
-          assert.strictEqual(yield* run(cache.clear), "Deferred")
-          assert.isFalse(yield* run(cache.has("b")))
+          assert.strictEqual(yield* inTime(valueIn(cache.get("d"))), "6")
+          assert.strictEqual(yield* inTime(cache.remove("a")), "Deferred")
+          assert.isUndefined(yield* inTime(valueIn(cache.get("a"))))
+          assert.deepStrictEqual(yield* inTime(cache.removeMany(["d", "x"])), ["Deferred", "Deferred"])
+          assert.isUndefined(yield* inTime(valueIn(cache.get("d"))))
+          assert.isTrue(yield* inTime(cache.has("b")))
+          assert.strictEqual(yield* inTime(cache.clear), "Deferred")
+          assert.isFalse(yield* inTime(cache.has("b")))
           const { fallbacks, redisHits } = yield* (yield* Cache.Cache).stats
           assert.strictEqual(redisHits, 0)
           assert.isAbove(fallbacks, 10)
@@ -323,7 +335,7 @@ describe("HybridCache while Redis does not answer", () => {
           "Info Redis answers the cache again"
         ]
       )
-    }).pipe(Effect.provide(log.layer), Effect.provide(layerSimulated()))
+    }).pipe(Effect.provide(layerSimulated({ logs: log.layer })))
   })
 })
 
@@ -386,6 +398,42 @@ describe("patience", () => {
       { client: { circuitBreaker: false } }
     )
   }
+
+  // It is not so: refused entries are removed one after the other, each with its own patience, before the others are written.
+  test.skip(
+    "a frozen Redis holds a setMany with refused entries for exactly as long",
+    () =>
+      Effect.gen(function* () {
+        const cache = yield* Cache.region({ ...texts, maxBytes: 50 })
+        yield* inject(Fault.freeze)
+        const tooLarge = "x".repeat(100)
+        const { took } = yield* passing(
+          cache.setMany([
+            ["a", tooLarge],
+            ["b", tooLarge],
+            ["c", "1"]
+          ])
+        )
+        assert.strictEqual(took, 1000)
+      }),
+    { client: { circuitBreaker: false } }
+  )
+
+  test("clear of a Redis that is only slow says so in time, and goes on until the region is empty", () =>
+    Effect.gen(function* () {
+      const cache = yield* region
+      yield* cache.setMany([
+        ["a", "1"],
+        ["b", "1"]
+      ])
+      yield* inject(Fault.delay("600 millis"))
+      const { took, value } = yield* passing(cache.clear)
+      assert.deepStrictEqual([took, value], [1000, "Deferred"])
+      assert.isDefined(yield* peek("a"))
+      yield* TestClock.adjust("1 second")
+      assert.isUndefined(yield* peek("a"))
+      assert.isUndefined(yield* peek("b"))
+    }))
 
   it.live("a real server that is stopped holds a call no longer, and is used again when it goes on", () =>
     Effect.gen(function* () {
@@ -467,6 +515,29 @@ describe("writes that are tried again", () => {
       }))
   }
 
+  for (const [what, command, write, kept] of [
+    ["set", "SET", (cache: Texts) => cache.set("a", "new"), "new"],
+    ["setMany", "SET", (cache: Texts) => cache.setMany([["a", "new"]]), "new"],
+    ["remove", "UNLINK", (cache: Texts) => cache.remove("a"), undefined],
+    ["clear", "SCAN", (cache: Texts) => cache.clear, undefined]
+  ] as const) {
+    test(`what is read before the retry of a ${what} does not take its place in memory`, () =>
+      Effect.gen(function* () {
+        const cache = yield* region
+        yield* (yield* otherProcess).set("a", "old")
+        yield* cut(command)
+        const writing = yield* fork<unknown, never, never>(write(cache))
+        yield* settle
+        yield* TestClock.adjust("50 millis")
+        yield* settle
+        assert.strictEqual(yield* valueIn(cache.get("a")), "old")
+        yield* isolate
+        yield* TestClock.adjust("1 second")
+        assert.include(yield* Effect.map(Fiber.join(writing), (outcome) => [outcome].flat()), "Deferred")
+        assert.strictEqual(yield* valueIn(cache.get("a")), kept)
+      }))
+  }
+
   const readBack = (key: string) =>
     Effect.map(peek(key), (text): unknown =>
       text === undefined ? undefined : JSON.parse(text.slice(text.indexOf(":") + 1))
@@ -520,16 +591,34 @@ describe("stored values that cannot be read", () => {
       assert.isUndefined(yield* valueIn(cache.get("a")))
     }))
 
-  test("a list under the key is a miss, and a write takes its place", () =>
-    Effect.gen(function* () {
-      const cache = yield* region
-      const server = yield* SimulatedRedis.SimulatedRedis
-      yield* server.execute(RedisCommand.make("LPUSH", [keyOf("a"), "x"]))
-      assert.isUndefined(yield* valueIn(cache.get("a")))
-      assert.strictEqual(yield* cache.getOrSet("a", Effect.succeed("1")), "1")
-      yield* settle
-      assert.strictEqual(yield* valueIn(cache.get("a")), "1")
-    }))
+  it.effect(
+    "a list under the key is a miss and no outage, memory does not stand in, and a write takes its place",
+    () => {
+      const log = makeLog()
+      return Effect.gen(function* () {
+        const cache = yield* region
+        const server = yield* SimulatedRedis.SimulatedRedis
+        const replace = Effect.andThen(
+          server.execute(RedisCommand.make("DEL", [keyOf("a")])),
+          server.execute(RedisCommand.make("LPUSH", [keyOf("a"), "x"]))
+        )
+        yield* cache.set("a", "1")
+        yield* replace
+        assert.isUndefined(yield* valueIn(cache.get("a")))
+        assert.deepStrictEqual(yield* cache.getMany(["a"]), [Option.none()])
+        assert.strictEqual(yield* cache.getOrSet("a", Effect.succeed("2")), "2")
+        yield* settle
+        assert.strictEqual(yield* valueIn(cache.get("a")), "2")
+        yield* replace
+        assert.deepStrictEqual(yield* (yield* (yield* RedisCache.RedisCache).region(texts)).get("a"), Option.none())
+        assert.deepStrictEqual(log.lines, [
+          "Warn A stored value could not be read and is taken as a miss",
+          // The strict cache has regions of its own.
+          "Warn A stored value could not be read and is taken as a miss"
+        ])
+      }).pipe(Effect.provide(layerSimulated({ logs: log.layer })))
+    }
+  )
 
   test("a new version never reads what an older one wrote, nor removes it", () =>
     Effect.gen(function* () {
@@ -590,7 +679,7 @@ describe("stored values that cannot be read", () => {
         "Warn A stored value could not be read and is taken as a miss",
         "Warn A stored value could not be read and is taken as a miss"
       ])
-    }).pipe(Effect.provide(log.layer), Effect.provide(layerSimulated()))
+    }).pipe(Effect.provide(layerSimulated({ logs: log.layer })))
   })
 })
 
@@ -619,6 +708,20 @@ describe("a wall clock that is wrong in another process", () => {
         assert.isUndefined(yield* valueIn(cache.get("a")))
       }))
   }
+
+  // It is not so: memory takes the writer's word for how long a value still lives.
+  test.skip("an hour ahead: a value outlives its time in memory no more than in Redis", () =>
+    Effect.gen(function* () {
+      const cache = yield* region
+      const clock = yield* ClockDouble.make
+      clock.wallOffset = 3_600_000
+      const wrong = yield* Effect.provideService(otherProcess, Clock.Clock, clock)
+      yield* Effect.provideService(wrong.set("a", "1"), Clock.Clock, clock)
+      assert.strictEqual(yield* valueIn(cache.get("a")), "1")
+      yield* isolate
+      yield* TestClock.adjust("10 seconds")
+      assert.isUndefined(yield* valueIn(cache.get("a")))
+    }))
 
   test("a wall clock that jumps in this process changes nothing in memory", () =>
     Effect.gen(function* () {

@@ -297,6 +297,21 @@ describe("SimulatedRedis", () => {
       })
     )
 
+    it.effect("a connection that was killed executes nothing more, also when its client had closed it", () =>
+      Effect.gen(function* () {
+        const { connection, server } = yield* start()
+        const id = Number(yield* send(connection, "CLIENT", "ID"))
+        yield* server.inject(Fault.delay("3 seconds"))
+        connection.send(RedisCommand.make("SET", ["a", "late"]), () => {})
+        yield* server.heal
+        connection.reconnect()
+        yield* TestClock.adjust("100 millis")
+        assert.strictEqual(yield* send(connection, "CLIENT", "KILL", "ID", id), 1)
+        yield* TestClock.adjust("10 seconds")
+        assert.isNull(yield* send(connection, "GET", "a"))
+      })
+    )
+
     it.effect("delay holds for what is sent under it, and replies stay in order", () =>
       Effect.gen(function* () {
         const { connection, server } = yield* start()

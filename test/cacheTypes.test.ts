@@ -56,8 +56,7 @@ describe("types", () => {
     expectTypeOf<ReturnType<typeof getOrSet>>().toEqualTypeOf<
       Effect.Effect<number, LookupError | RedisError.RedisError>
     >()
-    // @ts-expect-error a strict region is not one that cannot fail
-    const _total: Cache.Region<string, number> = null as unknown as Region
+    expectTypeOf<Region>().not.toExtend<Cache.Region<string, number>>()
   })
 
   it("layers say what they need and how they fail", () => {

@@ -180,6 +180,8 @@ describe("TcpProxy", () => {
       yield* proxy.dropReplies
       yield* client.send("INCR", "n")
       yield* untilEffect("executed", server.cli("GET", "n"), "1")
+      const dropped = Effect.map(proxy.stats, ({ droppedBytes }) => droppedBytes > 0)
+      yield* untilEffect("dropped", dropped, true)
       const second = yield* connect(proxy.port)
       assert.isFalse(client.ended)
       assert.strictEqual(client.text, "")

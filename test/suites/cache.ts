@@ -82,6 +82,8 @@ export const cacheSuite = (name: string, layer: Layer.Layer<Cache.Cache, unknown
         assert.deepStrictEqual(yield* values(region, ["c", "x", "a", "b", "c"]), ["3", undefined, "4", "2", "3"])
         assert.deepStrictEqual(yield* region.removeMany(["b", "x", "c"]), ["Applied", "Applied", "Applied"])
         assert.deepStrictEqual(yield* values(region, ["a", "b", "c"]), ["4", undefined, undefined])
+        assert.deepStrictEqual(yield* region.removeMany(["a", "b", "a"]), ["Applied", "Applied", "Applied"])
+        assert.isFalse(yield* region.has("a"))
       }))
 
     test("undefined, null, 0, an empty text and false are values", () =>
@@ -238,16 +240,24 @@ export const cacheSuite = (name: string, layer: Layer.Layer<Cache.Cache, unknown
         assert.strictEqual(lookups, 1)
       }))
 
-    test("a recursive schema and a class can be asked for twice, too", () =>
+    test("schemas that are made anew but say the same are the same, whatever they are made of", () =>
       Effect.gen(function* () {
-        yield* Cache.region({ ...texts, name: "tree", value: Tree })
-        const region = yield* Cache.region({ ...texts, name: "tree", value: Tree })
-        yield* region.set("a", { label: "root", children: [{ label: "leaf", children: [] }] })
-        assert.isTrue(yield* region.has("a"))
-        yield* Cache.region({ ...texts, name: "thing", value: Thing })
-        yield* Cache.region({ ...texts, name: "thing", value: Thing })
-        yield* Cache.region({ ...texts, name: "list", key: CacheKey.unordered(Schema.Array(Schema.String)) })
-        yield* Cache.region({ ...texts, name: "list", key: CacheKey.unordered(Schema.Array(Schema.String)) })
+        for (const [name, make] of Object.entries(schemas)) {
+          yield* Cache.region({ ...texts, name, value: make(1) })
+          yield* Cache.region({ ...texts, name, value: make(1) })
+          assert.include(yield* definitionError(Cache.region({ ...texts, name, value: make(2) })), "value schema", name)
+          yield* Cache.region({ ...texts, name: `${name}-key`, key: make(1) })
+          yield* Cache.region({ ...texts, name: `${name}-key`, key: make(1) })
+        }
+        // What functions do cannot be compared.
+        const filtered = (length: number) =>
+          Cache.region({
+            ...texts,
+            name: "filtered",
+            value: Schema.String.check(Schema.makeFilter((text) => text.length > length))
+          })
+        yield* filtered(1)
+        yield* filtered(2)
       }))
 
     test("another definition under the same name and version is a clear defect, and the next call works", () =>
@@ -432,15 +442,35 @@ class Thing extends Schema.Class<Thing>("Thing")({
   name: Schema.String
 }) {}
 
+class OtherThing extends Schema.Class<OtherThing>("Thing")({ name: Schema.Finite }) {}
+
 interface Tree {
   readonly label: string
   readonly children: ReadonlyArray<Tree>
 }
 
-const Tree = Schema.Struct({
-  label: Schema.String,
-  children: Schema.Array(Schema.suspend((): Schema.Codec<Tree> => Tree))
-}).annotate({ identifier: "Tree" })
+const makeTree = (identifier: string): Schema.Codec<Tree> => {
+  const tree: Schema.Codec<Tree> = Schema.Struct({
+    label: Schema.String,
+    children: Schema.Array(Schema.suspend(() => tree))
+  }).annotate({ identifier })
+  return tree
+}
+
+/** Each makes a schema anew; another one for another number. */
+const schemas: Record<string, (n: number) => Schema.Codec<unknown, unknown>> = {
+  check: (n) => Schema.Int.check(Schema.isGreaterThan(n)),
+  bigint: (n) => Schema.BigInt.check(Schema.isGreaterThanBigInt(BigInt(n))),
+  pattern: (n) => Schema.String.check(Schema.isPattern(n === 1 ? /a/ : /b/)),
+  literals: (n) => Schema.Literals([BigInt(n), "a"]),
+  class: (n) => Schema.Array<Schema.Codec<unknown, unknown>>(n === 1 ? Thing : OtherThing),
+  deep: (n) => Schema.Struct({ one: Schema.Option<Schema.Codec<unknown, unknown>>(n === 1 ? Thing : OtherThing) }),
+  recursive: (n) => makeTree(`Tree${n}`),
+  bytes: (n) => Schema.Array(n === 1 ? Schema.Uint8ArrayFromBase64 : Schema.Uint8ArrayFromHex),
+  optional: (n) => Schema.Struct({ a: n === 1 ? Schema.optionalKey(Schema.String) : Schema.optional(Schema.String) }),
+  coded: (n) => (n === 1 ? Schema.FiniteFromString : Schema.Finite),
+  union: (n) => Schema.Union(n === 1 ? [Schema.Finite, Schema.String] : [Schema.String, Schema.Finite])
+}
 
 const assertSome = <A>(found: Option.Option<A>, value: A) => assert.deepStrictEqual(found, Option.some(value))
 

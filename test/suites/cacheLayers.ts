@@ -19,15 +19,17 @@ export const caches = (options: HybridCache.Options & MemoryCache.Options = {}) 
 
 export interface SimulatedOptions extends HybridCache.Options, MemoryCache.Options {
   readonly client?: RedisClient.Options | undefined
+  readonly connection?: SimulatedRedis.ConnectionOptions | undefined
   readonly server?: SimulatedRedis.Options | undefined
+  readonly logs?: Layer.Layer<never> | undefined
 }
 
 /** One process on the simulated server of the context. */
 export const layerProcess = (options: SimulatedOptions = {}) =>
   caches(options).pipe(
     Layer.provideMerge(RedisClient.layer({ ...options.client, requireReady: false })),
-    Layer.provide(SimulatedRedis.layerConnection()),
-    Layer.provideMerge(quiet)
+    Layer.provide(SimulatedRedis.layerConnection(options.connection)),
+    Layer.provideMerge(options.logs ?? quiet)
   )
 
 export const layerSimulated = (options: SimulatedOptions = {}) =>

@@ -14,6 +14,7 @@ export const make = (options: {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0
     return Math.floor((state / 2 ** 32) * n)
   }
+  // The index is below the length of a list that is never empty.
   const one = <A>(items: ReadonlyArray<A>): A => items[below(items.length)] as A
   const key = () => one(["a", "b", "c", "é", ""])
   const value = () => one(["1", "-7", "007", "", "x", "9223372036854775807", "1.5", " 1", "\u0000", "EX"])

@@ -44,6 +44,8 @@ export interface Stats {
   readonly commands: number
   readonly requestBytes: number
   readonly replyBytes: number
+  /** Bytes of replies that were swallowed. */
+  readonly droppedBytes: number
 }
 
 export class TcpProxyError extends Data.TaggedError("TcpProxyError")<{ readonly message: string }> {}
@@ -54,7 +56,7 @@ export const make = Effect.fnUntraced(function* (
 ): Effect.fn.Return<TcpProxy, TcpProxyError | FreePort.FreePortError, Scope.Scope> {
   const port = yield* FreePort.make
   const links = new Set<Link>()
-  const state: State = { mode: "Pass", delay: 0, connections: 0, commands: 0, requestBytes: 0, replyBytes: 0 }
+  const state: State = { mode: "Pass", delay: 0, connections: 0, commands: 0, requestBytes: 0, replyBytes: 0, droppedBytes: 0 }
   let server: Net.Server | undefined
 
   const listen = Effect.callback<void, TcpProxyError>((resume) => {
@@ -103,7 +105,8 @@ export const make = Effect.fnUntraced(function* (
       open: Array.from(links).filter((link) => link.isOpen()).length,
       commands: state.commands,
       requestBytes: state.requestBytes,
-      replyBytes: state.replyBytes
+      replyBytes: state.replyBytes,
+      droppedBytes: state.droppedBytes
     }))
   }
   return proxy
@@ -118,6 +121,7 @@ interface State {
   commands: number
   requestBytes: number
   replyBytes: number
+  droppedBytes: number
 }
 
 /** One client's connection and the one to the server behind it. */
@@ -182,8 +186,10 @@ const makeLink = (client: Net.Socket, targetPort: number, state: State, onClosed
   })
   upstream.on("data", (chunk: Buffer) => {
     if (cutting) return
-    if (doomed || state.mode === "Silent" || state.mode === "DropReplies") lost = true
-    else replies.push(chunk)
+    if (doomed || state.mode === "Silent" || state.mode === "DropReplies") {
+      lost = true
+      state.droppedBytes += chunk.length
+    } else replies.push(chunk)
   })
   client.on("end", () => requests.end())
   upstream.on("end", () => {

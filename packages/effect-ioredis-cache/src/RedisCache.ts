@@ -136,7 +136,10 @@ const makeTier = <Value>(
 
   return {
     get: (key) =>
-      Effect.flatMap(client.send(RedisCommand.make("GET", [keyspace + key]), call), (reply) => decode(key, reply)),
+      Effect.matchEffect(client.send(RedisCommand.make("GET", [keyspace + key]), call), {
+        onSuccess: (reply) => decode(key, reply),
+        onFailure: (error) => (isForeign(error) ? Effect.andThen(region.onCorrupt(key), missed) : Effect.fail(error))
+      }),
     getMany: (keys) =>
       keys.length === 0
         ? Effect.succeed([])
@@ -177,3 +180,7 @@ const applied: Effect.Effect<WriteOutcome> = Effect.succeed("Applied")
 const deferred: Effect.Effect<WriteOutcome> = Effect.succeed("Deferred")
 
 const isSuperseded = (error: RedisError.RedisOperationError): boolean => error.code === "SUPERSEDED"
+
+// A list or a hash under the key, say: for MGET that is a miss, and so it is for GET.
+const isForeign = (error: RedisError.RedisError): boolean =>
+  error._tag === "RedisOperationError" && error.code === "WRONGTYPE"

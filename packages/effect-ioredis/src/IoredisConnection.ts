@@ -58,6 +58,7 @@ export const make = Effect.fnUntraced(function* (
   options: Options = {}
 ): Effect.fn.Return<RedisConnection, never, Scope.Scope> {
   const closeTimeout = Duration.fromInputUnsafe(options.closeTimeout ?? "2 seconds")
+  const connectTimeout = Duration.toMillis(options.connectTimeout ?? "2 seconds")
   const maxInFlight = options.maxInFlight ?? 10_000
   const listeners = new Set<(event: ConnectionEvent) => void>()
   let status: Status = "Connecting"
@@ -78,7 +79,14 @@ export const make = Effect.fnUntraced(function* (
   redis.on("connect", () => {
     session = {}
     reported = undefined
-    redis.stream.on("data", () => {
+    const { stream } = redis
+    // The driver's own `connectTimeout` ends with the TCP handshake, which a frozen server still makes.
+    stream.setTimeout(connectTimeout, () => {
+      if (status === "Ready") return
+      reported = Object.assign(new Error("the login had no reply in time"), { code: "ETIMEDOUT" })
+      stream.destroy()
+    })
+    stream.on("data", () => {
       activity++
     })
   })
@@ -87,6 +95,7 @@ export const make = Effect.fnUntraced(function* (
     if (isFailedSelect(error)) session.unusable = true
   })
   redis.on("ready", () => {
+    redis.stream.setTimeout(0)
     if (session.unusable) return redis.disconnect(true)
     status = "Ready"
     reported = undefined

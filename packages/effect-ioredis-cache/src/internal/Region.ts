@@ -256,23 +256,18 @@ const sourceOf = (outcomes: ReadonlyArray<WriteOutcome>): string => outcomes[0]?
 
 const currentOf = (watch: Sequences.Watch | undefined): (() => boolean) => watch?.isCurrent ?? (() => true)
 
-/** Holds a watch for each key while `use` runs; a key that is there twice has one, so that it does not overtake itself. */
+/** Holds a watch for each key while `use` runs. */
 const holding = <A, E, R>(
   keys: ReadonlyArray<string>,
   hold: (key: string) => Sequences.Watch,
   use: (watches: ReadonlyArray<Sequences.Watch>) => Effect.Effect<A, E, R>
 ): Effect.Effect<A, E, R> =>
   Effect.suspend(() => {
-    const watches = new Map<string, Sequences.Watch>()
-    const held = keys.map((key) => {
-      const watch = watches.get(key) ?? hold(key)
-      watches.set(key, watch)
-      return watch
-    })
+    const watches = keys.map(hold)
     return Effect.ensuring(
-      use(held),
+      use(watches),
       Effect.sync(() => {
-        for (const watch of watches.values()) watch.end()
+        for (const watch of watches) watch.end()
       })
     )
   })

@@ -82,8 +82,12 @@ const sameSchema = (one: Schema.Top, other: Schema.Top): boolean =>
 
 const fingerprint = (schema: Schema.Top): string =>
   [schema, Schema.toType(schema)]
-    .map(({ ast }) => JSON.stringify(SchemaRepresentation.toJson(SchemaRepresentation.toRepresentation(ast))))
+    .map(({ ast }) => JSON.stringify(SchemaRepresentation.toRepresentation(ast), printable))
     .join()
+
+// Not `SchemaRepresentation.toJson`: it refuses classes and custom filters. What functions do cannot be compared.
+const printable = (_: string, value: unknown): unknown =>
+  typeof value === "bigint" || typeof value === "symbol" ? `${typeof value} ${String(value)}` : value
 
 const lifetimeText = ({ timeToLive }: Definition): string =>
   // Two functions cannot be compared; they are taken to be the same.

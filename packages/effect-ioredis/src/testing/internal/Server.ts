@@ -72,7 +72,8 @@ export const make = (timers: Timers, options: Options): Server => {
     clients: connections(),
     refusal,
     kill: (clientId, by) => {
-      const link = Array.from(links).find(({ id, open }) => id === clientId && open)
+      // Also one that its client has closed: what it sent may still be on its way.
+      const link = Array.from(links).find(({ id }) => id === clientId)
       if (link === undefined) return false
       // Its own connection is told so first.
       if (clientId === by) link.ending = true
