@@ -237,6 +237,26 @@ for (const [name, layer] of layers) {
       }
     }
 
+    test("the end of an older lookup leaves the newer one, and those who come later join that", () =>
+      Effect.gen(function* () {
+        const cache = yield* region
+        const older = yield* makeLookup(Effect.succeed("old"))
+        const newer = yield* makeLookup(Effect.succeed("new"))
+        const first = yield* fork(cache.getOrSet("a", older.lookup))
+        yield* older.started
+        yield* cache.remove("a")
+        const second = yield* fork(cache.getOrSet("a", newer.lookup))
+        yield* newer.started
+        yield* older.open
+        assert.strictEqual(yield* Fiber.join(first), "old")
+        const third = yield* fork(cache.getOrSet("a", newer.lookup))
+        yield* settle
+        yield* newer.open
+        assert.strictEqual(yield* Fiber.join(second), "new")
+        assert.strictEqual(yield* Fiber.join(third), "new")
+        assert.strictEqual(newer.counts.started, 1)
+      }))
+
     test("a write to another key leaves a lookup alone", () =>
       Effect.gen(function* () {
         const cache = yield* region

@@ -2,6 +2,7 @@ import { Clock, Context, type Duration, Effect, Layer, Option } from "effect"
 import { LRUCache } from "lru-cache"
 import * as Cache from "./Cache.ts"
 import type { CacheTier, Found, Hit, TierRegion } from "./CacheTier.ts"
+import * as Metrics from "./internal/Metrics.ts"
 import * as Region from "./internal/Region.ts"
 
 /**
@@ -78,6 +79,13 @@ export const make = Effect.fnUntraced(function* (options?: Options) {
   const entries = new LRUCache<string, Entry>(
     maxBytes === undefined ? { max: maxEntries } : { max: maxEntries, maxSize: maxBytes, sizeCalculation: sizeOf }
   )
+  const context = yield* Effect.context<never>()
+  const showSize = (): void => Metrics.entries.updateUnsafe(entries.size, context)
+  const drop = (keys: ReadonlyArray<string>): number => {
+    const dropped = keys.filter((key) => entries.delete(key)).length
+    showSize()
+    return dropped
+  }
   return MemoryCache.of({
     get: (key, now) => {
       const entry = entries.get(key)
@@ -87,13 +95,10 @@ export const make = Effect.fnUntraced(function* (options?: Options) {
     },
     set: (key, entry) => {
       entries.set(key, entry)
+      showSize()
     },
-    delete: (key) => entries.delete(key),
-    deletePrefix: (prefix) => {
-      const keys = [...entries.keys()].filter((key) => key.startsWith(prefix))
-      for (const key of keys) entries.delete(key)
-      return keys.length
-    },
+    delete: (key) => drop([key]) === 1,
+    deletePrefix: (prefix) => drop([...entries.keys()].filter((key) => key.startsWith(prefix))),
     size: () => entries.size
   })
 })

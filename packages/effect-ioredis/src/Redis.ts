@@ -36,11 +36,15 @@ export const layer: {
     options?: RedisConfig.Options & { readonly requireReady?: false | undefined }
   ): Layer.Layer<RedisClient.RedisClient | RedisHealth.RedisHealth, Config.ConfigError>
 } = (options?: RedisConfig.Options) =>
-  // Without `requireReady` it cannot fail for Redis, which the overloads say and the implementation cannot.
-  Layer.unwrap(Effect.map(RedisConfig.make(options), fromConfig)) as Layer.Layer<
-    RedisClient.RedisClient | RedisHealth.RedisHealth,
-    Config.ConfigError
-  >
+  Layer.unwrap(
+    Effect.map(RedisConfig.make(options), (config) =>
+      compose(
+        config,
+        // Without `requireReady` it cannot fail for Redis, which the overloads say and this expression cannot.
+        Layer.effect(RedisClient.RedisClient, RedisClient.make(config.client)) as ReturnType<typeof RedisClient.layer>
+      )
+    )
+  )
 
 /**
  * From the environment: see `RedisConfig`.
@@ -49,11 +53,18 @@ export const layer: {
  * @since 0.1.0
  */
 export const layerConfig: Layer.Layer<RedisClient.RedisClient | RedisHealth.RedisHealth, Config.ConfigError> =
-  Layer.unwrap(Effect.map(RedisConfig.config, (config) => fromConfig(config)))
+  Layer.unwrap(
+    Effect.map(RedisConfig.config, (config) =>
+      compose(config, RedisClient.layer({ ...config.client, requireReady: false }))
+    )
+  )
 
-const fromConfig = (config: RedisConfig.RedisConfig): Layer.Layer<RedisClient.RedisClient | RedisHealth.RedisHealth> =>
+const compose = <E>(
+  config: RedisConfig.RedisConfig,
+  client: Layer.Layer<RedisClient.RedisClient, E, RedisConnection.RedisConnection>
+): Layer.Layer<RedisClient.RedisClient | RedisHealth.RedisHealth, E> =>
   RedisHealth.layer({ interval: config.healthCheckInterval, timeout: config.client.commandTimeout }).pipe(
-    Layer.provideMerge(RedisClient.layer({ ...config.client, requireReady: false })),
+    Layer.provideMerge(client),
     Layer.provide(Layer.effect(RedisConnection.RedisConnection, connect(config)))
   )
 

@@ -197,6 +197,7 @@ export const make = Effect.fnUntraced(function* (
         deadline.cancel()
         breaker.recordUnsafe(permit, outcome, event)
         Metrics.operationDuration(name, outcome).updateUnsafe((now() - sentAt) / 1000, context)
+        Metrics.commandsInFlight.updateUnsafe(connection.inFlight(), context)
         resume(exit)
       }
       const fail = (error: RedisError.RedisCommandError, outcome: CircuitBreaker.Outcome) => {
@@ -287,10 +288,8 @@ export const make = Effect.fnUntraced(function* (
     if (commands.length === 0) return Effect.succeed([])
     const carrier = RedisConnection.memberFor(connection, commands[0])
     const dispatch = dispatchAll(connection, commands, options?.isCurrent)
-    return traced(
-      "PIPELINE",
-      run({ name: "PIPELINE", kind: riskiest(commands), connection: carrier, dispatch }, options)
-    )
+    const name = commands.length === 1 ? (commands[0]?.name ?? "") : "PIPELINE"
+    return traced(name, run({ name, kind: riskiest(commands), connection: carrier, dispatch }, options))
   }
 
   const readAs =
