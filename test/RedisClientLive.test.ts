@@ -11,9 +11,9 @@ const slack = 250
 
 const build = (options: Parameters<typeof Redis.layer>[0]) =>
   Effect.gen(function* () {
-    const quiet = Logger.layer([])
+    const silent = Logger.layer([])
     const layer = Redis.layer({ host: "127.0.0.1", ...options, requireReady: false })
-    const context = yield* Layer.build(Layer.provide(layer, quiet))
+    const context = yield* Layer.build(Layer.provide(layer, silent))
     const redis = yield* Effect.provide(RedisClient.RedisClient, context)
     const health = yield* Effect.provide(RedisHealth.RedisHealth, context)
     return { redis, health }
@@ -55,7 +55,7 @@ describe("Redis absent", () => {
   )
 
   // Redis.ts passes `requireReady: false` on, whatever was asked for.
-  it.live.skip("with requireReady the whole layer fails typed", () =>
+  it.live("with requireReady the whole layer fails typed", () =>
     Effect.gen(function* () {
       const layer = Redis.layer({
         host: "127.0.0.1",
@@ -135,6 +135,10 @@ describe("A link that says nothing", () => {
   )
 })
 
+/** A reply that is still on its way when a command is sent would make the command's silence no stall: see the skipped test. */
+const quiet = (redis: RedisClient.RedisClient) =>
+  Wait.until("nothing is on its way", () => redis.connection.inFlight() === 0)
+
 describe("A server that freezes, and thaws", () => {
   it.live("first call at its deadline, then refused at once, then closed by itself long before resetTimeout", () =>
     Effect.gen(function* () {
@@ -142,6 +146,7 @@ describe("A server that freezes, and thaws", () => {
       // The circuit would stay open for half a minute.
       const { redis } = yield* build({ port: server.port, commandTimeout: "200 millis" })
       yield* redis.set("a", "1")
+      yield* quiet(redis)
       yield* server.freeze
 
       const first = yield* Wait.timed(Effect.flip(redis.get("a")))
@@ -162,11 +167,38 @@ describe("A server that freezes, and thaws", () => {
     })
   )
 
+  // RedisClient.ts: a byte that comes just after a command was sent (the reply to an earlier one) makes its timeout a plain
+  // failure. Five of those open the circuit, but nobody replaces the connection: if the server thaws before the driver's own
+  // limit (twice commandTimeout), no connection becomes ready and the circuit stays open for the whole resetTimeout.
+  it.live("also where the reply to an earlier command came after the last one was sent", () =>
+    Effect.gen(function* () {
+      const server = yield* RedisServer.make()
+      const proxy = yield* TcpProxy.make(server.port)
+      const { redis } = yield* build({ port: proxy.port, commandTimeout: "200 millis" })
+      yield* quiet(redis)
+      yield* proxy.hold
+      redis.connection.send(RedisCommand.make("PING"), () => {})
+      const calls = yield* Effect.forkChild(
+        Effect.forEach(Array.from({ length: 5 }), () => Effect.flip(redis.incr("counter")), {
+          concurrency: "unbounded"
+        }),
+        { startImmediately: true }
+      )
+      yield* server.cli("CLIENT", "PAUSE", 300, "WRITE")
+      yield* proxy.pass
+      for (const error of yield* Fiber.join(calls)) assert.strictEqual(error._tag, "RedisTimeoutError")
+      assert.isTrue(yield* breakerIs(redis, "Open"))
+      const back = yield* Wait.timed(Wait.until("the circuit is closed", breakerIs(redis, "Closed")))
+      assert.isBelow(back.millis, 1500)
+    })
+  )
+
   it.live("a hundred calls in flight are one stall", () =>
     Effect.gen(function* () {
       const server = yield* RedisServer.make()
       const { redis } = yield* build({ port: server.port, commandTimeout: "200 millis" })
       yield* redis.ping
+      yield* quiet(redis)
       yield* server.freeze
       const { millis, value } = yield* Wait.timed(
         Effect.forEach(Array.from({ length: 100 }), () => Effect.flip(redis.get("a")), { concurrency: "unbounded" })
@@ -247,7 +279,7 @@ describe("A master that becomes a replica, and a master again", () => {
 describe("A pipeline", () => {
   // RedisClient.ts: a pipeline whose every reply says that Redis cannot serve is a success to the breaker, and a READONLY in
   // one does not replace the connection.
-  it.live.skip("of replies that say Redis cannot serve counts against the breaker", () =>
+  it.live("of replies that say Redis cannot serve counts against the breaker", () =>
     Effect.gen(function* () {
       const server = yield* RedisServer.make({
         ready: "AnyReply",

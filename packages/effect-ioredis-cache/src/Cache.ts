@@ -80,7 +80,8 @@ export interface WriteOptions {
  *
  * **Gotchas**
  *
- * Values from memory are shared, not copied: treat them as read-only, as their types say.
+ * Values from memory are shared, not copied: treat them as read-only, as their types say. A lookup that asks for its own key waits for
+ * itself.
  *
  * @category models
  * @since 0.1.0
@@ -145,7 +146,9 @@ export const Cache: Context.Service<Cache, Cache> = Context.Service<Cache>("effe
  * **Gotchas**
  *
  * A name or version that cannot be part of a key, and a definition that differs from an earlier one of the same name and version, are
- * mistakes in the program: they are a defect, a {@link RegionDefinitionError}, that says what to do.
+ * mistakes in the program: they are a defect, a {@link RegionDefinitionError}, that says what to do. What functions in a definition do
+ * (filters, transformations, a `timeToLive` of key and value) cannot be compared. Define a region once, not per call: comparing costs more
+ * than a read.
  *
  * @category constructors
  * @since 0.1.0

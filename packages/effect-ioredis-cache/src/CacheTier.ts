@@ -26,7 +26,8 @@ import type { CacheCodec } from "./CacheCodec.ts"
 export type WriteOutcome = "Applied" | "Deferred" | "Rejected"
 
 /**
- * The region a tier is asked to keep. `keyspace` is unique to the region and its version.
+ * The region a tier is asked to keep. `longestLife` is the longest its values usually live, in milliseconds: what another process says
+ * beyond that is taken for a clock that is off.
  *
  * @category models
  * @since 0.1.0
@@ -35,12 +36,13 @@ export interface TierRegion<in out Value> {
   readonly name: string
   readonly version: number
   readonly codec: CacheCodec<Value>
+  readonly longestLife: number
   /** Called for a stored value that could not be read; the tier answers with a miss. */
   readonly onCorrupt: (key: string) => Effect.Effect<void>
 }
 
 /**
- * A value found: how long it still lives in milliseconds, how many bytes it takes, and which tier had it.
+ * A value found: how long it still lives in milliseconds, and how many bytes it takes.
  *
  * @category models
  * @since 0.1.0

@@ -109,7 +109,7 @@ const makeTier = <Value>(
     const { expiresAt, value } = decoded.value
     return Effect.map(Clock.currentTimeMillis, (now) => ({
       // Redis still has it, so it lives; how long is the writer's word, and clocks differ.
-      hit: Option.some({ value, timeToLive: expiresAt - now, bytes: stored.length }),
+      hit: Option.some({ value, timeToLive: Math.min(expiresAt - now, region.longestLife), bytes: stored.length }),
       source: "redis"
     }))
   }

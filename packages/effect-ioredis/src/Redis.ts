@@ -14,7 +14,7 @@
  *
  * @since 0.1.0
  */
-import { type Config, Effect, Layer } from "effect"
+import { type Config, Effect, Exit, Layer, Scope } from "effect"
 import * as IoredisConnection from "./IoredisConnection.ts"
 import * as RedisClient from "./RedisClient.ts"
 import * as RedisConfig from "./RedisConfig.ts"
@@ -68,10 +68,12 @@ const compose = <E>(
     Layer.provide(Layer.effect(RedisConnection.RedisConnection, connect(config)))
   )
 
-const connect = ({ connection, maxConnections }: RedisConfig.RedisConfig) =>
-  maxConnections === 1
-    ? IoredisConnection.make(connection)
-    : Effect.map(
-        Effect.all(Array.from({ length: maxConnections }, () => IoredisConnection.make(connection))),
-        RedisConnection.pool
-      )
+const connect = Effect.fnUntraced(function* ({ connection, maxConnections }: RedisConfig.RedisConfig) {
+  if (maxConnections === 1) return yield* IoredisConnection.make(connection)
+  // They close side by side, so that closing them all takes no longer than closing one.
+  const scope = yield* Effect.acquireRelease(Scope.make("parallel"), (scope) => Scope.close(scope, Exit.void))
+  const members = yield* Effect.all(
+    Array.from({ length: maxConnections }, () => IoredisConnection.make(connection))
+  ).pipe(Scope.provide(scope))
+  return RedisConnection.pool(members)
+})

@@ -400,20 +400,31 @@ const dispatchAll =
   ): Dispatch<ReadonlyArray<Result.Result<RedisCommand.Reply, RedisError.RedisOperationError>>> =>
   (done) => {
     const results: Array<Result.Result<RedisCommand.Reply, RedisError.RedisOperationError>> = []
-    let failure: RedisError.RedisCommandError | undefined
+    let lost: RedisError.RedisCommandError | undefined
     let outstanding = commands.length
     commands.forEach((command, index) => {
       const settle = (result: Result.Result<RedisCommand.Reply, RedisError.RedisCommandError>): void => {
         if (Result.isSuccess(result)) results[index] = Result.succeed(result.success)
         else if (result.failure._tag === "RedisOperationError") results[index] = Result.fail(result.failure)
-        else failure = result.failure
+        else lost = result.failure
         outstanding--
-        if (outstanding === 0) done(failure === undefined ? Result.succeed(results) : Result.fail(failure))
+        if (outstanding > 0) return
+        const failure = lost ?? failureOf(results)
+        done(failure === undefined ? Result.succeed(results) : Result.fail(failure))
       }
       if (isCurrent?.(index) === false) settle(Result.fail(superseded(command.name)))
       else connection.send(command, settle)
     })
   }
+
+// A batch fails as a whole where one reply says that Redis cannot serve, or all that it may do so later.
+const failureOf = (
+  results: ReadonlyArray<Result.Result<RedisCommand.Reply, RedisError.RedisOperationError>>
+): RedisError.RedisOperationError | undefined => {
+  const failures = results.filter(Result.isFailure).map(({ failure }) => failure)
+  const mayPass = failures.length === results.length && failures.every((error) => RedisError.isRetryable(error, "read"))
+  return failures.find((error) => mayPass || RedisError.outcome(error) === "failure")
+}
 
 const superseded = (command: string): RedisError.RedisOperationError =>
   new RedisError.RedisOperationError({

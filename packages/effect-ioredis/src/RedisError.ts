@@ -174,6 +174,15 @@ export const isRedisCommandError = (u: unknown): u is RedisCommandError =>
   u instanceof RedisCircuitBreakerOpenError
 
 /**
+ * Whether a value is an error of this library: to tell it from the errors of a lookup, say.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const isRedisError = (u: unknown): u is RedisError =>
+  isRedisCommandError(u) || u instanceof RedisSerializationError
+
+/**
  * Turns what a driver threw into a `RedisCommandError`.
  *
  * **Details**

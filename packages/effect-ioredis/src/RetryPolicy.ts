@@ -187,7 +187,7 @@ export const makeBudget = (options: BudgetOptions | false): RetryBudget => {
 }
 
 /**
- * A schedule in progress: gives the delay in milliseconds before the next attempt, or `undefined` when there is to be none.
+ * A schedule in progress: gives the delay in whole milliseconds before the next attempt, or `undefined` when there is to be none.
  *
  * @category models
  * @since 0.1.0
@@ -208,7 +208,7 @@ export const start = (policy: RetryPolicy, kind: CommandKind): Effect.Effect<Nex
       Effect.match(
         Effect.suspend(() => step(clock.currentTimeMillisUnsafe(), error)),
         {
-          onSuccess: ([, delay]) => Duration.toMillis(delay),
+          onSuccess: ([, delay]) => Math.round(Duration.toMillis(delay)),
           onFailure: (_: Cause.Done<unknown>) => undefined
         }
       )

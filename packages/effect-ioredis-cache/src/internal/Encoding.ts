@@ -9,6 +9,7 @@ import { lifetime } from "./Regions.ts"
 /** Turns the keys and values of one region into what a tier keeps, or says why it cannot. */
 export interface Encoding<in Key, in out Value> {
   readonly codec: CacheCodec.CacheCodec<Value>
+  readonly longestLife: number
   readonly key: (operation: string, key: Key) => Result.Result<string, RedisError.RedisSerializationError>
   readonly value: (
     operation: string,
@@ -39,6 +40,7 @@ export const make = <Key, Value>(
 
   return {
     codec,
+    longestLife: typeof timeToLive === "function" ? Number.POSITIVE_INFINITY : (lifetime(timeToLive) ?? 0),
     key: (operation, key) => Result.mapError(renderKey(key), (message) => problem(operation, message)),
     value: Effect.fnUntraced(function* (operation, rendered, [key, value], given) {
       const whole = lifetime(given ?? (typeof timeToLive === "function" ? timeToLive(key, value) : timeToLive))

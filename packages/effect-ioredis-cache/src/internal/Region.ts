@@ -56,7 +56,13 @@ const make = <Key, Value, E>(
   const { name, version } = options
   const encoding = Encoding.make(options, timeToLive ?? "300 seconds")
   const recorder = Recorder.make(name, counters, context)
-  const tier = makeTier({ name, version, codec: encoding.codec, onCorrupt: recorder.corrupt })
+  const tier = makeTier({
+    name,
+    version,
+    codec: encoding.codec,
+    longestLife: encoding.longestLife,
+    onCorrupt: recorder.corrupt
+  })
   const sequences = Sequences.make()
   const flights = Flights.make(scope)
 
@@ -124,35 +130,49 @@ const make = <Key, Value, E>(
       )
     )
 
-  const setRendered = Effect.fnUntraced(function* (
+  const encode = (
     operation: string,
-    rendered: string,
     entry: readonly [Key, Value],
     given: Duration.Input | undefined
-  ): Effect.fn.Return<Encoding.Encoded<Value> | undefined, E> {
-    const encoded = yield* Effect.result(encoding.value(operation, rendered, entry, given))
-    if (Result.isSuccess(encoded)) return encoded.success
-    // What cannot be stored must not leave an older value behind.
-    yield* drop(operation, [rendered])
-    yield* reject(encoded.failure)
-    return undefined
-  })
+  ): Effect.Effect<readonly [string, Encoding.Encoded<Value> | Refused] | undefined, E> =>
+    Effect.flatMap(render(operation, entry[0]), (rendered) =>
+      rendered === undefined
+        ? Effect.undefined
+        : Effect.match(encoding.value(operation, rendered, entry, given), {
+            onSuccess: (write) => [rendered, write] as const,
+            onFailure: (refused) => [rendered, { refused }] as const
+          })
+    )
 
   const setEntries = Effect.fnUntraced(function* (
     operation: string,
     entries: ReadonlyArray<readonly [Key, Value]>,
     given: Duration.Input | undefined
   ): Effect.fn.Return<ReadonlyArray<WriteOutcome>, E> {
-    const encoded = yield* Effect.forEach(entries, (entry) =>
-      Effect.flatMap(render(operation, entry[0]), (rendered) =>
-        rendered === undefined ? Effect.undefined : setRendered(operation, rendered, entry, given)
-      )
-    )
+    const encoded = yield* Effect.forEach(entries, (entry) => encode(operation, entry, given))
     // Of a key given twice the last value is meant.
-    const writes = new Map(encoded.filter((write) => write !== undefined).map((write) => [write.key, write]))
-    const stored = yield* store(operation, Array.from(writes.values()))
-    const outcomes = new Map(Array.from(writes.keys(), (key, index) => [key, stored[index]]))
-    return recorded(encoded.map((write) => outcomes.get(write?.key ?? "") ?? "Rejected"))
+    const meant = Array.from(new Map(encoded.filter((one) => one !== undefined)))
+    const writes = meant.flatMap(([, write]) => ("refused" in write ? [] : [write]))
+    const refusals = meant.flatMap(([key, write]) => ("refused" in write ? [[key, write.refused] as const] : []))
+    const stored = yield* refusals.length === 0
+      ? store(operation, writes)
+      : // What cannot be stored must not leave an older value behind.
+        Effect.map(
+          Effect.all(
+            [
+              store(operation, writes),
+              drop(
+                operation,
+                refusals.map(([key]) => key)
+              )
+            ],
+            { concurrency: 2 }
+          ),
+          ([outcomes]) => outcomes
+        )
+    yield* Effect.forEach(refusals, ([, refused]) => reject(refused), { discard: true })
+    const outcomes = new Map(writes.map(({ key }, index) => [key, stored[index]]))
+    return recorded(encoded.map((one) => outcomes.get(one?.[0] ?? "") ?? "Rejected"))
   })
 
   const removeKeys = Effect.fnUntraced(function* (
@@ -171,7 +191,7 @@ const make = <Key, Value, E>(
     return outcomes
   }
 
-  // Runs in a fiber of its own, for everyone who waits for the key.
+  // Runs in a fiber of its own, for everyone who waits for the key. The answer does not wait for the write.
   const lookUp = <E2, R>(
     rendered: string,
     key: Key,
@@ -183,20 +203,11 @@ const make = <Key, Value, E>(
         recorder.lookup(exit)
         if (Exit.isFailure(exit) || !currentOf(watch)()) return Effect.void
         // The answer does not wait for the write.
-        return Effect.forkIn(fill(rendered, [key, exit.value], given), scope, { startImmediately: true })
+        return setEntries("getOrSet", [[key, exit.value]], given).pipe(
+          Effect.catchCause((cause) => Effect.logDebug("The value of a lookup could not be stored", cause)),
+          Effect.forkIn(scope, { startImmediately: true })
+        )
       })
-    )
-
-  const fill = (
-    rendered: string,
-    entry: readonly [Key, Value],
-    given: Duration.Input | undefined
-  ): Effect.Effect<void> =>
-    setRendered("getOrSet", rendered, entry, given).pipe(
-      Effect.flatMap((write) => (write === undefined ? succeedEmpty : store("getOrSet", [write]))),
-      Effect.map(recorded),
-      Effect.catchCause((cause) => Effect.logDebug("The value of a lookup could not be stored", cause)),
-      Effect.asVoid
     )
 
   const getOrSet = <E2, R>(
@@ -223,7 +234,9 @@ const make = <Key, Value, E>(
 
   const clear = Effect.suspend(() => {
     flights.detachAll()
-    return holding([name], sequences.intendAll, () => tier.clear)
+    return holding([name], sequences.intendAll, () =>
+      recorder.timed("clear", tier.clear, (outcome) => outcome.toLowerCase())
+    )
   })
 
   // Emptying a large region takes longer than a call may.
@@ -241,14 +254,18 @@ const make = <Key, Value, E>(
     setMany: (entries, writeOptions) => setEntries("setMany", entries, writeOptions?.timeToLive),
     remove: (key) => Effect.map(removeKeys("remove", [key]), first),
     removeMany: (keys) => removeKeys("removeMany", keys),
-    clear: patience === undefined ? clear : inBackground(clear, patience),
+    clear: Effect.map(patience === undefined ? clear : inBackground(clear, patience), (outcome) =>
+      first(recorded([outcome]))
+    ),
     getOrSet
   }
 }
 
 const none = Effect.succeed(Option.none())
 
-const succeedEmpty: Effect.Effect<ReadonlyArray<WriteOutcome>> = Effect.succeed([])
+interface Refused {
+  readonly refused: RedisError.RedisSerializationError
+}
 
 const first = (outcomes: ReadonlyArray<WriteOutcome>): WriteOutcome => outcomes[0] ?? "Rejected"
 
@@ -262,12 +279,11 @@ const holding = <A, E, R>(
   hold: (key: string) => Sequences.Watch,
   use: (watches: ReadonlyArray<Sequences.Watch>) => Effect.Effect<A, E, R>
 ): Effect.Effect<A, E, R> =>
-  Effect.suspend(() => {
-    const watches = keys.map(hold)
-    return Effect.ensuring(
-      use(watches),
+  Effect.acquireUseRelease(
+    Effect.sync(() => keys.map(hold)),
+    use,
+    (watches) =>
       Effect.sync(() => {
         for (const watch of watches) watch.end()
       })
-    )
-  })
+  )

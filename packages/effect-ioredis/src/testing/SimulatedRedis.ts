@@ -21,6 +21,9 @@
  *
  * A command takes no time at the server: `latency` is that of the reply. Closing a connection does not wait for its replies.
  *
+ * A `RedisClient` waits for its connection while its layer is built, on the same clock. Under `TestClock`, nobody moves that meanwhile: make
+ * Redis slow or refusing with `inject` once the layer is there, or with a `script` that begins later than at zero.
+ *
  * **Example** (A call that outlives an outage)
  *
  * ```ts
