@@ -80,7 +80,8 @@ type Call<A> = Effect.Effect<A, RedisError.RedisCommandError>
  * **Details**
  *
  * `send` sends any command; the common ones have typed methods. Values are text: for bytes, `send` a command made with `reply: "bytes"`.
- * `ttl` is `None` for a key that does not exist and infinite for one that does not expire. `set` is `false` only where `condition` was not
+ * `ttl` is `None` for a key that does not exist and infinite for one that does not expire. `incr` is exact up to 2^53; `send` gives a bigint
+ * beyond. `set` is `false` only where `condition` was not
  * met. `pipeline` sends commands back to back and gives one result each; to the breaker, the deadline and the retries they are one.
  *
  * @category models
@@ -175,6 +176,7 @@ export const make = Effect.fnUntraced(function* (
     name: "redis",
     ...(options.circuitBreaker === false ? { failureThreshold: Number.POSITIVE_INFINITY } : options.circuitBreaker)
   })
+  const suspects = new Set<RedisConnection.RedisConnection>()
   let replacedAt = Number.NEGATIVE_INFINITY
   let lastFailure: RedisError.RedisCommandError | undefined
 
@@ -208,10 +210,8 @@ export const make = Effect.fnUntraced(function* (
       const deadline = deadlines.add(timeout, () => {
         const stalled = connection.activity() === activity
         fail(RedisError.RedisTimeoutError.after(name, timeout), stalled ? "fatal" : "failure")
-        if (stalled) {
-          Metrics.connectionEvents("stalled").updateUnsafe(1, context)
-          connection.reconnect()
-        }
+        if (stalled) replaceStalled(connection)
+        else suspect(connection, timeout)
       })
       dispatch((result) => {
         if (settled) return
@@ -226,6 +226,25 @@ export const make = Effect.fnUntraced(function* (
         breaker.recordUnsafe(permit, "ignored")
       })
     })
+
+  const replaceStalled = (connection: RedisConnection.RedisConnection) => {
+    Metrics.connectionEvents("stalled").updateUnsafe(1, context)
+    connection.reconnect()
+  }
+
+  // The last bytes came after the command was sent, but may have been the last for good: nothing else might find that out, once the circuit
+  // is open and nothing is sent.
+  const suspect = (connection: RedisConnection.RedisConnection, timeout: number) => {
+    if (suspects.has(connection)) return
+    suspects.add(connection)
+    const activity = connection.activity()
+    deadlines.add(timeout, () => {
+      suspects.delete(connection)
+      if (connection.activity() !== activity || connection.inFlight() === 0) return
+      Effect.runSyncWith(context)(breaker.trip)
+      replaceStalled(connection)
+    })
+  }
 
   // At most once a second: a replica that stays one would otherwise cost every write a connection.
   const replace = (stale: RedisConnection.RedisConnection) => {

@@ -143,11 +143,12 @@ export const make = Effect.fnUntraced(function* (
         return "failures" in signal && client.connection.status() === "Ready" ? yield* up : undefined
       case "Open":
         return yield* down((yield* client.stats).lastFailure?.message ?? "the circuit is open")
-      case "Lost":
       case "Failed":
         return yield* down(signal.error.message)
       case "Ready":
         return yield* check
+      // A connection that is lost may be back in 20 ms, a circuit that is half-open closed: what comes next says.
+      case "Lost":
       case "HalfOpen":
         return
     }

@@ -21,7 +21,7 @@ export const make = Effect.gen(function* () {
   const clock = yield* Clock.Clock
   const fork = Effect.runForkWith(yield* Effect.context<never>())
   const lists = new Map<number, List>()
-  let sleeper: { readonly until: number; readonly fiber: Fiber.Fiber<void> } | undefined
+  let sleeper: Sleeper | undefined
   let closed = false
 
   const nearest = (): number => {
@@ -32,18 +32,23 @@ export const make = Effect.gen(function* () {
 
   const sleepUntil = (until: number): void => {
     if (closed || until === Number.POSITIVE_INFINITY || (sleeper !== undefined && sleeper.until <= until)) return
-    sleeper?.fiber.interruptUnsafe()
-    sleeper = { until, fiber: fork(wake(until)) }
+    sleeper?.fiber?.interruptUnsafe()
+    const next: Sleeper = { until, fiber: undefined }
+    sleeper = next
+    next.fiber = fork(wake(next))
   }
 
-  const wake = (until: number): Effect.Effect<void> =>
-    Effect.sleep(Math.max(0, until - Monotonic.millis(clock))).pipe(
+  const wake = (self: Sleeper): Effect.Effect<void> =>
+    Effect.sleep(Math.max(0, self.until - Monotonic.millis(clock))).pipe(
       // A late event loop is not a late Redis: replies that wait in the socket are read before anyone is told they are missing.
-      Effect.andThen(Effect.suspend(() => (Monotonic.millis(clock) > until + lateness ? readSockets : Effect.void))),
+      Effect.andThen(
+        Effect.suspend(() => (Monotonic.millis(clock) > self.until + lateness ? readSockets : Effect.void))
+      ),
       Effect.andThen(
         Effect.sync(() => {
           sleeper = undefined
-          expireUntil(Monotonic.millis(clock))
+          // A clock that rounds may wake us a little early.
+          expireUntil(Math.max(self.until, Monotonic.millis(clock)))
           sleepUntil(nearest())
         })
       )
@@ -63,7 +68,7 @@ export const make = Effect.gen(function* () {
   yield* Effect.addFinalizer(() =>
     Effect.suspend(() => {
       closed = true
-      return sleeper === undefined ? Effect.void : Fiber.interrupt(sleeper.fiber)
+      return sleeper?.fiber === undefined ? Effect.void : Fiber.interrupt(sleeper.fiber)
     })
   )
 
@@ -86,6 +91,11 @@ export const make = Effect.gen(function* () {
     }
   } satisfies Deadlines
 })
+
+interface Sleeper {
+  readonly until: number
+  fiber: Fiber.Fiber<void> | undefined
+}
 
 interface List {
   head: Entry | undefined
