@@ -252,10 +252,10 @@ describe("Closing leaves nothing behind", () => {
       const closedPort = yield* FreePort.make
       const program = fileURLToPath(new URL("./support/ClosingProgram.ts", import.meta.url))
       const args = ["--import", "tsx", program, server.port, yield* server.pid, closedPort].map(String)
-      const output = yield* Effect.callback<string, Error>((resume, signal) => {
+      const output = yield* Effect.callback<string>((resume, signal) => {
         ChildProcess.execFile(process.execPath, args, { timeout: 15_000, signal }, (error, stdout, stderr) =>
           resume(
-            error === null ? Effect.succeed(stdout) : Effect.fail(new Error(`${error.message}\n${stdout}${stderr}`))
+            error === null ? Effect.succeed(stdout) : Effect.die(new Error(`${error.message}\n${stdout}${stderr}`))
           )
         )
       })

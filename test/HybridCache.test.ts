@@ -1,5 +1,17 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Duration, Effect, Fiber, Layer, Logger, Option, References, Schema, type Scope } from "effect"
+import {
+  Clock,
+  Duration,
+  Effect,
+  Fiber,
+  Layer,
+  Logger,
+  type LogLevel,
+  Option,
+  References,
+  Schema,
+  type Scope
+} from "effect"
 import { RedisClient, RedisCommand, RetryPolicy } from "effect-ioredis"
 import { Cache, type MemoryCache, RedisCache } from "effect-ioredis-cache"
 import { Fault, SimulatedRedis } from "effect-ioredis/testing"
@@ -82,12 +94,12 @@ const passing = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   })
 
 /** Log lines as `LEVEL message`. */
-const makeLog = () => {
+const makeLog = (level: LogLevel.LogLevel = "Info") => {
   const lines: Array<string> = []
   const logger = Logger.make((options: Logger.Options<unknown>) => {
     lines.push(`${options.logLevel} ${[options.message].flat().map(String).join(" ")}`)
   })
-  const layer = Layer.merge(Logger.layer([logger]), Layer.succeed(References.MinimumLogLevel, "Info"))
+  const layer = Layer.merge(Logger.layer([logger]), Layer.succeed(References.MinimumLogLevel, level))
   return { lines, layer }
 }
 
@@ -309,7 +321,7 @@ describe("HybridCache while Redis does not answer", () => {
     }))
 
   it.effect("says so once when it begins and once when it ends", () => {
-    const log = makeLog()
+    const log = makeLog("Debug")
     return Effect.gen(function* () {
       const cache = yield* region
       yield* cache.set("a", "1")
@@ -327,10 +339,10 @@ describe("HybridCache while Redis does not answer", () => {
       assert.deepStrictEqual(
         log.lines.filter((line) => line.includes("the cache")),
         [
-          "Warn Redis does not answer the cache: memory does",
-          "Info Redis answers the cache again",
-          "Warn Redis does not answer the cache: memory does",
-          "Info Redis answers the cache again"
+          "Debug Redis does not answer the cache: memory does",
+          "Debug Redis answers the cache again",
+          "Debug Redis does not answer the cache: memory does",
+          "Debug Redis answers the cache again"
         ]
       )
     }).pipe(Effect.provide(layerSimulated({ logs: log.layer })))

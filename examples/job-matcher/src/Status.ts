@@ -46,8 +46,6 @@ export class Status extends Context.Service<
       const states = yield* Ref.make<ReadonlyArray<typeof Breaker.Type>>([])
       yield* breaker.changes.pipe(
         Stream.map(({ _tag }) => _tag),
-        // An open circuit that becomes due early is still open.
-        Stream.changes,
         Stream.runForEach((state) => Ref.update(states, (all) => [...all.slice(-999), state])),
         Effect.forkScoped({ startImmediately: true })
       )

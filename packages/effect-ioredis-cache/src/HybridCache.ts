@@ -7,7 +7,8 @@
  * spends at most `patience` (default 1 second) on Redis, attempts and retries together. Writes go to both: `"Applied"` says that Redis
  * confirmed it, `"Deferred"` that only this process has it.
  *
- * Each fallback is counted (`cache_requests_total{result="fallback_hit"}`), and the first and the last of an outage are logged.
+ * Each fallback is counted (`cache_requests_total{result="fallback_hit"}`). Where they begin and end is logged at debug level: the outage itself
+ * is for `RedisHealth` to tell, once.
  *
  * **Example** (Composing it from its parts)
  *
@@ -174,7 +175,8 @@ const makeTier = <Value>(
   }
 }
 
-// Says once that memory answers in the place of Redis, and once that it need not any more.
+// Says once that memory answers in the place of Redis, and once that it need not any more. A warning here would be the second one of the same
+// outage, and one per call where Redis is merely slow.
 interface Outage {
   readonly isOver: boolean
   readonly begin: (error: RedisError.RedisError) => Effect.Effect<void>
@@ -191,7 +193,7 @@ const makeOutage = (): Outage => {
       Effect.suspend(() => {
         fallbacks++
         return fallbacks === 1
-          ? Effect.logWarning("Redis does not answer the cache: memory does").pipe(
+          ? Effect.logDebug("Redis does not answer the cache: memory does").pipe(
               Effect.annotateLogs({ error: error.message })
             )
           : Effect.void
@@ -201,7 +203,7 @@ const makeOutage = (): Outage => {
       fallbacks = 0
       return total === 0
         ? Effect.void
-        : Effect.logInfo("Redis answers the cache again").pipe(Effect.annotateLogs({ fallbacks: total }))
+        : Effect.logDebug("Redis answers the cache again").pipe(Effect.annotateLogs({ fallbacks: total }))
     })
   }
 }
