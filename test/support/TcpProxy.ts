@@ -56,7 +56,15 @@ export const make = Effect.fnUntraced(function* (
 ): Effect.fn.Return<TcpProxy, TcpProxyError | FreePort.FreePortError, Scope.Scope> {
   const port = yield* FreePort.make
   const links = new Set<Link>()
-  const state: State = { mode: "Pass", delay: 0, connections: 0, commands: 0, requestBytes: 0, replyBytes: 0, droppedBytes: 0 }
+  const state: State = {
+    mode: "Pass",
+    delay: 0,
+    connections: 0,
+    commands: 0,
+    requestBytes: 0,
+    replyBytes: 0,
+    droppedBytes: 0
+  }
   let server: Net.Server | undefined
 
   const listen = Effect.callback<void, TcpProxyError>((resume) => {
