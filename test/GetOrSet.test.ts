@@ -287,6 +287,56 @@ for (const [name, layer] of layers) {
         )
       }))
 
+    test("a lookup that asks for its own key is a defect that says so, and the next call works", () =>
+      Effect.gen(function* () {
+        const cache = yield* region
+        const exit = yield* Effect.exit(cache.getOrSet("a", cache.getOrSet("a", Effect.succeed("1"))))
+        assert.instanceOf(Exit.isFailure(exit) && Cause.squash(exit.cause), Cache.LookupCycleError)
+        assert.strictEqual(yield* cache.getOrSet("a", Effect.succeed("1")), "1")
+      }))
+
+    test("lookups that come to wait for each other are a defect that says so", () =>
+      Effect.gen(function* () {
+        const cache = yield* region
+        const gate = yield* Deferred.make<void>()
+        const lookup = (other: string) =>
+          Effect.andThen(
+            Deferred.await(gate),
+            Effect.suspend(() => cache.getOrSet(other, Effect.succeed("1")))
+          )
+        const one = yield* fork(Effect.exit(cache.getOrSet("a", lookup("b"))))
+        const other = yield* fork(Effect.exit(cache.getOrSet("b", lookup("a"))))
+        yield* TestClock.adjust(1)
+        yield* Deferred.succeed(gate, undefined)
+        const exits = [yield* Fiber.join(one), yield* Fiber.join(other)]
+        for (const exit of exits) {
+          assert.instanceOf(Exit.isFailure(exit) && Cause.squash(exit.cause), Cache.LookupCycleError)
+        }
+      }))
+
+    // A fiber yields after some thousand operations: somewhere in the call, for some number of steps before it.
+    test("an interruption at any forced yield leaves nothing held: the key can be filled again", () =>
+      Effect.gen(function* () {
+        const cache = yield* region
+        let yielded = 0
+        for (let steps = 1900; steps < 2100; steps++) {
+          const key = `key-${steps}`
+          const busy = Effect.forEach(Array.from({ length: steps }), () => Effect.void, { discard: true })
+          for (const call of [cache.set(key, "1"), cache.clear, cache.getOrSet(key, Effect.never)]) {
+            const fiber = yield* fork(Effect.andThen(busy, call))
+            if (fiber.pollUnsafe() === undefined) yielded++
+            yield* Fiber.interrupt(fiber)
+          }
+          let lookups = 0
+          const lookup = Effect.sync(() => `${++lookups}`)
+          yield* cache.remove(key)
+          yield* cache.getOrSet(key, lookup)
+          yield* TestClock.adjust(0)
+          assert.strictEqual(yield* cache.getOrSet(key, lookup), "1", `after ${steps} steps`)
+        }
+        assert.isAbove(yielded, 100)
+      }))
+
     test("services, log annotations and spans of the caller reach the lookup", () =>
       Effect.gen(function* () {
         const cache = yield* region

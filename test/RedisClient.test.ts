@@ -446,6 +446,19 @@ describe("RedisClient, behind its breaker", () => {
     )
   )
 
+  it.effect("never sends a batch of INCR twice when some of it was sent", () =>
+    Effect.gen(function* () {
+      const server = yield* SimulatedRedis.SimulatedRedis
+      const redis = yield* RedisClient.RedisClient
+      const batch = Arr.range(1, 10).map((n) => RedisCommand.make("INCR", [`n${n}`]))
+      const fiber = yield* fork(Effect.exit(redis.pipeline(batch)))
+      yield* TestClock.adjust("10 seconds")
+      const error = errorOf(yield* Fiber.join(fiber))
+      assert.deepInclude({ ...error }, { _tag: "RedisConnectionError", reason: "Saturated", sent: "unknown" })
+      assert.strictEqual((yield* sent(server, "INCR")).length, 5)
+    }).pipe(Effect.provide(RedisClient.layer().pipe(Layer.provideMerge(SimulatedRedis.layer({ maxInFlight: 5 })))))
+  )
+
   it.effect("takes a batch that is cut as one failure", () =>
     withRedis({ retry: RetryPolicy.none })((redis, server) =>
       Effect.gen(function* () {

@@ -80,8 +80,12 @@ export interface WriteOptions {
  *
  * **Gotchas**
  *
- * Values from memory are shared, not copied: treat them as read-only, as their types say. A lookup that asks for its own key waits for
- * itself.
+ * Values from memory are shared, not copied: treat them as read-only, as their types say.
+ *
+ * A lookup is shared: it runs in a fiber of its own, in the context of the caller that came first. Give it a scope of its own
+ * (`Effect.scoped`) rather than that caller's. A lookup that asks for its own key is a defect, a {@link LookupCycleError}. After a `remove`
+ * or `set`, the next caller starts a new lookup beside the one that runs for those who came before. Lookups end with the cache's layer, and
+ * then interrupt whoever still waits.
  *
  * @category models
  * @since 0.1.0
@@ -156,6 +160,17 @@ export const Cache: Context.Service<Cache, Cache> = Context.Service<Cache>("effe
 export const region = <Key, Value>(
   options: RegionOptions<Key, Value>
 ): Effect.Effect<Region<Key, Value>, never, Cache> => Effect.flatMap(Cache, (cache) => cache.region(options))
+
+/**
+ * A lookup that waits for itself: it would wait for ever. It is always a defect: the program has to be changed.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class LookupCycleError extends Data.TaggedError("LookupCycleError")<{
+  readonly region: string
+  readonly message: string
+}> {}
 
 /**
  * A region that was defined in a way that cannot work. It is always a defect: the program has to be changed.

@@ -84,7 +84,7 @@ export interface Found<out Value> {
  *
  * **Details**
  *
- * `isCurrent` says whether a read may still enter a nearer store: it may not once the key was written meanwhile. `get` and `getMany` take
+ * `peek` looks again after a `get` that found nothing: in memory, where there is one, so that it takes no time. `isCurrent` says whether a read may still enter a nearer store: it may not once the key was written meanwhile. `get` and `getMany` take
  * one such question per key.
  *
  * @category models
@@ -92,6 +92,7 @@ export interface Found<out Value> {
  */
 export interface CacheTier<in out Value, out E> {
   readonly get: (key: string, isCurrent: () => boolean) => Effect.Effect<Found<Value>, E>
+  readonly peek: (key: string, isCurrent: () => boolean) => Effect.Effect<Found<Value>, E>
   readonly getMany: (
     keys: ReadonlyArray<string>,
     isCurrent: (index: number) => boolean

@@ -126,7 +126,9 @@ const makeTier = <Value>(
         use(result)
         return outage.isOver ? Effect.succeed(result) : Effect.as(outage.end, result)
       },
-      onFailure: (error) => Effect.map(outage.begin(error), fallback)
+      // A Redis that refuses does answer.
+      onFailure: (error) =>
+        error._tag === "RedisOperationError" ? Effect.sync(fallback) : Effect.map(outage.begin(error), fallback)
     })
 
   return {
@@ -136,6 +138,7 @@ const makeTier = <Value>(
         (found) => remember(key, found, isCurrent()),
         () => fallBack(key)
       ),
+    peek: memory.peek,
     getMany: (keys, isCurrent) =>
       orElse(
         redis.getMany(keys, isCurrent),

@@ -180,6 +180,7 @@ export const tier =
       put,
       drop,
       get: (key) => Effect.sync(() => found(key)),
+      peek: (key) => Effect.sync(() => found(key)),
       getMany: (keys) => Effect.sync(() => keys.map(found)),
       set: (writes) =>
         Effect.sync(() => {

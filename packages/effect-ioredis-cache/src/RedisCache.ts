@@ -134,12 +134,15 @@ const makeTier = <Value>(
       )
     )
 
+  const get = (key: string): Effect.Effect<Found<Value>, RedisError.RedisError> =>
+    Effect.matchEffect(client.send(RedisCommand.make("GET", [keyspace + key]), call), {
+      onSuccess: (reply) => decode(key, reply),
+      onFailure: (error) => (isForeign(error) ? Effect.andThen(region.onCorrupt(key), missed) : Effect.fail(error))
+    })
+
   return {
-    get: (key) =>
-      Effect.matchEffect(client.send(RedisCommand.make("GET", [keyspace + key]), call), {
-        onSuccess: (reply) => decode(key, reply),
-        onFailure: (error) => (isForeign(error) ? Effect.andThen(region.onCorrupt(key), missed) : Effect.fail(error))
-      }),
+    get,
+    peek: get,
     getMany: (keys) =>
       keys.length === 0
         ? Effect.succeed([])

@@ -146,6 +146,11 @@ export const make = Effect.fnUntraced(function* (
 ): Effect.fn.Return<CircuitBreaker, never, Scope.Scope> {
   const name = options.name ?? "circuit"
   const settings = settingsOf(options)
+  for (const setting of ["failureThreshold", "successThreshold", "maxProbes"] as const) {
+    if (!(settings[setting] >= 1)) {
+      return yield* Effect.die(new RangeError(`CircuitBreaker: ${setting} is ${settings[setting]}. Make it 1 or more`))
+    }
+  }
   const classify = options.classify ?? classifyExit
   const probeTimeout = Duration.fromInputUnsafe(options.probeTimeout ?? "5 seconds")
   const clock = yield* Clock.Clock

@@ -105,7 +105,7 @@ export const make = Effect.fnUntraced(function* (
   redis.on("close", () => {
     if (status === "Closed") return
     const lost = status === "Ready"
-    const reason = RedisError.reasonOf(reported) ?? (session.unusable ? "Auth" : "Reset")
+    const reason = session.unusable ? "Auth" : (RedisError.reasonOf(reported) ?? "Reset")
     const error = RedisError.connectionError("CONNECT", reason, "never", RedisError.redact(reported))
     status = lost || status === "Reconnecting" ? "Reconnecting" : "Connecting"
     lastError = error

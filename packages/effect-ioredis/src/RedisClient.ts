@@ -419,22 +419,35 @@ const dispatchAll =
   ): Dispatch<ReadonlyArray<Result.Result<RedisCommand.Reply, RedisError.RedisOperationError>>> =>
   (done) => {
     const results: Array<Result.Result<RedisCommand.Reply, RedisError.RedisOperationError>> = []
-    let lost: RedisError.RedisCommandError | undefined
+    const losses: Array<RedisError.RedisCommandError> = []
     let outstanding = commands.length
     commands.forEach((command, index) => {
       const settle = (result: Result.Result<RedisCommand.Reply, RedisError.RedisCommandError>): void => {
         if (Result.isSuccess(result)) results[index] = Result.succeed(result.success)
         else if (result.failure._tag === "RedisOperationError") results[index] = Result.fail(result.failure)
-        else lost = result.failure
+        else losses.push(result.failure)
         outstanding--
         if (outstanding > 0) return
-        const failure = lost ?? failureOf(results)
+        const failure = lossOf(losses, commands) ?? failureOf(results)
         done(failure === undefined ? Result.succeed(results) : Result.fail(failure))
       }
       if (isCurrent?.(index) === false) settle(Result.fail(superseded(command.name)))
       else connection.send(command, settle)
     })
   }
+
+// A batch was never sent only if none of it was.
+const lossOf = (
+  losses: ReadonlyArray<RedisError.RedisCommandError>,
+  commands: ReadonlyArray<RedisCommand.RedisCommand>
+): RedisError.RedisCommandError | undefined => {
+  const [first] = losses
+  const unknown = losses.find((loss) => loss._tag !== "RedisConnectionError" || loss.sent === "unknown")
+  if (unknown !== undefined || losses.length === commands.length) return unknown ?? first
+  return first?._tag === "RedisConnectionError"
+    ? RedisError.connectionError(first.command, first.reason, "unknown", first.cause)
+    : first
+}
 
 // A batch fails as a whole where one reply says that Redis cannot serve, or all that it may do so later.
 const failureOf = (

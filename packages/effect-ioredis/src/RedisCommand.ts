@@ -90,6 +90,14 @@ export const make = (
 export const kindOf = (name: string): CommandKind => kinds.get(name) ?? "effectful"
 
 /**
+ * The first key of a command, or its first argument where this library does not know better.
+ *
+ * @category accessors
+ * @since 0.1.0
+ */
+export const keyOf = ({ args, name }: RedisCommand): Argument | undefined => args[keyPositions.get(name) ?? 0]
+
+/**
  * Why a command must not be sent on a shared connection, or `undefined` if it may.
  *
  * **Details**
@@ -157,6 +165,11 @@ const kinds: ReadonlyMap<string, CommandKind> = new Map<string, CommandKind>([
   ...words(`
     BLPOP BRPOP BRPOPLPUSH BLMOVE BLMPOP BZPOPMIN BZPOPMAX BZMPOP WAIT WAITAOF
   `).map((name) => [name, "blocking"] as const)
+])
+
+const keyPositions: ReadonlyMap<string, number> = new Map([
+  ...words("EVAL EVALSHA EVAL_RO EVALSHA_RO FCALL FCALL_RO").map((name) => [name, 2] as const),
+  ...words("OBJECT MEMORY XINFO").map((name) => [name, 1] as const)
 ])
 
 const connectionCommands: ReadonlySet<string> = new Set(

@@ -16,7 +16,7 @@
  * @since 0.1.0
  */
 import { Context, Effect, Hash, type Result } from "effect"
-import type { RedisCommand, Reply } from "./RedisCommand.ts"
+import * as RedisCommand from "./RedisCommand.ts"
 import type { RedisCommandError, RedisConnectionError } from "./RedisError.ts"
 
 /**
@@ -52,7 +52,10 @@ export type ConnectionEvent =
  * @since 0.1.0
  */
 export interface RedisConnection {
-  readonly send: (command: RedisCommand, done: (result: Result.Result<Reply, RedisCommandError>) => void) => void
+  readonly send: (
+    command: RedisCommand.RedisCommand,
+    done: (result: Result.Result<RedisCommand.Reply, RedisCommandError>) => void
+  ) => void
   readonly status: () => Status
   readonly inFlight: () => number
   readonly activity: () => number
@@ -101,12 +104,12 @@ export const pool = (members: ReadonlyArray<RedisConnection>): RedisConnection =
 })
 
 /**
- * The member of a pool that carries a command, chosen by its first argument; a connection that is no pool carries it itself.
+ * The member of a pool that carries a command, chosen by its first key; a connection that is no pool carries it itself.
  *
  * @category accessors
  * @since 0.1.0
  */
-export const memberFor = (self: RedisConnection, command: RedisCommand | undefined): RedisConnection =>
+export const memberFor = (self: RedisConnection, command: RedisCommand.RedisCommand | undefined): RedisConnection =>
   (self.members && memberOf(self.members, command)) ?? self
 
 /**
@@ -115,7 +118,10 @@ export const memberFor = (self: RedisConnection, command: RedisCommand | undefin
  * @category combinators
  * @since 0.1.0
  */
-export const send = (self: RedisConnection, command: RedisCommand): Effect.Effect<Reply, RedisCommandError> =>
+export const send = (
+  self: RedisConnection,
+  command: RedisCommand.RedisCommand
+): Effect.Effect<RedisCommand.Reply, RedisCommandError> =>
   Effect.callback((resume) => self.send(command, (result) => resume(Effect.fromResult(result))))
 
 /**
@@ -135,8 +141,8 @@ export const awaitReady = (self: RedisConnection): Effect.Effect<void> =>
 
 const memberOf = (
   members: ReadonlyArray<RedisConnection>,
-  command: RedisCommand | undefined
+  command: RedisCommand.RedisCommand | undefined
 ): RedisConnection | undefined => {
-  const key = command?.args[0]
+  const key = command && RedisCommand.keyOf(command)
   return members[typeof key === "string" ? Math.abs(Hash.string(key)) % members.length : 0]
 }

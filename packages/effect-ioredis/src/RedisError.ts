@@ -214,7 +214,7 @@ export const classify = (
     return new RedisOperationError({
       command,
       code,
-      message: `${command} was refused by Redis: ${redactedMessage(error)}${advice(code)}`,
+      message: `${command} was refused by Redis: ${redactedMessage(error).replace(/\.$/, "")}${advice(code)}`,
       cause: redact(error)
     })
   }
@@ -266,9 +266,7 @@ export const connectionError = (
 export const reasonOf = (error: unknown): ConnectionFailure | undefined => {
   const { code, message, name } = describe(error)
   if (name === "ReplyError") {
-    const code = replyCode(message)
-    if (authCodes.has(code)) return "Auth"
-    return deferredCodes.has(code) ? "NotReady" : undefined
+    return authCodes.has(replyCode(message)) ? "Auth" : "NotReady"
   }
   if (code.startsWith("ERR_SSL") || code.startsWith("ERR_TLS") || code === "EPROTO") return "Tls"
   if (/CERT|SELF_SIGNED|UNABLE_TO_VERIFY|UNABLE_TO_GET_ISSUER/.test(code)) return "Tls"
@@ -381,12 +379,12 @@ const explanations: Readonly<Record<ConnectionFailure, string>> = {
   Refused: "the server refused the connection. Check that Redis runs and that the host and port are right",
   Reset: "the connection was lost",
   Closed: "the connection is closed",
-  NotReady: "the connection is not ready yet",
+  NotReady: "the connection is not ready yet. The cause says what the server answered, if it did",
   Timeout:
     "the connection was not made in time. Check that the host can be reached from here, and for rediss:// that the port speaks TLS",
   Dns: "the host name could not be resolved. Check the host in the Redis settings",
   Tls: "the TLS handshake failed. Check that the port speaks TLS (rediss://) and that its certificate is trusted",
-  Auth: "Redis refused the login. Check the user name, the password and the user's permissions",
+  Auth: "Redis refused the login. Check the user name, the password, the user's permissions and the database number",
   Saturated:
     "too many commands are in flight on this connection. Send fewer at once, or raise the number of connections"
 }

@@ -126,14 +126,15 @@ export const make = Effect.fnUntraced(function* (
         discard: true
       })
     )
-    const failed =
-      Result.isFailure(result) && RedisError.outcome(result.failure) !== "success" ? result.failure : undefined
-    Metrics.healthChecks(failed === undefined ? "up" : "down").updateUnsafe(1, yield* Effect.context<never>())
-    if (failed === undefined) yield* up
-    else {
+    const failed = Result.isFailure(result) ? result.failure : undefined
+    const outcome = failed === undefined ? "success" : RedisError.outcome(failed)
+    Metrics.healthChecks(outcome).updateUnsafe(1, yield* Effect.context<never>())
+    if (failed !== undefined) {
       yield* Effect.logDebug("Redis health check failed").pipe(Effect.annotateLogs({ error: failed.message }))
-      if (failed._tag !== "RedisCircuitBreakerOpenError") yield* down(failed.message)
     }
+    // A refusal of our own says nothing of Redis.
+    if (outcome === "success") yield* up
+    if (outcome === "failure") yield* down(failed?.message ?? "")
     return yield* SubscriptionRef.get(current)
   })
 

@@ -1,11 +1,12 @@
-import { Effect, type Exit, Fiber, type Scope } from "effect"
+import { Context, Deferred, Effect, type Fiber, type Scope } from "effect"
+import * as Cache from "../Cache.ts"
 
 /**
  * One lookup per key at a time, shared by everyone who waits for that key.
  *
  * A lookup runs in a fiber of its own, so that it ends early only when every waiter has left. Its failure reaches every waiter. A key that
  * was detached (it was written or removed meanwhile) starts a new lookup for whoever comes later, while the old one goes on for those who
- * wait for it.
+ * wait for it. A lookup that comes to wait for itself, at once or through others, is a defect: it would wait for ever.
  */
 export interface Flights {
   readonly join: <A, E, R>(key: string, lookup: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
@@ -13,50 +14,62 @@ export interface Flights {
   readonly detachAll: () => void
 }
 
-export const make = (scope: Scope.Scope): Flights => {
+export const make = (region: string, scope: Scope.Scope): Flights => {
   const flights = new Map<string, Flight>()
 
-  const start = <A, E, R>(key: string, lookup: Effect.Effect<A, E, R>): Effect.Effect<Flight, never, R> =>
-    Effect.gen(function* () {
-      const flight: Flight = { waiters: new Set(), fiber: undefined, exit: undefined }
-      flights.set(key, flight)
-      const fiber = yield* Effect.forkIn(lookup, scope)
-      flight.fiber = fiber
-      fiber.addObserver((exit) => {
-        flight.exit = exit
-        leave(key, flight)
-        for (const resume of flight.waiters) resume(exit)
-      })
-      return flight
-    })
-
-  const leave = (key: string, flight: Flight): void => {
+  const land = (key: string, flight: Flight): void => {
     if (flights.get(key) === flight) flights.delete(key)
   }
 
-  const wait = (key: string, flight: Flight): Effect.Effect<unknown, unknown> =>
-    Effect.callback((resume) => {
-      if (flight.exit !== undefined) return resume(flight.exit)
-      flight.waiters.add(resume)
-      return Effect.suspend(() => {
-        flight.waiters.delete(resume)
-        if (flight.waiters.size > 0 || flight.fiber === undefined) return Effect.void
-        leave(key, flight)
-        return Fiber.interrupt(flight.fiber)
+  const start = <A, E, R>(key: string, lookup: Effect.Effect<A, E, R>): Effect.Effect<Flight, never, R> => {
+    const flight: Flight = { done: Deferred.makeUnsafe(), waiters: 0, waitsFor: new Set(), fiber: undefined }
+    flights.set(key, flight)
+    return lookup.pipe(
+      Effect.onExit((exit) =>
+        Effect.sync(() => {
+          land(key, flight)
+          Deferred.doneUnsafe(flight.done, exit)
+        })
+      ),
+      Effect.provideService(Current, flight),
+      Effect.forkIn(scope),
+      Effect.map((fiber) => {
+        flight.fiber = fiber
+        return flight
       })
+    )
+  }
+
+  const board = <A, E, R>(key: string, lookup: Effect.Effect<A, E, R>): Effect.Effect<Flight, never, R> =>
+    Effect.flatMap(Current, (current) => {
+      const flying = flights.get(key)
+      if (flying !== undefined && current !== undefined && reaches(flying, current)) {
+        return Effect.die(new Cache.LookupCycleError({ region, message: cycle(region) }))
+      }
+      return Effect.map(flying === undefined ? start(key, lookup) : Effect.succeed(flying), (flight) => {
+        flight.waiters++
+        current?.waitsFor.add(flight)
+        return flight
+      })
+    })
+
+  // Whoever leaves last ends the lookup, but does not wait for its end: he may be part of it.
+  const leave = (key: string, flight: Flight): Effect.Effect<void> =>
+    Effect.map(Current, (current) => {
+      current?.waitsFor.delete(flight)
+      flight.waiters--
+      if (flight.waiters > 0 || Deferred.isDoneUnsafe(flight.done)) return
+      land(key, flight)
+      flight.fiber?.interruptUnsafe()
     })
 
   return {
     join: <A, E, R>(key: string, lookup: Effect.Effect<A, E, R>) =>
       // A waiter is given the lookup that runs, which may be another caller's: it is of the same key, and so of the same kind.
-      Effect.uninterruptibleMask((restore) =>
-        Effect.flatMap(
-          Effect.suspend(() => {
-            const flying = flights.get(key)
-            return flying === undefined ? start(key, lookup) : Effect.succeed(flying)
-          }),
-          (flight) => restore(wait(key, flight))
-        )
+      Effect.acquireUseRelease(
+        board(key, lookup),
+        ({ done }) => Deferred.await(done),
+        (flight) => leave(key, flight)
       ) as Effect.Effect<A, E, R>,
     detach: (key) => {
       flights.delete(key)
@@ -66,7 +79,20 @@ export const make = (scope: Scope.Scope): Flights => {
 }
 
 interface Flight {
-  readonly waiters: Set<(exit: Exit.Exit<unknown, unknown>) => void>
+  readonly done: Deferred.Deferred<unknown, unknown>
+  /** The lookups that this one waits for. */
+  readonly waitsFor: Set<Flight>
+  waiters: number
   fiber: Fiber.Fiber<unknown, unknown> | undefined
-  exit: Exit.Exit<unknown, unknown> | undefined
 }
+
+// The lookup that the current fiber runs for, if any.
+const Current = Context.Reference<Flight | undefined>("effect-ioredis-cache/Flights/Current", {
+  defaultValue: () => undefined
+})
+
+const reaches = (from: Flight, to: Flight): boolean =>
+  from === to || Array.from(from.waitsFor).some((next) => reaches(next, to))
+
+const cycle = (region: string): string =>
+  `A lookup of region ${region} waits for itself: it asks, at once or through other lookups, for its own key. Look that value up without the cache`

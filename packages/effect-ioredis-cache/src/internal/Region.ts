@@ -27,17 +27,24 @@ export const makeRegions = Effect.fnUntraced(function* <E>(environment: Environm
 })
 
 /** A `Cache` on a tier that cannot fail: what cannot be stored is logged. */
-export const makeCache = (options: Omit<Environment<never>, "reject">) =>
-  Effect.map(
+export const makeCache = (options: Omit<Environment<never>, "reject">) => {
+  const warned = new Set<string>()
+  return Effect.map(
     makeRegions<never>({
       ...options,
       reject: ({ keyHash, message, region }) =>
-        Effect.logWarning("A cache key or value was refused").pipe(
-          Effect.annotateLogs({ region, keyHash, error: message })
-        )
+        Effect.suspend(() => {
+          // Whoever chooses the keys must not be able to flood the log.
+          const level = warned.has(region) ? "Debug" : "Warn"
+          warned.add(region)
+          return Effect.logWithLevel(level)("A cache key or value was refused").pipe(
+            Effect.annotateLogs({ region, keyHash, error: message })
+          )
+        })
     }),
     Cache.Cache.of
   )
+}
 
 /** Builds a region: keys and values are encoded, lookups shared, and the order of intents kept, the same for every tier. */
 const make = <Key, Value, E>(
@@ -64,7 +71,7 @@ const make = <Key, Value, E>(
     onCorrupt: recorder.corrupt
   })
   const sequences = Sequences.make()
-  const flights = Flights.make(scope)
+  const flights = Flights.make(name, scope)
 
   // The rendered key, or `undefined` for one that was rejected.
   const render = (operation: string, key: Key): Effect.Effect<string | undefined, E> =>
@@ -75,10 +82,10 @@ const make = <Key, Value, E>(
         : Effect.as(reject(rendered.failure), undefined)
     })
 
-  const read = (key: string): Effect.Effect<Option.Option<Value>, E> =>
+  const read = (key: string, from: CacheTier<Value, E>["get"] = tier.get): Effect.Effect<Option.Option<Value>, E> =>
     holding([key], sequences.watch, ([watch]) =>
       Effect.map(
-        recorder.timed("get", tier.get(key, currentOf(watch)), ({ source }) => source),
+        recorder.timed("get", from(key, currentOf(watch)), ({ source }) => source),
         recorder.read
       )
     )
@@ -220,7 +227,7 @@ const make = <Key, Value, E>(
       const found = holding([rendered], sequences.watch, ([watch]) =>
         Effect.flatMap(read(rendered), (first) =>
           // Written while the read was under way, perhaps by the lookup this call would repeat: it looks again.
-          Option.isSome(first) || currentOf(watch)() ? Effect.succeed(first) : read(rendered)
+          Option.isSome(first) || currentOf(watch)() ? Effect.succeed(first) : read(rendered, tier.peek)
         )
       )
       return Effect.flatMap(
