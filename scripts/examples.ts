@@ -14,6 +14,8 @@ const filesIn = (folder: string, ending: string): ReadonlyArray<string> =>
 
 const sources = [
   "README.md",
+  "packages/effect-ioredis/README.md",
+  "packages/effect-ioredis-cache/README.md",
   ...filesIn("docs", ".md"),
   ...filesIn("packages/effect-ioredis/src", ".ts"),
   ...filesIn("packages/effect-ioredis-cache/src", ".ts")

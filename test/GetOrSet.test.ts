@@ -314,6 +314,29 @@ for (const [name, layer] of layers) {
         }
       }))
 
+    test("a lookup may wait for one that has given up waiting for it", () =>
+      Effect.gen(function* () {
+        const cache = yield* region
+        const slow = Effect.andThen(
+          Effect.sleep("2 seconds"),
+          Effect.suspend(() => cache.getOrSet("a", Effect.die("no")))
+        )
+        const b = yield* fork(cache.getOrSet("b", slow))
+        const a = yield* fork(
+          cache.getOrSet(
+            "a",
+            cache
+              .getOrSet("b", slow)
+              .pipe(Effect.timeoutOption("1 second"), Effect.delay(0), (waited) =>
+                Effect.andThen(waited, Effect.as(Effect.sleep("5 seconds"), "1"))
+              )
+          )
+        )
+        yield* TestClock.adjust("10 seconds")
+        assert.strictEqual(yield* Fiber.join(a), "1")
+        assert.strictEqual(yield* Fiber.join(b), "1")
+      }))
+
     // A fiber yields after some thousand operations: somewhere in the call, for some number of steps before it.
     test("an interruption at any forced yield leaves nothing held: the key can be filled again", () =>
       Effect.gen(function* () {
