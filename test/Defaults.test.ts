@@ -35,6 +35,7 @@ const fake = (
       if (result !== undefined) done(result)
     },
     status: () => status,
+    session: () => undefined,
     inFlight: () => 0,
     activity: () => activity++,
     lastError: () => undefined,

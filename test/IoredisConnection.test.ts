@@ -316,8 +316,8 @@ describe("A loss", () => {
         yield* proxy.cut
         assert.include(yield* Fiber.join(waiting), { _tag: "RedisConnectionError", sent: "unknown", reason: "Reset" })
         yield* RedisConnection.awaitReady(connection)
-        // The INCR, and CLIENT SETNAME and INFO of the new connection.
-        assert.strictEqual((yield* proxy.stats).commands - commands, 3)
+        // The INCR, and CLIENT SETNAME, INFO, CLIENT ID and INFO again of the new connection.
+        assert.strictEqual((yield* proxy.stats).commands - commands, 5)
         assert.strictEqual(yield* server.cli("GET", "counter"), String(index + 3))
       }
     })

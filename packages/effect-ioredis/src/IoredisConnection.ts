@@ -19,7 +19,7 @@ import { Command, Redis, type RedisOptions } from "ioredis"
 import type { ConnectionOptions as TlsOptions } from "node:tls"
 import * as ReconnectDelay from "./internal/ReconnectDelay.ts"
 import type { Argument, RedisCommand, Reply } from "./RedisCommand.ts"
-import { type ConnectionEvent, RedisConnection, type Status } from "./RedisConnection.ts"
+import { type ConnectionEvent, RedisConnection, type Session, type Status } from "./RedisConnection.ts"
 import * as RedisError from "./RedisError.ts"
 
 /**
@@ -65,7 +65,7 @@ export const make = Effect.fnUntraced(function* (
   // The last error that the connection itself reported: commands are told only "not writeable".
   let reported: unknown
   let lastError: RedisError.RedisConnectionError | undefined
-  let session: Session = {}
+  let session: OpenSession = {}
   let inFlight = 0
   let activity = 0
   const drained = Latch.makeUnsafe()
@@ -95,12 +95,17 @@ export const make = Effect.fnUntraced(function* (
     if (isFailedSelect(error)) session.unusable = true
   })
   redis.on("ready", () => {
-    redis.stream.setTimeout(0)
     if (session.unusable) return redis.disconnect(true)
-    status = "Ready"
-    reported = undefined
-    lastError = undefined
-    notify({ _tag: "Ready" })
+    const introduced = session
+    introduce(redis).then((identity) => {
+      if (session !== introduced || status === "Closed" || redis.status !== "ready") return
+      session.identity = identity
+      redis.stream.setTimeout(0)
+      status = "Ready"
+      reported = undefined
+      lastError = undefined
+      notify({ _tag: "Ready" })
+    })
   })
   redis.on("close", () => {
     if (status === "Closed") return
@@ -134,7 +139,7 @@ export const make = Effect.fnUntraced(function* (
   }
 
   // Commands that one loss cut share its cause, so that the breaker can tell one event from many.
-  const classify = (command: string, error: unknown, sentIn: Session): RedisError.RedisCommandError => {
+  const classify = (command: string, error: unknown, sentIn: OpenSession): RedisError.RedisCommandError => {
     const failure = RedisError.classify(error, { command, connectionError: reported })
     if (failure._tag !== "RedisConnectionError" || failure.sent === "never") return failure
     sentIn.loss ??= { reason: RedisError.reasonOf(reported) ?? failure.reason, cause: failure.cause }
@@ -156,6 +161,7 @@ export const make = Effect.fnUntraced(function* (
   return {
     send,
     status: () => status,
+    session: () => (status === "Ready" ? session.identity : undefined),
     inFlight: () => inFlight,
     activity: () => activity,
     lastError: () => lastError,
@@ -177,7 +183,8 @@ export const make = Effect.fnUntraced(function* (
 export const layer = (options?: Options): Layer.Layer<RedisConnection> => Layer.effect(RedisConnection, make(options))
 
 // What is true of one connection, from its making to its loss.
-interface Session {
+interface OpenSession {
+  identity?: Session
   unusable?: boolean
   loss?: { readonly reason: RedisError.ConnectionFailure; readonly cause: unknown }
 }
@@ -214,6 +221,13 @@ const driverOptions = (options: Options) => {
 
 // Node takes a longer timer for one of a millisecond.
 const timerMillis = (duration: Duration.Input): number => Math.min(Duration.toMillis(duration), 2 ** 31 - 1)
+
+// Who this connection is and whom it talks to. A user who may not ask goes without.
+const introduce = (redis: Redis): Promise<Session> =>
+  Promise.allSettled([redis.call("CLIENT", "ID"), redis.call("INFO", "server")]).then(([id, info]) => ({
+    id: id.status === "fulfilled" ? Number(id.value) : undefined,
+    runId: info.status === "fulfilled" ? /^run_id:(\w+)/m.exec(String(info.value))?.[1] : undefined
+  }))
 
 const toDriver = ({ args, name }: RedisCommand) =>
   new Command(name, args.map(toDriverArgument), { replyEncoding: null })

@@ -49,6 +49,9 @@ import * as RetryPolicy from "./RetryPolicy.ts"
  * `operationTimeout` bounds this call. `isCurrent` is asked before each attempt, of each command of a pipeline by its index: one that says no
  * would overwrite something newer; it is not sent and fails with a `RedisOperationError` of code `"SUPERSEDED"`. `retry: false` makes one attempt only. `on` names the member of a pool to send on.
  *
+ * `onAttempt` is told of each command that is about to be sent (by its index in a pipeline) and of the session it is sent in, and gives back
+ * what is to be told of its end: the result, or `undefined` when the caller gave up waiting. A result may still come after that.
+ *
  * @category models
  * @since 0.1.0
  */
@@ -57,7 +60,18 @@ export interface CallOptions {
   readonly isCurrent?: ((index: number) => boolean) | undefined
   readonly retry?: boolean | undefined
   readonly on?: RedisConnection.RedisConnection | undefined
+  readonly onAttempt?:
+    | ((index: number, session: RedisConnection.Session | undefined) => (result: AttemptResult | undefined) => void)
+    | undefined
 }
+
+/**
+ * What came of one attempt of one command.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type AttemptResult = Result.Result<RedisCommand.Reply, RedisError.RedisCommandError>
 
 /**
  * What a client has to say about itself. `lastFailure` is the last error that counted as an outage of Redis.
@@ -208,12 +222,13 @@ export const make = Effect.fnUntraced(function* (
         settle(Exit.fail(error), outcome, eventOf(error))
       }
       const deadline = deadlines.add(timeout, () => {
+        giveUp()
         const stalled = connection.activity() === activity
         fail(RedisError.RedisTimeoutError.after(name, timeout), stalled ? "fatal" : "failure")
         if (stalled) replaceStalled(connection)
         else suspect(connection, timeout)
       })
-      dispatch((result) => {
+      const giveUp = dispatch((result) => {
         if (settled) return
         if (Result.isSuccess(result)) return settle(Exit.succeed(result.success), "success")
         fail(result.failure, RedisError.outcome(result.failure))
@@ -222,6 +237,7 @@ export const make = Effect.fnUntraced(function* (
       return Effect.sync(() => {
         if (settled) return
         settled = true
+        giveUp()
         deadline.cancel()
         breaker.recordUnsafe(permit, "ignored")
       })
@@ -291,22 +307,21 @@ export const make = Effect.fnUntraced(function* (
     return yield* error
   })
 
-  const send: RedisClient["send"] = (command, options) => {
+  const send: RedisClient["send"] = (command, options = {}) => {
     const refused = RedisCommand.refusal(command)
     if (refused !== undefined) return Effect.fail(refused)
     const { kind, name } = command
-    const carrier = options?.on ?? RedisConnection.memberFor(connection, command)
-    const dispatch: Dispatch<RedisCommand.Reply> = (done) =>
-      options?.isCurrent?.(0) === false ? done(Result.fail(superseded(name))) : carrier.send(command, done)
+    const carrier = options.on ?? RedisConnection.memberFor(connection, command)
+    const dispatch: Dispatch<RedisCommand.Reply> = (done) => dispatchOne(carrier, command, 0, options, done)
     return traced(name, run({ name, kind, connection: carrier, dispatch }, options))
   }
 
-  const pipeline: RedisClient["pipeline"] = (commands, options) => {
+  const pipeline: RedisClient["pipeline"] = (commands, options = {}) => {
     const refused = commands.map(RedisCommand.refusal).find((refusal) => refusal !== undefined)
     if (refused !== undefined) return Effect.fail(refused)
     if (commands.length === 0) return Effect.succeed([])
-    const carrier = RedisConnection.memberFor(connection, commands[0])
-    const dispatch = dispatchAll(connection, commands, options?.isCurrent)
+    const carrier = options.on ?? RedisConnection.memberFor(connection, commands[0])
+    const dispatch = dispatchAll(connection, commands, options)
     const name = commands.length === 1 ? (commands[0]?.name ?? "") : "PIPELINE"
     return traced(name, run({ name, kind: riskiest(commands), connection: carrier, dispatch }, options))
   }
@@ -408,32 +423,60 @@ interface Operation<A> {
   readonly dispatch: Dispatch<A>
 }
 
-// Sends what is to be sent, and tells what came of it.
-type Dispatch<A> = (done: (result: Result.Result<A, RedisError.RedisCommandError>) => void) => void
+// Sends what is to be sent, tells what came of it, and gives back what to call when nobody waits for that any more.
+type Dispatch<A> = (done: (result: Result.Result<A, RedisError.RedisCommandError>) => void) => () => void
+
+const dispatchOne = (
+  carrier: RedisConnection.RedisConnection,
+  command: RedisCommand.RedisCommand,
+  index: number,
+  { isCurrent, onAttempt }: CallOptions,
+  done: (result: AttemptResult) => void
+): (() => void) => {
+  if (isCurrent?.(index) === false) {
+    done(Result.fail(superseded(command.name)))
+    return ignore
+  }
+  const settle = onAttempt?.(index, carrier.session())
+  let replied = false
+  carrier.send(command, (result) => {
+    replied = true
+    settle?.(result)
+    done(result)
+  })
+  return () => {
+    if (!replied) settle?.(undefined)
+  }
+}
+
+const ignore = () => {}
 
 const dispatchAll =
   (
     connection: RedisConnection.RedisConnection,
     commands: ReadonlyArray<RedisCommand.RedisCommand>,
-    isCurrent: ((index: number) => boolean) | undefined
+    options: CallOptions
   ): Dispatch<ReadonlyArray<Result.Result<RedisCommand.Reply, RedisError.RedisOperationError>>> =>
   (done) => {
     const results: Array<Result.Result<RedisCommand.Reply, RedisError.RedisOperationError>> = []
     const losses: Array<RedisError.RedisCommandError> = []
     let outstanding = commands.length
-    commands.forEach((command, index) => {
-      const settle = (result: Result.Result<RedisCommand.Reply, RedisError.RedisCommandError>): void => {
-        if (Result.isSuccess(result)) results[index] = Result.succeed(result.success)
-        else if (result.failure._tag === "RedisOperationError") results[index] = Result.fail(result.failure)
-        else losses.push(result.failure)
-        outstanding--
-        if (outstanding > 0) return
-        const failure = lossOf(losses, commands) ?? failureOf(results)
-        done(failure === undefined ? Result.succeed(results) : Result.fail(failure))
-      }
-      if (isCurrent?.(index) === false) settle(Result.fail(superseded(command.name)))
-      else connection.send(command, settle)
+    const settle = (index: number, result: AttemptResult): void => {
+      if (Result.isSuccess(result)) results[index] = Result.succeed(result.success)
+      else if (result.failure._tag === "RedisOperationError") results[index] = Result.fail(result.failure)
+      else losses.push(result.failure)
+      outstanding--
+      if (outstanding > 0) return
+      const failure = lossOf(losses, commands) ?? failureOf(results)
+      done(failure === undefined ? Result.succeed(results) : Result.fail(failure))
+    }
+    const giveUps = commands.map((command, index) => {
+      const carrier = options.on ?? RedisConnection.memberFor(connection, command)
+      return dispatchOne(carrier, command, index, options, (result) => settle(index, result))
     })
+    return () => {
+      for (const giveUp of giveUps) giveUp()
+    }
   }
 
 // A batch was never sent only if none of it was.

@@ -40,12 +40,28 @@ export type ConnectionEvent =
   | { readonly _tag: "Closed" }
 
 /**
+ * One connection from its making to its loss: its CLIENT ID and the server's `run_id`, each `undefined` where the user may not ask for it.
+ *
+ * **Details**
+ *
+ * A command that was sent in a session whose reply never came may still be executed, until the session is known to be gone on the server
+ * (`CLIENT KILL ID`). A `run_id` that changes says that the server was started anew, perhaps from an old dump, or that another took over.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Session {
+  readonly id: number | undefined
+  readonly runId: string | undefined
+}
+
+/**
  * Sends commands to one Redis.
  *
  * **Details**
  *
  * The functions are synchronous so that a command costs no fiber. `activity` is a number that grows whenever bytes arrive: a command that
- * timed out while it stood still has met a stalled connection. `reconnect` drops the connection with everything in flight on it and makes a
+ * timed out while it stood still has met a stalled connection. `session` is the one that commands are sent in now, if any. `reconnect` drops the connection with everything in flight on it and makes a
  * new one. `listen` returns the function that ends it. `members` are the connections of a {@link pool}.
  *
  * @category models
@@ -57,6 +73,7 @@ export interface RedisConnection {
     done: (result: Result.Result<RedisCommand.Reply, RedisCommandError>) => void
   ) => void
   readonly status: () => Status
+  readonly session: () => Session | undefined
   readonly inFlight: () => number
   readonly activity: () => number
   readonly lastError: () => RedisConnectionError | undefined
@@ -89,6 +106,7 @@ export const pool = (members: ReadonlyArray<RedisConnection>): RedisConnection =
   members,
   send: (command, done) => memberOf(members, command)?.send(command, done),
   status: () => members.map((member) => member.status()).find((status) => status !== "Ready") ?? "Ready",
+  session: () => undefined,
   inFlight: () => members.reduce((sum, member) => sum + member.inFlight(), 0),
   activity: () => members.reduce((sum, member) => sum + member.activity(), 0),
   lastError: () => members.map((member) => member.lastError()).find((error) => error !== undefined),

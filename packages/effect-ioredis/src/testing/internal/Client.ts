@@ -1,7 +1,7 @@
 import { Duration, Effect, Result, type Scope } from "effect"
 import * as ReconnectDelay from "../../internal/ReconnectDelay.ts"
 import type { RedisCommand, Reply } from "../../RedisCommand.ts"
-import type { ConnectionEvent, RedisConnection, Status } from "../../RedisConnection.ts"
+import type { ConnectionEvent, Session as Identity, RedisConnection, Status } from "../../RedisConnection.ts"
 import * as RedisError from "../../RedisError.ts"
 import * as SeededRandom from "./SeededRandom.ts"
 import type { Server, Socket } from "./Server.ts"
@@ -75,6 +75,7 @@ export const make = Effect.fnUntraced(function* (
 
   const onReady = (current: Session): void => {
     status = "Ready"
+    current.identity = { id: current.socket.id, runId: server.runId() }
     attempts = 0
     lastError = undefined
     current.cancelTimer = () => {}
@@ -147,6 +148,7 @@ export const make = Effect.fnUntraced(function* (
   return {
     send,
     status: () => status,
+    session: () => (status === "Ready" ? session?.identity : undefined),
     inFlight: () => session?.pending.length ?? 0,
     activity: () => activity,
     lastError: () => lastError,
@@ -167,6 +169,7 @@ export const make = Effect.fnUntraced(function* (
 // One connection from the attempt to make it to its end. Replies have no name: they belong to `pending` in order.
 interface Session {
   readonly socket: Socket
+  identity?: Identity
   readonly pending: Array<{ readonly command: RedisCommand; readonly done: Done }>
   heardAt: number
   cancelTimer: () => void

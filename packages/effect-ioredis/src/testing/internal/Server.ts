@@ -31,6 +31,8 @@ export interface Peer {
 
 /** The server's end of a connection, as the client sees it. */
 export interface Socket {
+  /** What CLIENT ID answers. */
+  readonly id: number
   readonly write: (packet: Packet) => void
   readonly close: () => void
 }
@@ -104,6 +106,7 @@ export const make = (timers: Timers, options: Options): Server => {
     if (fault._tag === "Freeze") link.inbox.pause()
     links.add(link)
     return {
+      id: link.id,
       write: (packet) => {
         if (link.open) link.inbox.offer(packet, delay())
       },
@@ -119,7 +122,7 @@ export const make = (timers: Timers, options: Options): Server => {
   // The peer ignores what it is told after it closed.
   const refused = (peer: Peer): Socket => {
     timers.soon(() => peer.closed(connectionRefused()))
-    return { write: () => {}, close: () => {} }
+    return { id: 0, write: () => {}, close: () => {} }
   }
 
   const delay = () => (fault._tag === "Delay" ? Duration.toMillis(fault.duration) : 0)
