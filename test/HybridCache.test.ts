@@ -303,7 +303,8 @@ describe("HybridCache while Redis does not answer", () => {
           assert.isFalse(yield* inTime(cache.has("b")))
           const { fallbacks, redisHits } = yield* (yield* Cache.Cache).stats
           assert.strictEqual(redisHits, 0)
-          assert.isAbove(fallbacks, 10)
+          // What was written meanwhile is answered by the journal, which is no fallback.
+          assert.isAbove(fallbacks, 5)
         }),
       options
     )
@@ -540,7 +541,7 @@ describe("writes that are tried again", () => {
         yield* settle
         yield* TestClock.adjust("50 millis")
         yield* settle
-        assert.strictEqual(yield* valueIn(cache.get("a")), "old")
+        assert.strictEqual(yield* valueIn(cache.get("a")), kept)
         yield* isolate
         yield* TestClock.adjust("1 second")
         assert.include(yield* Effect.map(Fiber.join(writing), (outcome) => [outcome].flat()), "Deferred")

@@ -15,7 +15,10 @@ export const quiet = Logger.layer([])
 
 /** Memory, the strict cache and the two together, on a client. */
 export const caches = (options: HybridCache.Options & MemoryCache.Options = {}) =>
-  HybridCache.layer(options).pipe(Layer.provideMerge([RedisCache.layer(), MemoryCache.layer(options)]))
+  // Nobody moves a TestClock while its scope closes.
+  HybridCache.layer({ journal: { closeTimeout: 0 }, ...options }).pipe(
+    Layer.provideMerge([RedisCache.layer(), MemoryCache.layer(options)])
+  )
 
 export interface SimulatedOptions extends HybridCache.Options, MemoryCache.Options {
   readonly client?: RedisClient.Options | undefined

@@ -9,6 +9,7 @@
  * @since 0.1.0
  */
 import type { Effect, Option } from "effect"
+import type { RedisClient, RedisConnection } from "effect-ioredis"
 import type { CacheCodec } from "./CacheCodec.ts"
 
 /**
@@ -54,18 +55,30 @@ export interface Hit<out Value> {
 }
 
 /**
+ * A key to be removed. `isCurrent` says whether nothing newer has been written to it since, and is asked before each attempt; `onAttempt`
+ * follows each attempt (see `RedisClient.CallOptions`).
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Removal {
+  readonly key: string
+  readonly isCurrent: () => boolean
+  readonly onAttempt?:
+    | ((session: RedisConnection.Session | undefined) => (result: RedisClient.AttemptResult | undefined) => void)
+    | undefined
+}
+
+/**
  * A value to be stored: as it is, as text, and for how many milliseconds.
  *
  * @category models
  * @since 0.1.0
  */
-export interface Write<out Value> {
-  readonly key: string
+export interface Write<out Value> extends Removal {
   readonly value: Value
   readonly text: string
   readonly timeToLive: number
-  /** Whether nothing newer has been written to the key since; asked before the write is tried again. */
-  readonly isCurrent: () => boolean
 }
 
 /**
@@ -98,9 +111,6 @@ export interface CacheTier<in out Value, out E> {
     isCurrent: (index: number) => boolean
   ) => Effect.Effect<ReadonlyArray<Found<Value>>, E>
   readonly set: (writes: ReadonlyArray<Write<Value>>) => Effect.Effect<ReadonlyArray<WriteOutcome>, E>
-  readonly remove: (
-    keys: ReadonlyArray<string>,
-    isCurrent: (index: number) => boolean
-  ) => Effect.Effect<ReadonlyArray<WriteOutcome>, E>
+  readonly remove: (removals: ReadonlyArray<Removal>) => Effect.Effect<ReadonlyArray<WriteOutcome>, E>
   readonly clear: Effect.Effect<WriteOutcome, E>
 }

@@ -5,7 +5,8 @@
  *
  * A read asks Redis; a hit also fills memory for the rest of its life, and a miss empties it. Any `RedisError`, and memory answers. A call
  * spends at most `patience` (default 1 second) on Redis, attempts and retries together. Writes go to both: `"Applied"` says that Redis
- * confirmed it, `"Deferred"` that only this process has it.
+ * confirmed it, `"Deferred"` that this process has it, in its `WriteJournal`, and that Redis stops serving what it had before as soon as it
+ * is back.
  *
  * Each fallback is counted (`cache_requests_total{result="fallback_hit"}`). Where they begin and end is logged at debug level: the outage itself
  * is for `RedisHealth` to tell, once.
@@ -29,13 +30,15 @@ import { Clock, Config, Duration, Effect, Layer, Option, Result } from "effect"
 import { Redis, type RedisClient, RedisConfig, type RedisError, type RedisHealth } from "effect-ioredis"
 import * as Cache from "./Cache.ts"
 import * as CacheKey from "./CacheKey.ts"
-import type { CacheTier, Found, WriteOutcome } from "./CacheTier.ts"
+import type { CacheTier, Found, Hit, Removal, WriteOutcome } from "./CacheTier.ts"
 import * as Region from "./internal/Region.ts"
 import * as MemoryCache from "./MemoryCache.ts"
 import * as RedisCache from "./RedisCache.ts"
+import * as WriteJournal from "./WriteJournal.ts"
 
 /**
- * `patience` is the longest a call waits for Redis (default 1 second); `timeToLive` is for regions that name none (default 300 seconds).
+ * `patience` is the longest a call waits for Redis (default 1 second); `timeToLive` is for regions that name none (default 300
+ * seconds); `journal` bounds the `WriteJournal`.
  *
  * @category models
  * @since 0.1.0
@@ -43,6 +46,7 @@ import * as RedisCache from "./RedisCache.ts"
 export interface Options {
   readonly patience?: Duration.Input | undefined
   readonly timeToLive?: Duration.Input | undefined
+  readonly journal?: WriteJournal.Options | undefined
 }
 
 /**
@@ -60,11 +64,21 @@ export const layer = (
       const redis = yield* RedisCache.RedisCache
       const memory = MemoryCache.tier(yield* MemoryCache.MemoryCache, yield* Clock.Clock)
       const patience = Duration.fromInputUnsafe(options.patience ?? "1 second")
+      const journal = yield* WriteJournal.make(redis.client, options.journal)
       const outage = makeOutage()
       return yield* Region.makeCache({
-        tier: (region) => makeTier(redis.tier(region, { patience }), memory(region), outage),
-        timeToLive: options.timeToLive,
-        patience
+        tier: (region) => {
+          const tier = redis.tier(region, { patience })
+          const { longestLife, name } = region
+          return makeTier(
+            tier,
+            memory(region),
+            journal.region({ name, longestLife, empty: tier.clear }),
+            outage,
+            patience
+          )
+        },
+        timeToLive: options.timeToLive
       })
     })
   )
@@ -102,9 +116,11 @@ const config = Config.all({
 })
 
 const makeTier = <Value>(
-  redis: CacheTier<Value, RedisError.RedisError>,
+  redis: RedisCache.RedisTier<Value>,
   memory: MemoryCache.MemoryTier<Value>,
-  outage: Outage
+  journal: WriteJournal.RegionJournal,
+  outage: Outage,
+  patience: Duration.Duration
 ): CacheTier<Value, never> => {
   const remember = (key: string, found: Found<Value>, isCurrent: boolean): void => {
     if (!isCurrent) return
@@ -114,65 +130,102 @@ const makeTier = <Value>(
 
   const fallBack = (key: string): Found<Value> => ({ hit: memory.find(key), source: "fallback" })
 
-  const deferred = (count: number) => Array.from({ length: count }, (): WriteOutcome => "Deferred")
+  // What is said of a key without asking Redis, if anything.
+  const known = (key: string): Found<Value> | undefined => {
+    const answer = journal.answer(redis.redisKey(key))
+    if (answer === undefined) return undefined
+    // Only this region writes under its keys, and it writes nothing but its values.
+    const hit = answer._tag === "Journal" ? (answer.hit as Option.Option<Hit<Value>>) : memory.find(key)
+    return { hit, source: "memory" }
+  }
 
-  const orElse = <A>(
-    effect: Effect.Effect<A, RedisError.RedisError>,
-    use: (result: A) => void,
-    fallback: () => A
-  ): Effect.Effect<A> =>
+  const orElse = <A>(effect: Effect.Effect<A, RedisError.RedisError>, fallback: () => A): Effect.Effect<A> =>
     Effect.matchEffect(effect, {
-      onSuccess: (result) => {
-        use(result)
-        return outage.isOver ? Effect.succeed(result) : Effect.as(outage.end, result)
-      },
+      onSuccess: (result) => (outage.isOver ? Effect.succeed(result) : Effect.as(outage.end, result)),
       // A Redis that refuses does answer.
       onFailure: (error) =>
         error._tag === "RedisOperationError" ? Effect.sync(fallback) : Effect.map(outage.begin(error), fallback)
     })
 
+  // A write is in the journal from before it is sent until Redis has confirmed it.
+  const journaled = <W extends Removal>(
+    writes: ReadonlyArray<W>,
+    intentOf: (write: W) => WriteJournal.Intent,
+    inMemory: Effect.Effect<unknown>,
+    send: (writes: ReadonlyArray<W>) => Effect.Effect<ReadonlyArray<WriteOutcome>, RedisError.RedisError>
+  ): Effect.Effect<ReadonlyArray<WriteOutcome>> => {
+    const deferred = () => writes.map((): WriteOutcome => "Deferred")
+    return Effect.acquireUseRelease(
+      Effect.suspend(() => {
+        const tickets = journal.runsOnMemory()
+          ? []
+          : writes.map((write) =>
+              write.isCurrent() ? journal.begin(redis.redisKey(write.key), intentOf(write)) : undefined
+            )
+        return Effect.as(inMemory, tickets)
+      }),
+      (tickets) =>
+        journal.runsOnMemory()
+          ? Effect.sync(deferred)
+          : orElse(send(writes.map((write, index) => ({ ...write, onAttempt: tickets[index]?.onAttempt }))), deferred),
+      (tickets) =>
+        Effect.sync(() => {
+          for (const ticket of tickets) ticket?.end()
+        })
+    )
+  }
+
   return {
     get: (key, isCurrent) =>
-      orElse(
-        redis.get(key, isCurrent),
-        (found) => remember(key, found, isCurrent()),
-        () => fallBack(key)
-      ),
+      Effect.suspend(() => {
+        const answer = known(key)
+        if (answer !== undefined) return Effect.succeed(answer)
+        return orElse(
+          Effect.map(redis.get(key, isCurrent), (found) => {
+            remember(key, found, isCurrent())
+            return found
+          }),
+          () => fallBack(key)
+        )
+      }),
     peek: memory.peek,
     getMany: (keys, isCurrent) =>
-      orElse(
-        redis.getMany(keys, isCurrent),
-        (found) => {
-          found.forEach((one, index) => {
-            remember(keys[index] ?? "", one, isCurrent(index))
-          })
-        },
-        () => keys.map(fallBack)
-      ),
+      Effect.suspend(() => {
+        const answers = keys.map(known)
+        const asked = keys.flatMap((key, index) => (answers[index] === undefined ? [{ key, index }] : []))
+        if (asked.length === 0) return Effect.succeed(answers.filter((answer) => answer !== undefined))
+        const askedKeys = asked.map(({ key }) => key)
+        const found = Effect.map(
+          redis.getMany(askedKeys, (n) => isCurrent(asked[n]?.index ?? -1)),
+          (all) => {
+            asked.forEach(({ index, key }, n) => {
+              const one = all[n]
+              if (one !== undefined) remember(key, one, isCurrent(index))
+            })
+            return all
+          }
+        )
+        return Effect.map(
+          orElse(found, () => askedKeys.map(fallBack)),
+          (all) => {
+            const rest = all[Symbol.iterator]()
+            return keys.map((key, index) => answers[index] ?? rest.next().value ?? fallBack(key))
+          }
+        )
+      }),
     set: (writes) =>
-      Effect.andThen(
+      journaled(
+        writes,
+        ({ text, timeToLive, value }) => ({ _tag: "Set", hit: { value, timeToLive, bytes: text.length } }),
         memory.set(writes),
-        orElse(
-          redis.set(writes),
-          () => {},
-          () => deferred(writes.length)
-        )
+        redis.set
       ),
-    remove: (keys, isCurrent) =>
-      Effect.andThen(
-        memory.remove(keys, isCurrent),
-        orElse(
-          redis.remove(keys, isCurrent),
-          () => {},
-          () => deferred(keys.length)
-        )
-      ),
+    remove: (removals) => journaled(removals, () => ({ _tag: "Remove" }), memory.remove(removals), redis.remove),
     clear: Effect.andThen(
       memory.clear,
-      orElse<WriteOutcome>(
-        redis.clear,
-        () => {},
-        () => "Deferred"
+      Effect.map(
+        Effect.timeoutOption(journal.clear, patience),
+        (emptied): WriteOutcome => (Option.getOrElse(emptied, () => false) ? "Applied" : "Deferred")
       )
     )
   }

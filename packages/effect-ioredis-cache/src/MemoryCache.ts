@@ -189,10 +189,10 @@ export const tier =
           }
           return writes.map(() => "Applied" as const)
         }),
-      remove: (keys) =>
+      remove: (removals) =>
         Effect.sync(() => {
-          for (const key of keys) drop(key)
-          return keys.map(() => "Applied" as const)
+          for (const { isCurrent, key } of removals) if (isCurrent()) drop(key)
+          return removals.map(() => "Applied" as const)
         }),
       clear: Effect.sync(() => {
         memory.deletePrefix(keyspace)

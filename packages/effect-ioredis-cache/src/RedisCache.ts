@@ -16,7 +16,7 @@ import { Clock, Context, Duration, Effect, Layer, Option, Result, type Scope, St
 import { RedisClient, RedisCommand, type RedisError, RedisScript } from "effect-ioredis"
 import type * as Cache from "./Cache.ts"
 import * as CacheKey from "./CacheKey.ts"
-import type { CacheTier, Found, TierRegion, WriteOutcome } from "./CacheTier.ts"
+import type { CacheTier, Found, Removal, TierRegion, WriteOutcome } from "./CacheTier.ts"
 import * as Region from "./internal/Region.ts"
 
 /**
@@ -37,7 +37,18 @@ export interface RedisCache {
   readonly tier: <Value>(
     region: TierRegion<Value>,
     call?: { readonly patience?: Duration.Input | undefined }
-  ) => CacheTier<Value, RedisError.RedisError>
+  ) => RedisTier<Value>
+  readonly client: RedisClient.RedisClient
+}
+
+/**
+ * A tier in Redis, and the Redis key that a key of the region has there.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface RedisTier<in out Value> extends CacheTier<Value, RedisError.RedisError> {
+  readonly redisKey: (key: string) => string
 }
 
 /**
@@ -79,7 +90,7 @@ export const make = Effect.fnUntraced(function* (options: Options = {}) {
     reject: Effect.fail,
     timeToLive: options.timeToLive
   })
-  return RedisCache.of({ ...regions, tier })
+  return RedisCache.of({ ...regions, tier, client })
 })
 
 /**
@@ -97,7 +108,7 @@ const makeTier = <Value>(
   prefix: string,
   region: TierRegion<Value>,
   patience: Duration.Input | undefined
-): CacheTier<Value, RedisError.RedisError> => {
+): RedisTier<Value> => {
   const keyspace = `${prefix}:${region.name}:v${region.version}:`
   const call = patience === undefined ? {} : { operationTimeout: Duration.fromInputUnsafe(patience) }
 
@@ -125,13 +136,19 @@ const makeTier = <Value>(
 
   // One round trip; a command that something newer has overtaken is left out.
   const write = (
-    commands: ReadonlyArray<RedisCommand.RedisCommand>,
-    isCurrent: (index: number) => boolean
+    writes: ReadonlyArray<Removal>,
+    commands: ReadonlyArray<RedisCommand.RedisCommand>
   ): Effect.Effect<ReadonlyArray<WriteOutcome>, RedisError.RedisError> =>
-    Effect.flatMap(client.pipeline(commands, { ...call, isCurrent }), (results) =>
-      Effect.forEach(results, (result) =>
-        Result.isSuccess(result) ? applied : Effect.catchIf(Effect.fail(result.failure), isSuperseded, () => deferred)
-      )
+    Effect.flatMap(
+      client.pipeline(commands, {
+        ...call,
+        isCurrent: (index) => writes[index]?.isCurrent() === true,
+        onAttempt: (index, session) => writes[index]?.onAttempt?.(session) ?? ignore
+      }),
+      (results) =>
+        Effect.forEach(results, (result) =>
+          Result.isSuccess(result) ? applied : Effect.catchIf(Effect.fail(result.failure), isSuperseded, () => deferred)
+        )
     )
 
   const get = (key: string): Effect.Effect<Found<Value>, RedisError.RedisError> =>
@@ -141,6 +158,7 @@ const makeTier = <Value>(
     })
 
   return {
+    redisKey: (key) => keyspace + key,
     get,
     peek: get,
     getMany: (keys) =>
@@ -159,13 +177,13 @@ const makeTier = <Value>(
           ),
     set: (writes) =>
       write(
-        writes.map(({ key, text, timeToLive }) => RedisCommand.make("SET", [keyspace + key, text, "PX", timeToLive])),
-        (index) => writes[index]?.isCurrent() === true
+        writes,
+        writes.map(({ key, text, timeToLive }) => RedisCommand.make("SET", [keyspace + key, text, "PX", timeToLive]))
       ),
-    remove: (keys, isCurrent) =>
+    remove: (removals) =>
       write(
-        keys.map((key) => RedisCommand.make("UNLINK", [keyspace + key])),
-        isCurrent
+        removals,
+        removals.map(({ key }) => RedisCommand.make("UNLINK", [keyspace + key]))
       ),
     clear: client.scan({ match: `${keyspace}*`, count: 500 }).pipe(
       Stream.grouped(500),
@@ -181,6 +199,8 @@ const applied: Effect.Effect<WriteOutcome> = Effect.succeed("Applied")
 
 // The newer write is the one that counts; this process has it, and Redis is told by it.
 const deferred: Effect.Effect<WriteOutcome> = Effect.succeed("Deferred")
+
+const ignore = () => {}
 
 const isSuperseded = (error: RedisError.RedisOperationError): boolean => error.code === "SUPERSEDED"
 

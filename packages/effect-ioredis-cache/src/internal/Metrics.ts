@@ -56,6 +56,10 @@ export const forRegion = (region: string): RegionMetrics => ({
 
 export const entries = Metric.gauge("cache_entries", { description: "Entries held in memory" })
 
+export const journalEntries = Metric.gauge("cache_journal_entries", {
+  description: "Keys with a write that Redis has not confirmed"
+})
+
 function once<A>(build: (label: string) => A): (label: string) => A {
   const built = new Map<string, A>()
   return (label) => {

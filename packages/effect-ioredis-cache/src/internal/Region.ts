@@ -1,4 +1,4 @@
-import { type Context, type Duration, Effect, Exit, Fiber, Option, Result, type Scope } from "effect"
+import { type Context, type Duration, Effect, Exit, Option, Result, type Scope } from "effect"
 import type { RedisError } from "effect-ioredis"
 import * as Cache from "../Cache.ts"
 import type { CacheTier, TierRegion, WriteOutcome } from "../CacheTier.ts"
@@ -13,8 +13,6 @@ export interface Environment<E> {
   readonly tier: <Value>(region: TierRegion<Value>) => CacheTier<Value, E>
   readonly reject: (error: RedisError.RedisSerializationError) => Effect.Effect<void, E>
   readonly timeToLive: Duration.Input | undefined
-  /** How long `clear` may hold its caller. */
-  readonly patience?: Duration.Input | undefined
 }
 
 /** The regions of a cache on a tier, and its stats. */
@@ -48,7 +46,7 @@ export const makeCache = (options: Omit<Environment<never>, "reject">) => {
 
 /** Builds a region: keys and values are encoded, lookups shared, and the order of intents kept, the same for every tier. */
 const make = <Key, Value, E>(
-  { patience, reject, tier: makeTier, timeToLive }: Environment<E>,
+  { reject, tier: makeTier, timeToLive }: Environment<E>,
   options: Cache.RegionOptions<Key, Value>,
   {
     context,
@@ -132,7 +130,7 @@ const make = <Key, Value, E>(
     holding(keys, intend, (intents) =>
       recorder.timed(
         operation,
-        tier.remove(keys, (index) => currentOf(intents[index])()),
+        tier.remove(keys.map((key, index) => ({ key, isCurrent: currentOf(intents[index]) }))),
         sourceOf
       )
     )
@@ -246,13 +244,6 @@ const make = <Key, Value, E>(
     )
   })
 
-  // Emptying a large region takes longer than a call may.
-  const inBackground = (clearing: Effect.Effect<WriteOutcome, E>, patience: Duration.Input) =>
-    Effect.forkIn(clearing, scope, { startImmediately: true }).pipe(
-      Effect.flatMap((fiber) => Effect.timeoutOption(Fiber.join(fiber), patience)),
-      Effect.map(Option.getOrElse((): WriteOutcome => "Deferred"))
-    )
-
   return {
     get,
     getMany,
@@ -261,9 +252,7 @@ const make = <Key, Value, E>(
     setMany: (entries, writeOptions) => setEntries("setMany", entries, writeOptions?.timeToLive),
     remove: (key) => Effect.map(removeKeys("remove", [key]), first),
     removeMany: (keys) => removeKeys("removeMany", keys),
-    clear: Effect.map(patience === undefined ? clear : inBackground(clear, patience), (outcome) =>
-      first(recorded([outcome]))
-    ),
+    clear: Effect.map(clear, (outcome) => first(recorded([outcome]))),
     getOrSet
   }
 }

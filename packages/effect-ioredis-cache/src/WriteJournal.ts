@@ -1,0 +1,512 @@
+/**
+ * What this process has acknowledged and Redis has not confirmed.
+ *
+ * **Details**
+ *
+ * The promise: a later read in this process never returns a value that this process wrote or read before its last acknowledged intent for
+ * that key. A miss contradicts nothing, and other processes' writes are their own.
+ *
+ * - An intent (a value to be set, a key to be removed) is unconfirmed until Redis says so: a timeout or a cut is no confirmation. Reads of a
+ *   journaled key are answered from here. An expired value becomes a removal; a removal leaves only when it is confirmed.
+ * - Replay invalidates: once the circuit is closed, what is unconfirmed is unlinked in Redis, in batches, one at a time. So another
+ *   process's newer value is never overwritten by an old intent.
+ * - A command that got no reply may still be executed later, from the buffer of a server that was frozen. Such an attempt is a doubt about
+ *   its session. A confirmation settles the doubts of its own session, whose commands run in order; those of an earlier session only after
+ *   `CLIENT KILL ID` has ended it on the server. Where that is refused, the key stays here for as long as its values live.
+ * - The last 10,000 confirmed keys are remembered: when the server's `run_id` changes it was started anew, perhaps from an old dump, and
+ *   those keys are unlinked before they are trusted.
+ * - `clear`, and more than `maxEntries` or `maxBytes`, mark the whole region: Redis is not read for it until it has been emptied there.
+ * - A user without the permission to write (NOPERM) makes the region run on memory until the next connection, and says so in the log.
+ *
+ * @since 0.1.0
+ */
+import { Clock, Duration, Effect, Fiber, Latch, Option, Result, type Scope, Stream } from "effect"
+import { type RedisClient, RedisCommand, RedisConnection, RedisError } from "effect-ioredis"
+import type { Hit } from "./CacheTier.ts"
+import * as Metrics from "./internal/Metrics.ts"
+import * as MemoryCache from "./MemoryCache.ts"
+
+/**
+ * How much is kept (defaults: 10,000 entries and 16 MiB), and how long closing may take to confirm what is left (default 2 seconds).
+ *
+ * **Gotchas**
+ *
+ * Under `TestClock` nobody moves the time while a scope closes. A test that ends with a frozen Redis and a closed circuit sets `closeTimeout`
+ * to 0, or heals Redis first.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options {
+  readonly maxEntries?: number | undefined
+  readonly maxBytes?: number | undefined
+  readonly closeTimeout?: Duration.Input | undefined
+}
+
+/**
+ * A region of the journal: how it is emptied in Redis, and how long its values live at the most, in milliseconds.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface JournalRegion {
+  readonly name: string
+  readonly longestLife: number
+  readonly empty: Effect.Effect<unknown, RedisError.RedisError>
+}
+
+/**
+ * What a write is to leave behind.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Intent = { readonly _tag: "Set"; readonly hit: Hit<unknown> } | { readonly _tag: "Remove" }
+
+/**
+ * One write in progress. `onAttempt` follows each sending of it; `end` must be called once.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Ticket {
+  readonly onAttempt: (
+    session: RedisConnection.Session | undefined
+  ) => (result: RedisClient.AttemptResult | undefined) => void
+  readonly end: () => void
+}
+
+/**
+ * What a read is answered with in the place of Redis: what the journal says, or whatever memory has.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Answer =
+  | { readonly _tag: "Journal"; readonly hit: Option.Option<Hit<unknown>> }
+  | { readonly _tag: "Memory" }
+
+/**
+ * The journal of one cache.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface WriteJournal {
+  readonly region: (region: JournalRegion) => RegionJournal
+  readonly size: () => number
+}
+
+/**
+ * The part of the journal that is one region's. Keys are whole Redis keys. `clear` ends when the region has been emptied in Redis, or at once
+ * with `false` where that has to wait. `runsOnMemory` says that Redis takes no writes of it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface RegionJournal {
+  readonly answer: (key: string) => Answer | undefined
+  readonly begin: (key: string, intent: Intent) => Ticket
+  readonly clear: Effect.Effect<boolean>
+  readonly runsOnMemory: () => boolean
+}
+
+/**
+ * Makes a journal that replays over `client` until its scope closes.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = Effect.fnUntraced(function* (
+  client: RedisClient.RedisClient,
+  options: Options = {}
+): Effect.fn.Return<WriteJournal, never, Scope.Scope> {
+  const maxEntries = options.maxEntries ?? 10_000
+  const maxBytes = options.maxBytes ?? 16 * 1024 * 1024
+  const closeTimeout = options.closeTimeout ?? "2 seconds"
+  const clock = yield* Clock.Clock
+  const context = yield* Effect.context<never>()
+  const scope = yield* Effect.scope
+  const entries = new Map<string, Entry>()
+  const confirmed = new Map<string, Region>()
+  const regions: Array<Region> = []
+  const runIds = new Map<RedisConnection.RedisConnection, string | undefined>()
+  const work = Latch.makeUnsafe()
+  const recovered = Latch.makeUnsafe()
+  let numbers = 0
+  let intents = 0
+  let bytes = 0
+
+  const now = () => MemoryCache.now(clock)
+
+  const start = (): void => {
+    recovered.openUnsafe()
+    work.openUnsafe()
+  }
+
+  const memberOf = (key: string) => RedisConnection.memberFor(client.connection, unlink(key))
+
+  const keep = (entry: Entry): void => {
+    entries.set(entry.key, entry)
+    Metrics.journalEntries.updateUnsafe(entries.size, context)
+  }
+
+  const forget = (entry: Entry): void => {
+    if (entries.get(entry.key) !== entry) return
+    entries.delete(entry.key)
+    count(entry, -1)
+    Metrics.journalEntries.updateUnsafe(entries.size, context)
+  }
+
+  const count = ({ intent }: Entry, sign: 1 | -1): void => {
+    if (intent._tag === "Suspect") return
+    intents += sign
+    if (intent._tag === "Set") bytes += sign * intent.bytes
+  }
+
+  const confirm = (entry: Entry): void => {
+    forget(entry)
+    confirmed.delete(entry.key)
+    confirmed.set(entry.key, entry.region)
+    if (confirmed.size > rememberedKeys) confirmed.delete(confirmed.keys().next().value ?? "")
+  }
+
+  // Redis is not read for the region until it was emptied there; what was journaled of it is part of that.
+  const mark = (region: Region): void => {
+    region.dirty = ++numbers
+    for (const entry of entries.values()) {
+      if (entry.region !== region) continue
+      region.doubts.push(...entry.doubts)
+      forget(entry)
+    }
+    work.openUnsafe()
+  }
+
+  const begin = (region: Region, key: string, intent: Intent): Ticket => {
+    const entry = entries.get(key) ?? { key, region, number: 0, writing: 0, doubts: [], intent: suspect }
+    if (entries.has(key)) count(entry, -1)
+    const number = ++numbers
+    entry.number = number
+    entry.intent =
+      intent._tag === "Remove"
+        ? intent
+        : { _tag: "Set", hit: intent.hit, bytes: intent.hit.bytes, expiresAt: now() + intent.hit.timeToLive }
+    entry.writing++
+    count(entry, 1)
+    keep(entry)
+    if (intents > maxEntries || bytes > maxBytes) mark(region)
+    return {
+      onAttempt: (session) => follow(entry, number, session),
+      end: () => {
+        entry.writing--
+        if (entries.get(key) === entry) work.openUnsafe()
+      }
+    }
+  }
+
+  // What becomes of one sending of a write.
+  const follow = (entry: Entry, number: number, session: RedisConnection.Session | undefined) => {
+    const order = ++numbers
+    return (result: RedisClient.AttemptResult | undefined): void => {
+      if (result === undefined || isUnknown(result)) {
+        const doubt: Doubt = { session, order, member: memberOf(entry.key), until: Number.POSITIVE_INFINITY }
+        // An entry that was dropped meanwhile was dropped for the whole region.
+        if (entries.get(entry.key) === entry) entry.doubts.push(doubt)
+        else entry.region.doubts.push(doubt)
+        return
+      }
+      const refusal = Result.isFailure(result) ? result.failure : undefined
+      if (refusal !== undefined && !(refusal._tag === "RedisOperationError" && isRefusal(refusal))) return
+      // Commands of one session run in order: those sent before this one have run.
+      entry.doubts = entry.doubts.filter((doubt) => doubt.session !== session || doubt.order > order)
+      if (refusal === undefined && entry.number === number && entry.doubts.length === 0) confirm(entry)
+      if (refusal?.code === "NOPERM") deny(entry.region)
+    }
+  }
+
+  const deny = (region: Region): void => {
+    if (region.denied) return
+    region.denied = true
+    mark(region)
+    Effect.runForkWith(context)(
+      Effect.logError("Redis lets this user not write: the region runs on this process's memory").pipe(
+        Effect.annotateLogs({ region: region.name })
+      )
+    )
+  }
+
+  const answer = (region: Region, key: string): Answer | undefined => {
+    const entry = entries.get(key)
+    if (entry === undefined) return region.dirty === undefined ? undefined : fromMemory
+    switch (entry.intent._tag) {
+      case "Suspect":
+        return fromMemory
+      case "Remove":
+        return removed
+      case "Set": {
+        const { expiresAt, hit } = entry.intent
+        const timeToLive = expiresAt - now()
+        return timeToLive > 0 ? { _tag: "Journal", hit: Option.some({ ...hit, timeToLive }) } : removed
+      }
+    }
+  }
+
+  // A new session may be of a server that was started anew, or of another one.
+  const meet = (member: RedisConnection.RedisConnection): void => {
+    const runId = member.session()?.runId
+    const known = runIds.has(member)
+    const same = runId !== undefined && runIds.get(member) === runId
+    runIds.set(member, runId)
+    for (const region of regions) region.denied = false
+    if (known && !same) distrust(member)
+    start()
+  }
+
+  const distrust = (member: RedisConnection.RedisConnection): void => {
+    for (const [key, region] of confirmed) {
+      if (memberOf(key) !== member) continue
+      confirmed.delete(key)
+      if (!entries.has(key)) keep({ key, region, number: ++numbers, writing: 0, doubts: [], intent: suspect })
+    }
+    for (const region of regions) if (region.wasEmptied && region.dirty === undefined) mark(region)
+  }
+
+  // -------------------------------------------------------------------------------------------------------------------
+  // Replay
+  // -------------------------------------------------------------------------------------------------------------------
+
+  const allDoubts = () => [...Array.from(entries.values()), ...regions].flatMap(({ doubts }) => doubts)
+
+  const isStale = ({ member, session, until }: Doubt) => session !== member.session() && !Number.isFinite(until)
+
+  const settle = (isSettled: (doubt: Doubt) => boolean): void => {
+    const open = (doubt: Doubt) => !isSettled(doubt)
+    for (const entry of entries.values()) if (entry.doubts.length > 0) entry.doubts = entry.doubts.filter(open)
+    for (const region of regions) region.doubts = region.doubts.filter(open)
+  }
+
+  // Ends the sessions that may still execute something on the server, so that nothing comes late.
+  const fence = Effect.fnUntraced(function* (member: RedisConnection.RedisConnection) {
+    const current = member.session()
+    settle((doubt) => doubt.until <= now())
+    const sessions = new Set(
+      allDoubts()
+        .filter((doubt) => doubt.member === member && isStale(doubt))
+        .map(({ session }) => session)
+    )
+    for (const session of sessions) {
+      const isGone = session?.runId !== undefined && current?.runId !== undefined && session.runId !== current.runId
+      const killed = isGone || (yield* kill(member, session))
+      if (killed) settle((doubt) => doubt.session === session)
+      else outlive(session)
+    }
+  })
+
+  const kill = (member: RedisConnection.RedisConnection, session: RedisConnection.Session | undefined) =>
+    session?.id === undefined
+      ? Effect.succeed(false)
+      : client.send(RedisCommand.make("CLIENT", ["KILL", "ID", session.id]), { retry: false, on: member }).pipe(
+          Effect.as(true),
+          Effect.catchIf(
+            (error) => error._tag === "RedisOperationError" && RedisError.outcome(error) === "success",
+            (error) => Effect.succeed(error.message.includes("No such client"))
+          )
+        )
+
+  // The server will not end the session: whatever comes of it late is gone after the longest life of a value.
+  const outlive = (session: RedisConnection.Session | undefined): void => {
+    for (const holder of [...entries.values(), ...regions]) {
+      const region = "region" in holder ? holder.region : holder
+      for (const doubt of holder.doubts) {
+        if (doubt.session === session) doubt.until = Math.min(doubt.until, now() + region.longestLife)
+      }
+    }
+  }
+
+  const isReady = (entry: Entry, member: RedisConnection.RedisConnection): boolean =>
+    entry.writing === 0 &&
+    !entry.region.denied &&
+    memberOf(entry.key) === member &&
+    entry.doubts.every((doubt) => doubt.session === member.session())
+
+  const unlinkBatch = (member: RedisConnection.RedisConnection, batch: ReadonlyArray<Entry>) => {
+    const numbersThen = batch.map(({ number }) => number)
+    return client.pipeline(
+      batch.map(({ key }) => unlink(key)),
+      {
+        retry: false,
+        on: member,
+        isCurrent: (index) => {
+          const entry = batch[index]
+          return entry !== undefined && entry.number === numbersThen[index] && isReady(entry, member)
+        },
+        onAttempt: (index, session) => {
+          const entry = batch[index]
+          return entry === undefined ? ignore : follow(entry, numbersThen[index] ?? 0, session)
+        }
+      }
+    )
+  }
+
+  const emptyRegion = Effect.fnUntraced(function* (region: Region) {
+    const { dirty } = region
+    const isOpen = ({ member, session, until }: Doubt) => session !== member.session() && until > now()
+    if (dirty === undefined || region.denied || region.doubts.some(isOpen)) return
+    const { doubts } = region
+    yield* region.empty
+    region.doubts = region.doubts.filter((doubt) => !doubts.includes(doubt))
+    region.wasEmptied = true
+    if (region.dirty === dirty) {
+      region.dirty = undefined
+      region.emptied.openUnsafe()
+    }
+  })
+
+  const members = client.connection.members ?? [client.connection]
+
+  const replayOnce = Effect.gen(function* () {
+    let refusal: RedisError.RedisOperationError | undefined
+    for (const member of members) {
+      if (member.status() !== "Ready") continue
+      yield* fence(member)
+      const ready = Array.from(entries.values()).filter((entry) => isReady(entry, member))
+      for (let from = 0; from < ready.length; from += batchSize) {
+        const results = yield* unlinkBatch(member, ready.slice(from, from + batchSize))
+        refusal = results.filter(Result.isFailure).find(({ failure }) => isRefusal(failure))?.failure ?? refusal
+      }
+    }
+    yield* Effect.forEach(regions, emptyRegion, { discard: true })
+    if (refusal !== undefined) return yield* refusal
+  })
+
+  const isLeft = () =>
+    Array.from(entries.values()).some(({ region, writing }) => writing === 0 && !region.denied) ||
+    regions.some(({ denied, dirty }) => dirty !== undefined && !denied)
+
+  // Ever more slowly while it fails; a circuit that closes and a connection that is made start it anew. An open circuit that is due takes it
+  // for the probe.
+  const replay = Effect.gen(function* () {
+    let pause = firstPause
+    while (true) {
+      yield* work.await
+      yield* work.close
+      if (!isLeft() && !allDoubts().some(isStale)) {
+        pause = firstPause
+        continue
+      }
+      yield* recovered.close
+      const result = yield* Effect.result(replayOnce)
+      if (Result.isFailure(result)) {
+        yield* Effect.timeoutOption(recovered.await, pause)
+        pause = Math.min(pause * 2, longestPause)
+      } else if (isLeft()) {
+        yield* Effect.timeoutOption(work.await, firstPause)
+      } else continue
+      yield* work.open
+    }
+  })
+
+  const stop = members.map((member) => {
+    if (member.status() === "Ready") meet(member)
+    return member.listen((event) => {
+      if (event._tag === "Ready") meet(member)
+    })
+  })
+  yield* Effect.forkScoped(
+    Stream.runForEach(client.breaker.changes, ({ _tag }) => Effect.sync(() => _tag === "Closed" && start()))
+  )
+  const replaying = yield* Effect.forkIn(replay, scope)
+
+  yield* Effect.addFinalizer(() =>
+    Effect.gen(function* () {
+      for (const end of stop) end()
+      yield* Fiber.interrupt(replaying)
+      if (isLeft() && client.breaker.isClosedUnsafe() && Duration.toMillis(closeTimeout) > 0) {
+        yield* Effect.timeoutOption(Effect.result(replayOnce), closeTimeout)
+      }
+      if (!isLeft()) return
+      yield* Effect.logWarning("The cache closes with writes that Redis has not confirmed").pipe(
+        Effect.annotateLogs({
+          keys: entries.size,
+          regions: regions.filter(({ dirty }) => dirty !== undefined).map(({ name }) => name)
+        })
+      )
+    })
+  )
+
+  return {
+    size: () => entries.size,
+    region: (options) => {
+      const region: Region = {
+        ...options,
+        dirty: undefined,
+        denied: false,
+        wasEmptied: false,
+        doubts: [],
+        emptied: Latch.makeUnsafe()
+      }
+      regions.push(region)
+      return {
+        answer: (key) => answer(region, key),
+        begin: (key, intent) => begin(region, key, intent),
+        runsOnMemory: () => region.denied,
+        clear: Effect.suspend(() => {
+          region.emptied.closeUnsafe()
+          mark(region)
+          const canWait = client.breaker.isClosedUnsafe() && !region.denied
+          return canWait ? Effect.as(region.emptied.await, true) : Effect.succeed(false)
+        })
+      }
+    }
+  }
+})
+
+interface Entry {
+  readonly key: string
+  readonly region: Region
+  number: number
+  writing: number
+  intent: Kept
+  doubts: Array<Doubt>
+}
+
+// A suspect was confirmed, by a server that may have forgotten it.
+type Kept =
+  | { readonly _tag: "Set"; readonly hit: Hit<unknown>; readonly bytes: number; readonly expiresAt: number }
+  | { readonly _tag: "Remove" }
+  | { readonly _tag: "Suspect" }
+
+interface Region extends JournalRegion {
+  dirty: number | undefined
+  denied: boolean
+  wasEmptied: boolean
+  doubts: Array<Doubt>
+  readonly emptied: Latch.Latch
+}
+
+// A sending whose reply never came: it may still be executed.
+interface Doubt {
+  readonly session: RedisConnection.Session | undefined
+  readonly member: RedisConnection.RedisConnection
+  readonly order: number
+  until: number
+}
+
+const rememberedKeys = 10_000
+const batchSize = 500
+const firstPause = 1000
+const longestPause = 30_000
+
+const suspect: Kept = { _tag: "Suspect" }
+const removed: Answer = { _tag: "Journal", hit: Option.none() }
+const fromMemory: Answer = { _tag: "Memory" }
+const ignore = () => {}
+
+const unlink = (key: string) => RedisCommand.make("UNLINK", [key])
+
+const isRefusal = (error: RedisError.RedisOperationError): boolean => RedisError.outcome(error) !== "ignored"
+
+const isUnknown = (result: RedisClient.AttemptResult): boolean =>
+  Result.isFailure(result) &&
+  (result.failure._tag === "RedisTimeoutError" ||
+    (result.failure._tag === "RedisConnectionError" && result.failure.sent === "unknown"))

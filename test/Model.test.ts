@@ -1,0 +1,31 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import * as Generate from "./model/Generate.ts"
+import * as Search from "./model/Search.ts"
+import { variants } from "./model/Variants.ts"
+
+// The same every time: new ones are for `pnpm test:model`.
+const seed = 1
+
+const failures = (options: Omit<Search.Options, "seed">) => Effect.runPromise(Search.search({ seed, ...options }))
+
+describe("The model", () => {
+  for (const [what, runs, troubles] of [
+    ["that nothing befalls", 50, []],
+    ["with faults of every kind", 250, Generate.allTroubles]
+  ] as const) {
+    it(`${runs} histories ${what} break no promise`, async () => {
+      const [failure] = await failures({ runs, troubles })
+      if (failure !== undefined) assert.fail(Search.report(failure))
+    })
+  }
+})
+
+describe("The model bites", () => {
+  for (const [name, { breaks, seams, troubles }] of Object.entries(variants)) {
+    it(`${name}: ${breaks}`, async () => {
+      const [failure] = await failures({ runs: 400, troubles, seams, rule: breaks, shrinks: false })
+      assert.isDefined(failure, "400 histories did not notice")
+    })
+  }
+})

@@ -1,0 +1,333 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Exit, Fiber, Layer, Logger, Option, References, Schema, Scope } from "effect"
+import { RedisCommand } from "effect-ioredis"
+import { Cache } from "effect-ioredis-cache"
+import { Fault, SimulatedRedis } from "effect-ioredis/testing"
+import { TestClock } from "effect/testing"
+import {
+  eventually,
+  layerProcess,
+  layerReal,
+  layerSimulated,
+  Server,
+  type SimulatedOptions
+} from "./suites/cacheLayers.ts"
+
+const texts = { name: "texts", version: 1, key: Schema.String, value: Schema.String, timeToLive: "5 minutes" } as const
+
+type Texts = Cache.Region<string, string>
+
+const redisKey = (key: string) => `cache:texts:v1:=${key}`
+
+/** One process on a simulated server, which it and the test share. */
+const history = (
+  title: string,
+  body: (cache: Texts, server: SimulatedRedis.SimulatedRedis) => Effect.Effect<void, unknown, Scope.Scope>,
+  options?: SimulatedOptions
+) =>
+  it.effect(title, () =>
+    Effect.gen(function* () {
+      yield* body(yield* Cache.region(texts), yield* SimulatedRedis.SimulatedRedis)
+    }).pipe(Effect.provide(layerSimulated(options)))
+  )
+
+/** Runs a call to its end, moving the clock on in small steps meanwhile. */
+const passing = <A, E>(call: Effect.Effect<A, E>) =>
+  Effect.gen(function* () {
+    const fiber = yield* Effect.forkChild(call, { startImmediately: true })
+    while (fiber.pollUnsafe() === undefined) yield* TestClock.adjust("20 millis")
+    return yield* Fiber.join(fiber)
+  })
+
+const valueIn = (cache: Texts, key: string) => passing(Effect.map(cache.get(key), Option.getOrUndefined))
+
+/** Every value that is read meanwhile, in small steps. */
+const readsFor = Effect.fnUntraced(function* (cache: Texts, key: string, millis: number) {
+  const seen = new Set<string | undefined>()
+  for (let passed = 0; passed < millis; passed += 50) {
+    seen.add(yield* valueIn(cache, key))
+    yield* TestClock.adjust("50 millis")
+  }
+  return seen
+})
+
+const away = Effect.fnUntraced(function* (cache: Texts, server: SimulatedRedis.SimulatedRedis) {
+  yield* server.inject(Fault.refuse)
+  yield* passing(cache.get("whatever"))
+})
+
+const countOf = (server: SimulatedRedis.SimulatedRedis, name: string) =>
+  Effect.map(server.received, (all) => all.filter((command) => command.name === name).length)
+
+describe("WriteJournal, intents", () => {
+  history("a removal that Redis did not confirm holds before, during and after recovery", (cache, server) =>
+    Effect.gen(function* () {
+      assert.strictEqual(yield* cache.set("a", "old"), "Applied")
+      yield* away(cache, server)
+      assert.strictEqual(yield* passing(cache.remove("a")), "Deferred")
+      assert.isUndefined(yield* valueIn(cache, "a"))
+      yield* server.heal
+      assert.deepStrictEqual(yield* readsFor(cache, "a", 3000), new Set([undefined]))
+      assert.isUndefined(yield* server.peek(redisKey("a")))
+    })
+  )
+
+  history("a value that Redis did not confirm is read here, and the older one never again", (cache, server) =>
+    Effect.gen(function* () {
+      yield* cache.set("a", "old")
+      yield* away(cache, server)
+      assert.strictEqual(yield* passing(cache.set("a", "new")), "Deferred")
+      assert.strictEqual(yield* valueIn(cache, "a"), "new")
+      yield* server.heal
+      const seen = yield* readsFor(cache, "a", 3000)
+      assert.isFalse(seen.has("old"))
+      assert.isUndefined(yield* server.peek(redisKey("a")), "replay invalidates")
+      assert.strictEqual(yield* cache.set("a", "newer"), "Applied")
+      assert.strictEqual(yield* valueIn(cache, "a"), "newer")
+    })
+  )
+
+  history("a value that expired in the journal is a removal", (cache, server) =>
+    Effect.gen(function* () {
+      yield* cache.set("a", "old", { timeToLive: "1 hour" })
+      yield* away(cache, server)
+      yield* passing(cache.set("a", "new", { timeToLive: "2 seconds" }))
+      assert.strictEqual(yield* valueIn(cache, "a"), "new")
+      yield* TestClock.adjust("3 seconds")
+      assert.isUndefined(yield* valueIn(cache, "a"))
+      yield* server.heal
+      assert.deepStrictEqual(yield* readsFor(cache, "a", 3000), new Set([undefined]))
+    })
+  )
+
+  history("the last intent counts, and its replay leaves a newer one alone", (cache, server) =>
+    Effect.gen(function* () {
+      yield* cache.set("a", "old")
+      yield* away(cache, server)
+      yield* passing(cache.set("a", "1"))
+      yield* passing(cache.remove("a"))
+      yield* passing(cache.set("a", "2"))
+      assert.strictEqual(yield* valueIn(cache, "a"), "2")
+      yield* server.heal
+      // The replay is under way when the newer value is set.
+      yield* server.inject(Fault.delay("100 millis"))
+      yield* TestClock.adjust("700 millis")
+      yield* passing(cache.set("a", "3"))
+      const seen = yield* readsFor(cache, "a", 3000)
+      assert.isTrue(Array.from(seen).every((value) => value === "3" || value === undefined))
+    })
+  )
+})
+
+describe("WriteJournal, refused writes", () => {
+  history("a value refused for want of memory removes the older one from Redis", (cache, server) =>
+    Effect.gen(function* () {
+      yield* cache.set("a", "old")
+      yield* server.inject(Fault.error("OOM"))
+      assert.strictEqual(yield* passing(cache.set("a", "new")), "Deferred")
+      const seen = yield* readsFor(cache, "a", 1000)
+      assert.isFalse(seen.has("old"))
+      assert.isUndefined(yield* server.peek(redisKey("a")))
+    })
+  )
+
+  history("a removal that is refused too is tried again ever more slowly, and answers meanwhile", (cache, server) =>
+    Effect.gen(function* () {
+      yield* cache.set("a", "old")
+      yield* server.inject(Fault.error("MISCONF"))
+      assert.strictEqual(yield* passing(cache.remove("a")), "Deferred")
+      assert.deepStrictEqual(yield* readsFor(cache, "a", 60_000), new Set([undefined]))
+      const tried = yield* countOf(server, "UNLINK")
+      assert.isAtLeast(tried, 4)
+      assert.isAtMost(tried, 9)
+      yield* server.heal
+      yield* TestClock.adjust("1 minute")
+      assert.isUndefined(yield* server.peek(redisKey("a")))
+      assert.strictEqual(yield* cache.set("a", "new"), "Applied")
+    })
+  )
+
+  it.effect("without the permission to write the region runs on memory, and says so once", () => {
+    const lines: Array<string> = []
+    const logger = Logger.make(({ logLevel, message }) => lines.push(`${logLevel} ${String(message)}`))
+    const logs = Layer.merge(Logger.layer([logger]), Layer.succeed(References.MinimumLogLevel, "Info"))
+    return Effect.gen(function* () {
+      const cache = yield* Cache.region(texts)
+      const server = yield* SimulatedRedis.SimulatedRedis
+      yield* cache.set("a", "old")
+      yield* server.inject(Fault.error("NOPERM", { commands: ["SET", "UNLINK"] }))
+      for (const value of ["1", "2"]) {
+        assert.strictEqual(yield* passing(cache.set("a", value)), "Deferred")
+        assert.strictEqual(yield* valueIn(cache, "a"), value)
+      }
+      yield* passing(cache.remove("a"))
+      assert.isUndefined(yield* valueIn(cache, "a"))
+      assert.strictEqual(lines.filter((line) => line.startsWith("Error")).length, 1)
+      yield* server.heal
+      yield* server.restart({ keepData: true })
+      yield* TestClock.adjust("5 seconds")
+      assert.strictEqual(yield* passing(cache.set("a", "3")), "Applied")
+    }).pipe(Effect.provide(layerSimulated({ logs })))
+  })
+})
+
+describe("WriteJournal, late execution", () => {
+  history("a write that is still on its way is fenced: it does not undo a later removal", (cache, server) =>
+    Effect.gen(function* () {
+      yield* server.inject(Fault.delay("10 seconds"))
+      assert.strictEqual(yield* passing(cache.set("a", "late")), "Deferred")
+      yield* server.heal
+      yield* TestClock.adjust("1 second")
+      yield* passing(cache.remove("a"))
+      const seen = yield* readsFor(cache, "a", 20_000)
+      assert.deepStrictEqual(seen, new Set([undefined]))
+      assert.isUndefined(yield* server.peek(redisKey("a")))
+      assert.isAbove(yield* countOf(server, "CLIENT"), 0)
+    })
+  )
+
+  history(
+    "where the server will not end the old session, the key stays journaled for the longest life",
+    (cache, server) =>
+      Effect.gen(function* () {
+        yield* server.inject(Fault.delay("10 seconds"))
+        yield* passing(cache.set("a", "late"))
+        yield* server.inject(Fault.error("NOPERM", { commands: ["CLIENT"] }))
+        yield* TestClock.adjust("1 second")
+        yield* passing(cache.remove("a"))
+        assert.deepStrictEqual(yield* readsFor(cache, "a", 30_000), new Set([undefined]))
+        yield* TestClock.adjust("5 minutes")
+        yield* TestClock.adjust("1 minute")
+        assert.isUndefined(yield* server.peek(redisKey("a")))
+      })
+  )
+})
+
+describe("WriteJournal, a server that forgot", () => {
+  history("what an old dump brings back is not trusted", (cache, server) =>
+    Effect.gen(function* () {
+      yield* cache.set("a", "old")
+      const dump = yield* server.peek(redisKey("a"))
+      yield* cache.set("a", "new")
+      yield* cache.remove("b")
+      yield* server.restart({ keepData: false })
+      for (const key of ["a", "b"]) {
+        yield* server.execute(RedisCommand.make("SET", [redisKey(key), dump ?? ""]))
+      }
+      const seen = new Set([...(yield* readsFor(cache, "a", 3000)), ...(yield* readsFor(cache, "b", 3000))])
+      assert.isFalse(seen.has("old"))
+      assert.isUndefined(yield* server.peek(redisKey("a")))
+      assert.isUndefined(yield* server.peek(redisKey("b")))
+    })
+  )
+
+  history("a region that was cleared is cleared again", (cache, server) =>
+    Effect.gen(function* () {
+      yield* cache.set("a", "old")
+      const dump = yield* server.peek(redisKey("a"))
+      assert.strictEqual(yield* passing(cache.clear), "Applied")
+      yield* server.restart({ keepData: false })
+      yield* server.execute(RedisCommand.make("SET", [redisKey("a"), dump ?? ""]))
+      assert.deepStrictEqual(yield* readsFor(cache, "a", 3000), new Set([undefined]))
+      assert.isUndefined(yield* server.peek(redisKey("a")))
+    })
+  )
+})
+
+describe("WriteJournal, whole regions", () => {
+  history("clear in an outage: Redis is not read until the region is empty there", (cache, server) =>
+    Effect.gen(function* () {
+      yield* cache.setMany([
+        ["a", "old"],
+        ["b", "old"]
+      ])
+      yield* away(cache, server)
+      assert.strictEqual(yield* passing(cache.clear), "Deferred")
+      yield* passing(cache.set("b", "new"))
+      yield* server.heal
+      assert.deepStrictEqual(yield* readsFor(cache, "a", 3000), new Set([undefined]))
+      assert.isFalse((yield* readsFor(cache, "b", 1000)).has("old"))
+      assert.isUndefined(yield* server.peek(redisKey("a")))
+    })
+  )
+
+  history(
+    "more than fits: the region is emptied in Redis before it is read again",
+    (cache, server) =>
+      Effect.gen(function* () {
+        const keys = Array.from({ length: 10 }, (_, index) => `k${index}`)
+        yield* cache.setMany(keys.map((key) => [key, "old"]))
+        yield* away(cache, server)
+        for (const key of keys) assert.strictEqual(yield* passing(cache.remove(key)), "Deferred")
+        yield* server.heal
+        for (const key of keys) assert.isUndefined(yield* valueIn(cache, key))
+        yield* TestClock.adjust("3 seconds")
+        for (const key of keys) assert.isUndefined(yield* server.peek(redisKey(key)))
+        assert.strictEqual(yield* cache.set("k0", "new"), "Applied")
+        assert.strictEqual(yield* valueIn(cache, "k0"), "new")
+        assert.isDefined(yield* server.peek(redisKey("k0")))
+      }),
+    { journal: { maxEntries: 3, closeTimeout: 0 } }
+  )
+})
+
+describe("WriteJournal, closing", () => {
+  const removedInOutage = (atClosing: (server: SimulatedRedis.SimulatedRedis) => Effect.Effect<void>) =>
+    Effect.gen(function* () {
+      const lines: Array<string> = []
+      const logger = Logger.make(({ message }) => lines.push(String(message)))
+      const server = yield* SimulatedRedis.SimulatedRedis
+      const scope = yield* Scope.make()
+      const process = layerProcess({ journal: {}, logs: Logger.layer([logger]) })
+      const context = yield* Layer.buildWithScope(process, scope)
+      const cache = yield* Effect.provide(Cache.region(texts), context)
+      yield* cache.set("a", "old")
+      yield* server.inject(Fault.error("MISCONF"))
+      yield* passing(cache.remove("a"))
+      yield* atClosing(server)
+      yield* passing(Scope.close(scope, Exit.void))
+      return { left: yield* server.peek(redisKey("a")), lines }
+    }).pipe(Effect.provide(SimulatedRedis.layerServer()))
+
+  it.effect("confirms what it can", () =>
+    Effect.gen(function* () {
+      const { left, lines } = yield* removedInOutage((server) => server.heal)
+      assert.isUndefined(left)
+      assert.isFalse(lines.some((line) => line.includes("not confirmed")))
+    })
+  )
+
+  it.effect("says what is left", () =>
+    Effect.gen(function* () {
+      const { left, lines } = yield* removedInOutage(() => Effect.void)
+      assert.isDefined(left)
+      assert.isTrue(lines.some((line) => line.includes("not confirmed")))
+    })
+  )
+})
+
+describe("WriteJournal on a real server", () => {
+  it.live("what was removed while the server was frozen does not come back when it thaws", () =>
+    Effect.gen(function* () {
+      const cache = yield* Cache.region(texts)
+      const server = yield* Server
+      for (let round = 0; round < 5; round++) {
+        assert.strictEqual(yield* cache.set("a", "old"), "Applied")
+        yield* server.freeze
+        const late = yield* Effect.forkChild(cache.set("a", "late"), { startImmediately: true })
+        assert.strictEqual(yield* Fiber.join(late), "Deferred")
+        assert.strictEqual(yield* cache.remove("a"), "Deferred")
+        yield* server.thaw
+        let values = new Set<string | undefined>()
+        yield* eventually(
+          Effect.gen(function* () {
+            values = values.add(Option.getOrUndefined(yield* cache.get("a")))
+            return (yield* server.cli("EXISTS", redisKey("a"))) === 0 && (yield* cache.set("b", "1")) === "Applied"
+          })
+        )
+        for (let read = 0; read < 50; read++) values.add(Option.getOrUndefined(yield* cache.get("a")))
+        assert.deepStrictEqual(values, new Set([undefined]))
+      }
+    }).pipe(Effect.provide(layerReal({ patience: "200 millis", redis: { resetTimeout: "50 millis" } })))
+  )
+})
