@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Layer, Logger, Option, References, Schema, Scope } from "effect"
-import { RedisCommand } from "effect-ioredis"
+import { RedisClient, RedisCommand } from "effect-ioredis"
 import { Cache } from "effect-ioredis-cache"
 import { Fault, SimulatedRedis } from "effect-ioredis/testing"
 import { TestClock } from "effect/testing"
@@ -22,7 +22,10 @@ const redisKey = (key: string) => `cache:texts:v1:=${key}`
 /** One process on a simulated server, which it and the test share. */
 const history = (
   title: string,
-  body: (cache: Texts, server: SimulatedRedis.SimulatedRedis) => Effect.Effect<void, unknown, Scope.Scope>,
+  body: (
+    cache: Texts,
+    server: SimulatedRedis.SimulatedRedis
+  ) => Effect.Effect<void, unknown, Scope.Scope | RedisClient.RedisClient>,
   options?: SimulatedOptions
 ) =>
   it.effect(title, () =>
@@ -119,6 +122,43 @@ describe("WriteJournal, intents", () => {
   )
 })
 
+describe("WriteJournal, confirmations", () => {
+  history("of an older write are none of a newer intent", (cache, server) =>
+    Effect.gen(function* () {
+      yield* server.inject(Fault.delay("500 millis"))
+      const older = yield* Effect.forkChild(cache.set("a", "old"), { startImmediately: true })
+      yield* TestClock.adjust("100 millis")
+      // The removal is never sent.
+      const { breaker } = yield* RedisClient.RedisClient
+      yield* breaker.isolate
+      assert.strictEqual(yield* passing(cache.remove("a")), "Deferred")
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(yield* Fiber.join(older), "Applied")
+      yield* server.heal
+      yield* breaker.reset
+      assert.deepStrictEqual(yield* readsFor(cache, "a", 3000), new Set([undefined]))
+      assert.isUndefined(yield* server.peek(redisKey("a")))
+    })
+  )
+
+  history("on the session of a doubt settle it: what was sent before has run", (cache, server) =>
+    Effect.gen(function* () {
+      const redis = yield* RedisClient.RedisClient
+      yield* server.inject(Fault.delay("1500 millis"))
+      // Bytes keep coming, so that the session is no stalled one.
+      yield* Effect.forkChild(Effect.forever(Effect.andThen(Effect.forkChild(redis.ping), Effect.sleep("100 millis"))))
+      yield* TestClock.adjust("3 seconds")
+      assert.strictEqual(yield* passing(cache.set("a", "slow")), "Deferred")
+      yield* TestClock.adjust("5 seconds")
+      yield* server.heal
+      const before = yield* countOf(server, "UNLINK")
+      yield* TestClock.adjust("1 minute")
+      assert.isAtMost(before, 2)
+      assert.strictEqual(yield* countOf(server, "UNLINK"), before)
+    })
+  )
+})
+
 describe("WriteJournal, refused writes", () => {
   history("a value refused for want of memory removes the older one from Redis", (cache, server) =>
     Effect.gen(function* () {
@@ -156,6 +196,12 @@ describe("WriteJournal, refused writes", () => {
       const server = yield* SimulatedRedis.SimulatedRedis
       yield* cache.set("a", "old")
       yield* server.inject(Fault.error("NOPERM", { commands: ["SET", "UNLINK"] }))
+      yield* passing(
+        cache.setMany([
+          ["a", "0"],
+          ["b", "0"]
+        ])
+      )
       for (const value of ["1", "2"]) {
         assert.strictEqual(yield* passing(cache.set("a", value)), "Deferred")
         assert.strictEqual(yield* valueIn(cache, "a"), value)
@@ -196,8 +242,9 @@ describe("WriteJournal, late execution", () => {
         yield* TestClock.adjust("1 second")
         yield* passing(cache.remove("a"))
         assert.deepStrictEqual(yield* readsFor(cache, "a", 30_000), new Set([undefined]))
-        yield* TestClock.adjust("5 minutes")
-        yield* TestClock.adjust("1 minute")
+        const before = yield* countOf(server, "UNLINK")
+        yield* TestClock.adjust("6 minutes")
+        assert.isAbove(yield* countOf(server, "UNLINK"), before)
         assert.isUndefined(yield* server.peek(redisKey("a")))
       })
   )
@@ -223,11 +270,12 @@ describe("WriteJournal, a server that forgot", () => {
 
   history("a region that was cleared is cleared again", (cache, server) =>
     Effect.gen(function* () {
-      yield* cache.set("a", "old")
-      const dump = yield* server.peek(redisKey("a"))
+      const dump = `300000:"old"`
+      yield* server.execute(RedisCommand.make("SET", [redisKey("a"), dump]))
+      assert.strictEqual(yield* valueIn(cache, "a"), "old")
       assert.strictEqual(yield* passing(cache.clear), "Applied")
       yield* server.restart({ keepData: false })
-      yield* server.execute(RedisCommand.make("SET", [redisKey("a"), dump ?? ""]))
+      yield* server.execute(RedisCommand.make("SET", [redisKey("a"), dump]))
       assert.deepStrictEqual(yield* readsFor(cache, "a", 3000), new Set([undefined]))
       assert.isUndefined(yield* server.peek(redisKey("a")))
     })
@@ -251,24 +299,31 @@ describe("WriteJournal, whole regions", () => {
     })
   )
 
-  history(
-    "more than fits: the region is emptied in Redis before it is read again",
-    (cache, server) =>
-      Effect.gen(function* () {
-        const keys = Array.from({ length: 10 }, (_, index) => `k${index}`)
-        yield* cache.setMany(keys.map((key) => [key, "old"]))
-        yield* away(cache, server)
-        for (const key of keys) assert.strictEqual(yield* passing(cache.remove(key)), "Deferred")
-        yield* server.heal
-        for (const key of keys) assert.isUndefined(yield* valueIn(cache, key))
-        yield* TestClock.adjust("3 seconds")
-        for (const key of keys) assert.isUndefined(yield* server.peek(redisKey(key)))
-        assert.strictEqual(yield* cache.set("k0", "new"), "Applied")
-        assert.strictEqual(yield* valueIn(cache, "k0"), "new")
-        assert.isDefined(yield* server.peek(redisKey("k0")))
-      }),
-    { journal: { maxEntries: 3, closeTimeout: 0 } }
-  )
+  for (const [what, journal] of [
+    ["entries", { maxEntries: 3 }],
+    ["bytes", { maxBytes: 60 }]
+  ] as const) {
+    history(
+      `more ${what} than fit: the region is emptied in Redis before it is read again`,
+      (cache, server) =>
+        Effect.gen(function* () {
+          const keys = Array.from({ length: 10 }, (_, index) => `k${index}`)
+          yield* cache.setMany(keys.map((key) => [key, "old"]))
+          yield* away(cache, server)
+          for (const key of keys) assert.strictEqual(yield* passing(cache.set(key, "new")), "Deferred")
+          for (const key of keys) assert.strictEqual(yield* passing(cache.remove(key)), "Deferred")
+          yield* server.heal
+          for (const key of keys) assert.isUndefined(yield* valueIn(cache, key))
+          yield* TestClock.adjust("3 seconds")
+          for (const key of keys) assert.isUndefined(yield* server.peek(redisKey(key)))
+          assert.isAbove(yield* countOf(server, "SCAN"), 0)
+          assert.strictEqual(yield* cache.set("k0", "new"), "Applied")
+          assert.strictEqual(yield* valueIn(cache, "k0"), "new")
+          assert.isDefined(yield* server.peek(redisKey("k0")))
+        }),
+      { journal: { ...journal, closeTimeout: 0 } }
+    )
+  }
 })
 
 describe("WriteJournal, closing", () => {

@@ -338,7 +338,7 @@ export const make = Effect.fnUntraced(function* (
         on: member,
         isCurrent: (index) => {
           const entry = batch[index]
-          return entry !== undefined && entry.number === numbersThen[index] && isReady(entry, member)
+          return entry !== undefined && isReady(entry, member)
         },
         onAttempt: (index, session) => {
           const entry = batch[index]
