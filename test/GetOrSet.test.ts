@@ -337,6 +337,33 @@ for (const [name, layer] of layers) {
         assert.strictEqual(yield* Fiber.join(b), "1")
       }))
 
+    test("an expired value is served when its lookup fails, for as long as the region says", () =>
+      Effect.gen(function* () {
+        const cache = yield* Cache.region({ ...texts, name: "stale", timeToLive: "10 seconds", staleFor: "1 minute" })
+        const failing = Effect.fail(new LookupError({ attempt: 1 }))
+        yield* cache.set("a", "1")
+        yield* TestClock.adjust("69 seconds")
+        assert.deepStrictEqual(yield* cache.get("a"), Option.none())
+        assert.strictEqual(yield* cache.getOrSet("a", failing), "1")
+        assert.strictEqual((yield* (yield* Cache.Cache).stats).stale, 1)
+        yield* TestClock.adjust("1 second")
+        assert.instanceOf(yield* Effect.flip(cache.getOrSet("a", failing)), LookupError)
+      }))
+
+    test("no expired value is served after a remove, nor where the region does not say so", () =>
+      Effect.gen(function* () {
+        const stale = yield* Cache.region({ ...texts, name: "stale", timeToLive: "10 seconds", staleFor: "1 minute" })
+        const fresh = yield* Cache.region({ ...texts, name: "fresh", timeToLive: "10 seconds" })
+        yield* stale.set("a", "1")
+        yield* fresh.set("a", "1")
+        yield* stale.remove("a")
+        yield* TestClock.adjust("11 seconds")
+        for (const cache of [stale, fresh]) {
+          const failing = Effect.fail(new LookupError({ attempt: 1 }))
+          assert.instanceOf(yield* Effect.flip(cache.getOrSet("a", failing)), LookupError)
+        }
+      }))
+
     // A fiber yields after some thousand operations: somewhere in the call, for some number of steps before it.
     test("an interruption at any forced yield leaves nothing held: the key can be filled again", () =>
       Effect.gen(function* () {

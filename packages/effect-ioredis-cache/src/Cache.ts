@@ -41,7 +41,8 @@ export type { WriteOutcome } from "./CacheTier.ts"
  * **Details**
  *
  * `timeToLive` is a duration or a function of key and value; default: the cache's own (300 seconds). `jitter` shortens each by up to that
- * share at random (0 to 1, default 0), so that what was stored together does not expire together. `maxBytes` is the largest encoded value
+ * share at random (0 to 1, default 0), so that what was stored together does not expire together. Within `staleFor` after it expired (default
+ * 0), a value that this process still holds in memory is what `getOrSet` answers with when the lookup fails; it is counted as stale. `maxBytes` is the largest encoded value
  * (default 8 MiB). Raise `version` when the shape of the values changes: a new version never reads the old one's values.
  *
  * @category models
@@ -54,6 +55,7 @@ export interface RegionOptions<in out Key, in out Value> {
   readonly value: Schema.Codec<Value, unknown>
   readonly timeToLive?: Duration.Input | ((key: Key, value: Value) => Duration.Input) | undefined
   readonly jitter?: number | undefined
+  readonly staleFor?: Duration.Input | undefined
   readonly maxBytes?: number | undefined
 }
 
@@ -111,7 +113,7 @@ export interface Region<in Key, in out Value, out E = never> {
 
 /**
  * How reads ended and how many lookups ran since the cache was made, over all regions. `redisHits` came from Redis, `memoryHits` from
- * memory, and `fallbacks` counts the reads that memory had to answer, or to miss, because Redis did not answer.
+ * memory, `stale` counts expired values served in the place of a failed lookup, and `fallbacks` counts the reads that memory had to answer, or to miss, because Redis did not answer.
  *
  * @category models
  * @since 0.1.0
@@ -122,6 +124,7 @@ export interface Stats {
   readonly misses: number
   readonly fallbacks: number
   readonly corrupt: number
+  readonly stale: number
   readonly lookups: number
 }
 

@@ -38,6 +38,8 @@ export interface TierRegion<in out Value> {
   readonly version: number
   readonly codec: CacheCodec<Value>
   readonly longestLife: number
+  /** For how many milliseconds an expired value may still be served when its lookup fails. */
+  readonly staleFor: number
   /** Called for a stored value that could not be read; the tier answers with a miss. */
   readonly onCorrupt: (key: string) => Effect.Effect<void>
 }
@@ -98,7 +100,7 @@ export interface Found<out Value> {
  * **Details**
  *
  * `peek` looks again after a `get` that found nothing: in memory, where there is one, so that it takes no time. `isCurrent` says whether a read may still enter a nearer store: it may not once the key was written meanwhile. `get` and `getMany` take
- * one such question per key.
+ * one such question per key. `stale` is an expired value that is held on in memory, where there is one.
  *
  * @category models
  * @since 0.1.0
@@ -113,4 +115,5 @@ export interface CacheTier<in out Value, out E> {
   readonly set: (writes: ReadonlyArray<Write<Value>>) => Effect.Effect<ReadonlyArray<WriteOutcome>, E>
   readonly remove: (removals: ReadonlyArray<Removal>) => Effect.Effect<ReadonlyArray<WriteOutcome>, E>
   readonly clear: Effect.Effect<WriteOutcome, E>
+  readonly stale: (key: string) => Effect.Effect<Option.Option<Value>>
 }

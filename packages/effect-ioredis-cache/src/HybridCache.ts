@@ -125,7 +125,7 @@ const makeTier = <Value>(
   const remember = (key: string, found: Found<Value>, isCurrent: boolean): void => {
     if (!isCurrent) return
     if (Option.isSome(found.hit) && found.hit.value.timeToLive > 0) memory.put(key, found.hit.value)
-    else memory.drop(key)
+    else memory.dropLive(key)
   }
 
   const fallBack = (key: string): Found<Value> => ({ hit: memory.find(key), source: "fallback" })
@@ -189,6 +189,7 @@ const makeTier = <Value>(
         )
       }),
     peek: memory.peek,
+    stale: memory.stale,
     getMany: (keys, isCurrent) =>
       Effect.suspend(() => {
         const answers = keys.map(known)

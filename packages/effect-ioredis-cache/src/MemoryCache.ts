@@ -7,6 +7,7 @@ import * as Region from "./internal/Region.ts"
 
 /**
  * A value held in this process. `expiresAt` is a time of the Clock's monotonic time in milliseconds (see `now`), `bytes` its encoded length.
+ * Until `staleUntil` (default: `expiresAt`) it is held on, for `getStale`.
  *
  * @category models
  * @since 0.1.0
@@ -14,6 +15,7 @@ import * as Region from "./internal/Region.ts"
 export interface Entry {
   readonly value: unknown
   readonly expiresAt: number
+  readonly staleUntil?: number | undefined
   readonly bytes: number
 }
 
@@ -31,8 +33,10 @@ export interface Entry {
 export class MemoryCache extends Context.Service<
   MemoryCache,
   {
-    /** The entry of a key. An expired one is dropped. */
+    /** The entry of a key. An expired one is dropped, unless it is held on. */
     readonly get: (key: string, now: number) => Entry | undefined
+    /** The entry of a key, expired or not, while it is held on. */
+    readonly getStale: (key: string, now: number) => Entry | undefined
     /** Holds an entry. One larger than `maxBytes` is not held, and what was there before is dropped. */
     readonly set: (key: string, entry: Entry) => void
     readonly delete: (key: string) => boolean
@@ -81,6 +85,12 @@ export const make = Effect.fnUntraced(function* (options?: Options) {
   )
   const context = yield* Effect.context<never>()
   const showSize = (): void => Metrics.entries.updateUnsafe(entries.size, context)
+  const held = (key: string, now: number): Entry | undefined => {
+    const entry = entries.get(key)
+    if (entry === undefined || now < entry.expiresAt || now < (entry.staleUntil ?? 0)) return entry
+    entries.delete(key)
+    return undefined
+  }
   const drop = (keys: ReadonlyArray<string>): number => {
     const dropped = keys.filter((key) => entries.delete(key)).length
     showSize()
@@ -88,11 +98,10 @@ export const make = Effect.fnUntraced(function* (options?: Options) {
   }
   return MemoryCache.of({
     get: (key, now) => {
-      const entry = entries.get(key)
-      if (entry === undefined || now < entry.expiresAt) return entry
-      entries.delete(key)
-      return undefined
+      const entry = held(key, now)
+      return entry === undefined || now < entry.expiresAt ? entry : undefined
     },
+    getStale: held,
     set: (key, entry) => {
       entries.set(key, entry)
       showSize()
@@ -166,8 +175,10 @@ export const tier =
       return Option.some({ value: entry.value as Value, timeToLive: entry.expiresAt - at, bytes: entry.bytes })
     }
 
-    const put = (key: string, { bytes, timeToLive, value }: Hit<Value>): void =>
-      memory.set(keyspace + key, { value, bytes, expiresAt: now(clock) + timeToLive })
+    const put = (key: string, { bytes, timeToLive, value }: Hit<Value>): void => {
+      const expiresAt = now(clock) + timeToLive
+      memory.set(keyspace + key, { value, bytes, expiresAt, staleUntil: expiresAt + region.staleFor })
+    }
 
     const drop = (key: string): void => {
       memory.delete(keyspace + key)
@@ -179,6 +190,14 @@ export const tier =
       find,
       put,
       drop,
+      dropLive: (key) => {
+        if (Option.isSome(find(key))) drop(key)
+      },
+      stale: (key) =>
+        Effect.sync(() => {
+          const entry = region.staleFor > 0 ? memory.getStale(keyspace + key, now(clock)) : undefined
+          return Option.map(Option.fromUndefinedOr(entry), ({ value }) => value as Value)
+        }),
       get: (key) => Effect.sync(() => found(key)),
       peek: (key) => Effect.sync(() => found(key)),
       getMany: (keys) => Effect.sync(() => keys.map(found)),
@@ -202,7 +221,8 @@ export const tier =
   }
 
 /**
- * A tier in memory, with what a tier in front of another needs: to find, put and drop one key at once.
+ * A tier in memory, with what a tier in front of another needs: to find, put and drop one key at once. `dropLive` leaves what has expired, for
+ * `stale`.
  *
  * @category models
  * @since 0.1.0
@@ -211,6 +231,7 @@ export interface MemoryTier<in out Value> extends CacheTier<Value, never> {
   readonly find: (key: string) => Option.Option<Hit<Value>>
   readonly put: (key: string, hit: Hit<Value>) => void
   readonly drop: (key: string) => void
+  readonly dropLive: (key: string) => void
 }
 
 /**

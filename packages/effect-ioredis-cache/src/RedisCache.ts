@@ -158,6 +158,7 @@ const makeTier = <Value>(
     })
 
   return {
+    stale: () => Effect.succeedNone,
     redisKey: (key) => keyspace + key,
     get,
     peek: get,

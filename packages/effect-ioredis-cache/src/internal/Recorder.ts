@@ -8,6 +8,7 @@ import * as Metrics from "./Metrics.ts"
 export interface Recorder {
   readonly read: <Value>(found: Found<Value>) => Option.Option<Value>
   readonly write: (outcome: WriteOutcome) => void
+  readonly stale: () => void
   readonly lookup: (exit: Exit.Exit<unknown, unknown>) => void
   readonly corrupt: (key: string) => Effect.Effect<void>
   readonly timed: <A, E>(
@@ -26,6 +27,7 @@ export const makeCounters = (): Counters => ({
   misses: 0,
   fallbacks: 0,
   corrupt: 0,
+  stale: 0,
   lookups: 0
 })
 
@@ -44,6 +46,10 @@ export const make = (region: string, counters: Counters, context: Context.Contex
       return isHit ? Option.some(hit.value.value) : Option.none()
     },
     write: (outcome) => metrics.writes(outcome.toLowerCase()).updateUnsafe(1, context),
+    stale: () => {
+      counters.stale++
+      metrics.requests("stale").updateUnsafe(1, context)
+    },
     lookup: (exit) => {
       counters.lookups++
       metrics.lookups(Exit.isSuccess(exit) ? "success" : "failure").updateUnsafe(1, context)

@@ -1,4 +1,4 @@
-import { type Context, type Duration, Effect, Exit, Option, Result, type Scope } from "effect"
+import { Cause, type Context, Duration, Effect, Exit, Option, Result, type Scope } from "effect"
 import type { RedisError } from "effect-ioredis"
 import * as Cache from "../Cache.ts"
 import type { CacheTier, TierRegion, WriteOutcome } from "../CacheTier.ts"
@@ -66,6 +66,7 @@ const make = <Key, Value, E>(
     version,
     codec: encoding.codec,
     longestLife: encoding.longestLife,
+    staleFor: Duration.toMillis(options.staleFor ?? 0),
     onCorrupt: recorder.corrupt
   })
   const sequences = Sequences.make()
@@ -212,8 +213,18 @@ const make = <Key, Value, E>(
           Effect.catchCause((cause) => Effect.logDebug("The value of a lookup could not be stored", cause)),
           Effect.forkIn(scope, { startImmediately: true })
         )
-      })
+      }).pipe(Effect.catchCause((cause) => staleOr(rendered, cause)))
     )
+
+  // An expired value in the place of a lookup that failed, where there is one; nothing in the place of one that was interrupted.
+  const staleOr = <E2>(rendered: string, cause: Cause.Cause<E2>): Effect.Effect<Value, E2> =>
+    Cause.hasInterruptsOnly(cause)
+      ? Effect.failCause(cause)
+      : Effect.flatMap(tier.stale(rendered), (stale) => {
+          if (Option.isNone(stale)) return Effect.failCause(cause)
+          recorder.stale()
+          return Effect.as(Effect.logDebug("A lookup failed: an expired value is served", cause), stale.value)
+        })
 
   const getOrSet = <E2, R>(
     key: Key,

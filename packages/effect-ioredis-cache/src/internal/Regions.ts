@@ -1,4 +1,4 @@
-import { Duration, Effect, Schema, SchemaRepresentation } from "effect"
+import { Duration, Effect, Option, Schema, SchemaRepresentation } from "effect"
 import * as Cache from "../Cache.ts"
 import * as CacheKey from "../CacheKey.ts"
 
@@ -50,13 +50,15 @@ const refuse = (region: string, message: string): Effect.Effect<never> =>
   Effect.die(new Cache.RegionDefinitionError({ region, message }))
 
 const problemOf = <Key, Value>(options: Cache.RegionOptions<Key, Value>): string | undefined => {
-  const { jitter = 0, maxBytes = 1, name, timeToLive, version } = options
+  const { jitter = 0, maxBytes = 1, name, staleFor = 0, timeToLive, version } = options
   const keyspace = CacheKey.keyspace({ prefix: "cache", region: name, version })
   if (keyspace._tag === "Failure") return keyspace.failure
   if (typeof timeToLive !== "function" && timeToLive !== undefined && lifetime(timeToLive) === undefined) {
     return `The timeToLive of region ${name} is not a duration above zero and finite. Give one such as "5 minutes"`
   }
   if (!(jitter >= 0 && jitter <= 1)) return `The jitter of region ${name} is ${jitter}. Give a share from 0 to 1`
+  if (Option.isNone(Duration.fromInput(staleFor)))
+    return `The staleFor of region ${name} is not a duration. Give one such as "1 hour"`
   if (!(maxBytes >= 1)) return `The maxBytes of region ${name} is ${maxBytes}. Give a number of bytes above 0`
   return undefined
 }
