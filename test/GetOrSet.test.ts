@@ -12,7 +12,7 @@ import {
   Option,
   References,
   Schema,
-  type Scope
+  Scope
 } from "effect"
 import { RedisClient } from "effect-ioredis"
 import { Cache, MemoryCache } from "effect-ioredis-cache"
@@ -421,6 +421,19 @@ for (const [name, layer] of layers) {
       }))
   })
 }
+
+describe("getOrSet and closing", () => {
+  it.effect("a lookup that has not begun when the cache closes leaves nobody waiting", () =>
+    Effect.gen(function* () {
+      const scope = yield* Scope.make()
+      const context = yield* Layer.buildWithScope(MemoryCache.layerCache, scope)
+      const cache = yield* Effect.provide(region, context)
+      const waiting = yield* fork(cache.getOrSet("a", Effect.succeed("1")))
+      yield* Scope.close(scope, Exit.void)
+      assert.isTrue(Exit.isFailure(yield* Fiber.await(waiting)))
+    })
+  )
+})
 
 describe("getOrSet in the long run", () => {
   // On memory alone: whatever grows is the cache.

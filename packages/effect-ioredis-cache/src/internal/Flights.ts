@@ -25,16 +25,15 @@ export const make = (region: string, scope: Scope.Scope): Flights => {
     const flight: Flight = { done: Deferred.makeUnsafe(), waiters: 0, waitsFor: new Set(), fiber: undefined }
     flights.set(key, flight)
     return lookup.pipe(
-      Effect.onExit((exit) =>
-        Effect.sync(() => {
-          land(key, flight)
-          Deferred.doneUnsafe(flight.done, exit)
-        })
-      ),
       Effect.provideService(Current, flight),
       Effect.forkIn(scope),
       Effect.map((fiber) => {
         flight.fiber = fiber
+        // An observer is told even of a fiber that was interrupted before it began.
+        fiber.addObserver((exit) => {
+          land(key, flight)
+          Deferred.doneUnsafe(flight.done, exit)
+        })
         return flight
       })
     )
