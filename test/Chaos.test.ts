@@ -7,11 +7,11 @@ import * as Figures from "./chaos/Figures.ts"
 import * as Report from "./chaos/Report.ts"
 import * as Round from "./chaos/Round.ts"
 
-// A look at what `pnpm chaos` does at length: the two faults that lose the most, and one that loses nothing.
+// A look at what `pnpm chaos` does at length: two of the faults that would bring back the most.
 const short: Round.Settings = {
-  calm: "500 millis",
-  fault: "1500 millis",
-  after: "1500 millis",
+  calm: "400 millis",
+  fault: "1200 millis",
+  after: "1200 millis",
   workers: ["a", "b"],
   fibers: 200,
   rate: 600,
@@ -29,16 +29,21 @@ describe("chaos, a short round", { timeout: 40_000 }, () => {
         const faults = Fault.all.filter(({ name }) => ["frozen", "old-data"].includes(name))
         const { outcomes } = yield* Round.play(faults, short, () => Effect.void)
         const figures = outcomes.map(Figures.make)
-        assert.deepStrictEqual(Figures.broken(figures, short), [])
         for (const one of figures) {
+          assert.strictEqual(one.contradicted, 0, JSON.stringify(one.contradictions))
+          assert.strictEqual(one.redisHoldsOlder, 0)
+          assert.strictEqual(one.answered, one.calls)
+          assert.isAtMost(one.slowestLessDelay.lessDelay, short.patienceMillis + 250)
+          assert.isNotNull(one.backMillis)
           assert.isAbove(one.calls, 1000)
           assert.isAbove(one.checkedReads, 500)
           assert.isAbove(one.redisHolds, 0)
         }
-        // The circuit was open for a part of the first, or it measured nothing.
+        // The circuit was open for a part of the first, or it measured nothing. How fast those reads were is for the whole round to say, which
+        // has the machine to itself.
         assert.isAbove(figures[0]?.openReads ?? 0, 100)
 
-        const page = Report.html({ outcomes, figures, broken: [], settings: short })
+        const page = Report.html({ outcomes, figures, broken: Figures.broken(figures, short), settings: short })
         assert.include(page, "SIGSTOP, then SIGCONT")
         assert.notMatch(page, /NaN|undefined|Infinity|https?:/)
       }).pipe(Effect.provide(NodeServices.layer))

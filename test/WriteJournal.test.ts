@@ -8,10 +8,13 @@ import {
   eventually,
   layerProcess,
   layerReal,
+  layerRealProcess,
+  layerServer,
   layerSimulated,
   Server,
   type SimulatedOptions
 } from "./suites/cacheLayers.ts"
+import * as TcpProxy from "./support/TcpProxy.ts"
 
 const texts = { name: "texts", version: 1, key: Schema.String, value: Schema.String, timeToLive: "5 minutes" } as const
 
@@ -352,6 +355,27 @@ describe("WriteJournal, closing", () => {
     })
   )
 
+  it.effect("a crash loses what was deferred: every older value is read again", () =>
+    Effect.gen(function* () {
+      const server = yield* SimulatedRedis.SimulatedRedis
+      const keys = Array.from({ length: 100 }, (_, index) => `k${index}`)
+      const scope = yield* Scope.make()
+      // Closing without time to flush is a crash to what was deferred.
+      const context = yield* Layer.buildWithScope(layerProcess(), scope)
+      const cache = yield* Effect.provide(Cache.region(texts), context)
+      yield* cache.setMany(keys.map((key) => [key, "old"]))
+      yield* away(cache, server)
+      yield* passing(cache.removeMany(keys))
+      yield* Scope.close(scope, Exit.void)
+      yield* server.heal
+      yield* Effect.gen(function* () {
+        const next = yield* Cache.region(texts)
+        const read = yield* passing(next.getMany(keys))
+        assert.strictEqual(read.filter(Option.isSome).length, 100)
+      }).pipe(Effect.provide(layerProcess()))
+    }).pipe(Effect.provide(SimulatedRedis.layerServer()))
+  )
+
   it.effect("says what is left", () =>
     Effect.gen(function* () {
       const { left, lines } = yield* removedInOutage(() => Effect.void)
@@ -362,6 +386,36 @@ describe("WriteJournal, closing", () => {
 })
 
 describe("WriteJournal on a real server", () => {
+  it.live("a write that arrives long after its connection was given up has been fenced by CLIENT KILL", () =>
+    Effect.gen(function* () {
+      const server = yield* Server
+      const proxy = yield* TcpProxy.make(server.port)
+      const url = `redis://127.0.0.1:${proxy.port}`
+      yield* Effect.gen(function* () {
+        const cache = yield* Cache.region(texts)
+        assert.strictEqual(yield* cache.set("a", "old"), "Applied")
+        yield* proxy.late(1000)
+        assert.strictEqual(yield* cache.set("a", "late"), "Deferred")
+        // The removal is confirmed over a new connection, while the write is still on its way.
+        yield* eventually(Effect.map(cache.remove("a"), (outcome) => outcome === "Applied"))
+        const { commands } = yield* Effect.map(server.cli("INFO", "commandstats"), (stats) => ({
+          commands: String(stats)
+        }))
+        assert.match(commands, /cmdstat_client\|kill/)
+        const startedAt = performance.now()
+        const seen = new Set<string | undefined>()
+        yield* eventually(
+          Effect.map(cache.get("a"), (value) => {
+            seen.add(Option.getOrUndefined(value))
+            return performance.now() - startedAt > 1500
+          })
+        )
+        assert.deepStrictEqual(seen, new Set([undefined]))
+        assert.strictEqual(yield* server.cli("EXISTS", redisKey("a")), 0)
+      }).pipe(Effect.provide(layerRealProcess({ patience: "200 millis", redis: { url, resetTimeout: "50 millis" } })))
+    }).pipe(Effect.provide(layerServer))
+  )
+
   it.live("what was removed while the server was frozen does not come back when it thaws", () =>
     Effect.gen(function* () {
       const cache = yield* Cache.region(texts)

@@ -23,6 +23,11 @@ export interface TcpProxy {
   readonly silent: Effect.Effect<void>
   /** Requests reach the server, replies are swallowed. */
   readonly dropReplies: Effect.Effect<void>
+  /**
+   * What the connections of now send from here on reaches the server this much later, also when the client has hung up
+   * meanwhile, as from the buffers of a network or of a frozen server. Later connections are not affected.
+   */
+  readonly late: (millis: number) => Effect.Effect<void>
   /** Each request reaches the server, then its connection is cut before the reply. */
   readonly cutAfterRequest: Effect.Effect<void>
   /** The same for the next request only; after it, the proxy passes. */
@@ -103,6 +108,10 @@ export const make = Effect.fnUntraced(function* (
     hold: change("Hold"),
     silent: change("Silent"),
     dropReplies: change("DropReplies"),
+    late: (millis) =>
+      Effect.sync(() => {
+        for (const link of links) link.late(millis)
+      }),
     cutAfterRequest: change("CutAfterRequest"),
     cutAfterNextRequest: change("CutAfterNextRequest"),
     cut,
@@ -135,6 +144,7 @@ interface State {
 /** One client's connection and the one to the server behind it. */
 interface Link {
   readonly changed: () => void
+  readonly late: (millis: number) => void
   readonly destroy: () => void
   readonly isOpen: () => boolean
 }
@@ -147,8 +157,20 @@ const makeLink = (client: Net.Socket, targetPort: number, state: State, onClosed
   // A request, or a part of one, went out that is to be cut off before its reply.
   let doomed = false
   let cutting = false
+  let lateness = 0
+  const lateTimers = new Set<NodeJS.Timeout>()
+  const sendLate = (chunk: Buffer): void => {
+    const timer = setTimeout(() => {
+      lateTimers.delete(timer)
+      upstream.write(chunk)
+      if (lateTimers.size === 0 && client.destroyed) upstream.end()
+    }, lateness)
+    lateTimers.add(timer)
+  }
 
   const destroy = () => {
+    for (const timer of lateTimers) clearTimeout(timer)
+    lateTimers.clear()
     requests.clear()
     replies.clear()
     client.destroy()
@@ -189,7 +211,8 @@ const makeLink = (client: Net.Socket, targetPort: number, state: State, onClosed
 
   client.on("data", (chunk: Buffer) => {
     if (cutting) return
-    if (state.mode === "Silent") lost = true
+    if (lateness > 0) sendLate(chunk)
+    else if (state.mode === "Silent") lost = true
     else requests.push(chunk)
   })
   upstream.on("data", (chunk: Buffer) => {
@@ -199,14 +222,16 @@ const makeLink = (client: Net.Socket, targetPort: number, state: State, onClosed
       state.droppedBytes += chunk.length
     } else replies.push(chunk)
   })
-  client.on("end", () => requests.end())
+  client.on("end", () => {
+    if (lateTimers.size === 0) requests.end()
+  })
   upstream.on("end", () => {
     if (cutting) upstream.destroy()
     else if (state.mode === "Silent") lost = true
     else replies.end()
   })
   client.on("close", () => {
-    if (!cutting) destroy()
+    if (!cutting && lateTimers.size === 0) destroy()
   })
   upstream.on("close", () => {
     if (cutting) onClosed()
@@ -223,6 +248,9 @@ const makeLink = (client: Net.Socket, targetPort: number, state: State, onClosed
       if (state.mode === "Pass" && lost) return destroy()
       requests.pump()
       replies.pump()
+    },
+    late: (millis) => {
+      lateness = millis
     },
     destroy,
     isOpen: () => !client.destroyed

@@ -1,0 +1,91 @@
+import { createInterface } from "node:readline"
+import { NodeRuntime } from "@effect/platform-node"
+import { Config, Console, Effect, Layer, Logger, Option, Schedule, Schema, Stream } from "effect"
+import { RedisClient } from "effect-ioredis"
+import { CacheKey, HybridCache } from "effect-ioredis-cache"
+import { type Command, CommandLine, type Marks, type Observed, ObservedLine } from "./Protocol.ts"
+import * as Recorder from "./Recorder.ts"
+import * as Traffic from "./Traffic.ts"
+
+/** The process under load: the cache as `HybridCache.layerConfig` makes it, told what to do by commands on stdin. It ends with its input. */
+const program = Effect.gen(function* () {
+  const load = yield* settings
+  const client = yield* RedisClient.RedisClient
+  const recorder = yield* Recorder.make
+  const traffic = yield* Traffic.make(load, recorder)
+
+  const keyspace = yield* Effect.fromResult(
+    CacheKey.keyspace({ prefix: "cache", region: Traffic.ownRegion(load.worker), version: 1 })
+  )
+  const render = CacheKey.make(Schema.Int)
+  const keysInRedis = yield* Effect.forEach(
+    Array.from({ length: load.ownKeys }, (_, key) => key),
+    (key) => Effect.map(Effect.fromResult(render(key)), (rendered) => keyspace + rendered)
+  )
+
+  // Redis itself is asked, past the cache: what it holds is what other processes are served.
+  const inRedis = Effect.gen(function* () {
+    const values = yield* client.mget(keysInRedis)
+    const held = values.flatMap((value, key) => {
+      const version = Option.isSome(value) ? /"version":(\d+)/.exec(value.value)?.[1] : undefined
+      return version === undefined ? [] : [{ key, version: Number(version) }]
+    })
+    return { held: held.length, older: held.filter(({ key, version }) => version < traffic.floor(key)).length }
+  }).pipe(Effect.orElseSucceed(() => null))
+
+  const report = Effect.fnUntraced(function* (marks: Marks) {
+    yield* Effect.suspend(() => (recorder.journal() === 0 ? Effect.void : Effect.fail("not empty"))).pipe(
+      Effect.retry({ schedule: Schedule.spaced("20 millis"), times: 150 }),
+      Effect.ignore
+    )
+    const journalLeft = recorder.journal()
+    const held = yield* inRedis
+    yield* traffic.readAll
+    const keys = yield* traffic.sharedNow
+    const counts = traffic.takeCounts()
+    const { contradictions, ...seen } = recorder.take(marks)
+    const observed: Observed = {
+      ...seen,
+      reads: counts.reads,
+      writes: { applied: counts.Applied, deferred: counts.Deferred, rejected: counts.Rejected },
+      contradicted: counts.contradicted,
+      examples: contradictions.map((one) => ({ ...one, at: one.at - marks.fault })),
+      journalLeft,
+      inRedis: held,
+      shared: { reads: counts.sharedReads, olderThanOwn: counts.sharedOlder, keys }
+    }
+    return observed
+  })
+
+  const obey = (command: Command): Effect.Effect<Observed | null> => {
+    switch (command._tag) {
+      case "Resume":
+        return Effect.as(traffic.resume, null)
+      case "Pause":
+        return Effect.as(traffic.pause, null)
+      case "Report":
+        return report(command.marks)
+    }
+  }
+
+  yield* Console.log("ready")
+  yield* Stream.fromAsyncIterable(createInterface({ input: process.stdin }), String).pipe(
+    Stream.mapEffect((line) => Schema.decodeEffect(CommandLine)(line)),
+    Stream.mapEffect(obey),
+    Stream.mapEffect((reply) => Schema.encodeEffect(ObservedLine)(reply)),
+    Stream.runForEach((line) => Console.log(line))
+  )
+})
+
+const settings = Config.all({
+  worker: Config.String("CHAOS_WORKER"),
+  fibers: Config.Int("CHAOS_FIBERS"),
+  rate: Config.Int("CHAOS_RATE"),
+  ownKeys: Config.Int("CHAOS_OWN_KEYS"),
+  sharedKeys: Config.Int("CHAOS_SHARED_KEYS")
+})
+
+// Its output is the protocol's; what it has to say goes to stderr.
+const logs = Logger.layer([Logger.withConsoleError(Logger.formatLogFmt)])
+
+program.pipe(Effect.scoped, Effect.provide(Layer.provideMerge(HybridCache.layerConfig, logs)), NodeRuntime.runMain)

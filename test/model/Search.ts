@@ -1,0 +1,53 @@
+import { Effect } from "effect"
+import * as Generate from "./Generate.ts"
+import * as History from "./History.ts"
+import type { Seams } from "./Process.ts"
+import type * as Reference from "./Reference.ts"
+import * as Runner from "./Runner.ts"
+import { shrink } from "./Shrink.ts"
+
+/** A history that broke a promise: as it was drawn, and the smallest that breaks the same one. */
+export interface Failure {
+  readonly original: History.History
+  readonly smallest: History.History
+  readonly violations: ReadonlyArray<Reference.Violation>
+}
+
+export interface Options {
+  /** The first seed; each history has the next. */
+  readonly seed: number
+  readonly runs: number
+  /** How many failures end the search. */
+  readonly most?: number | undefined
+  readonly troubles?: ReadonlyArray<Generate.TroubleKind> | undefined
+  readonly seams?: Seams | undefined
+  /** What counts as a failure; by default everything. */
+  readonly rule?: Reference.Rule | undefined
+  readonly shrinks?: boolean | undefined
+  readonly onProgress?: ((done: number) => void) | undefined
+}
+
+/** Runs histories until enough of them fail. */
+export const search = Effect.fnUntraced(function* (options: Options): Effect.fn.Return<ReadonlyArray<Failure>> {
+  const { most = 1, onProgress, runs, seams, seed, shrinks = true, troubles } = options
+  const failures: Array<Failure> = []
+  const counts = ({ rule }: Reference.Violation) => options.rule === undefined || rule === options.rule
+  for (let index = 0; index < runs && failures.length < most; index++) {
+    const original = Generate.history(seed + index, troubles)
+    const violation = (yield* Runner.run(original, seams)).find(counts)
+    if ((index + 1) % 500 === 0) onProgress?.(index + 1)
+    if (violation === undefined) continue
+    const breaks = (history: History.History) =>
+      Effect.map(Runner.run(history, seams), (violations) => violations.find(({ rule }) => rule === violation.rule))
+    const smallest = shrinks ? yield* shrink(original, breaks) : original
+    failures.push({ original, smallest, violations: yield* Runner.run(smallest, seams) })
+  }
+  return failures
+})
+
+export const report = ({ original, smallest, violations }: Failure): string =>
+  [
+    `MODEL_SEED=${original.seed} fails; the smallest history found of its kind:`,
+    History.print(smallest),
+    ...violations.map(({ message, rule }) => `  ${rule}: ${message}`)
+  ].join("\n")
