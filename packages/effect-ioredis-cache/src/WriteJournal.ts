@@ -12,7 +12,7 @@
  *   process's newer value is never overwritten by an old intent.
  * - A command that got no reply may still be executed later, from the buffer of a server that was frozen. Such an attempt is a doubt about
  *   its session. A confirmation settles the doubts of its own session, whose commands run in order; those of an earlier session only after
- *   `CLIENT KILL ID` has ended it on the server. Where that is refused, the key stays here for as long as its values live.
+ *   `CLIENT KILL ID` has ended it on the server. Where that is refused, the key stays here for as long as the value in doubt would live.
  * - The last 10,000 confirmed keys are remembered: when the server's `run_id` changes it was started anew, perhaps from an old dump, and
  *   those keys are unlinked before they are trusted.
  * - `clear`, and more than `maxEntries` or `maxBytes`, mark the whole region: Redis is not read for it until it has been emptied there.
@@ -44,14 +44,13 @@ export interface Options {
 }
 
 /**
- * A region of the journal: how it is emptied in Redis, and how long its values live at the most, in milliseconds.
+ * A region of the journal, and how it is emptied in Redis.
  *
  * @category models
  * @since 0.1.0
  */
 export interface JournalRegion {
   readonly name: string
-  readonly longestLife: number
   readonly empty: Effect.Effect<unknown, RedisError.RedisError>
 }
 
@@ -196,7 +195,7 @@ export const make = Effect.fnUntraced(function* (
     keep(entry)
     if (intents > maxEntries || bytes > maxBytes) mark(region)
     return {
-      onAttempt: (session) => follow(entry, number, session),
+      onAttempt: (session) => follow(entry, number, session, intent._tag === "Set" ? intent.hit.timeToLive : 0),
       end: () => {
         entry.writing--
         if (entries.get(key) === entry) work.openUnsafe()
@@ -204,12 +203,14 @@ export const make = Effect.fnUntraced(function* (
     }
   }
 
-  // What becomes of one sending of a write.
-  const follow = (entry: Entry, number: number, session: RedisConnection.Session | undefined) => {
+  // What becomes of one sending of a write that may leave a value for `life` milliseconds.
+  const follow = (entry: Entry, number: number, session: RedisConnection.Session | undefined, life: number) => {
     const order = ++numbers
     return (result: RedisClient.AttemptResult | undefined): void => {
       if (result === undefined || isUnknown(result)) {
-        const doubt: Doubt = { session, order, member: memberOf(entry.key), until: Number.POSITIVE_INFINITY }
+        // A removal that is executed late costs a miss.
+        if (life === 0) return
+        const doubt: Doubt = { session, order, life, member: memberOf(entry.key), until: Number.POSITIVE_INFINITY }
         // An entry that was dropped meanwhile was dropped for the whole region.
         if (entries.get(entry.key) === entry) entry.doubts.push(doubt)
         else entry.region.doubts.push(doubt)
@@ -313,13 +314,10 @@ export const make = Effect.fnUntraced(function* (
           )
         )
 
-  // The server will not end the session: whatever comes of it late is gone after the longest life of a value.
+  // The server will not end the session: what comes of it late is waited for until it would have expired.
   const outlive = (session: RedisConnection.Session | undefined): void => {
-    for (const holder of [...entries.values(), ...regions]) {
-      const region = "region" in holder ? holder.region : holder
-      for (const doubt of holder.doubts) {
-        if (doubt.session === session) doubt.until = Math.min(doubt.until, now() + region.longestLife)
-      }
+    for (const doubt of allDoubts()) {
+      if (doubt.session === session) doubt.until = Math.min(doubt.until, now() + doubt.life)
     }
   }
 
@@ -342,7 +340,7 @@ export const make = Effect.fnUntraced(function* (
         },
         onAttempt: (index, session) => {
           const entry = batch[index]
-          return entry === undefined ? ignore : follow(entry, numbersThen[index] ?? 0, session)
+          return entry === undefined ? ignore : follow(entry, numbersThen[index] ?? 0, session, 0)
         }
       }
     )
@@ -489,6 +487,7 @@ interface Doubt {
   readonly session: RedisConnection.Session | undefined
   readonly member: RedisConnection.RedisConnection
   readonly order: number
+  readonly life: number
   until: number
 }
 
