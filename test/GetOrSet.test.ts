@@ -529,7 +529,7 @@ describe("getOrSet and Redis", () => {
           yield* settle
           yield* TestClock.adjust("1 second")
           // They overlap, so that either order is right; a lookup that began after a removal is no older than it.
-          const answered = Option.getOrUndefined(yield* Fiber.join(reading))
+          const answered = Option.getOrUndefined((yield* Fiber.join(reading)) ?? Option.none())
           const fresh = how === "getOrSet" && remembered === undefined ? "fresh" : remembered
           assert.oneOf(answered, ["old", remembered, fresh])
           yield* Fiber.join(writing)
