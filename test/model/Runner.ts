@@ -259,7 +259,7 @@ const play = Effect.fnUntraced(function* (history: History.History, seams: Proce
 
 // A journal goes through what it has at growing intervals of up to 30 seconds, and keeps what it cannot fence for as long as values live.
 const recoveryFenced = 70_000
-const recoveryUnfenced = 450_000
+const recoveryUnfenced = 750_000
 const closeTimeout = 2000
 
 const storedKey = (region: number, key: number): string =>
