@@ -76,7 +76,7 @@ export const layerStrict = Layer.effect(
             clear: Effect.orDie(region.clear),
             getOrSet: (key, lookup, write) =>
               Effect.catch(region.getOrSet(key, lookup, write), (error) => {
-                if (!isRedisError(error)) return Effect.fail(error)
+                if (!RedisError.isRedisError(error)) return Effect.fail(error)
                 return error._tag === "RedisSerializationError" ? lookup : Effect.die(error)
               })
           }
@@ -84,9 +84,6 @@ export const layerStrict = Layer.effect(
     })
   )
 )
-
-const isRedisError = (error: unknown): error is RedisError.RedisError =>
-  RedisError.isRedisCommandError(error) || error instanceof RedisError.RedisSerializationError
 
 /** Waits, in real time, until it is so. */
 export const eventually = <R>(condition: Effect.Effect<boolean, unknown, R>, what = "it to be so") =>
