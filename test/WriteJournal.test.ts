@@ -28,7 +28,7 @@ const history = (
   body: (
     cache: Texts,
     server: SimulatedRedis.SimulatedRedis
-  ) => Effect.Effect<void, unknown, Scope.Scope | RedisClient.RedisClient>,
+  ) => Effect.Effect<void, unknown, Scope.Scope | RedisClient.RedisClient | Cache.Cache>,
   options?: SimulatedOptions
 ) =>
   it.effect(title, () =>
@@ -218,6 +218,89 @@ describe("WriteJournal, refused writes", () => {
       assert.strictEqual(yield* passing(cache.set("a", "3")), "Applied")
     }).pipe(Effect.provide(layerSimulated({ logs })))
   })
+})
+
+describe("WriteJournal, a region with one writer", () => {
+  const mine = { ...texts, name: "mine", replay: "write" } as const
+  const inRedis = (server: SimulatedRedis.SimulatedRedis) => server.peek("cache:mine:v1:=a")
+
+  const owned = (
+    title: string,
+    body: (
+      cache: Texts,
+      server: SimulatedRedis.SimulatedRedis
+    ) => Effect.Effect<void, unknown, Scope.Scope | RedisClient.RedisClient>
+  ) =>
+    history(title, (_, server) =>
+      Effect.gen(function* () {
+        const cache = yield* Cache.region(mine)
+        yield* cache.set("a", "old")
+        yield* body(cache, server)
+      })
+    )
+
+  owned("a deferred value is written when Redis is back, for the rest of its life", (cache, server) =>
+    Effect.gen(function* () {
+      yield* away(cache, server)
+      yield* passing(cache.set("a", "new", { timeToLive: "1 minute" }))
+      yield* TestClock.adjust("30 seconds")
+      yield* server.heal
+      assert.deepStrictEqual(yield* readsFor(cache, "a", 5000), new Set(["new"]))
+      assert.match((yield* inRedis(server)) ?? "", /new/)
+      yield* TestClock.adjust("25 seconds")
+      assert.isUndefined(yield* inRedis(server))
+    })
+  )
+
+  owned("a removal, and a value that expired meanwhile, are removed", (cache, server) =>
+    Effect.gen(function* () {
+      yield* away(cache, server)
+      yield* passing(cache.set("a", "new", { timeToLive: "2 seconds" }))
+      yield* TestClock.adjust("3 seconds")
+      yield* server.heal
+      assert.deepStrictEqual(yield* readsFor(cache, "a", 3000), new Set([undefined]))
+      assert.isUndefined(yield* inRedis(server))
+    })
+  )
+
+  owned("a value that Redis refuses is removed", (cache, server) =>
+    Effect.gen(function* () {
+      yield* server.inject(Fault.error("OOM", { commands: ["SET"] }))
+      assert.strictEqual(yield* passing(cache.set("a", "new")), "Deferred")
+      assert.isFalse((yield* readsFor(cache, "a", 3000)).has("old"))
+      assert.isUndefined(yield* inRedis(server))
+    })
+  )
+
+  owned("a replay that is executed late does not undo a later removal", (cache, server) =>
+    Effect.gen(function* () {
+      const { breaker } = yield* RedisClient.RedisClient
+      yield* breaker.isolate
+      yield* passing(cache.set("a", "deferred"))
+      yield* server.inject(Fault.delay("20 seconds"))
+      yield* breaker.reset
+      yield* TestClock.adjust("5 seconds")
+      yield* server.heal
+      yield* TestClock.adjust("1 second")
+      yield* passing(cache.remove("a"))
+      assert.deepStrictEqual(yield* readsFor(cache, "a", 60_000), new Set([undefined]))
+      assert.isUndefined(yield* inRedis(server))
+    })
+  )
+
+  owned("a replay leaves a newer value alone", (cache, server) =>
+    Effect.gen(function* () {
+      yield* away(cache, server)
+      yield* passing(cache.set("a", "deferred"))
+      yield* server.heal
+      yield* server.inject(Fault.delay("100 millis"))
+      yield* TestClock.adjust("700 millis")
+      yield* passing(cache.set("a", "newest"))
+      yield* readsFor(cache, "a", 3000)
+      assert.match((yield* inRedis(server)) ?? "newest", /newest/)
+      assert.strictEqual(yield* valueIn(cache, "a"), "newest")
+    })
+  )
 })
 
 describe("WriteJournal, late execution", () => {

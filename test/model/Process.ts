@@ -53,7 +53,8 @@ const definitions: ReadonlyArray<RegionOptions> = regions.map((name) => ({
   name,
   version: 1,
   key: Schema.String,
-  value: Schema.String
+  value: Schema.String,
+  replay: name === "two" ? "write" : "invalidate"
 }))
 
 /** Opens one. Virtual time passes meanwhile where Redis lets it wait. */

@@ -270,7 +270,9 @@ export const cacheSuite = (name: string, layer: Layer.Layer<Cache.Cache, unknown
           [Cache.region(texts), "timeToLive"],
           [Cache.region({ ...texts, timeToLive: () => "1 minute" }), "timeToLive"],
           [Cache.region({ ...texts, timeToLive: "1 minute", jitter: 0.1 }), "jitter"],
-          [Cache.region({ ...texts, timeToLive: "1 minute", maxBytes: 100 }), "maxBytes"]
+          [Cache.region({ ...texts, timeToLive: "1 minute", maxBytes: 100 }), "maxBytes"],
+          [Cache.region({ ...texts, timeToLive: "1 minute", staleFor: "1 minute" }), "staleFor"],
+          [Cache.region({ ...texts, timeToLive: "1 minute", replay: "write" }), "replay"]
         ]
         for (const [other, what] of others) {
           const message = yield* definitionError(other)

@@ -43,7 +43,9 @@ export type { WriteOutcome } from "./CacheTier.ts"
  * `timeToLive` is a duration or a function of key and value; default: the cache's own (300 seconds). `jitter` shortens each by up to that
  * share at random (0 to 1, default 0), so that what was stored together does not expire together. Within `staleFor` after it expired (default
  * 0), a value that this process still holds in memory is what `getOrSet` answers with when the lookup fails; it is counted as stale. `maxBytes` is the largest encoded value
- * (default 8 MiB). Raise `version` when the shape of the values changes: a new version never reads the old one's values.
+ * (default 8 MiB). `replay` says what becomes in Redis of a value that was set while it was away: `"invalidate"` (the default) removes the
+ * key, so that what another process wrote meanwhile is never overwritten; `"write"` stores the value, and is for regions that one process
+ * alone writes. Raise `version` when the shape of the values changes: a new version never reads the old one's values.
  *
  * @category models
  * @since 0.1.0
@@ -57,6 +59,7 @@ export interface RegionOptions<in out Key, in out Value> {
   readonly jitter?: number | undefined
   readonly staleFor?: Duration.Input | undefined
   readonly maxBytes?: number | undefined
+  readonly replay?: "invalidate" | "write" | undefined
 }
 
 /**

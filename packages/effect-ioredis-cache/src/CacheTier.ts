@@ -40,6 +40,8 @@ export interface TierRegion<in out Value> {
   readonly longestLife: number
   /** For how many milliseconds an expired value may still be served when its lookup fails. */
   readonly staleFor: number
+  /** What Redis is told, when it is back, of a value that was set while it was away. */
+  readonly replay: "invalidate" | "write"
   /** Called for a stored value that could not be read; the tier answers with a miss. */
   readonly onCorrupt: (key: string) => Effect.Effect<void>
 }

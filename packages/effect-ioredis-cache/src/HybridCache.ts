@@ -69,7 +69,7 @@ export const layer = (
       return yield* Region.makeCache({
         tier: (region) => {
           const tier = redis.tier(region, { patience })
-          const regionJournal = journal.region({ name: region.name, empty: tier.clear })
+          const regionJournal = journal.region({ name: region.name, replay: region.replay, empty: tier.clear })
           return makeTier(tier, memory(region), regionJournal, outage, patience)
         },
         timeToLive: options.timeToLive
@@ -209,7 +209,7 @@ const makeTier = <Value>(
     set: (writes) =>
       journaled(
         writes,
-        ({ text, timeToLive, value }) => ({ _tag: "Set", hit: { value, timeToLive, bytes: text.length } }),
+        ({ text, timeToLive, value }) => ({ _tag: "Set", text, hit: { value, timeToLive, bytes: text.length } }),
         memory.set(writes),
         redis.set
       ),

@@ -9,7 +9,8 @@
  * - An intent (a value to be set, a key to be removed) is unconfirmed until Redis says so: a timeout or a cut is no confirmation. Reads of a
  *   journaled key are answered from here. An expired value becomes a removal; a removal leaves only when it is confirmed.
  * - Replay invalidates: once the circuit is closed, what is unconfirmed is unlinked in Redis, in batches, one at a time. So another
- *   process's newer value is never overwritten by an old intent.
+ *   process's newer value is never overwritten by an old intent. A region that has one writer may have its values written instead
+ *   (`replay: "write"`), for the rest of their lives; a value that Redis refuses is unlinked.
  * - A command that got no reply may still be executed later, from the buffer of a server that was frozen. Such an attempt is a doubt about
  *   its session. A confirmation settles the doubts of its own session, whose commands run in order; those of an earlier session only after
  *   `CLIENT KILL ID` has ended it on the server. Where that is refused, the key stays here for as long as the value in doubt would live.
@@ -44,23 +45,26 @@ export interface Options {
 }
 
 /**
- * A region of the journal, and how it is emptied in Redis.
+ * A region of the journal, how it is emptied in Redis, and what is replayed of a value: its removal, or the value itself.
  *
  * @category models
  * @since 0.1.0
  */
 export interface JournalRegion {
   readonly name: string
+  readonly replay: "invalidate" | "write"
   readonly empty: Effect.Effect<unknown, RedisError.RedisError>
 }
 
 /**
- * What a write is to leave behind.
+ * What a write is to leave behind: a value and its text in Redis, or nothing.
  *
  * @category models
  * @since 0.1.0
  */
-export type Intent = { readonly _tag: "Set"; readonly hit: Hit<unknown> } | { readonly _tag: "Remove" }
+export type Intent =
+  | { readonly _tag: "Set"; readonly hit: Hit<unknown>; readonly text: string }
+  | { readonly _tag: "Remove" }
 
 /**
  * One write in progress. `onAttempt` follows each sending of it; `end` must be called once.
@@ -189,7 +193,13 @@ export const make = Effect.fnUntraced(function* (
     entry.intent =
       intent._tag === "Remove"
         ? intent
-        : { _tag: "Set", hit: intent.hit, bytes: intent.hit.bytes, expiresAt: now() + intent.hit.timeToLive }
+        : {
+            _tag: "Set",
+            hit: intent.hit,
+            bytes: intent.hit.bytes,
+            expiresAt: now() + intent.hit.timeToLive,
+            text: region.replay === "write" ? intent.text : undefined
+          }
     entry.writing++
     count(entry, 1)
     keep(entry)
@@ -221,6 +231,9 @@ export const make = Effect.fnUntraced(function* (
       // Commands of one session run in order: those sent before this one have run.
       entry.doubts = entry.doubts.filter((doubt) => doubt.session !== session || doubt.order > order)
       if (refusal === undefined && entry.number === number && entry.doubts.length === 0) confirm(entry)
+      if (refusal !== undefined && entry.intent._tag === "Set" && !RedisError.isRetryable(refusal, "write")) {
+        entry.intent = { ...entry.intent, text: undefined }
+      }
       if (refusal?.code === "NOPERM") deny(entry.region)
     }
   }
@@ -327,24 +340,34 @@ export const make = Effect.fnUntraced(function* (
     memberOf(entry.key) === member &&
     entry.doubts.every((doubt) => doubt.session === member.session())
 
-  const unlinkBatch = (member: RedisConnection.RedisConnection, batch: ReadonlyArray<Entry>) => {
+  const replayBatch = (member: RedisConnection.RedisConnection, batch: ReadonlyArray<Entry>) => {
     const numbersThen = batch.map(({ number }) => number)
+    const lives = batch.map(lifeToWrite)
     return client.pipeline(
-      batch.map(({ key }) => unlink(key)),
+      batch.map(({ intent, key }, index) => {
+        const life = lives[index] ?? 0
+        return life > 0 && intent._tag === "Set" && intent.text !== undefined
+          ? RedisCommand.make("SET", [key, intent.text, "PX", life])
+          : unlink(key)
+      }),
       {
         retry: false,
         on: member,
         isCurrent: (index) => {
           const entry = batch[index]
-          return entry !== undefined && isReady(entry, member)
+          return entry !== undefined && entry.number === numbersThen[index] && isReady(entry, member)
         },
         onAttempt: (index, session) => {
           const entry = batch[index]
-          return entry === undefined ? ignore : follow(entry, numbersThen[index] ?? 0, session, 0)
+          return entry === undefined ? ignore : follow(entry, numbersThen[index] ?? 0, session, lives[index] ?? 0)
         }
       }
     )
   }
+
+  // For how long a value is to be written once more; 0 where the key is to be unlinked.
+  const lifeToWrite = ({ intent }: Entry): number =>
+    intent._tag === "Set" && intent.text !== undefined ? Math.max(0, Math.floor(intent.expiresAt - now())) : 0
 
   const emptyRegion = Effect.fnUntraced(function* (region: Region) {
     const { dirty } = region
@@ -369,7 +392,7 @@ export const make = Effect.fnUntraced(function* (
       yield* fence(member)
       const ready = Array.from(entries.values()).filter((entry) => isReady(entry, member))
       for (let from = 0; from < ready.length; from += batchSize) {
-        const results = yield* unlinkBatch(member, ready.slice(from, from + batchSize))
+        const results = yield* replayBatch(member, ready.slice(from, from + batchSize))
         refusal = results.filter(Result.isFailure).find(({ failure }) => isRefusal(failure))?.failure ?? refusal
       }
     }
@@ -469,10 +492,16 @@ interface Entry {
 }
 
 // A suspect was confirmed, by a server that may have forgotten it.
-type Kept =
-  | { readonly _tag: "Set"; readonly hit: Hit<unknown>; readonly bytes: number; readonly expiresAt: number }
-  | { readonly _tag: "Remove" }
-  | { readonly _tag: "Suspect" }
+type Kept = KeptValue | { readonly _tag: "Remove" } | { readonly _tag: "Suspect" }
+
+// `text` is what a replay writes; without it, a replay unlinks.
+interface KeptValue {
+  readonly _tag: "Set"
+  readonly hit: Hit<unknown>
+  readonly bytes: number
+  readonly expiresAt: number
+  readonly text: string | undefined
+}
 
 interface Region extends JournalRegion {
   dirty: number | undefined

@@ -67,6 +67,7 @@ const make = <Key, Value, E>(
     codec: encoding.codec,
     longestLife: encoding.longestLife,
     staleFor: Duration.toMillis(options.staleFor ?? 0),
+    replay: options.replay ?? "invalidate",
     onCorrupt: recorder.corrupt
   })
   const sequences = Sequences.make()

@@ -44,6 +44,8 @@ interface Definition {
   readonly timeToLive?: unknown
   readonly jitter?: number | undefined
   readonly maxBytes?: number | undefined
+  readonly staleFor?: Duration.Input | undefined
+  readonly replay?: string | undefined
 }
 
 const refuse = (region: string, message: string): Effect.Effect<never> =>
@@ -75,8 +77,9 @@ const differenceOf = (one: Definition, other: Definition): string | undefined =>
   if (!sameSchema(one.key, other.key)) return "key schema"
   if (!sameSchema(one.value, other.value)) return "value schema"
   if (lifetimeText(one) !== lifetimeText(other)) return "timeToLive"
-  if (one.jitter !== other.jitter) return "jitter"
-  return one.maxBytes === other.maxBytes ? undefined : "maxBytes"
+  if (staleMillis(one) !== staleMillis(other)) return "staleFor"
+  if ((one.replay ?? "invalidate") !== (other.replay ?? "invalidate")) return "replay"
+  return (["jitter", "maxBytes"] as const).find((option) => one[option] !== other[option])
 }
 
 const sameSchema = (one: Schema.Top, other: Schema.Top): boolean =>
@@ -90,6 +93,8 @@ const fingerprint = (schema: Schema.Top): string =>
 // Not `SchemaRepresentation.toJson`: it refuses classes and custom filters. What functions do cannot be compared.
 const printable = (_: string, value: unknown): unknown =>
   typeof value === "bigint" || typeof value === "symbol" ? `${typeof value} ${String(value)}` : value
+
+const staleMillis = ({ staleFor }: Definition): number => Duration.toMillis(staleFor ?? 0)
 
 const lifetimeText = ({ timeToLive }: Definition): string =>
   // Two functions cannot be compared; they are taken to be the same.
