@@ -13,6 +13,7 @@ export interface Figures {
   readonly contradicted: number
   readonly contradictions: ReadonlyArray<Contradiction>
   readonly writes: { readonly applied: number; readonly deferred: number; readonly rejected: number }
+  readonly clears: { readonly applied: number; readonly deferred: number }
   readonly slowest: Latency & { readonly operation: string }
   readonly slowestLessDelay: Latency & { readonly operation: string }
   readonly openReads: number
@@ -68,6 +69,7 @@ export const make = ({ fault, marks, workers }: Outcome): Figures => {
       deferred: sum(({ writes }) => writes.deferred),
       rejected: sum(({ writes }) => writes.rejected)
     },
+    clears: { applied: sum(({ clears }) => clears.applied), deferred: sum(({ clears }) => clears.deferred) },
     slowest: worst(
       (one) => one.slowest,
       ({ raw }) => raw
@@ -122,6 +124,7 @@ export const broken = (all: ReadonlyArray<Figures>, settings: Settings): Readonl
     const backAllowed = settings.resetTimeoutMillis + 1000
     return [
       ...says(one.calls === 0 || one.checkedReads === 0, "nothing was called, so nothing is proven."),
+      ...says(one.clears.applied + one.clears.deferred === 0, "no region was cleared, so nothing is proven of that."),
       ...says(
         one.contradicted > 0,
         `${count(one.contradicted)} of ${count(one.checkedReads)} checked reads returned an older value than this process had had acknowledged.`

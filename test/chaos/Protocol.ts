@@ -50,6 +50,7 @@ export type Latency = typeof Latency.Type
 
 /** A read that contradicts an acknowledged write. `at` is milliseconds since the fault began. */
 export const Contradiction = Schema.Struct({
+  region: Schema.String,
   operation: Schema.String,
   key: Schema.Int,
   returned: Schema.Int,
@@ -69,6 +70,7 @@ export const Observed = Schema.Struct({
   answered: Schema.Int,
   reads: Schema.Int,
   writes: Schema.Struct({ applied: Schema.Int, deferred: Schema.Int, rejected: Schema.Int }),
+  clears: Schema.Struct({ applied: Schema.Int, deferred: Schema.Int }),
   contradicted: Schema.Int,
   examples: Schema.Array(Contradiction),
   slowest: Schema.Struct({ operation: Schema.String, ...Latency.fields }),

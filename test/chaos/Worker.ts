@@ -3,6 +3,7 @@ import { NodeRuntime } from "@effect/platform-node"
 import { Config, Console, Effect, Layer, Logger, Option, Schedule, Schema, Stream } from "effect"
 import { RedisClient } from "effect-ioredis"
 import { CacheKey, HybridCache } from "effect-ioredis-cache"
+import type * as CheckedRegion from "./CheckedRegion.ts"
 import { type Command, CommandLine, type Marks, type Observed, ObservedLine } from "./Protocol.ts"
 import * as Recorder from "./Recorder.ts"
 import * as Traffic from "./Traffic.ts"
@@ -14,24 +15,14 @@ const program = Effect.gen(function* () {
   const recorder = yield* Recorder.make
   const traffic = yield* Traffic.make(load, recorder)
 
-  const keyspace = yield* Effect.fromResult(
-    CacheKey.keyspace({ prefix: "cache", region: Traffic.ownRegion(load.worker), version: 1 })
-  )
-  const render = CacheKey.make(Schema.Int)
-  const keysInRedis = yield* Effect.forEach(
-    Array.from({ length: load.ownKeys }, (_, key) => key),
-    (key) => Effect.map(Effect.fromResult(render(key)), (rendered) => keyspace + rendered)
-  )
-
   // Redis itself is asked, past the cache: what it holds is what other processes are served.
-  const inRedis = Effect.gen(function* () {
-    const values = yield* client.mget(keysInRedis)
-    const held = values.flatMap((value, key) => {
-      const version = Option.isSome(value) ? /"version":(\d+)/.exec(value.value)?.[1] : undefined
-      return version === undefined ? [] : [{ key, version: Number(version) }]
+  const inRedis = Effect.map(
+    Effect.forEach(traffic.checked, (region) => heldOf(client, region)),
+    (regions) => ({
+      held: regions.reduce((total, { held }) => total + held, 0),
+      older: regions.reduce((total, { older }) => total + older, 0)
     })
-    return { held: held.length, older: held.filter(({ key, version }) => version < traffic.floor(key)).length }
-  }).pipe(Effect.orElseSucceed(() => null))
+  ).pipe(Effect.orElseSucceed(() => null))
 
   const report = Effect.fnUntraced(function* (marks: Marks) {
     yield* Effect.suspend(() => (recorder.journal() === 0 ? Effect.void : Effect.fail("not empty"))).pipe(
@@ -47,7 +38,8 @@ const program = Effect.gen(function* () {
     const observed: Observed = {
       ...seen,
       reads: counts.reads,
-      writes: { applied: counts.Applied, deferred: counts.Deferred, rejected: counts.Rejected },
+      writes: counts.writes,
+      clears: counts.clears,
       contradicted: counts.contradicted,
       examples: contradictions.map((one) => ({ ...one, at: one.at - marks.fault })),
       journalLeft,
@@ -75,6 +67,19 @@ const program = Effect.gen(function* () {
     Stream.mapEffect((reply) => Schema.encodeEffect(ObservedLine)(reply)),
     Stream.runForEach((line) => Console.log(line))
   )
+})
+
+const render = CacheKey.make(Schema.Int)
+
+const heldOf = Effect.fnUntraced(function* (client: RedisClient.RedisClient, region: CheckedRegion.CheckedRegion) {
+  const keyspace = yield* Effect.fromResult(CacheKey.keyspace({ prefix: "cache", region: region.name, version: 1 }))
+  const keys = yield* Effect.forEach(region.keys, (key) => Effect.fromResult(render(key)))
+  const values = yield* client.mget(keys.map((key) => keyspace + key))
+  const held = values.flatMap((value, key) => {
+    const version = Option.isSome(value) ? /"version":(\d+)/.exec(value.value)?.[1] : undefined
+    return version === undefined ? [] : [{ key, version: Number(version) }]
+  })
+  return { held: held.length, older: held.filter(({ key, version }) => version < region.floor(key)).length }
 })
 
 const settings = Config.all({

@@ -193,7 +193,7 @@ export const variants: Readonly<Record<string, Variant>> = {
     breaks: "crossed",
     troubles: [],
     seams: {
-      region: (_, { cache, options }) => cache.region({ ...options, name: "one" })
+      region: (_, { cache, options }) => cache.region({ ...options, name: "one", replay: "invalidate" })
     }
   },
   "a caller who waits longer": {
