@@ -17,9 +17,9 @@ describe("Deadlines", () => {
         ["middle", 1000],
         ["long too", 2000]
       ] as const) {
-        deadlines.add(millis, () => expired.push(name))
+        deadlines.add(millis, millis, () => expired.push(name))
       }
-      const cancelled = deadlines.add(500, () => expired.push("cancelled"))
+      const cancelled = deadlines.add(500, 500, () => expired.push("cancelled"))
       cancelled.cancel()
       for (const [adjustment, expected] of [
         [99, []],
@@ -39,7 +39,7 @@ describe("Deadlines", () => {
       const testClock = yield* Clock.Clock
       const clock = yield* ClockDouble.make
       const deadlines = yield* Effect.provideService(Deadlines.make, Clock.Clock, clock)
-      for (let millis = 1000; millis > 0; millis -= 100) deadlines.add(millis, () => {})
+      for (let millis = 1000; millis > 0; millis -= 100) deadlines.add(millis, millis, () => {})
       yield* Effect.provideService(TestClock.adjust(0), Clock.Clock, testClock)
       assert.strictEqual(clock.asleep, 1)
       yield* TestClock.adjust(1000)
@@ -54,7 +54,7 @@ describe("Deadlines", () => {
       const deadlines = yield* Deadlines.make.pipe(Effect.provideService(Clock.Clock, clock), Scope.provide(scope))
       yield* Scope.close(scope, Exit.void)
       let expired = false
-      deadlines.add(1000, () => {
+      deadlines.add(1000, 1000, () => {
         expired = true
       })
       yield* TestClock.adjust(2000)

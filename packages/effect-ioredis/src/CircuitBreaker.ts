@@ -86,7 +86,8 @@ export type Permit = number
  * circuit, `isolate` opens it until `reset`, `reset` closes it, `makeDue` ends an open time early: the next call is a probe.
  *
  * `acquireUnsafe` and `recordUnsafe` are `execute` taken apart, for callers that cannot afford a fiber's bookkeeping: a permit that was
- * given must be recorded exactly once, as `"ignored"` if the call was given up. Failures with the same `event` count once.
+ * given must be recorded exactly once, as `"ignored"` if the call was given up. Failures with the same `event` count once. `refusesUnsafe`
+ * refuses, and counts that, where `acquireUnsafe` would, but takes no permit where it would give one.
  *
  * @category models
  * @since 0.1.0
@@ -100,6 +101,7 @@ export interface CircuitBreaker {
   readonly isolate: Effect.Effect<void>
   readonly makeDue: Effect.Effect<void>
   readonly isClosedUnsafe: () => boolean
+  readonly refusesUnsafe: () => boolean
   readonly acquireUnsafe: () => Permit | undefined
   readonly recordUnsafe: (permit: Permit, outcome: Outcome, event?: unknown) => void
   readonly rejection: (command: string) => RedisCircuitBreakerOpenError
@@ -170,7 +172,7 @@ export const make = Effect.fnUntraced(function* (
     if (after === before) return
     ref.ref.current = after
     if (after._tag === before._tag && event._tag !== "Isolate") return
-    Metrics.breakerTransitions(before._tag, after._tag).updateUnsafe(1, context)
+    Metrics.breakerTransitions(before._tag)(after._tag).updateUnsafe(1, context)
     if (after._tag === "Closed") openTimes.restart()
     if (after._tag === "Open") {
       openTimes.advance()
@@ -248,6 +250,12 @@ export const make = Effect.fnUntraced(function* (
     isolate: Effect.sync(() => apply({ _tag: "Isolate" })),
     makeDue: Effect.sync(() => apply({ _tag: "MakeDue" })),
     isClosedUnsafe: () => Ref.getUnsafe(ref)._tag === "Closed",
+    refusesUnsafe: () => {
+      const state = Ref.getUnsafe(ref)
+      if (state._tag === "Closed" || acquire(settings, state, now()) !== state) return false
+      Metrics.breakerRejections.updateUnsafe(1, context)
+      return true
+    },
     acquireUnsafe,
     recordUnsafe,
     rejection

@@ -31,9 +31,11 @@
  */
 import { Clock, Context, Duration, Effect, Exit, Layer, Option, Result, type Scope, Stream, Tracer } from "effect"
 import * as CircuitBreaker from "./CircuitBreaker.ts"
+import * as Attempts from "./internal/Attempts.ts"
 import * as Deadlines from "./internal/Deadlines.ts"
+import * as Joins from "./internal/Joins.ts"
 import * as Metrics from "./internal/Metrics.ts"
-import * as Monotonic from "./internal/Monotonic.ts"
+import * as Pipeline from "./internal/Pipeline.ts"
 import * as Replies from "./internal/Replies.ts"
 import * as RedisCommand from "./RedisCommand.ts"
 import * as RedisConnection from "./RedisConnection.ts"
@@ -86,6 +88,22 @@ export interface Stats {
   readonly lastFailure: RedisError.RedisCommandError | undefined
 }
 
+/**
+ * What came of a pipeline: a result for each command, in their order.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type PipelineResults = ReadonlyArray<Result.Result<RedisCommand.Reply, RedisError.RedisOperationError>>
+
+/**
+ * Is told once what came of a call.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Done<A> = (result: Result.Result<A, RedisError.RedisCommandError>) => void
+
 type Call<A> = Effect.Effect<A, RedisError.RedisCommandError>
 
 /**
@@ -98,6 +116,11 @@ type Call<A> = Effect.Effect<A, RedisError.RedisCommandError>
  * beyond. `set` is `false` only where `condition` was not
  * met. `pipeline` sends commands back to back and gives one result each; to the breaker, the deadline and the retries they are one.
  *
+ * `getUnsafe` and `pipelineUnsafe` are for caches, which cannot afford a fiber's bookkeeping for each call: they tell `done` once what came
+ * of it, and give back what to call when nobody waits any more. The gets of one tick are sent together as MGET, so that a key of another
+ * type is nil to them; `bytes` is about how long the value will be, and keeps long ones from holding up many others. Their
+ * commands are not checked for what a shared connection refuses.
+ *
  * @category models
  * @since 0.1.0
  */
@@ -106,7 +129,7 @@ export interface RedisClient {
   readonly pipeline: (
     commands: ReadonlyArray<RedisCommand.RedisCommand>,
     options?: CallOptions
-  ) => Call<ReadonlyArray<Result.Result<RedisCommand.Reply, RedisError.RedisOperationError>>>
+  ) => Call<PipelineResults>
   readonly get: (key: string) => Call<Option.Option<string>>
   readonly set: (
     key: string,
@@ -134,6 +157,16 @@ export interface RedisClient {
     args?: ReadonlyArray<RedisCommand.Argument>,
     options?: CallOptions
   ) => Call<RedisCommand.Reply>
+  readonly getUnsafe: (
+    key: string,
+    read: { readonly bytes: number; readonly operationTimeout?: number | undefined },
+    done: Done<RedisCommand.Reply>
+  ) => () => void
+  readonly pipelineUnsafe: (
+    commands: ReadonlyArray<RedisCommand.RedisCommand>,
+    options: CallOptions,
+    done: Done<PipelineResults>
+  ) => () => void
   readonly reconnect: Effect.Effect<void>
   readonly stats: Effect.Effect<Stats>
   readonly breaker: CircuitBreaker.CircuitBreaker
@@ -183,147 +216,79 @@ export const make = Effect.fnUntraced(function* (
   const context = yield* Effect.context<never>()
   const deadlines = yield* Deadlines.make
   const policy = options.retry ?? RetryPolicy.make()
-  const budget = RetryPolicy.makeBudget(policy.budget)
   const commandTimeout = Duration.toMillis(options.commandTimeout ?? "2 seconds")
   const operationTimeout = Duration.toMillis(options.operationTimeout ?? "5 seconds")
   const breaker = yield* CircuitBreaker.make({
     name: "redis",
     ...(options.circuitBreaker === false ? { failureThreshold: Number.POSITIVE_INFINITY } : options.circuitBreaker)
   })
-  const suspects = new Set<RedisConnection.RedisConnection>()
-  let replacedAt = Number.NEGATIVE_INFINITY
-  let lastFailure: RedisError.RedisCommandError | undefined
+  const attempts = Attempts.make({ breaker, clock, commandTimeout, context, deadlines, policy })
 
-  const now = () => Monotonic.millis(clock)
-
-  // One attempt: admission, one sending, one deadline, one record.
-  const attempt = <A>({ connection, dispatch, name }: Operation<A>, timeout: number): Call<A> =>
-    Effect.callback<A, RedisError.RedisCommandError>((resume) => {
-      const permit = breaker.acquireUnsafe()
-      if (permit === undefined) return resume(Effect.fail(breaker.rejection(name)))
-      const sentAt = now()
-      const activity = connection.activity()
-      let settled = false
-      const settle = (
-        exit: Exit.Exit<A, RedisError.RedisCommandError>,
-        outcome: CircuitBreaker.Outcome,
-        event?: unknown
-      ) => {
-        settled = true
-        deadline.cancel()
-        breaker.recordUnsafe(permit, outcome, event)
-        Metrics.operationDuration(name, outcome).updateUnsafe((now() - sentAt) / 1000, context)
-        Metrics.commandsInFlight.updateUnsafe(connection.inFlight(), context)
-        resume(exit)
-      }
-      const fail = (error: RedisError.RedisCommandError, outcome: CircuitBreaker.Outcome) => {
-        Metrics.errors(error._tag, codeOf(error)).updateUnsafe(1, context)
-        if (outcome === "failure" || outcome === "fatal") lastFailure = error
-        settle(Exit.fail(error), outcome, eventOf(error))
-      }
-      const deadline = deadlines.add(timeout, () => {
-        giveUp()
-        const stalled = connection.activity() === activity
-        fail(RedisError.RedisTimeoutError.after(name, timeout), stalled ? "fatal" : "failure")
-        if (stalled) replaceStalled(connection)
-        else suspect(connection, timeout)
-      })
-      const giveUp = dispatch((result) => {
-        if (settled) return
-        if (Result.isSuccess(result)) return settle(Exit.succeed(result.success), "success")
-        fail(result.failure, RedisError.outcome(result.failure))
-        if (RedisError.needsReconnect(result.failure)) replace(connection)
-      })
-      return Effect.sync(() => {
-        if (settled) return
-        settled = true
-        giveUp()
-        deadline.cancel()
-        breaker.recordUnsafe(permit, "ignored")
-      })
-    })
-
-  const replaceStalled = (connection: RedisConnection.RedisConnection) => {
-    Metrics.connectionEvents("stalled").updateUnsafe(1, context)
-    connection.reconnect()
-  }
-
-  // The last bytes came after the command was sent, but may have been the last for good: nothing else might find that out, once the circuit
-  // is open and nothing is sent.
-  const suspect = (connection: RedisConnection.RedisConnection, timeout: number) => {
-    if (suspects.has(connection)) return
-    suspects.add(connection)
-    const activity = connection.activity()
-    deadlines.add(timeout, () => {
-      suspects.delete(connection)
-      if (connection.activity() !== activity || connection.inFlight() === 0) return
-      Effect.runSyncWith(context)(breaker.trip)
-      replaceStalled(connection)
-    })
-  }
-
-  // At most once a second: a replica that stays one would otherwise cost every write a connection.
-  const replace = (stale: RedisConnection.RedisConnection) => {
-    if (stale.status() !== "Ready" || now() - replacedAt < 1000) return
-    replacedAt = now()
-    stale.reconnect()
-  }
-
-  const run = <A>(operation: Operation<A>, options: CallOptions = {}): Call<A> =>
-    Effect.suspend(() => {
-      budget.earn()
-      const total =
-        options.operationTimeout === undefined ? operationTimeout : Duration.toMillis(options.operationTimeout)
-      const until = now() + total
-      return Effect.catch(attempt(operation, Math.min(commandTimeout, total)), (error) =>
-        options.retry !== false && mayRetry(error, operation.kind)
-          ? retry(operation, error, { total, until })
-          : Effect.fail(error)
-      )
-    })
-
-  const mayRetry = (error: RedisError.RedisCommandError, kind: RedisCommand.CommandKind) =>
-    RedisError.isRetryable(error, kind) && breaker.isClosedUnsafe()
-
-  const retry = Effect.fnUntraced(function* <A>(
-    operation: Operation<A>,
-    first: RedisError.RedisCommandError,
-    call: { readonly total: number; readonly until: number }
-  ): Effect.fn.Return<A, RedisError.RedisCommandError> {
-    const { kind, name } = operation
-    const nextDelay = yield* RetryPolicy.start(policy, kind)
-    let error = first
-    while (mayRetry(error, kind)) {
-      const delay = yield* nextDelay(error)
-      if (delay === undefined || !budget.spend()) return yield* error
-      const left = call.until - now()
-      yield* Effect.sleep(Math.max(0, Math.min(delay, left)))
-      if (delay >= left) return yield* RedisError.RedisTimeoutError.after(name, call.total, error)
-      Metrics.retries(name).updateUnsafe(1, context)
-      const result = yield* Effect.result(attempt(operation, Math.min(commandTimeout, call.until - now())))
-      if (Result.isSuccess(result)) return result.success
-      error = result.failure
-    }
-    return yield* error
+  // How a call is to be made, as its options say; its retries run in the context of whoever waits for them.
+  const callOf = (options: CallOptions, of: Context.Context<never>): Attempts.Call => ({
+    operationTimeout:
+      options.operationTimeout === undefined ? operationTimeout : Duration.toMillis(options.operationTimeout),
+    retry: options.retry !== false,
+    context: of
   })
+
+  const start = (
+    command: RedisCommand.RedisCommand,
+    options: CallOptions,
+    of: Context.Context<never>,
+    done: Done<RedisCommand.Reply>
+  ): (() => void) => {
+    const carrier = options.on ?? RedisConnection.memberFor(connection, command)
+    return attempts.start(
+      {
+        name: command.name,
+        kind: command.kind,
+        connection: carrier,
+        dispatch: (done) => Pipeline.dispatchOne(carrier, command, 0, options, done)
+      },
+      callOf(options, of),
+      done
+    )
+  }
+
+  const startAll = (
+    commands: ReadonlyArray<RedisCommand.RedisCommand>,
+    options: CallOptions,
+    of: Context.Context<never>,
+    done: Done<PipelineResults>
+  ): (() => void) => {
+    const [first] = commands
+    const operation = {
+      name: commands.length === 1 && first !== undefined ? first.name : "PIPELINE",
+      kind: Pipeline.riskiest(commands),
+      connection: options.on ?? RedisConnection.memberFor(connection, first),
+      dispatch: Pipeline.dispatchAll(connection, commands, options)
+    }
+    return attempts.start(operation, callOf(options, of), done)
+  }
+
+  const joins = Joins.make(
+    (key) => RedisConnection.memberOfKey(connection, key),
+    (command, options, done) => start(command, options, context, done)
+  )
 
   const send: RedisClient["send"] = (command, options = {}) => {
     const refused = RedisCommand.refusal(command)
     if (refused !== undefined) return Effect.fail(refused)
-    const { kind, name } = command
-    const carrier = options.on ?? RedisConnection.memberFor(connection, command)
-    const dispatch: Dispatch<RedisCommand.Reply> = (done) => dispatchOne(carrier, command, 0, options, done)
-    return traced(name, run({ name, kind, connection: carrier, dispatch }, options))
+    return traced(command.name, (of, done) => {
+      joins.flush()
+      return start(command, options, of, done)
+    })
   }
 
   const pipeline: RedisClient["pipeline"] = (commands, options = {}) => {
     const refused = commands.map(RedisCommand.refusal).find((refusal) => refusal !== undefined)
     if (refused !== undefined) return Effect.fail(refused)
     if (commands.length === 0) return Effect.succeed([])
-    const carrier = options.on ?? RedisConnection.memberFor(connection, commands[0])
-    const dispatch = dispatchAll(connection, commands, options)
-    const name = commands.length === 1 ? (commands[0]?.name ?? "") : "PIPELINE"
-    return traced(name, run({ name, kind: riskiest(commands), connection: carrier, dispatch }, options))
+    return traced(commands.length === 1 ? (commands[0]?.name ?? "") : "PIPELINE", (of, done) => {
+      joins.flush()
+      return startAll(commands, options, of, done)
+    })
   }
 
   const readAs =
@@ -376,12 +341,23 @@ export const make = Effect.fnUntraced(function* (
         () => call("EVAL", script.lua)
       )
     },
+    getUnsafe: (key, read, done) => {
+      if (breaker.refusesUnsafe()) {
+        done(Result.fail(breaker.rejection("GET")))
+        return ignore
+      }
+      return joins.get(key, { bytes: read.bytes, operationTimeout: read.operationTimeout ?? operationTimeout }, done)
+    },
+    pipelineUnsafe: (commands, options, done) => {
+      joins.flush()
+      return startAll(commands, options, context, done)
+    },
     reconnect: Effect.sync(connection.reconnect),
     stats: Effect.map(breaker.state, (state) => ({
       connection: connection.status(),
       inFlight: connection.inFlight(),
       breaker: state,
-      lastFailure
+      lastFailure: attempts.lastFailure()
     })),
     breaker,
     connection
@@ -415,118 +391,21 @@ export const layer: {
   // Without `requireReady` it cannot fail, which the overloads say and the implementation cannot.
   Layer.effect(RedisClient, make(options)) as Layer.Layer<RedisClient, never, RedisConnection.RedisConnection>
 
-// What is to be done, and the connection whose silence would be a stall.
-interface Operation<A> {
-  readonly name: string
-  readonly kind: RedisCommand.CommandKind
-  readonly connection: RedisConnection.RedisConnection
-  readonly dispatch: Dispatch<A>
-}
-
-// Sends what is to be sent, tells what came of it, and gives back what to call when nobody waits for that any more.
-type Dispatch<A> = (done: (result: Result.Result<A, RedisError.RedisCommandError>) => void) => () => void
-
-const dispatchOne = (
-  carrier: RedisConnection.RedisConnection,
-  command: RedisCommand.RedisCommand,
-  index: number,
-  { isCurrent, onAttempt }: CallOptions,
-  done: (result: AttemptResult) => void
-): (() => void) => {
-  if (isCurrent?.(index) === false) {
-    done(Result.fail(superseded(command.name)))
-    return ignore
-  }
-  const settle = onAttempt?.(index, carrier.session())
-  let replied = false
-  carrier.send(command, (result) => {
-    replied = true
-    settle?.(result)
-    done(result)
-  })
-  return () => {
-    if (!replied) settle?.(undefined)
-  }
-}
-
-const ignore = () => {}
-
-const dispatchAll =
-  (
-    connection: RedisConnection.RedisConnection,
-    commands: ReadonlyArray<RedisCommand.RedisCommand>,
-    options: CallOptions
-  ): Dispatch<ReadonlyArray<Result.Result<RedisCommand.Reply, RedisError.RedisOperationError>>> =>
-  (done) => {
-    const results: Array<Result.Result<RedisCommand.Reply, RedisError.RedisOperationError>> = []
-    const losses: Array<RedisError.RedisCommandError> = []
-    let outstanding = commands.length
-    const settle = (index: number, result: AttemptResult): void => {
-      if (Result.isSuccess(result)) results[index] = Result.succeed(result.success)
-      else if (result.failure._tag === "RedisOperationError") results[index] = Result.fail(result.failure)
-      else losses.push(result.failure)
-      outstanding--
-      if (outstanding > 0) return
-      const failure = lossOf(losses, commands) ?? failureOf(results)
-      done(failure === undefined ? Result.succeed(results) : Result.fail(failure))
-    }
-    const giveUps = commands.map((command, index) => {
-      const carrier = options.on ?? RedisConnection.memberFor(connection, command)
-      return dispatchOne(carrier, command, index, options, (result) => settle(index, result))
-    })
-    return () => {
-      for (const giveUp of giveUps) giveUp()
-    }
-  }
-
-// A batch was never sent only if none of it was.
-const lossOf = (
-  losses: ReadonlyArray<RedisError.RedisCommandError>,
-  commands: ReadonlyArray<RedisCommand.RedisCommand>
-): RedisError.RedisCommandError | undefined => {
-  const [first] = losses
-  const unknown = losses.find((loss) => loss._tag !== "RedisConnectionError" || loss.sent === "unknown")
-  if (unknown !== undefined || losses.length === commands.length) return unknown ?? first
-  return first?._tag === "RedisConnectionError"
-    ? RedisError.connectionError(first.command, first.reason, "unknown", first.cause)
-    : first
-}
-
-// A batch fails as a whole where one reply says that Redis cannot serve, or all that it may do so later.
-const failureOf = (
-  results: ReadonlyArray<Result.Result<RedisCommand.Reply, RedisError.RedisOperationError>>
-): RedisError.RedisOperationError | undefined => {
-  const failures = results.filter(Result.isFailure).map(({ failure }) => failure)
-  const mayPass = failures.length === results.length && failures.every((error) => RedisError.isRetryable(error, "read"))
-  return failures.find((error) => mayPass || RedisError.outcome(error) === "failure")
-}
-
-const superseded = (command: string): RedisError.RedisOperationError =>
-  new RedisError.RedisOperationError({
-    command,
-    code: "SUPERSEDED",
-    message: `${command} was not sent: something newer has taken its place`
-  })
-
-const riskiest = (commands: ReadonlyArray<RedisCommand.RedisCommand>): RedisCommand.CommandKind =>
-  (["effectful", "write"] as const).find((kind) => commands.some((command) => command.kind === kind)) ?? "read"
-
-// Calls that one loss cut share its cause.
-const eventOf = (error: RedisError.RedisCommandError): unknown =>
-  error._tag === "RedisConnectionError" && error.sent === "unknown" ? error.cause : undefined
-
-const codeOf = (error: RedisError.RedisCommandError): string => {
-  if (error._tag === "RedisOperationError") return error.code
-  return error._tag === "RedisConnectionError" ? error.reason : ""
-}
-
 // A span costs more than the rest of a call, so it is made only where a tracer is installed.
-const traced = <A>(name: string, call: Call<A>): Call<A> =>
-  Effect.withFiber((fiber) =>
-    fiber.getRef(Tracer.Tracer) === Tracer.nativeTracer
+const traced = <A>(name: string, start: (of: Context.Context<never>, done: Done<A>) => () => void): Call<A> =>
+  Effect.withFiber((fiber) => {
+    const call = Effect.callback<A, RedisError.RedisCommandError>((resume) => {
+      const cancel = start(fiber.context, (result) =>
+        resume(Result.isSuccess(result) ? Exit.succeed(result.success) : Exit.fail(result.failure))
+      )
+      return Effect.sync(cancel)
+    })
+    return fiber.getRef(Tracer.Tracer) === Tracer.nativeTracer
       ? call
       : Effect.withSpan(call, name, {
           kind: "client",
           attributes: { "db.system.name": "redis", "db.operation.name": name }
         })
-  )
+  })
+
+const ignore = () => {}

@@ -131,6 +131,15 @@ export const memberFor = (self: RedisConnection, command: RedisCommand.RedisComm
   (self.members && memberOf(self.members, command)) ?? self
 
 /**
+ * The member of a pool that carries the commands of a key.
+ *
+ * @category accessors
+ * @since 0.1.0
+ */
+export const memberOfKey = (self: RedisConnection, key: string): RedisConnection =>
+  (self.members && memberOfText(self.members, key)) ?? self
+
+/**
  * Sends one command as an Effect. Interrupting it means to stop listening: the command itself cannot be recalled.
  *
  * @category combinators
@@ -162,5 +171,8 @@ const memberOf = (
   command: RedisCommand.RedisCommand | undefined
 ): RedisConnection | undefined => {
   const key = command && RedisCommand.keyOf(command)
-  return members[typeof key === "string" ? Math.abs(Hash.string(key)) % members.length : 0]
+  return typeof key === "string" ? memberOfText(members, key) : members[0]
 }
+
+const memberOfText = (members: ReadonlyArray<RedisConnection>, key: string): RedisConnection | undefined =>
+  members[Math.abs(Hash.string(key)) % members.length]

@@ -8,7 +8,8 @@ import * as Monotonic from "./Monotonic.ts"
  * on Effect's Clock until the nearest of them: the same code under TestClock and live, at a fraction of the cost of a fiber per call.
  */
 export interface Deadlines {
-  readonly add: (millis: number, expire: () => void) => Deadline
+  /** `at` is a time of the Clock's monotonic time, `millis` after now: the caller has read the clock already. */
+  readonly add: (at: number, millis: number, expire: () => void) => Deadline
 }
 
 /** A deadline that has been set. */
@@ -73,11 +74,11 @@ export const make = Effect.gen(function* () {
   )
 
   return {
-    add: (millis, expire) => {
+    add: (at, millis, expire) => {
       const list: List = lists.get(millis) ?? { head: undefined, tail: undefined }
       lists.set(millis, list)
       const entry: Entry = {
-        at: Monotonic.millis(clock) + millis,
+        at,
         expire,
         previous: list.tail,
         next: undefined,

@@ -4,15 +4,17 @@ import { Metric } from "effect"
 
 const seconds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5]
 
-export const operationDuration = memoize((operation: string, outcome: string) =>
-  Metric.histogram("redis_client_operation_duration_seconds", {
-    description: "How long each attempt of a command took, by command and outcome",
-    boundaries: seconds,
-    attributes: { operation, outcome }
-  })
+export const operationDuration = once((operation) =>
+  once((outcome) =>
+    Metric.histogram("redis_client_operation_duration_seconds", {
+      description: "How long each attempt of a command took, by command and outcome",
+      boundaries: seconds,
+      attributes: { operation, outcome }
+    })
+  )
 )
 
-export const retries = memoize((operation: string) =>
+export const retries = once((operation) =>
   Metric.counter("redis_client_retries_total", {
     description: "Attempts after the first, by command",
     incremental: true,
@@ -20,19 +22,21 @@ export const retries = memoize((operation: string) =>
   })
 )
 
-export const errors = memoize((tag: string, code: string) =>
-  Metric.counter("redis_client_errors_total", {
-    description: "Attempts that failed, by error tag and by reply code or connection reason",
-    incremental: true,
-    attributes: { tag, code }
-  })
+export const errors = once((tag) =>
+  once((code) =>
+    Metric.counter("redis_client_errors_total", {
+      description: "Attempts that failed, by error tag and by reply code or connection reason",
+      incremental: true,
+      attributes: { tag, code }
+    })
+  )
 )
 
 export const connectionState = Metric.gauge("redis_connection_state", {
   description: "1 while the connection is ready, else 0"
 })
 
-export const connectionEvents = memoize((event: string) =>
+export const connectionEvents = once((event) =>
   Metric.counter("redis_connection_events_total", {
     description: "What befell the connection: ready, lost, failed, closed, stalled",
     incremental: true,
@@ -46,7 +50,7 @@ export const commandsInFlight = Metric.gauge("redis_commands_in_flight", {
   description: "Commands sent whose reply has not come"
 })
 
-export const healthChecks = memoize((result: string) =>
+export const healthChecks = once((result) =>
   Metric.counter("redis_health_checks_total", {
     description: "Health checks, by result",
     incremental: true,
@@ -54,19 +58,21 @@ export const healthChecks = memoize((result: string) =>
   })
 )
 
-export const breakerState = memoize((state: string) =>
+export const breakerState = once((state) =>
   Metric.gauge("circuit_breaker_state", {
     description: "1 for the state the circuit is in, 0 for the others",
     attributes: { state }
   })
 )
 
-export const breakerTransitions = memoize((from: string, to: string) =>
-  Metric.counter("circuit_breaker_transitions_total", {
-    description: "Changes of the circuit's state",
-    incremental: true,
-    attributes: { from, to }
-  })
+export const breakerTransitions = once((from) =>
+  once((to) =>
+    Metric.counter("circuit_breaker_transitions_total", {
+      description: "Changes of the circuit's state",
+      incremental: true,
+      attributes: { from, to }
+    })
+  )
 )
 
 export const breakerRejections = Metric.counter("circuit_breaker_rejections_total", {
@@ -75,14 +81,13 @@ export const breakerRejections = Metric.counter("circuit_breaker_rejections_tota
 })
 
 // Building attributes costs ten times as much as counting, so each combination of labels is built once.
-function memoize<Labels extends ReadonlyArray<string>, A>(build: (...labels: Labels) => A): (...labels: Labels) => A {
+function once<A>(build: (label: string) => A): (label: string) => A {
   const built = new Map<string, A>()
-  return (...labels) => {
-    const key = labels.join("\n")
-    const found = built.get(key)
+  return (label) => {
+    const found = built.get(label)
     if (found !== undefined) return found
-    const made = build(...labels)
-    built.set(key, made)
+    const made = build(label)
+    built.set(label, made)
     return made
   }
 }
