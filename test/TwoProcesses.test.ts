@@ -1,56 +1,12 @@
-import * as ChildProcess from "node:child_process"
-import { once } from "node:events"
-import { createInterface } from "node:readline"
-import { fileURLToPath } from "node:url"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema } from "effect"
+import { type CacheProcess, startCacheProcess as start } from "./fixtures/startCacheProcess.ts"
 import { eventually } from "./suites/cacheLayers.ts"
 import * as RedisServer from "./support/RedisServer.ts"
 
-const fixture = fileURLToPath(new URL("./fixtures/cacheProcess.ts", import.meta.url))
-
-/** A Node process with the cache in it, as `HybridCache.layerConfig` makes it. */
-const start = Effect.fnUntraced(function* (settings: Readonly<Record<string, string>>) {
-  const child = yield* Effect.acquireRelease(
-    Effect.sync(() =>
-      ChildProcess.spawn(process.execPath, ["--import", "tsx", fixture], {
-        env: { ...process.env, ...settings },
-        stdio: ["pipe", "pipe", "inherit"]
-      })
-    ),
-    (child) => Effect.sync(() => child.kill("SIGKILL"))
-  )
-  const gone = once(child, "exit").then(([code]) => Number(code ?? -1))
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
-  const nextLine = Effect.promise(() => lines.next().then(({ value }) => String(value)))
-  const answer: Effect.Effect<unknown> = Effect.flatMap(nextLine, (line) =>
-    line.startsWith("> ") ? Effect.succeed(JSON.parse(line.slice(2))) : answer
-  )
-  /** What came of a command. */
-  const ask = (command: string) =>
-    Effect.andThen(
-      Effect.sync(() => child.stdin.write(`${command}\n`)),
-      answer
-    )
-  assert.isTrue(yield* ask("ready"))
-  return {
-    ask,
-    /** Tells it to end, and gives the code it ended with and the milliseconds it took. */
-    end: Effect.suspend(() => {
-      const startedAt = performance.now()
-      child.stdin.write("end\n")
-      return Effect.map(
-        Effect.promise(() => gone),
-        (code) => ({ code, took: performance.now() - startedAt })
-      )
-    })
-  }
-})
-
 const Stats = Schema.Struct({ redisHits: Schema.Int, memoryHits: Schema.Int, lookups: Schema.Int })
 
-const statsOf = (process: Effect.Success<ReturnType<typeof start>>) =>
-  Effect.flatMap(process.ask("stats"), Schema.decodeUnknownEffect(Stats))
+const statsOf = (process: CacheProcess) => Effect.flatMap(process.ask("stats"), Schema.decodeUnknownEffect(Stats))
 
 describe("two processes on one Redis", { timeout: 20_000 }, () => {
   it.live("what one computes the other hits, what one removes the other misses", () =>
