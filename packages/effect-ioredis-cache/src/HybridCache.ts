@@ -26,11 +26,11 @@
  *
  * @since 0.1.0
  */
-import { Clock, Config, Duration, Effect, Layer, Option, Result } from "effect"
-import { Redis, type RedisClient, RedisConfig, type RedisError, type RedisHealth } from "effect-ioredis"
+import { Cause, Clock, Config, Duration, Effect, Exit, identity, Layer, Option, Result } from "effect"
+import { Redis, type RedisClient, RedisConfig, RedisError, type RedisHealth } from "effect-ioredis"
 import * as Cache from "./Cache.ts"
 import * as CacheKey from "./CacheKey.ts"
-import type { CacheTier, Found, Hit, Removal, WriteOutcome } from "./CacheTier.ts"
+import type { CacheTier, Cancel, Done, Found, Hit, Removal, WriteOutcome } from "./CacheTier.ts"
 import * as Region from "./internal/Region.ts"
 import * as MemoryCache from "./MemoryCache.ts"
 import * as RedisCache from "./RedisCache.ts"
@@ -65,7 +65,8 @@ export const layer = (
       const memory = MemoryCache.tier(yield* MemoryCache.MemoryCache, yield* Clock.Clock)
       const patience = Duration.fromInputUnsafe(options.patience ?? "1 second")
       const journal = yield* WriteJournal.make(redis.client, options.journal)
-      const outage = makeOutage()
+      const fork = Effect.runForkWith(yield* Effect.context<never>())
+      const outage = makeOutage(fork)
       return yield* Region.makeCache({
         tier: (region) => {
           const tier = redis.tier(region, { patience })
@@ -140,80 +141,99 @@ const makeTier = <Value>(
     return answer ?? found
   }
 
-  const orElse = <A>(effect: Effect.Effect<A, RedisError.RedisError>, fallback: () => A): Effect.Effect<A> =>
-    Effect.matchEffect(effect, {
-      onSuccess: (result) => (outage.isOver ? Effect.succeed(result) : Effect.as(outage.end, result)),
-      // A Redis that refuses does answer.
-      onFailure: (error) =>
-        error._tag === "RedisOperationError" ? Effect.sync(fallback) : Effect.map(outage.begin(error), fallback)
-    })
+  // What Redis said, or what memory says in its place.
+  const orElse =
+    <A, B>(answer: (found: A) => B, fallBack: () => B, done: Done<B, never>): Done<A, RedisError.RedisError> =>
+    (exit) => {
+      if (Exit.isSuccess(exit)) {
+        outage.end()
+        return done(Exit.succeed(answer(exit.value)))
+      }
+      outage.begin(exit.cause)
+      done(Exit.succeed(fallBack()))
+    }
 
   // A write is in the journal from before it is sent until Redis has confirmed it.
   const journaled = <W extends Removal>(
     writes: ReadonlyArray<W>,
     intentOf: (write: W) => WriteJournal.Intent,
-    inMemory: Effect.Effect<unknown>,
-    send: (writes: ReadonlyArray<W>) => Effect.Effect<ReadonlyArray<WriteOutcome>, RedisError.RedisError>
-  ): Effect.Effect<ReadonlyArray<WriteOutcome>> => {
+    inMemory: (writes: ReadonlyArray<W>, done: Done<unknown, never>) => Cancel,
+    send: (writes: ReadonlyArray<W>, done: Done<ReadonlyArray<WriteOutcome>, RedisError.RedisError>) => Cancel,
+    done: Done<ReadonlyArray<WriteOutcome>, never>
+  ): Cancel => {
     const deferred = () => writes.map((): WriteOutcome => "Deferred")
-    return Effect.acquireUseRelease(
-      Effect.suspend(() => {
-        const tickets = journal.runsOnMemory()
-          ? []
-          : writes.map((write) =>
-              write.isCurrent() ? journal.begin(redis.redisKey(write.key), intentOf(write)) : undefined
-            )
-        return Effect.as(inMemory, tickets)
-      }),
-      (tickets) =>
-        journal.runsOnMemory()
-          ? Effect.sync(deferred)
-          : orElse(send(writes.map((write, index) => ({ ...write, onAttempt: tickets[index]?.onAttempt }))), deferred),
-      (tickets) =>
-        Effect.sync(() => {
-          for (const ticket of tickets) ticket?.end()
-        })
+    if (journal.runsOnMemory()) {
+      inMemory(writes, ignore)
+      done(Exit.succeed(deferred()))
+      return ignore
+    }
+    const tickets = writes.map((write) =>
+      write.isCurrent() ? journal.begin(redis.redisKey(write.key), intentOf(write)) : undefined
     )
+    const end = (): void => {
+      for (const ticket of tickets) ticket?.end()
+    }
+    inMemory(writes, ignore)
+    const cancel = send(
+      writes.map((write, index) => ({ ...write, onAttempt: tickets[index]?.onAttempt })),
+      orElse(identity, deferred, (exit) => {
+        end()
+        done(exit)
+      })
+    )
+    return () => {
+      cancel()
+      end()
+    }
   }
 
   return {
-    get: (key, isCurrent) =>
-      Effect.suspend(() => {
-        const answer = known(key)
-        if (answer !== undefined) return Effect.succeed(answer)
-        return orElse(
-          Effect.map(redis.get(key, isCurrent), (found) => read(key, found, isCurrent())),
-          () => fallBack(key)
+    get: (key, isCurrent, done) => {
+      const answer = known(key)
+      if (answer !== undefined) {
+        done(Exit.succeed(answer))
+        return ignore
+      }
+      return redis.get(
+        key,
+        isCurrent,
+        orElse(
+          (found) => read(key, found, isCurrent()),
+          () => fallBack(key),
+          done
         )
-      }),
+      )
+    },
     peek: memory.peek,
     stale: memory.stale,
-    getMany: (keys, isCurrent) =>
-      Effect.suspend(() => {
-        const answers = keys.map(known)
-        const asked = keys.flatMap((key, index) => (answers[index] === undefined ? [{ key, index }] : []))
-        if (asked.length === 0) return Effect.succeed(answers.filter((answer) => answer !== undefined))
-        const askedKeys = asked.map(({ key }) => key)
-        const found = Effect.map(
-          redis.getMany(askedKeys, (n) => isCurrent(asked[n]?.index ?? -1)),
-          (all) => all.map((found, n) => read(askedKeys[n] ?? "", found, isCurrent(asked[n]?.index ?? -1)))
+    getMany: (keys, isCurrent, done) => {
+      const answers = keys.map(known)
+      const asked = keys.flatMap((key, index) => (answers[index] === undefined ? [{ key, index }] : []))
+      const askedKeys = asked.map(({ key }) => key)
+      const isAskedCurrent = (n: number) => isCurrent(asked[n]?.index ?? -1)
+      const together = (found: ReadonlyArray<Found<Value>>) => {
+        const rest = found[Symbol.iterator]()
+        return keys.map((key, index) => answers[index] ?? rest.next().value ?? fallBack(key))
+      }
+      return redis.getMany(
+        askedKeys,
+        isAskedCurrent,
+        orElse(
+          (all) => together(all.map((found, n) => read(askedKeys[n] ?? "", found, isAskedCurrent(n)))),
+          () => together(askedKeys.map(fallBack)),
+          done
         )
-        return Effect.map(
-          orElse(found, () => askedKeys.map(fallBack)),
-          (all) => {
-            const rest = all[Symbol.iterator]()
-            return keys.map((key, index) => answers[index] ?? rest.next().value ?? fallBack(key))
-          }
-        )
-      }),
-    set: (writes) =>
+      )
+    },
+    set: (writes, done) =>
       journaled(
         writes,
         ({ text, timeToLive, value }) => ({ _tag: "Set", text, hit: { value, timeToLive, bytes: text.length } }),
-        memory.set(writes),
-        redis.set
+        memory.set,
+        redis.set,
+        done
       ),
-    remove: (removals) => journaled(removals, () => ({ _tag: "Remove" }), memory.remove(removals), redis.remove),
+    remove: (removals, done) => journaled(removals, () => ({ _tag: "Remove" }), memory.remove, redis.remove, done),
     clear: Effect.andThen(
       memory.clear,
       Effect.map(
@@ -227,32 +247,29 @@ const makeTier = <Value>(
 // Says once that memory answers in the place of Redis, and once that it need not any more. A warning here would be the second one of the same
 // outage, and one per call where Redis is merely slow.
 interface Outage {
-  readonly isOver: boolean
-  readonly begin: (error: RedisError.RedisError) => Effect.Effect<void>
-  readonly end: Effect.Effect<void>
+  readonly begin: (cause: Cause.Cause<RedisError.RedisError>) => void
+  readonly end: () => void
 }
 
-const makeOutage = (): Outage => {
+const makeOutage = (fork: (effect: Effect.Effect<void>) => void): Outage => {
   let fallbacks = 0
   return {
-    get isOver() {
-      return fallbacks === 0
+    begin: (cause) => {
+      const error = Cause.squash(cause)
+      // A Redis that refuses does answer.
+      if (RedisError.isRedisError(error) && error._tag === "RedisOperationError") return
+      fallbacks++
+      if (fallbacks > 1) return
+      const reason = RedisError.isRedisError(error) ? error.message : "a defect"
+      fork(Effect.logDebug("Redis does not answer the cache: memory does").pipe(Effect.annotateLogs({ error: reason })))
     },
-    begin: (error) =>
-      Effect.suspend(() => {
-        fallbacks++
-        return fallbacks === 1
-          ? Effect.logDebug("Redis does not answer the cache: memory does").pipe(
-              Effect.annotateLogs({ error: error.message })
-            )
-          : Effect.void
-      }),
-    end: Effect.suspend(() => {
+    end: () => {
+      if (fallbacks === 0) return
       const total = fallbacks
       fallbacks = 0
-      return total === 0
-        ? Effect.void
-        : Effect.logDebug("Redis answers the cache again").pipe(Effect.annotateLogs({ fallbacks: total }))
-    })
+      fork(Effect.logDebug("Redis answers the cache again").pipe(Effect.annotateLogs({ fallbacks: total })))
+    }
   }
 }
+
+const ignore = () => {}

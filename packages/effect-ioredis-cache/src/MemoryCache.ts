@@ -1,7 +1,7 @@
-import { Clock, Context, type Duration, Effect, Layer, Option } from "effect"
+import { Clock, Context, type Duration, Effect, Exit, Layer, Option } from "effect"
 import { LRUCache } from "lru-cache"
 import * as Cache from "./Cache.ts"
-import type { CacheTier, Found, Hit, TierRegion } from "./CacheTier.ts"
+import type { CacheTier, Cancel, Done, Found, Hit, TierRegion } from "./CacheTier.ts"
 import * as Metrics from "./internal/Metrics.ts"
 import * as Region from "./internal/Region.ts"
 
@@ -156,6 +156,16 @@ const wholeNumber = (name: string, value: number, max: number): Effect.Effect<nu
     ? Effect.succeed(value)
     : Effect.die(new Error(`MemoryCache: ${name} is ${value}. Make it a whole number from 1 to ${max}.`))
 
+// Memory answers at once.
+const atOnce = <A>(done: Done<A, never>, value: A): Cancel => {
+  done(Exit.succeed(value))
+  return ignore
+}
+
+const ignore = () => {}
+
+const applied = () => "Applied" as const
+
 /**
  * The tier of one region in this process's memory.
  *
@@ -193,26 +203,23 @@ export const tier =
       dropLive: (key) => {
         if (Option.isSome(find(key))) drop(key)
       },
-      stale: (key) =>
-        Effect.sync(() => {
-          const entry = region.staleFor > 0 ? memory.getStale(keyspace + key, now(clock)) : undefined
-          return Option.map(Option.fromUndefinedOr(entry), ({ value }) => value as Value)
-        }),
-      get: (key) => Effect.sync(() => found(key)),
-      peek: (key) => Effect.sync(() => found(key)),
-      getMany: (keys) => Effect.sync(() => keys.map(found)),
-      set: (writes) =>
-        Effect.sync(() => {
-          for (const { isCurrent, key, text, timeToLive, value } of writes) {
-            if (isCurrent()) put(key, { value, timeToLive, bytes: text.length })
-          }
-          return writes.map(() => "Applied" as const)
-        }),
-      remove: (removals) =>
-        Effect.sync(() => {
-          for (const { isCurrent, key } of removals) if (isCurrent()) drop(key)
-          return removals.map(() => "Applied" as const)
-        }),
+      stale: (key) => {
+        const entry = region.staleFor > 0 ? memory.getStale(keyspace + key, now(clock)) : undefined
+        return Option.map(Option.fromUndefinedOr(entry), ({ value }) => value as Value)
+      },
+      get: (key, _, done) => atOnce(done, found(key)),
+      peek: (key, _, done) => atOnce(done, found(key)),
+      getMany: (keys, _, done) => atOnce(done, keys.map(found)),
+      set: (writes, done) => {
+        for (const { isCurrent, key, text, timeToLive, value } of writes) {
+          if (isCurrent()) put(key, { value, timeToLive, bytes: text.length })
+        }
+        return atOnce(done, writes.map(applied))
+      },
+      remove: (removals, done) => {
+        for (const { isCurrent, key } of removals) if (isCurrent()) drop(key)
+        return atOnce(done, removals.map(applied))
+      },
       clear: Effect.sync(() => {
         memory.deletePrefix(keyspace)
         return "Applied" as const

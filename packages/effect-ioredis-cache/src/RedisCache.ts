@@ -12,11 +12,11 @@
  *
  * @since 0.1.0
  */
-import { Clock, Context, Duration, Effect, Layer, Option, Result, type Scope, Stream } from "effect"
+import { Clock, Context, Duration, Effect, Exit, Layer, Option, Result, Stream } from "effect"
 import { RedisClient, RedisCommand, type RedisError, RedisScript } from "effect-ioredis"
 import type * as Cache from "./Cache.ts"
 import * as CacheKey from "./CacheKey.ts"
-import type { CacheTier, Found, Removal, TierRegion, WriteOutcome } from "./CacheTier.ts"
+import type { CacheTier, Cancel, Done, Found, Removal, TierRegion, WriteOutcome } from "./CacheTier.ts"
 import * as Region from "./internal/Region.ts"
 
 /**
@@ -84,7 +84,12 @@ export const make = Effect.fnUntraced(function* (options: Options = {}) {
   const prefix = options.prefix ?? "cache"
   const probe = CacheKey.keyspace({ prefix, region: "r", version: 0 })
   if (Result.isFailure(probe)) return yield* Effect.die(new Error(probe.failure))
-  const tier: RedisCache["tier"] = (region, call) => makeTier(client, scope, prefix, region, call?.patience)
+  const clock = yield* Clock.Clock
+  const run = Effect.runForkWith(yield* Effect.context<never>())
+  const fork = (effect: Effect.Effect<void>): void => {
+    run(Effect.forkIn(effect, scope))
+  }
+  const tier: RedisCache["tier"] = (region, call) => makeTier({ client, clock, fork, prefix }, region, call?.patience)
   const regions = yield* Region.makeRegions<RedisError.RedisError>({
     tier,
     reject: Effect.fail,
@@ -103,105 +108,128 @@ export const layer = (options?: Options): Layer.Layer<RedisCache, never, RedisCl
   Layer.effect(RedisCache, make(options))
 
 const makeTier = <Value>(
-  client: RedisClient.RedisClient,
-  scope: Scope.Scope,
-  prefix: string,
+  {
+    client,
+    clock,
+    fork,
+    prefix
+  }: {
+    readonly client: RedisClient.RedisClient
+    readonly clock: Clock.Clock
+    readonly fork: (effect: Effect.Effect<void>) => void
+    readonly prefix: string
+  },
   region: TierRegion<Value>,
   patience: Duration.Input | undefined
 ): RedisTier<Value> => {
   const keyspace = `${prefix}:${region.name}:v${region.version}:`
-  const call = patience === undefined ? {} : { operationTimeout: Duration.fromInputUnsafe(patience) }
+  const operationTimeout = patience === undefined ? undefined : Duration.toMillis(patience)
+  const call = { operationTimeout }
+  // What values of the region take, roughly: an average of those that were read last.
+  let bytes = 0
 
-  const decode = (key: string, reply: RedisCommand.Reply): Effect.Effect<Found<Value>> => {
+  const decode = (key: string, reply: RedisCommand.Reply): Found<Value> => {
     if (reply === null) return missed
     const stored = String(reply)
+    bytes += (stored.length - bytes) / 16
     const decoded = region.codec.decode(stored)
-    if (Option.isNone(decoded)) return Effect.andThen(discard(key, stored), missed)
+    if (Option.isNone(decoded)) {
+      discard(key, stored)
+      return missed
+    }
     const { expiresAt, value } = decoded.value
-    return Effect.map(Clock.currentTimeMillis, (now) => ({
-      // Redis still has it, so it lives; how long is the writer's word, and clocks differ.
-      hit: Option.some({ value, timeToLive: Math.min(expiresAt - now, region.longestLife), bytes: stored.length }),
-      source: "redis"
-    }))
+    // Redis still has it, so it lives; how long is the writer's word, and clocks differ.
+    const timeToLive = Math.min(expiresAt - clock.currentTimeMillisUnsafe(), region.longestLife)
+    return { hit: Option.some({ value, timeToLive, bytes: stored.length }), source: "redis" }
   }
 
-  // The answer does not wait for the removal, nor does a batch for one after the other.
-  const discard = (key: string, stored: string) =>
-    Effect.andThen(
-      region.onCorrupt(key),
-      client
-        .eval(RedisScript.deleteIfEqual, [keyspace + key], [stored], call)
-        .pipe(Effect.ignore, Effect.forkIn(scope, { startImmediately: true }))
-    )
+  // The answer does not wait for the removal.
+  const discard = (key: string, stored: string): void => {
+    region.onCorrupt(key)
+    fork(client.eval(RedisScript.deleteIfEqual, [keyspace + key], [stored], call).pipe(Effect.ignore))
+  }
 
   // One round trip; a command that something newer has overtaken is left out.
   const write = (
     writes: ReadonlyArray<Removal>,
-    commands: ReadonlyArray<RedisCommand.RedisCommand>
-  ): Effect.Effect<ReadonlyArray<WriteOutcome>, RedisError.RedisError> =>
-    Effect.flatMap(
-      client.pipeline(commands, {
-        ...call,
+    commands: ReadonlyArray<RedisCommand.RedisCommand>,
+    done: Done<ReadonlyArray<WriteOutcome>, RedisError.RedisError>
+  ): Cancel => {
+    if (writes.length === 0) {
+      done(Exit.succeed([]))
+      return ignore
+    }
+    return client.pipelineUnsafe(
+      commands,
+      {
+        operationTimeout,
         isCurrent: (index) => writes[index]?.isCurrent() === true,
         onAttempt: (index, session) => writes[index]?.onAttempt?.(session) ?? ignore
-      }),
-      (results) =>
-        Effect.forEach(results, (result) =>
-          Result.isSuccess(result) ? applied : Effect.catchIf(Effect.fail(result.failure), isSuperseded, () => deferred)
-        )
+      },
+      (result) => done(outcomesOf(result))
     )
+  }
 
-  const get = (key: string): Effect.Effect<Found<Value>, RedisError.RedisError> =>
-    Effect.matchEffect(client.send(RedisCommand.make("GET", [keyspace + key]), call), {
-      onSuccess: (reply) => decode(key, reply),
-      onFailure: (error) => (isForeign(error) ? Effect.andThen(region.onCorrupt(key), missed) : Effect.fail(error))
+  const get: RedisTier<Value>["get"] = (key, _, done) =>
+    client.getUnsafe(keyspace + key, { bytes, operationTimeout }, (result) => {
+      if (Result.isSuccess(result)) return done(Exit.succeed(decode(key, result.success)))
+      if (!isForeign(result.failure)) return done(Exit.fail(result.failure))
+      region.onCorrupt(key)
+      done(Exit.succeed(missed))
     })
 
   return {
-    stale: () => Effect.succeedNone,
+    stale: Option.none,
     redisKey: (key) => keyspace + key,
     get,
     peek: get,
-    getMany: (keys) =>
-      keys.length === 0
-        ? Effect.succeed([])
-        : Effect.flatMap(
-            client.send(
-              RedisCommand.make(
-                "MGET",
-                keys.map((key) => keyspace + key)
-              ),
-              call
-            ),
-            (replies) =>
-              Effect.forEach(keys, (key, index) => decode(key, Array.isArray(replies) ? replies[index] : null))
-          ),
-    set: (writes) =>
+    getMany: (keys, _, done) => {
+      if (keys.length === 0) {
+        done(Exit.succeed([]))
+        return ignore
+      }
+      const redisKeys = keys.map((key) => keyspace + key)
+      return client.pipelineUnsafe([RedisCommand.make("MGET", redisKeys)], { operationTimeout }, (result) => {
+        if (Result.isFailure(result)) return done(Exit.fail(result.failure))
+        const [reply] = result.success
+        if (reply !== undefined && Result.isFailure(reply)) return done(Exit.fail(reply.failure))
+        const replies = Array.isArray(reply?.success) ? reply.success : []
+        done(Exit.succeed(keys.map((key, index) => decode(key, replies[index] ?? null))))
+      })
+    },
+    set: (writes, done) =>
       write(
         writes,
-        writes.map(({ key, text, timeToLive }) => RedisCommand.make("SET", [keyspace + key, text, "PX", timeToLive]))
+        writes.map(({ key, text, timeToLive }) => RedisCommand.make("SET", [keyspace + key, text, "PX", timeToLive])),
+        done
       ),
-    remove: (removals) =>
+    remove: (removals, done) =>
       write(
         removals,
-        removals.map(({ key }) => RedisCommand.make("UNLINK", [keyspace + key]))
+        removals.map(({ key }) => RedisCommand.make("UNLINK", [keyspace + key])),
+        done
       ),
     clear: client.scan({ match: `${keyspace}*`, count: 500 }).pipe(
       Stream.grouped(500),
       Stream.runForEach((keys) => client.send(RedisCommand.make("UNLINK", keys))),
-      Effect.andThen(applied)
+      Effect.as("Applied")
     )
   }
 }
 
-const missed: Effect.Effect<Found<never>> = Effect.succeed({ hit: Option.none(), source: "redis" })
-
-const applied: Effect.Effect<WriteOutcome> = Effect.succeed("Applied")
-
-// The newer write is the one that counts; this process has it, and Redis is told by it.
-const deferred: Effect.Effect<WriteOutcome> = Effect.succeed("Deferred")
+const missed: Found<never> = { hit: Option.none(), source: "redis" }
 
 const ignore = () => {}
+
+// Of what something newer has overtaken, that is the one that counts: this process has it, and Redis is told by it.
+const outcomesOf = (
+  result: Result.Result<RedisClient.PipelineResults, RedisError.RedisCommandError>
+): Exit.Exit<ReadonlyArray<WriteOutcome>, RedisError.RedisError> => {
+  if (Result.isFailure(result)) return Exit.fail(result.failure)
+  const refused = result.success.find((one) => Result.isFailure(one) && !isSuperseded(one.failure))
+  if (refused !== undefined && Result.isFailure(refused)) return Exit.fail(refused.failure)
+  return Exit.succeed(result.success.map((one) => (Result.isSuccess(one) ? "Applied" : "Deferred")))
+}
 
 const isSuperseded = (error: RedisError.RedisOperationError): boolean => error.code === "SUPERSEDED"
 

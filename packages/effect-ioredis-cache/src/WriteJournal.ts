@@ -32,8 +32,8 @@ import * as MemoryCache from "./MemoryCache.ts"
  *
  * **Gotchas**
  *
- * Under `TestClock` nobody moves the time while a scope closes. A test that ends with a frozen Redis and a closed circuit sets `closeTimeout`
- * to 0, or heals Redis first.
+ * Only a connection that is up is asked. Under `TestClock` nobody moves the time while a scope closes: a test that ends with a frozen Redis
+ * that nobody has noticed sets `closeTimeout` to 0, or heals Redis first.
  *
  * @category models
  * @since 0.1.0
@@ -67,7 +67,7 @@ export type Intent =
   | { readonly _tag: "Remove" }
 
 /**
- * One write in progress. `onAttempt` follows each sending of it; `end` must be called once.
+ * One write in progress. `onAttempt` follows each sending of it; `end` has an effect once.
  *
  * @category models
  * @since 0.1.0
@@ -201,12 +201,15 @@ export const make = Effect.fnUntraced(function* (
             text: region.replay === "write" ? intent.text : undefined
           }
     entry.writing++
+    let writing = true
     count(entry, 1)
     keep(entry)
     if (intents > maxEntries || bytes > maxBytes) mark(region)
     return {
       onAttempt: (session) => follow(entry, number, session, intent._tag === "Set" ? intent.hit.timeToLive : 0),
       end: () => {
+        if (!writing) return
+        writing = false
         entry.writing--
         if (entries.get(key) === entry) work.openUnsafe()
       }
@@ -388,7 +391,7 @@ export const make = Effect.fnUntraced(function* (
   const replayOnce = Effect.gen(function* () {
     let refusal: RedisError.RedisOperationError | undefined
     for (const member of members) {
-      if (member.status() !== "Ready") continue
+      if (!isUp(member)) continue
       yield* fence(member)
       const ready = Array.from(entries.values()).filter((entry) => isReady(entry, member))
       for (let from = 0; from < ready.length; from += batchSize) {
@@ -428,7 +431,7 @@ export const make = Effect.fnUntraced(function* (
   })
 
   const stop = members.map((member) => {
-    if (member.status() === "Ready") meet(member)
+    if (isUp(member)) meet(member)
     return member.listen((event) => {
       if (event._tag === "Ready") meet(member)
     })
@@ -442,7 +445,8 @@ export const make = Effect.fnUntraced(function* (
     Effect.gen(function* () {
       for (const end of stop) end()
       yield* Fiber.interrupt(replaying)
-      if (isLeft() && client.breaker.isClosedUnsafe() && Duration.toMillis(closeTimeout) > 0) {
+      if (isLeft() && members.some(isUp) && Duration.toMillis(closeTimeout) > 0) {
+        yield* client.breaker.makeDue
         yield* Effect.timeoutOption(Effect.result(replayOnce), closeTimeout)
       }
       if (!isLeft()) return
@@ -524,6 +528,8 @@ const rememberedKeys = 10_000
 const batchSize = 500
 const firstPause = 1000
 const longestPause = 30_000
+
+const isUp = (member: RedisConnection.RedisConnection): boolean => member.status() === "Ready"
 
 const suspect: Kept = { _tag: "Suspect" }
 const removed: Answer = { _tag: "Journal", hit: Option.none() }

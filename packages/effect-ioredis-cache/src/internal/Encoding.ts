@@ -1,4 +1,4 @@
-import { Clock, type Duration, Effect, Random, Result } from "effect"
+import { Clock, Context, type Duration, Random, Result } from "effect"
 import { RedisError } from "effect-ioredis"
 import type * as Cache from "../Cache.ts"
 import * as CacheCodec from "../CacheCodec.ts"
@@ -16,16 +16,19 @@ export interface Encoding<in Key, in out Value> {
     rendered: string,
     entry: readonly [key: Key, value: Value],
     timeToLive: Duration.Input | undefined
-  ) => Effect.Effect<Encoded<Value>, RedisError.RedisSerializationError>
+  ) => Result.Result<Encoded<Value>, RedisError.RedisSerializationError>
 }
 
 export type Encoded<Value> = Omit<Write<Value>, "isCurrent">
 
 export const make = <Key, Value>(
   options: Cache.RegionOptions<Key, Value>,
-  defaultTimeToLive: Duration.Input
+  defaultTimeToLive: Duration.Input,
+  context: Context.Context<never>
 ): Encoding<Key, Value> => {
   const { jitter = 0, name, timeToLive = defaultTimeToLive } = options
+  const clock = Context.get(context, Clock.Clock)
+  const random = Context.get(context, Random.Random)
   const renderKey = CacheKey.make(options.key)
   const codec = CacheCodec.make(options.value, { maxBytes: options.maxBytes })
 
@@ -42,16 +45,17 @@ export const make = <Key, Value>(
     codec,
     longestLife: typeof timeToLive === "function" ? Number.POSITIVE_INFINITY : (lifetime(timeToLive) ?? 0),
     key: (operation, key) => Result.mapError(renderKey(key), (message) => problem(operation, message)),
-    value: Effect.fnUntraced(function* (operation, rendered, [key, value], given) {
+    value: (operation, rendered, [key, value], given) => {
       const whole = lifetime(given ?? (typeof timeToLive === "function" ? timeToLive(key, value) : timeToLive))
       if (whole === undefined) {
         const advice = `the timeToLive is not a duration above zero and finite. Give one such as "5 minutes"`
-        return yield* problem(operation, advice, rendered)
+        return Result.fail(problem(operation, advice, rendered))
       }
-      const millis = jitter === 0 ? whole : Math.max(1, Math.round(whole * (1 - jitter * (yield* Random.next))))
-      const text = codec.encode(value, (yield* Clock.currentTimeMillis) + millis)
-      if (Result.isFailure(text)) return yield* problem(operation, text.failure, rendered)
-      return { key: rendered, value, text: text.success, timeToLive: millis }
-    })
+      const millis = jitter === 0 ? whole : Math.max(1, Math.round(whole * (1 - jitter * random.nextDoubleUnsafe())))
+      const text = codec.encode(value, clock.currentTimeMillisUnsafe() + millis)
+      return Result.isFailure(text)
+        ? Result.fail(problem(operation, text.failure, rendered))
+        : Result.succeed({ key: rendered, value, text: text.success, timeToLive: millis })
+    }
   }
 }

@@ -1,4 +1,4 @@
-import { type Context, Effect, Exit, Option } from "effect"
+import { Clock, Context, Effect, Exit, Option } from "effect"
 import type * as Cache from "../Cache.ts"
 import * as CacheKey from "../CacheKey.ts"
 import type { Found, WriteOutcome } from "../CacheTier.ts"
@@ -10,12 +10,10 @@ export interface Recorder {
   readonly write: (outcome: WriteOutcome) => void
   readonly stale: () => void
   readonly lookup: (exit: Exit.Exit<unknown, unknown>) => void
-  readonly corrupt: (key: string) => Effect.Effect<void>
-  readonly timed: <A, E>(
-    operation: string,
-    effect: Effect.Effect<A, E>,
-    source: (result: A) => string
-  ) => Effect.Effect<A, E>
+  readonly corrupt: (key: string) => void
+  /** The Clock's monotonic time in milliseconds: when an operation began. */
+  readonly now: () => number
+  readonly timed: (operation: string, source: string, startedAt: number) => void
 }
 
 /** What `Cache.stats` shows. */
@@ -33,6 +31,8 @@ export const makeCounters = (): Counters => ({
 
 export const make = (region: string, counters: Counters, context: Context.Context<never>): Recorder => {
   const metrics = Metrics.forRegion(region)
+  const clock = Context.get(context, Clock.Clock)
+  const now = () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
   let saidCorrupt = false
   return {
     read: ({ hit, source }) => {
@@ -54,24 +54,19 @@ export const make = (region: string, counters: Counters, context: Context.Contex
       counters.lookups++
       metrics.lookups(Exit.isSuccess(exit) ? "success" : "failure").updateUnsafe(1, context)
     },
-    corrupt: (key) =>
-      Effect.suspend(() => {
-        counters.corrupt++
-        metrics.requests("corrupt").updateUnsafe(1, context)
-        const level = saidCorrupt ? "Debug" : "Warn"
-        saidCorrupt = true
-        return Effect.logWithLevel(level)("A stored value could not be read and is taken as a miss").pipe(
+    corrupt: (key) => {
+      counters.corrupt++
+      metrics.requests("corrupt").updateUnsafe(1, context)
+      const level = saidCorrupt ? "Debug" : "Warn"
+      saidCorrupt = true
+      Effect.runForkWith(context)(
+        Effect.logWithLevel(level)("A stored value could not be read and is taken as a miss").pipe(
           Effect.annotateLogs({ region, keyHash: CacheKey.hash(key) })
         )
-      }),
-    timed: (operation, effect, source) =>
-      Effect.clockWith((clock) => {
-        const startedAt = clock.monotonicTimeNanosUnsafe()
-        return Effect.map(effect, (result) => {
-          const seconds = Number(clock.monotonicTimeNanosUnsafe() - startedAt) / 1e9
-          metrics.duration(operation, source(result)).updateUnsafe(seconds, context)
-          return result
-        })
-      })
+      )
+    },
+    now,
+    timed: (operation, source, startedAt) =>
+      metrics.duration(operation, source).updateUnsafe((now() - startedAt) / 1000, context)
   }
 }

@@ -1,7 +1,7 @@
-import { Cause, type Context, Duration, Effect, Exit, Option, Result, type Scope } from "effect"
+import { Cause, type Context, Duration, Effect, Exit, Option, Result, type Scope, Tracer } from "effect"
 import type { RedisError } from "effect-ioredis"
 import * as Cache from "../Cache.ts"
-import type { CacheTier, TierRegion, WriteOutcome } from "../CacheTier.ts"
+import type { CacheTier, Cancel, Done, Found, TierRegion, WriteOutcome } from "../CacheTier.ts"
 import * as Encoding from "./Encoding.ts"
 import * as Flights from "./Flights.ts"
 import * as Recorder from "./Recorder.ts"
@@ -59,7 +59,7 @@ const make = <Key, Value, E>(
   }
 ): Cache.Region<Key, Value, E> => {
   const { name, version } = options
-  const encoding = Encoding.make(options, timeToLive ?? "300 seconds")
+  const encoding = Encoding.make(options, timeToLive ?? "300 seconds", context)
   const recorder = Recorder.make(name, counters, context)
   const tier = makeTier({
     name,
@@ -82,25 +82,58 @@ const make = <Key, Value, E>(
         : Effect.as(reject(rendered.failure), undefined)
     })
 
-  const read = (key: string, from: CacheTier<Value, E>["get"] = tier.get): Effect.Effect<Option.Option<Value>, E> =>
-    holding([key], sequences.watch, ([watch]) =>
-      Effect.map(
-        recorder.timed("get", from(key, currentOf(watch)), ({ source }) => source),
-        recorder.read
-      )
-    )
+  const look = (key: string, from: CacheTier<Value, E>["get"], done: Done<Option.Option<Value>, E>): Cancel => {
+    const watch = sequences.watch(key)
+    const startedAt = recorder.now()
+    const cancel = from(key, watch.isCurrent, (exit) => {
+      watch.end()
+      if (Exit.isFailure(exit)) return done(Exit.failCause(exit.cause))
+      recorder.timed("get", exit.value.source, startedAt)
+      done(Exit.succeed(recorder.read(exit.value)))
+    })
+    return () => {
+      cancel()
+      watch.end()
+    }
+  }
 
-  const get = (key: Key) =>
-    Effect.flatMap(render("get", key), (rendered) => (rendered === undefined ? none : read(rendered)))
+  const get = (key: Key): Effect.Effect<Option.Option<Value>, E> =>
+    traced(name, "get", () => {
+      const rendered = encoding.key("get", key)
+      if (Result.isFailure(rendered)) return Effect.as(reject(rendered.failure), Option.none())
+      return fromCallback((done) => look(rendered.success, tier.get, done))
+    })
 
-  const getMany = Effect.fnUntraced(function* (keys: ReadonlyArray<Key>) {
+  // Looks again where the key was written while the read was under way, perhaps by the lookup this call would repeat.
+  const lookTwice = (key: string): Effect.Effect<Option.Option<Value>, E> =>
+    fromCallback((done) => {
+      const watch = sequences.watch(key)
+      let second: Cancel | undefined
+      const cancel = look(key, tier.get, (exit) => {
+        const isCurrent = watch.isCurrent()
+        watch.end()
+        if (Exit.isFailure(exit) || Option.isSome(exit.value) || isCurrent) return done(exit)
+        second = look(key, tier.peek, done)
+      })
+      return () => {
+        watch.end()
+        cancel()
+        second?.()
+      }
+    })
+
+  const getMany = (keys: ReadonlyArray<Key>) => traced(name, "getMany", () => readMany(keys))
+
+  const readMany = Effect.fnUntraced(function* (
+    keys: ReadonlyArray<Key>
+  ): Effect.fn.Return<ReadonlyArray<Option.Option<Value>>, E> {
     const rendered = yield* Effect.forEach(keys, (key) => render("getMany", key))
     const asked = rendered.filter((key) => key !== undefined)
-    const found = yield* holding(asked, sequences.watch, (watches) =>
-      recorder.timed(
-        "getMany",
-        tier.getMany(asked, (index) => currentOf(watches[index])()),
-        (all) => all[0]?.source ?? "none"
+    const found = yield* holding<ReadonlyArray<Found<Value>>>(asked, sequences.watch, "getMany", (watches, done) =>
+      tier.getMany(
+        asked,
+        (index) => watches[index]?.isCurrent() === true,
+        (exit) => done(exit, Exit.isSuccess(exit) ? (exit.value[0]?.source ?? "none") : "none")
       )
     )
     const values = found.map(recorder.read)[Symbol.iterator]()
@@ -113,42 +146,56 @@ const make = <Key, Value, E>(
     return sequences.intend(key)
   }
 
-  const store = (
+  // Holds each key while `start` runs, and counts how long that took.
+  const holding = <A>(
+    keys: ReadonlyArray<string>,
+    hold: (key: string) => Sequences.Watch,
     operation: string,
-    writes: ReadonlyArray<Encoding.Encoded<Value>>
-  ): Effect.Effect<ReadonlyArray<WriteOutcome>, E> =>
-    holding(
+    start: (watches: ReadonlyArray<Sequences.Watch>, done: (exit: Exit.Exit<A, E>, source: string) => void) => Cancel
+  ): Effect.Effect<A, E> =>
+    fromCallback((done) => {
+      const watches = keys.map(hold)
+      const startedAt = recorder.now()
+      const end = (): void => {
+        for (const watch of watches) watch.end()
+      }
+      const cancel = start(watches, (exit, source) => {
+        end()
+        if (Exit.isSuccess(exit)) recorder.timed(operation, source, startedAt)
+        done(exit)
+      })
+      return () => {
+        cancel()
+        end()
+      }
+    })
+
+  const intending = (
+    keys: ReadonlyArray<string>,
+    operation: string,
+    start: (intents: ReadonlyArray<Sequences.Watch>, done: Done<ReadonlyArray<WriteOutcome>, E>) => Cancel
+  ) =>
+    holding<ReadonlyArray<WriteOutcome>>(keys, intend, operation, (intents, done) =>
+      start(intents, (exit) => done(exit, Exit.isSuccess(exit) ? sourceOf(exit.value) : "none"))
+    )
+
+  const store = (operation: string, writes: ReadonlyArray<Encoding.Encoded<Value>>) =>
+    intending(
       writes.map(({ key }) => key),
-      intend,
-      (intents) =>
-        recorder.timed(
-          operation,
-          tier.set(writes.map((write, index) => ({ ...write, isCurrent: currentOf(intents[index]) }))),
-          sourceOf
+      operation,
+      (intents, done) =>
+        tier.set(
+          writes.map((write, index) => ({ ...write, isCurrent: currentOf(intents[index]) })),
+          done
         )
     )
 
-  const drop = (operation: string, keys: ReadonlyArray<string>): Effect.Effect<ReadonlyArray<WriteOutcome>, E> =>
-    holding(keys, intend, (intents) =>
-      recorder.timed(
-        operation,
-        tier.remove(keys.map((key, index) => ({ key, isCurrent: currentOf(intents[index]) }))),
-        sourceOf
+  const drop = (operation: string, keys: ReadonlyArray<string>) =>
+    intending(keys, operation, (intents, done) =>
+      tier.remove(
+        keys.map((key, index) => ({ key, isCurrent: currentOf(intents[index]) })),
+        done
       )
-    )
-
-  const encode = (
-    operation: string,
-    entry: readonly [Key, Value],
-    given: Duration.Input | undefined
-  ): Effect.Effect<readonly [string, Encoding.Encoded<Value> | Refused] | undefined, E> =>
-    Effect.flatMap(render(operation, entry[0]), (rendered) =>
-      rendered === undefined
-        ? Effect.undefined
-        : Effect.match(encoding.value(operation, rendered, entry, given), {
-            onSuccess: (write) => [rendered, write] as const,
-            onFailure: (refused) => [rendered, { refused }] as const
-          })
     )
 
   const setEntries = Effect.fnUntraced(function* (
@@ -156,11 +203,15 @@ const make = <Key, Value, E>(
     entries: ReadonlyArray<readonly [Key, Value]>,
     given: Duration.Input | undefined
   ): Effect.fn.Return<ReadonlyArray<WriteOutcome>, E> {
-    const encoded = yield* Effect.forEach(entries, (entry) => encode(operation, entry, given))
+    const rendered = yield* Effect.forEach(entries, ([key]) => render(operation, key))
+    const encoded = entries.map((entry, index) => {
+      const key = rendered[index]
+      return key === undefined ? undefined : ([key, encoding.value(operation, key, entry, given)] as const)
+    })
     // Of a key given twice the last value is meant.
     const meant = Array.from(new Map(encoded.filter((one) => one !== undefined)))
-    const writes = meant.flatMap(([, write]) => ("refused" in write ? [] : [write]))
-    const refusals = meant.flatMap(([key, write]) => ("refused" in write ? [[key, write.refused] as const] : []))
+    const writes = meant.flatMap(([, write]) => (Result.isSuccess(write) ? [write.success] : []))
+    const refusals = meant.flatMap(([key, write]) => (Result.isFailure(write) ? [[key, write.failure] as const] : []))
     const stored = yield* refusals.length === 0
       ? store(operation, writes)
       : // What cannot be stored must not leave an older value behind.
@@ -181,6 +232,15 @@ const make = <Key, Value, E>(
     const outcomes = new Map(writes.map(({ key }, index) => [key, stored[index]]))
     return recorded(encoded.map((one) => outcomes.get(one?.[0] ?? "") ?? "Rejected"))
   })
+
+  // `setEntries` of one entry that fits, without the arrays.
+  const set = (key: Key, value: Value, given: Duration.Input | undefined): Effect.Effect<WriteOutcome, E> =>
+    traced(name, "set", () => {
+      const rendered = encoding.key("set", key)
+      const write = Result.flatMap(rendered, (rendered) => encoding.value("set", rendered, [key, value], given))
+      if (Result.isFailure(write)) return Effect.map(setEntries("set", [[key, value]], given), first)
+      return Effect.map(store("set", [write.success]), (outcomes) => first(recorded(outcomes)))
+    })
 
   const removeKeys = Effect.fnUntraced(function* (
     operation: string,
@@ -205,23 +265,26 @@ const make = <Key, Value, E>(
     lookup: Effect.Effect<Value, E2, R>,
     given: Duration.Input | undefined
   ): Effect.Effect<Value, E2, R> =>
-    holding([rendered], sequences.watch, ([watch]) =>
-      Effect.onExit(lookup, (exit) => {
-        recorder.lookup(exit)
-        if (Exit.isFailure(exit) || !currentOf(watch)()) return Effect.void
-        // The answer does not wait for the write.
-        return setEntries("getOrSet", [[key, exit.value]], given).pipe(
-          Effect.catchCause((cause) => Effect.logDebug("The value of a lookup could not be stored", cause)),
-          Effect.forkIn(scope, { startImmediately: true })
-        )
-      }).pipe(Effect.catchCause((cause) => staleOr(rendered, cause)))
+    whileHeld(
+      () => sequences.watch(rendered),
+      ({ isCurrent }) =>
+        Effect.onExit(lookup, (exit) => {
+          recorder.lookup(exit)
+          if (Exit.isFailure(exit) || !isCurrent()) return Effect.void
+          // The answer does not wait for the write.
+          return setEntries("getOrSet", [[key, exit.value]], given).pipe(
+            Effect.catchCause((cause) => Effect.logDebug("The value of a lookup could not be stored", cause)),
+            Effect.forkIn(scope, { startImmediately: true })
+          )
+        }).pipe(Effect.catchCause((cause) => staleOr(rendered, cause)))
     )
 
   // An expired value in the place of a lookup that failed, where there is one; nothing in the place of one that was interrupted.
   const staleOr = <E2>(rendered: string, cause: Cause.Cause<E2>): Effect.Effect<Value, E2> =>
     Cause.hasInterruptsOnly(cause)
       ? Effect.failCause(cause)
-      : Effect.flatMap(tier.stale(rendered), (stale) => {
+      : Effect.suspend(() => {
+          const stale = tier.stale(rendered)
           if (Option.isNone(stale)) return Effect.failCause(cause)
           recorder.stale()
           return Effect.as(Effect.logDebug("A lookup failed: an expired value is served", cause), stale.value)
@@ -232,27 +295,26 @@ const make = <Key, Value, E>(
     lookup: Effect.Effect<Value, E2, R>,
     writeOptions?: Cache.WriteOptions
   ): Effect.Effect<Value, E | E2, R> =>
-    Effect.flatMap(render("getOrSet", key), (rendered): Effect.Effect<Value, E | E2, R> => {
-      if (rendered === undefined) return lookup
-      const found = holding([rendered], sequences.watch, ([watch]) =>
-        Effect.flatMap(read(rendered), (first) =>
-          // Written while the read was under way, perhaps by the lookup this call would repeat: it looks again.
-          Option.isSome(first) || currentOf(watch)() ? Effect.succeed(first) : read(rendered, tier.peek)
-        )
-      )
+    traced(name, "getOrSet", () => {
+      const rendered = encoding.key("getOrSet", key)
+      if (Result.isFailure(rendered)) return Effect.andThen(reject(rendered.failure), lookup)
       return Effect.flatMap(
-        found,
+        lookTwice(rendered.success),
         (value): Effect.Effect<Value, E2, R> =>
           Option.isSome(value)
             ? Effect.succeed(value.value)
-            : flights.join(rendered, lookUp(rendered, key, lookup, writeOptions?.timeToLive))
+            : flights.join(rendered.success, lookUp(rendered.success, key, lookup, writeOptions?.timeToLive))
       )
     })
 
   const clear = Effect.suspend(() => {
     flights.detachAll()
-    return holding([name], sequences.intendAll, () =>
-      recorder.timed("clear", tier.clear, (outcome) => outcome.toLowerCase())
+    const startedAt = recorder.now()
+    return whileHeld(sequences.intendAll, () =>
+      Effect.map(tier.clear, (outcome) => {
+        recorder.timed("clear", outcome.toLowerCase(), startedAt)
+        return first(recorded([outcome]))
+      })
     )
   })
 
@@ -260,20 +322,18 @@ const make = <Key, Value, E>(
     get,
     getMany,
     has: (key) => Effect.map(get(key), Option.isSome),
-    set: (key, value, writeOptions) => Effect.map(setEntries("set", [[key, value]], writeOptions?.timeToLive), first),
-    setMany: (entries, writeOptions) => setEntries("setMany", entries, writeOptions?.timeToLive),
-    remove: (key) => Effect.map(removeKeys("remove", [key]), first),
-    removeMany: (keys) => removeKeys("removeMany", keys),
-    clear: Effect.map(clear, (outcome) => first(recorded([outcome]))),
+    set: (key, value, writeOptions) => set(key, value, writeOptions?.timeToLive),
+    setMany: (entries, writeOptions) =>
+      traced(name, "setMany", () => setEntries("setMany", entries, writeOptions?.timeToLive)),
+    remove: (key) => traced(name, "remove", () => Effect.map(removeKeys("remove", [key]), first)),
+    removeMany: (keys) => traced(name, "removeMany", () => removeKeys("removeMany", keys)),
+    clear: traced(name, "clear", () => clear),
     getOrSet
   }
 }
 
-const none = Effect.succeed(Option.none())
-
-interface Refused {
-  readonly refused: RedisError.RedisSerializationError
-}
+const whileHeld = <A, E, R>(hold: () => Sequences.Watch, use: (watch: Sequences.Watch) => Effect.Effect<A, E, R>) =>
+  Effect.acquireUseRelease(Effect.sync(hold), use, ({ end }) => Effect.sync(end))
 
 const first = (outcomes: ReadonlyArray<WriteOutcome>): WriteOutcome => outcomes[0] ?? "Rejected"
 
@@ -281,17 +341,21 @@ const sourceOf = (outcomes: ReadonlyArray<WriteOutcome>): string => outcomes[0]?
 
 const currentOf = (watch: Sequences.Watch | undefined): (() => boolean) => watch?.isCurrent ?? (() => true)
 
-/** Holds a watch for each key while `use` runs. */
-const holding = <A, E, R>(
-  keys: ReadonlyArray<string>,
-  hold: (key: string) => Sequences.Watch,
-  use: (watches: ReadonlyArray<Sequences.Watch>) => Effect.Effect<A, E, R>
+// One Effect of a call with a callback; interrupted, it cancels the call.
+const fromCallback = <A, E>(start: (done: Done<A, E>) => Cancel): Effect.Effect<A, E> =>
+  Effect.callback((resume) => {
+    const cancel = start(resume)
+    return Effect.sync(cancel)
+  })
+
+// A span costs more than the rest of a call, so it is made only where a tracer is installed.
+const traced = <A, E, R>(
+  region: string,
+  operation: string,
+  call: () => Effect.Effect<A, E, R>
 ): Effect.Effect<A, E, R> =>
-  Effect.acquireUseRelease(
-    Effect.sync(() => keys.map(hold)),
-    use,
-    (watches) =>
-      Effect.sync(() => {
-        for (const watch of watches) watch.end()
-      })
+  Effect.withFiber((fiber) =>
+    fiber.getRef(Tracer.Tracer) === Tracer.nativeTracer
+      ? call()
+      : Effect.withSpan(Effect.suspend(call), `cache.${operation}`, { attributes: { "cache.region": region } })
   )

@@ -15,9 +15,10 @@ export interface Sequences {
   readonly intendAll: () => Watch
 }
 
-/** What a call holds while it is in progress. `end` must be called once. */
+/** What a call holds while it is in progress. */
 export interface Watch {
   readonly isCurrent: () => boolean
+  /** Has an effect once. */
   readonly end: () => void
 }
 
@@ -27,9 +28,13 @@ export const make = (): Sequences => {
   let clearing = 0
 
   const hold = (key: string): Slot => {
-    const slot = slots.get(key) ?? { number: 0, writers: 0, holders: 0 }
+    const known = slots.get(key)
+    if (known !== undefined) {
+      known.holders++
+      return known
+    }
+    const slot: Slot = { number: 0, writers: 0, holders: 1 }
     slots.set(key, slot)
-    slot.holders++
     return slot
   }
 
@@ -44,9 +49,13 @@ export const make = (): Sequences => {
       const { number } = slot
       const epoch = clears
       const undisturbed = slot.writers === 0 && clearing === 0
+      let held = true
       return {
         isCurrent: () => undisturbed && slot.number === number && clears === epoch,
-        end: () => release(key, slot)
+        end: () => {
+          if (held) release(key, slot)
+          held = false
+        }
       }
     },
     intend: (key) => {
@@ -54,9 +63,12 @@ export const make = (): Sequences => {
       slot.writers++
       const number = ++slot.number
       const epoch = clears
+      let held = true
       return {
         isCurrent: () => slot.number === number && clears === epoch,
         end: () => {
+          if (!held) return
+          held = false
           slot.writers--
           release(key, slot)
         }
@@ -65,10 +77,12 @@ export const make = (): Sequences => {
     intendAll: () => {
       clearing++
       const epoch = ++clears
+      let held = true
       return {
         isCurrent: () => clears === epoch,
         end: () => {
-          clearing--
+          if (held) clearing--
+          held = false
         }
       }
     }

@@ -59,9 +59,10 @@ export const make = (
     result: Result.Result<RedisCommand.Reply, RedisError.RedisCommandError>
   ): void => {
     if (Result.isFailure(result)) {
-      if (!isRefusal(result.failure)) return readers.forEach(({ done }) => done?.(result))
+      const refused = isRefusal(result.failure)
       for (const reader of readers) {
-        if (reader.done !== undefined) reader.cancel = send(RedisCommand.make("GET", [reader.key]), join, reader.done)
+        if (!refused) reader.done?.(result)
+        else if (reader.done) reader.cancel = send(RedisCommand.make("GET", [reader.key]), join, reader.done)
       }
       return
     }
