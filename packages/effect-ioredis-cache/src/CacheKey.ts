@@ -40,8 +40,8 @@ export const make = <Key>(schema: Schema.Codec<Key, unknown>): ((key: Key) => Re
     const failure = Result.fail(`The key cannot be written: ${derived.failure}. Change the region's key schema.`)
     return () => failure
   }
-  const render = canonicalBy(Schema.encodeSync(derived.success, renderingKey), Schema.encodeSync(schema, renderingKey))
-  return (key) => contain(() => Result.succeed(keyPart(render(key))), doesNotFit)
+  const render = renderBy(Schema.encodeSync(derived.success, renderingKey), Schema.encodeSync(schema, renderingKey))
+  return (key) => contain(() => Result.succeed(render(key)), doesNotFit)
 }
 
 /**
@@ -141,23 +141,16 @@ const doesNotFit = (thrown: unknown): Result.Result<string, string> =>
 
 const readable = /^[A-Za-z0-9_.-]{1,64}$/
 
-const keyPart = ({ json, text }: Rendered): string =>
-  typeof json === "string" && readable.test(json) ? `=${json}` : `#${sha256(text, "base64url")}`
-
 const sha256 = (text: string, encoding: "hex" | "base64url") => createHash("sha256").update(text).digest(encoding)
 
-interface Rendered {
-  readonly json: unknown
-  readonly text: string
-}
-
 // toCodecJson writes undefined as null. Only where there is a null, the key is encoded a second time without JSON, to tell the two apart.
-const canonicalBy =
+const renderBy =
   <A>(toJson: (value: A) => unknown, toPlain: (value: A) => unknown) =>
-  (value: A): Rendered => {
+  (value: A): string => {
     const json = toJson(value)
+    if (typeof json === "string" && readable.test(json)) return `=${json}`
     const text = canonical(json, json)
-    return { json, text: text.includes("null") ? canonical(json, toPlain(value)) : text }
+    return `#${sha256(text.includes("null") ? canonical(json, toPlain(value)) : text, "base64url")}`
   }
 
 /** `plain` is what stands in the place of `json` before it was made JSON; it matters only where `json` is null. */

@@ -9,7 +9,7 @@
  * @since 0.1.0
  */
 import type { Effect, Exit, Option } from "effect"
-import type { RedisClient, RedisConnection } from "effect-ioredis"
+import type { RedisClient } from "effect-ioredis"
 import type { CacheCodec } from "./CacheCodec.ts"
 
 /**
@@ -59,31 +59,25 @@ export interface Hit<out Value> {
 }
 
 /**
- * A key to be removed. `isCurrent` says whether nothing newer has been written to it since, and is asked before each attempt; `onAttempt`
- * follows each attempt (see `RedisClient.CallOptions`).
- *
- * @category models
- * @since 0.1.0
- */
-export interface Removal {
-  readonly key: string
-  readonly isCurrent: () => boolean
-  readonly onAttempt?:
-    | ((session: RedisConnection.Session | undefined) => (result: RedisClient.AttemptResult | undefined) => void)
-    | undefined
-}
-
-/**
  * A value to be stored: as it is, as text, and for how many milliseconds.
  *
  * @category models
  * @since 0.1.0
  */
-export interface Write<out Value> extends Removal {
+export interface Write<out Value> {
+  readonly key: string
   readonly value: Value
   readonly text: string
   readonly timeToLive: number
 }
+
+/**
+ * Follows each sending of a write, given by its index: see `RedisClient.CallOptions`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type OnAttempt = NonNullable<RedisClient.CallOptions["onAttempt"]>
 
 /**
  * What is found for a key, and whether it is memory's answer because Redis gave none.
@@ -92,7 +86,7 @@ export interface Write<out Value> extends Removal {
  * @since 0.1.0
  */
 export interface Found<out Value> {
-  readonly hit: Option.Option<Hit<Value>>
+  readonly hit: Hit<Value> | undefined
   readonly source: "redis" | "memory" | "fallback"
 }
 
@@ -118,8 +112,8 @@ export type Cancel = () => void
  * **Details**
  *
  * They are functions with a callback, which the cache above makes one Effect of: composed of Effects, a read cost 9 µs more, twice as much as
- * Redis. `peek` looks again after a `get` that found nothing: in memory, where there is one, so that it takes no time. `isCurrent` says whether a read may still enter a nearer store: it may not once the key was written meanwhile. `get` and `getMany` take
- * one such question per key. `stale` is an expired value that is held on in memory, where there is one.
+ * Redis. `peek` looks again after a `get` that found nothing: in memory, where there is one, so that it takes no time. `isCurrent` says whether a read may still enter a nearer store, which it may not once the key was written meanwhile, and whether
+ * nothing newer was written since a write began; that is asked before each attempt. Where there are several keys, it is asked by index. `stale` is an expired value that is held on in memory, where there is one.
  *
  * @category models
  * @since 0.1.0
@@ -132,8 +126,18 @@ export interface CacheTier<in out Value, out E> {
     isCurrent: (index: number) => boolean,
     done: Done<ReadonlyArray<Found<Value>>, E>
   ) => Cancel
-  readonly set: (writes: ReadonlyArray<Write<Value>>, done: Done<ReadonlyArray<WriteOutcome>, E>) => Cancel
-  readonly remove: (removals: ReadonlyArray<Removal>, done: Done<ReadonlyArray<WriteOutcome>, E>) => Cancel
+  readonly set: (
+    writes: ReadonlyArray<Write<Value>>,
+    isCurrent: (index: number) => boolean,
+    done: Done<ReadonlyArray<WriteOutcome>, E>,
+    onAttempt?: OnAttempt
+  ) => Cancel
+  readonly remove: (
+    keys: ReadonlyArray<string>,
+    isCurrent: (index: number) => boolean,
+    done: Done<ReadonlyArray<WriteOutcome>, E>,
+    onAttempt?: OnAttempt
+  ) => Cancel
   readonly clear: Effect.Effect<WriteOutcome, E>
   readonly stale: (key: string) => Option.Option<Value>
 }

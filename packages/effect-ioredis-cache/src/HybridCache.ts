@@ -30,7 +30,7 @@ import { Cause, Clock, Config, Duration, Effect, Exit, identity, Layer, Option, 
 import { Redis, type RedisClient, RedisConfig, RedisError, type RedisHealth } from "effect-ioredis"
 import * as Cache from "./Cache.ts"
 import * as CacheKey from "./CacheKey.ts"
-import type { CacheTier, Cancel, Done, Found, Hit, Removal, WriteOutcome } from "./CacheTier.ts"
+import type { CacheTier, Cancel, Done, Found, Hit, OnAttempt, WriteOutcome } from "./CacheTier.ts"
 import * as Region from "./internal/Region.ts"
 import * as MemoryCache from "./MemoryCache.ts"
 import * as RedisCache from "./RedisCache.ts"
@@ -119,7 +119,7 @@ const makeTier = <Value>(
 ): CacheTier<Value, never> => {
   const remember = (key: string, found: Found<Value>, isCurrent: boolean): void => {
     if (!isCurrent) return
-    if (Option.isSome(found.hit) && found.hit.value.timeToLive > 0) memory.put(key, found.hit.value)
+    if (found.hit !== undefined && found.hit.timeToLive > 0) memory.put(key, found.hit)
     else memory.dropLive(key)
   }
 
@@ -127,10 +127,11 @@ const makeTier = <Value>(
 
   // What is said of a key without asking Redis, if anything.
   const known = (key: string): Found<Value> | undefined => {
+    if (journal.isEmpty()) return undefined
     const answer = journal.answer(redis.redisKey(key))
     if (answer === undefined) return undefined
     // Only this region writes under its keys, and it writes nothing but its values.
-    const hit = answer._tag === "Journal" ? (answer.hit as Option.Option<Hit<Value>>) : memory.find(key)
+    const hit = answer._tag === "Journal" ? (answer.hit as Hit<Value> | undefined) : memory.find(key)
     return { hit, source: "memory" }
   }
 
@@ -154,32 +155,33 @@ const makeTier = <Value>(
     }
 
   // A write is in the journal from before it is sent until Redis has confirmed it.
-  const journaled = <W extends Removal>(
+  const journaled = <W>(
     writes: ReadonlyArray<W>,
-    intentOf: (write: W) => WriteJournal.Intent,
-    inMemory: (writes: ReadonlyArray<W>, done: Done<unknown, never>) => Cancel,
-    send: (writes: ReadonlyArray<W>, done: Done<ReadonlyArray<WriteOutcome>, RedisError.RedisError>) => Cancel,
-    done: Done<ReadonlyArray<WriteOutcome>, never>
+    isCurrent: (index: number) => boolean,
+    done: Done<ReadonlyArray<WriteOutcome>, never>,
+    begin: (write: W) => WriteJournal.Ticket,
+    memory: WriteTo<W, never>,
+    redis: WriteTo<W, RedisError.RedisError>
   ): Cancel => {
     const deferred = () => writes.map((): WriteOutcome => "Deferred")
     if (journal.runsOnMemory()) {
-      inMemory(writes, ignore)
+      memory(writes, isCurrent, ignore)
       done(Exit.succeed(deferred()))
       return ignore
     }
-    const tickets = writes.map((write) =>
-      write.isCurrent() ? journal.begin(redis.redisKey(write.key), intentOf(write)) : undefined
-    )
+    const tickets = writes.map((write, index) => (isCurrent(index) ? begin(write) : undefined))
     const end = (): void => {
       for (const ticket of tickets) ticket?.end()
     }
-    inMemory(writes, ignore)
-    const cancel = send(
-      writes.map((write, index) => ({ ...write, onAttempt: tickets[index]?.onAttempt })),
+    memory(writes, isCurrent, ignore)
+    const cancel = redis(
+      writes,
+      isCurrent,
       orElse(identity, deferred, (exit) => {
         end()
         done(exit)
-      })
+      }),
+      (index, session) => tickets[index]?.onAttempt(session) ?? ignore
     )
     return () => {
       cancel()
@@ -225,15 +227,25 @@ const makeTier = <Value>(
         )
       )
     },
-    set: (writes, done) =>
+    set: (writes, isCurrent, done) =>
       journaled(
         writes,
-        ({ text, timeToLive, value }) => ({ _tag: "Set", text, hit: { value, timeToLive, bytes: text.length } }),
+        isCurrent,
+        done,
+        ({ key, text, timeToLive, value }) =>
+          journal.begin(redis.redisKey(key), { _tag: "Set", text, hit: { value, timeToLive, bytes: text.length } }),
         memory.set,
-        redis.set,
-        done
+        redis.set
       ),
-    remove: (removals, done) => journaled(removals, () => ({ _tag: "Remove" }), memory.remove, redis.remove, done),
+    remove: (keys, isCurrent, done) =>
+      journaled(
+        keys,
+        isCurrent,
+        done,
+        (key) => journal.begin(redis.redisKey(key), remove),
+        memory.remove,
+        redis.remove
+      ),
     clear: Effect.andThen(
       memory.clear,
       Effect.map(
@@ -271,5 +283,14 @@ const makeOutage = (fork: (effect: Effect.Effect<void>) => void): Outage => {
     }
   }
 }
+
+type WriteTo<W, E> = (
+  writes: ReadonlyArray<W>,
+  isCurrent: (index: number) => boolean,
+  done: Done<ReadonlyArray<WriteOutcome>, E>,
+  onAttempt?: OnAttempt
+) => Cancel
+
+const remove: WriteJournal.Intent = { _tag: "Remove" }
 
 const ignore = () => {}

@@ -84,7 +84,12 @@ export const make = Effect.fnUntraced(function* (options?: Options) {
     maxBytes === undefined ? { max: maxEntries } : { max: maxEntries, maxSize: maxBytes, sizeCalculation: sizeOf }
   )
   const context = yield* Effect.context<never>()
-  const showSize = (): void => Metrics.entries.updateUnsafe(entries.size, context)
+  let shown = -1
+  const showSize = (): void => {
+    if (entries.size === shown) return
+    shown = entries.size
+    Metrics.entries.updateUnsafe(shown, context)
+  }
   const held = (key: string, now: number): Entry | undefined => {
     const entry = entries.get(key)
     if (entry === undefined || now < entry.expiresAt || now < (entry.staleUntil ?? 0)) return entry
@@ -177,12 +182,12 @@ export const tier =
   <Value>(region: TierRegion<Value>): MemoryTier<Value> => {
     const keyspace = `${region.name}:v${region.version}:`
 
-    const find = (key: string): Option.Option<Hit<Value>> => {
+    const find = (key: string): Hit<Value> | undefined => {
       const at = now(clock)
       const entry = memory.get(keyspace + key, at)
-      if (entry === undefined) return Option.none()
+      if (entry === undefined) return undefined
       // Only this region writes under its keyspace, and it writes nothing but its values.
-      return Option.some({ value: entry.value as Value, timeToLive: entry.expiresAt - at, bytes: entry.bytes })
+      return { value: entry.value as Value, timeToLive: entry.expiresAt - at, bytes: entry.bytes }
     }
 
     const put = (key: string, { bytes, timeToLive, value }: Hit<Value>): void => {
@@ -201,7 +206,7 @@ export const tier =
       put,
       drop,
       dropLive: (key) => {
-        if (Option.isSome(find(key))) drop(key)
+        if (find(key) !== undefined) drop(key)
       },
       stale: (key) => {
         const entry = region.staleFor > 0 ? memory.getStale(keyspace + key, now(clock)) : undefined
@@ -210,15 +215,17 @@ export const tier =
       get: (key, _, done) => atOnce(done, found(key)),
       peek: (key, _, done) => atOnce(done, found(key)),
       getMany: (keys, _, done) => atOnce(done, keys.map(found)),
-      set: (writes, done) => {
-        for (const { isCurrent, key, text, timeToLive, value } of writes) {
-          if (isCurrent()) put(key, { value, timeToLive, bytes: text.length })
-        }
+      set: (writes, isCurrent, done) => {
+        writes.forEach(({ key, text, timeToLive, value }, index) => {
+          if (isCurrent(index)) put(key, { value, timeToLive, bytes: text.length })
+        })
         return atOnce(done, writes.map(applied))
       },
-      remove: (removals, done) => {
-        for (const { isCurrent, key } of removals) if (isCurrent()) drop(key)
-        return atOnce(done, removals.map(applied))
+      remove: (keys, isCurrent, done) => {
+        keys.forEach((key, index) => {
+          if (isCurrent(index)) drop(key)
+        })
+        return atOnce(done, keys.map(applied))
       },
       clear: Effect.sync(() => {
         memory.deletePrefix(keyspace)
@@ -235,7 +242,7 @@ export const tier =
  * @since 0.1.0
  */
 export interface MemoryTier<in out Value> extends CacheTier<Value, never> {
-  readonly find: (key: string) => Option.Option<Hit<Value>>
+  readonly find: (key: string) => Hit<Value> | undefined
   readonly put: (key: string, hit: Hit<Value>) => void
   readonly drop: (key: string) => void
   readonly dropLive: (key: string) => void

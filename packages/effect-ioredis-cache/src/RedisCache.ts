@@ -16,7 +16,7 @@ import { Clock, Context, Duration, Effect, Exit, Layer, Option, Result, Stream }
 import { RedisClient, RedisCommand, type RedisError, RedisScript } from "effect-ioredis"
 import type * as Cache from "./Cache.ts"
 import * as CacheKey from "./CacheKey.ts"
-import type { CacheTier, Cancel, Done, Found, Removal, TierRegion, WriteOutcome } from "./CacheTier.ts"
+import type { CacheTier, Cancel, Done, Found, OnAttempt, TierRegion, WriteOutcome } from "./CacheTier.ts"
 import * as Region from "./internal/Region.ts"
 
 /**
@@ -140,7 +140,7 @@ const makeTier = <Value>(
     const { expiresAt, value } = decoded.value
     // Redis still has it, so it lives; how long is the writer's word, and clocks differ.
     const timeToLive = Math.min(expiresAt - clock.currentTimeMillisUnsafe(), region.longestLife)
-    return { hit: Option.some({ value, timeToLive, bytes: stored.length }), source: "redis" }
+    return { hit: { value, timeToLive, bytes: stored.length }, source: "redis" }
   }
 
   // The answer does not wait for the removal.
@@ -151,23 +151,18 @@ const makeTier = <Value>(
 
   // One round trip; a command that something newer has overtaken is left out.
   const write = (
-    writes: ReadonlyArray<Removal>,
     commands: ReadonlyArray<RedisCommand.RedisCommand>,
+    isCurrent: (index: number) => boolean,
+    onAttempt: OnAttempt | undefined,
     done: Done<ReadonlyArray<WriteOutcome>, RedisError.RedisError>
   ): Cancel => {
-    if (writes.length === 0) {
-      done(Exit.succeed([]))
-      return ignore
+    if (commands.length > 0) {
+      return client.pipelineUnsafe(commands, { operationTimeout, isCurrent, onAttempt }, (result) =>
+        done(outcomesOf(result))
+      )
     }
-    return client.pipelineUnsafe(
-      commands,
-      {
-        operationTimeout,
-        isCurrent: (index) => writes[index]?.isCurrent() === true,
-        onAttempt: (index, session) => writes[index]?.onAttempt?.(session) ?? ignore
-      },
-      (result) => done(outcomesOf(result))
-    )
+    done(Exit.succeed([]))
+    return ignore
   }
 
   const get: RedisTier<Value>["get"] = (key, _, done) =>
@@ -197,16 +192,18 @@ const makeTier = <Value>(
         done(Exit.succeed(keys.map((key, index) => decode(key, replies[index] ?? null))))
       })
     },
-    set: (writes, done) =>
+    set: (writes, isCurrent, done, onAttempt) =>
       write(
-        writes,
         writes.map(({ key, text, timeToLive }) => RedisCommand.make("SET", [keyspace + key, text, "PX", timeToLive])),
+        isCurrent,
+        onAttempt,
         done
       ),
-    remove: (removals, done) =>
+    remove: (keys, isCurrent, done, onAttempt) =>
       write(
-        removals,
-        removals.map(({ key }) => RedisCommand.make("UNLINK", [keyspace + key])),
+        keys.map((key) => RedisCommand.make("UNLINK", [keyspace + key])),
+        isCurrent,
+        onAttempt,
         done
       ),
     clear: client.scan({ match: `${keyspace}*`, count: 500 }).pipe(
@@ -217,15 +214,18 @@ const makeTier = <Value>(
   }
 }
 
-const missed: Found<never> = { hit: Option.none(), source: "redis" }
+const missed: Found<never> = { hit: undefined, source: "redis" }
 
 const ignore = () => {}
+
+const applied = (): WriteOutcome => "Applied"
 
 // Of what something newer has overtaken, that is the one that counts: this process has it, and Redis is told by it.
 const outcomesOf = (
   result: Result.Result<RedisClient.PipelineResults, RedisError.RedisCommandError>
 ): Exit.Exit<ReadonlyArray<WriteOutcome>, RedisError.RedisError> => {
   if (Result.isFailure(result)) return Exit.fail(result.failure)
+  if (result.success.every(Result.isSuccess)) return Exit.succeed(result.success.map(applied))
   const refused = result.success.find((one) => Result.isFailure(one) && !isSuperseded(one.failure))
   if (refused !== undefined && Result.isFailure(refused)) return Exit.fail(refused.failure)
   return Exit.succeed(result.success.map((one) => (Result.isSuccess(one) ? "Applied" : "Deferred")))

@@ -21,7 +21,7 @@
  *
  * @since 0.1.0
  */
-import { Clock, Duration, Effect, Fiber, Latch, Option, Result, type Scope, Stream } from "effect"
+import { Clock, Duration, Effect, Fiber, Latch, Result, type Scope, Stream } from "effect"
 import { type RedisClient, RedisCommand, RedisConnection, RedisError } from "effect-ioredis"
 import type { Hit } from "./CacheTier.ts"
 import * as Metrics from "./internal/Metrics.ts"
@@ -85,9 +85,7 @@ export interface Ticket {
  * @category models
  * @since 0.1.0
  */
-export type Answer =
-  | { readonly _tag: "Journal"; readonly hit: Option.Option<Hit<unknown>> }
-  | { readonly _tag: "Memory" }
+export type Answer = { readonly _tag: "Journal"; readonly hit: Hit<unknown> | undefined } | { readonly _tag: "Memory" }
 
 /**
  * The journal of one cache.
@@ -101,13 +99,15 @@ export interface WriteJournal {
 }
 
 /**
- * The part of the journal that is one region's. Keys are whole Redis keys. `clear` ends when the region has been emptied in Redis, or at once
- * with `false` where that has to wait. `runsOnMemory` says that Redis takes no writes of it.
+ * The part of the journal that is one region's. Keys are whole Redis keys. `isEmpty` says that there is no answer for any key. `clear` ends
+ * when the region has been emptied in Redis, or at once with `false` where that has to wait. `runsOnMemory` says that Redis takes no writes
+ * of it.
  *
  * @category models
  * @since 0.1.0
  */
 export interface RegionJournal {
+  readonly isEmpty: () => boolean
   readonly answer: (key: string) => Answer | undefined
   readonly begin: (key: string, intent: Intent) => Ticket
   readonly clear: Effect.Effect<boolean>
@@ -131,7 +131,7 @@ export const make = Effect.fnUntraced(function* (
   const context = yield* Effect.context<never>()
   const scope = yield* Effect.scope
   const entries = new Map<string, Entry>()
-  const confirmed = new Map<string, Region>()
+  const confirmed = makeRecent<Region>(rememberedKeys)
   const regions: Array<Region> = []
   const runIds = new Map<RedisConnection.RedisConnection, string | undefined>()
   const work = Latch.makeUnsafe()
@@ -151,14 +151,12 @@ export const make = Effect.fnUntraced(function* (
 
   const keep = (entry: Entry): void => {
     entries.set(entry.key, entry)
-    Metrics.journalEntries.updateUnsafe(entries.size, context)
   }
 
   const forget = (entry: Entry): void => {
     if (entries.get(entry.key) !== entry) return
     entries.delete(entry.key)
     count(entry, -1)
-    Metrics.journalEntries.updateUnsafe(entries.size, context)
   }
 
   const count = ({ intent }: Entry, sign: 1 | -1): void => {
@@ -169,9 +167,7 @@ export const make = Effect.fnUntraced(function* (
 
   const confirm = (entry: Entry): void => {
     forget(entry)
-    confirmed.delete(entry.key)
-    confirmed.set(entry.key, entry.region)
-    if (confirmed.size > rememberedKeys) confirmed.delete(confirmed.keys().next().value ?? "")
+    confirmed.add(entry.key, entry.region)
   }
 
   // Redis is not read for the region until it was emptied there; what was journaled of it is part of that.
@@ -232,7 +228,9 @@ export const make = Effect.fnUntraced(function* (
       const refusal = Result.isFailure(result) ? result.failure : undefined
       if (refusal !== undefined && !(refusal._tag === "RedisOperationError" && isRefusal(refusal))) return
       // Commands of one session run in order: those sent before this one have run.
-      entry.doubts = entry.doubts.filter((doubt) => doubt.session !== session || doubt.order > order)
+      if (entry.doubts.length > 0) {
+        entry.doubts = entry.doubts.filter((doubt) => doubt.session !== session || doubt.order > order)
+      }
       if (refusal === undefined && entry.number === number && entry.doubts.length === 0) confirm(entry)
       if (refusal !== undefined && entry.intent._tag === "Set" && !RedisError.isRetryable(refusal, "write")) {
         entry.intent = { ...entry.intent, text: undefined }
@@ -263,7 +261,7 @@ export const make = Effect.fnUntraced(function* (
       case "Set": {
         const { expiresAt, hit } = entry.intent
         const timeToLive = expiresAt - now()
-        return timeToLive > 0 ? { _tag: "Journal", hit: Option.some({ ...hit, timeToLive }) } : removed
+        return timeToLive > 0 ? { _tag: "Journal", hit: { ...hit, timeToLive } } : removed
       }
     }
   }
@@ -280,7 +278,7 @@ export const make = Effect.fnUntraced(function* (
   }
 
   const distrust = (member: RedisConnection.RedisConnection): void => {
-    for (const [key, region] of confirmed) {
+    for (const [key, region] of confirmed.all()) {
       if (memberOf(key) !== member) continue
       confirmed.delete(key)
       if (!entries.has(key)) keep({ key, region, number: ++numbers, writing: 0, doubts: [], intent: suspect })
@@ -386,6 +384,8 @@ export const make = Effect.fnUntraced(function* (
     }
   })
 
+  yield* Metrics.showJournalEntries(() => entries.size)
+
   const members = client.connection.members ?? [client.connection]
 
   const replayOnce = Effect.gen(function* () {
@@ -472,6 +472,7 @@ export const make = Effect.fnUntraced(function* (
       }
       regions.push(region)
       return {
+        isEmpty: () => entries.size === 0 && region.dirty === undefined,
         answer: (key) => answer(region, key),
         begin: (key, intent) => begin(region, key, intent),
         runsOnMemory: () => region.denied,
@@ -532,9 +533,34 @@ const longestPause = 30_000
 const isUp = (member: RedisConnection.RedisConnection): boolean => member.status() === "Ready"
 
 const suspect: Kept = { _tag: "Suspect" }
-const removed: Answer = { _tag: "Journal", hit: Option.none() }
+const removed: Answer = { _tag: "Journal", hit: undefined }
 const fromMemory: Answer = { _tag: "Memory" }
 const ignore = () => {}
+
+interface Recent<A> {
+  readonly add: (key: string, value: A) => void
+  readonly delete: (key: string) => void
+  readonly all: () => ReadonlyArray<readonly [string, A]>
+}
+
+// At least the last `size` different keys, and at most twice as many: to keep exactly those costs a deletion per write.
+const makeRecent = <A>(size: number): Recent<A> => {
+  let newer = new Map<string, A>()
+  let older = new Map<string, A>()
+  return {
+    add: (key, value) => {
+      newer.set(key, value)
+      if (newer.size < size) return
+      older = newer
+      newer = new Map()
+    },
+    delete: (key) => {
+      newer.delete(key)
+      older.delete(key)
+    },
+    all: () => Array.from(new Map([...older, ...newer]))
+  }
+}
 
 const unlink = (key: string) => RedisCommand.make("UNLINK", [key])
 

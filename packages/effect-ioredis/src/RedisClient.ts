@@ -303,6 +303,7 @@ export const make = Effect.fnUntraced(function* (
     if (event._tag === "Ready" && options.probeOnReady !== false) Effect.runSyncWith(context)(breaker.makeDue)
   })
   yield* Effect.addFinalizer(() => Effect.sync(stopListening))
+  yield* Metrics.showCommandsInFlight(connection.inFlight)
 
   const client: RedisClient = {
     send,

@@ -16,10 +16,8 @@ export interface Encoding<in Key, in out Value> {
     rendered: string,
     entry: readonly [key: Key, value: Value],
     timeToLive: Duration.Input | undefined
-  ) => Result.Result<Encoded<Value>, RedisError.RedisSerializationError>
+  ) => Result.Result<Write<Value>, RedisError.RedisSerializationError>
 }
-
-export type Encoded<Value> = Omit<Write<Value>, "isCurrent">
 
 export const make = <Key, Value>(
   options: Cache.RegionOptions<Key, Value>,
@@ -30,6 +28,7 @@ export const make = <Key, Value>(
   const clock = Context.get(context, Clock.Clock)
   const random = Context.get(context, Random.Random)
   const renderKey = CacheKey.make(options.key)
+  const fixed = typeof timeToLive === "function" ? undefined : lifetime(timeToLive)
   const codec = CacheCodec.make(options.value, { maxBytes: options.maxBytes })
 
   const problem = (operation: string, message: string, rendered?: string) =>
@@ -43,10 +42,17 @@ export const make = <Key, Value>(
 
   return {
     codec,
-    longestLife: typeof timeToLive === "function" ? Number.POSITIVE_INFINITY : (lifetime(timeToLive) ?? 0),
-    key: (operation, key) => Result.mapError(renderKey(key), (message) => problem(operation, message)),
+    longestLife: typeof timeToLive === "function" ? Number.POSITIVE_INFINITY : (fixed ?? 0),
+    key: (operation, key) => {
+      const rendered = renderKey(key)
+      return Result.isFailure(rendered)
+        ? Result.fail(problem(operation, rendered.failure))
+        : // A success is one whatever its failures would be.
+          (rendered as Result.Success<string, never>)
+    },
     value: (operation, rendered, [key, value], given) => {
-      const whole = lifetime(given ?? (typeof timeToLive === "function" ? timeToLive(key, value) : timeToLive))
+      const chosen = given ?? (typeof timeToLive === "function" ? timeToLive(key, value) : undefined)
+      const whole = chosen === undefined ? fixed : lifetime(chosen)
       if (whole === undefined) {
         const advice = `the timeToLive is not a duration above zero and finite. Give one such as "5 minutes"`
         return Result.fail(problem(operation, advice, rendered))

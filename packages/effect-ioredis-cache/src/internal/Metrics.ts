@@ -1,4 +1,4 @@
-import { Metric } from "effect"
+import { type Context, Effect, Metric, type Scope } from "effect"
 
 /** The metrics of `effect-ioredis-cache`. Attributes have few values: never a key. */
 
@@ -56,9 +56,26 @@ export const forRegion = (region: string): RegionMetrics => ({
 
 export const entries = Metric.gauge("cache_entries", { description: "Entries held in memory" })
 
-export const journalEntries = Metric.gauge("cache_journal_entries", {
+const journalEntries = Metric.gauge("cache_journal_entries", {
   description: "Keys with a write that Redis has not confirmed"
 })
+
+/** Shows the number of keys in a journal for as long as the scope is open: it is asked for when it is read, since it changes with each write. */
+export const showJournalEntries = (read: () => number): Effect.Effect<void, never, Scope.Scope> =>
+  Effect.asVoid(
+    Effect.acquireRelease(
+      Effect.contextWith((context: Context.Context<never>) =>
+        Effect.sync(() =>
+          Metric.registerUnsafe(journalEntries, context, {
+            get: () => ({ value: read() }),
+            update: () => {},
+            modify: () => {}
+          })
+        )
+      ),
+      ({ remove }) => Effect.sync(remove)
+    )
+  )
 
 function once<A>(build: (label: string) => A): (label: string) => A {
   const built = new Map<string, A>()

@@ -31,19 +31,31 @@ export const makeCounters = (): Counters => ({
 
 export const make = (region: string, counters: Counters, context: Context.Context<never>): Recorder => {
   const metrics = Metrics.forRegion(region)
+  const hits = {
+    redis: metrics.requests("hit"),
+    memory: metrics.requests("hit"),
+    fallback: metrics.requests("fallback_hit")
+  }
+  const misses = {
+    redis: metrics.requests("miss"),
+    memory: metrics.requests("miss"),
+    fallback: metrics.requests("fallback_miss")
+  }
   const clock = Context.get(context, Clock.Clock)
   const now = () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
   let saidCorrupt = false
   return {
     read: ({ hit, source }) => {
-      const isHit = Option.isSome(hit)
-      if (!isHit) counters.misses++
-      else if (source === "redis") counters.redisHits++
-      else counters.memoryHits++
       if (source === "fallback") counters.fallbacks++
-      const result = isHit ? "hit" : "miss"
-      metrics.requests(source === "fallback" ? `fallback_${result}` : result).updateUnsafe(1, context)
-      return isHit ? Option.some(hit.value.value) : Option.none()
+      if (hit === undefined) {
+        counters.misses++
+        misses[source].updateUnsafe(1, context)
+        return Option.none()
+      }
+      if (source === "redis") counters.redisHits++
+      else counters.memoryHits++
+      hits[source].updateUnsafe(1, context)
+      return Option.some(hit.value)
     },
     write: (outcome) => metrics.writes(outcome.toLowerCase()).updateUnsafe(1, context),
     stale: () => {

@@ -1,7 +1,7 @@
 import { Cause, type Context, Duration, Effect, Exit, Option, Result, type Scope, Tracer } from "effect"
 import type { RedisError } from "effect-ioredis"
 import * as Cache from "../Cache.ts"
-import type { CacheTier, Cancel, Done, Found, TierRegion, WriteOutcome } from "../CacheTier.ts"
+import type { CacheTier, Cancel, Done, Found, TierRegion, Write, WriteOutcome } from "../CacheTier.ts"
 import * as Encoding from "./Encoding.ts"
 import * as Flights from "./Flights.ts"
 import * as Recorder from "./Recorder.ts"
@@ -129,11 +129,9 @@ const make = <Key, Value, E>(
   ): Effect.fn.Return<ReadonlyArray<Option.Option<Value>>, E> {
     const rendered = yield* Effect.forEach(keys, (key) => render("getMany", key))
     const asked = rendered.filter((key) => key !== undefined)
-    const found = yield* holding<ReadonlyArray<Found<Value>>>(asked, sequences.watch, "getMany", (watches, done) =>
-      tier.getMany(
-        asked,
-        (index) => watches[index]?.isCurrent() === true,
-        (exit) => done(exit, Exit.isSuccess(exit) ? (exit.value[0]?.source ?? "none") : "none")
+    const found = yield* holding<ReadonlyArray<Found<Value>>>(asked, sequences.watch, "getMany", (isCurrent, done) =>
+      tier.getMany(asked, isCurrent, (exit) =>
+        done(exit, Exit.isSuccess(exit) ? (exit.value[0]?.source ?? "none") : "none")
       )
     )
     const values = found.map(recorder.read)[Symbol.iterator]()
@@ -151,7 +149,7 @@ const make = <Key, Value, E>(
     keys: ReadonlyArray<string>,
     hold: (key: string) => Sequences.Watch,
     operation: string,
-    start: (watches: ReadonlyArray<Sequences.Watch>, done: (exit: Exit.Exit<A, E>, source: string) => void) => Cancel
+    start: (isCurrent: (index: number) => boolean, done: (exit: Exit.Exit<A, E>, source: string) => void) => Cancel
   ): Effect.Effect<A, E> =>
     fromCallback((done) => {
       const watches = keys.map(hold)
@@ -159,7 +157,8 @@ const make = <Key, Value, E>(
       const end = (): void => {
         for (const watch of watches) watch.end()
       }
-      const cancel = start(watches, (exit, source) => {
+      const isCurrent = (index: number): boolean => watches[index]?.isCurrent() === true
+      const cancel = start(isCurrent, (exit, source) => {
         end()
         if (Exit.isSuccess(exit)) recorder.timed(operation, source, startedAt)
         done(exit)
@@ -173,30 +172,21 @@ const make = <Key, Value, E>(
   const intending = (
     keys: ReadonlyArray<string>,
     operation: string,
-    start: (intents: ReadonlyArray<Sequences.Watch>, done: Done<ReadonlyArray<WriteOutcome>, E>) => Cancel
+    start: (isCurrent: (index: number) => boolean, done: Done<ReadonlyArray<WriteOutcome>, E>) => Cancel
   ) =>
-    holding<ReadonlyArray<WriteOutcome>>(keys, intend, operation, (intents, done) =>
-      start(intents, (exit) => done(exit, Exit.isSuccess(exit) ? sourceOf(exit.value) : "none"))
+    holding<ReadonlyArray<WriteOutcome>>(keys, intend, operation, (isCurrent, done) =>
+      start(isCurrent, (exit) => done(exit, Exit.isSuccess(exit) ? sourceOf(exit.value) : "none"))
     )
 
-  const store = (operation: string, writes: ReadonlyArray<Encoding.Encoded<Value>>) =>
+  const store = (operation: string, writes: ReadonlyArray<Write<Value>>) =>
     intending(
       writes.map(({ key }) => key),
       operation,
-      (intents, done) =>
-        tier.set(
-          writes.map((write, index) => ({ ...write, isCurrent: currentOf(intents[index]) })),
-          done
-        )
+      (isCurrent, done) => tier.set(writes, isCurrent, done)
     )
 
   const drop = (operation: string, keys: ReadonlyArray<string>) =>
-    intending(keys, operation, (intents, done) =>
-      tier.remove(
-        keys.map((key, index) => ({ key, isCurrent: currentOf(intents[index]) })),
-        done
-      )
-    )
+    intending(keys, operation, (isCurrent, done) => tier.remove(keys, isCurrent, done))
 
   const setEntries = Effect.fnUntraced(function* (
     operation: string,
@@ -338,8 +328,6 @@ const whileHeld = <A, E, R>(hold: () => Sequences.Watch, use: (watch: Sequences.
 const first = (outcomes: ReadonlyArray<WriteOutcome>): WriteOutcome => outcomes[0] ?? "Rejected"
 
 const sourceOf = (outcomes: ReadonlyArray<WriteOutcome>): string => outcomes[0]?.toLowerCase() ?? "none"
-
-const currentOf = (watch: Sequences.Watch | undefined): (() => boolean) => watch?.isCurrent ?? (() => true)
 
 // One Effect of a call with a callback; interrupted, it cancels the call.
 const fromCallback = <A, E>(start: (done: Done<A, E>) => Cancel): Effect.Effect<A, E> =>

@@ -84,7 +84,6 @@ export const make = ({
       deadline.cancel()
       breaker.recordUnsafe(permit, outcome, event)
       Metrics.operationDuration(name)(outcome).updateUnsafe((now() - sentAt) / 1000, context)
-      Metrics.commandsInFlight.updateUnsafe(connection.inFlight(), context)
       done(result)
     }
     const fail = (error: RedisError.RedisCommandError, outcome: CircuitBreaker.Outcome) => {

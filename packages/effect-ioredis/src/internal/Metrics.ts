@@ -1,4 +1,4 @@
-import { Metric } from "effect"
+import { type Context, Effect, Metric, type Scope } from "effect"
 
 /** The metrics of `effect-ioredis`. Their names are a promise to dashboards: see docs and DESIGN. Attributes have few values. */
 
@@ -46,9 +46,26 @@ export const connectionEvents = once((event) =>
 
 export const connections = Metric.gauge("redis_connections", { description: "Connections that are ready" })
 
-export const commandsInFlight = Metric.gauge("redis_commands_in_flight", {
+const commandsInFlight = Metric.gauge("redis_commands_in_flight", {
   description: "Commands sent whose reply has not come"
 })
+
+/** Shows the number of commands in flight for as long as the scope is open: it is asked for when it is read. */
+export const showCommandsInFlight = (read: () => number): Effect.Effect<void, never, Scope.Scope> =>
+  Effect.asVoid(
+    Effect.acquireRelease(
+      Effect.contextWith((context: Context.Context<never>) =>
+        Effect.sync(() =>
+          Metric.registerUnsafe(commandsInFlight, context, {
+            get: () => ({ value: read() }),
+            update: () => {},
+            modify: () => {}
+          })
+        )
+      ),
+      ({ remove }) => Effect.sync(remove)
+    )
+  )
 
 export const healthChecks = once((result) =>
   Metric.counter("redis_health_checks_total", {

@@ -1,0 +1,36 @@
+import { Effect } from "effect"
+import type { RedisServer } from "../../test/support/RedisServer.ts"
+import * as Child from "./Child.ts"
+
+export const ours = "ours"
+export const oursNoJit = "ours:noJit"
+export const raw = "ioredis"
+export const rawAutoPipelining = "ioredis:autoPipelining"
+export const nodeRedis = "node-redis"
+export const keyv = "keyv"
+export const cacheManager = "cache-manager"
+export const cacheable = "cacheable"
+export const cacheableRedisOnly = "cacheable:redisOnly"
+export const bentocache = "bentocache"
+export const bentocacheRedisOnly = "bentocache:redisOnly"
+export const bentocaches = [bentocache, bentocacheRedisOnly]
+export const persistence = "persistence"
+
+/** All that keep values in Redis, in the order of the tables. */
+export const caches = [
+  rawAutoPipelining,
+  raw,
+  ours,
+  oursNoJit,
+  nodeRedis,
+  keyv,
+  cacheManager,
+  cacheable,
+  cacheableRedisOnly,
+  ...bentocaches,
+  persistence
+]
+
+/** One process each, alive at the same time and idle while another has its turn. */
+export const startAll = (names: ReadonlyArray<string>, { port, url }: RedisServer) =>
+  Effect.all(names.map((name) => Child.start(name, { port, url })))

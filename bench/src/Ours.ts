@@ -1,0 +1,32 @@
+import { Layer, ManagedRuntime, Option, Schema, Tracer } from "effect"
+import { Redis } from "effect-ioredis"
+import { Cache, HybridCache, MemoryCache, RedisCache } from "effect-ioredis-cache"
+import type { Make } from "./Contender.ts"
+import * as EffectStore from "./EffectStore.ts"
+import type { Job } from "./Job.ts"
+import { JobSchema } from "./JobSchema.ts"
+import { timeToLive } from "./Workload.ts"
+
+/** Spans are made, with all they say, and thrown away when they end. */
+const tracer = Tracer.make({ span: (options) => new Tracer.NativeSpan(options) })
+
+export const make: Make = async ({ url, variant }) => {
+  const maxConnections = variant === "fourConnections" ? 4 : 1
+  const layer = HybridCache.layer().pipe(
+    Layer.provide([RedisCache.layer({ prefix: `ours-${variant}` }), MemoryCache.layer()]),
+    Layer.provide(Redis.layer({ url, maxConnections })),
+    Layer.provideMerge(variant === "tracing" ? Layer.succeed(Tracer.Tracer, tracer) : Layer.empty)
+  )
+  const runtime = ManagedRuntime.make(layer)
+  const jobs = await runtime.runPromise(Cache.region(region))
+  return EffectStore.contender(runtime, {
+    get: jobs.get,
+    set: (key: string, job: Job) => jobs.set(key, job),
+    getMany: jobs.getMany,
+    getOrSet: jobs.getOrSet,
+    jobOf: Option.getOrUndefined,
+    isApplied: (outcome: Cache.WriteOutcome) => outcome === "Applied"
+  })
+}
+
+export const region = { name: "jobs", version: 1, key: Schema.String, value: JobSchema, timeToLive }

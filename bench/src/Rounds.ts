@@ -1,0 +1,63 @@
+import { Effect } from "effect"
+import type { RedisServer } from "../../test/support/RedisServer.ts"
+import type { Child } from "./Child.ts"
+import * as Figure from "./Figure.ts"
+import type { Cell } from "./Result.ts"
+import type { Measured } from "./Rpc.ts"
+import * as Settings from "./Settings.ts"
+import * as Traffic from "./Traffic.ts"
+import * as Workload from "./Workload.ts"
+
+export interface Options {
+  readonly workload: Workload.Workload
+  readonly baseline: string
+  readonly contenders: ReadonlyArray<Child>
+  /** Default: operations per second. */
+  readonly unit?: "ops/s" | "ns"
+  readonly name?: string
+  readonly roundMillis?: number
+  /** The server whose traffic has to show the work, if it is to be done there. */
+  readonly server?: RedisServer
+}
+
+/**
+ * One cell: each contender is warmed up, which also finds how many operations make a round, and then they take turns, A B C A B C, so that
+ * what disturbs the machine disturbs them alike.
+ */
+export const measure = ({
+  baseline,
+  contenders,
+  unit = "ops/s",
+  workload,
+  ...options
+}: Options): Effect.Effect<Cell, Error> =>
+  Effect.gen(function* () {
+    // One in flight mostly waits for the kernel to wake the other side, which varies more than the work does: more rounds, shorter ones.
+    const waits = workload.inFlight === 1 && unit !== "ns"
+    const rounds = waits ? Settings.rounds * 2 + 1 : Settings.rounds
+    const millis = (options.roundMillis ?? Settings.roundMillis) / (waits ? 2 : 1)
+    const entries: Array<{ readonly child: Child; readonly operations: number; readonly figures: Array<number> }> = []
+    for (const child of contenders) {
+      yield* child.request("prepare", workload)
+      const operations = yield* child.request<number>("warm", { workload, millis })
+      entries.push({ child, operations, figures: [] })
+    }
+    for (let round = 0; round < rounds; round++) {
+      for (const { child, figures, operations } of entries) {
+        const { server } = options
+        const before = server !== undefined && round === 0 ? yield* Traffic.of(server) : undefined
+        const measured = yield* child.request<Measured>("round", { workload, operations })
+        if (server !== undefined && before !== undefined) {
+          yield* Traffic.check(child.name, workload, operations, before, yield* Traffic.of(server))
+        }
+        const perSecond = (measured.operations / measured.millis) * 1000
+        figures.push(unit === "ns" ? 1e9 / perSecond : perSecond)
+      }
+    }
+    return {
+      name: options.name ?? Workload.name(workload),
+      unit,
+      baseline,
+      rows: entries.map(({ child, figures }) => ({ contender: child.name, figure: Figure.make(figures) }))
+    }
+  })

@@ -1,0 +1,62 @@
+import { find, type Result } from "./Result.ts"
+
+/** What we promise ourselves: a ratio of two medians of one run, or, where there is no `to`, a median. */
+interface Target {
+  readonly cell: string
+  readonly of: string
+  readonly to?: string
+  readonly atLeast?: number
+  readonly atMost?: number
+}
+
+const raw = "ioredis:autoPipelining"
+const get = "get, 200 B, 256 in flight"
+
+// In operations per second ours is the dividend, in nanoseconds the divisor, so that "at least" always means "as good as".
+const targets: ReadonlyArray<Target> = [
+  { cell: get, of: "ours", to: raw, atLeast: 2 },
+  { cell: get, of: "ours", to: "persistence", atLeast: 4 },
+  { cell: get, of: "ours", to: "bentocache", atLeast: 2 },
+  { cell: get, of: "ours", to: "cacheable", atLeast: 2 },
+  { cell: "get, 200 B, 1 in flight", of: "ours", to: "ioredis", atLeast: 0.9 },
+  { cell: "set, 200 B, 256 in flight", of: "ours", to: raw, atLeast: 1.5 },
+  { cell: "get, 2 KB, 256 in flight", of: "ours", to: raw, atLeast: 1.2 },
+  { cell: "set, 2 KB, 256 in flight", of: "ours", to: raw, atLeast: 1.2 },
+  { cell: "memory hit", of: "effect-memory:effect", to: "effect-memory:ours", atLeast: 1 },
+  { cell: "memory hit", of: "memory:bentocache", to: "effect-memory:ours", atLeast: 10 },
+  { cell: "memory hit", of: "memory:cacheable", to: "effect-memory:ours", atLeast: 10 },
+  { cell: "breaker closed", of: "breaker:effect", to: "breaker:ours", atLeast: 30 },
+  { cell: "breaker closed", of: "breaker:ours", to: "breaker:cockatiel", atMost: 2 },
+  { cell: "breaker refusing", of: "breaker:cockatiel", to: "breaker:ours", atLeast: 10 },
+  { cell: "breaker refusing", of: "breaker:opossum", to: "breaker:ours", atLeast: 10 },
+  {
+    cell: "circuit open, read from memory",
+    of: "effect-memory:open",
+    to: "effect-memory:ours",
+    atMost: 3
+  },
+  { cell: "heap added by the same 10,000 again", of: "ours", atMost: 1 }
+]
+
+/** Those whose figures are there, as lines of text. */
+export const format = (results: ReadonlyArray<Result>): string => {
+  const lines = targets.flatMap((target) => {
+    const { atLeast, atMost, cell, of, to } = target
+    const mine = find(results, cell, of)
+    const theirs = to === undefined ? 1 : find(results, cell, to)
+    if (mine === undefined || theirs === undefined) return []
+    const value = mine / theirs
+    const isMet = value >= (atLeast ?? Number.NEGATIVE_INFINITY) && value <= (atMost ?? Number.POSITIVE_INFINITY)
+    const unit = to === undefined ? "MB" : "x"
+    const bound = atLeast === undefined ? `at most ${atMost} ${unit}` : `at least ${atLeast} ${unit}`
+    const what = to === undefined ? of : `${of} / ${to}`
+    const columns = [
+      isMet ? "met    " : "NOT MET",
+      cell.padEnd(36),
+      what.padEnd(44),
+      `${value.toFixed(2).padStart(7)} ${unit}`
+    ]
+    return [`  ${columns.join("  ")}  (${bound})`]
+  })
+  return lines.length === 0 ? "" : ["Targets: ratios of medians of this run", ...lines].join("\n")
+}

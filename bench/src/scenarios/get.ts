@@ -1,0 +1,23 @@
+import { Effect } from "effect"
+import * as Contenders from "../Contenders.ts"
+import * as Rounds from "../Rounds.ts"
+import type { Scenario } from "../Scenario.ts"
+
+const { caches, rawAutoPipelining } = Contenders
+
+export const get: Scenario = {
+  name: "get",
+  title: "a read from Redis that hits",
+  run: ({ emit, server }) =>
+    Effect.gen(function* () {
+      const contenders = yield* Contenders.startAll(caches, server)
+      for (const [size, inFlight] of [
+        ["200 B", 256],
+        ["200 B", 1],
+        ["2 KB", 256]
+      ] as const) {
+        const workload = { operation: "get", size, inFlight }
+        yield* emit(yield* Rounds.measure({ workload, server, contenders, baseline: rawAutoPipelining }))
+      }
+    })
+}

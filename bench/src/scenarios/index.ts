@@ -1,0 +1,31 @@
+import type { Scenario } from "../Scenario.ts"
+import { breaker } from "./breaker.ts"
+import { coldStart } from "./cold-start.ts"
+import { footprint } from "./footprint.ts"
+import { get } from "./get.ts"
+import { grid } from "./grid.ts"
+import { heap } from "./heap.ts"
+import { memory } from "./memory.ts"
+import { mixed } from "./mixed.ts"
+import { open } from "./open.ts"
+import { outage } from "./outage.ts"
+import { reads } from "./reads.ts"
+import { set } from "./set.ts"
+import { tracing } from "./tracing.ts"
+
+/** All of them, in the order in which they run. */
+export const scenarios: ReadonlyArray<Scenario> = [
+  get,
+  set,
+  reads,
+  memory,
+  breaker,
+  open,
+  tracing,
+  mixed,
+  coldStart,
+  footprint,
+  outage,
+  heap,
+  grid
+]
