@@ -90,10 +90,31 @@ export const open = Effect.fnUntraced(function* (
           })
         )
       })
+    const measureDone = <A>(
+      done: RedisClient.Done<A>,
+      start: (done: RedisClient.Done<A>) => () => void
+    ): (() => void) => {
+      const from = clock.currentTimeMillisUnsafe()
+      const end = () => {
+        longest = Math.max(longest, clock.currentTimeMillisUnsafe() - from)
+      }
+      const cancel = start((result) => {
+        end()
+        done(result)
+      })
+      return () => {
+        end()
+        cancel()
+      }
+    }
     return {
       ...client,
       send: (...args) => measure(client.send(...args)),
-      pipeline: (...args) => measure(client.pipeline(...args))
+      pipeline: (...args) => measure(client.pipeline(...args)),
+      getUnsafe: (key, read, done) => measureDone(done, (done) => client.getUnsafe(key, read, done)),
+      sendUnsafe: (command, options, done) => measureDone(done, (done) => client.sendUnsafe(command, options, done)),
+      pipelineUnsafe: (commands, options, done) =>
+        measureDone(done, (done) => client.pipelineUnsafe(commands, options, done))
     }
   }
 

@@ -24,14 +24,16 @@ const withOnAttempt = (
     onAttempt: NonNullable<CallOptions["onAttempt"]>,
     commands: ReadonlyArray<RedisCommand.RedisCommand>
   ) => NonNullable<CallOptions["onAttempt"]>
-): Client => ({
-  ...client,
-  pipeline: (commands, options) =>
-    client.pipeline(
-      commands,
-      options?.onAttempt === undefined ? options : { ...options, onAttempt: change(options.onAttempt, commands) }
-    )
-})
+): Client => {
+  const changed = (commands: ReadonlyArray<RedisCommand.RedisCommand>, options: CallOptions): CallOptions =>
+    options.onAttempt === undefined ? options : { ...options, onAttempt: change(options.onAttempt, commands) }
+  return {
+    ...client,
+    pipeline: (commands, options = {}) => client.pipeline(commands, changed(commands, options)),
+    sendUnsafe: (command, options, done) => client.sendUnsafe(command, changed([command], options), done),
+    pipelineUnsafe: (commands, options, done) => client.pipelineUnsafe(commands, changed(commands, options), done)
+  }
+}
 
 // Confirms replays without sending them.
 const replaysNothing = (client: Client, forgets: (command: RedisCommand.RedisCommand) => boolean): Client => ({
@@ -153,7 +155,11 @@ export const variants: Readonly<Record<string, Variant>> = {
         return {
           ...client,
           send: (...args) => lose(client.send(...args)),
-          pipeline: (...args) => lose(client.pipeline(...args))
+          pipeline: (...args) => lose(client.pipeline(...args)),
+          getUnsafe: (key, read, done) => {
+            if (!client.breaker.isClosedUnsafe()) client.breaker.acquireUnsafe()
+            return client.getUnsafe(key, read, done)
+          }
         }
       }
     }

@@ -52,10 +52,17 @@ export interface TierRegion<in out Value> {
  * @category models
  * @since 0.1.0
  */
-export interface Hit<out Value> {
+export class Hit<out Value> {
   readonly value: Value
   readonly timeToLive: number
   readonly bytes: number
+
+  // A class, as what lives while a command is in flight has to be: see `Deadlines` of effect-ioredis.
+  constructor(value: Value, timeToLive: number, bytes: number) {
+    this.value = value
+    this.timeToLive = timeToLive
+    this.bytes = bytes
+  }
 }
 
 /**
@@ -64,11 +71,18 @@ export interface Hit<out Value> {
  * @category models
  * @since 0.1.0
  */
-export interface Write<out Value> {
+export class Write<out Value> {
   readonly key: string
   readonly value: Value
   readonly text: string
   readonly timeToLive: number
+
+  constructor(key: string, value: Value, text: string, timeToLive: number) {
+    this.key = key
+    this.value = value
+    this.text = text
+    this.timeToLive = timeToLive
+  }
 }
 
 /**
@@ -112,13 +126,14 @@ export type Cancel = () => void
  * **Details**
  *
  * They are functions with a callback, which the cache above makes one Effect of: composed of Effects, a read cost 9 µs more, twice as much as
- * Redis. `peek` looks again after a `get` that found nothing: in memory, where there is one, so that it takes no time. `isCurrent` says whether a read may still enter a nearer store, which it may not once the key was written meanwhile, and whether
+ * Redis. `known` is what can be said of a key without asking Redis, if anything. `peek` looks again after a `get` that found nothing: in memory, where there is one, so that it takes no time. `isCurrent` says whether a read may still enter a nearer store, which it may not once the key was written meanwhile, and whether
  * nothing newer was written since a write began; that is asked before each attempt. Where there are several keys, it is asked by index. `stale` is an expired value that is held on in memory, where there is one.
  *
  * @category models
  * @since 0.1.0
  */
 export interface CacheTier<in out Value, out E> {
+  readonly known: (key: string) => Found<Value> | undefined
   readonly get: (key: string, isCurrent: () => boolean, done: Done<Found<Value>, E>) => Cancel
   readonly peek: (key: string, isCurrent: () => boolean, done: Done<Found<Value>, E>) => Cancel
   readonly getMany: (

@@ -30,7 +30,15 @@ import { Cause, Clock, Config, Duration, Effect, Exit, identity, Layer, Option, 
 import { Redis, type RedisClient, RedisConfig, RedisError, type RedisHealth } from "effect-ioredis"
 import * as Cache from "./Cache.ts"
 import * as CacheKey from "./CacheKey.ts"
-import type { CacheTier, Cancel, Done, Found, Hit, OnAttempt, WriteOutcome } from "./CacheTier.ts"
+import {
+  type CacheTier,
+  type Cancel,
+  type Done,
+  type Found,
+  Hit,
+  type OnAttempt,
+  type WriteOutcome
+} from "./CacheTier.ts"
 import * as Region from "./internal/Region.ts"
 import * as MemoryCache from "./MemoryCache.ts"
 import * as RedisCache from "./RedisCache.ts"
@@ -125,8 +133,8 @@ const makeTier = <Value>(
 
   const fallBack = (key: string): Found<Value> => ({ hit: memory.find(key), source: "fallback" })
 
-  // What is said of a key without asking Redis, if anything.
-  const known = (key: string): Found<Value> | undefined => {
+  // What the journal says of a key, if anything.
+  const journaledAs = (key: string): Found<Value> | undefined => {
     if (journal.isEmpty()) return undefined
     const answer = journal.answer(redis.redisKey(key))
     if (answer === undefined) return undefined
@@ -137,7 +145,7 @@ const makeTier = <Value>(
 
   // The reply may come from a server that was started anew since it was asked for, and the journal know better by now.
   const read = (key: string, found: Found<Value>, isCurrent: boolean): Found<Value> => {
-    const answer = known(key)
+    const answer = journaledAs(key)
     if (answer === undefined) remember(key, found, isCurrent)
     return answer ?? found
   }
@@ -190,13 +198,15 @@ const makeTier = <Value>(
   }
 
   return {
-    get: (key, isCurrent, done) => {
-      const answer = known(key)
-      if (answer !== undefined) {
-        done(Exit.succeed(answer))
-        return ignore
-      }
-      return redis.get(
+    // An open circuit is not asked again for every read.
+    known: (key) => {
+      const answer = journaledAs(key)
+      if (answer !== undefined || !redis.refuses()) return answer
+      outage.refused()
+      return fallBack(key)
+    },
+    get: (key, isCurrent, done) =>
+      redis.get(
         key,
         isCurrent,
         orElse(
@@ -204,12 +214,11 @@ const makeTier = <Value>(
           () => fallBack(key),
           done
         )
-      )
-    },
+      ),
     peek: memory.peek,
     stale: memory.stale,
     getMany: (keys, isCurrent, done) => {
-      const answers = keys.map(known)
+      const answers = keys.map(journaledAs)
       const asked = keys.flatMap((key, index) => (answers[index] === undefined ? [{ key, index }] : []))
       const askedKeys = asked.map(({ key }) => key)
       const isAskedCurrent = (n: number) => isCurrent(asked[n]?.index ?? -1)
@@ -233,7 +242,7 @@ const makeTier = <Value>(
         isCurrent,
         done,
         ({ key, text, timeToLive, value }) =>
-          journal.begin(redis.redisKey(key), { _tag: "Set", text, hit: { value, timeToLive, bytes: text.length } }),
+          journal.begin(redis.redisKey(key), { _tag: "Set", text, hit: new Hit(value, timeToLive, text.length) }),
         memory.set,
         redis.set
       ),
@@ -260,21 +269,26 @@ const makeTier = <Value>(
 // outage, and one per call where Redis is merely slow.
 interface Outage {
   readonly begin: (cause: Cause.Cause<RedisError.RedisError>) => void
+  /** The circuit breaker has refused. */
+  readonly refused: () => void
   readonly end: () => void
 }
 
 const makeOutage = (fork: (effect: Effect.Effect<void>) => void): Outage => {
   let fallbacks = 0
+  const fellBack = (reason: string): void => {
+    fallbacks++
+    if (fallbacks > 1) return
+    fork(Effect.logDebug("Redis does not answer the cache: memory does").pipe(Effect.annotateLogs({ reason })))
+  }
   return {
     begin: (cause) => {
       const error = Cause.squash(cause)
       // A Redis that refuses does answer.
       if (RedisError.isRedisError(error) && error._tag === "RedisOperationError") return
-      fallbacks++
-      if (fallbacks > 1) return
-      const reason = RedisError.isRedisError(error) ? error.message : "a defect"
-      fork(Effect.logDebug("Redis does not answer the cache: memory does").pipe(Effect.annotateLogs({ error: reason })))
+      fellBack(RedisError.isRedisError(error) ? error.message : "a defect")
     },
+    refused: () => fellBack("the circuit is open"),
     end: () => {
       if (fallbacks === 0) return
       const total = fallbacks

@@ -1,7 +1,7 @@
 import { Clock, Context, type Duration, Effect, Exit, Layer, Option } from "effect"
 import { LRUCache } from "lru-cache"
 import * as Cache from "./Cache.ts"
-import type { CacheTier, Cancel, Done, Found, Hit, TierRegion } from "./CacheTier.ts"
+import { type CacheTier, type Cancel, type Done, type Found, Hit, type TierRegion } from "./CacheTier.ts"
 import * as Metrics from "./internal/Metrics.ts"
 import * as Region from "./internal/Region.ts"
 
@@ -161,6 +161,20 @@ const wholeNumber = (name: string, value: number, max: number): Effect.Effect<nu
     ? Effect.succeed(value)
     : Effect.die(new Error(`MemoryCache: ${name} is ${value}. Make it a whole number from 1 to ${max}.`))
 
+class Held implements Entry {
+  readonly value: unknown
+  readonly expiresAt: number
+  readonly staleUntil: number
+  readonly bytes: number
+
+  constructor(value: unknown, expiresAt: number, staleFor: number, bytes: number) {
+    this.value = value
+    this.expiresAt = expiresAt
+    this.staleUntil = expiresAt + staleFor
+    this.bytes = bytes
+  }
+}
+
 // Memory answers at once.
 const atOnce = <A>(done: Done<A, never>, value: A): Cancel => {
   done(Exit.succeed(value))
@@ -187,12 +201,11 @@ export const tier =
       const entry = memory.get(keyspace + key, at)
       if (entry === undefined) return undefined
       // Only this region writes under its keyspace, and it writes nothing but its values.
-      return { value: entry.value as Value, timeToLive: entry.expiresAt - at, bytes: entry.bytes }
+      return new Hit(entry.value as Value, entry.expiresAt - at, entry.bytes)
     }
 
-    const put = (key: string, { bytes, timeToLive, value }: Hit<Value>): void => {
-      const expiresAt = now(clock) + timeToLive
-      memory.set(keyspace + key, { value, bytes, expiresAt, staleUntil: expiresAt + region.staleFor })
+    const hold = (key: string, value: Value, timeToLive: number, bytes: number): void => {
+      memory.set(keyspace + key, new Held(value, now(clock) + timeToLive, region.staleFor, bytes))
     }
 
     const drop = (key: string): void => {
@@ -203,7 +216,7 @@ export const tier =
 
     return {
       find,
-      put,
+      put: (key, { bytes, timeToLive, value }) => hold(key, value, timeToLive, bytes),
       drop,
       dropLive: (key) => {
         if (find(key) !== undefined) drop(key)
@@ -212,12 +225,13 @@ export const tier =
         const entry = region.staleFor > 0 ? memory.getStale(keyspace + key, now(clock)) : undefined
         return Option.map(Option.fromUndefinedOr(entry), ({ value }) => value as Value)
       },
+      known: found,
       get: (key, _, done) => atOnce(done, found(key)),
       peek: (key, _, done) => atOnce(done, found(key)),
       getMany: (keys, _, done) => atOnce(done, keys.map(found)),
       set: (writes, isCurrent, done) => {
         writes.forEach(({ key, text, timeToLive, value }, index) => {
-          if (isCurrent(index)) put(key, { value, timeToLive, bytes: text.length })
+          if (isCurrent(index)) hold(key, value, timeToLive, text.length)
         })
         return atOnce(done, writes.map(applied))
       },

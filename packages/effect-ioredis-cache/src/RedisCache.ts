@@ -16,7 +16,16 @@ import { Clock, Context, Duration, Effect, Exit, Layer, Option, Result, Stream }
 import { RedisClient, RedisCommand, type RedisError, RedisScript } from "effect-ioredis"
 import type * as Cache from "./Cache.ts"
 import * as CacheKey from "./CacheKey.ts"
-import type { CacheTier, Cancel, Done, Found, OnAttempt, TierRegion, WriteOutcome } from "./CacheTier.ts"
+import {
+  type CacheTier,
+  type Cancel,
+  type Done,
+  type Found,
+  Hit,
+  type OnAttempt,
+  type TierRegion,
+  type WriteOutcome
+} from "./CacheTier.ts"
 import * as Region from "./internal/Region.ts"
 
 /**
@@ -42,13 +51,14 @@ export interface RedisCache {
 }
 
 /**
- * A tier in Redis, and the Redis key that a key of the region has there.
+ * A tier in Redis, the Redis key that a key of the region has there, and whether the circuit breaker refuses to ask for it now.
  *
  * @category models
  * @since 0.1.0
  */
 export interface RedisTier<in out Value> extends CacheTier<Value, RedisError.RedisError> {
   readonly redisKey: (key: string) => string
+  readonly refuses: () => boolean
 }
 
 /**
@@ -140,7 +150,7 @@ const makeTier = <Value>(
     const { expiresAt, value } = decoded.value
     // Redis still has it, so it lives; how long is the writer's word, and clocks differ.
     const timeToLive = Math.min(expiresAt - clock.currentTimeMillisUnsafe(), region.longestLife)
-    return { hit: { value, timeToLive, bytes: stored.length }, source: "redis" }
+    return { hit: new Hit(value, timeToLive, stored.length), source: "redis" }
   }
 
   // The answer does not wait for the removal.
@@ -156,13 +166,15 @@ const makeTier = <Value>(
     onAttempt: OnAttempt | undefined,
     done: Done<ReadonlyArray<WriteOutcome>, RedisError.RedisError>
   ): Cancel => {
-    if (commands.length > 0) {
-      return client.pipelineUnsafe(commands, { operationTimeout, isCurrent, onAttempt }, (result) =>
-        done(outcomesOf(result))
-      )
+    const [first] = commands
+    if (first === undefined) {
+      done(Exit.succeed([]))
+      return ignore
     }
-    done(Exit.succeed([]))
-    return ignore
+    const options = { operationTimeout, isCurrent, onAttempt }
+    return commands.length === 1
+      ? client.sendUnsafe(first, options, (result) => done(outcomeOf(result)))
+      : client.pipelineUnsafe(commands, options, (result) => done(outcomesOf(result)))
   }
 
   const get: RedisTier<Value>["get"] = (key, _, done) =>
@@ -176,6 +188,8 @@ const makeTier = <Value>(
   return {
     stale: Option.none,
     redisKey: (key) => keyspace + key,
+    refuses: client.breaker.refusesUnsafe,
+    known: () => undefined,
     get,
     peek: get,
     getMany: (keys, _, done) => {
@@ -194,14 +208,16 @@ const makeTier = <Value>(
     },
     set: (writes, isCurrent, done, onAttempt) =>
       write(
-        writes.map(({ key, text, timeToLive }) => RedisCommand.make("SET", [keyspace + key, text, "PX", timeToLive])),
+        writes.map(({ key, text, timeToLive }) =>
+          RedisCommand.make("SET", Array.of<RedisCommand.Argument>(keyspace + key, text, "PX", timeToLive))
+        ),
         isCurrent,
         onAttempt,
         done
       ),
     remove: (keys, isCurrent, done, onAttempt) =>
       write(
-        keys.map((key) => RedisCommand.make("UNLINK", [keyspace + key])),
+        keys.map((key) => RedisCommand.make("UNLINK", Array.of(keyspace + key))),
         isCurrent,
         onAttempt,
         done
@@ -219,6 +235,15 @@ const missed: Found<never> = { hit: undefined, source: "redis" }
 const ignore = () => {}
 
 const applied = (): WriteOutcome => "Applied"
+
+const outcomeOf = (
+  result: RedisClient.AttemptResult
+): Exit.Exit<ReadonlyArray<WriteOutcome>, RedisError.RedisError> => {
+  if (Result.isSuccess(result)) return Exit.succeed([applied()])
+  return result.failure._tag === "RedisOperationError" && isSuperseded(result.failure)
+    ? Exit.succeed(["Deferred"])
+    : Exit.fail(result.failure)
+}
 
 // Of what something newer has overtaken, that is the one that counts: this process has it, and Redis is told by it.
 const outcomesOf = (

@@ -23,7 +23,7 @@
  */
 import { Clock, Duration, Effect, Fiber, Latch, Result, type Scope, Stream } from "effect"
 import { type RedisClient, RedisCommand, RedisConnection, RedisError } from "effect-ioredis"
-import type { Hit } from "./CacheTier.ts"
+import { Hit } from "./CacheTier.ts"
 import * as Metrics from "./internal/Metrics.ts"
 import * as MemoryCache from "./MemoryCache.ts"
 
@@ -149,10 +149,6 @@ export const make = Effect.fnUntraced(function* (
 
   const memberOf = (key: string) => RedisConnection.memberFor(client.connection, unlink(key))
 
-  const keep = (entry: Entry): void => {
-    entries.set(entry.key, entry)
-  }
-
   const forget = (entry: Entry): void => {
     if (entries.get(entry.key) !== entry) return
     entries.delete(entry.key)
@@ -162,7 +158,7 @@ export const make = Effect.fnUntraced(function* (
   const count = ({ intent }: Entry, sign: 1 | -1): void => {
     if (intent._tag === "Suspect") return
     intents += sign
-    if (intent._tag === "Set") bytes += sign * intent.bytes
+    if (intent._tag === "Set") bytes += sign * intent.hit.bytes
   }
 
   const confirm = (entry: Entry): void => {
@@ -182,33 +178,39 @@ export const make = Effect.fnUntraced(function* (
   }
 
   const begin = (region: Region, key: string, intent: Intent): Ticket => {
-    const entry = entries.get(key) ?? { key, region, number: 0, writing: 0, doubts: [], intent: suspect }
-    if (entries.has(key)) count(entry, -1)
-    const number = ++numbers
-    entry.number = number
-    entry.intent =
-      intent._tag === "Remove"
-        ? intent
-        : {
-            _tag: "Set",
-            hit: intent.hit,
-            bytes: intent.hit.bytes,
-            expiresAt: now() + intent.hit.timeToLive,
-            text: region.replay === "write" ? intent.text : undefined
-          }
+    const known = entries.get(key)
+    if (known !== undefined) count(known, -1)
+    const entry = known ?? new Entry(key, region, suspect)
+    entry.number = ++numbers
+    entry.intent = intent._tag === "Remove" ? intent : new KeptValue(intent, now(), region.replay === "write")
     entry.writing++
-    let writing = true
     count(entry, 1)
-    keep(entry)
+    if (known === undefined) entries.set(key, entry)
     if (intents > maxEntries || bytes > maxBytes) mark(region)
-    return {
-      onAttempt: (session) => follow(entry, number, session, intent._tag === "Set" ? intent.hit.timeToLive : 0),
-      end: () => {
-        if (!writing) return
-        writing = false
-        entry.writing--
-        if (entries.get(key) === entry) work.openUnsafe()
-      }
+    return new Writing(entry, intent._tag === "Set" ? intent.hit.timeToLive : 0)
+  }
+
+  class Writing implements Ticket {
+    readonly entry: Entry
+    readonly number: number
+    readonly life: number
+    writing = true
+
+    constructor(entry: Entry, life: number) {
+      this.entry = entry
+      this.number = entry.number
+      this.life = life
+    }
+
+    onAttempt(session: RedisConnection.Session | undefined) {
+      return follow(this.entry, this.number, session, this.life)
+    }
+
+    end(): void {
+      if (!this.writing) return
+      this.writing = false
+      this.entry.writing--
+      if (entries.get(this.entry.key) === this.entry) work.openUnsafe()
     }
   }
 
@@ -221,7 +223,7 @@ export const make = Effect.fnUntraced(function* (
         if (life === 0) return
         const doubt: Doubt = { session, order, life, member: memberOf(entry.key), until: Number.POSITIVE_INFINITY }
         // An entry that was dropped meanwhile was dropped for the whole region.
-        if (entries.get(entry.key) === entry) entry.doubts.push(doubt)
+        if (entries.get(entry.key) === entry) entry.doubts = [...entry.doubts, doubt]
         else entry.region.doubts.push(doubt)
         return
       }
@@ -233,7 +235,7 @@ export const make = Effect.fnUntraced(function* (
       }
       if (refusal === undefined && entry.number === number && entry.doubts.length === 0) confirm(entry)
       if (refusal !== undefined && entry.intent._tag === "Set" && !RedisError.isRetryable(refusal, "write")) {
-        entry.intent = { ...entry.intent, text: undefined }
+        entry.intent.text = undefined
       }
       if (refusal?.code === "NOPERM") deny(entry.region)
     }
@@ -261,7 +263,7 @@ export const make = Effect.fnUntraced(function* (
       case "Set": {
         const { expiresAt, hit } = entry.intent
         const timeToLive = expiresAt - now()
-        return timeToLive > 0 ? { _tag: "Journal", hit: { ...hit, timeToLive } } : removed
+        return timeToLive > 0 ? { _tag: "Journal", hit: new Hit(hit.value, timeToLive, hit.bytes) } : removed
       }
     }
   }
@@ -281,7 +283,10 @@ export const make = Effect.fnUntraced(function* (
     for (const [key, region] of confirmed.all()) {
       if (memberOf(key) !== member) continue
       confirmed.delete(key)
-      if (!entries.has(key)) keep({ key, region, number: ++numbers, writing: 0, doubts: [], intent: suspect })
+      if (entries.has(key)) continue
+      const entry = new Entry(key, region, suspect)
+      entry.number = ++numbers
+      entries.set(key, entry)
     }
     for (const region of regions) if (region.wasEmptied && region.dirty === undefined) mark(region)
   }
@@ -487,26 +492,40 @@ export const make = Effect.fnUntraced(function* (
   }
 })
 
-interface Entry {
+// Classes for what `Deadlines` of effect-ioredis says of things in flight.
+class Entry {
   readonly key: string
   readonly region: Region
-  number: number
-  writing: number
+  number = 0
+  writing = 0
   intent: Kept
-  doubts: Array<Doubt>
+  doubts: ReadonlyArray<Doubt> = none
+
+  constructor(key: string, region: Region, intent: Kept) {
+    this.key = key
+    this.region = region
+    this.intent = intent
+  }
 }
 
 // A suspect was confirmed, by a server that may have forgotten it.
 type Kept = KeptValue | { readonly _tag: "Remove" } | { readonly _tag: "Suspect" }
 
 // `text` is what a replay writes; without it, a replay unlinks.
-interface KeptValue {
-  readonly _tag: "Set"
+class KeptValue {
+  readonly _tag = "Set"
   readonly hit: Hit<unknown>
-  readonly bytes: number
   readonly expiresAt: number
-  readonly text: string | undefined
+  text: string | undefined
+
+  constructor({ hit, text }: Intent & { readonly _tag: "Set" }, now: number, keepsText: boolean) {
+    this.hit = hit
+    this.expiresAt = now + hit.timeToLive
+    this.text = keepsText ? text : undefined
+  }
 }
+
+const none: ReadonlyArray<Doubt> = []
 
 interface Region extends JournalRegion {
   dirty: number | undefined

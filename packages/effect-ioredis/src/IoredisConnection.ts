@@ -130,12 +130,17 @@ export const make = Effect.fnUntraced(function* (
     })
   }
 
+  const refuses = (): RedisError.ConnectionFailure | undefined => {
+    if (status === "Closed") return "Closed"
+    if (status !== "Ready") return lastError?.reason ?? "NotReady"
+    return inFlight >= maxInFlight ? "Saturated" : undefined
+  }
+
   const send: RedisConnection["send"] = (command, done) => {
-    const fail = (reason: RedisError.ConnectionFailure) =>
-      done(Result.fail(RedisError.connectionError(command.name, reason, "never", lastError?.cause)))
-    if (status === "Closed") return fail("Closed")
-    if (status !== "Ready") return fail(lastError?.reason ?? "NotReady")
-    if (inFlight >= maxInFlight) return fail("Saturated")
+    const refusal = refuses()
+    if (refusal !== undefined) {
+      return done(Result.fail(RedisError.connectionError(command.name, refusal, "never", lastError?.cause)))
+    }
     const sentIn = session
     inFlight++
     const settled = (result: Result.Result<Reply, RedisError.RedisCommandError>) => {
@@ -144,16 +149,12 @@ export const make = Effect.fnUntraced(function* (
       if (inFlight === 0 && status === "Closed") drained.openUnsafe()
     }
     const driverCommand = toDriver(command)
-    // In the place of the driver's promise, which stays pending: its reactions cost 0.5 µs a command. A loss is told when the driver is
-    // done with it, as its promise would be.
-    driverCommand.resolve = (reply) => settled(Result.succeed(fromDriver(reply, command.reply)))
-    driverCommand.reject = (error) => {
-      const fail = () => settled(Result.fail(classify(command.name, error, sentIn)))
-      if (error.name === "ReplyError") fail()
-      else queueMicrotask(fail)
-    }
     cork()
     redis.sendCommand(driverCommand)
+    driverCommand.promise.then(
+      (reply: DriverReply) => settled(Result.succeed(fromDriver(reply, command.reply))),
+      (error: unknown) => settled(Result.fail(classify(command.name, error, sentIn)))
+    )
   }
 
   // Commands that one loss cut share its cause, so that the breaker can tell one event from many.
@@ -247,8 +248,15 @@ const introduce = (redis: Redis): Promise<Session> =>
     runId: info.status === "fulfilled" ? /^run_id:(\w+)/m.exec(String(info.value))?.[1] : undefined
   }))
 
-const toDriver = ({ args, name }: RedisCommand) =>
-  new Command(name, args.map(toDriverArgument), { replyEncoding: null })
+const toDriver = ({ args, name }: RedisCommand) => {
+  // The driver writes numbers as text itself, and copies the list.
+  const given = args.some((argument) => typeof argument !== "string" && typeof argument !== "number")
+    ? args.map(toDriverArgument)
+    : args
+  return new Command(name, given as Array<string | Buffer | number>, driverReply)
+}
+
+const driverReply = { replyEncoding: null }
 
 // With `stringNumbers` and no encoding, an integer comes as a string and everything else as bytes.
 type DriverReply = null | string | Buffer | Error | ReadonlyArray<DriverReply>

@@ -116,7 +116,7 @@ type Call<A> = Effect.Effect<A, RedisError.RedisCommandError>
  * beyond. `set` is `false` only where `condition` was not
  * met. `pipeline` sends commands back to back and gives one result each; to the breaker, the deadline and the retries they are one.
  *
- * `getUnsafe` and `pipelineUnsafe` are for caches, which cannot afford a fiber's bookkeeping for each call: they tell `done` once what came
+ * `getUnsafe`, `sendUnsafe` and `pipelineUnsafe` are for caches, which cannot afford a fiber's bookkeeping for each call: they tell `done` once what came
  * of it, and give back what to call when nobody waits any more. The gets of one tick are sent together as MGET, so that a key of another
  * type is nil to them; `bytes` is about how long the value will be, and keeps long ones from holding up many others. Their
  * commands are not checked for what a shared connection refuses.
@@ -160,6 +160,11 @@ export interface RedisClient {
   readonly getUnsafe: (
     key: string,
     read: { readonly bytes: number; readonly operationTimeout?: number | undefined },
+    done: Done<RedisCommand.Reply>
+  ) => () => void
+  readonly sendUnsafe: (
+    command: RedisCommand.RedisCommand,
+    options: CallOptions,
     done: Done<RedisCommand.Reply>
   ) => () => void
   readonly pipelineUnsafe: (
@@ -224,14 +229,10 @@ export const make = Effect.fnUntraced(function* (
   })
   const attempts = Attempts.make({ breaker, clock, commandTimeout, context, deadlines, policy })
 
-  // How a call is to be made, as its options say; its retries run in the context of whoever waits for them.
-  const callOf = (options: CallOptions, of: Context.Context<never>): Attempts.Call => ({
-    operationTimeout:
-      options.operationTimeout === undefined ? operationTimeout : Duration.toMillis(options.operationTimeout),
-    retry: options.retry !== false,
-    context: of
-  })
+  const timeoutOf = ({ operationTimeout: given = operationTimeout }: CallOptions): number =>
+    typeof given === "number" ? given : Duration.toMillis(given)
 
+  // The retries of a call run in the context `of` whoever waits for it.
   const start = (
     command: RedisCommand.RedisCommand,
     options: CallOptions,
@@ -239,14 +240,11 @@ export const make = Effect.fnUntraced(function* (
     done: Done<RedisCommand.Reply>
   ): (() => void) => {
     const carrier = options.on ?? RedisConnection.memberFor(connection, command)
+    const dispatch: Attempts.Dispatch<RedisCommand.Reply> = (done) =>
+      Pipeline.dispatchOne(carrier, command, 0, options, done)
+    const { kind, name } = command
     return attempts.start(
-      {
-        name: command.name,
-        kind: command.kind,
-        connection: carrier,
-        dispatch: (done) => Pipeline.dispatchOne(carrier, command, 0, options, done)
-      },
-      callOf(options, of),
+      new Attempts.Operation(name, kind, carrier, dispatch, timeoutOf(options), options.retry !== false, of),
       done
     )
   }
@@ -258,13 +256,14 @@ export const make = Effect.fnUntraced(function* (
     done: Done<PipelineResults>
   ): (() => void) => {
     const [first] = commands
-    const operation = {
-      name: commands.length === 1 && first !== undefined ? first.name : "PIPELINE",
-      kind: Pipeline.riskiest(commands),
-      connection: options.on ?? RedisConnection.memberFor(connection, first),
-      dispatch: Pipeline.dispatchAll(connection, commands, options)
-    }
-    return attempts.start(operation, callOf(options, of), done)
+    const name = commands.length === 1 && first !== undefined ? first.name : "PIPELINE"
+    const kind = Pipeline.riskiest(commands)
+    const carrier = options.on ?? RedisConnection.memberFor(connection, first)
+    const dispatch = Pipeline.dispatchAll(connection, commands, options)
+    return attempts.start(
+      new Attempts.Operation(name, kind, carrier, dispatch, timeoutOf(options), options.retry !== false, of),
+      done
+    )
   }
 
   const joins = Joins.make(
@@ -348,6 +347,10 @@ export const make = Effect.fnUntraced(function* (
         return ignore
       }
       return joins.get(key, { bytes: read.bytes, operationTimeout: read.operationTimeout ?? operationTimeout }, done)
+    },
+    sendUnsafe: (command, options, done) => {
+      joins.flush()
+      return start(command, options, context, done)
     },
     pipelineUnsafe: (commands, options, done) => {
       joins.flush()

@@ -78,7 +78,22 @@ export const make = (
   options?: { readonly kind?: CommandKind | undefined; readonly reply?: "text" | "bytes" | undefined }
 ): RedisCommand => {
   const upper = name.toUpperCase()
-  return { name: upper, args, kind: options?.kind ?? kindOf(upper), reply: options?.reply ?? "text" }
+  return new Command(upper, args, options?.kind ?? kindOf(upper), options?.reply ?? "text")
+}
+
+// A class for what `internal/Deadlines` says of things in flight.
+class Command implements RedisCommand {
+  readonly name: string
+  readonly args: ReadonlyArray<Argument>
+  readonly kind: CommandKind
+  readonly reply: "text" | "bytes"
+
+  constructor(name: string, args: ReadonlyArray<Argument>, kind: CommandKind, reply: "text" | "bytes") {
+    this.name = name
+    this.args = args
+    this.kind = kind
+    this.reply = reply
+  }
 }
 
 /**

@@ -3,7 +3,7 @@ import { RedisError } from "effect-ioredis"
 import type * as Cache from "../Cache.ts"
 import * as CacheCodec from "../CacheCodec.ts"
 import * as CacheKey from "../CacheKey.ts"
-import type { Write } from "../CacheTier.ts"
+import { Write } from "../CacheTier.ts"
 import { lifetime } from "./Regions.ts"
 
 /** Turns the keys and values of one region into what a tier keeps, or says why it cannot. */
@@ -61,7 +61,7 @@ export const make = <Key, Value>(
       const text = codec.encode(value, clock.currentTimeMillisUnsafe() + millis)
       return Result.isFailure(text)
         ? Result.fail(problem(operation, text.failure, rendered))
-        : Result.succeed({ key: rendered, value, text: text.success, timeToLive: millis })
+        : Result.succeed(new Write(rendered, value, text.success, millis))
     }
   }
 }

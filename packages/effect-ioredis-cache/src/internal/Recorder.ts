@@ -31,15 +31,14 @@ export const makeCounters = (): Counters => ({
 
 export const make = (region: string, counters: Counters, context: Context.Context<never>): Recorder => {
   const metrics = Metrics.forRegion(region)
-  const hits = {
-    redis: metrics.requests("hit"),
-    memory: metrics.requests("hit"),
-    fallback: metrics.requests("fallback_hit")
-  }
-  const misses = {
-    redis: metrics.requests("miss"),
-    memory: metrics.requests("miss"),
-    fallback: metrics.requests("fallback_miss")
+  const requests = (result: Metrics.ReadResult) => Metrics.tallyOf(metrics.requests(result), context)
+  const [hit, miss] = [requests("hit"), requests("miss")]
+  const hits = { redis: hit, memory: hit, fallback: requests("fallback_hit") }
+  const misses = { redis: miss, memory: miss, fallback: requests("fallback_miss") }
+  const writes = {
+    Applied: Metrics.tallyOf(metrics.writes("applied"), context),
+    Deferred: Metrics.tallyOf(metrics.writes("deferred"), context),
+    Rejected: Metrics.tallyOf(metrics.writes("rejected"), context)
   }
   const clock = Context.get(context, Clock.Clock)
   const now = () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
@@ -49,15 +48,17 @@ export const make = (region: string, counters: Counters, context: Context.Contex
       if (source === "fallback") counters.fallbacks++
       if (hit === undefined) {
         counters.misses++
-        misses[source].updateUnsafe(1, context)
+        misses[source].count++
         return Option.none()
       }
       if (source === "redis") counters.redisHits++
       else counters.memoryHits++
-      hits[source].updateUnsafe(1, context)
+      hits[source].count++
       return Option.some(hit.value)
     },
-    write: (outcome) => metrics.writes(outcome.toLowerCase()).updateUnsafe(1, context),
+    write: (outcome) => {
+      writes[outcome].count++
+    },
     stale: () => {
       counters.stale++
       metrics.requests("stale").updateUnsafe(1, context)

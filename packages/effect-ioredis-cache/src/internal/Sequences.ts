@@ -24,73 +24,119 @@ export interface Watch {
 
 export const make = (): Sequences => {
   const slots = new Map<string, Slot>()
-  let clears = 0
-  let clearing = 0
+  const region = { clears: 0, clearing: 0 }
 
   const hold = (key: string): Slot => {
-    const known = slots.get(key)
-    if (known !== undefined) {
-      known.holders++
-      return known
+    let slot = slots.get(key)
+    if (slot === undefined) {
+      slot = new Slot(slots, region, key)
+      slots.set(key, slot)
     }
-    const slot: Slot = { number: 0, writers: 0, holders: 1 }
-    slots.set(key, slot)
+    slot.holders++
     return slot
   }
 
-  const release = (key: string, slot: Slot): void => {
-    slot.holders--
-    if (slot.holders === 0) slots.delete(key)
-  }
-
   return {
-    watch: (key) => {
-      const slot = hold(key)
-      const { number } = slot
-      const epoch = clears
-      const undisturbed = slot.writers === 0 && clearing === 0
-      let held = true
-      return {
-        isCurrent: () => undisturbed && slot.number === number && clears === epoch,
-        end: () => {
-          if (held) release(key, slot)
-          held = false
-        }
-      }
-    },
-    intend: (key) => {
-      const slot = hold(key)
-      slot.writers++
-      const number = ++slot.number
-      const epoch = clears
-      let held = true
-      return {
-        isCurrent: () => slot.number === number && clears === epoch,
-        end: () => {
-          if (!held) return
-          held = false
-          slot.writers--
-          release(key, slot)
-        }
-      }
-    },
-    intendAll: () => {
-      clearing++
-      const epoch = ++clears
-      let held = true
-      return {
-        isCurrent: () => clears === epoch,
-        end: () => {
-          if (held) clearing--
-          held = false
-        }
-      }
-    }
+    watch: (key) => new Read(hold(key)),
+    intend: (key) => new Intent(hold(key)),
+    intendAll: () => new Clear(region)
   }
 }
 
-interface Slot {
-  number: number
-  writers: number
-  holders: number
+// How often the region was cleared, and how many clears are in progress.
+interface Region {
+  clears: number
+  clearing: number
+}
+
+// Classes for what `Deadlines` of effect-ioredis says of things in flight.
+class Slot {
+  readonly slots: Map<string, Slot>
+  readonly region: Region
+  readonly key: string
+  number = 0
+  writers = 0
+  holders = 0
+
+  constructor(slots: Map<string, Slot>, region: Region, key: string) {
+    this.slots = slots
+    this.region = region
+    this.key = key
+  }
+
+  release(): void {
+    this.holders--
+    if (this.holders === 0) this.slots.delete(this.key)
+  }
+}
+
+class Read implements Watch {
+  readonly slot: Slot
+  readonly number: number
+  readonly epoch: number
+  readonly undisturbed: boolean
+  held = true
+
+  constructor(slot: Slot) {
+    this.slot = slot
+    this.number = slot.number
+    this.epoch = slot.region.clears
+    this.undisturbed = slot.writers === 0 && slot.region.clearing === 0
+  }
+
+  isCurrent(): boolean {
+    const { slot } = this
+    return this.undisturbed && slot.number === this.number && slot.region.clears === this.epoch
+  }
+
+  end(): void {
+    if (this.held) this.slot.release()
+    this.held = false
+  }
+}
+
+class Intent implements Watch {
+  readonly slot: Slot
+  readonly number: number
+  readonly epoch: number
+  held = true
+
+  constructor(slot: Slot) {
+    slot.writers++
+    this.slot = slot
+    this.number = ++slot.number
+    this.epoch = slot.region.clears
+  }
+
+  isCurrent(): boolean {
+    return this.slot.number === this.number && this.slot.region.clears === this.epoch
+  }
+
+  end(): void {
+    if (!this.held) return
+    this.held = false
+    this.slot.writers--
+    this.slot.release()
+  }
+}
+
+class Clear implements Watch {
+  readonly region: Region
+  readonly epoch: number
+  held = true
+
+  constructor(region: Region) {
+    region.clearing++
+    this.region = region
+    this.epoch = ++region.clears
+  }
+
+  isCurrent(): boolean {
+    return this.region.clears === this.epoch
+  }
+
+  end(): void {
+    if (this.held) this.region.clearing--
+    this.held = false
+  }
 }

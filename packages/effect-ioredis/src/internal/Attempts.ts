@@ -4,7 +4,7 @@ import type { CommandKind } from "../RedisCommand.ts"
 import type { RedisConnection } from "../RedisConnection.ts"
 import * as RedisError from "../RedisError.ts"
 import * as RetryPolicy from "../RetryPolicy.ts"
-import type { Deadlines } from "./Deadlines.ts"
+import type { Deadline, Deadlines } from "./Deadlines.ts"
 import * as Metrics from "./Metrics.ts"
 import * as Monotonic from "./Monotonic.ts"
 
@@ -16,16 +16,37 @@ import * as Monotonic from "./Monotonic.ts"
  */
 export interface Attempts {
   /** Tells `done` once what came of it, and gives back what to call when nobody waits for that any more. */
-  readonly start: <A>(operation: Operation<A>, call: Call, done: Done<A>) => Cancel
+  readonly start: <A>(operation: Operation<A>, done: Done<A>) => Cancel
   readonly lastFailure: () => RedisError.RedisCommandError | undefined
 }
 
-/** What is to be done, and the connection whose silence would be a stall. */
-export interface Operation<A> {
+/** What is to be done, on the connection whose silence would be a stall, and how: `context` is what its retries run in. */
+export class Operation<A> {
   readonly name: string
   readonly kind: CommandKind
   readonly connection: RedisConnection
   readonly dispatch: Dispatch<A>
+  readonly operationTimeout: number
+  readonly retry: boolean
+  readonly context: Context.Context<never>
+
+  constructor(
+    name: string,
+    kind: CommandKind,
+    connection: RedisConnection,
+    dispatch: Dispatch<A>,
+    operationTimeout: number,
+    retry: boolean,
+    context: Context.Context<never>
+  ) {
+    this.name = name
+    this.kind = kind
+    this.connection = connection
+    this.dispatch = dispatch
+    this.operationTimeout = operationTimeout
+    this.retry = retry
+    this.context = context
+  }
 }
 
 /** Sends what is to be sent, once, and tells what came of it. */
@@ -35,13 +56,6 @@ export type Done<A> = (result: Result.Result<A, RedisError.RedisCommandError>) =
 
 /** To be called when nobody waits any more. After the end it does nothing. */
 export type Cancel = () => void
-
-/** How long a call may take in milliseconds, whether it is tried again, and the context that its retries run in. */
-export interface Call {
-  readonly operationTimeout: number
-  readonly retry: boolean
-  readonly context: Context.Context<never>
-}
 
 export const make = ({
   breaker,
@@ -67,49 +81,86 @@ export const make = ({
 
   // One attempt: admission, one sending, one deadline, one record.
   const attempt = <A>(operation: Operation<A>, sentAt: number, timeout: number, done: Done<A>): Cancel => {
-    const { connection, dispatch, name } = operation
     const permit = breaker.acquireUnsafe()
     if (permit === undefined) {
-      done(Result.fail(breaker.rejection(name)))
+      done(Result.fail(breaker.rejection(operation.name)))
       return ignore
     }
-    const activity = connection.activity()
-    let settled = false
-    const settle = (
+    const self = new Attempt(operation, permit, sentAt, timeout, done)
+    self.deadline = deadlines.add(sentAt + timeout, timeout, () => self.expire())
+    self.giveUp = operation.dispatch((result) => self.end(result))
+    return () => self.cancel()
+  }
+
+  class Attempt<A> {
+    readonly operation: Operation<A>
+    readonly permit: CircuitBreaker.Permit
+    readonly sentAt: number
+    readonly timeout: number
+    readonly done: Done<A>
+    readonly activity: number
+    deadline: Deadline | undefined = undefined
+    giveUp: Cancel = ignore
+    settled = false
+
+    constructor(
+      operation: Operation<A>,
+      permit: CircuitBreaker.Permit,
+      sentAt: number,
+      timeout: number,
+      done: Done<A>
+    ) {
+      this.operation = operation
+      this.permit = permit
+      this.sentAt = sentAt
+      this.timeout = timeout
+      this.done = done
+      this.activity = operation.connection.activity()
+    }
+
+    end(result: Result.Result<A, RedisError.RedisCommandError>): void {
+      if (this.settled) return
+      if (Result.isSuccess(result)) {
+        this.settle(result, "success")
+        return
+      }
+      this.fail(result.failure, RedisError.outcome(result.failure))
+      if (RedisError.needsReconnect(result.failure)) replace(this.operation.connection)
+    }
+
+    expire(): void {
+      const { connection, name } = this.operation
+      this.giveUp()
+      const stalled = connection.activity() === this.activity
+      this.fail(RedisError.RedisTimeoutError.after(name, this.timeout), stalled ? "fatal" : "failure")
+      if (stalled) replaceStalled(connection)
+      else suspect(connection, this.timeout)
+    }
+
+    cancel(): void {
+      if (this.settled) return
+      this.settled = true
+      this.giveUp()
+      this.deadline?.cancel()
+      breaker.recordUnsafe(this.permit, "ignored")
+    }
+
+    fail(error: RedisError.RedisCommandError, outcome: CircuitBreaker.Outcome): void {
+      Metrics.errors(error._tag)(codeOf(error)).updateUnsafe(1, context)
+      if (outcome === "failure" || outcome === "fatal") lastFailure = error
+      this.settle(Result.fail(error), outcome, eventOf(error))
+    }
+
+    settle(
       result: Result.Result<A, RedisError.RedisCommandError>,
       outcome: CircuitBreaker.Outcome,
       event?: unknown
-    ) => {
-      settled = true
-      deadline.cancel()
-      breaker.recordUnsafe(permit, outcome, event)
-      Metrics.operationDuration(name)(outcome).updateUnsafe((now() - sentAt) / 1000, context)
-      done(result)
-    }
-    const fail = (error: RedisError.RedisCommandError, outcome: CircuitBreaker.Outcome) => {
-      Metrics.errors(error._tag)(codeOf(error)).updateUnsafe(1, context)
-      if (outcome === "failure" || outcome === "fatal") lastFailure = error
-      settle(Result.fail(error), outcome, eventOf(error))
-    }
-    const deadline = deadlines.add(sentAt + timeout, timeout, () => {
-      giveUp()
-      const stalled = connection.activity() === activity
-      fail(RedisError.RedisTimeoutError.after(name, timeout), stalled ? "fatal" : "failure")
-      if (stalled) replaceStalled(connection)
-      else suspect(connection, timeout)
-    })
-    const giveUp = dispatch((result) => {
-      if (settled) return
-      if (Result.isSuccess(result)) return settle(result, "success")
-      fail(result.failure, RedisError.outcome(result.failure))
-      if (RedisError.needsReconnect(result.failure)) replace(connection)
-    })
-    return () => {
-      if (settled) return
-      settled = true
-      giveUp()
-      deadline.cancel()
-      breaker.recordUnsafe(permit, "ignored")
+    ): void {
+      this.settled = true
+      this.deadline?.cancel()
+      breaker.recordUnsafe(this.permit, outcome, event)
+      Metrics.operationDuration(this.operation.name)(outcome).updateUnsafe((now() - this.sentAt) / 1000, context)
+      this.done(result)
     }
   }
 
@@ -174,16 +225,17 @@ export const make = ({
     })
 
   return {
-    start: (operation, call, done) => {
+    start: (operation, done) => {
       budget.earn()
-      const total = call.operationTimeout
+      const total = operation.operationTimeout
       const startedAt = now()
       let retrying: Fiber.Fiber<unknown, unknown> | undefined
       let cancelled = false
       const cancel = attempt(operation, startedAt, Math.min(commandTimeout, total), (result) => {
-        if (Result.isSuccess(result) || !call.retry || !mayRetry(result.failure, operation.kind)) return done(result)
+        if (Result.isSuccess(result) || !operation.retry || !mayRetry(result.failure, operation.kind))
+          return done(result)
         const until = startedAt + total
-        const fiber = Effect.runForkWith(call.context)(
+        const fiber = Effect.runForkWith(operation.context)(
           Effect.result(retry(operation, result.failure, { total, until }))
         )
         retrying = fiber

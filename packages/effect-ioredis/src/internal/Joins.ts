@@ -85,7 +85,7 @@ export const make = (
     const known = open.get(on)
     if (known !== undefined && known.operationTimeout === operationTimeout) return known
     if (known !== undefined) close(known)
-    const join: Join = { on, operationTimeout, readers: [], present: 0, bytes: 0, cancel: undefined }
+    const join = new Join(on, operationTimeout)
     open.set(on, join)
     if (!scheduled) queueMicrotask(flush)
     scheduled = true
@@ -95,7 +95,7 @@ export const make = (
   return {
     get: (key, { bytes, operationTimeout }, done) => {
       const join = joinFor(key, operationTimeout)
-      const reader: Reader = { key, done, cancel: undefined }
+      const reader = new Reader(key, done)
       join.readers.push(reader)
       join.present++
       join.bytes += bytes
@@ -108,19 +108,30 @@ export const make = (
   }
 }
 
-interface Join {
+// Classes for what `Deadlines` says of things in flight.
+class Join {
   readonly on: RedisConnection
   readonly operationTimeout: number
-  readonly readers: Array<Reader>
-  present: number
-  bytes: number
-  cancel: Cancel | undefined
+  readonly readers = [] as Reader[]
+  present = 0
+  bytes = 0
+  cancel: Cancel | undefined = undefined
+
+  constructor(on: RedisConnection, operationTimeout: number) {
+    this.on = on
+    this.operationTimeout = operationTimeout
+  }
 }
 
-interface Reader {
+class Reader {
   readonly key: string
   done: Read | undefined
-  cancel: Cancel | undefined
+  cancel: Cancel | undefined = undefined
+
+  constructor(key: string, done: Read) {
+    this.key = key
+    this.done = done
+  }
 }
 
 const maxKeys = 64

@@ -41,11 +41,6 @@ export const dispatchAll =
     options: CallOptions
   ): Dispatch<PipelineResults> =>
   (done) => {
-    const [first] = commands
-    if (commands.length === 1 && first !== undefined) {
-      const carrier = options.on ?? RedisConnection.memberFor(connection, first)
-      return dispatchOne(carrier, first, 0, options, (result) => done(alone(result)))
-    }
     const results: Array<Result.Result<Reply, RedisError.RedisOperationError>> = []
     const losses: Array<RedisError.RedisCommandError> = []
     let outstanding = commands.length
@@ -66,17 +61,6 @@ export const dispatchAll =
       for (const giveUp of giveUps) giveUp()
     }
   }
-
-// What came of a batch of one.
-const alone = (result: AttemptResult): Result.Result<PipelineResults, RedisError.RedisCommandError> => {
-  if (Result.isSuccess(result)) return Result.succeed([Result.succeed(result.success)])
-  const { failure } = result
-  const isOfTheBatch =
-    failure._tag !== "RedisOperationError" ||
-    RedisError.isRetryable(failure, "read") ||
-    RedisError.outcome(failure) === "failure"
-  return isOfTheBatch ? Result.fail(failure) : Result.succeed([Result.fail(failure)])
-}
 
 /** The kind of a batch is that of its riskiest command. */
 export const riskiest = (commands: ReadonlyArray<RedisCommand>): CommandKind =>
