@@ -145,12 +145,13 @@ describe("gets of one tick", () => {
       yield* TestClock.adjust("100 millis")
       assert.deepStrictEqual(yield* Fiber.join(reads[2] ?? assert.fail("no third")), Option.some("k2"))
 
+      yield* server.inject(Fault.freeze)
       const again = yield* Effect.forEach(keys(3), (key) =>
         Effect.forkChild(cache.get(key), { startImmediately: true })
       )
       yield* TestClock.adjust("50 millis")
       for (const read of again) yield* Fiber.interrupt(read)
-      // Given up by everyone, it is no failure when its time is over.
+      // Given up by everyone, it is no stall when its time is over.
       yield* TestClock.adjust("10 seconds")
       assert.deepStrictEqual(yield* redis.breaker.state, { _tag: "Closed", failures: 0 })
     })

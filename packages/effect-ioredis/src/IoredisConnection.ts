@@ -125,9 +125,11 @@ export const make = Effect.fnUntraced(function* (
   const write = (command: Command): void => {
     redis.sendCommand(command, tick)
     held += command.args.length
-    if (held >= heldAtOnce) return flush()
-    if (!scheduled) process.nextTick(flush)
-    scheduled = true
+    if (held >= heldAtOnce) flush()
+    else if (!scheduled) {
+      scheduled = true
+      process.nextTick(flush)
+    }
   }
   const flush = (): void => {
     scheduled = false

@@ -341,13 +341,8 @@ export const make = Effect.fnUntraced(function* (
         () => call("EVAL", script.lua)
       )
     },
-    getUnsafe: (key, read, done) => {
-      if (breaker.refusesUnsafe()) {
-        done(Result.fail(breaker.rejection("GET")))
-        return ignore
-      }
-      return joins.get(key, { bytes: read.bytes, operationTimeout: read.operationTimeout ?? operationTimeout }, done)
-    },
+    getUnsafe: (key, read, done) =>
+      joins.get(key, { bytes: read.bytes, operationTimeout: read.operationTimeout ?? operationTimeout }, done),
     sendUnsafe: (command, options, done) => {
       joins.flush()
       return start(command, options, context, done)
@@ -411,5 +406,3 @@ const traced = <A>(name: string, start: (of: Context.Context<never>, done: Done<
           attributes: { "db.system.name": "redis", "db.operation.name": name }
         })
   })
-
-const ignore = () => {}
