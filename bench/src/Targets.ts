@@ -16,8 +16,8 @@ const get = "get, 200 B, 256 in flight"
 const targets: ReadonlyArray<Target> = [
   { cell: get, of: "ours", to: raw, atLeast: 2 },
   { cell: get, of: "ours", to: "persistence", atLeast: 4 },
-  { cell: get, of: "ours", to: "bentocache", atLeast: 2 },
-  { cell: get, of: "ours", to: "cacheable", atLeast: 2 },
+  { cell: get, of: "ours", to: "bentocache:redisOnly", atLeast: 2 },
+  { cell: get, of: "ours", to: "cacheable:redisOnly", atLeast: 2 },
   { cell: "get, 200 B, 1 in flight", of: "ours", to: "ioredis", atLeast: 0.9 },
   { cell: "set, 200 B, 256 in flight", of: "ours", to: raw, atLeast: 1.5 },
   { cell: "get, 2 KB, 256 in flight", of: "ours", to: raw, atLeast: 1.2 },

@@ -25,6 +25,7 @@ import { Clock, Duration, Effect, Fiber, Latch, Result, type Scope, Stream } fro
 import { type RedisClient, RedisCommand, RedisConnection, RedisError } from "effect-ioredis"
 import { Hit } from "./CacheTier.ts"
 import * as Metrics from "./internal/Metrics.ts"
+import * as Recent from "./internal/Recent.ts"
 import * as MemoryCache from "./MemoryCache.ts"
 
 /**
@@ -131,7 +132,7 @@ export const make = Effect.fnUntraced(function* (
   const context = yield* Effect.context<never>()
   const scope = yield* Effect.scope
   const entries = new Map<string, Entry>()
-  const confirmed = makeRecent<Region>(rememberedKeys)
+  const confirmed = Recent.make<Region>(rememberedKeys)
   const regions: Array<Region> = []
   const runIds = new Map<RedisConnection.RedisConnection, string | undefined>()
   const work = Latch.makeUnsafe()
@@ -555,31 +556,6 @@ const suspect: Kept = { _tag: "Suspect" }
 const removed: Answer = { _tag: "Journal", hit: undefined }
 const fromMemory: Answer = { _tag: "Memory" }
 const ignore = () => {}
-
-interface Recent<A> {
-  readonly add: (key: string, value: A) => void
-  readonly delete: (key: string) => void
-  readonly all: () => ReadonlyArray<readonly [string, A]>
-}
-
-// At least the last `size` different keys, and at most twice as many: to keep exactly those costs a deletion per write.
-const makeRecent = <A>(size: number): Recent<A> => {
-  let newer = new Map<string, A>()
-  let older = new Map<string, A>()
-  return {
-    add: (key, value) => {
-      newer.set(key, value)
-      if (newer.size < size) return
-      older = newer
-      newer = new Map()
-    },
-    delete: (key) => {
-      newer.delete(key)
-      older.delete(key)
-    },
-    all: () => Array.from(new Map([...older, ...newer]))
-  }
-}
 
 const unlink = (key: string) => RedisCommand.make("UNLINK", [key])
 

@@ -11,8 +11,8 @@ import * as Monotonic from "./Monotonic.ts"
 /**
  * `retry(breaker(deadline(send)))` for one call.
  *
- * The first attempt costs no fiber: admission, sending, deadline and record are a few function calls (0.6 µs, where the same of Effect's
- * combinators is 7 µs). A fiber is begun only where there is something to retry.
+ * The first attempt costs no fiber: admission, deadline and record are a few function calls and take 1 µs, where Effect's `timeout` and
+ * `retry` alone take 7. A fiber is begun only where there is something to retry.
  */
 export interface Attempts {
   /** Tells `done` once what came of it, and gives back what to call when nobody waits for that any more. */

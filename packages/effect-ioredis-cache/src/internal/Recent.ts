@@ -1,0 +1,25 @@
+/** The keys added last, each with what was added with it last: at least `size` different ones, and at most twice as many. */
+export interface Recent<A> {
+  readonly add: (key: string, value: A) => void
+  readonly delete: (key: string) => void
+  readonly all: () => ReadonlyArray<readonly [string, A]>
+}
+
+/** In two generations: to keep exactly `size` keys in their order would cost a deletion for each that is added. */
+export const make = <A>(size: number): Recent<A> => {
+  let newer = new Map<string, A>()
+  let older = new Map<string, A>()
+  return {
+    add: (key, value) => {
+      newer.set(key, value)
+      if (newer.size < size) return
+      older = newer
+      newer = new Map()
+    },
+    delete: (key) => {
+      newer.delete(key)
+      older.delete(key)
+    },
+    all: () => Array.from(new Map([...older, ...newer]))
+  }
+}
