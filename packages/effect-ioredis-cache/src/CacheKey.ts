@@ -10,7 +10,7 @@ import { contain, describe, describeDefinition, noJsonForm } from "./internal/sc
  * The key is encoded by `Schema.toCodecJson` and rendered canonically: object fields sorted by code unit, a field whose value is `undefined`
  * the same as an absent one, lists in order. A string of 1 to 64 letters, digits, `_`, `.` and `-` becomes `=` and the string; everything
  * else, numbers included, becomes `#` and the SHA-256 of the rendering in base64url. So different encoded keys never meet: the string
- * `"1"` is `=1`, the number `1` is hashed. A key that does not fit its schema fails with one line that never contains the key.
+ * `"1"` is `=1`, the number `1` is hashed. `keyspace` is put in front. A key that does not fit its schema fails with one line that never contains the key.
  *
  * **Gotchas**
  *
@@ -34,19 +34,23 @@ import { contain, describe, describeDefinition, noJsonForm } from "./internal/sc
  * @category constructors
  * @since 0.1.0
  */
-export const make = <Key>(schema: Schema.Codec<Key, unknown>): ((key: Key) => Result.Result<string, string>) => {
+export const make = <Key>(
+  schema: Schema.Codec<Key, unknown>,
+  keyspace = ""
+): ((key: Key) => Result.Result<string, string>) => {
   const derived = Result.try({ try: () => Schema.toCodecJson(schema), catch: describeDefinition })
   if (Result.isFailure(derived)) {
     const failure = Result.fail(`The key cannot be written: ${derived.failure}. Change the region's key schema.`)
     return () => failure
   }
+  const plain = `${keyspace}=`
   const render = renderBy(Schema.encodeSync(derived.success, renderingKey), Schema.encodeSync(schema, renderingKey))
   const isPlain = SchemaAST.isString(schema.ast) && schema.ast.checks === undefined && schema.ast.encoding === undefined
   return (key) =>
     // A string that needs no schema to be seen as one: 60 ns in the place of 250.
     isPlain && typeof key === "string" && readable.test(key)
-      ? Result.succeed(`=${key}`)
-      : contain(() => Result.succeed(render(key)), doesNotFit)
+      ? Result.succeed(plain + key)
+      : contain(() => Result.succeed(keyspace + render(key)), doesNotFit)
 }
 
 /**

@@ -3,8 +3,8 @@
  *
  * **Details**
  *
- * A tier knows nothing of schemas, lookups or intents: it is handed keys as they were rendered and values as they were encoded, and answers
- * for one store. What a `Cache` promises is built once, on any tier.
+ * A tier knows nothing of schemas, lookups or intents: it is handed keys as they were rendered (`<region>:v<version>:<key>`) and values as
+ * they were encoded, and answers for one store. What a `Cache` promises is built once, on any tier.
  *
  * @since 0.1.0
  */

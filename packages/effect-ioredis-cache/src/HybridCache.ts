@@ -30,15 +30,7 @@ import { Cause, Clock, Config, Duration, Effect, Exit, identity, Layer, Option, 
 import { Redis, type RedisClient, RedisConfig, RedisError, type RedisHealth } from "effect-ioredis"
 import * as Cache from "./Cache.ts"
 import * as CacheKey from "./CacheKey.ts"
-import {
-  type CacheTier,
-  type Cancel,
-  type Done,
-  type Found,
-  Hit,
-  type OnAttempt,
-  type WriteOutcome
-} from "./CacheTier.ts"
+import type { CacheTier, Cancel, Done, Found, Hit, OnAttempt, WriteOutcome } from "./CacheTier.ts"
 import * as Region from "./internal/Region.ts"
 import * as MemoryCache from "./MemoryCache.ts"
 import * as RedisCache from "./RedisCache.ts"
@@ -241,8 +233,7 @@ const makeTier = <Value>(
         writes,
         isCurrent,
         done,
-        ({ key, text, timeToLive, value }) =>
-          journal.begin(redis.redisKey(key), { _tag: "Set", text, hit: new Hit(value, timeToLive, text.length) }),
+        (write) => journal.begin(redis.redisKey(write.key), write),
         memory.set,
         redis.set
       ),
@@ -251,7 +242,7 @@ const makeTier = <Value>(
         keys,
         isCurrent,
         done,
-        (key) => journal.begin(redis.redisKey(key), remove),
+        (key) => journal.begin(redis.redisKey(key), undefined),
         memory.remove,
         redis.remove
       ),
@@ -304,7 +295,5 @@ type WriteTo<W, E> = (
   done: Done<ReadonlyArray<WriteOutcome>, E>,
   onAttempt?: OnAttempt
 ) => Cancel
-
-const remove: WriteJournal.Intent = { _tag: "Remove" }
 
 const ignore = () => {}

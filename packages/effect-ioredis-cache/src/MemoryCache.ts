@@ -198,18 +198,18 @@ export const tier =
 
     const find = (key: string): Hit<Value> | undefined => {
       const at = now(clock)
-      const entry = memory.get(keyspace + key, at)
+      const entry = memory.get(key, at)
       if (entry === undefined) return undefined
-      // Only this region writes under its keyspace, and it writes nothing but its values.
+      // Only this region writes under its keys, and it writes nothing but its values.
       return new Hit(entry.value as Value, entry.expiresAt - at, entry.bytes)
     }
 
     const hold = (key: string, value: Value, timeToLive: number, bytes: number): void => {
-      memory.set(keyspace + key, new Held(value, now(clock) + timeToLive, region.staleFor, bytes))
+      memory.set(key, new Held(value, now(clock) + timeToLive, region.staleFor, bytes))
     }
 
     const drop = (key: string): void => {
-      memory.delete(keyspace + key)
+      memory.delete(key)
     }
 
     const found = (key: string): Found<Value> => ({ hit: find(key), source: "memory" })
@@ -222,7 +222,7 @@ export const tier =
         if (find(key) !== undefined) drop(key)
       },
       stale: (key) => {
-        const entry = region.staleFor > 0 ? memory.getStale(keyspace + key, now(clock)) : undefined
+        const entry = region.staleFor > 0 ? memory.getStale(key, now(clock)) : undefined
         return Option.map(Option.fromUndefinedOr(entry), ({ value }) => value as Value)
       },
       known: found,

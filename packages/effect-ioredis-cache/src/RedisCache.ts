@@ -132,7 +132,7 @@ const makeTier = <Value>(
   region: TierRegion<Value>,
   patience: Duration.Input | undefined
 ): RedisTier<Value> => {
-  const keyspace = `${prefix}:${region.name}:v${region.version}:`
+  const keyspace = `${prefix}:`
   const operationTimeout = patience === undefined ? undefined : Duration.toMillis(patience)
   const call = { operationTimeout }
   // What values of the region take, roughly: an average of those that were read last.
@@ -222,7 +222,7 @@ const makeTier = <Value>(
         onAttempt,
         done
       ),
-    clear: client.scan({ match: `${keyspace}*`, count: 500 }).pipe(
+    clear: client.scan({ match: `${keyspace}${region.name}:v${region.version}:*`, count: 500 }).pipe(
       Stream.grouped(500),
       Stream.runForEach((keys) => client.send(RedisCommand.make("UNLINK", keys))),
       Effect.as("Applied")

@@ -23,7 +23,7 @@
  */
 import { Clock, Duration, Effect, Fiber, Latch, Result, type Scope, Stream } from "effect"
 import { type RedisClient, RedisCommand, RedisConnection, RedisError } from "effect-ioredis"
-import { Hit } from "./CacheTier.ts"
+import { Hit, type Write } from "./CacheTier.ts"
 import * as Metrics from "./internal/Metrics.ts"
 import * as Recent from "./internal/Recent.ts"
 import * as MemoryCache from "./MemoryCache.ts"
@@ -58,16 +58,6 @@ export interface JournalRegion {
 }
 
 /**
- * What a write is to leave behind: a value and its text in Redis, or nothing.
- *
- * @category models
- * @since 0.1.0
- */
-export type Intent =
-  | { readonly _tag: "Set"; readonly hit: Hit<unknown>; readonly text: string }
-  | { readonly _tag: "Remove" }
-
-/**
  * One write in progress. `onAttempt` follows each sending of it; `end` has an effect once.
  *
  * @category models
@@ -100,7 +90,7 @@ export interface WriteJournal {
 }
 
 /**
- * The part of the journal that is one region's. Keys are whole Redis keys. `isEmpty` says that there is no answer for any key. `clear` ends
+ * The part of the journal that is one region's. Keys are whole Redis keys. `begin` takes what is to be written, or nothing for a removal. `isEmpty` says that there is no answer for any key. `clear` ends
  * when the region has been emptied in Redis, or at once with `false` where that has to wait. `runsOnMemory` says that Redis takes no writes
  * of it.
  *
@@ -110,7 +100,7 @@ export interface WriteJournal {
 export interface RegionJournal {
   readonly isEmpty: () => boolean
   readonly answer: (key: string) => Answer | undefined
-  readonly begin: (key: string, intent: Intent) => Ticket
+  readonly begin: (key: string, write: Write<unknown> | undefined) => Ticket
   readonly clear: Effect.Effect<boolean>
   readonly runsOnMemory: () => boolean
 }
@@ -159,7 +149,7 @@ export const make = Effect.fnUntraced(function* (
   const count = ({ intent }: Entry, sign: 1 | -1): void => {
     if (intent._tag === "Suspect") return
     intents += sign
-    if (intent._tag === "Set") bytes += sign * intent.hit.bytes
+    if (intent._tag === "Set") bytes += sign * intent.bytes
   }
 
   const confirm = (entry: Entry): void => {
@@ -178,17 +168,17 @@ export const make = Effect.fnUntraced(function* (
     work.openUnsafe()
   }
 
-  const begin = (region: Region, key: string, intent: Intent): Ticket => {
+  const begin = (region: Region, key: string, write: Write<unknown> | undefined): Ticket => {
     const known = entries.get(key)
     if (known !== undefined) count(known, -1)
     const entry = known ?? new Entry(key, region, suspect)
     entry.number = ++numbers
-    entry.intent = intent._tag === "Remove" ? intent : new KeptValue(intent, now(), region.replay === "write")
+    entry.intent = write === undefined ? remove : new KeptValue(write, now(), region.replay === "write")
     entry.writing++
     count(entry, 1)
     if (known === undefined) entries.set(key, entry)
     if (intents > maxEntries || bytes > maxBytes) mark(region)
-    return new Writing(entry, intent._tag === "Set" ? intent.hit.timeToLive : 0)
+    return new Writing(entry, write?.timeToLive ?? 0)
   }
 
   class Writing implements Ticket {
@@ -262,9 +252,9 @@ export const make = Effect.fnUntraced(function* (
       case "Remove":
         return removed
       case "Set": {
-        const { expiresAt, hit } = entry.intent
+        const { bytes, expiresAt, value } = entry.intent
         const timeToLive = expiresAt - now()
-        return timeToLive > 0 ? { _tag: "Journal", hit: new Hit(hit.value, timeToLive, hit.bytes) } : removed
+        return timeToLive > 0 ? { _tag: "Journal", hit: new Hit(value, timeToLive, bytes) } : removed
       }
     }
   }
@@ -515,13 +505,15 @@ type Kept = KeptValue | { readonly _tag: "Remove" } | { readonly _tag: "Suspect"
 // `text` is what a replay writes; without it, a replay unlinks.
 class KeptValue {
   readonly _tag = "Set"
-  readonly hit: Hit<unknown>
+  readonly value: unknown
+  readonly bytes: number
   readonly expiresAt: number
   text: string | undefined
 
-  constructor({ hit, text }: Intent & { readonly _tag: "Set" }, now: number, keepsText: boolean) {
-    this.hit = hit
-    this.expiresAt = now + hit.timeToLive
+  constructor({ text, timeToLive, value }: Write<unknown>, now: number, keepsText: boolean) {
+    this.value = value
+    this.bytes = text.length
+    this.expiresAt = now + timeToLive
     this.text = keepsText ? text : undefined
   }
 }
@@ -552,6 +544,7 @@ const longestPause = 30_000
 
 const isUp = (member: RedisConnection.RedisConnection): boolean => member.status() === "Ready"
 
+const remove: Kept = { _tag: "Remove" }
 const suspect: Kept = { _tag: "Suspect" }
 const removed: Answer = { _tag: "Journal", hit: undefined }
 const fromMemory: Answer = { _tag: "Memory" }

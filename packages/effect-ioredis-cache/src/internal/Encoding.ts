@@ -27,7 +27,7 @@ export const make = <Key, Value>(
   const { jitter = 0, name, timeToLive = defaultTimeToLive } = options
   const clock = Context.get(context, Clock.Clock)
   const random = Context.get(context, Random.Random)
-  const renderKey = CacheKey.make(options.key)
+  const renderKey = CacheKey.make(options.key, `${name}:v${options.version}:`)
   const fixed = typeof timeToLive === "function" ? undefined : lifetime(timeToLive)
   const codec = CacheCodec.make(options.value, { maxBytes: options.maxBytes })
 
