@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Layer, Option, Schema } from "effect"
+import { Effect, Fiber, Layer, Option, Schema, Tracer } from "effect"
 import { RedisClient, RedisCommand } from "effect-ioredis"
 import { Cache } from "effect-ioredis-cache"
 import { Fault, SimulatedRedis } from "effect-ioredis/testing"
@@ -178,6 +178,26 @@ describe("gets of one tick", () => {
       yield* (yield* RedisClient.RedisClient).breaker.isolate
       assert.deepStrictEqual(yield* together(keys(2).map(cache.get)), [Option.some("k0"), Option.some("k1")])
       assert.deepStrictEqual(yield* since, [])
+    })
+  )
+
+  test(
+    "are a span each where a tracer is installed, with no key in it",
+    Effect.gen(function* () {
+      const { cache } = yield* stored(2)
+      const spans: Array<Tracer.Span> = []
+      const tracer = Tracer.make({
+        span: (options) => {
+          const span = new Tracer.NativeSpan(options)
+          spans.push(span)
+          return span
+        }
+      })
+      yield* Effect.withTracer(together(keys(2).map(cache.get)), tracer)
+      assert.deepStrictEqual(
+        spans.map(({ attributes, name, status }) => [name, status._tag, Object.fromEntries(attributes)]),
+        [0, 1].map(() => ["cache.get", "Ended", { "cache.region": "texts" }])
+      )
     })
   )
 

@@ -438,6 +438,23 @@ describe("WriteJournal, closing", () => {
     })
   )
 
+  it.effect("confirms what it can while the circuit is open, where the connection is up", () =>
+    Effect.gen(function* () {
+      const server = yield* SimulatedRedis.SimulatedRedis
+      const scope = yield* Scope.make()
+      const context = yield* Layer.buildWithScope(layerProcess({ journal: {} }), scope)
+      yield* Effect.gen(function* () {
+        const cache = yield* Cache.region(texts)
+        yield* cache.set("a", "old")
+        const { breaker } = yield* RedisClient.RedisClient
+        yield* breaker.trip
+        assert.strictEqual(yield* passing(cache.remove("a")), "Deferred")
+      }).pipe(Effect.provide(context))
+      yield* Scope.close(scope, Exit.void)
+      assert.isUndefined(yield* server.peek(redisKey("a")))
+    }).pipe(Effect.provide(SimulatedRedis.layerServer()))
+  )
+
   it.effect("a crash loses what was deferred: every older value is read again", () =>
     Effect.gen(function* () {
       const server = yield* SimulatedRedis.SimulatedRedis

@@ -81,6 +81,8 @@ export interface WriteOptions {
  * reaches every waiter and is not kept, it ends early only when every waiter has left, and its answer does not wait for the write. `clear`
  * empties the region on every master, by SCAN and UNLINK.
  *
+ * Where a tracer is installed, each call is a span, `cache.get` and so on, with the name of its region. The gets of one tick share one command.
+ *
  * A key or value that does not fit its schema is a miss and a `"Rejected"` write. `undefined`, `null`, `0`, `""` and `false` are values.
  *
  * **Gotchas**
