@@ -1,4 +1,4 @@
-import { Layer, ManagedRuntime, Option, Schema, Tracer } from "effect"
+import { Effect, Layer, ManagedRuntime, Option, Schedule, Schema, Tracer } from "effect"
 import { Redis } from "effect-ioredis"
 import { Cache, HybridCache, MemoryCache, RedisCache } from "effect-ioredis-cache"
 import type { Make } from "./Contender.ts"
@@ -19,14 +19,24 @@ export const make: Make = async ({ url, variant }) => {
   )
   const runtime = ManagedRuntime.make(layer)
   const jobs = await runtime.runPromise(Cache.region(region))
-  return EffectStore.contender(runtime, {
+  const tasks = {
+    /** Nothing is left in memory and journal. */
+    empty: () =>
+      runtime.runPromise(
+        jobs.clear.pipe(
+          Effect.repeat({ until: (outcome) => outcome === "Applied", schedule: Schedule.spaced("50 millis") })
+        )
+      )
+  }
+  const store = {
     get: jobs.get,
     set: (key: string, job: Job) => jobs.set(key, job),
     getMany: jobs.getMany,
     getOrSet: jobs.getOrSet,
     jobOf: Option.getOrUndefined,
     isApplied: (outcome: Cache.WriteOutcome) => outcome === "Applied"
-  })
+  }
+  return EffectStore.contender(runtime, store, tasks)
 }
 
 export const region = { name: "jobs", version: 1, key: Schema.String, value: JobSchema, timeToLive }

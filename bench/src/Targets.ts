@@ -35,7 +35,7 @@ const targets: ReadonlyArray<Target> = [
     to: "effect-memory:ours",
     atMost: 3
   },
-  { cell: "heap added by the same 10,000 again", of: "ours", atMost: 1 }
+  { cell: "heap kept beyond memory and journal", of: "ours", atMost: 1 }
 ]
 
 /** Those whose figures are there, as lines of text. */

@@ -53,6 +53,7 @@ const methods = (contender: Contender): Record<string, (argument: never) => Prom
   call: (argument: Calls.One) => Calls.one(contender, argument),
   sequence: (argument: Calls.Sequence) => Calls.sequence(contender, argument),
   flood: (argument: Calls.Flood) => Calls.flood(contender, argument),
+  heap: async () => Calls.heap(),
   latencies: async () => Mixed.drain(),
   close: async () => {
     await contender.close?.()
