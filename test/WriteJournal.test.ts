@@ -412,6 +412,38 @@ describe("WriteJournal, whole regions", () => {
   }
 })
 
+describe("WriteJournal, many at once", () => {
+  history(
+    "more writes on their way than fit overflow nothing: Redis confirms them",
+    (cache, server) =>
+      Effect.gen(function* () {
+        const keys = Array.from({ length: 50 }, (_, index) => `k${index}`)
+        yield* cache.set("before", "1")
+        const outcomes = yield* Effect.all(
+          keys.map((key) => cache.set(key, key)),
+          { concurrency: "unbounded" }
+        )
+        assert.deepStrictEqual(new Set(outcomes), new Set(["Applied"]))
+        yield* TestClock.adjust("3 seconds")
+        assert.isDefined(yield* server.peek(redisKey("before")))
+        assert.strictEqual(yield* countOf(server, "SCAN"), 0)
+      }),
+    { journal: { maxEntries: 3, closeTimeout: 0 } }
+  )
+
+  history("one call of more than a connection takes at once goes out in parts", (cache, server) =>
+    Effect.gen(function* () {
+      yield* cache.set("before", "1")
+      const keys = Array.from({ length: 12_000 }, (_, index) => `k${index}`)
+      const outcomes = yield* passing(cache.setMany(keys.map((key) => [key, key])))
+      assert.strictEqual(outcomes.length, 12_000)
+      assert.deepStrictEqual(new Set(outcomes), new Set(["Applied"]))
+      assert.deepStrictEqual(new Set(yield* passing(cache.removeMany(keys))), new Set(["Applied"]))
+      assert.isDefined(yield* server.peek(redisKey("before")))
+    })
+  )
+})
+
 describe("WriteJournal, closing", () => {
   const removedInOutage = (atClosing: (server: SimulatedRedis.SimulatedRedis) => Effect.Effect<void>) =>
     Effect.gen(function* () {

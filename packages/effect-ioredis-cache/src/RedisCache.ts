@@ -135,13 +135,18 @@ const makeTier = <Value>(
   const keyspace = `${prefix}:`
   const operationTimeout = patience === undefined ? undefined : Duration.toMillis(patience)
   const call = { operationTimeout }
-  // What values of the region take, roughly: an average of those that were read last.
-  let bytes = 0
+  // What values of the region take, roughly: an average of the last ones. Until the first is seen, each is asked for alone: one may be huge.
+  let bytes = 64 * 1024
+  let seen = 0
+  const learn = (length: number): void => {
+    seen = Math.min(seen + 1, 16)
+    bytes += (length - bytes) / seen
+  }
 
   const decode = (key: string, reply: RedisCommand.Reply): Found<Value> => {
     if (reply === null) return missed
     const stored = String(reply)
-    bytes += (stored.length - bytes) / 16
+    learn(stored.length)
     const decoded = region.codec.decode(stored)
     if (Option.isNone(decoded)) {
       discard(key, stored)
@@ -208,9 +213,10 @@ const makeTier = <Value>(
     },
     set: (writes, isCurrent, done, onAttempt) =>
       write(
-        writes.map(({ key, text, timeToLive }) =>
-          RedisCommand.make("SET", Array.of<RedisCommand.Argument>(keyspace + key, text, "PX", timeToLive))
-        ),
+        writes.map(({ key, text, timeToLive }) => {
+          learn(text.length)
+          return RedisCommand.make("SET", Array.of<RedisCommand.Argument>(keyspace + key, text, "PX", timeToLive))
+        }),
         isCurrent,
         onAttempt,
         done

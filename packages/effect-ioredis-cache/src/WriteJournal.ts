@@ -143,7 +143,8 @@ export const make = Effect.fnUntraced(function* (
   const forget = (entry: Entry): void => {
     if (entries.get(entry.key) !== entry) return
     entries.delete(entry.key)
-    count(entry, -1)
+    if (entry.counted) count(entry, -1)
+    entry.counted = false
   }
 
   const count = ({ intent }: Entry, sign: 1 | -1): void => {
@@ -170,15 +171,29 @@ export const make = Effect.fnUntraced(function* (
 
   const begin = (region: Region, key: string, write: Write<unknown> | undefined): Ticket => {
     const known = entries.get(key)
-    if (known !== undefined) count(known, -1)
     const entry = known ?? new Entry(key, region, suspect)
+    if (entry.counted) count(entry, -1)
     entry.number = ++numbers
     entry.intent = write === undefined ? remove : new KeptValue(write, now(), region.replay === "write")
     entry.writing++
-    count(entry, 1)
+    if (entry.counted) count(entry, 1)
     if (known === undefined) entries.set(key, entry)
-    if (intents > maxEntries || bytes > maxBytes) mark(region)
     return new Writing(entry, write?.timeToLive ?? 0)
+  }
+
+  // What is on its way is bounded by whoever waits for it; what was left unconfirmed, by the journal.
+  const keep = (entry: Entry): void => {
+    work.openUnsafe()
+    if (entry.counted || entry.writing > 0) return
+    entry.counted = true
+    count(entry, 1)
+    if (intents <= maxEntries && bytes <= maxBytes) return
+    mark(entry.region)
+    Effect.runForkWith(context)(
+      Effect.logWarning("The write journal is full: the region is emptied in Redis").pipe(
+        Effect.annotateLogs({ region: entry.region.name })
+      )
+    )
   }
 
   class Writing implements Ticket {
@@ -201,7 +216,7 @@ export const make = Effect.fnUntraced(function* (
       if (!this.writing) return
       this.writing = false
       this.entry.writing--
-      if (entries.get(this.entry.key) === this.entry) work.openUnsafe()
+      if (entries.get(this.entry.key) === this.entry) keep(this.entry)
     }
   }
 
@@ -489,6 +504,7 @@ class Entry {
   readonly region: Region
   number = 0
   writing = 0
+  counted = false
   intent: Kept
   doubts: ReadonlyArray<Doubt> = none
 

@@ -86,22 +86,33 @@ const journalEntries = Metric.gauge("cache_journal_entries", {
   description: "Keys with a write that Redis has not confirmed"
 })
 
-/** Shows the number of keys in a journal for as long as the scope is open: it is asked for when it is read, since it changes with each write. */
-export const showJournalEntries = (read: () => number): Effect.Effect<void, never, Scope.Scope> =>
+/** Shows the number of keys in a journal. */
+export const showJournalEntries = (read: () => number) => show(journalEntries, read)
+
+/** Shows a gauge for as long as the scope is open, summed over everyone who shows it in the same registry. It is asked for when it is read. */
+const show = (gauge: Metric.Gauge<number>, read: () => number): Effect.Effect<void, never, Scope.Scope> =>
   Effect.asVoid(
     Effect.acquireRelease(
-      Effect.contextWith((context: Context.Context<never>) =>
-        Effect.sync(() =>
-          Metric.registerUnsafe(journalEntries, context, {
-            get: () => ({ value: read() }),
-            update: () => {},
-            modify: () => {}
-          })
-        )
-      ),
-      ({ remove }) => Effect.sync(remove)
+      Effect.contextWith((context: Context.Context<never>) => Effect.sync(() => readersOf(gauge, context).add(read))),
+      (readers) => Effect.sync(() => readers.delete(read))
     )
   )
+
+const readersOf = (gauge: Metric.Gauge<number>, context: Context.Context<never>): Set<() => number> => {
+  const registry = Context.get(context, Metric.MetricRegistry)
+  const known = shown.get(registry)
+  if (known !== undefined) return known
+  const readers = new Set<() => number>()
+  shown.set(registry, readers)
+  Metric.registerUnsafe(gauge, context, {
+    get: () => ({ value: Array.from(readers).reduce((sum, read) => sum + read(), 0) }),
+    update: () => {},
+    modify: () => {}
+  })
+  return readers
+}
+
+const shown = new WeakMap<Metric.MetricRegistry, Set<() => number>>()
 
 function once<A>(build: (label: string) => A): (label: string) => A {
   const built = new Map<string, A>()

@@ -1,4 +1,4 @@
-import { Cause, type Context, Duration, Effect, Exit, Option, Result, type Scope, Tracer } from "effect"
+import { Array as Arr, Cause, type Context, Duration, Effect, Exit, Option, Result, type Scope, Tracer } from "effect"
 import type { RedisError } from "effect-ioredis"
 import * as Cache from "../Cache.ts"
 import type { CacheTier, Cancel, Done, Found, TierRegion, Write, WriteOutcome } from "../CacheTier.ts"
@@ -349,9 +349,11 @@ const make = <Key, Value, E>(
     has: (key) => Effect.map(get(key), Option.isSome),
     set: (key, value, writeOptions) => set(key, value, writeOptions?.timeToLive),
     setMany: (entries, writeOptions) =>
-      traced(name, "setMany", () => setEntries("setMany", entries, writeOptions?.timeToLive)),
+      traced(name, "setMany", () =>
+        inChunks(entries, (chunk) => setEntries("setMany", chunk, writeOptions?.timeToLive))
+      ),
     remove: (key) => traced(name, "remove", () => Effect.map(removeKeys("remove", [key]), first)),
-    removeMany: (keys) => traced(name, "removeMany", () => removeKeys("removeMany", keys)),
+    removeMany: (keys) => traced(name, "removeMany", () => inChunks(keys, (chunk) => removeKeys("removeMany", chunk))),
     clear: traced(name, "clear", () => clear),
     getOrSet
   }
@@ -370,6 +372,17 @@ const fromCallback = <A, E>(start: (done: Done<A, E>) => Cancel): Effect.Effect<
     const cancel = start(resume)
     return Effect.sync(cancel)
   })
+
+// A connection takes no more than 10,000 commands at once, and no one caller should have them all.
+const chunkSize = 1000
+
+const inChunks = <A, B, E>(
+  all: ReadonlyArray<A>,
+  call: (chunk: ReadonlyArray<A>) => Effect.Effect<ReadonlyArray<B>, E>
+): Effect.Effect<ReadonlyArray<B>, E> =>
+  all.length <= chunkSize
+    ? call(all)
+    : Effect.map(Effect.forEach(Arr.chunksOf(all, chunkSize), call), (outcomes) => outcomes.flat())
 
 // A span costs more than the rest of a call, so it is made only where a tracer is installed.
 const traced = <A, E, R>(

@@ -1,7 +1,7 @@
 import { type Clock, type Context, Effect, Exit, type Fiber, Result } from "effect"
 import type * as CircuitBreaker from "../CircuitBreaker.ts"
 import type { CommandKind } from "../RedisCommand.ts"
-import type { RedisConnection } from "../RedisConnection.ts"
+import type { RedisConnection, Session } from "../RedisConnection.ts"
 import * as RedisError from "../RedisError.ts"
 import * as RetryPolicy from "../RetryPolicy.ts"
 import type { Deadline, Deadlines } from "./Deadlines.ts"
@@ -74,6 +74,7 @@ export const make = ({
 }): Attempts => {
   const budget = RetryPolicy.makeBudget(policy.budget)
   const suspects = new Set<RedisConnection>()
+  const stalls = new WeakSet<Session>()
   let replacedAt = Number.NEGATIVE_INFINITY
   let lastFailure: RedisError.RedisCommandError | undefined
 
@@ -164,7 +165,11 @@ export const make = ({
     }
   }
 
+  // A hundred calls may find one stall.
   const replaceStalled = (connection: RedisConnection) => {
+    const session = connection.session()
+    if (session === undefined || stalls.has(session)) return
+    stalls.add(session)
     Metrics.connectionEvents("stalled").updateUnsafe(1, context)
     connection.reconnect()
   }

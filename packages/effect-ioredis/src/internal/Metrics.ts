@@ -1,4 +1,4 @@
-import { type Context, Effect, Metric, type Scope } from "effect"
+import { Context, Effect, Metric, type Scope } from "effect"
 
 /** The metrics of `effect-ioredis`. Their names are a promise to dashboards: see docs and DESIGN. Attributes have few values. */
 
@@ -50,22 +50,33 @@ const commandsInFlight = Metric.gauge("redis_commands_in_flight", {
   description: "Commands sent whose reply has not come"
 })
 
-/** Shows the number of commands in flight for as long as the scope is open: it is asked for when it is read. */
-export const showCommandsInFlight = (read: () => number): Effect.Effect<void, never, Scope.Scope> =>
+/** Shows the number of commands in flight. */
+export const showCommandsInFlight = (read: () => number) => show(commandsInFlight, read)
+
+/** Shows a gauge for as long as the scope is open, summed over everyone who shows it in the same registry. It is asked for when it is read. */
+const show = (gauge: Metric.Gauge<number>, read: () => number): Effect.Effect<void, never, Scope.Scope> =>
   Effect.asVoid(
     Effect.acquireRelease(
-      Effect.contextWith((context: Context.Context<never>) =>
-        Effect.sync(() =>
-          Metric.registerUnsafe(commandsInFlight, context, {
-            get: () => ({ value: read() }),
-            update: () => {},
-            modify: () => {}
-          })
-        )
-      ),
-      ({ remove }) => Effect.sync(remove)
+      Effect.contextWith((context: Context.Context<never>) => Effect.sync(() => readersOf(gauge, context).add(read))),
+      (readers) => Effect.sync(() => readers.delete(read))
     )
   )
+
+const readersOf = (gauge: Metric.Gauge<number>, context: Context.Context<never>): Set<() => number> => {
+  const registry = Context.get(context, Metric.MetricRegistry)
+  const known = shown.get(registry)
+  if (known !== undefined) return known
+  const readers = new Set<() => number>()
+  shown.set(registry, readers)
+  Metric.registerUnsafe(gauge, context, {
+    get: () => ({ value: Array.from(readers).reduce((sum, read) => sum + read(), 0) }),
+    update: () => {},
+    modify: () => {}
+  })
+  return readers
+}
+
+const shown = new WeakMap<Metric.MetricRegistry, Set<() => number>>()
 
 export const healthChecks = once((result) =>
   Metric.counter("redis_health_checks_total", {
