@@ -161,6 +161,7 @@ export const make = Effect.fnUntraced(function* (
   // Redis is not read for the region until it was emptied there; what was journaled of it is part of that.
   const mark = (region: Region): void => {
     region.dirty = ++numbers
+    region.older = region.sending
     for (const entry of entries.values()) {
       if (entry.region !== region) continue
       region.doubts.push(...entry.doubts)
@@ -223,7 +224,12 @@ export const make = Effect.fnUntraced(function* (
   // What becomes of one sending of a write that may leave a value for `life` milliseconds.
   const follow = (entry: Entry, number: number, session: RedisConnection.Session | undefined, life: number) => {
     const order = ++numbers
+    const { region } = entry
+    let sending = true
+    region.sending++
     return (result: RedisClient.AttemptResult | undefined): void => {
+      if (sending) arrive(region, order)
+      sending = false
       if (result === undefined || isUnknown(result)) {
         // A removal that is executed late costs a miss.
         if (life === 0) return
@@ -245,6 +251,13 @@ export const make = Effect.fnUntraced(function* (
       }
       if (refusal?.code === "NOPERM") deny(entry.region)
     }
+  }
+
+  const arrive = (region: Region, order: number): void => {
+    region.sending--
+    if (region.dirty === undefined || order > region.dirty) return
+    region.older--
+    if (region.older === 0) work.openUnsafe()
   }
 
   const deny = (region: Region): void => {
@@ -384,7 +397,8 @@ export const make = Effect.fnUntraced(function* (
   const emptyRegion = Effect.fnUntraced(function* (region: Region) {
     const { dirty } = region
     const isOpen = ({ member, session, until }: Doubt) => session !== member.session() && until > now()
-    if (dirty === undefined || region.denied || region.doubts.some(isOpen)) return
+    // A write that was on its way before may take another connection than what empties the region, and arrive after it.
+    if (dirty === undefined || region.denied || region.older > 0 || region.doubts.some(isOpen)) return
     const { doubts } = region
     yield* region.empty
     region.doubts = region.doubts.filter((doubt) => !doubts.includes(doubt))
@@ -476,6 +490,8 @@ export const make = Effect.fnUntraced(function* (
       const region: Region = {
         ...options,
         dirty: undefined,
+        sending: 0,
+        older: 0,
         denied: false,
         wasEmptied: false,
         doubts: [],
@@ -538,6 +554,9 @@ const none: ReadonlyArray<Doubt> = []
 
 interface Region extends JournalRegion {
   dirty: number | undefined
+  // Writes sent whose end is not known yet, and those of them that were sent before it was marked.
+  sending: number
+  older: number
   denied: boolean
   wasEmptied: boolean
   doubts: Array<Doubt>
