@@ -1,0 +1,76 @@
+/**
+ * Makes connections to Redis: the only port between this library and whatever speaks the protocol.
+ *
+ * **Details**
+ *
+ * `IoredisConnector` implements it on sockets, `SimulatedRedis` in virtual time, and one suite of
+ * tests holds both to the same behaviour. Everything above the port is written once: which server
+ * owns a key, when to connect again, deadlines, retries, circuit breakers.
+ *
+ * @since 0.1.0
+ */
+import { type Clock, Context, type Effect, type Redacted, type Scope } from "effect"
+import type { ConnectionOptions as TlsOptions } from "node:tls"
+import type { RedisConnection } from "./RedisConnection.ts"
+import type { RedisConnectionError } from "./RedisError.ts"
+
+/**
+ * Where one server listens.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface RedisAddress {
+  /** A host name or an IP address. */
+  readonly host: string
+  /** A TCP port. */
+  readonly port: number
+}
+
+/**
+ * Who logs in, and how.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface RedisLogin {
+  /** The user; without one it is Redis' `default` user. */
+  readonly username?: string | undefined
+  /** The password; without one no AUTH is sent. */
+  readonly password?: Redacted.Redacted<string> | undefined
+  /** The number of the database to select. Default: 0. */
+  readonly db?: number | undefined
+  /** Whether to speak TLS: `true` trusts the system's certificates, and Node's own options may be given. */
+  readonly tls?: boolean | TlsOptions | undefined
+  /** What `CLIENT LIST` shows for the connection. Default: `effect-ioredis`. */
+  readonly clientName?: string | undefined
+}
+
+/**
+ * Makes connections.
+ *
+ * @category services
+ * @since 0.1.0
+ */
+export class RedisConnector extends Context.Service<
+  RedisConnector,
+  {
+    /**
+     * Connects and logs in once.
+     *
+     * It succeeds when the login is done, and fails with the reason and a redacted cause when the
+     * server cannot be reached or refuses. It has no deadline of its own: the caller interrupts it,
+     * which leaves no socket behind. The connection ends with the scope at once; whoever wants
+     * outstanding replies first waits for them before he closes it.
+     */
+    readonly connect: (
+      address: RedisAddress,
+      login: RedisLogin
+    ) => Effect.Effect<RedisConnection, RedisConnectionError, Scope.Scope>
+    /**
+     * The clock that its waits live on: the live one for sockets, which no `TestClock` moves, and
+     * the program's own for the simulation.
+     */
+    readonly clock: Clock.Clock
+  }
+>()("effect-ioredis/RedisConnector") {}

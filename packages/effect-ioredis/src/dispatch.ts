@@ -1,0 +1,198 @@
+/**
+ * What a cache needs of a client beyond its Effects: commands with callbacks, and what becomes of
+ * each sending of a command.
+ *
+ * **When to use**
+ *
+ * Use to build a library on a `RedisClient` that cannot afford a fiber for each call, or that must
+ * know whether a command may still be executed. Programs use `RedisClient`.
+ *
+ * @since 0.1.0
+ */
+import type { Effect, Result, Scope } from "effect"
+import type * as RedisCommand from "./RedisCommand.ts"
+import type * as RedisError from "./RedisError.ts"
+
+/**
+ * What a server's data descend from, as far as its user may ask.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface RedisHistory {
+  /** Changes when the server process is started anew. */
+  readonly runId: string | undefined
+  readonly role: "master" | "replica" | undefined
+  /** The replication id of its data, and the one that they had before the last promotion. */
+  readonly replid: string | undefined
+  readonly replid2: string | undefined
+}
+
+/**
+ * One login of a node, for as long as its connection lives. Sessions are compared by identity.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Session {
+  readonly node: Node
+  /** The CLIENT ID, or `undefined` where the user may not ask. */
+  readonly id: number | undefined
+  /** The server's `run_id` when the session began, or `undefined` where the user may not ask. */
+  readonly runId: string | undefined
+  /** Whether the connection is still open. */
+  readonly isOpen: () => boolean
+}
+
+/**
+ * One server of the client, as a cache sees it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Node {
+  /** The client's name and the server's address. */
+  readonly name: string
+  /** Whether at least one connection is ready. */
+  readonly isReady: () => boolean
+  /** Whether the circuit breaker refuses a command now. It counts the refusal and takes no permit. */
+  readonly refuses: () => boolean
+  /** Whether the circuit is closed. */
+  readonly isClosed: () => boolean
+  /** Lets an open circuit be probed now. */
+  readonly makeDue: () => void
+  /** Sessions whose connections are open now. */
+  readonly sessions: () => ReadonlyArray<Session>
+  /** The session that a key's commands would be sent in now, if any is ready. */
+  readonly sessionFor: (key: string) => Session | undefined
+  /** What its data descend from, as last asked; `undefined` before the first session. */
+  readonly history: () => RedisHistory | undefined
+  /** A number that grows with each change of history that may have lost data. */
+  readonly generation: () => number
+  /** Redis' time in milliseconds; the client's own clock where the user may not ask TIME. */
+  readonly time: () => number
+}
+
+/**
+ * What a listener is told. Events of one node come in the order in which they happened;
+ * `HistoryChanged` comes before anything is sent in the session that showed it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type NodeEvent =
+  | { readonly _tag: "SessionReady"; readonly node: Node; readonly session: Session }
+  | { readonly _tag: "SessionLost"; readonly node: Node; readonly session: Session }
+  | { readonly _tag: "HistoryChanged"; readonly node: Node }
+  | { readonly _tag: "CircuitClosed"; readonly node: Node }
+
+/**
+ * How one sending of a command ended.
+ *
+ * **Details**
+ *
+ * - `Confirmed`: Redis executed it; `result` is its reply, or the error reply of a script, of which a part may have run.
+ * - `Refused`: it was certainly not executed.
+ * - `Doubtful`: it may still be executed in its session, which is lost.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type SendingEnd =
+  | { readonly _tag: "Confirmed"; readonly result: Result.Result<RedisCommand.Reply, RedisError.RedisOperationError> }
+  | { readonly _tag: "Refused"; readonly error: RedisError.RedisCommandError }
+  | { readonly _tag: "Doubtful"; readonly error: RedisError.RedisCommandError }
+
+/**
+ * Follows the sendings of one command. A retry is another sending: `begin` and `end` again.
+ *
+ * **Details**
+ *
+ * `begin` is called before the bytes of the command may leave and returns whether it may be sent.
+ * A command that is called off fails with a `RedisOperationError` of code `"SUPERSEDED"`. After a `begin` that returned true,
+ * `end` is called exactly once, however long that takes: at the reply, or when the connection is lost. It does not matter to it
+ * whether anybody still waits for the call. `end` is told before the call's `done`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Sending {
+  readonly begin: (session: Session) => boolean
+  readonly end: (session: Session, end: SendingEnd) => void
+}
+
+/**
+ * How a command is sent.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface SendOptions {
+  /** The most that the call may take with its retries, in milliseconds. Default: the client's `operationTimeout`. */
+  readonly timeout?: number | undefined
+  /** Default: true. */
+  readonly retry?: boolean | undefined
+  /** The session that must carry it; the call fails with `sent: "never"` when that is lost. */
+  readonly session?: Session | undefined
+  /** Says that nobody reads the answer, so that idempotent commands may be sent again. */
+  readonly answer?: "ignored" | undefined
+  /** Follows each sending. */
+  readonly sending?: Sending | undefined
+}
+
+/**
+ * Is told once what came of a call.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Done<A> = (result: Result.Result<A, RedisError.RedisCommandError>) => void
+
+/**
+ * Is called when nobody waits for a call any more: `done` is not told after that. It recalls nothing.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Cancel = () => void
+
+/**
+ * Commands with callbacks.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Dispatch {
+  /** The servers that there are now. */
+  readonly nodes: () => ReadonlyArray<Node>
+  /** The server that owns a key. */
+  readonly nodeOf: (key: string) => Node
+  /** Tells of events until the returned function is called. */
+  readonly listen: (listener: (event: NodeEvent) => void) => () => void
+  /** Sends one command. Its arguments are not checked. */
+  readonly send: (
+    command: RedisCommand.RedisCommand,
+    options: SendOptions,
+    done: Done<RedisCommand.Reply>
+  ) => Cancel
+  /**
+   * Sends commands back to back and gives a result for each, losses included. `sendings` follows
+   * them by index, in the place of `options.sending`.
+   */
+  readonly sendAll: (
+    commands: ReadonlyArray<RedisCommand.RedisCommand>,
+    options: SendOptions & { readonly sendings?: ReadonlyArray<Sending | undefined> | undefined },
+    done: (results: ReadonlyArray<Result.Result<RedisCommand.Reply, RedisError.RedisCommandError>>) => void
+  ) => Cancel
+  /**
+   * Reads one string as bytes. The reads of one tick are sent together. `bytes` is about how long
+   * the value will be: a long one does not hold up others.
+   */
+  readonly get: (
+    key: string,
+    read: { readonly bytes: number; readonly timeout?: number | undefined },
+    done: Done<RedisCommand.Reply>
+  ) => Cancel
+  /** Asks each node for its history every second, for as long as the scope is open. */
+  readonly watchHistory: Effect.Effect<void, never, Scope.Scope>
+}
