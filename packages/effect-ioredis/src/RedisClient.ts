@@ -30,9 +30,13 @@
  * @since 0.1.0
  */
 import { Clock, Context, Duration, Effect, Exit, Layer, Option, Result, type Scope, Stream, Tracer } from "effect"
-import * as CircuitBreaker from "./CircuitBreaker.ts"
+import type * as CircuitBreaker from "./CircuitBreaker.ts"
 import * as Attempts from "./internal/Attempts.ts"
+import { breakerOf } from "./internal/circuitBreaker/breakerOf.ts"
+import * as Circuit from "./internal/circuitBreaker/Circuit.ts"
+import { never } from "./internal/circuitBreaker/TripPolicy.ts"
 import * as Deadlines from "./internal/Deadlines.ts"
+import * as Gauges from "./internal/Gauges.ts"
 import * as Joins from "./internal/Joins.ts"
 import * as Metrics from "./internal/Metrics.ts"
 import * as Pipeline from "./internal/Pipeline.ts"
@@ -125,6 +129,8 @@ type Call<A> = Effect.Effect<A, RedisError.RedisCommandError>
  * @since 0.1.0
  */
 export interface RedisClient {
+  /** Names this client in its metrics, spans and log lines. */
+  readonly name: string
   readonly send: (command: RedisCommand.RedisCommand, options?: CallOptions) => Call<RedisCommand.Reply>
   readonly pipeline: (
     commands: ReadonlyArray<RedisCommand.RedisCommand>,
@@ -174,7 +180,10 @@ export interface RedisClient {
   ) => () => void
   readonly reconnect: Effect.Effect<void>
   readonly stats: Effect.Effect<Stats>
+  /** The circuit breaker that every command is admitted by. */
   readonly breaker: CircuitBreaker.CircuitBreaker
+  /** The synchronous side of `breaker`, for caches only: it has no promise to stay. */
+  readonly circuit: Circuit.Circuit
   readonly connection: RedisConnection.RedisConnection
 }
 
@@ -192,12 +201,14 @@ export const RedisClient: Context.Service<RedisClient, RedisClient> =
  *
  * **Details**
  *
- * `circuitBreaker: false` never refuses a call. `probeOnReady` (default true) makes an open circuit due as soon as a connection is ready.
+ * `name` (default `redis`) tells the metrics, spans and log lines of several clients apart. `circuitBreaker: false` never refuses a call,
+ * unless somebody isolates the breaker by hand. `probeOnReady` (default true) makes an open circuit due as soon as a connection is ready.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Options {
+  readonly name?: string | undefined
   readonly retry?: RetryPolicy.RetryPolicy | undefined
   readonly circuitBreaker?: CircuitBreaker.Options | false | undefined
   readonly probeOnReady?: boolean | undefined
@@ -223,11 +234,12 @@ export const make = Effect.fnUntraced(function* (
   const policy = options.retry ?? RetryPolicy.make()
   const commandTimeout = Duration.toMillis(options.commandTimeout ?? "2 seconds")
   const operationTimeout = Duration.toMillis(options.operationTimeout ?? "5 seconds")
-  const breaker = yield* CircuitBreaker.make({
-    name: "redis",
-    ...(options.circuitBreaker === false ? { failureThreshold: Number.POSITIVE_INFINITY } : options.circuitBreaker)
-  })
-  const attempts = Attempts.make({ breaker, clock, commandTimeout, context, deadlines, policy })
+  const name = options.name ?? "redis"
+  const metrics = Metrics.make(name)
+  const circuitOptions = options.circuitBreaker === false ? { tripPolicy: never } : (options.circuitBreaker ?? {})
+  const circuit = yield* Circuit.make({ ...circuitOptions, name: circuitOptions.name ?? name })
+  const breaker = breakerOf(circuit, circuitOptions.classify)
+  const attempts = Attempts.make({ circuit, clock, commandTimeout, context, deadlines, metrics, policy })
 
   const timeoutOf = ({ operationTimeout: given = operationTimeout }: CallOptions): number =>
     typeof given === "number" ? given : Duration.toMillis(given)
@@ -274,7 +286,7 @@ export const make = Effect.fnUntraced(function* (
   const send: RedisClient["send"] = (command, options = {}) => {
     const refused = RedisCommand.refusal(command)
     if (refused !== undefined) return Effect.fail(refused)
-    return traced(command.name, (of, done) => {
+    return traced(name, command.name, (of, done) => {
       joins.flush()
       return start(command, options, of, done)
     })
@@ -284,7 +296,7 @@ export const make = Effect.fnUntraced(function* (
     const refused = commands.map(RedisCommand.refusal).find((refusal) => refusal !== undefined)
     if (refused !== undefined) return Effect.fail(refused)
     if (commands.length === 0) return Effect.succeed([])
-    return traced(commands.length === 1 ? (commands[0]?.name ?? "") : "PIPELINE", (of, done) => {
+    return traced(name, commands.length === 1 ? (commands[0]?.name ?? "") : "PIPELINE", (of, done) => {
       joins.flush()
       return startAll(commands, options, of, done)
     })
@@ -296,15 +308,14 @@ export const make = Effect.fnUntraced(function* (
       Effect.map(send(RedisCommand.make(name, args)), decode)
 
   const stopListening = connection.listen((event) => {
-    Metrics.connectionEvents(event._tag.toLowerCase()).updateUnsafe(1, context)
-    Metrics.connectionState.updateUnsafe(event._tag === "Ready" ? 1 : 0, context)
-    Metrics.connections.updateUnsafe(event._tag === "Ready" ? 1 : 0, context)
-    if (event._tag === "Ready" && options.probeOnReady !== false) Effect.runSyncWith(context)(breaker.makeDue)
+    metrics.connectionEvents(event._tag.toLowerCase()).updateUnsafe(1, context)
+    if (event._tag === "Ready" && options.probeOnReady !== false) circuit.makeDue()
   })
   yield* Effect.addFinalizer(() => Effect.sync(stopListening))
-  yield* Metrics.showCommandsInFlight(connection.inFlight)
+  yield* showConnection(metrics, connection)
 
   const client: RedisClient = {
+    name,
     send,
     pipeline,
     get: (key) => readAs(Replies.optionalText)("GET", key),
@@ -359,6 +370,7 @@ export const make = Effect.fnUntraced(function* (
       lastFailure: attempts.lastFailure()
     })),
     breaker,
+    circuit,
     connection
   }
 
@@ -368,7 +380,7 @@ export const make = Effect.fnUntraced(function* (
   const failure = connection.lastError() ?? RedisError.connectionError("CONNECT", "Timeout", "never")
   if (options.requireReady === true) return yield* failure
   yield* Effect.logWarning("Redis is not ready: starting without it and going on trying").pipe(
-    Effect.annotateLogs({ reason: failure.reason, error: failure.message })
+    Effect.annotateLogs({ name, reason: failure.reason, error: failure.message })
   )
   return client
 })
@@ -390,8 +402,23 @@ export const layer: {
   // Without `requireReady` it cannot fail, which the overloads say and the implementation cannot.
   Layer.effect(RedisClient, make(options)) as Layer.Layer<RedisClient, never, RedisConnection.RedisConnection>
 
+const showConnection = Effect.fnUntraced(function* (
+  metrics: Metrics.Metrics,
+  connection: RedisConnection.RedisConnection
+): Effect.fn.Return<void, never, Scope.Scope> {
+  const members = connection.members ?? [connection]
+  const isReady = (one: RedisConnection.RedisConnection) => one.status() === "Ready"
+  yield* Gauges.show(metrics.commandsInFlight, connection.inFlight)
+  yield* Gauges.show(metrics.connections, () => members.filter(isReady).length)
+  yield* Gauges.show(metrics.connectionState, () => (isReady(connection) ? 1 : 0))
+})
+
 // A span costs more than the rest of a call, so it is made only where a tracer is installed.
-const traced = <A>(name: string, start: (of: Context.Context<never>, done: Done<A>) => () => void): Call<A> =>
+const traced = <A>(
+  client: string,
+  name: string,
+  start: (of: Context.Context<never>, done: Done<A>) => () => void
+): Call<A> =>
   Effect.withFiber((fiber) => {
     const call = Effect.callback<A, RedisError.RedisCommandError>((resume) => {
       const cancel = start(fiber.context, (result) =>
@@ -403,6 +430,6 @@ const traced = <A>(name: string, start: (of: Context.Context<never>, done: Done<
       ? call
       : Effect.withSpan(call, name, {
           kind: "client",
-          attributes: { "db.system.name": "redis", "db.operation.name": name }
+          attributes: { "db.system.name": "redis", "db.operation.name": name, "db.client.name": client }
         })
   })

@@ -1,11 +1,13 @@
 import { type Clock, type Context, Effect, Exit, type Fiber, Result } from "effect"
-import type * as CircuitBreaker from "../CircuitBreaker.ts"
+import type { Outcome } from "../CircuitBreaker.ts"
 import type { CommandKind } from "../RedisCommand.ts"
 import type { RedisConnection, Session } from "../RedisConnection.ts"
 import * as RedisError from "../RedisError.ts"
 import * as RetryPolicy from "../RetryPolicy.ts"
+import type { Circuit } from "./circuitBreaker/Circuit.ts"
+import type { Permit } from "./circuitBreaker/transition.ts"
 import type { Deadline, Deadlines } from "./Deadlines.ts"
-import * as Metrics from "./Metrics.ts"
+import type * as Metrics from "./Metrics.ts"
 import * as Monotonic from "./Monotonic.ts"
 
 /**
@@ -58,18 +60,20 @@ export type Done<A> = (result: Result.Result<A, RedisError.RedisCommandError>) =
 export type Cancel = () => void
 
 export const make = ({
-  breaker,
+  circuit,
   clock,
   commandTimeout,
   context,
   deadlines,
+  metrics,
   policy
 }: {
-  readonly breaker: CircuitBreaker.CircuitBreaker
+  readonly circuit: Circuit
   readonly clock: Clock.Clock
   readonly commandTimeout: number
   readonly context: Context.Context<never>
   readonly deadlines: Deadlines
+  readonly metrics: Metrics.Metrics
   readonly policy: RetryPolicy.RetryPolicy
 }): Attempts => {
   const budget = RetryPolicy.makeBudget(policy.budget)
@@ -82,9 +86,9 @@ export const make = ({
 
   // One attempt: admission, one sending, one deadline, one record.
   const attempt = <A>(operation: Operation<A>, sentAt: number, timeout: number, done: Done<A>): Cancel => {
-    const permit = breaker.acquireUnsafe()
+    const permit = circuit.acquire()
     if (permit === undefined) {
-      done(Result.fail(breaker.rejection(operation.name)))
+      done(Result.fail(circuit.rejection(operation.name)))
       return ignore
     }
     const self = new Attempt(operation, permit, sentAt, timeout, done)
@@ -95,7 +99,7 @@ export const make = ({
 
   class Attempt<A> {
     readonly operation: Operation<A>
-    readonly permit: CircuitBreaker.Permit
+    readonly permit: Permit
     readonly sentAt: number
     readonly timeout: number
     readonly done: Done<A>
@@ -104,13 +108,7 @@ export const make = ({
     giveUp: Cancel = ignore
     settled = false
 
-    constructor(
-      operation: Operation<A>,
-      permit: CircuitBreaker.Permit,
-      sentAt: number,
-      timeout: number,
-      done: Done<A>
-    ) {
+    constructor(operation: Operation<A>, permit: Permit, sentAt: number, timeout: number, done: Done<A>) {
       this.operation = operation
       this.permit = permit
       this.sentAt = sentAt
@@ -143,24 +141,22 @@ export const make = ({
       this.settled = true
       this.giveUp()
       this.deadline?.cancel()
-      breaker.recordUnsafe(this.permit, "ignored")
+      circuit.record(this.permit, "ignored")
     }
 
-    fail(error: RedisError.RedisCommandError, outcome: CircuitBreaker.Outcome): void {
-      Metrics.errors(error._tag)(codeOf(error)).updateUnsafe(1, context)
+    fail(error: RedisError.RedisCommandError, outcome: Outcome): void {
+      metrics.errors(error._tag)(codeOf(error)).updateUnsafe(1, context)
       if (outcome === "failure" || outcome === "fatal") lastFailure = error
       this.settle(Result.fail(error), outcome, eventOf(error))
     }
 
-    settle(
-      result: Result.Result<A, RedisError.RedisCommandError>,
-      outcome: CircuitBreaker.Outcome,
-      event?: unknown
-    ): void {
+    settle(result: Result.Result<A, RedisError.RedisCommandError>, outcome: Outcome, event?: unknown): void {
       this.settled = true
       this.deadline?.cancel()
-      breaker.recordUnsafe(this.permit, outcome, event)
-      Metrics.operationDuration(this.operation.name)(outcome).updateUnsafe((now() - this.sentAt) / 1000, context)
+      circuit.record(this.permit, outcome, event)
+      metrics
+        .operationDuration(this.operation.name)(outcome)
+        .updateUnsafe((now() - this.sentAt) / 1000, context)
       this.done(result)
     }
   }
@@ -170,7 +166,7 @@ export const make = ({
     const session = connection.session()
     if (session === undefined || stalls.has(session)) return
     stalls.add(session)
-    Metrics.connectionEvents("stalled").updateUnsafe(1, context)
+    metrics.connectionEvents("stalled").updateUnsafe(1, context)
     connection.reconnect()
   }
 
@@ -183,7 +179,7 @@ export const make = ({
     deadlines.add(now() + timeout, timeout, () => {
       suspects.delete(connection)
       if (connection.activity() !== activity || connection.inFlight() === 0) return
-      Effect.runSyncWith(context)(breaker.trip)
+      circuit.trip()
       replaceStalled(connection)
     })
   }
@@ -196,7 +192,7 @@ export const make = ({
   }
 
   const mayRetry = (error: RedisError.RedisCommandError, kind: CommandKind) =>
-    RedisError.isRetryable(error, kind) && breaker.isClosedUnsafe()
+    RedisError.isRetryable(error, kind) && circuit.isClosed()
 
   const retry = Effect.fnUntraced(function* <A>(
     operation: Operation<A>,
@@ -212,7 +208,7 @@ export const make = ({
       const left = call.until - now()
       yield* Effect.sleep(Math.max(0, Math.min(delay, left)))
       if (delay >= left) return yield* RedisError.RedisTimeoutError.after(name, call.total, error)
-      Metrics.retries(name).updateUnsafe(1, context)
+      metrics.retries(name).updateUnsafe(1, context)
       const result = yield* again(operation, call.until)
       if (Result.isSuccess(result)) return result.success
       error = result.failure
