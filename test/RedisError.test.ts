@@ -3,7 +3,15 @@ import * as Net from "node:net"
 import * as Path from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Redacted, Result } from "effect"
-import { Redis, RedisClient, RedisCommand, RedisConnection, RedisError, RedisScript } from "effect-ioredis"
+import {
+  CircuitBreaker,
+  Redis,
+  RedisClient,
+  RedisCommand,
+  RedisConnection,
+  RedisError,
+  RedisScript
+} from "effect-ioredis"
 import * as Captured from "./support/Captured.ts"
 import * as Connect from "./support/Connect.ts"
 import * as FreePort from "./support/FreePort.ts"
@@ -165,7 +173,7 @@ describe("Error replies of a real server", () => {
         Effect.map(server.cli("INFO", "persistence"), (info) => String(info).includes("rdb_last_bgsave_status:err"))
       )
       const redis = yield* Connect.client(yield* Connect.ready({ port: server.port }), {
-        circuitBreaker: { failureThreshold: 1 }
+        circuitBreaker: { tripPolicy: CircuitBreaker.consecutive(1) }
       })
       for (const call of [redis.set("a", "2"), redis.ping]) {
         const error = yield* Effect.flip(call)

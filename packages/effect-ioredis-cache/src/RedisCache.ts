@@ -193,7 +193,7 @@ const makeTier = <Value>(
   return {
     stale: Option.none,
     redisKey: (key) => keyspace + key,
-    refuses: client.breaker.refusesUnsafe,
+    refuses: () => client.circuit.refuses(),
     known: () => undefined,
     get,
     peek: get,

@@ -471,7 +471,7 @@ export const make = Effect.fnUntraced(function* (
       for (const end of stop) end()
       yield* Fiber.interrupt(replaying)
       if (isLeft() && members.some(isUp) && Duration.toMillis(closeTimeout) > 0) {
-        yield* client.breaker.makeDue
+        client.circuit.makeDue()
         yield* Effect.timeoutOption(Effect.result(replayOnce), closeTimeout)
       }
       if (!isLeft()) return
@@ -506,7 +506,7 @@ export const make = Effect.fnUntraced(function* (
         clear: Effect.suspend(() => {
           region.emptied.closeUnsafe()
           mark(region)
-          const canWait = client.breaker.isClosedUnsafe() && !region.denied
+          const canWait = client.circuit.isClosed() && !region.denied
           return canWait ? Effect.as(region.emptied.await, true) : Effect.succeed(false)
         })
       }

@@ -15,6 +15,7 @@
  * @since 0.1.0
  */
 import { Config, ConfigProvider, Duration, Effect, Option, Redacted, Result } from "effect"
+import * as CircuitBreaker from "./CircuitBreaker.ts"
 import type * as IoredisConnection from "./IoredisConnection.ts"
 import type * as RedisClient from "./RedisClient.ts"
 import * as RetryPolicy from "./RetryPolicy.ts"
@@ -41,7 +42,10 @@ export interface RedisConfig {
  */
 export interface Options
   extends Omit<IoredisConnection.Options, "password">,
-    Pick<RedisClient.Options, "retry" | "circuitBreaker" | "probeOnReady" | "operationTimeout" | "requireReady"> {
+    Pick<
+      RedisClient.Options,
+      "name" | "retry" | "circuitBreaker" | "probeOnReady" | "operationTimeout" | "requireReady"
+    > {
   readonly url?: string | Redacted.Redacted<string> | undefined
   readonly password?: string | Redacted.Redacted<string> | undefined
   readonly maxConnections?: number | undefined
@@ -73,9 +77,11 @@ export const make = (options: Options = {}): Effect.Effect<RedisConfig, Config.C
     const failureThreshold = yield* get(settings.failureThreshold, options.failureThreshold)
     const resetTimeout = yield* get(settings.resetTimeout, options.resetTimeout)
     const chosen = options.circuitBreaker === false ? undefined : options.circuitBreaker
-    // A failure rate takes the place of the threshold, unless that was asked for too.
-    const byRateOnly = chosen?.failureRate !== undefined && options.failureThreshold === undefined
-    const breaker = { ...(!byRateOnly && { failureThreshold }), resetTimeout, ...chosen }
+    const breaker = {
+      resetTimeout,
+      ...chosen,
+      tripPolicy: chosen?.tripPolicy ?? CircuitBreaker.consecutive(failureThreshold)
+    }
     const connectTimeout = yield* get(settings.connectTimeout, options.connectTimeout)
     const commandTimeout = yield* get(settings.commandTimeout, options.commandTimeout)
     return {
@@ -94,6 +100,7 @@ export const make = (options: Options = {}): Effect.Effect<RedisConfig, Config.C
       },
       maxConnections: yield* get(settings.maxConnections, options.maxConnections),
       client: {
+        name: options.name,
         retry:
           options.retry ??
           RetryPolicy.make({

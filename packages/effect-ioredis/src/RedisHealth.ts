@@ -86,6 +86,8 @@ export const make = Effect.fnUntraced(function* (
   options: Options = {}
 ): Effect.fn.Return<RedisHealth, never, Scope.Scope | RedisClient> {
   const client = yield* RedisClient
+  const { name } = client
+  const metrics = Metrics.make(name)
   const interval = Duration.fromInputUnsafe(options.interval ?? "30 seconds")
   const timeout = Duration.fromInputUnsafe(options.timeout ?? "2 seconds")
   const scope = yield* Effect.scope
@@ -107,7 +109,11 @@ export const make = Effect.fnUntraced(function* (
     yield* Fiber.interrupt(summaries)
     summaries = undefined
     yield* Effect.logInfo("Redis answers again").pipe(
-      Effect.annotateLogs({ downFor: Duration.format(DateTime.distance(before.since, since)), reason: before.reason })
+      Effect.annotateLogs({
+        name,
+        downFor: Duration.format(DateTime.distance(before.since, since)),
+        reason: before.reason
+      })
     )
   })
 
@@ -116,8 +122,8 @@ export const make = Effect.fnUntraced(function* (
     if (before._tag === "Down" && summaries !== undefined) return
     const since = before._tag === "Down" ? before.since : yield* DateTime.now
     yield* SubscriptionRef.set(current, { _tag: "Down", since, reason })
-    yield* Effect.logWarning("Redis does not answer").pipe(Effect.annotateLogs({ reason }))
-    summaries = yield* Effect.forkIn(summarise(since, reason), scope)
+    yield* Effect.logWarning("Redis does not answer").pipe(Effect.annotateLogs({ name, reason }))
+    summaries = yield* Effect.forkIn(summarise(name, since, reason), scope)
   })
 
   const check = Effect.gen(function* () {
@@ -128,9 +134,9 @@ export const make = Effect.fnUntraced(function* (
     )
     const failed = Result.isFailure(result) ? result.failure : undefined
     const outcome = failed === undefined ? "success" : RedisError.outcome(failed)
-    Metrics.healthChecks(outcome).updateUnsafe(1, yield* Effect.context<never>())
+    metrics.healthChecks(outcome).updateUnsafe(1, yield* Effect.context<never>())
     if (failed !== undefined) {
-      yield* Effect.logDebug("Redis health check failed").pipe(Effect.annotateLogs({ error: failed.message }))
+      yield* Effect.logDebug("Redis health check failed").pipe(Effect.annotateLogs({ name, error: failed.message }))
     }
     // A refusal of our own says nothing of Redis.
     if (outcome === "success") yield* up
@@ -190,8 +196,8 @@ const ping = RedisCommand.make("PING")
 
 const members = (client: RedisClient) => client.connection.members ?? [client.connection]
 
-const summarise = (since: DateTime.Utc, reason: string): Effect.Effect<void> =>
+const summarise = (name: string, since: DateTime.Utc, reason: string): Effect.Effect<void> =>
   Effect.gen(function* () {
     const downFor = Duration.format(DateTime.distance(since, yield* DateTime.now))
-    yield* Effect.logWarning("Redis still does not answer").pipe(Effect.annotateLogs({ downFor, reason }))
+    yield* Effect.logWarning("Redis still does not answer").pipe(Effect.annotateLogs({ name, downFor, reason }))
   }).pipe(Effect.schedule(Schedule.min([Schedule.exponential("1 minute"), Schedule.spaced("1 hour")])), Effect.asVoid)
