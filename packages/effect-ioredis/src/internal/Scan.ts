@@ -1,4 +1,4 @@
-import { Effect, Exit, Option, Stream } from "effect"
+import { Effect, Exit, Option, Result, Stream } from "effect"
 import type { Dispatch, Session } from "../dispatch.ts"
 import * as RedisCommand from "../RedisCommand.ts"
 import * as RedisError from "../RedisError.ts"
@@ -18,11 +18,12 @@ export const stream = (
   Stream.paginate(beginning, (page: Page) =>
     Effect.suspend(() => {
       const session = page.session ?? dispatch.nodes()[0]?.sessionFor("")
-      if (session === undefined) return send(dispatch, undefined, page.cursor, options, page)
-      const moved = !session.isOpen() || (page.session !== undefined && session.node.generation() !== page.generation)
-      if (!moved) return send(dispatch, session, page.cursor, options, page)
-      if (page.beginnings >= mostBeginnings) return Effect.fail(moving)
-      return Effect.succeed([[], Option.some({ ...beginning, beginnings: page.beginnings + 1 })] as const)
+      if (page.session !== undefined && hasMoved(page.session, page)) return beginAnew(page)
+      return Effect.catchIf(
+        next(dispatch, session, options, page),
+        () => session !== undefined && !session.isOpen(),
+        () => beginAnew(page)
+      )
     })
   )
 
@@ -40,26 +41,35 @@ const mostBeginnings = 10
 
 const moving = RedisError.connectionError("SCAN", "Reset", "unknown", new Error("The server changed again and again."))
 
-const send = (
+const hasMoved = (session: Session, { generation }: Page): boolean =>
+  !session.isOpen() || session.node.generation() !== generation
+
+const beginAnew = ({ beginnings }: Page): Effect.Effect<Step, RedisError.RedisCommandError> =>
+  beginnings >= mostBeginnings
+    ? Effect.fail(moving)
+    : Effect.succeed([[], Option.some({ ...beginning, beginnings: beginnings + 1 })])
+
+type Step = readonly [keys: ReadonlyArray<string>, next: Option.Option<Page>]
+
+const next = (
   dispatch: Dispatch,
   session: Session | undefined,
-  cursor: string,
   { count = 100, match }: { readonly match?: string | undefined; readonly count?: number | undefined },
   page: Page
-) => {
-  const command = RedisCommand.make("SCAN", [cursor, "COUNT", count, ...(match === undefined ? [] : ["MATCH", match])])
+): Effect.Effect<Step, RedisError.RedisCommandError> => {
+  const matching = match === undefined ? [] : ["MATCH", match]
+  const command = RedisCommand.make("SCAN", [page.cursor, "COUNT", count, ...matching])
   const generation = session?.node.generation() ?? 0
   return Effect.map(
     Effect.callback<RedisCommand.Reply, RedisError.RedisCommandError>((resume) => {
       const cancel = dispatch.send(command, { session }, (result) =>
-        resume(result._tag === "Success" ? Exit.succeed(result.success) : Exit.fail(result.failure))
+        resume(Result.isSuccess(result) ? Exit.succeed(result.success) : Exit.fail(result.failure))
       )
       return Effect.sync(cancel)
     }),
-    (reply) => {
+    (reply): Step => {
       const { keys, next } = Replies.scanPage(reply)
-      const following: Page = { cursor: next, session, generation, beginnings: page.beginnings }
-      return [keys, next === "0" ? Option.none<Page>() : Option.some(following)] as const
+      return [keys, next === "0" ? Option.none() : Option.some({ ...page, cursor: next, session, generation })]
     }
   )
 }
