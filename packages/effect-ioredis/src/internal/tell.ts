@@ -1,10 +1,9 @@
 /**
- * Calls somebody's callback so that what it throws harms nobody else.
- *
- * This is the one `try` above the adapter: a callback that throws would otherwise leave the other
- * callers of its tick unanswered, or end the process.
+ * Calls a callback that belongs to somebody else. What it throws goes to `onDefect` and no further,
+ * so that whoever is told next is told.
  */
 export const tell = <A>(callback: (value: A) => void, value: A, onDefect: (defect: unknown) => void): void => {
+  // A callback is no Effect, for the sake of speed, so this one place catches.
   try {
     callback(value)
   } catch (defect) {
