@@ -108,6 +108,8 @@ export interface Stats {
   readonly breaker: CircuitBreaker.State
   /** The last error that counted as an outage of Redis. */
   readonly lastFailure: RedisError.RedisCommandError | undefined
+  /** Why a connection is missing, while one is. */
+  readonly connectError: RedisError.RedisConnectionError | undefined
 }
 
 type Call<A> = Effect.Effect<A, RedisError.RedisCommandError>
@@ -322,7 +324,8 @@ const assemble = Effect.fnUntraced(function* (
       connections: node.sessions().length,
       inFlight: node.inFlight(),
       breaker,
-      lastFailure: attempts.lastFailure()
+      lastFailure: attempts.lastFailure(),
+      connectError: node.lastError()
     })),
     breaker: node.breaker,
     [TypeId]: dispatcher

@@ -73,8 +73,6 @@ export interface RedisNode extends Node {
   readonly reconnect: () => void
   /** Asks for the server's history anew. */
   readonly askHistory: Effect.Effect<void>
-  /** Asks for the server's time anew. */
-  readonly refreshTime: Effect.Effect<void>
   /** Takes no more commands and ends when nothing is in flight. */
   readonly drain: Effect.Effect<void>
 }

@@ -72,6 +72,8 @@ export interface Node {
   readonly generation: () => number
   /** Redis' time in milliseconds; the client's own clock where the user may not ask TIME. */
   readonly time: () => number
+  /** Asks for the server's time anew, for clocks drift apart. */
+  readonly refreshTime: Effect.Effect<void>
 }
 
 /**

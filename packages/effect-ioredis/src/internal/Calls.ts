@@ -10,6 +10,10 @@ import type { NodeSession } from "./node/NodeSession.ts"
 import * as Sendings from "./Sendings.ts"
 import * as Split from "./Split.ts"
 
+
+// What sending needs of an attempt, whatever it answers.
+type Carried = Pick<Attempt<never>, "node" | "carriedBy">
+
 /** What all attempts of a call share. */
 export class Settings {
   readonly topology: RedisTopology
@@ -62,7 +66,7 @@ abstract class SettledCall {
 
   // Sends one command on one connection, if there is one.
   protected submit(
-    attempt: Attempt<unknown>,
+    attempt: Carried,
     command: RedisCommand.RedisCommand,
     carrier: Carrier | undefined,
     sending: Sending | undefined,
@@ -172,12 +176,12 @@ export class BatchCall extends SettledCall implements Call<ReadonlyArray<ReplyRe
   }
 
   private sendParts(
-    attempt: Attempt<unknown>,
+    attempt: Carried,
     command: RedisCommand.RedisCommand,
     sending: Sending | undefined,
     done: (result: ReplyResult) => void
   ): void {
-    const parts = Split.split(command, (key) => attempt.node.sessionFor(RedisCommand.keyText(key)))
+    const parts = Split.split(command, (key) => attempt.node.sessionFor(keyText(key)))
     const replies: Array<RedisCommand.Reply> = []
     let outstanding = parts.length
     let failure: RedisError.RedisCommandError | undefined
@@ -240,7 +244,7 @@ const worstOf = (call: BatchCall): RedisError.RedisCommandError | undefined => {
 
 const keyOf = (command: RedisCommand.RedisCommand): string | undefined => {
   const key = RedisCommand.keyOf(command)
-  return key === undefined ? undefined : RedisCommand.keyText(key)
+  return key === undefined ? undefined : keyText(key)
 }
 
 const notConnected = (node: RedisNode, command: string): RedisError.RedisConnectionError => {
@@ -248,3 +252,7 @@ const notConnected = (node: RedisNode, command: string): RedisError.RedisConnect
   const reason = node.status() === "Closed" ? "Closed" : (known?.reason ?? "NotReady")
   return RedisError.connectionError(command, reason, "never", known?.cause)
 }
+
+// A key of bytes has a text too, which need not be readable to choose a connection by.
+const keyText = (key: RedisCommand.Argument): string =>
+  key instanceof Uint8Array ? Buffer.from(key).toString("latin1") : String(key)

@@ -35,7 +35,7 @@ export const submit = (
 const endOf = (command: RedisCommand, result: ReplyResult): SendingEnd => {
   if (Result.isSuccess(result)) return { _tag: "Confirmed", result: Result.succeed(result.success) }
   const error = result.failure
-  switch (RedisError.endOf(command, error)) {
+  switch (RedisError.endOf(result)) {
     case "confirmed":
       // Only an error reply of a script confirms.
       return { _tag: "Confirmed", result: Result.fail(error as RedisError.RedisOperationError) }
