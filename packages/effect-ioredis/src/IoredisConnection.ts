@@ -17,6 +17,7 @@
 import { Duration, Effect, Latch, Layer, Redacted, Result, type Scope } from "effect"
 import { Command, Redis, type RedisOptions } from "ioredis"
 import type { ConnectionOptions as TlsOptions } from "node:tls"
+import * as DriverError from "./internal/DriverError.ts"
 import * as ReconnectDelay from "./internal/ReconnectDelay.ts"
 import type { Argument, RedisCommand, Reply } from "./RedisCommand.ts"
 import { type ConnectionEvent, RedisConnection, type Session, type Status } from "./RedisConnection.ts"
@@ -28,7 +29,8 @@ import * as RedisError from "./RedisError.ts"
  * **Details**
  *
  * Defaults: `host` localhost, `port` 6379, `db` 0, no login, no TLS, `connectTimeout` 2 seconds, `commandTimeout` 2 seconds (the driver's
- * backstop is twice that), `closeTimeout` 2 seconds, `keepAlive` 60 seconds, `maxInFlight` 10,000 commands. `tls: true` trusts the
+ * backstop is twice that), `closeTimeout` 2 seconds, `keepAlive` 60 seconds, `maxInFlight` 10,000 commands. `showScriptErrors: true` shows
+ * what scripts raise as it is, in errors, logs and spans: for development, for it may hold data (default false). `tls: true` trusts the
  * system's certificates; Node's own options may be given instead.
  *
  * @category models
@@ -46,6 +48,7 @@ export interface Options {
   readonly closeTimeout?: Duration.Input | undefined
   readonly keepAlive?: Duration.Input | undefined
   readonly maxInFlight?: number | undefined
+  readonly showScriptErrors?: boolean | undefined
 }
 
 /**
@@ -83,15 +86,18 @@ export const make = Effect.fnUntraced(function* (
     // The driver's own `connectTimeout` ends with the TCP handshake, which a frozen server still makes.
     stream.setTimeout(connectTimeout, () => {
       if (status === "Ready") return
-      reported = Object.assign(new Error("the login had no reply in time"), { code: "ETIMEDOUT" })
+      reported = DriverError.loginTimedOut()
       stream.destroy()
     })
-    stream.on("data", () => {
+    stream.on("data", (bytes: Uint8Array) => {
       activity++
+      if (status !== "Ready") session.lastWords ??= DriverError.lastWords(bytes)
     })
   })
   redis.on("error", (error) => {
-    reported = error
+    // Silence during the login is no stall: the connection was never ready.
+    const silent = status !== "Ready" && DriverError.reasonOf(error) === "Stalled"
+    reported = session.lastWords ?? (silent ? DriverError.loginTimedOut() : error)
     if (isFailedSelect(error)) session.unusable = true
   })
   redis.on("ready", () => {
@@ -110,8 +116,10 @@ export const make = Effect.fnUntraced(function* (
   redis.on("close", () => {
     if (status === "Closed") return
     const lost = status === "Ready"
-    const reason = session.unusable ? "Auth" : (RedisError.reasonOf(reported) ?? "Reset")
-    const error = RedisError.connectionError("CONNECT", reason, "never", RedisError.redact(reported))
+    reported = session.lastWords ?? reported
+    session.lastWords = undefined
+    const reason = session.unusable ? "Auth" : (DriverError.reasonOf(reported) ?? "Reset")
+    const error = RedisError.connectionError("CONNECT", reason, "never", DriverError.redact(reported))
     status = lost || status === "Reconnecting" ? "Reconnecting" : "Connecting"
     lastError = error
     notify({ _tag: lost ? "Lost" : "Failed", error })
@@ -180,9 +188,13 @@ export const make = Effect.fnUntraced(function* (
 
   // Commands that one loss cut share its cause, so that the breaker can tell one event from many.
   const classify = (command: string, error: unknown, sentIn: OpenSession): RedisError.RedisCommandError => {
-    const failure = RedisError.classify(error, { command, connectionError: reported })
+    const failure = DriverError.classify(error, {
+      command,
+      connectionError: reported,
+      showScriptErrors: options.showScriptErrors
+    })
     if (failure._tag !== "RedisConnectionError" || failure.sent === "never") return failure
-    sentIn.loss ??= { reason: RedisError.reasonOf(reported) ?? failure.reason, cause: failure.cause }
+    sentIn.loss ??= { reason: DriverError.reasonOf(reported) ?? failure.reason, cause: failure.cause }
     return RedisError.connectionError(command, sentIn.loss.reason, "unknown", sentIn.loss.cause)
   }
 
@@ -206,7 +218,10 @@ export const make = Effect.fnUntraced(function* (
     activity: () => activity,
     lastError: () => lastError,
     // A graceful `disconnect(true)` waits for a server that may be frozen.
-    reconnect: () => redis.stream?.destroy(),
+    reconnect: (reason) => {
+      if (reason === "Stalled") reported = DriverError.stalled()
+      redis.stream?.destroy()
+    },
     listen: (listener) => {
       listeners.add(listener)
       return () => listeners.delete(listener)
@@ -226,6 +241,8 @@ export const layer = (options?: Options): Layer.Layer<RedisConnection> => Layer.
 interface OpenSession {
   identity?: Session
   unusable?: boolean
+  // What the server said before it closed the connection.
+  lastWords?: Error | undefined
   loss?: { readonly reason: RedisError.ConnectionFailure; readonly cause: unknown }
 }
 

@@ -62,7 +62,7 @@ export interface Session {
  *
  * The functions are synchronous so that a command costs no fiber. `activity` is a number that grows whenever bytes arrive: a command that
  * timed out while it stood still has met a stalled connection. `session` is the one that commands are sent in now, if any. `reconnect` drops the connection with everything in flight on it and makes a
- * new one. `listen` returns the function that ends it. `members` are the connections of a {@link pool}.
+ * new one; `"Stalled"` says that it was silent, which becomes the reason of what is lost with it. `listen` returns the function that ends it. `members` are the connections of a {@link pool}.
  *
  * @category models
  * @since 0.1.0
@@ -77,7 +77,7 @@ export interface RedisConnection {
   readonly inFlight: () => number
   readonly activity: () => number
   readonly lastError: () => RedisConnectionError | undefined
-  readonly reconnect: () => void
+  readonly reconnect: (reason?: "Stalled") => void
   readonly listen: (listener: (event: ConnectionEvent) => void) => () => void
   readonly members?: ReadonlyArray<RedisConnection> | undefined
 }
@@ -110,8 +110,8 @@ export const pool = (members: ReadonlyArray<RedisConnection>): RedisConnection =
   inFlight: () => members.reduce((sum, member) => sum + member.inFlight(), 0),
   activity: () => members.reduce((sum, member) => sum + member.activity(), 0),
   lastError: () => members.map((member) => member.lastError()).find((error) => error !== undefined),
-  reconnect: () => {
-    for (const member of members) member.reconnect()
+  reconnect: (reason) => {
+    for (const member of members) member.reconnect(reason)
   },
   listen: (listener) => {
     const stops = members.map((member) => member.listen(listener))
