@@ -23,6 +23,7 @@ import * as Tls from "node:tls"
 import { Clock, Duration, Effect, Layer, Redacted, Result } from "effect"
 import { AbstractConnector, Redis, type RedisOptions } from "ioredis"
 import { DriverConnection } from "./internal/DriverConnection.ts"
+import * as DriverError from "./internal/DriverError.ts"
 import * as RedisCommand from "./RedisCommand.ts"
 import type { ReplyResult } from "./RedisConnection.ts"
 import { type RedisAddress, RedisConnector, type RedisLogin } from "./RedisConnector.ts"
@@ -43,6 +44,11 @@ export interface Options {
    * Redis' own limit for a value, `proto-max-bulk-len`, is 24 bytes above it.
    */
   readonly maxReplyBytes?: number | undefined
+  /**
+   * Whether errors show what a script raises as it is, which may hold data. For development.
+   * Default: false, which shows the code and the line.
+   */
+  readonly showScriptErrors?: boolean | undefined
 }
 
 /**
@@ -93,15 +99,16 @@ const dial = (
     try: () => {
       const socket = openSocket(address, login.tls)
       const redis = new Redis({ ...driverOptions(options), Connector: connectorOf(socket), tls: tlsMark(login.tls) })
+      const showScriptErrors = options.showScriptErrors === true
       const maxReplyBytes = options.maxReplyBytes ?? constants.MAX_STRING_LENGTH
-      return { redis, connection: new DriverConnection({ redis, socket, maxReplyBytes, onDefect }) }
+      return { redis, connection: new DriverConnection({ redis, socket, maxReplyBytes, showScriptErrors, onDefect }) }
     },
     catch: (error) =>
       RedisError.connectionError(
         "CONNECT",
-        RedisError.reasonOf(error) ?? (isEncrypted(login.tls) ? "Tls" : "Refused"),
+        DriverError.reasonOf(error) ?? (isEncrypted(login.tls) ? "Tls" : "Refused"),
         "never",
-        RedisError.redact(error)
+        DriverError.redact(error)
       )
   })
 
@@ -195,7 +202,7 @@ const loginFailure = (error: RedisError.RedisCommandError): RedisError.RedisConn
   const isFull = error.message.includes("max number of clients")
   // A connection does without a name, where the user may not give one or the server knows none.
   if (error.command === "CLIENT" && !isFull && (error.code === "NOPERM" || error.code === "ERR")) return undefined
-  const said = RedisError.reasonOf(error.cause) ?? "Auth"
+  const said = DriverError.reasonOf(error.cause) ?? "Auth"
   const isRefused = said === "Auth" || (error.code === "ERR" && !isFull)
   return RedisError.connectionError("CONNECT", isRefused ? "Auth" : said, "never", error.cause)
 }

@@ -88,7 +88,8 @@ export const make = (options: Options = {}): Effect.Effect<RedisConfig, Config.C
     return {
       connector: {
         keepAlive: yield* get(settings.keepAlive, options.keepAlive),
-        maxReplyBytes: options.maxReplyBytes
+        maxReplyBytes: options.maxReplyBytes,
+        showScriptErrors: options.showScriptErrors
       },
       client: {
         name: options.name,

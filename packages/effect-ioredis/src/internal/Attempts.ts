@@ -191,13 +191,17 @@ export const make = ({
   ): Effect.fn.Return<A, RedisError.RedisCommandError> {
     let error = first
     let kind = mayRetry(call, error)
+    let refused = true
     const nextDelay = yield* RetryPolicy.start(policy, kind ?? "read")
     while (kind !== undefined) {
+      refused &&= RedisError.endOf(Result.fail(error)) === "refused"
       const delay = yield* nextDelay(error)
       if (delay === undefined || !budget.spend()) return yield* error
       const left = until - now()
       yield* Effect.sleep(Math.max(0, Math.min(delay, left)))
-      if (delay >= left) return yield* RedisError.RedisTimeoutError.after(call.name, call.timeout, error)
+      if (delay >= left) {
+        return yield* RedisError.RedisTimeoutError.after(call.name, call.timeout, error, refused ? "never" : "unknown")
+      }
       metrics.retries(call.name).updateUnsafe(1, context)
       const result = yield* again(call, until)
       if (Result.isSuccess(result)) return result.success

@@ -17,6 +17,7 @@ import type { Socket } from "node:net"
 import type { Argument, RedisCommand, Reply } from "../RedisCommand.ts"
 import type { RedisConnection, ReplyResult } from "../RedisConnection.ts"
 import * as RedisError from "../RedisError.ts"
+import * as DriverError from "./DriverError.ts"
 import { ReplyFrames } from "./ReplyFrames.ts"
 import { tell } from "./tell.ts"
 
@@ -24,12 +25,15 @@ export interface DriverConnectionOptions {
   readonly redis: Redis
   readonly socket: Socket
   readonly maxReplyBytes: number
+  /** Whether errors show what scripts raise as it is. */
+  readonly showScriptErrors: boolean
   /** Hears what callbacks threw. */
   readonly onDefect: (defect: unknown) => void
 }
 
 export class DriverConnection implements RedisConnection {
   readonly onDefect: (defect: unknown) => void
+  readonly showScriptErrors: boolean
   readonly #redis: Redis
   readonly #socket: Socket
   readonly #frames: ReplyFrames
@@ -42,8 +46,9 @@ export class DriverConnection implements RedisConnection {
   #corked = false
   #held = 0
 
-  constructor({ maxReplyBytes, onDefect, redis, socket }: DriverConnectionOptions) {
+  constructor({ maxReplyBytes, onDefect, redis, showScriptErrors, socket }: DriverConnectionOptions) {
     this.onDefect = onDefect
+    this.showScriptErrors = showScriptErrors
     this.#redis = redis
     this.#socket = socket
     this.#frames = new ReplyFrames(maxReplyBytes)
@@ -215,7 +220,7 @@ class Sending extends Command {
     const { args, name } = this.#command
     // What a message is redacted by.
     Object.assign(error, { command: { name, args } })
-    this.#settle(Result.fail(RedisError.classify(error, { command: name })))
+    this.#settle(Result.fail(DriverError.classify(error, { command: name, showScriptErrors: this.#connection.showScriptErrors })))
   }
 }
 
@@ -223,14 +228,14 @@ class Sending extends Command {
 const heldAtOnce = 256
 
 const lossBy = (error: unknown): RedisError.RedisConnectionError =>
-  RedisError.connectionError("CONNECT", RedisError.reasonOf(error) ?? "Reset", "never", RedisError.redact(error))
+  RedisError.connectionError("CONNECT", DriverError.reasonOf(error) ?? "Reset", "never", DriverError.redact(error))
 
 const notSent = ({ name }: RedisCommand, error: unknown) =>
   new RedisError.RedisOperationError({
     command: name,
     code: "ARGUMENT",
     message: `${name} was not sent: its arguments are too large`,
-    cause: RedisError.redact(error)
+    cause: DriverError.redact(error)
   })
 
 const toDriver = (args: ReadonlyArray<Argument>): Array<string | Buffer | number> => {

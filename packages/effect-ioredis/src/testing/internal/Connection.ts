@@ -1,4 +1,5 @@
 import { Cause, Effect, Redacted, Result, type Scope } from "effect"
+import * as DriverError from "../../internal/DriverError.ts"
 import type { RedisCommand } from "../../RedisCommand.ts"
 import type { RedisConnection, ReplyResult } from "../../RedisConnection.ts"
 import type { RedisLogin } from "../../RedisConnector.ts"
@@ -29,7 +30,7 @@ export const connect = (
 export const result = (command: RedisCommand, wire: Wire.Wire): ReplyResult => {
   if (!(wire instanceof Wire.ErrorReply)) return Result.succeed(Wire.decode(wire, command.reply))
   const error = { name: "ReplyError", message: wire.message, command }
-  return Result.fail(RedisError.classify(error, { command: command.name }))
+  return Result.fail(DriverError.classify(error, { command: command.name }))
 }
 
 type LoginDone = (result: Result.Result<Connection, RedisError.RedisConnectionError>) => void
@@ -109,9 +110,9 @@ class Connection implements RedisConnection {
   }
 
   #lose(error: unknown): void {
-    const reason = RedisError.reasonOf(error) ?? "Reset"
+    const reason = DriverError.reasonOf(error) ?? "Reset"
     const sent = this.#loginDone === undefined ? "unknown" : "never"
-    this.#end(RedisError.connectionError("CONNECT", reason, sent, RedisError.redact(error)))
+    this.#end(RedisError.connectionError("CONNECT", reason, sent, DriverError.redact(error)))
   }
 
   #end(error: RedisError.RedisConnectionError): void {
