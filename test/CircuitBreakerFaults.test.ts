@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Duration, Effect, Exit, Fiber, Metric, Schedule, Scheduler, Stream } from "effect"
+import { Cause, Duration, Effect, Exit, Fiber, Layer, Metric, Schedule, Scheduler, Stream } from "effect"
 import { CircuitBreaker, RedisClient, RedisCommand } from "effect-ioredis"
 import { Fault, SimulatedRedis } from "effect-ioredis/testing"
 import { TestClock } from "effect/testing"
@@ -138,7 +138,7 @@ describe("`circuitBreaker: false`", () => {
       }
       yield* redis.breaker.trip
       assert.strictEqual((yield* redis.breaker.state)._tag, "Closed")
-    }).pipe(Effect.provide(RedisClient.layer({ circuitBreaker: false })), Effect.provide(SimulatedRedis.layer()))
+    }).pipe(Effect.provide(Layer.provideMerge(RedisClient.layer({ circuitBreaker: false }), SimulatedRedis.layer())))
   )
 })
 
@@ -152,8 +152,7 @@ describe("refusals", () => {
       for (let n = 0; n < 1000; n++) yield* Effect.flip(redis.send(RedisCommand.make(`COMMAND${n}`)))
       assert.notStrictEqual(first, yield* Effect.flip(redis.send(RedisCommand.make("FIRST"))))
     }).pipe(
-      Effect.provide(RedisClient.layer()),
-      Effect.provide(SimulatedRedis.layer()),
+      Effect.provide(Layer.provideMerge(RedisClient.layer(), SimulatedRedis.layer())),
       Effect.provideService(Metric.MetricRegistry, new Map())
     )
   )

@@ -134,14 +134,14 @@ describe("the state machine of a circuit", () => {
   for (const state of keys(states)) {
     it(`when it is ${state} (${brief(states[state])})`, () => {
       const row = table[state]
-      const after = (name: keyof typeof events) => transition(settings, states[state], events[name], now, openFor)
+      const next = (name: keyof typeof events) => transition(settings, states[state], events[name], now, openFor)
       assert.deepStrictEqual(
-        keys(events).map((name) => [name, brief(after(name))]),
+        keys(events).map((name) => [name, brief(next(name))]),
         keys(events).map((name) => [name, row[name] ?? brief(states[state])])
       )
       for (const name of keys(events)) {
         if (row[name] !== undefined) continue
-        assert.strictEqual<CircuitState>(after(name), states[state], `${name} made a copy of the state`)
+        assert.strictEqual<CircuitState>(next(name), states[state], `${name} made a copy of the state`)
       }
     })
   }

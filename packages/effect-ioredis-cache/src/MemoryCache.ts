@@ -83,24 +83,14 @@ export const make = Effect.fnUntraced(function* (options?: Options) {
   const entries = new LRUCache<string, Entry>(
     maxBytes === undefined ? { max: maxEntries } : { max: maxEntries, maxSize: maxBytes, sizeCalculation: sizeOf }
   )
-  const context = yield* Effect.context<never>()
-  let shown = -1
-  const showSize = (): void => {
-    if (entries.size === shown) return
-    shown = entries.size
-    Metrics.entries.updateUnsafe(shown, context)
-  }
+  yield* Metrics.showEntries(() => entries.size)
   const held = (key: string, now: number): Entry | undefined => {
     const entry = entries.get(key)
     if (entry === undefined || now < entry.expiresAt || now < (entry.staleUntil ?? 0)) return entry
     entries.delete(key)
     return undefined
   }
-  const drop = (keys: ReadonlyArray<string>): number => {
-    const dropped = keys.filter((key) => entries.delete(key)).length
-    showSize()
-    return dropped
-  }
+  const drop = (keys: ReadonlyArray<string>): number => keys.filter((key) => entries.delete(key)).length
   return MemoryCache.of({
     get: (key, now) => {
       const entry = held(key, now)
@@ -109,7 +99,6 @@ export const make = Effect.fnUntraced(function* (options?: Options) {
     getStale: held,
     set: (key, entry) => {
       entries.set(key, entry)
-      showSize()
     },
     delete: (key) => drop([key]) === 1,
     deletePrefix: (prefix) => drop([...entries.keys()].filter((key) => key.startsWith(prefix))),

@@ -85,7 +85,7 @@ export interface CircuitBreaker {
    * If `classify` throws, the call dies and its end counts neither way.
    */
   readonly execute: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E | RedisCircuitBreakerOpenError, R>
-  /** Opens the circuit as a failure would. It does nothing to one that is open or whose policy is `never`. */
+  /** Opens the circuit, unless it is open or its policy is `never`. */
   readonly trip: Effect.Effect<void>
   /** Closes the circuit and forgets all failures. */
   readonly reset: Effect.Effect<void>
@@ -152,7 +152,7 @@ export interface Options {
   /**
    * Says what the end of a call means.
    *
-   * By default an error of this package speaks for itself (see `RedisError.outcome`), interruption is
+   * By default an error of this package speaks for itself (`RedisError.outcome`), interruption is
    * ignored, and every other failure counts.
    */
   readonly classify?: ((exit: Exit.Exit<unknown, unknown>) => Outcome) | undefined

@@ -51,6 +51,8 @@ export type Status =
  * @since 0.1.0
  */
 export interface RedisHealth {
+  /** The name of the client that is watched, which the log lines of its outages carry. */
+  readonly name: string
   readonly status: Effect.Effect<Status>
   readonly changes: Stream.Stream<Status>
   readonly check: Effect.Effect<Status>
@@ -182,6 +184,7 @@ export const make = Effect.fnUntraced(function* (
   yield* Effect.forkScoped(Effect.forever(watch))
 
   return {
+    name,
     status: SubscriptionRef.get(current),
     changes: SubscriptionRef.changes(current),
     check

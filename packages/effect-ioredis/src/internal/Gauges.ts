@@ -1,8 +1,9 @@
 import { Context, Effect, Metric, type Scope } from "effect"
 
 /**
- * Shows a gauge for as long as the scope is open, summed over everyone who shows it: two clients of one name do not
- * overwrite each other. The value is asked for when somebody reads the metric, and the series ends with the last scope.
+ * Shows a gauge for as long as the scope is open, summed over everyone who shows it: two clients of
+ * one name do not overwrite each other. The value is asked for when somebody reads the metric, and
+ * the series ends with the last scope.
  */
 export const show = (gauge: Metric.Gauge<number>, read: () => number): Effect.Effect<void, never, Scope.Scope> =>
   Effect.asVoid(

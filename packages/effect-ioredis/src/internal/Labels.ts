@@ -1,8 +1,10 @@
 /**
- * Builds a metric once for each value of a label: building attributes costs ten times as much as counting.
+ * Builds a metric once for each value of a label: building attributes costs ten times as much as
+ * counting.
  *
- * A label has few values. Beyond `limit` of them, all others count as `other`: a program that makes up ever new command
- * names, or a server that makes up ever new error codes, costs no memory for each.
+ * A label has few values. Beyond `limit` of them, all others count as `other`: a program that makes
+ * up ever new command names, or a server that makes up ever new error codes, costs no memory for
+ * each.
  */
 export const once = <A>(limit: number, build: (label: string) => A): ((label: string) => A) => {
   const built = new Map<string, A>()

@@ -2,12 +2,16 @@ import { Metric } from "effect"
 import * as Labels from "./Labels.ts"
 
 /**
- * The metrics of one client or circuit. Dashboards depend on their names and labels, and docs/configuration.md lists
- * them. Each has the label `name`, so that two clients of one program are two.
+ * The metrics of one client or circuit. Dashboards depend on their names and labels, and
+ * docs/configuration.md lists them. Each has the label `name`, so that two clients of one program
+ * are two.
  */
 export type Metrics = ReturnType<typeof build>
 
-/** The metrics of the client or circuit of that name: the same ones each time. Beyond 100 names they are `other`'s. */
+/**
+ * The metrics of the client or circuit of that name: the same ones each time. Beyond 100 names they
+ * are `other`'s.
+ */
 export const make: (name: string) => Metrics = Labels.once(100, build)
 
 /** A program that makes up command names gets no more than these many of each metric. */

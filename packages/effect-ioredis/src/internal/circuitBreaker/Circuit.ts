@@ -9,10 +9,12 @@ import * as TripPolicy from "./TripPolicy.ts"
 import { type CircuitState, type Event, initial, type Permit, type Settings, transition } from "./transition.ts"
 
 /**
- * A circuit taken apart into function calls, for those who cannot afford a fiber's bookkeeping for each call.
+ * A circuit taken apart into function calls, for those who cannot afford a fiber's bookkeeping for
+ * each call.
  *
- * A permit that `acquire` gave is recorded once, as `"ignored"` if the call was given up. A probe whose permit is not
- * recorded within `probeTimeout` counts as failed, so that its slot comes back whatever happens.
+ * A permit that `acquire` gave is recorded once, as `"ignored"` if the call was given up. A probe
+ * whose permit is not recorded within `probeTimeout` counts as failed, so that its slot comes back
+ * whatever happens.
  */
 export class Circuit {
   readonly name: string
@@ -27,7 +29,10 @@ export class Circuit {
   private published: CircuitState
   /** A fiber for each probe that runs, which ends it after `probeTimeout`. */
   private readonly leases = new Map<Permit, Fiber.Fiber<void>>()
-  /** The errors of the current state by command, which all refused calls share: at most `maxRefusals`. */
+  /**
+   * The errors of the current state by command, which all refused calls share: at most
+   * `maxRefusals`.
+   */
   private readonly refusals = new Map<string, RedisCircuitBreakerOpenError>()
 
   constructor(
@@ -57,7 +62,8 @@ export class Circuit {
 
   /** Starts with the current state and emits at each transition. */
   get changes(): Stream.Stream<CircuitBreaker.State> {
-    // What was published last may have changed since without another transition: a failure counted, made due.
+    // What was published last may have changed since without another transition: a failure counted,
+    // made due.
     return Stream.map(Stream.fromPubSub(this.transitions), (state) =>
       state === this.published ? this.state() : visible(state, this.now())
     )
@@ -73,7 +79,9 @@ export class Circuit {
     return state._tag === "Closed" ? state.permit : undefined
   }
 
-  /** Refuses, and counts that, where `acquire` would, but takes no permit where it would give one. */
+  /**
+   * Refuses, and counts that, where `acquire` would, but takes no permit where it would give one.
+   */
   refuses(): boolean {
     const state = this.current()
     if (state._tag === "Closed" || transition(this.settings, state, acquire, this.now(), 0) !== state) return false
@@ -110,7 +118,10 @@ export class Circuit {
     this.apply({ _tag: "Record", permit, outcome, event })
   }
 
-  /** The error of a refused call. All refusals of a command while the state lasts share one, without a stack trace each. */
+  /**
+   * The error of a refused call. All refusals of a command while the state lasts share one, without
+   * a stack trace each.
+   */
   rejection(command: string): RedisCircuitBreakerOpenError {
     const known = this.refusals.get(command)
     if (known !== undefined) return known

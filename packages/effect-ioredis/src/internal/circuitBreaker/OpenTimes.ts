@@ -6,8 +6,9 @@ export const defaultOpenTime: Duration.Duration = Duration.seconds(30)
 /**
  * How long each opening in a row lasts, in milliseconds.
  *
- * A circuit opens within one turn of the event loop and cannot wait for its schedule. A step that ends (the schedule is
- * over), dies or waits for something gives no delay: the last known delay goes on, at first the default.
+ * A circuit opens within one turn of the event loop and cannot wait for its schedule. A step that
+ * ends (the schedule is over), dies or waits for something gives no delay: the last known delay
+ * goes on, at first the default.
  */
 export interface OpenTimes {
   /** How long the circuit stays open if it opens now. */

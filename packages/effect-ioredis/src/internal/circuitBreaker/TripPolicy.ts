@@ -29,8 +29,9 @@ export const consecutive = (failures: number): TripPolicy => ({ _tag: "Consecuti
  *
  * **Details**
  *
- * `threshold` is above 0 and at most 1 (default 0.5). `window` is the number of last calls that count (default 100).
- * `minimumCalls` is between 1 and `window` (default 20, or `window` where that is less).
+ * `threshold` is above 0 and at most 1 (default 0.5). `window` is the number of last calls that
+ * count (default 100). `minimumCalls` is between 1 and `window` (default 20, or `window` where that
+ * is less).
  *
  * @category constructors
  * @since 0.1.0
@@ -54,7 +55,9 @@ export const rate = (
  */
 export const never: TripPolicy = { _tag: "Never" }
 
-/** Says what is wrong with a policy that could not do what it says, and `undefined` of every other. */
+/**
+ * Says what is wrong with a policy that could not do what it says, and `undefined` of every other.
+ */
 export const mistakeIn = (policy: TripPolicy): string | undefined => {
   switch (policy._tag) {
     case "Consecutive":

@@ -9,7 +9,8 @@ export const breakerOf = (circuit: Circuit, classify: Classify = classifyExit): 
   changes: circuit.changes,
   execute: <A, E, R>(effect: Effect.Effect<A, E, R>) =>
     Effect.suspend((): Effect.Effect<A, E | RedisCircuitBreakerOpenError, R> => {
-      // The permit of a closed circuit need not come back: an interruption before the call begins loses nothing.
+      // The permit of a closed circuit need not come back: an interruption before the call begins
+      // loses nothing.
       const permit = circuit.closedPermit()
       if (permit !== undefined) return run(circuit, permit, effect, classify)
       return circuit.refuses() ? Effect.fail(circuit.rejection(circuit.name)) : probe(circuit, effect, classify)
@@ -21,14 +22,16 @@ export const breakerOf = (circuit: Circuit, classify: Classify = classifyExit): 
 
 type Classify = NonNullable<Options["classify"]>
 
-// A success of a closed circuit is recorded by a function alone: 100 ns less than `Effect.onExit` with an effect for it.
+// A success of a closed circuit is recorded by a function alone: 100 ns less than `Effect.onExit`
+// with an effect for it.
 const run = <A, E, R>(circuit: Circuit, permit: number, effect: Effect.Effect<A, E, R>, classify: Classify) =>
   Effect.onExitPrimitive(effect, (exit) => {
     circuit.record(permit, classify(exit))
     return undefined
   })
 
-// Nothing comes between the probe's permit and the promise to give it back, and what throws in `classify` says nothing.
+// Nothing comes between the probe's permit and the promise to give it back, and what throws in
+// `classify` says nothing.
 const probe = <A, E, R>(circuit: Circuit, effect: Effect.Effect<A, E, R>, classify: Classify) =>
   Effect.uninterruptibleMask((restore): Effect.Effect<A, E | RedisCircuitBreakerOpenError, R> => {
     const permit = circuit.acquire()

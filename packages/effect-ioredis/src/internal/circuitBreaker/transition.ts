@@ -4,8 +4,9 @@ import * as TripPolicy from "./TripPolicy.ts"
 /**
  * Leave to make one call, to be handed back with the call's outcome.
  *
- * Permits only grow. The closed state gives the same one to all of its calls, each probe gets its own. A permit that the
- * current state did not give belongs to an earlier state, and its outcome changes nothing.
+ * Permits only grow. The closed state gives the same one to all of its calls, each probe gets its
+ * own. A permit that the current state did not give belongs to an earlier state, and its outcome
+ * changes nothing.
  */
 export type Permit = number
 
@@ -50,7 +51,9 @@ export interface HalfOpen {
 
 /** What may happen to a circuit. */
 export type Event =
-  /** A call asks to run. It may if the circuit is closed, or if the state is another one afterwards. */
+  /**
+   * A call asks to run. It may if the circuit is closed, or if the state is another one afterwards.
+   */
   | { readonly _tag: "Acquire" }
   /** A call has ended. Several failures with one `event` count once. */
   | { readonly _tag: "Record"; readonly permit: Permit; readonly outcome: Outcome; readonly event?: unknown }
@@ -65,7 +68,8 @@ export const initial = (settings: Settings): Closed => closed(settings, 1)
 /**
  * The state after an event, and the very same object where nothing changes.
  *
- * `now` is monotonic, in milliseconds. `openFor` says how long the circuit stays open if it opens now.
+ * `now` is monotonic, in milliseconds. `openFor` says how long the circuit stays open if it opens
+ * now.
  */
 export const transition = (
   settings: Settings,
@@ -174,5 +178,6 @@ const isolated = (from: CircuitState): Open => ({
 
 const nextPermit = (state: CircuitState): Permit => (state._tag === "Closed" ? state.permit + 1 : state.nextPermit)
 
-// One event fails many calls at the same moment, so the last few events are enough to know it again.
+// One event fails many calls at the same moment, so the last few events are enough to know it
+// again.
 const rememberedEvents = 8
