@@ -159,64 +159,63 @@ export class DriverConnection implements RedisConnection {
 
 /** A command from its sending to its reply. */
 class Sending extends Command {
-  readonly #command: RedisCommand
+  readonly command: RedisCommand
+  readonly connection: DriverConnection
   readonly #onReply: (result: ReplyResult) => void
-  readonly #connection: DriverConnection
   #settled = false
 
   constructor(command: RedisCommand, onReply: (result: ReplyResult) => void, connection: DriverConnection) {
     super(command.name, toDriver(command.args), driverReply)
-    this.#command = command
+    this.command = command
+    this.connection = connection
     this.#onReply = onReply
-    this.#connection = connection
     // The driver's channel of traces would be given arguments, and a promise that is never settled.
     this.isTraced = true
-    // The driver calls these two. In the place of its own they spare a turn of the event loop.
-    this.resolve = Sending.#resolve
-    this.reject = Sending.#reject
+    // The driver calls these two with the reply. They spare the promise that its own would settle.
+    this.resolve = settleWithReply
+    this.reject = settleWithError
   }
 
   override toWritable(socket: object): string | Buffer {
     const bytes = super.toWritable(socket)
-    // From the name the driver would read how to take the reply, and throw where that is another.
+    // By the name the driver would choose how to take the reply, and throw where it is not like that.
     this.name = ""
     return bytes
   }
 
-  lose(loss: RedisError.RedisConnectionError): void {
+  /** Tells the result, unless one was told before. */
+  settle(result: ReplyResult): void {
     if (this.#settled) return
-    this.#settle(Result.fail(RedisError.connectionError(this.#command.name, loss.reason, "unknown", loss.cause)))
-  }
-
-  #settle(result: ReplyResult): void {
     this.#settled = true
-    tell(this.#onReply, result, this.#connection.onDefect)
+    tell(this.#onReply, result, this.connection.onDefect)
   }
 
-  static #resolve(this: Sending, reply: DriverReply): void {
-    if (this.#settled) return
-    const { reply: as } = this.#command
-    let taken: Reply
-    try {
-      taken = fromDriver(reply, as)
-    } catch (error) {
-      this.#connection.breakAt(this, error)
-      return
-    }
-    this.#settle(Result.succeed(taken))
+  lose(loss: RedisError.RedisConnectionError): void {
+    this.settle(Result.fail(RedisError.connectionError(this.command.name, loss.reason, "unknown", loss.cause)))
   }
+}
 
-  static #reject(this: Sending, error: Error): void {
-    if (this.#settled) return
-    if (error.name !== "ReplyError") {
-      this.#connection.breakAt(this, error)
-      return
-    }
-    const { args, name } = this.#command
-    // What a message is redacted by.
-    Object.assign(error, { command: { name, args } })
-    this.#settle(Result.fail(RedisError.classify(error, { command: name })))
+function settleWithReply(this: Sending, reply: DriverReply): void {
+  let taken: Reply
+  // What is decoded here has passed `ReplyFrames`: what may still throw is a lack of memory.
+  try {
+    taken = fromDriver(reply, this.command.reply)
+  } catch (error) {
+    this.connection.breakAt(this, error)
+    return
   }
+  this.settle(Result.succeed(taken))
+}
+
+function settleWithError(this: Sending, error: Error): void {
+  if (error.name !== "ReplyError") {
+    this.connection.breakAt(this, error)
+    return
+  }
+  const { args, name } = this.command
+  // Arguments are taken out of the message by these.
+  Object.assign(error, { command: { name, args } })
+  this.settle(Result.fail(RedisError.classify(error, { command: name })))
 }
 
 // Arguments, not commands: four MGETs of 64 keys, or 64 SETs.
