@@ -164,11 +164,16 @@ describe("Nothing that a server sends reaches another caller or ends the process
   it.live("replies are bounded by what they announce", () =>
     Effect.gen(function* () {
       const tooLarge = "Reset unknown: Redis sent a reply of more than 1000 bytes"
-      for (const bytes of ["$1001\r\n", "*63\r\n", "*2\r\n$500\r\n", `+${"a".repeat(1001)}`, "*40\r\n*40\r\n"]) {
+      for (const bytes of [
+        "$1001\r\n",
+        "*63\r\n",
+        `*2\r\n$500\r\n${"a".repeat(500)}\r\n$500\r\n`,
+        `+${"a".repeat(1001)}`,
+        "*40\r\n*40\r\n"
+      ]) {
         const server = yield* HostileServer.make({ answer: (index) => (index === 0 ? bytes : undefined) })
         const connection = yield* connect(server.port, {}, { maxReplyBytes: 1000 })
         const results = submitAll(connection, [get("a"), get("b")])
-        if (bytes.endsWith("$500\r\n")) yield* server.say(`${"a".repeat(500)}\r\n$500\r\n`)
         yield* Wait.until("both are told", () => results.length === 2)
         assert.deepStrictEqual(results, [tooLarge, tooLarge])
       }
