@@ -231,7 +231,7 @@ describe("A login", () => {
       for (const login of [{}, { password: Redacted.make("secret"), db: 3 }]) {
         const error = yield* Effect.flip(connect(server.port, login))
         assert.include(String(error.cause), "max number of clients reached")
-        assert.notStrictEqual(error.reason, "Auth")
+        assert.strictEqual(error.reason, "TooManyClients")
       }
       const full = yield* RedisServer.make({ config: ["maxclients 1"] })
       yield* Wait.until("there is room", Effect.as(Effect.scoped(connect(full.port)), true))

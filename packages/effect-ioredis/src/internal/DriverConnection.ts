@@ -17,6 +17,7 @@ import type { Socket } from "node:net"
 import type { Argument, RedisCommand, Reply } from "../RedisCommand.ts"
 import type { RedisConnection, ReplyResult } from "../RedisConnection.ts"
 import * as RedisError from "../RedisError.ts"
+import * as DriverError from "./DriverError.ts"
 import { ReplyFrames } from "./ReplyFrames.ts"
 import { tell } from "./tell.ts"
 
@@ -140,7 +141,7 @@ export class DriverConnection implements RedisConnection {
     this.#activity++
     const accepted = this.#frames.accept(chunk, this.#redis.commandQueue.length)
     if (accepted > 0) this.#decode?.(accepted === chunk.length ? chunk : chunk.subarray(0, accepted))
-    if (this.#frames.fault !== undefined) this.#lose(lossBy(new Error(this.#frames.fault)))
+    if (this.#frames.fault !== undefined) this.#lose(lossBy(coded("ERR_REDIS_PROTOCOL", this.#frames.fault)))
   }
 
   readonly #fail = (error: unknown): void => {
@@ -148,7 +149,7 @@ export class DriverConnection implements RedisConnection {
     this.#lose(lossBy(this.#reported))
   }
 
-  readonly #end = (): void => this.#fail(new Error("the server ended the connection"))
+  readonly #end = (): void => this.#fail(coded("ECONNRESET", "the server ended the connection"))
 
   #refuse(command: RedisCommand, onReply: (result: ReplyResult) => void): void {
     const loss = this.#lost ?? lossBy(this.#reported)
@@ -215,21 +216,24 @@ function settleWithError(this: Sending, error: Error): void {
   const { args, name } = this.command
   // Arguments are taken out of the message by these.
   Object.assign(error, { command: { name, args } })
-  this.settle(Result.fail(RedisError.classify(error, { command: name })))
+  this.settle(Result.fail(DriverError.classify(error, { command: name })))
 }
 
 // Arguments, not commands: four MGETs of 64 keys, or 64 SETs.
 const heldAtOnce = 256
 
 const lossBy = (error: unknown): RedisError.RedisConnectionError =>
-  RedisError.connectionError("CONNECT", RedisError.reasonOf(error) ?? "Reset", "never", RedisError.redact(error))
+  RedisError.connectionError("CONNECT", DriverError.reasonOf(error) ?? "Reset", "never", DriverError.redact(error))
+
+// By its code it is known that the message quotes no data.
+const coded = (code: string, message: string): Error => Object.assign(new Error(message), { code })
 
 const notSent = ({ name }: RedisCommand, error: unknown) =>
   new RedisError.RedisOperationError({
     command: name,
     code: "ARGUMENT",
     message: `${name} was not sent: its arguments are too large`,
-    cause: RedisError.redact(error)
+    cause: DriverError.redact(error)
   })
 
 const toDriver = (args: ReadonlyArray<Argument>): Array<string | Buffer | number> => {

@@ -1,4 +1,5 @@
 import { Duration, Effect, Result, type Scope } from "effect"
+import * as DriverError from "../../internal/DriverError.ts"
 import * as ReconnectDelay from "../../internal/ReconnectDelay.ts"
 import type { RedisCommand, Reply } from "../../RedisCommand.ts"
 import type { ConnectionEvent, Session as Identity, RedisConnection, Status } from "../../RedisConnection.ts"
@@ -89,8 +90,8 @@ export const make = Effect.fnUntraced(function* (
     current.cancelTimer()
     current.socket.close()
     const lost = status === "Ready"
-    const reason = RedisError.reasonOf(error) ?? "Reset"
-    const cause = RedisError.redact(error)
+    const reason = DriverError.reasonOf(error) ?? "Reset"
+    const cause = DriverError.redact(error)
     lastError = RedisError.connectionError("CONNECT", reason, "never", cause)
     if (lost) status = "Reconnecting"
     timers.after(Math.round(ReconnectDelay.millis(++attempts, random())), connect)
@@ -152,12 +153,14 @@ export const make = Effect.fnUntraced(function* (
     inFlight: () => session?.pending.length ?? 0,
     activity: () => activity,
     lastError: () => lastError,
-    reconnect: () => {
+    reconnect: (reason) => {
       const current = session
       if (current === undefined) return
       current.leaving = true
       current.socket.close()
-      timers.soon(() => end(current, new Error("The connection was replaced.")))
+      timers.soon(() =>
+        end(current, reason === "Stalled" ? DriverError.stalled() : new Error("The connection was replaced."))
+      )
     },
     listen: (listener) => {
       listeners.add(listener)
@@ -185,7 +188,7 @@ const loadingRetry = 500
 export const result = (command: RedisCommand, wire: Wire.Wire): Result.Result<Reply, RedisError.RedisCommandError> => {
   if (!(wire instanceof Wire.ErrorReply)) return Result.succeed(Wire.decode(wire, command.reply))
   const error = { name: "ReplyError", message: wire.message, command }
-  return Result.fail(RedisError.classify(error, { command: command.name }))
+  return Result.fail(DriverError.classify(error, { command: command.name }))
 }
 
 const timedOut = () => Object.assign(new Error("connect ETIMEDOUT"), { code: "ETIMEDOUT" })
