@@ -92,7 +92,7 @@ export const conversation: ReadonlyArray<readonly [Line, RedisCommand.Reply]> = 
   [["SETEX", "a", 0, "1"], "ERR invalid expire time in 'setex' command"],
   [["SET", "a", "1", "EX", "soon"], notAnInteger],
   [["EXPIRE", "b", "soon"], notAnInteger],
-  [["EXPIRE", "b", 10, "ZZ"], "ERR Unsupported option ZZ"],
+  [["EXPIRE", "b", 10, "ZZ"], "ERR Unsupported option …"],
   // Lists and hashes
   [["RPUSH", "l", "b", "c"], 2],
   [["LPUSH", "l", "a"], 3],

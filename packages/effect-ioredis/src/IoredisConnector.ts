@@ -199,12 +199,12 @@ const loginFailure = (error: RedisError.RedisCommandError): RedisError.RedisConn
     return RedisError.connectionError("CONNECT", error.reason, "never", error.cause)
   }
   if (error._tag !== "RedisOperationError") return undefined
-  const isFull = error.message.includes("max number of clients")
-  // A connection does without a name, where the user may not give one or the server knows none.
-  if (error.command === "CLIENT" && !isFull && (error.code === "NOPERM" || error.code === "ERR")) return undefined
   const said = DriverError.reasonOf(error.cause) ?? "Auth"
-  const isRefused = said === "Auth" || (error.code === "ERR" && !isFull)
-  return RedisError.connectionError("CONNECT", isRefused ? "Auth" : said, "never", error.cause)
+  const isHarmless = error.code === "NOPERM" || (error.code === "ERR" && said !== "TooManyClients")
+  // A connection does without a name, where the user may not give one or the server knows none.
+  if (error.command === "CLIENT" && isHarmless) return undefined
+  const reason = said === "NotReady" && error.code === "ERR" ? "Auth" : said
+  return RedisError.connectionError("CONNECT", reason, "never", error.cause)
 }
 
 const closed = () => RedisError.connectionError("CONNECT", "Closed", "never")
