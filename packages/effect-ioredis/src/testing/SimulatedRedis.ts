@@ -10,6 +10,7 @@
  * **Details**
  *
  * There is one server, which every address reaches, until `server` gives an address one of its own.
+ * Host names that end in `.invalid` have no address.
  * Servers can replicate each other, be promoted, restarted and cut off, and show it as Redis 7.0
  * does. {@link layer} provides the servers and a way to them. Two clients built on one
  * {@link layerServer} are two processes that share the servers; so are two on one `connector`.
@@ -121,7 +122,12 @@ export const make = Effect.fnUntraced(function* (
     server: (address, options = {}) =>
       Effect.sync(() => SimulatedServer.fromServer(network.server(address, options), serverAt)),
     connector: {
-      connect: (address, login) => Effect.suspend(() => Connection.connect(network.at(address), timers, login)),
+      connect: (address, login) =>
+        Effect.suspend(() =>
+          address.host.endsWith(".invalid")
+            ? Connection.failUnknownHost(address.host)
+            : Connection.connect(network.at(address), timers, login)
+        ),
       clock: timers.clock
     }
   }

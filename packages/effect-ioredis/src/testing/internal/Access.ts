@@ -35,15 +35,10 @@ export const authRefusal = (
   return known === password ? undefined : wrongPassword()
 }
 
-/** Why a login is refused, if it is. As with ioredis, a password that the server does not ask for harms nobody. */
+/** Why a login is refused, if it is. */
 export const loginRefusal = (access: Access, { password, username }: Login): Wire.ErrorReply | undefined => {
-  if (password === undefined) {
-    return access.password === undefined
-      ? undefined
-      : new Wire.ErrorReply({ message: "NOAUTH Authentication required." })
-  }
-  if (username === undefined && access.password === undefined) return undefined
-  return authRefusal(access, username, password)
+  if (password !== undefined) return authRefusal(access, username, password)
+  return access.password === undefined ? undefined : new Wire.ErrorReply({ message: "NOAUTH Authentication required." })
 }
 
 /** Why a command is refused to everybody, if it is; `name` is as in `CLIENT|KILL`. */

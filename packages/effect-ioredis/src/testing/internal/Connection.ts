@@ -1,4 +1,4 @@
-import { Cause, Effect, Redacted, Result, type Scope } from "effect"
+import { Effect, Redacted, Result, type Scope } from "effect"
 import type { RedisCommand } from "../../RedisCommand.ts"
 import type { RedisConnection, ReplyResult } from "../../RedisConnection.ts"
 import type { RedisLogin } from "../../RedisConnector.ts"
@@ -24,6 +24,12 @@ export const connect = (
     (connection) => Effect.sync(() => connection.destroy(closed())),
     { interruptible: true }
   )
+
+/** Fails as a name does that has no address. */
+export const failUnknownHost = (host: string): Effect.Effect<never, RedisError.RedisConnectionError> => {
+  const cause = Object.assign(new Error(`getaddrinfo ENOTFOUND ${host}`), { code: "ENOTFOUND" })
+  return Effect.fail(RedisError.connectionError("CONNECT", "Dns", "never", RedisError.redact(cause)))
+}
 
 /** What a reply is to the one who sent the command. */
 export const result = (command: RedisCommand, wire: Wire.Wire): ReplyResult => {
@@ -101,15 +107,16 @@ class Connection implements RedisConnection {
   }
 
   #onLoginReply(wire: Wire.Wire, loginDone: LoginDone): void {
-    if (wire instanceof Wire.ErrorReply) this.#lose({ name: "ReplyError", message: wire.message })
-    else {
+    if (wire instanceof Wire.ErrorReply) {
+      const reason = notNow.has(Wire.codeOf(wire)) ? "NotReady" : "Auth"
+      this.#lose({ name: "ReplyError", message: wire.message }, reason)
+    } else {
       this.#loginDone = undefined
       loginDone(Result.succeed(this))
     }
   }
 
-  #lose(error: unknown): void {
-    const reason = RedisError.reasonOf(error) ?? "Reset"
+  #lose(error: unknown, reason: RedisError.ConnectionFailure = RedisError.reasonOf(error) ?? "Reset"): void {
     const sent = this.#loginDone === undefined ? "unknown" : "never"
     this.#end(RedisError.connectionError("CONNECT", reason, sent, RedisError.redact(error)))
   }
@@ -133,7 +140,7 @@ class Connection implements RedisConnection {
   // What a callback throws harms nobody else.
   #tell<A>(callback: (value: A) => void, value: A): void {
     const told = Result.try(() => callback(value))
-    if (Result.isFailure(told)) this.#timers.report(Cause.die(told.failure))
+    if (Result.isFailure(told)) this.#timers.report(told.failure)
   }
 }
 
@@ -147,6 +154,9 @@ class InFlight {
     this.onReply = onReply
   }
 }
+
+// A server that refuses a login with one of these may take it later.
+const notNow = new Set(["BUSY", "LOADING"])
 
 const loginOf = ({ clientName = "effect-ioredis", db = 0, password, username }: RedisLogin): Login => ({
   username,

@@ -12,11 +12,13 @@ export const ofFault = (fault: Fault.Fault, name: string, impact: Impact): Wire.
   return hit ? new Wire.ErrorReply({ message: `${code} ${message}` }) : undefined
 }
 
-/** The error reply that a fault gives to a login. */
+/** The error reply that a fault gives to a login. A server that loads its data takes logins. */
 export const ofLogin = (fault: Fault.Fault): Wire.ErrorReply | undefined =>
-  fault._tag === "Error" && fault.commands === undefined && (fault.code === "NOAUTH" || fault.code === "WRONGPASS")
+  fault._tag === "Error" && fault.commands === undefined && loginCodes.has(fault.code)
     ? new Wire.ErrorReply({ message: `${fault.code} ${fault.message}` })
     : undefined
+
+const loginCodes = new Set(["BUSY", "NOAUTH", "WRONGPASS"])
 
 /** What a replica says to a command that writes. */
 export const readOnly = (): Wire.ErrorReply =>
