@@ -3,6 +3,7 @@ import * as CollectionCommands from "./CollectionCommands.ts"
 import type { Command, Machine } from "./Command.ts"
 import * as ConnectionCommands from "./ConnectionCommands.ts"
 import * as KeyCommands from "./KeyCommands.ts"
+import { redisCommandNames } from "./redisCommandNames.ts"
 import * as ScriptCommands from "./ScriptCommands.ts"
 import * as ServerCommands from "./ServerCommands.ts"
 import * as StringCommands from "./StringCommands.ts"
@@ -46,12 +47,20 @@ const withSubcommand = (name: string, [word]: ReadonlyArray<Buffer>): string => 
   if (word === undefined) return Wire.wrongArity(name.toLowerCase())
   const fullName = `${name}|${word.toString("latin1")}`.toLowerCase()
   if (table.has(fullName)) return fullName
+  if (redisCommandNames.has(fullName)) return lacking(fullName)
   return Wire.fail(`ERR unknown subcommand '${word.toString().slice(0, 128)}'. Try ${name.toUpperCase()} HELP.`)
 }
 
 const unknown = (name: string, args: ReadonlyArray<Buffer>): never =>
+  redisCommandNames.has(name.toLowerCase())
+    ? lacking(name)
+    : Wire.fail(
+        `ERR unknown command '${name.slice(0, 128)}', with args beginning with: ${args
+          .map((arg) => `'${arg.toString().slice(0, 128)}' `)
+          .join("")}`
+      )
+
+const lacking = (name: string): never =>
   Wire.fail(
-    `ERR unknown command '${name.slice(0, 128)}', with args beginning with: ${args
-      .map((arg) => `'${arg.toString().slice(0, 128)}' `)
-      .join("")}`
+    `NOSIMULATEDCOMMAND SimulatedRedis does not know ${name.replace("|", " ").toUpperCase()}, which Redis does: add it with \`commands\``
   )
