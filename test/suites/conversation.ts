@@ -121,9 +121,8 @@ export const conversation: ReadonlyArray<readonly [Line, RedisCommand.Reply]> = 
   [["PERSIST", "b"], 1],
   [["PEXPIREAT", "b", "9223372036854775807"], 1],
   [["PERSIST", "b"], 1],
-  [["EXPIRE", "b", "9223372036854775"], "ERR invalid expire time in 'expire' command"],
-  [["PEXPIRE", "b", "9223372036854775807"], "ERR invalid expire time in 'pexpire' command"],
-  [["EXPIRE", "none", "9223372036854775"], "ERR invalid expire time in 'expire' command"],
+  [["EXPIRE", "b", "9223372036854776"], "ERR invalid expire time in 'expire' command"],
+  [["EXPIRE", "none", "9223372036854776"], "ERR invalid expire time in 'expire' command"],
   // Lists and hashes
   [["RPUSH", "l", "b", "c"], 2],
   [["LPUSH", "l", "a"], 3],
@@ -198,7 +197,7 @@ export const conversation: ReadonlyArray<readonly [Line, RedisCommand.Reply]> = 
   [["EXISTS", "a"], 0],
   [["SELECT", 16], "ERR DB index is out of range"],
   [["SELECT", -1], "ERR DB index is out of range"],
-  [["SELECT", "x"], "ERR invalid DB index"],
+  [["SELECT", "x"], notAnInteger],
   [["CLIENT", "SETNAME", "me"], "OK"],
   [["CLIENT", "GETNAME"], "me"],
   [["ROLE"], ["master", 0, []]],
@@ -206,17 +205,14 @@ export const conversation: ReadonlyArray<readonly [Line, RedisCommand.Reply]> = 
   [["REPLICAOF", "somewhere", "x"], "ERR Invalid master port"],
   [["HELLO", 1], "NOPROTO unsupported protocol version"],
   [["HELLO", "x"], "ERR Protocol version is not an integer or out of range"],
-  [["HELLO", 2, "NONSENSE"], "ERR Syntax error in HELLO option 'NONSENSE'"],
   [["HELLO", 2, "AUTH", "nobody", "x"], "WRONGPASS invalid username-password pair or user is disabled."],
   [["AUTH", "nobody", "x"], "WRONGPASS invalid username-password pair or user is disabled."],
   [
     ["SCRIPT", "EXISTS", "0", "1"],
     [0, 0]
   ],
-  [["EVALSHA", "0", 0], "NOSCRIPT No matching script. Please use EVAL."],
   [["CLIENT", "KILL", "ID", 123_456_789], 0],
   [["CLIENT", "KILL", "ID", 0], "ERR client-id should be greater than 0"],
-  [["CLIENT", "NONSENSE"], "ERR unknown subcommand 'NONSENSE'. Try CLIENT HELP."],
   [["CLIENT"], "ERR wrong number of arguments for 'client' command"],
   // Errors
   [["SET", "a", "1", "SOMETIMES"], "ERR syntax error"],

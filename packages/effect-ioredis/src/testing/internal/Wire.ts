@@ -42,6 +42,8 @@ const parse = (bytes: Uint8Array | undefined): bigint | undefined => {
   return fitsInt64(value) ? value : undefined
 }
 
+export const isInteger = (bytes: Uint8Array): boolean => parse(bytes) !== undefined
+
 export const bigInteger = (bytes: Uint8Array | undefined): bigint => parse(bytes) ?? notAnInteger()
 
 export const integer = (bytes: Uint8Array | undefined): number => Number(bigInteger(bytes))
