@@ -632,7 +632,7 @@ describe("SimulatedRedis", () => {
         const { connection } = yield* start({
           scripts: [
             SimulatedScript.make(script, ([key = ""], [fails], call) => {
-              if (fails === "yes") return SimulatedScript.fail("MYCODE it was asked to")
+              if (fails === "yes") return SimulatedScript.fail("WRONGTYPE it was asked to")
               const now = call("TIME")
               return [
                 call("SET", key, "0123456789", "PX", 1000, "NX"),
@@ -653,7 +653,7 @@ describe("SimulatedRedis", () => {
         assert.deepStrictEqual(yield* send(connection, "EVAL", script.lua, 1, "k", "no"), [
           ...["OK", "234", 10, 0, 1, 5000, 1, 2, 1, null, 1]
         ])
-        assert.strictEqual(yield* code(send(connection, "EVAL", script.lua, 1, "k", "yes")), "MYCODE")
+        assert.strictEqual(yield* code(send(connection, "EVAL", script.lua, 1, "k", "yes")), "WRONGTYPE")
       })
     )
 

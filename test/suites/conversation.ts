@@ -110,7 +110,7 @@ export const conversation: ReadonlyArray<readonly [Line, RedisCommand.Reply]> = 
   [["SETEX", "a", 0, "1"], "ERR invalid expire time in 'setex' command"],
   [["SET", "a", "1", "EX", "soon"], notAnInteger],
   [["EXPIRE", "b", "soon"], notAnInteger],
-  [["EXPIRE", "b", 10, "ZZ"], "ERR Unsupported option ZZ"],
+  [["EXPIRE", "b", 10, "ZZ"], "ERR Unsupported option …"],
   [["EXPIRE", "b", "soon", "NX", "XX"], "ERR NX and XX, GT or LT options at the same time are not compatible"],
   [["EXPIRE", "b", 10, "GT", "NX"], "ERR NX and XX, GT or LT options at the same time are not compatible"],
   [["PEXPIRE", "none", 10, "LT", "GT"], "ERR GT and LT options at the same time are not compatible"],
@@ -204,7 +204,6 @@ export const conversation: ReadonlyArray<readonly [Line, RedisCommand.Reply]> = 
   [["REPLICAOF", "NO", "ONE"], "OK"],
   [["REPLICAOF", "somewhere", "x"], "ERR Invalid master port"],
   [["HELLO", 1], "NOPROTO unsupported protocol version"],
-  [["HELLO", "x"], "ERR Protocol version is not an integer or out of range"],
   [["HELLO", 2, "AUTH", "nobody", "x"], "WRONGPASS invalid username-password pair or user is disabled."],
   [["AUTH", "nobody", "x"], "WRONGPASS invalid username-password pair or user is disabled."],
   [

@@ -223,18 +223,21 @@ const makeTier = <Value>(
       ),
     remove: (keys, isCurrent, done, onAttempt) =>
       write(
-        keys.map((key) => RedisCommand.make("UNLINK", Array.of(keyspace + key))),
+        keys.map((key) => RedisCommand.make("UNLINK", Array.of(keyspace + key), unlinking)),
         isCurrent,
         onAttempt,
         done
       ),
     clear: client.scan({ match: `${keyspace}${region.name}:v${region.version}:*`, count: 500 }).pipe(
       Stream.grouped(500),
-      Stream.runForEach((keys) => client.send(RedisCommand.make("UNLINK", keys))),
+      Stream.runForEach((keys) => client.send(RedisCommand.make("UNLINK", keys, unlinking))),
       Effect.as("Applied")
     )
   }
 }
+
+// How many keys there were does not matter: it may be sent again.
+const unlinking = { kind: "repeatable" } as const
 
 const missed: Found<never> = { hit: undefined, source: "redis" }
 

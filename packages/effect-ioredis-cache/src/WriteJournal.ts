@@ -246,7 +246,7 @@ export const make = Effect.fnUntraced(function* (
         entry.doubts = entry.doubts.filter((doubt) => doubt.session !== session || doubt.order > order)
       }
       if (refusal === undefined && entry.number === number && entry.doubts.length === 0) confirm(entry)
-      if (refusal !== undefined && entry.intent._tag === "Set" && !RedisError.isRetryable(refusal, "write")) {
+      if (refusal !== undefined && entry.intent._tag === "Set" && !RedisError.isRetryable(refusal, "repeatable")) {
         entry.intent.text = undefined
       }
       if (refusal?.code === "NOPERM") deny(entry.region)
@@ -585,7 +585,8 @@ const removed: Answer = { _tag: "Journal", hit: undefined }
 const fromMemory: Answer = { _tag: "Memory" }
 const ignore = () => {}
 
-const unlink = (key: string) => RedisCommand.make("UNLINK", [key])
+// How many keys there were does not matter: it may be sent again.
+const unlink = (key: string) => RedisCommand.make("UNLINK", [key], { kind: "repeatable" })
 
 const isRefusal = (error: RedisError.RedisOperationError): boolean => RedisError.outcome(error) !== "ignored"
 

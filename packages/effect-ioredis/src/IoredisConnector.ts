@@ -22,6 +22,7 @@ import * as Net from "node:net"
 import * as Tls from "node:tls"
 import { Clock, Duration, Effect, Layer, Redacted, Result } from "effect"
 import { AbstractConnector, Redis, type RedisOptions } from "ioredis"
+import * as DriverError from "./internal/DriverError.ts"
 import { DriverConnection } from "./internal/DriverConnection.ts"
 import * as RedisCommand from "./RedisCommand.ts"
 import type { ReplyResult } from "./RedisConnection.ts"
@@ -99,9 +100,9 @@ const dial = (
     catch: (error) =>
       RedisError.connectionError(
         "CONNECT",
-        RedisError.reasonOf(error) ?? (isEncrypted(login.tls) ? "Tls" : "Refused"),
+        DriverError.reasonOf(error) ?? (isEncrypted(login.tls) ? "Tls" : "Refused"),
         "never",
-        RedisError.redact(error)
+        DriverError.redact(error)
       )
   })
 
@@ -192,12 +193,12 @@ const loginFailure = (error: RedisError.RedisCommandError): RedisError.RedisConn
     return RedisError.connectionError("CONNECT", error.reason, "never", error.cause)
   }
   if (error._tag !== "RedisOperationError") return undefined
-  const isFull = error.message.includes("max number of clients")
+  const said = DriverError.reasonOf(error.cause) ?? "Auth"
+  const isHarmless = error.code === "NOPERM" || (error.code === "ERR" && said !== "TooManyClients")
   // A connection does without a name, where the user may not give one or the server knows none.
-  if (error.command === "CLIENT" && !isFull && (error.code === "NOPERM" || error.code === "ERR")) return undefined
-  const said = RedisError.reasonOf(error.cause) ?? "Auth"
-  const isRefused = said === "Auth" || (error.code === "ERR" && !isFull)
-  return RedisError.connectionError("CONNECT", isRefused ? "Auth" : said, "never", error.cause)
+  if (error.command === "CLIENT" && isHarmless) return undefined
+  const reason = said === "NotReady" && error.code === "ERR" ? "Auth" : said
+  return RedisError.connectionError("CONNECT", reason, "never", error.cause)
 }
 
 const closed = () => RedisError.connectionError("CONNECT", "Closed", "never")

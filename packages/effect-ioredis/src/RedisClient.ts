@@ -49,7 +49,8 @@ import * as RetryPolicy from "./RetryPolicy.ts"
  * **Details**
  *
  * `operationTimeout` bounds this call. `isCurrent` is asked before each attempt, of each command of a pipeline by its index: one that says no
- * would overwrite something newer; it is not sent and fails with a `RedisOperationError` of code `"SUPERSEDED"`. `retry: false` makes one attempt only. `on` names the member of a pool to send on.
+ * would overwrite something newer; it is not sent and fails with a `RedisOperationError` of code `"SUPERSEDED"`. `retry: false` makes one attempt only. `answer: "ignored"` says that the answer does not matter, so
+ * that idempotent commands (DEL, SADD, EXPIRE…) may be sent again. `on` names the member of a pool to send on.
  *
  * `onAttempt` is told of each command that is about to be sent (by its index in a pipeline) and of the session it is sent in, and gives back
  * what is to be told of its end: the result, or `undefined` when the caller gave up waiting. A result may still come after that.
@@ -61,6 +62,7 @@ export interface CallOptions {
   readonly operationTimeout?: Duration.Input | undefined
   readonly isCurrent?: ((index: number) => boolean) | undefined
   readonly retry?: boolean | undefined
+  readonly answer?: "ignored" | undefined
   readonly on?: RedisConnection.RedisConnection | undefined
   readonly onAttempt?:
     | ((index: number, session: RedisConnection.Session | undefined) => (result: AttemptResult | undefined) => void)
@@ -242,7 +244,8 @@ export const make = Effect.fnUntraced(function* (
     const carrier = options.on ?? RedisConnection.memberFor(connection, command)
     const dispatch: Attempts.Dispatch<RedisCommand.Reply> = (done) =>
       Pipeline.dispatchOne(carrier, command, 0, options, done)
-    const { kind, name } = command
+    const { name } = command
+    const kind = kindFor(command.kind, options)
     return attempts.start(
       new Attempts.Operation(name, kind, carrier, dispatch, timeoutOf(options), options.retry !== false, of),
       done
@@ -257,7 +260,7 @@ export const make = Effect.fnUntraced(function* (
   ): (() => void) => {
     const [first] = commands
     const name = commands.length === 1 && first !== undefined ? first.name : "PIPELINE"
-    const kind = Pipeline.riskiest(commands)
+    const kind = kindFor(Pipeline.riskiest(commands), options)
     const carrier = options.on ?? RedisConnection.memberFor(connection, first)
     const dispatch = Pipeline.dispatchAll(connection, commands, options)
     return attempts.start(
@@ -351,7 +354,7 @@ export const make = Effect.fnUntraced(function* (
       joins.flush()
       return startAll(commands, options, context, done)
     },
-    reconnect: Effect.sync(connection.reconnect),
+    reconnect: Effect.sync(() => connection.reconnect()),
     stats: Effect.map(breaker.state, (state) => ({
       connection: connection.status(),
       inFlight: connection.inFlight(),
@@ -391,6 +394,10 @@ export const layer: {
   Layer.effect(RedisClient, make(options)) as Layer.Layer<RedisClient, never, RedisConnection.RedisConnection>
 
 // A span costs more than the rest of a call, so it is made only where a tracer is installed.
+// Where the answer does not matter, what only answers differently is as good as repeatable.
+const kindFor = (kind: RedisCommand.CommandKind, { answer }: CallOptions): RedisCommand.CommandKind =>
+  kind === "idempotent" && answer === "ignored" ? "repeatable" : kind
+
 const traced = <A>(name: string, start: (of: Context.Context<never>, done: Done<A>) => () => void): Call<A> =>
   Effect.withFiber((fiber) => {
     const call = Effect.callback<A, RedisError.RedisCommandError>((resume) => {

@@ -88,6 +88,7 @@ export const make = (options: Options = {}): Effect.Effect<RedisConfig, Config.C
         tls: located.tls === true && (options.tls === undefined || options.tls === false) ? true : options.tls,
         closeTimeout: yield* get(settings.closeTimeout, options.closeTimeout),
         keepAlive: yield* get(settings.keepAlive, options.keepAlive),
+        showScriptErrors: options.showScriptErrors,
         maxInFlight: yield* get(settings.maxInFlight, options.maxInFlight),
         connectTimeout,
         commandTimeout

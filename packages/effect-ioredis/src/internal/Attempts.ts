@@ -147,7 +147,7 @@ export const make = ({
     }
 
     fail(error: RedisError.RedisCommandError, outcome: CircuitBreaker.Outcome): void {
-      Metrics.errors(error._tag)(codeOf(error)).updateUnsafe(1, context)
+      if (!asksForScript(error)) Metrics.errors(error._tag)(codeOf(error)).updateUnsafe(1, context)
       if (outcome === "failure" || outcome === "fatal") lastFailure = error
       this.settle(Result.fail(error), outcome, eventOf(error))
     }
@@ -171,7 +171,7 @@ export const make = ({
     if (session === undefined || stalls.has(session)) return
     stalls.add(session)
     Metrics.connectionEvents("stalled").updateUnsafe(1, context)
-    connection.reconnect()
+    connection.reconnect("Stalled")
   }
 
   // The last bytes came after the command was sent, but may have been the last for good: nothing else might find that out, once the circuit
@@ -206,12 +206,15 @@ export const make = ({
     const { kind, name } = operation
     const nextDelay = yield* RetryPolicy.start(policy, kind)
     let error = first
+    let refused = true
     while (mayRetry(error, kind)) {
+      refused &&= RedisError.endOf(Result.fail(error)) === "refused"
       const delay = yield* nextDelay(error)
       if (delay === undefined || !budget.spend()) return yield* error
       const left = call.until - now()
       yield* Effect.sleep(Math.max(0, Math.min(delay, left)))
-      if (delay >= left) return yield* RedisError.RedisTimeoutError.after(name, call.total, error)
+      if (delay >= left)
+        return yield* RedisError.RedisTimeoutError.after(name, call.total, error, refused ? "never" : "unknown")
       Metrics.retries(name).updateUnsafe(1, context)
       const result = yield* again(operation, call.until)
       if (Result.isSuccess(result)) return result.success
@@ -264,6 +267,10 @@ const ignore = () => {}
 // Calls that one loss cut share its cause.
 const eventOf = (error: RedisError.RedisCommandError): unknown =>
   error._tag === "RedisConnectionError" && error.sent === "unknown" ? error.cause : undefined
+
+// An unknown script is no error: it is sent whole next.
+const asksForScript = (error: RedisError.RedisCommandError): boolean =>
+  error._tag === "RedisOperationError" && error.code === "NOSCRIPT"
 
 const codeOf = (error: RedisError.RedisCommandError): string => {
   if (error._tag === "RedisOperationError") return error.code

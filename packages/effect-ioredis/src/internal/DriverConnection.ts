@@ -17,6 +17,7 @@ import type { Socket } from "node:net"
 import type { Argument, RedisCommand, Reply } from "../RedisCommand.ts"
 import type { RedisConnection, ReplyResult } from "../RedisConnection.ts"
 import * as RedisError from "../RedisError.ts"
+import * as DriverError from "./DriverError.ts"
 import { ReplyFrames } from "./ReplyFrames.ts"
 import { tell } from "./tell.ts"
 
@@ -140,7 +141,7 @@ export class DriverConnection implements RedisConnection {
     this.#activity++
     const accepted = this.#frames.accept(chunk, this.#redis.commandQueue.length)
     if (accepted > 0) this.#decode?.(accepted === chunk.length ? chunk : chunk.subarray(0, accepted))
-    if (this.#frames.fault !== undefined) this.#lose(lossBy(new Error(this.#frames.fault)))
+    if (this.#frames.fault !== undefined) this.#lose(lossBy(coded("ERR_REDIS_PROTOCOL", this.#frames.fault)))
   }
 
   readonly #fail = (error: unknown): void => {
@@ -148,7 +149,7 @@ export class DriverConnection implements RedisConnection {
     this.#lose(lossBy(this.#reported))
   }
 
-  readonly #end = (): void => this.#fail(new Error("the server ended the connection"))
+  readonly #end = (): void => this.#fail(coded("ECONNRESET", "the server ended the connection"))
 
   #refuse(command: RedisCommand, onReply: (result: ReplyResult) => void): void {
     const loss = this.#lost ?? lossBy(this.#reported)
@@ -159,78 +160,80 @@ export class DriverConnection implements RedisConnection {
 
 /** A command from its sending to its reply. */
 class Sending extends Command {
-  readonly #command: RedisCommand
+  readonly command: RedisCommand
+  readonly connection: DriverConnection
   readonly #onReply: (result: ReplyResult) => void
-  readonly #connection: DriverConnection
   #settled = false
 
   constructor(command: RedisCommand, onReply: (result: ReplyResult) => void, connection: DriverConnection) {
     super(command.name, toDriver(command.args), driverReply)
-    this.#command = command
+    this.command = command
+    this.connection = connection
     this.#onReply = onReply
-    this.#connection = connection
     // The driver's channel of traces would be given arguments, and a promise that is never settled.
     this.isTraced = true
-    // The driver calls these two. In the place of its own they spare a turn of the event loop.
-    this.resolve = Sending.#resolve
-    this.reject = Sending.#reject
+    // The driver calls these two with the reply. They spare the promise that its own would settle.
+    this.resolve = settleWithReply
+    this.reject = settleWithError
   }
 
   override toWritable(socket: object): string | Buffer {
     const bytes = super.toWritable(socket)
-    // From the name the driver would read how to take the reply, and throw where that is another.
+    // By the name the driver would choose how to take the reply, and throw where it is not like that.
     this.name = ""
     return bytes
   }
 
-  lose(loss: RedisError.RedisConnectionError): void {
+  /** Tells the result, unless one was told before. */
+  settle(result: ReplyResult): void {
     if (this.#settled) return
-    this.#settle(Result.fail(RedisError.connectionError(this.#command.name, loss.reason, "unknown", loss.cause)))
-  }
-
-  #settle(result: ReplyResult): void {
     this.#settled = true
-    tell(this.#onReply, result, this.#connection.onDefect)
+    tell(this.#onReply, result, this.connection.onDefect)
   }
 
-  static #resolve(this: Sending, reply: DriverReply): void {
-    if (this.#settled) return
-    const { reply: as } = this.#command
-    let taken: Reply
-    try {
-      taken = fromDriver(reply, as)
-    } catch (error) {
-      this.#connection.breakAt(this, error)
-      return
-    }
-    this.#settle(Result.succeed(taken))
+  lose(loss: RedisError.RedisConnectionError): void {
+    this.settle(Result.fail(RedisError.connectionError(this.command.name, loss.reason, "unknown", loss.cause)))
   }
+}
 
-  static #reject(this: Sending, error: Error): void {
-    if (this.#settled) return
-    if (error.name !== "ReplyError") {
-      this.#connection.breakAt(this, error)
-      return
-    }
-    const { args, name } = this.#command
-    // What a message is redacted by.
-    Object.assign(error, { command: { name, args } })
-    this.#settle(Result.fail(RedisError.classify(error, { command: name })))
+function settleWithReply(this: Sending, reply: DriverReply): void {
+  let taken: Reply
+  // What is decoded here has passed `ReplyFrames`: what may still throw is a lack of memory.
+  try {
+    taken = fromDriver(reply, this.command.reply)
+  } catch (error) {
+    this.connection.breakAt(this, error)
+    return
   }
+  this.settle(Result.succeed(taken))
+}
+
+function settleWithError(this: Sending, error: Error): void {
+  if (error.name !== "ReplyError") {
+    this.connection.breakAt(this, error)
+    return
+  }
+  const { args, name } = this.command
+  // Arguments are taken out of the message by these.
+  Object.assign(error, { command: { name, args } })
+  this.settle(Result.fail(DriverError.classify(error, { command: name })))
 }
 
 // Arguments, not commands: four MGETs of 64 keys, or 64 SETs.
 const heldAtOnce = 256
 
 const lossBy = (error: unknown): RedisError.RedisConnectionError =>
-  RedisError.connectionError("CONNECT", RedisError.reasonOf(error) ?? "Reset", "never", RedisError.redact(error))
+  RedisError.connectionError("CONNECT", DriverError.reasonOf(error) ?? "Reset", "never", DriverError.redact(error))
+
+// By its code it is known that the message quotes no data.
+const coded = (code: string, message: string): Error => Object.assign(new Error(message), { code })
 
 const notSent = ({ name }: RedisCommand, error: unknown) =>
   new RedisError.RedisOperationError({
     command: name,
     code: "ARGUMENT",
     message: `${name} was not sent: its arguments are too large`,
-    cause: RedisError.redact(error)
+    cause: DriverError.redact(error)
   })
 
 const toDriver = (args: ReadonlyArray<Argument>): Array<string | Buffer | number> => {

@@ -64,7 +64,9 @@ export const dispatchAll =
 
 /** The kind of a batch is that of its riskiest command. */
 export const riskiest = (commands: ReadonlyArray<RedisCommand>): CommandKind =>
-  (["effectful", "write"] as const).find((kind) => commands.some((command) => command.kind === kind)) ?? "read"
+  riskiestFirst.find((kind) => commands.some((command) => command.kind === kind)) ?? "read"
+
+const riskiestFirst: ReadonlyArray<CommandKind> = ["connection", "blocking", "effectful", "idempotent", "repeatable"]
 
 // A batch was never sent only if none of it was.
 const lossOf = (
@@ -80,12 +82,15 @@ const lossOf = (
     : first
 }
 
-// A batch fails as a whole where one reply says that Redis cannot serve, or all that it may do so later.
+// A batch fails as a whole where one reply says that Redis cannot serve, or all that it may do so later. Unless all of it was
+// refused, the error is that of a pipeline: a part of it may have run.
 const failureOf = (results: PipelineResults): RedisError.RedisOperationError | undefined => {
   if (results.every(Result.isSuccess)) return undefined
   const failures = results.filter(Result.isFailure).map(({ failure }) => failure)
   const mayPass = failures.length === results.length && failures.every((error) => RedisError.isRetryable(error, "read"))
-  return failures.find((error) => mayPass || RedisError.outcome(error) === "failure")
+  const failure = failures.find((error) => mayPass || RedisError.outcome(error) === "failure")
+  const allRefused = results.every((result) => RedisError.endOf(result) === "refused")
+  return failure === undefined || allRefused ? failure : RedisError.ofPipeline(failure)
 }
 
 const superseded = (command: string): RedisError.RedisOperationError =>

@@ -1,4 +1,6 @@
 import { Effect, Redacted, Result, type Scope } from "effect"
+import * as DriverError from "../../internal/DriverError.ts"
+import { tell } from "../../internal/tell.ts"
 import type { RedisCommand } from "../../RedisCommand.ts"
 import type { RedisConnection, ReplyResult } from "../../RedisConnection.ts"
 import type { RedisLogin } from "../../RedisConnector.ts"
@@ -28,14 +30,26 @@ export const connect = (
 /** Fails as a name does that has no address. */
 export const failUnknownHost = (host: string): Effect.Effect<never, RedisError.RedisConnectionError> => {
   const cause = Object.assign(new Error(`getaddrinfo ENOTFOUND ${host}`), { code: "ENOTFOUND" })
-  return Effect.fail(RedisError.connectionError("CONNECT", "Dns", "never", RedisError.redact(cause)))
+  return Effect.fail(RedisError.connectionError("CONNECT", "Dns", "never", DriverError.redact(cause)))
 }
 
 /** What a reply is to the one who sent the command. */
 export const result = (command: RedisCommand, wire: Wire.Wire): ReplyResult => {
   if (!(wire instanceof Wire.ErrorReply)) return Result.succeed(Wire.decode(wire, command.reply))
+  const code = Wire.codeOf(wire)
+  // What the simulation says of itself quotes nothing, and is no reply of Redis.
+  if (code.startsWith("NOSIMULATED")) {
+    return Result.fail(
+      new RedisError.RedisOperationError({
+        command: command.name,
+        code,
+        message: wire.message,
+        cause: new Error(wire.message)
+      })
+    )
+  }
   const error = { name: "ReplyError", message: wire.message, command }
-  return Result.fail(RedisError.classify(error, { command: command.name }))
+  return Result.fail(DriverError.classify(error, { command: command.name }))
 }
 
 type LoginDone = (result: Result.Result<Connection, RedisError.RedisConnectionError>) => void
@@ -116,9 +130,9 @@ class Connection implements RedisConnection {
     }
   }
 
-  #lose(error: unknown, reason: RedisError.ConnectionFailure = RedisError.reasonOf(error) ?? "Reset"): void {
+  #lose(error: unknown, reason: RedisError.ConnectionFailure = DriverError.reasonOf(error) ?? "Reset"): void {
     const sent = this.#loginDone === undefined ? "unknown" : "never"
-    this.#end(RedisError.connectionError("CONNECT", reason, sent, RedisError.redact(error)))
+    this.#end(RedisError.connectionError("CONNECT", reason, sent, DriverError.redact(error)))
   }
 
   #end(error: RedisError.RedisConnectionError): void {
@@ -137,10 +151,8 @@ class Connection implements RedisConnection {
     this.#loginDone?.(Result.fail(error))
   }
 
-  // What a callback throws harms nobody else.
   #tell<A>(callback: (value: A) => void, value: A): void {
-    const told = Result.try(() => callback(value))
-    if (Result.isFailure(told)) this.#timers.report(told.failure)
+    tell(callback, value, this.#timers.report)
   }
 }
 

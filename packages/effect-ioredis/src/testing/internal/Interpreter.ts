@@ -1,9 +1,9 @@
 import { Result } from "effect"
+import * as commandKeys from "../../internal/commandKeys.ts"
 import * as CollectionCommands from "./CollectionCommands.ts"
 import type { Command, Machine } from "./Command.ts"
 import * as ConnectionCommands from "./ConnectionCommands.ts"
 import * as KeyCommands from "./KeyCommands.ts"
-import { redisCommandNames } from "./redisCommandNames.ts"
 import * as ScriptCommands from "./ScriptCommands.ts"
 import * as ServerCommands from "./ServerCommands.ts"
 import * as StringCommands from "./StringCommands.ts"
@@ -47,12 +47,12 @@ const withSubcommand = (name: string, [word]: ReadonlyArray<Buffer>): string => 
   if (word === undefined) return Wire.wrongArity(name.toLowerCase())
   const fullName = `${name}|${word.toString("latin1")}`.toLowerCase()
   if (table.has(fullName)) return fullName
-  if (redisCommandNames.has(fullName)) return lacking(fullName)
+  if (commandKeys.isKnown(fullName.toUpperCase())) return lacking(fullName)
   return Wire.fail(`ERR unknown subcommand '${word.toString().slice(0, 128)}'. Try ${name.toUpperCase()} HELP.`)
 }
 
 const unknown = (name: string, args: ReadonlyArray<Buffer>): never =>
-  redisCommandNames.has(name.toLowerCase())
+  commandKeys.isKnown(name.toUpperCase())
     ? lacking(name)
     : Wire.fail(
         `ERR unknown command '${name.slice(0, 128)}', with args beginning with: ${args
