@@ -6,7 +6,10 @@ export interface Access {
   readonly password?: string | undefined
   /** The passwords of other users, by name. */
   readonly users?: Readonly<Record<string, string>> | undefined
-  /** Commands that are answered with NOPERM: `CLIENT` for all of its subcommands, `CLIENT KILL` for one. */
+  /**
+   * Commands that are answered with NOPERM: `CLIENT` for all of its subcommands, `CLIENT KILL` for
+   * one.
+   */
   readonly denied?: ReadonlyArray<string> | undefined
 }
 

@@ -115,7 +115,7 @@ class Connection implements RedisConnection {
     if (this.#loginDone !== undefined) this.#onLoginReply(wire, this.#loginDone)
     else {
       const next = this.#inFlight.shift()
-      if (next === undefined) this.#lose(new Error("A reply came that nobody asked for."))
+      if (next === undefined) this.#lose(new Error("Redis sent a reply that nobody asked for"))
       else this.#tell(next.onReply, result(next.command, wire))
     }
   }

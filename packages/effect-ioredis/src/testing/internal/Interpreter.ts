@@ -9,7 +9,10 @@ import * as ServerCommands from "./ServerCommands.ts"
 import * as StringCommands from "./StringCommands.ts"
 import * as Wire from "./Wire.ts"
 
-/** Executes one command, as the server would: unknown name, wrong arity, refusal and only then the command itself. */
+/**
+ * Executes one command, as the server would: unknown name, wrong arity, refusal and only then the
+ * command itself.
+ */
 export const execute = (machine: Machine, name: string, args: ReadonlyArray<Buffer>): Wire.Wire => {
   const result = Result.try(() => {
     const fullName = containers.has(name.toLowerCase()) ? withSubcommand(name, args) : name.toLowerCase()

@@ -3,7 +3,10 @@ import { covers } from "./Access.ts"
 import type { Impact } from "./Command.ts"
 import * as Wire from "./Wire.ts"
 
-/** The error reply that a fault gives to a command in the place of executing it; `name` is as in `CLIENT|KILL`. */
+/**
+ * The error reply that a fault gives to a command in the place of executing it; `name` is as in
+ * `CLIENT|KILL`.
+ */
 export const ofFault = (fault: Fault.Fault, name: string, impact: Impact): Wire.ErrorReply | undefined => {
   if (fault._tag !== "Error") return undefined
   const { code, commands, message } = fault

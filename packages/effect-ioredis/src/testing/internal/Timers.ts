@@ -1,7 +1,10 @@
 import { Clock, Effect, type Fiber, Scheduler } from "effect"
 import * as Monotonic from "../../internal/Monotonic.ts"
 
-/** Effect's Clock for synchronous code: everything in the simulation that takes time takes it from here. */
+/**
+ * Effect's Clock for synchronous code: everything in the simulation that takes time takes it from
+ * here.
+ */
 export interface Timers {
   /** The clock of the program that the simulation was made in. */
   readonly clock: Clock.Clock
@@ -9,7 +12,9 @@ export interface Timers {
   readonly now: () => number
   /** Milliseconds since 1970, which may jump. */
   readonly wallClock: () => number
-  /** Runs `f` this much later, unless the scope closes before or the returned function cancels it. */
+  /**
+   * Runs `f` this much later, unless the scope closes before or the returned function cancels it.
+   */
   readonly after: (millis: number, f: () => void) => () => void
   /** Runs `f` at this very time, but never before the caller has returned. */
   readonly soon: (f: () => void) => void
