@@ -22,7 +22,6 @@ export const caches = (options: HybridCache.Options & MemoryCache.Options = {}) 
 
 export interface SimulatedOptions extends HybridCache.Options, MemoryCache.Options {
   readonly client?: RedisClient.Options | undefined
-  readonly connection?: SimulatedRedis.ConnectionOptions | undefined
   readonly server?: SimulatedRedis.Options | undefined
   readonly logs?: Layer.Layer<never> | undefined
 }
@@ -31,7 +30,7 @@ export interface SimulatedOptions extends HybridCache.Options, MemoryCache.Optio
 export const layerProcess = (options: SimulatedOptions = {}) =>
   caches(options).pipe(
     Layer.provideMerge(RedisClient.layer({ ...options.client, requireReady: false })),
-    Layer.provide(SimulatedRedis.layerConnection(options.connection)),
+    Layer.provide(SimulatedRedis.layerConnector),
     Layer.provideMerge(options.logs ?? quiet)
   )
 

@@ -23,8 +23,8 @@ import { NodeSession } from "./internal/node/NodeSession.ts"
 import * as RedisTime from "./internal/node/RedisTime.ts"
 import * as Replacement from "./internal/node/Replacement.ts"
 import * as StallRule from "./internal/node/StallRule.ts"
-import * as RedisCommand from "./RedisCommand.ts"
-import * as RedisConnection from "./RedisConnection.ts"
+import type * as RedisCommand from "./RedisCommand.ts"
+import type * as RedisConnection from "./RedisConnection.ts"
 import { type RedisAddress, RedisConnector, type RedisLogin } from "./RedisConnector.ts"
 import * as RedisError from "./RedisError.ts"
 
@@ -259,8 +259,7 @@ export const make = Effect.fnUntraced(function* (
     }),
     drain: Effect.suspend(() => {
       closing = true
-      // Replies come in order: the last one says that all have come.
-      return Effect.forEach(sessions(), ({ connection }) => Effect.result(RedisConnection.send(connection, ping)), {
+      return Effect.forEach(sessions(), ({ connection }) => connection.drain, {
         concurrency: "unbounded",
         discard: true
       })
@@ -295,8 +294,6 @@ class BucketCarrier implements Carrier {
     })
   }
 }
-
-const ping = RedisCommand.make("PING")
 
 const tellsOfHistory: ReadonlySet<string> = new Set(["READONLY", "LOADING", "MASTERDOWN", "NOREPLICAS"])
 

@@ -137,7 +137,9 @@ export const make = ({
     expire(): void {
       const { call, session, timeout } = this
       const silent = session !== undefined && session.connection.activity() === this.activity
-      const outcome = timeout < commandTimeout || !this.isUnanswered() ? "ignored" : "failure"
+      const outcome = timeout < commandTimeout || (deadlines.isCatchingUp() && !silent) ? "ignored" : "failure"
+      this.settled = true
+      // A stall opens the circuit before the caller is told, so that he does not try again.
       this.suspect()
       this.fail(RedisError.RedisTimeoutError.after(call.name, timeout), outcome, now(), silent ? session : undefined)
     }
@@ -148,11 +150,6 @@ export const make = ({
       this.deadline?.cancel()
       this.node.circuit.record(this.permit, "ignored")
       this.suspect()
-    }
-
-    // After a late wake, a connection that has spoken since then is not to blame.
-    isUnanswered(): boolean {
-      return !deadlines.isCatchingUp() || this.session === undefined || this.session.connection.activity() === this.activity
     }
 
     suspect(): void {

@@ -11,10 +11,10 @@
  * Commands that a loss fails stay in the driver's queue, so that what is left of a chunk still has
  * somebody to go to; what is settled already takes no notice.
  */
-import { Result } from "effect"
+import { Effect, Result } from "effect"
 import { Command, type Redis } from "ioredis"
 import type { Socket } from "node:net"
-import type { Argument, RedisCommand, Reply } from "../RedisCommand.ts"
+import { type Argument, make, type RedisCommand, type Reply } from "../RedisCommand.ts"
 import type { RedisConnection, ReplyResult } from "../RedisConnection.ts"
 import * as RedisError from "../RedisError.ts"
 import * as DriverError from "./DriverError.ts"
@@ -82,6 +82,12 @@ export class DriverConnection implements RedisConnection {
       process.nextTick(() => tell(onReply, Result.fail(notSent(command, error)), this.onDefect))
     }
   }
+
+  // Replies come in order: the last one says that all have come.
+  readonly drain: Effect.Effect<void> = Effect.callback((resume) => {
+    if (this.inFlight() === 0) return resume(Effect.void)
+    this.submit(ping, () => resume(Effect.void))
+  })
 
   readonly isOpen = (): boolean => this.#lost === undefined
 
@@ -222,6 +228,8 @@ function settleWithError(this: Sending, error: Error): void {
   Object.assign(error, { command: { name, args } })
   this.settle(Result.fail(DriverError.classify(error, { command: name, showScriptErrors: this.connection.showScriptErrors })))
 }
+
+const ping = make("PING")
 
 // Arguments, not commands: four MGETs of 64 keys, or 64 SETs.
 const heldAtOnce = 256

@@ -60,7 +60,8 @@ export type Fault =
     }
 
 /**
- * A fault and when it holds, counted from the moment the server was made. Without `to` it holds until another one comes.
+ * A fault and when it holds, counted from the moment the server was made. Without `to` it holds
+ * until another one comes.
  *
  * @category models
  * @since 0.1.0
@@ -80,8 +81,9 @@ export interface ScheduledFault {
 export const none: Fault = { _tag: "None" }
 
 /**
- * The server is dead: open connections are lost, with everything that was sent on them and not executed, and new ones are refused. Its data
- * is there when it is back; see `restart` for a server that comes back empty.
+ * The server is dead: open connections are lost, with everything that was sent on them and not
+ * executed, and new ones are refused. Its data is there when it is back; see `restart` for a server
+ * that comes back empty.
  *
  * @category constructors
  * @since 0.1.0
@@ -128,7 +130,8 @@ export const dropLogins = (options?: { readonly after?: Duration.Input | undefin
 export const unsolicited = (reply: string | null = null): Fault => ({ _tag: "Unsolicited", reply })
 
 /**
- * Every command takes this much longer to be executed. Replies stay in order; what was sent under a delay keeps it when the fault ends.
+ * Every command takes this much longer to be executed. Replies stay in order; what was sent under a
+ * delay keeps it when the fault ends.
  *
  * @category constructors
  * @since 0.1.0
@@ -161,8 +164,8 @@ export const error = (
 })
 
 /**
- * A share of the commands, between 0 and 1, costs its connection: half of them after they were executed, half before. The same seed gives
- * the same fate to the same sequence of commands.
+ * A share of the commands, between 0 and 1, costs its connection: half of them after they were
+ * executed, half before. The same seed gives the same fate to the same sequence of commands.
  *
  * @category constructors
  * @since 0.1.0
@@ -174,13 +177,13 @@ export const flaky = (options: { readonly rate: number; readonly seed?: number |
 })
 
 /**
- * Connections are dropped once. With `executed` everything that was sent is still executed and only the replies are lost, without it what
- * was not executed never is.
+ * Connections are dropped once. With `executed` everything that was sent is still executed and only
+ * the replies are lost, without it what was not executed never is.
  *
  * **Details**
  *
- * Without `at` it happens now, to every connection. With a name or a predicate it waits for the next command that matches, and hits the
- * connection that carries it.
+ * Without `at` it happens now, to every connection. With a name or a predicate it waits for the
+ * next command that matches, and hits the connection that carries it.
  *
  * @category constructors
  * @since 0.1.0

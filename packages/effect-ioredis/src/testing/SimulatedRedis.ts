@@ -1,5 +1,6 @@
 /**
- * Redis servers in virtual time: an implementation of `RedisConnector` for tests, with servers behind it that can be broken at will.
+ * Redis servers in virtual time: an implementation of `RedisConnector` for tests, with servers
+ * behind it that can be broken at will.
  *
  * **When to use**
  *
@@ -10,6 +11,7 @@
  * **Details**
  *
  * There is one server, which every address reaches, until `server` gives an address one of its own.
+ * Host names that end in `.invalid` have no address.
  * Servers can replicate each other, be promoted, restarted and cut off, and show it as Redis 7.0
  * does. {@link layer} provides the servers and a way to them. Two clients built on one
  * {@link layerServer} are two processes that share the servers; so are two on one `connector`.
@@ -17,12 +19,13 @@
  * Everything takes its time from the clock of the program that built the layer: replies, logins,
  * keys that expire. The same suite of tests holds this and a real Redis to the same behaviour.
  *
- * It knows strings (GET, SET with its options, SETNX, SETEX, PSETEX, GETSET, GETDEL, GETEX, GETRANGE,
- * SETRANGE, MGET, MSET, INCR, INCRBY, DECR, DECRBY, APPEND, STRLEN), keys (DEL, UNLINK, EXISTS, TOUCH,
- * TYPE, the EXPIRE and TTL families, PERSIST, SCAN, KEYS, DBSIZE, FLUSHDB, FLUSHALL), a few commands
- * of lists and hashes, PING, ECHO, SELECT, AUTH, HELLO, TIME, INFO, ROLE, REPLICAOF, CLIENT ID,
- * GETNAME, SETNAME and KILL ID, and EVAL, EVALSHA and SCRIPT for scripts that have a counterpart in
- * JavaScript (see `SimulatedScript`). A test can add others (see `SimulatedCommand`).
+ * It knows strings (GET, SET with its options, SETNX, SETEX, PSETEX, GETSET, GETDEL, GETEX,
+ * GETRANGE, SETRANGE, MGET, MSET, INCR, INCRBY, DECR, DECRBY, APPEND, STRLEN), keys (DEL, UNLINK,
+ * EXISTS, TOUCH, TYPE, the EXPIRE and TTL families, PERSIST, SCAN, KEYS, DBSIZE, FLUSHDB,
+ * FLUSHALL), a few commands of lists and hashes, PING, ECHO, SELECT, AUTH, HELLO, TIME, INFO, ROLE,
+ * REPLICAOF, CLIENT ID, GETNAME, SETNAME and KILL ID, and EVAL, EVALSHA and SCRIPT for scripts that
+ * have a counterpart in JavaScript (see `SimulatedScript`). A test can add others (see
+ * `SimulatedCommand`).
  *
  * **Gotchas**
  *
@@ -121,7 +124,12 @@ export const make = Effect.fnUntraced(function* (
     server: (address, options = {}) =>
       Effect.sync(() => SimulatedServer.fromServer(network.server(address, options), serverAt)),
     connector: {
-      connect: (address, login) => Effect.suspend(() => Connection.connect(network.at(address), timers, login)),
+      connect: (address, login) =>
+        Effect.suspend(() =>
+          address.host.endsWith(".invalid")
+            ? Connection.failUnknownHost(address.host)
+            : Connection.connect(network.at(address), timers, login)
+        ),
       clock: timers.clock
     }
   }

@@ -3,8 +3,8 @@
  *
  * **Gotchas**
  *
- * A script without a counterpart is answered with the error `NOSIMULATEDSCRIPT`. As in Lua, strings hold bytes: one character is one byte,
- * also where the text is not ASCII. nil is `null`.
+ * A script without a counterpart is answered with the error `NOSIMULATEDSCRIPT`. As in Lua, strings
+ * hold bytes: one character is one byte, also where the text is not ASCII. nil is `null`.
  *
  * **Example** (A counterpart)
  *
@@ -69,7 +69,8 @@ export interface SimulatedScript {
 export const make = (script: RedisScript.RedisScript, run: Run): SimulatedScript => ({ script, run })
 
 /**
- * Ends the script with an error reply of its own, as `redis.error_reply` does: `fail("MYCODE what is wrong")`.
+ * Ends the script with an error reply of its own, as `redis.error_reply` does: `fail("MYCODE what
+ * is wrong")`.
  *
  * @category constructors
  * @since 0.1.0

@@ -31,7 +31,10 @@ export type Access = AccessRules
  * @since 0.1.0
  */
 export interface Options extends Access {
-  /** How long a reply takes, and a login. Default: none; it comes at the same virtual time, but never at once. */
+  /**
+   * How long a reply takes, and a login. Default: none; it comes at the same virtual time, but
+   * never at once.
+   */
   readonly latency?: Duration.Input | undefined
   /** How far the server's clock is ahead of the program's; behind it if negative. Default: 0. */
   readonly clockOffset?: Duration.Input | undefined
@@ -46,7 +49,8 @@ export interface Options extends Access {
 }
 
 /**
- * A command that reached the server: its name, its arguments as text, the wall-clock time in milliseconds and the CLIENT ID.
+ * A command that reached the server: its name, its arguments as text, the wall-clock time in
+ * milliseconds and the CLIENT ID.
  *
  * @category models
  * @since 0.1.0
@@ -79,7 +83,10 @@ export interface SimulatedServer {
   readonly restart: (options: { readonly data: "kept" | "lost" | "dump" }) => Effect.Effect<void>
   /** Takes the dump that `restart` and `reload` read. */
   readonly save: Effect.Effect<void>
-  /** Loads the last dump in place, as DEBUG RELOAD NOSAVE does: no connection is lost and no id changes. */
+  /**
+   * Loads the last dump in place, as DEBUG RELOAD NOSAVE does: no connection is lost and no id
+   * changes.
+   */
   readonly reload: Effect.Effect<void>
   /**
    * Becomes a replica of another server of the network: takes over its data and its replication id,

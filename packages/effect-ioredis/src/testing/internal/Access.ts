@@ -6,7 +6,10 @@ export interface Access {
   readonly password?: string | undefined
   /** The passwords of other users, by name. */
   readonly users?: Readonly<Record<string, string>> | undefined
-  /** Commands that are answered with NOPERM: `CLIENT` for all of its subcommands, `CLIENT KILL` for one. */
+  /**
+   * Commands that are answered with NOPERM: `CLIENT` for all of its subcommands, `CLIENT KILL` for
+   * one.
+   */
   readonly denied?: ReadonlyArray<string> | undefined
 }
 
@@ -35,15 +38,10 @@ export const authRefusal = (
   return known === password ? undefined : wrongPassword()
 }
 
-/** Why a login is refused, if it is. As with ioredis, a password that the server does not ask for harms nobody. */
+/** Why a login is refused, if it is. */
 export const loginRefusal = (access: Access, { password, username }: Login): Wire.ErrorReply | undefined => {
-  if (password === undefined) {
-    return access.password === undefined
-      ? undefined
-      : new Wire.ErrorReply({ message: "NOAUTH Authentication required." })
-  }
-  if (username === undefined && access.password === undefined) return undefined
-  return authRefusal(access, username, password)
+  if (password !== undefined) return authRefusal(access, username, password)
+  return access.password === undefined ? undefined : new Wire.ErrorReply({ message: "NOAUTH Authentication required." })
 }
 
 /** Why a command is refused to everybody, if it is; `name` is as in `CLIENT|KILL`. */

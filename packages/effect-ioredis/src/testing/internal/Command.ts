@@ -23,7 +23,10 @@ export interface Machine {
   readonly clients: number
   /** Commands that the simulation was given beside its own, by lower-case name. */
   readonly commands: ReadonlyMap<string, Command>
-  /** The scripts that have a JavaScript counterpart, and those the server has seen since it started, by SHA-1. */
+  /**
+   * The scripts that have a JavaScript counterpart, and those the server has seen since it started,
+   * by SHA-1.
+   */
   readonly scripts: ReadonlyMap<string, SimulatedScript>
   readonly loaded: Set<string>
   /** Drops a client's connection for another client, or its own; whether there was one. */
@@ -32,7 +35,9 @@ export interface Machine {
   readonly loginRefusal: (username: string | undefined, password: string) => ErrorReply | undefined
   /** Follows the server at an address, or nobody. */
   readonly replicaOf: (address: { readonly host: string; readonly port: number } | undefined) => void
-  /** Why the server refuses a command just now; `name` is in upper case, subcommands as `CLIENT|ID`. */
+  /**
+   * Why the server refuses a command just now; `name` is in upper case, subcommands as `CLIENT|ID`.
+   */
   readonly refusal: (name: string, impact: Impact) => ErrorReply | undefined
   /** What a script calls. */
   readonly execute: (name: string, args: ReadonlyArray<Buffer>) => Wire

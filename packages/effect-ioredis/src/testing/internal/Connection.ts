@@ -1,5 +1,6 @@
-import { Cause, Effect, Redacted, Result, type Scope } from "effect"
+import { Effect, Redacted, Result, type Scope } from "effect"
 import * as DriverError from "../../internal/DriverError.ts"
+import { tell } from "../../internal/tell.ts"
 import type { RedisCommand } from "../../RedisCommand.ts"
 import type { RedisConnection, ReplyResult } from "../../RedisConnection.ts"
 import type { RedisLogin } from "../../RedisConnector.ts"
@@ -26,9 +27,27 @@ export const connect = (
     { interruptible: true }
   )
 
+/** Fails as a name does that has no address. */
+export const failUnknownHost = (host: string): Effect.Effect<never, RedisError.RedisConnectionError> => {
+  const cause = Object.assign(new Error(`getaddrinfo ENOTFOUND ${host}`), { code: "ENOTFOUND" })
+  return Effect.fail(RedisError.connectionError("CONNECT", "Dns", "never", DriverError.redact(cause)))
+}
+
 /** What a reply is to the one who sent the command. */
 export const result = (command: RedisCommand, wire: Wire.Wire): ReplyResult => {
   if (!(wire instanceof Wire.ErrorReply)) return Result.succeed(Wire.decode(wire, command.reply))
+  const code = Wire.codeOf(wire)
+  // What the simulation says of itself quotes nothing, and is no reply of Redis.
+  if (code.startsWith("NOSIMULATED")) {
+    return Result.fail(
+      new RedisError.RedisOperationError({
+        command: command.name,
+        code,
+        message: wire.message,
+        cause: new Error(wire.message)
+      })
+    )
+  }
   const error = { name: "ReplyError", message: wire.message, command }
   return Result.fail(DriverError.classify(error, { command: command.name }))
 }
@@ -88,6 +107,8 @@ class Connection implements RedisConnection {
     return () => this.#listeners.delete(listening)
   }
 
+  readonly drain = Effect.void
+
   readonly destroy = (error: RedisError.RedisConnectionError): void => this.#end(error)
 
   #onReply(wire: Wire.Wire): void {
@@ -96,21 +117,22 @@ class Connection implements RedisConnection {
     if (this.#loginDone !== undefined) this.#onLoginReply(wire, this.#loginDone)
     else {
       const next = this.#inFlight.shift()
-      if (next === undefined) this.#lose(new Error("A reply came that nobody asked for."))
+      if (next === undefined) this.#lose(new Error("Redis sent a reply that nobody asked for"))
       else this.#tell(next.onReply, result(next.command, wire))
     }
   }
 
   #onLoginReply(wire: Wire.Wire, loginDone: LoginDone): void {
-    if (wire instanceof Wire.ErrorReply) this.#lose({ name: "ReplyError", message: wire.message })
-    else {
+    if (wire instanceof Wire.ErrorReply) {
+      const reason = notNow.has(Wire.codeOf(wire)) ? "NotReady" : "Auth"
+      this.#lose({ name: "ReplyError", message: wire.message }, reason)
+    } else {
       this.#loginDone = undefined
       loginDone(Result.succeed(this))
     }
   }
 
-  #lose(error: unknown): void {
-    const reason = DriverError.reasonOf(error) ?? "Reset"
+  #lose(error: unknown, reason: RedisError.ConnectionFailure = DriverError.reasonOf(error) ?? "Reset"): void {
     const sent = this.#loginDone === undefined ? "unknown" : "never"
     this.#end(RedisError.connectionError("CONNECT", reason, sent, DriverError.redact(error)))
   }
@@ -131,10 +153,8 @@ class Connection implements RedisConnection {
     this.#loginDone?.(Result.fail(error))
   }
 
-  // What a callback throws harms nobody else.
   #tell<A>(callback: (value: A) => void, value: A): void {
-    const told = Result.try(() => callback(value))
-    if (Result.isFailure(told)) this.#timers.report(Cause.die(told.failure))
+    tell(callback, value, this.#timers.report)
   }
 }
 
@@ -148,6 +168,9 @@ class InFlight {
     this.onReply = onReply
   }
 }
+
+// A server that refuses a login with one of these may take it later.
+const notNow = new Set(["BUSY", "LOADING"])
 
 const loginOf = ({ clientName = "effect-ioredis", db = 0, password, username }: RedisLogin): Login => ({
   username,

@@ -17,8 +17,10 @@ const auth: Run = (args, machine) => {
 }
 
 const hello: Run = ([version, ...words], machine) => {
-  if (version !== undefined && Wire.integer(version) !== 2) {
-    return Wire.fail("NOPROTO unsupported protocol version: SimulatedRedis answers in RESP2")
+  if (version !== undefined) {
+    if (!Wire.isInteger(version)) return Wire.fail("ERR Protocol version is not an integer or out of range")
+    // The simulation answers in RESP2 alone.
+    if (Wire.integer(version) !== 2) return Wire.fail("NOPROTO unsupported protocol version")
   }
   const refusal = helloWords(words, machine)
   return refusal ?? greeting(machine)

@@ -1,7 +1,9 @@
 /** The replication id of data that have no earlier history. */
 export const noReplid = "0".repeat(40)
 
-/** How long a master that lost its last replica keeps its replication backlog: Redis' own default. */
+/**
+ * How long a master that lost its last replica keeps its replication backlog: Redis' own default.
+ */
 const backlogMillis = 3_600_000
 
 /**

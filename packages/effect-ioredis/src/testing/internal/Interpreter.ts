@@ -1,4 +1,5 @@
 import { Result } from "effect"
+import * as commandKeys from "../../internal/commandKeys.ts"
 import * as CollectionCommands from "./CollectionCommands.ts"
 import type { Command, Machine } from "./Command.ts"
 import * as ConnectionCommands from "./ConnectionCommands.ts"
@@ -8,7 +9,10 @@ import * as ServerCommands from "./ServerCommands.ts"
 import * as StringCommands from "./StringCommands.ts"
 import * as Wire from "./Wire.ts"
 
-/** Executes one command, as the server would: unknown name, wrong arity, refusal and only then the command itself. */
+/**
+ * Executes one command, as the server would: unknown name, wrong arity, refusal and only then the
+ * command itself.
+ */
 export const execute = (machine: Machine, name: string, args: ReadonlyArray<Buffer>): Wire.Wire => {
   const result = Result.try(() => {
     const fullName = containers.has(name.toLowerCase()) ? withSubcommand(name, args) : name.toLowerCase()
@@ -46,12 +50,20 @@ const withSubcommand = (name: string, [word]: ReadonlyArray<Buffer>): string => 
   if (word === undefined) return Wire.wrongArity(name.toLowerCase())
   const fullName = `${name}|${word.toString("latin1")}`.toLowerCase()
   if (table.has(fullName)) return fullName
+  if (commandKeys.isKnown(fullName.toUpperCase())) return lacking(fullName)
   return Wire.fail(`ERR unknown subcommand '${word.toString().slice(0, 128)}'. Try ${name.toUpperCase()} HELP.`)
 }
 
 const unknown = (name: string, args: ReadonlyArray<Buffer>): never =>
+  commandKeys.isKnown(name.toUpperCase())
+    ? lacking(name)
+    : Wire.fail(
+        `ERR unknown command '${name.slice(0, 128)}', with args beginning with: ${args
+          .map((arg) => `'${arg.toString().slice(0, 128)}' `)
+          .join("")}`
+      )
+
+const lacking = (name: string): never =>
   Wire.fail(
-    `ERR unknown command '${name.slice(0, 128)}', with args beginning with: ${args
-      .map((arg) => `'${arg.toString().slice(0, 128)}' `)
-      .join("")}`
+    `NOSIMULATEDCOMMAND SimulatedRedis does not know ${name.replace("|", " ").toUpperCase()}, which Redis does: add it with \`commands\``
   )

@@ -51,7 +51,10 @@ export class Keyspace {
     }
   }
 
-  /** Puts the keys into another order, as each server process does: cursors of before mean other places now. */
+  /**
+   * Puts the keys into another order, as each server process does: cursors of before mean other
+   * places now.
+   */
   reseed(seed: number): void {
     this.#seed = seed
     this.restore(this.dump())

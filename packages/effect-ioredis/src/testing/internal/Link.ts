@@ -28,7 +28,9 @@ export class HeldFault {
   }
 }
 
-/** The server's end of one connection: both directions, and what the server remembers of the client. */
+/**
+ * The server's end of one connection: both directions, and what the server remembers of the client.
+ */
 export class Link implements Client {
   readonly id: number
   readonly peer: Peer
@@ -60,7 +62,10 @@ export class Link implements Client {
     return !this.open && this.inbox.size() === 0
   }
 
-  /** The client closed its end. What it sent is in the server's socket buffer and is executed all the same. */
+  /**
+   * The client closed its end. What it sent is in the server's socket buffer and is executed all
+   * the same.
+   */
   close(): void {
     this.open = false
     this.outbox.clear()

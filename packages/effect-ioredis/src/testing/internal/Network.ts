@@ -26,7 +26,10 @@ export class Network {
     return this.#servers.get(keyOf(address)) ?? this.default
   }
 
-  /** The server that an address was given for. It is made at the first call, like the default one but for `options`. */
+  /**
+   * The server that an address was given for. It is made at the first call, like the default one
+   * but for `options`.
+   */
   server(address: RedisAddress, options: Options): Server {
     const existing = this.#servers.get(keyOf(address))
     if (existing !== undefined) return existing

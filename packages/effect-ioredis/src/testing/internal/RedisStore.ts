@@ -25,7 +25,10 @@ export interface RedisStore {
   readonly set: (key: Buffer, value: Value, expiresAt?: number) => void
   readonly delete: (key: Buffer) => boolean
   readonly entries: () => ReadonlyArray<readonly [key: string, entry: Entry]>
-  /** About `count` keys in the order of their place, from a cursor on, and the cursor that goes on behind them. */
+  /**
+   * About `count` keys in the order of their place, from a cursor on, and the cursor that goes on
+   * behind them.
+   */
   readonly page: (cursor: number, count: number) => Page
   readonly clear: () => void
   /** Does what was done to another store, and tells nobody. */

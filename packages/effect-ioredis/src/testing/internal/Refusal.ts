@@ -3,7 +3,10 @@ import { covers } from "./Access.ts"
 import type { Impact } from "./Command.ts"
 import * as Wire from "./Wire.ts"
 
-/** The error reply that a fault gives to a command in the place of executing it; `name` is as in `CLIENT|KILL`. */
+/**
+ * The error reply that a fault gives to a command in the place of executing it; `name` is as in
+ * `CLIENT|KILL`.
+ */
 export const ofFault = (fault: Fault.Fault, name: string, impact: Impact): Wire.ErrorReply | undefined => {
   if (fault._tag !== "Error") return undefined
   const { code, commands, message } = fault
@@ -12,11 +15,13 @@ export const ofFault = (fault: Fault.Fault, name: string, impact: Impact): Wire.
   return hit ? new Wire.ErrorReply({ message: `${code} ${message}` }) : undefined
 }
 
-/** The error reply that a fault gives to a login. */
+/** The error reply that a fault gives to a login. A server that loads its data takes logins. */
 export const ofLogin = (fault: Fault.Fault): Wire.ErrorReply | undefined =>
-  fault._tag === "Error" && fault.commands === undefined && (fault.code === "NOAUTH" || fault.code === "WRONGPASS")
+  fault._tag === "Error" && fault.commands === undefined && loginCodes.has(fault.code)
     ? new Wire.ErrorReply({ message: `${fault.code} ${fault.message}` })
     : undefined
+
+const loginCodes = new Set(["BUSY", "NOAUTH", "WRONGPASS"])
 
 /** What a replica says to a command that writes. */
 export const readOnly = (): Wire.ErrorReply =>

@@ -20,7 +20,10 @@ export class Replication {
     this.keyspace = keyspace
   }
 
-  /** Becomes a replica of another server and takes over its data and its history. Clients stay connected. */
+  /**
+   * Becomes a replica of another server and takes over its data and its history. Clients stay
+   * connected.
+   */
   follow(master: Replication): void {
     if (master === this) return
     this.#leave()

@@ -17,7 +17,10 @@ import * as SeededRandom from "./SeededRandom.ts"
 import type { Timers } from "./Timers.ts"
 import * as Wire from "./Wire.ts"
 
-/** A command that reached the server. `at` is the wall clock in milliseconds, `connection` the CLIENT ID. */
+/**
+ * A command that reached the server. `at` is the wall clock in milliseconds, `connection` the
+ * CLIENT ID.
+ */
 export interface Received extends Fault.Target {
   readonly at: number
   readonly connection: number

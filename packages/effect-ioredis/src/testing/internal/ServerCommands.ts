@@ -80,7 +80,10 @@ const role: Run = (_, { replication: { connected, history, master } }) =>
 
 const replicaOf: Run = (args, machine) => {
   if (upper(args[0]) === "NO" && upper(args[1]) === "ONE") machine.replicaOf(undefined)
-  else machine.replicaOf({ host: at(args, 0).toString(), port: Wire.integer(args[1]) })
+  else {
+    if (!Wire.isInteger(at(args, 1))) return Wire.fail("ERR Invalid master port")
+    machine.replicaOf({ host: at(args, 0).toString(), port: Wire.integer(args[1]) })
+  }
   return "OK"
 }
 

@@ -1,7 +1,10 @@
-import { type Cause, Clock, Effect, type Fiber, Scheduler } from "effect"
+import { Clock, Effect, type Fiber, Scheduler } from "effect"
 import * as Monotonic from "../../internal/Monotonic.ts"
 
-/** Effect's Clock for synchronous code: everything in the simulation that takes time takes it from here. */
+/**
+ * Effect's Clock for synchronous code: everything in the simulation that takes time takes it from
+ * here.
+ */
 export interface Timers {
   /** The clock of the program that the simulation was made in. */
   readonly clock: Clock.Clock
@@ -9,12 +12,14 @@ export interface Timers {
   readonly now: () => number
   /** Milliseconds since 1970, which may jump. */
   readonly wallClock: () => number
-  /** Runs `f` this much later, unless the scope closes before or the returned function cancels it. */
+  /**
+   * Runs `f` this much later, unless the scope closes before or the returned function cancels it.
+   */
   readonly after: (millis: number, f: () => void) => () => void
   /** Runs `f` at this very time, but never before the caller has returned. */
   readonly soon: (f: () => void) => void
   /** Logs what a foreign callback threw. */
-  readonly report: (cause: Cause.Cause<never>) => void
+  readonly report: (defect: unknown) => void
 }
 
 /** Makes timers that end with the scope. */
@@ -49,8 +54,10 @@ export const make = Effect.gen(function* () {
       dispatcher.scheduleTask(() => {}, 0)
       queueMicrotask(f)
     },
-    report: (cause) => {
-      fork(Effect.logError("A callback of a Redis command threw", cause))
+    // What was thrown may quote a reply.
+    report: (defect) => {
+      const name = defect instanceof Error ? defect.name : typeof defect
+      fork(Effect.logError(`A callback of a Redis command threw ${name}. Others were served`))
     }
   }
   return timers

@@ -1,10 +1,16 @@
 import { Data } from "effect"
 import type { Argument, Reply } from "../../RedisCommand.ts"
 
-/** A reply as the server gives it: a string is a status (`OK`), bytes are a bulk string, `null` is nil. */
+/**
+ * A reply as the server gives it: a string is a status (`OK`), bytes are a bulk string, `null` is
+ * nil.
+ */
 export type Wire = null | number | bigint | string | Uint8Array | ErrorReply | ReadonlyArray<Wire>
 
-/** An error reply, whole: `WRONGTYPE Operation against …`. Commands throw it; the interpreter makes a reply of it. */
+/**
+ * An error reply, whole: `WRONGTYPE Operation against …`. Commands throw it; the interpreter makes
+ * a reply of it.
+ */
 export class ErrorReply extends Data.TaggedError("ErrorReply")<{ readonly message: string }> {}
 
 export const fail = (message: string): never => {
@@ -41,6 +47,8 @@ const parse = (bytes: Uint8Array | undefined): bigint | undefined => {
   const value = BigInt(text)
   return fitsInt64(value) ? value : undefined
 }
+
+export const isInteger = (bytes: Uint8Array): boolean => parse(bytes) !== undefined
 
 export const bigInteger = (bytes: Uint8Array | undefined): bigint => parse(bytes) ?? notAnInteger()
 
