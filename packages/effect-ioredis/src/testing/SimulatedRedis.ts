@@ -25,7 +25,8 @@
  * FLUSHALL), a few commands of lists and hashes, PING, ECHO, SELECT, AUTH, HELLO, TIME, INFO, ROLE,
  * REPLICAOF, CLIENT ID, GETNAME, SETNAME and KILL ID, and EVAL, EVALSHA and SCRIPT for scripts that
  * have a counterpart in JavaScript (see `SimulatedScript`). A test can add others (see
- * `SimulatedCommand`).
+ * `SimulatedCommand`). What Redis 7.0 knows and the simulation lacks is answered with the error
+ * `NOSIMULATEDCOMMAND`.
  *
  * **Gotchas**
  *
