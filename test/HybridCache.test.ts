@@ -54,9 +54,8 @@ const otherProcess = Effect.flatMap(Layer.build(Layer.fresh(layerProcess())), (c
 
 /** The same, in a process that takes the time of its values from a clock other than its own. */
 const otherProcessOn = (clock: Clock.Clock) =>
-  Effect.flatMap(
-    Layer.build(Layer.fresh(layerProcess({ now: () => clock.currentTimeMillisUnsafe() }))),
-    (context) => Effect.provideContext(region, context)
+  Effect.flatMap(Layer.build(Layer.fresh(layerProcess({ now: () => clock.currentTimeMillisUnsafe() }))), (context) =>
+    Effect.provideContext(region, context)
   )
 
 /** From here on Redis is not asked, and no time passes in finding that out. */
@@ -558,9 +557,7 @@ describe("writes that are tried again", () => {
   }
 
   const readBack = (key: string) =>
-    Effect.map(peek(key), (text): unknown =>
-      text === undefined ? undefined : JSON.parse(payloadOf(text))
-    )
+    Effect.map(peek(key), (text): unknown => (text === undefined ? undefined : JSON.parse(payloadOf(text))))
 })
 
 describe("stored values that cannot be read", () => {

@@ -75,7 +75,9 @@ describe("gets of one tick", () => {
     Effect.gen(function* () {
       const { cache, server, since } = yield* stored(0)
       for (const key of keys(3)) {
-        yield* server.execute(RedisCommand.make("SET", [redisKey(key), foreignValue(redisKey(key), JSON.stringify(key))]))
+        yield* server.execute(
+          RedisCommand.make("SET", [redisKey(key), foreignValue(redisKey(key), JSON.stringify(key))])
+        )
       }
       const read = Effect.map(together(keys(3).map(cache.get)), (found) => found.map(Option.getOrUndefined))
       assert.deepStrictEqual(yield* read, keys(3))

@@ -172,7 +172,13 @@ const play = Effect.fnUntraced(function* (history: History.History, seams: Proce
           const at = now()
           const id = `x${++ids}`
           log.foreign.push({ id, region: is.region, key: is.key, at })
-          return execute("SET", key, stored(key, JSON.stringify(id), { writtenAt: at.at, life: 600_000 }), "PX", 600_000)
+          return execute(
+            "SET",
+            key,
+            stored(key, JSON.stringify(id), { writtenAt: at.at, life: 600_000 }),
+            "PX",
+            600_000
+          )
         })
       case "Reopen":
         return Effect.gen(function* () {
