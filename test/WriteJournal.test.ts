@@ -388,7 +388,7 @@ describe("WriteJournal, whole regions", () => {
 
   for (const [what, journal] of [
     ["entries", { maxEntries: 3 }],
-    ["bytes", { maxBytes: 60 }]
+    ["bytes", { maxBytes: 40 }]
   ] as const) {
     history(
       `more ${what} than fit: the region is emptied in Redis before it is read again`,
