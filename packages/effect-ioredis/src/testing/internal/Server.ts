@@ -72,7 +72,10 @@ export class Server {
     this.keyspace = new Keyspace(this.#now, this.#seed(), (change) => this.replication.changed(change))
     this.replication = new Replication(options.address, this.history, this.keyspace)
     this.#scripts = new Map(
-      [SimulatedScript.deleteIfEqual, ...options.scripts].map((script) => [script.script.sha, script])
+      [SimulatedScript.deleteIfEqual, SimulatedScript.deleteIfBegins, ...options.scripts].map((script) => [
+        script.script.sha,
+        script
+      ])
     )
     this.#commands = new Map(options.commands.map((command) => [command.name.toLowerCase(), simulated(command)]))
   }
