@@ -76,5 +76,5 @@ export const deleteIfEqual: RedisScript = make({
 export const deleteIfBegins: RedisScript = make({
   lua: `if redis.call("STRLEN", KEYS[1]) == tonumber(ARGV[1]) and redis.call("GETRANGE", KEYS[1], 0, #ARGV[2] - 1) == ARGV[2]
 then return redis.call("UNLINK", KEYS[1]) else return 0 end`,
-  kind: "write"
+  kind: "idempotent"
 })
