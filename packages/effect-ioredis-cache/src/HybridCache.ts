@@ -73,7 +73,8 @@ export const layer = (
           const regionJournal = journal.region({ name: region.name, replay: region.replay, empty: tier.clear })
           return makeTier(tier, memory(region), regionJournal, outage, patience)
         },
-        timeToLive: options.timeToLive
+        timeToLive: options.timeToLive,
+        patience
       })
     })
   )
@@ -161,7 +162,8 @@ const makeTier = <Value>(
     done: Done<ReadonlyArray<WriteOutcome>, never>,
     begin: (write: W) => WriteJournal.Ticket,
     memory: WriteTo<W, never>,
-    redis: WriteTo<W, RedisError.RedisError>
+    redis: WriteTo<W, RedisError.RedisError>,
+    timeLeft: number | undefined
   ): Cancel => {
     const deferred = () => writes.map((): WriteOutcome => "Deferred")
     if (journal.runsOnMemory()) {
@@ -181,7 +183,8 @@ const makeTier = <Value>(
         end()
         done(exit)
       }),
-      (index, session) => tickets[index]?.onAttempt(session) ?? ignore
+      (index, session) => tickets[index]?.onAttempt(session) ?? ignore,
+      timeLeft
     )
     return () => {
       cancel()
@@ -228,23 +231,25 @@ const makeTier = <Value>(
         )
       )
     },
-    set: (writes, isCurrent, done) =>
+    set: (writes, isCurrent, done, _, timeLeft) =>
       journaled(
         writes,
         isCurrent,
         done,
         (write) => journal.begin(redis.redisKey(write.key), write),
         memory.set,
-        redis.set
+        redis.set,
+        timeLeft
       ),
-    remove: (keys, isCurrent, done) =>
+    remove: (keys, isCurrent, done, _, timeLeft) =>
       journaled(
         keys,
         isCurrent,
         done,
         (key) => journal.begin(redis.redisKey(key), undefined),
         memory.remove,
-        redis.remove
+        redis.remove,
+        timeLeft
       ),
     clear: Effect.andThen(
       memory.clear,
@@ -293,7 +298,8 @@ type WriteTo<W, E> = (
   writes: ReadonlyArray<W>,
   isCurrent: (index: number) => boolean,
   done: Done<ReadonlyArray<WriteOutcome>, E>,
-  onAttempt?: OnAttempt
+  onAttempt?: OnAttempt,
+  timeLeft?: number
 ) => Cancel
 
 const ignore = () => {}

@@ -13,7 +13,7 @@
  * @since 0.1.0
  */
 import { Clock, Context, Duration, Effect, Exit, Layer, Option, Result, Stream } from "effect"
-import { RedisClient, RedisCommand, type RedisError, RedisScript } from "effect-ioredis"
+import { RedisClient, RedisCommand, RedisError, RedisScript } from "effect-ioredis"
 import type * as Cache from "./Cache.ts"
 import * as CacheKey from "./CacheKey.ts"
 import {
@@ -169,6 +169,7 @@ const makeTier = <Value>(
     commands: ReadonlyArray<RedisCommand.RedisCommand>,
     isCurrent: (index: number) => boolean,
     onAttempt: OnAttempt | undefined,
+    timeLeft: number | undefined,
     done: Done<ReadonlyArray<WriteOutcome>, RedisError.RedisError>
   ): Cancel => {
     const [first] = commands
@@ -176,7 +177,11 @@ const makeTier = <Value>(
       done(Exit.succeed([]))
       return ignore
     }
-    const options = { operationTimeout, isCurrent, onAttempt }
+    if (timeLeft === 0) {
+      done(Exit.fail(RedisError.RedisTimeoutError.after(first.name, 0)))
+      return ignore
+    }
+    const options = { operationTimeout: timeLeft ?? operationTimeout, isCurrent, onAttempt }
     return commands.length === 1
       ? client.sendUnsafe(first, options, (result) => done(outcomeOf(result)))
       : client.pipelineUnsafe(commands, options, (result) => done(outcomesOf(result)))
@@ -211,7 +216,7 @@ const makeTier = <Value>(
         done(Exit.succeed(keys.map((key, index) => decode(key, replies[index] ?? null))))
       })
     },
-    set: (writes, isCurrent, done, onAttempt) =>
+    set: (writes, isCurrent, done, onAttempt, timeLeft) =>
       write(
         writes.map(({ key, text, timeToLive }) => {
           learn(text.length)
@@ -219,13 +224,15 @@ const makeTier = <Value>(
         }),
         isCurrent,
         onAttempt,
+        timeLeft,
         done
       ),
-    remove: (keys, isCurrent, done, onAttempt) =>
+    remove: (keys, isCurrent, done, onAttempt, timeLeft) =>
       write(
         keys.map((key) => RedisCommand.make("UNLINK", Array.of(keyspace + key))),
         isCurrent,
         onAttempt,
+        timeLeft,
         done
       ),
     clear: client.scan({ match: `${keyspace}${region.name}:v${region.version}:*`, count: 500 }).pipe(
