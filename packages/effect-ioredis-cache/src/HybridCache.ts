@@ -121,7 +121,7 @@ const makeTier = <Value>(
   const remember = (key: string, found: Found<Value>, isCurrent: boolean): void => {
     if (!isCurrent) return
     if (found.hit !== undefined && found.hit.timeToLive > 0) memory.put(key, found.hit)
-    else memory.dropLive(key)
+    else memory.expire(key)
   }
 
   const fallBack = (key: string): Found<Value> => ({ hit: memory.find(key), source: "fallback" })
