@@ -9,11 +9,13 @@ import {
   Fiber,
   Layer,
   Option,
+  Result,
   Schedule,
   Stream,
   Tracer
 } from "effect"
 import { CircuitBreaker, RedisClient, RedisCommand, type RedisError, RetryPolicy } from "effect-ioredis"
+import { type Cancel, of } from "effect-ioredis/dispatch"
 import { Fault, SimulatedRedis } from "effect-ioredis/testing"
 import { TestClock } from "effect/testing"
 import * as ClockDouble from "./support/ClockDouble.ts"
@@ -38,6 +40,12 @@ const sent = (server: SimulatedRedis.SimulatedRedis, name: string) =>
   Effect.map(server.received, (all) => all.filter((command) => command.name === name))
 
 const fork = <A, E>(effect: Effect.Effect<A, E>) => Effect.forkChild(effect, { startImmediately: true })
+
+const callback = <A>(start: (done: (value: A) => void) => Cancel): Effect.Effect<A> =>
+  Effect.callback((resume) => {
+    const cancel = start((value) => resume(Effect.succeed(value)))
+    return Effect.sync(cancel)
+  })
 
 const elapsed = <A, E>(effect: Effect.Effect<A, E>) =>
   Effect.gen(function* () {
@@ -211,8 +219,9 @@ describe("RedisClient, retrying", () => {
       Effect.gen(function* () {
         yield* server.inject(Fault.error("TRYAGAIN"))
         let current = true
-        const set = redis.send(RedisCommand.make("SET", ["k", "old"]), { isCurrent: () => current })
-        const fiber = yield* fork(Effect.exit(set))
+        const sending = { begin: () => current, end: () => {} }
+        const set = callback<Result.Result<unknown, RedisError.RedisCommandError>>((done) => of(redis).send(RedisCommand.make("SET", ["k", "old"]), { sending }, done))
+        const fiber = yield* fork(Effect.exit(Effect.flatMap(set, Effect.fromResult)))
         yield* TestClock.adjust(10)
         current = false
         yield* TestClock.adjust("1 second")
@@ -229,7 +238,8 @@ describe("RedisClient, retrying", () => {
     withRedis()((redis, server) =>
       Effect.gen(function* () {
         const batch = [RedisCommand.make("SET", ["a", "old"]), RedisCommand.make("SET", ["b", "new"])]
-        const results = yield* redis.pipeline(batch, { isCurrent: (index) => index === 1 })
+        const sendings = [false, true].map((isCurrent) => ({ begin: () => isCurrent, end: () => {} }))
+        const results = yield* callback<ReadonlyArray<Result.Result<unknown, unknown>>>((done) => of(redis).sendAll(batch, { sendings }, done))
         assert.deepStrictEqual(
           results.map(({ _tag }) => _tag),
           ["Failure", "Success"]
@@ -255,10 +265,10 @@ describe("RetryPolicy, schedules", () => {
   })
 
   it.effect(
-    "are finite and within the cap for a million attempts",
+    "are finite and within the cap for 100,000 attempts",
     () =>
       Effect.gen(function* () {
-        const retries = 1_000_000
+        const retries = 100_000
         assert.strictEqual(yield* delaysOf(RetryPolicy.exponential({ retries }), retries), 30_000)
       }),
     60_000
@@ -334,7 +344,7 @@ describe("RedisClient, behind its breaker", () => {
           ended.map(({ millis }) => millis),
           [2000, 1900, 1800]
         )
-        assert.notStrictEqual(redis.connection.status(), "Ready")
+        assert.notStrictEqual((yield* redis.stats).connection, "Ready")
       })
     )
   )
@@ -345,8 +355,9 @@ describe("RedisClient, behind its breaker", () => {
         yield* server.inject(Fault.delay("1500 millis"))
         const early = yield* fork(redis.ping)
         yield* TestClock.adjust("1 second")
-        const late = yield* fork(Effect.exit(redis.send(get("k"), { operationTimeout: "1 second" })))
-        yield* TestClock.adjust("1 second")
+        yield* server.inject(Fault.delay("3 seconds"))
+        const late = yield* fork(Effect.exit(redis.send(get("k"))))
+        yield* TestClock.adjust("2 seconds")
         yield* Fiber.join(early)
         assert.strictEqual(errorOf(yield* Fiber.join(late))._tag, "RedisTimeoutError")
         assert.deepStrictEqual(yield* redis.breaker.state, { _tag: "Closed", failures: 1 })
@@ -406,7 +417,7 @@ describe("RedisClient, behind its breaker", () => {
     withRedis()((redis, server) =>
       Effect.gen(function* () {
         yield* redis.breaker.trip
-        redis.circuit.makeDue()
+        of(redis).nodes()[0]?.makeDue()
         yield* server.inject(Fault.freeze)
         const probe = yield* fork(redis.ping)
         assert.deepStrictEqual(yield* redis.breaker.state, { _tag: "HalfOpen", probes: 1 })
@@ -446,27 +457,33 @@ describe("RedisClient, behind its breaker", () => {
     )
   )
 
-  it.effect("never sends a batch of INCR twice when some of it was sent", () =>
-    Effect.gen(function* () {
-      const server = yield* SimulatedRedis.SimulatedRedis
-      const redis = yield* RedisClient.RedisClient
-      const batch = Arr.range(1, 10).map((n) => RedisCommand.make("INCR", [`n${n}`]))
-      const fiber = yield* fork(Effect.exit(redis.pipeline(batch)))
-      yield* TestClock.adjust("10 seconds")
-      const error = errorOf(yield* Fiber.join(fiber))
-      assert.deepInclude({ ...error }, { _tag: "RedisConnectionError", reason: "Saturated", sent: "unknown" })
-      assert.strictEqual((yield* sent(server, "INCR")).length, 5)
-    }).pipe(Effect.provide(RedisClient.layer().pipe(Layer.provideMerge(SimulatedRedis.layer({ maxInFlight: 5 })))))
+  it.effect("sends of a batch only what did not fit on the connection again", () =>
+    withRedis({ maxInFlight: 5 })((redis, server) =>
+      Effect.gen(function* () {
+        const batch = Arr.range(1, 10).map((n) => RedisCommand.make("INCR", [`n${n}`]))
+        const fiber = yield* fork(redis.pipeline(batch))
+        yield* TestClock.adjust("10 seconds")
+        const results = yield* Fiber.join(fiber)
+        assert.deepStrictEqual(
+          results.map((result) => Result.getOrThrow(result)),
+          batch.map(() => 1)
+        )
+        assert.strictEqual((yield* sent(server, "INCR")).length, 10)
+      })
+    )
   )
 
-  it.effect("takes a batch that is cut as one failure", () =>
+  it.effect("takes a batch that is cut as one failure, and gives a result for each command", () =>
     withRedis({ retry: RetryPolicy.none })((redis, server) =>
       Effect.gen(function* () {
         yield* server.inject(Fault.cut({ executed: false, at: "INCR" }))
-        const batch = redis.pipeline([get("a"), RedisCommand.make("INCR", ["n"]), get("b")])
-        const fiber = yield* fork(Effect.exit(batch))
+        const fiber = yield* fork(redis.pipeline([get("a"), RedisCommand.make("INCR", ["n"]), get("b")]))
         yield* TestClock.adjust(0)
-        assert.strictEqual(errorOf(yield* Fiber.join(fiber))._tag, "RedisConnectionError")
+        const results = yield* Fiber.join(fiber)
+        assert.deepStrictEqual(
+          results.map((result) => (Result.isFailure(result) ? result.failure._tag : result.success)),
+          ["RedisConnectionError", "RedisConnectionError", "RedisConnectionError"]
+        )
         assert.deepStrictEqual(yield* redis.breaker.state, { _tag: "Closed", failures: 1 })
       })
     )
@@ -504,7 +521,8 @@ describe("RedisClient, its commands", () => {
           const error = yield* Effect.flip(redis.send(RedisCommand.make(name, ["x", 0])))
           assert.deepInclude({ ...error }, { _tag: "RedisOperationError", code: "UNSUPPORTED" })
         }
-        assert.deepStrictEqual(yield* server.received, [])
+        const sentOnes = yield* server.received
+        assert.isFalse(sentOnes.some(({ name }) => ["BLPOP", "MULTI", "SUBSCRIBE", "SELECT"].includes(name)))
         yield* redis.ping
       })
     )
