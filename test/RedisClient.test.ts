@@ -220,7 +220,9 @@ describe("RedisClient, retrying", () => {
         yield* server.inject(Fault.error("TRYAGAIN"))
         let current = true
         const sending = { begin: () => current, end: () => {} }
-        const set = callback<Result.Result<unknown, RedisError.RedisCommandError>>((done) => of(redis).send(RedisCommand.make("SET", ["k", "old"]), { sending }, done))
+        const set = callback<Result.Result<unknown, RedisError.RedisCommandError>>((done) =>
+          of(redis).send(RedisCommand.make("SET", ["k", "old"]), { sending }, done)
+        )
         const fiber = yield* fork(Effect.exit(Effect.flatMap(set, Effect.fromResult)))
         yield* TestClock.adjust(10)
         current = false
@@ -239,7 +241,9 @@ describe("RedisClient, retrying", () => {
       Effect.gen(function* () {
         const batch = [RedisCommand.make("SET", ["a", "old"]), RedisCommand.make("SET", ["b", "new"])]
         const sendings = [false, true].map((isCurrent) => ({ begin: () => isCurrent, end: () => {} }))
-        const results = yield* callback<ReadonlyArray<Result.Result<unknown, unknown>>>((done) => of(redis).sendAll(batch, { sendings }, done))
+        const results = yield* callback<ReadonlyArray<Result.Result<unknown, unknown>>>((done) =>
+          of(redis).sendAll(batch, { sendings }, done)
+        )
         assert.deepStrictEqual(
           results.map(({ _tag }) => _tag),
           ["Failure", "Success"]

@@ -452,11 +452,15 @@ const awaitReady = Effect.fnUntraced(function* (
   )
 })
 
-const reporter = (name: string, context: Context.Context<never>) => (defect: unknown): void => {
-  Effect.runForkWith(context)(
-    Effect.logError("A callback given to the Redis client threw", Cause.die(defect)).pipe(Effect.annotateLogs({ name }))
-  )
-}
+const reporter =
+  (name: string, context: Context.Context<never>) =>
+  (defect: unknown): void => {
+    Effect.runForkWith(context)(
+      Effect.logError("A callback given to the Redis client threw", Cause.die(defect)).pipe(
+        Effect.annotateLogs({ name })
+      )
+    )
+  }
 
 const countEvent = (metrics: Metrics.Metrics, { _tag }: NodeEvent, context: Context.Context<never>): void => {
   const event = countedEvents[_tag]

@@ -170,7 +170,10 @@ export const make = Effect.fnUntraced(function* (
   // A session that has shown nothing yet makes an open circuit due only after some seconds.
   const makeDue = (session: NodeSession): void => {
     if (!options.probeOnReady) return
-    if (mayProbe) return circuit.makeDue()
+    if (mayProbe) {
+      circuit.makeDue()
+      return
+    }
     deadlines.add(now() + Lane.settledAfter, Lane.settledAfter, () => {
       if (session.isOpen()) circuit.makeDue()
     })
@@ -302,4 +305,5 @@ const leastBetweenAsking = 100
 const stalled = () =>
   RedisError.connectionError("CONNECT", "Stalled", "unknown", new Error("The connection was silent and was replaced."))
 
-const replaced = () => RedisError.connectionError("CONNECT", "Reset", "unknown", new Error("The connection was replaced."))
+const replaced = () =>
+  RedisError.connectionError("CONNECT", "Reset", "unknown", new Error("The connection was replaced."))

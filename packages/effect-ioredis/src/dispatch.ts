@@ -179,11 +179,7 @@ export interface Dispatch {
   /** Tells of events until the returned function is called. */
   readonly listen: (listener: (event: NodeEvent) => void) => () => void
   /** Sends one command. Its arguments are not checked. */
-  readonly send: (
-    command: RedisCommand.RedisCommand,
-    options: SendOptions,
-    done: Done<RedisCommand.Reply>
-  ) => Cancel
+  readonly send: (command: RedisCommand.RedisCommand, options: SendOptions, done: Done<RedisCommand.Reply>) => Cancel
   /**
    * Sends commands back to back and gives a result for each, losses included. `sendings` follows
    * them by index, in the place of `options.sending`.

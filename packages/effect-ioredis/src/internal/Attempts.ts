@@ -127,7 +127,10 @@ export const make = ({
       const at = now()
       if (this.session !== undefined && (Result.isSuccess(result) || isReply(result.failure))) this.session.hear(at)
       if (this.settled) return
-      if (Result.isSuccess(result)) return this.settle(result, "success", at)
+      if (Result.isSuccess(result)) {
+        this.settle(result, "success", at)
+        return
+      }
       const { failure } = result
       if (failure._tag === "RedisOperationError") this.node.observe(failure)
       this.fail(failure, RedisError.outcome(failure), at, eventOf(failure))
@@ -173,7 +176,9 @@ export const make = ({
       this.settled = true
       this.deadline?.cancel()
       this.node.circuit.record(this.permit, outcome, event)
-      metrics.operationDuration(this.call.name)(outcome).updateUnsafe((at - this.sentAt) / 1000, context)
+      metrics
+        .operationDuration(this.call.name)(outcome)
+        .updateUnsafe((at - this.sentAt) / 1000, context)
       this.done(result)
     }
   }

@@ -10,7 +10,6 @@ import type { NodeSession } from "./node/NodeSession.ts"
 import * as Sendings from "./Sendings.ts"
 import * as Split from "./Split.ts"
 
-
 // What sending needs of an attempt, whatever it answers.
 type Carried = Pick<Attempt<never>, "node" | "carriedBy">
 
@@ -72,7 +71,10 @@ abstract class SettledCall {
     sending: Sending | undefined,
     onReply: (result: ReplyResult) => void
   ): void {
-    if (carrier === undefined) return onReply(Result.fail(notConnected(attempt.node, command.name)))
+    if (carrier === undefined) {
+      onReply(Result.fail(notConnected(attempt.node, command.name)))
+      return
+    }
     attempt.carriedBy(carrier.session)
     Sendings.submit(carrier, command, sending, this.settings.onDefect, onReply)
   }
@@ -170,9 +172,10 @@ export class BatchCall extends SettledCall implements Call<ReadonlyArray<ReplyRe
     const { attempt } = round
     const done = (result: ReplyResult): void => round.settle(index, result)
     if (Split.isSplittable(command) && this.settings.session === undefined) {
-      return this.sendParts(attempt, command, this.sendings?.[index], done)
+      this.sendParts(attempt, command, this.sendings?.[index], done)
+    } else {
+      this.submit(attempt, command, this.carrier(attempt.node, keyOf(command)), this.sendings?.[index], done)
     }
-    this.submit(attempt, command, this.carrier(attempt.node, keyOf(command)), this.sendings?.[index], done)
   }
 
   private sendParts(
@@ -231,15 +234,22 @@ class Round {
     this.outstanding--
     if (this.outstanding > 0) return
     const failure = worstOf(this.call)
-    this.attempt.end(failure === undefined ? Result.succeed(this.call.results as ReadonlyArray<ReplyResult>) : Result.fail(failure))
+    this.attempt.end(
+      failure === undefined ? Result.succeed(this.call.results as ReadonlyArray<ReplyResult>) : Result.fail(failure)
+    )
   }
 }
 
 // What an attempt of a batch says of the server: that it cannot serve, where one command says so,
 // or else what can be tried again.
 const worstOf = (call: BatchCall): RedisError.RedisCommandError | undefined => {
-  const failures = call.results.flatMap((result) => (result !== undefined && Result.isFailure(result) ? [result.failure] : []))
-  return failures.find((error) => RedisError.outcome(error) === "failure") ?? failures.find((error) => call.retryable(error) !== undefined)
+  const failures = call.results.flatMap((result) =>
+    result !== undefined && Result.isFailure(result) ? [result.failure] : []
+  )
+  return (
+    failures.find((error) => RedisError.outcome(error) === "failure") ??
+    failures.find((error) => call.retryable(error) !== undefined)
+  )
 }
 
 const keyOf = (command: RedisCommand.RedisCommand): string | undefined => {

@@ -22,7 +22,11 @@ export const make = ({
   now,
   sessions
 }: {
-  readonly connect: Effect.Effect<readonly [RedisConnection, Introduction], RedisError.RedisConnectionError, Scope.Scope>
+  readonly connect: Effect.Effect<
+    readonly [RedisConnection, Introduction],
+    RedisError.RedisConnectionError,
+    Scope.Scope
+  >
   readonly fork: (effect: Effect.Effect<void>) => void
   readonly now: () => number
   readonly sessions: () => ReadonlyArray<NodeSession>
@@ -66,4 +70,9 @@ export const make = ({
 const firstPause = 1000
 const longestPause = 30_000
 
-const otherServer = RedisError.connectionError("CONNECT", "Reset", "unknown", new Error("The address leads to another server."))
+const otherServer = RedisError.connectionError(
+  "CONNECT",
+  "Reset",
+  "unknown",
+  new Error("The address leads to another server.")
+)
