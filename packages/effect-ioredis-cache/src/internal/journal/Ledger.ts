@@ -63,12 +63,14 @@ export class Entry<Region> {
   held = 0
   /** How many sendings of the key have neither been answered nor lost their session. */
   open = 0
-  /** Whether Redis has executed the last intent. */
-  isExecuted = false
+  /** Where Redis has executed the last intent, and whether the server has kept its data since. */
+  executed: { readonly session: object; readonly isVerified: boolean } | undefined = undefined
   /** Whether Redis has refused the value for good, so that only its removal is left. */
   isRefused = false
   /** Whether it counts against the bounds: exactly if no call holds it and it is in the ledger. */
   isDeferred = false
+  /** Whether a replay sends it now. */
+  isReplaying = false
 
   constructor(key: string, region: Region, base: Stamp | undefined, intent: Intent, version: Version) {
     this.key = key
@@ -150,7 +152,7 @@ export const make = <Region>({ maxBytes, maxEntries }: Bounds): Ledger<Region> =
         defer(entry, false)
         entry.intent = intent
         entry.version = version
-        entry.isExecuted = false
+        entry.executed = undefined
         entry.isRefused = false
       }
       entry.held++
