@@ -237,7 +237,7 @@ const regionJournal = (state: State, region: Region): RegionJournal => ({
   fill: (fill, timeout, done) => Fills.send(state, region, fill, timeout, done),
   clear: Effect.suspend(() => {
     state.mark(region)
-    const canWait = region.state._tag === "Dirty" && state.dispatch.nodes().every((node) => node.isClosed())
+    const canWait = region.state._tag !== "Denied" && state.dispatch.nodes().every((node) => node.isClosed())
     return canWait ? Effect.as(region.emptied.await, true) : Effect.succeed(false)
   })
 })

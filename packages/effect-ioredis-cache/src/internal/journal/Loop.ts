@@ -24,6 +24,8 @@ export const make = (isLeft: () => boolean, once: Effect.Effect<void, unknown>):
     let pause = firstPause
     while (true) {
       yield* work.await
+      // Whoever wakes it has not finished yet, and may have more work.
+      yield* Effect.yieldNow
       yield* work.close
       if (isLeft()) {
         yield* recovered.close

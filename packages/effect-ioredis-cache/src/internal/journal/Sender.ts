@@ -17,11 +17,12 @@ export const send = (
   done: Done<RedisCommand.Reply>
 ): Cancel => {
   if (!Scripts.isScript(command)) return dispatch.send(command, options, done)
-  let cancel = dispatch.send(command, options, (result) => {
+  let second: Cancel | undefined
+  const first = dispatch.send(command, options, (result) => {
     if (Result.isSuccess(result) || !Scripts.isUnknownScript(result.failure)) return done(result)
-    cancel = dispatch.send(Scripts.withSource(command), options, done)
+    second = dispatch.send(Scripts.withSource(command), options, done)
   })
-  return () => cancel()
+  return () => (second ?? first)()
 }
 
 /** Sends commands back to back, likewise. */
@@ -31,19 +32,20 @@ export const sendAll = (
   options: SendOptions & { readonly sendings?: ReadonlyArray<Sending | undefined> | undefined },
   done: (outcomes: ReadonlyArray<Outcome>) => void
 ): Cancel => {
-  let cancel = dispatch.sendAll(commands, options, (outcomes) => {
+  let second: Cancel | undefined
+  const first = dispatch.sendAll(commands, options, (outcomes) => {
     const unknown = outcomes.flatMap((outcome, index) =>
       Result.isFailure(outcome) && Scripts.isUnknownScript(outcome.failure) ? [index] : []
     )
     if (unknown.length === 0) return done(outcomes)
     const again = unknown.flatMap((index) => commands[index] ?? []).map(Scripts.withSource)
     const sendings = unknown.map((index) => options.sendings?.[index])
-    cancel = dispatch.sendAll(again, { ...options, sendings }, (second) => {
-      const bySecond = new Map(unknown.map((index, n) => [index, second[n]]))
-      done(outcomes.map((outcome, index) => bySecond.get(index) ?? outcome))
+    second = dispatch.sendAll(again, { ...options, sendings }, (later) => {
+      const byIndex = new Map(unknown.map((index, n) => [index, later[n]]))
+      done(outcomes.map((outcome, index) => byIndex.get(index) ?? outcome))
     })
   })
-  return () => cancel()
+  return () => (second ?? first)()
 }
 
 /** Sends one command once, as an Effect. */
