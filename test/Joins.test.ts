@@ -5,6 +5,7 @@ import { Cache } from "effect-ioredis-cache"
 import { Fault, SimulatedRedis } from "effect-ioredis/testing"
 import { TestClock } from "effect/testing"
 import { layerReal, layerSimulated, Server, type SimulatedOptions } from "./suites/cacheLayers.ts"
+import { stored as foreignValue } from "./support/Stored.ts"
 
 // The gets of a region that are asked for in one tick go out as one MGET.
 
@@ -74,7 +75,9 @@ describe("gets of one tick", () => {
     Effect.gen(function* () {
       const { cache, server, since } = yield* stored(0)
       for (const key of keys(3)) {
-        yield* server.execute(RedisCommand.make("SET", [redisKey(key), `9999999999999:"${key}"`]))
+        yield* server.execute(
+          RedisCommand.make("SET", [redisKey(key), foreignValue(redisKey(key), JSON.stringify(key))])
+        )
       }
       const read = Effect.map(together(keys(3).map(cache.get)), (found) => found.map(Option.getOrUndefined))
       assert.deepStrictEqual(yield* read, keys(3))

@@ -15,6 +15,7 @@ import {
   type SimulatedOptions
 } from "./suites/cacheLayers.ts"
 import * as TcpProxy from "./support/TcpProxy.ts"
+import { stored } from "./support/Stored.ts"
 
 const texts = { name: "texts", version: 1, key: Schema.String, value: Schema.String, timeToLive: "5 minutes" } as const
 
@@ -356,7 +357,7 @@ describe("WriteJournal, a server that forgot", () => {
 
   history("a region that was cleared is cleared again", (cache, server) =>
     Effect.gen(function* () {
-      const dump = `300000:"old"`
+      const dump = stored(redisKey("a"), `"old"`)
       yield* server.execute(RedisCommand.make("SET", [redisKey("a"), dump]))
       assert.strictEqual(yield* valueIn(cache, "a"), "old")
       assert.strictEqual(yield* passing(cache.clear), "Applied")
@@ -387,7 +388,7 @@ describe("WriteJournal, whole regions", () => {
 
   for (const [what, journal] of [
     ["entries", { maxEntries: 3 }],
-    ["bytes", { maxBytes: 60 }]
+    ["bytes", { maxBytes: 40 }]
   ] as const) {
     history(
       `more ${what} than fit: the region is emptied in Redis before it is read again`,

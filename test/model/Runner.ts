@@ -6,6 +6,7 @@ import * as History from "./History.ts"
 import * as Process from "./Process.ts"
 import * as Reference from "./Reference.ts"
 import * as VirtualTime from "./VirtualTime.ts"
+import { stored } from "../support/Stored.ts"
 
 /** Runs a history in virtual time and says which promises it broke. */
 export const run = (
@@ -171,7 +172,13 @@ const play = Effect.fnUntraced(function* (history: History.History, seams: Proce
           const at = now()
           const id = `x${++ids}`
           log.foreign.push({ id, region: is.region, key: is.key, at })
-          return execute("SET", key, `${at.at + 600_000}:${JSON.stringify(id)}`, "PX", 600_000)
+          return execute(
+            "SET",
+            key,
+            stored(key, JSON.stringify(id), { writtenAt: at.at, life: 600_000 }),
+            "PX",
+            600_000
+          )
         })
       case "Reopen":
         return Effect.gen(function* () {
@@ -228,7 +235,8 @@ const play = Effect.fnUntraced(function* (history: History.History, seams: Proce
           `${recovery} ms after all was well a set in ${name} is ${outcome}, the circuit ${_tag}`
         )
       }
-      yield* execute("SET", `cache:${name}:v1:=probe`, `${now().at + 60_000}:"theirs"`, "PX", 60_000)
+      const probe = `cache:${name}:v1:=probe`
+      yield* execute("SET", probe, stored(probe, `"theirs"`, { writtenAt: now().at, life: 60_000 }), "PX", 60_000)
       const read = yield* VirtualTime.passUntilDone(
         process.counted(process.regions[region]?.get("probe") ?? Effect.succeedNone)
       )

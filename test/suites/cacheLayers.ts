@@ -14,13 +14,14 @@ export const layerServer = Layer.effect(Server, RedisServer.make())
 export const quiet = Logger.layer([])
 
 /** Memory, the strict cache and the two together, on a client. */
-export const caches = (options: HybridCache.Options & MemoryCache.Options = {}) =>
+export const caches = (options: HybridCache.Options & MemoryCache.Options & Pick<RedisCache.Options, "now"> = {}) =>
   // Nobody moves a TestClock while its scope closes.
   HybridCache.layer({ journal: { closeTimeout: 0 }, ...options }).pipe(
-    Layer.provideMerge([RedisCache.layer(), MemoryCache.layer(options)])
+    Layer.provideMerge([RedisCache.layer({ now: options.now }), MemoryCache.layer(options)])
   )
 
 export interface SimulatedOptions extends HybridCache.Options, MemoryCache.Options {
+  readonly now?: (() => number) | undefined
   readonly client?: RedisClient.Options | undefined
   readonly connection?: SimulatedRedis.ConnectionOptions | undefined
   readonly server?: SimulatedRedis.Options | undefined

@@ -42,8 +42,8 @@ export interface TierRegion<in out Value> {
   readonly staleFor: number
   /** What Redis is told, when it is back, of a value that was set while it was away. */
   readonly replay: "invalidate" | "write"
-  /** Called for a stored value that could not be read; the tier answers with a miss. */
-  readonly onCorrupt: (key: string) => void
+  /** Called for a stored value that could not be read, with what was wrong, without the value; the tier answers with a miss. */
+  readonly onUnreadable: (key: string, problem: string) => void
 }
 
 /**
@@ -66,7 +66,7 @@ export class Hit<out Value> {
 }
 
 /**
- * A value to be stored: as it is, as text, and for how many milliseconds.
+ * A value to be stored: as Redis will give it back, its payload as text, and for how many milliseconds (infinite for ever).
  *
  * @category models
  * @since 0.1.0

@@ -70,7 +70,12 @@ export const layer = (
       return yield* Region.makeCache({
         tier: (region) => {
           const tier = redis.tier(region, { patience })
-          const regionJournal = journal.region({ name: region.name, replay: region.replay, empty: tier.clear })
+          const regionJournal = journal.region({
+            name: region.name,
+            replay: region.replay,
+            empty: tier.clear,
+            setCommand: tier.setCommand
+          })
           return makeTier(tier, memory(region), regionJournal, outage, patience)
         },
         timeToLive: options.timeToLive

@@ -7,12 +7,12 @@
  *
  * **Details**
  *
- * A value is stored as `<expiresAtMs>:<json>` with PX. What cannot be read is a miss, counted, logged once per region, and removed only if
- * the bytes are still those that were read: another deployment may read them well.
+ * A value is stored as a {@link StoredValue} with PX, and without PX if it lives for ever. What cannot be read is a miss, counted, and logged
+ * as it begins. It stays where another deployment may read it well; what begins as ours and is broken is removed, if it is still that.
  *
  * @since 0.1.0
  */
-import { Clock, Context, Duration, Effect, Exit, Layer, Option, Result, Stream } from "effect"
+import { Clock, Context, Duration, Effect, Exit, Layer, Option, Random, Result, Stream } from "effect"
 import { RedisClient, RedisCommand, type RedisError, RedisScript } from "effect-ioredis"
 import type * as Cache from "./Cache.ts"
 import * as CacheKey from "./CacheKey.ts"
@@ -27,6 +27,7 @@ import {
   type WriteOutcome
 } from "./CacheTier.ts"
 import * as Region from "./internal/Region.ts"
+import * as StoredValue from "./StoredValue.ts"
 
 /**
  * Regions whose methods fail with `RedisError`, and the tier they are built on.
@@ -51,14 +52,18 @@ export interface RedisCache {
 }
 
 /**
- * A tier in Redis, the Redis key that a key of the region has there, and whether the circuit breaker refuses to ask for it now.
+ * A tier in Redis.
  *
  * @category models
  * @since 0.1.0
  */
 export interface RedisTier<in out Value> extends CacheTier<Value, RedisError.RedisError> {
+  /** The Redis key that a key of the region has. */
   readonly redisKey: (key: string) => string
+  /** Whether the circuit breaker refuses to ask Redis now. */
   readonly refuses: () => boolean
+  /** The command that stores a payload under a Redis key, with a stamp of its own, for so many milliseconds from now on. */
+  readonly setCommand: (redisKey: string, payload: string, timeToLive: number) => RedisCommand.RedisCommand
 }
 
 /**
@@ -72,14 +77,21 @@ export const RedisCache: Context.Service<RedisCache, RedisCache> = Context.Servi
 )
 
 /**
- * `prefix` begins every key (default `cache`); `timeToLive` is for regions that name none (default 300 seconds).
+ * Options of a `RedisCache`.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Options {
+  /** Begins every key (default `cache`). */
   readonly prefix?: string | undefined
+  /** For regions that name none (default 300 seconds). */
   readonly timeToLive?: Duration.Input | undefined
+  /**
+   * The time, in milliseconds since the epoch, at which values are written and expire (default: that of the Clock). It is to be the same for
+   * all processes of a Redis: a process whose time is ahead takes values for expired too early.
+   */
+  readonly now?: (() => number) | undefined
 }
 
 /**
@@ -99,7 +111,11 @@ export const make = Effect.fnUntraced(function* (options: Options = {}) {
   const fork = (effect: Effect.Effect<void>): void => {
     run(Effect.forkIn(effect, scope))
   }
-  const tier: RedisCache["tier"] = (region, call) => makeTier({ client, clock, fork, prefix }, region, call?.patience)
+  const random = yield* Random.Random
+  const stamps = StoredValue.makeStampSource(() => random.nextDoubleUnsafe())
+  const now = options.now ?? (() => clock.currentTimeMillisUnsafe())
+  const tier: RedisCache["tier"] = (region, call) =>
+    makeTier({ client, fork, now, prefix, stamps }, region, call?.patience)
   const regions = yield* Region.makeRegions<RedisError.RedisError>({
     tier,
     reject: Effect.fail,
@@ -120,14 +136,16 @@ export const layer = (options?: Options): Layer.Layer<RedisCache, never, RedisCl
 const makeTier = <Value>(
   {
     client,
-    clock,
     fork,
-    prefix
+    now,
+    prefix,
+    stamps
   }: {
     readonly client: RedisClient.RedisClient
-    readonly clock: Clock.Clock
     readonly fork: (effect: Effect.Effect<void>) => void
+    readonly now: () => number
     readonly prefix: string
+    readonly stamps: StoredValue.StampSource
   },
   region: TierRegion<Value>,
   patience: Duration.Input | undefined
@@ -143,25 +161,60 @@ const makeTier = <Value>(
     bytes += (length - bytes) / seen
   }
 
-  const decode = (key: string, reply: RedisCommand.Reply): Found<Value> => {
-    if (reply === null) return missed
-    const stored = String(reply)
-    learn(stored.length)
-    const decoded = region.codec.decode(stored)
-    if (Option.isNone(decoded)) {
-      discard(key, stored)
-      return missed
-    }
-    const { expiresAt, value } = decoded.value
-    // Redis still has it, so it lives; how long is the writer's word, and clocks differ.
-    const timeToLive = Math.min(expiresAt - clock.currentTimeMillisUnsafe(), region.longestLife)
-    return { hit: new Hit(value, timeToLive, stored.length), source: "redis" }
+  const unreadable = (key: string, problem: string): Found<Value> => {
+    region.onUnreadable(key, problem)
+    return missed
   }
 
-  // The answer does not wait for the removal.
-  const discard = (key: string, stored: string): void => {
-    region.onCorrupt(key)
-    fork(client.eval(RedisScript.deleteIfEqual, [keyspace + key], [stored], call).pipe(Effect.ignore))
+  const decode = (key: string, reply: RedisCommand.Reply): Found<Value> => {
+    if (!(reply instanceof Uint8Array)) return missed
+    learn(reply.length)
+    const read = StoredValue.read(keyspace + key, reply)
+    switch (read._tag) {
+      case "Value":
+        return decodePayload(key, read)
+      case "Removed":
+        return missed
+      case "Broken":
+        return discard(key, reply)
+      case "Foreign":
+        return unreadable(key, problems[read.reason])
+    }
+  }
+
+  const decodePayload = (key: string, { header, payloadOffset, stored }: StoredValue.Value): Found<Value> => {
+    const timeToLive = header.writtenAt + header.life - now()
+    if (timeToLive <= 0) return missed
+    const decoded = region.codec.decode(stored, payloadOffset)
+    switch (decoded._tag) {
+      case "Value":
+        // How long it lives in memory is not for another process alone to say.
+        return {
+          hit: new Hit(decoded.value, Math.min(timeToLive, region.longestLife), stored.length),
+          source: "redis"
+        }
+      case "Mismatch":
+        return unreadable(key, decoded.problem)
+      case "NotJson":
+        return discard(key, stored)
+    }
+  }
+
+  // The header tells writes apart, so that its script need not be sent the whole. The answer does not wait for the removal.
+  const discard = (key: string, stored: Uint8Array): Found<Value> => {
+    const begins = stored.subarray(0, comparedBytes)
+    fork(client.eval(RedisScript.deleteIfBegins, [keyspace + key], [stored.length, begins], call).pipe(Effect.ignore))
+    return unreadable(key, "it is a broken value of this region, and is removed")
+  }
+
+  const setCommand: RedisTier<Value>["setCommand"] = (redisKey, payload, timeToLive) => {
+    const stored = StoredValue.encodeText(redisKey, new Written(stamps.next(), now(), timeToLive), payload)
+    return RedisCommand.make(
+      "SET",
+      timeToLive === Number.POSITIVE_INFINITY
+        ? Array.of<RedisCommand.Argument>(redisKey, stored)
+        : Array.of<RedisCommand.Argument>(redisKey, stored, "PX", Math.min(timeToLive, StoredValue.longestLife))
+    )
   }
 
   // One round trip; a command that something newer has overtaken is left out.
@@ -186,13 +239,13 @@ const makeTier = <Value>(
     client.getUnsafe(keyspace + key, { bytes, operationTimeout }, (result) => {
       if (Result.isSuccess(result)) return done(Exit.succeed(decode(key, result.success)))
       if (!isForeign(result.failure)) return done(Exit.fail(result.failure))
-      region.onCorrupt(key)
-      done(Exit.succeed(missed))
+      done(Exit.succeed(unreadable(key, "it is of another Redis type")))
     })
 
   return {
     stale: Option.none,
     redisKey: (key) => keyspace + key,
+    setCommand,
     refuses: client.breaker.refusesUnsafe,
     known: () => undefined,
     get,
@@ -203,7 +256,8 @@ const makeTier = <Value>(
         return ignore
       }
       const redisKeys = keys.map((key) => keyspace + key)
-      return client.pipelineUnsafe([RedisCommand.make("MGET", redisKeys)], { operationTimeout }, (result) => {
+      const command = RedisCommand.make("MGET", redisKeys, { reply: "bytes" })
+      return client.pipelineUnsafe([command], { operationTimeout }, (result) => {
         if (Result.isFailure(result)) return done(Exit.fail(result.failure))
         const [reply] = result.success
         if (reply !== undefined && Result.isFailure(reply)) return done(Exit.fail(reply.failure))
@@ -215,7 +269,7 @@ const makeTier = <Value>(
       write(
         writes.map(({ key, text, timeToLive }) => {
           learn(text.length)
-          return RedisCommand.make("SET", Array.of<RedisCommand.Argument>(keyspace + key, text, "PX", timeToLive))
+          return setCommand(keyspace + key, text, timeToLive)
         }),
         isCurrent,
         onAttempt,
@@ -235,6 +289,32 @@ const makeTier = <Value>(
     )
   }
 }
+
+// A class, as what lives while a command is in flight has to be: see `Deadlines` of effect-ioredis.
+class Written implements StoredValue.Fields {
+  readonly kind = "set"
+  readonly stamp: StoredValue.Stamp
+  readonly writtenAt: number
+  readonly life: number
+  readonly staleLife: number
+  readonly lookupTime = 0
+
+  constructor(stamp: StoredValue.Stamp, writtenAt: number, life: number) {
+    this.stamp = stamp
+    this.writtenAt = writtenAt
+    this.life = life
+    this.staleLife = life
+  }
+}
+
+const problems: { readonly [reason in StoredValue.Foreign["reason"]]: string } = {
+  NotOurs: "it is not a value of this library, or of another release of it",
+  OtherKey: "it was written under another key",
+  UnknownLetter: "it is of a format that this release does not know"
+}
+
+// More than the header: so two broken values of one writer differ too, where their headers do not.
+const comparedBytes = 64
 
 const missed: Found<never> = { hit: undefined, source: "redis" }
 

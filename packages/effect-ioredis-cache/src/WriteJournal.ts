@@ -55,6 +55,7 @@ export interface JournalRegion {
   readonly name: string
   readonly replay: "invalidate" | "write"
   readonly empty: Effect.Effect<unknown, RedisError.RedisError>
+  readonly setCommand: (redisKey: string, payload: string, timeToLive: number) => RedisCommand.RedisCommand
 }
 
 /**
@@ -369,10 +370,10 @@ export const make = Effect.fnUntraced(function* (
     const numbersThen = batch.map(({ number }) => number)
     const lives = batch.map(lifeToWrite)
     return client.pipeline(
-      batch.map(({ intent, key }, index) => {
+      batch.map(({ intent, key, region }, index) => {
         const life = lives[index] ?? 0
         return life > 0 && intent._tag === "Set" && intent.text !== undefined
-          ? RedisCommand.make("SET", [key, intent.text, "PX", life])
+          ? region.setCommand(key, intent.text, life)
           : unlink(key)
       }),
       {

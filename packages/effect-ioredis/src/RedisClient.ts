@@ -118,7 +118,7 @@ type Call<A> = Effect.Effect<A, RedisError.RedisCommandError>
  *
  * `getUnsafe`, `sendUnsafe` and `pipelineUnsafe` are for caches, which cannot afford a fiber's bookkeeping for each call: they tell `done` once what came
  * of it, and give back what to call when nobody waits any more. The gets of one tick are sent together as MGET, so that a key of another
- * type is nil to them; `bytes` is about how long the value will be, and keeps long ones from holding up many others. Their
+ * type is nil to them, and values are bytes; `bytes` is about how long the value will be, and keeps long ones from holding up many others. Their
  * commands are not checked for what a shared connection refuses.
  *
  * @category models

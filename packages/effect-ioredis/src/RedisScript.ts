@@ -56,3 +56,20 @@ export const deleteIfEqual: RedisScript = make({
   lua: `if redis.call("GET", KEYS[1]) == ARGV[1] then return redis.call("UNLINK", KEYS[1]) else return 0 end`,
   kind: "write"
 })
+
+/**
+ * Removes a key only if its value has this length and begins with these bytes: `KEYS[1]` the key, `ARGV[1]` the length in bytes, `ARGV[2]`
+ * the first bytes. Answers 1 if it removed it, else 0.
+ *
+ * **Details**
+ *
+ * {@link deleteIfEqual} sends the whole value; this one is for values whose first bytes tell them apart.
+ *
+ * @category scripts
+ * @since 0.1.0
+ */
+export const deleteIfBegins: RedisScript = make({
+  lua: `if redis.call("STRLEN", KEYS[1]) == tonumber(ARGV[1]) and redis.call("GETRANGE", KEYS[1], 0, #ARGV[2] - 1) == ARGV[2]
+then return redis.call("UNLINK", KEYS[1]) else return 0 end`,
+  kind: "write"
+})

@@ -1,10 +1,10 @@
-import { Clock, Context, type Duration, Random, Result } from "effect"
+import { Context, type Duration, Random, Result } from "effect"
 import { RedisError } from "effect-ioredis"
 import type * as Cache from "../Cache.ts"
 import * as CacheCodec from "../CacheCodec.ts"
 import * as CacheKey from "../CacheKey.ts"
 import { Write } from "../CacheTier.ts"
-import { lifetime } from "./Regions.ts"
+import { lifetime, lifetimeAdvice } from "./Regions.ts"
 
 /** Turns the keys and values of one region into what a tier keeps, or says why it cannot. */
 export interface Encoding<in Key, in out Value> {
@@ -25,7 +25,6 @@ export const make = <Key, Value>(
   context: Context.Context<never>
 ): Encoding<Key, Value> => {
   const { jitter = 0, name, timeToLive = defaultTimeToLive } = options
-  const clock = Context.get(context, Clock.Clock)
   const random = Context.get(context, Random.Random)
   const renderKey = CacheKey.make(options.key, `${name}:v${options.version}:`)
   const fixed = typeof timeToLive === "function" ? undefined : lifetime(timeToLive)
@@ -54,14 +53,13 @@ export const make = <Key, Value>(
       const chosen = given ?? (typeof timeToLive === "function" ? timeToLive(key, value) : undefined)
       const whole = chosen === undefined ? fixed : lifetime(chosen)
       if (whole === undefined) {
-        const advice = `the timeToLive is not a duration above zero and finite. Give one such as "5 minutes"`
-        return Result.fail(problem(operation, advice, rendered))
+        return Result.fail(problem(operation, `the timeToLive is ${lifetimeAdvice}`, rendered))
       }
       const millis = jitter === 0 ? whole : Math.max(1, Math.round(whole * (1 - jitter * random.nextDoubleUnsafe())))
-      const text = codec.encode(value, clock.currentTimeMillisUnsafe() + millis)
-      return Result.isFailure(text)
-        ? Result.fail(problem(operation, text.failure, rendered))
-        : Result.succeed(new Write(rendered, value, text.success, millis))
+      const encoded = codec.encode(value)
+      return Result.isFailure(encoded)
+        ? Result.fail(problem(operation, encoded.failure, rendered))
+        : Result.succeed(new Write(rendered, encoded.success.value, encoded.success.payload, millis))
     }
   }
 }

@@ -10,7 +10,8 @@ export interface Recorder {
   readonly write: (outcome: WriteOutcome) => void
   readonly stale: () => void
   readonly lookup: (exit: Exit.Exit<unknown, unknown>) => void
-  readonly corrupt: (key: string) => void
+  /** A stored value was taken as a miss. `problem` says why, without the value. */
+  readonly unreadable: (key: string, problem: string) => void
   /** The Clock's monotonic time in milliseconds: when an operation began. */
   readonly now: () => number
   readonly timed: (operation: string, source: string, startedAt: number) => void
@@ -42,7 +43,7 @@ export const make = (region: string, counters: Counters, context: Context.Contex
   }
   const clock = Context.get(context, Clock.Clock)
   const now = () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
-  let saidCorrupt = false
+  let lastUnreadable = Number.NEGATIVE_INFINITY
   return {
     read: ({ hit, source }) => {
       if (source === "fallback") counters.fallbacks++
@@ -67,14 +68,15 @@ export const make = (region: string, counters: Counters, context: Context.Contex
       counters.lookups++
       metrics.lookups(Exit.isSuccess(exit) ? "success" : "failure").updateUnsafe(1, context)
     },
-    corrupt: (key) => {
+    unreadable: (key, problem) => {
       counters.corrupt++
       metrics.requests("corrupt").updateUnsafe(1, context)
-      const level = saidCorrupt ? "Debug" : "Warn"
-      saidCorrupt = true
+      const at = now()
+      const level = at - lastUnreadable < quietMillis ? "Debug" : "Warn"
+      lastUnreadable = at
       Effect.runForkWith(context)(
         Effect.logWithLevel(level)("A stored value could not be read and is taken as a miss").pipe(
-          Effect.annotateLogs({ region, keyHash: CacheKey.hash(key) })
+          Effect.annotateLogs({ region, keyHash: CacheKey.hash(key), problem })
         )
       )
     },
@@ -83,3 +85,6 @@ export const make = (region: string, counters: Counters, context: Context.Contex
       metrics.duration(operation, source).updateUnsafe((now() - startedAt) / 1000, context)
   }
 }
+
+// A wave is warned of when it begins: after a minute without one, so that there is at most one warning a minute.
+const quietMillis = 60_000

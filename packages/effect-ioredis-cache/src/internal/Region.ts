@@ -68,7 +68,7 @@ const make = <Key, Value, E>(
     longestLife: encoding.longestLife,
     staleFor: Duration.toMillis(options.staleFor ?? 0),
     replay: options.replay ?? "invalidate",
-    onCorrupt: recorder.corrupt
+    onUnreadable: recorder.unreadable
   })
   const sequences = Sequences.make()
   const flights = Flights.make(name, scope)

@@ -1,4 +1,4 @@
-import { Duration, Effect, Option, Schema, SchemaRepresentation } from "effect"
+import { Duration, Effect, Option, Schema, SchemaAST, SchemaRepresentation } from "effect"
 import * as Cache from "../Cache.ts"
 import * as CacheKey from "../CacheKey.ts"
 
@@ -52,12 +52,14 @@ const refuse = (region: string, message: string): Effect.Effect<never> =>
   Effect.die(new Cache.RegionDefinitionError({ region, message }))
 
 const problemOf = <Key, Value>(options: Cache.RegionOptions<Key, Value>): string | undefined => {
-  const { jitter = 0, maxBytes = 1, name, staleFor = 0, timeToLive, version } = options
+  const { jitter = 0, key, maxBytes = 1, name, staleFor = 0, timeToLive, version } = options
   const keyspace = CacheKey.keyspace({ prefix: "cache", region: name, version })
   if (keyspace._tag === "Failure") return keyspace.failure
   if (typeof timeToLive !== "function" && timeToLive !== undefined && lifetime(timeToLive) === undefined) {
-    return `The timeToLive of region ${name} is not a duration above zero and finite. Give one such as "5 minutes"`
+    return `The timeToLive of region ${name} is ${lifetimeAdvice}`
   }
+  if (isRedacted(key))
+    return `The key schema of region ${name} has a Schema.Redacted in it, and keys stand in Redis in the clear. Use a key that is no secret, such as a hash of it`
   if (!(jitter >= 0 && jitter <= 1)) return `The jitter of region ${name} is ${jitter}. Give a share from 0 to 1`
   if (Option.isNone(Duration.fromInput(staleFor)))
     return `The staleFor of region ${name} is not a duration. Give one such as "1 hour"`
@@ -65,12 +67,36 @@ const problemOf = <Key, Value>(options: Cache.RegionOptions<Key, Value>): string
   return undefined
 }
 
-/** A time to live in whole milliseconds, or `undefined` where it makes no sense: Redis refuses none at all, and wants at least one. */
+/**
+ * A time to live in whole milliseconds, infinite for ever, or `undefined` where it makes no sense: Redis refuses none at all, and wants at
+ * least one.
+ */
 export const lifetime = (timeToLive: Duration.Input): number | undefined => {
   const duration = Duration.fromInput(timeToLive)
   if (duration._tag === "None") return undefined
   const millis = Duration.toMillis(duration.value)
-  return millis > 0 && Number.isFinite(millis) ? Math.max(1, Math.round(millis)) : undefined
+  return millis > 0 ? Math.max(1, Math.round(millis)) : undefined
+}
+
+/** What is said of a time to live that `lifetime` refuses. */
+export const lifetimeAdvice =
+  'not a duration above zero. Give one such as "5 minutes", or Duration.infinity for values that live for ever'
+
+/** Whether a schema takes what must not be shown: a Redis key stands in the clear, and in the server's own logs. */
+const isRedacted = ({ ast }: Schema.Top): boolean => {
+  const seen = new Set<SchemaAST.AST>()
+  const visit = (ast: SchemaAST.AST): boolean => {
+    if (seen.has(ast)) return false
+    seen.add(ast)
+    if (SchemaAST.isDeclaration(ast)) return ast.annotations?.expected === "Redacted" || ast.typeParameters.some(visit)
+    if (SchemaAST.isSuspend(ast)) return visit(ast.thunk())
+    if (SchemaAST.isArrays(ast)) return [...ast.elements, ...ast.rest].some(visit)
+    if (SchemaAST.isUnion(ast)) return ast.types.some(visit)
+    return (
+      SchemaAST.isObjects(ast) && [...ast.propertySignatures, ...ast.indexSignatures].some(({ type }) => visit(type))
+    )
+  }
+  return visit(ast)
 }
 
 const differenceOf = (one: Definition, other: Definition): string | undefined => {

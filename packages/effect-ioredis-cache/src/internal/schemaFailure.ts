@@ -1,4 +1,4 @@
-import { Schema, type SchemaAST, SchemaIssue } from "effect"
+import { Cause, Schema, type SchemaAST, SchemaIssue } from "effect"
 
 /**
  * Runs what may throw: a schema, a getter of a value, `JSON`. The one `try` of these modules: with `Result.try`
@@ -20,12 +20,18 @@ export const contain = <A>(run: () => A, onThrow: (thrown: unknown) => A): A => 
  *
  * @internal
  */
-export const describe = (thrown: unknown): string =>
-  Schema.isSchemaError(thrown)
-    ? describeIssue(thrown.issue, "", undefined)
-    : thrown === noJsonForm
-      ? noJsonForm.message
-      : `encoding it threw ${nameOf(thrown)}`
+export const describe = (thrown: unknown, action: "encoding" | "decoding" = "encoding"): string => {
+  if (Schema.isSchemaError(thrown)) return describeIssue(thrown.issue, "", undefined)
+  if (thrown === noJsonForm) return noJsonForm.message
+  const defect = defectOf(thrown)
+  return Cause.isAsyncFiberError(defect)
+    ? `its schema works asynchronously, and ${action} a value must end at once`
+    : `${action} it threw ${nameOf(defect)}`
+}
+
+// Schema's synchronous adapters wrap what a transformation throws, and the work that would not end at once.
+const defectOf = (thrown: unknown): unknown =>
+  thrown instanceof Error && Cause.isCause(thrown.cause) ? Cause.squash(thrown.cause) : thrown
 
 /**
  * Thrown, and contained by the same module, for what `Schema.Any` let through although JSON cannot say it.

@@ -42,11 +42,12 @@ export const make = (
     if (first === undefined) return
     join.cancel =
       readers.length === 1
-        ? send(RedisCommand.make("GET", [first.key]), join, (result) => first.done?.(result))
+        ? send(RedisCommand.make("GET", [first.key], asBytes), join, (result) => first.done?.(result))
         : send(
             RedisCommand.make(
               "MGET",
-              readers.map(({ key }) => key)
+              readers.map(({ key }) => key),
+              asBytes
             ),
             join,
             (result) => deliver(join, readers, result)
@@ -62,7 +63,7 @@ export const make = (
       const refused = isRefusal(result.failure)
       for (const reader of readers) {
         if (!refused) reader.done?.(result)
-        else if (reader.done) reader.cancel = send(RedisCommand.make("GET", [reader.key]), join, reader.done)
+        else if (reader.done) reader.cancel = send(RedisCommand.make("GET", [reader.key], asBytes), join, reader.done)
       }
       return
     }
@@ -133,6 +134,8 @@ class Reader {
     this.done = done
   }
 }
+
+const asBytes = { reply: "bytes" } as const
 
 const maxKeys = 64
 

@@ -71,3 +71,15 @@ export const make = (script: RedisScript.RedisScript, run: Run): SimulatedScript
 export const deleteIfEqual: SimulatedScript = make(RedisScript.deleteIfEqual, (keys, args, call) =>
   call("GET", ...keys) === args[0] ? call("UNLINK", ...keys) : 0
 )
+
+/**
+ * The counterpart of `RedisScript.deleteIfBegins`. Every simulated Redis has it.
+ *
+ * @category scripts
+ * @since 0.1.0
+ */
+export const deleteIfBegins: SimulatedScript = make(RedisScript.deleteIfBegins, (keys, [length, begins = ""], call) =>
+  call("STRLEN", ...keys) === Number(length) && call("GETRANGE", ...keys, 0, begins.length - 1) === begins
+    ? call("UNLINK", ...keys)
+    : 0
+)

@@ -85,7 +85,10 @@ export const make = (timers: Timers, options: Options): Server => {
     execute: (clientId, name, args) => Interpreter.execute(machine(refusal), clientId, name, args)
   })
   const scripts = new Map(
-    [SimulatedScript.deleteIfEqual, ...options.scripts].map((script) => [script.script.sha, script])
+    [SimulatedScript.deleteIfEqual, SimulatedScript.deleteIfBegins, ...options.scripts].map((script) => [
+      script.script.sha,
+      script
+    ])
   )
 
   const connections = () => Array.from(links).filter(({ open }) => open).length

@@ -109,5 +109,12 @@ export const commands: Commands = {
     replaceString(store, at(args, 0), bytes)
     return bytes.length
   }),
+  getrange: read(4, (args, { store }) => {
+    const bytes = stringAt(store, at(args, 0)) ?? Buffer.alloc(0)
+    const [start, end] = [Wire.integer(at(args, 1)), Wire.integer(at(args, 2))]
+    if (start < 0 && end < 0 && start > end) return Buffer.alloc(0)
+    const place = (index: number) => Math.max(0, index < 0 ? bytes.length + index : index)
+    return bytes.subarray(place(start), place(end) + 1)
+  }),
   strlen: read(2, (args, { store }) => stringAt(store, at(args, 0))?.length ?? 0)
 }

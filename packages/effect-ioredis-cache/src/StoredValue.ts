@@ -1,0 +1,524 @@
+/**
+ * The bytes that stand in Redis for one value: a header of 44 characters in fixed places, extension units, and the payload.
+ *
+ * **Details**
+ *
+ * This module is pure: bytes in, bytes out, and nothing in it throws, whatever the bytes are. What each place says is told byte by byte in
+ * `docs/stored_format.md`. The offsets are exported, because scripts on the server read the same places by GETRANGE. Digits are
+ * `-0-9A-Z_a-z`, most significant first. So numbers of the same width compare as text, in Lua too.
+ *
+ * @since 0.1.0
+ */
+import { isUtf8 } from "node:buffer"
+
+/**
+ * The length of the header, and so the offset of the extension units.
+ *
+ * @category layout
+ * @since 0.1.0
+ */
+export const headerLength = 44
+
+/**
+ * The length of one extension unit.
+ *
+ * @category layout
+ * @since 0.1.0
+ */
+export const extensionUnitLength = 8
+
+/**
+ * Where each field of the header begins and ends: `offsets.life` is `[29, 35]`, the bytes 29 to 34.
+ *
+ * **Details**
+ *
+ * GETRANGE counts both ends, so that a script asks for the bytes from `start` to `end - 1`.
+ *
+ * @category layout
+ * @since 0.1.0
+ */
+export const offsets = {
+  format: [0, 2],
+  codec: [2, 3],
+  compression: [3, 4],
+  kind: [4, 5],
+  extension: [5, 6],
+  keyCheck: [6, 10],
+  stamp: [10, 22],
+  writer: [10, 16],
+  number: [16, 22],
+  writtenAt: [22, 29],
+  life: [29, 35],
+  staleLife: [35, 41],
+  lookupTime: [41, 43],
+  end: [43, 44]
+} as const
+
+/**
+ * The 64 digits in ascending order. The order is that of their codes, so that numbers of one width compare as text.
+ *
+ * @category layout
+ * @since 0.1.0
+ */
+export const alphabet = "-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz"
+
+/**
+ * The digits of a life that never ends.
+ *
+ * @category layout
+ * @since 0.1.0
+ */
+export const forever = "zzzzzz"
+
+/**
+ * The longest life that ends, in milliseconds: 2.17 years. A longer one counts as this one.
+ *
+ * @category layout
+ * @since 0.1.0
+ */
+export const longestLife: number = 64 ** 6 - 2
+
+/**
+ * Who wrote a value, and that writer's own number of the write: 12 characters, the first 6 of which are the writer's name.
+ *
+ * **Details**
+ *
+ * Two stamps are the same write if they are equal. Of two stamps with the same writer, the later write has the greater text. One string
+ * rather than an object with two fields, because a stamp is mostly compared, and a string that was read costs one allocation.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Stamp = string
+
+/**
+ * The writer's name in a stamp.
+ *
+ * @category accessors
+ * @since 0.1.0
+ */
+export const writerOf = (stamp: Stamp): string => stamp.slice(0, 6)
+
+/**
+ * Gives out stamps: the name stays the same, the number grows by one.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface StampSource {
+  /** The next stamp. It takes a new name when the numbers of the old one have run out. */
+  readonly next: () => Stamp
+  /** Says whether a stamp was given out by this source, under whatever name it had then. */
+  readonly isOwn: (stamp: Stamp) => boolean
+}
+
+/**
+ * Makes a source of stamps with a random name of 36 bits.
+ *
+ * **Details**
+ *
+ * `random` gives a number from 0 up to but not including 1, as `Math.random` does. `firstNumber` is for tests of what happens at the end of
+ * the numbers (default 0).
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const makeStampSource = (random: () => number, firstNumber = 0): StampSource => {
+  const names = new Set<string>()
+  let name = ""
+  let number = firstNumber
+  const rename = (): void => {
+    // Two draws, because a generator may have fewer than 36 random bits.
+    name = digitsOf(Math.floor(random() * 64 ** 3), 3) + digitsOf(Math.floor(random() * 64 ** 3), 3)
+    names.add(name)
+  }
+  rename()
+  return {
+    next: () => {
+      if (number >= numbersOfAName) {
+        rename()
+        number = 0
+      }
+      return name + six(number++)
+    },
+    isOwn: (stamp) => names.has(stamp.slice(0, 6))
+  }
+}
+
+/**
+ * What is stored under a key: a value that was set, one that a lookup filled in, or the mark of a removal.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Kind = "set" | "filled" | "removed"
+
+/**
+ * What a header says besides what follows from the key and the payload.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Fields {
+  /** What is stored. */
+  readonly kind: Kind
+  /** Who wrote it, as `StampSource` gives it. */
+  readonly stamp: Stamp
+  /** When it was written, in milliseconds of Redis' time since the epoch. */
+  readonly writtenAt: number
+  /** For how many milliseconds from `writtenAt` it is fresh; infinite for ever. */
+  readonly life: number
+  /** For how many milliseconds from `writtenAt` it may be served when its lookup fails; infinite for ever. At least `life`. */
+  readonly staleLife: number
+  /** How many milliseconds its lookup took. It is kept to about 0.3 %. */
+  readonly lookupTime: number
+}
+
+/**
+ * A header that was read.
+ *
+ * **Details**
+ *
+ * Its fields are read from the bytes when they are asked for, because most readers ask for two of them.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export class Header implements Fields {
+  /** How the payload was made from the value. */
+  readonly codec = "json"
+  /** How the payload was made smaller. */
+  readonly compression = "none"
+  /** The bytes that it was read from. */
+  readonly stored: Uint8Array
+
+  /** Takes bytes that `read` has found to begin with a header. */
+  constructor(stored: Uint8Array) {
+    this.stored = stored
+  }
+
+  /** What is stored. */
+  get kind(): Kind {
+    return kinds[this.stored[4] ?? 0] ?? "set"
+  }
+
+  /** How many units of 8 characters stand between the header and the payload. */
+  get extensionUnits(): number {
+    return valueAt(this.stored, 5)
+  }
+
+  /** The upper 24 bits of the hash of the key that it was written under. */
+  get keyCheck(): number {
+    return numberAt(this.stored, 6, 4)
+  }
+
+  /** Who wrote it. */
+  get stamp(): Stamp {
+    return textAt(this.stored, 10, 12)
+  }
+
+  /** When it was written, in milliseconds of Redis' time since the epoch. */
+  get writtenAt(): number {
+    return numberAt(this.stored, 22, 7)
+  }
+
+  /** For how many milliseconds from `writtenAt` it is fresh; infinite for ever. */
+  get life(): number {
+    return lifeAt(this.stored, 29)
+  }
+
+  /** For how many milliseconds from `writtenAt` it may be served when its lookup fails; infinite for ever. */
+  get staleLife(): number {
+    return lifeAt(this.stored, 35)
+  }
+
+  /** How many milliseconds its lookup took, to about 0.3 %. */
+  get lookupTime(): number {
+    return 2 ** (numberAt(this.stored, 41, 2) / lookupSteps) - 1
+  }
+}
+
+/**
+ * What was found under a key.
+ *
+ * **Details**
+ *
+ * - `Value`: a value of ours; its payload begins at `payloadOffset`.
+ * - `Removed`: the mark of a removal.
+ * - `Broken`: it begins as ours, with this key's check, and is broken afterwards. It is to be removed, if it is still that.
+ * - `Foreign`: a miss that stays. It is not ours, or was written under another key (RENAME, COPY), or has a letter that a later release may
+ *   know.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Read = Value | Removed | Broken | Foreign
+
+/**
+ * A value of ours.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export class Value {
+  readonly _tag = "Value"
+  /** What its header says. */
+  readonly header: Header
+  /** The bytes that were read. */
+  readonly stored: Uint8Array
+  /** Where the payload begins. */
+  readonly payloadOffset: number
+
+  // A class, as what lives while a command is in flight has to be: see `Deadlines` of effect-ioredis.
+  constructor(stored: Uint8Array, payloadOffset: number) {
+    this.header = new Header(stored)
+    this.stored = stored
+    this.payloadOffset = payloadOffset
+  }
+}
+
+/**
+ * The mark of a removal.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export class Removed {
+  readonly _tag = "Removed"
+  /** What its header says. */
+  readonly header: Header
+
+  constructor(stored: Uint8Array) {
+    this.header = new Header(stored)
+  }
+}
+
+/**
+ * What begins as ours and is broken afterwards.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Broken {
+  readonly _tag: "Broken"
+}
+
+/**
+ * What is not this key's, or not of a format that this release knows.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Foreign {
+  readonly _tag: "Foreign"
+  /** Why it is a miss. */
+  readonly reason: "NotOurs" | "OtherKey" | "UnknownLetter"
+}
+
+/**
+ * Gives the bytes to be stored under a Redis key.
+ *
+ * **Details**
+ *
+ * Numbers are brought into the bounds of their fields: a fraction of a millisecond is dropped, a life beyond 2.17 years is
+ * {@link longestLife}, and what is not a number is 0.
+ *
+ * @category encoding
+ * @since 0.1.0
+ */
+export const encode = (key: string, fields: Fields, payload: Uint8Array): Buffer => {
+  const stored = Buffer.allocUnsafe(headerLength + payload.length)
+  stored.write(headerText(key, fields), "latin1")
+  stored.set(payload, headerLength)
+  return stored
+}
+
+/**
+ * Gives what {@link encode} gives, as text, for a payload that is text.
+ *
+ * **Details**
+ *
+ * The driver writes a command whose arguments are all text in one piece: so a `set` of 200 bytes costs 0.4 µs less than with bytes.
+ *
+ * @category encoding
+ * @since 0.1.0
+ */
+export const encodeText = (key: string, fields: Fields, payload: string): string => headerText(key, fields) + payload
+
+/**
+ * Reads what is stored under a Redis key.
+ *
+ * @category decoding
+ * @since 0.1.0
+ */
+export const read = (key: string, stored: Uint8Array): Read => {
+  // The numbers are those of `offsets`: looked up there, they cost 40 ns more.
+  if (stored.length < 10 || stored[0] !== upperE || stored[1] !== one) return notOurs
+  if (numberAt(stored, 6, 4) !== keyCheck(key)) return otherKey
+  const kind = stored[4]
+  if (stored[2] !== letterJson || stored[3] !== letterNone) return unknownLetter
+  if (kind !== letterSet && kind !== letterFilled && kind !== letterRemoved) return unknownLetter
+  if (!hasDigits(stored)) return broken
+  const payloadOffset = headerLength + valueAt(stored, 5) * extensionUnitLength
+  if (stored.length < payloadOffset) return broken
+  return kind === letterRemoved ? new Removed(stored) : new Value(stored, payloadOffset)
+}
+
+/**
+ * The check of a Redis key: the upper 24 bits of FNV-1a (32 bits) over its UTF-8.
+ *
+ * @category hashing
+ * @since 0.1.0
+ */
+export const keyCheck = (key: string): number => {
+  let hash = 0x811c9dc5
+  let codes = 0
+  for (let index = 0; index < key.length; index++) {
+    const code = key.charCodeAt(index)
+    codes |= code
+    hash = Math.imul(hash ^ code, 0x01000193)
+  }
+  return codes < 128 ? hash >>> 8 : keyCheckOf(Buffer.from(key))
+}
+
+/**
+ * The text of the payload, or `undefined` where its bytes are no UTF-8.
+ *
+ * @category decoding
+ * @since 0.1.0
+ */
+export const payloadText = (stored: Uint8Array, payloadOffset: number): string | undefined => {
+  const bytes = asBuffer(stored)
+  const text = bytes.toString("utf8", payloadOffset)
+  // Only what is no UTF-8 puts this character into a text, apart from the character itself.
+  return text.includes("\ufffd") && !isUtf8(bytes.subarray(payloadOffset)) ? undefined : text
+}
+
+/**
+ * The digits of a number in `width` places, most significant first.
+ *
+ * @category encoding
+ * @since 0.1.0
+ */
+export const digitsOf = (value: number, width: number): string => {
+  let digits = ""
+  let rest = value
+  for (let place = 0; place < width; place++) {
+    const above = Math.floor(rest / 64)
+    digits = alphabet.charAt(rest - above * 64) + digits
+    rest = above
+  }
+  return digits
+}
+
+const numbersOfAName = 64 ** 6
+
+const lookupSteps = 128
+
+const upperE = 69
+const one = 49
+const colon = 58
+const letterJson = 106
+const letterNone = 45
+const letterSet = 115
+const letterFilled = 102
+const letterRemoved = 120
+
+const kinds: { readonly [letter: number]: Kind } = {
+  [letterSet]: "set",
+  [letterFilled]: "filled",
+  [letterRemoved]: "removed"
+}
+
+const broken: Broken = { _tag: "Broken" }
+const notOurs: Foreign = { _tag: "Foreign", reason: "NotOurs" }
+const otherKey: Foreign = { _tag: "Foreign", reason: "OtherKey" }
+const unknownLetter: Foreign = { _tag: "Foreign", reason: "UnknownLetter" }
+
+// The value of each byte as a digit, and 255 for what is none.
+const values = new Uint8Array(256).fill(255)
+for (let value = 0; value < 64; value++) values[alphabet.charCodeAt(value)] = value
+
+// Two digits at a time: 44 characters take 90 ns so, and 190 digit by digit.
+const pairs: ReadonlyArray<string> = Array.from({ length: 4096 }, (_, value) => digitsOf(value, 2))
+
+const pair = (value: number): string => pairs[value & 4095] ?? ""
+
+const six = (value: number): string => {
+  const above = Math.floor(value / 4096)
+  return pair(above >>> 12) + pair(above) + pair(value % 4096)
+}
+
+const headerText = (key: string, { kind, life, lookupTime, staleLife, stamp, writtenAt }: Fields): string => {
+  const check = keyCheck(key)
+  const lookup = lookupTime > 0 ? pair(lookupDigits(lookupTime)) : "--"
+  return `${beginnings[kind]}${pair(check >>> 12)}${pair(check)}${stamp}${timeText(writtenAt)}${lifeText(life)}${lifeText(staleLife)}${lookup}:`
+}
+
+const beginnings: { readonly [kind in Kind]: string } = { set: "E1j-s-", filled: "E1j-f-", removed: "E1j-x-" }
+
+// The upper five digits stay the same for four seconds, and most values of a program live equally long: remembered, both together take
+// 60 ns less.
+let lastUpper = -1
+let lastUpperText = ""
+
+const timeText = (writtenAt: number): string => {
+  const at = within(writtenAt, latest)
+  const upper = Math.floor(at / 4096)
+  if (upper !== lastUpper) {
+    lastUpper = upper
+    lastUpperText = digitsOf(upper, 5)
+  }
+  return lastUpperText + pair(at - upper * 4096)
+}
+
+const latest = 64 ** 7 - 1
+
+const within = (value: number, max: number): number => (value > 0 ? Math.min(Math.floor(value), max) : 0)
+
+let lastLife = -1
+let lastLifeText = ""
+
+const lifeText = (life: number): string => {
+  if (life !== lastLife) {
+    lastLife = life
+    lastLifeText = life === Number.POSITIVE_INFINITY ? forever : six(within(life, longestLife))
+  }
+  return lastLifeText
+}
+
+const lookupDigits = (lookupTime: number): number => Math.min(Math.round(Math.log2(1 + lookupTime) * lookupSteps), 4095)
+
+const keyCheckOf = (bytes: Uint8Array): number => {
+  let hash = 0x811c9dc5
+  for (const byte of bytes) hash = Math.imul(hash ^ byte, 0x01000193)
+  return hash >>> 8
+}
+
+// Both are within bounds: whoever asks has looked at the length, and a byte is one of 256.
+const valueAt = (stored: Uint8Array, index: number): number => values[stored[index] as number] as number
+
+const numberAt = (stored: Uint8Array, start: number, width: number): number => {
+  let number = 0
+  for (let index = start; index < start + width; index++) number = number * 64 + valueAt(stored, index)
+  return number
+}
+
+const lifeAt = (stored: Uint8Array, start: number): number => {
+  const life = numberAt(stored, start, 6)
+  return life > longestLife ? Number.POSITIVE_INFINITY : life
+}
+
+const hasDigits = (stored: Uint8Array): boolean => {
+  if (stored.length < headerLength || stored[43] !== colon) return false
+  // What is no digit has the upper two bits, which no digit has.
+  let all = valueAt(stored, 5)
+  for (let index = 10; index < 43; index++) all |= valueAt(stored, index)
+  return all < 64
+}
+
+const asBuffer = (bytes: Uint8Array): Buffer =>
+  Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+
+const textAt = (stored: Uint8Array, start: number, length: number): string =>
+  asBuffer(stored).toString("latin1", start, start + length)

@@ -1,0 +1,18 @@
+import * as StoredValue from "../../packages/effect-ioredis-cache/src/StoredValue.ts"
+
+const stamps = StoredValue.makeStampSource(Math.random)
+
+/** What another process stores under a Redis key: JSON that was written at a time, for so many milliseconds (default: for ever). */
+export const stored = (
+  redisKey: string,
+  json: string,
+  { life = Number.POSITIVE_INFINITY, writtenAt = 0 }: { readonly life?: number; readonly writtenAt?: number } = {}
+): string =>
+  StoredValue.encodeText(
+    redisKey,
+    { kind: "set", stamp: stamps.next(), writtenAt, life, staleLife: life, lookupTime: 0 },
+    json
+  )
+
+/** The payload of what is stored, as text. */
+export const payloadOf = (text: string): string => text.slice(StoredValue.headerLength)
