@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Clock, Effect, Exit, Layer } from "effect"
+import { Cause, Clock, Effect, Exit, Layer, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import * as MemoryCache from "../packages/effect-ioredis-cache/src/MemoryCache.ts"
 
@@ -104,6 +104,58 @@ describe("MemoryCache", () => {
       assert.strictEqual(memory.deletePrefix("p:a:v1:"), 0)
       assert.strictEqual(memory.size(), 2)
       assert.isDefined(memory.get("p:a:v11:=1", 0))
+    })
+  )
+
+  it.effect("what has expired leaves although nobody asks for it, and what is still held stays", () =>
+    Effect.gen(function* () {
+      const memory = yield* MemoryCache.MemoryCache
+      for (let i = 0; i < 2500; i++) memory.set(`short-${i}`, entry(i, 30_000))
+      for (let i = 0; i < 10; i++) {
+        memory.set(`long-${i}`, entry(i, 3_600_000))
+        memory.set(`stale-${i}`, { ...entry(i, 30_000), staleUntil: 3_600_000 })
+      }
+      yield* TestClock.adjust("1 minute")
+      assert.strictEqual(memory.size(), 20)
+      assert.strictEqual(memory.get("long-0", 60_000)?.value, 0)
+      assert.strictEqual(memory.getStale("stale-9", 60_000)?.value, 9)
+      yield* TestClock.adjust("1 hour")
+      assert.strictEqual(memory.size(), 0)
+    }).pipe(Effect.provide(MemoryCache.layer({ maxEntries: 10_000 })))
+  )
+
+  it.effect("looking for what has expired does not make it recently used", () =>
+    Effect.gen(function* () {
+      const memory = yield* MemoryCache.MemoryCache
+      for (const key of ["a", "b", "c"]) memory.set(key, entry(key))
+      memory.get("a", 0)
+      yield* TestClock.adjust("1 minute")
+      memory.set("d", entry("d"))
+      assert.isUndefined(memory.get("b", 60_000))
+      assert.strictEqual(memory.get("a", 60_000)?.value, "a")
+    }).pipe(Effect.provide(MemoryCache.layer({ maxEntries: 3 })))
+  )
+
+  it.effect("nothing is looked for once the scope has closed", () =>
+    Effect.gen(function* () {
+      const scope = yield* Scope.make()
+      const memory = yield* Effect.provideService(MemoryCache.make(), Scope.Scope, scope)
+      memory.set("k", entry("v", 1))
+      yield* Scope.close(scope, Exit.void)
+      yield* TestClock.adjust("10 minutes")
+      assert.strictEqual(memory.size(), 1)
+    })
+  )
+
+  it.live("keeps no process alive", () =>
+    Effect.gen(function* () {
+      const timers = () => process.getActiveResourcesInfo().filter((name) => name === "Timeout").length
+      const before = timers()
+      const scope = yield* Scope.make()
+      yield* Effect.provideService(MemoryCache.make(), Scope.Scope, scope)
+      yield* Effect.yieldNow
+      assert.strictEqual(timers(), before)
+      yield* Scope.close(scope, Exit.void)
     })
   )
 

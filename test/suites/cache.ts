@@ -249,6 +249,12 @@ export const cacheSuite = (name: string, layer: Layer.Layer<Cache.Cache, unknown
           yield* Cache.region({ ...texts, name: `${name}-key`, key: make(1) })
           yield* Cache.region({ ...texts, name: `${name}-key`, key: make(1) })
         }
+        // What is read would be an instance of another class, although its fields are the same.
+        const ofThings = (value: Schema.Codec<unknown, unknown>) => Schema.Struct({ one: Schema.Option(value) })
+        const classes = { ...texts, name: "classes" }
+        yield* Cache.region({ ...classes, value: ofThings(Thing) })
+        yield* Cache.region({ ...classes, value: ofThings(Thing) })
+        assert.include(yield* definitionError(Cache.region({ ...classes, value: ofThings(SameThing) })), "value schema")
         // What functions do cannot be compared.
         const filtered = (length: number) =>
           Cache.region({
@@ -437,12 +443,11 @@ const texts = { name: "texts", version: 1, key: Schema.String, value: Schema.Str
 
 const senseless: ReadonlyArray<Duration.Input> = [-1, 0, Number.NaN, Number.POSITIVE_INFINITY, "0 seconds"]
 
-class Thing extends Schema.Class<Thing>("Thing")({
-  at: Schema.Date,
-  size: Schema.BigInt,
-  bytes: Schema.Uint8Array,
-  name: Schema.String
-}) {}
+const thingFields = { at: Schema.Date, size: Schema.BigInt, bytes: Schema.Uint8Array, name: Schema.String }
+
+class Thing extends Schema.Class<Thing>("Thing")(thingFields) {}
+
+class SameThing extends Schema.Class<SameThing>("Thing")(thingFields) {}
 
 class OtherThing extends Schema.Class<OtherThing>("Thing")({ name: Schema.Finite }) {}
 

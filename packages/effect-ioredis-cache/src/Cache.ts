@@ -90,7 +90,8 @@ export interface WriteOptions {
  * Values from memory are shared, not copied: treat them as read-only, as their types say.
  *
  * A lookup is shared: it runs in a fiber of its own, in the context of the caller that came first. Give it a scope of its own
- * (`Effect.scoped`) rather than that caller's. A lookup that asks for its own key is a defect, a {@link LookupCycleError}. After a `remove`
+ * (`Effect.scoped`) rather than that caller's. A lookup that asks for its own key is a defect, a {@link LookupCycleError}.
+ * Where a fiber that it forked asks, which it may wait for or leave behind, that is told after 30 seconds. After a `remove`
  * or `set`, the next caller starts a new lookup beside the one that runs for those who came before. Lookups end with the cache's layer, and
  * then interrupt whoever still waits.
  *

@@ -127,7 +127,8 @@ export type Cancel = () => void
  *
  * They are functions with a callback, which the cache above makes one Effect of. Composed of Effects, with a GET for each, there were 43,000
  * reads a second where there are 220,000 now (`pnpm bench get`). `known` is what can be said of a key without asking Redis, if anything. `peek` looks again after a `get` that found nothing: in memory, where there is one, so that it takes no time. `isCurrent` says whether a read may still enter a nearer store, which it may not once the key was written meanwhile, and whether
- * nothing newer was written since a write began; that is asked before each attempt. Where there are several keys, it is asked by index. `stale` is an expired value that is held on in memory, where there is one.
+ * nothing newer was written since a write began; that is asked before each attempt. Where there are several keys, it is asked by index.
+ * `timeLeft` is how many milliseconds Redis may take for a write that is part of a larger one. With 0 it is not asked at all. `stale` is an expired value that is held on in memory, where there is one.
  *
  * @category models
  * @since 0.1.0
@@ -145,13 +146,15 @@ export interface CacheTier<in out Value, out E> {
     writes: ReadonlyArray<Write<Value>>,
     isCurrent: (index: number) => boolean,
     done: Done<ReadonlyArray<WriteOutcome>, E>,
-    onAttempt?: OnAttempt
+    onAttempt?: OnAttempt,
+    timeLeft?: number
   ) => Cancel
   readonly remove: (
     keys: ReadonlyArray<string>,
     isCurrent: (index: number) => boolean,
     done: Done<ReadonlyArray<WriteOutcome>, E>,
-    onAttempt?: OnAttempt
+    onAttempt?: OnAttempt,
+    timeLeft?: number
   ) => Cancel
   readonly clear: Effect.Effect<WriteOutcome, E>
   readonly stale: (key: string) => Option.Option<Value>

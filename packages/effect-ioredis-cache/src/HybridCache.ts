@@ -78,7 +78,8 @@ export const layer = (
           })
           return makeTier(tier, memory(region), regionJournal, outage, patience)
         },
-        timeToLive: options.timeToLive
+        timeToLive: options.timeToLive,
+        patience
       })
     })
   )
@@ -125,7 +126,7 @@ const makeTier = <Value>(
   const remember = (key: string, found: Found<Value>, isCurrent: boolean): void => {
     if (!isCurrent) return
     if (found.hit !== undefined && found.hit.timeToLive > 0) memory.put(key, found.hit)
-    else memory.dropLive(key)
+    else memory.expire(key)
   }
 
   const fallBack = (key: string): Found<Value> => ({ hit: memory.find(key), source: "fallback" })
@@ -166,7 +167,8 @@ const makeTier = <Value>(
     done: Done<ReadonlyArray<WriteOutcome>, never>,
     begin: (write: W) => WriteJournal.Ticket,
     memory: WriteTo<W, never>,
-    redis: WriteTo<W, RedisError.RedisError>
+    redis: WriteTo<W, RedisError.RedisError>,
+    timeLeft: number | undefined
   ): Cancel => {
     const deferred = () => writes.map((): WriteOutcome => "Deferred")
     if (journal.runsOnMemory()) {
@@ -186,7 +188,8 @@ const makeTier = <Value>(
         end()
         done(exit)
       }),
-      (index, session) => tickets[index]?.onAttempt(session) ?? ignore
+      (index, session) => tickets[index]?.onAttempt(session) ?? ignore,
+      timeLeft
     )
     return () => {
       cancel()
@@ -233,23 +236,25 @@ const makeTier = <Value>(
         )
       )
     },
-    set: (writes, isCurrent, done) =>
+    set: (writes, isCurrent, done, _, timeLeft) =>
       journaled(
         writes,
         isCurrent,
         done,
         (write) => journal.begin(redis.redisKey(write.key), write),
         memory.set,
-        redis.set
+        redis.set,
+        timeLeft
       ),
-    remove: (keys, isCurrent, done) =>
+    remove: (keys, isCurrent, done, _, timeLeft) =>
       journaled(
         keys,
         isCurrent,
         done,
         (key) => journal.begin(redis.redisKey(key), undefined),
         memory.remove,
-        redis.remove
+        redis.remove,
+        timeLeft
       ),
     clear: Effect.andThen(
       memory.clear,
@@ -298,7 +303,8 @@ type WriteTo<W, E> = (
   writes: ReadonlyArray<W>,
   isCurrent: (index: number) => boolean,
   done: Done<ReadonlyArray<WriteOutcome>, E>,
-  onAttempt?: OnAttempt
+  onAttempt?: OnAttempt,
+  timeLeft?: number
 ) => Cancel
 
 const ignore = () => {}

@@ -2,6 +2,7 @@ import { Clock, Context, type Duration, Effect, Exit, Layer, Option } from "effe
 import { LRUCache } from "lru-cache"
 import * as Cache from "./Cache.ts"
 import { type CacheTier, type Cancel, type Done, type Found, Hit, type TierRegion } from "./CacheTier.ts"
+import { idleSleep } from "./internal/idleSleep.ts"
 import * as Metrics from "./internal/Metrics.ts"
 import * as Region from "./internal/Region.ts"
 
@@ -42,7 +43,7 @@ export class MemoryCache extends Context.Service<
     readonly delete: (key: string) => boolean
     /** Drops every key that begins with `prefix`, and says how many there were. */
     readonly deletePrefix: (prefix: string) => number
-    /** The entries held, those included that have expired and were not asked for since. */
+    /** The entries held, those included that expired in the last minute and were not asked for since. */
     readonly size: () => number
   }
 >()("effect-ioredis-cache/MemoryCache") {}
@@ -66,6 +67,12 @@ export interface Options {
 /**
  * Makes a `MemoryCache`.
  *
+ * **Details**
+ *
+ * What has expired makes room once a minute, as long as the scope is open, even if nobody asks for
+ * it. That takes turns with the rest of the program after each 1,000 entries, and keeps no process
+ * alive.
+ *
  * **Gotchas**
  *
  * Options that make no sense are a mistake in the program, and so a defect. The room for `maxEntries` keys is reserved at once.
@@ -83,6 +90,7 @@ export const make = Effect.fnUntraced(function* (options?: Options) {
   const entries = new LRUCache<string, Entry>(
     maxBytes === undefined ? { max: maxEntries } : { max: maxEntries, maxSize: maxBytes, sizeCalculation: sizeOf }
   )
+  const clock = yield* Clock.Clock
   const context = yield* Effect.context<never>()
   let shown = -1
   const showSize = (): void => {
@@ -92,7 +100,7 @@ export const make = Effect.fnUntraced(function* (options?: Options) {
   }
   const held = (key: string, now: number): Entry | undefined => {
     const entry = entries.get(key)
-    if (entry === undefined || now < entry.expiresAt || now < (entry.staleUntil ?? 0)) return entry
+    if (entry === undefined || !isOver(entry, now)) return entry
     entries.delete(key)
     return undefined
   }
@@ -101,6 +109,31 @@ export const make = Effect.fnUntraced(function* (options?: Options) {
     showSize()
     return dropped
   }
+  const sweep = Effect.suspend(() => {
+    const oldestFirst = entries.rkeys()
+    // A walk that entries are moved under may meet some of them twice, so it ends after as many as there were.
+    let left = entries.size
+    const walk = (): void => {
+      const at = now(clock)
+      for (const end = Math.max(0, left - sweepSlice); left > end; left--) {
+        const next = oldestFirst.next()
+        if (next.done === true) {
+          left = 0
+          break
+        }
+        // Unlike `get`, `peek` does not make an entry recently used.
+        const entry = entries.peek(next.value)
+        if (entry !== undefined && isOver(entry, at)) entries.delete(next.value)
+      }
+      showSize()
+    }
+    return Effect.whileLoop({
+      while: () => left > 0,
+      body: () => Effect.andThen(Effect.sync(walk), Effect.yieldNow),
+      step: () => {}
+    })
+  })
+  yield* Effect.forkScoped(Effect.forever(Effect.andThen(idleSleep(clock, sweepInterval), sweep)))
   return MemoryCache.of({
     get: (key, now) => {
       const entry = held(key, now)
@@ -153,6 +186,14 @@ export const now = (clock: Clock.Clock): number => Number(clock.monotonicTimeNan
 // lru-cache reserves its index for every entry at once; more than this would take half a gigabyte before the first one.
 const maxMaxEntries = 2 ** 24
 
+// A minute is short beside the lives that values usually have.
+const sweepInterval = 60_000
+
+// A thousand entries take about 50 microseconds.
+const sweepSlice = 1000
+
+const isOver = (entry: Entry, now: number): boolean => now >= entry.expiresAt && now >= (entry.staleUntil ?? 0)
+
 // lru-cache takes whole sizes from 1 up and throws for others.
 const sizeOf = (entry: Entry) => (entry.bytes > 1 ? Math.min(Math.ceil(entry.bytes), Number.MAX_SAFE_INTEGER) : 1)
 
@@ -167,10 +208,10 @@ class Held implements Entry {
   readonly staleUntil: number
   readonly bytes: number
 
-  constructor(value: unknown, expiresAt: number, staleFor: number, bytes: number) {
+  constructor(value: unknown, expiresAt: number, staleUntil: number, bytes: number) {
     this.value = value
     this.expiresAt = expiresAt
-    this.staleUntil = expiresAt + staleFor
+    this.staleUntil = staleUntil
     this.bytes = bytes
   }
 }
@@ -205,7 +246,8 @@ export const tier =
     }
 
     const hold = (key: string, value: Value, timeToLive: number, bytes: number): void => {
-      memory.set(key, new Held(value, now(clock) + timeToLive, region.staleFor, bytes))
+      const expiresAt = now(clock) + timeToLive
+      memory.set(key, new Held(value, expiresAt, expiresAt + region.staleFor, bytes))
     }
 
     const drop = (key: string): void => {
@@ -216,10 +258,18 @@ export const tier =
 
     return {
       find,
-      put: (key, { bytes, timeToLive, value }) => hold(key, value, timeToLive, bytes),
+      put: (key, { bytes, timeToLive, value }) => {
+        // The tier that was read has cut a longer life short, so what a write gave it here counts.
+        const given = timeToLive >= region.longestLife ? (find(key)?.timeToLive ?? 0) : 0
+        hold(key, value, Math.max(timeToLive, given), bytes)
+      },
       drop,
-      dropLive: (key) => {
-        if (find(key) !== undefined) drop(key)
+      expire: (key) => {
+        if (region.staleFor === 0) return drop(key)
+        const at = now(clock)
+        const entry = memory.get(key, at)
+        if (entry === undefined) return
+        memory.set(key, new Held(entry.value, at, entry.staleUntil ?? at, entry.bytes))
       },
       stale: (key) => {
         const entry = region.staleFor > 0 ? memory.getStale(key, now(clock)) : undefined
@@ -249,8 +299,10 @@ export const tier =
   }
 
 /**
- * A tier in memory, with what a tier in front of another needs: to find, put and drop one key at once. `dropLive` leaves what has expired, for
- * `stale`.
+ * A tier in memory, with what a tier in front of another needs: to find, put and drop one key at
+ * once. `put` takes what another tier was read to have, and never shortens the life that a write
+ * gave a key to the region's usual one. `expire` ends the life of a value and keeps it for `stale`
+ * for as long as it would have been kept anyway.
  *
  * @category models
  * @since 0.1.0
@@ -259,7 +311,7 @@ export interface MemoryTier<in out Value> extends CacheTier<Value, never> {
   readonly find: (key: string) => Hit<Value> | undefined
   readonly put: (key: string, hit: Hit<Value>) => void
   readonly drop: (key: string) => void
-  readonly dropLive: (key: string) => void
+  readonly expire: (key: string) => void
 }
 
 /**

@@ -13,7 +13,7 @@
  * @since 0.1.0
  */
 import { Clock, Context, Duration, Effect, Exit, Layer, Option, Random, Result, Stream } from "effect"
-import { RedisClient, RedisCommand, type RedisError, RedisScript } from "effect-ioredis"
+import { RedisClient, RedisCommand, RedisError, RedisScript } from "effect-ioredis"
 import type * as Cache from "./Cache.ts"
 import * as CacheKey from "./CacheKey.ts"
 import {
@@ -222,6 +222,7 @@ const makeTier = <Value>(
     commands: ReadonlyArray<RedisCommand.RedisCommand>,
     isCurrent: (index: number) => boolean,
     onAttempt: OnAttempt | undefined,
+    timeLeft: number | undefined,
     done: Done<ReadonlyArray<WriteOutcome>, RedisError.RedisError>
   ): Cancel => {
     const [first] = commands
@@ -229,7 +230,11 @@ const makeTier = <Value>(
       done(Exit.succeed([]))
       return ignore
     }
-    const options = { operationTimeout, isCurrent, onAttempt }
+    if (timeLeft === 0) {
+      done(Exit.fail(RedisError.RedisTimeoutError.after(first.name, 0)))
+      return ignore
+    }
+    const options = { operationTimeout: timeLeft ?? operationTimeout, isCurrent, onAttempt }
     return commands.length === 1
       ? client.sendUnsafe(first, options, (result) => done(outcomeOf(result)))
       : client.pipelineUnsafe(commands, options, (result) => done(outcomesOf(result)))
@@ -265,7 +270,7 @@ const makeTier = <Value>(
         done(Exit.succeed(keys.map((key, index) => decode(key, replies[index] ?? null))))
       })
     },
-    set: (writes, isCurrent, done, onAttempt) =>
+    set: (writes, isCurrent, done, onAttempt, timeLeft) =>
       write(
         writes.map(({ key, text, timeToLive }) => {
           learn(text.length)
@@ -273,13 +278,15 @@ const makeTier = <Value>(
         }),
         isCurrent,
         onAttempt,
+        timeLeft,
         done
       ),
-    remove: (keys, isCurrent, done, onAttempt) =>
+    remove: (keys, isCurrent, done, onAttempt, timeLeft) =>
       write(
         keys.map((key) => RedisCommand.make("UNLINK", Array.of(keyspace + key))),
         isCurrent,
         onAttempt,
+        timeLeft,
         done
       ),
     clear: client.scan({ match: `${keyspace}${region.name}:v${region.version}:*`, count: 500 }).pipe(

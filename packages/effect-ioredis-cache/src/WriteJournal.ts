@@ -479,7 +479,7 @@ export const make = Effect.fnUntraced(function* (
       yield* Effect.logWarning("The cache closes with writes that Redis has not confirmed").pipe(
         Effect.annotateLogs({
           keys: entries.size,
-          regions: regions.filter(({ dirty }) => dirty !== undefined).map(({ name }) => name)
+          regionsToBeEmptied: regions.filter(({ dirty }) => dirty !== undefined).map(({ name }) => name)
         })
       )
     })

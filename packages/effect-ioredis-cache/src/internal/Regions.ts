@@ -117,8 +117,25 @@ const fingerprint = (schema: Schema.Top): string =>
     .join()
 
 // Not `SchemaRepresentation.toJson`: it refuses classes and custom filters. What functions do cannot be compared.
-const printable = (_: string, value: unknown): unknown =>
-  typeof value === "bigint" || typeof value === "symbol" ? `${typeof value} ${String(value)}` : value
+const printable = (name: string, value: unknown): unknown => {
+  if (typeof value === "bigint" || typeof value === "symbol") return `${typeof value} ${String(value)}`
+  return typeof value === "function" && name === classAnnotation ? classNumber(value) : value
+}
+
+// Schema gives each class a function of its own under this name. Two classes may have the same identifier and the same
+// fields, and what is read would still be an instance of the wrong one.
+const classAnnotation = "~constructor"
+
+const classNumber = (ofClass: object): number => {
+  const known = classNumbers.get(ofClass)
+  if (known !== undefined) return known
+  classes++
+  classNumbers.set(ofClass, classes)
+  return classes
+}
+
+const classNumbers = new WeakMap<object, number>()
+let classes = 0
 
 const staleMillis = ({ staleFor }: Definition): number => Duration.toMillis(staleFor ?? 0)
 

@@ -1,30 +1,44 @@
 /**
  * The order of intents in one region: a number per key that each `set`, `remove` and `clear` raises.
  *
- * A read or a lookup watches its key meanwhile, and what comes of it may enter the cache only while the watch is current: so neither a late
- * reply nor an older lookup brings back what was removed, and nothing that was read while a write was under way outlives that write. A write
- * is current until a newer one is intended, and is not tried again after that. A number is held only while someone holds its key, so there
- * are never more of them than calls in progress.
+ * **Details**
+ *
+ * A read or a lookup watches its key meanwhile, and its outcome may enter the cache only while the
+ * watch is current. So neither a late reply nor an older lookup brings back what was removed, and
+ * nothing that was read while a write was under way outlives that write. A write is current until a
+ * newer one is intended, and is not tried again after that.
+ *
+ * A slot is held per key that is in use. These invariants hold between any two calls:
+ *
+ * - every slot has at least one holder, and at most as many writers as holders
+ * - every slot stands under its own key
+ * - no more clears are in progress than were ever begun
+ * - the holders of all slots together are the watches that were begun and have not ended
  */
 export interface Sequences {
-  /** For reads and lookups. */
+  /** Watches a key, for a read or a lookup. */
   readonly watch: (key: string) => Watch
-  /** For writes: the newest intent for the key from now on. */
+  /** Makes a write the newest intent for its key. */
   readonly intend: (key: string) => Watch
-  /** For `clear`: the newest intent for every key from now on. */
+  /** Makes a `clear` the newest intent for every key. */
   readonly intendAll: () => Watch
+  /** The number of keys in use. */
+  readonly size: () => number
+  /** Throws where an invariant does not hold. It is called by tests. */
+  readonly checkInvariants: () => void
 }
 
 /** What a call holds while it is in progress. */
 export interface Watch {
+  /** Says whether nothing newer was intended since. */
   readonly isCurrent: () => boolean
-  /** Has an effect once. */
+  /** Ends the watch. Only the first call has an effect. */
   readonly end: () => void
 }
 
 export const make = (): Sequences => {
   const slots = new Map<string, Slot>()
-  const region = { clears: 0, clearing: 0 }
+  const region: Region = { clears: 0, clearing: 0, held: 0 }
 
   const hold = (key: string): Slot => {
     let slot = slots.get(key)
@@ -33,23 +47,45 @@ export const make = (): Sequences => {
       slots.set(key, slot)
     }
     slot.holders++
+    region.held++
     return slot
   }
 
   return {
     watch: (key) => new Read(hold(key)),
     intend: (key) => new Intent(hold(key)),
-    intendAll: () => new Clear(region)
+    intendAll: () => new Clear(region),
+    size: () => slots.size,
+    checkInvariants: () => check(slots, region)
   }
 }
 
-// How often the region was cleared, and how many clears are in progress.
-interface Region {
-  clears: number
-  clearing: number
+const check = (slots: ReadonlyMap<string, Slot>, region: Region): void => {
+  let holders = 0
+  for (const [key, slot] of slots) {
+    holders += slot.holders
+    if (slot.key !== key) throw new Error(`the slot of ${slot.key} stands under ${key}`)
+    if (slot.holders < 1) throw new Error(`the slot of ${key} has ${slot.holders} holders`)
+    if (slot.writers < 0 || slot.writers > slot.holders) {
+      throw new Error(`the slot of ${key} has ${slot.writers} writers among ${slot.holders} holders`)
+    }
+  }
+  if (holders !== region.held) throw new Error(`${holders} holders of slots, but ${region.held} watches`)
+  if (region.clearing < 0 || region.clearing > region.clears) {
+    throw new Error(`${region.clearing} clears are in progress, of ${region.clears}`)
+  }
 }
 
-// Classes for what `Deadlines` of effect-ioredis says of things in flight.
+interface Region {
+  /** How often the region was cleared. */
+  clears: number
+  /** How many clears are in progress. */
+  clearing: number
+  /** How many watches of keys have not ended. */
+  held: number
+}
+
+// Classes rather than literals, for the reason that `Deadlines` of effect-ioredis gives of things in flight.
 class Slot {
   readonly slots: Map<string, Slot>
   readonly region: Region
@@ -66,6 +102,7 @@ class Slot {
 
   release(): void {
     this.holders--
+    this.region.held--
     if (this.holders === 0) this.slots.delete(this.key)
   }
 }

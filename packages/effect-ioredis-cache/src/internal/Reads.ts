@@ -1,0 +1,93 @@
+import { Effect, Exit, Option, Result } from "effect"
+import type { CacheTier, Cancel, Done, Found } from "../CacheTier.ts"
+import { fromCallback, holding, type RegionParts, render, traced } from "./RegionParts.ts"
+
+/** The reads of one region. What they find may enter a nearer store only while the key was not written meanwhile. */
+export interface Reads<in Key, out Value, out E> {
+  /** Reads one key. */
+  readonly get: (key: Key) => Effect.Effect<Option.Option<Value>, E>
+  /** Reads several keys, and answers in their order. */
+  readonly getMany: (keys: ReadonlyArray<Key>) => Effect.Effect<ReadonlyArray<Option.Option<Value>>, E>
+  /**
+   * Reads a rendered key before a lookup, and looks again in memory where it found nothing and the
+   * key was written meanwhile, perhaps by the very lookup that would be repeated.
+   */
+  readonly getBeforeLookup: (rendered: string) => Effect.Effect<Option.Option<Value>, E>
+}
+
+/** Makes the reads of one region. */
+export const make = <Key, Value, E>(parts: RegionParts<Key, Value, E>): Reads<Key, Value, E> => {
+  const { encoding, name, recorder, reject, sequences, tier } = parts
+
+  const look = (key: string, from: CacheTier<Value, E>["get"], done: Done<Option.Option<Value>, E>): Cancel => {
+    const watch = sequences.watch(key)
+    const startedAt = recorder.now()
+    const cancel = from(
+      key,
+      () => watch.isCurrent(),
+      (exit) => {
+        watch.end()
+        if (Exit.isFailure(exit)) return done(Exit.failCause(exit.cause))
+        recorder.timed("get", exit.value.source, startedAt)
+        done(Exit.succeed(recorder.read(exit.value)))
+      }
+    )
+    return () => {
+      cancel()
+      watch.end()
+    }
+  }
+
+  const getBeforeLookup = (key: string): Effect.Effect<Option.Option<Value>, E> => {
+    const known = tier.known(key)
+    if (known !== undefined) return Effect.succeed(recorder.read(known))
+    return fromCallback((done) => {
+      const watch = sequences.watch(key)
+      let second: Cancel | undefined
+      const cancel = look(key, tier.get, (exit) => {
+        const isCurrent = watch.isCurrent()
+        watch.end()
+        if (Exit.isFailure(exit) || Option.isSome(exit.value) || isCurrent) return done(exit)
+        second = look(key, tier.peek, done)
+      })
+      return () => {
+        watch.end()
+        cancel()
+        second?.()
+      }
+    })
+  }
+
+  const readMany = Effect.fnUntraced(function* (
+    keys: ReadonlyArray<Key>
+  ): Effect.fn.Return<ReadonlyArray<Option.Option<Value>>, E> {
+    const rendered = yield* Effect.forEach(keys, (key) => render(parts, "getMany", key))
+    const asked = rendered.filter((key) => key !== undefined)
+    const found = yield* holding<ReadonlyArray<Found<Value>>, E>(
+      recorder,
+      "getMany",
+      asked,
+      sequences.watch,
+      (isCurrent, done) =>
+        tier.getMany(asked, isCurrent, (exit) =>
+          done(exit, Exit.isSuccess(exit) ? (exit.value[0]?.source ?? "none") : "none")
+        )
+    )
+    const values = found.map(recorder.read)[Symbol.iterator]()
+    return rendered.map((key) => (key === undefined ? Option.none() : (values.next().value ?? Option.none())))
+  })
+
+  return {
+    get: (key) =>
+      traced(name, "get", () => {
+        const rendered = encoding.key("get", key)
+        if (Result.isFailure(rendered)) return Effect.as(reject(rendered.failure), Option.none())
+        const known = tier.known(rendered.success)
+        return known === undefined
+          ? fromCallback((done) => look(rendered.success, tier.get, done))
+          : Effect.succeed(recorder.read(known))
+      }),
+    getMany: (keys) => traced(name, "getMany", () => readMany(keys)),
+    getBeforeLookup
+  }
+}

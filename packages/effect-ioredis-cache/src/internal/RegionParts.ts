@@ -1,0 +1,89 @@
+import { Effect, Exit, Result, Tracer } from "effect"
+import type { RedisError } from "effect-ioredis"
+import type { CacheTier, Cancel, Done } from "../CacheTier.ts"
+import type { Encoding } from "./Encoding.ts"
+import type { Recorder } from "./Recorder.ts"
+import type * as Sequences from "./Sequences.ts"
+import type { SharedLookups } from "./SharedLookups.ts"
+
+/** What the reads, the writes and the lookups of one region share. */
+export interface RegionParts<in out Key, in out Value, in out E> {
+  readonly name: string
+  readonly encoding: Encoding<Key, Value>
+  readonly recorder: Recorder
+  readonly tier: CacheTier<Value, E>
+  readonly sequences: Sequences.Sequences
+  readonly lookups: SharedLookups
+  /** Says what becomes of a call whose key or value does not fit. */
+  readonly reject: (error: RedisError.RedisSerializationError) => Effect.Effect<void, E>
+}
+
+/** Renders a key, or rejects it and gives `undefined`. */
+export const render = <Key, Value, E>(
+  { encoding, reject }: RegionParts<Key, Value, E>,
+  operation: string,
+  key: Key
+): Effect.Effect<string | undefined, E> =>
+  Effect.suspend(() => {
+    const rendered = encoding.key(operation, key)
+    return Result.isSuccess(rendered)
+      ? Effect.succeed(rendered.success)
+      : Effect.as(reject(rendered.failure), undefined)
+  })
+
+/** A call of a tier that says which source its answer came from. */
+export type Start<A, E> = (
+  isCurrent: (index: number) => boolean,
+  done: (exit: Exit.Exit<A, E>, source: string) => void
+) => Cancel
+
+/** Holds every key while a call of the tier is in progress, and records how long it took. */
+export const holding = <A, E>(
+  recorder: Recorder,
+  operation: string,
+  keys: ReadonlyArray<string>,
+  hold: (key: string) => Sequences.Watch,
+  start: Start<A, E>
+): Effect.Effect<A, E> =>
+  fromCallback((done) => {
+    const watches = keys.map(hold)
+    const startedAt = recorder.now()
+    const end = (): void => {
+      for (const watch of watches) watch.end()
+    }
+    const isCurrent = (index: number): boolean => watches[index]?.isCurrent() === true
+    const cancel = start(isCurrent, (exit, source) => {
+      end()
+      if (Exit.isSuccess(exit)) recorder.timed(operation, source, startedAt)
+      done(exit)
+    })
+    return () => {
+      cancel()
+      end()
+    }
+  })
+
+/** Holds a watch while an Effect runs. */
+export const whileHeld = <A, E, R>(
+  hold: () => Sequences.Watch,
+  use: (watch: Sequences.Watch) => Effect.Effect<A, E, R>
+): Effect.Effect<A, E, R> => Effect.acquireUseRelease(Effect.sync(hold), use, (watch) => Effect.sync(() => watch.end()))
+
+/** Makes one Effect of a call with a callback. Interrupted, it cancels the call. */
+export const fromCallback = <A, E>(start: (done: Done<A, E>) => Cancel): Effect.Effect<A, E> =>
+  Effect.callback((resume) => {
+    const cancel = start(resume)
+    return Effect.sync(cancel)
+  })
+
+/** Runs a call in a span. A span costs more than the rest of it, so it is made only where a tracer is installed. */
+export const traced = <A, E, R>(
+  region: string,
+  operation: string,
+  call: () => Effect.Effect<A, E, R>
+): Effect.Effect<A, E, R> =>
+  Effect.withFiber((fiber) =>
+    fiber.getRef(Tracer.Tracer) === Tracer.nativeTracer
+      ? call()
+      : Effect.withSpan(Effect.suspend(call), `cache.${operation}`, { attributes: { "cache.region": region } })
+  )

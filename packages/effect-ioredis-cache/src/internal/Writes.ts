@@ -1,0 +1,242 @@
+import { Array as Arr, type Duration, Effect, Exit, Result } from "effect"
+import type { Done, Write, WriteOutcome } from "../CacheTier.ts"
+import { fromCallback, holding, type RegionParts, render, traced, whileHeld } from "./RegionParts.ts"
+import type * as Sequences from "./Sequences.ts"
+
+/** The writes of one region. Each is the newest intent for its keys from the moment it runs. */
+export interface Writes<in Key, in Value, out E> {
+  /** Stores one value. */
+  readonly set: (key: Key, value: Value, timeToLive: Duration.Input | undefined) => Effect.Effect<WriteOutcome, E>
+  /** Stores several values, and answers in their order. */
+  readonly setMany: (
+    entries: ReadonlyArray<readonly [key: Key, value: Value]>,
+    timeToLive: Duration.Input | undefined
+  ) => Effect.Effect<ReadonlyArray<WriteOutcome>, E>
+  /** Stores the value of a lookup. */
+  readonly fill: (key: Key, value: Value, timeToLive: Duration.Input | undefined) => Effect.Effect<unknown, E>
+  /** Removes one key. */
+  readonly remove: (key: Key) => Effect.Effect<WriteOutcome, E>
+  /** Removes several keys, and answers in their order. */
+  readonly removeMany: (keys: ReadonlyArray<Key>) => Effect.Effect<ReadonlyArray<WriteOutcome>, E>
+  /** Empties the region. */
+  readonly clear: Effect.Effect<WriteOutcome, E>
+}
+
+/** What the writes of one region depend on besides its parts. */
+export interface Options {
+  /** The longest that a call waits for Redis altogether, in milliseconds. Default: each part of a batch waits for itself. */
+  readonly patience: number | undefined
+  /** Says whether the cache has closed, so that nobody will replay a write any more. */
+  readonly isClosed: () => boolean
+}
+
+/** Makes the writes of one region. */
+export const make = <Key, Value, E>(
+  parts: RegionParts<Key, Value, E>,
+  { isClosed, patience }: Options
+): Writes<Key, Value, E> => {
+  const { encoding, name, recorder } = parts
+  const intents = makeIntents(parts, isClosed)
+  const setEntries = makeSetEntries(parts, intents)
+
+  const removeKeys = Effect.fnUntraced(function* (
+    operation: string,
+    keys: ReadonlyArray<Key>,
+    timeLeft?: number
+  ): Effect.fn.Return<ReadonlyArray<WriteOutcome>, E> {
+    const rendered = yield* Effect.forEach(keys, (key) => render(parts, operation, key))
+    const distinct = Array.from(new Set(rendered.filter((key) => key !== undefined)))
+    const removed = yield* intents.drop(operation, distinct, timeLeft)
+    const outcomes = new Map(distinct.map((key, index) => [key, removed[index]]))
+    return rendered.map((key) => outcomes.get(key ?? "") ?? "Rejected")
+  })
+
+  // `setEntries` of one entry that fits, at a third of its cost.
+  const set = (key: Key, value: Value, given: Duration.Input | undefined): Effect.Effect<WriteOutcome, E> => {
+    const rendered = encoding.key("set", key)
+    const write = Result.isSuccess(rendered)
+      ? encoding.value("set", rendered.success, [key, value], given)
+      : Result.fail(rendered.failure)
+    return Result.isSuccess(write) && !isClosed()
+      ? intents.storeOne(write.success)
+      : Effect.map(recorded(setEntries("set", [[key, value]], given)), first)
+  }
+
+  const recorded = (outcomes: Effect.Effect<ReadonlyArray<WriteOutcome>, E>) =>
+    Effect.tap(outcomes, (all) => Effect.sync(() => all.forEach(recorder.write)))
+
+  const inTime = <A>(
+    all: ReadonlyArray<A>,
+    call: (part: ReadonlyArray<A>, timeLeft?: number) => Effect.Effect<ReadonlyArray<WriteOutcome>, E>
+  ) => recorded(inParts(all, patience, recorder.now, call))
+
+  return {
+    set: (key, value, given) => traced(name, "set", () => set(key, value, given)),
+    setMany: (entries, given) =>
+      traced(name, "setMany", () => inTime(entries, (part, timeLeft) => setEntries("setMany", part, given, timeLeft))),
+    fill: (key, value, given) => recorded(setEntries("getOrSet", [[key, value]], given)),
+    remove: (key) => traced(name, "remove", () => Effect.map(recorded(removeKeys("remove", [key])), first)),
+    removeMany: (keys) =>
+      traced(name, "removeMany", () => inTime(keys, (part, timeLeft) => removeKeys("removeMany", part, timeLeft))),
+    clear: traced(name, "clear", () => Effect.map(recorded(Effect.map(intents.clear, Arr.of)), first))
+  }
+}
+
+/** Writes of the tier, each the newest intent for its keys while it is in progress. Keys are rendered. */
+interface Intents<in Value, out E> {
+  readonly storeOne: (write: Write<Value>) => Effect.Effect<WriteOutcome, E>
+  readonly store: (
+    operation: string,
+    writes: ReadonlyArray<Write<Value>>,
+    timeLeft?: number
+  ) => Effect.Effect<ReadonlyArray<WriteOutcome>, E>
+  readonly drop: (
+    operation: string,
+    keys: ReadonlyArray<string>,
+    timeLeft?: number
+  ) => Effect.Effect<ReadonlyArray<WriteOutcome>, E>
+  readonly clear: Effect.Effect<WriteOutcome, E>
+}
+
+const makeIntents = <Key, Value, E>(
+  { lookups, recorder, sequences, tier }: RegionParts<Key, Value, E>,
+  isClosed: () => boolean
+): Intents<Value, E> => {
+  // A lookup that runs is older than the intent.
+  const intend = (key: string): Sequences.Watch => {
+    lookups.detach(key)
+    return sequences.intend(key)
+  }
+
+  const intending = (
+    keys: ReadonlyArray<string>,
+    operation: string,
+    start: (isCurrent: (index: number) => boolean, done: Done<ReadonlyArray<WriteOutcome>, E>) => () => void
+  ) =>
+    holding<ReadonlyArray<WriteOutcome>, E>(recorder, operation, keys, intend, (isCurrent, done) =>
+      start(isCurrent, (exit) => done(exit, Exit.isSuccess(exit) ? sourceOf(exit.value) : "none"))
+    )
+
+  const drop: Intents<Value, E>["drop"] = (operation, keys, timeLeft) =>
+    untilClosed(
+      isClosed,
+      intending(keys, operation, (isCurrent, done) => tier.remove(keys, isCurrent, done, undefined, timeLeft))
+    )
+
+  return {
+    drop,
+    store: (operation, writes, timeLeft) =>
+      Effect.suspend(() => {
+        const keys = writes.map(({ key }) => key)
+        // A closed cache takes no values, and leaves no older ones in their place.
+        if (isClosed()) return Effect.map(drop(operation, keys, timeLeft), Arr.map(rejected))
+        return intending(keys, operation, (isCurrent, done) => tier.set(writes, isCurrent, done, undefined, timeLeft))
+      }),
+    storeOne: (write) =>
+      fromCallback((done) => {
+        const intent = intend(write.key)
+        const startedAt = recorder.now()
+        const cancel = tier.set(
+          Array.of(write),
+          () => intent.isCurrent(),
+          (exit) => {
+            intent.end()
+            if (Exit.isFailure(exit)) return done(Exit.failCause(exit.cause))
+            const outcome = first(exit.value)
+            recorder.timed("set", outcome.toLowerCase(), startedAt)
+            recorder.write(outcome)
+            done(Exit.succeed(outcome))
+          }
+        )
+        return () => {
+          cancel()
+          intent.end()
+        }
+      }),
+    clear: Effect.suspend(() => {
+      lookups.detachAll()
+      const startedAt = recorder.now()
+      const cleared = whileHeld(sequences.intendAll, () =>
+        Effect.tap(tier.clear, (outcome) =>
+          Effect.sync(() => recorder.timed("clear", outcome.toLowerCase(), startedAt))
+        )
+      )
+      return Effect.map(untilClosed(isClosed, Effect.map(cleared, Arr.of)), first)
+    })
+  }
+}
+
+const makeSetEntries = <Key, Value, E>(parts: RegionParts<Key, Value, E>, { drop, store }: Intents<Value, E>) =>
+  Effect.fnUntraced(function* (
+    operation: string,
+    entries: ReadonlyArray<readonly [Key, Value]>,
+    given: Duration.Input | undefined,
+    timeLeft?: number
+  ): Effect.fn.Return<ReadonlyArray<WriteOutcome>, E> {
+    const { encoding, reject } = parts
+    const rendered = yield* Effect.forEach(entries, ([key]) => render(parts, operation, key))
+    const encoded = entries.map((entry, index) => {
+      const key = rendered[index]
+      return key === undefined ? undefined : ([key, encoding.value(operation, key, entry, given)] as const)
+    })
+    // Of a key given twice the last value is meant.
+    const meant = Array.from(new Map(encoded.filter((one) => one !== undefined)))
+    const writes = meant.flatMap(([, write]) => (Result.isSuccess(write) ? [write.success] : []))
+    const refusals = meant.flatMap(([key, write]) => (Result.isFailure(write) ? [{ key, error: write.failure }] : []))
+    const refusedKeys = refusals.map(({ key }) => key)
+    const storing = store(operation, writes, timeLeft)
+    // What cannot be stored must not leave an older value behind.
+    const [stored] =
+      refusals.length === 0
+        ? [yield* storing]
+        : yield* Effect.all([storing, drop(operation, refusedKeys, timeLeft)], { concurrency: 2 })
+    yield* Effect.forEach(refusals, ({ error }) => reject(error), { discard: true })
+    const outcomes = new Map(writes.map(({ key }, index) => [key, stored[index]]))
+    return encoded.map((one) => outcomes.get(one?.[0] ?? "") ?? "Rejected")
+  })
+
+// After the end of the cache nobody replays what Redis has not confirmed.
+const untilClosed = <E>(
+  isClosed: () => boolean,
+  write: Effect.Effect<ReadonlyArray<WriteOutcome>, E>
+): Effect.Effect<ReadonlyArray<WriteOutcome>, E> =>
+  Effect.suspend(() =>
+    isClosed()
+      ? Effect.tap(
+          Effect.map(
+            write,
+            Arr.map((outcome) => (outcome === "Deferred" ? "Rejected" : outcome))
+          ),
+          Effect.logDebug("A write came after the cache had closed")
+        )
+      : write
+  )
+
+// A connection takes no more than 10,000 commands at once, and no one caller should have them all.
+const partSize = 1000
+
+/**
+ * Writes a batch part by part within one patience. The tier is told how much of that is left from
+ * the second part on. The first has all of it, and the tier knows that.
+ */
+const inParts = <A, B, E>(
+  all: ReadonlyArray<A>,
+  patience: number | undefined,
+  now: () => number,
+  call: (part: ReadonlyArray<A>, timeLeft?: number) => Effect.Effect<ReadonlyArray<B>, E>
+): Effect.Effect<ReadonlyArray<B>, E> => {
+  if (all.length <= partSize) return call(all)
+  return Effect.suspend(() => {
+    const until = patience === undefined ? undefined : now() + patience
+    const written = Effect.forEach(Arr.chunksOf(all, partSize), (part, index) =>
+      Effect.suspend(() => call(part, until === undefined || index === 0 ? undefined : Math.max(0, until - now())))
+    )
+    return Effect.map(written, Arr.flatten)
+  })
+}
+
+const rejected = (): WriteOutcome => "Rejected"
+
+const first = (outcomes: ReadonlyArray<WriteOutcome>): WriteOutcome => outcomes[0] ?? "Rejected"
+
+const sourceOf = (outcomes: ReadonlyArray<WriteOutcome>): string => outcomes[0]?.toLowerCase() ?? "none"
