@@ -304,7 +304,7 @@ export class DispatchDouble implements Dispatch {
         const [value = "", ...options] = args
         if (options.includes("NX") && stored !== undefined) return null
         if (options.includes("XX") && stored === undefined) return null
-        const life = Number(options[options.indexOf("PX") + 1])
+        const life = options.includes("PX") ? Number(options[options.indexOf("PX") + 1]) : Number.POSITIVE_INFINITY
         this.store.set(key, { value, expiresAt: this.#now() + life })
         return "OK"
       }

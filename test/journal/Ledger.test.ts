@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Ledger from "../../packages/effect-ioredis-cache/src/internal/journal/Ledger.ts"
 
 const value = (payload: string) =>
-  new Ledger.SetIntent({ value: payload, payload, life: 1000, staleLife: 1000, lookupTime: 0, expiresAt: 1000 })
+  new Ledger.SetIntent({ value: payload, payload, life: 1000, staleFor: 0, lookupTime: 0, expiresAt: 1000 })
 
 const version = (number: number) => ({ stamp: `mine--00000${number}`, writtenAt: number })
 

@@ -30,16 +30,14 @@ const headerOf = (key: string, call: Call): string | undefined => {
   const [type] = [call("TYPE", key)].flat()
   if (type !== "string") return undefined
   const header = call("GETRANGE", key, 0, headerLength - 1)
-  return typeof header === "string" &&
-    header.length === headerLength &&
-    header.startsWith("E1") &&
-    header.endsWith(":")
+  return typeof header === "string" && header.length === headerLength && header.startsWith("E1") && header.endsWith(":")
     ? header
     : undefined
 }
 
 const store = (key: string, value: string, life: string, call: Call): number => {
-  call("SET", key, value, "PX", life)
+  if (life === "0") call("SET", key, value)
+  else call("SET", key, value, "PX", life)
   return 1
 }
 

@@ -45,7 +45,7 @@ export const send = (
   const version: Version = { stamp: state.source.next(), writtenAt }
   const expiresAt = state.now() + timeToLive
   const life = timeToLive + Math.max(0, timeOf(state, key) - writtenAt)
-  const intent = new SetIntent({ value: undefined, payload, life, staleLife: life + staleFor, lookupTime, expiresAt })
+  const intent = new SetIntent({ value: undefined, payload, life, staleFor, lookupTime, expiresAt })
   const command = fillOf(
     key,
     storedOf(key, "filled", intent, version),
@@ -100,7 +100,7 @@ class FillSending implements Sending {
     const { command, intent, key, region, state, version } = this
     if (end._tag === "Doubtful") {
       if (!leavesValue(command, intent)) return
-      state.doubts.add(session, key, region.name, intent.expiresAt + intent.staleLife - intent.life)
+      state.doubts.add(session, key, region.name, intent.expiresAt + intent.staleFor)
       state.nodeState(session.node).loop.wake()
       return
     }

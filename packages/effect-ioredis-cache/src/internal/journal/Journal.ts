@@ -260,7 +260,7 @@ const recordSet = (state: State, region: Region, write: ValueWrite): Entry => {
     value,
     payload,
     life: timeToLive,
-    staleLife: timeToLive + staleFor,
+    staleFor,
     lookupTime,
     expiresAt: state.now() + timeToLive
   })
@@ -284,7 +284,7 @@ const extendValue = (state: State, entry: Entry, intent: Ledger.SetIntent, end: 
   const { isRefused, version } = entry
   const expiresAt = Math.max(intent.expiresAt, state.now() + life.timeToLive)
   const longer = Math.max(intent.life, end - version.writtenAt)
-  const extended = new Ledger.SetIntent({ ...intent, expiresAt, life: longer, staleLife: longer + life.staleFor })
+  const extended = new Ledger.SetIntent({ ...intent, expiresAt, life: longer, staleFor: life.staleFor })
   const stamp = state.source.next()
   const recorded = state.record(entry.region, entry.key, undefined, extended, { ...version, stamp })
   recorded.isRefused = isRefused

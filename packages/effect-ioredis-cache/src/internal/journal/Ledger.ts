@@ -16,9 +16,9 @@ export class SetIntent {
   readonly _tag = "Set"
   readonly value: unknown
   readonly payload: string | Uint8Array
-  /** For how long from the version's `writtenAt` it is fresh, and for how long it is kept in Redis. */
+  /** For how long from the version's `writtenAt` it is fresh, infinite for ever, and for how long it is kept after that. */
   readonly life: number
-  readonly staleLife: number
+  readonly staleFor: number
   readonly lookupTime: number
   /** When it is fresh no longer, by the clock of this process. */
   readonly expiresAt: number
@@ -27,7 +27,7 @@ export class SetIntent {
     this.value = options.value
     this.payload = options.payload
     this.life = options.life
-    this.staleLife = options.staleLife
+    this.staleFor = options.staleFor
     this.lookupTime = options.lookupTime
     this.expiresAt = options.expiresAt
   }

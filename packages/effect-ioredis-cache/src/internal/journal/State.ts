@@ -392,7 +392,7 @@ export class Write implements Sending {
     const { key, region } = entry
     if (!leavesValue(command, intent)) return
     entry.executed = undefined
-    state.doubts.add(session, key, region.name, intent.expiresAt + intent.staleLife - intent.life)
+    state.doubts.add(session, key, region.name, intent.expiresAt + intent.staleFor)
     state.nodeState(session.node).loop.wake()
   }
 

@@ -37,16 +37,17 @@ export interface Situation {
 
 /** The bytes or the text to be stored for a value. */
 export const storedOf = (key: string, kind: StoredValue.Kind, intent: SetIntent, version: Version) => {
-  const { life, lookupTime, payload, staleLife } = intent
-  const fields = { kind, stamp: version.stamp, writtenAt: version.writtenAt, life, staleLife, lookupTime }
+  const { life, lookupTime, payload, staleFor } = intent
+  const { stamp, writtenAt } = version
+  const fields = { kind, stamp, writtenAt, life, staleLife: life + staleFor, lookupTime }
   return typeof payload === "string"
     ? StoredValue.encodeText(key, fields, payload)
     : StoredValue.encode(key, fields, payload)
 }
 
-/** For how many whole milliseconds a value is still to be kept in Redis; 0 or less once it is fresh no longer. */
-export const remainingLife = ({ expiresAt, life, staleLife }: SetIntent, now: number): number =>
-  expiresAt > now ? Math.max(1, Math.floor(expiresAt - now + staleLife - life)) : 0
+/** For how many whole milliseconds a value is still to be kept in Redis, infinite for ever; 0 once it is fresh no longer. */
+export const remainingLife = ({ expiresAt, staleFor }: SetIntent, now: number): number =>
+  expiresAt > now ? Math.max(1, Math.floor(expiresAt - now + staleFor)) : 0
 
 /**
  * Whether a command for an intent can leave a value behind if it runs late.
@@ -94,7 +95,7 @@ export const replayOf = (entry: Entry<RegionPolicy>, situation: Situation): Redi
       if (!scripts) return unlink(key)
       if (region.replay === "latest") return replaceEarlier(key, stored(), life, version.writtenAt - 1)
       if (intent.payload.length > largestCompared) return discard(key, region, version, scripts)
-      const args = [stored(), life, base ?? Scripts.noStamp, first]
+      const args = [stored(), Scripts.lifeOf(life), base ?? Scripts.noStamp, first]
       return Scripts.call(Scripts.replaceKnown, key, args)
     }
   }
@@ -111,8 +112,9 @@ export const fillOf = (
   found: { readonly start: Uint8Array; readonly length: number } | undefined,
   scripts: boolean
 ): RedisCommand.RedisCommand | undefined => {
-  if (found === undefined) return RedisCommand.make("SET", [key, stored, "PX", life, "NX"])
-  return scripts ? Scripts.call(Scripts.replaceSame, key, [stored, life, found.start, found.length]) : undefined
+  if (found === undefined) return RedisCommand.make("SET", [...set(key, stored, life).args, "NX"])
+  const args = [stored, Scripts.lifeOf(life), found.start, found.length]
+  return scripts ? Scripts.call(Scripts.replaceSame, key, args) : undefined
 }
 
 /** Unlinks a value that was written earlier than `writtenAt`; without scripts whatever there is. */
@@ -127,12 +129,17 @@ export const markCleared = (region: RegionPolicy, version: Version, scripts: boo
   remove(clearedKey(region), region, version, scripts, version.writtenAt - 1)
 
 const set = (key: string, stored: string | Uint8Array, life: number): RedisCommand.RedisCommand =>
-  RedisCommand.make("SET", Array.of<RedisCommand.Argument>(key, stored, "PX", life))
+  RedisCommand.make(
+    "SET",
+    life === Number.POSITIVE_INFINITY
+      ? Array.of<RedisCommand.Argument>(key, stored)
+      : Array.of<RedisCommand.Argument>(key, stored, "PX", Math.min(life, StoredValue.longestLife))
+  )
 
 const unlink = (key: string): RedisCommand.RedisCommand => RedisCommand.make("UNLINK", Array.of(key))
 
 const replaceEarlier = (key: string, stored: string | Uint8Array, life: number, latest: number) =>
-  Scripts.call(Scripts.replaceEarlier, key, [stored, life, Scripts.moment(latest)])
+  Scripts.call(Scripts.replaceEarlier, key, [stored, Scripts.lifeOf(life), Scripts.moment(latest)])
 
 const remove = (
   key: string,

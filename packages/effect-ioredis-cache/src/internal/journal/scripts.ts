@@ -9,7 +9,7 @@
  * `_` and lower case otherwise.
  */
 import { RedisCommand, type RedisError, RedisScript } from "effect-ioredis"
-import { alphabet, digitsOf, type Stamp } from "../../StoredValue.ts"
+import { alphabet, digitsOf, longestLife, type Stamp } from "../../StoredValue.ts"
 
 // The header of what is stored, or nil where nothing of this format is. `pcall`, because the key may hold a list.
 const header = `
@@ -26,14 +26,22 @@ local function before(a, b)
 end
 `
 
+// Stores a value for some milliseconds, or for ever if they are 0.
+const store = `
+local function store(key, value, life)
+  if life == "0" then redis.call("SET", key, value) else redis.call("SET", key, value, "PX", life) end
+  return 1
+end
+`
+
 /**
- * Stores ARGV[1] for ARGV[2] milliseconds if the key holds the stamp ARGV[3] or what the same writer sent
+ * Stores ARGV[1] for ARGV[2] milliseconds, or for ever if they are 0, if the key holds the stamp ARGV[3] or what the same writer sent
  * since, from the stamp ARGV[4] on. It leaves alone what it has stored before, what the writer stored
  * later, and the mark of a removal that the writer has not seen. It unlinks everything else. Answers 1
  * where the value is stored.
  */
 export const replaceKnown: RedisScript.RedisScript = RedisScript.make({
-  lua: `${header}
+  lua: `${header}${store}
 local h = header(KEYS[1])
 if h then
   local stamp, mine = string.sub(h, 11, 22), string.sub(ARGV[1], 11, 22)
@@ -41,8 +49,7 @@ if h then
   local own = string.sub(stamp, 1, 6) == string.sub(mine, 1, 6)
   if own and before(mine, stamp) then return 0 end
   if stamp == ARGV[3] or (own and not before(stamp, ARGV[4])) then
-    redis.call("SET", KEYS[1], ARGV[1], "PX", ARGV[2])
-    return 1
+    return store(KEYS[1], ARGV[1], ARGV[2])
   end
   if string.sub(h, 5, 5) == "x" then return 0 end
 end
@@ -57,7 +64,7 @@ return 0`,
  * where it is stored.
  */
 export const replaceEarlier: RedisScript.RedisScript = RedisScript.make({
-  lua: `${header}
+  lua: `${header}${store}
 local h = header(KEYS[1])
 if h then
   local stamp, mine = string.sub(h, 11, 22), string.sub(ARGV[1], 11, 22)
@@ -68,8 +75,7 @@ if h then
     return 0
   end
 end
-redis.call("SET", KEYS[1], ARGV[1], "PX", ARGV[2])
-return 1`,
+return store(KEYS[1], ARGV[1], ARGV[2])`,
   kind: "write"
 })
 
@@ -132,11 +138,10 @@ return 1`,
  * Answers 1 if it stored it.
  */
 export const replaceSame: RedisScript.RedisScript = RedisScript.make({
-  lua: `
+  lua: `${store}
 local start = redis.pcall("GETRANGE", KEYS[1], 0, 63)
 if start ~= ARGV[3] or redis.call("STRLEN", KEYS[1]) ~= tonumber(ARGV[4]) then return 0 end
-redis.call("SET", KEYS[1], ARGV[1], "PX", ARGV[2])
-return 1`,
+return store(KEYS[1], ARGV[1], ARGV[2])`,
   kind: "write"
 })
 
@@ -173,6 +178,10 @@ export const isUnknownScript = (error: RedisError.RedisCommandError): boolean =>
 
 /** A moment in Redis' time as a header has it. */
 export const moment = (millis: number): string => digitsOf(Math.min(Math.max(0, Math.floor(millis)), 64 ** 7 - 1), 7)
+
+/** A life as the scripts take it. */
+export const lifeOf = (millis: number): number =>
+  millis === Number.POSITIVE_INFINITY ? 0 : Math.min(millis, longestLife)
 
 /** No stamp: what `replaceKnown` is given where this process knows none. */
 export const noStamp: Stamp = ""
