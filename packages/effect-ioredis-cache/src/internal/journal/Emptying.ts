@@ -7,6 +7,7 @@ import { RedisCommand, type RedisError } from "effect-ioredis"
 import type { Node, Session } from "effect-ioredis/dispatch"
 import { clearedKey, markCleared, unlinkEarlier } from "./commands.ts"
 import type { Failure } from "./Replay.ts"
+import * as Scripts from "./scripts.ts"
 import * as Sender from "./Sender.ts"
 import type { Region, State } from "./State.ts"
 
@@ -107,22 +108,25 @@ const scan = (state: State, { keyspace }: Region, session: Session, cursor: stri
     }
   )
 
-const unlinkAll = Effect.fnUntraced(function* (
+const unlinkAll: (
   state: State,
   keys: ReadonlyArray<string>,
   clearedAt: number,
   session: Session
-) {
+) => Effect.Effect<void, RedisError.RedisCommandError> = Effect.fnUntraced(function* (state, keys, clearedAt, session) {
   if (keys.length === 0) return
   const { scripts } = state.situation()
   const commands = keys.map((key) => unlinkEarlier(key, clearedAt + 1, scripts))
   const outcomes = yield* Sender.sendAllOnce(state.dispatch, commands, { session })
+  const denied: Array<string> = []
   for (const [index, outcome] of outcomes.entries()) {
-    if (Result.isSuccess(outcome)) continue
-    const command = commands[index]
-    if (command !== undefined) state.refused(command, outcome.failure, undefined)
-    return yield* outcome.failure
+    const [key, command] = [keys[index], commands[index]]
+    if (Result.isSuccess(outcome) || key === undefined || command === undefined) continue
+    state.refused(command, outcome.failure, undefined)
+    if (!Scripts.isDenied(command, outcome.failure)) return yield* outcome.failure
+    denied.push(key)
   }
+  yield* unlinkAll(state, denied, clearedAt, session)
 })
 
 const escaped = (pattern: string): string => pattern.replace(/[\\*?[\]]/g, "\\$&")

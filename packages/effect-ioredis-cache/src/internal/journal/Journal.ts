@@ -288,6 +288,7 @@ const extendValue = (state: State, entry: Entry, intent: Ledger.SetIntent, end: 
   const stamp = state.source.next()
   const recorded = state.record(entry.region, entry.key, undefined, extended, { ...version, stamp })
   recorded.isRefused = isRefused
+  recorded.isExtended = true
   return recorded
 }
 
@@ -310,7 +311,9 @@ const call = <A>(
   const situation = state.situation()
   const writes = entries.map((entry) => {
     const command = entry === undefined ? undefined : commandOf(entry, situation)
-    return entry === undefined || command === undefined ? undefined : new Write(state, entry, command)
+    // A deferred value that was extended is left to the replay, which knows what it may replace.
+    const isSent = command !== undefined && entry?.isExtended !== true
+    return entry !== undefined && isSent ? new Write(state, entry, command) : undefined
   })
   let isOver = false
   const release = (): void => {

@@ -67,6 +67,8 @@ export class Entry<Region> {
   executed: { readonly session: object; readonly isVerified: boolean } | undefined = undefined
   /** Whether Redis has refused the value for good, so that only its removal is left. */
   isRefused = false
+  /** Whether the last intent was a `touch` of a value that Redis has not confirmed. */
+  isExtended = false
   /** Whether it counts against the bounds: exactly if no call holds it and it is in the ledger. */
   isDeferred = false
   /** Whether a replay sends it now. */
@@ -154,6 +156,7 @@ export const make = <Region>({ maxBytes, maxEntries }: Bounds): Ledger<Region> =
         entry.version = version
         entry.executed = undefined
         entry.isRefused = false
+        entry.isExtended = false
       }
       entry.held++
       return entry

@@ -8,6 +8,7 @@ import type { Session } from "effect-ioredis/dispatch"
 import * as StoredValue from "../../StoredValue.ts"
 import { clearedKey, replayOf, unlinkEarlier } from "./commands.ts"
 import { fenceOf } from "./Doubts.ts"
+import * as Scripts from "./scripts.ts"
 import * as Sender from "./Sender.ts"
 import { type Entry, type NodeState, type Region, type State, Write } from "./State.ts"
 
@@ -84,8 +85,9 @@ const verify = Effect.fnUntraced(function* (state: State, nodeState: NodeState) 
       if (isDone) one.isVerified = true
       else unverified.add(key)
       if (Result.isSuccess(outcome)) return
-      failure = outcome.failure
       state.refused(command, outcome.failure, undefined)
+      // It is done without scripts in the next round.
+      if (!Scripts.isDenied(command, outcome.failure)) failure = outcome.failure
     })
     if (failure !== undefined) return yield* failure
   }
@@ -108,9 +110,11 @@ const replay = Effect.fnUntraced(function* (state: State, nodeState: NodeState) 
       (entry) => entry.isDeferred && !entry.isReplaying && !state.doubts.has(entry.key)
     )
     if (batch.length === 0) continue
-    const error = yield* replayBatch(state, batch)
+    const { denied, error } = yield* replayBatch(state, batch)
     if (error !== undefined && error._tag !== "RedisOperationError") return yield* error
     refusal = error ?? refusal
+    // They get another turn, without scripts.
+    turns += denied
   }
   if (refusal !== undefined) return yield* refusal
 })
@@ -126,9 +130,17 @@ const replayBatch = (state: State, batch: ReadonlyArray<Entry>) =>
         const writes = batch.flatMap((entry) => writeOf(state, entry))
         const commands = writes.map(({ command }) => command)
         const outcomes = yield* sendBatch(state, commands, writes)
-        const failed = outcomes.filter(Result.isFailure).filter(({ failure }) => !isSuperseded(failure))
-        // What hinders everyone is of more interest than what one of them was refused for.
-        return (failed.find(({ failure }) => failure._tag !== "RedisOperationError") ?? failed[0])?.failure
+        const failures = outcomes.flatMap((outcome, index) => {
+          const command = commands[index]
+          return Result.isFailure(outcome) && command !== undefined ? [{ command, error: outcome.failure }] : []
+        })
+        const isDenied = ({ command, error }: (typeof failures)[number]) => Scripts.isDenied(command, error)
+        const errors = failures.filter((one) => !isDenied(one) && !isSuperseded(one.error)).map(({ error }) => error)
+        return {
+          denied: failures.filter(isDenied).length,
+          // What hinders everyone is of more interest than what one of them was refused for.
+          error: errors.find(({ _tag }) => _tag !== "RedisOperationError") ?? errors[0]
+        }
       }),
     () =>
       Effect.sync(() => {

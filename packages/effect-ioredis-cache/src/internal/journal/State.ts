@@ -274,7 +274,7 @@ export class State {
   /** Redis has refused a command of a region, or of none. */
   refused(command: RedisCommand.RedisCommand, error: RedisError.RedisCommandError, region: Region | undefined): void {
     if (error._tag !== "RedisOperationError" || error.code !== "NOPERM") return
-    if (Scripts.isScript(command)) {
+    if (Scripts.isDenied(command, error)) {
       this.#scriptsAgainAt = this.now() + scriptsPause
       return
     }

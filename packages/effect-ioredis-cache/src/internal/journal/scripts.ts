@@ -176,6 +176,10 @@ export const isScript = ({ name }: RedisCommand.RedisCommand): boolean => name =
 export const isUnknownScript = (error: RedisError.RedisCommandError): boolean =>
   error._tag === "RedisOperationError" && error.code === "NOSCRIPT"
 
+/** Whether the user may not run scripts, so that what the command was for has to be done without. */
+export const isDenied = (command: RedisCommand.RedisCommand, error: RedisError.RedisCommandError): boolean =>
+  isScript(command) && error._tag === "RedisOperationError" && error.code === "NOPERM"
+
 /** A moment in Redis' time as a header has it. */
 export const moment = (millis: number): string => digitsOf(Math.min(Math.max(0, Math.floor(millis)), 64 ** 7 - 1), 7)
 
