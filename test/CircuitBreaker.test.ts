@@ -2,16 +2,24 @@ import { assert, describe, it } from "@effect/vitest"
 import { Clock, Duration, Effect, Exit, Fiber, Metric, Ref, Schedule, Scope, Stream } from "effect"
 import { CircuitBreaker, RedisError } from "effect-ioredis"
 import { TestClock } from "effect/testing"
+import { breakerOf } from "../packages/effect-ioredis/src/internal/circuitBreaker/breakerOf.ts"
+import * as Circuit from "../packages/effect-ioredis/src/internal/circuitBreaker/Circuit.ts"
 import * as ClockDouble from "./support/ClockDouble.ts"
 
-const permitOf = (breaker: CircuitBreaker.CircuitBreaker): number => {
-  const permit = breaker.acquireUnsafe()
+/** A circuit from both sides: as its users see it, and taken apart into function calls. */
+type Both = CircuitBreaker.CircuitBreaker & { readonly circuit: Circuit.Circuit }
+
+const make = (options: CircuitBreaker.Options = {}): Effect.Effect<Both, never, Scope.Scope> =>
+  Effect.map(Circuit.make(options), (circuit) => ({ ...breakerOf(circuit, options.classify), circuit }))
+
+const permitOf = ({ circuit }: Both): number => {
+  const permit = circuit.acquire()
   if (permit === undefined) throw new Error("the breaker refused")
   return permit
 }
 
-const record = (breaker: CircuitBreaker.CircuitBreaker, outcome: CircuitBreaker.Outcome, event?: unknown) =>
-  breaker.recordUnsafe(permitOf(breaker), outcome, event)
+const record = (breaker: Both, outcome: CircuitBreaker.Outcome, event?: unknown) =>
+  breaker.circuit.record(permitOf(breaker), outcome, event)
 
 const times = (n: number, f: () => void): void => {
   for (let i = 0; i < n; i++) f()
@@ -30,7 +38,7 @@ const visited = Effect.fnUntraced(function* (breaker: CircuitBreaker.CircuitBrea
 const settle = TestClock.adjust(0)
 
 const opened = Effect.fnUntraced(function* (options?: CircuitBreaker.Options) {
-  const breaker = yield* CircuitBreaker.make(options)
+  const breaker = yield* make(options)
   yield* breaker.trip
   return breaker
 })
@@ -38,7 +46,7 @@ const opened = Effect.fnUntraced(function* (options?: CircuitBreaker.Options) {
 describe("CircuitBreaker, closed", () => {
   it.effect("opens at the fifth failure in a row", () =>
     Effect.gen(function* () {
-      const breaker = yield* CircuitBreaker.make()
+      const breaker = yield* make()
       times(4, () => record(breaker, "failure"))
       assert.strictEqual(yield* tagOf(breaker), "Closed")
       record(breaker, "failure")
@@ -48,7 +56,7 @@ describe("CircuitBreaker, closed", () => {
 
   it.effect("opens once for 100 concurrent failures", () =>
     Effect.gen(function* () {
-      const breaker = yield* CircuitBreaker.make({ failureThreshold: 5 })
+      const breaker = yield* make({ tripPolicy: CircuitBreaker.consecutive(5) })
       const seen = yield* visited(breaker)
       const calls = yield* Effect.forEach(Array.from({ length: 100 }), () =>
         Effect.forkChild(Effect.exit(breaker.execute(Effect.andThen(Effect.sleep(10), Effect.fail("down")))))
@@ -63,7 +71,7 @@ describe("CircuitBreaker, closed", () => {
 
   it.effect("stays closed for 4 failures, a success and 4 failures", () =>
     Effect.gen(function* () {
-      const breaker = yield* CircuitBreaker.make({ failureThreshold: 5 })
+      const breaker = yield* make({ tripPolicy: CircuitBreaker.consecutive(5) })
       times(4, () => record(breaker, "failure"))
       record(breaker, "success")
       times(4, () => record(breaker, "failure"))
@@ -73,7 +81,7 @@ describe("CircuitBreaker, closed", () => {
 
   it.effect("ignores what says nothing: interruption neither counts nor clears", () =>
     Effect.gen(function* () {
-      const breaker = yield* CircuitBreaker.make()
+      const breaker = yield* make()
       times(4, () => record(breaker, "failure"))
       const call = yield* Effect.forkChild(breaker.execute(Effect.never), { startImmediately: true })
       yield* Fiber.interrupt(call)
@@ -83,7 +91,7 @@ describe("CircuitBreaker, closed", () => {
 
   it.effect("takes failures of one event as one", () =>
     Effect.gen(function* () {
-      const breaker = yield* CircuitBreaker.make()
+      const breaker = yield* make()
       const loss = new Error("connection lost")
       times(100, () => record(breaker, "failure", loss))
       assert.deepStrictEqual(yield* breaker.state, { _tag: "Closed", failures: 1 })
@@ -94,7 +102,7 @@ describe("CircuitBreaker, closed", () => {
 
   it.effect("opens at once for a fatal failure", () =>
     Effect.gen(function* () {
-      const breaker = yield* CircuitBreaker.make()
+      const breaker = yield* make()
       record(breaker, "fatal")
       assert.strictEqual(yield* tagOf(breaker), "Open")
     })
@@ -102,7 +110,7 @@ describe("CircuitBreaker, closed", () => {
 
   it.effect("opens for half of at least 20 of the last 100 calls, when told to watch the rate", () =>
     Effect.gen(function* () {
-      const breaker = yield* CircuitBreaker.make({ failureRate: {} })
+      const breaker = yield* make({ tripPolicy: CircuitBreaker.rate() })
       times(9, () => {
         record(breaker, "failure")
         record(breaker, "success")
@@ -116,7 +124,7 @@ describe("CircuitBreaker, closed", () => {
 
   it.effect("forgets what is older than the window", () =>
     Effect.gen(function* () {
-      const breaker = yield* CircuitBreaker.make({ failureRate: { window: 100 } })
+      const breaker = yield* make({ tripPolicy: CircuitBreaker.rate({ window: 100 }) })
       times(49, () => record(breaker, "success"))
       times(48, () => record(breaker, "failure"))
       times(100, () => record(breaker, "success"))
@@ -127,12 +135,15 @@ describe("CircuitBreaker, closed", () => {
     })
   )
 
-  it.effect("never opens by itself with a threshold of Infinity", () =>
+  it.effect("never opens by itself, nor by `trip`, when told so; only when it is isolated", () =>
     Effect.gen(function* () {
-      const breaker = yield* CircuitBreaker.make({ failureThreshold: Number.POSITIVE_INFINITY })
+      const breaker = yield* make({ tripPolicy: CircuitBreaker.never })
       times(1000, () => record(breaker, "failure"))
       record(breaker, "fatal")
+      yield* breaker.trip
       assert.strictEqual(yield* tagOf(breaker), "Closed")
+      yield* breaker.isolate
+      assert.strictEqual(yield* tagOf(breaker), "Open")
     })
   )
 })
@@ -142,9 +153,9 @@ describe("CircuitBreaker, open", () => {
     Effect.gen(function* () {
       const breaker = yield* opened()
       yield* TestClock.adjust("29999 millis")
-      assert.isUndefined(breaker.acquireUnsafe())
+      assert.isUndefined(breaker.circuit.acquire())
       yield* TestClock.adjust("1 millis")
-      assert.isDefined(breaker.acquireUnsafe())
+      assert.isDefined(breaker.circuit.acquire())
       assert.strictEqual(yield* tagOf(breaker), "HalfOpen")
     })
   )
@@ -152,14 +163,14 @@ describe("CircuitBreaker, open", () => {
   it.effect("fails with one shared error per opening and command, which says for how long", () =>
     Effect.gen(function* () {
       const breaker = yield* opened({ name: "redis", resetTimeout: "10 seconds" })
-      const first = breaker.rejection("GET")
-      assert.strictEqual(first, breaker.rejection("GET"))
-      assert.notStrictEqual<unknown>(first, breaker.rejection("SET"))
+      const first = breaker.circuit.rejection("GET")
+      assert.strictEqual(first, breaker.circuit.rejection("GET"))
+      assert.notStrictEqual<unknown>(first, breaker.circuit.rejection("SET"))
       assert.strictEqual(Duration.toMillis(first.retryAfter), 10_000)
       assert.strictEqual(first.message, `GET was not sent: the circuit "redis" is open and is tried again within 10s`)
       yield* breaker.reset
       yield* breaker.trip
-      assert.notStrictEqual(first, breaker.rejection("GET"))
+      assert.notStrictEqual(first, breaker.circuit.rejection("GET"))
     })
   )
 
@@ -197,10 +208,10 @@ describe("CircuitBreaker, open", () => {
     Effect.gen(function* () {
       const breaker = yield* opened()
       const seen = yield* visited(breaker)
-      yield* breaker.makeDue
+      breaker.circuit.makeDue()
       yield* settle
       assert.deepStrictEqual(seen, ["Open"])
-      assert.isDefined(breaker.acquireUnsafe())
+      assert.isDefined(breaker.circuit.acquire())
     })
   )
 
@@ -210,11 +221,11 @@ describe("CircuitBreaker, open", () => {
       const openFor = Effect.map(breaker.state, (state) => state._tag === "Open" && Duration.toMillis(state.retryAfter))
       assert.strictEqual(yield* openFor, 1000)
       for (const next of [2000, 4000, 8000]) {
-        yield* breaker.makeDue
+        breaker.circuit.makeDue()
         record(breaker, "failure")
         assert.strictEqual(yield* openFor, next)
       }
-      yield* breaker.makeDue
+      breaker.circuit.makeDue()
       record(breaker, "success")
       yield* breaker.trip
       assert.strictEqual(yield* openFor, 1000)
@@ -224,25 +235,25 @@ describe("CircuitBreaker, open", () => {
   it.effect("goes on with the last delay of a Schedule that has ended", () =>
     Effect.gen(function* () {
       const breaker = yield* opened({ resetTimeout: Schedule.spaced("3 seconds").pipe(Schedule.upTo({ times: 1 })) })
-      yield* breaker.makeDue
+      breaker.circuit.makeDue()
       record(breaker, "failure")
       yield* TestClock.adjust("2999 millis")
-      assert.isUndefined(breaker.acquireUnsafe())
+      assert.isUndefined(breaker.circuit.acquire())
       yield* TestClock.adjust("1 millis")
-      assert.isDefined(breaker.acquireUnsafe())
+      assert.isDefined(breaker.circuit.acquire())
     })
   )
 
   it.effect("stays open until it is reset when it is isolated", () =>
     Effect.gen(function* () {
-      const breaker = yield* CircuitBreaker.make()
+      const breaker = yield* make()
       yield* breaker.isolate
-      yield* breaker.makeDue
+      breaker.circuit.makeDue()
       yield* TestClock.adjust("365 days")
-      assert.isUndefined(breaker.acquireUnsafe())
-      assert.include(breaker.rejection("GET").message, "isolated until it is reset")
+      assert.isUndefined(breaker.circuit.acquire())
+      assert.include(breaker.circuit.rejection("GET").message, "isolated until it is reset")
       yield* breaker.reset
-      assert.isDefined(breaker.acquireUnsafe())
+      assert.isDefined(breaker.circuit.acquire())
     })
   )
 
@@ -253,9 +264,9 @@ describe("CircuitBreaker, open", () => {
         const breaker = yield* Effect.provideService(opened({ resetTimeout: "30 seconds" }), Clock.Clock, clock)
         clock.wallOffset = jump
         yield* TestClock.adjust("29999 millis")
-        assert.isUndefined(breaker.acquireUnsafe())
+        assert.isUndefined(breaker.circuit.acquire())
         yield* TestClock.adjust("1 millis")
-        assert.isDefined(breaker.acquireUnsafe())
+        assert.isDefined(breaker.circuit.acquire())
       }
     })
   )
@@ -266,9 +277,9 @@ describe("CircuitBreaker, half-open", () => {
     Effect.gen(function* () {
       const breaker = yield* opened()
       const seen = yield* visited(breaker)
-      yield* breaker.makeDue
+      breaker.circuit.makeDue()
       record(breaker, "failure")
-      yield* breaker.makeDue
+      breaker.circuit.makeDue()
       record(breaker, "success")
       yield* settle
       assert.deepStrictEqual(seen, ["Open", "HalfOpen", "Open", "HalfOpen", "Closed"])
@@ -278,11 +289,11 @@ describe("CircuitBreaker, half-open", () => {
   it.effect("wants as many successes as it was told, one probe at a time", () =>
     Effect.gen(function* () {
       const breaker = yield* opened({ successThreshold: 3 })
-      yield* breaker.makeDue
+      breaker.circuit.makeDue()
       for (const expected of ["HalfOpen", "HalfOpen", "Closed"]) {
         const permit = permitOf(breaker)
-        if (expected !== "Closed") assert.isUndefined(breaker.acquireUnsafe())
-        breaker.recordUnsafe(permit, "success")
+        if (expected !== "Closed") assert.isUndefined(breaker.circuit.acquire())
+        breaker.circuit.record(permit, "success")
         assert.strictEqual(yield* tagOf(breaker), expected)
       }
     })
@@ -291,11 +302,11 @@ describe("CircuitBreaker, half-open", () => {
   it.effect("lets as many probes through at once as it was told", () =>
     Effect.gen(function* () {
       const breaker = yield* opened({ maxProbes: 3 })
-      yield* breaker.makeDue
+      breaker.circuit.makeDue()
       const permits = [permitOf(breaker), permitOf(breaker), permitOf(breaker)]
-      assert.isUndefined(breaker.acquireUnsafe())
+      assert.isUndefined(breaker.circuit.acquire())
       assert.deepStrictEqual(yield* breaker.state, { _tag: "HalfOpen", probes: 3 })
-      for (const permit of permits) breaker.recordUnsafe(permit, "success")
+      for (const permit of permits) breaker.circuit.record(permit, "success")
       assert.strictEqual(yield* tagOf(breaker), "Closed")
     })
   )
@@ -303,31 +314,31 @@ describe("CircuitBreaker, half-open", () => {
   it.effect("gets the slot of an interrupted probe back, and does not close", () =>
     Effect.gen(function* () {
       const breaker = yield* opened()
-      yield* breaker.makeDue
+      breaker.circuit.makeDue()
       const probe = yield* Effect.forkChild(breaker.execute(Effect.never), { startImmediately: true })
-      assert.isUndefined(breaker.acquireUnsafe())
+      assert.isUndefined(breaker.circuit.acquire())
       yield* Fiber.interrupt(probe)
       assert.deepStrictEqual(yield* breaker.state, { _tag: "HalfOpen", probes: 0 })
-      assert.isDefined(breaker.acquireUnsafe())
+      assert.isDefined(breaker.circuit.acquire())
     })
   )
 
   it.effect("opens again when a probe hangs, and ignores its late result", () =>
     Effect.gen(function* () {
       const breaker = yield* opened({ probeTimeout: "2 seconds", resetTimeout: "30 seconds" })
-      yield* breaker.makeDue
+      breaker.circuit.makeDue()
       const hung = permitOf(breaker)
       yield* TestClock.adjust("1999 millis")
       assert.strictEqual(yield* tagOf(breaker), "HalfOpen")
       yield* TestClock.adjust("1 millis")
       assert.strictEqual(yield* tagOf(breaker), "Open")
-      breaker.recordUnsafe(hung, "success")
+      breaker.circuit.record(hung, "success")
       assert.strictEqual(yield* tagOf(breaker), "Open")
-      yield* breaker.makeDue
+      breaker.circuit.makeDue()
       const next = permitOf(breaker)
-      breaker.recordUnsafe(hung, "success")
+      breaker.circuit.record(hung, "success")
       assert.strictEqual(yield* tagOf(breaker), "HalfOpen", "the late result took the place of the probe's")
-      breaker.recordUnsafe(next, "success")
+      breaker.circuit.record(next, "success")
       assert.strictEqual(yield* tagOf(breaker), "Closed")
     })
   )
@@ -336,11 +347,11 @@ describe("CircuitBreaker, half-open", () => {
     Effect.gen(function* () {
       const clock = yield* ClockDouble.make
       const breaker = yield* Effect.provideService(opened(), Clock.Clock, clock)
-      yield* breaker.makeDue
+      breaker.circuit.makeDue()
       const probe = permitOf(breaker)
       yield* settle
       assert.strictEqual(clock.asleep, 1)
-      breaker.recordUnsafe(probe, "success")
+      breaker.circuit.record(probe, "success")
       yield* settle
       assert.strictEqual(clock.asleep, 0)
     })
@@ -348,15 +359,15 @@ describe("CircuitBreaker, half-open", () => {
 
   it.effect("is not changed by a result from before the last transition", () =>
     Effect.gen(function* () {
-      const breaker = yield* CircuitBreaker.make()
+      const breaker = yield* make()
       const early = Array.from({ length: 10 }, () => permitOf(breaker))
       yield* breaker.trip
-      yield* breaker.makeDue
+      breaker.circuit.makeDue()
       const probe = permitOf(breaker)
-      for (const permit of early.slice(0, 5)) breaker.recordUnsafe(permit, "success")
+      for (const permit of early.slice(0, 5)) breaker.circuit.record(permit, "success")
       assert.strictEqual(yield* tagOf(breaker), "HalfOpen", "an early success closed it")
-      breaker.recordUnsafe(probe, "success")
-      for (const permit of early.slice(5)) breaker.recordUnsafe(permit, "failure")
+      breaker.circuit.record(probe, "success")
+      for (const permit of early.slice(5)) breaker.circuit.record(permit, "failure")
       assert.deepStrictEqual(yield* breaker.state, { _tag: "Closed", failures: 0 }, "an early failure counted")
     })
   )
@@ -367,7 +378,7 @@ describe("CircuitBreaker, seen from outside", () => {
     Effect.gen(function* () {
       const breaker = yield* opened()
       yield* Effect.exit(breaker.execute(Effect.void))
-      yield* breaker.makeDue
+      breaker.circuit.makeDue()
       record(breaker, "success")
       const snapshot = yield* Metric.snapshot
       const value = (id: string, attributes: Record<string, string>) =>
@@ -388,7 +399,7 @@ describe("CircuitBreaker, seen from outside", () => {
     Effect.gen(function* () {
       const scope = yield* Scope.make()
       const breaker = yield* Scope.provide(opened(), scope)
-      yield* breaker.makeDue
+      breaker.circuit.makeDue()
       permitOf(breaker)
       const reader = yield* Effect.forkChild(Stream.runDrain(breaker.changes), { startImmediately: true })
       yield* settle

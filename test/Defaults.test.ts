@@ -249,13 +249,13 @@ describe("CircuitBreaker", () => {
 
   it.effect("a failure rate, when chosen: half of at least 20", () =>
     Effect.gen(function* () {
-      const breaker = yield* CircuitBreaker.make({ failureRate: {} })
+      const breaker = yield* CircuitBreaker.make({ tripPolicy: CircuitBreaker.rate() })
       yield* times(breaker, 19, fail)
       assert.strictEqual(yield* tag(breaker), "Closed")
       yield* times(breaker, 1, fail)
       assert.strictEqual(yield* tag(breaker), "Open")
 
-      const half = yield* CircuitBreaker.make({ failureRate: {} })
+      const half = yield* CircuitBreaker.make({ tripPolicy: CircuitBreaker.rate() })
       yield* times(half, 11, succeed)
       yield* times(half, 10, fail)
       assert.strictEqual(yield* tag(half), "Closed")
@@ -266,7 +266,7 @@ describe("CircuitBreaker", () => {
 
   it.effect("and of the last 100", () =>
     Effect.gen(function* () {
-      const breaker = yield* CircuitBreaker.make({ failureRate: {} })
+      const breaker = yield* CircuitBreaker.make({ tripPolicy: CircuitBreaker.rate() })
       yield* times(breaker, 1000, succeed)
       yield* times(breaker, 49, fail)
       assert.strictEqual(yield* tag(breaker), "Closed")

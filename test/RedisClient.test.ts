@@ -13,7 +13,7 @@ import {
   Stream,
   Tracer
 } from "effect"
-import { RedisClient, RedisCommand, type RedisError, RetryPolicy } from "effect-ioredis"
+import { CircuitBreaker, RedisClient, RedisCommand, type RedisError, RetryPolicy } from "effect-ioredis"
 import { Fault, SimulatedRedis } from "effect-ioredis/testing"
 import { TestClock } from "effect/testing"
 import * as ClockDouble from "./support/ClockDouble.ts"
@@ -91,7 +91,7 @@ describe("RedisClient, retrying", () => {
 
   it.effect("opens the circuit with the second call's second attempt, and neither sends nor sleeps after it", () =>
     withRedis({
-      circuitBreaker: { failureThreshold: 5 },
+      circuitBreaker: { tripPolicy: CircuitBreaker.consecutive(5) },
       retry: RetryPolicy.make({ read: RetryPolicy.exponential({ retries: 2 }) })
     })((redis, server) =>
       Effect.gen(function* () {
@@ -406,7 +406,7 @@ describe("RedisClient, behind its breaker", () => {
     withRedis()((redis, server) =>
       Effect.gen(function* () {
         yield* redis.breaker.trip
-        yield* redis.breaker.makeDue
+        redis.circuit.makeDue()
         yield* server.inject(Fault.freeze)
         const probe = yield* fork(redis.ping)
         assert.deepStrictEqual(yield* redis.breaker.state, { _tag: "HalfOpen", probes: 1 })
@@ -531,7 +531,7 @@ describe("RedisClient, seen from outside", () => {
           {
             name: "SET",
             kind: "client",
-            attributes: { "db.system.name": "redis", "db.operation.name": "SET" }
+            attributes: { "db.system.name": "redis", "db.operation.name": "SET", "db.client.name": "redis" }
           }
         ]
       )

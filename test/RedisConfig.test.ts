@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Config, ConfigProvider, Duration, Effect, Layer, Redacted } from "effect"
-import { Redis, RedisConfig } from "effect-ioredis"
+import { CircuitBreaker, Redis, RedisConfig } from "effect-ioredis"
 import * as Captured from "./support/Captured.ts"
 
 const fromEnvironment = (environment: Record<string, string>) =>
@@ -54,7 +54,7 @@ const defaults = {
   maxInFlight: 10_000,
   operationTimeout: 5000,
   client: [2000, 2000],
-  breaker: { failureThreshold: 5, resetTimeout: 30_000 },
+  breaker: { tripPolicy: CircuitBreaker.consecutive(5), resetTimeout: 30_000 },
   healthCheckInterval: 30_000,
   maxConnections: 1
 }
@@ -100,8 +100,14 @@ describe("From the environment", () => {
       yield* gives({ CACHE_SOCKET_TIMEOUT_MS: "250" }, { commandTimeout: 250, client: [2000, 250] })
       yield* gives({ CACHE_HEALTH_CHECK_INTERVAL: "5" }, { healthCheckInterval: 5000 })
       yield* gives({ CACHE_MAX_CONNECTIONS: "4" }, { maxConnections: 4 })
-      yield* gives({ CACHE_FAILURE_THRESHOLD: "9" }, { breaker: { failureThreshold: 9, resetTimeout: 30_000 } })
-      yield* gives({ CACHE_RESET_TIMEOUT: "0.5" }, { breaker: { failureThreshold: 5, resetTimeout: 500 } })
+      yield* gives(
+        { CACHE_FAILURE_THRESHOLD: "9" },
+        { breaker: { tripPolicy: CircuitBreaker.consecutive(9), resetTimeout: 30_000 } }
+      )
+      yield* gives(
+        { CACHE_RESET_TIMEOUT: "0.5" },
+        { breaker: { tripPolicy: CircuitBreaker.consecutive(5), resetTimeout: 500 } }
+      )
     })
   )
 
@@ -336,13 +342,11 @@ describe("In code", () => {
     })
   )
 
-  it.effect("a failure rate takes the place of the threshold, unless both are asked for", () =>
+  it.effect("a trip policy of the circuit breaker takes the place of the threshold", () =>
     Effect.gen(function* () {
-      const failureRate = { threshold: 0.2 }
-      const rate = yield* RedisConfig.make({ circuitBreaker: { failureRate } })
-      assert.deepStrictEqual<unknown>(flat(rate).breaker, { failureRate, resetTimeout: 30_000 })
-      const both = yield* RedisConfig.make({ failureThreshold: 3, circuitBreaker: { failureRate } })
-      assert.deepStrictEqual<unknown>(flat(both).breaker, { failureRate, failureThreshold: 3, resetTimeout: 30_000 })
+      const tripPolicy = CircuitBreaker.rate({ threshold: 0.2 })
+      const rate = yield* RedisConfig.make({ failureThreshold: 3, circuitBreaker: { tripPolicy } })
+      assert.deepStrictEqual<unknown>(flat(rate).breaker, { tripPolicy, resetTimeout: 30_000 })
       assert.isFalse((yield* RedisConfig.make({ circuitBreaker: false })).client.circuitBreaker)
     })
   )

@@ -4,12 +4,15 @@ import * as Path from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Redacted, Result } from "effect"
 import { Redis, RedisClient, RedisCommand, RedisConnection, RedisError, RedisScript } from "effect-ioredis"
+import * as DriverError from "../packages/effect-ioredis/src/internal/DriverError.ts"
 import * as Captured from "./support/Captured.ts"
 import * as Connect from "./support/Connect.ts"
 import * as FreePort from "./support/FreePort.ts"
 import * as RedisServer from "./support/RedisServer.ts"
 import * as TcpProxy from "./support/TcpProxy.ts"
 import * as Wait from "./support/Wait.ts"
+
+const anyKind = ["read", "repeatable", "idempotent", "effectful", "blocking", "connection"] as const
 
 /** The three columns of the table: what may send it again, what the breaker makes of it, whether it costs the connection. */
 interface Meaning {
@@ -18,18 +21,17 @@ interface Meaning {
   readonly reconnect: boolean
 }
 const meaning = (error: RedisError.RedisCommandError): Meaning => ({
-  retries: (["read", "write", "effectful", "blocking"] as const).filter((kind) => RedisError.isRetryable(error, kind)),
+  retries: anyKind.filter((kind) => RedisError.isRetryable(error, kind)),
   breaker: RedisError.outcome(error),
   reconnect: RedisError.needsReconnect(error)
 })
 
-const anyKind = ["read", "write", "effectful", "blocking"] as const
-const idempotent = ["read", "write"] as const
+const twice = ["read", "repeatable"] as const
 
 const neverSent: Meaning = { retries: anyKind, breaker: "failure", reconnect: false }
-const unknownOutcome: Meaning = { retries: idempotent, breaker: "failure", reconnect: false }
-const putOff: Meaning = { retries: idempotent, breaker: "failure", reconnect: false }
-const putOffByOneThatLives: Meaning = { retries: idempotent, breaker: "success", reconnect: false }
+const unknownOutcome: Meaning = { retries: twice, breaker: "failure", reconnect: false }
+const putOff: Meaning = { retries: anyKind, breaker: "failure", reconnect: false }
+const putOffByOneThatLives: Meaning = { retries: anyKind, breaker: "success", reconnect: false }
 const answered: Meaning = { retries: [], breaker: "success", reconnect: false }
 const loginRefused: Meaning = { retries: [], breaker: "failure", reconnect: false }
 
@@ -47,7 +49,7 @@ const replyError = (message: string, fields: object = {}): Error =>
   driverError(message, { name: "ReplyError", ...fields })
 
 const classify = (error: unknown, connectionError?: unknown) =>
-  RedisError.classify(error, { command: "GET", connectionError })
+  DriverError.classify(error, { command: "GET", connectionError })
 
 describe("Error replies of a real server", () => {
   it.live("WRONGTYPE", () =>
@@ -105,7 +107,7 @@ describe("Error replies of a real server", () => {
       const redis = yield* Connect.ready({ port: server.port })
       const error = yield* refused(redis, "SET", "a", "1")
       assert.strictEqual(error.code, "READONLY")
-      assert.deepStrictEqual<Meaning>(meaning(error), { retries: idempotent, breaker: "success", reconnect: true })
+      assert.deepStrictEqual<Meaning>(meaning(error), { retries: anyKind, breaker: "success", reconnect: true })
     })
   )
 
@@ -446,7 +448,8 @@ describe("Commands that were sent", () => {
       const redis = yield* Connect.ready({ port: server.port, commandTimeout: "30 millis" })
       yield* server.freeze
       const error = yield* Effect.flip(send(redis, "GET", "a"))
-      assert.include(error, { _tag: "RedisConnectionError", reason: "Timeout", sent: "unknown" })
+      assert.include(error, { _tag: "RedisConnectionError", reason: "Stalled", sent: "unknown" })
+      assert.include(error.message, "was silent for too long")
       assert.deepStrictEqual<Meaning>(meaning(error), unknownOutcome)
     })
   )
@@ -549,7 +552,7 @@ describe("The driver's shapes that no standalone server gives", () => {
   })
 
   it("the driver's own timeout", () => {
-    const error = RedisError.classify(driverError("Command timed out"), { command: "GET", timeoutMillis: 2000 })
+    const error = DriverError.classify(driverError("Command timed out"), { command: "GET", timeoutMillis: 2000 })
     assert.strictEqual(error._tag, "RedisTimeoutError")
     assert.include(error.message, "2s")
     assert.deepStrictEqual<Meaning>(meaning(error), unknownOutcome)
@@ -565,7 +568,7 @@ describe("The driver's shapes that no standalone server gives", () => {
   })
 
   it("EXECABORT says what was wrong, without its arguments", () => {
-    const error = RedisError.classify(
+    const error = DriverError.classify(
       replyError("EXECABORT Transaction discarded because of previous errors.", {
         command: { name: "exec", args: [] },
         previousErrors: [
@@ -598,12 +601,12 @@ describe("The driver's shapes that no standalone server gives", () => {
   }
   for (const [code, reason] of Object.entries(eventCodes)) {
     it(`the connection reports ${code}`, () =>
-      assert.strictEqual(RedisError.reasonOf(driverError("", { code })), reason))
+      assert.strictEqual(DriverError.reasonOf(driverError("", { code })), reason))
   }
 
   it("the connection reports a silent socket, which has no code", () => {
     const error = driverError("Socket timeout. Expecting data, but didn't receive any in 4000ms.")
-    assert.strictEqual(RedisError.reasonOf(error), "Timeout")
+    assert.strictEqual(DriverError.reasonOf(error), "Stalled")
   })
 
   it("what is no error at all", () => {

@@ -149,7 +149,7 @@ export const variants: Readonly<Record<string, Variant>> = {
         // The slot of the probe is taken and never given back.
         const lose = <A, E>(call: Effect.Effect<A, E>) =>
           Effect.suspend(() => {
-            if (!client.breaker.isClosedUnsafe()) client.breaker.acquireUnsafe()
+            if (!client.circuit.isClosed()) client.circuit.acquire()
             return call
           })
         return {
@@ -157,7 +157,7 @@ export const variants: Readonly<Record<string, Variant>> = {
           send: (...args) => lose(client.send(...args)),
           pipeline: (...args) => lose(client.pipeline(...args)),
           getUnsafe: (key, read, done) => {
-            if (!client.breaker.isClosedUnsafe()) client.breaker.acquireUnsafe()
+            if (!client.circuit.isClosed()) client.circuit.acquire()
             return client.getUnsafe(key, read, done)
           }
         }

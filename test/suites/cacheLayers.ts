@@ -23,7 +23,6 @@ export const caches = (options: HybridCache.Options & MemoryCache.Options & Pick
 export interface SimulatedOptions extends HybridCache.Options, MemoryCache.Options {
   readonly now?: (() => number) | undefined
   readonly client?: RedisClient.Options | undefined
-  readonly connection?: SimulatedRedis.ConnectionOptions | undefined
   readonly server?: SimulatedRedis.Options | undefined
   readonly logs?: Layer.Layer<never> | undefined
 }
@@ -32,7 +31,7 @@ export interface SimulatedOptions extends HybridCache.Options, MemoryCache.Optio
 export const layerProcess = (options: SimulatedOptions = {}) =>
   caches(options).pipe(
     Layer.provideMerge(RedisClient.layer({ ...options.client, requireReady: false })),
-    Layer.provide(SimulatedRedis.layerConnection(options.connection)),
+    Layer.provide(SimulatedRedis.layerConnector),
     Layer.provideMerge(options.logs ?? quiet)
   )
 

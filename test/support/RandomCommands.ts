@@ -1,4 +1,4 @@
-import { RedisCommand } from "effect-ioredis"
+import * as RedisCommand from "effect-ioredis/RedisCommand"
 
 /**
  * Commands drawn from few keys and values, so that they meet each other's keys, types and errors. Their answers do not depend on the order
@@ -19,7 +19,12 @@ export const make = (options: {
   const key = () => one(["a", "b", "c", "é", ""])
   const value = () => one(["1", "-7", "007", "", "x", "9223372036854775807", "1.5", " 1", "\u0000", "EX"])
   const number = () => one(["0", "1", "-1", "2", "100000", "-100000", "9223372036854775807", "ten", "1.0", "+1", ""])
-  const seconds = () => one(["1000", "2000", "100000", "0", "-1", "soon", "9223372036854775807"])
+  // Long enough that nothing ends while a slow machine runs the test, whether they are seconds or milliseconds.
+  const seconds = () => one(["300000", "400000", "500000", "0", "-1", "soon", "9223372036854775807"])
+  // No two are the same, so that GT and LT do not hang on the millisecond.
+  let others = 0
+  const otherSeconds = () =>
+    one(["0", "-1", "soon", ...["600000", "700000"].map((from) => String(Number(from) + ++others))])
   const word = () =>
     one(["NX", "XX", "GET", "get", "KEEPTTL", "PERSIST", "EX", "PX", "BOGUS", ...[seconds(), seconds()]])
   const several = <A>(make: () => A, from = 0, to = 4): ReadonlyArray<A> =>
@@ -43,7 +48,14 @@ export const make = (options: {
     () => [one(["INCR", "DECR"]), key()],
     () => [one(["INCRBY", "DECRBY"]), key(), number()],
     () => ["APPEND", key(), value()],
-    () => [one(["EXPIRE", "PEXPIRE"]), key(), seconds(), ...several(word, 0, 1)],
+    () => [
+      one(["EXPIRE", "PEXPIRE"]),
+      key(),
+      otherSeconds(),
+      ...several(() => one(["NX", "XX", "GT", "LT", "gt", word()]), 0, 3)
+    ],
+    () => ["GETRANGE", key(), number(), number()],
+    () => ["SETRANGE", key(), one(["0", "1", "3", "-1", "x"]), value()],
     () => [one(["LPUSH", "RPUSH"]), key(), ...several(value)],
     () => [one(["LPOP", "RPOP"]), key(), ...several(number, 0, 1)],
     () => ["LRANGE", key(), number(), number()],

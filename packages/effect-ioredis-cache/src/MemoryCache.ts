@@ -90,25 +90,15 @@ export const make = Effect.fnUntraced(function* (options?: Options) {
   const entries = new LRUCache<string, Entry>(
     maxBytes === undefined ? { max: maxEntries } : { max: maxEntries, maxSize: maxBytes, sizeCalculation: sizeOf }
   )
+  yield* Metrics.showEntries(() => entries.size)
   const clock = yield* Clock.Clock
-  const context = yield* Effect.context<never>()
-  let shown = -1
-  const showSize = (): void => {
-    if (entries.size === shown) return
-    shown = entries.size
-    Metrics.entries.updateUnsafe(shown, context)
-  }
   const held = (key: string, now: number): Entry | undefined => {
     const entry = entries.get(key)
     if (entry === undefined || !isOver(entry, now)) return entry
     entries.delete(key)
     return undefined
   }
-  const drop = (keys: ReadonlyArray<string>): number => {
-    const dropped = keys.filter((key) => entries.delete(key)).length
-    showSize()
-    return dropped
-  }
+  const drop = (keys: ReadonlyArray<string>): number => keys.filter((key) => entries.delete(key)).length
   const sweep = Effect.suspend(() => {
     const oldestFirst = entries.rkeys()
     // A walk that entries are moved under may meet some of them twice, so it ends after as many as there were.
@@ -125,7 +115,6 @@ export const make = Effect.fnUntraced(function* (options?: Options) {
         const entry = entries.peek(next.value)
         if (entry !== undefined && isOver(entry, at)) entries.delete(next.value)
       }
-      showSize()
     }
     return Effect.whileLoop({
       while: () => left > 0,
@@ -142,7 +131,6 @@ export const make = Effect.fnUntraced(function* (options?: Options) {
     getStale: held,
     set: (key, entry) => {
       entries.set(key, entry)
-      showSize()
     },
     delete: (key) => drop([key]) === 1,
     deletePrefix: (prefix) => drop([...entries.keys()].filter((key) => key.startsWith(prefix))),

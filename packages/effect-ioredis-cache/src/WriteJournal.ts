@@ -247,7 +247,7 @@ export const make = Effect.fnUntraced(function* (
         entry.doubts = entry.doubts.filter((doubt) => doubt.session !== session || doubt.order > order)
       }
       if (refusal === undefined && entry.number === number && entry.doubts.length === 0) confirm(entry)
-      if (refusal !== undefined && entry.intent._tag === "Set" && !RedisError.isRetryable(refusal, "write")) {
+      if (refusal !== undefined && entry.intent._tag === "Set" && !RedisError.isRetryable(refusal, "repeatable")) {
         entry.intent.text = undefined
       }
       if (refusal?.code === "NOPERM") deny(entry.region)
@@ -472,7 +472,7 @@ export const make = Effect.fnUntraced(function* (
       for (const end of stop) end()
       yield* Fiber.interrupt(replaying)
       if (isLeft() && members.some(isUp) && Duration.toMillis(closeTimeout) > 0) {
-        yield* client.breaker.makeDue
+        client.circuit.makeDue()
         yield* Effect.timeoutOption(Effect.result(replayOnce), closeTimeout)
       }
       if (!isLeft()) return
@@ -507,7 +507,7 @@ export const make = Effect.fnUntraced(function* (
         clear: Effect.suspend(() => {
           region.emptied.closeUnsafe()
           mark(region)
-          const canWait = client.breaker.isClosedUnsafe() && !region.denied
+          const canWait = client.circuit.isClosed() && !region.denied
           return canWait ? Effect.as(region.emptied.await, true) : Effect.succeed(false)
         })
       }
@@ -586,7 +586,8 @@ const removed: Answer = { _tag: "Journal", hit: undefined }
 const fromMemory: Answer = { _tag: "Memory" }
 const ignore = () => {}
 
-const unlink = (key: string) => RedisCommand.make("UNLINK", [key])
+// How many keys there were does not matter: it may be sent again.
+const unlink = (key: string) => RedisCommand.make("UNLINK", [key], { kind: "repeatable" })
 
 const isRefusal = (error: RedisError.RedisOperationError): boolean => RedisError.outcome(error) !== "ignored"
 

@@ -3,20 +3,34 @@
  *
  * **Details**
  *
- * A `Ref` holds one state; every transition is a pure function of that state, an event and monotonic time.
+ * - Closed: calls run. The `tripPolicy` decides when the circuit opens: by default after 5
+ *   failures in a row.
+ * - Open: calls are refused for `resetTimeout`, by default 30 seconds.
+ * - HalfOpen: `maxProbes` calls run as probes and the rest are refused. `successThreshold`
+ *   successes close the circuit, and one failure opens it again.
  *
- * - Closed: calls run. `failureThreshold` failures in a row (default 5), or a failure rate over a window, open the circuit.
- * - Open: calls are refused for `resetTimeout` (default 30 seconds, or a Schedule that grows with each opening in a row).
- * - HalfOpen: `maxProbes` calls (default 1) run and the rest are refused. `successThreshold` successes (default 1) close the circuit, one
- *   failure opens it again. A probe holds a lease: interrupted, it gives its slot back; hung, it fails after `probeTimeout` (default 5
- *   seconds).
+ * The state is a `Ref`, and each transition is a pure function of the state, an event and
+ * monotonic time. A result that arrives from before the last transition changes nothing.
  *
- * A result that arrives from before the last transition changes nothing. Several failures of one event (a lost connection that cuts a
- * hundred calls) are one failure. Refusing costs no stack trace: all refusals of one opening share one error per command.
+ * Effect has a breaker of its own, `effect/persistence/CircuitBreaker`. It keeps one circuit per
+ * key in a store that processes can share, and it is the better choice for calls to many hosts or
+ * tenants. This one stands beside it because a breaker in front of every Redis command has to do
+ * what that one does not:
+ *
+ * - It admits and records a call within one turn of the event loop, without a store, a scope or a
+ *   fiber: a tenth of a microsecond for a success, where Effect's takes about four
+ *   (docs/performance.md has the figures).
+ * - Several failures of one event, such as a lost connection that cuts a hundred calls, count once.
+ * - A probe holds a lease: if it hangs, it counts as failed after `probeTimeout`.
+ * - A connection that is ready again makes an open circuit due at once, whatever is left of its
+ *   open time.
+ * - Refusing is as cheap as admitting: all refusals of one opening share one error per command.
  *
  * **Gotchas**
  *
- * Retry outside the breaker, put the timeout inside: each attempt is then asked for and recorded, and a hung call counts.
+ * - Retry outside the breaker and put the timeout inside. Each attempt is then admitted and
+ *   recorded by itself, and a hung call counts as a failure.
+ * - "In a row" means in the order in which calls end, not in which they began.
  *
  * **Example** (A breaker around something that is not Redis)
  *
@@ -25,41 +39,67 @@
  * import { CircuitBreaker } from "effect-ioredis"
  *
  * const program = Effect.gen(function*() {
- *   const breaker = yield* CircuitBreaker.make({ name: "payments", failureThreshold: 3, resetTimeout: "10 seconds" })
- *   return yield* breaker.execute(Effect.tryPromise(() => fetch("https://payments.example")))
+ *   const breaker = yield* CircuitBreaker.make({
+ *     name: "payments",
+ *     tripPolicy: CircuitBreaker.consecutive(2),
+ *     resetTimeout: "10 seconds"
+ *   })
+ *   const charge = breaker.execute(Effect.fail("unavailable"))
+ *
+ *   // Two failures in a row open the circuit.
+ *   yield* Effect.flip(charge)
+ *   yield* Effect.flip(charge)
+ *
+ *   // The third call is refused without running.
+ *   yield* Effect.flip(charge)
+ *   return (yield* breaker.state)._tag
  * })
+ *
+ * Effect.runPromise(Effect.scoped(program)).then(console.log) // => Open
  * ```
  *
  * @since 0.1.0
  */
-import {
-  Cause,
-  Clock,
-  type Context,
-  Duration,
-  Effect,
-  Exit,
-  Fiber,
-  PubSub,
-  Ref,
-  Schedule,
-  type Scope,
-  Stream
-} from "effect"
-import * as Metrics from "./internal/Metrics.ts"
-import * as Monotonic from "./internal/Monotonic.ts"
-import { isRedisCommandError, outcome, RedisCircuitBreakerOpenError } from "./RedisError.ts"
+import { type Duration, Effect, type Exit, type Schedule, type Scope, type Stream } from "effect"
+import { breakerOf } from "./internal/circuitBreaker/breakerOf.ts"
+import * as Circuit from "./internal/circuitBreaker/Circuit.ts"
+import type { TripPolicy } from "./internal/circuitBreaker/TripPolicy.ts"
+import type { RedisCircuitBreakerOpenError } from "./RedisError.ts"
+
+export { consecutive, never, rate, type TripPolicy } from "./internal/circuitBreaker/TripPolicy.ts"
 
 /**
- * What the end of a call says of the dependency. `"fatal"` is a failure that opens the circuit at once, whatever the threshold.
+ * One circuit.
  *
  * @category models
  * @since 0.1.0
  */
-export type Outcome = "success" | "failure" | "fatal" | "ignored"
+export interface CircuitBreaker {
+  /** The state that the circuit is in now. */
+  readonly state: Effect.Effect<State>
+  /** Starts with the current state and emits the new one at each transition. */
+  readonly changes: Stream.Stream<State>
+  /**
+   * Runs an effect if the circuit lets it, and records how it ends.
+   *
+   * If `classify` throws, the call dies and its end counts neither way.
+   */
+  readonly execute: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E | RedisCircuitBreakerOpenError, R>
+  /** Opens the circuit, unless it is open or its policy is `never`. */
+  readonly trip: Effect.Effect<void>
+  /** Closes the circuit and forgets all failures. */
+  readonly reset: Effect.Effect<void>
+  /** Opens the circuit until it is `reset`, whatever its policy. */
+  readonly isolate: Effect.Effect<void>
+}
 
 /**
- * The circuit's state as a user sees it. `retryAfter` counts from now; an isolated circuit stays open until it is reset.
+ * The state of a circuit.
+ *
+ * **Details**
+ *
+ * `failures` are those in a row. `retryAfter` counts from when the state was asked for.
+ * An `isolated` circuit stays open until it is reset. `probes` are those that run.
  *
  * @category models
  * @since 0.1.0
@@ -70,411 +110,68 @@ export type State =
   | { readonly _tag: "HalfOpen"; readonly probes: number }
 
 /**
- * Leave to make one call, to be handed back with the call's outcome.
+ * The meaning of a call's end for the circuit.
+ *
+ * **Details**
+ *
+ * - `"success"` ends a row of failures, and closes a circuit that is half-open.
+ * - `"failure"` counts towards the trip policy.
+ * - `"fatal"` opens the circuit at once, whatever the trip policy, unless that is `never`.
+ * - `"ignored"` says nothing about the dependency.
  *
  * @category models
  * @since 0.1.0
  */
-export type Permit = number
+export type Outcome = "success" | "failure" | "fatal" | "ignored"
 
 /**
- * One circuit.
- *
- * **Details**
- *
- * `execute` runs an effect through the circuit. `changes` starts with the current state and emits at each transition. `trip` opens the
- * circuit, `isolate` opens it until `reset`, `reset` closes it, `makeDue` ends an open time early: the next call is a probe.
- *
- * `acquireUnsafe` and `recordUnsafe` are `execute` taken apart, for callers that cannot afford a fiber's bookkeeping: a permit that was
- * given must be recorded exactly once, as `"ignored"` if the call was given up. Failures with the same `event` count once. `refusesUnsafe`
- * refuses, and counts that, where `acquireUnsafe` would, but takes no permit where it would give one.
- *
- * @category models
- * @since 0.1.0
- */
-export interface CircuitBreaker {
-  readonly state: Effect.Effect<State>
-  readonly changes: Stream.Stream<State>
-  readonly execute: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E | RedisCircuitBreakerOpenError, R>
-  readonly trip: Effect.Effect<void>
-  readonly reset: Effect.Effect<void>
-  readonly isolate: Effect.Effect<void>
-  readonly makeDue: Effect.Effect<void>
-  readonly isClosedUnsafe: () => boolean
-  readonly refusesUnsafe: () => boolean
-  readonly acquireUnsafe: () => Permit | undefined
-  readonly recordUnsafe: (permit: Permit, outcome: Outcome, event?: unknown) => void
-  readonly rejection: (command: string) => RedisCircuitBreakerOpenError
-}
-
-/**
- * How a circuit behaves. See the top of this module for the defaults.
- *
- * **Details**
- *
- * `failureRate` opens the circuit when, of the last `window` calls (default 100) and at least `minimumCalls` (default 20), the share of
- * failures reaches `threshold` (default 0.5); it takes the place of `failureThreshold` unless that is given too. A threshold of `Infinity`
- * never opens by itself. `classify` says what an exit means to `execute`; by default Redis errors speak for themselves, interruption is
- * ignored, and every other failure counts.
+ * The settings of a circuit.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Options {
+  /** Names the circuit in its errors and metrics. Default `"circuit"`. */
   readonly name?: string | undefined
-  readonly failureThreshold?: number | undefined
-  readonly failureRate?:
-    | {
-        readonly threshold?: number | undefined
-        readonly minimumCalls?: number | undefined
-        readonly window?: number | undefined
-      }
-    | undefined
+  /** Decides when a closed circuit opens. Default `consecutive(5)`. */
+  readonly tripPolicy?: TripPolicy | undefined
+  /**
+   * Says how long the circuit stays open. Default 30 seconds.
+   *
+   * The n-th opening in a row lasts the n-th delay of a `Schedule`, and closing begins it anew. A
+   * step that gives no delay at once, because the schedule has ended, failed, or waits for
+   * something, goes on with the last delay that the schedule gave, at first the default.
+   */
   readonly resetTimeout?: Duration.Input | Schedule.Schedule<unknown> | undefined
+  /** Says how many probes must succeed to close the circuit. Default 1. */
   readonly successThreshold?: number | undefined
+  /** Says how many probes run at the same time. Default 1. */
   readonly maxProbes?: number | undefined
+  /** Says after how long a probe that has not ended counts as failed. Default 5 seconds. */
   readonly probeTimeout?: Duration.Input | undefined
+  /**
+   * Says what the end of a call means.
+   *
+   * By default an error of this package speaks for itself (`RedisError.outcome`), interruption is
+   * ignored, and every other failure counts.
+   */
   readonly classify?: ((exit: Exit.Exit<unknown, unknown>) => Outcome) | undefined
 }
 
 /**
- * Makes a circuit, closed. Its scope ends `changes` and the leases of probes.
+ * Makes a circuit, closed.
+ *
+ * **Details**
+ *
+ * The end of its scope ends `changes`, the leases of probes and the circuit's gauge.
+ *
+ * **Gotchas**
+ *
+ * Options that cannot do what they say are a mistake in the program, and so a defect: a rate that
+ * wants more calls than its window holds, no probe, a threshold of 0.
  *
  * @category constructors
  * @since 0.1.0
  */
-export const make = Effect.fnUntraced(function* (
-  options: Options = {}
-): Effect.fn.Return<CircuitBreaker, never, Scope.Scope> {
-  const name = options.name ?? "circuit"
-  const settings = settingsOf(options)
-  for (const setting of ["failureThreshold", "successThreshold", "maxProbes"] as const) {
-    if (!(settings[setting] >= 1)) {
-      return yield* Effect.die(new RangeError(`CircuitBreaker: ${setting} is ${settings[setting]}. Make it 1 or more`))
-    }
-  }
-  const classify = options.classify ?? classifyExit
-  const probeTimeout = Duration.fromInputUnsafe(options.probeTimeout ?? "5 seconds")
-  const clock = yield* Clock.Clock
-  const context = yield* Effect.context<never>()
-  const fork = Effect.runForkWith(context)
-  const openTimes = makeOpenTimes(options.resetTimeout ?? "30 seconds", context)
-  const changes = yield* Effect.acquireRelease(PubSub.unbounded<State>({ replay: 1 }), PubSub.shutdown)
-  const ref = Ref.makeUnsafe<Internal>(closed(1, settings))
-  const leases = new Map<Permit, Fiber.Fiber<void>>()
-  let refusals = new Map<string, RedisCircuitBreakerOpenError>()
-
-  const now = () => Monotonic.millis(clock)
-
-  const apply = (event: Event): void => {
-    const before = Ref.getUnsafe(ref)
-    const after = transition(settings, before, event, now(), openTimes.current())
-    if (after === before) return
-    ref.ref.current = after
-    if (after._tag === before._tag && event._tag !== "Isolate") return
-    Metrics.breakerTransitions(before._tag)(after._tag).updateUnsafe(1, context)
-    if (after._tag === "Closed") openTimes.restart()
-    if (after._tag === "Open") {
-      openTimes.advance()
-      refusals = new Map()
-    }
-    show(after)
-  }
-
-  const show = (state: Internal): void => {
-    for (const tag of ["Closed", "Open", "HalfOpen"]) {
-      Metrics.breakerState(tag).updateUnsafe(tag === state._tag ? 1 : 0, context)
-    }
-    PubSub.publishUnsafe(changes, visible(state, now()))
-  }
-
-  const acquireUnsafe = (): Permit | undefined => {
-    const state = Ref.getUnsafe(ref)
-    if (state._tag === "Closed") return state.generation
-    apply({ _tag: "Acquire" })
-    const after = Ref.getUnsafe(ref)
-    if (after === state || after._tag !== "HalfOpen") {
-      Metrics.breakerRejections.updateUnsafe(1, context)
-      return undefined
-    }
-    const permit = after.nextPermit - 1
-    leases.set(permit, fork(Effect.andThen(Effect.sleep(probeTimeout), expire(permit))))
-    return permit
-  }
-
-  const expire = (permit: Permit) =>
-    Effect.sync(() => {
-      leases.delete(permit)
-      recordUnsafe(permit, "failure")
-    })
-
-  const recordUnsafe = (permit: Permit, outcome: Outcome, event?: unknown): void => {
-    const state = Ref.getUnsafe(ref)
-    if (state._tag === "Closed" && outcome === "success" && state.failures === 0 && state.window === undefined) return
-    leases.get(permit)?.interruptUnsafe()
-    leases.delete(permit)
-    apply({ _tag: "Record", permit, outcome, event })
-  }
-
-  const rejection = (command: string): RedisCircuitBreakerOpenError => {
-    const known = refusals.get(command)
-    if (known !== undefined) return known
-    const state = Ref.getUnsafe(ref)
-    const retryAfter = Duration.millis(state._tag === "Open" ? state.openFor : 0)
-    const until = Duration.isFinite(retryAfter)
-      ? `tried again within ${Duration.format(retryAfter)}`
-      : "isolated until it is reset"
-    const error = new RedisCircuitBreakerOpenError({
-      command,
-      retryAfter,
-      message: `${command} was not sent: the circuit "${name}" is open and is ${until}`
-    })
-    refusals.set(command, error)
-    return error
-  }
-
-  yield* Effect.addFinalizer(() => Effect.suspend(() => Fiber.interruptAll(leases.values())))
-  show(Ref.getUnsafe(ref))
-
-  return {
-    state: Effect.sync(() => visible(Ref.getUnsafe(ref), now())),
-    changes: Stream.fromPubSub(changes),
-    execute: <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-      Effect.suspend((): Effect.Effect<A, E | RedisCircuitBreakerOpenError, R> => {
-        const permit = acquireUnsafe()
-        if (permit === undefined) return Effect.fail(rejection(name))
-        // Of a success in a closed circuit there is nothing to do: 100 ns less than `Effect.onExit` with an effect for it.
-        return Effect.onExitPrimitive(effect, (exit) => {
-          recordUnsafe(permit, classify(exit))
-          return undefined
-        })
-      }),
-    trip: Effect.sync(() => apply({ _tag: "Trip" })),
-    reset: Effect.sync(() => apply({ _tag: "Reset" })),
-    isolate: Effect.sync(() => apply({ _tag: "Isolate" })),
-    makeDue: Effect.sync(() => apply({ _tag: "MakeDue" })),
-    isClosedUnsafe: () => Ref.getUnsafe(ref)._tag === "Closed",
-    refusesUnsafe: () => {
-      const state = Ref.getUnsafe(ref)
-      if (state._tag === "Closed" || acquire(settings, state, now()) !== state) return false
-      Metrics.breakerRejections.updateUnsafe(1, context)
-      return true
-    },
-    acquireUnsafe,
-    recordUnsafe,
-    rejection
-  }
-})
-
-// ---------------------------------------------------------------------------------------------------------------------
-// The state machine
-// ---------------------------------------------------------------------------------------------------------------------
-
-interface Settings {
-  readonly failureThreshold: number
-  readonly failureRate:
-    | { readonly threshold: number; readonly minimumCalls: number; readonly window: number }
-    | undefined
-  readonly successThreshold: number
-  readonly maxProbes: number
-}
-
-// Permits are numbers that only grow. The closed state gives out its generation; each probe gets a number of its own. A permit that the
-// current state did not give out belongs to an earlier generation.
-type Internal = Closed | Open | HalfOpen
-
-interface Closed {
-  readonly _tag: "Closed"
-  readonly generation: Permit
-  readonly failures: number
-  readonly events: ReadonlyArray<unknown>
-  readonly window: Window | undefined
-}
-
-interface Open {
-  readonly _tag: "Open"
-  readonly nextPermit: Permit
-  readonly openFor: number
-  readonly dueAt: number
-}
-
-interface HalfOpen {
-  readonly _tag: "HalfOpen"
-  readonly nextPermit: Permit
-  readonly probes: ReadonlyArray<Permit>
-  readonly successes: number
-}
-
-type Event =
-  | { readonly _tag: "Acquire" }
-  | { readonly _tag: "Record"; readonly permit: Permit; readonly outcome: Outcome; readonly event: unknown }
-  | { readonly _tag: "Trip" }
-  | { readonly _tag: "Isolate" }
-  | { readonly _tag: "Reset" }
-  | { readonly _tag: "MakeDue" }
-
-const transition = (settings: Settings, state: Internal, event: Event, now: number, openFor: number): Internal => {
-  switch (event._tag) {
-    case "Acquire":
-      return acquire(settings, state, now)
-    case "Record":
-      return record(settings, state, event, now, openFor)
-    case "Trip":
-      return state._tag === "Open" ? state : open(state, now, openFor)
-    case "Isolate":
-      return open(state, now, Number.POSITIVE_INFINITY)
-    case "Reset":
-      return state._tag === "Closed" && state.failures === 0 ? state : closed(nextPermit(state), settings)
-    case "MakeDue":
-      return state._tag === "Open" && state.dueAt > now && !isIsolated(state) ? { ...state, dueAt: now } : state
-  }
-}
-
-const acquire = (settings: Settings, state: Internal, now: number): Internal => {
-  if (state._tag === "Open" && state.dueAt <= now) {
-    return { _tag: "HalfOpen", nextPermit: state.nextPermit + 1, probes: [state.nextPermit], successes: 0 }
-  }
-  if (state._tag === "HalfOpen" && state.probes.length < settings.maxProbes) {
-    return { ...state, nextPermit: state.nextPermit + 1, probes: [...state.probes, state.nextPermit] }
-  }
-  return state
-}
-
-const record = (
-  settings: Settings,
-  state: Internal,
-  { event, outcome, permit }: Event & { readonly _tag: "Record" },
-  now: number,
-  openFor: number
-): Internal => {
-  const failed = outcome === "failure" || outcome === "fatal"
-  if (state._tag === "HalfOpen" && state.probes.includes(permit)) {
-    if (failed) return open(state, now, openFor)
-    const successes = state.successes + (outcome === "success" ? 1 : 0)
-    if (successes >= settings.successThreshold) return closed(nextPermit(state), settings)
-    return { ...state, successes, probes: state.probes.filter((probe) => probe !== permit) }
-  }
-  if (state._tag !== "Closed" || state.generation !== permit || outcome === "ignored") return state
-  if (failed && event !== undefined && state.events.includes(event)) return state
-  const next: Closed = {
-    ...state,
-    failures: failed ? state.failures + 1 : 0,
-    events: failed ? [...state.events, event].slice(-rememberedEvents) : state.events,
-    window: state.window && push(state.window, failed)
-  }
-  return opens(settings, next, outcome) ? open(state, now, openFor) : next
-}
-
-const opens = (settings: Settings, { failures, window }: Closed, outcome: Outcome): boolean => {
-  const { failureRate: rate, failureThreshold } = settings
-  if (failures >= failureThreshold) return true
-  if (outcome === "fatal") return rate !== undefined || failureThreshold !== Number.POSITIVE_INFINITY
-  return (
-    rate !== undefined &&
-    window !== undefined &&
-    window.size >= rate.minimumCalls &&
-    window.failed / window.size >= rate.threshold
-  )
-}
-
-const closed = (generation: Permit, settings: Settings): Closed => ({
-  _tag: "Closed",
-  generation,
-  failures: 0,
-  events: [],
-  window: settings.failureRate && { results: new Uint8Array(settings.failureRate.window), next: 0, size: 0, failed: 0 }
-})
-
-const open = (from: Internal, now: number, openFor: number): Open => ({
-  _tag: "Open",
-  nextPermit: nextPermit(from),
-  openFor,
-  dueAt: now + openFor
-})
-
-const nextPermit = (state: Internal): Permit => (state._tag === "Closed" ? state.generation + 1 : state.nextPermit)
-
-const isIsolated = (state: Open): boolean => state.openFor === Number.POSITIVE_INFINITY
-
-const visible = (state: Internal, now: number): State => {
-  switch (state._tag) {
-    case "Closed":
-      return { _tag: "Closed", failures: state.failures }
-    case "HalfOpen":
-      return { _tag: "HalfOpen", probes: state.probes.length }
-    case "Open":
-      return {
-        _tag: "Open",
-        retryAfter: Duration.millis(Math.max(0, Math.ceil(state.dueAt - now))),
-        isolated: isIsolated(state)
-      }
-  }
-}
-
-// One event cuts many calls in one go, so the last few are enough to know it again.
-const rememberedEvents = 8
-
-interface Window {
-  readonly results: Uint8Array
-  readonly next: number
-  readonly size: number
-  readonly failed: number
-}
-
-const push = (window: Window, failed: boolean): Window => {
-  const results = window.results.slice()
-  const forgotten = results[window.next] ?? 0
-  results[window.next] = failed ? 1 : 0
-  return {
-    results,
-    next: (window.next + 1) % results.length,
-    size: Math.min(window.size + 1, results.length),
-    failed: window.failed - forgotten + (failed ? 1 : 0)
-  }
-}
-
-// How long each opening in a row lasts. A schedule that has ended goes on with its last delay.
-const makeOpenTimes = (
-  resetTimeout: Duration.Input | Schedule.Schedule<unknown>,
-  context: Context.Context<never>
-): { readonly current: () => number; readonly advance: () => void; readonly restart: () => void } => {
-  if (!Schedule.isSchedule(resetTimeout)) {
-    const millis = Duration.toMillis(Duration.fromInputUnsafe(resetTimeout))
-    return { current: () => millis, advance: () => {}, restart: () => {} }
-  }
-  const run = Effect.runSyncExitWith(context)
-  const start = () => Effect.runSyncWith(context)(Schedule.toStep(resetTimeout))
-  let step = start()
-  let current = 0
-  const advance = () => {
-    const exit = run(Effect.clockWith((clock) => step(clock.currentTimeMillisUnsafe(), undefined)))
-    if (Exit.isSuccess(exit)) current = Duration.toMillis(exit.value[1])
-  }
-  advance()
-  return {
-    current: () => current,
-    advance,
-    restart: () => {
-      step = start()
-      advance()
-    }
-  }
-}
-
-const settingsOf = (options: Options): Settings => ({
-  failureThreshold: options.failureThreshold ?? (options.failureRate === undefined ? 5 : Number.POSITIVE_INFINITY),
-  failureRate: options.failureRate && {
-    threshold: options.failureRate.threshold ?? 0.5,
-    minimumCalls: options.failureRate.minimumCalls ?? 20,
-    window: options.failureRate.window ?? 100
-  },
-  successThreshold: options.successThreshold ?? 1,
-  maxProbes: options.maxProbes ?? 1
-})
-
-const classifyExit = (exit: Exit.Exit<unknown, unknown>): Outcome => {
-  if (Exit.isSuccess(exit)) return "success"
-  if (Cause.hasInterruptsOnly(exit.cause)) return "ignored"
-  const error = Cause.squash(exit.cause)
-  return isRedisCommandError(error) ? outcome(error) : "failure"
-}
+export const make = (options: Options = {}): Effect.Effect<CircuitBreaker, never, Scope.Scope> =>
+  Effect.map(Circuit.make(options), (circuit) => breakerOf(circuit, options.classify))

@@ -1,5 +1,5 @@
 /**
- * The whole of it in one layer: an ioredis connection (or several), the client on it, and the watch over its health.
+ * The whole of it in one layer: ioredis as the driver, the client on it, and the watch over its health.
  *
  * **Example** (From the environment)
  *
@@ -14,11 +14,11 @@
  *
  * @since 0.1.0
  */
-import { type Config, Effect, Exit, Layer, Scope } from "effect"
-import * as IoredisConnection from "./IoredisConnection.ts"
+import { type Config, Effect, Layer } from "effect"
+import * as IoredisConnector from "./IoredisConnector.ts"
 import * as RedisClient from "./RedisClient.ts"
 import * as RedisConfig from "./RedisConfig.ts"
-import * as RedisConnection from "./RedisConnection.ts"
+import type { RedisConnector } from "./RedisConnector.ts"
 import type { RedisConnectionError } from "./RedisError.ts"
 import * as RedisHealth from "./RedisHealth.ts"
 
@@ -61,19 +61,9 @@ export const layerConfig: Layer.Layer<RedisClient.RedisClient | RedisHealth.Redi
 
 const compose = <E>(
   config: RedisConfig.RedisConfig,
-  client: Layer.Layer<RedisClient.RedisClient, E, RedisConnection.RedisConnection>
+  client: Layer.Layer<RedisClient.RedisClient, E, RedisConnector>
 ): Layer.Layer<RedisClient.RedisClient | RedisHealth.RedisHealth, E> =>
   RedisHealth.layer({ interval: config.healthCheckInterval, timeout: config.client.commandTimeout }).pipe(
     Layer.provideMerge(client),
-    Layer.provide(Layer.effect(RedisConnection.RedisConnection, connect(config)))
+    Layer.provide(IoredisConnector.layer(config.connector))
   )
-
-const connect = Effect.fnUntraced(function* ({ connection, maxConnections }: RedisConfig.RedisConfig) {
-  if (maxConnections === 1) return yield* IoredisConnection.make(connection)
-  // They close side by side, so that closing them all takes no longer than closing one.
-  const scope = yield* Effect.acquireRelease(Scope.make("parallel"), (scope) => Scope.close(scope, Exit.void))
-  const members = yield* Effect.all(
-    Array.from({ length: maxConnections }, () => IoredisConnection.make(connection))
-  ).pipe(Scope.provide(scope))
-  return RedisConnection.pool(members)
-})

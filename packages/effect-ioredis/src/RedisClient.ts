@@ -1,19 +1,24 @@
 /**
- * Redis for Effect programs: every command is asked for at the circuit breaker, sent once, bounded by a deadline, and sent again only where
- * that is safe.
+ * Redis for Effect programs: every command is asked for at the circuit breaker of its server, sent
+ * once, bounded by a deadline, and sent again only where that is safe.
  *
  * **Details**
  *
- * `retry(breaker(deadline(connection.send)))`. An attempt may take `commandTimeout` (default 2 seconds), a call with its retries and sleeps
- * `operationTimeout` (default 5 seconds). A command that runs into its deadline while not one byte has come since it was sent has met a
- * stalled connection: the circuit opens at once and the connection is replaced.
+ * A call is `retry(breaker(deadline(send)))`. An attempt may take `commandTimeout` (default 2
+ * seconds), a call with its retries and sleeps `operationTimeout` (default 5 seconds). A connection
+ * that is silent for `commandTimeout` while something is in flight is stalled: it is replaced, and
+ * the circuit opens at once unless another connection to that server has answered meanwhile.
  *
- * The layer never fails to build because Redis is down: it waits up to `connectTimeout` (default 2 seconds) for the connection, then starts
- * degraded while the connection goes on trying. With `requireReady: true` that is a `RedisConnectionError` instead.
+ * The layer never fails to build because Redis is down: it waits up to `connectTimeout` (default 2
+ * seconds) for the connections, then starts degraded while they go on trying. With
+ * `requireReady: true` that is a `RedisConnectionError` instead.
  *
  * **Gotchas**
  *
- * Interrupting a call stops the waiting, not the command. The connection is shared: blocking commands, MULTI and SELECT are refused.
+ * - Interrupting a call stops the waiting, not the command.
+ * - Connections are shared: blocking commands, MULTI and SELECT are refused.
+ * - Its waits live on the clock of the `RedisConnector`: a `TestClock` moves them only where the
+ *   connector is the simulated one.
  *
  * **Example** (Counting visits)
  *
@@ -29,108 +34,111 @@
  *
  * @since 0.1.0
  */
-import { Clock, Context, Duration, Effect, Exit, Layer, Option, Result, type Scope, Stream, Tracer } from "effect"
-import * as CircuitBreaker from "./CircuitBreaker.ts"
+import {
+  Cause,
+  Clock,
+  Context,
+  Duration,
+  Effect,
+  Exit,
+  Layer,
+  Option,
+  Result,
+  type Scope,
+  Stream,
+  Tracer
+} from "effect"
+import type * as CircuitBreaker from "./CircuitBreaker.ts"
+import type { Cancel, Dispatch, Done, NodeEvent, SendOptions } from "./dispatch.ts"
+import { TypeId } from "./dispatch.ts"
 import * as Attempts from "./internal/Attempts.ts"
+import { breakerOf } from "./internal/circuitBreaker/breakerOf.ts"
+import * as Circuit from "./internal/circuitBreaker/Circuit.ts"
+import { never } from "./internal/circuitBreaker/TripPolicy.ts"
+import * as ClosingTime from "./internal/ClosingTime.ts"
 import * as Deadlines from "./internal/Deadlines.ts"
-import * as Joins from "./internal/Joins.ts"
+import * as Dispatcher from "./internal/Dispatcher.ts"
+import * as Gauges from "./internal/Gauges.ts"
+import * as HistoryWatch from "./internal/HistoryWatch.ts"
 import * as Metrics from "./internal/Metrics.ts"
-import * as Pipeline from "./internal/Pipeline.ts"
 import * as Replies from "./internal/Replies.ts"
+import * as Scan from "./internal/Scan.ts"
+import { tell } from "./internal/tell.ts"
 import * as RedisCommand from "./RedisCommand.ts"
-import * as RedisConnection from "./RedisConnection.ts"
+import type { ReplyResult } from "./RedisConnection.ts"
+import { type RedisAddress, RedisConnector, type RedisLogin } from "./RedisConnector.ts"
 import * as RedisError from "./RedisError.ts"
+import * as RedisNode from "./RedisNode.ts"
 import type { RedisScript } from "./RedisScript.ts"
+import * as RedisTopology from "./RedisTopology.ts"
 import * as RetryPolicy from "./RetryPolicy.ts"
 
 /**
  * What a call may say for itself.
  *
- * **Details**
- *
- * `operationTimeout` bounds this call. `isCurrent` is asked before each attempt, of each command of a pipeline by its index: one that says no
- * would overwrite something newer; it is not sent and fails with a `RedisOperationError` of code `"SUPERSEDED"`. `retry: false` makes one attempt only. `on` names the member of a pool to send on.
- *
- * `onAttempt` is told of each command that is about to be sent (by its index in a pipeline) and of the session it is sent in, and gives back
- * what is to be told of its end: the result, or `undefined` when the caller gave up waiting. A result may still come after that.
- *
  * @category models
  * @since 0.1.0
  */
 export interface CallOptions {
+  /** The most that this call may take with its retries. Default: the client's. */
   readonly operationTimeout?: Duration.Input | undefined
-  readonly isCurrent?: ((index: number) => boolean) | undefined
+  /** `false` makes one attempt only. Default: true. */
   readonly retry?: boolean | undefined
-  readonly on?: RedisConnection.RedisConnection | undefined
-  readonly onAttempt?:
-    | ((index: number, session: RedisConnection.Session | undefined) => (result: AttemptResult | undefined) => void)
-    | undefined
+  /**
+   * `"ignored"` says that nobody reads the answer. Commands whose effect stays the same but whose
+   * answer does not, such as SADD and DEL, may then be sent again.
+   */
+  readonly answer?: "ignored" | undefined
 }
 
 /**
- * What came of one attempt of one command.
- *
- * @category models
- * @since 0.1.0
- */
-export type AttemptResult = Result.Result<RedisCommand.Reply, RedisError.RedisCommandError>
-
-/**
- * What a client has to say about itself. `lastFailure` is the last error that counted as an outage of Redis.
+ * What a client has to say about itself.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Stats {
-  readonly connection: RedisConnection.Status
+  /** Where its connections stand. */
+  readonly connection: RedisNode.Status
+  /** How many of its connections are ready. */
+  readonly connections: number
+  /** Commands that were sent and have no reply yet. */
   readonly inFlight: number
+  /** The state of the circuit. */
   readonly breaker: CircuitBreaker.State
+  /** The last error that counted as an outage of Redis. */
   readonly lastFailure: RedisError.RedisCommandError | undefined
+  /** Why a connection is missing, while one is. */
+  readonly connectError: RedisError.RedisConnectionError | undefined
 }
-
-/**
- * What came of a pipeline: a result for each command, in their order.
- *
- * @category models
- * @since 0.1.0
- */
-export type PipelineResults = ReadonlyArray<Result.Result<RedisCommand.Reply, RedisError.RedisOperationError>>
-
-/**
- * Is told once what came of a call.
- *
- * @category models
- * @since 0.1.0
- */
-export type Done<A> = (result: Result.Result<A, RedisError.RedisCommandError>) => void
 
 type Call<A> = Effect.Effect<A, RedisError.RedisCommandError>
 
 /**
- * Commands to one Redis.
- *
- * **Details**
- *
- * `send` sends any command; the common ones have typed methods. Values are text: for bytes, `send` a command made with `reply: "bytes"`.
- * `ttl` is `None` for a key that does not exist and infinite for one that does not expire. `incr` is exact up to 2^53; `send` gives a bigint
- * beyond. `set` is `false` only where `condition` was not
- * met. `pipeline` sends commands back to back and gives one result each; to the breaker, the deadline and the retries they are one.
- *
- * `getUnsafe`, `sendUnsafe` and `pipelineUnsafe` are for caches, which cannot afford a fiber's bookkeeping for each call: they tell `done` once what came
- * of it, and give back what to call when nobody waits any more. The gets of one tick are sent together as MGET, so that a key of another
- * type is nil to them, and values are bytes; `bytes` is about how long the value will be, and keeps long ones from holding up many others. Their
- * commands are not checked for what a shared connection refuses.
+ * Commands to Redis.
  *
  * @category models
  * @since 0.1.0
  */
 export interface RedisClient {
+  /** Names this client in its metrics, spans and log lines. */
+  readonly name: string
+  /** Sends any command. */
   readonly send: (command: RedisCommand.RedisCommand, options?: CallOptions) => Call<RedisCommand.Reply>
+  /**
+   * Sends commands back to back and gives a result for each, in their order, losses included. It
+   * fails, and nothing is sent, where one of them may not be sent.
+   */
   readonly pipeline: (
     commands: ReadonlyArray<RedisCommand.RedisCommand>,
     options?: CallOptions
-  ) => Call<PipelineResults>
+  ) => Effect.Effect<ReadonlyArray<ReplyResult>, RedisError.RedisOperationError>
+  /** The text of a key. For bytes, `send` a command made with `reply: "bytes"`. */
   readonly get: (key: string) => Call<Option.Option<string>>
+  /**
+   * Sets a key, for ever or for `timeToLive`; an infinite one is for ever. `false` says that the
+   * `condition` was not met. With a condition it is sent again only where it never left.
+   */
   readonly set: (
     key: string,
     value: RedisCommand.Argument,
@@ -139,43 +147,45 @@ export interface RedisClient {
       readonly condition?: "ifAbsent" | "ifPresent" | undefined
     }
   ) => Call<boolean>
+  /** The texts of several keys, in the order of the keys. */
   readonly mget: (keys: ReadonlyArray<string>) => Call<ReadonlyArray<Option.Option<string>>>
+  /** Deletes keys and counts those that were there. */
   readonly del: (...keys: ReadonlyArray<string>) => Call<number>
+  /** Counts the keys that exist. */
   readonly exists: (...keys: ReadonlyArray<string>) => Call<number>
+  /** How long a key still lives: `None` for one that does not exist, infinite for one that does not expire. */
   readonly ttl: (key: string) => Call<Option.Option<Duration.Duration>>
+  /** Lets a key live for `timeToLive` from now on. `false` says that there is none. */
   readonly expire: (key: string, timeToLive: Duration.Input) => Call<boolean>
+  /** Adds to a number, 1 by default. It is exact up to 2^53; `send` gives a bigint beyond. */
   readonly incr: (key: string, by?: number) => Call<number>
+  /** Asks whether Redis answers. */
   readonly ping: Call<void>
+  /** What INFO says, of one section or of the default ones. */
   readonly info: (section?: string) => Call<Readonly<Record<string, string>>>
+  /**
+   * The keys that match. A key may come twice. The scan begins anew when its connection is lost or
+   * the server may have other data, for a cursor means nothing elsewhere.
+   */
   readonly scan: (options?: {
     readonly match?: string | undefined
     readonly count?: number | undefined
   }) => Stream.Stream<string, RedisError.RedisCommandError>
+  /** Runs a script by its hash, and by its source where Redis does not know it. */
   readonly eval: (
     script: RedisScript,
     keys: ReadonlyArray<string>,
     args?: ReadonlyArray<RedisCommand.Argument>,
     options?: CallOptions
   ) => Call<RedisCommand.Reply>
-  readonly getUnsafe: (
-    key: string,
-    read: { readonly bytes: number; readonly operationTimeout?: number | undefined },
-    done: Done<RedisCommand.Reply>
-  ) => () => void
-  readonly sendUnsafe: (
-    command: RedisCommand.RedisCommand,
-    options: CallOptions,
-    done: Done<RedisCommand.Reply>
-  ) => () => void
-  readonly pipelineUnsafe: (
-    commands: ReadonlyArray<RedisCommand.RedisCommand>,
-    options: CallOptions,
-    done: Done<PipelineResults>
-  ) => () => void
+  /** Replaces the connections, with everything in flight on them. */
   readonly reconnect: Effect.Effect<void>
+  /** What the client has to say about itself now. */
   readonly stats: Effect.Effect<Stats>
+  /** The circuit breaker that every command is admitted by. */
   readonly breaker: CircuitBreaker.CircuitBreaker
-  readonly connection: RedisConnection.RedisConnection
+  /** What libraries build on: see `effect-ioredis/dispatch`. */
+  readonly [TypeId]: Dispatch
 }
 
 /**
@@ -188,193 +198,144 @@ export const RedisClient: Context.Service<RedisClient, RedisClient> =
   Context.Service<RedisClient>("effect-ioredis/RedisClient")
 
 /**
- * How a client behaves. The defaults stand at the top of this module and of `RetryPolicy` and `CircuitBreaker`.
- *
- * **Details**
- *
- * `circuitBreaker: false` never refuses a call. `probeOnReady` (default true) makes an open circuit due as soon as a connection is ready.
+ * Where Redis is and how a client behaves.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Options {
+  /** Names the client in metrics, spans and log lines. Default: `redis`. */
+  readonly name?: string | undefined
+  /** Where the server listens. Default: localhost, port 6379. */
+  readonly address?: RedisAddress | undefined
+  /** Who logs in. An Effect is asked at each login, so that passwords may rotate. Default: no login, database 0. */
+  readonly login?: RedisLogin | Effect.Effect<RedisLogin> | undefined
+  /**
+   * How many connections to keep. Commands of one key always take the same one. Default: 1, which
+   * measured best for small values; a reply of a megabyte holds up those behind it.
+   */
+  readonly connections?: number | undefined
+  /** The most commands in flight on one connection. Default: 10,000. */
+  readonly maxInFlight?: number | undefined
+  /** When to send a command again: see `RetryPolicy`. */
   readonly retry?: RetryPolicy.RetryPolicy | undefined
+  /** How the circuit behaves: see `CircuitBreaker`. `false` never refuses a call, unless somebody isolates the circuit by hand. */
   readonly circuitBreaker?: CircuitBreaker.Options | false | undefined
+  /** Whether a connection that becomes ready makes an open circuit due. Default: true. */
   readonly probeOnReady?: boolean | undefined
+  /** How long one attempt may take, and how long a connection may be silent. Default: 2 seconds. */
   readonly commandTimeout?: Duration.Input | undefined
+  /** How long a call may take with its retries. Default: 5 seconds. */
   readonly operationTimeout?: Duration.Input | undefined
+  /** How long a login may take as a whole, and how long the layer waits for the first. Default: 2 seconds. */
   readonly connectTimeout?: Duration.Input | undefined
+  /** How long closing may take, together with the caches on this client. Default: 2 seconds. */
+  readonly closeTimeout?: Duration.Input | undefined
+  /**
+   * How often a cache asks the server what its data descend from. Default: 1 second. Raise it for a
+   * service that bills by the command: a server that was resynchronised in place is noticed later.
+   */
+  readonly historyInterval?: Duration.Input | undefined
+  /** Whether the layer fails where no connection is ready in time. Default: false. */
   readonly requireReady?: boolean | undefined
 }
 
 /**
- * Makes a client on the `RedisConnection` of the context.
+ * Makes a client on the `RedisConnector` of the context.
  *
  * @category constructors
  * @since 0.1.0
  */
-export const make = Effect.fnUntraced(function* (
+export const make = (
   options: Options = {}
-): Effect.fn.Return<RedisClient, RedisError.RedisConnectionError, Scope.Scope | RedisConnection.RedisConnection> {
-  const connection = yield* RedisConnection.RedisConnection
+): Effect.Effect<RedisClient, RedisError.RedisConnectionError, Scope.Scope | RedisConnector> =>
+  // Whatever waits for a connection lives on its clock.
+  Effect.flatMap(RedisConnector, ({ clock }) => Effect.provideService(assemble(options), Clock.Clock, clock))
+
+const assemble = Effect.fnUntraced(function* (
+  options: Options
+): Effect.fn.Return<RedisClient, RedisError.RedisConnectionError, Scope.Scope | RedisConnector> {
+  const name = options.name ?? "redis"
   const clock = yield* Clock.Clock
   const context = yield* Effect.context<never>()
-  const deadlines = yield* Deadlines.make
-  const policy = options.retry ?? RetryPolicy.make()
-  const commandTimeout = Duration.toMillis(options.commandTimeout ?? "2 seconds")
-  const operationTimeout = Duration.toMillis(options.operationTimeout ?? "5 seconds")
-  const breaker = yield* CircuitBreaker.make({
-    name: "redis",
-    ...(options.circuitBreaker === false ? { failureThreshold: Number.POSITIVE_INFINITY } : options.circuitBreaker)
+  const metrics = Metrics.make(name)
+  const connectTimeout = millis(options.connectTimeout, 2000)
+  const commandTimeout = millis(options.commandTimeout, 2000)
+  const closing = ClosingTime.make(millis(options.closeTimeout, 2000), clock)
+  const listeners = new Set<(event: NodeEvent) => void>()
+  const onDefect = reporter(name, context)
+  // Calls in flight keep their deadlines while the connections close.
+  const deadlines = yield* Deadlines.make(() => node.activity())
+  const circuitOptions = options.circuitBreaker === false ? { tripPolicy: never } : (options.circuitBreaker ?? {})
+  const circuit = yield* Circuit.make({ ...circuitOptions, name: circuitOptions.name ?? name })
+  const tellAll = (event: NodeEvent): void => {
+    for (const listener of Array.from(listeners)) tell(listener, event, onDefect)
+  }
+  listeners.add((event) => countEvent(metrics, event, context))
+  const node: RedisNode.RedisNode = yield* RedisNode.make({
+    name,
+    address: options.address ?? { host: "localhost", port: 6379 },
+    login: Effect.isEffect(options.login) ? options.login : Effect.succeed(options.login ?? {}),
+    connections: options.connections ?? 1,
+    maxInFlight: options.maxInFlight ?? 10_000,
+    connectTimeout,
+    commandTimeout,
+    probeOnReady: options.probeOnReady !== false,
+    breaker: breakerOf(circuit, circuitOptions.classify),
+    circuit,
+    deadlines,
+    onEvent: tellAll,
+    onStall: () => metrics.connectionEvents("stalled").updateUnsafe(1, context)
   })
-  const attempts = Attempts.make({ breaker, clock, commandTimeout, context, deadlines, policy })
-
-  const timeoutOf = ({ operationTimeout: given = operationTimeout }: CallOptions): number =>
-    typeof given === "number" ? given : Duration.toMillis(given)
-
-  // The retries of a call run in the context `of` whoever waits for it.
-  const start = (
-    command: RedisCommand.RedisCommand,
-    options: CallOptions,
-    of: Context.Context<never>,
-    done: Done<RedisCommand.Reply>
-  ): (() => void) => {
-    const carrier = options.on ?? RedisConnection.memberFor(connection, command)
-    const dispatch: Attempts.Dispatch<RedisCommand.Reply> = (done) =>
-      Pipeline.dispatchOne(carrier, command, 0, options, done)
-    const { kind, name } = command
-    return attempts.start(
-      new Attempts.Operation(name, kind, carrier, dispatch, timeoutOf(options), options.retry !== false, of),
-      done
+  const topology = RedisTopology.single(node)
+  yield* showNode(metrics, node)
+  yield* Effect.forkScoped(
+    Stream.runForEach(node.breaker.changes, ({ _tag }) =>
+      Effect.sync(() => {
+        if (_tag === "Closed") tellAll({ _tag: "CircuitClosed", node })
+      })
     )
-  }
-
-  const startAll = (
-    commands: ReadonlyArray<RedisCommand.RedisCommand>,
-    options: CallOptions,
-    of: Context.Context<never>,
-    done: Done<PipelineResults>
-  ): (() => void) => {
-    const [first] = commands
-    const name = commands.length === 1 && first !== undefined ? first.name : "PIPELINE"
-    const kind = Pipeline.riskiest(commands)
-    const carrier = options.on ?? RedisConnection.memberFor(connection, first)
-    const dispatch = Pipeline.dispatchAll(connection, commands, options)
-    return attempts.start(
-      new Attempts.Operation(name, kind, carrier, dispatch, timeoutOf(options), options.retry !== false, of),
-      done
-    )
-  }
-
-  const joins = Joins.make(
-    (key) => RedisConnection.memberOfKey(connection, key),
-    (command, options, done) => start(command, options, context, done)
   )
-
-  const send: RedisClient["send"] = (command, options = {}) => {
-    const refused = RedisCommand.refusal(command)
-    if (refused !== undefined) return Effect.fail(refused)
-    return traced(command.name, (of, done) => {
-      joins.flush()
-      return start(command, options, of, done)
-    })
-  }
-
-  const pipeline: RedisClient["pipeline"] = (commands, options = {}) => {
-    const refused = commands.map(RedisCommand.refusal).find((refusal) => refusal !== undefined)
-    if (refused !== undefined) return Effect.fail(refused)
-    if (commands.length === 0) return Effect.succeed([])
-    return traced(commands.length === 1 ? (commands[0]?.name ?? "") : "PIPELINE", (of, done) => {
-      joins.flush()
-      return startAll(commands, options, of, done)
-    })
-  }
-
-  const readAs =
-    <A>(decode: (reply: RedisCommand.Reply) => A) =>
-    (name: string, ...args: ReadonlyArray<RedisCommand.Argument>): Call<A> =>
-      Effect.map(send(RedisCommand.make(name, args)), decode)
-
-  const stopListening = connection.listen((event) => {
-    Metrics.connectionEvents(event._tag.toLowerCase()).updateUnsafe(1, context)
-    Metrics.connectionState.updateUnsafe(event._tag === "Ready" ? 1 : 0, context)
-    Metrics.connections.updateUnsafe(event._tag === "Ready" ? 1 : 0, context)
-    if (event._tag === "Ready" && options.probeOnReady !== false) Effect.runSyncWith(context)(breaker.makeDue)
+  const attempts = Attempts.make({
+    clock,
+    commandTimeout,
+    context,
+    deadlines,
+    metrics,
+    onDefect,
+    policy: options.retry ?? RetryPolicy.make()
   })
-  yield* Effect.addFinalizer(() => Effect.sync(stopListening))
-  yield* Metrics.showCommandsInFlight(connection.inFlight)
-
+  const dispatcher = Dispatcher.make({
+    attempts,
+    closeWithin: closing.within,
+    context,
+    listeners,
+    onDefect,
+    operationTimeout: millis(options.operationTimeout, 5000),
+    topology,
+    watchHistory: yield* HistoryWatch.make(topology, millis(options.historyInterval, 1000))
+  })
+  yield* Effect.addFinalizer(() => closing.within(node.drain))
   const client: RedisClient = {
-    send,
-    pipeline,
-    get: (key) => readAs(Replies.optionalText)("GET", key),
-    set: (key, value, { condition, timeToLive } = {}) =>
-      readAs((reply) => reply === "OK")(
-        "SET",
-        key,
-        value,
-        ...(timeToLive === undefined ? [] : ["PX", Math.ceil(Duration.toMillis(timeToLive))]),
-        ...(condition === undefined ? [] : [condition === "ifAbsent" ? "NX" : "XX"])
-      ),
-    mget: (keys) => (keys.length === 0 ? Effect.succeed([]) : readAs(Replies.optionalTexts)("MGET", ...keys)),
-    del: (...keys) => (keys.length === 0 ? Effect.succeed(0) : readAs(Replies.integer)("DEL", ...keys)),
-    exists: (...keys) => (keys.length === 0 ? Effect.succeed(0) : readAs(Replies.integer)("EXISTS", ...keys)),
-    ttl: (key) => readAs(Replies.timeToLive)("PTTL", key),
-    expire: (key, timeToLive) =>
-      readAs((reply) => reply === 1)("PEXPIRE", key, Math.ceil(Duration.toMillis(timeToLive))),
-    incr: (key, by = 1) => readAs(Replies.integer)("INCRBY", key, by),
-    ping: readAs(() => undefined)("PING"),
-    info: (section) => readAs(Replies.info)("INFO", ...(section === undefined ? [] : [section])),
-    scan: ({ count = 100, match } = {}) =>
-      Stream.paginate("0", (cursor) =>
-        Effect.map(
-          readAs(Replies.scanPage)("SCAN", cursor, "COUNT", count, ...(match === undefined ? [] : ["MATCH", match])),
-          ({ keys, next }) => [keys, next === "0" ? Option.none<string>() : Option.some(next)]
-        )
-      ),
-    eval: (script, keys, args = [], callOptions) => {
-      const call = (name: string, source: string) =>
-        send(RedisCommand.make(name, [source, keys.length, ...keys, ...args], { kind: script.kind }), callOptions)
-      return Effect.catchIf(
-        call("EVALSHA", script.sha),
-        (error) => error._tag === "RedisOperationError" && error.code === "NOSCRIPT",
-        () => call("EVAL", script.lua)
-      )
-    },
-    getUnsafe: (key, read, done) =>
-      joins.get(key, { bytes: read.bytes, operationTimeout: read.operationTimeout ?? operationTimeout }, done),
-    sendUnsafe: (command, options, done) => {
-      joins.flush()
-      return start(command, options, context, done)
-    },
-    pipelineUnsafe: (commands, options, done) => {
-      joins.flush()
-      return startAll(commands, options, context, done)
-    },
-    reconnect: Effect.sync(connection.reconnect),
-    stats: Effect.map(breaker.state, (state) => ({
-      connection: connection.status(),
-      inFlight: connection.inFlight(),
-      breaker: state,
-      lastFailure: attempts.lastFailure()
+    ...commandsOn(name, dispatcher),
+    reconnect: Effect.sync(node.reconnect),
+    stats: Effect.map(node.breaker.state, (breaker) => ({
+      connection: node.status(),
+      connections: node.sessions().length,
+      inFlight: node.inFlight(),
+      breaker,
+      lastFailure: attempts.lastFailure(),
+      connectError: node.lastError()
     })),
-    breaker,
-    connection
+    breaker: node.breaker,
+    [TypeId]: dispatcher
   }
-
-  const connectTimeout = options.connectTimeout ?? "2 seconds"
-  const ready = yield* Effect.timeoutOption(RedisConnection.awaitReady(connection), connectTimeout)
-  if (Option.isSome(ready)) return client
-  const failure = connection.lastError() ?? RedisError.connectionError("CONNECT", "Timeout", "never")
-  if (options.requireReady === true) return yield* failure
-  yield* Effect.logWarning("Redis is not ready: starting without it and going on trying").pipe(
-    Effect.annotateLogs({ reason: failure.reason, error: failure.message })
-  )
+  yield* awaitReady(node, listeners, connectTimeout, options)
   return client
 })
 
 /**
- * Provides the client on a `RedisConnection`.
+ * Provides the client on a `RedisConnector`.
  *
  * @category layers
  * @since 0.1.0
@@ -382,16 +343,147 @@ export const make = Effect.fnUntraced(function* (
 export const layer: {
   (
     options: Options & { readonly requireReady: true }
-  ): Layer.Layer<RedisClient, RedisError.RedisConnectionError, RedisConnection.RedisConnection>
-  (
-    options?: Options & { readonly requireReady?: false | undefined }
-  ): Layer.Layer<RedisClient, never, RedisConnection.RedisConnection>
+  ): Layer.Layer<RedisClient, RedisError.RedisConnectionError, RedisConnector>
+  (options?: Options & { readonly requireReady?: false | undefined }): Layer.Layer<RedisClient, never, RedisConnector>
 } = (options?: Options) =>
   // Without `requireReady` it cannot fail, which the overloads say and the implementation cannot.
-  Layer.effect(RedisClient, make(options)) as Layer.Layer<RedisClient, never, RedisConnection.RedisConnection>
+  Layer.effect(RedisClient, make(options)) as Layer.Layer<RedisClient, never, RedisConnector>
+
+type Commands = Omit<RedisClient, "reconnect" | "stats" | "breaker" | typeof TypeId>
+
+// What a program calls: Effects on the callback side.
+const commandsOn = (name: string, dispatcher: Dispatcher.Dispatcher): Commands => {
+  const send: RedisClient["send"] = (command, options = {}) => {
+    const refused = RedisCommand.refusal(command)
+    if (refused !== undefined) return Effect.fail(refused)
+    return traced(name, command.name, (of, done) => dispatcher.sendIn(of, command, sendOptions(options), done))
+  }
+
+  const pipeline: RedisClient["pipeline"] = (commands, options = {}) => {
+    const refused = commands.map(RedisCommand.refusal).find((refusal) => refusal !== undefined)
+    if (refused !== undefined) return Effect.fail(refused)
+    const label = commands.length === 1 ? (commands[0]?.name ?? "") : "PIPELINE"
+    return Effect.orDie(
+      traced<ReadonlyArray<ReplyResult>>(name, label, (of, done) =>
+        dispatcher.sendAllIn(of, commands, sendOptions(options), (results) => done(Result.succeed(results)))
+      )
+    )
+  }
+
+  const readAs =
+    <A>(decode: (reply: RedisCommand.Reply) => A) =>
+    (name: string, args: ReadonlyArray<RedisCommand.Argument>): Call<A> =>
+      Effect.map(send(RedisCommand.make(name, args)), decode)
+
+  return {
+    name,
+    send,
+    pipeline,
+    get: (key) => readAs(Replies.optionalText)("GET", [key]),
+    set: (key, value, { condition, timeToLive } = {}) =>
+      readAs((reply) => reply === "OK")("SET", [
+        key,
+        value,
+        ...expiryArguments(timeToLive),
+        ...(condition === undefined ? [] : [condition === "ifAbsent" ? "NX" : "XX"])
+      ]),
+    mget: (keys) => (keys.length === 0 ? Effect.succeed([]) : readAs(Replies.optionalTexts)("MGET", keys)),
+    del: (...keys) => (keys.length === 0 ? Effect.succeed(0) : readAs(Replies.integer)("DEL", keys)),
+    exists: (...keys) => (keys.length === 0 ? Effect.succeed(0) : readAs(Replies.integer)("EXISTS", keys)),
+    ttl: (key) => readAs(Replies.timeToLive)("PTTL", [key]),
+    expire: (key, timeToLive) => {
+      const [, life] = expiryArguments(timeToLive)
+      // A key that is to live for ever loses its expiry; PERSIST does not say whether it was there.
+      return life === undefined
+        ? Effect.andThen(send(RedisCommand.make("PERSIST", [key])), readAs((reply) => reply === 1)("EXISTS", [key]))
+        : readAs((reply) => reply === 1)("PEXPIRE", [key, life])
+    },
+    incr: (key, by = 1) => readAs(Replies.integer)("INCRBY", [key, by]),
+    ping: readAs(() => undefined)("PING", []),
+    info: (section) => readAs(Replies.info)("INFO", section === undefined ? [] : [section]),
+    scan: (options) => Scan.stream(dispatcher, options),
+    eval: (script, keys, args = [], options) => {
+      const call = (name: string, source: string) =>
+        send(RedisCommand.make(name, [source, keys.length, ...keys, ...args], { kind: script.kind }), options)
+      return Effect.catchIf(
+        call("EVALSHA", script.sha),
+        (error) => error._tag === "RedisOperationError" && error.code === "NOSCRIPT",
+        () => call("EVAL", script.lua)
+      )
+    }
+  }
+}
+
+const millis = (duration: Duration.Input | undefined, fallback: number): number =>
+  duration === undefined ? fallback : Duration.toMillis(duration)
+
+const sendOptions = ({ answer, operationTimeout, retry }: CallOptions): SendOptions => ({
+  timeout: operationTimeout === undefined ? undefined : Duration.toMillis(operationTimeout),
+  retry,
+  answer
+})
+
+const expiryArguments = (timeToLive: Duration.Input | undefined): ReadonlyArray<RedisCommand.Argument> => {
+  if (timeToLive === undefined) return []
+  const life = Math.ceil(Duration.toMillis(timeToLive))
+  return life === Number.POSITIVE_INFINITY ? [] : ["PX", life]
+}
+
+// Waits for every connection, then says what is missing.
+const awaitReady = Effect.fnUntraced(function* (
+  node: RedisNode.RedisNode,
+  listeners: Set<(event: NodeEvent) => void>,
+  connectTimeout: number,
+  { requireReady }: Options
+): Effect.fn.Return<void, RedisError.RedisConnectionError> {
+  const ready = Effect.callback<void>((resume) => {
+    const check = () => {
+      if (node.status() === "Ready") resume(Effect.void)
+    }
+    check()
+    listeners.add(check)
+    return Effect.sync(() => listeners.delete(check))
+  })
+  if (Option.isSome(yield* Effect.timeoutOption(ready, connectTimeout))) return
+  const failure = node.lastError() ?? RedisError.connectionError("CONNECT", "Timeout", "never")
+  if (requireReady === true) return yield* failure
+  yield* Effect.logWarning("Redis is not ready: starting without it and going on trying").pipe(
+    Effect.annotateLogs({ name: node.name, reason: failure.reason, error: failure.message })
+  )
+})
+
+const reporter = (name: string, context: Context.Context<never>) => (defect: unknown): void => {
+  Effect.runForkWith(context)(
+    Effect.logError("A callback given to the Redis client threw", Cause.die(defect)).pipe(Effect.annotateLogs({ name }))
+  )
+}
+
+const countEvent = (metrics: Metrics.Metrics, { _tag }: NodeEvent, context: Context.Context<never>): void => {
+  const event = countedEvents[_tag]
+  if (event !== undefined) metrics.connectionEvents(event).updateUnsafe(1, context)
+}
+
+const countedEvents: Readonly<Record<string, string>> = {
+  SessionReady: "ready",
+  SessionLost: "lost",
+  ConnectFailed: "failed"
+}
+
+const showNode = Effect.fnUntraced(function* (
+  metrics: Metrics.Metrics,
+  node: RedisNode.RedisNode
+): Effect.fn.Return<void, never, Scope.Scope> {
+  yield* Gauges.show(metrics.commandsInFlight, node.inFlight)
+  yield* Gauges.show(metrics.connections, () => node.sessions().length)
+  yield* Gauges.show(metrics.connectionState, () => (node.status() === "Ready" ? 1 : 0))
+})
 
 // A span costs more than the rest of a call, so it is made only where a tracer is installed.
-const traced = <A>(name: string, start: (of: Context.Context<never>, done: Done<A>) => () => void): Call<A> =>
+const traced = <A>(
+  client: string,
+  name: string,
+  start: (of: Context.Context<never>, done: Done<A>) => Cancel
+): Call<A> =>
   Effect.withFiber((fiber) => {
     const call = Effect.callback<A, RedisError.RedisCommandError>((resume) => {
       const cancel = start(fiber.context, (result) =>
@@ -403,6 +495,6 @@ const traced = <A>(name: string, start: (of: Context.Context<never>, done: Done<
       ? call
       : Effect.withSpan(call, name, {
           kind: "client",
-          attributes: { "db.system.name": "redis", "db.operation.name": name }
+          attributes: { "db.system.name": "redis", "db.operation.name": name, "db.client.name": client }
         })
   })

@@ -1,5 +1,5 @@
 /**
- * A Redis command as a value: a name, arguments, and a kind that says what sending it twice would do.
+ * Describes a Redis command as a value: a name, arguments, and a kind that says what sending it twice would do.
  *
  * **Example** (A command that this library has no method for)
  *
@@ -9,28 +9,34 @@
  *
  * const program = Effect.gen(function*() {
  *   const redis = yield* RedisClient.RedisClient
- *   return yield* redis.send(RedisCommand.make("ZADD", ["board", 42, "alice"], { kind: "write" }))
+ *   return yield* redis.send(RedisCommand.make("ZADD", ["board", 42, "alice"], { kind: "idempotent" }))
  * })
  * ```
  *
  * @since 0.1.0
  */
+import * as commandKeys from "./internal/commandKeys.ts"
+import * as commandKinds from "./internal/commandKinds.ts"
 import { RedisOperationError } from "./RedisError.ts"
 
 /**
- * What sending a command twice would do.
+ * Says what sending a command twice would do.
  *
  * **Details**
  *
  * - `read`: nothing.
- * - `write`: the same as once (SET, DEL, EXPIRE…).
- * - `effectful`: something else than once (INCR, LPUSH, EVAL unless declared otherwise). Commands this library does not know are effectful.
+ * - `repeatable`: the same as once, and the answer is the same too (SET without a condition, MSET, PFMERGE…).
+ * - `idempotent`: the same as once, but the answer may differ (DEL, SADD, EXPIRE…). It is sent again only where the caller
+ *   says that the answer does not matter.
+ * - `effectful`: something else than once (INCR, LPUSH, SET with NX, EVAL unless declared otherwise). Commands that this
+ *   library does not know are effectful.
  * - `blocking`: it waits on the server and holds its connection meanwhile; a shared connection refuses it.
+ * - `connection`: it changes its connection for whoever uses it next (MULTI, SELECT…); a shared connection refuses it.
  *
  * @category models
  * @since 0.1.0
  */
-export type CommandKind = "read" | "write" | "effectful" | "blocking"
+export type CommandKind = "read" | "repeatable" | "idempotent" | "effectful" | "blocking" | "connection"
 
 /**
  * What an argument may be. Anything else is refused, never coerced.
@@ -66,8 +72,13 @@ export interface RedisCommand {
  *
  * **Details**
  *
- * The name is upper-cased. The kind is the one listed for the name unless `kind` says otherwise. `reply` is `"text"` (UTF-8) unless bytes
- * are asked for: text corrupts values that are not UTF-8.
+ * The name is upper-cased. The kind follows from name and arguments (see {@link kindOf}) unless `kind` says otherwise.
+ * `reply` is `"text"` (UTF-8) unless bytes are asked for: text corrupts values that are not UTF-8.
+ *
+ * **Gotchas**
+ *
+ * A given `kind` is believed: what it says of a blocking command, or of one that changes its connection, decides whether a
+ * shared connection carries it.
  *
  * @category constructors
  * @since 0.1.0
@@ -78,7 +89,7 @@ export const make = (
   options?: { readonly kind?: CommandKind | undefined; readonly reply?: "text" | "bytes" | undefined }
 ): RedisCommand => {
   const upper = name.toUpperCase()
-  return new Command(upper, args, options?.kind ?? kindOf(upper), options?.reply ?? "text")
+  return new Command(upper, args, options?.kind ?? kindOf(upper, args), options?.reply ?? "text")
 }
 
 // A class for what `internal/Deadlines` says of things in flight.
@@ -97,59 +108,93 @@ class Command implements RedisCommand {
 }
 
 /**
- * The kind of a command by its upper-case name; `effectful` where it is not known.
+ * Decides the kind of a command by its upper-case name and its arguments; `effectful` where it is not known.
+ *
+ * **Example** (A condition makes the answer matter)
+ *
+ * ```ts
+ * import { RedisCommand } from "effect-ioredis"
+ *
+ * RedisCommand.kindOf("SET", ["greeting", "hello"]) // => "repeatable"
+ * RedisCommand.kindOf("SET", ["lock", "me", "NX"]) // => "effectful"
+ * RedisCommand.kindOf("XREAD", ["BLOCK", 0, "STREAMS", "s", "$"]) // => "blocking"
+ * ```
  *
  * @category accessors
  * @since 0.1.0
  */
-export const kindOf = (name: string): CommandKind => kinds.get(name) ?? "effectful"
+export const kindOf = (name: string, args: ReadonlyArray<Argument> = []): CommandKind => commandKinds.kindOf(name, args)
 
 /**
- * The first key of a command, or its first argument where this library does not know better.
- *
- * @category accessors
- * @since 0.1.0
- */
-export const keyOf = ({ args, name }: RedisCommand): Argument | undefined => args[keyPositions.get(name) ?? 0]
-
-/**
- * Why a command must not be sent on a shared connection, or `undefined` if it may.
+ * Finds all keys of a command among its arguments, in Redis' order.
  *
  * **Details**
  *
- * Refused are arguments that are not an {@link Argument} (ioredis would write `[object Object]`), blocking commands (everyone else would
- * wait behind them) and commands that change the connection for its other users (MULTI, SELECT, SUBSCRIBE…).
+ * Redis 7.0 itself says where the keys of its commands are. Of a command that it does not know, the first argument is taken
+ * for the one key. The channels of SPUBLISH and SSUBSCRIBE count as keys, for they decide the slot as keys do.
+ *
+ * **Example** (Keys behind a count)
+ *
+ * ```ts
+ * import { RedisCommand } from "effect-ioredis"
+ *
+ * RedisCommand.keysOf(RedisCommand.make("ZUNION", [2, "a", "b", "WITHSCORES"])) // => ["a", "b"]
+ * ```
+ *
+ * @category accessors
+ * @since 0.1.0
+ */
+export const keysOf = ({ args, name }: RedisCommand): ReadonlyArray<Argument> => commandKeys.keysOf(name, args)
+
+/**
+ * Finds the first key of a command, or `undefined` where it has none.
+ *
+ * @category accessors
+ * @since 0.1.0
+ */
+export const keyOf = ({ args, name }: RedisCommand): Argument | undefined => commandKeys.keyOf(name, args)
+
+/**
+ * Says why a command must not be sent on a shared connection, or `undefined` if it may.
+ *
+ * **Details**
+ *
+ * Refused with the code `"ARGUMENT"` are a command without a name and arguments that are not an {@link Argument} (the driver
+ * would write `[object Object]`). Refused with `"UNSUPPORTED"` are `blocking` commands, behind which everyone else would
+ * wait, and `connection` commands, which would change the connection for its other users.
  *
  * @category accessors
  * @since 0.1.0
  */
 export const refusal = (command: RedisCommand): RedisOperationError | undefined => {
   const { args, kind, name } = command
+  if (name === "") {
+    return refuse("(no name)", "ARGUMENT", "it has no name. Pass the name of a command, such as GET")
+  }
   for (let index = 0; index < args.length; index++) {
     if (!isArgument(args[index])) {
-      return new RedisOperationError({
-        command: name,
-        code: "ARGUMENT",
-        message: `${name} was not sent: argument ${index + 1} is ${nameOf(args[index])}. Pass a string, a finite number, a bigint or bytes`
-      })
+      const given = nameOf(args[index])
+      return refuse(
+        name,
+        "ARGUMENT",
+        `argument ${index + 1} is ${given}. Pass a string, a finite number, a bigint or bytes`
+      )
     }
   }
   if (kind === "blocking") {
-    return new RedisOperationError({
-      command: name,
-      code: "UNSUPPORTED",
-      message: `${name} was not sent: it would block the shared connection for every other caller. Give it a connection of its own`
-    })
+    const why = "it would block the shared connection for every other caller. Give it a connection of its own"
+    return refuse(name, "UNSUPPORTED", why)
   }
-  if (connectionCommands.has(name)) {
-    return new RedisOperationError({
-      command: name,
-      code: "UNSUPPORTED",
-      message: `${name} was not sent: it would change the shared connection for every other caller. Use eval for transactions, and a connection of its own for the rest`
-    })
+  if (kind === "connection") {
+    const why =
+      "it would change the shared connection for every other caller. Use eval for transactions, and a connection of its own for the rest"
+    return refuse(name, "UNSUPPORTED", why)
   }
   return undefined
 }
+
+const refuse = (command: string, code: "ARGUMENT" | "UNSUPPORTED", why: string): RedisOperationError =>
+  new RedisOperationError({ command, code, message: `${command} was not sent: ${why}` })
 
 const isArgument = (value: unknown): value is Argument =>
   typeof value === "string" ||
@@ -161,35 +206,3 @@ const nameOf = (value: unknown): string => {
   if (value === null || value === undefined || typeof value === "number") return String(value)
   return Array.isArray(value) ? "an array" : `a value of type ${typeof value}`
 }
-
-const words = (text: string): ReadonlyArray<string> => text.trim().split(/\s+/)
-
-const kinds: ReadonlyMap<string, CommandKind> = new Map<string, CommandKind>([
-  ...words(`
-    GET MGET GETRANGE STRLEN EXISTS TYPE TTL PTTL EXPIRETIME PEXPIRETIME DUMP SCAN KEYS RANDOMKEY DBSIZE OBJECT MEMORY
-    HGET HMGET HGETALL HKEYS HVALS HLEN HEXISTS HSTRLEN HSCAN HRANDFIELD
-    LRANGE LLEN LINDEX LPOS SMEMBERS SISMEMBER SMISMEMBER SCARD SSCAN SINTER SUNION SDIFF SRANDMEMBER SINTERCARD
-    ZRANGE ZRANGEBYSCORE ZREVRANGE ZREVRANGEBYSCORE ZRANGEBYLEX ZSCORE ZMSCORE ZCARD ZCOUNT ZLEXCOUNT ZRANK ZREVRANK ZSCAN
-    XRANGE XREVRANGE XLEN XINFO XPENDING GETBIT BITCOUNT BITPOS PFCOUNT GEOPOS GEODIST GEOHASH GEOSEARCH
-    PING ECHO INFO TIME LASTSAVE ROLE COMMAND EVAL_RO EVALSHA_RO FCALL_RO
-  `).map((name) => [name, "read"] as const),
-  ...words(`
-    SET SETEX PSETEX MSET GETEX DEL UNLINK EXPIRE PEXPIRE EXPIREAT PEXPIREAT PERSIST TOUCH SETRANGE SETBIT
-    HSET HMSET HDEL LSET LTRIM SADD SREM ZREM PFADD XACK XDEL XTRIM GEOADD FLUSHDB FLUSHALL
-  `).map((name) => [name, "write"] as const),
-  ...words(`
-    BLPOP BRPOP BRPOPLPUSH BLMOVE BLMPOP BZPOPMIN BZPOPMAX BZMPOP WAIT WAITAOF
-  `).map((name) => [name, "blocking"] as const)
-])
-
-const keyPositions: ReadonlyMap<string, number> = new Map([
-  ...words("EVAL EVALSHA EVAL_RO EVALSHA_RO FCALL FCALL_RO").map((name) => [name, 2] as const),
-  ...words("OBJECT MEMORY XINFO").map((name) => [name, 1] as const)
-])
-
-const connectionCommands: ReadonlySet<string> = new Set(
-  words(`
-    MULTI EXEC DISCARD WATCH UNWATCH SELECT AUTH HELLO RESET QUIT MONITOR SUBSCRIBE PSUBSCRIBE SSUBSCRIBE UNSUBSCRIBE PUNSUBSCRIBE
-    SUNSUBSCRIBE SYNC PSYNC
-  `)
-)

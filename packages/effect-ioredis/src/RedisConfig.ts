@@ -15,8 +15,10 @@
  * @since 0.1.0
  */
 import { Config, ConfigProvider, Duration, Effect, Option, Redacted, Result } from "effect"
-import type * as IoredisConnection from "./IoredisConnection.ts"
+import * as CircuitBreaker from "./CircuitBreaker.ts"
+import type * as IoredisConnector from "./IoredisConnector.ts"
 import type * as RedisClient from "./RedisClient.ts"
+import type { RedisAddress, RedisLogin } from "./RedisConnector.ts"
 import * as RetryPolicy from "./RetryPolicy.ts"
 
 /**
@@ -26,11 +28,12 @@ import * as RetryPolicy from "./RetryPolicy.ts"
  * @since 0.1.0
  */
 export interface RedisConfig {
-  readonly connection: IoredisConnection.Options
-  readonly maxConnections: number
+  readonly connector: IoredisConnector.Options
   readonly client: RedisClient.Options
   readonly healthCheckInterval: Duration.Duration
 }
+
+type RedisAddressOptions = { readonly [Field in keyof RedisAddress]?: RedisAddress[Field] | undefined }
 
 /**
  * The same settings in code. `url` wins over the fields it names; `tls` may hold Node's TLS options. A `retry` policy takes the place of
@@ -40,8 +43,10 @@ export interface RedisConfig {
  * @since 0.1.0
  */
 export interface Options
-  extends Omit<IoredisConnection.Options, "password">,
-    Pick<RedisClient.Options, "retry" | "circuitBreaker" | "probeOnReady" | "operationTimeout" | "requireReady"> {
+  extends IoredisConnector.Options,
+    Pick<RedisLogin, "db" | "username" | "tls">,
+    Pick<RedisAddressOptions, "host" | "port">,
+    Omit<RedisClient.Options, "address" | "login" | "connections"> {
   readonly url?: string | Redacted.Redacted<string> | undefined
   readonly password?: string | Redacted.Redacted<string> | undefined
   readonly maxConnections?: number | undefined
@@ -73,27 +78,35 @@ export const make = (options: Options = {}): Effect.Effect<RedisConfig, Config.C
     const failureThreshold = yield* get(settings.failureThreshold, options.failureThreshold)
     const resetTimeout = yield* get(settings.resetTimeout, options.resetTimeout)
     const chosen = options.circuitBreaker === false ? undefined : options.circuitBreaker
-    // A failure rate takes the place of the threshold, unless that was asked for too.
-    const byRateOnly = chosen?.failureRate !== undefined && options.failureThreshold === undefined
-    const breaker = { ...(!byRateOnly && { failureThreshold }), resetTimeout, ...chosen }
+    const breaker = {
+      resetTimeout,
+      ...chosen,
+      tripPolicy: chosen?.tripPolicy ?? CircuitBreaker.consecutive(failureThreshold)
+    }
     const connectTimeout = yield* get(settings.connectTimeout, options.connectTimeout)
     const commandTimeout = yield* get(settings.commandTimeout, options.commandTimeout)
     return {
-      connection: {
-        host: yield* get(settings.host, located.host ?? options.host),
-        port: yield* get(settings.port, located.port ?? options.port),
-        db: yield* get(settings.db, located.db ?? options.db),
-        username: located.username ?? (options.username || undefined),
-        password: password ? Redacted.make(password) : undefined,
-        tls: located.tls === true && (options.tls === undefined || options.tls === false) ? true : options.tls,
-        closeTimeout: yield* get(settings.closeTimeout, options.closeTimeout),
+      connector: {
         keepAlive: yield* get(settings.keepAlive, options.keepAlive),
-        maxInFlight: yield* get(settings.maxInFlight, options.maxInFlight),
-        connectTimeout,
-        commandTimeout
+        maxReplyBytes: options.maxReplyBytes,
+        showScriptErrors: options.showScriptErrors
       },
-      maxConnections: yield* get(settings.maxConnections, options.maxConnections),
       client: {
+        name: options.name,
+        address: {
+          host: yield* get(settings.host, located.host ?? options.host),
+          port: yield* get(settings.port, located.port ?? options.port)
+        },
+        login: {
+          db: yield* get(settings.db, located.db ?? options.db),
+          username: located.username ?? (options.username || undefined),
+          password: password ? Redacted.make(password) : undefined,
+          tls: located.tls === true && (options.tls === undefined || options.tls === false) ? true : options.tls
+        },
+        connections: yield* get(settings.maxConnections, options.maxConnections),
+        maxInFlight: yield* get(settings.maxInFlight, options.maxInFlight),
+        closeTimeout: yield* get(settings.closeTimeout, options.closeTimeout),
+        historyInterval: yield* get(settings.historyInterval, options.historyInterval),
         retry:
           options.retry ??
           RetryPolicy.make({
@@ -128,6 +141,7 @@ const settings = {
   // In code only.
   closeTimeout: duration("closeTimeout", "closeTimeout", 2000, "millis"),
   operationTimeout: duration("operationTimeout", "operationTimeout", 5000, "millis"),
+  historyInterval: duration("historyInterval", "historyInterval", 1000, "millis"),
   keepAlive: duration("keepAlive", "keepAlive", 60_000, "millis"),
   maxInFlight: integer("maxInFlight", "maxInFlight", 10_000, { min: 1, max: 10_000_000 })
 }

@@ -50,6 +50,11 @@ export interface RedisConnection {
   readonly activity: () => number
   /** Calls the listener once, when the connection is lost; at once if it is already. Returns what ends it. */
   readonly onLoss: (listener: (error: RedisConnectionError) => void) => () => void
+  /**
+   * Waits for the replies of what is in flight, or for the loss. The simulation does not wait, for
+   * nobody moves its time while a program closes.
+   */
+  readonly drain: Effect.Effect<void>
   /** Ends the connection at once. Commands in flight fail with the reason and cause of `error`. */
   readonly destroy: (error: RedisConnectionError) => void
 }

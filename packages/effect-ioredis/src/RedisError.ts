@@ -1,11 +1,13 @@
 /**
- * What can go wrong between a program and Redis: one tagged union of five errors, and the pure functions that say what each of them means.
+ * Defines what can go wrong between a program and Redis: one tagged union of five errors, and the pure functions that say what
+ * each of them means.
  *
  * **Details**
  *
- * Every error carries the name of the command (never its arguments, keys or values), a one-line `message` that says what to do next where
- * there is something to do, and the redacted `cause` where there is one. What may be retried and what counts as an outage follows from the
- * error's fields alone: see {@link isRetryable}, {@link outcome} and {@link needsReconnect}.
+ * Every error carries the name of the command (never its arguments, keys or values), a one-line `message` that says what to do
+ * next where there is something to do, and the redacted `cause` where there is one. What may be retried, what counts as an
+ * outage and what became of a sending follows from the error's fields alone: see {@link isRetryable}, {@link outcome},
+ * {@link endOf} and {@link needsReconnect}.
  *
  * **Example** (Telling a full Redis from one that is away)
  *
@@ -24,106 +26,144 @@
  *
  * @since 0.1.0
  */
-import { Data, Duration } from "effect"
+import { Duration, Result, Schema } from "effect"
 import type { CommandKind } from "./RedisCommand.ts"
 
+const ConnectionFailure = Schema.Literals([
+  "Refused",
+  "Reset",
+  "Closed",
+  "NotReady",
+  "Timeout",
+  "Stalled",
+  "Dns",
+  "Tls",
+  "Auth",
+  "TooManyClients",
+  "Saturated"
+])
+
+const Sent = Schema.Literals(["never", "unknown"])
+
+// Causes are redacted copies of what a driver threw.
+const Cause = Schema.optional(Schema.Defect())
+
 /**
- * Why a connection could not carry a command.
+ * Says why a connection could not carry a command.
+ *
+ * **Details**
+ *
+ * - `Refused`: nothing listens there.
+ * - `Reset`: the connection was lost.
+ * - `Closed`: this program has closed it.
+ * - `NotReady`: it is being made, or the server is not ready to serve.
+ * - `Timeout`: it was not made in time.
+ * - `Stalled`: it was silent for too long and was replaced.
+ * - `Dns`, `Tls`, `Auth`: the name was not resolved, the handshake failed, the login was refused.
+ * - `TooManyClients`: the server has as many clients as it takes (`maxclients`).
+ * - `Saturated`: this program has as many commands in flight as it allows itself (`maxInFlight`).
  *
  * @category models
  * @since 0.1.0
  */
-export type ConnectionFailure =
-  | "Refused"
-  | "Reset"
-  | "Closed"
-  | "NotReady"
-  | "Timeout"
-  | "Dns"
-  | "Tls"
-  | "Auth"
-  | "Saturated"
+export type ConnectionFailure = typeof ConnectionFailure.Type
 
 /**
- * There was no connection to send the command on, or it was lost before the reply came.
+ * Reports that there was no connection to send the command on, or that it was lost before the reply came.
  *
  * **Details**
  *
- * `sent: "never"` means that Redis cannot have executed the command. `sent: "unknown"` means that it may have. `reason: "Timeout"` is a
- * connection that was not made in time; a command that got no reply in time is a {@link RedisTimeoutError}.
+ * `sent: "never"` means that Redis cannot have executed the command. `sent: "unknown"` means that it may have. `reason:
+ * "Timeout"` is a connection that was not made in time; a command that got no reply in time is a {@link RedisTimeoutError}.
  *
  * @category errors
  * @since 0.1.0
  */
-export class RedisConnectionError extends Data.TaggedError("RedisConnectionError")<{
-  readonly command: string
-  readonly reason: ConnectionFailure
-  readonly sent: "never" | "unknown"
-  readonly message: string
-  readonly cause?: unknown
-}> {}
+export class RedisConnectionError extends Schema.TaggedError<RedisConnectionError>()("RedisConnectionError", {
+  command: Schema.String,
+  reason: ConnectionFailure,
+  sent: Sent,
+  message: Schema.String,
+  cause: Cause
+}) {}
 
 /**
- * Redis did not answer within the deadline. Whether it executed the command is unknown.
+ * Reports that there was no reply within the deadline.
+ *
+ * **Details**
+ *
+ * `sent: "unknown"` means that Redis may have executed the command, or may still do so. `sent: "never"` means that the deadline
+ * passed before the command could be sent at all.
  *
  * @category errors
  * @since 0.1.0
  */
-export class RedisTimeoutError extends Data.TaggedError("RedisTimeoutError")<{
-  readonly command: string
-  readonly duration: Duration.Duration
-  readonly message: string
-  readonly cause?: unknown
-}> {
-  static after(command: string, millis: number, cause?: unknown): RedisTimeoutError {
+export class RedisTimeoutError extends Schema.TaggedError<RedisTimeoutError>()("RedisTimeoutError", {
+  command: Schema.String,
+  duration: Schema.Duration,
+  sent: Sent,
+  message: Schema.String,
+  cause: Cause
+}) {
+  /**
+   * Makes the error of a deadline in milliseconds. What happened before it is its `cause`; `sent` is `"unknown"` unless said.
+   */
+  static after(
+    command: string,
+    millis: number,
+    cause?: unknown,
+    sent: "never" | "unknown" = "unknown"
+  ): RedisTimeoutError {
     const duration = Duration.millis(millis)
-    return new RedisTimeoutError({
-      command,
-      duration,
-      message: `${command} had no reply within ${Duration.format(duration)}; Redis may still execute it`,
-      cause
-    })
+    const within = Duration.format(duration)
+    const message =
+      sent === "never"
+        ? `${command} did not get through within ${within} and was not executed`
+        : `${command} had no reply within ${within}; Redis may still execute it`
+    return new RedisTimeoutError({ command, duration, sent, message, cause })
   }
 }
 
 /**
- * Redis answered with an error reply. `code` is its first word, such as `"WRONGTYPE"`, `"OOM"` or `"READONLY"`.
+ * Reports that Redis answered with an error reply. `code` is its first word, such as `"WRONGTYPE"`, `"OOM"` or `"READONLY"`.
  *
  * **Details**
  *
- * Three codes are this library's own and stand for commands that were never sent: `"ARGUMENT"` (an argument that is not a string, a finite
- * number, a bigint or bytes), `"UNSUPPORTED"` (a command that may not run on a shared connection) and `"SUPERSEDED"` (a write that
- * something newer has overtaken).
+ * The code is one of Redis' own, `"ERR"` for everything else, so that there are only so many. The message shows what Redis said
+ * as far as those are Redis' own words; what may hold data is left out.
+ *
+ * Three codes are this library's own and stand for commands that were never sent: `"ARGUMENT"` (no name, or an argument that is
+ * not a string, a finite number, a bigint or bytes), `"UNSUPPORTED"` (a command that may not run on a shared connection) and
+ * `"SUPERSEDED"` (a write that something newer has overtaken).
  *
  * @category errors
  * @since 0.1.0
  */
-export class RedisOperationError extends Data.TaggedError("RedisOperationError")<{
-  readonly command: string
-  readonly code: string
-  readonly message: string
-  readonly cause?: unknown
-}> {}
+export class RedisOperationError extends Schema.TaggedError<RedisOperationError>()("RedisOperationError", {
+  command: Schema.String,
+  code: Schema.String,
+  message: Schema.String,
+  cause: Cause
+}) {}
 
 /**
- * The circuit breaker refused the command. Nothing was sent.
+ * Reports that the circuit breaker refused the command. Nothing was sent.
  *
  * **Details**
  *
- * `retryAfter` is the whole open time of this opening, so that all refusals of one opening can share one value: the circuit is due no later
- * than that after the error was seen.
+ * `retryAfter` is the whole open time of this opening, so that all refusals of one opening can share one value: the circuit is
+ * due no later than that after the error was seen.
  *
  * @category errors
  * @since 0.1.0
  */
-export class RedisCircuitBreakerOpenError extends Data.TaggedError("RedisCircuitBreakerOpenError")<{
-  readonly command: string
-  readonly retryAfter: Duration.Duration
-  readonly message: string
-}> {}
+export class RedisCircuitBreakerOpenError extends Schema.TaggedError<RedisCircuitBreakerOpenError>()(
+  "RedisCircuitBreakerOpenError",
+  { command: Schema.String, retryAfter: Schema.Duration, message: Schema.String }
+) {}
 
 /**
- * A key or a value does not fit its schema, on the way in (`"encode"`) or out (`"decode"`).
+ * Reports that a key or a value does not fit its schema, on the way in (`"encode"`) or out (`"decode"`).
  *
  * **Details**
  *
@@ -132,17 +172,17 @@ export class RedisCircuitBreakerOpenError extends Data.TaggedError("RedisCircuit
  * @category errors
  * @since 0.1.0
  */
-export class RedisSerializationError extends Data.TaggedError("RedisSerializationError")<{
-  readonly command: string
-  readonly region: string
-  readonly keyHash: string
-  readonly direction: "encode" | "decode"
-  readonly message: string
-  readonly cause?: unknown
-}> {}
+export class RedisSerializationError extends Schema.TaggedError<RedisSerializationError>()("RedisSerializationError", {
+  command: Schema.String,
+  region: Schema.String,
+  keyHash: Schema.String,
+  direction: Schema.Literals(["encode", "decode"]),
+  message: Schema.String,
+  cause: Cause
+}) {}
 
 /**
- * What a command can fail with.
+ * Lists what a command can fail with.
  *
  * @category models
  * @since 0.1.0
@@ -154,7 +194,7 @@ export type RedisCommandError =
   | RedisCircuitBreakerOpenError
 
 /**
- * Everything this library fails with.
+ * Lists everything that this library fails with.
  *
  * @category models
  * @since 0.1.0
@@ -162,7 +202,7 @@ export type RedisCommandError =
 export type RedisError = RedisCommandError | RedisSerializationError
 
 /**
- * Whether a value is one of the errors a command can fail with.
+ * Tells whether a value is one of the errors that a command can fail with.
  *
  * @category guards
  * @since 0.1.0
@@ -174,7 +214,7 @@ export const isRedisCommandError = (u: unknown): u is RedisCommandError =>
   u instanceof RedisCircuitBreakerOpenError
 
 /**
- * Whether a value is an error of this library: to tell it from the errors of a lookup, say.
+ * Tells whether a value is an error of this library: to tell it from the errors of a lookup, say.
  *
  * @category guards
  * @since 0.1.0
@@ -183,62 +223,7 @@ export const isRedisError = (u: unknown): u is RedisError =>
   isRedisCommandError(u) || u instanceof RedisSerializationError
 
 /**
- * Turns what a driver threw into a `RedisCommandError`.
- *
- * **Details**
- *
- * `command` is the name of the command that failed, `connectionError` the last error that the connection itself reported: the driver says
- * only "not writeable" to the command, and why there is no connection to the connection. `timeoutMillis` is the deadline that was
- * set. An unknown error is taken as a lost connection whose outcome is unknown, the most careful reading.
- *
- * **Gotchas**
- *
- * Driver errors hold the arguments of their command, a password among them. Only the name, the code and a message from which every argument
- * has been removed are kept as `cause`.
- *
- * @category constructors
- * @since 0.1.0
- */
-export const classify = (
-  error: unknown,
-  context: {
-    readonly command: string
-    readonly connectionError?: unknown
-    readonly timeoutMillis?: number | undefined
-  }
-): RedisCommandError => {
-  const { command } = context
-  const { message, name } = describe(error)
-  if (name === "ReplyError" && !message.startsWith("EXECABORT") && command !== "") {
-    const code = replyCode(message)
-    return new RedisOperationError({
-      command,
-      code,
-      message: `${command} was refused by Redis: ${redactedMessage(error).replace(/\.$/, "")}${advice(code)}`,
-      cause: redact(error)
-    })
-  }
-  if (name === "ReplyError") {
-    const first = previousError(error)
-    return new RedisOperationError({
-      command,
-      code: "EXECABORT",
-      message: `${command} was discarded by Redis: ${first === undefined ? redactedMessage(error) : redactedMessage(first)}`,
-      cause: redact(first ?? error)
-    })
-  }
-  if (message === "Command timed out")
-    return RedisTimeoutError.after(command, context.timeoutMillis ?? 0, redact(error))
-  const cause = context.connectionError ?? error
-  if (/isn't writeable|Cluster isn't ready|None of startup nodes|Failed to refresh slots/.test(message)) {
-    return connectionError(command, reasonOf(cause) ?? "NotReady", "never", redact(cause))
-  }
-  if (message === "Connection is closed.") return connectionError(command, "Closed", "unknown", redact(cause))
-  return connectionError(command, "Reset", "unknown", redact(cause))
-}
-
-/**
- * The `RedisConnectionError` for a reason, with the message that belongs to it.
+ * Makes the `RedisConnectionError` for a reason, with the message that belongs to it.
  *
  * @category constructors
  * @since 0.1.0
@@ -253,34 +238,18 @@ export const connectionError = (
     command,
     reason,
     sent,
-    message: `${consequence(command, sent)}: ${explanations[reason]}`,
+    message: `${consequence(command, sent)}: ${explanation(reason, cause)}`,
     cause
   })
 
 /**
- * Why a connection failed, read from the error it reported, or `undefined` where the error does not say.
- *
- * @category accessors
- * @since 0.1.0
- */
-export const reasonOf = (error: unknown): ConnectionFailure | undefined => {
-  const { code, message, name } = describe(error)
-  if (name === "ReplyError") {
-    return authCodes.has(replyCode(message)) ? "Auth" : "NotReady"
-  }
-  if (code.startsWith("ERR_SSL") || code.startsWith("ERR_TLS") || code === "EPROTO") return "Tls"
-  if (/CERT|SELF_SIGNED|UNABLE_TO_VERIFY|UNABLE_TO_GET_ISSUER/.test(code)) return "Tls"
-  if (message.includes("before secure TLS connection was established")) return "Tls"
-  return reasonByCode[code] ?? (message.startsWith("Socket timeout") ? "Timeout" : undefined)
-}
-
-/**
- * What an error tells a circuit breaker about Redis.
+ * Says what an error tells a circuit breaker about Redis.
  *
  * **Details**
  *
- * `"failure"`: transport errors, timeouts, and the replies that say Redis cannot serve now. `"success"`: every other reply, for it came from
- * a Redis that lives. `"ignored"`: what says nothing about Redis (the breaker's own refusal, a saturated client, a command we did not send).
+ * `"failure"`: transport errors, timeouts, and the replies that say Redis cannot serve now. `"success"`: every other reply, for
+ * it came from a Redis that lives. `"ignored"`: what says nothing about Redis (the breaker's own refusal, a saturated client, a
+ * command that was not sent).
  *
  * @category predicates
  * @since 0.1.0
@@ -300,33 +269,69 @@ export const outcome = (error: RedisCommandError): "success" | "failure" | "igno
 }
 
 /**
- * Whether sending the command again is safe and can change the answer.
+ * Says what became of one sending of a command.
  *
  * **Details**
  *
- * A command that was never sent may always be sent again. One whose outcome is unknown, or that Redis put off (LOADING, BUSY, READONLY…),
- * may be sent again if it is a `read` or an idempotent `write`. An open circuit, a failed login and every other reply stay as they are.
+ * - `"confirmed"`: Redis has executed it. It has as well where a script or a transaction ends with an error reply: nothing of it
+ *   runs later, but a part may have run.
+ * - `"refused"`: Redis certainly does not execute it. It never left, or the reply says so: every error reply does of a command
+ *   that runs no script, and NOSCRIPT, MOVED and ASK do of any.
+ * - `"doubtful"`: Redis may have executed it, or may still do so.
  *
  * @category predicates
  * @since 0.1.0
  */
-export const isRetryable = (error: RedisCommandError, kind: CommandKind): boolean => {
-  const idempotent = kind === "read" || kind === "write"
+export const endOf = (result: Result.Result<unknown, RedisCommandError>): "confirmed" | "refused" | "doubtful" => {
+  if (Result.isSuccess(result)) return "confirmed"
+  const error = result.failure
   switch (error._tag) {
     case "RedisTimeoutError":
-      return idempotent
     case "RedisConnectionError":
-      if (error.reason === "Auth" || (error.reason === "Closed" && error.sent === "never")) return false
-      return error.sent === "never" || idempotent
+      return error.sent === "never" ? "refused" : "doubtful"
     case "RedisCircuitBreakerOpenError":
-      return false
+      return "refused"
     case "RedisOperationError":
-      return idempotent && deferredCodes.has(error.code)
+      return mayHaveRunInPart(error) ? "confirmed" : "refused"
   }
 }
 
 /**
- * Whether the connection that gave this error should be replaced: a replica that refuses writes was a master when we connected.
+ * Tells whether sending the command again is safe and can change the answer.
+ *
+ * **Details**
+ *
+ * - What Redis certainly did not execute may be sent again whatever its kind: it never left, or Redis put it off (LOADING, BUSY,
+ *   READONLY…).
+ * - What it may have executed is sent again if it is a `read` or `repeatable`, and if it is `idempotent` and the caller says
+ *   `answer: "ignored"`. A script that Redis put off may have run in part, and counts as this.
+ * - An open circuit, a failed login and every other reply stay as they are.
+ *
+ * @category predicates
+ * @since 0.1.0
+ */
+export const isRetryable = (
+  error: RedisCommandError,
+  kind: CommandKind,
+  options?: { readonly answer?: "ignored" | undefined }
+): boolean => {
+  const twice = kind === "read" || kind === "repeatable" || (kind === "idempotent" && options?.answer === "ignored")
+  switch (error._tag) {
+    case "RedisTimeoutError":
+      return twice || error.sent === "never"
+    case "RedisConnectionError":
+      if (error.reason === "Auth" || (error.reason === "Closed" && error.sent === "never")) return false
+      return twice || error.sent === "never"
+    case "RedisCircuitBreakerOpenError":
+      return false
+    case "RedisOperationError":
+      return deferredCodes.has(error.code) && (twice || !mayHaveRunInPart(error))
+  }
+}
+
+/**
+ * Tells whether the connection that gave this error should be replaced: a replica that refuses writes was a master when the
+ * connection was made.
  *
  * @category predicates
  * @since 0.1.0
@@ -335,20 +340,12 @@ export const needsReconnect = (error: RedisCommandError): boolean =>
   error._tag === "RedisOperationError" && error.code === "READONLY"
 
 /**
- * A copy of a driver's error that holds no argument, key, value or password: its name, code and scrubbed message.
+ * Makes of the error of one command that of its whole pipeline, of which a part may have run.
  *
- * @category constructors
- * @since 0.1.0
+ * @internal
  */
-export const redact = (error: unknown): Error | undefined => {
-  if (error === undefined) return undefined
-  const { code, name } = describe(error)
-  const redacted = new Error(redactedMessage(error))
-  redacted.name = name
-  // Where the copy was made says nothing about the failure, and the driver's own frames could quote arguments.
-  redacted.stack = `${name}: ${redacted.message}`
-  return code === "" ? redacted : Object.assign(redacted, { code })
-}
+export const ofPipeline = ({ cause, code, message }: RedisOperationError): RedisOperationError =>
+  new RedisOperationError({ command: "PIPELINE", code, message, cause })
 
 // Redis cannot serve anyone right now: these count as an outage although they are replies.
 const outageCodes = new Set(["LOADING", "MASTERDOWN", "CLUSTERDOWN", "BUSY", "NOAUTH", "WRONGPASS"])
@@ -356,24 +353,35 @@ const outageCodes = new Set(["LOADING", "MASTERDOWN", "CLUSTERDOWN", "BUSY", "NO
 // Redis did not execute the command and may do so later.
 const deferredCodes = new Set(["LOADING", "MASTERDOWN", "CLUSTERDOWN", "BUSY", "NOREPLICAS", "TRYAGAIN", "READONLY"])
 
-const authCodes = new Set(["NOAUTH", "WRONGPASS", "NOPERM"])
-
 const ownCodes = new Set(["ARGUMENT", "UNSUPPORTED", "SUPERSEDED"])
 
-const reasonByCode: Readonly<Record<string, ConnectionFailure>> = {
-  ECONNREFUSED: "Refused",
-  ENOENT: "Refused",
-  ENOTFOUND: "Dns",
-  EAI_AGAIN: "Dns",
-  ETIMEDOUT: "Timeout",
-  ECONNRESET: "Reset",
-  EPIPE: "Reset"
-}
+// What runs several commands: an error reply may come from one of them, when others have run.
+const compound = new Set(["EVAL", "EVALSHA", "FCALL", "EVAL_RO", "EVALSHA_RO", "FCALL_RO", "EXEC", "PIPELINE"])
+
+// Redis says these before it begins with the script or the transaction.
+const beforeAny = new Set(["NOSCRIPT", "MOVED", "ASK", "EXECABORT"])
+
+const mayHaveRunInPart = ({ code, command }: RedisOperationError): boolean =>
+  compound.has(command) && !ownCodes.has(code) && !beforeAny.has(code)
 
 const consequence = (command: string, sent: "never" | "unknown"): string => {
   if (command === "CONNECT") return "No connection to Redis"
   return `${command} ${sent === "never" ? "was not sent" : "may or may not have been executed"}`
 }
+
+const explanation = (reason: ConnectionFailure, cause: unknown): string => {
+  if (reason === "Auth" && cause instanceof Error) {
+    if (cause.message.startsWith("NOPERM")) return notPermitted
+    if (cause.message.startsWith("DENIED")) return protectedMode
+  }
+  return explanations[reason]
+}
+
+const notPermitted =
+  "the user's ACL does not permit a command that the login needs. Grant it (ACL SETUSER … +info +client +select +ping)"
+
+const protectedMode =
+  "Redis runs in protected mode and takes no connections from other machines. Give it a password, or let it know its network"
 
 const explanations: Readonly<Record<ConnectionFailure, string>> = {
   Refused: "the server refused the connection. Check that Redis runs and that the host and port are right",
@@ -382,68 +390,13 @@ const explanations: Readonly<Record<ConnectionFailure, string>> = {
   NotReady: "the connection is not ready yet. The cause says what the server answered, if it did",
   Timeout:
     "the connection was not made in time. Check that the host can be reached from here, and for rediss:// that the port speaks TLS",
+  Stalled:
+    "the connection was silent for too long and was replaced. Check whether Redis hangs or the network loses packets",
   Dns: "the host name could not be resolved. Check the host in the Redis settings",
   Tls: "the TLS handshake failed. Check that the port speaks TLS (rediss://) and that its certificate is trusted",
   Auth: "Redis refused the login. Check the user name, the password, the user's permissions and the database number",
+  TooManyClients:
+    "Redis has as many clients as it takes. Raise maxclients, or find out who keeps connections open (CLIENT LIST)",
   Saturated:
     "too many commands are in flight on this connection. Send fewer at once, or raise the number of connections"
-}
-
-const advices: Readonly<Record<string, string>> = {
-  NOAUTH: ". Give a password",
-  WRONGPASS: ". Check the user name and password",
-  NOPERM: ". Grant the user this command and these keys",
-  OOM: ". Raise maxmemory or choose an eviction policy",
-  MISCONF: ". Redis cannot save its data to disk and therefore refuses writes",
-  READONLY: ". This server is a replica"
-}
-
-const advice = (code: string): string => advices[code] ?? ""
-
-const replyCode = (message: string): string => /^[A-Z][A-Z0-9]*(?=[ :]|$)/.exec(message)?.[0] ?? "ERR"
-
-const describe = (error: unknown): { readonly name: string; readonly message: string; readonly code: string } => ({
-  name: stringField(error, "name") ?? "Error",
-  message: stringField(error, "message") ?? "",
-  code: stringField(error, "code") ?? ""
-})
-
-const field = (value: unknown, key: string): unknown =>
-  typeof value === "object" && value !== null ? Reflect.get(value, key) : undefined
-
-const stringField = (value: unknown, key: string): string | undefined => {
-  const found = field(value, key)
-  return typeof found === "string" ? found : undefined
-}
-
-const previousError = (error: unknown): unknown => {
-  const previous = field(error, "previousErrors")
-  return Array.isArray(previous) ? previous[0] : undefined
-}
-
-const redactedMessage = (error: unknown): string => {
-  // An unknown command or subcommand is answered with arguments quoted, which may be cut short.
-  const [message = ""] = describe(error).message.split(/,? with args beginning with|(?<=unknown subcommand) /)
-  const command = field(error, "command")
-  if (scriptCommands.has(String(field(command, "name")).toUpperCase())) return scriptMessage(message)
-  const args = field(command, "args")
-  if (!Array.isArray(args)) return message
-  return args
-    .map(textOf)
-    .filter((arg) => arg.length > 2)
-    .sort((a, b) => b.length - a.length)
-    .reduce((text, arg) => text.replaceAll(arg, "<redacted>"), message)
-}
-
-const textOf = (argument: unknown): string => {
-  if (argument instanceof Uint8Array) return new TextDecoder().decode(argument)
-  return typeof argument === "string" || typeof argument === "number" ? String(argument) : ""
-}
-
-const scriptCommands = new Set(["EVAL", "EVALSHA", "EVAL_RO", "EVALSHA_RO", "FCALL", "FCALL_RO"])
-
-// A script may raise anything, also what it made of its arguments or read from a key: only the code and the place are kept.
-const scriptMessage = (message: string): string => {
-  const [place = ""] = /script: [0-9a-f]{40}, on @user_script:\d+/.exec(message) ?? []
-  return `${replyCode(message)} (the script's reply is not shown, for it may hold values)${place && ` ${place}`}`
 }

@@ -29,9 +29,9 @@ import {
 } from "effect"
 import type * as CircuitBreaker from "./CircuitBreaker.ts"
 import * as Metrics from "./internal/Metrics.ts"
+import { type Dispatch, type NodeEvent, of, type Session } from "./dispatch.ts"
 import { RedisClient } from "./RedisClient.ts"
 import * as RedisCommand from "./RedisCommand.ts"
-import type { ConnectionEvent } from "./RedisConnection.ts"
 import * as RedisError from "./RedisError.ts"
 
 /**
@@ -51,6 +51,8 @@ export type Status =
  * @since 0.1.0
  */
 export interface RedisHealth {
+  /** The name of the client that is watched, which the log lines of its outages carry. */
+  readonly name: string
   readonly status: Effect.Effect<Status>
   readonly changes: Stream.Stream<Status>
   readonly check: Effect.Effect<Status>
@@ -86,15 +88,18 @@ export const make = Effect.fnUntraced(function* (
   options: Options = {}
 ): Effect.fn.Return<RedisHealth, never, Scope.Scope | RedisClient> {
   const client = yield* RedisClient
+  const dispatch = of(client)
+  const { name } = client
+  const metrics = Metrics.make(name)
   const interval = Duration.fromInputUnsafe(options.interval ?? "30 seconds")
   const timeout = Duration.fromInputUnsafe(options.timeout ?? "2 seconds")
   const scope = yield* Effect.scope
-  const signals = yield* Queue.unbounded<CircuitBreaker.State | ConnectionEvent>()
-  const notReady = client.connection.status() !== "Ready"
+  const signals = yield* Queue.unbounded<CircuitBreaker.State | NodeEvent>()
+  const { connection, connectError } = yield* client.stats
   const current = yield* SubscriptionRef.make<Status>(
-    notReady
-      ? { _tag: "Down", since: yield* DateTime.now, reason: client.connection.lastError()?.message ?? "not connected" }
-      : { _tag: "Up", since: yield* DateTime.now }
+    connection === "Ready"
+      ? { _tag: "Up", since: yield* DateTime.now }
+      : { _tag: "Down", since: yield* DateTime.now, reason: connectError?.message ?? "not connected" }
   )
   let summaries: Fiber.Fiber<void> | undefined
 
@@ -107,7 +112,11 @@ export const make = Effect.fnUntraced(function* (
     yield* Fiber.interrupt(summaries)
     summaries = undefined
     yield* Effect.logInfo("Redis answers again").pipe(
-      Effect.annotateLogs({ downFor: Duration.format(DateTime.distance(before.since, since)), reason: before.reason })
+      Effect.annotateLogs({
+        name,
+        downFor: Duration.format(DateTime.distance(before.since, since)),
+        reason: before.reason
+      })
     )
   })
 
@@ -116,40 +125,44 @@ export const make = Effect.fnUntraced(function* (
     if (before._tag === "Down" && summaries !== undefined) return
     const since = before._tag === "Down" ? before.since : yield* DateTime.now
     yield* SubscriptionRef.set(current, { _tag: "Down", since, reason })
-    yield* Effect.logWarning("Redis does not answer").pipe(Effect.annotateLogs({ reason }))
-    summaries = yield* Effect.forkIn(summarise(since, reason), scope)
+    yield* Effect.logWarning("Redis does not answer").pipe(Effect.annotateLogs({ name, reason }))
+    summaries = yield* Effect.forkIn(summarise(name, since, reason), scope)
   })
 
   const check = Effect.gen(function* () {
     const result = yield* Effect.result(
-      Effect.forEach(members(client), (on) => client.send(ping, { operationTimeout: timeout, retry: false, on }), {
+      Effect.forEach(sessions(dispatch), (session) => pingOn(dispatch, session, Duration.toMillis(timeout)), {
+        concurrency: "unbounded",
         discard: true
       })
     )
     const failed = Result.isFailure(result) ? result.failure : undefined
     const outcome = failed === undefined ? "success" : RedisError.outcome(failed)
-    Metrics.healthChecks(outcome).updateUnsafe(1, yield* Effect.context<never>())
+    metrics.healthChecks(outcome).updateUnsafe(1, yield* Effect.context<never>())
     if (failed !== undefined) {
-      yield* Effect.logDebug("Redis health check failed").pipe(Effect.annotateLogs({ error: failed.message }))
+      yield* Effect.logDebug("Redis health check failed").pipe(Effect.annotateLogs({ name, error: failed.message }))
     }
+    yield* Effect.forEach(dispatch.nodes(), (node) => node.refreshTime, { discard: true }).pipe(Effect.forkIn(scope))
     // A refusal of our own says nothing of Redis.
     if (outcome === "success") yield* up
     if (outcome === "failure") yield* down(failed?.message ?? "")
     return yield* SubscriptionRef.get(current)
   })
 
-  const react = Effect.fnUntraced(function* (signal: CircuitBreaker.State | ConnectionEvent) {
+  const react = Effect.fnUntraced(function* (signal: CircuitBreaker.State | NodeEvent) {
     switch (signal._tag) {
       case "Closed":
-        return "failures" in signal && client.connection.status() === "Ready" ? yield* up : undefined
+        return (yield* client.stats).connection === "Ready" ? yield* up : undefined
       case "Open":
         return yield* down((yield* client.stats).lastFailure?.message ?? "the circuit is open")
-      case "Failed":
+      case "ConnectFailed":
         return yield* down(signal.error.message)
-      case "Ready":
+      case "SessionReady":
         return yield* check
       // A connection that is lost may be back in 20 ms, a circuit that is half-open closed: what comes next says.
-      case "Lost":
+      case "SessionLost":
+      case "HistoryChanged":
+      case "CircuitClosed":
       case "HalfOpen":
         return
     }
@@ -165,12 +178,13 @@ export const make = Effect.fnUntraced(function* (
     yield* Option.isSome(signal) ? react(signal.value) : check
   })
 
-  const stop = client.connection.listen((event) => Queue.offerUnsafe(signals, event))
+  const stop = dispatch.listen((event) => Queue.offerUnsafe(signals, event))
   yield* Effect.addFinalizer(() => Effect.sync(stop))
   yield* Effect.forkScoped(Stream.runForEach(client.breaker.changes, (state) => Queue.offer(signals, state)))
   yield* Effect.forkScoped(Effect.forever(watch))
 
   return {
+    name,
     status: SubscriptionRef.get(current),
     changes: SubscriptionRef.changes(current),
     check
@@ -188,10 +202,26 @@ export const layer = (options?: Options): Layer.Layer<RedisHealth, never, RedisC
 
 const ping = RedisCommand.make("PING")
 
-const members = (client: RedisClient) => client.connection.members ?? [client.connection]
+// Every connection is asked; without any, the circuit and the client say why.
+const sessions = (dispatch: Dispatch): ReadonlyArray<Session | undefined> => {
+  const open = dispatch.nodes().flatMap((node) => node.sessions())
+  return open.length === 0 ? [undefined] : open
+}
 
-const summarise = (since: DateTime.Utc, reason: string): Effect.Effect<void> =>
+const pingOn = (
+  dispatch: Dispatch,
+  session: Session | undefined,
+  timeout: number
+): Effect.Effect<void, RedisError.RedisCommandError> =>
+  Effect.callback((resume) => {
+    const cancel = dispatch.send(ping, { session, timeout, retry: false }, (result) =>
+      resume(Result.isSuccess(result) ? Effect.void : Effect.fail(result.failure))
+    )
+    return Effect.sync(cancel)
+  })
+
+const summarise = (name: string, since: DateTime.Utc, reason: string): Effect.Effect<void> =>
   Effect.gen(function* () {
     const downFor = Duration.format(DateTime.distance(since, yield* DateTime.now))
-    yield* Effect.logWarning("Redis still does not answer").pipe(Effect.annotateLogs({ downFor, reason }))
+    yield* Effect.logWarning("Redis still does not answer").pipe(Effect.annotateLogs({ name, downFor, reason }))
   }).pipe(Effect.schedule(Schedule.min([Schedule.exponential("1 minute"), Schedule.spaced("1 hour")])), Effect.asVoid)

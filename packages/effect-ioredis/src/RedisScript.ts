@@ -11,7 +11,7 @@
  *   lua: `local old = tonumber(redis.call("GET", KEYS[1]) or "0")
  *         if tonumber(ARGV[1]) > old then redis.call("SET", KEYS[1], ARGV[1]) end
  *         return redis.call("GET", KEYS[1])`,
- *   kind: "write"
+ *   kind: "repeatable"
  * })
  *
  * const program = Effect.flatMap(RedisClient.RedisClient, (redis) => redis.eval(raise, ["high-score"], [42]))
@@ -37,6 +37,11 @@ export interface RedisScript {
 /**
  * Declares a script. Without a `kind` it is `effectful`: never sent again once it may have run.
  *
+ * **Gotchas**
+ *
+ * An error reply does not say that nothing happened: what the script did before stays done. It is sent again after such a
+ * reply only where its `kind` says that this is safe.
+ *
  * @category constructors
  * @since 0.1.0
  */
@@ -54,7 +59,7 @@ export const make = (options: { readonly lua: string; readonly kind?: CommandKin
  */
 export const deleteIfEqual: RedisScript = make({
   lua: `if redis.call("GET", KEYS[1]) == ARGV[1] then return redis.call("UNLINK", KEYS[1]) else return 0 end`,
-  kind: "write"
+  kind: "idempotent"
 })
 
 /**
@@ -71,5 +76,5 @@ export const deleteIfEqual: RedisScript = make({
 export const deleteIfBegins: RedisScript = make({
   lua: `if redis.call("STRLEN", KEYS[1]) == tonumber(ARGV[1]) and redis.call("GETRANGE", KEYS[1], 0, #ARGV[2] - 1) == ARGV[2]
 then return redis.call("UNLINK", KEYS[1]) else return 0 end`,
-  kind: "write"
+  kind: "idempotent"
 })

@@ -7,8 +7,8 @@
  * to say: that follows from the error and the command's kind (`RedisError.isRetryable`).
  *
  * - `read`: 3 retries, exponential from 100 ms, doubling, each delay jittered by 0.8–1.2, none above 30 s (the cap comes after the jitter).
- * - `write`: the same with 2 retries.
- * - `effectful`: as `write`; it applies only where the command was never sent.
+ * - `write`, for repeatable and idempotent commands: the same with 2 retries.
+ * - `effectful`: as `write`; it applies only where Redis certainly did not execute the command.
  * - `budget`: a bucket that starts full at 10 tokens; each first attempt adds 0.2, each retry takes 1. When it is empty, the original error
  *   is returned, so that an outage of n calls costs at most n + 10 + 0.2·n attempts.
  *
@@ -202,7 +202,7 @@ export type NextDelay = (error: RedisCommandError) => Effect.Effect<number | und
  */
 export const start = (policy: RetryPolicy, kind: CommandKind): Effect.Effect<NextDelay> =>
   Effect.gen(function* () {
-    const step = yield* Schedule.toStep(policy[kind === "blocking" ? "effectful" : kind])
+    const step = yield* Schedule.toStep(scheduleFor(policy, kind))
     const clock = yield* Effect.clockWith(Effect.succeed)
     return (error) =>
       Effect.match(
@@ -213,6 +213,11 @@ export const start = (policy: RetryPolicy, kind: CommandKind): Effect.Effect<Nex
         }
       )
   })
+
+const scheduleFor = (policy: RetryPolicy, kind: CommandKind): RetrySchedule => {
+  if (kind === "read") return policy.read
+  return kind === "repeatable" || kind === "idempotent" ? policy.write : policy.effectful
+}
 
 const defaultBase: Duration.Input = "100 millis"
 

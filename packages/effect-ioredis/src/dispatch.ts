@@ -10,6 +10,7 @@
  * @since 0.1.0
  */
 import type { Effect, Result, Scope } from "effect"
+import type { RedisClient } from "./RedisClient.ts"
 import type * as RedisCommand from "./RedisCommand.ts"
 import type * as RedisError from "./RedisError.ts"
 
@@ -71,6 +72,8 @@ export interface Node {
   readonly generation: () => number
   /** Redis' time in milliseconds; the client's own clock where the user may not ask TIME. */
   readonly time: () => number
+  /** Asks for the server's time anew, for clocks drift apart. */
+  readonly refreshTime: Effect.Effect<void>
 }
 
 /**
@@ -82,7 +85,13 @@ export interface Node {
  */
 export type NodeEvent =
   | { readonly _tag: "SessionReady"; readonly node: Node; readonly session: Session }
-  | { readonly _tag: "SessionLost"; readonly node: Node; readonly session: Session }
+  | {
+      readonly _tag: "SessionLost"
+      readonly node: Node
+      readonly session: Session
+      readonly error: RedisError.RedisConnectionError
+    }
+  | { readonly _tag: "ConnectFailed"; readonly node: Node; readonly error: RedisError.RedisConnectionError }
   | { readonly _tag: "HistoryChanged"; readonly node: Node }
   | { readonly _tag: "CircuitClosed"; readonly node: Node }
 
@@ -195,4 +204,26 @@ export interface Dispatch {
   ) => Cancel
   /** Asks each node for its history every second, for as long as the scope is open. */
   readonly watchHistory: Effect.Effect<void, never, Scope.Scope>
+  /**
+   * Runs the last work of whatever closes before the client, for at most what is left of the
+   * client's `closeTimeout`: the client and all that stands on it share it. `false` says that the
+   * time ran out.
+   */
+  readonly closeWithin: (work: Effect.Effect<unknown>) => Effect.Effect<boolean>
 }
+
+/**
+ * The key that a `RedisClient` keeps its dispatch under.
+ *
+ * @category symbols
+ * @since 0.1.0
+ */
+export const TypeId: unique symbol = Symbol.for("effect-ioredis/dispatch")
+
+/**
+ * The dispatch of a client.
+ *
+ * @category accessors
+ * @since 0.1.0
+ */
+export const of = (client: RedisClient): Dispatch => client[TypeId]

@@ -1,4 +1,5 @@
-import { Context, Effect, Metric, type Scope } from "effect"
+import { Context, Metric } from "effect"
+import * as Gauges from "./Gauges.ts"
 
 /** The metrics of `effect-ioredis-cache`. Attributes have few values: never a key. */
 
@@ -80,39 +81,17 @@ export const tallyOf = (
 
 const tallies = new WeakMap<Metric.MetricRegistry, Map<string, Tally>>()
 
-export const entries = Metric.gauge("cache_entries", { description: "Entries held in memory" })
+const entries = Metric.gauge("cache_entries", { description: "Entries held in memory" })
+
+/** Shows the number of entries in a memory. */
+export const showEntries = (read: () => number) => Gauges.show(entries, read)
 
 const journalEntries = Metric.gauge("cache_journal_entries", {
   description: "Keys with a write that Redis has not confirmed"
 })
 
 /** Shows the number of keys in a journal. */
-export const showJournalEntries = (read: () => number) => show(journalEntries, read)
-
-/** Shows a gauge for as long as the scope is open, summed over everyone who shows it in the same registry. It is asked for when it is read. */
-const show = (gauge: Metric.Gauge<number>, read: () => number): Effect.Effect<void, never, Scope.Scope> =>
-  Effect.asVoid(
-    Effect.acquireRelease(
-      Effect.contextWith((context: Context.Context<never>) => Effect.sync(() => readersOf(gauge, context).add(read))),
-      (readers) => Effect.sync(() => readers.delete(read))
-    )
-  )
-
-const readersOf = (gauge: Metric.Gauge<number>, context: Context.Context<never>): Set<() => number> => {
-  const registry = Context.get(context, Metric.MetricRegistry)
-  const known = shown.get(registry)
-  if (known !== undefined) return known
-  const readers = new Set<() => number>()
-  shown.set(registry, readers)
-  Metric.registerUnsafe(gauge, context, {
-    get: () => ({ value: Array.from(readers).reduce((sum, read) => sum + read(), 0) }),
-    update: () => {},
-    modify: () => {}
-  })
-  return readers
-}
-
-const shown = new WeakMap<Metric.MetricRegistry, Set<() => number>>()
+export const showJournalEntries = (read: () => number) => Gauges.show(journalEntries, read)
 
 function once<A>(build: (label: string) => A): (label: string) => A {
   const built = new Map<string, A>()

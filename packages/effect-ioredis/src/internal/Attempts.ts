@@ -1,252 +1,240 @@
-import { type Clock, type Context, Effect, Exit, type Fiber, Result } from "effect"
+import { Clock, Context, Effect, Exit, type Fiber, Result } from "effect"
 import type * as CircuitBreaker from "../CircuitBreaker.ts"
+import type { Cancel, Done } from "../dispatch.ts"
 import type { CommandKind } from "../RedisCommand.ts"
-import type { RedisConnection, Session } from "../RedisConnection.ts"
 import * as RedisError from "../RedisError.ts"
+import type { RedisNode } from "../RedisNode.ts"
 import * as RetryPolicy from "../RetryPolicy.ts"
 import type { Deadline, Deadlines } from "./Deadlines.ts"
-import * as Metrics from "./Metrics.ts"
+import type * as Metrics from "./Metrics.ts"
 import * as Monotonic from "./Monotonic.ts"
+import type { NodeSession } from "./node/NodeSession.ts"
+import { tell } from "./tell.ts"
 
 /**
  * `retry(breaker(deadline(send)))` for one call.
  *
- * The first attempt costs no fiber: admission, deadline and record are a few function calls and take 1 µs, where Effect's `timeout` and
- * `retry` alone take 7. A fiber is begun only where there is something to retry.
+ * The first attempt costs no fiber: admission, deadline and record are a few function calls and
+ * take 1 µs, where Effect's `timeout` and `retry` alone take 7. A fiber is begun only where there
+ * is something to retry.
  */
 export interface Attempts {
-  /** Tells `done` once what came of it, and gives back what to call when nobody waits for that any more. */
-  readonly start: <A>(operation: Operation<A>, done: Done<A>) => Cancel
+  /** Tells `done` once what came of the call, and returns what to call when nobody waits any more. */
+  readonly start: <A>(call: Call<A>, done: Done<A>) => Cancel
   readonly lastFailure: () => RedisError.RedisCommandError | undefined
 }
 
-/** What is to be done, on the connection whose silence would be a stall, and how: `context` is what its retries run in. */
-export class Operation<A> {
+/** What is to be done, at each attempt anew, and for how long. */
+export interface Call<A> {
   readonly name: string
-  readonly kind: CommandKind
-  readonly connection: RedisConnection
-  readonly dispatch: Dispatch<A>
-  readonly operationTimeout: number
+  /** In milliseconds, with all retries. */
+  readonly timeout: number
   readonly retry: boolean
+  /** What retries run in. */
   readonly context: Context.Context<never>
-
-  constructor(
-    name: string,
-    kind: CommandKind,
-    connection: RedisConnection,
-    dispatch: Dispatch<A>,
-    operationTimeout: number,
-    retry: boolean,
-    context: Context.Context<never>
-  ) {
-    this.name = name
-    this.kind = kind
-    this.connection = connection
-    this.dispatch = dispatch
-    this.operationTimeout = operationTimeout
-    this.retry = retry
-    this.context = context
-  }
+  /** The node that an attempt goes to now. */
+  readonly node: () => RedisNode
+  /** Sends what is still to be sent, and ends the attempt once, at once or later. */
+  readonly send: (attempt: Attempt<A>) => void
+  /** The kind of what may be sent again after a failure, or `undefined` where nothing may. */
+  readonly retryable: (error: RedisError.RedisCommandError) => CommandKind | undefined
 }
 
-/** Sends what is to be sent, once, and tells what came of it. */
-export type Dispatch<A> = (done: Done<A>) => Cancel
-
-export type Done<A> = (result: Result.Result<A, RedisError.RedisCommandError>) => void
-
-/** To be called when nobody waits any more. After the end it does nothing. */
-export type Cancel = () => void
+/** One admission, one sending, one deadline, one record. */
+export interface Attempt<A> {
+  readonly node: RedisNode
+  /** Says which session carries it, so that its silence can be told from slowness. */
+  readonly carriedBy: (session: NodeSession) => void
+  /** Whether it has ended, perhaps by its deadline. */
+  readonly isOver: () => boolean
+  readonly end: (result: Result.Result<A, RedisError.RedisCommandError>) => void
+}
 
 export const make = ({
-  breaker,
   clock,
   commandTimeout,
   context,
   deadlines,
+  metrics,
+  onDefect,
   policy
 }: {
-  readonly breaker: CircuitBreaker.CircuitBreaker
   readonly clock: Clock.Clock
   readonly commandTimeout: number
   readonly context: Context.Context<never>
   readonly deadlines: Deadlines
+  readonly metrics: Metrics.Metrics
+  readonly onDefect: (defect: unknown) => void
   readonly policy: RetryPolicy.RetryPolicy
 }): Attempts => {
   const budget = RetryPolicy.makeBudget(policy.budget)
-  const suspects = new Set<RedisConnection>()
-  const stalls = new WeakSet<Session>()
-  let replacedAt = Number.NEGATIVE_INFINITY
   let lastFailure: RedisError.RedisCommandError | undefined
 
   const now = () => Monotonic.millis(clock)
 
-  // One attempt: admission, one sending, one deadline, one record.
-  const attempt = <A>(operation: Operation<A>, sentAt: number, timeout: number, done: Done<A>): Cancel => {
-    const permit = breaker.acquireUnsafe()
+  const attempt = <A>(call: Call<A>, sentAt: number, timeout: number, done: Done<A>): Cancel => {
+    const node = call.node()
+    const permit = node.circuit.acquire()
     if (permit === undefined) {
-      done(Result.fail(breaker.rejection(operation.name)))
+      done(Result.fail(node.circuit.rejection(call.name)))
       return ignore
     }
-    const self = new Attempt(operation, permit, sentAt, timeout, done)
+    const self = new Running(call, node, permit, sentAt, timeout, done)
     self.deadline = deadlines.add(sentAt + timeout, timeout, () => self.expire())
-    self.giveUp = operation.dispatch((result) => self.end(result))
+    call.send(self)
     return () => self.cancel()
   }
 
-  class Attempt<A> {
-    readonly operation: Operation<A>
-    readonly permit: CircuitBreaker.Permit
+  class Running<A> implements Attempt<A> {
+    readonly call: Call<A>
+    readonly node: RedisNode
+    readonly permit: number
     readonly sentAt: number
     readonly timeout: number
     readonly done: Done<A>
-    readonly activity: number
     deadline: Deadline | undefined = undefined
-    giveUp: Cancel = ignore
+    // Nearly every attempt is carried by one session, which needs no list.
+    session: NodeSession | undefined = undefined
+    activity = 0
+    others: Array<readonly [session: NodeSession, activity: number]> | undefined = undefined
     settled = false
 
-    constructor(
-      operation: Operation<A>,
-      permit: CircuitBreaker.Permit,
-      sentAt: number,
-      timeout: number,
-      done: Done<A>
-    ) {
-      this.operation = operation
+    constructor(call: Call<A>, node: RedisNode, permit: number, sentAt: number, timeout: number, done: Done<A>) {
+      this.call = call
+      this.node = node
       this.permit = permit
       this.sentAt = sentAt
       this.timeout = timeout
       this.done = done
-      this.activity = operation.connection.activity()
+    }
+
+    carriedBy(session: NodeSession): void {
+      const activity = session.connection.activity()
+      if (this.session === undefined) {
+        this.session = session
+        this.activity = activity
+      } else if (this.session !== session) {
+        this.others ??= []
+        this.others.push([session, activity])
+      }
+    }
+
+    isOver(): boolean {
+      return this.settled
     }
 
     end(result: Result.Result<A, RedisError.RedisCommandError>): void {
+      const at = now()
+      if (this.session !== undefined && (Result.isSuccess(result) || isReply(result.failure))) this.session.hear(at)
       if (this.settled) return
-      if (Result.isSuccess(result)) {
-        this.settle(result, "success")
-        return
-      }
-      this.fail(result.failure, RedisError.outcome(result.failure))
-      if (RedisError.needsReconnect(result.failure)) replace(this.operation.connection)
+      if (Result.isSuccess(result)) return this.settle(result, "success", at)
+      const { failure } = result
+      if (failure._tag === "RedisOperationError") this.node.observe(failure)
+      this.fail(failure, RedisError.outcome(failure), at, eventOf(failure))
     }
 
+    // A deadline shorter than `commandTimeout` is this caller's, and says nothing of Redis yet.
     expire(): void {
-      const { connection, name } = this.operation
-      this.giveUp()
-      const stalled = connection.activity() === this.activity
-      this.fail(RedisError.RedisTimeoutError.after(name, this.timeout), stalled ? "fatal" : "failure")
-      if (stalled) replaceStalled(connection)
-      else suspect(connection, this.timeout)
+      const { call, session, timeout } = this
+      const silent = session !== undefined && session.connection.activity() === this.activity
+      const outcome = timeout < commandTimeout || (deadlines.isCatchingUp() && !silent) ? "ignored" : "failure"
+      this.settled = true
+      // A stall opens the circuit before the caller is told, so that he does not try again.
+      this.suspect()
+      this.fail(RedisError.RedisTimeoutError.after(call.name, timeout), outcome, now(), silent ? session : undefined)
     }
 
     cancel(): void {
       if (this.settled) return
       this.settled = true
-      this.giveUp()
       this.deadline?.cancel()
-      breaker.recordUnsafe(this.permit, "ignored")
+      this.node.circuit.record(this.permit, "ignored")
+      this.suspect()
     }
 
-    fail(error: RedisError.RedisCommandError, outcome: CircuitBreaker.Outcome): void {
-      Metrics.errors(error._tag)(codeOf(error)).updateUnsafe(1, context)
-      if (outcome === "failure" || outcome === "fatal") lastFailure = error
-      this.settle(Result.fail(error), outcome, eventOf(error))
+    suspect(): void {
+      if (this.session !== undefined) this.node.suspect(this.session, this.activity, this.sentAt)
+      if (this.others === undefined) return
+      for (const [session, activity] of this.others) this.node.suspect(session, activity, this.sentAt)
+    }
+
+    fail(error: RedisError.RedisCommandError, outcome: CircuitBreaker.Outcome, at: number, event: unknown): void {
+      if (countsAsError(error)) metrics.errors(error._tag)(codeOf(error)).updateUnsafe(1, context)
+      if (outcome === "failure") lastFailure = error
+      this.settle(Result.fail(error), outcome, at, event)
     }
 
     settle(
       result: Result.Result<A, RedisError.RedisCommandError>,
       outcome: CircuitBreaker.Outcome,
+      at: number,
       event?: unknown
     ): void {
       this.settled = true
       this.deadline?.cancel()
-      breaker.recordUnsafe(this.permit, outcome, event)
-      Metrics.operationDuration(this.operation.name)(outcome).updateUnsafe((now() - this.sentAt) / 1000, context)
+      this.node.circuit.record(this.permit, outcome, event)
+      metrics.operationDuration(this.call.name)(outcome).updateUnsafe((at - this.sentAt) / 1000, context)
       this.done(result)
     }
   }
 
-  // A hundred calls may find one stall.
-  const replaceStalled = (connection: RedisConnection) => {
-    const session = connection.session()
-    if (session === undefined || stalls.has(session)) return
-    stalls.add(session)
-    Metrics.connectionEvents("stalled").updateUnsafe(1, context)
-    connection.reconnect()
-  }
-
-  // The last bytes came after the command was sent, but may have been the last for good: nothing else might find that out, once the circuit
-  // is open and nothing is sent.
-  const suspect = (connection: RedisConnection, timeout: number) => {
-    if (suspects.has(connection)) return
-    suspects.add(connection)
-    const activity = connection.activity()
-    deadlines.add(now() + timeout, timeout, () => {
-      suspects.delete(connection)
-      if (connection.activity() !== activity || connection.inFlight() === 0) return
-      Effect.runSyncWith(context)(breaker.trip)
-      replaceStalled(connection)
-    })
-  }
-
-  // At most once a second: a replica that stays one would otherwise cost every write a connection.
-  const replace = (stale: RedisConnection) => {
-    if (stale.status() !== "Ready" || now() - replacedAt < 1000) return
-    replacedAt = now()
-    stale.reconnect()
-  }
-
-  const mayRetry = (error: RedisError.RedisCommandError, kind: CommandKind) =>
-    RedisError.isRetryable(error, kind) && breaker.isClosedUnsafe()
+  const mayRetry = <A>(call: Call<A>, error: RedisError.RedisCommandError): CommandKind | undefined =>
+    call.retry && call.node().isClosed() ? call.retryable(error) : undefined
 
   const retry = Effect.fnUntraced(function* <A>(
-    operation: Operation<A>,
+    call: Call<A>,
     first: RedisError.RedisCommandError,
-    call: { readonly total: number; readonly until: number }
+    until: number
   ): Effect.fn.Return<A, RedisError.RedisCommandError> {
-    const { kind, name } = operation
-    const nextDelay = yield* RetryPolicy.start(policy, kind)
     let error = first
-    while (mayRetry(error, kind)) {
+    let kind = mayRetry(call, error)
+    let refused = true
+    const nextDelay = yield* RetryPolicy.start(policy, kind ?? "read")
+    while (kind !== undefined) {
+      refused &&= RedisError.endOf(Result.fail(error)) === "refused"
       const delay = yield* nextDelay(error)
       if (delay === undefined || !budget.spend()) return yield* error
-      const left = call.until - now()
+      const left = until - now()
       yield* Effect.sleep(Math.max(0, Math.min(delay, left)))
-      if (delay >= left) return yield* RedisError.RedisTimeoutError.after(name, call.total, error)
-      Metrics.retries(name).updateUnsafe(1, context)
-      const result = yield* again(operation, call.until)
+      if (delay >= left) {
+        return yield* RedisError.RedisTimeoutError.after(call.name, call.timeout, error, refused ? "never" : "unknown")
+      }
+      metrics.retries(call.name).updateUnsafe(1, context)
+      const result = yield* again(call, until)
       if (Result.isSuccess(result)) return result.success
       error = result.failure
+      kind = mayRetry(call, error)
     }
     return yield* error
   })
 
-  const again = <A>(operation: Operation<A>, until: number) =>
+  const again = <A>(call: Call<A>, until: number) =>
     Effect.callback<Result.Result<A, RedisError.RedisCommandError>>((resume) => {
       const sentAt = now()
-      const cancel = attempt(operation, sentAt, Math.min(commandTimeout, until - sentAt), (result) =>
+      const cancel = attempt(call, sentAt, Math.min(commandTimeout, until - sentAt), (result) =>
         resume(Exit.succeed(result))
       )
       return Effect.sync(cancel)
     })
 
+  // Retries live on the clock of the connections, whatever clock the caller lives on.
+  const forkRetry = <A>(call: Call<A>, error: RedisError.RedisCommandError, until: number) =>
+    Effect.runForkWith(Context.add(call.context, Clock.Clock, clock))(Effect.result(retry(call, error, until)))
+
   return {
-    start: (operation, done) => {
+    start: (call, done) => {
       budget.earn()
-      const total = operation.operationTimeout
       const startedAt = now()
       let retrying: Fiber.Fiber<unknown, unknown> | undefined
       let cancelled = false
-      const cancel = attempt(operation, startedAt, Math.min(commandTimeout, total), (result) => {
-        if (Result.isSuccess(result) || !operation.retry || !mayRetry(result.failure, operation.kind))
-          return done(result)
-        const until = startedAt + total
-        const fiber = Effect.runForkWith(operation.context)(
-          Effect.result(retry(operation, result.failure, { total, until }))
-        )
+      const finish: typeof done = (result) => tell(done, result, onDefect)
+      const cancel = attempt(call, startedAt, Math.min(commandTimeout, call.timeout), (result) => {
+        if (Result.isSuccess(result) || mayRetry(call, result.failure) === undefined) return finish(result)
+        const fiber = forkRetry(call, result.failure, startedAt + call.timeout)
         retrying = fiber
         // A schedule that dies is the end of the retries.
         fiber.addObserver((exit) => {
-          if (!cancelled) done(Exit.isSuccess(exit) ? exit.value : result)
+          if (!cancelled) finish(Exit.isSuccess(exit) ? exit.value : result)
         })
       })
       return () => {
@@ -260,6 +248,13 @@ export const make = ({
 }
 
 const ignore = () => {}
+
+// Every answer but the loss of the connection came from the server.
+const isReply = (error: RedisError.RedisCommandError): boolean => error._tag === "RedisOperationError"
+
+// The source of a script that the server has forgotten follows at once.
+const countsAsError = (error: RedisError.RedisCommandError): boolean =>
+  !(error._tag === "RedisOperationError" && error.code === "NOSCRIPT")
 
 // Calls that one loss cut share its cause.
 const eventOf = (error: RedisError.RedisCommandError): unknown =>

@@ -10,6 +10,10 @@ import * as Monotonic from "./Monotonic.ts"
 export interface Deadlines {
   /** `at` is a time of the Clock's monotonic time, `millis` after now: the caller has read the clock already. */
   readonly add: (at: number, millis: number, expire: () => void) => Deadline
+  /** Whether what expires now was due while the event loop was busy with something else. */
+  readonly isCatchingUp: () => boolean
+  /** Throws where the lists contradict themselves. For tests. */
+  readonly checkInvariants: () => void
 }
 
 /** A deadline that has been set. */
@@ -17,13 +21,17 @@ export interface Deadline {
   readonly cancel: () => void
 }
 
-/** Makes the lists and the fiber, which ends with the scope. */
-export const make = Effect.gen(function* () {
+/**
+ * Makes the lists and the fiber, which ends with the scope. `activity` grows with whatever comes
+ * from the servers.
+ */
+export const make = Effect.fnUntraced(function* (activity: () => number) {
   const clock = yield* Clock.Clock
   const fork = Effect.runForkWith(yield* Effect.context<never>())
   const lists = new Map<number, List>()
   let sleeper: Sleeper | undefined
   let closed = false
+  let catchingUp = false
 
   const nearest = (): number => {
     let at = Number.POSITIVE_INFINITY
@@ -41,15 +49,18 @@ export const make = Effect.gen(function* () {
 
   const wake = (self: Sleeper): Effect.Effect<void> =>
     Effect.sleep(Math.max(0, self.until - Monotonic.millis(clock))).pipe(
-      // A late event loop is not a late Redis: replies that wait in the socket are read before anyone is told they are missing.
       Effect.andThen(
-        Effect.suspend(() => (Monotonic.millis(clock) > self.until + lateness ? readSockets : Effect.void))
+        Effect.suspend(() => {
+          catchingUp = Monotonic.millis(clock) > self.until + lateness
+          return catchingUp ? readSockets(activity, quietTurns) : Effect.void
+        })
       ),
       Effect.andThen(
         Effect.sync(() => {
           sleeper = undefined
           // A clock that rounds may wake us a little early.
           expireUntil(Math.max(self.until, Monotonic.millis(clock)))
+          catchingUp = false
           sleepUntil(nearest())
         })
       )
@@ -86,6 +97,14 @@ export const make = Effect.gen(function* () {
       list.tail = entry
       sleepUntil(entry.at)
       return entry
+    },
+    isCatchingUp: () => catchingUp,
+    checkInvariants: () => {
+      for (const [millis, { head }] of lists) {
+        for (let entry = head; entry?.next !== undefined; entry = entry.next) {
+          if (entry.next.at < entry.at) throw new Error(`the deadlines of ${millis} ms are not in order`)
+        }
+      }
     }
   } satisfies Deadlines
 })
@@ -131,8 +150,24 @@ class Entry implements Deadline {
   }
 }
 
-// A timer that fires later than this was held up by the event loop.
-const lateness = 20
+// A timer that fires later than this, in milliseconds, was held up by the event loop.
+const lateness = 5
+
+// A late event loop is not a late Redis: what waits in the sockets is read before anyone is told
+// that it is missing, until some turns of the event loop have brought nothing.
+const readSockets = (activity: () => number, turns: number): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const before = activity()
+    return Effect.andThen(
+      nextTurn,
+      Effect.suspend(() => {
+        const left = activity() === before ? turns - 1 : quietTurns
+        return left === 0 ? Effect.void : readSockets(activity, left)
+      })
+    )
+  })
 
 // Effect yields to the next turn of the event loop, and sockets are read between two turns.
-const readSockets = Effect.andThen(Effect.yieldNow, Effect.yieldNow)
+const nextTurn = Effect.andThen(Effect.yieldNow, Effect.yieldNow)
+
+const quietTurns = 3

@@ -1,33 +1,31 @@
 import { Result } from "effect"
+import type { Cancel, Done } from "../dispatch.ts"
 import * as RedisCommand from "../RedisCommand.ts"
-import type { RedisConnection } from "../RedisConnection.ts"
 import * as RedisError from "../RedisError.ts"
-import type { Cancel, Done } from "./Attempts.ts"
 
 /**
- * Reads of many callers as one command: the gets of one tick go out as an MGET for each connection, at most `maxKeys` of them together.
+ * Reads of many callers as one command: the gets of one tick go out as an MGET for each connection,
+ * at most `maxKeys` of them together.
  *
- * To the breaker, the deadline and the retries a join is one call. Each caller may leave by himself; when all have, it is given up. One reply
- * that refuses the whole of it (NOPERM for one key) has each sent singly.
+ * To the breaker, the deadline and the retries a join is one call. Each caller may leave by
+ * himself; when all have, it is given up. One reply that refuses the whole of it (NOPERM for one
+ * key) has each sent singly.
  */
 export interface Joins {
   /** `bytes` is about how long the value will be: a long one does not hold up many others. */
-  readonly get: (key: string, read: { readonly bytes: number; readonly operationTimeout: number }, done: Read) => Cancel
+  readonly get: (key: string, read: { readonly bytes: number; readonly timeout: number }, done: Read) => Cancel
   /** Sends what waits for the end of the tick, so that what is sent next comes after it. */
   readonly flush: () => void
 }
 
 type Read = Done<RedisCommand.Reply>
 
+/** `placeOf` says which keys may be read together. */
 export const make = (
-  connectionOf: (key: string) => RedisConnection,
-  send: (
-    command: RedisCommand.RedisCommand,
-    call: { readonly on: RedisConnection; readonly operationTimeout: number },
-    done: Read
-  ) => Cancel
+  placeOf: (key: string) => unknown,
+  send: (command: RedisCommand.RedisCommand, timeout: number, done: Read) => Cancel
 ): Joins => {
-  const open = new Map<RedisConnection, Join>()
+  const open = new Map<unknown, Join>()
   let scheduled = false
 
   const flush = (): void => {
@@ -36,22 +34,14 @@ export const make = (
   }
 
   const close = (join: Join): void => {
-    open.delete(join.on)
+    open.delete(join.place)
     const readers = join.present === join.readers.length ? join.readers : join.readers.filter(({ done }) => done)
     const [first] = readers
     if (first === undefined) return
     join.cancel =
       readers.length === 1
-        ? send(RedisCommand.make("GET", [first.key], asBytes), join, (result) => first.done?.(result))
-        : send(
-            RedisCommand.make(
-              "MGET",
-              readers.map(({ key }) => key),
-              asBytes
-            ),
-            join,
-            (result) => deliver(join, readers, result)
-          )
+        ? send(get(first.key), join.timeout, (result) => first.done?.(result))
+        : send(mget(readers), join.timeout, (result) => deliver(join, readers, result))
   }
 
   const deliver = (
@@ -60,10 +50,10 @@ export const make = (
     result: Result.Result<RedisCommand.Reply, RedisError.RedisCommandError>
   ): void => {
     if (Result.isFailure(result)) {
-      const refused = isRefusal(result.failure)
+      const refused = refusesOneKey(result.failure)
       for (const reader of readers) {
         if (!refused) reader.done?.(result)
-        else if (reader.done) reader.cancel = send(RedisCommand.make("GET", [reader.key], asBytes), join, reader.done)
+        else if (reader.done) reader.cancel = send(get(reader.key), join.timeout, reader.done)
       }
       return
     }
@@ -81,21 +71,21 @@ export const make = (
     if (join.present === 0) join.cancel?.()
   }
 
-  const joinFor = (key: string, operationTimeout: number): Join => {
-    const on = connectionOf(key)
-    const known = open.get(on)
-    if (known !== undefined && known.operationTimeout === operationTimeout) return known
+  const joinFor = (key: string, timeout: number): Join => {
+    const place = placeOf(key)
+    const known = open.get(place)
+    if (known !== undefined && known.timeout === timeout) return known
     if (known !== undefined) close(known)
-    const join = new Join(on, operationTimeout)
-    open.set(on, join)
+    const join = new Join(place, timeout)
+    open.set(place, join)
     if (!scheduled) queueMicrotask(flush)
     scheduled = true
     return join
   }
 
   return {
-    get: (key, { bytes, operationTimeout }, done) => {
-      const join = joinFor(key, operationTimeout)
+    get: (key, { bytes, timeout }, done) => {
+      const join = joinFor(key, timeout)
       const reader = new Reader(key, done)
       join.readers.push(reader)
       join.present++
@@ -111,16 +101,16 @@ export const make = (
 
 // Classes for what `Deadlines` says of things in flight.
 class Join {
-  readonly on: RedisConnection
-  readonly operationTimeout: number
+  readonly place: unknown
+  readonly timeout: number
   readonly readers = [] as Reader[]
   present = 0
   bytes = 0
   cancel: Cancel | undefined = undefined
 
-  constructor(on: RedisConnection, operationTimeout: number) {
-    this.on = on
-    this.operationTimeout = operationTimeout
+  constructor(place: unknown, timeout: number) {
+    this.place = place
+    this.timeout = timeout
   }
 }
 
@@ -135,13 +125,23 @@ class Reader {
   }
 }
 
+const get = (key: string) => RedisCommand.make("GET", Array.of(key), asBytes)
+
+const mget = (readers: ReadonlyArray<Reader>) =>
+  RedisCommand.make(
+    "MGET",
+    readers.map(({ key }) => key),
+    asBytes
+  )
+
 const asBytes = { reply: "bytes" } as const
 
 const maxKeys = 64
 
 const maxBytes = 64 * 1024
 
-const isRefusal = (error: RedisError.RedisCommandError): boolean =>
+// Such a reply is about one of the keys, and says nothing of the others.
+const refusesOneKey = (error: RedisError.RedisCommandError): boolean =>
   error._tag === "RedisOperationError" &&
   RedisError.outcome(error) === "success" &&
   !RedisError.isRetryable(error, "read")

@@ -1,121 +1,79 @@
-import { Context, Effect, Metric, type Scope } from "effect"
+import { Metric } from "effect"
+import * as Labels from "./Labels.ts"
 
-/** The metrics of `effect-ioredis`. Their names are a promise to dashboards: see docs and DESIGN. Attributes have few values. */
+/**
+ * The metrics of one client or circuit. Dashboards depend on their names and labels, and
+ * docs/configuration.md lists them. Each has the label `name`, so that two clients of one program
+ * are two.
+ */
+export type Metrics = ReturnType<typeof build>
+
+/**
+ * The metrics of the client or circuit of that name: the same ones each time. Beyond 100 names they
+ * are `other`'s.
+ */
+export const make: (name: string) => Metrics = Labels.once(100, build)
+
+/** A program that makes up command names gets no more than these many of each metric. */
+const maxOperations = 300
+
+/** Redis has some thirty error codes, but a script may make up any. */
+const maxCodes = 100
+
+/** Labels whose values this library itself makes up. */
+const maxOwn = 20
 
 const seconds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5]
 
-export const operationDuration = once((operation) =>
-  once((outcome) =>
-    Metric.histogram("redis_client_operation_duration_seconds", {
-      description: "How long each attempt of a command took, by command and outcome",
-      boundaries: seconds,
-      attributes: { operation, outcome }
-    })
-  )
-)
+// A function declaration, because `make` above is built with it.
+function build(name: string) {
+  const counter = (id: string, description: string, attributes: Readonly<Record<string, string>> = {}) =>
+    Metric.counter(id, { description, incremental: true, attributes: { name, ...attributes } })
 
-export const retries = once((operation) =>
-  Metric.counter("redis_client_retries_total", {
-    description: "Attempts after the first, by command",
-    incremental: true,
-    attributes: { operation }
-  })
-)
+  const gauge = (id: string, description: string, attributes: Readonly<Record<string, string>> = {}) =>
+    Metric.gauge(id, { description, attributes: { name, ...attributes } })
 
-export const errors = once((tag) =>
-  once((code) =>
-    Metric.counter("redis_client_errors_total", {
-      description: "Attempts that failed, by error tag and by reply code or connection reason",
-      incremental: true,
-      attributes: { tag, code }
-    })
-  )
-)
-
-export const connectionState = Metric.gauge("redis_connection_state", {
-  description: "1 while the connection is ready, else 0"
-})
-
-export const connectionEvents = once((event) =>
-  Metric.counter("redis_connection_events_total", {
-    description: "What befell the connection: ready, lost, failed, closed, stalled",
-    incremental: true,
-    attributes: { event }
-  })
-)
-
-export const connections = Metric.gauge("redis_connections", { description: "Connections that are ready" })
-
-const commandsInFlight = Metric.gauge("redis_commands_in_flight", {
-  description: "Commands sent whose reply has not come"
-})
-
-/** Shows the number of commands in flight. */
-export const showCommandsInFlight = (read: () => number) => show(commandsInFlight, read)
-
-/** Shows a gauge for as long as the scope is open, summed over everyone who shows it in the same registry. It is asked for when it is read. */
-const show = (gauge: Metric.Gauge<number>, read: () => number): Effect.Effect<void, never, Scope.Scope> =>
-  Effect.asVoid(
-    Effect.acquireRelease(
-      Effect.contextWith((context: Context.Context<never>) => Effect.sync(() => readersOf(gauge, context).add(read))),
-      (readers) => Effect.sync(() => readers.delete(read))
-    )
-  )
-
-const readersOf = (gauge: Metric.Gauge<number>, context: Context.Context<never>): Set<() => number> => {
-  const registry = Context.get(context, Metric.MetricRegistry)
-  const known = shown.get(registry)
-  if (known !== undefined) return known
-  const readers = new Set<() => number>()
-  shown.set(registry, readers)
-  Metric.registerUnsafe(gauge, context, {
-    get: () => ({ value: Array.from(readers).reduce((sum, read) => sum + read(), 0) }),
-    update: () => {},
-    modify: () => {}
-  })
-  return readers
-}
-
-const shown = new WeakMap<Metric.MetricRegistry, Set<() => number>>()
-
-export const healthChecks = once((result) =>
-  Metric.counter("redis_health_checks_total", {
-    description: "Health checks, by result",
-    incremental: true,
-    attributes: { result }
-  })
-)
-
-export const breakerState = once((state) =>
-  Metric.gauge("circuit_breaker_state", {
-    description: "1 for the state the circuit is in, 0 for the others",
-    attributes: { state }
-  })
-)
-
-export const breakerTransitions = once((from) =>
-  once((to) =>
-    Metric.counter("circuit_breaker_transitions_total", {
-      description: "Changes of the circuit's state",
-      incremental: true,
-      attributes: { from, to }
-    })
-  )
-)
-
-export const breakerRejections = Metric.counter("circuit_breaker_rejections_total", {
-  description: "Calls the circuit breaker refused",
-  incremental: true
-})
-
-// Building attributes costs ten times as much as counting, so each combination of labels is built once.
-function once<A>(build: (label: string) => A): (label: string) => A {
-  const built = new Map<string, A>()
-  return (label) => {
-    const found = built.get(label)
-    if (found !== undefined) return found
-    const made = build(label)
-    built.set(label, made)
-    return made
+  return {
+    operationDuration: Labels.once(maxOperations, (operation) =>
+      Labels.once(maxOwn, (outcome) =>
+        Metric.histogram("redis_client_operation_duration_seconds", {
+          description: "How long each attempt of a command took, by command and outcome",
+          boundaries: seconds,
+          attributes: { name, operation, outcome }
+        })
+      )
+    ),
+    retries: Labels.once(maxOperations, (operation) =>
+      counter("redis_client_retries_total", "Attempts after the first, by command", { operation })
+    ),
+    errors: Labels.once(maxOwn, (tag) =>
+      Labels.once(maxCodes, (code) =>
+        counter(
+          "redis_client_errors_total",
+          "Attempts that failed, by error tag and by reply code or connection reason",
+          { tag, code }
+        )
+      )
+    ),
+    connectionState: gauge("redis_connection_state", "Clients of this name whose connection is ready"),
+    connectionEvents: Labels.once(maxOwn, (event) =>
+      counter("redis_connection_events_total", "What befell the connection: ready, lost, failed, closed, stalled", {
+        event
+      })
+    ),
+    connections: gauge("redis_connections", "Connections that are ready"),
+    commandsInFlight: gauge("redis_commands_in_flight", "Commands sent whose reply has not come"),
+    healthChecks: Labels.once(maxOwn, (result) =>
+      counter("redis_health_checks_total", "Health checks, by result", { result })
+    ),
+    breakerState: Labels.once(maxOwn, (state) =>
+      gauge("circuit_breaker_state", "Circuits of this name that are in the state", { state })
+    ),
+    breakerTransitions: Labels.once(maxOwn, (from) =>
+      Labels.once(maxOwn, (to) =>
+        counter("circuit_breaker_transitions_total", "Changes of the circuit's state", { from, to })
+      )
+    ),
+    breakerRejections: counter("circuit_breaker_rejections_total", "Calls the circuit breaker refused")
   }
 }

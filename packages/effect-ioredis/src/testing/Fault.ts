@@ -3,8 +3,9 @@
  *
  * **Details**
  *
- * One fault holds at a time and lasts until the next one, or until it is healed. {@link cut} is an event, not a state: it happens beside
- * whatever fault holds.
+ * One fault holds for the server at a time and lasts until the next one, or until it is healed; a
+ * connection may have one of its own, which holds in the place of the server's. {@link cut} and
+ * {@link unsolicited} are events, not states: they happen beside whatever fault holds.
  *
  * **Example** (An outage of thirty seconds)
  *
@@ -41,6 +42,9 @@ export type Fault =
   | { readonly _tag: "None" }
   | { readonly _tag: "Refuse" }
   | { readonly _tag: "Freeze" }
+  | { readonly _tag: "Mute" }
+  | { readonly _tag: "DropLogins"; readonly after: Duration.Input }
+  | { readonly _tag: "Unsolicited"; readonly reply: string | null }
   | { readonly _tag: "Delay"; readonly duration: Duration.Input }
   | {
       readonly _tag: "Error"
@@ -56,7 +60,8 @@ export type Fault =
     }
 
 /**
- * A fault and when it holds, counted from the moment the server was made. Without `to` it holds until another one comes.
+ * A fault and when it holds, counted from the moment the server was made. Without `to` it holds
+ * until another one comes.
  *
  * @category models
  * @since 0.1.0
@@ -76,8 +81,9 @@ export interface ScheduledFault {
 export const none: Fault = { _tag: "None" }
 
 /**
- * The server is dead: open connections are lost, with everything that was sent on them and not executed, and new ones are refused. Its data
- * is there when it is back; see `restart` for a server that comes back empty.
+ * The server is dead: open connections are lost, with everything that was sent on them and not
+ * executed, and new ones are refused. Its data is there when it is back; see `restart` for a server
+ * that comes back empty.
  *
  * @category constructors
  * @since 0.1.0
@@ -94,7 +100,38 @@ export const refuse: Fault = { _tag: "Refuse" }
 export const freeze: Fault = { _tag: "Freeze" }
 
 /**
- * Every command takes this much longer to be executed. Replies stay in order; what was sent under a delay keeps it when the fault ends.
+ * Connections can be made, but whatever is sent on them disappears: nothing is executed and nothing
+ * answered. A connection that swallowed something stays mute when the fault ends.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const mute: Fault = { _tag: "Mute" }
+
+/**
+ * The server lets clients log in and then drops them: at once, or `after` this long. The connections
+ * that are open are dropped too.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const dropLogins = (options?: { readonly after?: Duration.Input | undefined }): Fault => ({
+  _tag: "DropLogins",
+  after: options?.after ?? 0
+})
+
+/**
+ * A reply that nobody asked for comes once: a text, or nil. Where commands are in flight, it is
+ * taken for the reply of the first of them, as from a real server.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const unsolicited = (reply: string | null = null): Fault => ({ _tag: "Unsolicited", reply })
+
+/**
+ * Every command takes this much longer to be executed. Replies stay in order; what was sent under a
+ * delay keeps it when the fault ends.
  *
  * @category constructors
  * @since 0.1.0
@@ -106,9 +143,12 @@ export const delay = (duration: Duration.Input): Fault => ({ _tag: "Delay", dura
  *
  * **Details**
  *
- * `commands` are the names it holds for. Without them it holds for those that a real server would refuse: under `OOM` what needs memory,
- * under `READONLY` and `NOREPLICAS` what writes, under `MISCONF` what writes and PING, else everything. Without a `message` it is Redis' own.
- * Under `NOAUTH`, `WRONGPASS`, `BUSY` and `LOADING` new connections do not become ready either.
+ * `commands` are the names it holds for: `CLIENT` for all of its subcommands, `CLIENT KILL` for one.
+ * Without them it holds for those that a real server would refuse: under `OOM` what needs memory,
+ * under `READONLY` and `NOREPLICAS` what writes, under `MISCONF` what writes and PING, under
+ * `LOADING` and `MASTERDOWN` all but what asks the server about itself (INFO, ROLE, TIME, CLIENT…),
+ * else everything. AUTH and HELLO are always executed. Without a `message` it is Redis' own.
+ * `NOAUTH` and `WRONGPASS` refuse logins too.
  *
  * @category constructors
  * @since 0.1.0
@@ -120,12 +160,12 @@ export const error = (
   _tag: "Error",
   code,
   message: options?.message ?? messages[code] ?? "simulated",
-  commands: options?.commands && new Set(options.commands.map((name) => name.toUpperCase()))
+  commands: options?.commands && new Set(options.commands.map((name) => name.toUpperCase().replace(" ", "|")))
 })
 
 /**
- * A share of the commands, between 0 and 1, costs its connection: half of them after they were executed, half before. The same seed gives
- * the same fate to the same sequence of commands.
+ * A share of the commands, between 0 and 1, costs its connection: half of them after they were
+ * executed, half before. The same seed gives the same fate to the same sequence of commands.
  *
  * @category constructors
  * @since 0.1.0
@@ -137,13 +177,13 @@ export const flaky = (options: { readonly rate: number; readonly seed?: number |
 })
 
 /**
- * Connections are dropped once. With `executed` everything that was sent is still executed and only the replies are lost, without it what
- * was not executed never is.
+ * Connections are dropped once. With `executed` everything that was sent is still executed and only
+ * the replies are lost, without it what was not executed never is.
  *
  * **Details**
  *
- * Without `at` it happens now, to every connection. With a name or a predicate it waits for the next command that matches, and hits the
- * connection that carries it.
+ * Without `at` it happens now, to every connection. With a name or a predicate it waits for the
+ * next command that matches, and hits the connection that carries it.
  *
  * @category constructors
  * @since 0.1.0

@@ -3,8 +3,8 @@
  *
  * **Gotchas**
  *
- * A script without a counterpart is answered with the error `NOSIMULATEDSCRIPT`. As in Lua, strings hold bytes: one character is one byte,
- * also where the text is not ASCII. nil is `null`.
+ * A script without a counterpart is answered with the error `NOSIMULATEDSCRIPT`. As in Lua, strings
+ * hold bytes: one character is one byte, also where the text is not ASCII. nil is `null`.
  *
  * **Example** (A counterpart)
  *
@@ -22,6 +22,7 @@
  * @since 0.1.0
  */
 import * as RedisScript from "../RedisScript.ts"
+import * as Wire from "./internal/Wire.ts"
 
 /**
  * What a script gets from `call` and what it returns.
@@ -32,16 +33,21 @@ import * as RedisScript from "../RedisScript.ts"
 export type Value = null | number | string | ReadonlyArray<Value>
 
 /**
+ * Executes a command of the simulated server, as `redis.call` does. Arguments are bytes, one
+ * character each. An error reply ends the script.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Call = (name: string, ...args: ReadonlyArray<string | number>) => Value
+
+/**
  * What stands in for the script: `keys` is `KEYS`, `args` is `ARGV`, `call` is `redis.call`.
  *
  * @category models
  * @since 0.1.0
  */
-export type Run = (
-  keys: ReadonlyArray<string>,
-  args: ReadonlyArray<string>,
-  call: (name: string, ...args: ReadonlyArray<string | number>) => Value
-) => Value
+export type Run = (keys: ReadonlyArray<string>, args: ReadonlyArray<string>, call: Call) => Value
 
 /**
  * A script and what stands in for it.
@@ -61,6 +67,15 @@ export interface SimulatedScript {
  * @since 0.1.0
  */
 export const make = (script: RedisScript.RedisScript, run: Run): SimulatedScript => ({ script, run })
+
+/**
+ * Ends the script with an error reply of its own, as `redis.error_reply` does: `fail("MYCODE what
+ * is wrong")`.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const fail = (message: string): never => Wire.fail(message)
 
 /**
  * The counterpart of `RedisScript.deleteIfEqual`. Every simulated Redis has it.

@@ -1,3 +1,5 @@
 export * as Fault from "./Fault.ts"
+export * as SimulatedCommand from "./SimulatedCommand.ts"
 export * as SimulatedRedis from "./SimulatedRedis.ts"
 export * as SimulatedScript from "./SimulatedScript.ts"
+export * as SimulatedServer from "./SimulatedServer.ts"

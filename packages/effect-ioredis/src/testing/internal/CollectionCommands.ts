@@ -1,5 +1,5 @@
 import { at, type Commands, grow, read, type Run, write } from "./Command.ts"
-import { bytesOf, hashAt, keyOf, listAt, type RedisStore } from "./RedisStore.ts"
+import { bytesOf, hashAt, keyOf, listAt, replace } from "./RedisStore.ts"
 import * as Wire from "./Wire.ts"
 
 /** Lists and hashes: enough to hold another type than a string. */
@@ -7,9 +7,9 @@ import * as Wire from "./Wire.ts"
 const push =
   (end: "push" | "unshift"): Run =>
   ([key = Buffer.alloc(0), ...items], { store }) => {
-    const list = listAt(store, key) ?? []
+    const list = Array.from(listAt(store, key) ?? [])
     for (const item of items) list[end](item)
-    store.set(key, { type: "list", items: list }, store.get(key)?.expiresAt)
+    replace(store, key, { type: "list", items: list })
     return list.length
   }
 
@@ -18,10 +18,12 @@ const pop =
   (args, { store }) => {
     if (args.length > 2) return Wire.wrongArity(name)
     const amount = args[1] && Wire.count(args[1])
-    const list = listAt(store, at(args, 0))
-    if (list === undefined) return null
+    const items = listAt(store, at(args, 0))
+    if (items === undefined) return null
+    const list = Array.from(items)
     const popped = Array.from({ length: Math.min(amount ?? 1, list.length) }, () => list[end]() ?? null)
-    removeIfEmpty(store, at(args, 0), list.length)
+    if (list.length === 0) store.delete(at(args, 0))
+    else replace(store, at(args, 0), { type: "list", items: list })
     return amount === undefined ? (popped[0] ?? null) : popped
   }
 
@@ -34,23 +36,21 @@ const range: Run = (args, { store }) => {
 
 const hset: Run = ([key = Buffer.alloc(0), ...pairs], { store }) => {
   if (pairs.length % 2 !== 0) return Wire.wrongArity("hset")
-  const fields = hashAt(store, key) ?? new Map<string, Buffer>()
+  const fields = new Map(hashAt(store, key))
   const before = fields.size
   for (let index = 0; index < pairs.length; index += 2) fields.set(keyOf(at(pairs, index)), at(pairs, index + 1))
-  store.set(key, { type: "hash", fields }, store.get(key)?.expiresAt)
+  replace(store, key, { type: "hash", fields })
   return fields.size - before
 }
 
 const hdel: Run = ([key = Buffer.alloc(0), ...names], { store }) => {
-  const fields = hashAt(store, key)
-  if (fields === undefined) return 0
+  const before = hashAt(store, key)
+  if (before === undefined) return 0
+  const fields = new Map(before)
   const removed = names.filter((name) => fields.delete(keyOf(name))).length
-  removeIfEmpty(store, key, fields.size)
+  if (fields.size === 0) store.delete(key)
+  else if (removed > 0) replace(store, key, { type: "hash", fields })
   return removed
-}
-
-const removeIfEmpty = (store: RedisStore, key: Buffer, size: number): void => {
-  if (size === 0) store.delete(key)
 }
 
 export const commands: Commands = {

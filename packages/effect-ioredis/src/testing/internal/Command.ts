@@ -1,22 +1,46 @@
 import type { SimulatedScript } from "../SimulatedScript.ts"
+import type { Keyspace } from "./Keyspace.ts"
 import type { RedisStore } from "./RedisStore.ts"
+import type { Replication } from "./Replication.ts"
 import type { ErrorReply, Wire } from "./Wire.ts"
+
+/** The client that sent a command, as the server knows it. */
+export interface Client {
+  readonly id: number
+  db: number
+  name: string
+}
 
 /** What the commands of a server can reach. */
 export interface Machine {
+  readonly client: Client
+  /** The database that the client has selected. */
   readonly store: RedisStore
-  readonly runId: string
+  readonly keyspace: Keyspace
+  readonly replication: Replication
+  readonly loading: boolean
   readonly startedAt: number
   readonly clients: number
-  /** The scripts that have a JavaScript counterpart, and those the server has seen since it started, by SHA-1. */
+  /** Commands that the simulation was given beside its own, by lower-case name. */
+  readonly commands: ReadonlyMap<string, Command>
+  /**
+   * The scripts that have a JavaScript counterpart, and those the server has seen since it started,
+   * by SHA-1.
+   */
   readonly scripts: ReadonlyMap<string, SimulatedScript>
   readonly loaded: Set<string>
   /** Drops a client's connection for another client, or its own; whether there was one. */
-  readonly kill: (clientId: number, by: number) => boolean
-  /** Why the server refuses a command just now. */
+  readonly kill: (clientId: number) => boolean
+  /** Why a login with this password is refused, if it is. */
+  readonly loginRefusal: (username: string | undefined, password: string) => ErrorReply | undefined
+  /** Follows the server at an address, or nobody. */
+  readonly replicaOf: (address: { readonly host: string; readonly port: number } | undefined) => void
+  /**
+   * Why the server refuses a command just now; `name` is in upper case, subcommands as `CLIENT|ID`.
+   */
   readonly refusal: (name: string, impact: Impact) => ErrorReply | undefined
   /** What a script calls. */
-  readonly execute: (clientId: number, name: string, args: ReadonlyArray<Buffer>) => Wire
+  readonly execute: (name: string, args: ReadonlyArray<Buffer>) => Wire
 }
 
 /** What a command does to memory: `grow` needs more of it, `write` changes what is there. */
@@ -29,7 +53,7 @@ export interface Command {
   readonly run: Run
 }
 
-export type Run = (args: ReadonlyArray<Buffer>, machine: Machine, clientId: number) => Wire
+export type Run = (args: ReadonlyArray<Buffer>, machine: Machine) => Wire
 
 /** Commands by lower-case name; subcommands as `client|id`, whose `args` begin after both words. */
 export type Commands = Readonly<Record<string, Command>>

@@ -1,4 +1,7 @@
-/** Redis' glob patterns (`*`, `?`, `[a-c]`, `[^x]`, `\`) over strings that hold one byte per character. */
+/**
+ * Redis' glob patterns (`*`, `?`, `[a-c]`, `[^x]`, `\`) over strings that hold one byte per
+ * character.
+ */
 export const matches = (pattern: string): ((text: string) => boolean) => {
   const expression = new RegExp(`^(?:${translate(pattern)})$`, "s")
   return (text) => expression.test(text)

@@ -1,20 +1,29 @@
 import { Result } from "effect"
+import * as commandKeys from "../../internal/commandKeys.ts"
 import * as CollectionCommands from "./CollectionCommands.ts"
 import type { Command, Machine } from "./Command.ts"
+import * as ConnectionCommands from "./ConnectionCommands.ts"
 import * as KeyCommands from "./KeyCommands.ts"
 import * as ScriptCommands from "./ScriptCommands.ts"
 import * as ServerCommands from "./ServerCommands.ts"
 import * as StringCommands from "./StringCommands.ts"
 import * as Wire from "./Wire.ts"
 
-/** Executes one command, as the server would: unknown name, wrong arity, refusal and only then the command itself. */
-export const execute = (machine: Machine, clientId: number, name: string, args: ReadonlyArray<Buffer>): Wire.Wire => {
+/**
+ * Executes one command, as the server would: unknown name, wrong arity, refusal and only then the
+ * command itself.
+ */
+export const execute = (machine: Machine, name: string, args: ReadonlyArray<Buffer>): Wire.Wire => {
   const result = Result.try(() => {
     const fullName = containers.has(name.toLowerCase()) ? withSubcommand(name, args) : name.toLowerCase()
-    const { arity, impact, run } = table.get(fullName) ?? unknown(name, args)
+    const command = machine.commands.get(fullName) ?? table.get(fullName) ?? unknown(name, args)
+    const { arity, impact, run } = command
     if (arity < 0 ? args.length + 1 < -arity : args.length + 1 !== arity) return Wire.wrongArity(fullName)
-    const refusal = machine.refusal(name.toUpperCase(), impact)
-    return refusal ?? run(fullName.includes("|") ? args.slice(1) : args, machine, clientId)
+    const refusal = machine.refusal(fullName.toUpperCase(), impact)
+    if (refusal !== undefined) return refusal
+    const wire = run(fullName.includes("|") ? args.slice(1) : args, machine)
+    if (impact !== "none") machine.replication.written(size(name, args))
+    return wire
   })
   if (Result.isSuccess(result)) return result.success
   if (result.failure instanceof Wire.ErrorReply) return result.failure
@@ -22,24 +31,39 @@ export const execute = (machine: Machine, clientId: number, name: string, args: 
 }
 
 const table: ReadonlyMap<string, Command> = new Map(
-  [StringCommands, KeyCommands, CollectionCommands, ServerCommands, ScriptCommands].flatMap(({ commands }) =>
-    Object.entries(commands)
+  [StringCommands, KeyCommands, CollectionCommands, ConnectionCommands, ServerCommands, ScriptCommands].flatMap(
+    ({ commands }) => Object.entries(commands)
   )
 )
 
 // CLIENT and SCRIPT are only the first half of a name.
 const containers = new Set(Array.from(table.keys()).flatMap((name) => name.split("|").slice(0, -1)))
 
+// How many bytes the command takes in the stream to replicas.
+const size = (name: string, args: ReadonlyArray<Buffer>): number =>
+  [Buffer.from(name), ...args].reduce(
+    (sum, { length }) => sum + length + String(length).length + 5,
+    3 + String(args.length + 1).length
+  )
+
 const withSubcommand = (name: string, [word]: ReadonlyArray<Buffer>): string => {
   if (word === undefined) return Wire.wrongArity(name.toLowerCase())
   const fullName = `${name}|${word.toString("latin1")}`.toLowerCase()
   if (table.has(fullName)) return fullName
+  if (commandKeys.isKnown(fullName.toUpperCase())) return lacking(fullName)
   return Wire.fail(`ERR unknown subcommand '${word.toString().slice(0, 128)}'. Try ${name.toUpperCase()} HELP.`)
 }
 
 const unknown = (name: string, args: ReadonlyArray<Buffer>): never =>
+  commandKeys.isKnown(name.toUpperCase())
+    ? lacking(name)
+    : Wire.fail(
+        `ERR unknown command '${name.slice(0, 128)}', with args beginning with: ${args
+          .map((arg) => `'${arg.toString().slice(0, 128)}' `)
+          .join("")}`
+      )
+
+const lacking = (name: string): never =>
   Wire.fail(
-    `ERR unknown command '${name.slice(0, 128)}', with args beginning with: ${args
-      .map((arg) => `'${arg.toString().slice(0, 128)}' `)
-      .join("")}`
+    `NOSIMULATEDCOMMAND SimulatedRedis does not know ${name.replace("|", " ").toUpperCase()}, which Redis does: add it with \`commands\``
   )

@@ -1,4 +1,5 @@
-import { at, type Commands, read, type Run, upper, write } from "./Command.ts"
+import { at, type Commands, type Machine, read, type Run, upper, write } from "./Command.ts"
+import * as Expiry from "./Expiry.ts"
 import * as Glob from "./Glob.ts"
 import { bytesOf, type Entry, keyOf, type RedisStore } from "./RedisStore.ts"
 import * as Wire from "./Wire.ts"
@@ -20,11 +21,8 @@ const expire =
   (name: string, scale: number, absolute: boolean): Run =>
   (args, { store }) => {
     const key = at(args, 0)
-    const conditions = args.slice(2).map((word) => conditionNamed(keyOf(word)))
-    const expiresAt = Wire.integer(args[1]) * scale + (absolute ? 0 : store.now())
-    if (Math.abs(expiresAt) > Number.MAX_SAFE_INTEGER) {
-      return Wire.fail(`ERR invalid expire time in '${name}' command`)
-    }
+    const conditions = conditionsOf(args.slice(2))
+    const expiresAt = Expiry.later(Wire.bigInteger(args[1]), scale, absolute ? 0 : store.now(), name)
     const entry = store.get(key)
     // A key that does not expire counts as one that lives for ever.
     const before = entry?.expiresAt ?? Number.POSITIVE_INFINITY
@@ -33,6 +31,18 @@ const expire =
     else store.set(key, entry.value, expiresAt)
     return 1
   }
+
+const conditionsOf = (words: ReadonlyArray<Buffer>) => {
+  const conditions = words.map((word) => conditionNamed(keyOf(word)))
+  const names = new Set(words.map(upper))
+  if (names.has("NX") && names.size > 1) {
+    return Wire.fail("ERR NX and XX, GT or LT options at the same time are not compatible")
+  }
+  if (names.has("GT") && names.has("LT")) {
+    return Wire.fail("ERR GT and LT options at the same time are not compatible")
+  }
+  return conditions
+}
 
 const conditionNamed = (word: string): ((before: number, after: number) => boolean) => {
   switch (word.toUpperCase()) {
@@ -56,15 +66,11 @@ const persist: Run = (args, { store }) => {
   return 1
 }
 
-// The cursor is the serial of the last key seen, so that a key that is there all along is given exactly once.
 const scan: Run = (args, { store }) => {
   const { count, holds } = scanOptions(args.slice(1))
   if (!/^[0-9]+$/.test(keyOf(at(args, 0)))) return Wire.fail("ERR invalid cursor")
-  const cursor = Number(at(args, 0))
-  const rest = store.entries().filter(([, { serial }]) => serial > cursor)
-  const page = rest.slice(0, count)
-  const next = rest.length > page.length ? (page.at(-1)?.[1].serial ?? 0) : 0
-  return [Buffer.from(String(next)), page.filter(([key, entry]) => holds(key, entry)).map(([key]) => bytesOf(key))]
+  const { entries, next } = store.page(Number(at(args, 0)), count)
+  return [Buffer.from(String(next)), entries.filter(([key, entry]) => holds(key, entry)).map(([key]) => bytesOf(key))]
 }
 
 const scanOptions = (words: ReadonlyArray<Buffer>) => {
@@ -92,11 +98,13 @@ const keys = (store: RedisStore, pattern: Buffer) => {
   return store.entries().flatMap(([key]) => (matches(key) ? [bytesOf(key)] : []))
 }
 
-const flush: Run = (args, { store }) => {
-  if (args.length > 1 || (args.length === 1 && !["ASYNC", "SYNC"].includes(upper(args[0])))) return Wire.syntaxError()
-  store.clear()
-  return "OK"
-}
+const flush =
+  (clear: (machine: Machine) => void): Run =>
+  (args, machine) => {
+    if (args.length > 1 || (args.length === 1 && !["ASYNC", "SYNC"].includes(upper(args[0])))) return Wire.syntaxError()
+    clear(machine)
+    return "OK"
+  }
 
 export const commands: Commands = {
   del: write(-2, remove),
@@ -129,6 +137,12 @@ export const commands: Commands = {
   scan: read(-2, scan),
   keys: read(2, (args, { store }) => keys(store, at(args, 0))),
   dbsize: read(1, (_, { store }) => store.entries().length),
-  flushdb: write(-1, flush),
-  flushall: write(-1, flush)
+  flushdb: write(
+    -1,
+    flush(({ store }) => store.clear())
+  ),
+  flushall: write(
+    -1,
+    flush(({ keyspace }) => keyspace.clear())
+  )
 }

@@ -1,55 +1,129 @@
 import * as Wire from "./Wire.ts"
 
-/** What a key holds. */
+/** What a key holds. A value is never changed in place, so that stores and dumps may share it. */
 export type Value =
   | { readonly type: "string"; readonly bytes: Buffer }
-  | { readonly type: "list"; readonly items: Array<Buffer> }
-  | { readonly type: "hash"; readonly fields: Map<string, Buffer> }
+  | { readonly type: "list"; readonly items: ReadonlyArray<Buffer> }
+  | { readonly type: "hash"; readonly fields: ReadonlyMap<string, Buffer> }
 
-/** A value and the wall-clock time, in milliseconds, at which it is gone. `serial` grows with each key created. */
+/** A value and the wall-clock time, in milliseconds, at which it is gone. */
 export interface Entry {
   readonly value: Value
   readonly expiresAt: number | undefined
-  readonly serial: number
 }
 
-/** The keys of one server. Keys and fields are binary: one character per byte. */
+/** What was done to a store: a key was set or deleted, or everything is gone. */
+export type Change =
+  | { readonly _tag: "Set"; readonly key: string; readonly entry: Entry }
+  | { readonly _tag: "Delete"; readonly key: string }
+  | { readonly _tag: "Clear" }
+
+/** The keys of one database. Keys and fields are binary: one character per byte. */
 export interface RedisStore {
   readonly now: () => number
   readonly get: (key: Buffer) => Entry | undefined
   readonly set: (key: Buffer, value: Value, expiresAt?: number) => void
   readonly delete: (key: Buffer) => boolean
   readonly entries: () => ReadonlyArray<readonly [key: string, entry: Entry]>
+  /**
+   * About `count` keys in the order of their place, from a cursor on, and the cursor that goes on
+   * behind them.
+   */
+  readonly page: (cursor: number, count: number) => Page
   readonly clear: () => void
+  /** Does what was done to another store, and tells nobody. */
+  readonly apply: (change: Change) => void
+}
+
+export interface Page {
+  readonly next: number
+  readonly entries: ReadonlyArray<readonly [key: string, entry: Entry]>
 }
 
 export const keyOf = (bytes: Buffer): string => bytes.toString("latin1")
 export const bytesOf = (key: string): Buffer => Buffer.from(key, "latin1")
 
-export const make = (now: () => number): RedisStore => {
+/**
+ * Makes an empty store. `placeOf` says where SCAN meets a key: a number from 0 to 2³² − 1 that
+ * differs from one server process to the next. `changed` hears of every change but those applied.
+ */
+export const make = (
+  now: () => number,
+  placeOf: (key: string) => number,
+  changed: (change: Change) => void
+): RedisStore => {
   const keys = new Map<string, Entry>()
-  let serial = 0
+  // The keys in the order of their places, for as long as none is added.
+  let order: ReadonlyArray<readonly [place: number, key: string]> | undefined
 
-  const get = (key: Buffer): Entry | undefined => {
-    const name = keyOf(key)
+  const apply = (change: Change): void => {
+    switch (change._tag) {
+      case "Set":
+        if (!keys.has(change.key)) order = undefined
+        keys.set(change.key, change.entry)
+        return
+      case "Delete":
+        keys.delete(change.key)
+        return
+      case "Clear":
+        keys.clear()
+        order = undefined
+    }
+  }
+  const change = (what: Change): void => {
+    apply(what)
+    changed(what)
+  }
+  const live = (name: string): Entry | undefined => {
     const entry = keys.get(name)
     if (entry?.expiresAt === undefined || now() < entry.expiresAt) return entry
     keys.delete(name)
     return undefined
   }
+  const inOrder = () =>
+    Array.from(keys.keys(), (key) => [placeOf(key), key] as const).sort(([one], [other]) => one - other)
+
   return {
     now,
-    get,
-    set: (key, value, expiresAt) => {
-      keys.set(keyOf(key), { value, expiresAt, serial: get(key)?.serial ?? ++serial })
+    get: (key) => live(keyOf(key)),
+    set: (key, value, expiresAt) => change({ _tag: "Set", key: keyOf(key), entry: { value, expiresAt } }),
+    delete: (key) => {
+      const name = keyOf(key)
+      if (live(name) === undefined) return false
+      change({ _tag: "Delete", key: name })
+      return true
     },
-    delete: (key) => get(key) !== undefined && keys.delete(keyOf(key)),
     entries: () => {
       const time = now()
       return Array.from(keys).filter(([, { expiresAt }]) => expiresAt === undefined || time < expiresAt)
     },
-    clear: () => keys.clear()
+    page: (cursor, count) => {
+      order ??= inOrder()
+      const entries: Array<readonly [string, Entry]> = []
+      let last = -1
+      for (let index = firstFrom(order, cursor); index < order.length; index++) {
+        const [place, key] = order[index] ?? [0, ""]
+        // Keys of one place come together, as those of one bucket do.
+        if (entries.length >= count && place !== last) return { next: place, entries }
+        const entry = live(key)
+        if (entry !== undefined) entries.push([key, entry])
+        last = place
+      }
+      return { next: 0, entries }
+    },
+    clear: () => change({ _tag: "Clear" }),
+    apply
   }
+}
+
+const firstFrom = (order: ReadonlyArray<readonly [place: number, key: string]>, place: number): number => {
+  let [low, high] = [0, order.length]
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if ((order[middle]?.[0] ?? 0) < place) low = middle + 1
+    else high = middle
+  }
+  return low
 }
 
 export const stringAt = (store: RedisStore, key: Buffer): Buffer | undefined => {
@@ -58,18 +132,18 @@ export const stringAt = (store: RedisStore, key: Buffer): Buffer | undefined => 
   return value.type === "string" ? value.bytes : Wire.wrongType()
 }
 
-export const listAt = (store: RedisStore, key: Buffer): Array<Buffer> | undefined => {
+export const listAt = (store: RedisStore, key: Buffer): ReadonlyArray<Buffer> | undefined => {
   const value = store.get(key)?.value
   if (value === undefined) return undefined
   return value.type === "list" ? value.items : Wire.wrongType()
 }
 
-export const hashAt = (store: RedisStore, key: Buffer): Map<string, Buffer> | undefined => {
+export const hashAt = (store: RedisStore, key: Buffer): ReadonlyMap<string, Buffer> | undefined => {
   const value = store.get(key)?.value
   if (value === undefined) return undefined
   return value.type === "hash" ? value.fields : Wire.wrongType()
 }
 
-/** Stores a string; the key lives as long as it did before. */
-export const replaceString = (store: RedisStore, key: Buffer, bytes: Buffer): void =>
-  store.set(key, { type: "string", bytes }, store.get(key)?.expiresAt)
+/** Stores another value; the key lives as long as it did before. */
+export const replace = (store: RedisStore, key: Buffer, value: Value): void =>
+  store.set(key, value, store.get(key)?.expiresAt)

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto"
 import { Result } from "effect"
-import type { SimulatedScript, Value } from "../SimulatedScript.ts"
+import type { Call, SimulatedScript, Value } from "../SimulatedScript.ts"
 import { at, type Commands, type Machine, read, type Run } from "./Command.ts"
 import { bytesOf, keyOf } from "./RedisStore.ts"
 import * as Wire from "./Wire.ts"
@@ -12,46 +12,56 @@ const counterpart = (machine: Machine, sha: string): SimulatedScript =>
   machine.scripts.get(sha) ??
   Wire.fail("NOSIMULATEDSCRIPT SimulatedRedis cannot run Lua: give it the script's counterpart in `scripts`")
 
-const evalLua: Run = (args, machine, clientId) => {
+const evalLua: Run = (args, machine) => {
   const sha = sha1(at(args, 0))
   const script = counterpart(machine, sha)
   machine.loaded.add(sha)
-  return run(script, args.slice(1), machine, clientId)
+  return run(script, args.slice(1), machine)
 }
 
-const evalSha: Run = (args, machine, clientId) => {
+const evalSha: Run = (args, machine) => {
   const sha = at(args, 0).toString().toLowerCase()
   if (!machine.loaded.has(sha)) return Wire.fail("NOSCRIPT No matching script. Please use EVAL.")
-  return run(counterpart(machine, sha), args.slice(1), machine, clientId)
+  return run(counterpart(machine, sha), args.slice(1), machine)
 }
 
 const run = (
   { run, script }: SimulatedScript,
   [numberOfKeys, ...rest]: ReadonlyArray<Buffer>,
-  machine: Machine,
-  clientId: number
+  machine: Machine
 ): Wire.Wire => {
   const keys = Wire.integer(numberOfKeys)
   if (keys > rest.length) return Wire.fail("ERR Number of keys can't be greater than number of args")
   if (keys < 0) return Wire.fail("ERR Number of keys can't be negative")
   const texts = rest.map(keyOf)
-  const call = (name: string, ...args: ReadonlyArray<string | number>): Value => {
-    const reply = machine.execute(clientId, name, args.map(String).map(bytesOf))
-    if (!(reply instanceof Wire.ErrorReply)) return toValue(reply)
-    return Wire.fail(`${reply.message} script: ${script.sha}, on @user_script:1.`)
+  const place = ` script: ${script.sha}, on @user_script:1.`
+  return counterpartReply(machine, place, (call) => run(texts.slice(0, keys), texts.slice(keys), call))
+}
+
+/** Runs what stands in for Lua; `place` is what Redis adds to the message of an error. */
+export const counterpartReply = (machine: Machine, place: string, run: (call: Call) => Value): Wire.Wire => {
+  const call: Call = (name, ...args) => {
+    const reply = machine.execute(name, args.map(String).map(bytesOf))
+    return reply instanceof Wire.ErrorReply ? Wire.fail(`${reply.message}${place}`) : toValue(reply)
   }
-  const result = Result.try(() => run(texts.slice(0, keys), texts.slice(keys), call))
+  const result = Result.try(() => run(call))
   if (Result.isSuccess(result)) return toWire(result.success)
   if (result.failure instanceof Wire.ErrorReply) throw result.failure
-  return Wire.fail(`ERR ${String(result.failure)} script: ${script.sha}, on @user_script:1.`)
+  return Wire.fail(`ERR ${String(result.failure)}${place}`)
 }
 
 // A script's string is a bulk string to the caller, a status such as OK is a string to the script.
-const toWire = (value: Value): Wire.Wire =>
-  typeof value === "string" ? bytesOf(value) : typeof value === "object" && value !== null ? value.map(toWire) : value
+const toWire = (value: Value): Wire.Wire => {
+  if (typeof value === "string") return bytesOf(value)
+  // Lua's numbers lose their fraction on the way out.
+  if (typeof value === "number") return Math.trunc(value)
+  return value === null ? null : value.map(toWire)
+}
 
+// Lua's numbers are doubles.
 const toValue = (wire: Wire.Wire): Value => {
   if (wire instanceof Wire.ErrorReply) return wire.message
+  if (typeof wire === "bigint") return Number(wire)
   if (wire instanceof Uint8Array) return keyOf(Wire.encode(wire))
   return typeof wire === "object" && wire !== null ? wire.map(toValue) : wire
 }

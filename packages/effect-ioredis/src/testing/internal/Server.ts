@@ -1,264 +1,325 @@
 import { Duration } from "effect"
+import type { RedisAddress } from "../../RedisConnector.ts"
 import * as Fault from "../Fault.ts"
+import type { SimulatedCommand } from "../SimulatedCommand.ts"
 import * as SimulatedScript from "../SimulatedScript.ts"
-import type { Impact, Machine } from "./Command.ts"
+import * as Access from "./Access.ts"
+import { type Client, type Command, type Impact, type Machine, read } from "./Command.ts"
+import { History } from "./History.ts"
 import * as Interpreter from "./Interpreter.ts"
-import * as RedisStore from "./RedisStore.ts"
+import { type Dump, Keyspace } from "./Keyspace.ts"
+import { connectionRefused, connectionReset, HeldFault, Link, type Packet, type Peer } from "./Link.ts"
+import * as Refusal from "./Refusal.ts"
+import { Replication } from "./Replication.ts"
+import { keyOf } from "./RedisStore.ts"
+import * as ScriptCommands from "./ScriptCommands.ts"
 import * as SeededRandom from "./SeededRandom.ts"
-import * as TimedQueue from "./TimedQueue.ts"
 import type { Timers } from "./Timers.ts"
 import * as Wire from "./Wire.ts"
 
-/** The simulated server: its data, its connections, and what is wrong with it. */
-export interface Server {
-  readonly open: (peer: Peer) => Socket
-  readonly inject: (fault: Fault.Fault) => void
-  readonly fault: () => Fault.Fault
-  readonly heal: () => void
-  readonly restart: (keepData: boolean) => void
-  readonly execute: (name: string, args: ReadonlyArray<Buffer>) => Wire.Wire
-  readonly received: ReadonlyArray<Received>
-  readonly connections: () => number
-  readonly store: RedisStore.RedisStore
-  readonly runId: () => string
-}
-
-/** The client's end of a connection, as the server sees it. */
-export interface Peer {
-  readonly reply: (wire: Wire.Wire) => void
-  readonly closed: (error: unknown) => void
-}
-
-/** The server's end of a connection, as the client sees it. */
-export interface Socket {
-  /** What CLIENT ID answers. */
-  readonly id: number
-  readonly write: (packet: Packet) => void
-  readonly close: () => void
-}
-
-/** A command on its way, or the handshake that comes before the first. */
-export type Packet = "Handshake" | { readonly name: string; readonly args: ReadonlyArray<Buffer> }
-
-/** A command that reached the server. `at` is the wall clock in milliseconds, `connection` the CLIENT ID. */
+/**
+ * A command that reached the server. `at` is the wall clock in milliseconds, `connection` the
+ * CLIENT ID.
+ */
 export interface Received extends Fault.Target {
   readonly at: number
   readonly connection: number
 }
 
 export interface Options {
+  readonly address: RedisAddress
   readonly latency: number
+  readonly clockOffset: number
   readonly seed: number
+  readonly access: Access.Access
   readonly scripts: ReadonlyArray<SimulatedScript.SimulatedScript>
+  readonly commands: ReadonlyArray<SimulatedCommand>
+  /** The server that a REPLICAOF means. */
+  readonly serverAt: (address: RedisAddress) => Server
 }
 
-export const make = (timers: Timers, options: Options): Server => {
-  const store = RedisStore.make(timers.wallClock)
-  const links = new Set<Link>()
-  const received: Array<Received> = []
-  const random = SeededRandom.make(options.seed)
-  let luck = random
-  let fault: Fault.Fault = Fault.none
-  let armed: Extract<Fault.Fault, { readonly _tag: "Cut" }> | undefined
-  let lastId = 0
-  let loaded = new Set<string>()
-  let startedAt = timers.wallClock()
-  let runId = makeRunId(random)
+/** One simulated server: its data, its connections, and what is wrong with it. */
+export class Server {
+  readonly received: Array<Received> = []
+  /** When somebody tried to connect, also in vain, as wall-clock milliseconds. */
+  readonly attempts: Array<number> = []
+  readonly keyspace: Keyspace
+  readonly history: History
+  readonly replication: Replication
+  readonly #options: Options
+  readonly #timers: Timers
+  readonly #now: () => number
+  readonly #random: () => number
+  readonly #links = new Set<Link>()
+  readonly #scripts: ReadonlyMap<string, SimulatedScript.SimulatedScript>
+  readonly #commands: ReadonlyMap<string, Command>
+  #access: Access.Access
+  #held = new HeldFault(Fault.none)
+  #armed: Armed | undefined
+  #loaded = new Set<string>()
+  #startedAt: number
+  #lastId = 0
+  #dump: Dump = []
 
-  const machine = (refusal: Machine["refusal"]): Machine => ({
-    store,
-    scripts,
-    loaded,
-    runId,
-    startedAt,
-    clients: connections(),
-    refusal,
-    kill: (clientId, by) => {
-      // Also one that its client has closed: what it sent may still be on its way.
-      const link = Array.from(links).find(({ id }) => id === clientId)
-      if (link === undefined) return false
-      // Its own connection is told so first.
-      if (clientId === by) link.ending = true
-      else drop(link, connectionReset(), { executed: false })
-      return true
-    },
-    execute: (clientId, name, args) => Interpreter.execute(machine(refusal), clientId, name, args)
-  })
-  const scripts = new Map(
-    [SimulatedScript.deleteIfEqual, SimulatedScript.deleteIfBegins, ...options.scripts].map((script) => [
-      script.script.sha,
-      script
-    ])
-  )
+  constructor(timers: Timers, options: Options) {
+    this.#options = options
+    this.#timers = timers
+    this.#access = options.access
+    this.#random = SeededRandom.make(options.seed)
+    this.#now = () => timers.wallClock() + options.clockOffset
+    this.#startedAt = this.#now()
+    this.history = new History(this.#random, timers.now)
+    this.keyspace = new Keyspace(this.#now, this.#seed(), (change) => this.replication.changed(change))
+    this.replication = new Replication(options.address, this.history, this.keyspace)
+    this.#scripts = new Map(
+      [SimulatedScript.deleteIfEqual, SimulatedScript.deleteIfBegins, ...options.scripts].map((script) => [
+        script.script.sha,
+        script
+      ])
+    )
+    this.#commands = new Map(options.commands.map((command) => [command.name.toLowerCase(), simulated(command)]))
+  }
 
-  const connections = () => Array.from(links).filter(({ open }) => open).length
-
-  const open = (peer: Peer): Socket => {
-    if (fault._tag === "Refuse") return refused(peer)
-    const link: Link = {
-      id: ++lastId,
-      peer,
-      open: true,
-      ending: false,
-      inbox: TimedQueue.make(timers, (packet: Packet) => receive(link, packet)),
-      outbox: TimedQueue.make(timers, (wire: Wire.Wire) => {
-        peer.reply(wire)
-        if (link.ending) drop(link, connectionReset(), { executed: false })
-      })
+  /** Connects; the login is the first packet to send. */
+  open(peer: Peer): Link | undefined {
+    this.attempts.push(this.#timers.wallClock())
+    if (this.#held.fault._tag === "Refuse") {
+      this.#timers.soon(() => peer.closed(connectionRefused()))
+      return undefined
     }
-    if (fault._tag === "Freeze") link.inbox.pause()
-    links.add(link)
-    return {
-      id: link.id,
-      write: (packet) => {
-        if (link.open) link.inbox.offer(packet, delay())
-      },
-      // What was sent is in the server's socket buffer, and is executed all the same.
-      close: () => {
-        link.open = false
-        link.outbox.clear()
-        forgetIfDone(link)
-      }
+    const link = new Link(++this.#lastId, peer, this.#timers, (link, packet) => this.#receive(link, packet))
+    if (this.#held.fault._tag === "Freeze") link.inbox.pause()
+    this.#links.add(link)
+    return link
+  }
+
+  write(link: Link, packet: Packet): void {
+    if (!link.open) return
+    const fault = this.#faultOf(link)
+    link.inbox.offer(packet, fault._tag === "Delay" ? Duration.toMillis(fault.duration) : 0)
+  }
+
+  /** The client closed its end. */
+  close(link: Link): void {
+    link.close()
+    this.#forgetIfDone(link)
+  }
+
+  get fault(): Fault.Fault {
+    return this.#held.fault
+  }
+
+  inject(fault: Fault.Fault, connection?: number): void {
+    const links = Array.from(this.#links).filter(({ id }) => connection === undefined || id === connection)
+    if (fault._tag === "Cut") {
+      if (fault.at === undefined) for (const link of links) this.#drop(link, fault)
+      else this.#armed = { executed: fault.executed, matches: fault.at, connection }
+      return
     }
+    if (fault._tag === "Unsolicited") {
+      for (const link of links) this.#reply(link, fault.reply === null ? null : Buffer.from(fault.reply))
+      return
+    }
+    if (connection === undefined) this.#held = new HeldFault(fault)
+    else for (const link of links) link.held = fault._tag === "None" ? undefined : new HeldFault(fault)
+    this.#enforce(links)
   }
 
-  // The peer ignores what it is told after it closed.
-  const refused = (peer: Peer): Socket => {
-    timers.soon(() => peer.closed(connectionRefused()))
-    return { id: 0, write: () => {}, close: () => {} }
+  heal(): void {
+    this.#armed = undefined
+    for (const link of this.#links) link.held = undefined
+    this.inject(Fault.none)
   }
 
-  const delay = () => (fault._tag === "Delay" ? Duration.toMillis(fault.duration) : 0)
-
-  const forgetIfDone = (link: Link) => {
-    if (!link.open && link.inbox.size() === 0) links.delete(link)
+  setAccess(access: Access.Access): void {
+    this.#access = access
   }
 
-  const drop = (link: Link, error: unknown, { executed }: { readonly executed: boolean }) => {
-    const wasOpen = link.open
-    link.open = false
-    link.outbox.clear()
-    if (!executed) link.inbox.clear()
-    forgetIfDone(link)
-    if (wasOpen) link.peer.closed(error)
+  save(): void {
+    this.#dump = this.keyspace.dump()
   }
 
-  const dropAll = (how: { readonly executed: boolean }) => {
-    for (const link of Array.from(links)) drop(link, connectionReset(), how)
+  /** Loads the last dump in the place of the data, while everybody stays connected. */
+  reload(): void {
+    this.keyspace.restore(this.#dump)
   }
 
-  const receive = (link: Link, packet: Packet) => {
+  restart(data: "kept" | "lost" | "dump"): void {
+    if (data !== "kept") this.keyspace.restore(data === "dump" ? this.#dump : [])
+    this.keyspace.reseed(this.#seed())
+    this.#loaded = new Set()
+    this.#startedAt = this.#now()
+    this.replication.restart()
+    this.dropAll()
+  }
+
+  dropAll(): void {
+    for (const link of Array.from(this.#links)) this.#drop(link, { executed: false })
+  }
+
+  /** Executes a command for the test itself, past every fault. */
+  execute(name: string, args: ReadonlyArray<Buffer>): Wire.Wire {
+    const console: Client = { id: 0, db: 0, name: "" }
+    return Interpreter.execute(
+      this.#machine(console, (_, impact) => this.#roleRefusal(impact)),
+      name,
+      args
+    )
+  }
+
+  /** The CLIENT IDs of the connections that are open. */
+  clients(): ReadonlyArray<number> {
+    return Array.from(this.#links).flatMap(({ id, open }) => (open ? [id] : []))
+  }
+
+  #receive(link: Link, packet: Packet): void {
     if (link.ending) return
-    if (packet === "Handshake") reply(link, handshakeReply(fault))
-    else serve(link, packet)
-    forgetIfDone(link)
+    if (this.#faultOf(link)._tag === "Mute") link.mute = true
+    if (!link.mute) {
+      if (packet._tag === "Login") this.#login(link, packet.login)
+      else this.#serve(link, packet)
+    }
+    this.#forgetIfDone(link)
   }
 
-  const serve = (link: Link, { args, name }: Exclude<Packet, "Handshake">) => {
+  #login(link: Link, login: Access.Login): void {
+    const refusal = this.#loginRefusal(link, login)
+    if (refusal === undefined) {
+      link.db = login.db
+      link.name = login.clientName
+      const fault = this.#faultOf(link)
+      if (fault._tag === "DropLogins") this.#dropLater(link, Duration.toMillis(fault.after))
+    }
+    this.#reply(link, refusal ?? "OK")
+  }
+
+  #loginRefusal(link: Link, login: Access.Login): Wire.ErrorReply | undefined {
+    const refusal = Refusal.ofLogin(this.#faultOf(link)) ?? Access.loginRefusal(this.#access, login)
+    if (refusal !== undefined || login.db === 0) return refusal
+    if (this.keyspace.databases[login.db] === undefined) {
+      return new Wire.ErrorReply({ message: "ERR DB index is out of range" })
+    }
+    return this.#refusal(link, "SELECT", "none")
+  }
+
+  #dropLater(link: Link, millis: number): void {
+    if (millis === 0) link.ending = true
+    else this.#timers.after(millis + this.#options.latency, () => this.#drop(link, { executed: false }))
+  }
+
+  #serve(link: Link, { args, name }: Extract<Packet, { readonly _tag: "Command" }>): void {
     const target: Fault.Target = { name, args: args.map((arg) => arg.toString()) }
-    const cut = cutOf(target)
-    if (cut === "before") return drop(link, connectionReset(), { executed: false })
-    received.push({ ...target, at: timers.wallClock(), connection: link.id })
-    const wire = Interpreter.execute(machine(refusal), link.id, name, args)
-    if (cut === "after") return drop(link, connectionReset(), { executed: true })
-    reply(link, wire)
+    const cut = this.#cutOf(link, target)
+    if (cut === "before") {
+      this.#drop(link, { executed: false })
+      return
+    }
+    this.received.push({ ...target, at: this.#timers.wallClock(), connection: link.id })
+    const machine = this.#machine(link, (name, impact) => this.#refusal(link, name, impact))
+    const wire = Interpreter.execute(machine, name, args)
+    if (cut === "after") this.#drop(link, { executed: true })
+    else this.#reply(link, wire)
   }
 
-  const reply = (link: Link, wire: Wire.Wire) => {
-    if (link.open) link.outbox.offer(wire, options.latency)
+  #reply(link: Link, wire: Wire.Wire): void {
+    if (link.open) link.outbox.offer(wire, this.#options.latency)
   }
 
   // Whether this command costs its connection, and on which side of being executed.
-  const cutOf = (target: Fault.Target): "before" | "after" | undefined => {
-    if (armed?.at?.(target)) {
-      const { executed } = armed
-      armed = undefined
-      return executed ? "after" : "before"
+  #cutOf(link: Link, target: Fault.Target): "before" | "after" | undefined {
+    const armed = this.#armed
+    if (armed !== undefined && (armed.connection ?? link.id) === link.id && armed.matches(target)) {
+      this.#armed = undefined
+      return armed.executed ? "after" : "before"
     }
+    const { fault, luck } = link.held ?? this.#held
     if (fault._tag !== "Flaky" || luck() >= fault.rate) return undefined
     return luck() < 0.5 ? "after" : "before"
   }
 
-  const refusal: Machine["refusal"] = (name, impact) =>
-    fault._tag === "Error" && (fault.commands?.has(name) ?? refuses(fault.code, name, impact))
-      ? new Wire.ErrorReply({ message: `${fault.code} ${fault.message}` })
-      : undefined
+  #refusal(link: Link, name: string, impact: Impact): Wire.ErrorReply | undefined {
+    return (
+      Access.commandRefusal(this.#access, name) ??
+      Refusal.ofFault(this.#faultOf(link), name, impact) ??
+      this.#roleRefusal(impact)
+    )
+  }
 
-  const inject = (next: Fault.Fault) => {
-    if (next._tag === "Cut") {
-      if (next.at === undefined) dropAll(next)
-      else armed = next
-      return
+  #roleRefusal(impact: Impact): Wire.ErrorReply | undefined {
+    return impact !== "none" && this.history.role === "slave" ? Refusal.readOnly() : undefined
+  }
+
+  #machine(client: Client, refusal: Machine["refusal"]): Machine {
+    const { fault } = this.#held
+    const machine: Machine = {
+      client,
+      store: this.keyspace.database(client.db),
+      keyspace: this.keyspace,
+      replication: this.replication,
+      loading: fault._tag === "Error" && fault.code === "LOADING",
+      startedAt: this.#startedAt,
+      clients: this.clients().length,
+      commands: this.#commands,
+      scripts: this.#scripts,
+      loaded: this.#loaded,
+      kill: (clientId) => this.#kill(clientId, client.id),
+      loginRefusal: (username, password) => Access.authRefusal(this.#access, username, password),
+      replicaOf: (address) => this.#replicaOf(address),
+      refusal,
+      execute: (name, args) => Interpreter.execute(machine, name, args)
     }
-    fault = next
-    if (next._tag === "Flaky") luck = SeededRandom.make(next.seed)
-    if (next._tag === "Refuse") return dropAll({ executed: false })
-    for (const { inbox } of Array.from(links)) next._tag === "Freeze" ? inbox.pause() : inbox.resume()
+    return machine
   }
 
-  return {
-    open,
-    inject,
-    fault: () => fault,
-    heal: () => {
-      armed = undefined
-      inject(Fault.none)
-    },
-    restart: (keepData) => {
-      if (!keepData) store.clear()
-      loaded = new Set()
-      runId = makeRunId(random)
-      startedAt = timers.wallClock()
-      dropAll({ executed: false })
-    },
-    execute: (name, args) =>
-      Interpreter.execute(
-        machine(() => undefined),
-        0,
-        name,
-        args
-      ),
-    received,
-    connections,
-    store,
-    runId: () => runId
+  #replicaOf(address: RedisAddress | undefined): void {
+    if (address === undefined) this.replication.promote()
+    else this.replication.follow(this.#options.serverAt(address).replication)
   }
-}
 
-// Both directions of one connection. `open` is the client's end: what it sent before it closed is still served. `ending`
-// follows one last reply.
-interface Link {
-  readonly id: number
-  readonly peer: Peer
-  readonly inbox: TimedQueue.TimedQueue<Packet>
-  readonly outbox: TimedQueue.TimedQueue<Wire.Wire>
-  open: boolean
-  ending: boolean
-}
+  // Also a connection that its client has closed: what it sent may still be on its way.
+  #kill(clientId: number, by: number): boolean {
+    const link = Array.from(this.#links).find(({ id }) => id === clientId)
+    if (link === undefined) return false
+    // Its own connection is told so first.
+    if (clientId === by) link.ending = true
+    else this.#drop(link, { executed: false })
+    return true
+  }
 
-const connectionReset = () => Object.assign(new Error("read ECONNRESET"), { code: "ECONNRESET" })
-const connectionRefused = () => Object.assign(new Error("connect ECONNREFUSED"), { code: "ECONNREFUSED" })
+  #enforce(links: ReadonlyArray<Link>): void {
+    for (const link of links) {
+      const { _tag } = this.#faultOf(link)
+      if (_tag === "Refuse" || _tag === "DropLogins") this.#drop(link, { executed: false })
+      else if (_tag === "Freeze") link.inbox.pause()
+      else link.inbox.resume()
+    }
+  }
 
-const handshakeCodes = new Set(["BUSY", "LOADING", "NOAUTH", "WRONGPASS"])
+  #faultOf(link: Link): Fault.Fault {
+    return (link.held ?? this.#held).fault
+  }
 
-const handshakeReply = (fault: Fault.Fault): Wire.Wire =>
-  fault._tag === "Error" && fault.commands === undefined && handshakeCodes.has(fault.code)
-    ? new Wire.ErrorReply({ message: `${fault.code} ${fault.message}` })
-    : "OK"
+  #drop(link: Link, how: { readonly executed: boolean }): void {
+    link.drop(connectionReset(), how)
+    this.#forgetIfDone(link)
+  }
 
-const refuses = (code: string, name: string, impact: Impact): boolean => {
-  switch (code) {
-    case "OOM":
-      return impact === "grow"
-    case "READONLY":
-    case "NOREPLICAS":
-      return impact !== "none"
-    case "MISCONF":
-      return impact !== "none" || name === "PING"
-    default:
-      return true
+  #forgetIfDone(link: Link): void {
+    if (link.isDone) this.#links.delete(link)
+  }
+
+  #seed(): number {
+    return Math.floor(this.#random() * 2 ** 32)
   }
 }
 
-const makeRunId = (random: () => number): string =>
-  Array.from({ length: 40 }, () => Math.floor(random() * 16).toString(16)).join("")
+/** A cut that waits for its command. */
+interface Armed {
+  readonly executed: boolean
+  readonly matches: (command: Fault.Target) => boolean
+  readonly connection: number | undefined
+}
+
+// What it calls is refused where it does it, as in a script.
+const simulated = ({ run }: SimulatedCommand): Command =>
+  read(-1, (args, machine) => ScriptCommands.counterpartReply(machine, "", (call) => run(args.map(keyOf), call)))

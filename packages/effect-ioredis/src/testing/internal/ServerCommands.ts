@@ -1,8 +1,6 @@
 import { at, type Commands, type Machine, read, type Run, upper } from "./Command.ts"
 import * as Wire from "./Wire.ts"
 
-const ping: Run = (args) => (args.length > 1 ? Wire.wrongArity("ping") : (args[0] ?? "PONG"))
-
 const time: Run = (_, { store }) => {
   const now = store.now()
   return [Math.floor(now / 1000), Math.floor((now % 1000) * 1000)].map((part) => Buffer.from(String(part)))
@@ -20,35 +18,78 @@ const info: Run = (args, machine) => {
   )
 }
 
-const infoSections = ({ clients, runId, startedAt, store }: Machine): Record<string, Record<string, unknown>> => {
-  const entries = store.entries()
-  const expires = entries.filter(([, { expiresAt }]) => expiresAt !== undefined).length
+type Fields = Readonly<Record<string, string | number>>
+
+const infoSections = (machine: Machine): Record<string, Fields> => ({
+  Server: {
+    redis_version: "7.0.15",
+    redis_mode: "standalone",
+    run_id: machine.replication.history.runId,
+    uptime_in_seconds: Math.floor((machine.store.now() - machine.startedAt) / 1000)
+  },
+  Clients: { connected_clients: machine.clients },
+  Persistence: { loading: machine.loading ? 1 : 0 },
+  Replication: replication(machine),
+  Keyspace: keyspace(machine)
+})
+
+const replication = ({ replication: { connected, history, master } }: Machine): Fields => {
+  history.refresh()
   return {
-    Server: {
-      redis_version: "7.0.15",
-      redis_mode: "standalone",
-      run_id: runId,
-      uptime_in_seconds: Math.floor((store.now() - startedAt) / 1000)
-    },
-    Clients: { connected_clients: clients },
-    Persistence: { loading: 0 },
-    Replication: { role: "master", connected_slaves: 0 },
-    Keyspace: entries.length === 0 ? {} : { db0: `keys=${entries.length},expires=${expires},avg_ttl=0` }
+    role: history.role,
+    ...(master && {
+      master_host: master.host,
+      master_port: master.port,
+      master_link_status: connected ? "up" : "down",
+      master_sync_in_progress: 0,
+      slave_read_repl_offset: history.offset,
+      slave_repl_offset: history.offset,
+      slave_priority: 100,
+      slave_read_only: 1
+    }),
+    connected_slaves: history.replicas,
+    master_failover_state: "no-failover",
+    master_replid: history.replid,
+    master_replid2: history.replid2,
+    master_repl_offset: history.offset,
+    second_repl_offset: history.secondOffset,
+    repl_backlog_active: history.hasBacklog ? 1 : 0
   }
 }
 
-const kill: Run = (args, machine, clientId) => {
-  if (args.length !== 2 || upper(args[0]) !== "ID") return Wire.syntaxError()
-  const id = Wire.integer(args[1])
-  return id < 1 ? Wire.fail("ERR client-id should be greater than 0") : machine.kill(id, clientId) ? 1 : 0
+const keyspace = ({ keyspace: { databases } }: Machine): Fields =>
+  Object.fromEntries(
+    databases.flatMap((store, db) => {
+      const entries = store.entries()
+      const expires = entries.filter(([, { expiresAt }]) => expiresAt !== undefined).length
+      return entries.length === 0 ? [] : [[`db${db}`, `keys=${entries.length},expires=${expires},avg_ttl=0`]]
+    })
+  )
+
+// A master lists no replicas here: the simulation does not know where they listen.
+const role: Run = (_, { replication: { connected, history, master } }) =>
+  master === undefined
+    ? [Buffer.from("master"), history.offset, []]
+    : [
+        Buffer.from("slave"),
+        Buffer.from(master.host),
+        master.port,
+        Buffer.from(connected ? "connected" : "connect"),
+        connected ? history.offset : -1
+      ]
+
+const replicaOf: Run = (args, machine) => {
+  if (upper(args[0]) === "NO" && upper(args[1]) === "ONE") machine.replicaOf(undefined)
+  else {
+    if (!Wire.isInteger(at(args, 1))) return Wire.fail("ERR Invalid master port")
+    machine.replicaOf({ host: at(args, 0).toString(), port: Wire.integer(args[1]) })
+  }
+  return "OK"
 }
 
 export const commands: Commands = {
-  ping: read(-1, ping),
-  echo: read(2, (args) => at(args, 0)),
   time: read(1, time),
   info: read(-1, info),
-  "client|id": read(2, (_args, _machine, clientId) => clientId),
-  "client|setname": read(3, () => "OK"),
-  "client|kill": read(-3, kill)
+  role: read(1, role),
+  replicaof: read(3, replicaOf)
 }

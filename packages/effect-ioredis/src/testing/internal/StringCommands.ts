@@ -1,6 +1,6 @@
 import { at, type Commands, grow, read, type Run, upper, write } from "./Command.ts"
 import * as Expiry from "./Expiry.ts"
-import { type RedisStore, replaceString, stringAt } from "./RedisStore.ts"
+import { type RedisStore, replace, stringAt } from "./RedisStore.ts"
 import * as Wire from "./Wire.ts"
 
 const set: Run = (args, { store }) => {
@@ -55,12 +55,12 @@ const getEx: Run = (args, { store }) => {
   return bytes
 }
 
-const add = (store: RedisStore, key: Buffer, amount: bigint): number => {
+const add = (store: RedisStore, key: Buffer, amount: bigint): bigint => {
   const bytes = stringAt(store, key)
   const sum = (bytes === undefined ? 0n : Wire.bigInteger(bytes)) + amount
   if (!Wire.fitsInt64(sum)) return Wire.fail("ERR increment or decrement would overflow")
-  replaceString(store, key, Buffer.from(String(sum)))
-  return Number(sum)
+  replace(store, key, { type: "string", bytes: Buffer.from(String(sum)) })
+  return sum
 }
 
 const mset: Run = (args, { store }) => {
@@ -69,6 +69,33 @@ const mset: Run = (args, { store }) => {
     store.set(at(args, index), { type: "string", bytes: at(args, index + 1) })
   }
   return "OK"
+}
+
+// The maximum of `proto-max-bulk-len`.
+const longest = 512 * 1024 * 1024
+
+const setRange: Run = (args, { store }) => {
+  const offset = Wire.integer(args[1])
+  if (offset < 0) return Wire.fail("ERR offset is out of range")
+  const [key, part] = [at(args, 0), at(args, 2)]
+  const before = stringAt(store, key)
+  if (part.length === 0) return before?.length ?? 0
+  if (offset + part.length > longest) {
+    return Wire.fail("ERR string exceeds maximum allowed size (proto-max-bulk-len)")
+  }
+  const bytes = Buffer.alloc(Math.max(before?.length ?? 0, offset + part.length))
+  before?.copy(bytes)
+  part.copy(bytes, offset)
+  replace(store, key, { type: "string", bytes })
+  return bytes.length
+}
+
+const getRange: Run = (args, { store }) => {
+  const [start, end] = [Wire.integer(args[1]), Wire.integer(args[2])]
+  const bytes = stringAt(store, at(args, 0)) ?? Buffer.alloc(0)
+  if (start < 0 && end < 0 && start > end) return Buffer.alloc(0)
+  const place = (index: number) => Math.max(0, index < 0 ? bytes.length + index : index)
+  return bytes.subarray(place(start), place(end) + 1)
 }
 
 // MGET answers nil where a key holds something else.
@@ -106,15 +133,10 @@ export const commands: Commands = {
   decrby: grow(3, (args, { store }) => add(store, at(args, 0), -Wire.bigInteger(args[1]))),
   append: grow(3, (args, { store }) => {
     const bytes = Buffer.concat([stringAt(store, at(args, 0)) ?? Buffer.alloc(0), at(args, 1)])
-    replaceString(store, at(args, 0), bytes)
+    replace(store, at(args, 0), { type: "string", bytes })
     return bytes.length
   }),
-  getrange: read(4, (args, { store }) => {
-    const bytes = stringAt(store, at(args, 0)) ?? Buffer.alloc(0)
-    const [start, end] = [Wire.integer(at(args, 1)), Wire.integer(at(args, 2))]
-    if (start < 0 && end < 0 && start > end) return Buffer.alloc(0)
-    const place = (index: number) => Math.max(0, index < 0 ? bytes.length + index : index)
-    return bytes.subarray(place(start), place(end) + 1)
-  }),
+  getrange: read(4, getRange),
+  setrange: grow(4, setRange),
   strlen: read(2, (args, { store }) => stringAt(store, at(args, 0))?.length ?? 0)
 }

@@ -1,6 +1,9 @@
 import type { Timers } from "./Timers.ts"
 
-/** One direction of a connection: items leave in order, none before it is due, and none while it stands still. */
+/**
+ * One direction of a connection: items leave in order, none before it is due, and none while it
+ * stands still.
+ */
 export interface TimedQueue<A> {
   readonly offer: (item: A, delayMillis: number) => void
   readonly size: () => number

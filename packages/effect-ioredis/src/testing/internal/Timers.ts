@@ -1,19 +1,28 @@
 import { Clock, Effect, type Fiber, Scheduler } from "effect"
 import * as Monotonic from "../../internal/Monotonic.ts"
 
-/** Effect's Clock for synchronous code: everything in the simulation that takes time takes it from here. */
+/**
+ * Effect's Clock for synchronous code: everything in the simulation that takes time takes it from
+ * here.
+ */
 export interface Timers {
+  /** The clock of the program that the simulation was made in. */
+  readonly clock: Clock.Clock
   /** Milliseconds that only go forward. */
   readonly now: () => number
   /** Milliseconds since 1970, which may jump. */
   readonly wallClock: () => number
-  /** Runs `f` this much later, unless cancelled by the function returned or by the scope's closing. */
+  /**
+   * Runs `f` this much later, unless the scope closes before or the returned function cancels it.
+   */
   readonly after: (millis: number, f: () => void) => () => void
   /** Runs `f` at this very time, but never before the caller has returned. */
   readonly soon: (f: () => void) => void
+  /** Logs what a foreign callback threw. */
+  readonly report: (defect: unknown) => void
 }
 
-/** Timers that end with the scope. */
+/** Makes timers that end with the scope. */
 export const make = Effect.gen(function* () {
   const clock = yield* Clock.Clock
   const dispatcher = (yield* Scheduler.Scheduler).makeDispatcher()
@@ -29,6 +38,7 @@ export const make = Effect.gen(function* () {
   )
 
   const timers: Timers = {
+    clock,
     now: () => Monotonic.millis(clock),
     wallClock: () => clock.currentTimeMillisUnsafe(),
     after: (millis, f) => {
@@ -39,12 +49,15 @@ export const make = Effect.gen(function* () {
       return () => fiber.interruptUnsafe()
     },
     soon: (f) => {
-      // A whole chain of commands is answered within one turn of the event loop, so that a TestClock is not moved on under it;
-      // the empty task makes the TestClock wait for that turn.
+      // A whole chain of commands is answered within one turn of the event loop, so that a
+      // TestClock is not moved on under it. The empty task makes the TestClock wait for that turn.
       dispatcher.scheduleTask(() => {}, 0)
-      queueMicrotask(() => {
-        if (!closed) f()
-      })
+      queueMicrotask(f)
+    },
+    // What was thrown may quote a reply.
+    report: (defect) => {
+      const name = defect instanceof Error ? defect.name : typeof defect
+      fork(Effect.logError(`A callback of a Redis command threw ${name}. Others were served`))
     }
   }
   return timers

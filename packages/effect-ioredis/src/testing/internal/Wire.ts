@@ -1,10 +1,16 @@
 import { Data } from "effect"
 import type { Argument, Reply } from "../../RedisCommand.ts"
 
-/** A reply as the server gives it: a string is a status (`OK`), bytes are a bulk string, `null` is nil. */
-export type Wire = null | number | string | Uint8Array | ErrorReply | ReadonlyArray<Wire>
+/**
+ * A reply as the server gives it: a string is a status (`OK`), bytes are a bulk string, `null` is
+ * nil.
+ */
+export type Wire = null | number | bigint | string | Uint8Array | ErrorReply | ReadonlyArray<Wire>
 
-/** An error reply, whole: `WRONGTYPE Operation against …`. Commands throw it; the interpreter makes a reply of it. */
+/**
+ * An error reply, whole: `WRONGTYPE Operation against …`. Commands throw it; the interpreter makes
+ * a reply of it.
+ */
 export class ErrorReply extends Data.TaggedError("ErrorReply")<{ readonly message: string }> {}
 
 export const fail = (message: string): never => {
@@ -16,6 +22,9 @@ export const syntaxError = (): never => fail("ERR syntax error")
 export const notAnInteger = (): never => fail("ERR value is not an integer or out of range")
 export const wrongArity = (name: string): never => fail(`ERR wrong number of arguments for '${name}' command`)
 
+/** What an error reply's first word says. */
+export const codeOf = ({ message }: ErrorReply): string => message.split(" ", 1)[0] ?? ""
+
 export const encode = (argument: Argument): Buffer =>
   argument instanceof Uint8Array
     ? Buffer.from(argument.buffer, argument.byteOffset, argument.byteLength)
@@ -23,6 +32,7 @@ export const encode = (argument: Argument): Buffer =>
 
 export const decode = (wire: Exclude<Wire, ErrorReply>, as: "text" | "bytes"): Reply => {
   if (wire === null || typeof wire === "number") return wire
+  if (typeof wire === "bigint") return Number.isSafeInteger(Number(wire)) ? Number(wire) : wire
   if (typeof wire === "string") return as === "text" ? wire : Buffer.from(wire)
   if (wire instanceof Uint8Array) return as === "text" ? Buffer.from(wire).toString() : wire
   return wire.map((item) => (item instanceof ErrorReply ? item.message : decode(item, as)))
@@ -37,6 +47,8 @@ const parse = (bytes: Uint8Array | undefined): bigint | undefined => {
   const value = BigInt(text)
   return fitsInt64(value) ? value : undefined
 }
+
+export const isInteger = (bytes: Uint8Array): boolean => parse(bytes) !== undefined
 
 export const bigInteger = (bytes: Uint8Array | undefined): bigint => parse(bytes) ?? notAnInteger()
 

@@ -1,0 +1,57 @@
+// The same as in effect-ioredis, whose internals another package cannot import.
+import { Context, Effect, Metric, type Scope } from "effect"
+
+/**
+ * Shows a gauge for as long as the scope is open, summed over everyone who shows it: two clients of
+ * one name do not overwrite each other. The value is asked for when somebody reads the metric, and
+ * the series ends with the last scope.
+ */
+export const show = (gauge: Metric.Gauge<number>, read: () => number): Effect.Effect<void, never, Scope.Scope> =>
+  Effect.asVoid(
+    Effect.acquireRelease(
+      Effect.contextWith((context: Context.Context<never>) =>
+        Effect.sync(() => {
+          const series = seriesOf(gauge, context)
+          series.readers.add(read)
+          return series
+        })
+      ),
+      (series) =>
+        Effect.sync(() => {
+          series.readers.delete(read)
+          if (series.readers.size === 0) series.end()
+        })
+    )
+  )
+
+/** One line of a metric in one registry, and who has a part in its value. */
+interface Series {
+  readonly readers: Set<() => number>
+  readonly end: () => void
+}
+
+const seriesOf = (gauge: Metric.Gauge<number>, context: Context.Context<never>): Series => {
+  const registry = Context.get(context, Metric.MetricRegistry)
+  const known = shown.get(registry) ?? new Map<string, Series>()
+  shown.set(registry, known)
+  const key = JSON.stringify([gauge.id, gauge.attributes, Context.get(context, Metric.CurrentMetricAttributes)])
+  const found = known.get(key)
+  if (found !== undefined) return found
+  const readers = new Set<() => number>()
+  const registration = Metric.registerUnsafe(gauge, context, {
+    get: () => ({ value: Array.from(readers).reduce((sum, read) => sum + read(), 0) }),
+    update: () => {},
+    modify: () => {}
+  })
+  const series = {
+    readers,
+    end: () => {
+      known.delete(key)
+      registration.remove()
+    }
+  }
+  known.set(key, series)
+  return series
+}
+
+const shown = new WeakMap<Metric.MetricRegistry, Map<string, Series>>()

@@ -1,0 +1,305 @@
+/**
+ * One server, by its address: makes and remakes its connections, and knows whether they answer and
+ * what the server's data descend from.
+ *
+ * **Details**
+ *
+ * A node has its own circuit breaker, stall rule and history, so that the trouble of one server is
+ * no other's. A key keeps to one connection, so that its commands stay in order.
+ *
+ * @since 0.1.0
+ */
+import { Clock, Effect, Random, type Scope } from "effect"
+import type * as CircuitBreaker from "./CircuitBreaker.ts"
+import type { Node, NodeEvent, RedisHistory } from "./dispatch.ts"
+import type { Deadlines } from "./internal/Deadlines.ts"
+import type { Circuit } from "./internal/circuitBreaker/Circuit.ts"
+import * as Monotonic from "./internal/Monotonic.ts"
+import * as Affinity from "./internal/node/Affinity.ts"
+import * as History from "./internal/node/History.ts"
+import * as Introduction from "./internal/node/Introduction.ts"
+import * as Lane from "./internal/node/Lane.ts"
+import { NodeSession } from "./internal/node/NodeSession.ts"
+import * as RedisTime from "./internal/node/RedisTime.ts"
+import * as Replacement from "./internal/node/Replacement.ts"
+import * as StallRule from "./internal/node/StallRule.ts"
+import type * as RedisCommand from "./RedisCommand.ts"
+import type * as RedisConnection from "./RedisConnection.ts"
+import { type RedisAddress, RedisConnector, type RedisLogin } from "./RedisConnector.ts"
+import * as RedisError from "./RedisError.ts"
+
+/**
+ * Where the connections of a node stand.
+ *
+ * **Details**
+ *
+ * `"Connecting"` before the first one was ready, `"Ready"` while all of them are, `"Reconnecting"`
+ * while at least one is not, `"Closed"` for good.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Status = "Connecting" | "Ready" | "Reconnecting" | "Closed"
+
+/** Carries a command on one connection. */
+export interface Carrier {
+  readonly session: NodeSession
+  readonly submit: (command: RedisCommand.RedisCommand, onReply: (result: RedisConnection.ReplyResult) => void) => void
+}
+
+/**
+ * One server.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface RedisNode extends Node {
+  readonly address: RedisAddress
+  readonly breaker: CircuitBreaker.CircuitBreaker
+  readonly circuit: Circuit
+  readonly status: () => Status
+  readonly inFlight: () => number
+  readonly activity: () => number
+  /** Why the last connection failed, while one is missing. */
+  readonly lastError: () => RedisError.RedisConnectionError | undefined
+  readonly sessions: () => ReadonlyArray<NodeSession>
+  /** What carries the commands of a key now, or of none. */
+  readonly carrierFor: (key: string | undefined) => Carrier | undefined
+  /** Says that a command of the session had no reply although `since` is long ago. */
+  readonly suspect: StallRule.StallRule["suspect"]
+  /** Says what a reply told of the server. */
+  readonly observe: (error: RedisError.RedisOperationError) => void
+  /** Replaces every connection. */
+  readonly reconnect: () => void
+  /** Asks for the server's history anew. */
+  readonly askHistory: Effect.Effect<void>
+  /** Takes no more commands and ends when nothing is in flight. */
+  readonly drain: Effect.Effect<void>
+}
+
+/**
+ * What a node is made of.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options {
+  readonly name: string
+  readonly address: RedisAddress
+  /** Asked at each login, so that passwords may rotate. */
+  readonly login: Effect.Effect<RedisLogin>
+  readonly connections: number
+  readonly maxInFlight: number
+  /** The most that a login may take as a whole, in milliseconds. */
+  readonly connectTimeout: number
+  /** How long a connection with something in flight may be silent, in milliseconds. */
+  readonly commandTimeout: number
+  /** Whether a connection that becomes ready makes an open circuit due. */
+  readonly probeOnReady: boolean
+  readonly breaker: CircuitBreaker.CircuitBreaker
+  readonly circuit: Circuit
+  readonly deadlines: Deadlines
+  readonly onEvent: (event: NodeEvent) => void
+  readonly onStall: () => void
+}
+
+/**
+ * Makes a node that stays connected until its scope closes.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = Effect.fnUntraced(function* (
+  options: Options
+): Effect.fn.Return<RedisNode, never, Scope.Scope | RedisConnector> {
+  const { circuit, commandTimeout, deadlines } = options
+  const connector = yield* RedisConnector
+  const clock = yield* Clock.Clock
+  const scope = yield* Effect.scope
+  const runFork = Effect.runForkWith(yield* Effect.context<never>())
+  const lanes = Array.from({ length: options.connections }, Lane.make)
+  const affinity = Affinity.make(lanes, isOpen)
+  const asker: Introduction.Asker = {
+    time: RedisTime.make(() => clock.currentTimeMillisUnsafe()),
+    wallClock: () => clock.currentTimeMillisUnsafe(),
+    witness: Introduction.makeWitness(yield* Random.next)
+  }
+  let history: RedisHistory | undefined
+  let generation = 0
+  let closing = false
+  let wasReady = false
+  let mayProbe = true
+  let askedAt = Number.NEGATIVE_INFINITY
+
+  const now = () => Monotonic.millis(clock)
+  const fork = (effect: Effect.Effect<void>) => runFork(Effect.forkIn(effect, scope))
+  const sessions = () => lanes.flatMap(({ session }) => (session?.isOpen() ? [session] : []))
+  const inFlight = () => lanes.reduce((sum, { session }) => sum + (session?.connection.inFlight() ?? 0), 0)
+
+  const connect = Effect.gen(function* () {
+    const connection = yield* connector.connect(options.address, yield* options.login)
+    return [connection, yield* Introduction.introduce(connection, asker)] as const
+  }).pipe(
+    Effect.timeoutOrElse({
+      duration: options.connectTimeout,
+      orElse: () => Effect.fail(RedisError.connectionError("CONNECT", "Timeout", "never"))
+    })
+  )
+
+  const learn = (next: RedisHistory, isNew: boolean): void => {
+    const before = history
+    history = next
+    if (before === undefined || !(isNew || History.mayHaveLost(before, next))) return
+    generation++
+    options.onEvent({ _tag: "HistoryChanged", node: self })
+  }
+
+  const askHistory = Effect.suspend(() => {
+    const [session] = sessions()
+    if (session === undefined || history === undefined) return Effect.void
+    const at = now()
+    const activity = session.connection.activity()
+    askedAt = at
+    // An idle connection that no longer answers is found out by the way.
+    deadlines.add(at + commandTimeout, commandTimeout, () => stallRule.suspect(session, activity, at))
+    return Effect.map(Introduction.askHistory(session.connection, history), (next) => {
+      if (next !== undefined && session.isOpen()) learn(next, false)
+    })
+  })
+
+  // A session that has shown nothing yet makes an open circuit due only after some seconds.
+  const makeDue = (session: NodeSession): void => {
+    if (!options.probeOnReady) return
+    if (mayProbe) return circuit.makeDue()
+    deadlines.add(now() + Lane.settledAfter, Lane.settledAfter, () => {
+      if (session.isOpen()) circuit.makeDue()
+    })
+  }
+
+  const keeper: Lane.Keeper = {
+    connect,
+    now,
+    onReady: (lane, connection, introduction) => {
+      const session = new NodeSession(self, connection, introduction, now(), options.maxInFlight)
+      learn(introduction.history, introduction.isNew)
+      lane.session = session
+      lane.lastError = undefined
+      wasReady = true
+      options.onEvent({ _tag: "SessionReady", node: self, session })
+      makeDue(session)
+      return session
+    },
+    onFailed: (_, error) => options.onEvent({ _tag: "ConnectFailed", node: self, error }),
+    onLost: (_, session, error) => {
+      mayProbe = session.isProven()
+      options.onEvent({ _tag: "SessionLost", node: self, session, error })
+    }
+  }
+
+  const stallRule = StallRule.make({
+    commandTimeout,
+    deadlines,
+    now,
+    onStall: (session, silentSince) => {
+      options.onStall()
+      const another = sessions().some((other) => other !== session && other.heardAt > silentSince)
+      if (!another) circuit.trip()
+      session.connection.destroy(stalled())
+    }
+  })
+
+  const replacement = Replacement.make({ connect, fork, now, sessions })
+
+  const carrierFor: RedisNode["carrierFor"] = (key) => {
+    if (closing) return undefined
+    if (lanes.length === 1) return openSession(lanes[0])
+    if (key === undefined) return sessions()[0]
+    const bucket = affinity.bucketOf(key)
+    const session = openSession(affinity.laneOf(bucket))
+    return session && new BucketCarrier(session, bucket)
+  }
+
+  const self: RedisNode = {
+    name: options.name,
+    address: options.address,
+    breaker: options.breaker,
+    circuit,
+    status: () => {
+      if (closing) return "Closed"
+      if (sessions().length === lanes.length) return "Ready"
+      return wasReady ? "Reconnecting" : "Connecting"
+    },
+    isReady: () => sessions().length > 0,
+    refuses: () => circuit.refuses(),
+    isClosed: () => circuit.isClosed(),
+    makeDue: () => circuit.makeDue(),
+    inFlight,
+    activity: () => lanes.reduce((sum, { session }) => sum + (session?.connection.activity() ?? 0), 0),
+    lastError: () => lanes.find(({ lastError }) => lastError !== undefined)?.lastError,
+    sessions,
+    sessionFor: (key) => carrierFor(key)?.session,
+    carrierFor,
+    history: () => history,
+    generation: () => generation,
+    time: asker.time.now,
+    suspect: stallRule.suspect,
+    observe: (error) => {
+      if (tellsOfHistory.has(error.code) && now() - askedAt >= leastBetweenAsking) fork(askHistory)
+      if (error.code === "READONLY") replacement.consider()
+    },
+    reconnect: () => {
+      for (const { connection } of sessions()) connection.destroy(replaced())
+    },
+    askHistory,
+    refreshTime: Effect.suspend(() => {
+      const [session] = sessions()
+      if (session === undefined) return Effect.void
+      asker.time.refresh()
+      return Effect.repeat(Introduction.askTime(session.connection, asker), { times: 2 })
+    }),
+    drain: Effect.suspend(() => {
+      closing = true
+      return Effect.forEach(sessions(), ({ connection }) => connection.drain, {
+        concurrency: "unbounded",
+        discard: true
+      })
+    })
+  }
+
+  yield* Effect.forEach(lanes, (lane) => Effect.forkScoped(Lane.keep(lane, keeper)), { discard: true })
+  return self
+})
+
+const openSession = (lane: Lane.Lane | undefined): NodeSession | undefined =>
+  lane?.session?.isOpen() === true ? lane.session : undefined
+
+const isOpen = (lane: Lane.Lane): boolean => openSession(lane) !== undefined
+
+// Counts what is in flight of a bucket, so that it keeps to its connection meanwhile.
+class BucketCarrier implements Carrier {
+  readonly session: NodeSession
+  readonly bucket: Affinity.Bucket<Lane.Lane>
+
+  constructor(session: NodeSession, bucket: Affinity.Bucket<Lane.Lane>) {
+    this.session = session
+    this.bucket = bucket
+  }
+
+  submit(command: RedisCommand.RedisCommand, onReply: (result: RedisConnection.ReplyResult) => void): void {
+    const { bucket } = this
+    bucket.inFlight++
+    this.session.submit(command, (result) => {
+      bucket.inFlight--
+      onReply(result)
+    })
+  }
+}
+
+const tellsOfHistory: ReadonlySet<string> = new Set(["READONLY", "LOADING", "MASTERDOWN", "NOREPLICAS"])
+
+const leastBetweenAsking = 100
+
+const stalled = () =>
+  RedisError.connectionError("CONNECT", "Stalled", "unknown", new Error("The connection was silent and was replaced."))
+
+const replaced = () => RedisError.connectionError("CONNECT", "Reset", "unknown", new Error("The connection was replaced."))

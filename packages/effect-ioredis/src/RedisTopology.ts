@@ -1,0 +1,30 @@
+/**
+ * Which servers there are, and which of them owns a key.
+ *
+ * @since 0.1.0
+ */
+import type { RedisNode } from "./RedisNode.ts"
+
+/**
+ * The servers of one client.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface RedisTopology {
+  /** The servers that there are now. */
+  readonly nodes: () => ReadonlyArray<RedisNode>
+  /** The server that owns a key now; without a key, one that may be asked. */
+  readonly nodeFor: (key: string | undefined) => RedisNode
+}
+
+/**
+ * One server, which owns every key.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const single = (node: RedisNode): RedisTopology => {
+  const nodes = [node]
+  return { nodes: () => nodes, nodeFor: () => node }
+}

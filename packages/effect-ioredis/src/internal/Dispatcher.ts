@@ -1,0 +1,108 @@
+import type { Context } from "effect"
+import type { Cancel, Dispatch, Done, NodeEvent, SendOptions } from "../dispatch.ts"
+import type { Reply, RedisCommand } from "../RedisCommand.ts"
+import type { ReplyResult } from "../RedisConnection.ts"
+import type { RedisTopology } from "../RedisTopology.ts"
+import type { Attempts } from "./Attempts.ts"
+import { BatchCall, CommandCall, Settings } from "./Calls.ts"
+import * as Joins from "./Joins.ts"
+import * as Split from "./Split.ts"
+
+/** The callback side of a client. */
+export interface Dispatcher extends Dispatch {
+  /** `send` for a caller whose retries run in a context of his own. */
+  readonly sendIn: (
+    context: Context.Context<never>,
+    command: RedisCommand,
+    options: SendOptions,
+    done: Done<Reply>
+  ) => Cancel
+  readonly sendAllIn: (
+    context: Context.Context<never>,
+    commands: ReadonlyArray<RedisCommand>,
+    options: Parameters<Dispatch["sendAll"]>[1],
+    done: Parameters<Dispatch["sendAll"]>[2]
+  ) => Cancel
+}
+
+/** Makes one on a topology. `listeners` are told of the events of its nodes. */
+export const make = ({
+  attempts,
+  closeWithin,
+  context,
+  listeners,
+  onDefect,
+  operationTimeout,
+  topology,
+  watchHistory
+}: {
+  readonly attempts: Attempts
+  readonly closeWithin: Dispatch["closeWithin"]
+  readonly context: Context.Context<never>
+  readonly listeners: Set<(event: NodeEvent) => void>
+  readonly onDefect: (defect: unknown) => void
+  readonly operationTimeout: number
+  readonly topology: RedisTopology
+  readonly watchHistory: Dispatch["watchHistory"]
+}): Dispatcher => {
+  const settingsOf = (of: Context.Context<never>, options: SendOptions): Settings =>
+    new Settings(
+      topology,
+      options.timeout ?? operationTimeout,
+      options.retry !== false,
+      options.answer,
+      options.session,
+      of,
+      onDefect
+    )
+
+  const sendIn: Dispatcher["sendIn"] = (of, command, options, done) => {
+    joins.flush()
+    return start(settingsOf(of, options), command, options, done)
+  }
+
+  const start = (settings: Settings, command: RedisCommand, options: SendOptions, done: Done<Reply>): Cancel => {
+    if (settings.session !== undefined || !Split.isSplittable(command)) {
+      return attempts.start(new CommandCall(settings, command, options.sending), done)
+    }
+    const sendings = options.sending === undefined ? undefined : [options.sending]
+    return startAll(new BatchCall(settings, [command], sendings), ([result]) => {
+      if (result !== undefined) done(result)
+    })
+  }
+
+  const startAll = (call: BatchCall, done: (results: ReadonlyArray<ReplyResult>) => void): Cancel =>
+    attempts.start(call, (result) => done(result._tag === "Success" ? result.success : call.resultsOr(result.failure)))
+
+  const sendAllIn: Dispatcher["sendAllIn"] = (of, commands, options, done) => {
+    joins.flush()
+    if (commands.length > 0) return startAll(new BatchCall(settingsOf(of, options), commands, options.sendings), done)
+    done([])
+    return ignore
+  }
+
+  const joins = Joins.make(
+    (key) => topology.nodeFor(key).sessionFor(key),
+    (command, timeout, done) => start(settingsOf(context, { timeout }), command, noOptions, done)
+  )
+
+  return {
+    nodes: topology.nodes,
+    nodeOf: topology.nodeFor,
+    listen: (listener) => {
+      listeners.add(listener)
+      return () => listeners.delete(listener)
+    },
+    send: (command, options, done) => sendIn(context, command, options, done),
+    sendAll: (commands, options, done) => sendAllIn(context, commands, options, done),
+    sendIn,
+    sendAllIn,
+    get: (key, { bytes, timeout }, done) => joins.get(key, { bytes, timeout: timeout ?? operationTimeout }, done),
+    watchHistory,
+    closeWithin
+  }
+}
+
+const noOptions: SendOptions = {}
+
+const ignore = () => {}

@@ -1,0 +1,275 @@
+/**
+ * A `RedisConnection` on one ioredis client, which is connected once and does nothing by itself.
+ *
+ * **Details**
+ *
+ * The driver's queue is where a reply meets its command, so it must never be out of step with the
+ * server. `ReplyFrames` sees each chunk before the driver's decoder does and knows how many commands
+ * are in its queue: the chunk is cut before the first reply that nobody asked for and before the
+ * first byte that is no RESP2, and the connection ends there.
+ *
+ * Commands that a loss fails stay in the driver's queue, so that what is left of a chunk still has
+ * somebody to go to; what is settled already takes no notice.
+ */
+import { Effect, Result } from "effect"
+import { Command, type Redis } from "ioredis"
+import type { Socket } from "node:net"
+import { type Argument, make, type RedisCommand, type Reply } from "../RedisCommand.ts"
+import type { RedisConnection, ReplyResult } from "../RedisConnection.ts"
+import * as RedisError from "../RedisError.ts"
+import * as DriverError from "./DriverError.ts"
+import { ReplyFrames } from "./ReplyFrames.ts"
+import { tell } from "./tell.ts"
+
+export interface DriverConnectionOptions {
+  readonly redis: Redis
+  readonly socket: Socket
+  readonly maxReplyBytes: number
+  /** Whether errors show what scripts raise as it is. */
+  readonly showScriptErrors: boolean
+  /** Hears what callbacks threw. */
+  readonly onDefect: (defect: unknown) => void
+}
+
+export class DriverConnection implements RedisConnection {
+  readonly onDefect: (defect: unknown) => void
+  readonly showScriptErrors: boolean
+  readonly #redis: Redis
+  readonly #socket: Socket
+  readonly #frames: ReplyFrames
+  readonly #listeners = new Set<(error: RedisError.RedisConnectionError) => void>()
+  // The driver's own reader of chunks.
+  #decode: ((chunk: Buffer) => void) | undefined
+  #reported: unknown
+  #lost: RedisError.RedisConnectionError | undefined
+  #activity = 0
+  #corked = false
+  #held = 0
+
+  constructor({ maxReplyBytes, onDefect, redis, showScriptErrors, socket }: DriverConnectionOptions) {
+    this.onDefect = onDefect
+    this.showScriptErrors = showScriptErrors
+    this.#redis = redis
+    this.#socket = socket
+    this.#frames = new ReplyFrames(maxReplyBytes)
+    // Both stay for good: an `error` event without a listener ends the process or is printed.
+    socket.on("error", this.#fail)
+    redis.on("error", this.#fail)
+    socket.on("end", this.#end)
+    socket.on("close", this.#end)
+  }
+
+  /** Takes the place of the driver's reader. To be called before the first byte can have come. */
+  readonly begin = (): void => {
+    // The driver's reader is its only listener for data.
+    this.#decode = this.#socket.listeners("data")[0] as (chunk: Buffer) => void
+    this.#socket.on("data", this.#receive)
+    this.#socket.off("data", this.#decode)
+  }
+
+  readonly submit = (command: RedisCommand, onReply: (result: ReplyResult) => void): void => {
+    // A socket may refuse to be written to a moment before it says that it is closed.
+    if (this.#lost !== undefined || !this.#socket.writable) {
+      this.#refuse(command, onReply)
+      return
+    }
+    // The driver throws where a command is longer than a string can be. Nothing is written then.
+    try {
+      const sending = new Sending(command, onReply, this)
+      this.#cork(command.args.length)
+      this.#redis.sendCommand(sending)
+    } catch (error) {
+      process.nextTick(() => tell(onReply, Result.fail(notSent(command, error)), this.onDefect))
+    }
+  }
+
+  // Replies come in order: the last one says that all have come.
+  readonly drain: Effect.Effect<void> = Effect.callback((resume) => {
+    if (this.inFlight() === 0) return resume(Effect.void)
+    this.submit(ping, () => resume(Effect.void))
+  })
+
+  readonly isOpen = (): boolean => this.#lost === undefined
+
+  readonly inFlight = (): number => (this.#lost === undefined ? this.#redis.commandQueue.length : 0)
+
+  readonly activity = (): number => this.#activity
+
+  readonly onLoss = (listener: (error: RedisError.RedisConnectionError) => void): (() => void) => {
+    if (this.#lost !== undefined) {
+      tell(listener, this.#lost, this.onDefect)
+      return () => {}
+    }
+    // One listener may be given twice.
+    const own = (error: RedisError.RedisConnectionError) => listener(error)
+    this.#listeners.add(own)
+    return () => this.#listeners.delete(own)
+  }
+
+  readonly destroy = (error: RedisError.RedisConnectionError): void => this.#lose(error)
+
+  /** Ends the connection because of a reply that cannot be taken; the command that it was for is the first to fail. */
+  readonly breakAt = (sending: Sending, error: unknown): void => this.#lose(lossBy(this.#reported ?? error), sending)
+
+  #lose(error: RedisError.RedisConnectionError, first?: Sending): void {
+    if (this.#lost !== undefined) return
+    this.#lost = error
+    this.#socket.destroy()
+    first?.lose(error)
+    for (const { command } of this.#redis.commandQueue.toArray()) {
+      // Nothing else is ever in the queue, for the driver's handshake is empty.
+      const sending = command as Sending
+      sending.lose(error)
+    }
+    for (const listener of this.#listeners) tell(listener, error, this.onDefect)
+    this.#listeners.clear()
+  }
+
+  // What is sent in one tick leaves in one system call: without it, half as many sets a second. Many leave before the tick ends, so that
+  // Redis begins.
+  #cork(args: number): void {
+    this.#held += args
+    if (!this.#corked) {
+      this.#corked = true
+      this.#socket.cork()
+      process.nextTick(this.#uncork)
+    } else if (this.#held >= heldAtOnce) {
+      this.#held = 0
+      this.#socket.uncork()
+      this.#socket.cork()
+    }
+  }
+
+  readonly #uncork = (): void => {
+    this.#corked = false
+    this.#held = 0
+    this.#socket.uncork()
+  }
+
+  readonly #receive = (chunk: Buffer): void => {
+    if (this.#lost !== undefined) return
+    this.#activity++
+    const accepted = this.#frames.accept(chunk, this.#redis.commandQueue.length)
+    if (accepted > 0) this.#decode?.(accepted === chunk.length ? chunk : chunk.subarray(0, accepted))
+    if (this.#frames.fault !== undefined) this.#lose(lossBy(coded("ERR_REDIS_PROTOCOL", this.#frames.fault)))
+  }
+
+  readonly #fail = (error: unknown): void => {
+    this.#reported ??= error
+    this.#lose(lossBy(this.#reported))
+  }
+
+  readonly #end = (): void => this.#fail(coded("ECONNRESET", "the server ended the connection"))
+
+  #refuse(command: RedisCommand, onReply: (result: ReplyResult) => void): void {
+    const loss = this.#lost ?? lossBy(this.#reported)
+    const error = RedisError.connectionError(command.name, loss.reason, "never", loss.cause)
+    process.nextTick(() => tell(onReply, Result.fail(error), this.onDefect))
+  }
+}
+
+/** A command from its sending to its reply. */
+class Sending extends Command {
+  readonly command: RedisCommand
+  readonly connection: DriverConnection
+  readonly #onReply: (result: ReplyResult) => void
+  #settled = false
+
+  constructor(command: RedisCommand, onReply: (result: ReplyResult) => void, connection: DriverConnection) {
+    super(command.name, toDriver(command.args), driverReply)
+    this.command = command
+    this.connection = connection
+    this.#onReply = onReply
+    // The driver's channel of traces would be given arguments, and a promise that is never settled.
+    this.isTraced = true
+    // The driver calls these two with the reply. They spare the promise that its own would settle.
+    this.resolve = settleWithReply
+    this.reject = settleWithError
+  }
+
+  override toWritable(socket: object): string | Buffer {
+    const bytes = super.toWritable(socket)
+    // By the name the driver would choose how to take the reply, and throw where it is not like that.
+    this.name = ""
+    return bytes
+  }
+
+  /** Tells the result, unless one was told before. */
+  settle(result: ReplyResult): void {
+    if (this.#settled) return
+    this.#settled = true
+    tell(this.#onReply, result, this.connection.onDefect)
+  }
+
+  lose(loss: RedisError.RedisConnectionError): void {
+    this.settle(Result.fail(RedisError.connectionError(this.command.name, loss.reason, "unknown", loss.cause)))
+  }
+}
+
+function settleWithReply(this: Sending, reply: DriverReply): void {
+  let taken: Reply
+  // What is decoded here has passed `ReplyFrames`: what may still throw is a lack of memory.
+  try {
+    taken = fromDriver(reply, this.command.reply)
+  } catch (error) {
+    this.connection.breakAt(this, error)
+    return
+  }
+  this.settle(Result.succeed(taken))
+}
+
+function settleWithError(this: Sending, error: Error): void {
+  if (error.name !== "ReplyError") {
+    this.connection.breakAt(this, error)
+    return
+  }
+  const { args, name } = this.command
+  // Arguments are taken out of the message by these.
+  Object.assign(error, { command: { name, args } })
+  this.settle(Result.fail(DriverError.classify(error, { command: name, showScriptErrors: this.connection.showScriptErrors })))
+}
+
+const ping = make("PING")
+
+// Arguments, not commands: four MGETs of 64 keys, or 64 SETs.
+const heldAtOnce = 256
+
+const lossBy = (error: unknown): RedisError.RedisConnectionError =>
+  RedisError.connectionError("CONNECT", DriverError.reasonOf(error) ?? "Reset", "never", DriverError.redact(error))
+
+// By its code it is known that the message quotes no data.
+const coded = (code: string, message: string): Error => Object.assign(new Error(message), { code })
+
+const notSent = ({ name }: RedisCommand, error: unknown) =>
+  new RedisError.RedisOperationError({
+    command: name,
+    code: "ARGUMENT",
+    message: `${name} was not sent: its arguments are too large`,
+    cause: DriverError.redact(error)
+  })
+
+const toDriver = (args: ReadonlyArray<Argument>): Array<string | Buffer | number> => {
+  // The driver writes numbers as text itself, and copies the list.
+  const given = args.some((argument) => typeof argument !== "string" && typeof argument !== "number")
+    ? args.map(toDriverArgument)
+    : args
+  return given as Array<string | Buffer | number>
+}
+
+const toDriverArgument = (argument: Argument): string | Buffer =>
+  argument instanceof Uint8Array
+    ? Buffer.from(argument.buffer, argument.byteOffset, argument.byteLength)
+    : String(argument)
+
+const driverReply = { replyEncoding: null }
+
+// With `stringNumbers` and no encoding, an integer comes as a string and everything else as bytes.
+type DriverReply = null | string | Buffer | Error | ReadonlyArray<DriverReply>
+
+const fromDriver = (reply: DriverReply, as: RedisCommand["reply"]): Reply => {
+  if (reply instanceof Uint8Array) return as === "text" ? reply.toString() : reply
+  if (typeof reply === "string") return Number.isSafeInteger(Number(reply)) ? Number(reply) : BigInt(reply)
+  // An error reply that a script put into an array.
+  if (reply instanceof Error) return reply.message
+  return reply === null ? null : reply.map((item) => fromDriver(item, as))
+}

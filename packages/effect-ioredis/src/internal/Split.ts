@@ -1,0 +1,58 @@
+import type { Argument, RedisCommand, Reply } from "../RedisCommand.ts"
+import * as RedisCommandModule from "../RedisCommand.ts"
+
+/** A part of a command: its keys that go to one place, and where they stood. */
+export interface Part<Place> {
+  readonly place: Place
+  readonly command: RedisCommand
+  readonly positions: ReadonlyArray<number>
+}
+
+/** Whether a command says nothing but its keys, so that several of it say the same. */
+export const isSplittable = ({ args, name }: RedisCommand): boolean => args.length > 1 && answers.has(name)
+
+/** Splits a command by the places that its keys belong to, in the order of their first keys. */
+export const split = <Place>(
+  command: RedisCommand,
+  placeOf: (key: Argument) => Place
+): ReadonlyArray<Part<Place>> => {
+  const positions = new Map<Place, Array<number>>()
+  command.args.forEach((key, position) => {
+    const place = placeOf(key)
+    const known = positions.get(place)
+    if (known === undefined) positions.set(place, [position])
+    else known.push(position)
+  })
+  if (positions.size === 1) return [{ place: placeOf(command.args[0] ?? ""), command, positions: command.args.map((_, n) => n) }]
+  return Array.from(positions, ([place, own]) => ({
+    place,
+    positions: own,
+    command: RedisCommandModule.make(
+      command.name,
+      own.map((position) => command.args[position] ?? ""),
+      { kind: command.kind, reply: command.reply }
+    )
+  }))
+}
+
+/** Puts the replies of the parts together: values in the order of the keys, or a sum. */
+export const join = (command: RedisCommand, parts: ReadonlyArray<Part<unknown>>, replies: ReadonlyArray<Reply>): Reply => {
+  if (answers.get(command.name) === "sum") return replies.reduce((sum: number, reply) => sum + Number(reply), 0)
+  const values: Array<Reply> = command.args.map(() => null)
+  parts.forEach(({ positions }, index) => {
+    const reply = replies[index]
+    if (!Array.isArray(reply)) return
+    positions.forEach((position, n) => {
+      values[position] = reply[n] ?? null
+    })
+  })
+  return values
+}
+
+const answers: ReadonlyMap<string, "values" | "sum"> = new Map([
+  ["MGET", "values"],
+  ["DEL", "sum"],
+  ["UNLINK", "sum"],
+  ["EXISTS", "sum"],
+  ["TOUCH", "sum"]
+])

@@ -1,0 +1,250 @@
+import { Clock, type Context, Duration, Effect, Fiber, PubSub, Ref, type Scope, Stream } from "effect"
+import type * as CircuitBreaker from "../../CircuitBreaker.ts"
+import { RedisCircuitBreakerOpenError } from "../../RedisError.ts"
+import * as Gauges from "../Gauges.ts"
+import * as Metrics from "../Metrics.ts"
+import * as Monotonic from "../Monotonic.ts"
+import * as OpenTimes from "./OpenTimes.ts"
+import * as TripPolicy from "./TripPolicy.ts"
+import { type CircuitState, type Event, initial, type Permit, type Settings, transition } from "./transition.ts"
+
+/**
+ * A circuit taken apart into function calls, for those who cannot afford a fiber's bookkeeping for
+ * each call.
+ *
+ * A permit that `acquire` gave is recorded once, as `"ignored"` if the call was given up. A probe
+ * whose permit is not recorded within `probeTimeout` counts as failed, so that its slot comes back
+ * whatever happens.
+ */
+export class Circuit {
+  readonly name: string
+  private readonly settings: Settings
+  private readonly probeTimeout: Duration.Duration
+  private readonly openTimes: OpenTimes.OpenTimes
+  private readonly clock: Clock.Clock
+  private readonly context: Context.Context<never>
+  private readonly metrics: Metrics.Metrics
+  private readonly ref: Ref.Ref<CircuitState>
+  private readonly transitions: PubSub.PubSub<CircuitState>
+  private published: CircuitState
+  /** A fiber for each probe that runs, which ends it after `probeTimeout`. */
+  private readonly leases = new Map<Permit, Fiber.Fiber<void>>()
+  /**
+   * The errors of the current state by command, which all refused calls share: at most
+   * `maxRefusals`.
+   */
+  private readonly refusals = new Map<string, RedisCircuitBreakerOpenError>()
+
+  constructor(
+    options: CircuitBreaker.Options,
+    settings: Settings,
+    clock: Clock.Clock,
+    context: Context.Context<never>,
+    transitions: PubSub.PubSub<CircuitState>
+  ) {
+    this.name = options.name ?? "circuit"
+    this.settings = settings
+    this.probeTimeout = Duration.fromInputUnsafe(options.probeTimeout ?? "5 seconds")
+    this.openTimes = OpenTimes.make(options.resetTimeout ?? OpenTimes.defaultOpenTime, context)
+    this.clock = clock
+    this.context = context
+    this.metrics = Metrics.make(this.name)
+    this.transitions = transitions
+    this.published = initial(settings)
+    this.ref = Ref.makeUnsafe<CircuitState>(this.published)
+    PubSub.publishUnsafe(transitions, this.published)
+  }
+
+  /** The state as a user sees it now. */
+  state(): CircuitBreaker.State {
+    return visible(this.current(), this.now())
+  }
+
+  /** Starts with the current state and emits at each transition. */
+  get changes(): Stream.Stream<CircuitBreaker.State> {
+    // What was published last may have changed since without another transition: a failure counted,
+    // made due.
+    return Stream.map(Stream.fromPubSub(this.transitions), (state) =>
+      state === this.published ? this.state() : visible(state, this.now())
+    )
+  }
+
+  isClosed(): boolean {
+    return this.current()._tag === "Closed"
+  }
+
+  /** The permit that every call of a closed circuit has. A circuit that is not closed has none. */
+  closedPermit(): Permit | undefined {
+    const state = this.current()
+    return state._tag === "Closed" ? state.permit : undefined
+  }
+
+  /**
+   * Refuses, and counts that, where `acquire` would, but takes no permit where it would give one.
+   */
+  refuses(): boolean {
+    const state = this.current()
+    if (state._tag === "Closed" || transition(this.settings, state, acquire, this.now(), 0) !== state) return false
+    this.metrics.breakerRejections.updateUnsafe(1, this.context)
+    return true
+  }
+
+  /** Gives leave to make one call, or refuses and counts that. */
+  acquire(): Permit | undefined {
+    const state = this.current()
+    if (state._tag === "Closed") return state.permit
+    this.apply(acquire)
+    const after = this.current()
+    if (after === state || after._tag !== "HalfOpen") {
+      this.metrics.breakerRejections.updateUnsafe(1, this.context)
+      return undefined
+    }
+    const permit = after.nextPermit - 1
+    const lease = Effect.andThen(
+      Effect.sleep(this.probeTimeout),
+      Effect.sync(() => this.expire(permit))
+    )
+    this.leases.set(permit, Effect.runForkWith(this.context)(lease))
+    return permit
+  }
+
+  /** Takes back the permit of a call that has ended. Failures with the same `event` count once. */
+  record(permit: Permit, outcome: CircuitBreaker.Outcome, event?: unknown): void {
+    const state = this.current()
+    // A success changes nothing in a healthy circuit, which is by far the most frequent case.
+    if (outcome === "success" && state._tag === "Closed" && isHealthy(state.health)) return
+    this.leases.get(permit)?.interruptUnsafe()
+    this.leases.delete(permit)
+    this.apply({ _tag: "Record", permit, outcome, event })
+  }
+
+  /**
+   * The error of a refused call. All refusals of a command while the state lasts share one, without
+   * a stack trace each.
+   */
+  rejection(command: string): RedisCircuitBreakerOpenError {
+    const known = this.refusals.get(command)
+    if (known !== undefined) return known
+    if (this.refusals.size >= maxRefusals) this.refusals.clear()
+    const error = refusal(command, this.name, this.current())
+    this.refusals.set(command, error)
+    return error
+  }
+
+  trip(): void {
+    this.apply({ _tag: "Trip" })
+  }
+
+  isolate(): void {
+    this.apply({ _tag: "Isolate" })
+  }
+
+  reset(): void {
+    this.apply({ _tag: "Reset" })
+  }
+
+  /** Ends an open time early: the next call is a probe. An isolated circuit stays open. */
+  makeDue(): void {
+    this.apply({ _tag: "MakeDue" })
+  }
+
+  /** Shows the circuit's state as metrics, and ends the leases with the scope. */
+  get show(): Effect.Effect<void, never, Scope.Scope> {
+    return Effect.gen({ self: this }, function* () {
+      for (const tag of ["Closed", "Open", "HalfOpen"] as const) {
+        yield* Gauges.show(this.metrics.breakerState(tag), () => (this.current()._tag === tag ? 1 : 0))
+      }
+      yield* Effect.addFinalizer(() => Effect.suspend(() => Fiber.interruptAll(this.leases.values())))
+    })
+  }
+
+  private current(): CircuitState {
+    return Ref.getUnsafe(this.ref)
+  }
+
+  private now(): number {
+    return Monotonic.millis(this.clock)
+  }
+
+  private expire(permit: Permit): void {
+    this.leases.delete(permit)
+    this.record(permit, "failure")
+  }
+
+  private apply(event: Event): void {
+    const before = this.current()
+    const after = transition(this.settings, before, event, this.now(), this.openTimes.current())
+    if (after === before) return
+    this.ref.ref.current = after
+    if (after._tag === before._tag && event._tag !== "Isolate") return
+    this.metrics.breakerTransitions(before._tag)(after._tag).updateUnsafe(1, this.context)
+    if (after._tag === "Closed") this.openTimes.restart()
+    if (after._tag === "Open") this.openTimes.advance()
+    this.refusals.clear()
+    this.published = after
+    PubSub.publishUnsafe(this.transitions, after)
+  }
+}
+
+/** Makes a circuit, closed. Options that contradict each other are a defect. */
+export const make = Effect.fnUntraced(function* (
+  options: CircuitBreaker.Options
+): Effect.fn.Return<Circuit, never, Scope.Scope> {
+  const settings: Settings = {
+    tripPolicy: options.tripPolicy ?? TripPolicy.consecutive(5),
+    successThreshold: options.successThreshold ?? 1,
+    maxProbes: options.maxProbes ?? 1
+  }
+  const mistake = mistakeIn(settings)
+  if (mistake !== undefined) return yield* Effect.die(new RangeError(`CircuitBreaker: ${mistake}`))
+  const transitions = yield* Effect.acquireRelease(PubSub.unbounded<CircuitState>({ replay: 1 }), PubSub.shutdown)
+  const context = yield* Effect.context<never>()
+  const circuit = new Circuit(options, settings, yield* Clock.Clock, context, transitions)
+  yield* circuit.show
+  return circuit
+})
+
+const mistakeIn = (settings: Settings): string | undefined => {
+  for (const setting of ["successThreshold", "maxProbes"] as const) {
+    if (!(settings[setting] >= 1)) return `${setting} is ${settings[setting]}. Make it 1 or more`
+  }
+  return TripPolicy.mistakeIn(settings.tripPolicy)
+}
+
+const visible = (state: CircuitState, now: number): CircuitBreaker.State => {
+  switch (state._tag) {
+    case "Closed":
+      return { _tag: "Closed", failures: state.health.failures }
+    case "HalfOpen":
+      return { _tag: "HalfOpen", probes: state.probes.length }
+    case "Open":
+      return {
+        _tag: "Open",
+        retryAfter: Duration.millis(Math.max(0, Math.ceil(state.dueAt - now))),
+        isolated: state.isolated
+      }
+  }
+}
+
+const refusal = (command: string, name: string, state: CircuitState): RedisCircuitBreakerOpenError => {
+  const retryAfter = Duration.millis(state._tag === "Open" ? state.openFor : 0)
+  return new RedisCircuitBreakerOpenError({
+    command,
+    retryAfter,
+    message: `${command} was not sent: the circuit "${name}" ${reasonOf(state, retryAfter)}`
+  })
+}
+
+const reasonOf = (state: CircuitState, retryAfter: Duration.Duration): string => {
+  if (state._tag !== "Open") return "is half-open and waits for its probe"
+  if (state.isolated) return "is open and is isolated until it is reset"
+  return Duration.isFinite(retryAfter)
+    ? `is open and is tried again within ${Duration.format(retryAfter)}`
+    : "is open until it is reset"
+}
+
+const isHealthy = ({ failures, window }: TripPolicy.Health): boolean => failures === 0 && window === undefined
+
+const acquire: Event = { _tag: "Acquire" }
+
+const maxRefusals = 300

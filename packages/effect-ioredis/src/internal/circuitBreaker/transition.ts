@@ -1,0 +1,183 @@
+import type { Outcome } from "../../CircuitBreaker.ts"
+import * as TripPolicy from "./TripPolicy.ts"
+
+/**
+ * Leave to make one call, to be handed back with the call's outcome.
+ *
+ * Permits only grow. The closed state gives the same one to all of its calls, each probe gets its
+ * own. A permit that the current state did not give belongs to an earlier state, and its outcome
+ * changes nothing.
+ */
+export type Permit = number
+
+/** What the state machine goes by. */
+export interface Settings {
+  readonly tripPolicy: TripPolicy.TripPolicy
+  /** How many probes must succeed to close the circuit. */
+  readonly successThreshold: number
+  /** How many probes run at the same time. */
+  readonly maxProbes: number
+}
+
+/** The state of a circuit. */
+export type CircuitState = Closed | Open | HalfOpen
+
+/** Every call runs. */
+export interface Closed {
+  readonly _tag: "Closed"
+  readonly permit: Permit
+  readonly health: TripPolicy.Health
+  /** The last events that failed calls, so that one event counts once. */
+  readonly events: ReadonlyArray<unknown>
+}
+
+/** No call runs before `dueAt`; the next one then is a probe. An isolated circuit is never due. */
+export interface Open {
+  readonly _tag: "Open"
+  readonly nextPermit: Permit
+  readonly openFor: number
+  readonly dueAt: number
+  readonly isolated: boolean
+}
+
+/** Some calls run as probes, and the rest are refused. */
+export interface HalfOpen {
+  readonly _tag: "HalfOpen"
+  readonly nextPermit: Permit
+  /** The permits of the probes that run: never more than `maxProbes`. */
+  readonly probes: ReadonlyArray<Permit>
+  readonly successes: number
+}
+
+/** What may happen to a circuit. */
+export type Event =
+  /**
+   * A call asks to run. It may if the circuit is closed, or if the state is another one afterwards.
+   */
+  | { readonly _tag: "Acquire" }
+  /** A call has ended. Several failures with one `event` count once. */
+  | { readonly _tag: "Record"; readonly permit: Permit; readonly outcome: Outcome; readonly event?: unknown }
+  | { readonly _tag: "Trip" }
+  | { readonly _tag: "Isolate" }
+  | { readonly _tag: "Reset" }
+  | { readonly _tag: "MakeDue" }
+
+/** The state that a circuit begins in. */
+export const initial = (settings: Settings): Closed => closed(settings, 1)
+
+/**
+ * The state after an event, and the very same object where nothing changes.
+ *
+ * `now` is monotonic, in milliseconds. `openFor` says how long the circuit stays open if it opens
+ * now.
+ */
+export const transition = (
+  settings: Settings,
+  state: CircuitState,
+  event: Event,
+  now: number,
+  openFor: number
+): CircuitState => {
+  switch (event._tag) {
+    case "Acquire":
+      return acquire(settings, state, now)
+    case "Record":
+      return record(settings, state, event, now, openFor)
+    case "Trip":
+      return state._tag === "Open" || settings.tripPolicy._tag === "Never" ? state : open(state, now, openFor)
+    case "Isolate":
+      return state._tag === "Open" && state.isolated ? state : isolated(state)
+    case "Reset":
+      return state._tag === "Closed" && state.health.failures === 0 ? state : closed(settings, nextPermit(state))
+    case "MakeDue":
+      return state._tag === "Open" && state.dueAt > now && !state.isolated ? { ...state, dueAt: now } : state
+  }
+}
+
+const acquire = (settings: Settings, state: CircuitState, now: number): CircuitState => {
+  switch (state._tag) {
+    case "Closed":
+      return state
+    case "Open":
+      return state.isolated || state.dueAt > now
+        ? state
+        : { _tag: "HalfOpen", nextPermit: state.nextPermit + 1, probes: [state.nextPermit], successes: 0 }
+    case "HalfOpen":
+      return state.probes.length >= settings.maxProbes
+        ? state
+        : { ...state, nextPermit: state.nextPermit + 1, probes: [...state.probes, state.nextPermit] }
+  }
+}
+
+type Record = Event & { readonly _tag: "Record" }
+
+const record = (settings: Settings, state: CircuitState, call: Record, now: number, openFor: number): CircuitState => {
+  switch (state._tag) {
+    case "Closed":
+      return state.permit === call.permit ? recordCall(settings, state, call, now, openFor) : state
+    case "Open":
+      return state
+    case "HalfOpen":
+      return state.probes.includes(call.permit) ? recordProbe(settings, state, call, now, openFor) : state
+  }
+}
+
+const recordCall = (
+  settings: Settings,
+  state: Closed,
+  { event, outcome }: Record,
+  now: number,
+  openFor: number
+): CircuitState => {
+  if (outcome === "ignored") return state
+  const failed = outcome !== "success"
+  if (failed && event !== undefined && state.events.includes(event)) return state
+  const health = TripPolicy.observe(state.health, failed)
+  const opens =
+    outcome === "fatal" ? settings.tripPolicy._tag !== "Never" : TripPolicy.opens(settings.tripPolicy, health)
+  if (opens) return open(state, now, openFor)
+  const events = failed && event !== undefined ? [...state.events, event].slice(-rememberedEvents) : state.events
+  return { ...state, health, events }
+}
+
+const recordProbe = (
+  settings: Settings,
+  state: HalfOpen,
+  { outcome, permit }: Record,
+  now: number,
+  openFor: number
+): CircuitState => {
+  if (outcome === "failure" || outcome === "fatal") return open(state, now, openFor)
+  const successes = state.successes + (outcome === "success" ? 1 : 0)
+  if (successes >= settings.successThreshold) return closed(settings, nextPermit(state))
+  return { ...state, successes, probes: state.probes.filter((probe) => probe !== permit) }
+}
+
+const closed = (settings: Settings, permit: Permit): Closed => ({
+  _tag: "Closed",
+  permit,
+  health: TripPolicy.unknown(settings.tripPolicy),
+  events: []
+})
+
+const open = (from: CircuitState, now: number, openFor: number): Open => ({
+  _tag: "Open",
+  nextPermit: nextPermit(from),
+  openFor,
+  dueAt: now + openFor,
+  isolated: false
+})
+
+const isolated = (from: CircuitState): Open => ({
+  _tag: "Open",
+  nextPermit: nextPermit(from),
+  openFor: Number.POSITIVE_INFINITY,
+  dueAt: Number.POSITIVE_INFINITY,
+  isolated: true
+})
+
+const nextPermit = (state: CircuitState): Permit => (state._tag === "Closed" ? state.permit + 1 : state.nextPermit)
+
+// One event fails many calls at the same moment, so the last few events are enough to know it
+// again.
+const rememberedEvents = 8

@@ -1,0 +1,102 @@
+import { Effect, Result } from "effect"
+import type { RedisHistory } from "../../dispatch.ts"
+import * as RedisCommand from "../../RedisCommand.ts"
+import * as RedisConnection from "../../RedisConnection.ts"
+import * as RedisError from "../../RedisError.ts"
+import * as RedisScript from "../../RedisScript.ts"
+import * as History from "./History.ts"
+import type { RedisTime } from "./RedisTime.ts"
+
+/**
+ * Who a connection is and whom it talks to, as far as the user may ask. `isNew` says that the
+ * server cannot be shown to be the process that the last session was on.
+ */
+export interface Introduction {
+  readonly id: number | undefined
+  readonly history: RedisHistory
+  readonly isNew: boolean
+}
+
+/** What an introduction needs to know of its node. */
+export interface Asker {
+  readonly time: RedisTime
+  readonly wallClock: () => number
+  /** A script that only this node loads: a server that knows it has not been started anew since. */
+  readonly witness: RedisScript.RedisScript
+}
+
+/** Makes a script that no other client has. */
+export const makeWitness = (random: number): RedisScript.RedisScript =>
+  RedisScript.make({ lua: `return "effect-ioredis ${random.toString(36).slice(2)}"`, kind: "read" })
+
+/**
+ * Asks a new connection what it reaches, before anything else is sent on it.
+ *
+ * It fails where the server says that it cannot serve yet. What the user may not ask for is left
+ * out: without INFO, a script of ours that the server has forgotten shows that it was started anew,
+ * and without scripts every session is taken for a new server.
+ */
+export const introduce = Effect.fnUntraced(function* (
+  connection: RedisConnection.RedisConnection,
+  asker: Asker
+): Effect.fn.Return<Introduction, RedisError.RedisConnectionError> {
+  const first = [ping, clientId, information].map((command) => ask(connection, command))
+  const [pong, id, info] = yield* Effect.all(first, { concurrency: "unbounded" })
+  if (pong !== undefined && Result.isFailure(pong) && RedisError.outcome(pong.failure) === "failure") {
+    if (pong.failure._tag === "RedisConnectionError") return yield* pong.failure
+    return yield* RedisError.connectionError("CONNECT", "NotReady", "never", pong.failure)
+  }
+  for (let answers = 0; answers < 3; answers++) yield* askTime(connection, asker)
+  const known = id !== undefined && Result.isSuccess(id) ? Number(id.success) : undefined
+  if (info !== undefined && Result.isSuccess(info)) {
+    return { id: known, history: History.parse(String(info.success)), isNew: false }
+  }
+  const history = { ...History.unknown, role: yield* askRole(connection) }
+  return { id: known, history, isNew: !(yield* remembers(connection, asker.witness)) }
+})
+
+/** Asks for the server's history once more. `undefined` where there is no answer. */
+export const askHistory = (
+  connection: RedisConnection.RedisConnection,
+  known: RedisHistory
+): Effect.Effect<RedisHistory | undefined> =>
+  Effect.gen(function* () {
+    if (known.runId === undefined) return { ...known, role: yield* askRole(connection) }
+    const info = yield* ask(connection, replication)
+    return Result.isSuccess(info) ? { ...History.parse(String(info.success)), runId: known.runId } : undefined
+  })
+
+/** Asks for the server's time once more. */
+export const askTime = (connection: RedisConnection.RedisConnection, { time, wallClock }: Asker): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const askedAt = wallClock()
+    return Effect.map(ask(connection, redisTime), (told) => {
+      if (Result.isSuccess(told)) time.learn(told.success, askedAt, wallClock())
+    })
+  })
+
+// The witness is loaded where it is missing, for the next session to find it.
+const remembers = Effect.fnUntraced(function* (
+  connection: RedisConnection.RedisConnection,
+  witness: RedisScript.RedisScript
+) {
+  const exists = yield* ask(connection, RedisCommand.make("SCRIPT", ["EXISTS", witness.sha]))
+  const isKnown = Result.isSuccess(exists) && Array.isArray(exists.success) && exists.success[0] === 1
+  if (!isKnown) yield* ask(connection, RedisCommand.make("SCRIPT", ["LOAD", witness.lua]))
+  return isKnown
+})
+
+const askRole = (connection: RedisConnection.RedisConnection) =>
+  Effect.map(ask(connection, hello), (reply) =>
+    Result.isSuccess(reply) ? History.roleInHello(reply.success) : undefined
+  )
+
+const ask = (connection: RedisConnection.RedisConnection, command: RedisCommand.RedisCommand) =>
+  Effect.result(RedisConnection.send(connection, command))
+
+const ping = RedisCommand.make("PING")
+const clientId = RedisCommand.make("CLIENT", ["ID"])
+const information = RedisCommand.make("INFO", ["server", "replication"])
+const replication = RedisCommand.make("INFO", ["replication"])
+const redisTime = RedisCommand.make("TIME")
+const hello = RedisCommand.make("HELLO")

@@ -1,0 +1,76 @@
+import type { Session } from "../../dispatch.ts"
+import type { RedisConnection, ReplyResult } from "../../RedisConnection.ts"
+import type { RedisCommand } from "../../RedisCommand.ts"
+import type { Carrier, RedisNode } from "../../RedisNode.ts"
+import type { Introduction } from "./Introduction.ts"
+
+/**
+ * One login of a node, from the moment at which it may be used to its loss.
+ *
+ * Invariants: `replies` ≤ `carried`; `heardAt` ≥ `openedAt`; once `connection` is lost, nothing is
+ * carried any more.
+ */
+export class NodeSession implements Session, Carrier {
+  readonly node: RedisNode
+  readonly connection: RedisConnection
+  readonly id: number | undefined
+  readonly runId: string | undefined
+  /** Monotonic milliseconds. */
+  readonly openedAt: number
+  readonly maxInFlight: number
+  /** Commands sent after the introduction, and those of them that had a reply. */
+  carried = 0
+  replies = 0
+  /** When the last reply came, in monotonic milliseconds. */
+  heardAt: number
+  /** Whether the stall rule watches it. */
+  watched = false
+
+  constructor(
+    node: RedisNode,
+    connection: RedisConnection,
+    { history, id }: Introduction,
+    openedAt: number,
+    maxInFlight: number
+  ) {
+    this.maxInFlight = maxInFlight
+    this.node = node
+    this.connection = connection
+    this.id = id
+    this.runId = history.runId
+    this.openedAt = openedAt
+    this.heardAt = openedAt
+  }
+
+  isOpen(): boolean {
+    return this.connection.isOpen()
+  }
+
+  /** A node with one connection needs no more of a carrier than the session. */
+  get session(): NodeSession {
+    return this
+  }
+
+  isFull(): boolean {
+    return this.connection.inFlight() >= this.maxInFlight
+  }
+
+  submit(command: RedisCommand, onReply: (result: ReplyResult) => void): void {
+    this.carried++
+    this.connection.submit(command, onReply)
+  }
+
+  hear(at: number): void {
+    this.replies++
+    this.heardAt = at
+  }
+
+  /**
+   * Whether its loss says nothing against the server: it answered a command, or was sent none. A
+   * server that lets clients log in and drops whoever asks for something is not used again sooner
+   * for each login.
+   */
+  isProven(): boolean {
+    return this.replies > 0 || this.carried === 0
+  }
+}

@@ -1,0 +1,69 @@
+import { Effect, type Scope } from "effect"
+import type { RedisConnection } from "../../RedisConnection.ts"
+import * as RedisError from "../../RedisError.ts"
+import type { Introduction } from "./Introduction.ts"
+import type { NodeSession } from "./NodeSession.ts"
+
+/**
+ * What a node does about a server that refuses writes because it is a replica.
+ *
+ * The address may lead to another server by now, which only a new connection finds out. So one is
+ * made beside those in use, and these are replaced only if it shows a master: callers who read from
+ * a lasting replica keep their connection. While it shows a replica again, it is tried ever more
+ * slowly.
+ */
+export interface Replacement {
+  readonly consider: () => void
+}
+
+export const make = ({
+  connect,
+  fork,
+  now,
+  sessions
+}: {
+  readonly connect: Effect.Effect<readonly [RedisConnection, Introduction], RedisError.RedisConnectionError, Scope.Scope>
+  readonly fork: (effect: Effect.Effect<void>) => void
+  readonly now: () => number
+  readonly sessions: () => ReadonlyArray<NodeSession>
+}): Replacement => {
+  let looking = false
+  let notBefore = Number.NEGATIVE_INFINITY
+  let pause = firstPause
+
+  const replace = Effect.sync(() => {
+    pause = firstPause
+    for (const { connection } of sessions()) connection.destroy(otherServer)
+  })
+
+  const wait = Effect.sync(() => {
+    notBefore = now() + pause
+    pause = Math.min(pause * 2, longestPause)
+  })
+
+  const look = Effect.scoped(
+    Effect.flatMap(Effect.option(connect), (found) =>
+      found._tag === "Some" && found.value[1].history.role === "master" ? replace : wait
+    )
+  )
+
+  return {
+    consider: () => {
+      if (looking || now() < notBefore) return
+      looking = true
+      fork(
+        Effect.ensuring(
+          look,
+          Effect.sync(() => {
+            looking = false
+          })
+        )
+      )
+    }
+  }
+}
+
+const firstPause = 1000
+const longestPause = 30_000
+
+const otherServer = RedisError.connectionError("CONNECT", "Reset", "unknown", new Error("The address leads to another server."))

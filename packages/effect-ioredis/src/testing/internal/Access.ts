@@ -1,0 +1,57 @@
+import * as Wire from "./Wire.ts"
+
+/** Who may log in, and which commands are refused to everybody. */
+export interface Access {
+  /** The password of the user `default`, who needs none without it. */
+  readonly password?: string | undefined
+  /** The passwords of other users, by name. */
+  readonly users?: Readonly<Record<string, string>> | undefined
+  /**
+   * Commands that are answered with NOPERM: `CLIENT` for all of its subcommands, `CLIENT KILL` for
+   * one.
+   */
+  readonly denied?: ReadonlyArray<string> | undefined
+}
+
+/** What a client says of itself when it logs in. */
+export interface Login {
+  readonly username: string | undefined
+  readonly password: string | undefined
+  readonly db: number
+  readonly clientName: string
+}
+
+/** Why AUTH is refused, if it is. */
+export const authRefusal = (
+  { password: defaultPassword, users = {} }: Access,
+  username: string | undefined,
+  password: string
+): Wire.ErrorReply | undefined => {
+  if (username === undefined && defaultPassword === undefined) {
+    return new Wire.ErrorReply({
+      message:
+        "ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?"
+    })
+  }
+  const user = username ?? "default"
+  const known = user === "default" ? (defaultPassword ?? password) : users[user]
+  return known === password ? undefined : wrongPassword()
+}
+
+/** Why a login is refused, if it is. */
+export const loginRefusal = (access: Access, { password, username }: Login): Wire.ErrorReply | undefined => {
+  if (password !== undefined) return authRefusal(access, username, password)
+  return access.password === undefined ? undefined : new Wire.ErrorReply({ message: "NOAUTH Authentication required." })
+}
+
+/** Why a command is refused to everybody, if it is; `name` is as in `CLIENT|KILL`. */
+export const commandRefusal = ({ denied = [] }: Access, name: string): Wire.ErrorReply | undefined =>
+  denied.some((entry) => covers(entry.toUpperCase().replace(" ", "|"), name))
+    ? new Wire.ErrorReply({ message: `NOPERM this user has no permissions to run the '${name.toLowerCase()}' command` })
+    : undefined
+
+/** Whether a name in a list of commands means this command. */
+export const covers = (entry: string, name: string): boolean => entry === name || name.startsWith(`${entry}|`)
+
+const wrongPassword = () =>
+  new Wire.ErrorReply({ message: "WRONGPASS invalid username-password pair or user is disabled." })

@@ -1,0 +1,76 @@
+import { at, type Commands, type Machine, read, type Run, upper } from "./Command.ts"
+import * as Wire from "./Wire.ts"
+
+const ping: Run = (args) => (args.length > 1 ? Wire.wrongArity("ping") : (args[0] ?? "PONG"))
+
+const select: Run = (args, { client, keyspace }) => {
+  const db = Wire.integer(args[0])
+  if (keyspace.databases[db] === undefined) return Wire.fail("ERR DB index is out of range")
+  client.db = db
+  return "OK"
+}
+
+const auth: Run = (args, machine) => {
+  if (args.length > 2) return Wire.syntaxError()
+  const [username, password] = args.length === 2 ? [at(args, 0).toString(), at(args, 1)] : [undefined, at(args, 0)]
+  return machine.loginRefusal(username, password.toString()) ?? "OK"
+}
+
+const hello: Run = ([version, ...words], machine) => {
+  if (version !== undefined) {
+    if (!Wire.isInteger(version)) return Wire.fail("ERR Protocol version is not an integer or out of range")
+    // The simulation answers in RESP2 alone.
+    if (Wire.integer(version) !== 2) return Wire.fail("NOPROTO unsupported protocol version")
+  }
+  const refusal = helloWords(words, machine)
+  return refusal ?? greeting(machine)
+}
+
+const helloWords = (words: ReadonlyArray<Buffer>, machine: Machine): Wire.ErrorReply | undefined => {
+  for (let index = 0; index < words.length; index++) {
+    const word = upper(words[index])
+    const left = words.length - index - 1
+    if (word === "AUTH" && left >= 2) {
+      const refusal = machine.loginRefusal(at(words, index + 1).toString(), at(words, index + 2).toString())
+      if (refusal !== undefined) return refusal
+      index += 2
+    } else if (word === "SETNAME" && left >= 1) machine.client.name = at(words, ++index).toString()
+    else return Wire.fail(`ERR Syntax error in HELLO option '${at(words, index).toString()}'`)
+  }
+  return undefined
+}
+
+const greeting = ({ client, replication }: Machine): Wire.Wire => [
+  ...["server", "redis", "version", "7.0.15"].map((word) => Buffer.from(word)),
+  Buffer.from("proto"),
+  2,
+  Buffer.from("id"),
+  client.id,
+  ...["mode", "standalone", "role", replication.history.role === "master" ? "master" : "replica", "modules"].map(
+    (word) => Buffer.from(word)
+  ),
+  []
+]
+
+const kill: Run = (args, machine) => {
+  if (args.length !== 2 || upper(args[0]) !== "ID") return Wire.syntaxError()
+  const id = Wire.integer(args[1])
+  return id < 1 ? Wire.fail("ERR client-id should be greater than 0") : machine.kill(id) ? 1 : 0
+}
+
+const setName: Run = (args, { client }) => {
+  client.name = at(args, 0).toString()
+  return "OK"
+}
+
+export const commands: Commands = {
+  ping: read(-1, ping),
+  echo: read(2, (args) => at(args, 0)),
+  select: read(2, select),
+  auth: read(-2, auth),
+  hello: read(-1, hello),
+  "client|id": read(2, (_args, { client }) => client.id),
+  "client|getname": read(2, (_args, { client }) => (client.name === "" ? null : Buffer.from(client.name))),
+  "client|setname": read(3, setName),
+  "client|kill": read(-3, kill)
+}

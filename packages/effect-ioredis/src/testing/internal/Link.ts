@@ -1,0 +1,85 @@
+import type * as Fault from "../Fault.ts"
+import type { Login } from "./Access.ts"
+import type { Client } from "./Command.ts"
+import * as SeededRandom from "./SeededRandom.ts"
+import * as TimedQueue from "./TimedQueue.ts"
+import type { Timers } from "./Timers.ts"
+import type * as Wire from "./Wire.ts"
+
+/** The client's end of a connection, as the server sees it. */
+export interface Peer {
+  readonly reply: (wire: Wire.Wire) => void
+  readonly closed: (error: unknown) => void
+}
+
+/** What a client sends: the login first, then commands. */
+export type Packet =
+  | { readonly _tag: "Login"; readonly login: Login }
+  | { readonly _tag: "Command"; readonly name: string; readonly args: ReadonlyArray<Buffer> }
+
+/** A fault that holds, and the chances that it takes. */
+export class HeldFault {
+  readonly fault: Fault.Fault
+  readonly luck: () => number
+
+  constructor(fault: Fault.Fault) {
+    this.fault = fault
+    this.luck = SeededRandom.make(fault._tag === "Flaky" ? fault.seed : 0)
+  }
+}
+
+/**
+ * The server's end of one connection: both directions, and what the server remembers of the client.
+ */
+export class Link implements Client {
+  readonly id: number
+  readonly peer: Peer
+  readonly inbox: TimedQueue.TimedQueue<Packet>
+  readonly outbox: TimedQueue.TimedQueue<Wire.Wire>
+  db = 0
+  name = ""
+  /** Whether the client's end is open: what it sent before it closed is still served. */
+  open = true
+  /** Whether the connection ends with the next reply. */
+  ending = false
+  /** Whether it has swallowed something, and therefore says nothing any more. */
+  mute = false
+  /** The fault that holds for this connection in the place of the server's. */
+  held: HeldFault | undefined
+
+  constructor(id: number, peer: Peer, timers: Timers, receive: (link: Link, packet: Packet) => void) {
+    this.id = id
+    this.peer = peer
+    this.inbox = TimedQueue.make(timers, (packet: Packet) => receive(this, packet))
+    this.outbox = TimedQueue.make(timers, (wire: Wire.Wire) => {
+      peer.reply(wire)
+      if (this.ending) this.drop(connectionReset(), { executed: false })
+    })
+  }
+
+  /** Whether nothing of it is left. */
+  get isDone(): boolean {
+    return !this.open && this.inbox.size() === 0
+  }
+
+  /**
+   * The client closed its end. What it sent is in the server's socket buffer and is executed all
+   * the same.
+   */
+  close(): void {
+    this.open = false
+    this.outbox.clear()
+  }
+
+  /** Ends the connection from the server's side; with `executed`, what the client sent still is. */
+  drop(error: unknown, { executed }: { readonly executed: boolean }): void {
+    const wasOpen = this.open
+    this.close()
+    if (!executed) this.inbox.clear()
+    if (wasOpen) this.peer.closed(error)
+  }
+}
+
+export const connectionReset = (): Error => Object.assign(new Error("read ECONNRESET"), { code: "ECONNRESET" })
+
+export const connectionRefused = (): Error => Object.assign(new Error("connect ECONNREFUSED"), { code: "ECONNREFUSED" })

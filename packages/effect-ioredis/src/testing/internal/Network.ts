@@ -1,0 +1,75 @@
+import { Duration } from "effect"
+import type { RedisAddress } from "../../RedisConnector.ts"
+import * as Fault from "../Fault.ts"
+import type { Options } from "../SimulatedServer.ts"
+import { Server } from "./Server.ts"
+import type { Timers } from "./Timers.ts"
+
+/** Where the default server says that it listens. */
+const defaultAddress: RedisAddress = { host: "simulated-redis", port: 6379 }
+
+/** The servers by their addresses; any other address reaches the default one. */
+export class Network {
+  readonly default: Server
+  readonly #timers: Timers
+  readonly #options: Options
+  readonly #servers = new Map<string, Server>()
+
+  constructor(timers: Timers, options: Options) {
+    this.#timers = timers
+    this.#options = options
+    this.default = this.#make(defaultAddress, options)
+  }
+
+  /** The server that an address reaches. */
+  at(address: RedisAddress): Server {
+    return this.#servers.get(keyOf(address)) ?? this.default
+  }
+
+  /**
+   * The server that an address was given for. It is made at the first call, like the default one
+   * but for `options`.
+   */
+  server(address: RedisAddress, options: Options): Server {
+    const existing = this.#servers.get(keyOf(address))
+    if (existing !== undefined) return existing
+    const seed = (this.#options.seed ?? 0) + this.#servers.size + 1
+    const server = this.#make(address, { ...this.#options, script: undefined, seed, ...options })
+    this.#servers.set(keyOf(address), server)
+    return server
+  }
+
+  close(): void {
+    for (const server of [this.default, ...this.#servers.values()]) server.dropAll()
+  }
+
+  #make(address: RedisAddress, options: Options): Server {
+    const { clockOffset = 0, commands = [], denied, latency = 0, password, script = [], scripts = [], users } = options
+    const server = new Server(this.#timers, {
+      address,
+      latency: Duration.toMillis(latency),
+      clockOffset: Duration.toMillis(clockOffset),
+      seed: options.seed ?? 0,
+      access: { password, users, denied },
+      scripts,
+      commands,
+      serverAt: (address) => this.at(address)
+    })
+    for (const scheduled of script) schedule(server, this.#timers, scheduled)
+    return server
+  }
+}
+
+const keyOf = ({ host, port }: RedisAddress): string => `${host}:${port}`
+
+const schedule = (server: Server, timers: Timers, { fault, from, to }: Fault.ScheduledFault): void => {
+  const start = () => server.inject(fault)
+  const millis = Duration.toMillis(from)
+  if (millis > 0) timers.after(millis, start)
+  else start()
+  if (to === undefined) return
+  // Another fault that came meanwhile is not this one's to end.
+  timers.after(Duration.toMillis(to), () => {
+    if (server.fault === fault) server.inject(Fault.none)
+  })
+}

@@ -1,0 +1,102 @@
+import type { History } from "./History.ts"
+import type { Keyspace, KeyspaceChange } from "./Keyspace.ts"
+
+/** One server's place among others: whom it follows and who follows it. */
+export class Replication {
+  readonly host: string
+  readonly port: number
+  readonly history: History
+  readonly keyspace: Keyspace
+  /** The master that this server was told to follow. */
+  master: Replication | undefined
+  /** Whether what the master executes arrives here. */
+  connected = false
+  readonly #followers = new Set<Replication>()
+
+  constructor(address: { readonly host: string; readonly port: number }, history: History, keyspace: Keyspace) {
+    this.host = address.host
+    this.port = address.port
+    this.history = history
+    this.keyspace = keyspace
+  }
+
+  /**
+   * Becomes a replica of another server and takes over its data and its history. Clients stay
+   * connected.
+   */
+  follow(master: Replication): void {
+    if (master === this) return
+    this.#leave()
+    this.master = master
+    this.#attach()
+  }
+
+  /** Stops what comes from the master; the server stays a replica. */
+  cut(): void {
+    const { master } = this
+    if (master === undefined || !this.connected) return
+    this.connected = false
+    master.#followers.delete(this)
+    master.history.replicaDetached()
+  }
+
+  /** Becomes a master of its own, with the data that it has. */
+  promote(): void {
+    if (this.master === undefined) return
+    this.#leave()
+    this.history.promote()
+    // Its replicas come back for the new replication id.
+    this.#takeAlong()
+  }
+
+  /** Passes on what was changed here. */
+  changed(change: KeyspaceChange): void {
+    for (const follower of this.#followers) {
+      follower.keyspace.apply(change)
+      follower.changed(change)
+    }
+  }
+
+  /** Counts a command that changed data. */
+  written(bytes: number): void {
+    this.history.written(bytes)
+    for (const follower of this.#followers) follower.#followOffset()
+  }
+
+  /** The process began anew, as a master; its replicas come back and take over what it has. */
+  restart(): void {
+    this.#leave()
+    this.history.restart()
+    for (const follower of Array.from(this.#followers)) follower.#attach()
+  }
+
+  // The first synchronisation copies everything; what it took to get there is not seen by clients.
+  #attach(): void {
+    const { master } = this
+    if (master === undefined) return
+    const continued = master.history.continues(this.history)
+    master.#followers.add(this)
+    master.history.replicaAttached()
+    this.history.follow(master.history, continued)
+    this.connected = true
+    this.keyspace.restore(master.keyspace.dump())
+    this.#takeAlong()
+  }
+
+  #takeAlong(): void {
+    for (const follower of Array.from(this.#followers)) {
+      this.history.replicaDetached()
+      follower.#attach()
+    }
+  }
+
+  #leave(): void {
+    this.cut()
+    this.master = undefined
+  }
+
+  #followOffset(): void {
+    this.history.offset = this.master?.history.offset ?? this.history.offset
+    for (const follower of this.#followers) follower.#followOffset()
+  }
+}
