@@ -4,7 +4,7 @@
  * The server executes a command when it arrives, unless it is frozen. A lost session's commands stay in
  * its buffer and run when it thaws, as they do in Redis, unless CLIENT KILL has ended the session there.
  */
-import { Effect, Result } from "effect"
+import { Effect, Option, Result } from "effect"
 import { RedisCommand, RedisError } from "effect-ioredis"
 import { scripts } from "effect-ioredis-cache/testing"
 import type { Cancel, Dispatch, Node, NodeEvent, Sending, SendOptions, Session } from "effect-ioredis/dispatch"
@@ -78,7 +78,8 @@ export class DispatchDouble implements Dispatch {
       sessionFor: () => this.session,
       history: () => undefined,
       generation: () => this.generation,
-      time: now
+      time: now,
+      refreshTime: Effect.void
     }
     this.connect()
   }
@@ -106,7 +107,7 @@ export class DispatchDouble implements Dispatch {
       inFlight.done?.(Result.fail(error))
       inFlight.done = undefined
     }
-    this.#tell({ _tag: "SessionLost", node: this.node, session })
+    this.#tell({ _tag: "SessionLost", node: this.node, session, error })
   }
 
   freeze(): void {
@@ -173,6 +174,8 @@ export class DispatchDouble implements Dispatch {
   readonly nodes = () => [this.node]
   readonly nodeOf = () => this.node
   readonly watchHistory = Effect.void
+  readonly closeWithin = (work: Effect.Effect<unknown>) =>
+    Effect.map(Effect.timeoutOption(work, "2 seconds"), Option.isSome)
 
   readonly listen = (listener: (event: NodeEvent) => void) => {
     this.listeners.add(listener)

@@ -1,10 +1,9 @@
 import { assert } from "@effect/vitest"
 import { Clock, Effect, type Scope } from "effect"
-import type { WriteOutcome } from "effect-ioredis-cache/CacheTier"
+import type { Version, WriteOutcome } from "effect-ioredis-cache/CacheTier"
 import { TestClock } from "effect/testing"
 import type { RegionPolicy } from "../../packages/effect-ioredis-cache/src/internal/journal/commands.ts"
 import * as Journal from "../../packages/effect-ioredis-cache/src/internal/journal/Journal.ts"
-import type { Version } from "../../packages/effect-ioredis-cache/src/internal/journal/Trust.ts"
 import * as StoredValue from "../../packages/effect-ioredis-cache/src/StoredValue.ts"
 import { DispatchDouble } from "./DispatchDouble.ts"
 

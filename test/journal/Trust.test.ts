@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import type { Version } from "effect-ioredis-cache/CacheTier"
 import * as Trust from "../../packages/effect-ioredis-cache/src/internal/journal/Trust.ts"
 import { makeStampSource } from "../../packages/effect-ioredis-cache/src/StoredValue.ts"
 
@@ -8,7 +9,7 @@ const isOwn = (stamp: string) => stamp.startsWith("mine--")
 
 const known = (isVerified: boolean) => new Trust.Known({ stamp: own(5), writtenAt: 1000 }, foreign(1), isVerified)
 
-const table: ReadonlyArray<readonly [string, Trust.Version, verified: Trust.Verdict, unverified: Trust.Verdict]> = [
+const table: ReadonlyArray<readonly [string, Version, verified: Trust.Verdict, unverified: Trust.Verdict]> = [
   ["what was confirmed", { stamp: own(5), writtenAt: 1000 }, "Trusted", "Trusted"],
   ["an own write with a lower number", { stamp: own(4), writtenAt: 900 }, "Changed", "Changed"],
   ["one with a lower number that claims to be later", { stamp: own(4), writtenAt: 2000 }, "Changed", "Changed"],

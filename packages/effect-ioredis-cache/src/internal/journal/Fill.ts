@@ -1,12 +1,11 @@
 import { Result } from "effect"
 import type { RedisCommand } from "effect-ioredis"
 import type { Cancel, Sending, SendingEnd, Session } from "effect-ioredis/dispatch"
-import type { WriteOutcome } from "../../CacheTier.ts"
+import type { Replaced, WriteOutcome, Version } from "../../CacheTier.ts"
 import { fillOf, leavesValue, remainingLife, storedOf } from "./commands.ts"
 import { SetIntent } from "./Ledger.ts"
 import * as Sender from "./Sender.ts"
 import type { Region, State } from "./State.ts"
-import type { Version } from "./Trust.ts"
 
 /**
  * The value of a lookup, to be stored in the place of exactly what the lookup's read found.
@@ -24,7 +23,7 @@ export interface Fill {
   /** When the lookup began, in Redis' time. */
   readonly beganAt: number
   /** The first 64 bytes of what was found, and its length; nothing where nothing was found. */
-  readonly found: { readonly start: Uint8Array; readonly length: number } | undefined
+  readonly found: Replaced | undefined
   readonly isCurrent: () => boolean
 }
 

@@ -18,10 +18,10 @@
  * `State` holds all of it and everything that changes it, `Replay` and `Emptying` work in the background,
  * and this module is what a cache calls.
  */
-import { Clock, Duration, Effect, Exit, Fiber, Scope } from "effect"
+import { Clock, Effect, Exit, Fiber, Scope } from "effect"
 import type { RedisCommand } from "effect-ioredis"
 import type { Cancel, Dispatch, NodeEvent } from "effect-ioredis/dispatch"
-import type { WriteOutcome } from "../../CacheTier.ts"
+import type { WriteOutcome, Version } from "../../CacheTier.ts"
 import * as MemoryCache from "../../MemoryCache.ts"
 import { makeStampSource } from "../../StoredValue.ts"
 import { commandOf, type RegionPolicy } from "./commands.ts"
@@ -32,13 +32,13 @@ import * as Loop from "./Loop.ts"
 import * as Replay from "./Replay.ts"
 import * as Sender from "./Sender.ts"
 import { type Entry, type NodeState, Region, State, Write } from "./State.ts"
-import type { Version } from "./Trust.ts"
 
-/** How much is kept (default 10,000 entries and 16 MiB) and how long closing may take (default 2 seconds). */
+/** How much is kept. */
 export interface Options {
+  /** Default: 10,000. */
   readonly maxEntries?: number | undefined
+  /** Default: 16 MiB. */
   readonly maxBytes?: number | undefined
-  readonly closeTimeout?: Duration.Input | undefined
 }
 
 /** A value to be written under a Redis key. Times are in milliseconds. */
@@ -144,7 +144,7 @@ export const make = Effect.fnUntraced(function* (
       stop()
       state.isClosed = true
       return Fiber.interruptAll(fibers)
-    }).pipe(Effect.andThen(close(state, Duration.fromInputUnsafe(options.closeTimeout ?? "2 seconds"))))
+    }).pipe(Effect.andThen(close(state)))
   )
   return {
     region: (policy) => regionJournal(state, regionOf(state, policy)),
@@ -182,15 +182,17 @@ const hear = (state: State, event: NodeEvent): void => {
       break
     case "CircuitClosed":
       break
+    case "ConnectFailed":
+      return
   }
   nodeState.loop.recover()
   state.regionLoop.recover()
 }
 
-// What is left gets one try, within one deadline. What the servers do not confirm by then is counted.
-const close = Effect.fnUntraced(function* (state: State, timeout: Duration.Duration) {
-  if (state.isLeft() && Duration.toMillis(timeout) > 0) {
-    yield* Effect.timeoutOption(Effect.andThen(closeNodes(state), Effect.ignore(Emptying.once(state))), timeout)
+// What is left gets one try, within the client's own deadline for closing. What the servers do not confirm by then is counted.
+const close = Effect.fnUntraced(function* (state: State) {
+  if (state.isLeft()) {
+    yield* state.dispatch.closeWithin(Effect.andThen(closeNodes(state), Effect.ignore(Emptying.once(state))))
   }
   if (!state.isLeft()) return
   const regions = state.regions.filter((region) => region.state._tag !== "Clean").map(({ name }) => name)
@@ -340,7 +342,7 @@ const send = (
   const sendings = writes.filter((write) => write !== undefined)
   const [first] = sendings
   const options = { timeout, answer: "ignored" } as const
-  if (first === undefined) {
+  if (first === undefined || timeout === 0) {
     done()
     return ignore
   }
@@ -416,5 +418,5 @@ const release = (dispatch: Dispatch, prefix: string, shared: Shared): Effect.Eff
     return Scope.close(shared.scope, Exit.void)
   })
 
-const textOf = ({ closeTimeout = "2 seconds", maxBytes = 16 * 1024 * 1024, maxEntries = 10_000 }: Options): string =>
-  `maxEntries ${maxEntries}, maxBytes ${maxBytes}, closeTimeout ${Duration.format(Duration.fromInputUnsafe(closeTimeout))}`
+const textOf = ({ maxBytes = 16 * 1024 * 1024, maxEntries = 10_000 }: Options): string =>
+  `maxEntries ${maxEntries}, maxBytes ${maxBytes}`

@@ -5,8 +5,8 @@
  * last call has ended and Redis has not confirmed it, the entry is *deferred*, and only what is deferred
  * counts against the bounds. No operation but `deleteRegion` and `checkInvariants` takes longer the more there is.
  */
+import type { Version } from "../../CacheTier.ts"
 import type { Stamp } from "../../StoredValue.ts"
-import type { Version } from "./Trust.ts"
 
 /** What was asked for a key. */
 export type Intent = SetIntent | RemoveIntent | TouchIntent

@@ -2,7 +2,8 @@ import { Effect, Latch, Result } from "effect"
 import { type RedisCommand, RedisError } from "effect-ioredis"
 import type { Dispatch, Node, Sending, SendingEnd, Session } from "effect-ioredis/dispatch"
 import type { Stamp, StampSource } from "../../StoredValue.ts"
-import { leavesValue, type RegionPolicy, type Replay, type Situation } from "./commands.ts"
+import type { Replay, Version } from "../../CacheTier.ts"
+import { leavesValue, type RegionPolicy, type Situation } from "./commands.ts"
 import * as Doubts from "./Doubts.ts"
 import * as Ledger from "./Ledger.ts"
 import type { Loop } from "./Loop.ts"
@@ -120,7 +121,7 @@ export class State {
   // -----------------------------------------------------------------------------------------------
 
   /** The version of a new write: later than all that this process has seen of the key. */
-  versionFor(region: Region, key: string, seen: Trust.Version | undefined): Trust.Version {
+  versionFor(region: Region, key: string, seen: Version | undefined): Version {
     const last = this.trust.get(key)?.last ?? seen
     const unconfirmed = this.ledger.get(key)?.version
     const writtenAt = Math.max(
@@ -134,17 +135,11 @@ export class State {
   }
 
   /** Records an intent and holds its entry. `seen` is what memory knows of the key. */
-  record(
-    region: Region,
-    key: string,
-    seen: Trust.Version | undefined,
-    intent: Ledger.Intent,
-    version: Trust.Version
-  ): Entry {
+  record(region: Region, key: string, seen: Version | undefined, intent: Ledger.Intent, version: Version): Entry {
     return this.ledger.record(key, region, this.#knownStamp(key, seen), intent, version)
   }
 
-  #knownStamp(key: string, seen: Trust.Version | undefined): Stamp | undefined {
+  #knownStamp(key: string, seen: Version | undefined): Stamp | undefined {
     return (this.trust.get(key)?.last ?? seen)?.stamp
   }
 
@@ -207,7 +202,7 @@ export class State {
    * Whether a reply may be believed. What a write overlapped is judged like everything else, but says
    * nothing of the server: it may have been asked for before the write.
    */
-  believes(region: Region, key: string, found: Trust.Version, isCurrent: boolean): boolean {
+  believes(region: Region, key: string, found: Version, isCurrent: boolean): boolean {
     const { writtenAt } = found
     if (writtenAt > region.latest) region.latest = writtenAt
     if (writtenAt <= region.state.clearedAt) return false
@@ -332,7 +327,7 @@ export class State {
 export class Write implements Sending {
   readonly state: State
   readonly entry: Entry
-  readonly version: Trust.Version
+  readonly version: Version
   readonly intent: Ledger.Intent
   readonly command: RedisCommand.RedisCommand
   /** Whether Redis has executed it. */
@@ -411,7 +406,7 @@ const errorOf = (end: SendingEnd): RedisError.RedisCommandError | undefined => {
 
 // Redis will not take the value, however often it is offered.
 const isFinal = (error: RedisError.RedisCommandError): boolean =>
-  error._tag === "RedisOperationError" && error.code !== "NOPERM" && !RedisError.isRetryable(error, "write")
+  error._tag === "RedisOperationError" && error.code !== "NOPERM" && !RedisError.isRetryable(error, "repeatable")
 
 const rememberedKeys = 10_000
 const scriptsPause = 30_000

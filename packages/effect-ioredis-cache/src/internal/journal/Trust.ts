@@ -5,14 +5,9 @@
  * promoted. No field of the server tells of every such change, but the values themselves tell of most. A
  * reply that this process itself has replaced cannot come from a server that has kept its data.
  */
+import type { Version } from "../../CacheTier.ts"
 import { type Stamp, type StampSource, writerOf } from "../../StoredValue.ts"
 import * as Recent from "../Recent.ts"
-
-/** Which write a stored value is of, and when it was made, in Redis' time. */
-export interface Version {
-  readonly stamp: Stamp
-  readonly writtenAt: number
-}
 
 /**
  * What a reply is worth.

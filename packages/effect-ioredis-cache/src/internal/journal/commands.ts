@@ -2,20 +2,10 @@
  * Which command an intent becomes: when it is made, and when it is replayed. Pure.
  */
 import { RedisCommand } from "effect-ioredis"
+import type { Replaced, Replay, Version } from "../../CacheTier.ts"
 import * as StoredValue from "../../StoredValue.ts"
 import type { Entry, Intent, SetIntent, TouchIntent } from "./Ledger.ts"
 import * as Scripts from "./scripts.ts"
-import type { Version } from "./Trust.ts"
-
-/**
- * What becomes in Redis of a value that was set while Redis was away.
- *
- * - `ifUnchanged`: it is written if the key still holds what this process last knew there, else unlinked.
- * - `latest`: of two values, the one that was written later stays.
- * - `invalidate`: the key is unlinked.
- * - `overwrite`: it is written.
- */
-export type Replay = "ifUnchanged" | "latest" | "invalidate" | "overwrite"
 
 /** How a region is kept in Redis. */
 export interface RegionPolicy {
@@ -109,7 +99,7 @@ export const fillOf = (
   key: string,
   stored: string | Uint8Array,
   life: number,
-  found: { readonly start: Uint8Array; readonly length: number } | undefined,
+  found: Replaced | undefined,
   scripts: boolean
 ): RedisCommand.RedisCommand | undefined => {
   if (found === undefined) return RedisCommand.make("SET", [...set(key, stored, life).args, "NX"])

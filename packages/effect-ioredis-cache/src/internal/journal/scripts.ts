@@ -55,7 +55,7 @@ if h then
 end
 redis.call("UNLINK", KEYS[1])
 return 0`,
-  kind: "write"
+  kind: "idempotent"
 })
 
 /**
@@ -76,7 +76,7 @@ if h then
   end
 end
 return store(KEYS[1], ARGV[1], ARGV[2])`,
-  kind: "write"
+  kind: "idempotent"
 })
 
 /**
@@ -90,7 +90,7 @@ if h and string.sub(h, 5, 5) ~= "x" and before(string.sub(h, 23, 29), ARGV[1]) t
   return redis.call("UNLINK", KEYS[1])
 end
 return 0`,
-  kind: "write"
+  kind: "idempotent"
 })
 
 /**
@@ -130,7 +130,7 @@ if stale ~= "zzzzzz" then
 end
 redis.call("PEXPIREAT", KEYS[1], string.format("%.0f", to + longer), "GT")
 return 1`,
-  kind: "write"
+  kind: "idempotent"
 })
 
 /**
@@ -142,7 +142,7 @@ export const replaceSame: RedisScript.RedisScript = RedisScript.make({
 local start = redis.pcall("GETRANGE", KEYS[1], 0, 63)
 if start ~= ARGV[3] or redis.call("STRLEN", KEYS[1]) ~= tonumber(ARGV[4]) then return 0 end
 return store(KEYS[1], ARGV[1], ARGV[2])`,
-  kind: "write"
+  kind: "idempotent"
 })
 
 /** All of them. */
