@@ -1,6 +1,7 @@
 import { Context, Effect, Layer, Logger } from "effect"
 import { Redis, RedisClient, type RedisConfig, RedisError } from "effect-ioredis"
 import { Cache, HybridCache, MemoryCache, RedisCache } from "effect-ioredis-cache"
+import { scripts } from "effect-ioredis-cache/testing"
 import { SimulatedRedis } from "effect-ioredis/testing"
 import * as LiveClock from "../support/LiveClock.ts"
 import * as RedisServer from "../support/RedisServer.ts"
@@ -14,14 +15,10 @@ export const layerServer = Layer.effect(Server, RedisServer.make())
 export const quiet = Logger.layer([])
 
 /** Memory, the strict cache and the two together, on a client. */
-export const caches = (options: HybridCache.Options & MemoryCache.Options & Pick<RedisCache.Options, "now"> = {}) =>
-  // Nobody moves a TestClock while its scope closes.
-  HybridCache.layer({ journal: { closeTimeout: 0 }, ...options }).pipe(
-    Layer.provideMerge([RedisCache.layer({ now: options.now }), MemoryCache.layer(options)])
-  )
+export const caches = (options: HybridCache.Options & MemoryCache.Options = {}) =>
+  HybridCache.layer(options).pipe(Layer.provideMerge([RedisCache.layer(), MemoryCache.layer(options)]))
 
 export interface SimulatedOptions extends HybridCache.Options, MemoryCache.Options {
-  readonly now?: (() => number) | undefined
   readonly client?: RedisClient.Options | undefined
   readonly server?: SimulatedRedis.Options | undefined
   readonly logs?: Layer.Layer<never> | undefined
@@ -30,13 +27,14 @@ export interface SimulatedOptions extends HybridCache.Options, MemoryCache.Optio
 /** One process on the simulated server of the context. */
 export const layerProcess = (options: SimulatedOptions = {}) =>
   caches(options).pipe(
-    Layer.provideMerge(RedisClient.layer({ ...options.client, requireReady: false })),
+    // Nobody moves a TestClock while its scope closes.
+    Layer.provideMerge(RedisClient.layer({ closeTimeout: 0, ...options.client, requireReady: false })),
     Layer.provide(SimulatedRedis.layerConnector),
     Layer.provideMerge(options.logs ?? quiet)
   )
 
 export const layerSimulated = (options: SimulatedOptions = {}) =>
-  layerProcess(options).pipe(Layer.provideMerge(SimulatedRedis.layerServer(options.server)))
+  layerProcess(options).pipe(Layer.provideMerge(SimulatedRedis.layerServer({ scripts, ...options.server })))
 
 export interface RealOptions extends HybridCache.Options, MemoryCache.Options {
   readonly redis?: Omit<RedisConfig.Options, "requireReady"> | undefined
@@ -73,6 +71,7 @@ export const layerStrict = Layer.effect(
             setMany: (entries, write) => Effect.orDie(region.setMany(entries, write)),
             remove: (key) => orElse(region.remove(key), rejected),
             removeMany: (keys) => Effect.orDie(region.removeMany(keys)),
+            touch: (key, write) => orElse(region.touch(key, write), rejected),
             clear: Effect.orDie(region.clear),
             getOrSet: (key, lookup, write) =>
               Effect.catch(region.getOrSet(key, lookup, write), (error) => {

@@ -31,9 +31,9 @@
  * @since 0.1.0
  */
 import { Context, Data, type Duration, Effect, type Option, type Schema } from "effect"
-import type { WriteOutcome } from "./CacheTier.ts"
+import type { Replay, WriteOutcome } from "./CacheTier.ts"
 
-export type { WriteOutcome } from "./CacheTier.ts"
+export type { Replay, WriteOutcome } from "./CacheTier.ts"
 
 /**
  * What a region is.
@@ -43,9 +43,7 @@ export type { WriteOutcome } from "./CacheTier.ts"
  * `timeToLive` is a duration or a function of key and value; default: the cache's own (300 seconds). `jitter` shortens each by up to that
  * share at random (0 to 1, default 0), so that what was stored together does not expire together. Within `staleFor` after it expired (default
  * 0), a value that this process still holds in memory is what `getOrSet` answers with when the lookup fails; it is counted as stale. `maxBytes` is the largest encoded value
- * (default 8 MiB). `replay` says what becomes in Redis of a value that was set while it was away: `"invalidate"` (the default) removes the
- * key, so that what another process wrote meanwhile is never overwritten; `"write"` stores the value, and is for regions that one process
- * alone writes. Raise `version` when the shape of the values changes: a new version never reads the old one's values.
+ * (default 8 MiB). Raise `version` when the shape of the values changes: a new version never reads the old one's values.
  *
  * @category models
  * @since 0.1.0
@@ -59,7 +57,13 @@ export interface RegionOptions<in out Key, in out Value> {
   readonly jitter?: number | undefined
   readonly staleFor?: Duration.Input | undefined
   readonly maxBytes?: number | undefined
-  readonly replay?: "invalidate" | "write" | undefined
+  /** What becomes in Redis of a value that was set while Redis was away. Default: `"ifUnchanged"`. */
+  readonly replay?: Replay | undefined
+  /**
+   * For how long a removal leaves a mark in Redis, so that no older value takes its place. Default: 10 minutes with
+   * `replay: "latest"`, else none is left.
+   */
+  readonly removedFor?: Duration.Input | undefined
 }
 
 /**
@@ -109,6 +113,11 @@ export interface Region<in Key, in out Value, out E = never> {
   ) => Effect.Effect<ReadonlyArray<WriteOutcome>, E>
   readonly remove: (key: Key) => Effect.Effect<WriteOutcome, E>
   readonly removeMany: (keys: ReadonlyArray<Key>) => Effect.Effect<ReadonlyArray<WriteOutcome>, E>
+  /**
+   * Lets what is there live for the `timeToLive` from now on, and never shortens it. An absent key is no failure. A
+   * region whose `timeToLive` is a function wants one here.
+   */
+  readonly touch: (key: Key, options?: WriteOptions) => Effect.Effect<WriteOutcome, E>
   readonly clear: Effect.Effect<WriteOutcome, E>
   readonly getOrSet: <E2, R>(
     key: Key,

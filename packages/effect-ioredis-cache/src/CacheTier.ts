@@ -9,8 +9,8 @@
  * @since 0.1.0
  */
 import type { Effect, Exit, Option } from "effect"
-import type { RedisClient } from "effect-ioredis"
 import type { CacheCodec } from "./CacheCodec.ts"
+import type { Stamp } from "./StoredValue.ts"
 
 /**
  * What became of a write.
@@ -27,6 +27,34 @@ import type { CacheCodec } from "./CacheCodec.ts"
 export type WriteOutcome = "Applied" | "Deferred" | "Rejected"
 
 /**
+ * What becomes in Redis of a value that was set while Redis was away.
+ *
+ * **Details**
+ *
+ * - `"ifUnchanged"`: it is written for the rest of its life if the key still holds what this process last knew
+ *   there. Otherwise the key is unlinked, and so it is where this process knew nothing of it.
+ * - `"latest"`: of two values the one written later stays. It is for values that are their own truth, such as
+ *   sessions. A removal leaves a mark for `removedFor`.
+ * - `"invalidate"`: the key is unlinked.
+ * - `"overwrite"`: it is written, whatever is there. It is for regions that one process alone writes.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Replay = "ifUnchanged" | "latest" | "invalidate" | "overwrite"
+
+/**
+ * Which write a stored value is of, and when it was made, in milliseconds of Redis' time.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Version {
+  readonly stamp: Stamp
+  readonly writtenAt: number
+}
+
+/**
  * The region a tier is asked to keep. `longestLife` is the longest its values usually live, in milliseconds: what another process says
  * beyond that is taken for a clock that is off.
  *
@@ -41,7 +69,9 @@ export interface TierRegion<in out Value> {
   /** For how many milliseconds an expired value may still be served when its lookup fails. */
   readonly staleFor: number
   /** What Redis is told, when it is back, of a value that was set while it was away. */
-  readonly replay: "invalidate" | "write"
+  readonly replay: Replay
+  /** For how many milliseconds the mark of a removal stays in Redis; 0 where a removal leaves none. */
+  readonly removedFor: number
   /** Called for a stored value that could not be read, with what was wrong, without the value; the tier answers with a miss. */
   readonly onUnreadable: (key: string, problem: string) => void
 }
@@ -56,12 +86,15 @@ export class Hit<out Value> {
   readonly value: Value
   readonly timeToLive: number
   readonly bytes: number
+  /** Which write of Redis it is of, where it comes from there. */
+  readonly version: Version | undefined
 
   // A class, as what lives while a command is in flight has to be: see `Deadlines` of effect-ioredis.
-  constructor(value: Value, timeToLive: number, bytes: number) {
+  constructor(value: Value, timeToLive: number, bytes: number, version?: Version) {
     this.value = value
     this.timeToLive = timeToLive
     this.bytes = bytes
+    this.version = version
   }
 }
 
@@ -86,14 +119,6 @@ export class Write<out Value> {
 }
 
 /**
- * Follows each sending of a write, given by its index: see `RedisClient.CallOptions`.
- *
- * @category models
- * @since 0.1.0
- */
-export type OnAttempt = NonNullable<RedisClient.CallOptions["onAttempt"]>
-
-/**
  * What is found for a key, and whether it is memory's answer because Redis gave none.
  *
  * @category models
@@ -102,6 +127,35 @@ export type OnAttempt = NonNullable<RedisClient.CallOptions["onAttempt"]>
 export interface Found<out Value> {
   readonly hit: Hit<Value> | undefined
   readonly source: "redis" | "memory" | "fallback"
+  /** What Redis holds in the place of a value, where that is a miss: its first bytes and its length. */
+  readonly replaces?: Replaced | undefined
+}
+
+/**
+ * What a fill may replace: its first 64 bytes, or all if it has fewer, and its length.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Replaced {
+  readonly start: Uint8Array
+  readonly length: number
+}
+
+/**
+ * The value of a lookup, to be stored in the place of what the lookup's read found.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Fill<out Value> {
+  readonly write: Write<Value>
+  /** When the lookup began, as `CacheTier.now` told it. */
+  readonly beganAt: number
+  /** How many milliseconds it took. */
+  readonly lookupTime: number
+  /** What the read before it found in the place of a value. */
+  readonly replaces: Replaced | undefined
 }
 
 /**
@@ -146,16 +200,20 @@ export interface CacheTier<in out Value, out E> {
     writes: ReadonlyArray<Write<Value>>,
     isCurrent: (index: number) => boolean,
     done: Done<ReadonlyArray<WriteOutcome>, E>,
-    onAttempt?: OnAttempt,
     timeLeft?: number
   ) => Cancel
   readonly remove: (
     keys: ReadonlyArray<string>,
     isCurrent: (index: number) => boolean,
     done: Done<ReadonlyArray<WriteOutcome>, E>,
-    onAttempt?: OnAttempt,
     timeLeft?: number
   ) => Cancel
+  /** The time at which a lookup of the key begins. */
+  readonly now: (key: string) => number
+  /** Stores the value of a lookup. It is no intent, and gives way to every one. */
+  readonly fill: (fill: Fill<Value>, isCurrent: () => boolean, done: Done<WriteOutcome, E>) => Cancel
+  /** Lets a value live for so many milliseconds from now on, if there is one and it would end sooner. */
+  readonly touch: (key: string, timeToLive: number, done: Done<WriteOutcome, E>) => Cancel
   readonly clear: Effect.Effect<WriteOutcome, E>
   readonly stale: (key: string) => Option.Option<Value>
 }

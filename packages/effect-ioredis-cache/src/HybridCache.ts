@@ -5,7 +5,7 @@
  *
  * A read asks Redis; a hit also fills memory for the rest of its life, and a miss empties it. Any `RedisError`, and memory answers. A call
  * spends at most `patience` (default 1 second) on Redis, attempts and retries together. Writes go to both: `"Applied"` says that Redis
- * confirmed it, `"Deferred"` that this process has it, in its `WriteJournal`, and that Redis stops serving what it had before as soon as it
+ * confirmed it, `"Deferred"` that this process has it, in its journal of unconfirmed writes, and that Redis stops serving what it had before as soon as it
  * is back.
  *
  * Each fallback is counted (`cache_requests_total{result="fallback_hit"}`). Where they begin and end is logged at debug level: the outage itself
@@ -26,19 +26,20 @@
  *
  * @since 0.1.0
  */
-import { Cause, Clock, Config, Duration, Effect, Exit, identity, Layer, Option, Result } from "effect"
+import { Cause, Clock, Config, Duration, Effect, Exit, Layer, Option, Result } from "effect"
 import { Redis, type RedisClient, RedisConfig, RedisError, type RedisHealth } from "effect-ioredis"
+import * as Dispatch from "effect-ioredis/dispatch"
 import * as Cache from "./Cache.ts"
 import * as CacheKey from "./CacheKey.ts"
-import type { CacheTier, Cancel, Done, Found, Hit, OnAttempt, WriteOutcome } from "./CacheTier.ts"
+import { type CacheTier, type Cancel, type Done, type Found, Hit, type Write, type WriteOutcome } from "./CacheTier.ts"
+import * as Journal from "./internal/journal/Journal.ts"
 import * as Region from "./internal/Region.ts"
 import * as MemoryCache from "./MemoryCache.ts"
 import * as RedisCache from "./RedisCache.ts"
-import * as WriteJournal from "./WriteJournal.ts"
 
 /**
  * `patience` is the longest a call waits for Redis (default 1 second); `timeToLive` is for regions that name none (default 300
- * seconds); `journal` bounds the `WriteJournal`.
+ * seconds); `journal` bounds the journal of unconfirmed writes.
  *
  * @category models
  * @since 0.1.0
@@ -46,7 +47,7 @@ import * as WriteJournal from "./WriteJournal.ts"
 export interface Options {
   readonly patience?: Duration.Input | undefined
   readonly timeToLive?: Duration.Input | undefined
-  readonly journal?: WriteJournal.Options | undefined
+  readonly journal?: Journal.Options | undefined
 }
 
 /**
@@ -64,19 +65,25 @@ export const layer = (
       const redis = yield* RedisCache.RedisCache
       const memory = MemoryCache.tier(yield* MemoryCache.MemoryCache, yield* Clock.Clock)
       const patience = Duration.fromInputUnsafe(options.patience ?? "1 second")
-      const journal = yield* WriteJournal.make(redis.client, options.journal)
+      const dispatch = Dispatch.of(redis.client)
+      const journal = yield* Journal.shared(dispatch, redis.prefix, options.journal)
       const fork = Effect.runForkWith(yield* Effect.context<never>())
       const outage = makeOutage(fork)
       return yield* Region.makeCache({
         tier: (region) => {
-          const tier = redis.tier(region, { patience })
-          const regionJournal = journal.region({
-            name: region.name,
-            replay: region.replay,
-            empty: tier.clear,
-            setCommand: tier.setCommand
+          const { name, removedFor, replay, version } = region
+          const keyspace = `${redis.prefix}:${name}:v${version}:`
+          const regionJournal = journal.region({ name, keyspace, replay, removedFor })
+          const timeout = Duration.toMillis(patience)
+          const tier = redis.tier(region, { timeout, believes: regionJournal.believes })
+          return makeTier({
+            redis: tier,
+            memory: memory(region),
+            journal: regionJournal,
+            outage,
+            patience: timeout,
+            staleFor: region.staleFor
           })
-          return makeTier(tier, memory(region), regionJournal, outage, patience)
         },
         timeToLive: options.timeToLive,
         patience
@@ -116,13 +123,39 @@ const config = Config.all({
   )
 })
 
-const makeTier = <Value>(
-  redis: RedisCache.RedisTier<Value>,
-  memory: MemoryCache.MemoryTier<Value>,
-  journal: WriteJournal.RegionJournal,
-  outage: Outage,
-  patience: Duration.Duration
-): CacheTier<Value, never> => {
+interface Parts<in out Value> {
+  readonly redis: RedisCache.RedisTier<Value>
+  readonly memory: MemoryCache.MemoryTier<Value>
+  readonly journal: Journal.RegionJournal
+  readonly outage: Outage
+  /** In milliseconds, as is `staleFor`. */
+  readonly patience: number
+  readonly staleFor: number
+}
+
+const makeTier = <Value>(parts: Parts<Value>): CacheTier<Value, never> => {
+  const { journal, memory, patience } = parts
+  return {
+    ...makeReads(parts),
+    ...makeWrites(parts),
+    peek: memory.peek,
+    stale: memory.stale,
+    clear: Effect.andThen(
+      memory.clear,
+      Effect.map(
+        Effect.timeoutOption(journal.clear, patience),
+        (emptied): WriteOutcome => (Option.getOrElse(emptied, () => false) ? "Applied" : "Deferred")
+      )
+    )
+  }
+}
+
+const makeReads = <Value>({
+  journal,
+  memory,
+  outage,
+  redis
+}: Parts<Value>): Pick<CacheTier<Value, never>, "known" | "get" | "getMany"> => {
   const remember = (key: string, found: Found<Value>, isCurrent: boolean): void => {
     if (!isCurrent) return
     if (found.hit !== undefined && found.hit.timeToLive > 0) memory.put(key, found.hit)
@@ -136,12 +169,12 @@ const makeTier = <Value>(
     if (journal.isEmpty()) return undefined
     const answer = journal.answer(redis.redisKey(key))
     if (answer === undefined) return undefined
+    if (answer._tag === "Memory") return { hit: memory.find(key), source: "memory" }
     // Only this region writes under its keys, and it writes nothing but its values.
-    const hit = answer._tag === "Journal" ? (answer.hit as Hit<Value> | undefined) : memory.find(key)
-    return { hit, source: "memory" }
+    return { hit: new Hit(answer.value as Value, answer.timeToLive, answer.bytes), source: "memory" }
   }
 
-  // The reply may come from a server that was started anew since it was asked for, and the journal know better by now.
+  // The key may have been written since it was asked for, and the journal know better by now.
   const read = (key: string, found: Found<Value>, isCurrent: boolean): Found<Value> => {
     const answer = journaledAs(key)
     if (answer === undefined) remember(key, found, isCurrent)
@@ -160,48 +193,11 @@ const makeTier = <Value>(
       done(Exit.succeed(fallBack()))
     }
 
-  // A write is in the journal from before it is sent until Redis has confirmed it.
-  const journaled = <W>(
-    writes: ReadonlyArray<W>,
-    isCurrent: (index: number) => boolean,
-    done: Done<ReadonlyArray<WriteOutcome>, never>,
-    begin: (write: W) => WriteJournal.Ticket,
-    memory: WriteTo<W, never>,
-    redis: WriteTo<W, RedisError.RedisError>,
-    timeLeft: number | undefined
-  ): Cancel => {
-    const deferred = () => writes.map((): WriteOutcome => "Deferred")
-    if (journal.runsOnMemory()) {
-      memory(writes, isCurrent, ignore)
-      done(Exit.succeed(deferred()))
-      return ignore
-    }
-    const tickets = writes.map((write, index) => (isCurrent(index) ? begin(write) : undefined))
-    const end = (): void => {
-      for (const ticket of tickets) ticket?.end()
-    }
-    memory(writes, isCurrent, ignore)
-    const cancel = redis(
-      writes,
-      isCurrent,
-      orElse(identity, deferred, (exit) => {
-        end()
-        done(exit)
-      }),
-      (index, session) => tickets[index]?.onAttempt(session) ?? ignore,
-      timeLeft
-    )
-    return () => {
-      cancel()
-      end()
-    }
-  }
-
   return {
     // An open circuit is not asked again for every read.
     known: (key) => {
       const answer = journaledAs(key)
-      if (answer !== undefined || !redis.refuses()) return answer
+      if (answer !== undefined || !redis.refuses(key)) return answer
       outage.refused()
       return fallBack(key)
     },
@@ -215,8 +211,6 @@ const makeTier = <Value>(
           done
         )
       ),
-    peek: memory.peek,
-    stale: memory.stale,
     getMany: (keys, isCurrent, done) => {
       const answers = keys.map(journaledAs)
       const asked = keys.flatMap((key, index) => (answers[index] === undefined ? [{ key, index }] : []))
@@ -235,34 +229,97 @@ const makeTier = <Value>(
           done
         )
       )
-    },
-    set: (writes, isCurrent, done, _, timeLeft) =>
-      journaled(
+    }
+  }
+}
+
+// Memory is written at once. The journal tells Redis, and keeps what Redis has not confirmed.
+const makeWrites = <Value>({
+  journal,
+  memory,
+  patience,
+  redis,
+  staleFor
+}: Parts<Value>): Pick<CacheTier<Value, never>, "set" | "remove" | "fill" | "touch" | "now"> => {
+  const versionIn = (key: string) => memory.find(key)?.version
+
+  // What something newer has overtaken is that one's to tell.
+  const overtaken = <A>(
+    all: ReadonlyArray<A>,
+    isCurrent: (index: number) => boolean,
+    write: (current: ReadonlyArray<A>, done: Journal.Done) => Cancel,
+    done: Done<ReadonlyArray<WriteOutcome>, never>
+  ): Cancel => {
+    const current = all.filter((_, index) => isCurrent(index))
+    if (current.length === all.length) return write(all, (outcomes) => done(Exit.succeed(outcomes)))
+    const isWritten = all.map((_, index) => isCurrent(index))
+    return write(current, (outcomes) => {
+      const rest = outcomes[Symbol.iterator]()
+      done(Exit.succeed(isWritten.map((is) => (is ? (rest.next().value ?? "Deferred") : "Deferred"))))
+    })
+  }
+
+  const valueWrite = ({ key, text, timeToLive, value }: Write<Value>): Journal.ValueWrite => ({
+    key: redis.redisKey(key),
+    value,
+    payload: text,
+    timeToLive,
+    staleFor,
+    lookupTime: 0,
+    seen: versionIn(key)
+  })
+
+  return {
+    now: redis.now,
+    set: (writes, isCurrent, done, timeLeft) =>
+      overtaken(
         writes,
         isCurrent,
-        done,
-        (write) => journal.begin(redis.redisKey(write.key), write),
-        memory.set,
-        redis.set,
-        timeLeft
+        (current, told) => {
+          // Before memory forgets which write of Redis it had.
+          const values = current.map(valueWrite)
+          memory.set(current, always, ignore)
+          return journal.set(values, timeLeft ?? patience, told)
+        },
+        done
       ),
-    remove: (keys, isCurrent, done, _, timeLeft) =>
-      journaled(
+    remove: (keys, isCurrent, done, timeLeft) =>
+      overtaken(
         keys,
         isCurrent,
-        done,
-        (key) => journal.begin(redis.redisKey(key), undefined),
-        memory.remove,
-        redis.remove,
-        timeLeft
+        (current, told) => {
+          const seen = new Map(current.map((key) => [redis.redisKey(key), versionIn(key)]))
+          memory.remove(current, always, ignore)
+          return journal.remove(Array.from(seen.keys()), (key) => seen.get(key), timeLeft ?? patience, told)
+        },
+        done
       ),
-    clear: Effect.andThen(
-      memory.clear,
-      Effect.map(
-        Effect.timeoutOption(journal.clear, patience),
-        (emptied): WriteOutcome => (Option.getOrElse(emptied, () => false) ? "Applied" : "Deferred")
+    fill: (fill, isCurrent, done) => {
+      const { beganAt, lookupTime, replaces, write } = fill
+      const { key, text, timeToLive } = write
+      memory.fill(fill, isCurrent, ignore)
+      return journal.fill(
+        {
+          key: redis.redisKey(key),
+          payload: text,
+          timeToLive,
+          staleFor,
+          lookupTime,
+          beganAt: Math.floor(beganAt),
+          found: replaces,
+          isCurrent
+        },
+        patience,
+        (outcomes) => done(Exit.succeed(outcomes[0] ?? "Deferred"))
       )
-    )
+    },
+    touch: (key, timeToLive, done) => {
+      memory.extend(key, timeToLive)
+      const life = { timeToLive, staleFor }
+      return journal.touch(redis.redisKey(key), life, patience, (outcomes) =>
+        done(Exit.succeed(outcomes[0] ?? "Deferred"))
+      )
+    }
   }
 }
 
@@ -299,12 +356,6 @@ const makeOutage = (fork: (effect: Effect.Effect<void>) => void): Outage => {
   }
 }
 
-type WriteTo<W, E> = (
-  writes: ReadonlyArray<W>,
-  isCurrent: (index: number) => boolean,
-  done: Done<ReadonlyArray<WriteOutcome>, E>,
-  onAttempt?: OnAttempt,
-  timeLeft?: number
-) => Cancel
+const always = () => true
 
 const ignore = () => {}

@@ -1,7 +1,7 @@
 import { Clock, Context, type Duration, Effect, Exit, Layer, Option } from "effect"
 import { LRUCache } from "lru-cache"
 import * as Cache from "./Cache.ts"
-import { type CacheTier, type Cancel, type Done, type Found, Hit, type TierRegion } from "./CacheTier.ts"
+import { type CacheTier, type Cancel, type Done, type Found, Hit, type TierRegion, type Version } from "./CacheTier.ts"
 import { idleSleep } from "./internal/idleSleep.ts"
 import * as Metrics from "./internal/Metrics.ts"
 import * as Region from "./internal/Region.ts"
@@ -18,6 +18,8 @@ export interface Entry {
   readonly expiresAt: number
   readonly staleUntil?: number | undefined
   readonly bytes: number
+  /** Which write of Redis the value is of, where it comes from there. */
+  readonly version?: Version | undefined
 }
 
 /**
@@ -195,12 +197,14 @@ class Held implements Entry {
   readonly expiresAt: number
   readonly staleUntil: number
   readonly bytes: number
+  readonly version: Version | undefined
 
-  constructor(value: unknown, expiresAt: number, staleUntil: number, bytes: number) {
+  constructor(value: unknown, expiresAt: number, staleUntil: number, bytes: number, version?: Version) {
     this.value = value
     this.expiresAt = expiresAt
     this.staleUntil = staleUntil
     this.bytes = bytes
+    this.version = version
   }
 }
 
@@ -230,12 +234,17 @@ export const tier =
       const entry = memory.get(key, at)
       if (entry === undefined) return undefined
       // Only this region writes under its keys, and it writes nothing but its values.
-      return new Hit(entry.value as Value, entry.expiresAt - at, entry.bytes)
+      return new Hit(entry.value as Value, entry.expiresAt - at, entry.bytes, entry.version)
     }
 
-    const hold = (key: string, value: Value, timeToLive: number, bytes: number): void => {
+    const hold = (key: string, value: Value, timeToLive: number, bytes: number, version?: Version): void => {
       const expiresAt = now(clock) + timeToLive
-      memory.set(key, new Held(value, expiresAt, expiresAt + region.staleFor, bytes))
+      memory.set(key, new Held(value, expiresAt, expiresAt + region.staleFor, bytes, version))
+    }
+
+    const extend = (key: string, timeToLive: number): void => {
+      const hit = find(key)
+      if (hit !== undefined && hit.timeToLive < timeToLive) hold(key, hit.value, timeToLive, hit.bytes, hit.version)
     }
 
     const drop = (key: string): void => {
@@ -246,10 +255,10 @@ export const tier =
 
     return {
       find,
-      put: (key, { bytes, timeToLive, value }) => {
+      put: (key, { bytes, timeToLive, value, version }) => {
         // The tier that was read has cut a longer life short, so what a write gave it here counts.
         const given = timeToLive >= region.longestLife ? (find(key)?.timeToLive ?? 0) : 0
-        hold(key, value, Math.max(timeToLive, given), bytes)
+        hold(key, value, Math.max(timeToLive, given), bytes, version)
       },
       drop,
       expire: (key) => {
@@ -257,7 +266,7 @@ export const tier =
         const at = now(clock)
         const entry = memory.get(key, at)
         if (entry === undefined) return
-        memory.set(key, new Held(entry.value, at, entry.staleUntil ?? at, entry.bytes))
+        memory.set(key, new Held(entry.value, at, entry.staleUntil ?? at, entry.bytes, entry.version))
       },
       stale: (key) => {
         const entry = region.staleFor > 0 ? memory.getStale(key, now(clock)) : undefined
@@ -278,6 +287,16 @@ export const tier =
           if (isCurrent(index)) drop(key)
         })
         return atOnce(done, keys.map(applied))
+      },
+      extend,
+      now: () => now(clock),
+      fill: ({ write: { key, text, timeToLive, value } }, isCurrent, done) => {
+        if (isCurrent()) hold(key, value, timeToLive, text.length)
+        return atOnce(done, "Applied")
+      },
+      touch: (key, timeToLive, done) => {
+        extend(key, timeToLive)
+        return atOnce(done, "Applied")
       },
       clear: Effect.sync(() => {
         memory.deletePrefix(keyspace)
@@ -300,6 +319,8 @@ export interface MemoryTier<in out Value> extends CacheTier<Value, never> {
   readonly put: (key: string, hit: Hit<Value>) => void
   readonly drop: (key: string) => void
   readonly expire: (key: string) => void
+  /** Lets a value live for so many milliseconds from now on, if it would end sooner. */
+  readonly extend: (key: string, timeToLive: number) => void
 }
 
 /**

@@ -12,8 +12,9 @@
  *
  * @since 0.1.0
  */
-import { Clock, Context, Duration, Effect, Exit, Layer, Option, Random, Result, Stream } from "effect"
-import { RedisClient, RedisCommand, RedisError, RedisScript } from "effect-ioredis"
+import { Context, type Duration, Effect, Exit, Layer, Option, Random, Result, Stream } from "effect"
+import { RedisClient, RedisCommand, type RedisError, RedisScript } from "effect-ioredis"
+import * as Dispatch from "effect-ioredis/dispatch"
 import type * as Cache from "./Cache.ts"
 import * as CacheKey from "./CacheKey.ts"
 import {
@@ -22,10 +23,14 @@ import {
   type Done,
   type Found,
   Hit,
-  type OnAttempt,
   type TierRegion,
+  type Version,
+  type Write,
   type WriteOutcome
 } from "./CacheTier.ts"
+import * as Commands from "./internal/journal/commands.ts"
+import { Entry, type Intent, remove, SetIntent } from "./internal/journal/Ledger.ts"
+import * as Sender from "./internal/journal/Sender.ts"
 import * as Region from "./internal/Region.ts"
 import * as StoredValue from "./StoredValue.ts"
 
@@ -44,11 +49,10 @@ export interface RedisCache {
     options: Cache.RegionOptions<Key, Value>
   ) => Effect.Effect<Cache.Region<Key, Value, RedisError.RedisError>>
   readonly stats: Effect.Effect<Cache.Stats>
-  readonly tier: <Value>(
-    region: TierRegion<Value>,
-    call?: { readonly patience?: Duration.Input | undefined }
-  ) => RedisTier<Value>
+  readonly tier: <Value>(region: TierRegion<Value>, options?: TierOptions) => RedisTier<Value>
   readonly client: RedisClient.RedisClient
+  /** What begins every key. */
+  readonly prefix: string
 }
 
 /**
@@ -60,10 +64,21 @@ export interface RedisCache {
 export interface RedisTier<in out Value> extends CacheTier<Value, RedisError.RedisError> {
   /** The Redis key that a key of the region has. */
   readonly redisKey: (key: string) => string
-  /** Whether the circuit breaker refuses to ask Redis now. */
-  readonly refuses: () => boolean
-  /** The command that stores a payload under a Redis key, with a stamp of its own, for so many milliseconds from now on. */
-  readonly setCommand: (redisKey: string, payload: string, timeToLive: number) => RedisCommand.RedisCommand
+  /** Whether the circuit breaker refuses to ask Redis for the key now. */
+  readonly refuses: (key: string) => boolean
+}
+
+/**
+ * What a tier is built with by a cache that stands on it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface TierOptions {
+  /** The longest that a call takes, in milliseconds. Default: the client's `operationTimeout`. */
+  readonly timeout?: number | undefined
+  /** Says whether what is found under a Redis key may be believed. What may not is a miss. */
+  readonly believes?: ((redisKey: string, found: Version, isCurrent: boolean) => boolean) | undefined
 }
 
 /**
@@ -87,11 +102,6 @@ export interface Options {
   readonly prefix?: string | undefined
   /** For regions that name none (default 300 seconds). */
   readonly timeToLive?: Duration.Input | undefined
-  /**
-   * The time, in milliseconds since the epoch, at which values are written and expire (default: that of the Clock). It is to be the same for
-   * all processes of a Redis: a process whose time is ahead takes values for expired too early.
-   */
-  readonly now?: (() => number) | undefined
 }
 
 /**
@@ -106,22 +116,21 @@ export const make = Effect.fnUntraced(function* (options: Options = {}) {
   const prefix = options.prefix ?? "cache"
   const probe = CacheKey.keyspace({ prefix, region: "r", version: 0 })
   if (Result.isFailure(probe)) return yield* Effect.die(new Error(probe.failure))
-  const clock = yield* Clock.Clock
   const run = Effect.runForkWith(yield* Effect.context<never>())
   const fork = (effect: Effect.Effect<void>): void => {
     run(Effect.forkIn(effect, scope))
   }
   const random = yield* Random.Random
   const stamps = StoredValue.makeStampSource(() => random.nextDoubleUnsafe())
-  const now = options.now ?? (() => clock.currentTimeMillisUnsafe())
-  const tier: RedisCache["tier"] = (region, call) =>
-    makeTier({ client, fork, now, prefix, stamps }, region, call?.patience)
+  const dispatch = Dispatch.of(client)
+  const tier: RedisCache["tier"] = (region, options = {}) =>
+    makeTier({ client, dispatch, fork, keyspace: `${prefix}:`, stamps }, region, options)
   const regions = yield* Region.makeRegions<RedisError.RedisError>({
     tier,
     reject: Effect.fail,
     timeToLive: options.timeToLive
   })
-  return RedisCache.of({ ...regions, tier, client })
+  return RedisCache.of({ ...regions, tier, client, prefix })
 })
 
 /**
@@ -133,186 +142,231 @@ export const make = Effect.fnUntraced(function* (options: Options = {}) {
 export const layer = (options?: Options): Layer.Layer<RedisCache, never, RedisClient.RedisClient> =>
   Layer.effect(RedisCache, make(options))
 
+interface Environment {
+  readonly client: RedisClient.RedisClient
+  readonly dispatch: Dispatch.Dispatch
+  readonly fork: (effect: Effect.Effect<void>) => void
+  readonly keyspace: string
+  readonly stamps: StoredValue.StampSource
+}
+
 const makeTier = <Value>(
-  {
-    client,
-    fork,
-    now,
-    prefix,
-    stamps
-  }: {
-    readonly client: RedisClient.RedisClient
-    readonly fork: (effect: Effect.Effect<void>) => void
-    readonly now: () => number
-    readonly prefix: string
-    readonly stamps: StoredValue.StampSource
-  },
+  environment: Environment,
   region: TierRegion<Value>,
-  patience: Duration.Input | undefined
+  options: TierOptions
 ): RedisTier<Value> => {
-  const keyspace = `${prefix}:`
-  const operationTimeout = patience === undefined ? undefined : Duration.toMillis(patience)
-  const call = { operationTimeout }
-  // What values of the region take, roughly: an average of the last ones. Until the first is seen, each is asked for alone: one may be huge.
-  let bytes = 64 * 1024
-  let seen = 0
-  const learn = (length: number): void => {
-    seen = Math.min(seen + 1, 16)
-    bytes += (length - bytes) / seen
-  }
+  const { client, dispatch, keyspace } = environment
+  const policy = { ...region, keyspace: `${keyspace}${region.name}:v${region.version}:` }
+  const size = new SizeEstimate()
+  const decode = makeDecode(environment, region, options, size)
+  const writes = makeWrites(environment, policy, options)
+  const { timeout } = options
 
-  const unreadable = (key: string, problem: string): Found<Value> => {
-    region.onUnreadable(key, problem)
-    return missed
-  }
-
-  const decode = (key: string, reply: RedisCommand.Reply): Found<Value> => {
-    if (!(reply instanceof Uint8Array)) return missed
-    learn(reply.length)
-    const read = StoredValue.read(keyspace + key, reply)
-    switch (read._tag) {
-      case "Value":
-        return decodePayload(key, read)
-      case "Removed":
-        return missed
-      case "Broken":
-        return discard(key, reply)
-      case "Foreign":
-        return unreadable(key, problems[read.reason])
-    }
-  }
-
-  const decodePayload = (key: string, { header, payloadOffset, stored }: StoredValue.Value): Found<Value> => {
-    const timeToLive = header.writtenAt + header.life - now()
-    if (timeToLive <= 0) return missed
-    const decoded = region.codec.decode(stored, payloadOffset)
-    switch (decoded._tag) {
-      case "Value":
-        // How long it lives in memory is not for another process alone to say.
-        return {
-          hit: new Hit(decoded.value, Math.min(timeToLive, region.longestLife), stored.length),
-          source: "redis"
-        }
-      case "Mismatch":
-        return unreadable(key, decoded.problem)
-      case "NotJson":
-        return discard(key, stored)
-    }
-  }
-
-  // The header tells writes apart, so that its script need not be sent the whole. The answer does not wait for the removal.
-  const discard = (key: string, stored: Uint8Array): Found<Value> => {
-    const begins = stored.subarray(0, comparedBytes)
-    fork(client.eval(RedisScript.deleteIfBegins, [keyspace + key], [stored.length, begins], call).pipe(Effect.ignore))
-    return unreadable(key, "it is a broken value of this region, and is removed")
-  }
-
-  const setCommand: RedisTier<Value>["setCommand"] = (redisKey, payload, timeToLive) => {
-    const stored = StoredValue.encodeText(redisKey, new Written(stamps.next(), now(), timeToLive), payload)
-    return RedisCommand.make(
-      "SET",
-      timeToLive === Number.POSITIVE_INFINITY
-        ? Array.of<RedisCommand.Argument>(redisKey, stored)
-        : Array.of<RedisCommand.Argument>(redisKey, stored, "PX", Math.min(timeToLive, StoredValue.longestLife))
-    )
-  }
-
-  // One round trip; a command that something newer has overtaken is left out.
-  const write = (
-    commands: ReadonlyArray<RedisCommand.RedisCommand>,
-    isCurrent: (index: number) => boolean,
-    onAttempt: OnAttempt | undefined,
-    timeLeft: number | undefined,
-    done: Done<ReadonlyArray<WriteOutcome>, RedisError.RedisError>
-  ): Cancel => {
-    const [first] = commands
-    if (first === undefined) {
-      done(Exit.succeed([]))
-      return ignore
-    }
-    if (timeLeft === 0) {
-      done(Exit.fail(RedisError.RedisTimeoutError.after(first.name, 0)))
-      return ignore
-    }
-    const options = { operationTimeout: timeLeft ?? operationTimeout, isCurrent, onAttempt }
-    return commands.length === 1
-      ? client.sendUnsafe(first, options, (result) => done(outcomeOf(result)))
-      : client.pipelineUnsafe(commands, options, (result) => done(outcomesOf(result)))
-  }
-
-  const get: RedisTier<Value>["get"] = (key, _, done) =>
-    client.getUnsafe(keyspace + key, { bytes, operationTimeout }, (result) => {
-      if (Result.isSuccess(result)) return done(Exit.succeed(decode(key, result.success)))
+  const get: RedisTier<Value>["get"] = (key, isCurrent, done) =>
+    dispatch.get(keyspace + key, { bytes: size.bytes, timeout }, (result) => {
+      if (Result.isSuccess(result)) return done(Exit.succeed(decode(key, result.success, isCurrent())))
       if (!isForeign(result.failure)) return done(Exit.fail(result.failure))
-      done(Exit.succeed(unreadable(key, "it is of another Redis type")))
+      region.onUnreadable(key, "it is of another Redis type")
+      done(Exit.succeed(missed))
     })
 
   return {
     stale: Option.none,
     redisKey: (key) => keyspace + key,
-    setCommand,
-    refuses: client.breaker.refusesUnsafe,
+    refuses: (key) => dispatch.nodeOf(keyspace + key).refuses(),
     known: () => undefined,
+    now: (key) => dispatch.nodeOf(keyspace + key).time(),
     get,
     peek: get,
-    getMany: (keys, _, done) => {
+    getMany: (keys, isCurrent, done) => {
       if (keys.length === 0) {
         done(Exit.succeed([]))
         return ignore
       }
       const redisKeys = keys.map((key) => keyspace + key)
-      const command = RedisCommand.make("MGET", redisKeys, { reply: "bytes" })
-      return client.pipelineUnsafe([command], { operationTimeout }, (result) => {
+      return dispatch.send(RedisCommand.make("MGET", redisKeys, { reply: "bytes" }), { timeout }, (result) => {
         if (Result.isFailure(result)) return done(Exit.fail(result.failure))
-        const [reply] = result.success
-        if (reply !== undefined && Result.isFailure(reply)) return done(Exit.fail(reply.failure))
-        const replies = Array.isArray(reply?.success) ? reply.success : []
-        done(Exit.succeed(keys.map((key, index) => decode(key, replies[index] ?? null))))
+        const replies = Array.isArray(result.success) ? result.success : []
+        done(Exit.succeed(keys.map((key, index) => decode(key, replies[index] ?? null, isCurrent(index)))))
       })
     },
-    set: (writes, isCurrent, done, onAttempt, timeLeft) =>
-      write(
-        writes.map(({ key, text, timeToLive }) => {
-          learn(text.length)
-          return setCommand(keyspace + key, text, timeToLive)
-        }),
-        isCurrent,
-        onAttempt,
-        timeLeft,
-        done
-      ),
-    remove: (keys, isCurrent, done, onAttempt, timeLeft) =>
-      write(
-        keys.map((key) => RedisCommand.make("UNLINK", Array.of(keyspace + key))),
-        isCurrent,
-        onAttempt,
-        timeLeft,
-        done
-      ),
-    clear: client.scan({ match: `${keyspace}${region.name}:v${region.version}:*`, count: 500 }).pipe(
+    ...writes,
+    set: (all, isCurrent, done, timeLeft) => {
+      for (const { text } of all) size.learn(text.length)
+      return writes.set(all, isCurrent, done, timeLeft)
+    },
+    clear: client.scan({ match: `${policy.keyspace}*`, count: 500 }).pipe(
       Stream.grouped(500),
-      Stream.runForEach((keys) => client.send(RedisCommand.make("UNLINK", keys))),
+      Stream.runForEach((keys) => client.send(RedisCommand.make("UNLINK", keys), { answer: "ignored" })),
       Effect.as("Applied")
     )
   }
 }
 
-// A class, as what lives while a command is in flight has to be: see `Deadlines` of effect-ioredis.
-class Written implements StoredValue.Fields {
-  readonly kind = "set"
-  readonly stamp: StoredValue.Stamp
-  readonly writtenAt: number
-  readonly life: number
-  readonly staleLife: number
-  readonly lookupTime = 0
+// What values of a region take, roughly: an average of the last ones. Until the first is seen, each is asked for alone: one may be huge.
+class SizeEstimate {
+  bytes = 64 * 1024
+  #seen = 0
 
-  constructor(stamp: StoredValue.Stamp, writtenAt: number, life: number) {
-    this.stamp = stamp
-    this.writtenAt = writtenAt
-    this.life = life
-    this.staleLife = life
+  learn(length: number): void {
+    this.#seen = Math.min(this.#seen + 1, 16)
+    this.bytes += (length - this.bytes) / this.#seen
   }
 }
+
+type Decode<Value> = (key: string, reply: RedisCommand.Reply, isCurrent: boolean) => Found<Value>
+
+const makeDecode = <Value>(
+  { client, dispatch, fork, keyspace }: Environment,
+  region: TierRegion<Value>,
+  { believes }: TierOptions,
+  size: SizeEstimate
+): Decode<Value> => {
+  const unreadable = (key: string, stored: Uint8Array, problem: string): Found<Value> => {
+    region.onUnreadable(key, problem)
+    return missOf(stored)
+  }
+
+  // The header tells writes apart, so that its script need not be sent the whole. The answer does not wait for the removal.
+  const discard = (key: string, stored: Uint8Array): Found<Value> => {
+    const begins = stored.subarray(0, comparedBytes)
+    fork(client.eval(RedisScript.deleteIfBegins, [keyspace + key], [stored.length, begins]).pipe(Effect.ignore))
+    return unreadable(key, stored, "it is a broken value of this region, and is removed")
+  }
+
+  const decodePayload = (
+    key: string,
+    { header, payloadOffset, stored }: StoredValue.Value,
+    isCurrent: boolean
+  ): Found<Value> => {
+    const redisKey = keyspace + key
+    const { writtenAt } = header
+    const timeToLive = writtenAt + header.life - dispatch.nodeOf(redisKey).time()
+    const version = { stamp: header.stamp, writtenAt }
+    if (timeToLive <= 0 || believes?.(redisKey, version, isCurrent) === false) return missOf(stored)
+    const decoded = region.codec.decode(stored, payloadOffset)
+    switch (decoded._tag) {
+      case "Value": {
+        // How long it lives in memory is not for another process alone to say.
+        const life = Math.min(timeToLive, region.longestLife)
+        return { hit: new Hit(decoded.value, life, stored.length, version), source: "redis" }
+      }
+      case "Mismatch":
+        return unreadable(key, stored, decoded.problem)
+      case "NotJson":
+        return discard(key, stored)
+    }
+  }
+
+  return (key, reply, isCurrent) => {
+    if (!(reply instanceof Uint8Array)) return missed
+    size.learn(reply.length)
+    const read = StoredValue.read(keyspace + key, reply)
+    switch (read._tag) {
+      case "Value":
+        return decodePayload(key, read, isCurrent)
+      case "Removed":
+        return missOf(reply)
+      case "Broken":
+        return discard(key, reply)
+      case "Foreign":
+        return unreadable(key, reply, problems[read.reason])
+    }
+  }
+}
+
+type Writes<Value> = Pick<RedisTier<Value>, "set" | "remove" | "fill" | "touch">
+
+// Without a journal a write is sent and no more: whoever calls is told what failed.
+const makeWrites = <Value>(
+  { dispatch, keyspace, stamps }: Environment,
+  policy: Commands.RegionPolicy & Pick<TierRegion<Value>, "staleFor">,
+  { timeout }: TierOptions
+): Writes<Value> => {
+  const timeOf = (redisKey: string) => Math.floor(dispatch.nodeOf(redisKey).time())
+
+  const intentOf = ({ text, timeToLive, value }: Write<Value>, lookupTime: number) =>
+    new SetIntent({
+      value,
+      payload: text,
+      life: timeToLive,
+      staleFor: policy.staleFor,
+      lookupTime,
+      expiresAt: timeToLive
+    })
+
+  const entryOf = (key: string, intent: Intent) => {
+    const redisKey = keyspace + key
+    return new Entry(redisKey, policy, undefined, intent, { stamp: stamps.next(), writtenAt: timeOf(redisKey) })
+  }
+
+  const sendAll = (
+    entries: ReadonlyArray<Entry<Commands.RegionPolicy>>,
+    isCurrent: (index: number) => boolean,
+    done: Done<ReadonlyArray<WriteOutcome>, RedisError.RedisError>,
+    timeLeft: number | undefined
+  ): Cancel => {
+    if (entries.length === 0) {
+      done(Exit.succeed([]))
+      return ignore
+    }
+    const commands = entries.flatMap((entry) => Commands.commandOf(entry, situation) ?? [])
+    const sendings = commands.map((_, index) => new Current(() => isCurrent(index)))
+    const options = { timeout: timeLeft ?? timeout, answer: "ignored", sendings } as const
+    return Sender.sendAll(dispatch, commands, options, (outcomes) => done(outcomesOf(outcomes)))
+  }
+
+  return {
+    set: (writes, isCurrent, done, timeLeft) =>
+      sendAll(
+        writes.map((write) => entryOf(write.key, intentOf(write, 0))),
+        isCurrent,
+        done,
+        timeLeft
+      ),
+    remove: (keys, isCurrent, done, timeLeft) =>
+      sendAll(
+        keys.map((key) => entryOf(key, remove)),
+        isCurrent,
+        done,
+        timeLeft
+      ),
+    touch: (key, timeToLive, done) => {
+      const end = timeOf(keyspace + key) + timeToLive
+      const entry = entryOf(key, { _tag: "Touch", end, staleFor: policy.staleFor })
+      return sendAll([entry], always, firstOf(done), undefined)
+    },
+    fill: ({ beganAt, lookupTime, replaces, write }, isCurrent, done) => {
+      const redisKey = keyspace + write.key
+      const intent = intentOf(write, lookupTime)
+      const version = { stamp: stamps.next(), writtenAt: Math.floor(beganAt) }
+      const stored = Commands.storedOf(redisKey, "filled", intent, version)
+      const command = Commands.fillOf(redisKey, stored, write.timeToLive + policy.staleFor, replaces, true)
+      if (command === undefined) {
+        done(Exit.succeed("Deferred"))
+        return ignore
+      }
+      const sending = new Current(isCurrent)
+      return Sender.send(dispatch, command, { timeout, retry: false, sending }, (outcome) =>
+        done(Exit.map(outcomesOf([outcome]), first))
+      )
+    }
+  }
+}
+
+// Nothing of a write that something newer has overtaken is sent.
+class Current implements Dispatch.Sending {
+  readonly begin: () => boolean
+
+  constructor(isCurrent: () => boolean) {
+    this.begin = isCurrent
+  }
+
+  end(): void {}
+}
+
+// The strict cache tells of a refused script as of any refusal.
+const situation: Commands.Situation = { now: 0, scripts: true }
 
 const problems: { readonly [reason in StoredValue.Foreign["reason"]]: string } = {
   NotOurs: "it is not a value of this library, or of another release of it",
@@ -325,31 +379,35 @@ const comparedBytes = 64
 
 const missed: Found<never> = { hit: undefined, source: "redis" }
 
+// A copy, because the reply may be a part of something much larger.
+const missOf = (stored: Uint8Array): Found<never> => ({
+  hit: undefined,
+  source: "redis",
+  replaces: { start: Uint8Array.from(stored.subarray(0, comparedBytes)), length: stored.length }
+})
+
 const ignore = () => {}
 
-const applied = (): WriteOutcome => "Applied"
+const always = () => true
 
-const outcomeOf = (
-  result: RedisClient.AttemptResult
-): Exit.Exit<ReadonlyArray<WriteOutcome>, RedisError.RedisError> => {
-  if (Result.isSuccess(result)) return Exit.succeed([applied()])
-  return result.failure._tag === "RedisOperationError" && isSuperseded(result.failure)
-    ? Exit.succeed(["Deferred"])
-    : Exit.fail(result.failure)
-}
+const first = (outcomes: ReadonlyArray<WriteOutcome>): WriteOutcome => outcomes[0] ?? "Deferred"
+
+const firstOf =
+  (done: Done<WriteOutcome, RedisError.RedisError>): Done<ReadonlyArray<WriteOutcome>, RedisError.RedisError> =>
+  (exit) =>
+    done(Exit.map(exit, first))
 
 // Of what something newer has overtaken, that is the one that counts: this process has it, and Redis is told by it.
 const outcomesOf = (
-  result: Result.Result<RedisClient.PipelineResults, RedisError.RedisCommandError>
+  outcomes: ReadonlyArray<Sender.Outcome>
 ): Exit.Exit<ReadonlyArray<WriteOutcome>, RedisError.RedisError> => {
-  if (Result.isFailure(result)) return Exit.fail(result.failure)
-  if (result.success.every(Result.isSuccess)) return Exit.succeed(result.success.map(applied))
-  const refused = result.success.find((one) => Result.isFailure(one) && !isSuperseded(one.failure))
+  const refused = outcomes.find((one) => Result.isFailure(one) && !isSuperseded(one.failure))
   if (refused !== undefined && Result.isFailure(refused)) return Exit.fail(refused.failure)
-  return Exit.succeed(result.success.map((one) => (Result.isSuccess(one) ? "Applied" : "Deferred")))
+  return Exit.succeed(outcomes.map((one) => (Result.isSuccess(one) ? "Applied" : "Deferred")))
 }
 
-const isSuperseded = (error: RedisError.RedisOperationError): boolean => error.code === "SUPERSEDED"
+const isSuperseded = (error: RedisError.RedisError): boolean =>
+  error._tag === "RedisOperationError" && error.code === "SUPERSEDED"
 
 // A list or a hash under the key, say: for MGET that is a miss, and so it is for GET.
 const isForeign = (error: RedisError.RedisError): boolean =>

@@ -17,6 +17,12 @@ export interface Encoding<in Key, in out Value> {
     entry: readonly [key: Key, value: Value],
     timeToLive: Duration.Input | undefined
   ) => Result.Result<Write<Value>, RedisError.RedisSerializationError>
+  /** For how many milliseconds a value of the key lives from now on that is not given. */
+  readonly life: (
+    operation: string,
+    rendered: string,
+    timeToLive: Duration.Input | undefined
+  ) => Result.Result<number, RedisError.RedisSerializationError>
 }
 
 export const make = <Key, Value>(
@@ -48,6 +54,12 @@ export const make = <Key, Value>(
         ? Result.fail(problem(operation, rendered.failure))
         : // A success is one whatever its failures would be.
           (rendered as Result.Success<string, never>)
+    },
+    life: (operation, rendered, given) => {
+      const millis = given === undefined ? fixed : lifetime(given)
+      return millis === undefined
+        ? Result.fail(problem(operation, `the timeToLive is ${lifetimeAdvice}`, rendered))
+        : Result.succeed(millis)
     },
     value: (operation, rendered, [key, value], given) => {
       const chosen = given ?? (typeof timeToLive === "function" ? timeToLive(key, value) : undefined)

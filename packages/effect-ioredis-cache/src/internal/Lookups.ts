@@ -1,5 +1,6 @@
 import { Cause, type Duration, Effect, Exit, Option, Result, type Scope } from "effect"
 import type * as Cache from "../Cache.ts"
+import type { Fill, Replaced } from "../CacheTier.ts"
 import type { Reads } from "./Reads.ts"
 import { type RegionParts, traced, whileHeld } from "./RegionParts.ts"
 import type { Writes } from "./Writes.ts"
@@ -12,8 +13,8 @@ export const make = <Key, Value, E>(
   scope: Scope.Scope
 ): Cache.Region<Key, Value, E>["getOrSet"] => {
   // The answer does not wait for the write.
-  const store = (key: Key, value: Value, given: Duration.Input | undefined) =>
-    writes.fill(key, value, given).pipe(
+  const store = (key: Key, value: Value, given: Duration.Input | undefined, of: Omit<Fill<Value>, "write">) =>
+    writes.fill(key, value, given, of).pipe(
       Effect.catchCause((cause) => Effect.logDebug("The value of a lookup could not be stored", cause)),
       Effect.forkIn(scope, { startImmediately: true })
     )
@@ -32,15 +33,20 @@ export const make = <Key, Value, E>(
     rendered: string,
     key: Key,
     lookup: Effect.Effect<Value, E2, R>,
-    given: Duration.Input | undefined
+    given: Duration.Input | undefined,
+    replaces: Replaced | undefined
   ): Effect.Effect<Value, E2, R> =>
     whileHeld(
       () => sequences.watch(rendered),
-      (watch) =>
-        Effect.onExit(lookup, (exit) => {
+      (watch) => {
+        const beganAt = tier.now(rendered)
+        const startedAt = recorder.now()
+        return Effect.onExit(lookup, (exit) => {
           recorder.lookup(exit)
-          return Exit.isSuccess(exit) && watch.isCurrent() ? store(key, exit.value, given) : Effect.void
+          if (Exit.isFailure(exit) || !watch.isCurrent()) return Effect.void
+          return store(key, exit.value, given, { beganAt, lookupTime: recorder.now() - startedAt, replaces })
         }).pipe(Effect.catchCause((cause) => staleOr(rendered, cause)))
+      }
     )
 
   return <E2, R>(
@@ -53,10 +59,10 @@ export const make = <Key, Value, E>(
       if (Result.isFailure(rendered)) return Effect.andThen(reject(rendered.failure), lookup)
       return Effect.flatMap(
         reads.getBeforeLookup(rendered.success),
-        (value): Effect.Effect<Value, E2, R> =>
-          Option.isSome(value)
-            ? Effect.succeed(value.value)
-            : lookups.join(rendered.success, lookUp(rendered.success, key, lookup, options?.timeToLive))
+        ({ hit, replaces }): Effect.Effect<Value, E2, R> =>
+          hit !== undefined
+            ? Effect.succeed(hit.value)
+            : lookups.join(rendered.success, lookUp(rendered.success, key, lookup, options?.timeToLive, replaces))
       )
     })
 }

@@ -12,14 +12,14 @@ export interface Reads<in Key, out Value, out E> {
    * Reads a rendered key before a lookup, and looks again in memory where it found nothing and the
    * key was written meanwhile, perhaps by the very lookup that would be repeated.
    */
-  readonly getBeforeLookup: (rendered: string) => Effect.Effect<Option.Option<Value>, E>
+  readonly getBeforeLookup: (rendered: string) => Effect.Effect<Found<Value>, E>
 }
 
 /** Makes the reads of one region. */
 export const make = <Key, Value, E>(parts: RegionParts<Key, Value, E>): Reads<Key, Value, E> => {
   const { encoding, name, recorder, reject, sequences, tier } = parts
 
-  const look = (key: string, from: CacheTier<Value, E>["get"], done: Done<Option.Option<Value>, E>): Cancel => {
+  const look = (key: string, from: CacheTier<Value, E>["get"], done: Done<Found<Value>, E>): Cancel => {
     const watch = sequences.watch(key)
     const startedAt = recorder.now()
     const cancel = from(
@@ -29,7 +29,8 @@ export const make = <Key, Value, E>(parts: RegionParts<Key, Value, E>): Reads<Ke
         watch.end()
         if (Exit.isFailure(exit)) return done(Exit.failCause(exit.cause))
         recorder.timed("get", exit.value.source, startedAt)
-        done(Exit.succeed(recorder.read(exit.value)))
+        recorder.read(exit.value)
+        done(exit)
       }
     )
     return () => {
@@ -38,16 +39,19 @@ export const make = <Key, Value, E>(parts: RegionParts<Key, Value, E>): Reads<Ke
     }
   }
 
-  const getBeforeLookup = (key: string): Effect.Effect<Option.Option<Value>, E> => {
+  const getBeforeLookup = (key: string): Effect.Effect<Found<Value>, E> => {
     const known = tier.known(key)
-    if (known !== undefined) return Effect.succeed(recorder.read(known))
+    if (known !== undefined) {
+      recorder.read(known)
+      return Effect.succeed(known)
+    }
     return fromCallback((done) => {
       const watch = sequences.watch(key)
       let second: Cancel | undefined
       const cancel = look(key, tier.get, (exit) => {
         const isCurrent = watch.isCurrent()
         watch.end()
-        if (Exit.isFailure(exit) || Option.isSome(exit.value) || isCurrent) return done(exit)
+        if (Exit.isFailure(exit) || exit.value.hit !== undefined || isCurrent) return done(exit)
         second = look(key, tier.peek, done)
       })
       return () => {
@@ -84,10 +88,13 @@ export const make = <Key, Value, E>(parts: RegionParts<Key, Value, E>): Reads<Ke
         if (Result.isFailure(rendered)) return Effect.as(reject(rendered.failure), Option.none())
         const known = tier.known(rendered.success)
         return known === undefined
-          ? fromCallback((done) => look(rendered.success, tier.get, done))
+          ? fromCallback((done) => look(rendered.success, tier.get, (exit) => done(Exit.map(exit, optionOf))))
           : Effect.succeed(recorder.read(known))
       }),
     getMany: (keys) => traced(name, "getMany", () => readMany(keys)),
     getBeforeLookup
   }
 }
+
+const optionOf = <Value>({ hit }: Found<Value>): Option.Option<Value> =>
+  hit === undefined ? Option.none() : Option.some(hit.value)

@@ -1,5 +1,7 @@
 /** The keys added last, each with what was added with it last: at least `size` different ones, and at most twice as many. */
 export interface Recent<A> {
+  readonly isEmpty: () => boolean
+  readonly get: (key: string) => A | undefined
   readonly add: (key: string, value: A) => void
   readonly delete: (key: string) => void
   readonly all: () => ReadonlyArray<readonly [string, A]>
@@ -10,6 +12,8 @@ export const make = <A>(size: number): Recent<A> => {
   let newer = new Map<string, A>()
   let older = new Map<string, A>()
   return {
+    isEmpty: () => newer.size === 0 && older.size === 0,
+    get: (key) => newer.get(key) ?? older.get(key),
     add: (key, value) => {
       newer.set(key, value)
       if (newer.size < size) return

@@ -90,7 +90,8 @@ const make = <Key, Value, E>(
       codec: encoding.codec,
       longestLife: encoding.longestLife,
       staleFor: Duration.toMillis(options.staleFor ?? 0),
-      replay: options.replay ?? "invalidate",
+      replay: options.replay ?? "ifUnchanged",
+      removedFor: Regions.removedMillis(options),
       onUnreadable: recorder.unreadable
     })
   }
@@ -107,6 +108,7 @@ const make = <Key, Value, E>(
     setMany: (entries, write) => writes.setMany(entries, write?.timeToLive),
     remove: writes.remove,
     removeMany: writes.removeMany,
+    touch: (key, write) => writes.touch(key, write?.timeToLive),
     clear: writes.clear,
     getOrSet: Lookups.make(parts, reads, writes, scope)
   }

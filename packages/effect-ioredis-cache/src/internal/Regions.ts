@@ -1,6 +1,7 @@
 import { Duration, Effect, Option, Schema, SchemaAST, SchemaRepresentation } from "effect"
 import * as Cache from "../Cache.ts"
 import * as CacheKey from "../CacheKey.ts"
+import { longestLife } from "../StoredValue.ts"
 
 /**
  * The regions a cache has given out, by name and version: asked for twice, a region is the same region, with the same lookups in progress.
@@ -46,13 +47,14 @@ interface Definition {
   readonly maxBytes?: number | undefined
   readonly staleFor?: Duration.Input | undefined
   readonly replay?: string | undefined
+  readonly removedFor?: Duration.Input | undefined
 }
 
 const refuse = (region: string, message: string): Effect.Effect<never> =>
   Effect.die(new Cache.RegionDefinitionError({ region, message }))
 
 const problemOf = <Key, Value>(options: Cache.RegionOptions<Key, Value>): string | undefined => {
-  const { jitter = 0, key, maxBytes = 1, name, staleFor = 0, timeToLive, version } = options
+  const { jitter = 0, key, maxBytes = 1, name, removedFor = 0, staleFor = 0, timeToLive, version } = options
   const keyspace = CacheKey.keyspace({ prefix: "cache", region: name, version })
   if (keyspace._tag === "Failure") return keyspace.failure
   if (typeof timeToLive !== "function" && timeToLive !== undefined && lifetime(timeToLive) === undefined) {
@@ -63,6 +65,8 @@ const problemOf = <Key, Value>(options: Cache.RegionOptions<Key, Value>): string
   if (!(jitter >= 0 && jitter <= 1)) return `The jitter of region ${name} is ${jitter}. Give a share from 0 to 1`
   if (Option.isNone(Duration.fromInput(staleFor)))
     return `The staleFor of region ${name} is not a duration. Give one such as "1 hour"`
+  if (Option.isNone(Duration.fromInput(removedFor)))
+    return `The removedFor of region ${name} is not a duration. Give one such as "10 minutes"`
   if (!(maxBytes >= 1)) return `The maxBytes of region ${name} is ${maxBytes}. Give a number of bytes above 0`
   return undefined
 }
@@ -104,7 +108,8 @@ const differenceOf = (one: Definition, other: Definition): string | undefined =>
   if (!sameSchema(one.value, other.value)) return "value schema"
   if (lifetimeText(one) !== lifetimeText(other)) return "timeToLive"
   if (staleMillis(one) !== staleMillis(other)) return "staleFor"
-  if ((one.replay ?? "invalidate") !== (other.replay ?? "invalidate")) return "replay"
+  if ((one.replay ?? "ifUnchanged") !== (other.replay ?? "ifUnchanged")) return "replay"
+  if (removedMillis(one) !== removedMillis(other)) return "removedFor"
   return (["jitter", "maxBytes"] as const).find((option) => one[option] !== other[option])
 }
 
@@ -136,6 +141,10 @@ const classNumber = (ofClass: object): number => {
 
 const classNumbers = new WeakMap<object, number>()
 let classes = 0
+
+/** For how many milliseconds the mark of a removal stays: by default only where writes are told apart by their age. */
+export const removedMillis = ({ removedFor, replay }: Pick<Definition, "removedFor" | "replay">): number =>
+  Math.min(Duration.toMillis(removedFor ?? (replay === "latest" ? "10 minutes" : 0)), longestLife)
 
 const staleMillis = ({ staleFor }: Definition): number => Duration.toMillis(staleFor ?? 0)
 

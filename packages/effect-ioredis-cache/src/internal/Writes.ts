@@ -1,5 +1,5 @@
 import { Array as Arr, type Duration, Effect, Exit, Result } from "effect"
-import type { Done, Write, WriteOutcome } from "../CacheTier.ts"
+import type { Done, Fill, Write, WriteOutcome } from "../CacheTier.ts"
 import { fromCallback, holding, type RegionParts, render, traced, whileHeld } from "./RegionParts.ts"
 import type * as Sequences from "./Sequences.ts"
 
@@ -13,7 +13,14 @@ export interface Writes<in Key, in Value, out E> {
     timeToLive: Duration.Input | undefined
   ) => Effect.Effect<ReadonlyArray<WriteOutcome>, E>
   /** Stores the value of a lookup. */
-  readonly fill: (key: Key, value: Value, timeToLive: Duration.Input | undefined) => Effect.Effect<unknown, E>
+  readonly fill: (
+    key: Key,
+    value: Value,
+    timeToLive: Duration.Input | undefined,
+    lookup: Omit<Fill<Value>, "write">
+  ) => Effect.Effect<unknown, E>
+  /** Lets what is there live for longer. */
+  readonly touch: (key: Key, timeToLive: Duration.Input | undefined) => Effect.Effect<WriteOutcome, E>
   /** Removes one key. */
   readonly remove: (key: Key) => Effect.Effect<WriteOutcome, E>
   /** Removes several keys, and answers in their order. */
@@ -74,7 +81,29 @@ export const make = <Key, Value, E>(
     set: (key, value, given) => traced(name, "set", () => set(key, value, given)),
     setMany: (entries, given) =>
       traced(name, "setMany", () => inTime(entries, (part, timeLeft) => setEntries("setMany", part, given, timeLeft))),
-    fill: (key, value, given) => recorded(setEntries("getOrSet", [[key, value]], given)),
+    fill: (key, value, given, lookup) =>
+      Effect.suspend(() => {
+        const rendered = encoding.key("getOrSet", key)
+        const write = Result.isSuccess(rendered)
+          ? encoding.value("getOrSet", rendered.success, [key, value], given)
+          : Result.fail(rendered.failure)
+        // What cannot be stored must not leave an older value behind.
+        return Result.isSuccess(write) && !isClosed()
+          ? recorded(intents.fill({ ...lookup, write: write.success }))
+          : recorded(setEntries("getOrSet", [[key, value]], given))
+      }),
+    touch: (key, given) =>
+      traced(name, "touch", () => {
+        const rendered = encoding.key("touch", key)
+        const life = Result.isSuccess(rendered)
+          ? encoding.life("touch", rendered.success, given)
+          : Result.fail(rendered.failure)
+        if (Result.isFailure(rendered) || Result.isFailure(life) || isClosed()) {
+          const refused = Result.isFailure(life) ? parts.reject(life.failure) : Effect.void
+          return Effect.map(recorded(Effect.as(refused, ["Rejected"])), first)
+        }
+        return Effect.map(recorded(intents.touch(rendered.success, life.success)), first)
+      }),
     remove: (key) => traced(name, "remove", () => Effect.map(recorded(removeKeys("remove", [key])), first)),
     removeMany: (keys) =>
       traced(name, "removeMany", () => inTime(keys, (part, timeLeft) => removeKeys("removeMany", part, timeLeft))),
@@ -95,6 +124,8 @@ interface Intents<in Value, out E> {
     keys: ReadonlyArray<string>,
     timeLeft?: number
   ) => Effect.Effect<ReadonlyArray<WriteOutcome>, E>
+  readonly fill: (fill: Fill<Value>) => Effect.Effect<ReadonlyArray<WriteOutcome>, E>
+  readonly touch: (key: string, timeToLive: number) => Effect.Effect<ReadonlyArray<WriteOutcome>, E>
   readonly clear: Effect.Effect<WriteOutcome, E>
 }
 
@@ -120,7 +151,7 @@ const makeIntents = <Key, Value, E>(
   const drop: Intents<Value, E>["drop"] = (operation, keys, timeLeft) =>
     untilClosed(
       isClosed,
-      intending(keys, operation, (isCurrent, done) => tier.remove(keys, isCurrent, done, undefined, timeLeft))
+      intending(keys, operation, (isCurrent, done) => tier.remove(keys, isCurrent, done, timeLeft))
     )
 
   return {
@@ -130,8 +161,19 @@ const makeIntents = <Key, Value, E>(
         const keys = writes.map(({ key }) => key)
         // A closed cache takes no values, and leaves no older ones in their place.
         if (isClosed()) return Effect.map(drop(operation, keys, timeLeft), Arr.map(rejected))
-        return intending(keys, operation, (isCurrent, done) => tier.set(writes, isCurrent, done, undefined, timeLeft))
+        return intending(keys, operation, (isCurrent, done) => tier.set(writes, isCurrent, done, timeLeft))
       }),
+    // Whoever reads meanwhile looks again, so that he does not repeat the lookup.
+    fill: (fill) =>
+      intending([fill.write.key], "getOrSet", (isCurrent, done) =>
+        tier.fill(
+          fill,
+          () => isCurrent(0),
+          (exit) => done(Exit.map(exit, Arr.of))
+        )
+      ),
+    touch: (key, timeToLive) =>
+      fromCallback((done) => tier.touch(key, timeToLive, (exit) => done(Exit.map(exit, Arr.of)))),
     storeOne: (write) =>
       fromCallback((done) => {
         const intent = intend(write.key)

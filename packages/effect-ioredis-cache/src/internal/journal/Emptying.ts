@@ -1,0 +1,132 @@
+/**
+ * What the journal does for regions in the background: it empties in Redis those that were cleared, and
+ * finds out whether a permission has come back.
+ */
+import { Effect, Result } from "effect"
+import { RedisCommand, type RedisError } from "effect-ioredis"
+import type { Node, Session } from "effect-ioredis/dispatch"
+import { clearedKey, markCleared, unlinkEarlier } from "./commands.ts"
+import type { Failure } from "./Replay.ts"
+import * as Scripts from "./scripts.ts"
+import * as Sender from "./Sender.ts"
+import type { Region, State } from "./State.ts"
+
+/** Whether there is anything to do. */
+export const isLeft = (state: State): boolean =>
+  state.regions.some(({ state }) => state._tag === "Dirty" || state._tag === "Denied")
+
+/** Does all there is, or fails with what hindered it. One region does not hold up another. */
+export const once = (state: State): Effect.Effect<void, Failure> =>
+  Effect.gen(function* () {
+    let failure: Failure | undefined
+    for (const region of state.regions) {
+      const result = yield* Effect.result(step(state, region))
+      if (Result.isFailure(result)) failure = result.failure
+    }
+    if (failure !== undefined) return yield* failure
+  })
+
+const step = (state: State, region: Region): Effect.Effect<void, Failure> =>
+  Effect.suspend(() => {
+    if (region.state._tag === "Denied") return Effect.andThen(probe(state, region), step(state, region))
+    // A write in doubt would come after the emptying. Its session is fenced first.
+    const isReady = region.state._tag === "Dirty" && !state.doubts.hasRegion(region.name)
+    return isReady ? empty(state, region) : Effect.void
+  })
+
+// Asks for what it may do with commands that change nothing: no key of the region has an empty name.
+const probe = Effect.fnUntraced(function* (state: State, region: Region) {
+  const { keyspace } = region
+  const outcomes = yield* Sender.sendAllOnce(
+    state.dispatch,
+    [RedisCommand.make("SET", [keyspace, "", "XX", "PX", 1]), RedisCommand.make("UNLINK", [keyspace])],
+    {}
+  )
+  for (const outcome of outcomes) if (Result.isFailure(outcome)) return yield* outcome.failure
+  state.apply(region, { _tag: "Permitted" })
+})
+
+let runs = 0
+
+const empty = (state: State, region: Region): Effect.Effect<void, Failure> =>
+  Effect.suspend(() => {
+    const run = ++runs
+    state.apply(region, { _tag: "Started", run })
+    return Effect.forEach(state.dispatch.nodes(), (node) => emptyNode(state, region, node, run), {
+      discard: true
+    }).pipe(
+      Effect.andThen(Effect.sync(() => state.apply(region, { _tag: "Emptied", run }))),
+      Effect.ensuring(Effect.sync(() => state.apply(region, { _tag: "Failed", run })))
+    )
+  })
+
+const isRunning = ({ state }: Region, run: number): boolean => state._tag === "Emptying" && state.run === run
+
+const emptyNode = Effect.fnUntraced(function* (state: State, region: Region, node: Node, run: number) {
+  const [session] = node.sessions()
+  if (session === undefined) return yield* new Sender.NoSession({ message: "a node has no session" })
+  yield* barrier(state, node)
+  if (state.doubts.hasRegion(region.name))
+    return yield* new Sender.NoSession({ message: "a session was lost meanwhile" })
+  const { clearedAt } = region.state
+  if (region.replay === "latest" && state.dispatch.nodeOf(clearedKey(region)) === node) {
+    const version = { stamp: state.source.next(), writtenAt: clearedAt }
+    yield* Sender.sendOnce(state.dispatch, markCleared(region, version, state.situation().scripts), session)
+  }
+  let cursor = "0"
+  do {
+    const reply = yield* scan(state, region, session, cursor)
+    cursor = reply.cursor
+    yield* unlinkAll(state, reply.keys, clearedAt, session)
+  } while (cursor !== "0" && isRunning(region, run))
+})
+
+// Every command that was sent before, over whatever connection, has run when each of them has answered.
+const barrier = (state: State, node: Node): Effect.Effect<void, RedisError.RedisCommandError> =>
+  Effect.forEach(
+    node.sessions(),
+    (session) =>
+      Effect.catchTag(
+        Sender.sendOnce(state.dispatch, RedisCommand.make("PING"), session),
+        "RedisOperationError",
+        () => Effect.void
+      ),
+    { concurrency: "unbounded", discard: true }
+  )
+
+// The cursor means something in this server process alone, so the session is lost before another one sees it.
+const scan = (state: State, { keyspace }: Region, session: Session, cursor: string) =>
+  Effect.map(
+    Sender.sendOnce(
+      state.dispatch,
+      RedisCommand.make("SCAN", [cursor, "MATCH", `${escaped(keyspace)}*`, "COUNT", 500]),
+      session
+    ),
+    (reply) => {
+      const [next, keys] = Array.isArray(reply) ? reply : ["0", []]
+      return { cursor: String(next), keys: Array.isArray(keys) ? keys.map(String) : [] }
+    }
+  )
+
+const unlinkAll: (
+  state: State,
+  keys: ReadonlyArray<string>,
+  clearedAt: number,
+  session: Session
+) => Effect.Effect<void, RedisError.RedisCommandError> = Effect.fnUntraced(function* (state, keys, clearedAt, session) {
+  if (keys.length === 0) return
+  const { scripts } = state.situation()
+  const commands = keys.map((key) => unlinkEarlier(key, clearedAt + 1, scripts))
+  const outcomes = yield* Sender.sendAllOnce(state.dispatch, commands, { session })
+  const denied: Array<string> = []
+  for (const [index, outcome] of outcomes.entries()) {
+    const [key, command] = [keys[index], commands[index]]
+    if (Result.isSuccess(outcome) || key === undefined || command === undefined) continue
+    state.refused(command, outcome.failure, undefined)
+    if (!Scripts.isDenied(command, outcome.failure)) return yield* outcome.failure
+    denied.push(key)
+  }
+  yield* unlinkAll(state, denied, clearedAt, session)
+})
+
+const escaped = (pattern: string): string => pattern.replace(/[\\*?[\]]/g, "\\$&")

@@ -1,0 +1,112 @@
+import { Result } from "effect"
+import type { RedisCommand } from "effect-ioredis"
+import type { Cancel, Sending, SendingEnd, Session } from "effect-ioredis/dispatch"
+import type { Replaced, WriteOutcome, Version } from "../../CacheTier.ts"
+import { fillOf, leavesValue, remainingLife, storedOf } from "./commands.ts"
+import { SetIntent } from "./Ledger.ts"
+import * as Sender from "./Sender.ts"
+import type { Region, State } from "./State.ts"
+
+/**
+ * The value of a lookup, to be stored in the place of exactly what the lookup's read found.
+ *
+ * It is no intent: nobody was promised anything, so it is never replayed. It gives way to every intent for
+ * its key, and `isCurrent` says whether there was one since the lookup began.
+ */
+export interface Fill {
+  readonly key: string
+  readonly payload: string | Uint8Array
+  /** In milliseconds, as are `staleFor` and `lookupTime`. */
+  readonly timeToLive: number
+  readonly staleFor: number
+  readonly lookupTime: number
+  /** When the lookup began, in Redis' time. */
+  readonly beganAt: number
+  /** The first 64 bytes of what was found, and its length; nothing where nothing was found. */
+  readonly found: Replaced | undefined
+  readonly isCurrent: () => boolean
+}
+
+/** The time by which the beginning of a lookup is told. */
+export const timeOf = (state: State, key: string): number => Math.floor(state.dispatch.nodeOf(key).time())
+
+/** Sends a fill. It is `"Deferred"` where Redis did not take it, and memory alone has it. */
+export const send = (
+  state: State,
+  region: Region,
+  fill: Fill,
+  timeout: number | undefined,
+  done: (outcomes: ReadonlyArray<WriteOutcome>) => void
+): Cancel => {
+  const { beganAt, found, isCurrent, key, lookupTime, payload, staleFor, timeToLive } = fill
+  // The region may have been cleared in the very millisecond in which the lookup began.
+  const writtenAt = Math.max(beganAt, region.state.clearedAt + 1)
+  const version: Version = { stamp: state.source.next(), writtenAt }
+  const expiresAt = state.now() + timeToLive
+  const life = timeToLive + Math.max(0, timeOf(state, key) - writtenAt)
+  const intent = new SetIntent({ value: undefined, payload, life, staleFor, lookupTime, expiresAt })
+  const command = fillOf(
+    key,
+    storedOf(key, "filled", intent, version),
+    remainingLife(intent, state.now()),
+    found,
+    state.situation().scripts
+  )
+  if (command === undefined || region.state._tag === "Denied" || state.isClosed || !isCurrent()) {
+    done(["Deferred"])
+    return () => {}
+  }
+  const sending = new FillSending(state, region, key, intent, version, command, isCurrent)
+  return Sender.send(state.dispatch, command, { timeout, retry: false, sending }, () => {
+    done([sending.isStored ? "Applied" : "Deferred"])
+  })
+}
+
+class FillSending implements Sending {
+  readonly state: State
+  readonly region: Region
+  readonly key: string
+  readonly intent: SetIntent
+  readonly version: Version
+  readonly command: RedisCommand.RedisCommand
+  readonly isCurrent: () => boolean
+  isStored = false
+
+  constructor(
+    state: State,
+    region: Region,
+    key: string,
+    intent: SetIntent,
+    version: Version,
+    command: RedisCommand.RedisCommand,
+    isCurrent: () => boolean
+  ) {
+    this.state = state
+    this.region = region
+    this.key = key
+    this.intent = intent
+    this.version = version
+    this.command = command
+    this.isCurrent = isCurrent
+  }
+
+  begin(): boolean {
+    const { key, state, version } = this
+    return state.ledger.get(key) === undefined && version.writtenAt > this.region.state.clearedAt && this.isCurrent()
+  }
+
+  end(session: Session, end: SendingEnd): void {
+    const { command, intent, key, region, state, version } = this
+    if (end._tag === "Doubtful") {
+      if (!leavesValue(command, intent)) return
+      state.doubts.add(session, key, region.name, intent.expiresAt + intent.staleFor)
+      state.nodeState(session.node).loop.wake()
+      return
+    }
+    if (end._tag !== "Confirmed" || Result.isFailure(end.result)) return
+    // SET answers nil, and a script 0, where something else is there.
+    this.isStored = end.result.success !== null && end.result.success !== 0
+    const known = this.isStored && this.isCurrent() ? state.trust.get(key) : undefined
+    if (known !== undefined) known.last = version
+  }
+}

@@ -1,0 +1,192 @@
+/**
+ * The intents that Redis has not confirmed, by key. It knows no network and no time.
+ *
+ * An entry is *held* while a call sends it: what is on its way is bounded by whoever waits for it. When the
+ * last call has ended and Redis has not confirmed it, the entry is *deferred*, and only what is deferred
+ * counts against the bounds. No operation but `deleteRegion` and `checkInvariants` takes longer the more there is.
+ */
+import type { Version } from "../../CacheTier.ts"
+import type { Stamp } from "../../StoredValue.ts"
+
+/** What was asked for a key. */
+export type Intent = SetIntent | RemoveIntent | TouchIntent
+
+/** A value to be stored. Times are those of the process's own monotonic clock, in milliseconds. */
+export class SetIntent {
+  readonly _tag = "Set"
+  readonly value: unknown
+  readonly payload: string | Uint8Array
+  /** For how long from the version's `writtenAt` it is fresh, infinite for ever, and for how long it is kept after that. */
+  readonly life: number
+  readonly staleFor: number
+  readonly lookupTime: number
+  /** When it is fresh no longer, by the clock of this process. */
+  readonly expiresAt: number
+
+  constructor(options: Omit<SetIntent, "_tag">) {
+    this.value = options.value
+    this.payload = options.payload
+    this.life = options.life
+    this.staleFor = options.staleFor
+    this.lookupTime = options.lookupTime
+    this.expiresAt = options.expiresAt
+  }
+}
+
+/** Whatever is there is to be removed. */
+export interface RemoveIntent {
+  readonly _tag: "Remove"
+}
+
+/** Whatever is there is to live until `end`, in Redis' time, and for `staleFor` longer. */
+export interface TouchIntent {
+  readonly _tag: "Touch"
+  readonly end: number
+  readonly staleFor: number
+}
+
+/** The one removal that there is. */
+export const remove: RemoveIntent = { _tag: "Remove" }
+
+/** The last intent for a key that Redis has not confirmed. */
+export class Entry<Region> {
+  readonly key: string
+  readonly region: Region
+  /** The stamp that this process knew when the first of its unconfirmed intents was made. */
+  readonly base: Stamp | undefined
+  /** The stamp of the first unconfirmed intent: what this process sent since carries this one or a later. */
+  readonly first: Stamp
+  intent: Intent
+  /** The version of the last intent. It changes with each intent. */
+  version: Version
+  /** How many calls send it now. */
+  held = 0
+  /** How many sendings of the key have neither been answered nor lost their session. */
+  open = 0
+  /** Where Redis has executed the last intent, and whether the server has kept its data since. */
+  executed: { readonly session: object; readonly isVerified: boolean } | undefined = undefined
+  /** Whether Redis has refused the value for good, so that only its removal is left. */
+  isRefused = false
+  /** Whether the last intent was a `touch` of a value that Redis has not confirmed. */
+  isExtended = false
+  /** Whether it counts against the bounds: exactly if no call holds it and it is in the ledger. */
+  isDeferred = false
+  /** Whether a replay sends it now. */
+  isReplaying = false
+
+  constructor(key: string, region: Region, base: Stamp | undefined, intent: Intent, version: Version) {
+    this.key = key
+    this.region = region
+    this.base = base
+    this.first = version.stamp
+    this.intent = intent
+    this.version = version
+  }
+}
+
+/** How much a ledger holds before it is full. */
+export interface Bounds {
+  readonly maxEntries: number
+  readonly maxBytes: number
+}
+
+/** The unconfirmed intents. */
+export interface Ledger<in out Region> {
+  readonly size: () => number
+  readonly get: (key: string) => Entry<Region> | undefined
+  /** Records an intent, which takes the place of an earlier one, and holds its entry. */
+  readonly record: (
+    key: string,
+    region: Region,
+    base: Stamp | undefined,
+    intent: Intent,
+    version: Version
+  ) => Entry<Region>
+  /** Ends one hold of an entry. The last one defers it, if it is still there. */
+  readonly release: (entry: Entry<Region>) => void
+  /** Whether an entry is still in the ledger. */
+  readonly has: (entry: Entry<Region>) => boolean
+  /** Takes an entry out. */
+  readonly delete: (entry: Entry<Region>) => void
+  /** Takes out all entries of a region. */
+  readonly deleteRegion: (region: Region) => void
+  /** Whether there are more deferred entries or bytes than the bounds allow. */
+  readonly isFull: () => boolean
+  /** The number of deferred entries. */
+  readonly deferred: () => number
+  /** All entries, for what is done once: closing, and checks. */
+  readonly all: () => ReadonlyArray<Entry<Region>>
+  /** Says which invariants do not hold. */
+  readonly checkInvariants: () => ReadonlyArray<string>
+}
+
+/** Makes an empty ledger. */
+export const make = <Region>({ maxBytes, maxEntries }: Bounds): Ledger<Region> => {
+  const entries = new Map<string, Entry<Region>>()
+  let deferred = 0
+  let bytes = 0
+
+  const has = (entry: Entry<Region>): boolean => entries.get(entry.key) === entry
+
+  const defer = (entry: Entry<Region>, isDeferred: boolean): void => {
+    if (entry.isDeferred === isDeferred) return
+    entry.isDeferred = isDeferred
+    const sign = isDeferred ? 1 : -1
+    deferred += sign
+    bytes += sign * bytesOf(entry)
+  }
+
+  const remove = (entry: Entry<Region>): void => {
+    if (!has(entry)) return
+    defer(entry, false)
+    entries.delete(entry.key)
+  }
+
+  return {
+    size: () => entries.size,
+    get: (key) => entries.get(key),
+    record: (key, region, base, intent, version) => {
+      let entry = entries.get(key)
+      if (entry === undefined) {
+        entry = new Entry(key, region, base, intent, version)
+        entries.set(key, entry)
+      } else {
+        defer(entry, false)
+        entry.intent = intent
+        entry.version = version
+        entry.executed = undefined
+        entry.isRefused = false
+        entry.isExtended = false
+      }
+      entry.held++
+      return entry
+    },
+    release: (entry) => {
+      entry.held--
+      if (entry.held === 0 && has(entry)) defer(entry, true)
+    },
+    has,
+    delete: remove,
+    deleteRegion: (region) => {
+      for (const entry of entries.values()) if (entry.region === region) remove(entry)
+    },
+    isFull: () => deferred > maxEntries || bytes > maxBytes,
+    deferred: () => deferred,
+    all: () => Array.from(entries.values()),
+    checkInvariants: () => {
+      const all = Array.from(entries.values())
+      const counted = all.filter(({ isDeferred }) => isDeferred)
+      const sum = counted.reduce((total, entry) => total + bytesOf(entry), 0)
+      return [
+        ...(counted.length === deferred ? [] : [`${deferred} entries are counted, and ${counted.length} deferred`]),
+        ...(sum === bytes ? [] : [`${bytes} bytes are counted, and ${sum} deferred`]),
+        ...all.flatMap(({ held, isDeferred, key, open }) => [
+          ...((held === 0) === isDeferred ? [] : [`${key} is held ${held} times, and deferred: ${isDeferred}`]),
+          ...(held >= 0 && open >= 0 ? [] : [`${key} is held ${held} times and has ${open} open sendings`])
+        ])
+      ]
+    }
+  }
+}
+
+const bytesOf = ({ intent }: Entry<unknown>): number => (intent._tag === "Set" ? intent.payload.length : 0)

@@ -1,0 +1,73 @@
+import { Data, Effect, Result } from "effect"
+import type { RedisCommand, RedisError } from "effect-ioredis"
+import type { Cancel, Dispatch, Done, Sending, SendOptions, Session } from "effect-ioredis/dispatch"
+import * as Scripts from "./scripts.ts"
+
+/** What came of one command. */
+export type Outcome = Result.Result<RedisCommand.Reply, RedisError.RedisCommandError>
+
+/** There is no session to do something in now. */
+export class NoSession extends Data.TaggedError("NoSession")<{ readonly message: string }> {}
+
+/** Sends one command. A script that the server does not know is sent again with its source. */
+export const send = (
+  dispatch: Dispatch,
+  command: RedisCommand.RedisCommand,
+  options: SendOptions,
+  done: Done<RedisCommand.Reply>
+): Cancel => {
+  if (!Scripts.isScript(command)) return dispatch.send(command, options, done)
+  let second: Cancel | undefined
+  const first = dispatch.send(command, options, (result) => {
+    if (Result.isSuccess(result) || !Scripts.isUnknownScript(result.failure)) return done(result)
+    second = dispatch.send(Scripts.withSource(command), options, done)
+  })
+  return () => (second ?? first)()
+}
+
+/** Sends commands back to back, likewise. */
+export const sendAll = (
+  dispatch: Dispatch,
+  commands: ReadonlyArray<RedisCommand.RedisCommand>,
+  options: SendOptions & { readonly sendings?: ReadonlyArray<Sending | undefined> | undefined },
+  done: (outcomes: ReadonlyArray<Outcome>) => void
+): Cancel => {
+  let second: Cancel | undefined
+  const first = dispatch.sendAll(commands, options, (outcomes) => {
+    const unknown = outcomes.flatMap((outcome, index) =>
+      Result.isFailure(outcome) && Scripts.isUnknownScript(outcome.failure) ? [index] : []
+    )
+    if (unknown.length === 0) return done(outcomes)
+    const again = unknown.flatMap((index) => commands[index] ?? []).map(Scripts.withSource)
+    const sendings = unknown.map((index) => options.sendings?.[index])
+    second = dispatch.sendAll(again, { ...options, sendings }, (later) => {
+      const byIndex = new Map(unknown.map((index, n) => [index, later[n]]))
+      done(outcomes.map((outcome, index) => byIndex.get(index) ?? outcome))
+    })
+  })
+  return () => (second ?? first)()
+}
+
+/** Sends one command once, as an Effect. */
+export const sendOnce = (
+  dispatch: Dispatch,
+  command: RedisCommand.RedisCommand,
+  session: Session
+): Effect.Effect<RedisCommand.Reply, RedisError.RedisCommandError> =>
+  Effect.callback((resume) => {
+    const cancel = send(dispatch, command, { retry: false, session }, (result) => resume(Effect.fromResult(result)))
+    return Effect.sync(cancel)
+  })
+
+/** Sends commands back to back once, as an Effect. */
+export const sendAllOnce = (
+  dispatch: Dispatch,
+  commands: ReadonlyArray<RedisCommand.RedisCommand>,
+  options: { readonly session?: Session | undefined; readonly sendings?: ReadonlyArray<Sending | undefined> }
+): Effect.Effect<ReadonlyArray<Outcome>> =>
+  Effect.callback((resume) => {
+    const cancel = sendAll(dispatch, commands, { ...options, retry: false }, (outcomes) =>
+      resume(Effect.succeed(outcomes))
+    )
+    return Effect.sync(cancel)
+  })

@@ -1,0 +1,412 @@
+import { Effect, Latch, Result } from "effect"
+import { type RedisCommand, RedisError } from "effect-ioredis"
+import type { Dispatch, Node, Sending, SendingEnd, Session } from "effect-ioredis/dispatch"
+import type { Stamp, StampSource } from "../../StoredValue.ts"
+import type { Replay, Version } from "../../CacheTier.ts"
+import { leavesValue, type RegionPolicy, type Situation } from "./commands.ts"
+import * as Doubts from "./Doubts.ts"
+import * as Ledger from "./Ledger.ts"
+import type { Loop } from "./Loop.ts"
+import { initial, type RegionEvent, type RegionState, transition } from "./RegionState.ts"
+import * as Scripts from "./scripts.ts"
+import * as Trust from "./Trust.ts"
+
+/** An entry of the ledger, as the journal keeps it. */
+export type Entry = Ledger.Entry<Region>
+
+/** A region of the journal. */
+export class Region implements RegionPolicy {
+  readonly name: string
+  readonly keyspace: string
+  readonly replay: Replay
+  readonly removedFor: number
+  /** What is left to be done for it as a whole. */
+  state: RegionState = initial
+  /** The latest written-at that was read or given out in it. A `clear` is no earlier. */
+  latest = Number.NEGATIVE_INFINITY
+  /** Is open while the region is clean. */
+  readonly emptied: Latch.Latch = Latch.makeUnsafe(true)
+
+  constructor(policy: RegionPolicy) {
+    this.name = policy.name
+    this.keyspace = policy.keyspace
+    this.replay = policy.replay
+    this.removedFor = policy.removedFor
+  }
+}
+
+/** What the journal keeps for one node. */
+export class NodeState {
+  readonly node: Node
+  /** How often the node was found to have other data than before. */
+  changes = 0
+  /** Deferred entries to be replayed. Whatever is in here besides is passed over when its turn comes. */
+  readonly pending = new Set<Entry>()
+  /** Keys whose confirmed intents the node may have lost. */
+  readonly unverified = new Set<string>()
+  /** Lost sessions that cannot be ended on the server, until a new session may be allowed to. */
+  readonly unfenceable = new Set<Session>()
+  readonly loop: Loop
+
+  constructor(node: Node, loop: (state: NodeState) => Loop) {
+    this.node = node
+    this.loop = loop(this)
+  }
+}
+
+/** What a state is made with. */
+export interface Environment {
+  readonly dispatch: Dispatch
+  readonly source: StampSource
+  readonly bounds: Ledger.Bounds
+  /** The monotonic time of this process in milliseconds. */
+  readonly now: () => number
+  readonly log: (effect: Effect.Effect<void>) => void
+  /** Starts the background work of a node. */
+  readonly startNode: (state: NodeState) => Loop
+  /** The loop that empties regions. */
+  readonly regionLoop: Loop
+}
+
+/**
+ * The state of a journal and everything that changes it. It sends nothing and waits for nothing.
+ *
+ * An intent is confirmed, and leaves the ledger, when three things hold: Redis has executed its last
+ * version, no sending of its key is open, and no sending of its key is in doubt. {@link conclude} is the one
+ * place that looks, and is called whenever one of the three may have become true.
+ */
+export class State {
+  readonly dispatch: Dispatch
+  readonly source: StampSource
+  readonly now: () => number
+  readonly ledger: Ledger.Ledger<Region>
+  readonly trust: Trust.Trust
+  readonly doubts = Doubts.make<Session>()
+  readonly regions: Array<Region> = []
+  readonly nodes = new Map<Node, NodeState>()
+  readonly regionLoop: Loop
+  readonly log: Environment["log"]
+  readonly startNode: Environment["startNode"]
+  isClosed = false
+  #scriptsAgainAt = Number.NEGATIVE_INFINITY
+  #hasWarned = false
+
+  constructor(environment: Environment) {
+    this.dispatch = environment.dispatch
+    this.source = environment.source
+    this.now = environment.now
+    this.log = environment.log
+    this.startNode = environment.startNode
+    this.regionLoop = environment.regionLoop
+    this.ledger = Ledger.make(environment.bounds)
+    this.trust = Trust.make(environment.source, rememberedKeys)
+  }
+
+  nodeState(node: Node): NodeState {
+    let state = this.nodes.get(node)
+    if (state === undefined) {
+      state = new NodeState(node, this.startNode)
+      this.nodes.set(node, state)
+    }
+    return state
+  }
+
+  /** What commands depend on besides their intent. */
+  situation(): Situation {
+    return { now: this.now(), scripts: this.now() >= this.#scriptsAgainAt }
+  }
+
+  // -----------------------------------------------------------------------------------------------
+  // Intents
+  // -----------------------------------------------------------------------------------------------
+
+  /** The version of a new write: later than all that this process has seen of the key. */
+  versionFor(region: Region, key: string, seen: Version | undefined): Version {
+    const last = this.trust.get(key)?.last ?? seen
+    const unconfirmed = this.ledger.get(key)?.version
+    const writtenAt = Math.max(
+      Math.floor(this.dispatch.nodeOf(key).time()),
+      region.state.clearedAt + 1,
+      (last?.writtenAt ?? 0) + 1,
+      (unconfirmed?.writtenAt ?? 0) + 1
+    )
+    region.latest = Math.max(region.latest, writtenAt)
+    return { stamp: this.source.next(), writtenAt }
+  }
+
+  /** Records an intent and holds its entry. `seen` is what memory knows of the key. */
+  record(region: Region, key: string, seen: Version | undefined, intent: Ledger.Intent, version: Version): Entry {
+    return this.ledger.record(key, region, this.#knownStamp(key, seen), intent, version)
+  }
+
+  #knownStamp(key: string, seen: Version | undefined): Stamp | undefined {
+    return (this.trust.get(key)?.last ?? seen)?.stamp
+  }
+
+  /** Ends a call's hold of an entry. What Redis has not confirmed by then is replayed. */
+  release(entry: Entry): void {
+    this.ledger.release(entry)
+    if (!entry.isDeferred) return
+    this.enqueue(entry)
+    if (!this.ledger.isFull()) return
+    this.mark(entry.region)
+    this.#warn("The write journal is full: the region is emptied in Redis", entry.region)
+  }
+
+  /** Leaves a deferred entry to the replay, unless something of it is in doubt: then it waits for that. */
+  enqueue(entry: Entry): void {
+    if (!entry.isDeferred || this.doubts.has(entry.key)) return
+    const state = this.nodeState(this.dispatch.nodeOf(entry.key))
+    state.pending.add(entry)
+    state.loop.wake()
+  }
+
+  /** Confirms an intent if nothing is open. */
+  conclude(entry: Entry): void {
+    const { executed, intent, key, open } = entry
+    if (executed === undefined || open > 0 || !this.ledger.has(entry) || this.doubts.has(key)) return
+    this.ledger.delete(entry)
+    if (this.ledger.size() === 0) this.#hasWarned = false
+    if (intent._tag === "Touch") return
+    this.trust.confirm(key, entry.version, entry.base, executed.isVerified)
+    if (!executed.isVerified) this.#verify(this.dispatch.nodeOf(key), [key])
+  }
+
+  // -----------------------------------------------------------------------------------------------
+  // Doubts
+  // -----------------------------------------------------------------------------------------------
+
+  /** A session can run nothing any more. */
+  settle(session: Session): void {
+    this.#settled(this.doubts.settle(session))
+  }
+
+  /** What was in doubt so long that its value would have expired is in doubt no longer. */
+  expireDoubts(): void {
+    this.#settled(this.doubts.expire(this.now()))
+  }
+
+  #settled(keys: ReadonlyArray<string>): void {
+    for (const key of keys) {
+      const entry = this.ledger.get(key)
+      if (entry !== undefined) this.enqueue(entry)
+    }
+    if (keys.length > 0) this.regionLoop.wake()
+  }
+
+  // -----------------------------------------------------------------------------------------------
+  // Trust
+  // -----------------------------------------------------------------------------------------------
+
+  /**
+   * Whether a reply may be believed. What a write overlapped is judged like everything else, but says
+   * nothing of the server: it may have been asked for before the write.
+   */
+  believes(region: Region, key: string, found: Version, isCurrent: boolean): boolean {
+    const { writtenAt } = found
+    if (writtenAt > region.latest) region.latest = writtenAt
+    if (writtenAt <= region.state.clearedAt) return false
+    if (this.trust.isEmpty()) return true
+    const verdict = this.trust.judge(key, found)
+    if (verdict === "Changed" && isCurrent && this.trust.get(key)?.isVerified === true) {
+      this.distrust(this.dispatch.nodeOf(key))
+    }
+    return verdict === "Trusted"
+  }
+
+  /** A node may have other data than before. */
+  distrust(node: Node): void {
+    this.nodeState(node).changes++
+    this.#verify(
+      node,
+      this.trust.distrust((key) => this.dispatch.nodeOf(key) === node)
+    )
+    for (const region of this.regions) this.apply(region, { _tag: "ServerChanged" })
+  }
+
+  #verify(node: Node, keys: ReadonlyArray<string>): void {
+    const state = this.nodeState(node)
+    for (const key of keys) state.unverified.add(key)
+    state.loop.wake()
+  }
+
+  // -----------------------------------------------------------------------------------------------
+  // Regions
+  // -----------------------------------------------------------------------------------------------
+
+  /** Changes the state of a region. */
+  apply(region: Region, event: RegionEvent): void {
+    region.state = transition(region.state, event)
+    if (region.state._tag === "Clean") region.emptied.openUnsafe()
+    else region.emptied.closeUnsafe()
+    if (region.state._tag === "Dirty") this.regionLoop.wake()
+  }
+
+  /** Whatever was written in the region by now is a miss, and its intents are part of that. */
+  mark(region: Region): void {
+    this.apply(region, { _tag: "Marked", at: this.#nowIn(region) })
+    this.ledger.deleteRegion(region)
+  }
+
+  /** A write that only memory gets, because the user may not write. */
+  writeToMemory(region: Region): void {
+    this.apply(region, { _tag: "Marked", at: this.#nowIn(region) })
+  }
+
+  #nowIn(region: Region): number {
+    return this.dispatch.nodes().reduce((at, node) => Math.max(at, Math.floor(node.time())), region.latest)
+  }
+
+  // -----------------------------------------------------------------------------------------------
+  // Permissions
+  // -----------------------------------------------------------------------------------------------
+
+  /** A new session may be allowed more than the last. */
+  tryPermissions(): void {
+    this.#scriptsAgainAt = Number.NEGATIVE_INFINITY
+  }
+
+  /** Redis has refused a command of a region, or of none. */
+  refused(command: RedisCommand.RedisCommand, error: RedisError.RedisCommandError, region: Region | undefined): void {
+    if (error._tag !== "RedisOperationError" || error.code !== "NOPERM") return
+    if (Scripts.isDenied(command, error)) {
+      this.#scriptsAgainAt = this.now() + scriptsPause
+      return
+    }
+    if (region === undefined || region.state._tag === "Denied") return
+    this.apply(region, { _tag: "Refused", at: this.#nowIn(region) })
+    this.ledger.deleteRegion(region)
+    this.regionLoop.wake()
+    this.log(
+      Effect.logError("Redis lets this user not write: the region runs on this process's memory").pipe(
+        Effect.annotateLogs({ region: region.name })
+      )
+    )
+  }
+
+  // Once, until everything has been confirmed again.
+  #warn(message: string, region: Region): void {
+    if (this.#hasWarned) return
+    this.#hasWarned = true
+    this.log(Effect.logWarning(message).pipe(Effect.annotateLogs({ region: region.name })))
+  }
+
+  // -----------------------------------------------------------------------------------------------
+
+  /** Whether anything is left that Redis has not confirmed. */
+  isLeft(): boolean {
+    return this.ledger.size() > 0 || this.regions.some(({ state }) => state._tag !== "Clean")
+  }
+
+  /** Says which invariants do not hold. */
+  checkInvariants(): ReadonlyArray<string> {
+    const parked = this.ledger.all().filter((entry) => entry.isDeferred && !this.doubts.has(entry.key))
+    return [
+      ...this.ledger.checkInvariants(),
+      ...this.ledger
+        .all()
+        .filter(({ executed, key, open }) => executed !== undefined && open === 0 && !this.doubts.has(key))
+        .map(({ key }) => `${key} was executed and nothing of it is open, but it is in the ledger`),
+      ...parked
+        .filter((entry) => !this.isBeingReplayed(entry))
+        .map(({ key }) => `${key} is deferred and not in doubt, but nobody will replay it`),
+      ...this.ledger
+        .all()
+        .filter(({ region, version }) => version.writtenAt <= region.state.clearedAt)
+        .map(({ key }) => `${key} is in the ledger, but was cleared`)
+    ]
+  }
+
+  /** Whether an entry waits for the replay or is part of it. */
+  isBeingReplayed(entry: Entry): boolean {
+    return entry.isReplaying || this.nodeState(this.dispatch.nodeOf(entry.key)).pending.has(entry)
+  }
+}
+
+/** Follows the sendings of one version of an entry. */
+export class Write implements Sending {
+  readonly state: State
+  readonly entry: Entry
+  readonly version: Version
+  readonly intent: Ledger.Intent
+  readonly command: RedisCommand.RedisCommand
+  /** Whether Redis has executed it. */
+  isExecuted = false
+  #changes: number | undefined
+
+  constructor(state: State, entry: Entry, command: RedisCommand.RedisCommand) {
+    this.state = state
+    this.entry = entry
+    this.version = entry.version
+    this.intent = entry.intent
+    this.command = command
+  }
+
+  begin(session: Session): boolean {
+    if (!this.#isLast()) return false
+    // Of several sendings the first counts: a change since then may have undone any of them.
+    this.#changes ??= this.state.nodeState(session.node).changes
+    this.entry.open++
+    return true
+  }
+
+  end(session: Session, end: SendingEnd): void {
+    this.entry.open--
+    if (end._tag === "Doubtful") this.#doubt(session)
+    else if (end._tag === "Confirmed" && Result.isSuccess(end.result)) this.#execute(session)
+    else this.#refuse(end)
+    this.state.conclude(this.entry)
+  }
+
+  /** Whether Redis has confirmed it and nothing can undo it that this process sent earlier. */
+  isApplied(): boolean {
+    const { entry, state } = this
+    return this.isExecuted && !state.doubts.has(entry.key) && !this.#isLast()
+  }
+
+  #isLast(): boolean {
+    return this.entry.version === this.version && this.state.ledger.has(this.entry)
+  }
+
+  #execute(session: Session): void {
+    const { entry, state } = this
+    this.isExecuted = true
+    if (this.#isLast()) {
+      // What is in doubt may run after this, so that it has to be done again when the doubt is settled.
+      if (state.doubts.has(entry.key)) return
+      const isVerified = state.nodeState(session.node).changes === this.#changes
+      entry.executed = { session, isVerified }
+    } else if (entry.executed !== undefined && entry.executed.session !== session) {
+      // An earlier version, over another connection: which of the two came first is not known.
+      entry.executed = undefined
+    }
+  }
+
+  #doubt(session: Session): void {
+    const { command, entry, intent, state } = this
+    const { key, region } = entry
+    if (!leavesValue(command, intent)) return
+    entry.executed = undefined
+    state.doubts.add(session, key, region.name, intent.expiresAt + intent.staleFor)
+    state.nodeState(session.node).loop.wake()
+  }
+
+  #refuse(end: SendingEnd): void {
+    const error = errorOf(end)
+    if (error === undefined || Scripts.isUnknownScript(error)) return
+    this.state.refused(this.command, error, this.entry.region)
+    if (this.#isLast() && isFinal(error)) this.entry.isRefused = true
+  }
+}
+
+const errorOf = (end: SendingEnd): RedisError.RedisCommandError | undefined => {
+  if (end._tag !== "Confirmed") return end.error
+  return Result.isFailure(end.result) ? end.result.failure : undefined
+}
+
+// Redis will not take the value, however often it is offered.
+const isFinal = (error: RedisError.RedisCommandError): boolean =>
+  error._tag === "RedisOperationError" && error.code !== "NOPERM" && !RedisError.isRetryable(error, "repeatable")
+
+const rememberedKeys = 10_000
+const scriptsPause = 30_000

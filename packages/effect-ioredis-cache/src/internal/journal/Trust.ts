@@ -1,0 +1,96 @@
+/**
+ * What this process knows of the keys it wrote last, and whether a reply may be believed.
+ *
+ * Redis can lose what it confirmed: it is started anew from an older dump, or a replica that lags is
+ * promoted. No field of the server tells of every such change, but the values themselves tell of most. A
+ * reply that this process itself has replaced cannot come from a server that has kept its data.
+ */
+import type { Version } from "../../CacheTier.ts"
+import { type Stamp, type StampSource, writerOf } from "../../StoredValue.ts"
+import * as Recent from "../Recent.ts"
+
+/**
+ * What a reply is worth.
+ *
+ * - `Trusted`: it may be believed.
+ * - `Older`: it is older than what this process has confirmed, which is a miss.
+ * - `Changed`: likewise, and it shows that the server has lost data.
+ */
+export type Verdict = "Trusted" | "Older" | "Changed"
+
+/** What is known of one key. */
+export class Known {
+  /** The last `set` or `remove` of this process that Redis confirmed. */
+  readonly confirmed: Version
+  /** The stamp that this process knew before it. */
+  readonly before: Stamp | undefined
+  /** What this process knew last: its own write, or what it has read since. */
+  last: Version
+  /** Whether the server may have lost data since the confirmation. */
+  isVerified: boolean
+
+  constructor(confirmed: Version, before: Stamp | undefined, isVerified: boolean) {
+    this.confirmed = confirmed
+    this.before = before
+    this.last = confirmed
+    this.isVerified = isVerified
+  }
+}
+
+/**
+ * Judges what was found for a key that is known.
+ *
+ * It uses no clock but the one that both values were written by, so it does not matter when the data were
+ * lost. The written-at decides only where it is known that data may have been lost, because two processes
+ * write within their clocks' error: a false alarm then costs a miss of such a key and nothing else.
+ */
+export const judge = (known: Known, found: Version, isOwn: (stamp: Stamp) => boolean): Verdict => {
+  const { stamp } = found
+  const { confirmed } = known
+  if (stamp === confirmed.stamp || (known.isVerified && stamp === known.last.stamp)) return "Trusted"
+  if (stamp === known.before) return "Changed"
+  if (writerOf(stamp) === writerOf(confirmed.stamp)) return stamp < confirmed.stamp ? "Changed" : "Trusted"
+  return !known.isVerified && !isOwn(stamp) && found.writtenAt < confirmed.writtenAt ? "Older" : "Trusted"
+}
+
+/** What is known of the last keys that were confirmed. */
+export interface Trust {
+  /** Whether nothing is known, so that every reply is believed. */
+  readonly isEmpty: () => boolean
+  /** Records that Redis has confirmed an intent, and returns what is known from now on. */
+  readonly confirm: (key: string, confirmed: Version, before: Stamp | undefined, isVerified: boolean) => Known
+  /** Judges a reply, and remembers it where it is trusted. */
+  readonly judge: (key: string, found: Version) => Verdict
+  /** What is known of a key. */
+  readonly get: (key: string) => Known | undefined
+  /** Makes the keys concerned unverified and returns them. */
+  readonly distrust: (isConcerned: (key: string) => boolean) => ReadonlyArray<string>
+}
+
+/** Makes a record of at least `size` keys. */
+export const make = (source: StampSource, size: number): Trust => {
+  const keys = Recent.make<Known>(size)
+  return {
+    isEmpty: keys.isEmpty,
+    confirm: (key, confirmed, before, isVerified) => {
+      const known = new Known(confirmed, before, isVerified)
+      keys.add(key, known)
+      return known
+    },
+    judge: (key, found) => {
+      const known = keys.get(key)
+      if (known === undefined) return "Trusted"
+      const verdict = judge(known, found, source.isOwn)
+      if (verdict === "Trusted" && found.stamp !== known.last.stamp) {
+        known.last = { stamp: found.stamp, writtenAt: found.writtenAt }
+      }
+      return verdict
+    },
+    get: keys.get,
+    distrust: (isConcerned) => {
+      const concerned = keys.all().filter(([key]) => isConcerned(key))
+      for (const [, known] of concerned) known.isVerified = false
+      return concerned.map(([key]) => key)
+    }
+  }
+}

@@ -1,0 +1,164 @@
+/**
+ * Which command an intent becomes: when it is made, and when it is replayed. Pure.
+ */
+import { RedisCommand } from "effect-ioredis"
+import type { Replaced, Replay, Version } from "../../CacheTier.ts"
+import * as StoredValue from "../../StoredValue.ts"
+import type { Entry, Intent, SetIntent, TouchIntent } from "./Ledger.ts"
+import * as Scripts from "./scripts.ts"
+
+/** How a region is kept in Redis. */
+export interface RegionPolicy {
+  readonly name: string
+  /** What the Redis keys of the region begin with. */
+  readonly keyspace: string
+  readonly replay: Replay
+  /** For how many milliseconds the mark of a removal stays; 0 where a removal leaves none. */
+  readonly removedFor: number
+}
+
+/** What the commands depend on besides the intent. */
+export interface Situation {
+  /** The time by the clock that `SetIntent.expiresAt` is of. */
+  readonly now: number
+  /** Whether the user may run scripts, as far as is known. */
+  readonly scripts: boolean
+}
+
+/** The bytes or the text to be stored for a value. */
+export const storedOf = (key: string, kind: StoredValue.Kind, intent: SetIntent, version: Version) => {
+  const { life, lookupTime, payload, staleFor } = intent
+  const { stamp, writtenAt } = version
+  const fields = { kind, stamp, writtenAt, life, staleLife: life + staleFor, lookupTime }
+  return typeof payload === "string"
+    ? StoredValue.encodeText(key, fields, payload)
+    : StoredValue.encode(key, fields, payload)
+}
+
+/** For how many whole milliseconds a value is still to be kept in Redis, infinite for ever; 0 once it is fresh no longer. */
+export const remainingLife = ({ expiresAt, staleFor }: SetIntent, now: number): number =>
+  expiresAt > now ? Math.max(1, Math.floor(expiresAt - now + staleFor)) : 0
+
+/**
+ * Whether a command for an intent can leave a value behind if it runs late.
+ *
+ * A script of `latest` leaves nothing that is older than what is there. A late removal costs a miss, and
+ * a late `touch` only extends what is there.
+ */
+export const leavesValue = ({ args, name }: RedisCommand.RedisCommand, intent: Intent): intent is SetIntent =>
+  intent._tag === "Set" && (name === "SET" || (name === "EVALSHA" && args[0] === Scripts.replaceKnown.sha))
+
+/** The command for an intent when it is made. Without scripts there is none for a `touch`. */
+export const commandOf = (
+  { intent, key, region, version }: Entry<RegionPolicy>,
+  { now, scripts }: Situation
+): RedisCommand.RedisCommand | undefined => {
+  switch (intent._tag) {
+    case "Touch":
+      return scripts ? touch(key, intent) : undefined
+    case "Remove":
+      return remove(key, region, version, scripts, version.writtenAt + tolerance)
+    case "Set": {
+      const stored = storedOf(key, "set", intent, version)
+      const life = remainingLife(intent, now)
+      return scripts && region.replay === "latest"
+        ? replaceEarlier(key, stored, life, version.writtenAt + tolerance)
+        : set(key, stored, life)
+    }
+  }
+}
+
+/** The command that replays an intent, or `undefined` where nothing is left to be done. */
+export const replayOf = (entry: Entry<RegionPolicy>, situation: Situation): RedisCommand.RedisCommand | undefined => {
+  const { base, first, intent, isRefused, key, region, version } = entry
+  const { now, scripts } = situation
+  switch (intent._tag) {
+    case "Touch":
+      return scripts ? touch(key, intent) : undefined
+    case "Remove":
+      return remove(key, region, version, scripts, version.writtenAt - 1)
+    case "Set": {
+      const life = remainingLife(intent, now)
+      if (life === 0 || isRefused || region.replay === "invalidate") return discard(key, region, version, scripts)
+      const stored = () => storedOf(key, "set", intent, version)
+      if (region.replay === "overwrite") return set(key, stored(), life)
+      if (!scripts) return unlink(key)
+      if (region.replay === "latest") return replaceEarlier(key, stored(), life, version.writtenAt - 1)
+      if (intent.payload.length > largestCompared) return discard(key, region, version, scripts)
+      const args = [stored(), Scripts.lifeOf(life), base ?? Scripts.noStamp, first]
+      return Scripts.call(Scripts.replaceKnown, key, args)
+    }
+  }
+}
+
+/**
+ * The command that stores the value of a lookup, in the place of exactly what the lookup's read found:
+ * nothing, or `length` bytes that begin with `start`. Without scripts only nothing can be replaced.
+ */
+export const fillOf = (
+  key: string,
+  stored: string | Uint8Array,
+  life: number,
+  found: Replaced | undefined,
+  scripts: boolean
+): RedisCommand.RedisCommand | undefined => {
+  if (found === undefined) return RedisCommand.make("SET", [...set(key, stored, life).args, "NX"])
+  const args = [stored, Scripts.lifeOf(life), found.start, found.length]
+  return scripts ? Scripts.call(Scripts.replaceSame, key, args) : undefined
+}
+
+/** Unlinks a value that was written earlier than `writtenAt`; without scripts whatever there is. */
+export const unlinkEarlier = (key: string, writtenAt: number, scripts: boolean): RedisCommand.RedisCommand =>
+  scripts ? Scripts.call(Scripts.unlinkEarlier, key, [Scripts.moment(writtenAt)]) : unlink(key)
+
+/** The key that holds the mark of a region's last `clear`. No key of the region is like it. */
+export const clearedKey = ({ keyspace }: RegionPolicy): string => `${keyspace.slice(0, -1)}!cleared`
+
+/** Leaves the mark of a `clear`. */
+export const markCleared = (region: RegionPolicy, version: Version, scripts: boolean): RedisCommand.RedisCommand =>
+  remove(clearedKey(region), region, version, scripts, version.writtenAt - 1)
+
+const set = (key: string, stored: string | Uint8Array, life: number): RedisCommand.RedisCommand =>
+  RedisCommand.make(
+    "SET",
+    life === Number.POSITIVE_INFINITY
+      ? Array.of<RedisCommand.Argument>(key, stored)
+      : Array.of<RedisCommand.Argument>(key, stored, "PX", Math.min(life, StoredValue.longestLife))
+  )
+
+const unlink = (key: string): RedisCommand.RedisCommand => RedisCommand.make("UNLINK", Array.of(key))
+
+const replaceEarlier = (key: string, stored: string | Uint8Array, life: number, latest: number) =>
+  Scripts.call(Scripts.replaceEarlier, key, [stored, Scripts.lifeOf(life), Scripts.moment(latest)])
+
+const remove = (
+  key: string,
+  { removedFor, replay }: RegionPolicy,
+  version: Version,
+  scripts: boolean,
+  latest: number
+): RedisCommand.RedisCommand => {
+  if (removedFor === 0) return unlink(key)
+  const { stamp, writtenAt } = version
+  const mark = StoredValue.encodeText(
+    key,
+    { kind: "removed", stamp, writtenAt, life: removedFor, staleLife: removedFor, lookupTime: 0 },
+    ""
+  )
+  return scripts && replay === "latest" ? replaceEarlier(key, mark, removedFor, latest) : set(key, mark, removedFor)
+}
+
+// Removes what a value that is not to be written would replace. A mark says more than an absent key, so it stays.
+const discard = (key: string, { removedFor, replay }: RegionPolicy, { writtenAt }: Version, scripts: boolean) => {
+  if (replay === "latest") return unlinkEarlier(key, writtenAt + 1, scripts)
+  return removedFor === 0 ? unlink(key) : unlinkEarlier(key, Number.POSITIVE_INFINITY, scripts)
+}
+
+const touch = (key: string, { end, staleFor }: TouchIntent): RedisCommand.RedisCommand =>
+  Scripts.call(Scripts.extend, key, [end, staleFor])
+
+// By how much the clocks of two processes may differ: a write loses at once only to what is later than that.
+const tolerance = 50
+
+// A larger value is not sent in a replay that may find that it has to be unlinked.
+const largestCompared = 64 * 1024
