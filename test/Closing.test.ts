@@ -1,15 +1,9 @@
 import * as ChildProcess from "node:child_process"
 import { fileURLToPath } from "node:url"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Layer, Result, Scope } from "effect"
-import {
-  IoredisConnection,
-  Redis,
-  RedisClient,
-  RedisCommand,
-  type RedisConnection,
-  type RedisError
-} from "effect-ioredis"
+import { Effect, Exit, Fiber, Layer, Logger, Result, Scope } from "effect"
+import { IoredisConnector, Redis, RedisClient, RedisCommand, RedisConnector, type RedisError } from "effect-ioredis"
+import { of } from "effect-ioredis/dispatch"
 import type { Closed } from "./support/ClosingProgram.ts"
 import * as FreePort from "./support/FreePort.ts"
 import * as RedisServer from "./support/RedisServer.ts"
@@ -21,34 +15,50 @@ const closeTimeout = 200
 /** What the machine may add to it when two tests share its cores. */
 const slack = 150
 
-/** Opens, brings about a state, and gives how long closing took. */
+type Build = Fiber.Fiber<RedisClient.RedisClient, RedisError.RedisConnectionError>
+
+/** Begins to make a client, brings about a state, and gives how long closing took. */
 const closing = <E, R>(
-  options: IoredisConnection.Options,
-  bringAbout: (connection: RedisConnection.RedisConnection) => Effect.Effect<unknown, E, R>
+  { host, port, ...options }: Partial<RedisConnector.RedisAddress> & RedisClient.Options,
+  bringAbout: (building: Build) => Effect.Effect<unknown, E, R>
 ) =>
   Effect.gen(function* () {
     const scope = yield* Scope.make()
-    const connection = yield* IoredisConnection.make({
-      host: "127.0.0.1",
+    const building = yield* RedisClient.make({
+      address: { host: host ?? "127.0.0.1", port: port ?? 6379 },
       closeTimeout: `${closeTimeout} millis`,
       ...options
-    }).pipe(Effect.provideService(Scope.Scope, scope))
-    yield* bringAbout(connection)
-    const { millis } = yield* Wait.timed(Scope.close(scope, Exit.void))
-    assert.strictEqual(connection.status(), "Closed")
+    }).pipe(
+      Effect.provideService(RedisConnector.RedisConnector, yield* IoredisConnector.make()),
+      Effect.provide(Logger.layer([])),
+      Scope.provide(scope),
+      Effect.forkChild({ startImmediately: true })
+    )
+    yield* bringAbout(building)
+    const { millis } = yield* Wait.timed(Effect.andThen(Fiber.interrupt(building), Scope.close(scope, Exit.void)))
+    const built = building.pollUnsafe()
+    if (built !== undefined && Exit.isSuccess(built)) {
+      assert.strictEqual((yield* built.value.stats).connection, "Closed")
+    }
     assert.isBelow(millis, closeTimeout + slack)
     return millis
   })
 
-const ready = (connection: RedisConnection.RedisConnection) =>
-  Wait.until("it is ready", () => connection.status() === "Ready")
+const ready = (building: Build) => Effect.tap(Fiber.join(building), (redis) => Effect.map(redis.stats, isReady))
 
-const failed = (connection: RedisConnection.RedisConnection) =>
-  Wait.until("it has failed", () => connection.lastError() !== undefined)
+const isReady = ({ connection }: RedisClient.Stats) => assert.strictEqual(connection, "Ready")
 
-const sendAll = (connection: RedisConnection.RedisConnection, count: number, command: RedisCommand.RedisCommand) => {
+const failed = (building: Build) =>
+  Effect.flatMap(Fiber.join(building), (redis) =>
+    Wait.until(
+      "it has failed",
+      Effect.map(redis.stats, ({ connectError }) => connectError !== undefined)
+    )
+  )
+
+const sendAll = (redis: RedisClient.RedisClient, count: number, command: RedisCommand.RedisCommand) => {
   const results: Array<Result.Result<RedisCommand.Reply, RedisError.RedisCommandError>> = []
-  for (let index = 0; index < count; index++) connection.send(command, (result) => results.push(result))
+  for (let index = 0; index < count; index++) of(redis).send(command, {}, (result) => results.push(result))
   return results
 }
 
@@ -69,14 +79,11 @@ describe("Closing takes at most closeTimeout", () => {
     Effect.gen(function* () {
       const server = yield* RedisServer.make()
       const results: Array<Result.Result<RedisCommand.Reply, unknown>> = []
-      const millis = yield* closing({ port: server.port }, (connection) =>
-        Effect.andThen(
-          ready(connection),
-          Effect.sync(() => {
-            connection.send(RedisCommand.make("BLPOP", ["none", "0.05"]), (result) => results.push(result))
-            connection.send(RedisCommand.make("INCR", ["counter"]), (result) => results.push(result))
-          })
-        )
+      const millis = yield* closing({ port: server.port }, (building) =>
+        Effect.map(ready(building), (redis) => {
+          of(redis).send(RedisCommand.make("BLPOP", ["none", "0.05"]), {}, (result) => results.push(result))
+          of(redis).send(RedisCommand.make("INCR", ["counter"]), {}, (result) => results.push(result))
+        })
       )
       assert.deepStrictEqual(results, [Result.succeed(null), Result.succeed(1)])
       assert.isAbove(millis, 40)
@@ -86,9 +93,7 @@ describe("Closing takes at most closeTimeout", () => {
   it.live("frozen, with nothing in flight: at once", () =>
     Effect.gen(function* () {
       const server = yield* RedisServer.make()
-      const millis = yield* closing({ port: server.port }, (connection) =>
-        Effect.andThen(ready(connection), server.freeze)
-      )
+      const millis = yield* closing({ port: server.port }, (building) => Effect.andThen(ready(building), server.freeze))
       assert.isBelow(millis, slack)
     })
   )
@@ -97,11 +102,11 @@ describe("Closing takes at most closeTimeout", () => {
     Effect.gen(function* () {
       const server = yield* RedisServer.make()
       let results: ReturnType<typeof sendAll> = []
-      const millis = yield* closing({ port: server.port }, (connection) =>
+      const millis = yield* closing({ port: server.port }, (building) =>
         Effect.gen(function* () {
-          yield* ready(connection)
+          const redis = yield* ready(building)
           yield* server.freeze
-          results = sendAll(connection, 50, RedisCommand.make("INCR", ["counter"]))
+          results = sendAll(redis, 50, RedisCommand.make("INCR", ["counter"]))
         })
       )
       assert.isAbove(millis, closeTimeout - 5)
@@ -116,11 +121,14 @@ describe("Closing takes at most closeTimeout", () => {
   it.live("dead, and reconnecting", () =>
     Effect.gen(function* () {
       const server = yield* RedisServer.make()
-      const millis = yield* closing({ port: server.port }, (connection) =>
+      const millis = yield* closing({ port: server.port }, (building) =>
         Effect.gen(function* () {
-          yield* ready(connection)
+          const redis = yield* ready(building)
           yield* server.kill
-          yield* Wait.until("it is refused", () => connection.lastError()?.reason === "Refused")
+          yield* Wait.until(
+            "it is refused",
+            Effect.map(redis.stats, ({ connectError }) => connectError?.reason === "Refused")
+          )
         })
       )
       assert.isBelow(millis, slack)
@@ -130,11 +138,8 @@ describe("Closing takes at most closeTimeout", () => {
   it.live("lost this very moment", () =>
     Effect.gen(function* () {
       const proxy = yield* TcpProxy.make((yield* RedisServer.make()).port)
-      const millis = yield* closing({ port: proxy.port }, (connection) =>
-        Effect.gen(function* () {
-          yield* ready(connection)
-          connection.reconnect()
-        })
+      const millis = yield* closing({ port: proxy.port }, (building) =>
+        Effect.flatMap(ready(building), (redis) => redis.reconnect)
       )
       assert.isBelow(millis, slack)
     })
@@ -149,8 +154,8 @@ describe("Closing takes at most closeTimeout", () => {
         Effect.map(proxy.stats, ({ open }) => open > 0)
       )
       for (const millis of [
-        yield* closing({ port: yield* FreePort.make }, failed),
-        yield* closing({ host: "no-such-host.invalid" }, failed),
+        yield* closing({ port: yield* FreePort.make, connectTimeout: "100 millis" }, failed),
+        yield* closing({ host: "no-such-host.invalid", connectTimeout: "100 millis" }, failed),
         yield* closing({ port: proxy.port }, () => connected),
         yield* closing({ port: proxy.port }, () => Effect.void),
         yield* closing({ host: "no-such-host.invalid" }, () => Effect.void)
@@ -172,15 +177,12 @@ describe("Closing takes at most closeTimeout", () => {
         "it is loading",
         Effect.map(server.cli("INFO", "persistence"), (info) => String(info).includes("\nloading:1"))
       )
-      const connected = Wait.until(
-        "it has connected",
-        Effect.map(server.cli("CLIENT", "LIST"), (list) => String(list).includes("effect-ioredis"))
-      )
-      const millis = yield* closing({ port: server.port }, (connection) =>
-        Effect.andThen(
-          connected,
-          Effect.sync(() => assert.strictEqual(connection.status(), "Connecting"))
-        )
+      const millis = yield* closing({ port: server.port, connectTimeout: "100 millis" }, (building) =>
+        Effect.gen(function* () {
+          yield* failed(building)
+          const { connectError, connection } = yield* (yield* Fiber.join(building)).stats
+          assert.deepStrictEqual([connection, connectError?.reason], ["Connecting", "NotReady"])
+        })
       )
       assert.isBelow(millis, slack)
     })
@@ -223,7 +225,6 @@ describe("Closing takes at most closeTimeout", () => {
     })
   )
 
-  // The members of a pool are closed one after the other (Redis.ts): three of them took three times closeTimeout.
   it.live("several connections at once, not one after the other", () =>
     Effect.gen(function* () {
       const server = yield* RedisServer.make()
@@ -235,10 +236,11 @@ describe("Closing takes at most closeTimeout", () => {
         closeTimeout: `${closeTimeout} millis`
       })
       const redis = yield* Effect.provide(RedisClient.RedisClient, yield* Layer.buildWithScope(layer, scope))
-      const members = redis.connection.members ?? []
-      yield* Effect.forEach(members, ready)
+      const { nodes, send } = of(redis)
+      const sessions = nodes().flatMap((node) => node.sessions())
+      assert.strictEqual(sessions.length, 3)
       yield* server.freeze
-      for (const member of members) sendAll(member, 1, RedisCommand.make("PING"))
+      for (const session of sessions) send(RedisCommand.make("PING"), { session }, () => {})
       const { millis } = yield* Wait.timed(Scope.close(scope, Exit.void))
       assert.isBelow(millis, closeTimeout + slack)
     })

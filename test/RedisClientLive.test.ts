@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Layer, Logger, Option, Result } from "effect"
-import { IoredisConnection, Redis, RedisClient, RedisCommand, RedisHealth } from "effect-ioredis"
+import { IoredisConnector, Redis, RedisClient, RedisCommand, RedisConnector, RedisHealth } from "effect-ioredis"
+import { of } from "effect-ioredis/dispatch"
 import * as FreePort from "./support/FreePort.ts"
 import * as RedisServer from "./support/RedisServer.ts"
 import * as TcpProxy from "./support/TcpProxy.ts"
@@ -44,17 +45,17 @@ describe("Redis absent", () => {
 
   it.live("with requireReady the client's layer fails typed", () =>
     Effect.gen(function* () {
-      const connection = IoredisConnection.layer({ host: "127.0.0.1", port: yield* FreePort.make })
-      const layer = RedisClient.layer({ requireReady: true, connectTimeout: "100 millis" }).pipe(
-        Layer.provide(connection)
-      )
+      const layer = RedisClient.layer({
+        address: { host: "127.0.0.1", port: yield* FreePort.make },
+        requireReady: true,
+        connectTimeout: "100 millis"
+      }).pipe(Layer.provide(IoredisConnector.layer()))
       const error = yield* Effect.flip(Effect.scoped(Layer.build(layer)))
       assert.include(error, { _tag: "RedisConnectionError", reason: "Refused", sent: "never", command: "CONNECT" })
       assert.include(error.message, "Check that Redis runs")
     })
   )
 
-  // Redis.ts passes `requireReady: false` on, whatever was asked for.
   it.live("with requireReady the whole layer fails typed", () =>
     Effect.gen(function* () {
       const layer = Redis.layer({
@@ -98,7 +99,10 @@ describe("A connection that is dropped while it is idle", () => {
       const { redis } = yield* build({ port: server.port })
       yield* redis.set("a", "1")
       const id = yield* redis.send(RedisCommand.make("CLIENT", ["ID"]))
-      yield* Wait.until("the server has dropped it", () => redis.connection.status() !== "Ready")
+      yield* Wait.until(
+        "the server has dropped it",
+        Effect.map(redis.stats, ({ connection }) => connection !== "Ready")
+      )
       assert.deepStrictEqual(yield* redis.get("a"), Option.some("1"))
       assert.strictEqual((yield* redis.breaker.state)._tag, "Closed")
       assert.notStrictEqual(yield* redis.send(RedisCommand.make("CLIENT", ["ID"])), id)
@@ -135,9 +139,12 @@ describe("A link that says nothing", () => {
   )
 })
 
-/** A reply that is still on its way when a command is sent would make the command's silence no stall: see the skipped test. */
+/** A reply that is still on its way when a command is sent would put the stall off: a test of its own has that. */
 const quiet = (redis: RedisClient.RedisClient) =>
-  Wait.until("nothing is on its way", () => redis.connection.inFlight() === 0)
+  Wait.until(
+    "nothing is on its way",
+    Effect.map(redis.stats, ({ inFlight }) => inFlight === 0)
+  )
 
 describe("A server that freezes, and thaws", () => {
   it.live("first call at its deadline, then refused at once, then closed by itself long before resetTimeout", () =>
@@ -167,8 +174,8 @@ describe("A server that freezes, and thaws", () => {
     })
   )
 
-  // The byte that came just after the commands were sent (the reply to an earlier one) makes their timeouts plain failures. They open the
-  // circuit, so that no later command can find the stall.
+  // The byte that came just after the commands were sent (the reply to an earlier one) makes their
+  // timeouts plain failures. They open the circuit, so that no later command can find the stall.
   it.live("also where the reply to an earlier command came after the last one was sent", () =>
     Effect.gen(function* () {
       const server = yield* RedisServer.make()
@@ -176,7 +183,7 @@ describe("A server that freezes, and thaws", () => {
       const { redis } = yield* build({ port: proxy.port, commandTimeout: "200 millis" })
       yield* quiet(redis)
       yield* proxy.hold
-      redis.connection.send(RedisCommand.make("PING"), () => {})
+      of(redis).send(RedisCommand.make("PING"), {}, () => {})
       const calls = yield* Effect.forkChild(
         Effect.forEach(Array.from({ length: 5 }), () => Effect.flip(redis.incr("counter")), {
           concurrency: "unbounded"
@@ -244,23 +251,24 @@ describe("A server that is killed and started", () => {
 })
 
 describe("A master that becomes a replica, and a master again", () => {
-  it.live("writes fail typed, reads go on, the connection is replaced, the breaker stays closed", () =>
+  it.live("writes fail typed, reads keep their connection, the breaker stays closed", () =>
     Effect.gen(function* () {
       const server = yield* RedisServer.make()
       const proxy = yield* TcpProxy.make(server.port)
       const { redis } = yield* build({ port: proxy.port })
       yield* redis.set("a", "1")
+      const id = yield* redis.send(RedisCommand.make("CLIENT", ["ID"]))
       yield* server.cli("REPLICAOF", "127.0.0.1", yield* FreePort.make)
       for (const _ of [1, 2, 3]) {
         const error = yield* Effect.flip(redis.incr("b"))
-        assert.oneOf(error._tag, ["RedisOperationError", "RedisConnectionError"])
-        if (error._tag === "RedisOperationError") assert.strictEqual(error.code, "READONLY")
+        assert.strictEqual(error._tag === "RedisOperationError" && error.code, "READONLY")
       }
       yield* Wait.until(
-        "it is replaced",
-        Effect.map(proxy.stats, ({ connections }) => connections === 2)
+        "a connection has looked whether the address leads to a master now, and is gone",
+        Effect.map(proxy.stats, ({ connections, open }) => connections >= 2 && open === 1)
       )
       assert.deepStrictEqual(yield* redis.get("a"), Option.some("1"))
+      assert.strictEqual(yield* redis.send(RedisCommand.make("CLIENT", ["ID"])), id)
       // Not once per refused write: at most once a second.
       assert.isBelow((yield* proxy.stats).connections, 4)
       assert.strictEqual((yield* redis.breaker.state)._tag, "Closed")
@@ -273,19 +281,41 @@ describe("A master that becomes a replica, and a master again", () => {
       assert.strictEqual(yield* redis.incr("b"), 1)
     })
   )
+
+  it.live("the connection is replaced when the address leads to another server, which is a master", () =>
+    Effect.gen(function* () {
+      const [replica, master] = [yield* RedisServer.make(), yield* RedisServer.make()]
+      const live = yield* IoredisConnector.make()
+      let { port } = replica
+      const connector: RedisConnector.RedisConnector["Service"] = {
+        ...live,
+        connect: ({ host }, login) => live.connect({ host, port }, login)
+      }
+      const redis = yield* RedisClient.make({ address: { host: "127.0.0.1", port: 1 } }).pipe(
+        Effect.provideService(RedisConnector.RedisConnector, connector)
+      )
+      yield* redis.set("a", "1")
+      yield* replica.cli("REPLICAOF", "127.0.0.1", yield* FreePort.make)
+      port = master.port
+      assert.isTrue(yield* redis.set("b", "2"))
+      assert.strictEqual(String(yield* master.cli("GET", "b")), "2")
+      assert.strictEqual((yield* redis.breaker.state)._tag, "Closed")
+    })
+  )
 })
 
 describe("A pipeline", () => {
-  // RedisClient.ts: a pipeline whose every reply says that Redis cannot serve is a success to the breaker, and a READONLY in
-  // one does not replace the connection.
   it.live("of replies that say Redis cannot serve counts against the breaker", () =>
     Effect.gen(function* () {
-      const server = yield* RedisServer.make({
-        ready: "AnyReply",
-        config: [`replicaof 127.0.0.1 ${yield* FreePort.make}`, "replica-serve-stale-data no"]
-      })
+      const server = yield* RedisServer.make()
       const { redis } = yield* build({ port: server.port, failureThreshold: 1, maxRetries: 0 })
-      yield* Effect.exit(redis.pipeline([RedisCommand.make("GET", ["a"]), RedisCommand.make("GET", ["b"])]))
+      yield* server.cli("CONFIG", "SET", "replica-serve-stale-data", "no")
+      yield* server.cli("REPLICAOF", "127.0.0.1", yield* FreePort.make)
+      const results = yield* redis.pipeline([RedisCommand.make("GET", ["a"]), RedisCommand.make("GET", ["b"])])
+      for (const result of results) {
+        assert.isTrue(Result.isFailure(result))
+        if (Result.isFailure(result)) assert.include(result.failure, { code: "MASTERDOWN" })
+      }
       assert.isTrue(yield* breakerIs(redis, "Open"))
     })
   )

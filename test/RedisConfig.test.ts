@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Config, ConfigProvider, Duration, Effect, Layer, Redacted } from "effect"
-import { CircuitBreaker, Redis, RedisConfig } from "effect-ioredis"
+import { CircuitBreaker, Redis, type RedisClient, RedisConfig, type RedisConnector } from "effect-ioredis"
 import * as Captured from "./support/Captured.ts"
 
 const fromEnvironment = (environment: Record<string, string>) =>
@@ -13,32 +13,37 @@ const fromEnvironment = (environment: Record<string, string>) =>
   )
 
 /** The durations as milliseconds and the secrets in the open, so that a test can compare them. */
-const flat = ({ client, connection, healthCheckInterval, maxConnections }: RedisConfig.RedisConfig) => {
+const flat = ({ client, connector, healthCheckInterval }: RedisConfig.RedisConfig) => {
   const millis = (duration: Duration.Input | undefined) => duration && Duration.toMillis(duration)
+  const login = loginOf(client)
   return {
-    host: connection.host,
-    port: connection.port,
-    db: connection.db,
-    username: connection.username,
-    password: connection.password && Redacted.value(connection.password),
-    tls: connection.tls,
-    connectTimeout: millis(connection.connectTimeout),
-    commandTimeout: millis(connection.commandTimeout),
-    closeTimeout: millis(connection.closeTimeout),
-    keepAlive: millis(connection.keepAlive),
-    maxInFlight: connection.maxInFlight,
+    host: client.address?.host,
+    port: client.address?.port,
+    db: login.db,
+    username: login.username,
+    password: login.password && Redacted.value(login.password),
+    tls: login.tls,
+    connectTimeout: millis(client.connectTimeout),
+    commandTimeout: millis(client.commandTimeout),
     operationTimeout: millis(client.operationTimeout),
-    client: [millis(client.connectTimeout), millis(client.commandTimeout)],
+    closeTimeout: millis(client.closeTimeout),
+    historyInterval: millis(client.historyInterval),
+    keepAlive: millis(connector.keepAlive),
+    maxInFlight: client.maxInFlight,
     breaker: client.circuitBreaker && {
       ...client.circuitBreaker,
       resetTimeout: Duration.isDuration(client.circuitBreaker.resetTimeout)
-        ? Duration.toMillis(client.circuitBreaker.resetTimeout)
+        ? millis(client.circuitBreaker.resetTimeout)
         : client.circuitBreaker.resetTimeout
     },
     healthCheckInterval: millis(healthCheckInterval),
-    maxConnections
+    connections: client.connections
   }
 }
+
+/** A login from settings is a value, for nothing in them rotates. */
+const loginOf = ({ login }: RedisClient.Options): RedisConnector.RedisLogin =>
+  login === undefined || Effect.isEffect(login) ? assert.fail("the login is no value") : login
 
 const defaults = {
   host: "localhost",
@@ -49,14 +54,14 @@ const defaults = {
   tls: undefined,
   connectTimeout: 2000,
   commandTimeout: 2000,
+  operationTimeout: 5000,
   closeTimeout: 2000,
+  historyInterval: 1000,
   keepAlive: 60_000,
   maxInFlight: 10_000,
-  operationTimeout: 5000,
-  client: [2000, 2000],
   breaker: { tripPolicy: CircuitBreaker.consecutive(5), resetTimeout: 30_000 },
   healthCheckInterval: 30_000,
-  maxConnections: 1
+  connections: 1
 }
 
 describe("From the environment", () => {
@@ -96,10 +101,10 @@ describe("From the environment", () => {
       yield* gives({ REDIS_DB: "7" }, { db: 7 })
       yield* gives({ REDIS_USERNAME: "alice" }, { username: "alice" })
       yield* gives({ REDIS_PASSWORD: "p@ss:/ wörd" }, { password: "p@ss:/ wörd" })
-      yield* gives({ CACHE_SOCKET_CONNECT_TIMEOUT_MS: "150" }, { connectTimeout: 150, client: [150, 2000] })
-      yield* gives({ CACHE_SOCKET_TIMEOUT_MS: "250" }, { commandTimeout: 250, client: [2000, 250] })
+      yield* gives({ CACHE_SOCKET_CONNECT_TIMEOUT_MS: "150" }, { connectTimeout: 150 })
+      yield* gives({ CACHE_SOCKET_TIMEOUT_MS: "250" }, { commandTimeout: 250 })
       yield* gives({ CACHE_HEALTH_CHECK_INTERVAL: "5" }, { healthCheckInterval: 5000 })
-      yield* gives({ CACHE_MAX_CONNECTIONS: "4" }, { maxConnections: 4 })
+      yield* gives({ CACHE_MAX_CONNECTIONS: "4" }, { connections: 4 })
       yield* gives(
         { CACHE_FAILURE_THRESHOLD: "9" },
         { breaker: { tripPolicy: CircuitBreaker.consecutive(9), resetTimeout: 30_000 } }
@@ -114,7 +119,7 @@ describe("From the environment", () => {
   it.effect("durations may carry their unit", () =>
     Effect.gen(function* () {
       yield* gives({ CACHE_HEALTH_CHECK_INTERVAL: "1 minute" }, { healthCheckInterval: 60_000 })
-      yield* gives({ CACHE_SOCKET_TIMEOUT_MS: "3 seconds" }, { commandTimeout: 3000, client: [2000, 3000] })
+      yield* gives({ CACHE_SOCKET_TIMEOUT_MS: "3 seconds" }, { commandTimeout: 3000 })
     })
   )
 
@@ -299,6 +304,7 @@ describe("In code", () => {
         [{ commandTimeout: Duration.infinity }, "commandTimeout is Infinity: "],
         [{ operationTimeout: 0 }, "operationTimeout is 0: "],
         [{ closeTimeout: -1 }, "closeTimeout is -1: "],
+        [{ historyInterval: 0 }, "historyInterval is 0: "],
         [{ keepAlive: "soon" }, 'keepAlive is "soon": '],
         [{ maxInFlight: 0 }, "maxInFlight is 0: "],
         [{ healthCheckInterval: 0 }, "healthCheckInterval is 0: "],
@@ -327,7 +333,7 @@ describe("In code", () => {
       const url = "redis://bob:hunter2@localhost"
       for (const options of [{ url }, { url: Redacted.make(url) }, { password: "hunter2" }]) {
         const config = yield* RedisConfig.make(options)
-        assert.strictEqual(config.connection.password && Redacted.value(config.connection.password), "hunter2")
+        assert.strictEqual(flat(config).password, "hunter2")
         assert.notInclude(Captured.everyRendering(config), "hunter2")
       }
     })
@@ -336,9 +342,9 @@ describe("In code", () => {
   it.effect("TLS options stay, and rediss:// alone turns TLS on", () =>
     Effect.gen(function* () {
       const tls = { ca: "a certificate" }
-      assert.strictEqual((yield* RedisConfig.make({ url: "rediss://a", tls })).connection.tls, tls)
-      assert.strictEqual((yield* RedisConfig.make({ tls })).connection.tls, tls)
-      assert.strictEqual((yield* RedisConfig.make({ url: "rediss://a", tls: false })).connection.tls, true)
+      assert.strictEqual(loginOf((yield* RedisConfig.make({ url: "rediss://a", tls })).client).tls, tls)
+      assert.strictEqual(loginOf((yield* RedisConfig.make({ tls })).client).tls, tls)
+      assert.strictEqual(loginOf((yield* RedisConfig.make({ url: "rediss://a", tls: false })).client).tls, true)
     })
   )
 

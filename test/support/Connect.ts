@@ -1,26 +1,29 @@
 import { Effect, type Scope } from "effect"
-import { IoredisConnection, RedisClient, RedisConnection } from "effect-ioredis"
-import * as Wait from "./Wait.ts"
+import { IoredisConnector, RedisClient, type RedisConnection, RedisConnector, type RedisError } from "effect-ioredis"
 
-/** A live connection that may not be ready yet. */
-export const open = (options: IoredisConnection.Options) => IoredisConnection.make({ host: "127.0.0.1", ...options })
+/** Who logs in where. */
+export interface Options extends RedisConnector.RedisLogin {
+  /** Default: 127.0.0.1. */
+  readonly host?: string | undefined
+  readonly port: number
+}
 
-/** A live connection that is ready. */
-export const ready = (options: IoredisConnection.Options) =>
-  Effect.tap(open(options), (connection) =>
-    Wait.until("the connection is ready", () => connection.status() === "Ready")
-  )
+const address = ({ host, port }: Options): RedisConnector.RedisAddress => ({ host: host ?? "127.0.0.1", port })
 
-/** A client on a connection. */
+/** One login on one live socket. */
+export const connection = (
+  options: Options
+): Effect.Effect<RedisConnection.RedisConnection, RedisError.RedisConnectionError, Scope.Scope> =>
+  Effect.flatMap(IoredisConnector.make(), (connector) => connector.connect(address(options), options))
+
+/** A client on live sockets. */
 export const client = (
-  connection: RedisConnection.RedisConnection,
-  options: Omit<RedisClient.Options, "requireReady"> = {}
+  options: Options,
+  behaviour: Omit<RedisClient.Options, "address" | "login" | "requireReady"> = {}
 ): Effect.Effect<RedisClient.RedisClient, never, Scope.Scope> =>
-  Effect.orDie(RedisClient.make(options)).pipe(Effect.provideService(RedisConnection.RedisConnection, connection))
-
-/** The error that the connection itself reports, once it has one. */
-export const failure = (connection: RedisConnection.RedisConnection) =>
-  Effect.andThen(
-    Wait.until("the connection fails", () => connection.lastError() !== undefined),
-    Effect.suspend(() => Effect.fromNullishOr(connection.lastError()))
-  ).pipe(Effect.orDie)
+  Effect.flatMap(IoredisConnector.make(), (connector) =>
+    RedisClient.make({ ...behaviour, address: address(options), login: options }).pipe(
+      Effect.provideService(RedisConnector.RedisConnector, connector),
+      Effect.orDie
+    )
+  )

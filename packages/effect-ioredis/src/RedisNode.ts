@@ -161,7 +161,8 @@ export const make = Effect.fnUntraced(function* (
     const activity = session.connection.activity()
     askedAt = at
     // An idle connection that no longer answers is found out by the way.
-    deadlines.add(at + commandTimeout, commandTimeout, () => stallRule.suspect(session, activity, at))
+    const until = at + commandTimeout
+    deadlines.add(until, commandTimeout, () => stallRule.suspect(session, activity, at, until))
     return Effect.map(Introduction.askHistory(session.connection, history), (next) => {
       if (next !== undefined && session.isOpen()) learn(next, false)
     })

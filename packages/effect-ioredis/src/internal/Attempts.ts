@@ -143,7 +143,7 @@ export const make = ({
       const outcome = timeout < commandTimeout || (deadlines.isCatchingUp() && !silent) ? "ignored" : "failure"
       this.settled = true
       // A stall opens the circuit before the caller is told, so that he does not try again.
-      this.suspect()
+      this.suspect(this.sentAt + timeout)
       this.fail(RedisError.RedisTimeoutError.after(call.name, timeout), outcome, now(), silent ? session : undefined)
     }
 
@@ -152,13 +152,13 @@ export const make = ({
       this.settled = true
       this.deadline?.cancel()
       this.node.circuit.record(this.permit, "ignored")
-      this.suspect()
+      this.suspect(now())
     }
 
-    suspect(): void {
-      if (this.session !== undefined) this.node.suspect(this.session, this.activity, this.sentAt)
+    suspect(at: number): void {
+      if (this.session !== undefined) this.node.suspect(this.session, this.activity, this.sentAt, at)
       if (this.others === undefined) return
-      for (const [session, activity] of this.others) this.node.suspect(session, activity, this.sentAt)
+      for (const [session, activity] of this.others) this.node.suspect(session, activity, this.sentAt, at)
     }
 
     fail(error: RedisError.RedisCommandError, outcome: CircuitBreaker.Outcome, at: number, event: unknown): void {

@@ -10,8 +10,11 @@ import type { NodeSession } from "./NodeSession.ts"
  * the connection until it speaks, has nothing in flight, or has been silent for long enough.
  */
 export interface StallRule {
-  /** `activity` is what the connection had heard at `since`, in monotonic milliseconds. */
-  readonly suspect: (session: NodeSession, activity: number, since: number) => void
+  /**
+   * `activity` is what the connection had heard at `since`, and it is `at` now, in monotonic
+   * milliseconds. Who was woken by a deadline gives that, for a timer may wake him a little early.
+   */
+  readonly suspect: (session: NodeSession, activity: number, since: number, at: number) => void
 }
 
 /** Makes the rule. `onStall` is told of each stalled session once, and since when it has been silent. */
@@ -42,11 +45,12 @@ export const make = ({
   }
 
   return {
-    suspect: (session, activity, since) => {
+    suspect: (session, activity, since, at) => {
       const { connection } = session
       if (session.watched || !connection.isOpen() || connection.inFlight() === 0) return
       if (connection.activity() !== activity) return watch(session, see(session, now(), now()))
-      if (now() - since >= commandTimeout) return onStall(session, since)
+      // In the same sum as the deadline's own, which rounds alike.
+      if (at >= since + commandTimeout) return onStall(session, since)
       watch(session, { ...see(session, since, since), activity })
     }
   }
