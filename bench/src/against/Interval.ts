@@ -46,19 +46,22 @@ const ranksOutside = (rounds: number): number => {
   return rank
 }
 
-/** A cell counts if a commit, measured against itself, is seen to be at least this fast. */
-export const sameAtLeast = 0.97
+/**
+ * A cell counts if a commit, measured against itself, is seen to be as fast within three per cent. Which of the two is
+ * the dividend is arbitrary there, so the upper end is held to the same bound as the lower.
+ */
+export const isSame = ({ high, low }: Interval): boolean => low >= 0.97 && high <= 1 / 0.97
 
 /** A commit may lose one part in twenty of the speed of the other. */
-export const nowAtLeast = 0.95
+const nowAtLeast = 0.95
 
 /** The interval lies on one side of the bound, so that more rounds would not change what is said. */
-export const isSettled = ({ high, low }: Interval, bound: number): boolean => low >= bound || high < bound
+export const isSettled = ({ high, low }: Interval): boolean => low >= nowAtLeast || high < nowAtLeast
 
 export type Verdict = "≥ 0.95" | "slower" | "undecidable"
 
 /** What the ratio then ÷ now means, given what the same measurement says of a commit against itself. */
 export const verdict = (same: Interval, now: Interval): Verdict => {
-  if (same.low < sameAtLeast || now.low === 0) return "undecidable"
+  if (!isSame(same) || now.low === 0) return "undecidable"
   return now.low >= nowAtLeast ? "≥ 0.95" : "slower"
 }

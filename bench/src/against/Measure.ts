@@ -1,4 +1,5 @@
 import { Console, Effect } from "effect"
+import { firstLine } from "../Result.ts"
 import type { Cell } from "./Cell.ts"
 import * as Interval from "./Interval.ts"
 import * as Pair from "./Pair.ts"
@@ -31,39 +32,37 @@ interface Running {
  *
  * **Details**
  *
- * A first pass gives each cell its rounds. Further passes give as many again to what is not settled yet, up to
- * `maxRounds`, so that a noisy cell takes no time from those that come after it. No round begins once the time is over.
+ * A round of the one is followed by a round of the other, so that both see the machine in the same mood. A first pass
+ * gives each cell its rounds. Further passes give as many again to what is not settled yet, up to `maxRounds`, so that a
+ * noisy cell takes no time from those that come after it. No round begins once the time is over.
  */
 export const measure = Effect.fnUntraced(function* (
   cells: ReadonlyArray<Cell>,
   then: Tree,
   now: Tree,
-  options: Options
+  { maxRounds, minutes, rounds, serverPort }: Options
 ) {
   const all = cells.map((cell): Running => ({ cell, same: [], now: [], failure: undefined }))
-  const end = performance.now() + options.minutes * 60_000
-  const extend = (running: Running, ratios: Array<number>, other: Tree, wanted: number) =>
-    Effect.gen(function* () {
-      while (ratios.length < wanted && performance.now() < end) {
-        ratios.push(yield* Pair.round(running.cell, then, other, options.serverPort, ratios.length % 2 === 1))
-      }
-    })
-  for (let wanted = options.rounds; ; wanted = Math.min(wanted + options.rounds, options.maxRounds)) {
+  const end = performance.now() + minutes * 60_000
+  const extend = Effect.fnUntraced(function* ({ cell, now: ratios, same }: Running, wanted: number) {
+    while (same.length < wanted && performance.now() < end) {
+      const isOtherFirst = same.length % 2 === 1
+      const ratio = yield* Pair.round(cell, then, then, serverPort, isOtherFirst)
+      ratios.push(yield* Pair.round(cell, then, now, serverPort, isOtherFirst))
+      same.push(ratio)
+    }
+  })
+  for (let wanted = rounds; ; wanted = Math.min(wanted + rounds, maxRounds)) {
     for (const running of all) {
-      if (isDone(running)) continue
+      if (isDone(running) || performance.now() >= end) continue
       yield* Console.error(`${running.cell.name}: up to ${wanted} rounds`)
-      yield* Effect.gen(function* () {
-        if (!isSettled(running.same, Interval.sameAtLeast)) yield* extend(running, running.same, then, wanted)
-        if (!isSettled(running.now, Interval.nowAtLeast)) yield* extend(running, running.now, now, wanted)
-      }).pipe(
-        Effect.catch((error) =>
-          Effect.sync(() => {
-            running.failure = error.message.split("\n", 1)[0]
-          })
-        )
+      yield* Effect.catch(extend(running, wanted), (error) =>
+        Effect.sync(() => {
+          running.failure = firstLine(error)
+        })
       )
     }
-    if (wanted >= options.maxRounds || all.every(isDone) || performance.now() >= end) break
+    if (wanted >= maxRounds || all.every(isDone) || performance.now() >= end) break
   }
   return all.map(
     ({ cell, failure, now, same }): Measurement => ({
@@ -75,8 +74,5 @@ export const measure = Effect.fnUntraced(function* (
   )
 })
 
-const isSettled = (ratios: ReadonlyArray<number>, bound: number): boolean =>
-  Interval.isSettled(Interval.make(ratios), bound)
-
 const isDone = ({ failure, now, same }: Running): boolean =>
-  failure !== undefined || (isSettled(same, Interval.sameAtLeast) && isSettled(now, Interval.nowAtLeast))
+  failure !== undefined || (Interval.isSame(Interval.make(same)) && Interval.isSettled(Interval.make(now)))

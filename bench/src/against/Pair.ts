@@ -1,12 +1,13 @@
 import { Effect } from "effect"
 import * as Child from "../Child.ts"
+import * as Figure from "../Figure.ts"
 import type { Measured } from "../Rpc.ts"
 import type { Cell } from "./Cell.ts"
 import type { Tree } from "./Tree.ts"
 
 /** How long a burst of calls lasts. */
-const burstMillis = 100
-const bursts = 6
+const burstMillis = 60
+const bursts = 9
 const warmMillis = 500
 
 /**
@@ -16,7 +17,7 @@ const warmMillis = 500
  *
  * Both are started anew, since what a process has compiled, and where its memory lies, stays with it: rounds of one
  * process would agree with each other more than with the truth. They work by turns, in bursts so short that what slows
- * the machine down slows both.
+ * the machine down slows both, and the median burst stands for each.
  */
 export const round = (
   cell: Cell,
@@ -31,16 +32,16 @@ export const round = (
       concurrency: "unbounded"
     })
     const operations = Math.max(...sides.map((side) => side.operations))
-    const micros = [0, 0]
+    const micros: readonly [Array<number>, Array<number>] = [[], []]
     for (let burst = 0; burst < bursts; burst++) {
       const order = (burst % 2 === 0) === isNowFirst ? ([1, 0] as const) : ([0, 1] as const)
       for (const index of order) {
         const argument = { workload: cell.workload, operations }
         const measured = yield* request<Measured>(sides[index].child, "round", argument)
-        micros[index] = (micros[index] ?? 0) + measured.cpuMicros
+        micros[index].push(measured.cpuMicros)
       }
     }
-    return (micros[0] ?? Number.NaN) / (micros[1] ?? Number.NaN)
+    return Figure.median(micros[0]) / Figure.median(micros[1])
   }).pipe(Effect.scoped)
 
 const start = Effect.fnUntraced(function* ({ contender, workload }: Cell, { worker }: Tree, port: number, db: number) {

@@ -10,7 +10,7 @@ export const format = (then: string, measurements: ReadonlyArray<Measurement>): 
       range(same).padStart(15),
       (now.rounds === 0 ? "–" : now.median.toFixed(3)).padStart(7),
       range(now).padStart(15),
-      `${same.rounds}+${now.rounds}`.padStart(7),
+      String(now.rounds).padStart(7),
       verdictOf(measurement)
     ].join("  ")
   })
