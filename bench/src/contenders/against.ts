@@ -92,7 +92,6 @@ const makers: Record<string, (url: string) => Promise<Contender>> = {
     const client = await runtime.runPromise(RedisClient.RedisClient)
     const text = "x".repeat(100)
     const keys = Workload.keys("200 B")
-    for (const key of keys) await runtime.runPromise(client.set(key, text))
     const keyOf = (n: number) => keys[n % keys.length] as string
     const get = {
       body: (n: number) => client.get(keyOf(n)),
@@ -106,13 +105,11 @@ const makers: Record<string, (url: string) => Promise<Contender>> = {
         if (!isSet) throw new Error("a write was not applied")
       }
     }
+    const run = (effect: Effect.Effect<void, unknown>) => runtime.runPromise(effect)
+    await EffectStore.inFibers(run, 32, () => set)(keys.length)
     return {
       prepare: async ({ inFlight, operation }) =>
-        EffectStore.inFibers(
-          (effect) => runtime.runPromise(effect),
-          inFlight,
-          () => (operation === "get" ? get : set)
-        )
+        EffectStore.inFibers(run, inFlight, () => (operation === "get" ? get : set))
     }
   },
   memory: async () => {
