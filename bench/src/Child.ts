@@ -10,18 +10,24 @@ export interface Child {
   readonly request: <A = unknown>(method: string, argument?: unknown) => Effect.Effect<A, Error>
 }
 
+export interface Options {
+  readonly nodeOptions?: ReadonlyArray<string>
+  /** The compiled worker. Default: this package's own. */
+  readonly worker?: string
+}
+
 /** Starts a worker and waits until it has imported and connected what it needs. */
 export const start = (
   name: string,
   environment: object,
-  nodeOptions: ReadonlyArray<string> = []
+  options: Options = {}
 ): Effect.Effect<Child, Error, Scope.Scope> =>
   Effect.gen(function* () {
     const process_ = yield* Effect.acquireRelease(
       Effect.sync(() =>
-        ChildProcess.fork(Prepare.worker, [name, JSON.stringify(environment)], {
+        ChildProcess.fork(options.worker ?? Prepare.worker, [name, JSON.stringify(environment)], {
           // Not what this process runs with: the workers are plain JavaScript.
-          execArgv: ["--expose-gc", ...nodeOptions],
+          execArgv: ["--expose-gc", ...(options.nodeOptions ?? [])],
           stdio: ["ignore", "ignore", "pipe", "ipc"]
         })
       ),

@@ -134,6 +134,12 @@ export const inLoops = (inFlight: number, operation: (n: number) => Promise<void
     const loop = async () => {
       while (next < end) await operation(next++)
     }
-    await Promise.all(Array.from({ length: inFlight }, loop))
+    try {
+      await Promise.all(Array.from({ length: inFlight }, loop))
+    } catch (error) {
+      // The other loops stop too, so that they do not work on into somebody else's turn.
+      next = end
+      throw error
+    }
   }
 }

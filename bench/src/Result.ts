@@ -16,10 +16,29 @@ export interface Cell {
   readonly rows: ReadonlyArray<Row>
 }
 
+/** How the text begins that stands in the place of a figure where a call failed. */
+export const doesNotCount = "does not count"
+
+/** What a message says before its details and its stack. */
+export const firstLine = (error: Error): string => error.message.split("\n", 1)[0] ?? ""
+
 export interface Result {
   readonly scenario: string
   readonly cells: ReadonlyArray<Cell>
+  /** Why the scenario ended early, if it did. */
+  readonly failure?: string
 }
+
+/** The cells, and the contenders in them, that have no figure because a call failed; and the scenarios that ended early. */
+export const withoutFigure = (results: ReadonlyArray<Result>): ReadonlyArray<string> =>
+  results.flatMap(({ cells, failure, scenario }) => [
+    ...cells.flatMap(({ name, rows }) =>
+      rows
+        .filter(({ figure }) => typeof figure === "string" && figure.startsWith(doesNotCount))
+        .map(({ contender, figure }) => `${name}, ${contender} ${figure}`)
+    ),
+    ...(failure === undefined ? [] : [`the rest of ${scenario} ${doesNotCount}: ${failure}`])
+  ])
 
 export const find = (results: ReadonlyArray<Result>, cell: string, contender: string): number | undefined => {
   for (const result of results) {

@@ -2,7 +2,7 @@ import { Effect } from "effect"
 import type { RedisServer } from "../../test/support/RedisServer.ts"
 import type { Child } from "./Child.ts"
 import * as Figure from "./Figure.ts"
-import type { Cell } from "./Result.ts"
+import { type Cell, doesNotCount, firstLine } from "./Result.ts"
 import type { Measured } from "./Rpc.ts"
 import * as Settings from "./Settings.ts"
 import * as Traffic from "./Traffic.ts"
@@ -36,28 +36,63 @@ export const measure = ({
     const waits = workload.inFlight === 1 && unit !== "ns"
     const rounds = waits ? Settings.rounds * 2 + 1 : Settings.rounds
     const millis = (options.roundMillis ?? Settings.roundMillis) / (waits ? 2 : 1)
-    const entries: Array<{ readonly child: Child; readonly operations: number; readonly figures: Array<number> }> = []
+    const entries: Array<Entry> = []
     for (const child of contenders) {
-      yield* child.request("prepare", workload)
-      const operations = yield* child.request<number>("warm", { workload, millis })
-      entries.push({ child, operations, figures: [] })
+      const entry: Entry = { child, operations: 0, figures: [], failure: undefined }
+      entries.push(entry)
+      yield* unlessFailed(
+        entry,
+        Effect.gen(function* () {
+          yield* child.request("prepare", workload)
+          entry.operations = yield* child.request<number>("warm", { workload, millis })
+        })
+      )
     }
     for (let round = 0; round < rounds; round++) {
-      for (const { child, figures, operations } of entries) {
-        const { server } = options
-        const before = server !== undefined && round === 0 ? yield* Traffic.of(server) : undefined
-        const measured = yield* child.request<Measured>("round", { workload, operations })
-        if (server !== undefined && before !== undefined) {
-          yield* Traffic.check(child.name, workload, operations, before, yield* Traffic.of(server))
-        }
-        const perSecond = (measured.operations / measured.millis) * 1000
-        figures.push(unit === "ns" ? 1e9 / perSecond : perSecond)
+      for (const entry of entries) {
+        const server = round === 0 ? options.server : undefined
+        yield* unlessFailed(entry, oneRound(entry, workload, unit, server))
       }
     }
     return {
       name: options.name ?? Workload.name(workload),
       unit,
       baseline,
-      rows: entries.map(({ child, figures }) => ({ contender: child.name, figure: Figure.make(figures) }))
+      rows: entries.map(({ child, failure, figures }) => ({
+        contender: child.name,
+        figure: failure === undefined ? Figure.make(figures) : `${doesNotCount}: ${failure}`
+      }))
     }
   })
+
+/** One contender in one cell. What failed is not asked again, and has no figure. */
+interface Entry {
+  readonly child: Child
+  operations: number
+  readonly figures: Array<number>
+  failure: string | undefined
+}
+
+const unlessFailed = (entry: Entry, effect: Effect.Effect<void, Error>): Effect.Effect<void> =>
+  entry.failure === undefined
+    ? Effect.catch(effect, (error) =>
+        Effect.sync(() => {
+          entry.failure = firstLine(error)
+        })
+      )
+    : Effect.void
+
+const oneRound = Effect.fnUntraced(function* (
+  { child, figures, operations }: Entry,
+  workload: Workload.Workload,
+  unit: "ops/s" | "ns",
+  server: RedisServer | undefined
+) {
+  const before = server === undefined ? undefined : yield* Traffic.of(server)
+  const measured = yield* child.request<Measured>("round", { workload, operations })
+  if (server !== undefined && before !== undefined) {
+    yield* Traffic.check(child.name, workload, operations, before, yield* Traffic.of(server))
+  }
+  const perSecond = (measured.operations / measured.millis) * 1000
+  figures.push(unit === "ns" ? 1e9 / perSecond : perSecond)
+})

@@ -15,4 +15,6 @@ export interface Response {
 export interface Measured {
   readonly operations: number
   readonly millis: number
+  /** Processor time of the whole process, its compiler and garbage collector included. */
+  readonly cpuMicros: number
 }

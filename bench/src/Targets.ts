@@ -1,4 +1,4 @@
-import { find, type Result } from "./Result.ts"
+import { doesNotCount, find, type Result } from "./Result.ts"
 
 /** What we promise ourselves: a ratio of two medians of one run, or, where there is no `to`, a median. */
 interface Target {
@@ -38,13 +38,14 @@ const targets: ReadonlyArray<Target> = [
   { cell: "heap kept beyond memory and journal", of: "ours", atMost: 1 }
 ]
 
-/** Those whose figures are there, as lines of text. */
+/** Those of the scenarios that ran, as lines of text. A target whose figures are missing does not count. */
 export const format = (results: ReadonlyArray<Result>): string => {
   const lines = targets.flatMap((target) => {
     const { atLeast, atMost, cell, of, to } = target
+    if (!results.some(({ cells }) => cells.some(({ name }) => name === cell))) return []
     const mine = find(results, cell, of)
     const theirs = to === undefined ? 1 : find(results, cell, to)
-    if (mine === undefined || theirs === undefined) return []
+    if (mine === undefined || theirs === undefined) return [`  ${doesNotCount}: ${cell}, ${of} / ${to ?? 1}`]
     const value = mine / theirs
     const isMet = value >= (atLeast ?? Number.NEGATIVE_INFINITY) && value <= (atMost ?? Number.POSITIVE_INFINITY)
     const unit = to === undefined ? "MB" : "x"

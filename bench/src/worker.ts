@@ -15,8 +15,10 @@ const rounds = new Map<string, Round>()
 
 const measure = async (round: Round, operations: number): Promise<Measured> => {
   const start = performance.now()
+  const cpu = process.cpuUsage()
   await round(operations)
-  return { operations, millis: performance.now() - start }
+  const { system, user } = process.cpuUsage(cpu)
+  return { operations, millis: performance.now() - start, cpuMicros: user + system }
 }
 
 const roundOf = (workload: Workload.Workload): Round => {

@@ -15,7 +15,7 @@ export const footprint: Scenario = {
     Effect.gen(function* () {
       const once = (name: string, task: string, count: number): Effect.Effect<Row, Error> =>
         Effect.gen(function* () {
-          const child = yield* Child.start(name, { port, url }, ["--max-old-space-size=4096"])
+          const child = yield* Child.start(name, { port, url }, { nodeOptions: ["--max-old-space-size=4096"] })
           const bytes = yield* child.request<number>(task, { count })
           return { contender: name, figure: Figure.make([bytes]) }
         }).pipe(Effect.scoped)
