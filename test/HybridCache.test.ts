@@ -542,7 +542,9 @@ describe("writes that are tried again", () => {
         assert.strictEqual(yield* valueIn(cache.get("a")), kept)
         yield* isolate
         yield* TestClock.adjust("1 second")
-        assert.include(yield* Effect.map(Fiber.join(writing), (outcome) => [outcome].flat()), "Deferred")
+        // A new connection lets the region be emptied at once.
+        const expected = what === "clear" ? "Applied" : "Deferred"
+        assert.include(yield* Effect.map(Fiber.join(writing), (outcome) => [outcome].flat()), expected)
         assert.strictEqual(yield* valueIn(cache.get("a")), kept)
       }))
   }

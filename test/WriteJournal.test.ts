@@ -545,7 +545,14 @@ describe("WriteJournal on a real server", () => {
         )
         assert.deepStrictEqual(seen, new Set([undefined]))
         assert.strictEqual(yield* server.cli("EXISTS", redisKey("a")), 0)
-      }).pipe(Effect.provide(layerRealProcess({ patience: "200 millis", redis: { url, resetTimeout: "50 millis" } })))
+      }).pipe(
+        Effect.provide(
+          layerRealProcess({
+            patience: "200 millis",
+            redis: { url, commandTimeout: "200 millis", resetTimeout: "50 millis" }
+          })
+        )
+      )
     }).pipe(Effect.provide(layerServer))
   )
 
