@@ -4,6 +4,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Layer, Logger, Result, Scope } from "effect"
 import { IoredisConnector, Redis, RedisClient, RedisCommand, RedisConnector, type RedisError } from "effect-ioredis"
 import { of } from "effect-ioredis/dispatch"
+import { Fault, SimulatedRedis } from "effect-ioredis/testing"
+import { TestClock } from "effect/testing"
 import type { Closed } from "./support/ClosingProgram.ts"
 import * as FreePort from "./support/FreePort.ts"
 import * as RedisServer from "./support/RedisServer.ts"
@@ -222,6 +224,24 @@ describe("Closing takes at most closeTimeout", () => {
       assert.isBelow(millis, closeTimeout + slack)
       for (const error of yield* Fiber.join(calls))
         assert.include(error, { _tag: "RedisConnectionError", sent: "unknown" })
+    })
+  )
+
+  it.effect("calls that may be sent again end with it at once, and are not tried again", () =>
+    Effect.gen(function* () {
+      const server = yield* SimulatedRedis.make()
+      const scope = yield* Scope.make()
+      const redis = yield* RedisClient.make().pipe(
+        Effect.provideService(RedisConnector.RedisConnector, server.connector),
+        Scope.provide(scope)
+      )
+      yield* server.inject(Fault.freeze)
+      const call = yield* Effect.forkChild(Effect.flip(redis.set("a", "1")), { startImmediately: true })
+      yield* TestClock.adjust(0)
+      yield* Scope.close(scope, Exit.void)
+      yield* TestClock.adjust(0)
+      assert.isDefined(call.pollUnsafe())
+      assert.include(yield* Fiber.join(call), { _tag: "RedisConnectionError", reason: "Closed", sent: "unknown" })
     })
   )
 

@@ -140,8 +140,12 @@ describe("Deadlines", () => {
       const [reply] = yield* Effect.all(
         [
           Effect.exit(redis.send(RedisCommand.make("ECHO", ["hi"], { kind: "read" }), { operationTimeout: 100 })),
-          // Long after the reply has come and the deadline has passed.
-          Effect.sync(() => holdUp(300))
+          // The command leaves with the end of this tick; then it is long after the reply has come and
+          // the deadline has passed.
+          Effect.andThen(
+            Effect.yieldNow,
+            Effect.sync(() => holdUp(300))
+          )
         ],
         { concurrency: "unbounded" }
       )

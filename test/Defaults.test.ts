@@ -1,52 +1,32 @@
 import * as Net from "node:net"
 import { assert, describe, it, vi } from "@effect/vitest"
-import { Duration, Effect, Exit, Fiber, Result, Scope } from "effect"
+import { Duration, Effect, Exit, Fiber, Logger, Result, Scope } from "effect"
 import {
   CircuitBreaker,
-  IoredisConnection,
   RedisClient,
   RedisCommand,
-  RedisConnection,
+  RedisConnector,
   RedisError,
   RedisHealth,
   RetryPolicy
 } from "effect-ioredis"
+import { of } from "effect-ioredis/dispatch"
+import { Fault, SimulatedRedis } from "effect-ioredis/testing"
 import { TestClock } from "effect/testing"
 import * as Connect from "./support/Connect.ts"
-import * as FreePort from "./support/FreePort.ts"
+import * as FakeConnector from "./support/FakeConnector.ts"
 import * as RedisServer from "./support/RedisServer.ts"
-import * as Wait from "./support/Wait.ts"
 
-// Each number of DESIGN.md that nobody has to set, asserted where nobody has set it.
-
-/** A connection in a test's hands. Unless told otherwise it is ready and answers nothing, while other replies keep coming. */
-const fake = (
-  answer: (
-    command: RedisCommand.RedisCommand
-  ) => Result.Result<RedisCommand.Reply, RedisError.RedisCommandError> | undefined = () => undefined,
-  status: RedisConnection.Status = "Ready"
-) => {
-  const sent: Array<string> = []
-  let activity = 0
-  const connection: RedisConnection.RedisConnection = {
-    send: (command, done) => {
-      sent.push(command.name)
-      const result = answer(command)
-      if (result !== undefined) done(result)
-    },
-    status: () => status,
-    session: () => undefined,
-    inFlight: () => 0,
-    activity: () => activity++,
-    lastError: () => undefined,
-    reconnect: () => {},
-    listen: () => () => {}
-  }
-  return { connection, sent }
-}
+// Each number that nobody has to set, asserted where nobody has set it.
 
 const lost = (sent: "never" | "unknown") => () =>
   Result.fail(RedisError.connectionError("GET", "Reset", sent, new Error()))
+
+const silent = FakeConnector.make()
+
+const unreachable = FakeConnector.make({ connecting: Effect.never })
+
+const quietly = Effect.provide(Logger.layer([]))
 
 /** Asserts that an effect ends at that virtual millisecond, neither sooner nor later. */
 const endsAt = <A, E, R>(millis: number, effect: Effect.Effect<A, E, R>) =>
@@ -65,7 +45,7 @@ const unbroken = { circuitBreaker: false } as const
 describe("RedisClient", () => {
   it.effect("an attempt may take 2 seconds", () =>
     Effect.gen(function* () {
-      const redis = yield* Connect.client(fake().connection)
+      const redis = yield* FakeConnector.client(yield* silent)
       const error = yield* endsAt(2000, Effect.flip(redis.send(RedisCommand.make("GET", ["a"]), { retry: false })))
       assert.strictEqual(error._tag, "RedisTimeoutError")
       if (error._tag === "RedisTimeoutError") assert.deepStrictEqual(error.duration, Duration.seconds(2))
@@ -74,35 +54,36 @@ describe("RedisClient", () => {
 
   it.effect("a call may take 5 seconds, its retries and sleeps included", () =>
     Effect.gen(function* () {
-      const redis = yield* Connect.client(fake().connection, unbroken)
+      const redis = yield* FakeConnector.client(yield* silent, unbroken)
       const fiber = yield* Effect.forkChild(Effect.flip(redis.get("a")), { startImmediately: true })
       yield* TestClock.adjust(4999)
       assert.isUndefined(fiber.pollUnsafe())
-      // To the millisecond; see the next test.
+      // To the millisecond: see the next test.
       yield* TestClock.adjust(2)
       assert.isDefined(fiber.pollUnsafe())
       assert.strictEqual((yield* Fiber.join(fiber))._tag, "RedisTimeoutError")
     })
   )
 
-  // Fractional delays add up to a nanosecond more or less than 5 seconds (RedisClient.ts, internal/Deadlines.ts): one call in
-  // ten is over only when the clock moves on after the deadline.
+  // Fractional delays add up to a nanosecond more or less than 5 seconds.
   it.effect("and ends at exactly 5 seconds, whatever the jitter", () =>
     Effect.gen(function* () {
       for (let call = 0; call < 100; call++) {
-        const redis = yield* Connect.client(fake().connection, unbroken)
+        const redis = yield* FakeConnector.client(yield* silent, unbroken)
         yield* endsAt(5000, Effect.flip(redis.get("a")))
       }
     })
   )
 
   it.effect("the layer waits 2 seconds for the connection", () =>
-    endsAt(2000, Connect.client(fake(undefined, "Connecting").connection))
+    Effect.gen(function* () {
+      yield* endsAt(2000, quietly(FakeConnector.client(yield* unreachable)))
+    })
   )
 
   it.effect("requireReady is off", () =>
     Effect.gen(function* () {
-      const building = yield* Effect.forkChild(Connect.client(fake(undefined, "Connecting").connection))
+      const building = yield* Effect.forkChild(quietly(FakeConnector.client(yield* unreachable)))
       yield* TestClock.adjust("2 seconds")
       assert.isTrue(Exit.isSuccess(yield* Fiber.await(building)))
     })
@@ -115,8 +96,9 @@ describe("RetryPolicy", () => {
     sent: "never" | "unknown"
   ) =>
     Effect.gen(function* () {
-      const { connection, sent: names } = fake(lost(sent))
-      const redis = yield* Connect.client(connection, unbroken)
+      const fake = yield* FakeConnector.make({ answer: lost(sent) })
+      const names = fake.sent
+      const redis = yield* FakeConnector.client(fake, unbroken)
       const fiber = yield* Effect.forkChild(Effect.exit(call(redis)), { startImmediately: true })
       const at: Array<number> = []
       for (let now = 0; now <= 2000; now++) {
@@ -173,14 +155,15 @@ describe("RetryPolicy", () => {
 
   it.effect("the budget: 10 retries, and one for every fifth call", () =>
     Effect.gen(function* () {
-      const { connection, sent } = fake(lost("unknown"))
-      const redis = yield* Connect.client(connection, unbroken)
-      const burst = yield* Effect.forkChild(
-        Effect.forEach(Array.from({ length: 100 }), () => Effect.exit(redis.get("a")), { concurrency: "unbounded" }),
-        { startImmediately: true }
-      )
+      const fake = yield* FakeConnector.make({ answer: lost("unknown") })
+      const { sent } = fake
+      const redis = yield* FakeConnector.client(fake, unbroken)
+      // Each has failed and asked for its retry when the next one begins.
+      for (let call = 0; call < 100; call++) {
+        yield* Effect.forkChild(Effect.exit(redis.get("a")), { startImmediately: true })
+        yield* TestClock.adjust(0)
+      }
       yield* TestClock.adjust("5 seconds")
-      assert.isDefined(burst.pollUnsafe())
       assert.approximately(sent.length, 100 + 10 + 20, 1)
       for (let call = 0; call < 100; call++) {
         const fiber = yield* Effect.forkChild(Effect.exit(redis.get("a")), { startImmediately: true })
@@ -277,145 +260,193 @@ describe("CircuitBreaker", () => {
 
   it.effect("a client's own circuit has the same, and a connection that becomes ready makes it due", () =>
     Effect.gen(function* () {
-      let listener: (event: RedisConnection.ConnectionEvent) => void = () => {}
-      const { connection } = fake(lost("unknown"))
-      const redis = yield* Connect.client({
-        ...connection,
-        listen: (given) => {
-          listener = given
-          return () => {}
-        }
-      })
+      const server = yield* SimulatedRedis.make()
+      const redis = yield* onSimulated(server)
+      yield* server.inject(Fault.error("LOADING", { commands: ["INCRBY"] }))
+      const incr = redis.send(RedisCommand.make("INCRBY", ["a", 1]), { retry: false })
       for (let call = 0; call < 5; call++) {
         assert.strictEqual((yield* redis.breaker.state)._tag, "Closed")
-        yield* Effect.exit(redis.incr("a"))
+        yield* Effect.flip(incr).pipe(awaitInVirtualTime)
       }
       const due = (millis: number) => ({ _tag: "Open", retryAfter: Duration.millis(millis), isolated: false })
       assert.deepStrictEqual<unknown>(yield* redis.breaker.state, due(30_000))
-      listener({ _tag: "Ready" })
+      yield* server.inject(Fault.cut({ executed: false }))
+      // The first delay before a login is 20 ms, ±25 %.
+      yield* TestClock.adjust(25)
       assert.deepStrictEqual<unknown>(yield* redis.breaker.state, due(0))
     })
   )
 })
 
+/** A client on simulated servers, with nothing set. */
+const onSimulated = (server: SimulatedRedis.SimulatedRedis, options: RedisClient.Options = {}) =>
+  Effect.orDie(RedisClient.make(options)).pipe(Effect.provideService(RedisConnector.RedisConnector, server.connector))
+
+/** Replies of the simulation come at the same virtual moment, but never at once. */
+const awaitInVirtualTime = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.gen(function* () {
+    const fiber = yield* Effect.forkChild(effect, { startImmediately: true })
+    yield* TestClock.adjust(0)
+    return yield* Fiber.join(fiber)
+  })
+
 describe("RedisHealth", () => {
+  const pings = ({ sent }: FakeConnector.FakeConnector) => sent.filter((name) => name === "PING").length
+
   it.effect("a PING every 30 seconds", () =>
     Effect.gen(function* () {
-      const { connection, sent } = fake(() => Result.succeed("PONG"))
-      const redis = yield* Connect.client(connection)
+      const fake = yield* FakeConnector.make({ answer: () => Result.succeed("PONG") })
+      const redis = yield* FakeConnector.client(fake)
       yield* RedisHealth.make().pipe(Effect.provideService(RedisClient.RedisClient, redis))
       yield* TestClock.adjust(29_999)
-      assert.deepStrictEqual(sent, [])
+      assert.deepStrictEqual(fake.sent, [])
       yield* TestClock.adjust(1)
-      assert.deepStrictEqual(sent, ["PING"])
-      yield* TestClock.adjust("5 minutes")
-      assert.strictEqual(sent.length, 11)
+      assert.strictEqual(pings(fake), 1)
+      for (let check = 2; check <= 11; check++) {
+        yield* TestClock.adjust("30 seconds")
+        assert.strictEqual(pings(fake), check)
+      }
     })
   )
 
   it.effect("with a deadline of 2 seconds, and not a second time", () =>
     Effect.gen(function* () {
-      const { connection, sent } = fake()
-      const redis = yield* Connect.client(connection)
+      const fake = yield* silent
+      const redis = yield* FakeConnector.client(fake)
       const health = yield* RedisHealth.make().pipe(Effect.provideService(RedisClient.RedisClient, redis))
-      const status = yield* endsAt(2000, health.check)
+      const status = yield* quietly(endsAt(2000, health.check))
       assert.strictEqual(status._tag, "Down")
-      assert.deepStrictEqual(sent, ["PING"])
+      assert.strictEqual(pings(fake), 1)
     })
   )
 })
 
-describe("IoredisConnection", () => {
+describe("The connections of a client", () => {
   it.effect("closing waits 2 seconds for replies", () =>
     Effect.gen(function* () {
-      const server = yield* RedisServer.make()
       const scope = yield* Scope.make()
-      const connection = yield* Effect.provideService(Connect.ready({ port: server.port }), Scope.Scope, scope)
-      yield* server.freeze
-      connection.send(RedisCommand.make("GET", ["a"]), () => {})
-      const closing = yield* Effect.forkChild(Scope.close(scope, Exit.void), { startImmediately: true })
-      yield* TestClock.adjust(1999)
-      assert.strictEqual(connection.inFlight(), 1)
-      yield* TestClock.adjust(1)
-      yield* Wait.until("it has given up", () => connection.inFlight() === 0)
-      yield* Fiber.join(closing)
+      const fake = yield* FakeConnector.make({ drain: Effect.never })
+      const redis = yield* Scope.provide(FakeConnector.client(fake), scope)
+      const call = yield* Effect.forkChild(Effect.exit(redis.ping), { startImmediately: true })
+      yield* endsAt(2000, Scope.close(scope, Exit.void))
+      yield* Fiber.interrupt(call)
     })
   )
 
   it.live("10,000 commands in flight", () =>
     Effect.gen(function* () {
       const server = yield* RedisServer.make()
-      const connection = yield* Connect.ready({ port: server.port, closeTimeout: "1 millis" })
+      const redis = yield* Connect.client({ port: server.port }, { closeTimeout: "1 millis" })
       yield* server.freeze
       const refused: Array<unknown> = []
       const get = RedisCommand.make("GET", ["a"])
       for (let index = 0; index < 10_001; index++) {
-        connection.send(get, (result) => {
+        of(redis).send(get, { retry: false }, (result) => {
           if (Result.isFailure(result)) refused.push(result.failure)
         })
       }
-      assert.strictEqual(connection.inFlight(), 10_000)
+      assert.strictEqual((yield* redis.stats).inFlight, 10_000)
       assert.strictEqual(refused.length, 1)
       assert.include(refused[0], { reason: "Saturated", sent: "never" })
     })
   )
 
-  it.live("the socket: 2 seconds to connect, 4 of silence, keep-alive after 60", () =>
+  it.effect("a login may take 2 seconds as a whole", () =>
     Effect.gen(function* () {
-      const setTimeout = vi.spyOn(Net.Socket.prototype, "setTimeout")
+      const fake = yield* unreachable
+      const redis = yield* quietly(Effect.forkChild(FakeConnector.client(fake), { startImmediately: true }))
+      yield* TestClock.adjust(2000)
+      const { stats } = yield* Fiber.join(redis)
+      assert.include((yield* stats).connectError, { reason: "Timeout", sent: "never" })
+      assert.strictEqual(fake.logins.length, 1)
+      // The next one begins some 20 ms later.
+      yield* TestClock.adjust(25)
+      assert.strictEqual(fake.logins.length, 2)
+    })
+  )
+
+  it.effect("one that is silent for 2 seconds is replaced, and its other calls end with it", () =>
+    Effect.gen(function* () {
+      const server = yield* SimulatedRedis.make()
+      const redis = yield* onSimulated(server)
+      const first = yield* server.clients
+      yield* server.inject(Fault.freeze)
+      const early = yield* Effect.forkChild(Effect.flip(redis.incr("a")), { startImmediately: true })
+      yield* TestClock.adjust(1999)
+      const late = yield* Effect.forkChild(Effect.flip(redis.incr("a")), { startImmediately: true })
+      assert.strictEqual((yield* redis.stats).connection, "Ready")
+      yield* TestClock.adjust(1)
+      assert.strictEqual((yield* redis.stats).connection, "Reconnecting")
+      assert.strictEqual((yield* Fiber.join(early))._tag, "RedisTimeoutError")
+      assert.include(yield* Fiber.join(late), { _tag: "RedisConnectionError", reason: "Stalled", sent: "unknown" })
+      yield* server.heal
+      yield* TestClock.adjust("3 seconds")
+      assert.strictEqual((yield* redis.stats).connection, "Ready")
+      assert.notDeepEqual(yield* server.clients, first)
+    })
+  )
+
+  it.live("the kernel asks after 60 seconds whether the other side is there", () =>
+    Effect.gen(function* () {
       const setKeepAlive = vi.spyOn(Net.Socket.prototype, "setKeepAlive")
       yield* Effect.addFinalizer(() => Effect.sync(() => vi.restoreAllMocks()))
-      const server = yield* RedisServer.make()
-      yield* Connect.ready({ port: server.port })
-      assert.include(
-        setTimeout.mock.calls.map(([millis]) => millis),
-        2000
-      )
+      yield* Connect.connection({ port: (yield* RedisServer.make()).port })
       assert.deepInclude(setKeepAlive.mock.calls, [true, 60_000])
-      // The driver's limit of silence is a timer of its own: twice the caller's deadline.
-      const commandTimeout = yield* silence({ port: server.port, commandTimeout: "50 millis" }, server)
-      assert.isAtLeast(commandTimeout, 99)
-      assert.isBelow(commandTimeout, 400)
     })
   )
 
-  it.live("reconnects after 20 ms, then twice as long each time up to 500 ms, all ±25 %", () =>
+  /** The pauses between the logins until there have been so many. */
+  const pauses = (server: SimulatedRedis.SimulatedRedis, count: number) =>
     Effect.gen(function* () {
-      const connection = yield* Connect.open({ port: yield* FreePort.make })
-      const failedAt: Array<number> = []
-      connection.listen((event) => {
-        if (event._tag === "Failed") failedAt.push(performance.now())
-      })
-      yield* Wait.until("it has failed eight times", () => failedAt.length === 8)
-      const expected = [20, 40, 80, 160, 320, 500, 500]
-      for (const [index, delay] of expected.entries()) {
-        const waited = (failedAt[index + 1] ?? 0) - (failedAt[index] ?? 0)
-        // Timers may be a millisecond early, and late by what the machine has to do meanwhile.
-        assert.isAtLeast(waited, delay * 0.75 - 2)
-        assert.isBelow(waited, delay * 1.25 + 100)
-      }
+      const before = (yield* server.attempts).length
+      while ((yield* server.attempts).length < before + count) yield* TestClock.adjust(1)
+      const at = (yield* server.attempts).slice(before - 1)
+      return at.slice(1).map((time, index) => time - (at[index] ?? 0))
+    })
+
+  const doubling = [20, 40, 80, 160, 320]
+
+  // The wall clock counts whole milliseconds.
+  const assertDoubling = (waited: ReadonlyArray<number>) => {
+    for (const [index, delay] of doubling.entries()) {
+      assert.isAtLeast(waited[index] ?? 0, delay * 0.75 - 1)
+      assert.isAtMost(waited[index] ?? 0, delay * 1.25 + 1)
+    }
+    for (const last of waited.slice(doubling.length)) {
+      assert.isAtLeast(last, 499)
+      assert.isAtMost(last, 751)
+    }
+  }
+
+  it.effect("log in again after 20 ms, then twice as long each time, ±25 %, and 500 to 750 ms at last", () =>
+    Effect.gen(function* () {
+      const server = yield* SimulatedRedis.make()
+      yield* onSimulated(server)
+      yield* server.inject(Fault.refuse)
+      assertDoubling(yield* pauses(server, 12))
     })
   )
 
-  it.live("localhost, port 6379", () =>
+  it.effect("begin anew with that only after one that lived 5 seconds", () =>
     Effect.gen(function* () {
-      const connect = vi.spyOn(Net.Socket.prototype, "connect")
-      yield* Effect.addFinalizer(() => Effect.sync(() => vi.restoreAllMocks()))
-      yield* IoredisConnection.make()
-      yield* Wait.until("it has tried", () => connect.mock.calls.length > 0)
-      const asked = JSON.stringify(connect.mock.calls)
-      assert.include(asked, '"host":"localhost"')
-      assert.include(asked, '"port":6379')
+      const server = yield* SimulatedRedis.make()
+      yield* onSimulated(server)
+      yield* server.inject(Fault.dropLogins({ after: 100 }))
+      const [first = 0, ...others] = yield* pauses(server, 8)
+      assertDoubling([first, ...others.map((pause) => pause - 100)])
+      yield* server.heal
+      yield* TestClock.adjust("6 seconds")
+      yield* server.inject(Fault.cut({ executed: false }))
+      yield* TestClock.adjust(26)
+      assert.strictEqual(yield* server.connections, 1)
+    })
+  )
+
+  it.effect("one, to localhost, port 6379, without a password, to database 0", () =>
+    Effect.gen(function* () {
+      const fake = yield* FakeConnector.make()
+      yield* FakeConnector.client(fake)
+      assert.deepStrictEqual(fake.logins, [[{ host: "localhost", port: 6379 }, {}]])
     })
   )
 })
-
-/** How long the driver itself bears a command without a reply. */
-const silence = (options: IoredisConnection.Options, server: RedisServer.RedisServer) =>
-  Effect.gen(function* () {
-    const connection = yield* Connect.ready(options)
-    yield* server.freeze
-    const { millis } = yield* Wait.timed(Effect.exit(RedisConnection.send(connection, RedisCommand.make("GET", ["a"]))))
-    yield* server.thaw
-    return millis
-  })

@@ -182,6 +182,10 @@ describe("A server that freezes, and thaws", () => {
       const proxy = yield* TcpProxy.make(server.port)
       const { redis } = yield* build({ port: proxy.port, commandTimeout: "200 millis" })
       yield* quiet(redis)
+      const lost: Array<string> = []
+      of(redis).listen((event) => {
+        if (event._tag === "SessionLost") lost.push(event.error.reason)
+      })
       yield* proxy.hold
       of(redis).send(RedisCommand.make("PING"), {}, () => {})
       const calls = yield* Effect.forkChild(
@@ -193,7 +197,8 @@ describe("A server that freezes, and thaws", () => {
       yield* server.cli("CLIENT", "PAUSE", 5000, "WRITE")
       yield* proxy.pass
       for (const error of yield* Fiber.join(calls)) assert.strictEqual(error._tag, "RedisTimeoutError")
-      assert.isTrue(yield* breakerIs(redis, "Open"))
+      yield* Wait.until("the stall is found", () => lost.length > 0)
+      assert.deepStrictEqual(lost, ["Stalled"])
       const back = yield* Wait.timed(Wait.until("the circuit is closed", breakerIs(redis, "Closed")))
       assert.isBelow(back.millis, 1500)
     })

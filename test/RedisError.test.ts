@@ -8,9 +8,12 @@ import {
   RedisClient,
   RedisCommand,
   RedisConnection,
+  RedisConnector,
   RedisError,
   RedisScript
 } from "effect-ioredis"
+import { Fault, SimulatedRedis } from "effect-ioredis/testing"
+import { TestClock } from "effect/testing"
 import * as DriverError from "../packages/effect-ioredis/src/internal/DriverError.ts"
 import * as Captured from "./support/Captured.ts"
 import * as Connect from "./support/Connect.ts"
@@ -450,6 +453,24 @@ describe("Commands that were sent", () => {
       assert.include(error, { command: "INCR", reason: "Reset", sent: "unknown" })
       assert.include(error.message, "INCR may or may not have been executed")
       assert.deepStrictEqual<Meaning>(meaning(error), unknownOutcome)
+    })
+  )
+
+  it.effect("cut, and refused when it was sent again: its outcome is unknown all the same", () =>
+    Effect.gen(function* () {
+      const server = yield* SimulatedRedis.make()
+      const redis = yield* RedisClient.make().pipe(
+        Effect.provideService(RedisConnector.RedisConnector, server.connector)
+      )
+      yield* server.inject(Fault.cut({ executed: true, at: "SET" }))
+      const call = yield* Effect.forkChild(Effect.flip(redis.set("a", "1")), { startImmediately: true })
+      yield* TestClock.adjust(10)
+      yield* server.inject(Fault.refuse)
+      yield* TestClock.adjust("10 seconds")
+      assert.strictEqual(yield* server.peek("a"), "1")
+      const error = yield* Fiber.join(call)
+      assert.include(error, { _tag: "RedisConnectionError", reason: "Refused", sent: "unknown" })
+      assert.include(error.message, "SET may or may not have been executed")
     })
   )
 

@@ -183,8 +183,12 @@ export const make = ({
     }
   }
 
-  const mayRetry = <A>(call: Call<A>, error: RedisError.RedisCommandError): CommandKind | undefined =>
-    call.retry && call.node().isClosed() ? call.retryable(error) : undefined
+  // Neither against an open circuit nor on a client that has been closed.
+  const mayRetry = <A>(call: Call<A>, error: RedisError.RedisCommandError): CommandKind | undefined => {
+    if (!call.retry) return undefined
+    const node = call.node()
+    return node.isClosed() && node.status() !== "Closed" ? call.retryable(error) : undefined
+  }
 
   const retry = Effect.fnUntraced(function* <A>(
     call: Call<A>,
@@ -193,16 +197,17 @@ export const make = ({
   ): Effect.fn.Return<A, RedisError.RedisCommandError> {
     let error = first
     let kind = mayRetry(call, error)
-    let refused = true
+    let doubt: RedisError.RedisCommandError | undefined
     const nextDelay = yield* RetryPolicy.start(policy, kind ?? "read")
     while (kind !== undefined) {
-      refused &&= RedisError.endOf(Result.fail(error)) === "refused"
+      if (RedisError.endOf(Result.fail(error)) !== "refused") doubt = error
       const delay = yield* nextDelay(error)
-      if (delay === undefined || !budget.spend()) return yield* error
+      if (delay === undefined || !budget.spend()) break
       const left = until - now()
       yield* Effect.sleep(Math.max(0, Math.min(delay, left)))
       if (delay >= left) {
-        return yield* RedisError.RedisTimeoutError.after(call.name, call.timeout, error, refused ? "never" : "unknown")
+        const sent = doubt === undefined ? "never" : "unknown"
+        return yield* RedisError.RedisTimeoutError.after(call.name, call.timeout, error, sent)
       }
       metrics.retries(call.name).updateUnsafe(1, context)
       const result = yield* again(call, until)
@@ -210,7 +215,7 @@ export const make = ({
       error = result.failure
       kind = mayRetry(call, error)
     }
-    return yield* error
+    return yield* lastError(error, doubt)
   })
 
   const again = <A>(call: Call<A>, until: number) =>
@@ -253,6 +258,16 @@ export const make = ({
 }
 
 const ignore = () => {}
+
+// What one attempt may have executed stays so after the next, although that was certainly not executed.
+const lastError = (
+  error: RedisError.RedisCommandError,
+  doubt: RedisError.RedisCommandError | undefined
+): RedisError.RedisCommandError => {
+  if (doubt === undefined || RedisError.endOf(Result.fail(error)) !== "refused") return error
+  if (error._tag !== "RedisConnectionError") return doubt
+  return RedisError.connectionError(error.command, error.reason, "unknown", error.cause)
+}
 
 // Every answer but the loss of the connection came from the server.
 const isReply = (error: RedisError.RedisCommandError): boolean => error._tag === "RedisOperationError"
