@@ -145,6 +145,11 @@ export interface SendOptions {
   readonly session?: Session | undefined
   /** Says that nobody reads the answer, so that idempotent commands may be sent again. */
   readonly answer?: "ignored" | undefined
+  /**
+   * How long a command that has certainly not left may wait for a connection or for the circuit to
+   * close, in milliseconds. Default: 0.
+   */
+  readonly waitToSend?: number | undefined
   /** Follows each sending. */
   readonly sending?: Sending | undefined
 }
@@ -179,11 +184,7 @@ export interface Dispatch {
   /** Tells of events until the returned function is called. */
   readonly listen: (listener: (event: NodeEvent) => void) => () => void
   /** Sends one command. Its arguments are not checked. */
-  readonly send: (
-    command: RedisCommand.RedisCommand,
-    options: SendOptions,
-    done: Done<RedisCommand.Reply>
-  ) => Cancel
+  readonly send: (command: RedisCommand.RedisCommand, options: SendOptions, done: Done<RedisCommand.Reply>) => Cancel
   /**
    * Sends commands back to back and gives a result for each, losses included. `sendings` follows
    * them by index, in the place of `options.sending`.

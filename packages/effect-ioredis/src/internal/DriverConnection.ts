@@ -226,7 +226,9 @@ function settleWithError(this: Sending, error: Error): void {
   const { args, name } = this.command
   // Arguments are taken out of the message by these.
   Object.assign(error, { command: { name, args } })
-  this.settle(Result.fail(DriverError.classify(error, { command: name, showScriptErrors: this.connection.showScriptErrors })))
+  this.settle(
+    Result.fail(DriverError.classify(error, { command: name, showScriptErrors: this.connection.showScriptErrors }))
+  )
 }
 
 const ping = make("PING")

@@ -12,10 +12,7 @@ export interface Part<Place> {
 export const isSplittable = ({ args, name }: RedisCommand): boolean => args.length > 1 && answers.has(name)
 
 /** Splits a command by the places that its keys belong to, in the order of their first keys. */
-export const split = <Place>(
-  command: RedisCommand,
-  placeOf: (key: Argument) => Place
-): ReadonlyArray<Part<Place>> => {
+export const split = <Place>(command: RedisCommand, placeOf: (key: Argument) => Place): ReadonlyArray<Part<Place>> => {
   const positions = new Map<Place, Array<number>>()
   command.args.forEach((key, position) => {
     const place = placeOf(key)
@@ -23,7 +20,8 @@ export const split = <Place>(
     if (known === undefined) positions.set(place, [position])
     else known.push(position)
   })
-  if (positions.size === 1) return [{ place: placeOf(command.args[0] ?? ""), command, positions: command.args.map((_, n) => n) }]
+  if (positions.size === 1)
+    return [{ place: placeOf(command.args[0] ?? ""), command, positions: command.args.map((_, n) => n) }]
   return Array.from(positions, ([place, own]) => ({
     place,
     positions: own,
@@ -36,7 +34,11 @@ export const split = <Place>(
 }
 
 /** Puts the replies of the parts together: values in the order of the keys, or a sum. */
-export const join = (command: RedisCommand, parts: ReadonlyArray<Part<unknown>>, replies: ReadonlyArray<Reply>): Reply => {
+export const join = (
+  command: RedisCommand,
+  parts: ReadonlyArray<Part<unknown>>,
+  replies: ReadonlyArray<Reply>
+): Reply => {
   if (answers.get(command.name) === "sum") return replies.reduce((sum: number, reply) => sum + Number(reply), 0)
   const values: Array<Reply> = command.args.map(() => null)
   parts.forEach(({ positions }, index) => {

@@ -25,7 +25,10 @@ export interface Bucket<Lane> {
 
 /** Spreads keys over `lanes`. */
 export const make = <Lane>(lanes: ReadonlyArray<Lane>, isOpen: (lane: Lane) => boolean): Affinity<Lane> => {
-  const buckets = Array.from({ length: lanes.length * bucketsPerLane }, (_, index): Bucket<Lane> => ({ index, lane: undefined, inFlight: 0 }))
+  const buckets = Array.from(
+    { length: lanes.length * bucketsPerLane },
+    (_, index): Bucket<Lane> => ({ index, lane: undefined, inFlight: 0 })
+  )
 
   // A bucket's own lane where that is open, else the nearest open one after it.
   const choose = (bucket: Bucket<Lane>): Lane | undefined => {

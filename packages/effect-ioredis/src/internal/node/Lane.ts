@@ -1,6 +1,6 @@
 import { Effect, Random, type Scope } from "effect"
 import type { RedisConnection } from "../../RedisConnection.ts"
-import * as RedisError from "../../RedisError.ts"
+import type * as RedisError from "../../RedisError.ts"
 import * as ReconnectDelay from "../ReconnectDelay.ts"
 import type { Introduction } from "./Introduction.ts"
 import type { NodeSession } from "./NodeSession.ts"
@@ -18,7 +18,11 @@ export interface Lane {
 /** What a lane asks of its node. */
 export interface Keeper {
   /** Connects, logs in and introduces itself, with a bound on the whole of it. */
-  readonly connect: Effect.Effect<readonly [RedisConnection, Introduction], RedisError.RedisConnectionError, Scope.Scope>
+  readonly connect: Effect.Effect<
+    readonly [RedisConnection, Introduction],
+    RedisError.RedisConnectionError,
+    Scope.Scope
+  >
   readonly onReady: (lane: Lane, connection: RedisConnection, introduction: Introduction) => NodeSession
   readonly onFailed: (lane: Lane, error: RedisError.RedisConnectionError) => void
   readonly onLost: (lane: Lane, session: NodeSession, error: RedisError.RedisConnectionError) => void

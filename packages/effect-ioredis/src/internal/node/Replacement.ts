@@ -8,9 +8,9 @@ import type { NodeSession } from "./NodeSession.ts"
  * What a node does about a server that refuses writes because it is a replica.
  *
  * The address may lead to another server by now, which only a new connection finds out. So one is
- * made beside those in use, and these are replaced only if it shows a master: callers who read from
- * a lasting replica keep their connection. While it shows a replica again, it is tried ever more
- * slowly.
+ * made beside those in use, and those to other servers are replaced if it shows a master:
+ * callers who read from a lasting replica keep their connection. While it shows a replica again, it is tried ever more
+ * slowly, as it is while the address leads now here, now there.
  */
 export interface Replacement {
   readonly consider: () => void
@@ -22,7 +22,11 @@ export const make = ({
   now,
   sessions
 }: {
-  readonly connect: Effect.Effect<readonly [RedisConnection, Introduction], RedisError.RedisConnectionError, Scope.Scope>
+  readonly connect: Effect.Effect<
+    readonly [RedisConnection, Introduction],
+    RedisError.RedisConnectionError,
+    Scope.Scope
+  >
   readonly fork: (effect: Effect.Effect<void>) => void
   readonly now: () => number
   readonly sessions: () => ReadonlyArray<NodeSession>
@@ -31,26 +35,26 @@ export const make = ({
   let notBefore = Number.NEGATIVE_INFINITY
   let pause = firstPause
 
-  const replace = Effect.sync(() => {
-    pause = firstPause
-    for (const { connection } of sessions()) connection.destroy(otherServer)
-  })
-
-  const wait = Effect.sync(() => {
-    notBefore = now() + pause
-    pause = Math.min(pause * 2, longestPause)
-  })
+  const replaceOthers = ({ history: { role, runId } }: Introduction): void => {
+    if (role !== "master") return
+    for (const session of sessions()) {
+      if (runId === undefined || session.runId !== runId) session.connection.destroy(otherServer)
+    }
+  }
 
   const look = Effect.scoped(
-    Effect.flatMap(Effect.option(connect), (found) =>
-      found._tag === "Some" && found.value[1].history.role === "master" ? replace : wait
-    )
+    Effect.map(Effect.option(connect), (found) => {
+      notBefore = now() + pause
+      pause = Math.min(pause * 2, longestPause)
+      if (found._tag === "Some") replaceOthers(found.value[1])
+    })
   )
 
   return {
     consider: () => {
       if (looking || now() < notBefore) return
       looking = true
+      if (now() > notBefore + longestPause) pause = firstPause
       fork(
         Effect.ensuring(
           look,
@@ -66,4 +70,9 @@ export const make = ({
 const firstPause = 1000
 const longestPause = 30_000
 
-const otherServer = RedisError.connectionError("CONNECT", "Reset", "unknown", new Error("The address leads to another server."))
+const otherServer = RedisError.connectionError(
+  "CONNECT",
+  "Reset",
+  "unknown",
+  new Error("The address leads to another server.")
+)

@@ -35,7 +35,8 @@ export const make = ({
       if (!connection.isOpen() || connection.inFlight() === 0) return
       if (connection.activity() === seen.activity) return onStall(session, seen.at)
       const unanswered = session.replies === seen.replies
-      if (unanswered && now() - seen.repliedAt >= commandTimeout * trickleFactor) return onStall(session, seen.repliedAt)
+      if (unanswered && now() - seen.repliedAt >= commandTimeout * trickleFactor)
+        return onStall(session, seen.repliedAt)
       watch(session, see(session, now(), unanswered ? seen.repliedAt : now()))
     })
   }
