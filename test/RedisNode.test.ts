@@ -370,10 +370,7 @@ describe("A server that lets clients log in and drops them", () => {
     ["at the first command", Fault.cut({ executed: false, at: "GET" })]
   ] as const) {
     it.effect(`${when}: at most two logins a second, few commands, and it recovers`, () =>
-      withRedis(
-        { retry: RetryPolicy.make() },
-        { latency: 1 }
-      )((redis, server) =>
+      withRedis()((redis, server) =>
         Effect.gen(function* () {
           yield* TestClock.adjust("10 seconds")
           const logins = (yield* server.attempts).length
@@ -616,10 +613,7 @@ describe("A history", () => {
   )
 
   it.effect("does not change when a connection is lost, however far its login came", () =>
-    withRedis(
-      {},
-      { latency: 1 }
-    )((_, server, dispatch) =>
+    withRedis()((_, server, dispatch) =>
       Effect.gen(function* () {
         yield* TestClock.adjust(1000)
         const told = events(dispatch)

@@ -201,8 +201,9 @@ export const make = Effect.fnUntraced(function* (
       lane.session = session
       lane.lastError = undefined
       wasReady = true
-      options.onEvent({ _tag: "SessionReady", node: self, session })
+      // Whoever hears of the session finds the circuit due already.
       makeDue(session)
+      options.onEvent({ _tag: "SessionReady", node: self, session })
       wake()
       return session
     },
