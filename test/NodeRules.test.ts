@@ -217,7 +217,9 @@ describe("StallRule", () => {
       now,
       onStall: (_, since) => stalls.push([now() - startedAt, since - startedAt])
     })
-    return { ...made, now, stalls }
+    const suspect = (session: NodeSession, activity: number, since: number) =>
+      made.suspect(session, activity, since, now())
+    return { suspect, now, stalls }
   })
 
   it.effect("finds a stall at once where the silence has lasted long enough", () =>

@@ -45,7 +45,7 @@ import {
   Option,
   Result,
   type Scope,
-  Stream,
+  type Stream,
   Tracer
 } from "effect"
 import type * as CircuitBreaker from "./CircuitBreaker.ts"
@@ -89,6 +89,12 @@ export interface CallOptions {
    * answer does not, such as SADD and DEL, may then be sent again.
    */
   readonly answer?: "ignored" | undefined
+  /**
+   * How long a command that has certainly not left may wait for a connection or for the circuit to
+   * close, within `operationTimeout`. Waiting is no retry. Default: 0, which is no longer than its
+   * retries take.
+   */
+  readonly waitToSend?: Duration.Input | undefined
 }
 
 /**
@@ -289,13 +295,9 @@ const assemble = Effect.fnUntraced(function* (
   })
   const topology = RedisTopology.single(node)
   yield* showNode(metrics, node)
-  yield* Effect.forkScoped(
-    Stream.runForEach(node.breaker.changes, ({ _tag }) =>
-      Effect.sync(() => {
-        if (_tag === "Closed") tellAll({ _tag: "CircuitClosed", node })
-      })
-    )
-  )
+  circuit.listeners.add(() => {
+    if (circuit.isClosed()) tellAll({ _tag: "CircuitClosed", node })
+  })
   const attempts = Attempts.make({
     clock,
     commandTimeout,
@@ -417,10 +419,11 @@ const commandsOn = (name: string, dispatcher: Dispatcher.Dispatcher): Commands =
 const millis = (duration: Duration.Input | undefined, fallback: number): number =>
   duration === undefined ? fallback : Duration.toMillis(duration)
 
-const sendOptions = ({ answer, operationTimeout, retry }: CallOptions): SendOptions => ({
+const sendOptions = ({ answer, operationTimeout, retry, waitToSend }: CallOptions): SendOptions => ({
   timeout: operationTimeout === undefined ? undefined : Duration.toMillis(operationTimeout),
   retry,
-  answer
+  answer,
+  waitToSend: waitToSend === undefined ? undefined : Duration.toMillis(waitToSend)
 })
 
 const expiryArguments = (timeToLive: Duration.Input | undefined): ReadonlyArray<RedisCommand.Argument> => {

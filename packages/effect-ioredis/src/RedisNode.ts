@@ -14,6 +14,7 @@ import type * as CircuitBreaker from "./CircuitBreaker.ts"
 import type { Node, NodeEvent, RedisHistory } from "./dispatch.ts"
 import type { Deadlines } from "./internal/Deadlines.ts"
 import type { Circuit } from "./internal/circuitBreaker/Circuit.ts"
+import { keyText } from "./internal/keyText.ts"
 import * as Monotonic from "./internal/Monotonic.ts"
 import * as Affinity from "./internal/node/Affinity.ts"
 import * as History from "./internal/node/History.ts"
@@ -63,8 +64,13 @@ export interface RedisNode extends Node {
   /** Why the last connection failed, while one is missing. */
   readonly lastError: () => RedisError.RedisConnectionError | undefined
   readonly sessions: () => ReadonlyArray<NodeSession>
-  /** What carries the commands of a key now, or of none. */
-  readonly carrierFor: (key: string | undefined) => Carrier | undefined
+  readonly sessionFor: (key: string) => NodeSession | undefined
+  /** What carries the commands of a key now, or of none; a given session carries them itself. */
+  readonly carrierFor: (key: string | undefined, session?: NodeSession) => Carrier | undefined
+  /** What carries a command of several keys in one session. */
+  readonly carrierOf: (keys: ReadonlyArray<RedisCommand.Argument>, session: NodeSession) => Carrier
+  /** Ends when a connection becomes ready, the circuit changes, or the node closes. */
+  readonly changed: Effect.Effect<void>
   /** Says that a command of the session had no reply although `since` is long ago. */
   readonly suspect: StallRule.StallRule["suspect"]
   /** Says what a reply told of the server. */
@@ -130,14 +136,24 @@ export const make = Effect.fnUntraced(function* (
   let wasReady = false
   let mayProbe = true
   let askedAt = Number.NEGATIVE_INFINITY
+  const waiting = new Set<() => void>()
 
+  const wake = () => {
+    for (const resume of waiting) resume()
+    waiting.clear()
+  }
   const now = () => Monotonic.millis(clock)
   const fork = (effect: Effect.Effect<void>) => runFork(Effect.forkIn(effect, scope))
   const sessions = () => lanes.flatMap(({ session }) => (session?.isOpen() ? [session] : []))
   const inFlight = () => lanes.reduce((sum, { session }) => sum + (session?.connection.inFlight() ?? 0), 0)
 
+  // Whoever gives the login may throw, and is asked again.
+  const login = Effect.catchDefect(options.login, () =>
+    Effect.fail(RedisError.connectionError("CONNECT", "Auth", "never", new Error("The login could not be made.")))
+  )
+
   const connect = Effect.gen(function* () {
-    const connection = yield* connector.connect(options.address, yield* options.login)
+    const connection = yield* connector.connect(options.address, yield* login)
     return [connection, yield* Introduction.introduce(connection, asker)] as const
   }).pipe(
     Effect.timeoutOrElse({
@@ -163,7 +179,7 @@ export const make = Effect.fnUntraced(function* (
     // An idle connection that no longer answers is found out by the way.
     const until = at + commandTimeout
     deadlines.add(until, commandTimeout, () => stallRule.suspect(session, activity, at, until))
-    return Effect.map(Introduction.askHistory(session.connection, history), (next) => {
+    return Effect.map(Introduction.askHistory(session.connection, { ...history, runId: session.runId }), (next) => {
       if (next !== undefined && session.isOpen()) learn(next, false)
     })
   })
@@ -189,8 +205,10 @@ export const make = Effect.fnUntraced(function* (
       lane.session = session
       lane.lastError = undefined
       wasReady = true
-      options.onEvent({ _tag: "SessionReady", node: self, session })
+      // Whoever hears of the session finds the circuit due already.
       makeDue(session)
+      options.onEvent({ _tag: "SessionReady", node: self, session })
+      wake()
       return session
     },
     onFailed: (_, error) => options.onEvent({ _tag: "ConnectFailed", node: self, error }),
@@ -214,14 +232,16 @@ export const make = Effect.fnUntraced(function* (
 
   const replacement = Replacement.make({ connect, fork, now, sessions })
 
-  const carrierFor: RedisNode["carrierFor"] = (key) => {
+  const sessionFor = (key: string | undefined): NodeSession | undefined => {
     if (closing) return undefined
     if (lanes.length === 1) return openSession(lanes[0])
-    if (key === undefined) return sessions()[0]
-    const bucket = affinity.bucketOf(key)
-    const session = openSession(affinity.laneOf(bucket))
-    return session && new BucketCarrier(session, bucket)
+    return key === undefined ? sessions()[0] : openSession(affinity.laneOf(affinity.bucketOf(key)))
   }
+
+  const carrierFor: RedisNode["carrierFor"] = (key, session = sessionFor(key)) =>
+    lanes.length === 1 || key === undefined || session === undefined
+      ? session
+      : new BucketCarrier(session, Array.of(affinity.bucketOf(key)))
 
   const self: RedisNode = {
     name: options.name,
@@ -241,8 +261,20 @@ export const make = Effect.fnUntraced(function* (
     activity: () => lanes.reduce((sum, { session }) => sum + (session?.connection.activity() ?? 0), 0),
     lastError: () => lanes.find(({ lastError }) => lastError !== undefined)?.lastError,
     sessions,
-    sessionFor: (key) => carrierFor(key)?.session,
+    sessionFor,
     carrierFor,
+    carrierOf: (keys, session) =>
+      lanes.length === 1
+        ? session
+        : new BucketCarrier(
+            session,
+            keys.map((key) => affinity.bucketOf(keyText(key)))
+          ),
+    changed: Effect.callback<void>((resume) => {
+      const resumeNow = () => resume(Effect.yieldNow)
+      waiting.add(resumeNow)
+      return Effect.sync(() => waiting.delete(resumeNow))
+    }),
     history: () => history,
     generation: () => generation,
     time: asker.time.now,
@@ -263,6 +295,7 @@ export const make = Effect.fnUntraced(function* (
     }),
     drain: Effect.suspend(() => {
       closing = true
+      wake()
       return Effect.forEach(sessions(), ({ connection }) => connection.drain, {
         concurrency: "unbounded",
         discard: true
@@ -270,6 +303,7 @@ export const make = Effect.fnUntraced(function* (
     })
   }
 
+  circuit.listeners.add(wake)
   yield* Effect.forEach(lanes, (lane) => Effect.forkScoped(Lane.keep(lane, keeper)), { discard: true })
   return self
 })
@@ -279,21 +313,21 @@ const openSession = (lane: Lane.Lane | undefined): NodeSession | undefined =>
 
 const isOpen = (lane: Lane.Lane): boolean => openSession(lane) !== undefined
 
-// Counts what is in flight of a bucket, so that it keeps to its connection meanwhile.
+// Counts what is in flight of its buckets, so that they keep to their connection meanwhile.
 class BucketCarrier implements Carrier {
   readonly session: NodeSession
-  readonly bucket: Affinity.Bucket<Lane.Lane>
+  readonly buckets: ReadonlyArray<Affinity.Bucket<Lane.Lane>>
 
-  constructor(session: NodeSession, bucket: Affinity.Bucket<Lane.Lane>) {
+  constructor(session: NodeSession, buckets: ReadonlyArray<Affinity.Bucket<Lane.Lane>>) {
     this.session = session
-    this.bucket = bucket
+    this.buckets = buckets
   }
 
   submit(command: RedisCommand.RedisCommand, onReply: (result: RedisConnection.ReplyResult) => void): void {
-    const { bucket } = this
-    bucket.inFlight++
+    const { buckets } = this
+    for (const bucket of buckets) bucket.inFlight++
     this.session.submit(command, (result) => {
-      bucket.inFlight--
+      for (const bucket of buckets) bucket.inFlight--
       onReply(result)
     })
   }

@@ -145,6 +145,11 @@ export interface SendOptions {
   readonly session?: Session | undefined
   /** Says that nobody reads the answer, so that idempotent commands may be sent again. */
   readonly answer?: "ignored" | undefined
+  /**
+   * How long a command that has certainly not left may wait for a connection or for the circuit to
+   * close, in milliseconds. Default: 0.
+   */
+  readonly waitToSend?: number | undefined
   /** Follows each sending. */
   readonly sending?: Sending | undefined
 }

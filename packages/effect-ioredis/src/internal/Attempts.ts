@@ -2,10 +2,12 @@ import { Clock, Context, Effect, Exit, type Fiber, Result } from "effect"
 import type * as CircuitBreaker from "../CircuitBreaker.ts"
 import type { Cancel, Done } from "../dispatch.ts"
 import type { CommandKind } from "../RedisCommand.ts"
+import type { ReplyResult } from "../RedisConnection.ts"
 import * as RedisError from "../RedisError.ts"
 import type { RedisNode } from "../RedisNode.ts"
 import * as RetryPolicy from "../RetryPolicy.ts"
 import type { Deadline, Deadlines } from "./Deadlines.ts"
+import * as InDoubt from "./InDoubt.ts"
 import type * as Metrics from "./Metrics.ts"
 import * as Monotonic from "./Monotonic.ts"
 import type { NodeSession } from "./node/NodeSession.ts"
@@ -30,6 +32,8 @@ export interface Call<A> {
   /** In milliseconds, with all retries. */
   readonly timeout: number
   readonly retry: boolean
+  /** For how many milliseconds it may wait to be sent for the first time. */
+  readonly waitToSend: number
   /** What retries run in. */
   readonly context: Context.Context<never>
   /** The node that an attempt goes to now. */
@@ -47,7 +51,10 @@ export interface Attempt<A> {
   readonly carriedBy: (session: NodeSession) => void
   /** Whether it has ended, perhaps by its deadline. */
   readonly isOver: () => boolean
-  readonly end: (result: Result.Result<A, RedisError.RedisCommandError>) => void
+  /** Says that a session has answered, or failed, one command of several. */
+  readonly hear: (session: NodeSession, result: ReplyResult) => void
+  /** Ends it. `from` is the session that has answered or failed, where that is not known by `hear`. */
+  readonly end: (result: Result.Result<A, RedisError.RedisCommandError>, from?: NodeSession) => void
 }
 
 export const make = ({
@@ -123,9 +130,13 @@ export const make = ({
       return this.settled
     }
 
-    end(result: Result.Result<A, RedisError.RedisCommandError>): void {
+    hear(session: NodeSession, result: ReplyResult): void {
+      if (isReply(result)) session.hear(now())
+    }
+
+    end(result: Result.Result<A, RedisError.RedisCommandError>, from?: NodeSession): void {
       const at = now()
-      if (this.session !== undefined && (Result.isSuccess(result) || isReply(result.failure))) this.session.hear(at)
+      if (from !== undefined && isReply(result)) from.hear(at)
       if (this.settled) return
       if (Result.isSuccess(result)) {
         this.settle(result, "success", at)
@@ -183,39 +194,62 @@ export const make = ({
     }
   }
 
-  // Neither against an open circuit nor on a client that has been closed.
-  const mayRetry = <A>(call: Call<A>, error: RedisError.RedisCommandError): CommandKind | undefined => {
-    if (!call.retry) return undefined
-    const node = call.node()
-    return node.isClosed() && node.status() !== "Closed" ? call.retryable(error) : undefined
-  }
+  const mayRetry = <A>(call: Call<A>, error: RedisError.RedisCommandError): CommandKind | undefined =>
+    call.retry && call.node().isClosed() && !hasEnded(call.node()) ? call.retryable(error) : undefined
+
+  // What has not left waits only where it could not leave now either.
+  const mayWait = <A>(call: Call<A>, error: RedisError.RedisCommandError, startedAt: number): boolean =>
+    call.waitToSend > 0 &&
+    isWaitable(call, error) &&
+    !hasEnded(call.node()) &&
+    !couldSend(call.node()) &&
+    now() < startedAt + call.waitToSend
+
+  // Whether a command could leave before `until`.
+  const awaitSendable = <A>(call: Call<A>, until: number): Effect.Effect<boolean> =>
+    Effect.suspend(() => {
+      const node = call.node()
+      const left = until - now()
+      if (couldSend(node)) return Effect.succeed(true)
+      if (left <= 0 || hasEnded(node)) return Effect.succeed(false)
+      // Nobody tells when an open circuit becomes due, but the time is known.
+      const wait = Math.ceil(Math.min(left, node.circuit.dueIn() || left))
+      return Effect.andThen(Effect.timeoutOption(node.changed, wait), awaitSendable(call, until))
+    })
 
   const retry = Effect.fnUntraced(function* <A>(
     call: Call<A>,
     first: RedisError.RedisCommandError,
-    until: number
+    startedAt: number
   ): Effect.fn.Return<A, RedisError.RedisCommandError> {
+    const until = startedAt + call.timeout
     let error = first
-    let kind = mayRetry(call, error)
+    // What an earlier attempt left open stays open, whatever comes of the last one.
     let doubt: RedisError.RedisCommandError | undefined
-    const nextDelay = yield* RetryPolicy.start(policy, kind ?? "read")
-    while (kind !== undefined) {
+    let nextDelay: RetryPolicy.NextDelay | undefined
+    while (true) {
       if (RedisError.endOf(Result.fail(error)) !== "refused") doubt = error
-      const delay = yield* nextDelay(error)
-      if (delay === undefined || !budget.spend()) break
-      const left = until - now()
-      yield* Effect.sleep(Math.max(0, Math.min(delay, left)))
-      if (delay >= left) {
-        const sent = doubt === undefined ? "never" : "unknown"
-        return yield* RedisError.RedisTimeoutError.after(call.name, call.timeout, error, sent)
+      if (doubt === undefined && mayWait(call, error, startedAt)) {
+        const sendable = yield* awaitSendable(call, startedAt + Math.min(call.waitToSend, call.timeout))
+        if (!sendable) return yield* error
+      } else {
+        const kind = mayRetry(call, error)
+        if (kind === undefined) return yield* InDoubt.since(doubt, error)
+        nextDelay ??= yield* RetryPolicy.start(policy, kind)
+        const delay = yield* nextDelay(error)
+        if (delay === undefined || !budget.spend()) return yield* InDoubt.since(doubt, error)
+        const left = until - now()
+        yield* Effect.sleep(Math.max(0, Math.min(delay, left)))
+        if (delay >= left) {
+          const sent = doubt === undefined ? "never" : "unknown"
+          return yield* RedisError.RedisTimeoutError.after(call.name, call.timeout, error, sent)
+        }
+        metrics.retries(call.name).updateUnsafe(1, context)
       }
-      metrics.retries(call.name).updateUnsafe(1, context)
       const result = yield* again(call, until)
       if (Result.isSuccess(result)) return result.success
       error = result.failure
-      kind = mayRetry(call, error)
     }
-    return yield* lastError(error, doubt)
   })
 
   const again = <A>(call: Call<A>, until: number) =>
@@ -228,8 +262,8 @@ export const make = ({
     })
 
   // Retries live on the clock of the connections, whatever clock the caller lives on.
-  const forkRetry = <A>(call: Call<A>, error: RedisError.RedisCommandError, until: number) =>
-    Effect.runForkWith(Context.add(call.context, Clock.Clock, clock))(Effect.result(retry(call, error, until)))
+  const forkRetry = <A>(call: Call<A>, error: RedisError.RedisCommandError, startedAt: number) =>
+    Effect.runForkWith(Context.add(call.context, Clock.Clock, clock))(Effect.result(retry(call, error, startedAt)))
 
   return {
     start: (call, done) => {
@@ -239,8 +273,10 @@ export const make = ({
       let cancelled = false
       const finish: typeof done = (result) => tell(done, result, onDefect)
       const cancel = attempt(call, startedAt, Math.min(commandTimeout, call.timeout), (result) => {
-        if (Result.isSuccess(result) || mayRetry(call, result.failure) === undefined) return finish(result)
-        const fiber = forkRetry(call, result.failure, startedAt + call.timeout)
+        if (Result.isSuccess(result)) return finish(result)
+        const { failure } = result
+        if (mayRetry(call, failure) === undefined && !mayWait(call, failure, startedAt)) return finish(result)
+        const fiber = forkRetry(call, failure, startedAt)
         retrying = fiber
         // A schedule that dies is the end of the retries.
         fiber.addObserver((exit) => {
@@ -259,18 +295,21 @@ export const make = ({
 
 const ignore = () => {}
 
-// What one attempt may have executed stays so after the next, although that was certainly not executed.
-const lastError = (
-  error: RedisError.RedisCommandError,
-  doubt: RedisError.RedisCommandError | undefined
-): RedisError.RedisCommandError => {
-  if (doubt === undefined || RedisError.endOf(Result.fail(error)) !== "refused") return error
-  if (error._tag !== "RedisConnectionError") return doubt
-  return RedisError.connectionError(error.command, error.reason, "unknown", error.cause)
+const hasEnded = (node: RedisNode): boolean => node.status() === "Closed"
+
+const couldSend = (node: RedisNode): boolean => node.isReady() && node.circuit.dueIn() === 0
+
+// Whether a connection or the circuit is what was missing.
+const isWaitable = <A>(call: Call<A>, error: RedisError.RedisCommandError): boolean => {
+  if (error._tag === "RedisCircuitBreakerOpenError") return true
+  const wasMissing = error._tag === "RedisConnectionError" && error.sent === "never" && error.reason !== "Saturated"
+  return wasMissing && call.retryable(error) !== undefined
 }
 
-// Every answer but the loss of the connection came from the server.
-const isReply = (error: RedisError.RedisCommandError): boolean => error._tag === "RedisOperationError"
+// Errors of the connection and what was called off here did not come from the server.
+const isReply = (result: Result.Result<unknown, RedisError.RedisCommandError>): boolean =>
+  Result.isSuccess(result) ||
+  (result.failure._tag === "RedisOperationError" && RedisError.outcome(result.failure) !== "ignored")
 
 // The source of a script that the server has forgotten follows at once.
 const countsAsError = (error: RedisError.RedisCommandError): boolean =>

@@ -6,12 +6,14 @@ import * as RedisError from "../RedisError.ts"
 import type { Carrier, RedisNode } from "../RedisNode.ts"
 import type { RedisTopology } from "../RedisTopology.ts"
 import type { Attempt, Call } from "./Attempts.ts"
+import * as InDoubt from "./InDoubt.ts"
+import { keyText } from "./keyText.ts"
 import type { NodeSession } from "./node/NodeSession.ts"
 import * as Sendings from "./Sendings.ts"
 import * as Split from "./Split.ts"
 
 // What sending needs of an attempt, whatever it answers.
-type Carried = Pick<Attempt<never>, "node" | "carriedBy">
+type Carried = Pick<Attempt<never>, "node" | "carriedBy" | "hear">
 
 /** What all attempts of a call share. */
 export class Settings {
@@ -20,6 +22,7 @@ export class Settings {
   readonly retry: boolean
   readonly answer: "ignored" | undefined
   readonly session: Session | undefined
+  readonly waitToSend: number
   readonly context: Context.Context<never>
   readonly onDefect: (defect: unknown) => void
 
@@ -29,6 +32,7 @@ export class Settings {
     retry: boolean,
     answer: "ignored" | undefined,
     session: Session | undefined,
+    waitToSend: number,
     context: Context.Context<never>,
     onDefect: (defect: unknown) => void
   ) {
@@ -37,6 +41,7 @@ export class Settings {
     this.retry = retry
     this.answer = answer
     this.session = session
+    this.waitToSend = waitToSend
     this.context = context
     this.onDefect = onDefect
   }
@@ -57,6 +62,10 @@ abstract class SettledCall {
 
   get retry(): boolean {
     return this.settings.retry
+  }
+
+  get waitToSend(): number {
+    return this.settings.waitToSend
   }
 
   get context(): Context.Context<never> {
@@ -83,7 +92,12 @@ abstract class SettledCall {
   protected carrier(node: RedisNode, key: string | undefined): Carrier | undefined {
     const { session } = this.settings
     if (session === undefined) return node.carrierFor(key)
-    return session.isOpen() ? (session as NodeSession) : undefined
+    return session.isOpen() ? node.carrierFor(key, session as NodeSession) : undefined
+  }
+
+  // A session that was lost does not come back.
+  protected mayRepeat(error: RedisError.RedisCommandError, kind: RedisCommand.CommandKind): boolean {
+    return this.settings.session?.isOpen() !== false && RedisError.isRetryable(error, kind, this.settings)
   }
 
   protected nodeOf(key: string | undefined): RedisNode {
@@ -110,12 +124,12 @@ export class CommandCall extends SettledCall implements Call<RedisCommand.Reply>
   send(attempt: Attempt<RedisCommand.Reply>): void {
     const { command, sending } = this
     const carrier = this.carrier(attempt.node, keyOf(command))
-    this.submit(attempt, command, carrier, sending, (result) => attempt.end(result))
+    this.submit(attempt, command, carrier, sending, (result) => attempt.end(result, carrier?.session))
   }
 
   retryable(error: RedisError.RedisCommandError): RedisCommand.CommandKind | undefined {
     const { kind } = this.command
-    return RedisError.isRetryable(error, kind, this.settings) ? kind : undefined
+    return this.mayRepeat(error, kind) ? kind : undefined
   }
 }
 
@@ -127,6 +141,9 @@ export class BatchCall extends SettledCall implements Call<ReadonlyArray<ReplyRe
   readonly commands: ReadonlyArray<RedisCommand.RedisCommand>
   readonly sendings: ReadonlyArray<Sending | undefined> | undefined
   readonly results: Array<ReplyResult | undefined>
+  /** By command: what an earlier attempt left open. */
+  readonly doubts: Array<RedisError.RedisCommandError | undefined> = []
+  private sentBefore = false
 
   constructor(
     settings: Settings,
@@ -148,7 +165,8 @@ export class BatchCall extends SettledCall implements Call<ReadonlyArray<ReplyRe
     const round = new Round(this, attempt)
     const pending = this.commands.flatMap((_, index) => (this.isPending(index) ? [index] : []))
     round.outstanding = pending.length
-    for (const index of pending) this.results[index] = undefined
+    for (const index of pending) this.forget(index)
+    this.sentBefore = true
     for (const index of pending) this.sendOne(round, index)
   }
 
@@ -163,19 +181,38 @@ export class BatchCall extends SettledCall implements Call<ReadonlyArray<ReplyRe
 
   /** What came of each command, where `error` is what came of those that have no result. */
   resultsOr(error: RedisError.RedisCommandError): ReadonlyArray<ReplyResult> {
-    return this.results.map((result) => result ?? Result.fail(error))
+    return this.results.map((result = Result.fail(error), index) =>
+      Result.isSuccess(result) ? result : Result.fail(InDoubt.since(this.doubts[index], result.failure))
+    )
+  }
+
+  // Before a command is sent again. One that was sent and has no result had none in time.
+  private forget(index: number): void {
+    const result = this.results[index]
+    const name = this.commands[index]?.name ?? ""
+    if (result === undefined && this.sentBefore)
+      this.doubts[index] = RedisError.RedisTimeoutError.after(name, this.timeout)
+    if (result !== undefined && Result.isFailure(result) && RedisError.endOf(result) === "doubtful") {
+      this.doubts[index] = result.failure
+    }
+    this.results[index] = undefined
   }
 
   private sendOne(round: Round, index: number): void {
     const command = this.commands[index]
     if (command === undefined) return
     const { attempt } = round
+    const sending = this.sendings?.[index]
     const done = (result: ReplyResult): void => round.settle(index, result)
     if (Split.isSplittable(command) && this.settings.session === undefined) {
-      this.sendParts(attempt, command, this.sendings?.[index], done)
-    } else {
-      this.submit(attempt, command, this.carrier(attempt.node, keyOf(command)), this.sendings?.[index], done)
+      this.sendParts(attempt, command, sending, done)
+      return
     }
+    const carrier = this.carrier(attempt.node, keyOf(command))
+    this.submit(attempt, command, carrier, sending, (result) => {
+      if (carrier !== undefined) attempt.hear(carrier.session, result)
+      done(result)
+    })
   }
 
   private sendParts(
@@ -188,13 +225,19 @@ export class BatchCall extends SettledCall implements Call<ReadonlyArray<ReplyRe
     const replies: Array<RedisCommand.Reply> = []
     let outstanding = parts.length
     let failure: RedisError.RedisCommandError | undefined
-    parts.forEach((part, index) => {
-      this.submit(attempt, part.command, this.carrier(attempt.node, keyOf(part.command)), sending, (result) => {
-        if (Result.isSuccess(result)) replies[index] = result.success
-        else failure ??= result.failure
+    let executed = false
+    parts.forEach(({ command: part, place: session }, index) => {
+      const carrier = session && attempt.node.carrierOf(part.args, session)
+      this.submit(attempt, part, carrier, sending, (result) => {
+        if (session !== undefined) attempt.hear(session, result)
+        if (Result.isSuccess(result)) {
+          executed = true
+          replies[index] = result.success
+        } else failure = worse(failure, result)
         outstanding--
         if (outstanding > 0) return
-        done(failure === undefined ? Result.succeed(Split.join(command, parts, replies)) : Result.fail(failure))
+        if (failure === undefined) return done(Result.succeed(Split.join(command, parts, replies)))
+        done(Result.fail(executed ? InDoubt.inPart(failure) : failure))
       })
     })
   }
@@ -210,10 +253,6 @@ export class BatchCall extends SettledCall implements Call<ReadonlyArray<ReplyRe
     const result = this.results[index]
     if (result === undefined) return error
     return Result.isFailure(result) ? result.failure : undefined
-  }
-
-  private mayRepeat(error: RedisError.RedisCommandError, kind: RedisCommand.CommandKind): boolean {
-    return RedisError.isRetryable(error, kind, this.settings)
   }
 }
 
@@ -263,6 +302,9 @@ const notConnected = (node: RedisNode, command: string): RedisError.RedisConnect
   return RedisError.connectionError(command, reason, "never", known?.cause)
 }
 
-// A key of bytes has a text too, which need not be readable to choose a connection by.
-const keyText = (key: RedisCommand.Argument): string =>
-  key instanceof Uint8Array ? Buffer.from(key).toString("latin1") : String(key)
+// Of the parts of a command, what may have been executed says more than what was not.
+const worse = (
+  known: RedisError.RedisCommandError | undefined,
+  result: Result.Failure<unknown, RedisError.RedisCommandError>
+): RedisError.RedisCommandError =>
+  known === undefined || RedisError.endOf(result) === "doubtful" ? result.failure : known

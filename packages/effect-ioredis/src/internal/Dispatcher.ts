@@ -52,6 +52,7 @@ export const make = ({
       options.retry !== false,
       options.answer,
       options.session,
+      options.waitToSend ?? 0,
       of,
       onDefect
     )
@@ -83,7 +84,8 @@ export const make = ({
 
   const joins = Joins.make(
     (key) => topology.nodeFor(key).sessionFor(key),
-    (command, timeout, done) => start(settingsOf(context, { timeout }), command, noOptions, done)
+    (command, timeout, done) => start(settingsOf(context, { timeout }), command, noOptions, done),
+    onDefect
   )
 
   return {

@@ -11,7 +11,9 @@ export const make = Effect.fnUntraced(function* (
 ): Effect.fn.Return<Effect.Effect<void, never, Scope.Scope>, never, Scope.Scope> {
   const watched = Latch.makeUnsafe()
   let watchers = 0
-  const ask = Effect.suspend(() => Effect.forEach(topology.nodes(), (node) => node.askHistory, { discard: true }))
+  const ask = Effect.suspend(() =>
+    Effect.forEach(topology.nodes(), (node) => node.askHistory, { concurrency: "unbounded", discard: true })
+  )
   const turn = watched.await.pipe(Effect.andThen(Effect.sleep(interval)), Effect.andThen(ask))
   yield* Effect.forkScoped(Effect.forever(turn))
   return Effect.asVoid(

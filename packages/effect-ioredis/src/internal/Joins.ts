@@ -1,7 +1,9 @@
 import { Result } from "effect"
 import type { Cancel, Done } from "../dispatch.ts"
 import * as RedisCommand from "../RedisCommand.ts"
+import type { ReplyResult } from "../RedisConnection.ts"
 import * as RedisError from "../RedisError.ts"
+import { tell } from "./tell.ts"
 
 /**
  * Reads of many callers as one command: the gets of one tick go out as an MGET for each connection,
@@ -23,7 +25,8 @@ type Read = Done<RedisCommand.Reply>
 /** `placeOf` says which keys may be read together. */
 export const make = (
   placeOf: (key: string) => unknown,
-  send: (command: RedisCommand.RedisCommand, timeout: number, done: Read) => Cancel
+  send: (command: RedisCommand.RedisCommand, timeout: number, done: Read) => Cancel,
+  onDefect: (defect: unknown) => void
 ): Joins => {
   const open = new Map<unknown, Join>()
   let scheduled = false
@@ -44,23 +47,24 @@ export const make = (
         : send(mget(readers), join.timeout, (result) => deliver(join, readers, result))
   }
 
-  const deliver = (
-    join: Join,
-    readers: ReadonlyArray<Reader>,
-    result: Result.Result<RedisCommand.Reply, RedisError.RedisCommandError>
-  ): void => {
+  const deliver = (join: Join, readers: ReadonlyArray<Reader>, result: ReplyResult): void => {
     if (Result.isFailure(result)) {
       const refused = refusesOneKey(result.failure)
       for (const reader of readers) {
-        if (!refused) reader.done?.(result)
+        if (!refused) answer(reader, result)
         else if (reader.done) reader.cancel = send(get(reader.key), join.timeout, reader.done)
       }
       return
     }
     const replies = Array.isArray(result.success) ? result.success : []
     for (let index = 0; index < readers.length; index++) {
-      readers[index]?.done?.(Result.succeed(replies[index] ?? null))
+      const reader = readers[index]
+      if (reader !== undefined) answer(reader, Result.succeed(replies[index] ?? null))
     }
+  }
+
+  const answer = (reader: Reader, result: ReplyResult): void => {
+    if (reader.done !== undefined) tell(reader.done, result, onDefect)
   }
 
   const leave = (join: Join, reader: Reader): void => {

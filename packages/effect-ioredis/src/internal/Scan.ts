@@ -18,10 +18,12 @@ export const stream = (
   Stream.paginate(beginning, (page: Page) =>
     Effect.suspend(() => {
       const session = page.session ?? dispatch.nodes()[0]?.sessionFor("")
+      // Nobody knows which session answers, so the answer only shows that there is one.
+      if (session === undefined) return Effect.andThen(next(dispatch, session, options, page), beginAnew(page))
       if (page.session !== undefined && hasMoved(page.session, page)) return beginAnew(page)
       return Effect.catchIf(
         next(dispatch, session, options, page),
-        () => session !== undefined && !session.isOpen(),
+        () => !session.isOpen(),
         () => beginAnew(page)
       )
     })

@@ -27,6 +27,11 @@ export class Circuit {
   private readonly ref: Ref.Ref<CircuitState>
   private readonly transitions: PubSub.PubSub<CircuitState>
   private published: CircuitState
+  /**
+   * Told of every change of a circuit that was not healthy before or is not afterwards, within the
+   * call that changes it: a listener must not call the circuit at once.
+   */
+  readonly listeners = new Set<() => void>()
   /** A fiber for each probe that runs, which ends it after `probeTimeout`. */
   private readonly leases = new Map<Permit, Fiber.Fiber<void>>()
   /**
@@ -71,6 +76,14 @@ export class Circuit {
 
   isClosed(): boolean {
     return this.current()._tag === "Closed"
+  }
+
+  /** In how many milliseconds `acquire` may give a permit; infinite where only an event decides. */
+  dueIn(): number {
+    const state = this.current()
+    if (state._tag === "Closed") return 0
+    if (state._tag === "Open") return Math.max(0, state.dueAt - this.now())
+    return state.probes.length < this.settings.maxProbes ? 0 : Number.POSITIVE_INFINITY
   }
 
   /** The permit that every call of a closed circuit has. A circuit that is not closed has none. */
@@ -176,6 +189,12 @@ export class Circuit {
     const after = transition(this.settings, before, event, this.now(), this.openTimes.current())
     if (after === before) return
     this.ref.ref.current = after
+    this.publish(before, after, event)
+    if (after._tag === "Closed" && before._tag === "Closed") return
+    for (const listener of this.listeners) listener()
+  }
+
+  private publish(before: CircuitState, after: CircuitState, event: Event): void {
     if (after._tag === before._tag && event._tag !== "Isolate") return
     this.metrics.breakerTransitions(before._tag)(after._tag).updateUnsafe(1, this.context)
     if (after._tag === "Closed") this.openTimes.restart()

@@ -46,13 +46,22 @@ export const introduce = Effect.fnUntraced(function* (
     if (pong.failure._tag === "RedisConnectionError") return yield* pong.failure
     return yield* RedisError.connectionError("CONNECT", "NotReady", "never", pong.failure)
   }
+  // The clock of another server is not the one that was read before.
+  asker.time.refresh()
   for (let answers = 0; answers < 3; answers++) yield* askTime(connection, asker)
   const known = id !== undefined && Result.isSuccess(id) ? Number(id.success) : undefined
-  if (info !== undefined && Result.isSuccess(info)) {
-    return { id: known, history: History.parse(String(info.success)), isNew: false }
-  }
-  const history = { ...History.unknown, role: yield* askRole(connection) }
-  return { id: known, history, isNew: !(yield* remembers(connection, asker.witness)) }
+  const told = info !== undefined && Result.isSuccess(info) ? History.parse(String(info.success)) : History.unknown
+  const introduction =
+    told.runId === undefined
+      ? {
+          id: known,
+          history: { ...told, role: told.role ?? (yield* askRole(connection)) },
+          isNew: !(yield* remembers(connection, asker.witness))
+        }
+      : { id: known, history: told, isNew: false }
+  // What was lost meanwhile has said nothing of the server.
+  if (!connection.isOpen()) return yield* RedisError.connectionError("CONNECT", "Reset", "never")
+  return introduction
 })
 
 /** Asks for the server's history once more. `undefined` where there is no answer. */
@@ -61,7 +70,10 @@ export const askHistory = (
   known: RedisHistory
 ): Effect.Effect<RedisHistory | undefined> =>
   Effect.gen(function* () {
-    if (known.runId === undefined) return { ...known, role: yield* askRole(connection) }
+    if (known.runId === undefined) {
+      const role = yield* askRole(connection)
+      return role && { ...known, role }
+    }
     const info = yield* ask(connection, replication)
     return Result.isSuccess(info) ? { ...History.parse(String(info.success)), runId: known.runId } : undefined
   })

@@ -8,9 +8,9 @@ import type { NodeSession } from "./NodeSession.ts"
  * What a node does about a server that refuses writes because it is a replica.
  *
  * The address may lead to another server by now, which only a new connection finds out. So one is
- * made beside those in use, and these are replaced only if it shows a master: callers who read from
- * a lasting replica keep their connection. While it shows a replica again, it is tried ever more
- * slowly.
+ * made beside those in use, and those to other servers are replaced if it shows a master:
+ * callers who read from a lasting replica keep their connection. While it shows a replica again, it is tried ever more
+ * slowly, as it is while the address leads now here, now there.
  */
 export interface Replacement {
   readonly consider: () => void
@@ -35,26 +35,26 @@ export const make = ({
   let notBefore = Number.NEGATIVE_INFINITY
   let pause = firstPause
 
-  const replace = Effect.sync(() => {
-    pause = firstPause
-    for (const { connection } of sessions()) connection.destroy(otherServer)
-  })
-
-  const wait = Effect.sync(() => {
-    notBefore = now() + pause
-    pause = Math.min(pause * 2, longestPause)
-  })
+  const replaceOthers = ({ history: { role, runId } }: Introduction): void => {
+    if (role !== "master") return
+    for (const session of sessions()) {
+      if (runId === undefined || session.runId !== runId) session.connection.destroy(otherServer)
+    }
+  }
 
   const look = Effect.scoped(
-    Effect.flatMap(Effect.option(connect), (found) =>
-      found._tag === "Some" && found.value[1].history.role === "master" ? replace : wait
-    )
+    Effect.map(Effect.option(connect), (found) => {
+      notBefore = now() + pause
+      pause = Math.min(pause * 2, longestPause)
+      if (found._tag === "Some") replaceOthers(found.value[1])
+    })
   )
 
   return {
     consider: () => {
       if (looking || now() < notBefore) return
       looking = true
+      if (now() > notBefore + longestPause) pause = firstPause
       fork(
         Effect.ensuring(
           look,

@@ -68,7 +68,6 @@ const toValue = (wire: Wire.Wire): Value => {
 
 const load: Run = (args, machine) => {
   const sha = sha1(at(args, 0))
-  counterpart(machine, sha)
   machine.loaded.add(sha)
   return Buffer.from(sha)
 }
