@@ -4,6 +4,7 @@ import * as Sequences from "../packages/effect-ioredis-cache/src/internal/Sequen
 /** Sequences whose invariants are checked after each step. */
 const make = () => {
   const sequences = Sequences.make()
+  const member = sequences.join(() => {})
   const checked = (watch: Sequences.Watch): Sequences.Watch => {
     sequences.checkInvariants()
     return {
@@ -16,9 +17,9 @@ const make = () => {
   }
   return {
     size: sequences.size,
-    watch: (key: string) => checked(sequences.watch(key)),
-    intend: (key: string) => checked(sequences.intend(key)),
-    intendAll: () => checked(sequences.intendAll())
+    watch: (key: string) => checked(member.watch(key)),
+    intend: (key: string) => checked(member.intend(key)),
+    intendAll: () => checked(member.intendAll())
   }
 }
 

@@ -10,6 +10,7 @@
  */
 import type { Effect, Exit, Option } from "effect"
 import type { CacheCodec } from "./CacheCodec.ts"
+import type { Sequences } from "./internal/Sequences.ts"
 import type { Stamp } from "./StoredValue.ts"
 
 /**
@@ -216,4 +217,8 @@ export interface CacheTier<in out Value, out E> {
   readonly touch: (key: string, timeToLive: number, done: Done<WriteOutcome, E>) => Cancel
   readonly clear: Effect.Effect<WriteOutcome, E>
   readonly stale: (key: string) => Option.Option<Value>
+  /** The order of intents that it shares with other caches, where it does. */
+  readonly sequences?: Sequences
+  /** Lets go of what is nearer than the shared store, of a key or of all: another cache has an intent for it. */
+  readonly forget?: (key: string | undefined) => void
 }

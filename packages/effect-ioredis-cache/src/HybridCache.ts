@@ -140,6 +140,8 @@ const makeTier = <Value>(parts: Parts<Value>): CacheTier<Value, never> => {
     ...makeWrites(parts),
     peek: memory.peek,
     stale: memory.stale,
+    sequences: journal.sequences,
+    forget: memory.forget,
     clear: Effect.andThen(
       memory.clear,
       Effect.map(
@@ -278,6 +280,7 @@ const makeWrites = <Value>({
         (current, told) => {
           // Before memory forgets which write of Redis it had.
           const values = current.map(valueWrite)
+          for (const { text } of current) redis.learn(text.length)
           memory.set(current, always, ignore)
           return journal.set(values, timeLeft ?? patience, told)
         },

@@ -261,6 +261,10 @@ export const tier =
         hold(key, value, Math.max(timeToLive, given), bytes, version)
       },
       drop,
+      forget: (key) => {
+        if (key === undefined) memory.deletePrefix(keyspace)
+        else drop(key)
+      },
       expire: (key) => {
         if (region.staleFor === 0) return drop(key)
         const at = now(clock)
@@ -318,6 +322,7 @@ export interface MemoryTier<in out Value> extends CacheTier<Value, never> {
   readonly find: (key: string) => Hit<Value> | undefined
   readonly put: (key: string, hit: Hit<Value>) => void
   readonly drop: (key: string) => void
+  readonly forget: (key: string | undefined) => void
   readonly expire: (key: string) => void
   /** Lets a value live for so many milliseconds from now on, if it would end sooner. */
   readonly extend: (key: string, timeToLive: number) => void

@@ -65,6 +65,8 @@ export interface RedisCache {
 export interface RedisTier<in out Value> extends CacheTier<Value, RedisError.RedisError> {
   /** The Redis key that a key of the region has. */
   readonly redisKey: (key: string) => string
+  /** Says how long a value of the region was, so that reads of short ones are sent together. */
+  readonly learn: (length: number) => void
   /** Whether the circuit breaker refuses to ask Redis for the key now. */
   readonly refuses: (key: string) => boolean
 }
@@ -174,6 +176,7 @@ const makeTier = <Value>(
   return {
     stale: Option.none,
     redisKey: (key) => keyspace + key,
+    learn: (length) => size.learn(length),
     refuses: (key) => dispatch.nodeOf(keyspace + key).refuses(),
     known: () => undefined,
     now: (key) => dispatch.nodeOf(keyspace + key).time(),

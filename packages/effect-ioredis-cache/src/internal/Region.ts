@@ -30,12 +30,20 @@ export const makeRegions = Effect.fnUntraced(function* <E>(environment: Environm
   const context = yield* Effect.context<never>()
   const counters = Recorder.makeCounters()
   let closed = false
+  const leaving: Array<() => void> = []
   yield* Effect.addFinalizer(() =>
     Effect.sync(() => {
       closed = true
+      for (const leave of leaving) leave()
     })
   )
-  const lifetime: Lifetime = { scope, context, counters, isClosed: () => closed }
+  const lifetime: Lifetime = {
+    scope,
+    context,
+    counters,
+    isClosed: () => closed,
+    onClose: (leave) => leaving.push(leave)
+  }
   const regions = Regions.make<E>((options) => make(environment, options, lifetime))
   return { region: regions.get, stats: Effect.sync((): Cache.Stats => ({ ...counters })) }
 })
@@ -66,35 +74,36 @@ interface Lifetime {
   readonly context: Context.Context<never>
   readonly counters: Recorder.Counters
   readonly isClosed: () => boolean
+  readonly onClose: (leave: () => void) => void
 }
 
 /** Assembles a region, the same for every tier, of its reads, its writes and its lookups. */
 const make = <Key, Value, E>(
-  { patience, reject, tier, timeToLive }: Environment<E>,
+  { patience, reject, tier: makeTier, timeToLive }: Environment<E>,
   options: Cache.RegionOptions<Key, Value>,
-  { context, counters, isClosed, scope }: Lifetime
+  { context, counters, isClosed, onClose, scope }: Lifetime
 ): Cache.Region<Key, Value, E> => {
   const { name, version } = options
   const encoding = Encoding.make(options, timeToLive ?? "300 seconds", context)
   const recorder = Recorder.make(name, counters, context)
-  const parts: RegionParts<Key, Value, E> = {
+  const tier = makeTier({
     name,
-    encoding,
-    recorder,
-    reject,
-    sequences: Sequences.make(),
-    lookups: SharedLookups.make(name, scope),
-    tier: tier({
-      name,
-      version,
-      codec: encoding.codec,
-      longestLife: encoding.longestLife,
-      staleFor: Duration.toMillis(options.staleFor ?? 0),
-      replay: options.replay ?? "ifUnchanged",
-      removedFor: Regions.removedMillis(options),
-      onUnreadable: recorder.unreadable
-    })
-  }
+    version,
+    codec: encoding.codec,
+    longestLife: encoding.longestLife,
+    staleFor: Duration.toMillis(options.staleFor ?? 0),
+    replay: options.replay ?? "ifUnchanged",
+    removedFor: Regions.removedMillis(options),
+    onUnreadable: recorder.unreadable
+  })
+  const lookups = SharedLookups.make(name, scope)
+  const sequences = (tier.sequences ?? Sequences.make()).join((key) => {
+    if (key === undefined) lookups.detachAll()
+    else lookups.detach(key)
+    tier.forget?.(key)
+  })
+  onClose(sequences.leave)
+  const parts: RegionParts<Key, Value, E> = { name, encoding, recorder, reject, sequences, lookups, tier }
   const reads = Reads.make(parts)
   const writes = Writes.make(parts, {
     isClosed,

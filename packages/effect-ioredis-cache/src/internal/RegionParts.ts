@@ -12,7 +12,7 @@ export interface RegionParts<in out Key, in out Value, in out E> {
   readonly encoding: Encoding<Key, Value>
   readonly recorder: Recorder
   readonly tier: CacheTier<Value, E>
-  readonly sequences: Sequences.Sequences
+  readonly sequences: Sequences.Member
   readonly lookups: SharedLookups
   /** Says what becomes of a call whose key or value does not fit. */
   readonly reject: (error: RedisError.RedisSerializationError) => Effect.Effect<void, E>

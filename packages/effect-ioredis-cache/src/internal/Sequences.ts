@@ -1,5 +1,6 @@
 /**
- * The order of intents in one region: a number per key that each `set`, `remove` and `clear` raises.
+ * The order of intents in one region: a number per key that each `set`, `remove` and `clear` raises. The
+ * caches of one client and prefix share it.
  *
  * **Details**
  *
@@ -16,16 +17,24 @@
  * - the holders of all slots together are the watches that were begun and have not ended
  */
 export interface Sequences {
+  /** Lets a cache take part. `hear` is told of the intents of the others: of a key, or of all of them. */
+  readonly join: (hear: (key: string | undefined) => void) => Member
+  /** The number of keys in use. */
+  readonly size: () => number
+  /** Throws where an invariant does not hold. It is called by tests. */
+  readonly checkInvariants: () => void
+}
+
+/** What one of the caches that share a region does with its order. */
+export interface Member {
   /** Watches a key, for a read or a lookup. */
   readonly watch: (key: string) => Watch
   /** Makes a write the newest intent for its key. */
   readonly intend: (key: string) => Watch
   /** Makes a `clear` the newest intent for every key. */
   readonly intendAll: () => Watch
-  /** The number of keys in use. */
-  readonly size: () => number
-  /** Throws where an invariant does not hold. It is called by tests. */
-  readonly checkInvariants: () => void
+  /** Ends the membership. */
+  readonly leave: () => void
 }
 
 /** What a call holds while it is in progress. */
@@ -39,6 +48,7 @@ export interface Watch {
 export const make = (): Sequences => {
   const slots = new Map<string, Slot>()
   const region: Region = { clears: 0, clearing: 0, held: 0 }
+  const members = new Set<(key: string | undefined) => void>()
 
   const hold = (key: string): Slot => {
     let slot = slots.get(key)
@@ -51,10 +61,29 @@ export const make = (): Sequences => {
     return slot
   }
 
+  const tellOthers = (own: (key: string | undefined) => void, key: string | undefined): void => {
+    if (members.size === 1) return
+    for (const member of members) if (member !== own) member(key)
+  }
+
   return {
-    watch: (key) => new Read(hold(key)),
-    intend: (key) => new Intent(hold(key)),
-    intendAll: () => new Clear(region),
+    join: (given) => {
+      // One function may be given twice.
+      const hear = (key: string | undefined) => given(key)
+      members.add(hear)
+      return {
+        watch: (key) => new Read(hold(key)),
+        intend: (key) => {
+          tellOthers(hear, key)
+          return new Intent(hold(key))
+        },
+        intendAll: () => {
+          tellOthers(hear, undefined)
+          return new Clear(region)
+        },
+        leave: () => members.delete(hear)
+      }
+    },
     size: () => slots.size,
     checkInvariants: () => check(slots, region)
   }

@@ -25,6 +25,7 @@ import type { WriteOutcome, Version } from "../../CacheTier.ts"
 import * as MemoryCache from "../../MemoryCache.ts"
 import { makeStampSource } from "../../StoredValue.ts"
 import * as Metrics from "../Metrics.ts"
+import type { Sequences } from "../Sequences.ts"
 import { commandOf, type RegionPolicy } from "./commands.ts"
 import * as Emptying from "./Emptying.ts"
 import * as Fills from "./Fill.ts"
@@ -64,6 +65,8 @@ export type Done = (outcomes: ReadonlyArray<WriteOutcome>) => void
 
 /** The part of the journal that is one region's. Keys are whole Redis keys. */
 export interface RegionJournal {
+  /** The order of the intents of all caches that share the region. */
+  readonly sequences: Sequences
   /** Whether no key of the region is answered from here. */
   readonly isEmpty: () => boolean
   /** What is to be said of a key in the place of Redis, if anything. */
@@ -218,6 +221,7 @@ const closeNodes = (state: State): Effect.Effect<void> =>
 // -------------------------------------------------------------------------------------------------
 
 const regionJournal = (state: State, region: Region): RegionJournal => ({
+  sequences: region.sequences,
   isEmpty: () => state.ledger.size() === 0 && region.state._tag !== "Denied",
   answer: (key) => answer(state, region, key),
   believes: (key, found, isCurrent) => state.believes(region, key, found, isCurrent),

@@ -9,6 +9,7 @@ import * as Ledger from "./Ledger.ts"
 import type { Loop } from "./Loop.ts"
 import { initial, type RegionEvent, type RegionState, transition } from "./RegionState.ts"
 import * as Scripts from "./scripts.ts"
+import * as Sequences from "../Sequences.ts"
 import * as Trust from "./Trust.ts"
 
 /** An entry of the ledger, as the journal keeps it. */
@@ -24,6 +25,8 @@ export class Region implements RegionPolicy {
   state: RegionState = initial
   /** The latest written-at that was read or given out in it. A `clear` is no earlier. */
   latest = Number.NEGATIVE_INFINITY
+  /** The order of the intents of all caches that share it. */
+  readonly sequences: Sequences.Sequences = Sequences.make()
   /** Is open while the region is clean. */
   readonly emptied: Latch.Latch = Latch.makeUnsafe(true)
 
@@ -301,6 +304,7 @@ export class State {
   /** Says which invariants do not hold. */
   checkInvariants(): ReadonlyArray<string> {
     const parked = this.ledger.all().filter((entry) => entry.isDeferred && !this.doubts.has(entry.key))
+    for (const { sequences } of this.regions) sequences.checkInvariants()
     return [
       ...this.ledger.checkInvariants(),
       ...this.ledger
