@@ -186,7 +186,10 @@ export const make = Effect.fnUntraced(function* (
   // A session that has shown nothing yet makes an open circuit due only after some seconds.
   const makeDue = (session: NodeSession): void => {
     if (!options.probeOnReady) return
-    if (mayProbe) return circuit.makeDue()
+    if (mayProbe) {
+      circuit.makeDue()
+      return
+    }
     deadlines.add(now() + Lane.settledAfter, Lane.settledAfter, () => {
       if (session.isOpen()) circuit.makeDue()
     })

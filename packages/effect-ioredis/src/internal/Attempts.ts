@@ -138,7 +138,10 @@ export const make = ({
       const at = now()
       if (from !== undefined && isReply(result)) from.hear(at)
       if (this.settled) return
-      if (Result.isSuccess(result)) return this.settle(result, "success", at)
+      if (Result.isSuccess(result)) {
+        this.settle(result, "success", at)
+        return
+      }
       const { failure } = result
       if (failure._tag === "RedisOperationError") this.node.observe(failure)
       this.fail(failure, RedisError.outcome(failure), at, eventOf(failure))

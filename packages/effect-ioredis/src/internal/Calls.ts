@@ -80,7 +80,10 @@ abstract class SettledCall {
     sending: Sending | undefined,
     onReply: (result: ReplyResult) => void
   ): void {
-    if (carrier === undefined) return onReply(Result.fail(notConnected(attempt.node, command.name)))
+    if (carrier === undefined) {
+      onReply(Result.fail(notConnected(attempt.node, command.name)))
+      return
+    }
     attempt.carriedBy(carrier.session)
     Sendings.submit(carrier, command, sending, this.settings.onDefect, onReply)
   }
@@ -202,7 +205,8 @@ export class BatchCall extends SettledCall implements Call<ReadonlyArray<ReplyRe
     const sending = this.sendings?.[index]
     const done = (result: ReplyResult): void => round.settle(index, result)
     if (Split.isSplittable(command) && this.settings.session === undefined) {
-      return this.sendParts(attempt, command, sending, done)
+      this.sendParts(attempt, command, sending, done)
+      return
     }
     const carrier = this.carrier(attempt.node, keyOf(command))
     this.submit(attempt, command, carrier, sending, (result) => {

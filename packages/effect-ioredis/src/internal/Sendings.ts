@@ -15,8 +15,14 @@ export const submit = (
   onReply: (result: ReplyResult) => void
 ): void => {
   const { session } = carrier
-  if (session.isFull()) return onReply(Result.fail(RedisError.connectionError(command.name, "Saturated", "never")))
-  if (sending === undefined) return carrier.submit(command, onReply)
+  if (session.isFull()) {
+    onReply(Result.fail(RedisError.connectionError(command.name, "Saturated", "never")))
+    return
+  }
+  if (sending === undefined) {
+    carrier.submit(command, onReply)
+    return
+  }
   let begun = false
   tell(
     () => {
@@ -25,14 +31,17 @@ export const submit = (
     undefined,
     onDefect
   )
-  if (!begun) return onReply(Result.fail(superseded(command.name)))
+  if (!begun) {
+    onReply(Result.fail(superseded(command.name)))
+    return
+  }
   carrier.submit(command, (result) => {
-    tell((end) => sending.end(session, end), endOf(command, result), onDefect)
+    tell((end) => sending.end(session, end), endOf(result), onDefect)
     onReply(result)
   })
 }
 
-const endOf = (command: RedisCommand, result: ReplyResult): SendingEnd => {
+const endOf = (result: ReplyResult): SendingEnd => {
   if (Result.isSuccess(result)) return { _tag: "Confirmed", result: Result.succeed(result.success) }
   const error = result.failure
   switch (RedisError.endOf(result)) {
