@@ -581,6 +581,34 @@ describe("A scan", () => {
     )
   )
 
+  it.effect("begins anew when the server changes while its last page is on the way", () =>
+    withRedis()((redis, server, dispatch) =>
+      Effect.gen(function* () {
+        const other = yield* server.server({ host: "other", port: 1 })
+        yield* fill(redis)
+        yield* server.attachReplica
+        yield* fork(Effect.scoped(Effect.andThen(dispatch.watchHistory, Effect.never)))
+        yield* TestClock.adjust(1500)
+        const [connection] = yield* server.clients
+        const fiber = yield* fork(scanned(redis, Effect.void))
+        yield* TestClock.adjust("5 seconds")
+        yield* Fiber.join(fiber)
+        const pages = (yield* sent(server, "SCAN")).length
+        // The history is asked for first, and the page comes after its answer.
+        yield* server.replicaOf({ address: other.address })
+        yield* server.promote
+        yield* server.inject(Fault.delay(700), { connection })
+        yield* TestClock.adjust(600)
+        const late = yield* fork(Stream.runCollect(redis.scan({ count: 1000 })))
+        yield* TestClock.adjust("3 seconds")
+        assert.strictEqual(result(late), "Success")
+        const cursors = (yield* sent(server, "SCAN")).slice(pages).map(({ args: [cursor] }) => cursor)
+        assert.strictEqual(dispatch.nodes()[0]?.generation(), 1)
+        assert.deepStrictEqual(cursors, ["0", "0"])
+      })
+    )
+  )
+
   it.effect("that no connection was ready for keeps to one session", () =>
     withRedis()((redis, server) =>
       Effect.gen(function* () {
