@@ -250,20 +250,29 @@ describe("A stall", () => {
   )
 
   it.effect("is not what a long batch is whose replies come one by one", () =>
-    withRedis({ commandTimeout: 500, operationTimeout: 500, ...noRetry, circuitBreaker: false })((redis, server) =>
+    withRedis({ ...noRetry, commandTimeout: 500, circuitBreaker: false })((_, server, dispatch) =>
       Effect.gen(function* () {
-        const batch = yield* fork(redis.pipeline(Arr.range(1, 20).map((n) => get(`k${n}`))))
+        const ends: Array<Dispatch.SendingEnd["_tag"]> = []
         // Each is executed 400 ms after the one before.
-        yield* TestClock.adjust(0)
-        assert.strictEqual(settled(batch)._tag, "Success")
-        for (let n = 1; n <= 20; n++)
-          yield* server.inject(Fault.delay(n * 400)).pipe(Effect.andThen(fork(redis.pipeline([get("a"), get("b")]))))
-        const slow = yield* Effect.gen(function* () {
-          yield* server.inject(Fault.delay(400))
-          return yield* fork(redis.pipeline([get("x"), get("y")]))
-        })
+        const sendings = Arr.range(1, 20).map(
+          (n): Dispatch.Sending => ({
+            begin: () => {
+              Effect.runSync(server.inject(Fault.delay(n * 400)))
+              return true
+            },
+            end: (_, { _tag }) => ends.push(_tag)
+          })
+        )
+        dispatch.sendAll(
+          sendings.map((_, n) => get(`k${n}`)),
+          { sendings },
+          () => {}
+        )
         yield* TestClock.adjust("9 seconds")
-        assert.strictEqual(settled(slow)._tag, "Success")
+        assert.deepStrictEqual(
+          ends,
+          sendings.map(() => "Confirmed")
+        )
         assert.strictEqual((yield* server.attempts).length, 1)
       })
     )
@@ -572,6 +581,34 @@ describe("A scan", () => {
     )
   )
 
+  it.effect("begins anew when the server changes while its last page is on the way", () =>
+    withRedis()((redis, server, dispatch) =>
+      Effect.gen(function* () {
+        const other = yield* server.server({ host: "other", port: 1 })
+        yield* fill(redis)
+        yield* server.attachReplica
+        yield* fork(Effect.scoped(Effect.andThen(dispatch.watchHistory, Effect.never)))
+        yield* TestClock.adjust(1500)
+        const [connection] = yield* server.clients
+        const fiber = yield* fork(scanned(redis, Effect.void))
+        yield* TestClock.adjust("5 seconds")
+        yield* Fiber.join(fiber)
+        const pages = (yield* sent(server, "SCAN")).length
+        // The history is asked for first, and the page comes after its answer.
+        yield* server.replicaOf({ address: other.address })
+        yield* server.promote
+        yield* server.inject(Fault.delay(700), { connection })
+        yield* TestClock.adjust(600)
+        const late = yield* fork(Stream.runCollect(redis.scan({ count: 1000 })))
+        yield* TestClock.adjust("3 seconds")
+        assert.strictEqual(result(late), "Success")
+        const cursors = (yield* sent(server, "SCAN")).slice(pages).map(({ args: [cursor] }) => cursor)
+        assert.strictEqual(dispatch.nodes()[0]?.generation(), 1)
+        assert.deepStrictEqual(cursors, ["0", "0"])
+      })
+    )
+  )
+
   it.effect("that no connection was ready for keeps to one session", () =>
     withRedis()((redis, server) =>
       Effect.gen(function* () {
@@ -860,6 +897,43 @@ describe("Closing", () => {
         assert.isTrue(yield* dispatch.closeWithin(Effect.void))
       })
     )
+  )
+})
+
+describe("Closing a client", () => {
+  it.effect("takes no longer than its time, whatever is in flight", () =>
+    Effect.gen(function* () {
+      const server = yield* SimulatedRedis.make()
+      const connector: RedisConnector.RedisConnector["Service"] = {
+        ...server.connector,
+        connect: (address, login) =>
+          Effect.map(
+            server.connector.connect(address, login),
+            ({ activity, destroy, inFlight, isOpen, onLoss, submit }) => ({
+              activity,
+              destroy,
+              inFlight,
+              isOpen,
+              onLoss,
+              submit,
+              drain: Effect.never
+            })
+          )
+      }
+      const closing = yield* Scope.make()
+      const redis = yield* RedisClient.make({ closeTimeout: "1 second" }).pipe(
+        Effect.provideService(RedisConnector.RedisConnector, connector),
+        Scope.provide(closing)
+      )
+      yield* server.inject(Fault.freeze)
+      const call = yield* fork(Effect.exit(redis.incr("n")))
+      const closed = yield* fork(Scope.close(closing, Exit.void))
+      yield* TestClock.adjust(999)
+      assert.strictEqual(result(closed), "waiting")
+      yield* TestClock.adjust(1)
+      assert.strictEqual(result(closed), "Success")
+      assert.deepInclude({ ...failure(yield* settled(call)) }, { reason: "Closed", sent: "unknown" })
+    }).pipe(Effect.scoped)
   )
 })
 

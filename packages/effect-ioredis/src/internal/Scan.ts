@@ -62,16 +62,18 @@ const next = (
   const matching = match === undefined ? [] : ["MATCH", match]
   const command = RedisCommand.make("SCAN", [page.cursor, "COUNT", count, ...matching])
   const generation = session?.node.generation() ?? 0
-  return Effect.map(
+  return Effect.flatMap(
     Effect.callback<RedisCommand.Reply, RedisError.RedisCommandError>((resume) => {
       const cancel = dispatch.send(command, { session }, (result) =>
         resume(Result.isSuccess(result) ? Exit.succeed(result.success) : Exit.fail(result.failure))
       )
       return Effect.sync(cancel)
     }),
-    (reply): Step => {
+    (reply): Effect.Effect<Step, RedisError.RedisCommandError> => {
+      if (session !== undefined && session.node.generation() !== generation) return beginAnew(page)
       const { keys, next } = Replies.scanPage(reply)
-      return [keys, next === "0" ? Option.none() : Option.some({ ...page, cursor: next, session, generation })]
+      const rest = next === "0" ? Option.none() : Option.some({ ...page, cursor: next, session, generation })
+      return Effect.succeed([keys, rest])
     }
   )
 }
