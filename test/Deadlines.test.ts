@@ -1,10 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Effect, Exit, Layer, Scope } from "effect"
+import { Clock, Effect, Exit, Fiber, Layer, Scope } from "effect"
 import { IoredisConnection, RedisClient } from "effect-ioredis"
 import { TestClock } from "effect/testing"
 import * as Deadlines from "../packages/effect-ioredis/src/internal/Deadlines.ts"
 import * as ClockDouble from "./support/ClockDouble.ts"
+import * as ReceiveQueue from "./support/ReceiveQueue.ts"
 import * as RedisServer from "./support/RedisServer.ts"
+import * as Wait from "./support/Wait.ts"
 
 describe("Deadlines", () => {
   it.effect("expire in order, each at its time, whatever order they were set in", () =>
@@ -65,27 +67,26 @@ describe("Deadlines", () => {
   it.live("take no late event loop for a late Redis: the reply that waits in the socket is read first", () =>
     Effect.gen(function* () {
       const server = yield* RedisServer.make()
+      const serverProcess = yield* server.pid
       yield* Effect.gen(function* () {
         const redis = yield* RedisClient.RedisClient
         yield* redis.ping
-        const call = Effect.andThen(
-          // Holds the event loop up, long after the reply has come and the deadline has passed.
-          Effect.sync(() => {
-            const until = performance.now() + 300
-            while (performance.now() < until);
-          }),
-          Effect.succeed("held up")
+        // Redis answers only once the event loop is held up, so that nothing can read the reply before.
+        yield* server.freeze
+        const call = yield* Effect.forkChild(
+          redis.send({ name: "ECHO", args: ["hi"], kind: "read", reply: "text" }, { operationTimeout }),
+          { startImmediately: true }
         )
-        const [reply] = yield* Effect.all(
-          [
-            Effect.exit(
-              redis.send({ name: "ECHO", args: ["hi"], kind: "read", reply: "text" }, { operationTimeout: 100 })
-            ),
-            call
-          ],
-          { concurrency: "unbounded" }
-        )
-        assert.deepStrictEqual(reply, Exit.succeed("hi"))
+        yield* Wait.until("the command has left", () => ReceiveQueue.bytes({ localPort: server.port }) > 0)
+        const replyWaits = yield* Effect.sync(() => {
+          const sent = performance.now()
+          process.kill(serverProcess, "SIGCONT")
+          const waits = () => ReceiveQueue.bytes({ remotePort: server.port }) > 0
+          while (performance.now() < sent + operationTimeout + 50 || (!waits() && performance.now() < sent + 10_000));
+          return waits()
+        })
+        assert.isTrue(replyWaits)
+        assert.strictEqual(yield* Fiber.join(call), "hi")
       }).pipe(
         Effect.provide(
           RedisClient.layer().pipe(Layer.provide(IoredisConnection.layer({ host: "127.0.0.1", port: server.port })))
@@ -94,3 +95,5 @@ describe("Deadlines", () => {
     })
   )
 })
+
+const operationTimeout = 1000

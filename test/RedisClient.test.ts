@@ -255,10 +255,10 @@ describe("RetryPolicy, schedules", () => {
   })
 
   it.effect(
-    "are finite and within the cap for a million attempts",
+    "are finite and within the cap for a hundred thousand attempts",
     () =>
       Effect.gen(function* () {
-        const retries = 1_000_000
+        const retries = 100_000
         assert.strictEqual(yield* delaysOf(RetryPolicy.exponential({ retries }), retries), 30_000)
       }),
     60_000

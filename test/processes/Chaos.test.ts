@@ -1,11 +1,11 @@
 import { NodeServices } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import * as Checker from "./chaos/Checker.ts"
-import * as Fault from "./chaos/Fault.ts"
-import * as Figures from "./chaos/Figures.ts"
-import * as Report from "./chaos/Report.ts"
-import * as Round from "./chaos/Round.ts"
+import * as Checker from "../chaos/Checker.ts"
+import * as Fault from "../chaos/Fault.ts"
+import * as Figures from "../chaos/Figures.ts"
+import * as Report from "../chaos/Report.ts"
+import * as Round from "../chaos/Round.ts"
 
 // A look at what `pnpm chaos` does at length: two of the faults that would bring back the most.
 const short: Round.Settings = {
