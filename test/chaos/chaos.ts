@@ -8,9 +8,9 @@ import * as Round from "./Round.ts"
 
 /** Every fault, or those named as arguments, one after the other under load; `chaos-report.html` and `.json` say what came of it. */
 const settings: Round.Settings = {
-  calm: "4 seconds",
-  fault: "12 seconds",
-  after: "8 seconds",
+  calm: "3 seconds",
+  fault: "9 seconds",
+  after: "6 seconds",
   workers: ["a", "b"],
   fibers: 200,
   rate: 1200,
@@ -18,7 +18,8 @@ const settings: Round.Settings = {
   sharedKeys: 300,
   patienceMillis: 1000,
   // Short, so that an outage of a few seconds is probed more than once: the library's default is 30 s.
-  resetTimeoutMillis: 1000
+  resetTimeoutMillis: 1000,
+  connections: 3
 }
 
 const program = Effect.gen(function* () {
