@@ -136,7 +136,7 @@ export const broken = (all: ReadonlyArray<Figures>, settings: Settings): Readonl
   all.flatMap((one) => {
     const says = (isBroken: boolean, what: string) => (isBroken ? [`${one.title}: ${what}`] : [])
     const slowestAllowed = settings.patienceMillis + 250
-    const backAllowed = settings.resetTimeoutMillis + 1000
+    const backAllowed = settings.resetTimeoutMillis + 1000 + one.loopDelayMax
     return [
       ...says(one.calls === 0 || one.checkedReads === 0, "nothing was called, so nothing is proven."),
       ...says(one.clears.applied + one.clears.deferred === 0, "no region was cleared, so nothing is proven of that."),

@@ -91,7 +91,7 @@ const table = (all: ReadonlyArray<Figures>, settings: Settings): string =>
       cell(one.openReads === 0 ? "–" : number(one.openReadP99.lessDelay), isOpenReadSlow(one)),
       cell(
         one.backMillis === null ? "never" : number(one.backMillis),
-        one.backMillis === null || one.backMillis > settings.resetTimeoutMillis + 1000
+        one.backMillis === null || one.backMillis > settings.resetTimeoutMillis + 1000 + one.loopDelayMax
       ),
       cell(count(one.journalMax)),
       cell(`${count(one.redisHoldsOlder)} of ${count(one.redisHolds)}`, one.redisHoldsOlder > 0),

@@ -17,8 +17,10 @@ export interface Settings {
   readonly sharedKeys: number
   readonly patienceMillis: number
   readonly resetTimeoutMillis: number
+  /** How many connections the client of a process has, and how many caches stand on it. */
   readonly connections: number
-  /** The two caches of a process stand on a client each, which breaks what is promised of one client. Default: false. */
+  readonly caches: number
+  /** The caches of a process stand on a client each, which breaks what is promised of one client. Default: false. */
   readonly areClientsApart?: boolean
 }
 
@@ -52,6 +54,7 @@ export const play = Effect.fnUntraced(function* (
         env: {
           CHAOS_PORT: String(proxy.port),
           CHAOS_CONNECTIONS: String(settings.connections),
+          CHAOS_CACHES: String(settings.caches),
           CHAOS_CLIENTS_APART: String(settings.areClientsApart ?? false),
           CHAOS_PATIENCE_MS: String(settings.patienceMillis),
           CHAOS_RESET_TIMEOUT_MS: String(settings.resetTimeoutMillis),

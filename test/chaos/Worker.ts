@@ -18,7 +18,8 @@ const program = Effect.gen(function* () {
   const client = Context.get(redis, RedisClient.RedisClient)
   // A client of its own knows nothing of the other's writes: so the checker is seen to find what it is there for.
   const otherRedis = load.areClientsApart ? yield* Layer.build(layerRedis(load)) : redis
-  const caches = [yield* cacheOn(redis, load), yield* cacheOn(otherRedis, load)] as const
+  const others = yield* Effect.replicateEffect(cacheOn(otherRedis, load), load.caches - 1)
+  const caches = [yield* cacheOn(redis, load), ...others] as const
   const recorder = yield* Recorder.make(caches).pipe(Effect.provideContext(redis))
   const traffic = yield* Traffic.make(load, caches, recorder)
 
@@ -116,6 +117,7 @@ const settings = Config.all({
   sharedKeys: Config.Int("CHAOS_SHARED_KEYS"),
   port: Config.Int("CHAOS_PORT"),
   maxConnections: Config.Int("CHAOS_CONNECTIONS"),
+  caches: Config.Int("CHAOS_CACHES"),
   areClientsApart: Config.Boolean("CHAOS_CLIENTS_APART"),
   patience: Config.Int("CHAOS_PATIENCE_MS"),
   resetTimeout: Config.Int("CHAOS_RESET_TIMEOUT_MS")

@@ -20,7 +20,8 @@ const short: Round.Settings = {
   sharedKeys: 60,
   patienceMillis: 500,
   resetTimeoutMillis: 300,
-  connections: 3
+  connections: 3,
+  caches: 2
 }
 
 describe("chaos, a short round", { timeout: 40_000 }, () => {
