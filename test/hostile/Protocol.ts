@@ -7,7 +7,9 @@ export const Sample = Schema.Struct({
   at: Schema.Finite,
   redis: Schema.Int,
   memory: Schema.Int,
-  misses: Schema.Int
+  misses: Schema.Int,
+  /** Of the reads that memory answered or missed, those for which Redis did not answer. */
+  fallbacks: Schema.Int
 })
 
 export type Sample = typeof Sample.Type

@@ -57,12 +57,13 @@ const program = Effect.gen(function* () {
   // Errors of the client are for users to print.
   const raw = client.get(`${marker}-1`).pipe(Effect.catch((error) => Console.error(Captured.everyRendering(error))))
 
-  const sample = Effect.map(stats, ({ memoryHits, misses, redisHits }) => {
+  const sample = Effect.map(stats, ({ fallbacks, memoryHits, misses, redisHits }) => {
     samples.push({
       at: Number(clock.monotonicTimeNanosUnsafe()) / 1e6,
       redis: redisHits,
       memory: memoryHits,
-      misses
+      misses,
+      fallbacks
     })
     counts.rss = Math.max(counts.rss, process.memoryUsage.rss())
   })
