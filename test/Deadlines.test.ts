@@ -78,6 +78,8 @@ describe("Deadlines", () => {
           { startImmediately: true }
         )
         yield* Wait.until("the command has left", () => ReceiveQueue.bytes({ localPort: server.port }) > 0)
+        // Between this point of the loop and the sockets come the timers, and the deadline among them.
+        yield* Effect.yieldNow
         const replyWaits = yield* Effect.sync(() => {
           const sent = performance.now()
           process.kill(serverProcess, "SIGCONT")
