@@ -28,7 +28,10 @@ interface Phase {
  * Every mischief in turn, each for a third of its time, with a healthy phase after it. Fails when the process ends, which
  * is how a crash is seen.
  */
-export const play = Effect.fnUntraced(function* (seconds: number) {
+export const play = Effect.fnUntraced(function* (
+  seconds: number,
+  mischiefs: ReadonlyArray<HostileProxy.Mischief> = HostileProxy.mischiefs
+) {
   const clock = yield* Clock.Clock
   const now = () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
   const server = yield* RedisServer.make()
@@ -40,11 +43,11 @@ export const play = Effect.fnUntraced(function* (seconds: number) {
     keptLines: Number.POSITIVE_INFINITY
   })
   const rounds = seconds < 30 ? 1 : 2
-  const millis = (seconds * 1000) / rounds / HostileProxy.mischiefs.length
+  const millis = (seconds * 1000) / rounds / mischiefs.length
   const healthy: Array<Phase> = []
   yield* Effect.sleep("1 second")
   for (let round = 0; round < rounds; round++) {
-    for (const mischief of HostileProxy.mischiefs) {
+    for (const mischief of mischiefs) {
       yield* proxy.set(mischief)
       yield* Effect.sleep(millis / 3)
       yield* proxy.set("none")

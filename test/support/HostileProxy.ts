@@ -18,8 +18,10 @@ export type Mischief =
   | "huge"
   /** Numbers and lengths that are none. */
   | "numbers"
-  /** A reply left out, doubled, or put off until after the next one. */
+  /** A reply left out or doubled. */
   | "step"
+  /** A reply put off until after the next one. */
+  | "swap"
   /** An error that quotes a value. */
   | "error"
 
@@ -31,6 +33,7 @@ export const mischiefs: ReadonlyArray<Mischief> = [
   "huge",
   "numbers",
   "step",
+  "swap",
   "error"
 ]
 
@@ -136,8 +139,10 @@ const makeTamper = (state: State, client: Net.Socket) => {
       case "numbers":
         return [Buffer.from(oneOf(noNumbers)), reply]
       case "step":
-        if (Math.random() < 0.3) putOff = reply
-        return putOff === reply ? [] : oneOf([[], [reply, reply]])
+        return oneOf([[], [reply, reply]])
+      case "swap":
+        putOff = reply
+        return []
       case "error":
         return [Buffer.from(`-ERR ${lastValue.toString("latin1").replaceAll(/[\r\n]+/g, " ")}\r\n`)]
     }
