@@ -10,7 +10,10 @@ const seed = 1
 const failures = (options: Omit<Search.Options, "seed"> & { readonly seed?: number }) =>
   Effect.runPromise(Search.search({ seed, ...options }))
 
-describe("The model", () => {
+// The searches compute and wait for nothing, so a busy machine makes them slow and nothing else.
+const cpuBound = { timeout: 180_000 }
+
+describe("The model", cpuBound, () => {
   for (const [what, runs, troubles] of [
     ["that nothing befalls", 50, []],
     ["with faults of every kind", 250, Generate.allTroubles]
@@ -30,7 +33,7 @@ describe("The model", () => {
   }
 })
 
-describe("The model bites", () => {
+describe("The model bites", cpuBound, () => {
   for (const [name, { breaks, seams, troubles }] of Object.entries(variants)) {
     it(`${name}: ${breaks}`, async () => {
       const [failure] = await failures({ runs: 400, troubles, seams, rule: breaks, shrinks: false })

@@ -1,18 +1,38 @@
-import { Effect, Option, Schema } from "effect"
-import { Cache } from "effect-ioredis-cache"
+import { Effect, Option, Random, Schema } from "effect"
+import type { Cache } from "effect-ioredis-cache"
 import * as Checker from "./Checker.ts"
+import * as Features from "./Features.ts"
 import type { Recorder } from "./Recorder.ts"
 
 const Value = Schema.Struct({ key: Schema.Int, version: Schema.Int, text: Schema.String })
 
 const text = "x".repeat(120)
 
-/** A region that this process alone writes, and whose every read is compared with what it had acknowledged. */
+/**
+ * A region that this process alone writes, and whose every read is compared with what it had acknowledged. Each call goes
+ * through one of the caches at random: what one acknowledged, another may not contradict.
+ */
 export const make = Effect.fnUntraced(function* (
-  { keys, name }: { readonly name: string; readonly keys: number },
+  { keys, name, replay }: { readonly name: string; readonly keys: number; readonly replay: Features.Replay },
+  caches: ReadonlyArray<Cache.Cache>,
   recorder: Recorder
 ) {
-  const region = yield* Cache.region({ name, version: 1, key: Schema.Int, value: Value })
+  const regions = yield* Effect.forEach(caches, (cache) =>
+    Effect.gen(function* () {
+      const features = yield* Features.make(cache)
+      const region = yield* cache.region({
+        name,
+        version: 1,
+        key: Schema.Int,
+        value: Value,
+        replay: features.replay(replay)
+      })
+      return { region, touch: features.touch<number>(region) }
+    })
+  )
+  const [first] = regions
+  if (first === undefined) return yield* Effect.die(new Error("there is no cache"))
+  const anyRegion = Effect.map(Random.nextIntBetween(0, regions.length - 1), (index) => regions[index] ?? first)
   const checker = Checker.make(keys)
   const all = Array.from({ length: keys }, (_, key) => key)
   const lookedUp = new Map<number, Array<{ readonly start: number; end: number }>>()
@@ -61,7 +81,7 @@ export const make = Effect.fnUntraced(function* (
     })
 
   const read = (key: number) =>
-    Effect.suspend(() => {
+    Effect.flatMap(anyRegion, ({ region }) => {
       const floor = checker.floor(key)
       return Effect.map(recorder.call({ operation: "get", isRead: true }, region.get(key)), (found) =>
         check("get", key, floor, found)
@@ -69,7 +89,7 @@ export const make = Effect.fnUntraced(function* (
     })
 
   const readMany = (some: ReadonlyArray<number>) =>
-    Effect.suspend(() => {
+    Effect.flatMap(anyRegion, ({ region }) => {
       const floors = some.map(checker.floor)
       return Effect.map(recorder.call({ operation: "getMany", isRead: true }, region.getMany(some)), (found) =>
         some.forEach((key, index) => {
@@ -79,7 +99,7 @@ export const make = Effect.fnUntraced(function* (
     })
 
   const readOrSet = (key: number) =>
-    Effect.suspend(() => {
+    Effect.flatMap(anyRegion, ({ region }) => {
       const floor = checker.floor(key)
       return Effect.map(
         recorder.call({ operation: "getOrSet", isRead: true }, region.getOrSet(key, lookup(key)), lookupTime(key)),
@@ -92,7 +112,7 @@ export const make = Effect.fnUntraced(function* (
   const write = (operation: "set" | "remove", key: number, shortLived: boolean) =>
     Effect.andThen(
       Effect.yieldNow,
-      Effect.suspend(() => {
+      Effect.flatMap(anyRegion, ({ region }) => {
         const version = checker.write(key)
         const asked =
           operation === "remove"
@@ -108,7 +128,7 @@ export const make = Effect.fnUntraced(function* (
   // A write of every key at once, and ordered as one.
   const clear = Effect.andThen(
     Effect.yieldNow,
-    Effect.suspend(() => {
+    Effect.flatMap(anyRegion, ({ region }) => {
       const versions = all.map(checker.write)
       return Effect.map(recorder.call({ operation: "clear", isRead: false }, region.clear), (outcome) => {
         counts.clears[outcome]++
@@ -117,6 +137,12 @@ export const make = Effect.fnUntraced(function* (
       })
     })
   )
+
+  // It prolongs what is there, and so contradicts nothing. A build without it reads.
+  const touch = (key: number) =>
+    Effect.flatMap(anyRegion, ({ touch }) =>
+      touch === undefined ? read(key) : Effect.asVoid(recorder.call({ operation: "touch", isRead: false }, touch(key)))
+    )
 
   return {
     name,
@@ -127,6 +153,7 @@ export const make = Effect.fnUntraced(function* (
     readMany,
     readOrSet,
     write,
+    touch,
     clear,
     takeCounts: () => {
       const taken = counts

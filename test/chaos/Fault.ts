@@ -4,11 +4,13 @@ import { Effect, Schedule } from "effect"
 import type { RedisServer, RedisServerError } from "../support/RedisServer.ts"
 import type { ReplyError } from "../support/Resp.ts"
 import type { TcpProxy, TcpProxyError } from "../support/TcpProxy.ts"
+import * as Wait from "../support/Wait.ts"
 import * as ReplyCutter from "./ReplyCutter.ts"
 
-/** A real server, and the network between it and the workers. */
+/** A real server, the network between it and the workers, and another server that nobody else uses. */
 export interface World {
   readonly server: RedisServer
+  readonly other: RedisServer
   readonly proxy: TcpProxy
 }
 
@@ -26,6 +28,15 @@ export interface Fault {
   readonly heal: Act
   /** At once: the fault is over as soon as it has happened. */
   readonly instant?: true
+  /**
+   * When a process may read another's value that it had read before its own last acknowledged write:
+   *
+   * - `"doubt"`: the other's command may have been executed and lost its reply, and is executed once more.
+   * - `"resynchronised"`: for a second, while nobody has noticed that the server's data are older.
+   *
+   * Default: never.
+   */
+  readonly foreignBack?: "doubt" | "resynchronised"
 }
 
 const nothing: Act = () => Effect.void
@@ -34,6 +45,20 @@ const forgetDump = ({ server }: World) =>
   Effect.sync(() => Fs.rmSync(Path.join(server.dir, "dump.rdb"), { force: true }))
 
 const die: Act = ({ proxy, server }) => Effect.andThen(proxy.refuse, server.kill)
+
+// The other server becomes a copy of this one, and stays as it is then.
+const copy: Act = ({ other, server }) => follow(other, server).pipe(Effect.andThen(other.cli("REPLICAOF", "NO", "ONE")))
+
+const follow = (replica: RedisServer, master: RedisServer) =>
+  Effect.andThen(
+    replica.cli("REPLICAOF", "127.0.0.1", master.port),
+    Wait.until(
+      "the replica has its copy",
+      Effect.map(replica.cli("INFO", "replication"), (info) => String(info).includes("master_link_status:up"))
+    )
+  )
+
+const promote: Act = ({ server }) => server.cli("REPLICAOF", "NO", "ONE")
 
 const come: Act = ({ proxy, server }) => Effect.andThen(server.start, proxy.listen)
 
@@ -50,21 +75,24 @@ export const all: ReadonlyArray<Fault> = [
     title: "SIGSTOP, then SIGCONT",
     says: "The server stops answering with every connection open, and later executes what it was sent.",
     inject: ({ server }) => server.freeze,
-    heal: ({ server }) => server.thaw
+    heal: ({ server }) => server.thaw,
+    foreignBack: "doubt"
   },
   {
     name: "silent",
     title: "A link that goes silent",
     says: "The network swallows everything both ways and says nothing.",
     inject: ({ proxy }) => proxy.silent,
-    heal: ({ proxy }) => proxy.pass
+    heal: ({ proxy }) => proxy.pass,
+    foreignBack: "doubt"
   },
   {
     name: "slow",
     title: "A slow link (200 ms)",
     says: "Every byte takes 200 ms longer, each way.",
     inject: ({ proxy }) => proxy.delay(200),
-    heal: ({ proxy }) => proxy.pass
+    heal: ({ proxy }) => proxy.pass,
+    foreignBack: "doubt"
   },
   {
     name: "flapping",
@@ -74,7 +102,8 @@ export const all: ReadonlyArray<Fault> = [
       Effect.all([proxy.refuse, proxy.cut, Effect.sleep("1 second"), proxy.listen, Effect.sleep("1 second")]).pipe(
         Effect.forever
       ),
-    heal: ({ proxy }) => proxy.listen
+    heal: ({ proxy }) => proxy.listen,
+    foreignBack: "doubt"
   },
   {
     name: "cut",
@@ -86,7 +115,8 @@ export const all: ReadonlyArray<Fault> = [
         proxy.cut,
         ReplyCutter.make({ port: proxy.port, target: server.port, afterBytes: 200_000 })
       ]).pipe(Effect.andThen(Effect.never), Effect.scoped),
-    heal: ({ proxy }) => proxy.listen
+    heal: ({ proxy }) => proxy.listen,
+    foreignBack: "doubt"
   },
   {
     name: "full",
@@ -100,7 +130,8 @@ export const all: ReadonlyArray<Fault> = [
     title: "CLIENT KILL of all, every second",
     says: "Redis closes every connection of its clients, once a second.",
     inject: ({ server }) => Effect.repeat(server.cli("CLIENT", "KILL", "TYPE", "normal"), Schedule.fixed("1 second")),
-    heal: nothing
+    heal: nothing,
+    foreignBack: "doubt"
   },
   {
     name: "emptied",
@@ -117,6 +148,35 @@ export const all: ReadonlyArray<Fault> = [
     prepare: ({ server }) => server.cli("SAVE"),
     inject: (world) => Effect.andThen(die(world), Effect.sleep("2 seconds")),
     heal: (world) => Effect.andThen(come(world), forgetDump(world)),
+    instant: true
+  },
+  {
+    name: "dump",
+    title: "Restarted at once from a dump",
+    says: "The server saves a dump, is written to, dies, and serves the dump the moment after.",
+    prepare: ({ server }) => server.cli("SAVE"),
+    inject: ({ server }) => Effect.andThen(server.kill, server.start),
+    heal: forgetDump,
+    instant: true
+  },
+  {
+    name: "demoted",
+    title: "Demoted, resynchronised, promoted",
+    says: "The server takes an older copy of its data from another one and is master again, with every connection open.",
+    prepare: copy,
+    inject: ({ other, server }) => Effect.andThen(follow(server, other), Effect.sleep("1 second")),
+    heal: promote,
+    instant: true,
+    foreignBack: "resynchronised"
+  },
+  {
+    name: "demoted-cut",
+    title: "The same, with new connections",
+    says: "The server takes an older copy of its data while nobody reaches it, and is master again when they connect anew.",
+    prepare: copy,
+    inject: ({ other, proxy, server }) =>
+      Effect.all([proxy.refuse, proxy.cut, follow(server, other), Effect.sleep("1 second")]),
+    heal: (world) => Effect.andThen(promote(world), world.proxy.listen),
     instant: true
   }
 ]

@@ -29,11 +29,15 @@ export interface Figures {
   readonly shared: Shared
 }
 
-/** Keys that every worker writes: measured, not promised. */
+/** Keys that every worker writes. */
 export interface Shared {
   readonly reads: number
   /** Reads of a value older than a write that the reading process had had acknowledged. */
   readonly olderThanOwn: number
+  /** Reads of a value that the reading process had written before its last acknowledged write of that key: judged. */
+  readonly broughtBack: number
+  /** The same of another's value that it had read: judged, save where the fault says that it may be. */
+  readonly foreignBroughtBack: number
   /** Keys written by more than one worker since the fault began. */
   readonly contested: number
   /** Of those, the keys whose newest acknowledged write was lost to an older value in the end. */
@@ -92,10 +96,21 @@ export const make = ({ fault, marks, workers }: Outcome): Figures => {
     shared: {
       reads: sum(({ shared }) => shared.reads),
       olderThanOwn: sum(({ shared }) => shared.olderThanOwn),
+      broughtBack: sum(({ shared }) => shared.broughtBack),
+      foreignBroughtBack: sum(({ shared }) => shared.foreignBroughtBack.filter(isForeignJudged(fault, marks)).length),
       ...sharedEnd(workers, marks.fault)
     }
   }
 }
+
+const isForeignJudged =
+  (fault: Outcome["fault"], marks: Outcome["marks"]) =>
+  (at: number): boolean => {
+    if (fault.foreignBack === "doubt") return at < marks.fault
+    // The second counts from the moment that the older data are there, which is some time before the promotion.
+    if (fault.foreignBack === "resynchronised") return at < marks.fault || at > marks.healed + 1000
+    return true
+  }
 
 const sharedEnd = (workers: Outcome["workers"], since: number) => {
   const keys = workers[0]?.shared.keys.map((_, index) => workers.map(({ shared }) => shared.keys[index])) ?? []
@@ -121,13 +136,17 @@ export const broken = (all: ReadonlyArray<Figures>, settings: Settings): Readonl
   all.flatMap((one) => {
     const says = (isBroken: boolean, what: string) => (isBroken ? [`${one.title}: ${what}`] : [])
     const slowestAllowed = settings.patienceMillis + 250
-    const backAllowed = settings.resetTimeoutMillis + 1000
+    const backAllowed = settings.resetTimeoutMillis + 1000 + one.loopDelayMax
     return [
       ...says(one.calls === 0 || one.checkedReads === 0, "nothing was called, so nothing is proven."),
       ...says(one.clears.applied + one.clears.deferred === 0, "no region was cleared, so nothing is proven of that."),
       ...says(
         one.contradicted > 0,
         `${count(one.contradicted)} of ${count(one.checkedReads)} checked reads returned an older value than this process had had acknowledged.`
+      ),
+      ...says(
+        one.shared.broughtBack + one.shared.foreignBroughtBack > 0,
+        `${count(one.shared.broughtBack)} own and ${count(one.shared.foreignBroughtBack)} foreign values of shared keys were read again after a write that had replaced them was acknowledged.`
       ),
       ...says(
         one.answered < one.calls,

@@ -14,6 +14,8 @@ export const start = Effect.fnUntraced(function* (options: {
   readonly file: string
   readonly env: Readonly<Record<string, string>>
   readonly nodeOptions?: ReadonlyArray<string>
+  /** How many of its last lines on stderr are kept. Default: 200. */
+  readonly keptLines?: number
 }) {
   const commands = yield* Queue.unbounded<string, Cause.Done>()
   const replies = yield* Queue.unbounded<string>()
@@ -39,7 +41,7 @@ export const start = Effect.fnUntraced(function* (options: {
   yield* child.stderr.pipe(
     Stream.decodeText(),
     Stream.splitLines,
-    Stream.runForEach((line) => Ref.update(log, (lines) => [...lines.slice(-199), line])),
+    Stream.runForEach((line) => Ref.update(log, (lines) => [...lines.slice(1 - (options.keptLines ?? 200)), line])),
     Effect.ignore,
     Effect.forkScoped
   )
@@ -61,6 +63,8 @@ export const start = Effect.fnUntraced(function* (options: {
   yield* nextLine
   return {
     pid: child.pid,
+    /** Fails when the process ends before it is told to. */
+    died,
     log: Ref.get(log),
     ask: <A>(line: string, reply: Schema.Codec<A, string>) =>
       Effect.andThen(Queue.offer(commands, `${line}\n`), Effect.flatMap(nextLine, Schema.decodeEffect(reply)))

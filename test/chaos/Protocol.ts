@@ -83,7 +83,15 @@ export const Observed = Schema.Struct({
   loopDelayMax: Schema.Finite,
   /** Keys of its own for which Redis holds a value, and of those an older one than was acknowledged; null: could not be read. */
   inRedis: Schema.NullOr(Schema.Struct({ held: Schema.Int, older: Schema.Int })),
-  shared: Schema.Struct({ reads: Schema.Int, olderThanOwn: Schema.Int, keys: Schema.Array(SharedKey) })
+  shared: Schema.Struct({
+    reads: Schema.Int,
+    olderThanOwn: Schema.Int,
+    /** Reads of a value that this process had written before its last acknowledged write of that key. */
+    broughtBack: Schema.Int,
+    /** When it read another's value that it had read before its last acknowledged write of that key. */
+    foreignBroughtBack: Schema.Array(Schema.Finite),
+    keys: Schema.Array(SharedKey)
+  })
 })
 
 export type Observed = typeof Observed.Type

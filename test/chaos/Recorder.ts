@@ -1,6 +1,6 @@
 import { Clock, Effect, Exit, Schedule, Stream } from "effect"
 import { RedisClient } from "effect-ioredis"
-import { Cache } from "effect-ioredis-cache"
+import type { Cache } from "effect-ioredis-cache"
 import * as Journal from "./Journal.ts"
 import * as LoopDelay from "./LoopDelay.ts"
 import {
@@ -39,11 +39,22 @@ export interface Kind {
   readonly isRead: boolean
 }
 
-/** Writes down every call and, fifty times a second, the state of the cache in this process. */
-export const make = Effect.gen(function* () {
+/** Writes down every call and, fifty times a second, the state of the caches in this process. */
+export const make = Effect.fnUntraced(function* (caches: ReadonlyArray<Cache.Cache>) {
   const clock = yield* Clock.Clock
   const { breaker } = yield* RedisClient.RedisClient
-  const { stats } = yield* Cache.Cache
+  const stats = Effect.map(
+    Effect.forEach(caches, (cache) => cache.stats),
+    (all) => {
+      const sum = (of: (one: Cache.Stats) => number) => all.reduce((total, one) => total + of(one), 0)
+      return {
+        redisHits: sum((one) => one.redisHits),
+        memoryHits: sum((one) => one.memoryHits),
+        misses: sum((one) => one.misses),
+        lookups: sum((one) => one.lookups)
+      }
+    }
+  )
   const journal = yield* Journal.size
   const loopDelay = yield* LoopDelay.make
   const state: { tag: BreakerState; transitions: number } = { tag: "Closed", transitions: 0 }
@@ -131,7 +142,7 @@ export const make = Effect.gen(function* () {
   }
 })
 
-export type Recorder = Effect.Success<typeof make>
+export type Recorder = Effect.Success<ReturnType<typeof make>>
 
 const latencies = (calls: ReadonlyArray<Call>, samples: ReadonlyArray<Sample>) => {
   const delayed = makeDelay(samples)

@@ -22,9 +22,9 @@ export const html = ({ broken, figures, outcomes, settings }: Round): string =>
       "<h2>Figures</h2>",
       table(figures, settings),
       `<p class="dim">A read is <i>contradicted</i> if it returned a value older than the last write of that key that had been acknowledged before the read began; a miss contradicts nothing. The <i>slowest</i> call is given as it was and with the event loop's own measured delay taken off, the time of its lookup left out in both. <i>p99 open</i>: of reads that began and ended with the circuit open, likewise, and judged where there were a hundred or more of them. Of the two processes the worse one counts. <i>Back</i>: from Redis answering again until a value came from it with the circuit closed. <i>Older in Redis</i>: keys of which Redis, asked past the cache in the end, held an older value than was acknowledged.</p>`,
-      '<h2>Shared keys <span class="dim">(measured, not promised)</span></h2>',
+      "<h2>Shared keys</h2>",
       sharedTable(figures),
-      `<p class="dim"><i>Older than own</i>: reads of a value older than a write that the reading process had had acknowledged itself. <i>Contested</i>: keys that both processes wrote after the fault began. <i>Lost</i>: of those, the keys that ended with an older value than the newest acknowledged one. <i>Disagree</i>: keys for which the two read different values in the end.</p>`,
+      `<p class="dim"><i>Brought back</i>: reads of a value that the reading process had written or read before its last acknowledged write of that key; the only figures here that are promised, save where a fault's own description says that another's value may come back. <i>Older than own</i>: reads of a value older than a write that the reading process had had acknowledged itself. <i>Contested</i>: keys that both processes wrote after the fault began. <i>Lost</i>: of those, the keys that ended with an older value than the newest acknowledged one. <i>Disagree</i>: keys for which the two read different values in the end.</p>`,
       "<h2>Timelines</h2>",
       `<p class="dim">Each tenth of a second is a point; 0 s is when the fault began, and the fault is shaded. Breaker: ${Page.key("closed", "closed")}${Page.key("half", "half-open")}${Page.key("open", "open")}</p>`,
       ...outcomes.map((outcome) => section(outcome, settings))
@@ -91,7 +91,7 @@ const table = (all: ReadonlyArray<Figures>, settings: Settings): string =>
       cell(one.openReads === 0 ? "–" : number(one.openReadP99.lessDelay), isOpenReadSlow(one)),
       cell(
         one.backMillis === null ? "never" : number(one.backMillis),
-        one.backMillis === null || one.backMillis > settings.resetTimeoutMillis + 1000
+        one.backMillis === null || one.backMillis > settings.resetTimeoutMillis + 1000 + one.loopDelayMax
       ),
       cell(count(one.journalMax)),
       cell(`${count(one.redisHoldsOlder)} of ${count(one.redisHolds)}`, one.redisHoldsOlder > 0),
@@ -101,11 +101,19 @@ const table = (all: ReadonlyArray<Figures>, settings: Settings): string =>
 
 const sharedTable = (all: ReadonlyArray<Figures>): string =>
   rows(
-    ["fault", "reads", "older than own", "contested keys", "lost", "disagree"],
+    ["fault", "reads", "brought back, own", "foreign", "older than own", "contested keys", "lost", "disagree"],
     all.map(({ shared, title }) =>
       [
         Page.escaped(title),
-        ...[shared.reads, shared.olderThanOwn, shared.contested, shared.lost, shared.disagree].map(count)
+        ...[
+          shared.reads,
+          shared.broughtBack,
+          shared.foreignBroughtBack,
+          shared.olderThanOwn,
+          shared.contested,
+          shared.lost,
+          shared.disagree
+        ].map(count)
       ].map((text) => cell(text))
     )
   )
@@ -122,13 +130,26 @@ const number = (value: number): string => (value < 10 ? value.toFixed(1) : count
 const millis = (value: number): string => `${number(value)} ms`
 
 export const text = (all: ReadonlyArray<Figures>): ReadonlyArray<string> => [
-  line(["fault", "calls", "answered", "contradicted", "slowest", "less delay", "p99 open", "back", "journal", "older"]),
+  line([
+    "fault",
+    "calls",
+    "answered",
+    "contradicted",
+    "brought back",
+    "slowest",
+    "less delay",
+    "p99 open",
+    "back",
+    "journal",
+    "older"
+  ]),
   ...all.map((one) =>
     line([
       one.title,
       count(one.calls),
       `${one.answeredPercent} %`,
       count(one.contradicted),
+      `${count(one.shared.broughtBack)}+${count(one.shared.foreignBroughtBack)}`,
       millis(one.slowest.raw),
       millis(one.slowestLessDelay.lessDelay),
       one.openReads === 0 ? "–" : millis(one.openReadP99.raw),
@@ -140,4 +161,6 @@ export const text = (all: ReadonlyArray<Figures>): ReadonlyArray<string> => [
 ]
 
 const line = (cells: ReadonlyArray<string>): string =>
-  cells.map((text, index) => (index === 0 ? text.padEnd(34) : text.padStart(index === 3 ? 14 : 11))).join("")
+  cells
+    .map((text, index) => (index === 0 ? text.padEnd(34) : text.padStart(index === 3 || index === 4 ? 14 : 11)))
+    .join("")

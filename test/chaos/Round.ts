@@ -17,6 +17,11 @@ export interface Settings {
   readonly sharedKeys: number
   readonly patienceMillis: number
   readonly resetTimeoutMillis: number
+  /** How many connections the client of a process has, and how many caches stand on it. */
+  readonly connections: number
+  readonly caches: number
+  /** The caches of a process stand on a client each, which breaks what is promised of one client. Default: false. */
+  readonly areClientsApart?: boolean
 }
 
 /** What all workers saw of one fault. */
@@ -34,9 +39,12 @@ export const play = Effect.fnUntraced(function* (
 ) {
   const clock = yield* Clock.Clock
   const now = () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
-  const server = yield* RedisServer.make()
+  // A replica gets its copy at once, not when more replicas may have come.
+  const config = ["repl-diskless-sync-delay 0"]
+  const server = yield* RedisServer.make({ config })
+  const other = yield* RedisServer.make({ config })
   const proxy = yield* TcpProxy.make(server.port)
-  const world: World = { server, proxy }
+  const world: World = { server, other, proxy }
   const workers = yield* Effect.forEach(
     settings.workers,
     (worker) =>
@@ -44,9 +52,12 @@ export const play = Effect.fnUntraced(function* (
         name: `worker ${worker}`,
         file: "./Worker.ts",
         env: {
-          REDIS_URL: `redis://127.0.0.1:${proxy.port}`,
-          CACHE_PATIENCE_MS: String(settings.patienceMillis),
-          CACHE_RESET_TIMEOUT: String(settings.resetTimeoutMillis / 1000),
+          CHAOS_PORT: String(proxy.port),
+          CHAOS_CONNECTIONS: String(settings.connections),
+          CHAOS_CACHES: String(settings.caches),
+          CHAOS_CLIENTS_APART: String(settings.areClientsApart ?? false),
+          CHAOS_PATIENCE_MS: String(settings.patienceMillis),
+          CHAOS_RESET_TIMEOUT_MS: String(settings.resetTimeoutMillis),
           CHAOS_WORKER: worker,
           CHAOS_FIBERS: String(settings.fibers),
           CHAOS_RATE: String(settings.rate),

@@ -1,19 +1,27 @@
 import { createInterface } from "node:readline"
 import { NodeRuntime } from "@effect/platform-node"
-import { Config, Console, Effect, Layer, Logger, Option, Schedule, Schema, Stream } from "effect"
-import { RedisClient } from "effect-ioredis"
-import { CacheKey, HybridCache } from "effect-ioredis-cache"
+import { Config, Console, Context, Effect, Layer, Logger, Option, Schedule, Schema, Stream } from "effect"
+import { Redis, RedisClient } from "effect-ioredis"
+import { Cache, CacheKey, HybridCache, MemoryCache, RedisCache } from "effect-ioredis-cache"
 import type * as CheckedRegion from "./CheckedRegion.ts"
 import { type Command, CommandLine, type Marks, type Observed, ObservedLine } from "./Protocol.ts"
 import * as Recorder from "./Recorder.ts"
 import * as Traffic from "./Traffic.ts"
 
-/** The process under load: the cache as `HybridCache.layerConfig` makes it, told what to do by commands on stdin. It ends with its input. */
+/**
+ * The process under load: a pool of connections and two caches on it, as two modules of one program make them, told what
+ * to do by commands on stdin. It ends with its input.
+ */
 const program = Effect.gen(function* () {
   const load = yield* settings
-  const client = yield* RedisClient.RedisClient
-  const recorder = yield* Recorder.make
-  const traffic = yield* Traffic.make(load, recorder)
+  const redis = yield* Layer.build(layerRedis(load))
+  const client = Context.get(redis, RedisClient.RedisClient)
+  // A client of its own knows nothing of the other's writes: so the checker is seen to find what it is there for.
+  const otherRedis = load.areClientsApart ? yield* Layer.build(layerRedis(load)) : redis
+  const others = yield* Effect.replicateEffect(cacheOn(otherRedis, load), load.caches - 1)
+  const caches = [yield* cacheOn(redis, load), ...others] as const
+  const recorder = yield* Recorder.make(caches).pipe(Effect.provideContext(redis))
+  const traffic = yield* Traffic.make(load, caches, recorder)
 
   // Redis itself is asked, past the cache: what it holds is what other processes are served.
   const inRedis = Effect.map(
@@ -44,7 +52,13 @@ const program = Effect.gen(function* () {
       examples: contradictions.map((one) => ({ ...one, at: one.at - marks.fault })),
       journalLeft,
       inRedis: held,
-      shared: { reads: counts.sharedReads, olderThanOwn: counts.sharedOlder, keys }
+      shared: {
+        reads: counts.sharedReads,
+        olderThanOwn: counts.sharedOlder,
+        broughtBack: counts.broughtBack.own,
+        foreignBroughtBack: counts.broughtBack.foreign,
+        keys
+      }
     }
     return observed
   })
@@ -69,6 +83,19 @@ const program = Effect.gen(function* () {
   )
 })
 
+type Settings = Config.Success<typeof settings>
+
+const layerRedis = ({ maxConnections, port, resetTimeout }: Settings) =>
+  Redis.layer({ host: "127.0.0.1", port, maxConnections, resetTimeout: `${resetTimeout} millis` })
+
+const cacheOn = (redis: Context.Context<RedisClient.RedisClient>, { patience }: Settings) =>
+  HybridCache.layer({ patience: `${patience} millis` }).pipe(
+    Layer.provide([RedisCache.layer(), MemoryCache.layer()]),
+    Layer.build,
+    Effect.map((context) => Context.get(context, Cache.Cache)),
+    Effect.provideContext(redis)
+  )
+
 const render = CacheKey.make(Schema.Int)
 
 const heldOf = Effect.fnUntraced(function* (client: RedisClient.RedisClient, region: CheckedRegion.CheckedRegion) {
@@ -87,10 +114,16 @@ const settings = Config.all({
   fibers: Config.Int("CHAOS_FIBERS"),
   rate: Config.Int("CHAOS_RATE"),
   ownKeys: Config.Int("CHAOS_OWN_KEYS"),
-  sharedKeys: Config.Int("CHAOS_SHARED_KEYS")
+  sharedKeys: Config.Int("CHAOS_SHARED_KEYS"),
+  port: Config.Int("CHAOS_PORT"),
+  maxConnections: Config.Int("CHAOS_CONNECTIONS"),
+  caches: Config.Int("CHAOS_CACHES"),
+  areClientsApart: Config.Boolean("CHAOS_CLIENTS_APART"),
+  patience: Config.Int("CHAOS_PATIENCE_MS"),
+  resetTimeout: Config.Int("CHAOS_RESET_TIMEOUT_MS")
 })
 
 // Its output is the protocol's; what it has to say goes to stderr.
 const logs = Logger.layer([Logger.withConsoleError(Logger.formatLogFmt)])
 
-program.pipe(Effect.scoped, Effect.provide(Layer.provideMerge(HybridCache.layerConfig, logs)), NodeRuntime.runMain)
+program.pipe(Effect.scoped, Effect.provide(logs), NodeRuntime.runMain)

@@ -6,19 +6,24 @@ import * as Figures from "./Figures.ts"
 import * as Report from "./Report.ts"
 import * as Round from "./Round.ts"
 
-/** Every fault, or those named as arguments, one after the other under load; `chaos-report.html` and `.json` say what came of it. */
+/**
+ * Every fault, or those named as arguments, one after the other under load; `chaos-report.html` and `.json` say what came
+ * of it. CHAOS_CONNECTIONS (default 3) and CHAOS_CACHES (default 2) say how a process is made up.
+ */
 const settings: Round.Settings = {
-  calm: "4 seconds",
-  fault: "12 seconds",
-  after: "8 seconds",
+  calm: "3 seconds",
+  fault: "9 seconds",
+  after: "6 seconds",
   workers: ["a", "b"],
   fibers: 200,
-  rate: 1200,
+  rate: 600,
   ownKeys: 1500,
   sharedKeys: 300,
   patienceMillis: 1000,
   // Short, so that an outage of a few seconds is probed more than once: the library's default is 30 s.
-  resetTimeoutMillis: 1000
+  resetTimeoutMillis: 1000,
+  connections: Number(process.env.CHAOS_CONNECTIONS ?? 3),
+  caches: Number(process.env.CHAOS_CACHES ?? 2)
 }
 
 const program = Effect.gen(function* () {

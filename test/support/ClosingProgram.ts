@@ -18,8 +18,9 @@ const closedPort = Number(process.argv[4])
 
 const signal = (name: NodeJS.Signals) => Effect.sync(() => process.kill(pid, name))
 
+// The files that the module loader happens to be reading are its own.
 const open = (): ReadonlyArray<string> => [
-  ...process.getActiveResourcesInfo(),
+  ...process.getActiveResourcesInfo().filter((name) => !name.startsWith("FSReq")),
   ...process.eventNames().map((name) => `${String(name)} ${process.listenerCount(name)}`)
 ]
 

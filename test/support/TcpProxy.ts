@@ -21,6 +21,8 @@ export interface TcpProxy {
   readonly hold: Effect.Effect<void>
   /** Accept, swallow everything both ways, and never say that the other side is gone: a dead link. */
   readonly silent: Effect.Effect<void>
+  /** The same for the connection that was opened last, until it ends; the others are not affected. */
+  readonly silentOne: Effect.Effect<void>
   /** Requests reach the server, replies are swallowed. */
   readonly dropReplies: Effect.Effect<void>
   /**
@@ -107,6 +109,7 @@ export const make = Effect.fnUntraced(function* (
     delay: (millis) => change("Pass", millis),
     hold: change("Hold"),
     silent: change("Silent"),
+    silentOne: Effect.sync(() => Array.from(links).at(-1)?.silence()),
     dropReplies: change("DropReplies"),
     late: (millis) =>
       Effect.sync(() => {
@@ -145,6 +148,7 @@ interface State {
 interface Link {
   readonly changed: () => void
   readonly late: (millis: number) => void
+  readonly silence: () => void
   readonly destroy: () => void
   readonly isOpen: () => boolean
 }
@@ -157,6 +161,7 @@ const makeLink = (client: Net.Socket, targetPort: number, state: State, onClosed
   // A request, or a part of one, went out that is to be cut off before its reply.
   let doomed = false
   let cutting = false
+  let silent = false
   let lateness = 0
   const lateTimers = new Set<NodeJS.Timeout>()
   const sendLate = (chunk: Buffer): void => {
@@ -210,13 +215,13 @@ const makeLink = (client: Net.Socket, targetPort: number, state: State, onClosed
   })
 
   client.on("data", (chunk: Buffer) => {
-    if (cutting) return
+    if (cutting || silent) return
     if (lateness > 0) sendLate(chunk)
     else if (state.mode === "Silent") lost = true
     else requests.push(chunk)
   })
   upstream.on("data", (chunk: Buffer) => {
-    if (cutting) return
+    if (cutting || silent) return
     if (doomed || state.mode === "Silent" || state.mode === "DropReplies") {
       lost = true
       state.droppedBytes += chunk.length
@@ -251,6 +256,9 @@ const makeLink = (client: Net.Socket, targetPort: number, state: State, onClosed
     },
     late: (millis) => {
       lateness = millis
+    },
+    silence: () => {
+      silent = true
     },
     destroy,
     isOpen: () => !client.destroyed

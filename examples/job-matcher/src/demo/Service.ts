@@ -40,7 +40,7 @@ export const start = Effect.fnUntraced(function* (settings: Readonly<Record<stri
     Effect.flatMap((lines) => Effect.fail(new ServiceDied({ log: lines })))
   )
 
-  yield* stats.pipe(Effect.retry(Schedule.spaced("50 millis")), Effect.timeout("20 seconds"), Effect.raceFirst(died))
+  yield* stats.pipe(Effect.retry(Schedule.spaced("50 millis")), Effect.timeout("1 minute"), Effect.raceFirst(died))
   return { url, client, stats, died, log: Ref.get(log) }
 })
 

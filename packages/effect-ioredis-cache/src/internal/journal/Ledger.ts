@@ -52,10 +52,12 @@ export const remove: RemoveIntent = { _tag: "Remove" }
 export class Entry<Region> {
   readonly key: string
   readonly region: Region
-  /** The stamp that this process knew when the first of its unconfirmed intents was made. */
-  readonly base: Stamp | undefined
-  /** The stamp of the first unconfirmed intent: what this process sent since carries this one or a later. */
-  readonly first: Stamp
+  /** The stamp that this process knew when the first of its unconfirmed values or removals was. */
+  base: Stamp | undefined
+  /** The stamp of the first unconfirmed intent, or of the first value after a removal: what this process sent since carries this one or a later. */
+  first: Stamp
+  /** Whether a removal of this process, unconfirmed as well, came before the value. */
+  followsRemoval = false
   intent: Intent
   /** The version of the last intent. It changes with each intent. */
   version: Version
@@ -152,6 +154,7 @@ export const make = <Region>({ maxBytes, maxEntries }: Bounds): Ledger<Region> =
         entries.set(key, entry)
       } else {
         defer(entry, false)
+        descend(entry, base, intent, version)
         entry.intent = intent
         entry.version = version
         entry.executed = undefined
@@ -187,6 +190,15 @@ export const make = <Region>({ maxBytes, maxEntries }: Bounds): Ledger<Region> =
       ]
     }
   }
+}
+
+// A `touch` has not looked at what is there, and an own removal leaves nothing that a value could take the
+// place of.
+const descend = (entry: Entry<unknown>, base: Stamp | undefined, intent: Intent, { stamp }: Version): void => {
+  if (intent._tag !== "Set" || entry.intent._tag === "Set") return
+  if (entry.intent._tag === "Remove") entry.followsRemoval = true
+  else entry.base = base
+  entry.first = stamp
 }
 
 const bytesOf = ({ intent }: Entry<unknown>): number => (intent._tag === "Set" ? intent.payload.length : 0)

@@ -70,7 +70,7 @@ export const commandOf = (
 
 /** The command that replays an intent, or `undefined` where nothing is left to be done. */
 export const replayOf = (entry: Entry<RegionPolicy>, situation: Situation): RedisCommand.RedisCommand | undefined => {
-  const { base, first, intent, isRefused, key, region, version } = entry
+  const { base, first, followsRemoval, intent, isRefused, key, region, version } = entry
   const { now, scripts } = situation
   switch (intent._tag) {
     case "Touch":
@@ -85,7 +85,8 @@ export const replayOf = (entry: Entry<RegionPolicy>, situation: Situation): Redi
       if (!scripts) return unlink(key)
       if (region.replay === "latest") return replaceEarlier(key, stored(), life, version.writtenAt - 1)
       if (intent.payload.length > largestCompared) return discard(key, region, version, scripts)
-      const args = [stored(), Scripts.lifeOf(life), base ?? Scripts.noStamp, first]
+      const known = followsRemoval ? Scripts.noStamp : (base ?? Scripts.noStamp)
+      const args = [stored(), Scripts.lifeOf(life), known, first]
       return Scripts.call(Scripts.replaceKnown, key, args)
     }
   }

@@ -1,9 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Option, Schema } from "effect"
 import { Cache } from "effect-ioredis-cache"
-import { type CacheProcess, startCacheProcess } from "./fixtures/startCacheProcess.ts"
-import { eventually, layerReal, Server } from "./suites/cacheLayers.ts"
-import * as TcpProxy from "./support/TcpProxy.ts"
+import { type CacheProcess, startCacheProcess } from "../fixtures/startCacheProcess.ts"
+import { eventually, layerReal, Server } from "../suites/cacheLayers.ts"
+import * as TcpProxy from "../support/TcpProxy.ts"
 
 const keys = Array.from({ length: 100 }, (_, index) => `k${index}`)
 

@@ -2,9 +2,10 @@ import { NodeHttpClient, NodeServices } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Exit, Fiber, Layer, Schedule, Schema, Scope } from "effect"
 import { HttpClientResponse } from "effect/http"
-import * as Service from "../examples/job-matcher/src/demo/Service.ts"
-import { Health } from "../examples/job-matcher/src/Status.ts"
-import * as RedisServer from "./support/RedisServer.ts"
+import * as Service from "../../examples/job-matcher/src/demo/Service.ts"
+import { Health } from "../../examples/job-matcher/src/Status.ts"
+import * as RedisServer from "../support/RedisServer.ts"
+import * as Wait from "../support/Wait.ts"
 
 const services = Layer.mergeAll(NodeServices.layer, NodeHttpClient.layerNodeHttpOptions({ keepAlive: true }))
 
@@ -14,16 +15,21 @@ const path = "/match?candidate=ada&skills=effect,redis&location=Berlin"
 const ask = (service: Service.Service) =>
   Effect.flatMap(service.client.get(path, { headers: { connection: "close" } }), (response) => response.text)
 
-describe("the job matcher as processes", { timeout: 60_000 }, () => {
+describe("the job matcher as processes", { timeout: 240_000 }, () => {
   it.live("shares one Redis between two of them, and finds it warm after a restart", () =>
     Effect.gen(function* () {
-      const { url } = yield* RedisServer.make()
+      const redis = yield* RedisServer.make()
+      const { url } = redis
+      // An answer does not wait for the write of what it looked up.
+      const stored = Wait.until(
+        "the answer is in Redis",
+        Effect.map(redis.cli("DBSIZE"), (keys) => Number(keys) > 0)
+      )
       const one = yield* Service.start({ REDIS_URL: url })
       const answer = yield* ask(one)
       assert.strictEqual((yield* one.stats).lookups, 1)
 
-      // The answer did not wait for the write.
-      yield* Effect.sleep("100 millis")
+      yield* stored
       yield* Effect.scoped(
         Effect.gen(function* () {
           const two = yield* Service.start({ REDIS_URL: url })
@@ -34,7 +40,7 @@ describe("the job matcher as processes", { timeout: 60_000 }, () => {
           assert.deepStrictEqual(yield* removed.json, { removed: "Applied" })
           assert.strictEqual(yield* ask(one), answer)
           assert.strictEqual((yield* one.stats).lookups, 2)
-          yield* Effect.sleep("100 millis")
+          yield* stored
         })
       )
 
@@ -58,7 +64,10 @@ describe("the job matcher as processes", { timeout: 60_000 }, () => {
       assert.deepNestedInclude(yield* health, { status: "healthy", "redis.status": "up" })
 
       yield* redis.kill
-      yield* Effect.sleep("100 millis")
+      yield* Wait.until(
+        "the service has noticed",
+        Effect.map(health, ({ status }) => status === "degraded")
+      )
       assert.strictEqual(yield* ask(service), answer)
       assert.deepInclude(yield* service.stats, { memoryHits: 1, lookups: 1 })
       assert.deepNestedInclude(yield* health, { status: "degraded", "redis.status": "down" })
@@ -87,7 +96,8 @@ describe("the job matcher as processes", { timeout: 60_000 }, () => {
         const answer = yield* ask(service)
         yield* does
         const asked = yield* Effect.forkChild(ask(service))
-        yield* Effect.sleep("50 millis")
+        // Node accepts connections in their order, so the question has come when a later one has its answer.
+        yield* service.stats
         const [took] = yield* Effect.timed(Scope.close(running, Exit.void))
         assert.isBelow(Duration.toMillis(took), 3_000)
         assert.strictEqual(yield* Fiber.join(asked), answer)

@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema } from "effect"
-import { type CacheProcess, startCacheProcess as start } from "./fixtures/startCacheProcess.ts"
-import { eventually } from "./suites/cacheLayers.ts"
-import * as RedisServer from "./support/RedisServer.ts"
+import { type CacheProcess, startCacheProcess as start } from "../fixtures/startCacheProcess.ts"
+import { eventually } from "../suites/cacheLayers.ts"
+import * as RedisServer from "../support/RedisServer.ts"
 
 const Stats = Schema.Struct({ redisHits: Schema.Int, memoryHits: Schema.Int, lookups: Schema.Int })
 

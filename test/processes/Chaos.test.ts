@@ -1,11 +1,12 @@
 import { NodeServices } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import * as Checker from "./chaos/Checker.ts"
-import * as Fault from "./chaos/Fault.ts"
-import * as Figures from "./chaos/Figures.ts"
-import * as Report from "./chaos/Report.ts"
-import * as Round from "./chaos/Round.ts"
+import * as Checker from "../chaos/Checker.ts"
+import * as Fault from "../chaos/Fault.ts"
+import * as Figures from "../chaos/Figures.ts"
+import * as Known from "../chaos/Known.ts"
+import * as Report from "../chaos/Report.ts"
+import * as Round from "../chaos/Round.ts"
 
 // A look at what `pnpm chaos` does at length: two of the faults that would bring back the most.
 const short: Round.Settings = {
@@ -18,7 +19,9 @@ const short: Round.Settings = {
   ownKeys: 300,
   sharedKeys: 60,
   patienceMillis: 500,
-  resetTimeoutMillis: 300
+  resetTimeoutMillis: 300,
+  connections: 3,
+  caches: 2
 }
 
 describe("chaos, a short round", { timeout: 40_000 }, () => {
@@ -31,6 +34,7 @@ describe("chaos, a short round", { timeout: 40_000 }, () => {
         const figures = outcomes.map(Figures.make)
         for (const one of figures) {
           assert.strictEqual(one.contradicted, 0, JSON.stringify(one.contradictions))
+          assert.strictEqual(one.shared.broughtBack, 0)
           assert.strictEqual(one.redisHoldsOlder, 0)
           assert.strictEqual(one.answered, one.calls)
           assert.isAtMost(one.slowestLessDelay.lessDelay, short.patienceMillis + 250)
@@ -50,7 +54,32 @@ describe("chaos, a short round", { timeout: 40_000 }, () => {
   )
 })
 
-describe("the checker of chaos", () => {
+describe("the checkers of chaos", { timeout: 40_000 }, () => {
+  it.live("find what is not promised: two caches that do not stand on one client", () =>
+    Effect.gen(function* () {
+      const faults = Fault.all.filter(({ name }) => name === "killed")
+      const { outcomes } = yield* Round.play(faults, { ...short, areClientsApart: true }, () => Effect.void)
+      for (const one of outcomes.map(Figures.make)) {
+        assert.isAbove(one.contradicted, 0)
+        assert.isAbove(one.shared.broughtBack + one.shared.foreignBroughtBack, 0)
+      }
+    }).pipe(Effect.provide(NodeServices.layer))
+  )
+
+  it("find a value that was known before the last acknowledged write, and nothing else", () => {
+    const known = Known.make()
+    known.learn(1, "foreign")
+    const mark = known.ask()
+    known.learn(1, "own")
+    // Not acknowledged yet: either may be read.
+    assert.isFalse(known.contradicts(known.floor(1), 1, "foreign"))
+    known.acknowledge(1, mark)
+    assert.isTrue(known.contradicts(known.floor(1), 1, "foreign"))
+    assert.isFalse(known.contradicts(known.floor(1), 1, "own"))
+    assert.isFalse(known.contradicts(known.floor(1), 1, "unheard of"))
+    assert.isFalse(known.contradicts(known.floor(2), 2, "foreign"))
+  })
+
   const value = (key: number, version: number) => ({ key, version })
 
   it("finds a read that is older than what was acknowledged before it began, and nothing else", () => {
