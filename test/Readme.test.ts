@@ -20,7 +20,7 @@ it.effect("answers from memory while Redis is frozen", () =>
 
     yield* redis.inject(Fault.freeze)
     const fiber = yield* Effect.forkChild(users.get(1))
-    yield* TestClock.adjust("1 second") // its patience
+    yield* TestClock.adjust("2 seconds") // more than its patience: the connection counts as stalled
     assert.deepStrictEqual(fiber.pollUnsafe()?._tag, "Success")
     assert.deepStrictEqual(yield* users.get(1), Option.some("ada")) // the circuit is open: at once
 
