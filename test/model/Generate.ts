@@ -58,11 +58,14 @@ export const history = (seed: number, troubles: ReadonlyArray<TroubleKind> = all
   const count = offered.length === 0 ? 0 : draw.one([1, 2, 2, 3])
   const kinds = Array.from({ length: count }, () => draw.one(offered))
   const denied = kinds.includes("Permit") ? draw.one(denials) : []
-  const processes = Array.from({ length: draw.one([1, 2, 2, 3]) }, (): ProcessOptions => ({
-    connections: draw.one([1, 1, 2, 3]),
-    clockOffset: draw.one([0, 0, -20, 20]),
-    health: draw.chance(0.3)
-  }))
+  const processes = Array.from(
+    { length: draw.one([1, 2, 2, 3]) },
+    (): ProcessOptions => ({
+      connections: draw.one([1, 1, 2, 3]),
+      clockOffset: draw.one([0, 0, -20, 20]),
+      health: draw.chance(0.3)
+    })
+  )
   const step = steps(draw, processes.length)
 
   // A change for the worse or the better, and then some calls, close together or far apart.
@@ -71,7 +74,9 @@ export const history = (seed: number, troubles: ReadonlyArray<TroubleKind> = all
     const events = Array.from({ length: 1 + draw.below(4) }, () =>
       draw.chance(hurry) ? [step.event(), step.wait()] : [step.event()]
     ).flat()
-    return kinds.length > 0 && draw.chance(0.7) ? [...trouble(draw, draw.one(kinds), processes.length), ...events] : events
+    return kinds.length > 0 && draw.chance(0.7)
+      ? [...trouble(draw, draw.one(kinds), processes.length), ...events]
+      : events
   }
 
   return {
@@ -175,7 +180,9 @@ const trouble = (draw: Draw.Draw, kind: TroubleKind, processes: number): Readonl
     case "Delay":
       return lasting({ _tag: "Delay", millis: draw.one([20, 400, 1500, 3000, 3000]) })
     case "Late":
-      return [draw.one<Step>([{ _tag: "Stall" }, { _tag: "Resume" }, { _tag: "Strand", process: draw.below(processes) }])]
+      return [
+        draw.one<Step>([{ _tag: "Stall" }, { _tag: "Resume" }, { _tag: "Strand", process: draw.below(processes) }])
+      ]
     case "Flaky":
       return lasting({ _tag: "Flaky", rate: draw.one([0.1, 0.5]), seed: draw.below(1000) })
     case "Cut":
@@ -188,7 +195,11 @@ const trouble = (draw: Draw.Draw, kind: TroubleKind, processes: number): Readonl
       return [draw.chance(0.5) ? { _tag: "Copy" } : { _tag: "Resync", cut: draw.chance(0.5) }]
     case "FalseAlarm":
       return [
-        draw.one<Step>([{ _tag: "Switch", cut: draw.chance(0.5) }, { _tag: "Restart", data: "kept" }, { _tag: "Attach" }])
+        draw.one<Step>([
+          { _tag: "Switch", cut: draw.chance(0.5) },
+          { _tag: "Restart", data: "kept" },
+          { _tag: "Attach" }
+        ])
       ]
     case "Crash":
       return [{ _tag: draw.one(["Crash", "Reopen"]), process: draw.below(processes) }]

@@ -107,6 +107,16 @@ export const keysOf = (call: Call): ReadonlyArray<number> => {
   return "key" in call ? [call.key] : keys.map((_, key) => key)
 }
 
+/** Every key that a history is about. */
+export const placesOf = ({ steps }: History): ReadonlyArray<{ readonly region: number; readonly key: number }> => {
+  const places = steps.flatMap((step) => {
+    if (step._tag === "Foreign") return [{ region: step.region, key: step.key }]
+    if (step._tag !== "Call") return []
+    return keysOf(step.call).map((key) => ({ region: step.call.region, key }))
+  })
+  return Array.from(new Map(places.map((one) => [`${one.region} ${one.key}`, one])).values())
+}
+
 export const isWrite = ({ _tag }: Call): boolean => !["Get", "GetMany", "GetOrSet", "Touch"].includes(_tag)
 
 /** As a person reads it, one line per step; the step's number is that of the violations. */

@@ -147,7 +147,9 @@ export class Facts {
       step._tag === "Trouble" && step.trouble._tag === "Delay" ? step.trouble.millis : 0
     )
     // Nothing bounds how long an answer of TIME takes that a connection holds back.
-    const holdsBack = history.steps.some((step) => step._tag === "Stall" || (step._tag === "Trouble" && step.trouble._tag === "Freeze"))
+    const holdsBack = history.steps.some(
+      (step) => step._tag === "Stall" || (step._tag === "Trouble" && step.trouble._tag === "Freeze")
+    )
     this.clockError = 100 + history.latency + Math.max(0, ...delays) + (holdsBack ? 2000 : 0)
     const permits = history.steps.flatMap((step) => (step._tag === "Permit" ? step.denied : []))
     this.denied = new Set([...history.denied, ...permits])
@@ -210,8 +212,7 @@ const intentsOf = ({ call, from, process, result, step, to, writes }: CallRecord
   const _tag = kinds[call._tag]
   if (_tag === undefined) return []
   return keysOf(call).map((key, index) => {
-    const outcome =
-      result._tag === "Outcomes" ? result.outcomes[call._tag === "Clear" ? 0 : index] : undefined
+    const outcome = result._tag === "Outcomes" ? result.outcomes[call._tag === "Clear" ? 0 : index] : undefined
     const told = outcome === undefined || to === undefined ? "not acknowledged" : `${outcome} at ${to.at} ms`
     return {
       _tag,

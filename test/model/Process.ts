@@ -1,5 +1,12 @@
 import { Clock, Context, Effect, Exit, Layer, Metric, Schema, Scope } from "effect"
-import { RedisClient, type RedisCommand, type RedisConnection, RedisConnector, RedisError, RedisHealth } from "effect-ioredis"
+import {
+  RedisClient,
+  type RedisCommand,
+  type RedisConnection,
+  RedisConnector,
+  RedisError,
+  RedisHealth
+} from "effect-ioredis"
 import * as Dispatch from "effect-ioredis/dispatch"
 import { Cache, HybridCache, MemoryCache, RedisCache } from "effect-ioredis-cache"
 import type { SimulatedRedis, SimulatedScript } from "effect-ioredis/testing"
@@ -99,9 +106,7 @@ export const open = Effect.fnUntraced(function* (number: number, options: Option
   const context = yield* VirtualTime.passUntilDone(counted(built))
   const redis = Context.get(context, RedisCache.RedisCache)
   const dispatch = Dispatch.of(redis.client)
-  const journal = yield* counted(
-    Scope.provide(Journal.shared(dispatch, redis.prefix, { maxEntries: room }), scope)
-  )
+  const journal = yield* counted(Scope.provide(Journal.shared(dispatch, redis.prefix, { maxEntries: room }), scope))
   const caches = yield* Effect.forEach([Context.get(context, First), Context.get(context, Second)], (cache) =>
     Effect.forEach(definitions, (definition) => openRegion(options.seams, cache, redis, definition))
   )
@@ -265,7 +270,12 @@ const timed = (dispatch: Dispatch.Dispatch, clock: Clock.Clock, longest: { milli
         cancel()
       }
     }
-  return { ...dispatch, send: measured(dispatch.send), sendAll: measured(dispatch.sendAll), get: measured(dispatch.get) }
+  return {
+    ...dispatch,
+    send: measured(dispatch.send),
+    sendAll: measured(dispatch.sendAll),
+    get: measured(dispatch.get)
+  }
 }
 
 const replace = <Id, Service, E, R>(

@@ -47,25 +47,28 @@ const resurrected = (facts: Facts, end: End): ReadonlyArray<Violation> => {
   if (writer?.to === undefined || (replay !== "ifUnchanged" && replay !== "invalidate")) return []
   const { order } = writer.to
   const sent = facts.submissionsOf(writer.value ?? "")
-  const against = facts
-    .intentsAt(end)
-    .find(
-      (other) =>
-        other.process !== writer.process &&
-        other._tag !== "Clear" &&
-        other.outcome === "Applied" &&
-        other.to !== undefined &&
-        other.from.order > order &&
-        sent.every(({ moment }) => moment.order > (other.to?.order ?? 0)) &&
-        // The key may since hold what the writer knew: by a late execution, or because data were lost.
-        !facts.lostSince(writer.from) &&
-        !facts
-          .executedAt(end)
-          .some(({ at, value }) => value !== writer.value && value !== other.value && at >= other.from.at)
-    )
+  const against = facts.intentsAt(end).find(
+    (other) =>
+      other.process !== writer.process &&
+      other._tag !== "Clear" &&
+      other.outcome === "Applied" &&
+      other.to !== undefined &&
+      other.from.order > order &&
+      sent.every(({ moment }) => moment.order > (other.to?.order ?? 0)) &&
+      // The key may since hold what the writer knew: by a late execution, or because data were lost.
+      !facts.lostSince(writer.from) &&
+      !facts
+        .executedAt(end)
+        .some(({ at, value }) => value !== writer.value && value !== other.value && at >= other.from.at)
+  )
   return against === undefined
     ? []
-    : [{ rule: "resurrected", message: `in the end Redis has in ${placeOf(end)} the value of ${writer.what}, replayed after ${against.what}` }]
+    : [
+        {
+          rule: "resurrected",
+          message: `in the end Redis has in ${placeOf(end)} the value of ${writer.what}, replayed after ${against.what}`
+        }
+      ]
 }
 
 /** With `latest`, of two the one that was written later stays, outside the clocks' error. */
@@ -74,22 +77,25 @@ const outlivedByOlder = (facts: Facts, end: End): ReadonlyArray<Violation> => {
   const written = writer?.to
   if (writer === undefined || written === undefined || replayIn(end) !== "latest" || !facts.hasScripts) return []
   const sent = facts.submissionsOf(writer.value ?? "")
-  const against = facts
-    .intentsAt(end)
-    .find(
-      (other) =>
-        other.process >= 0 &&
-        (other.outcome === "Applied" || (other.outcome === "Deferred" && facts.isAlive(other.process))) &&
-        other.to !== undefined &&
-        other.from.at > written.at + facts.clockError &&
-        other.from.at + (other._tag === "Set" ? other.life : removedFor) > end.moment.at + margin &&
-        !facts.lostSince(writer.from) &&
-        // A `clear` is asked for by replays alone.
-        (other._tag !== "Clear" || sent.every(({ moment }) => moment.order > (other.to?.order ?? 0)))
-    )
+  const against = facts.intentsAt(end).find(
+    (other) =>
+      other.process >= 0 &&
+      (other.outcome === "Applied" || (other.outcome === "Deferred" && facts.isAlive(other.process))) &&
+      other.to !== undefined &&
+      other.from.at > written.at + facts.clockError &&
+      other.from.at + (other._tag === "Set" ? other.life : removedFor) > end.moment.at + margin &&
+      !facts.lostSince(writer.from) &&
+      // A `clear` is asked for by replays alone.
+      (other._tag !== "Clear" || sent.every(({ moment }) => moment.order > (other.to?.order ?? 0)))
+  )
   return against === undefined
     ? []
-    : [{ rule: "older stays", message: `in the end Redis has in ${placeOf(end)} the value of ${writer.what}, although it was written before ${against.what}` }]
+    : [
+        {
+          rule: "older stays",
+          message: `in the end Redis has in ${placeOf(end)} the value of ${writer.what}, although it was written before ${against.what}`
+        }
+      ]
 }
 
 /**
@@ -120,7 +126,10 @@ const missing = (facts: Facts, end: End): ReadonlyArray<Violation> => {
     if (!isKnown || others.some(({ _tag, life }) => _tag !== "Set" || life < 600_000)) return []
   }
   return [
-    { rule: "not written", message: `in the end Redis has in ${placeOf(end)} ${end.value ?? "nothing"}, and not the value of ${last.what}` }
+    {
+      rule: "not written",
+      message: `in the end Redis has in ${placeOf(end)} ${end.value ?? "nothing"}, and not the value of ${last.what}`
+    }
   ]
 }
 
@@ -139,7 +148,10 @@ const deleted = (facts: Facts, end: End): ReadonlyArray<Violation> => {
   )
   if (good === undefined || end.value === good.value) return []
   return [
-    { rule: "good data deleted", message: `in the end Redis has in ${placeOf(end)} ${end.value ?? "nothing"}, and not the value of ${good.what}, which nobody has touched` }
+    {
+      rule: "good data deleted",
+      message: `in the end Redis has in ${placeOf(end)} ${end.value ?? "nothing"}, and not the value of ${good.what}, which nobody has touched`
+    }
   ]
 }
 
@@ -154,23 +166,28 @@ const isBehind = (facts: Facts, other: Intent, one: Intent): boolean =>
 const followed = (facts: Facts, end: End): ReadonlyArray<Violation> => {
   const lookup = facts.log.lookups.find(({ id }) => id === end.value)
   if (lookup === undefined || regions[end.region]?.marks !== true || !facts.hasScripts) return []
-  const against = facts
-    .intentsAt(end)
-    .find(
-      (other) =>
-        other._tag === "Remove" &&
-        other.process >= 0 &&
-        other.outcome === "Applied" &&
-        other.from.order > lookup.from.order &&
-        other.from.at + removedFor > end.moment.at + margin &&
-        // Of two that are within the clocks' error the other may have come first.
-        (other.process === lookup.process || other.from.at > lookup.from.at + facts.clockError) &&
-        !facts.lostSince(lookup.from) &&
-        facts.intentsAt(end).every((later) => later === other || later.to === undefined || later.to.order < other.from.order)
-    )
+  const against = facts.intentsAt(end).find(
+    (other) =>
+      other._tag === "Remove" &&
+      other.process >= 0 &&
+      other.outcome === "Applied" &&
+      other.from.order > lookup.from.order &&
+      other.from.at + removedFor > end.moment.at + margin &&
+      // Of two that are within the clocks' error the other may have come first.
+      (other.process === lookup.process || other.from.at > lookup.from.at + facts.clockError) &&
+      !facts.lostSince(lookup.from) &&
+      facts
+        .intentsAt(end)
+        .every((later) => later === other || later.to === undefined || later.to.order < other.from.order)
+  )
   return against === undefined
     ? []
-    : [{ rule: "followed", message: `in the end Redis has in ${placeOf(end)} what the lookup of call ${lookup.step} found, which began before ${against.what}` }]
+    : [
+        {
+          rule: "followed",
+          message: `in the end Redis has in ${placeOf(end)} what the lookup of call ${lookup.step} found, which began before ${against.what}`
+        }
+      ]
 }
 
 /** `invalidate` never writes what was deferred. */

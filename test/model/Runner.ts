@@ -238,7 +238,9 @@ class World {
       case "Stall":
         return Effect.flatMap(network.clients, (clients) => {
           this.#stalled = [...this.#stalled, ...clients]
-          return Effect.forEach(clients, (connection) => network.inject(Fault.freeze, { connection }), { discard: true })
+          return Effect.forEach(clients, (connection) => network.inject(Fault.freeze, { connection }), {
+            discard: true
+          })
         })
       case "Resume":
         return Effect.suspend(() => {
@@ -340,7 +342,9 @@ class World {
       const recovery = isDenied || steps.some(preventsKill) ? recoveryUnfenced : recoveryFenced
       yield* VirtualTime.pass(recovery)
       // Without RedisHealth it takes a call to find out that Redis is back.
-      const asleep = this.#alive.filter((process) => this.history.processes[this.processes.indexOf(process)]?.health !== true)
+      const asleep = this.#alive.filter(
+        (process) => this.history.processes[this.processes.indexOf(process)]?.health !== true
+      )
       if (asleep.length > 0) {
         for (const process of asleep) yield* inTime(process, (region) => region.get("probe"))
         yield* VirtualTime.pass(recovery)
@@ -348,7 +352,10 @@ class World {
       for (const process of this.#alive) {
         const left = process.journal.size()
         if (left === 0) continue
-        this.#violated("left behind", `the journal of process ${process.number} has ${left} keys long after all was well`)
+        this.#violated(
+          "left behind",
+          `the journal of process ${process.number} has ${left} keys long after all was well`
+        )
       }
       this.checkInvariants(steps.length)
     })
@@ -358,17 +365,14 @@ class World {
     return Effect.gen({ self: this }, function* () {
       this.log.alive = new Set(this.#alive.map(({ number }) => number))
       this.log.end = this.#now()
-      for (const region of History.regions.keys()) {
-        for (const key of History.keys.keys()) {
-          const text = yield* this.network.peek(storedKey(region, key))
-          this.log.stored.push({ region, key, value: text === undefined ? undefined : valueIn(text) })
-        }
+      const places = History.placesOf(this.history)
+      for (const { key, region } of places) {
+        const text = yield* this.network.peek(storedKey(region, key))
+        this.log.stored.push({ region, key, value: text === undefined ? undefined : valueIn(text) })
       }
       for (const process of this.#alive) {
-        for (const region of History.regions.keys()) {
-          for (const key of History.keys.keys()) {
-            yield* this.#start(this.history.steps.length, process, 0, { _tag: "Get", region, key })
-          }
+        for (const place of places) {
+          yield* this.#start(this.history.steps.length, process, 0, { _tag: "Get", ...place })
         }
       }
       yield* VirtualTime.pass(Process.patience)
@@ -378,7 +382,9 @@ class World {
   // Whether Redis is written to and read from again.
   #probe(process: Process.Process): Effect.Effect<void> {
     return Effect.gen({ self: this }, function* () {
-      for (const [index, { name }] of History.regions.entries()) {
+      const regions = new Set(History.placesOf(this.history).map(({ region }) => region))
+      for (const index of regions) {
+        const name = History.regionName(index)
         const outcome = yield* inTime(process, (region) => region.set("probe", "probe"), index)
         if (outcome !== "Applied") {
           const { _tag } = yield* process.breaker.state
@@ -392,7 +398,10 @@ class World {
         yield* this.#execute("SET", probe, theirs, "PX", 60_000)
         const read = yield* inTime(process, (region) => region.get("probe"), index)
         if (Option.getOrUndefined(read) !== "theirs") {
-          this.#violated("bypassed for ever", `long after all was well process ${process.number} does not read ${name} from Redis`)
+          this.#violated(
+            "bypassed for ever",
+            `long after all was well process ${process.number} does not read ${name} from Redis`
+          )
         }
       }
     })
@@ -402,7 +411,10 @@ class World {
     if (process.isCrashed()) return
     const { fibers, sleepers } = process.left()
     if (fibers > 0 || sleepers > 0) {
-      this.#violated("left behind", `process ${process.number} left ${fibers} fibers, ${sleepers} of the clock's sleepers`)
+      this.#violated(
+        "left behind",
+        `process ${process.number} left ${fibers} fibers, ${sleepers} of the clock's sleepers`
+      )
     }
     if (process.longestCall() > Process.operationTimeout) {
       this.#violated("outlived", `a call of the client of process ${process.number} took ${process.longestCall()} ms`)
@@ -474,7 +486,8 @@ const places: ReadonlyMap<string, Log.Place> = new Map(
 )
 
 // The text of a value, and nothing of the mark of a removal.
-const valueIn = (text: string): string | undefined => (text[4] === "x" ? undefined : payloadOf(text).replaceAll('"', ""))
+const valueIn = (text: string): string | undefined =>
+  text[4] === "x" ? undefined : payloadOf(text).replaceAll('"', "")
 
 // What a command stores under one of the keys, if it does.
 const storingOf = (name: string, args: ReadonlyArray<string>): Log.Storing | undefined => {

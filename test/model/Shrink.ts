@@ -42,7 +42,9 @@ const plainer = (history: History): ReadonlyArray<History> => [
   ...(history.latency > 0 ? [{ ...history, latency: 0 }] : []),
   ...(history.cramped ? [{ ...history, cramped: false }] : []),
   ...(history.denied.length > 0 ? [{ ...history, denied: [] }] : []),
-  ...(history.processes.length > 1 ? [{ ...history, processes: history.processes.slice(0, -1), steps: withoutLast(history) }] : []),
+  ...(history.processes.length > 1
+    ? [{ ...history, processes: history.processes.slice(0, -1), steps: withoutLast(history) }]
+    : []),
   ...history.processes.flatMap((process, index) =>
     plainerProcesses(process).map((other) => ({ ...history, processes: history.processes.with(index, other) }))
   ),
