@@ -46,13 +46,22 @@ export const allTroubles: ReadonlyArray<TroubleKind> = [
 // Late executions need more steps than anything else to show, and a loss of data more luck.
 const favoured: ReadonlySet<TroubleKind> = new Set(["Refuse", "Delay", "Late", "OldDump", "Resync", "FalseAlarm"])
 
+/** What histories are drawn from: by default everything. */
+export interface Range {
+  readonly troubles?: ReadonlyArray<TroubleKind> | undefined
+  /** The numbers of regions. */
+  readonly regions?: ReadonlyArray<number> | undefined
+  readonly calls?: ReadonlyArray<Call["_tag"]> | undefined
+}
+
 /**
  * The history of a seed.
  *
  * Each draws first what it is made of: few processes, actors, keys, kinds of calls and troubles. A
  * history of everything at once seldom does the same thing twice, and that is where it breaks.
  */
-export const history = (seed: number, troubles: ReadonlyArray<TroubleKind> = allTroubles): History => {
+export const history = (seed: number, range: Range = {}): History => {
+  const { troubles = allTroubles } = range
   const draw = Draw.make(seed)
   const offered = [...troubles, ...troubles.filter((kind) => favoured.has(kind))]
   const count = offered.length === 0 ? 0 : draw.one([1, 2, 2, 3])
@@ -66,7 +75,7 @@ export const history = (seed: number, troubles: ReadonlyArray<TroubleKind> = all
       health: draw.chance(0.3)
     })
   )
-  const step = steps(draw, processes.length)
+  const step = steps(draw, processes.length, range)
 
   // A change for the worse or the better, and then some calls, close together or far apart.
   const phase = (): ReadonlyArray<Step> => {
@@ -90,12 +99,16 @@ export const history = (seed: number, troubles: ReadonlyArray<TroubleKind> = all
 }
 
 // What the steps of one history are drawn from.
-const steps = (draw: Draw.Draw, processes: number) => {
+const steps = (
+  draw: Draw.Draw,
+  processes: number,
+  { calls: offered = callKinds, regions: among = Array.from(regions.keys()) }: Range
+) => {
   const actors = 1 + draw.below(3)
-  const drawn = draw.below(regions.length)
-  const inRegions = draw.chance(0.8) ? [drawn] : [drawn, draw.below(regions.length)]
+  const drawn = draw.one(among)
+  const inRegions = draw.chance(0.8) ? [drawn] : [drawn, draw.one(among)]
   const onKeys = keys.map((_, key) => key).slice(0, draw.one([1, 1, 2, 4]))
-  const calls = draw.some(callKinds, 0.5)
+  const calls = draw.some(offered, 0.5)
   const lives = draw.one([[600_000], [600_000, 1500], [600_000, 5000, 200]])
   const reopens = draw.chance(0.15)
   const foreign = draw.chance(0.2)

@@ -94,7 +94,7 @@ const conduct = (record: CallRecord, log: Log, patience: number): ReadonlyArray<
 }
 
 const tooLong = (what: string, took: number, patience: number): ReadonlyArray<Violation> =>
-  took <= patience ? [] : [{ rule: "impatient", message: `${what} took ${took} ms of its caller's time` }]
+  took <= patience + 0.001 ? [] : [{ rule: "impatient", message: `${what} took ${took} ms of its caller's time` }]
 
 const lookupTime = ({ call, from }: CallRecord, log: Log, id: string | undefined): number => {
   if (call._tag !== "GetOrSet") return 0

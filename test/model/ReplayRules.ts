@@ -178,7 +178,7 @@ const followed = (facts: Facts, end: End): ReadonlyArray<Violation> => {
       !facts.lostSince(lookup.from) &&
       facts
         .intentsAt(end)
-        .every((later) => later === other || later.to === undefined || later.to.order < other.from.order)
+        .every((later) => later._tag !== "Set" || later.to === undefined || later.to.order < other.from.order)
   )
   return against === undefined
     ? []

@@ -21,7 +21,7 @@ const failures = await Effect.runPromise(
     seed,
     runs,
     most,
-    troubles: process.env.MODEL_FAULTS === "none" ? [] : Generate.allTroubles,
+    range: { troubles: process.env.MODEL_FAULTS === "none" ? [] : Generate.allTroubles },
     onProgress: (done) => {
       const seconds = (performance.now() - startedAt) / 1000
       console.log(`${done} histories, ${Math.round(done / seconds)} per second`)
