@@ -33,7 +33,9 @@ export const check = (facts: Facts, reads: ReadonlyArray<Read>, rule: Rule): Rea
       const from = placeOf(origin)
       return [{ rule: "crossed", message: `${read.what} found in ${at} the value of ${from} (${origin.by})` }]
     }
-    const against = facts.intentsAt(read).find((intent) => isContradicted(facts, read, origin, intent, known))
+    const against = facts
+      .intentsAt(read)
+      .find((intent) => isContradicted(facts, read, origin, intent, known) && !isMissed(facts, intent, rule))
     if (against === undefined) return []
     const message = `${read.what}, at ${read.from.at} ms, has in ${at} the value of ${origin.by}, which this process knew before ${against.what}`
     return [{ rule, message }]
@@ -48,6 +50,10 @@ const isContradicted = (facts: Facts, read: Read, origin: Origin, intent: Intent
   intent.to.order < read.from.order &&
   known(read.process, read.value) < intent.from.order &&
   !isExempt(facts, read, origin, intent)
+
+// What was written before a `clear` is a miss, and a server that remembers it again is not emptied again.
+const isMissed = (facts: Facts, { _tag, from }: Intent, rule: Rule): boolean =>
+  rule === "stored" && _tag === "Clear" && facts.lostSince(from)
 
 /** The bounds of the promise, all of which concern other processes. */
 const isExempt = (facts: Facts, read: Read, origin: Origin, intent: Intent): boolean => {

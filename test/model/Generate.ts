@@ -52,6 +52,8 @@ export interface Range {
   /** The numbers of regions. */
   readonly regions?: ReadonlyArray<number> | undefined
   readonly calls?: ReadonlyArray<Call["_tag"]> | undefined
+  /** Whether each history has all of that, and one key. */
+  readonly isDense?: boolean | undefined
 }
 
 /**
@@ -65,7 +67,7 @@ export const history = (seed: number, range: Range = {}): History => {
   const draw = Draw.make(seed)
   const offered = [...troubles, ...troubles.filter((kind) => favoured.has(kind))]
   const count = offered.length === 0 ? 0 : draw.one([1, 2, 2, 3])
-  const kinds = Array.from({ length: count }, () => draw.one(offered))
+  const kinds = range.isDense === true ? troubles : Array.from({ length: count }, () => draw.one(offered))
   const denied = kinds.includes("Permit") ? draw.one(denials) : []
   const processes = Array.from(
     { length: draw.one([1, 2, 2, 3]) },
@@ -102,13 +104,13 @@ export const history = (seed: number, range: Range = {}): History => {
 const steps = (
   draw: Draw.Draw,
   processes: number,
-  { calls: offered = callKinds, regions: among = Array.from(regions.keys()) }: Range
+  { calls: offered = callKinds, isDense = false, regions: among = Array.from(regions.keys()) }: Range
 ) => {
   const actors = 1 + draw.below(3)
   const drawn = draw.one(among)
   const inRegions = draw.chance(0.8) ? [drawn] : [drawn, draw.one(among)]
-  const onKeys = keys.map((_, key) => key).slice(0, draw.one([1, 1, 2, 4]))
-  const calls = draw.some(offered, 0.5)
+  const onKeys = keys.map((_, key) => key).slice(0, isDense ? 1 : draw.one([1, 1, 2, 4]))
+  const calls = isDense ? offered : draw.some(offered, 0.5)
   const lives = draw.one([[600_000], [600_000, 1500], [600_000, 5000, 200]])
   const reopens = draw.chance(0.15)
   const foreign = draw.chance(0.2)

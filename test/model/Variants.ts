@@ -148,7 +148,7 @@ const keepingFailures = (region: Region): Region => {
 const trust: Readonly<Record<string, Variant>> = {
   "a reply with an own lower number is trusted": {
     breaks: ["contradicted"],
-    range: { troubles: ["Resync"], calls: ["Set", "Get"] },
+    range: { isDense: true, troubles: ["Resync"], calls: ["Set", "Get"] },
     seams: {
       patch: believing(({ trust }, _, key, { stamp }) => {
         const known = trust.get(key)
@@ -158,19 +158,24 @@ const trust: Readonly<Record<string, Variant>> = {
   },
   "a reply with the stamp known before is trusted": {
     breaks: ["contradicted"],
-    range: { troubles: ["Resync"], calls: ["Set", "Remove", "Get"], regions: [unchanged] },
+    range: { isDense: true, troubles: ["Resync"], calls: ["Set", "Remove", "Get"], regions: [unchanged] },
     seams: { patch: believing(({ trust }, _, key, { stamp }) => trust.get(key)?.before === stamp) }
   },
   "a foreign reply that is older is trusted after a change": {
     breaks: ["contradicted"],
-    range: { troubles: ["OldDump", "Resync", "Freeze"], calls: ["Set", "Remove", "Get"], regions: [unchanged] },
+    range: {
+      isDense: true,
+      troubles: ["OldDump", "Resync", "Freeze"],
+      calls: ["Set", "Remove", "Get"],
+      regions: [unchanged]
+    },
     seams: {
       patch: believing(({ source, trust }, _, key, { stamp }) => trust.get(key) !== undefined && !source.isOwn(stamp))
     }
   },
   "a change of history that goes unnoticed": {
     breaks: ["stored"],
-    range: { troubles: ["OldDump", "Resync"], calls: ["Set", "Remove"] },
+    range: { isDense: true, troubles: ["OldDump", "Resync"], calls: ["Set", "Remove"] },
     seams: {
       dispatch: (dispatch) => ({
         ...dispatch,
@@ -180,12 +185,12 @@ const trust: Readonly<Record<string, Variant>> = {
   },
   "verifying that leaves what is older": {
     breaks: ["stored"],
-    range: { troubles: ["OldDump", "Resync"], calls: ["Set", "Remove"] },
+    range: { isDense: true, troubles: ["OldDump", "Resync"], calls: ["Set", "Remove"] },
     seams: { scripts: running(Scripts.unlinkEarlier, () => () => 0) }
   },
   "verifying that unlinks what is later": {
     breaks: ["good data deleted"],
-    range: { troubles: ["FalseAlarm"], calls: ["Set"], regions: [unchanged, latest] },
+    range: { isDense: true, troubles: ["FalseAlarm"], calls: ["Set"], regions: [unchanged, latest] },
     seams: {
       scripts: running(
         Scripts.unlinkEarlier,
@@ -197,7 +202,7 @@ const trust: Readonly<Record<string, Variant>> = {
   },
   "emptying that unlinks the marks of removals": {
     breaks: ["followed"],
-    range: { troubles: [], calls: ["GetOrSet", "Remove", "Clear"], regions: [marked] },
+    range: { isDense: true, troubles: [], calls: ["GetOrSet", "Remove", "Clear"], regions: [marked] },
     seams: {
       scripts: running(
         Scripts.unlinkEarlier,
@@ -209,7 +214,7 @@ const trust: Readonly<Record<string, Variant>> = {
   },
   "what was in flight at a change is confirmed as verified": {
     breaks: ["stored"],
-    range: { troubles: ["Resync", "Delay"], calls: ["Set", "Remove"], regions: [unchanged] },
+    range: { isDense: true, troubles: ["Resync", "Delay"], calls: ["Set", "Remove"], regions: [unchanged] },
     seams: {
       patch: patching(
         "conclude",
@@ -223,17 +228,22 @@ const trust: Readonly<Record<string, Variant>> = {
   },
   "what was written before a clear is believed": {
     breaks: ["contradicted"],
-    range: { troubles: ["Late", "Delay", "Flaky", "OldDump"], calls: ["Set", "Clear", "Get"] },
+    range: { isDense: true, troubles: ["Late", "Delay", "Flaky", "OldDump"], calls: ["Set", "Clear", "Get"] },
     seams: { patch: believing((_, region, __, { writtenAt }) => writtenAt <= region.state.clearedAt) }
   },
   "a session whose writes may still run is not ended": {
     breaks: ["contradicted", "stored"],
-    range: { troubles: ["Delay", "Late"], calls: ["Set", "Remove", "Get"], regions: [unchanged, overwritten] },
+    range: {
+      isDense: true,
+      troubles: ["Delay", "Late"],
+      calls: ["Set", "Remove", "Get"],
+      regions: [unchanged, overwritten]
+    },
     seams: { dispatch: answering(({ name }) => (name === "CLIENT" ? "OK" : undefined)) }
   },
   "a write in doubt is taken as confirmed": {
     breaks: ["contradicted", "stored"],
-    range: { troubles: ["Delay", "Late"], calls: ["Set", "Remove", "Get"] },
+    range: { isDense: true, troubles: ["Delay", "Late"], calls: ["Set", "Remove", "Get"] },
     seams: {
       dispatch: following((_, sending) => ({
         begin: (session) => sending.begin(session),
@@ -251,7 +261,7 @@ const trust: Readonly<Record<string, Variant>> = {
 const replay: Readonly<Record<string, Variant>> = {
   "a deferred value is written whatever is there": {
     breaks: ["resurrected"],
-    range: { troubles: ["Refuse"], calls: ["Set", "Remove"], regions: [unchanged] },
+    range: { isDense: true, troubles: ["Refuse"], calls: ["Set", "Remove"], regions: [unchanged] },
     seams: {
       scripts: running(
         Scripts.replaceKnown,
@@ -263,7 +273,7 @@ const replay: Readonly<Record<string, Variant>> = {
   },
   "a deferred value is written where nothing is": {
     breaks: ["resurrected"],
-    range: { troubles: ["Refuse"], calls: ["Set", "Remove"], regions: [unchanged] },
+    range: { isDense: true, troubles: ["Refuse"], calls: ["Set", "Remove"], regions: [unchanged] },
     seams: {
       scripts: running(
         Scripts.replaceKnown,
@@ -276,7 +286,7 @@ const replay: Readonly<Record<string, Variant>> = {
   },
   "a deferred value is not written although nothing has changed": {
     breaks: ["not written"],
-    range: { troubles: ["Refuse"], calls: ["Set"], regions: [unchanged] },
+    range: { isDense: true, troubles: ["Refuse"], calls: ["Set"], regions: [unchanged] },
     seams: {
       scripts: running(Scripts.replaceKnown, () => ([key = ""], _, call) => {
         call("UNLINK", key)
@@ -286,7 +296,7 @@ const replay: Readonly<Record<string, Variant>> = {
   },
   "own sendings in doubt are taken for another's": {
     breaks: ["not written"],
-    range: { troubles: ["Freeze", "Late", "Flaky"], calls: ["Set"], regions: [unchanged] },
+    range: { isDense: true, troubles: ["Freeze", "Late", "Flaky"], calls: ["Set"], regions: [unchanged] },
     seams: {
       scripts: running(
         Scripts.replaceKnown,
@@ -298,7 +308,7 @@ const replay: Readonly<Record<string, Variant>> = {
   },
   "a deferred removal that is forgotten": {
     breaks: ["stored"],
-    range: { troubles: ["Refuse"], calls: ["Set", "Remove"], regions: [unchanged] },
+    range: { isDense: true, troubles: ["Refuse"], calls: ["Set", "Remove"], regions: [unchanged] },
     seams: {
       dispatch: (dispatch) => ({
         ...dispatch,
@@ -311,12 +321,12 @@ const replay: Readonly<Record<string, Variant>> = {
   },
   "a deferred clear that is forgotten": {
     breaks: ["stored"],
-    range: { troubles: ["Refuse"], calls: ["Set", "Clear"] },
+    range: { isDense: true, troubles: ["Refuse"], calls: ["Set", "Clear"] },
     seams: { dispatch: answering(({ name }) => (name === "SCAN" ? ["0", []] : undefined)) }
   },
   "`latest` by which the older one stays": {
     breaks: ["older stays"],
-    range: { troubles: ["Refuse"], calls: ["Set"], regions: [latest] },
+    range: { isDense: true, troubles: ["Refuse"], calls: ["Set"], regions: [latest] },
     seams: {
       scripts: running(
         Scripts.replaceEarlier,
@@ -328,7 +338,7 @@ const replay: Readonly<Record<string, Variant>> = {
   },
   "`latest` without marks of removals": {
     breaks: ["older stays"],
-    range: { troubles: ["Refuse"], calls: ["Set", "Remove"], regions: [latest] },
+    range: { isDense: true, troubles: ["Refuse"], calls: ["Set", "Remove"], regions: [latest] },
     seams: {
       dispatch: sending((command) =>
         isCall(command, Scripts.replaceEarlier) && isMark(command.args[3])
@@ -339,7 +349,7 @@ const replay: Readonly<Record<string, Variant>> = {
   },
   "`latest` that does not ask for another's clear": {
     breaks: ["older stays"],
-    range: { troubles: ["Refuse"], calls: ["Set", "Clear"], regions: [latest] },
+    range: { isDense: true, troubles: ["Refuse"], calls: ["Set", "Clear"], regions: [latest] },
     seams: {
       dispatch: sending((command) =>
         command.name === "GETRANGE" && String(command.args[0]).endsWith("!cleared")
@@ -350,7 +360,7 @@ const replay: Readonly<Record<string, Variant>> = {
   },
   "`latest` by plain SET, which may run late": {
     breaks: ["older stays"],
-    range: { troubles: ["Delay", "Late"], calls: ["Set"], regions: [latest] },
+    range: { isDense: true, troubles: ["Delay", "Late"], calls: ["Set"], regions: [latest] },
     seams: {
       dispatch: sending((command) => {
         const [, , key = "", value = "", life = ""] = command.args
@@ -360,26 +370,26 @@ const replay: Readonly<Record<string, Variant>> = {
   },
   "`invalidate` that writes": {
     breaks: ["replayed"],
-    range: { troubles: ["Refuse"], calls: ["Set"], regions: [invalidated] },
+    range: { isDense: true, troubles: ["Refuse"], calls: ["Set"], regions: [invalidated] },
     seams: {
       definition: (options) => (options.replay === "invalidate" ? { ...options, replay: "overwrite" } : options)
     }
   },
   "`overwrite` that does not write": {
     breaks: ["not written"],
-    range: { troubles: ["Refuse"], calls: ["Set"], regions: [overwritten] },
+    range: { isDense: true, troubles: ["Refuse"], calls: ["Set"], regions: [overwritten] },
     seams: {
       definition: (options) => (options.replay === "overwrite" ? { ...options, replay: "invalidate" } : options)
     }
   },
   "marks that are gone at once": {
     breaks: ["followed"],
-    range: { troubles: [], calls: ["GetOrSet", "Remove"], regions: [marked] },
+    range: { isDense: true, troubles: [], calls: ["GetOrSet", "Remove"], regions: [marked] },
     seams: { definition: (options) => (options.name === "marked" ? { ...options, removedFor: 1 } : options) }
   },
   "a fill that replaces whatever is there": {
     breaks: ["good data deleted"],
-    range: { troubles: [], calls: ["GetOrSet", "Set"], regions: [unchanged, latest] },
+    range: { isDense: true, troubles: [], calls: ["GetOrSet", "Set"], regions: [unchanged, latest] },
     seams: {
       dispatch: sending((command) =>
         command.name === "SET" && command.args.at(-1) === "NX"
@@ -390,7 +400,7 @@ const replay: Readonly<Record<string, Variant>> = {
   },
   "a fill in doubt that is not fenced": {
     breaks: ["contradicted", "stored"],
-    range: { troubles: ["Delay", "Late"], calls: ["GetOrSet", "Remove", "Get"], regions: [unchanged] },
+    range: { isDense: true, troubles: ["Delay", "Late"], calls: ["GetOrSet", "Remove", "Get"], regions: [unchanged] },
     seams: {
       dispatch: following((command, sending) =>
         command.args.at(-1) === "NX"
@@ -405,7 +415,7 @@ const replay: Readonly<Record<string, Variant>> = {
   },
   "a touch that shortens": {
     breaks: ["good data deleted", "not written"],
-    range: { troubles: [], calls: ["Set", "Touch"] },
+    range: { isDense: true, troubles: [], calls: ["Set", "Touch"] },
     seams: {
       scripts: running(
         Scripts.extend,
@@ -417,7 +427,7 @@ const replay: Readonly<Record<string, Variant>> = {
   },
   "a touch that does nothing": {
     breaks: ["not written"],
-    range: { troubles: [], calls: ["Set", "Touch"] },
+    range: { isDense: true, troubles: [], calls: ["Set", "Touch"] },
     seams: { scripts: running(Scripts.extend, () => () => 1) }
   }
 }
