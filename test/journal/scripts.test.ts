@@ -97,5 +97,8 @@ it.live("each script and its counterpart in JavaScript do the same to whatever i
       const source = Scripts.withSource(Scripts.call(...call))
       assert.strictEqual(yield* cli(source.name, ...source.args.map(String)), 0, `${title} of a list`)
     }
+    const fill = Scripts.withSource(Scripts.call(Scripts.replaceSame, key, [value, minute, "", Scripts.otherType]))
+    assert.strictEqual(yield* cli(fill.name, ...fill.args.map(String)), 1)
+    assert.strictEqual(yield* cli("GET", key), value)
   }).pipe(Effect.scoped)
 )

@@ -278,7 +278,8 @@ export const cacheSuite = (name: string, layer: Layer.Layer<Cache.Cache, unknown
           [Cache.region({ ...texts, timeToLive: "1 minute", jitter: 0.1 }), "jitter"],
           [Cache.region({ ...texts, timeToLive: "1 minute", maxBytes: 100 }), "maxBytes"],
           [Cache.region({ ...texts, timeToLive: "1 minute", staleFor: "1 minute" }), "staleFor"],
-          [Cache.region({ ...texts, timeToLive: "1 minute", replay: "write" }), "replay"]
+          [Cache.region({ ...texts, timeToLive: "1 minute", replay: "latest" }), "replay"],
+          [Cache.region({ ...texts, timeToLive: "1 minute", removedFor: "1 minute" }), "removedFor"]
         ]
         for (const [other, what] of others) {
           const message = yield* definitionError(other)
@@ -342,7 +343,7 @@ export const cacheSuite = (name: string, layer: Layer.Layer<Cache.Cache, unknown
           assert.strictEqual(yield* region.set("a", "1", { timeToLive }), "Rejected", String(timeToLive))
           assertNone(yield* region.get("a"))
         }
-        for (const value of ["-1", "0", "NaN", "Infinity", "1e300"]) {
+        for (const value of ["-1", "0", "NaN"]) {
           yield* region.set("a", "60000")
           assert.strictEqual(yield* region.set("a", value), "Rejected", value)
           assertNone(yield* region.get("a"))
@@ -441,7 +442,7 @@ export const cacheSuite = (name: string, layer: Layer.Layer<Cache.Cache, unknown
 
 const texts = { name: "texts", version: 1, key: Schema.String, value: Schema.String }
 
-const senseless: ReadonlyArray<Duration.Input> = [-1, 0, Number.NaN, Number.POSITIVE_INFINITY, "0 seconds"]
+const senseless: ReadonlyArray<Duration.Input> = [-1, 0, Number.NaN, "0 seconds"]
 
 const thingFields = { at: Schema.Date, size: Schema.BigInt, bytes: Schema.Uint8Array, name: Schema.String }
 

@@ -30,6 +30,7 @@ import {
 } from "./CacheTier.ts"
 import * as Commands from "./internal/journal/commands.ts"
 import { Entry, type Intent, remove, SetIntent } from "./internal/journal/Ledger.ts"
+import * as Scripts from "./internal/journal/scripts.ts"
 import * as Sender from "./internal/journal/Sender.ts"
 import * as Region from "./internal/Region.ts"
 import * as StoredValue from "./StoredValue.ts"
@@ -167,7 +168,7 @@ const makeTier = <Value>(
       if (Result.isSuccess(result)) return done(Exit.succeed(decode(key, result.success, isCurrent())))
       if (!isForeign(result.failure)) return done(Exit.fail(result.failure))
       region.onUnreadable(key, "it is of another Redis type")
-      done(Exit.succeed(missed))
+      done(Exit.succeed(missedOtherType))
     })
 
   return {
@@ -231,7 +232,8 @@ const makeDecode = <Value>(
   const discard = (key: string, stored: Uint8Array): Found<Value> => {
     const begins = stored.subarray(0, comparedBytes)
     fork(client.eval(RedisScript.deleteIfBegins, [keyspace + key], [stored.length, begins]).pipe(Effect.ignore))
-    return unreadable(key, stored, "it is a broken value of this region, and is removed")
+    region.onUnreadable(key, "it is a broken value of this region, and is removed")
+    return missed
   }
 
   const decodePayload = (
@@ -378,6 +380,12 @@ const problems: { readonly [reason in StoredValue.Foreign["reason"]]: string } =
 const comparedBytes = 64
 
 const missed: Found<never> = { hit: undefined, source: "redis" }
+
+const missedOtherType: Found<never> = {
+  hit: undefined,
+  source: "redis",
+  replaces: { start: new Uint8Array(0), length: Scripts.otherType }
+}
 
 // A copy, because the reply may be a part of something much larger.
 const missOf = (stored: Uint8Array): Found<never> => ({

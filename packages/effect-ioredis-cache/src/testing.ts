@@ -106,6 +106,7 @@ const replaceSame = SimulatedScript.make(
   ([key = ""], [value = "", life = "", start = "", length = ""], call) => {
     const [type] = [call("TYPE", key)].flat()
     const isString = type === "string"
+    if (!isString && type !== "none" && Number(length) === Scripts.otherType) return store(key, value, life, call)
     if (!isString || call("GETRANGE", key, 0, 63) !== start || call("STRLEN", key) !== Number(length)) return 0
     return store(key, value, life, call)
   }

@@ -65,7 +65,7 @@ const isRunning = ({ state }: Region, run: number): boolean => state._tag === "E
 const emptyNode = Effect.fnUntraced(function* (state: State, region: Region, node: Node, run: number) {
   const [session] = node.sessions()
   if (session === undefined) return yield* new Sender.NoSession({ message: "a node has no session" })
-  yield* barrier(state, node)
+  yield* barrier(state, node, session)
   if (state.doubts.hasRegion(region.name))
     return yield* new Sender.NoSession({ message: "a session was lost meanwhile" })
   const { clearedAt } = region.state
@@ -81,10 +81,10 @@ const emptyNode = Effect.fnUntraced(function* (state: State, region: Region, nod
   } while (cursor !== "0" && isRunning(region, run))
 })
 
-// Every command that was sent before, over whatever connection, has run when each of them has answered.
-const barrier = (state: State, node: Node): Effect.Effect<void, RedisError.RedisCommandError> =>
+// What was sent before over another connection has run when that one has answered. What empties comes after all of its own.
+const barrier = (state: State, node: Node, own: Session): Effect.Effect<void, RedisError.RedisCommandError> =>
   Effect.forEach(
-    node.sessions(),
+    node.sessions().filter((session) => session !== own),
     (session) =>
       Effect.catchTag(
         Sender.sendOnce(state.dispatch, RedisCommand.make("PING"), session),

@@ -24,6 +24,7 @@ import type { Cancel, Dispatch, NodeEvent } from "effect-ioredis/dispatch"
 import type { WriteOutcome, Version } from "../../CacheTier.ts"
 import * as MemoryCache from "../../MemoryCache.ts"
 import { makeStampSource } from "../../StoredValue.ts"
+import * as Metrics from "../Metrics.ts"
 import { commandOf, type RegionPolicy } from "./commands.ts"
 import * as Emptying from "./Emptying.ts"
 import * as Fills from "./Fill.ts"
@@ -139,6 +140,7 @@ export const make = Effect.fnUntraced(function* (
   })
   const stop = dispatch.listen((event) => hear(state, event))
   yield* dispatch.watchHistory
+  yield* Metrics.showJournalEntries(state.ledger.size)
   yield* Effect.addFinalizer(() =>
     Effect.suspend(() => {
       stop()

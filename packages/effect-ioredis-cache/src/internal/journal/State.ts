@@ -127,8 +127,8 @@ export class State {
     const writtenAt = Math.max(
       Math.floor(this.dispatch.nodeOf(key).time()),
       region.state.clearedAt + 1,
-      (last?.writtenAt ?? 0) + 1,
-      (unconfirmed?.writtenAt ?? 0) + 1
+      (last?.writtenAt ?? -1) + 1,
+      (unconfirmed?.writtenAt ?? -1) + 1
     )
     region.latest = Math.max(region.latest, writtenAt)
     return { stamp: this.source.next(), writtenAt }

@@ -133,13 +133,17 @@ return 1`,
   kind: "idempotent"
 })
 
+/** The length that stands for what is no string at all. */
+export const otherType = -1
+
 /**
- * Stores ARGV[1] for ARGV[2] milliseconds if the key still holds ARGV[4] bytes that begin with ARGV[3].
- * Answers 1 if it stored it.
+ * Stores ARGV[1] for ARGV[2] milliseconds if the key still holds ARGV[4] bytes that begin with ARGV[3], or
+ * what is no string where ARGV[4] is -1. Answers 1 if it stored it.
  */
 export const replaceSame: RedisScript.RedisScript = RedisScript.make({
   lua: `${store}
 local start = redis.pcall("GETRANGE", KEYS[1], 0, 63)
+if type(start) == "table" and ARGV[4] == "-1" then return store(KEYS[1], ARGV[1], ARGV[2]) end
 if start ~= ARGV[3] or redis.call("STRLEN", KEYS[1]) ~= tonumber(ARGV[4]) then return 0 end
 return store(KEYS[1], ARGV[1], ARGV[2])`,
   kind: "idempotent"
