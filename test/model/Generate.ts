@@ -1,15 +1,20 @@
 import * as Draw from "./Draw.ts"
-import { type Call, type History, keys, regions, type Step, type Trouble } from "./History.ts"
+import { type Call, type History, keys, type ProcessOptions, regions, type Step, type Trouble } from "./History.ts"
 
 /** What may befall the server in a history. */
 export type TroubleKind =
   | "Refuse"
   | "Freeze"
   | "Delay"
+  | "Late"
   | "Flaky"
   | "Cut"
   | "Restart"
   | "OldDump"
+  | "Resync"
+  | "FalseAlarm"
+  | "Crash"
+  | "Permit"
   | "OOM"
   | "READONLY"
   | "MISCONF"
@@ -21,10 +26,15 @@ export const allTroubles: ReadonlyArray<TroubleKind> = [
   "Refuse",
   "Freeze",
   "Delay",
+  "Late",
   "Flaky",
   "Cut",
   "Restart",
   "OldDump",
+  "Resync",
+  "FalseAlarm",
+  "Crash",
+  "Permit",
   "OOM",
   "READONLY",
   "MISCONF",
@@ -33,28 +43,83 @@ export const allTroubles: ReadonlyArray<TroubleKind> = [
   "NOPERM"
 ]
 
+// Late executions need more steps than anything else to show, and a loss of data more luck.
+const favoured: ReadonlySet<TroubleKind> = new Set(["Refuse", "Delay", "Late", "OldDump", "Resync", "FalseAlarm"])
+
+/** What histories are drawn from: by default everything. */
+export interface Range {
+  readonly troubles?: ReadonlyArray<TroubleKind> | undefined
+  /** The numbers of regions. */
+  readonly regions?: ReadonlyArray<number> | undefined
+  readonly calls?: ReadonlyArray<Call["_tag"]> | undefined
+  /** Whether each history has all of that, and one key. */
+  readonly isDense?: boolean | undefined
+}
+
 /**
  * The history of a seed.
  *
- * Each draws first what it is made of: few actors, keys, kinds of calls and troubles. A history of everything at once seldom does the same
- * thing twice, and that is where it breaks.
+ * Each draws first what it is made of: few processes, actors, keys, kinds of calls and troubles. A
+ * history of everything at once seldom does the same thing twice, and that is where it breaks.
  */
-export const history = (seed: number, troubles: ReadonlyArray<TroubleKind> = allTroubles): History => {
+export const history = (seed: number, range: Range = {}): History => {
+  const { troubles = allTroubles } = range
   const draw = Draw.make(seed)
-  const actors = 2 + draw.below(3)
-  const inRegions = regions.map((_, region) => region).slice(0, draw.chance(0.6) ? 1 : 2)
-  const onKeys = keys.map((_, key) => key).slice(0, draw.one([1, 1, 2, 4]))
-  const calls = draw.some(callKinds, 0.5)
-  // Late executions need more steps than anything else to show.
-  const offered = [...troubles, ...troubles.filter((kind) => kind === "Delay" || kind === "Cut" || kind === "Freeze")]
-  const kinds =
-    offered.length === 0 ? [] : draw.chance(0.5) ? [draw.one(offered)] : [draw.one(offered), draw.one(offered)]
-  const lives = draw.one([[600_000], [600_000, 1500], [600_000, 5000, 200]])
-  const reopens = draw.chance(0.2)
-  const foreign = draw.chance(0.4)
-  const interrupts = draw.chance(0.4)
+  const offered = [...troubles, ...troubles.filter((kind) => favoured.has(kind))]
+  const count = offered.length === 0 ? 0 : draw.one([1, 2, 2, 3])
+  const kinds = range.isDense === true ? troubles : Array.from({ length: count }, () => draw.one(offered))
+  const denied = kinds.includes("Permit") ? draw.one(denials) : []
+  const processes = Array.from(
+    { length: draw.one([1, 2, 2, 3]) },
+    (): ProcessOptions => ({
+      connections: draw.one([1, 1, 2, 3]),
+      clockOffset: draw.one([0, 0, -20, 20]),
+      health: draw.chance(0.3)
+    })
+  )
+  const step = steps(draw, processes.length, range)
 
-  const life = () => draw.one(lives)
+  // A change for the worse or the better, and then some calls, close together or far apart.
+  const phase = (): ReadonlyArray<Step> => {
+    const hurry = draw.one([0.2, 0.6, 1])
+    const events = Array.from({ length: 1 + draw.below(4) }, () =>
+      draw.chance(hurry) ? [step.event(), step.wait()] : [step.event()]
+    ).flat()
+    return kinds.length > 0 && draw.chance(0.7)
+      ? [...trouble(draw, draw.one(kinds), processes.length), ...events]
+      : events
+  }
+
+  return {
+    seed,
+    latency: draw.one([0, 0, 3, 40]),
+    cramped: draw.chance(0.1),
+    denied,
+    processes,
+    steps: Array.from({ length: 3 + draw.below(8) }, phase).flat()
+  }
+}
+
+// What the steps of one history are drawn from.
+const steps = (
+  draw: Draw.Draw,
+  processes: number,
+  { calls: offered = callKinds, isDense = false, regions: among = Array.from(regions.keys()) }: Range
+) => {
+  const actors = 1 + draw.below(3)
+  const drawn = draw.one(among)
+  const inRegions = draw.chance(0.8) ? [drawn] : [drawn, draw.one(among)]
+  const onKeys = keys.map((_, key) => key).slice(0, isDense ? 1 : draw.one([1, 1, 2, 4]))
+  const calls = isDense ? offered : draw.some(offered, 0.5)
+  const lives = draw.one([[600_000], [600_000, 1500], [600_000, 5000, 200]])
+  const reopens = draw.chance(0.15)
+  const foreign = draw.chance(0.2)
+  const interrupts = draw.chance(0.3)
+  const otherCache = draw.chance(0.2)
+  const patient = draw.chance(0.1)
+
+  const where = () => ({ process: draw.below(processes), actor: draw.below(actors) })
+
   const call = (): Call => {
     const region = draw.one(inRegions)
     const key = draw.one(onKeys)
@@ -64,51 +129,39 @@ export const history = (seed: number, troubles: ReadonlyArray<TroubleKind> = all
       case "Remove":
         return { _tag, region, key }
       case "Set":
-        return { _tag, region, key, life: life() }
+      case "Touch":
+        return { _tag, region, key, life: draw.one(lives) }
       case "GetMany":
       case "RemoveMany":
         return { _tag, region, keys: draw.some(onKeys, 0.6) }
       case "SetMany":
-        return { _tag, region, keys: draw.some(onKeys, 0.6), life: life() }
+        return { _tag, region, keys: draw.some(onKeys, 0.6), life: draw.one(lives) }
       case "Clear":
         return { _tag, region }
-      case "GetOrSet":
-        return { _tag, region, key, life: life(), takes: draw.one([0, 1, 20, 300, 2500]), fails: draw.chance(0.3) }
+      case "GetOrSet": {
+        const takes = draw.one([0, 1, 20, 300, 2500])
+        return { _tag, region, key, life: draw.one(lives), takes, fails: draw.chance(0.3) }
+      }
     }
   }
 
-  const patient = draw.chance(0.1)
-  const wait = (): Step => ({ _tag: "Wait", millis: draw.one(patient ? [...waits, longerThanLife] : waits) })
-
-  const calling = (call: Call): Step => ({ _tag: "Call", actor: draw.below(actors), call })
-
-  const event = (): ReadonlyArray<Step> => {
-    const roll = draw.below(100)
-    if (roll < 8 && reopens) return [{ _tag: "Reopen" }]
-    if (roll < 20 && interrupts) return [{ _tag: "Interrupt", actor: draw.below(actors) }]
-    if (roll < 30 && foreign) {
-      return [{ _tag: "Foreign", region: draw.one(inRegions), key: draw.one(onKeys), remove: draw.chance(0.3) }]
-    }
-    if (roll < 55) return [calling({ _tag: "Get", region: draw.one(inRegions), key: draw.one(onKeys) })]
-    return [calling(call())]
-  }
-
-  // A change for the worse or the better, and then some calls, close together or far apart.
-  const phase = (): ReadonlyArray<Step> => {
-    const hurry = draw.one([0.2, 0.6, 1])
-    const events = Array.from({ length: 1 + draw.below(4) }, () =>
-      draw.chance(hurry) ? [...event(), wait()] : event()
-    ).flat()
-    return kinds.length > 0 && draw.chance(0.7) ? [trouble(draw, draw.one(kinds)), ...events] : events
+  const calling = (call: Call): Step => {
+    const cache = otherCache && draw.chance(0.5) ? 1 : 0
+    return { _tag: "Call", ...where(), cache, call }
   }
 
   return {
-    seed,
-    latency: draw.one([0, 0, 3, 40]),
-    health: draw.chance(0.5),
-    connections: draw.one([1, 1, 1, 2]),
-    cramped: draw.chance(0.15),
-    steps: Array.from({ length: 3 + draw.below(9) }, phase).flat()
+    wait: (): Step => ({ _tag: "Wait", millis: draw.one(patient ? [...waits, longerThanLife] : waits) }),
+    event: (): Step => {
+      const roll = draw.below(100)
+      if (roll < 8 && reopens) return { _tag: "Reopen", process: draw.below(processes) }
+      if (roll < 15 && interrupts) return { _tag: "Interrupt", ...where() }
+      if (roll < 25 && foreign) {
+        return { _tag: "Foreign", region: draw.one(inRegions), key: draw.one(onKeys), remove: draw.chance(0.3) }
+      }
+      if (roll < 50) return calling({ _tag: "Get", region: draw.one(inRegions), key: draw.one(onKeys) })
+      return calling(call())
+    }
   }
 }
 
@@ -117,11 +170,13 @@ const callKinds = [
   "Set",
   "Remove",
   "Set",
+  "Set",
   "Remove",
   "GetMany",
   "SetMany",
   "RemoveMany",
   "GetOrSet",
+  "Touch",
   "Clear"
 ] as const satisfies ReadonlyArray<Call["_tag"]>
 
@@ -129,22 +184,42 @@ const waits = [0, 0, 1, 10, 100, 300, 1000, 1000, 1100, 2500, 6000, 12_000]
 // What cannot be fenced is kept for as long as values of the region live.
 const longerThanLife = 320_000
 
-const trouble = (draw: Draw.Draw, kind: TroubleKind): Step => {
-  const lasting = (is: Trouble): Step => ({ _tag: "Trouble", trouble: draw.chance(0.5) ? { _tag: "None" } : is })
+const trouble = (draw: Draw.Draw, kind: TroubleKind, processes: number): ReadonlyArray<Step> => {
+  const lasting = (is: Trouble): ReadonlyArray<Step> => [
+    { _tag: "Trouble", trouble: draw.chance(0.5) ? { _tag: "None" } : is }
+  ]
   switch (kind) {
     case "Refuse":
     case "Freeze":
       return lasting({ _tag: kind })
     case "Delay":
       return lasting({ _tag: "Delay", millis: draw.one([20, 400, 1500, 3000, 3000]) })
+    case "Late":
+      return [
+        draw.one<Step>([{ _tag: "Stall" }, { _tag: "Resume" }, { _tag: "Strand", process: draw.below(processes) }])
+      ]
     case "Flaky":
       return lasting({ _tag: "Flaky", rate: draw.one([0.1, 0.5]), seed: draw.below(1000) })
     case "Cut":
-      return { _tag: "Cut", executed: draw.chance(0.5), at: draw.one([undefined, "SET", "UNLINK", "GET"]) }
+      return [{ _tag: "Cut", executed: draw.chance(0.5), at: draw.one([undefined, "SET", "UNLINK", "GET", "EVALSHA"]) }]
     case "Restart":
-      return { _tag: "Restart", data: draw.one(["kept", "lost"]) }
+      return [{ _tag: "Restart", data: draw.one(["kept", "lost"]) }]
     case "OldDump":
-      return draw.chance(0.5) ? { _tag: "Save" } : { _tag: "Restart", data: "old" }
+      return [draw.chance(0.5) ? { _tag: "Save" } : { _tag: "Restart", data: "dump" }]
+    case "Resync":
+      return [draw.chance(0.5) ? { _tag: "Copy" } : { _tag: "Resync", cut: draw.chance(0.5) }]
+    case "FalseAlarm":
+      return [
+        draw.one<Step>([
+          { _tag: "Switch", cut: draw.chance(0.5) },
+          { _tag: "Restart", data: "kept" },
+          { _tag: "Attach" }
+        ])
+      ]
+    case "Crash":
+      return [{ _tag: draw.one(["Crash", "Reopen"]), process: draw.below(processes) }]
+    case "Permit":
+      return [{ _tag: "Permit", denied: draw.one([[], ...denials]) }]
     default:
       return lasting({ _tag: "Error", code: kind, commands: draw.one(refused) })
   }
@@ -158,4 +233,13 @@ const refused: ReadonlyArray<ReadonlyArray<string> | undefined> = [
   ["SET"],
   ["UNLINK"],
   ["CLIENT"]
+]
+
+/** Users without INFO, without scripts, without CLIENT KILL, without TIME. */
+const denials: ReadonlyArray<ReadonlyArray<string>> = [
+  ["INFO", "CLIENT KILL"],
+  ["EVAL", "EVALSHA", "SCRIPT"],
+  ["INFO", "CLIENT KILL", "EVAL", "EVALSHA", "SCRIPT"],
+  ["CLIENT KILL"],
+  ["TIME"]
 ]

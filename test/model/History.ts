@@ -1,23 +1,33 @@
 /**
- * A history: the circumstances, and the steps one after the other. It is plain data, so that it can be printed, shrunk and kept as a test.
+ * A history: the circumstances, and the steps one after the other. It is plain data, so that it can
+ * be printed, shrunk and kept as a test.
  */
 export interface History {
   readonly seed: number
   readonly latency: number
-  /** Whether `RedisHealth` watches Redis beside the cache. */
-  readonly health: boolean
-  /** How many connections carry the commands. */
-  readonly connections: number
   /** Whether journal and memory have room for two keys only. */
   readonly cramped: boolean
+  /** What the users of all processes may not do at first. */
+  readonly denied: ReadonlyArray<string>
+  /** The processes that are alive at first. */
+  readonly processes: ReadonlyArray<ProcessOptions>
   readonly steps: ReadonlyArray<Step>
+}
+
+export interface ProcessOptions {
+  /** How many connections carry the commands. */
+  readonly connections: number
+  /** By how many milliseconds its clock is ahead of the server's. */
+  readonly clockOffset: number
+  /** Whether `RedisHealth` watches Redis beside the cache. */
+  readonly health: boolean
 }
 
 /** A call of the cache. `takes` is how long a lookup runs, in milliseconds. */
 export type Call =
   | { readonly _tag: "Get" | "Remove"; readonly region: number; readonly key: number }
   | { readonly _tag: "GetMany" | "RemoveMany"; readonly region: number; readonly keys: ReadonlyArray<number> }
-  | { readonly _tag: "Set"; readonly region: number; readonly key: number; readonly life: number }
+  | { readonly _tag: "Set" | "Touch"; readonly region: number; readonly key: number; readonly life: number }
   | { readonly _tag: "SetMany"; readonly region: number; readonly keys: ReadonlyArray<number>; readonly life: number }
   | { readonly _tag: "Clear"; readonly region: number }
   | {
@@ -37,24 +47,58 @@ export type Trouble =
   | { readonly _tag: "Error"; readonly code: string; readonly commands: ReadonlyArray<string> | undefined }
 
 /**
- * One step. A call by an actor who still waits for his last one is left out, as is an interruption of one who does not wait. `Save` and a
- * restart with `old` data are a dump and what comes back of it. `Foreign` is a write by somebody else, straight into Redis.
+ * One step. A call by an actor who still waits for his last one is left out, as is an interruption
+ * of one who does not wait, and whatever a process does that has crashed.
+ *
+ * - `Stall`: the connections that are open now stand still, those that are made later do not.
+ *   `Resume` lets them go on, and what was sent on them runs late.
+ * - `Strand`: a process loses its connections without the server hearing of it.
+ * - `Save`, and a restart with `dump`: the server comes back with older data.
+ * - `Copy`: a replica takes over the data and gets no more. `Resync`: the server is demoted, takes
+ *   over what that replica has, and is promoted; sockets stay open unless `cut`.
+ * - `Switch`: likewise, but the replica lacks nothing. `Attach`: a first replica comes.
+ * - `Permit`: from now on users may not do this.
+ * - `Crash`: a process is gone, and its journal with it. `Reopen`: it is closed unless it has
+ *   crashed, and another one takes its place.
+ * - `Foreign`: a write by somebody else, straight into Redis.
  */
 export type Step =
-  | { readonly _tag: "Call"; readonly actor: number; readonly call: Call }
+  | {
+      readonly _tag: "Call"
+      readonly process: number
+      readonly actor: number
+      /** Through which of the two caches of the client. */
+      readonly cache: number
+      readonly call: Call
+    }
   | { readonly _tag: "Wait"; readonly millis: number }
   | { readonly _tag: "Trouble"; readonly trouble: Trouble }
   | { readonly _tag: "Cut"; readonly executed: boolean; readonly at: string | undefined }
-  | { readonly _tag: "Restart"; readonly data: "kept" | "lost" | "old" }
-  | { readonly _tag: "Save" }
-  | { readonly _tag: "Interrupt"; readonly actor: number }
-  | { readonly _tag: "Reopen" }
+  | { readonly _tag: "Stall" | "Resume" }
+  | { readonly _tag: "Save" | "Copy" | "Attach" }
+  | { readonly _tag: "Strand" | "Crash" | "Reopen"; readonly process: number }
+  | { readonly _tag: "Restart"; readonly data: "kept" | "lost" | "dump" }
+  | { readonly _tag: "Resync" | "Switch"; readonly cut: boolean }
+  | { readonly _tag: "Permit"; readonly denied: ReadonlyArray<string> }
+  | { readonly _tag: "Interrupt"; readonly process: number; readonly actor: number }
   | { readonly _tag: "Foreign"; readonly region: number; readonly key: number; readonly remove: boolean }
 
-export const regions = ["one", "two"] as const
+/** For how long the marks of removals stay. */
+export const removedFor = 600_000
+
+/** One region for each `replay`, and one more that leaves marks of removals. */
+export const regions = [
+  { name: "unchanged", replay: "ifUnchanged", marks: false },
+  { name: "latest", replay: "latest", marks: true },
+  { name: "marked", replay: "ifUnchanged", marks: true },
+  { name: "invalidated", replay: "invalidate", marks: false },
+  { name: "overwritten", replay: "overwrite", marks: false }
+] as const
 export const keys = ["a", "b", "c", "d"] as const
 
-export const regionName = (region: number): string => regions[region] ?? ""
+export type RegionDefinition = (typeof regions)[number]
+
+export const regionName = (region: number): string => regions[region]?.name ?? ""
 export const keyName = (key: number): string => keys[key] ?? ""
 
 /** The keys a call is about; all of them for `Clear`. */
@@ -63,39 +107,77 @@ export const keysOf = (call: Call): ReadonlyArray<number> => {
   return "key" in call ? [call.key] : keys.map((_, key) => key)
 }
 
-export const isWrite = ({ _tag }: Call): boolean => !["Get", "GetMany", "GetOrSet"].includes(_tag)
+/** Every key that a history is about. */
+export const placesOf = ({ steps }: History): ReadonlyArray<{ readonly region: number; readonly key: number }> => {
+  const places = steps.flatMap((step) => {
+    if (step._tag === "Foreign") return [{ region: step.region, key: step.key }]
+    if (step._tag !== "Call") return []
+    return keysOf(step.call).map((key) => ({ region: step.call.region, key }))
+  })
+  return Array.from(new Map(places.map((one) => [`${one.region} ${one.key}`, one])).values())
+}
+
+export const isWrite = ({ _tag }: Call): boolean => !["Get", "GetMany", "GetOrSet", "Touch"].includes(_tag)
 
 /** As a person reads it, one line per step; the step's number is that of the violations. */
-export const print = ({ connections, cramped, health, latency, seed, steps }: History): string =>
+export const print = ({ cramped, denied, latency, processes, seed, steps }: History): string =>
   [
     [
       `seed ${seed}`,
       `latency ${latency} ms`,
-      `${health ? "with" : "without"} RedisHealth`,
-      ...(connections > 1 ? [`${connections} connections`] : []),
+      ...processes.map(printProcess),
+      ...(denied.length > 0 ? [`users without ${denied.join()}`] : []),
       ...(cramped ? ["room for two keys in journal and memory"] : [])
     ].join(", "),
     ...steps.map((step, index) => `${String(index).padStart(3)}  ${printStep(step)}`)
   ].join("\n")
 
+const printProcess = ({ clockOffset, connections, health }: ProcessOptions, index: number): string =>
+  [
+    `process ${index}`,
+    ...(connections > 1 ? [`with ${connections} connections`] : []),
+    ...(clockOffset === 0 ? [] : [`${clockOffset} ms ahead`]),
+    ...(health ? ["with RedisHealth"] : [])
+  ].join(" ")
+
 const printStep = (step: Step): string => {
   switch (step._tag) {
-    case "Call":
-      return `actor ${step.actor}: ${printCall(step.call)}`
+    case "Call": {
+      const cache = step.cache === 0 ? "" : ", other cache"
+      return `process ${step.process}, actor ${step.actor}${cache}: ${printCall(step.call)}`
+    }
     case "Wait":
       return `${step.millis} ms pass`
     case "Trouble":
       return printTrouble(step.trouble)
     case "Cut":
       return `cut ${step.at === undefined ? "now" : `at the next ${step.at}`}, ${step.executed ? "executed" : "not executed"}`
+    case "Stall":
+      return "the open connections stand still"
+    case "Resume":
+      return "the connections that stood still go on"
+    case "Strand":
+      return `process ${step.process} loses its connections`
     case "Restart":
       return `Redis restarts, its data ${step.data}`
     case "Save":
       return "Redis saves a dump"
+    case "Copy":
+      return "a replica copies the data and gets no more"
+    case "Attach":
+      return "a first replica is attached"
+    case "Resync":
+      return `Redis is demoted, takes over the replica's data and is promoted${step.cut ? ", connections cut" : ""}`
+    case "Switch":
+      return `a switch to a replica and back that loses nothing${step.cut ? ", connections cut" : ""}`
+    case "Permit":
+      return step.denied.length === 0 ? "users may do everything" : `users may not ${step.denied.join()}`
     case "Interrupt":
-      return `actor ${step.actor} is interrupted`
+      return `process ${step.process}, actor ${step.actor} is interrupted`
+    case "Crash":
+      return `process ${step.process} crashes`
     case "Reopen":
-      return "the layer is closed, and another one opened"
+      return `process ${step.process} ends, and another one begins`
     case "Foreign":
       return `somebody else ${step.remove ? "removes" : "sets"} ${place(step.region, step.key)}`
   }

@@ -1,9 +1,18 @@
 import { Clock, Context, Effect, Exit, Layer, Metric, Schema, Scope } from "effect"
-import { RedisClient, RedisConnection, RedisHealth } from "effect-ioredis"
+import {
+  RedisClient,
+  type RedisCommand,
+  type RedisConnection,
+  RedisConnector,
+  RedisError,
+  RedisHealth
+} from "effect-ioredis"
+import * as Dispatch from "effect-ioredis/dispatch"
 import { Cache, HybridCache, MemoryCache, RedisCache } from "effect-ioredis-cache"
-import { SimulatedRedis } from "effect-ioredis/testing"
+import type { SimulatedRedis, SimulatedScript } from "effect-ioredis/testing"
+import * as Journal from "../../packages/effect-ioredis-cache/src/internal/journal/Journal.ts"
 import * as ClockDouble from "../support/ClockDouble.ts"
-import { type History, regions } from "./History.ts"
+import * as History from "./History.ts"
 import * as VirtualTime from "./VirtualTime.ts"
 
 export type Region = Cache.Region<string, string>
@@ -11,29 +20,47 @@ export type Region = Cache.Region<string, string>
 /** Where a broken variant takes the place of what it breaks. Each is given the right one. */
 export interface Seams {
   readonly connection?: (connection: RedisConnection.RedisConnection) => RedisConnection.RedisConnection
-  readonly client?: (client: RedisClient.RedisClient) => RedisClient.RedisClient
-  readonly redis?: (redis: RedisCache.RedisCache) => RedisCache.RedisCache
+  readonly dispatch?: (dispatch: Dispatch.Dispatch, clock: Clock.Clock) => Dispatch.Dispatch
   readonly memory?: (memory: MemoryCache.MemoryCache["Service"]) => MemoryCache.MemoryCache["Service"]
   readonly region?: (
     region: Region,
     around: { readonly options: RegionOptions; readonly redis: RedisCache.RedisCache; readonly cache: Cache.Cache }
   ) => Effect.Effect<Region>
+  /** Takes the place of a script of the cache, by name. */
+  readonly scripts?: (
+    scripts: ReadonlyArray<SimulatedScript.SimulatedScript>
+  ) => ReadonlyArray<SimulatedScript.SimulatedScript>
+  /** Breaks something for the length of a history, and returns what mends it. */
+  readonly patch?: () => () => void
+  readonly definition?: (options: RegionOptions) => RegionOptions
   readonly patience?: number
   readonly beside?: Effect.Effect<void, never, Scope.Scope>
 }
 
-/** One process: the whole cache on a connection of its own, and what of it is running. */
+/** What a process has given to its connections, when they took it. */
+export interface Submitted {
+  readonly process: number
+  readonly command: RedisCommand.RedisCommand
+}
+
+/** One process: two caches on a client of its own, and what of it is running. */
 export interface Process {
   readonly number: number
-  readonly regions: ReadonlyArray<Region>
+  /** The regions of each cache. */
+  readonly caches: ReadonlyArray<ReadonlyArray<Region>>
   readonly breaker: RedisClient.RedisClient["breaker"]
+  readonly journal: Journal.Journal
+  readonly dispatch: Dispatch.Dispatch
   /** Runs an effect so that the fibers and sleepers it leaves behind are counted. */
   readonly counted: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
   readonly left: () => { readonly fibers: number; readonly sleepers: number }
-  /** Keys in the write journal. */
-  readonly journaled: Effect.Effect<number>
   /** The longest call of the client, in milliseconds. */
   readonly longestCall: () => number
+  /** Loses its connections without the server hearing of it. */
+  readonly strand: () => void
+  /** Whether it is gone, so that it reaches no server any more. */
+  readonly isCrashed: () => boolean
+  readonly crash: () => void
   /** Closes it, and says how long that took. */
   readonly close: Effect.Effect<number>
 }
@@ -43,29 +70,83 @@ export const patience = 1000
 export const operationTimeout = 5000
 
 /** What of a history concerns a process. */
-export interface Options extends Pick<History, "connections" | "cramped" | "health"> {
+export interface Options extends History.ProcessOptions {
+  readonly cramped: boolean
   readonly seams: Seams
+  readonly network: SimulatedRedis.SimulatedRedis
+  readonly onSubmit: (submitted: Submitted) => void
 }
 
 type RegionOptions = Cache.RegionOptions<string, string>
 
-const definitions: ReadonlyArray<RegionOptions> = regions.map((name) => ({
+const definitions: ReadonlyArray<RegionOptions> = History.regions.map(({ marks, name, replay }) => ({
   name,
   version: 1,
   key: Schema.String,
   value: Schema.String,
-  replay: name === "two" ? "write" : "invalidate"
+  replay,
+  ...(marks ? { removedFor: History.removedFor } : {})
 }))
 
 /** Opens one. Virtual time passes meanwhile where Redis lets it wait. */
-export const open = Effect.fnUntraced(function* (
-  number: number,
-  options: Options
-): Effect.fn.Return<Process, never, SimulatedRedis.SimulatedRedis> {
+export const open = Effect.fnUntraced(function* (number: number, options: Options): Effect.fn.Return<Process> {
   const clock = yield* ClockDouble.make
+  clock.wallOffset = options.clockOffset
+  const { counted, left } = count(clock)
+  const wire = wireOf(number, options)
+  const longest = { millis: 0 }
+  const scope = yield* Scope.make()
+  const room = options.cramped ? 2 : 100
+  const connector = Layer.succeed(RedisConnector.RedisConnector, { connect: wire.connect, clock })
+  const built = Layer.buildWithMemoMap(
+    layer(options, room, clock, longest).pipe(Layer.provide(connector)),
+    Layer.makeMemoMapUnsafe(),
+    scope
+  )
+  const context = yield* VirtualTime.passUntilDone(counted(built))
+  const redis = Context.get(context, RedisCache.RedisCache)
+  const dispatch = Dispatch.of(redis.client)
+  const journal = yield* counted(Scope.provide(Journal.shared(dispatch, redis.prefix, { maxEntries: room }), scope))
+  const caches = yield* Effect.forEach([Context.get(context, First), Context.get(context, Second)], (cache) =>
+    Effect.forEach(definitions, (definition) => openRegion(options.seams, cache, redis, definition))
+  )
+  if (options.seams.beside !== undefined) yield* counted(Scope.provide(options.seams.beside, scope))
+  return {
+    number,
+    caches,
+    breaker: redis.client.breaker,
+    journal,
+    dispatch,
+    counted,
+    left,
+    longestCall: () => longest.millis,
+    strand: wire.strand,
+    isCrashed: wire.isCrashed,
+    crash: wire.crash,
+    close: Effect.gen(function* () {
+      const from = clock.currentTimeMillisUnsafe()
+      let to = from
+      const ended = Effect.sync(() => {
+        to = clock.currentTimeMillisUnsafe()
+      })
+      yield* VirtualTime.passUntilDone(Effect.andThen(counted(Scope.close(scope, Exit.void)), ended))
+      return to - from
+    })
+  }
+})
+
+const openRegion = (seams: Seams, cache: Cache.Cache, redis: RedisCache.RedisCache, definition: RegionOptions) => {
+  const options = seams.definition?.(definition) ?? definition
+  return Effect.flatMap(
+    cache.region(options),
+    (region) => seams.region?.(region, { options, redis, cache }) ?? Effect.succeed(region)
+  )
+}
+
+// Counts what runs and sleeps in a process.
+const count = (clock: ClockDouble.ClockDouble) => {
   const registry: Metric.MetricRegistry = new Map()
   let fibers = 0
-  let longest = 0
   const metrics: Metric.FiberRuntimeMetricsService = {
     recordFiberStart: () => {
       fibers++
@@ -74,31 +155,113 @@ export const open = Effect.fnUntraced(function* (
       fibers--
     }
   }
-  const counted = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-    effect.pipe(
-      Effect.provideService(Clock.Clock, clock),
-      Effect.provideService(Metric.FiberRuntimeMetrics, metrics),
-      Effect.provideService(Metric.MetricRegistry, registry)
-    )
-  const timed = (client: RedisClient.RedisClient): RedisClient.RedisClient => {
-    const measure = <A, E>(effect: Effect.Effect<A, E>) =>
-      Effect.suspend(() => {
-        const from = clock.currentTimeMillisUnsafe()
-        return Effect.onExit(effect, () =>
-          Effect.sync(() => {
-            longest = Math.max(longest, clock.currentTimeMillisUnsafe() - from)
-          })
-        )
+  return {
+    counted: <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+      effect.pipe(
+        Effect.provideService(Clock.Clock, clock),
+        Effect.provideService(Metric.FiberRuntimeMetrics, metrics),
+        Effect.provideService(Metric.MetricRegistry, registry)
+      ),
+    left: () => ({ fibers, sleepers: clock.asleep })
+  }
+}
+
+// The connections of a process. Once it has crashed, nothing of it reaches a server any more.
+const wireOf = (number: number, { network, onSubmit, seams }: Options) => {
+  const open = new Set<RedisConnection.RedisConnection>()
+  let crashed = false
+
+  const strand = (): void => {
+    for (const connection of Array.from(open)) connection.destroy(stranded())
+  }
+
+  const noted = (connection: RedisConnection.RedisConnection): RedisConnection.RedisConnection => ({
+    isOpen: connection.isOpen,
+    inFlight: connection.inFlight,
+    activity: connection.activity,
+    onLoss: connection.onLoss,
+    drain: connection.drain,
+    destroy: connection.destroy,
+    submit: (command, onReply) => {
+      onSubmit({ process: number, command })
+      connection.submit(command, onReply)
+    }
+  })
+
+  const connect: RedisConnector.RedisConnector["Service"]["connect"] = (address, login) =>
+    Effect.suspend(() => {
+      if (crashed) return Effect.never
+      return Effect.map(network.connector.connect(address, login), (connection) => {
+        open.add(connection)
+        connection.onLoss(() => open.delete(connection))
+        if (crashed) strand()
+        const followed = noted(connection)
+        return seams.connection?.(followed) ?? followed
       })
-    const measureDone = <A>(
-      done: RedisClient.Done<A>,
-      start: (done: RedisClient.Done<A>) => () => void
-    ): (() => void) => {
+    })
+
+  return {
+    connect,
+    strand,
+    isCrashed: () => crashed,
+    crash: () => {
+      crashed = true
+      strand()
+    }
+  }
+}
+
+const stranded = () => RedisError.connectionError("CONNECT", "Reset", "unknown", new Error("The connection was lost."))
+
+// Two caches of one client, each with a memory of its own.
+class First extends Context.Service<First, Cache.Cache>()("test/model/First") {}
+class Second extends Context.Service<Second, Cache.Cache>()("test/model/Second") {}
+
+const layer = (
+  { connections, health, seams }: Options,
+  room: number,
+  clock: Clock.Clock,
+  longest: { millis: number }
+) => {
+  const client = replace(
+    RedisClient.RedisClient,
+    RedisClient.layer({ requireReady: false, operationTimeout, connections, circuitBreaker: { resetTimeout } }),
+    (client) => {
+      const dispatch = timed(seams.dispatch?.(Dispatch.of(client), clock) ?? Dispatch.of(client), clock, longest)
+      return { ...client, [Dispatch.TypeId]: dispatch }
+    }
+  )
+  const cacheAs = <Id>(tag: Context.Key<Id, Cache.Cache>) => {
+    const memory = replace(
+      MemoryCache.MemoryCache,
+      Layer.fresh(MemoryCache.layer({ maxEntries: room })),
+      seams.memory ?? ((memory) => memory)
+    )
+    const hybrid = HybridCache.layer({ patience: seams.patience ?? patience, journal: { maxEntries: room } })
+    return Layer.effect(tag, Cache.Cache).pipe(Layer.provide(Layer.fresh(hybrid)), Layer.provide(memory))
+  }
+  return Layer.mergeAll(cacheAs(First), cacheAs(Second)).pipe(
+    Layer.provideMerge(RedisCache.layer()),
+    Layer.provideMerge(health ? RedisHealth.layer() : Layer.empty),
+    Layer.provideMerge(client)
+  )
+}
+
+// Keeps how long the longest call took.
+const timed = (dispatch: Dispatch.Dispatch, clock: Clock.Clock, longest: { millis: number }): Dispatch.Dispatch => {
+  const measured =
+    <Args extends ReadonlyArray<unknown>, A>(
+      start: (...args: readonly [...Args, (result: A) => void]) => Dispatch.Cancel
+    ) =>
+    (...args: readonly [...Args, (result: A) => void]): Dispatch.Cancel => {
       const from = clock.currentTimeMillisUnsafe()
       const end = () => {
-        longest = Math.max(longest, clock.currentTimeMillisUnsafe() - from)
+        longest.millis = Math.max(longest.millis, clock.currentTimeMillisUnsafe() - from)
       }
-      const cancel = start((result) => {
+      // The callback is the last argument.
+      const done = args[args.length - 1] as (result: A) => void
+      const rest = args.slice(0, -1) as unknown as Args
+      const cancel = start(...rest, (result) => {
         end()
         done(result)
       })
@@ -107,100 +270,16 @@ export const open = Effect.fnUntraced(function* (
         cancel()
       }
     }
-    return {
-      ...client,
-      send: (...args) => measure(client.send(...args)),
-      pipeline: (...args) => measure(client.pipeline(...args)),
-      getUnsafe: (key, read, done) => measureDone(done, (done) => client.getUnsafe(key, read, done)),
-      sendUnsafe: (command, options, done) => measureDone(done, (done) => client.sendUnsafe(command, options, done)),
-      pipelineUnsafe: (commands, options, done) =>
-        measureDone(done, (done) => client.pipelineUnsafe(commands, options, done))
-    }
-  }
-
-  const scope = yield* Scope.make()
-  const server = yield* SimulatedRedis.SimulatedRedis
-  const built = Layer.buildWithMemoMap(
-    layer(options, timed).pipe(Layer.provide(Layer.succeed(SimulatedRedis.SimulatedRedis, server))),
-    Layer.makeMemoMapUnsafe(),
-    scope
-  )
-  const context = yield* VirtualTime.passUntilDone(counted(built))
-  const cache = Context.get(context, Cache.Cache)
-  const redis = Context.get(context, RedisCache.RedisCache)
-  const regions = yield* Effect.forEach(definitions, (definition) =>
-    Effect.flatMap(
-      cache.region(definition),
-      (region) => options.seams.region?.(region, { options: definition, redis, cache }) ?? Effect.succeed(region)
-    )
-  )
-  if (options.seams.beside !== undefined) yield* counted(Scope.provide(options.seams.beside, scope))
   return {
-    number,
-    regions,
-    breaker: Context.get(context, RedisClient.RedisClient).breaker,
-    counted,
-    left: () => ({ fibers, sleepers: clock.asleep }),
-    journaled: Effect.map(counted(Metric.snapshot), (metrics) => {
-      const gauge = metrics.find(({ id }) => id === "cache_journal_entries")
-      return gauge?.type === "Gauge" ? Number(gauge.state.value) : 0
-    }),
-    longestCall: () => longest,
-    close: Effect.gen(function* () {
-      const from = clock.currentTimeMillisUnsafe()
-      let to = from
-      yield* VirtualTime.passUntilDone(
-        counted(Scope.close(scope, Exit.void)).pipe(
-          Effect.andThen(
-            Effect.sync(() => {
-              to = clock.currentTimeMillisUnsafe()
-            })
-          )
-        )
-      )
-      return to - from
-    })
+    ...dispatch,
+    send: measured(dispatch.send),
+    sendAll: measured(dispatch.sendAll),
+    get: measured(dispatch.get)
   }
-})
-
-const layer = (
-  { connections, cramped, health, seams }: Options,
-  timed: (client: RedisClient.RedisClient) => RedisClient.RedisClient
-) => {
-  const room = cramped ? 2 : 100
-  const connection = replace(RedisConnection.RedisConnection, layerConnections(connections), seams.connection)
-  const client = replace(
-    RedisClient.RedisClient,
-    replace(
-      RedisClient.RedisClient,
-      RedisClient.layer({ requireReady: false, operationTimeout, circuitBreaker: { resetTimeout } }),
-      seams.client
-    ),
-    timed
-  )
-  const redis = replace(RedisCache.RedisCache, RedisCache.layer(), seams.redis)
-  const memory = replace(MemoryCache.MemoryCache, MemoryCache.layer({ maxEntries: room }), seams.memory)
-  return HybridCache.layer({ patience: seams.patience ?? patience, journal: { maxEntries: room } }).pipe(
-    Layer.provideMerge([redis, memory]),
-    Layer.provideMerge(health ? RedisHealth.layer() : Layer.empty),
-    Layer.provideMerge(client),
-    Layer.provide(connection)
-  )
 }
-
-const layerConnections = (count: number) =>
-  Layer.effect(
-    RedisConnection.RedisConnection,
-    Effect.flatMap(SimulatedRedis.SimulatedRedis, (server) =>
-      count === 1
-        ? server.connect()
-        : Effect.map(Effect.all(Array.from({ length: count }, () => server.connect())), RedisConnection.pool)
-    )
-  )
 
 const replace = <Id, Service, E, R>(
   tag: Context.Key<Id, Service>,
   layer: Layer.Layer<Id, E, R>,
-  seam: ((service: Service) => Service) | undefined
-): Layer.Layer<Id, E, R> =>
-  seam === undefined ? layer : Layer.effect(tag, Effect.map(Effect.service(tag), seam)).pipe(Layer.provide(layer))
+  seam: (service: Service) => Service
+): Layer.Layer<Id, E, R> => Layer.effect(tag, Effect.map(Effect.service(tag), seam)).pipe(Layer.provide(layer))

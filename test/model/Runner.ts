@@ -1,19 +1,26 @@
-import { Cause, Clock, Effect, Exit, type Fiber, Option, Random, References } from "effect"
+import { Cause, Clock, Effect, Exit, type Fiber, Option, Random, References, type Scope } from "effect"
 import { RedisCommand } from "effect-ioredis"
-import { Fault, SimulatedRedis } from "effect-ioredis/testing"
+import { scripts } from "effect-ioredis-cache/testing"
+import { Fault, SimulatedRedis, type SimulatedServer } from "effect-ioredis/testing"
 import { TestClock } from "effect/testing"
+import * as Commands from "../../packages/effect-ioredis-cache/src/internal/journal/scripts.ts"
+import { payloadOf, stored } from "../support/Stored.ts"
 import * as History from "./History.ts"
+import * as Log from "./Log.ts"
 import * as Process from "./Process.ts"
 import * as Reference from "./Reference.ts"
 import * as VirtualTime from "./VirtualTime.ts"
-import { stored } from "../support/Stored.ts"
 
 /** Runs a history in virtual time and says which promises it broke. */
 export const run = (
   history: History.History,
   seams: Process.Seams = {}
 ): Effect.Effect<ReadonlyArray<Reference.Violation>> =>
-  Effect.scoped(play(history, seams)).pipe(
+  Effect.acquireUseRelease(
+    Effect.sync(() => seams.patch?.()),
+    () => Effect.scoped(play(history, seams)),
+    (mend) => Effect.sync(() => mend?.())
+  ).pipe(
     Effect.catchCause((cause) =>
       Effect.succeed([{ rule: "died" as const, message: `the history itself: ${Cause.pretty(cause)}` }])
     ),
@@ -23,249 +30,448 @@ export const run = (
   )
 
 const play = Effect.fnUntraced(function* (history: History.History, seams: Process.Seams) {
-  const server = yield* SimulatedRedis.make({ latency: history.latency, seed: history.seed })
-  const open = (number: number) =>
-    Effect.provideService(Process.open(number, { ...history, seams }), SimulatedRedis.SimulatedRedis, server)
-  const clock = yield* Clock.Clock
-  const log = Reference.emptyLog()
-  const violations: Array<Reference.Violation> = []
-  const closed: Array<Process.Process> = []
-  const actors = new Map<number, Fiber.Fiber<unknown, unknown>>()
-  let process = yield* open(0)
-  let dump: ReadonlyMap<string, { readonly text: string; readonly expiresAt: number | undefined }> = new Map()
-  let order = 0
-  let ids = 0
+  // Redis' time is some years after the beginning of time, as a header of a removed mark has to be.
+  yield* TestClock.adjust("1 hour")
+  const world = yield* World.make(history, seams)
+  for (const [step, is] of history.steps.entries()) {
+    yield* world.take(step, is)
+    yield* VirtualTime.settle
+    world.checkInvariants(step)
+  }
+  yield* world.finish
+  return [...Reference.check(history, world.log, Process.patience), ...world.violations]
+})
 
-  const now = (): Reference.Moment => ({ order: ++order, at: clock.currentTimeMillisUnsafe() })
-  const violated = (rule: Reference.Rule, message: string) => violations.push({ rule, message })
+/** The servers, the processes, and what was seen of them. */
+class World {
+  readonly history: History.History
+  readonly seams: Process.Seams
+  readonly network: SimulatedRedis.SimulatedRedis
+  readonly replica: SimulatedServer.SimulatedServer
+  readonly clock: Clock.Clock
+  readonly log = Log.empty()
+  readonly violations: Array<Reference.Violation> = []
+  /** The process in each place; the others have been closed or have crashed. */
+  readonly processes: Array<Process.Process> = []
+  readonly gone: Array<Process.Process> = []
+  readonly actors = new Map<string, Fiber.Fiber<unknown, unknown>>()
+  #stalled: ReadonlyArray<number> = []
+  #hasCopy = false
+  #opened = 0
+  #order = 0
+  #ids = 0
+  // Writes of somebody else reach Redis only where it executes what it is sent.
+  #standsStill = false
 
-  const lookUp = (step: number, owner: number, call: Extract<History.Call, { readonly _tag: "GetOrSet" }>) =>
-    Effect.suspend(() => {
-      const { fails, key, region, takes } = call
-      const record: Reference.LookupRecord = {
-        id: `${fails ? "f" : "l"}${++ids}`,
-        process: owner,
-        region,
-        key,
-        step,
-        from: now(),
-        to: undefined
+  static readonly make = Effect.fnUntraced(function* (history: History.History, seams: Process.Seams) {
+    const network = yield* SimulatedRedis.make({
+      latency: history.latency,
+      seed: history.seed,
+      denied: history.denied,
+      scripts: seams.scripts?.(scripts) ?? scripts
+    })
+    const replica = yield* network.server({ host: "replica", port: 6379 })
+    const world = new World(history, seams, network, replica, yield* Clock.Clock)
+    for (const place of history.processes.keys()) yield* world.#open(place)
+    return world
+  })
+
+  private constructor(
+    history: History.History,
+    seams: Process.Seams,
+    network: SimulatedRedis.SimulatedRedis,
+    replica: SimulatedServer.SimulatedServer,
+    clock: Clock.Clock
+  ) {
+    this.history = history
+    this.seams = seams
+    this.network = network
+    this.replica = replica
+    this.clock = clock
+  }
+
+  #now(): Log.Moment {
+    return { order: ++this.#order, at: this.clock.currentTimeMillisUnsafe() }
+  }
+
+  #violated(rule: Reference.Rule, message: string): void {
+    this.violations.push({ rule, message })
+  }
+
+  // -----------------------------------------------------------------------------------------------
+  // Processes
+  // -----------------------------------------------------------------------------------------------
+
+  #open(place: number): Effect.Effect<void> {
+    const options = this.history.processes[place]
+    if (options === undefined) return Effect.void
+    const { cramped } = this.history
+    const onSubmit = ({ command, process }: Process.Submitted): void => {
+      const storing = storingOf(command.name, command.args.map(String))
+      if (storing !== undefined) this.log.submitted.push({ ...storing, process, moment: this.#now() })
+    }
+    return Effect.map(
+      Process.open(this.#opened++, { ...options, cramped, network: this.network, seams: this.seams, onSubmit }),
+      (process) => {
+        this.processes[place] = process
+        process.dispatch.listen(({ _tag }) => {
+          if (_tag !== "SessionReady" && _tag !== "HistoryChanged") return
+          this.log.notices.push({ process: process.number, moment: this.#now() })
+        })
       }
-      log.lookups.push(record)
+    )
+  }
+
+  #close(process: Process.Process): Effect.Effect<void> {
+    this.gone.push(process)
+    return Effect.map(process.close, (took) => {
+      if (took > closeTimeout && !process.isCrashed()) {
+        this.#violated("left behind", `closing process ${process.number} took ${took} ms`)
+      }
+    })
+  }
+
+  #crash(place: number): void {
+    const process = this.processes[place]
+    if (process === undefined || process.isCrashed()) return
+    process.crash()
+    for (const record of this.log.calls) {
+      if (record.process !== process.number || record.to !== undefined) continue
+      record.to = this.#now()
+      record.result = { _tag: "Interrupted" }
+    }
+  }
+
+  get #alive(): ReadonlyArray<Process.Process> {
+    return this.processes.filter((process) => !process.isCrashed())
+  }
+
+  /** Whatever is counted is so after each step. */
+  checkInvariants(step: number): void {
+    for (const process of this.#alive) {
+      for (const message of process.journal.checkInvariants()) {
+        this.#violated("invariant", `after step ${step}, process ${process.number}: ${message}`)
+      }
+    }
+  }
+
+  // -----------------------------------------------------------------------------------------------
+  // Calls
+  // -----------------------------------------------------------------------------------------------
+
+  #lookUp({ cache, call, process, step }: Log.CallRecord): Effect.Effect<string, string> {
+    return Effect.suspend(() => {
+      if (call._tag !== "GetOrSet") return Effect.die(new Error("no lookup"))
+      const { fails, key, region, takes } = call
+      const id = `${fails ? "f" : "l"}${++this.#ids}`
+      const record: Log.LookupRecord = { id, process, cache, region, key, step, from: this.#now(), to: undefined }
+      this.log.lookups.push(record)
       return Effect.sleep(takes).pipe(
-        Effect.andThen(fails ? Effect.fail(record.id) : Effect.succeed(record.id)),
+        Effect.andThen(fails ? Effect.fail(id) : Effect.succeed(id)),
         Effect.onExit(() =>
           Effect.sync(() => {
-            record.to = now()
+            record.to = this.#now()
           })
         )
       )
     })
-
-  const perform = (record: Reference.CallRecord, region: Process.Region): Effect.Effect<Reference.Result, string> => {
-    const { call, process: owner, step, writes } = record
-    const values = (found: ReadonlyArray<Option.Option<string>>): Reference.Result => ({
-      _tag: "Values",
-      values: found.map(Option.getOrUndefined)
-    })
-    const outcomes = (all: ReadonlyArray<string>): Reference.Result => ({ _tag: "Outcomes", outcomes: all })
-    const one = (outcome: string) => outcomes([outcome])
-    switch (call._tag) {
-      case "Get":
-        return Effect.map(region.get(History.keyName(call.key)), (found) => values([found]))
-      case "GetMany":
-        return Effect.map(region.getMany(call.keys.map(History.keyName)), values)
-      case "Set":
-        return Effect.map(region.set(History.keyName(call.key), writes[0] ?? "", { timeToLive: call.life }), one)
-      case "SetMany":
-        return Effect.map(
-          region.setMany(
-            call.keys.map((key, index) => [History.keyName(key), writes[index] ?? ""] as const),
-            { timeToLive: call.life }
-          ),
-          outcomes
-        )
-      case "Remove":
-        return Effect.map(region.remove(History.keyName(call.key)), one)
-      case "RemoveMany":
-        return Effect.map(region.removeMany(call.keys.map(History.keyName)), outcomes)
-      case "Clear":
-        return Effect.map(region.clear, one)
-      case "GetOrSet":
-        return Effect.map(
-          region.getOrSet(History.keyName(call.key), lookUp(step, owner, call), { timeToLive: call.life }),
-          (value) => values([Option.some(value)])
-        )
-    }
   }
 
-  const start = Effect.fnUntraced(function* (step: number, call: History.Call) {
-    const region = process.regions[call.region]
-    if (region === undefined) return yield* Effect.die(new Error("no such region"))
-    const isSet = call._tag === "Set" || call._tag === "SetMany"
-    const record: Reference.CallRecord = {
-      step,
-      process: process.number,
-      call,
-      writes: isSet ? History.keysOf(call).map(() => `v${++ids}`) : [],
-      from: now(),
-      to: undefined,
-      result: { _tag: "Pending" }
-    }
-    log.calls.push(record)
-    const performed = process.counted(perform(record, region)).pipe(
-      Effect.onExit((exit) =>
-        Effect.sync(() => {
-          record.to = now()
-          record.result = resultOf(exit)
-        })
+  #start(step: number, process: Process.Process, cache: number, call: History.Call) {
+    return Effect.suspend(() => {
+      const region = process.caches[cache]?.[call.region]
+      if (region === undefined) return Effect.die(new Error("no such region"))
+      const isSet = call._tag === "Set" || call._tag === "SetMany"
+      const record: Log.CallRecord = {
+        step,
+        process: process.number,
+        cache,
+        call,
+        writes: isSet ? History.keysOf(call).map(() => `v${++this.#ids}`) : [],
+        from: this.#now(),
+        to: undefined,
+        result: { _tag: "Pending" }
+      }
+      this.log.calls.push(record)
+      const performed = process.counted(perform(record, region, this.#lookUp(record))).pipe(
+        Effect.onExit((exit) =>
+          Effect.sync(() => {
+            if (record.to !== undefined) return
+            record.to = this.#now()
+            record.result = resultOf(exit)
+          })
+        )
       )
-    )
-    return yield* Effect.forkChild(performed, { startImmediately: true })
-  })
+      return Effect.forkChild(performed, { startImmediately: true })
+    })
+  }
 
-  // Writes of somebody else reach Redis only where it executes what it is sent.
-  let standsStill = false
+  // -----------------------------------------------------------------------------------------------
+  // Steps
+  // -----------------------------------------------------------------------------------------------
 
-  const execute = (name: string, ...args: ReadonlyArray<string | number>) =>
-    Effect.orDie(server.execute(RedisCommand.make(name, args)))
-
-  const take = (step: number, is: History.Step): Effect.Effect<void> => {
+  take(step: number, is: History.Step): Effect.Effect<void> {
+    const { network } = this
     switch (is._tag) {
       case "Call": {
-        const last = actors.get(is.actor)
+        const process = this.processes[is.process]
+        const actor = `${process?.number} ${is.actor}`
+        const last = this.actors.get(actor)
+        if (process === undefined || process.isCrashed()) return Effect.void
         if (last !== undefined && last.pollUnsafe() === undefined) return Effect.void
-        return Effect.map(start(step, is.call), (fiber) => {
-          actors.set(is.actor, fiber)
+        return Effect.map(this.#start(step, process, is.cache, is.call), (fiber) => {
+          this.actors.set(actor, fiber)
         })
       }
       case "Interrupt":
-        return Effect.sync(() => actors.get(is.actor)?.interruptUnsafe())
+        return Effect.sync(() => {
+          const process = this.processes[is.process]
+          if (process?.isCrashed() === false) this.actors.get(`${process.number} ${is.actor}`)?.interruptUnsafe()
+        })
       case "Wait":
         return VirtualTime.pass(is.millis)
       case "Trouble":
-        standsStill = is.trouble._tag === "Freeze" || is.trouble._tag === "Refuse"
-        return server.inject(faultOf(is.trouble))
+        this.#standsStill = is.trouble._tag === "Freeze" || is.trouble._tag === "Refuse"
+        return network.inject(faultOf(is.trouble))
       case "Cut":
-        return server.inject(Fault.cut(is))
-      case "Save":
-        return Effect.gen(function* () {
-          const entries = yield* server.entries
-          const texts = yield* Effect.forEach(entries, ([key, { expiresAt }]) =>
-            Effect.map(server.peek(key), (text = "") => [key, { text, expiresAt }] as const)
-          )
-          dump = new Map(texts)
+        return network.inject(Fault.cut(is))
+      case "Stall":
+        return Effect.flatMap(network.clients, (clients) => {
+          this.#stalled = [...this.#stalled, ...clients]
+          return Effect.forEach(clients, (connection) => network.inject(Fault.freeze, { connection }), {
+            discard: true
+          })
         })
-      case "Restart":
-        return Effect.gen(function* () {
-          yield* server.restart({ keepData: is.data === "kept" })
-          if (is.data !== "old") return
-          for (const [key, { expiresAt, text }] of dump) {
-            yield* execute("SET", key, text, ...(expiresAt === undefined ? [] : ["PXAT", expiresAt]))
-          }
+      case "Resume":
+        return Effect.suspend(() => {
+          const stalled = this.#stalled
+          this.#stalled = []
+          return Effect.forEach(stalled, (connection) => network.inject(Fault.none, { connection }), { discard: true })
+        })
+      case "Strand":
+        return Effect.sync(() => this.processes[is.process]?.strand())
+      case "Permit":
+        return network.setAccess({ denied: is.denied })
+      case "Crash":
+        return Effect.sync(() => this.#crash(is.process))
+      case "Reopen":
+        return Effect.gen({ self: this }, function* () {
+          const process = this.processes[is.process]
+          if (process === undefined) return
+          yield* this.#close(process)
+          yield* this.#open(is.process)
         })
       case "Foreign":
-        return Effect.suspend(() => {
-          if (standsStill) return Effect.void
-          const key = storedKey(is.region, is.key)
-          if (is.remove) return execute("UNLINK", key)
-          const at = now()
-          const id = `x${++ids}`
-          log.foreign.push({ id, region: is.region, key: is.key, at })
-          return execute(
-            "SET",
-            key,
-            stored(key, JSON.stringify(id), { writtenAt: at.at, life: 600_000 }),
-            "PX",
-            600_000
-          )
-        })
-      case "Reopen":
-        return Effect.gen(function* () {
-          yield* close
-          process = yield* open(process.number + 1)
-        })
+        return this.#foreign(is.region, is.key, is.remove)
+      default:
+        return this.#change(is)
     }
   }
 
-  const close = Effect.suspend(() => {
-    closed.push(process)
-    return Effect.map(process.close, (took) => {
-      if (took > closeTimeout) violated("left behind", `closing process ${process.number} took ${took} ms`)
+  // What becomes of the server's data and of their history.
+  #change(is: Extract<History.Step, { readonly _tag: "Save" | "Copy" | "Attach" | "Restart" | "Resync" | "Switch" }>) {
+    const { network, replica } = this
+    const copy = Effect.andThen(replica.replicaOf(network), replica.cutReplication)
+    const cutIf = (cut: boolean) => (cut ? network.inject(Fault.cut({ executed: false })) : Effect.void)
+    const resync = replica.promote.pipe(Effect.andThen(network.replicaOf(replica)), Effect.andThen(network.promote))
+    switch (is._tag) {
+      case "Save":
+        return network.save
+      case "Attach":
+        return network.attachReplica
+      case "Copy":
+        this.#hasCopy = true
+        return copy
+      case "Switch":
+        this.#hasCopy = true
+        return copy.pipe(Effect.andThen(resync), Effect.andThen(cutIf(is.cut)))
+      case "Resync":
+        if (!this.#hasCopy) return Effect.void
+        this.log.losses.push({ moment: this.#now(), inPlace: !is.cut })
+        return Effect.andThen(resync, cutIf(is.cut))
+      case "Restart":
+        if (is.data !== "kept") this.log.losses.push({ moment: this.#now(), inPlace: false })
+        return network.restart(is)
+    }
+  }
+
+  #foreign(region: number, key: number, remove: boolean): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      if (this.#standsStill) return Effect.void
+      const redisKey = storedKey(region, key)
+      const at = this.#now()
+      const id = remove ? undefined : `x${++this.#ids}`
+      this.log.foreign.push({ id, region, key, at })
+      if (id === undefined) return this.#execute("UNLINK", redisKey)
+      const text = stored(redisKey, JSON.stringify(id), { writtenAt: at.at, life: 600_000 })
+      return this.#execute("SET", redisKey, text, "PX", 600_000)
+    })
+  }
+
+  #execute(name: string, ...args: ReadonlyArray<string | number>): Effect.Effect<void> {
+    return Effect.orDie(this.network.execute(RedisCommand.make(name, args)))
+  }
+
+  // -----------------------------------------------------------------------------------------------
+  // The end
+  // -----------------------------------------------------------------------------------------------
+
+  readonly finish: Effect.Effect<void, never, Scope.Scope> = Effect.gen({ self: this }, function* () {
+    yield* this.#recover
+    if (this.log.calls.every(({ to }) => to !== undefined)) {
+      yield* this.#look
+      for (const process of this.#alive) yield* this.#probe(process)
+    }
+    for (const process of this.processes) yield* this.#close(process)
+    yield* VirtualTime.pass(closeTimeout + Process.patience)
+    for (const process of this.gone) this.#checkLeft(process)
+    this.log.executed = (yield* this.network.received).flatMap(({ args, at, name }) => {
+      const storing = storingOf(name, args)
+      return storing === undefined ? [] : [{ ...storing, at }]
     })
   })
 
-  const finish = Effect.gen(function* () {
-    yield* server.heal
-    // What a user may not do he may do again on his next connection.
-    if (history.steps.some(isDenial)) yield* server.inject(Fault.cut({ executed: true }))
-    const recovery = history.steps.some(preventsKill) ? recoveryUnfenced : recoveryFenced
-    yield* VirtualTime.pass(recovery)
-    // Without RedisHealth it takes a call to find out that Redis is back.
-    if (!history.health) {
-      yield* VirtualTime.passUntilDone(process.counted(process.regions[0]?.get("probe") ?? Effect.void))
+  get #recover(): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function* () {
+      const { steps } = this.history
+      yield* this.network.heal
+      yield* this.network.setAccess({})
+      // What a user may not do he may do again on his next connection.
+      const isDenied = this.history.denied.length > 0 || steps.some(isDenial)
+      if (isDenied) yield* this.network.inject(Fault.cut({ executed: true }))
+      const recovery = isDenied || steps.some(preventsKill) ? recoveryUnfenced : recoveryFenced
       yield* VirtualTime.pass(recovery)
-    }
-    for (const record of log.calls) {
-      // It would be waited for in vain below.
-      if (record.to === undefined) return
-    }
-    for (const [region] of History.regions.entries()) {
-      for (const [key] of History.keys.entries()) {
-        const stored = yield* server.peek(storedKey(region, key))
-        if (stored === undefined) continue
-        log.stored.push({ region, key, value: valueIn(stored), process: process.number, from: now() })
-      }
-    }
-    const journaled = yield* process.journaled
-    if (journaled > 0)
-      violated("left behind", `the journal still has ${journaled} keys, ${recovery} ms after all was well`)
-    for (const [region, name] of History.regions.entries()) {
-      for (const [key] of History.keys.entries()) {
-        yield* start(history.steps.length, { _tag: "Get", region, key })
-      }
-      yield* VirtualTime.pass(Process.patience)
-      const outcome = yield* VirtualTime.passUntilDone(
-        process.counted(process.regions[region]?.set("probe", "probe") ?? Effect.succeed("none"))
+      // Without RedisHealth it takes a call to find out that Redis is back.
+      const asleep = this.#alive.filter(
+        (process) => this.history.processes[this.processes.indexOf(process)]?.health !== true
       )
-      if (outcome !== "Applied") {
-        const { _tag } = yield* process.breaker.state
-        violated(
-          "refused for ever",
-          `${recovery} ms after all was well a set in ${name} is ${outcome}, the circuit ${_tag}`
+      if (asleep.length > 0) {
+        for (const process of asleep) yield* inTime(process, (region) => region.get("probe"))
+        yield* VirtualTime.pass(recovery)
+      }
+      for (const process of this.#alive) {
+        const left = process.journal.size()
+        if (left === 0) continue
+        this.#violated(
+          "left behind",
+          `the journal of process ${process.number} has ${left} keys long after all was well`
         )
       }
-      const probe = `cache:${name}:v1:=probe`
-      yield* execute("SET", probe, stored(probe, `"theirs"`, { writtenAt: now().at, life: 60_000 }), "PX", 60_000)
-      const read = yield* VirtualTime.passUntilDone(
-        process.counted(process.regions[region]?.get("probe") ?? Effect.succeedNone)
-      )
-      if (Option.getOrUndefined(read) !== "theirs") {
-        violated("bypassed for ever", `${recovery} ms after all was well ${name} is not read from Redis`)
-      }
-    }
-  })
+      this.checkInvariants(steps.length)
+    })
+  }
 
-  for (const [step, is] of history.steps.entries()) yield* take(step, is)
-  yield* finish
-  yield* close
-  yield* VirtualTime.pass(closeTimeout + Process.patience)
-  for (const { left, longestCall, number } of closed) {
-    const { fibers, sleepers } = left()
+  get #look(): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function* () {
+      this.log.alive = new Set(this.#alive.map(({ number }) => number))
+      this.log.end = this.#now()
+      const places = History.placesOf(this.history)
+      for (const { key, region } of places) {
+        const text = yield* this.network.peek(storedKey(region, key))
+        this.log.stored.push({ region, key, value: text === undefined ? undefined : valueIn(text) })
+      }
+      for (const process of this.#alive) {
+        for (const place of places) {
+          yield* this.#start(this.history.steps.length, process, 0, { _tag: "Get", ...place })
+        }
+      }
+      yield* VirtualTime.pass(Process.patience)
+    })
+  }
+
+  // Whether Redis is written to and read from again.
+  #probe(process: Process.Process): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function* () {
+      const regions = new Set(History.placesOf(this.history).map(({ region }) => region))
+      for (const index of regions) {
+        const name = History.regionName(index)
+        const outcome = yield* inTime(process, (region) => region.set("probe", "probe"), index)
+        if (outcome !== "Applied") {
+          const { _tag } = yield* process.breaker.state
+          this.#violated(
+            "refused for ever",
+            `long after all was well a set of process ${process.number} in ${name} is ${outcome}, the circuit ${_tag}`
+          )
+        }
+        const probe = `cache:${name}:v1:=probe`
+        const theirs = stored(probe, `"theirs"`, { writtenAt: this.#now().at + 1000, life: 60_000 })
+        yield* this.#execute("SET", probe, theirs, "PX", 60_000)
+        const read = yield* inTime(process, (region) => region.get("probe"), index)
+        if (Option.getOrUndefined(read) !== "theirs") {
+          this.#violated(
+            "bypassed for ever",
+            `long after all was well process ${process.number} does not read ${name} from Redis`
+          )
+        }
+      }
+    })
+  }
+
+  #checkLeft(process: Process.Process): void {
+    if (process.isCrashed()) return
+    const { fibers, sleepers } = process.left()
     if (fibers > 0 || sleepers > 0) {
-      violated("left behind", `process ${number} left ${fibers} fibers, ${sleepers} of the clock's sleepers`)
+      this.#violated(
+        "left behind",
+        `process ${process.number} left ${fibers} fibers, ${sleepers} of the clock's sleepers`
+      )
     }
-    if (longestCall() > Process.operationTimeout) {
-      violated("outlived", `a call of the client of process ${number} took ${longestCall()} ms`)
+    if (process.longestCall() > Process.operationTimeout) {
+      this.#violated("outlived", `a call of the client of process ${process.number} took ${process.longestCall()} ms`)
     }
   }
-  const sent = (yield* server.received).flatMap(({ args: [, text = ""], at, name }) =>
-    name === "SET" ? [{ value: valueIn(text), at }] : []
-  )
-  return [...Reference.check({ ...log, sent }, Process.patience), ...violations]
-})
+}
 
-// A journal goes through what it has at growing intervals of up to 30 seconds, and keeps what it cannot fence for as long as values live.
+const inTime = <A>(
+  process: Process.Process,
+  call: (region: Process.Region) => Effect.Effect<A>,
+  region = 0
+): Effect.Effect<A> => {
+  const one = process.caches[0]?.[region]
+  return one === undefined
+    ? Effect.die(new Error("no such region"))
+    : VirtualTime.passUntilDone(process.counted(call(one)))
+}
+
+const perform = (
+  { call, writes }: Log.CallRecord,
+  region: Process.Region,
+  lookUp: Effect.Effect<string, string>
+): Effect.Effect<Log.Result, string> => {
+  const values = (found: ReadonlyArray<Option.Option<string>>): Log.Result => ({
+    _tag: "Values",
+    values: found.map(Option.getOrUndefined)
+  })
+  const outcomes = (all: ReadonlyArray<string>): Log.Result => ({ _tag: "Outcomes", outcomes: all })
+  const one = (outcome: string) => outcomes([outcome])
+  switch (call._tag) {
+    case "Get":
+      return Effect.map(region.get(History.keyName(call.key)), (found) => values([found]))
+    case "GetMany":
+      return Effect.map(region.getMany(call.keys.map(History.keyName)), values)
+    case "Set":
+      return Effect.map(region.set(History.keyName(call.key), writes[0] ?? "", { timeToLive: call.life }), one)
+    case "SetMany": {
+      const entries = call.keys.map((key, index) => [History.keyName(key), writes[index] ?? ""] as const)
+      return Effect.map(region.setMany(entries, { timeToLive: call.life }), outcomes)
+    }
+    case "Remove":
+      return Effect.map(region.remove(History.keyName(call.key)), one)
+    case "RemoveMany":
+      return Effect.map(region.removeMany(call.keys.map(History.keyName)), outcomes)
+    case "Touch":
+      return Effect.map(region.touch(History.keyName(call.key), { timeToLive: call.life }), one)
+    case "Clear":
+      return Effect.map(region.clear, one)
+    case "GetOrSet":
+      return Effect.map(region.getOrSet(History.keyName(call.key), lookUp, { timeToLive: call.life }), (value) =>
+        values([Option.some(value)])
+      )
+  }
+}
+
+// A journal goes through what it has at growing intervals of up to 30 seconds, and keeps what it cannot
+// fence for as long as values live.
 const recoveryFenced = 70_000
 const recoveryUnfenced = 750_000
 const closeTimeout = 2000
@@ -273,9 +479,30 @@ const closeTimeout = 2000
 const storedKey = (region: number, key: number): string =>
   `cache:${History.regionName(region)}:v1:=${History.keyName(key)}`
 
-const valueIn = (stored: string): string => stored.slice(stored.indexOf(":") + 1).replaceAll('"', "")
+const places: ReadonlyMap<string, Log.Place> = new Map(
+  Array.from(History.regions.keys()).flatMap((region) =>
+    Array.from(History.keys.keys(), (key) => [storedKey(region, key), { region, key }] as const)
+  )
+)
 
-const resultOf = (exit: Exit.Exit<Reference.Result, string>): Reference.Result => {
+// The text of a value, and nothing of the mark of a removal.
+const valueIn = (text: string): string | undefined =>
+  text[4] === "x" ? undefined : payloadOf(text).replaceAll('"', "")
+
+// What a command stores under one of the keys, if it does.
+const storingOf = (name: string, args: ReadonlyArray<string>): Log.Storing | undefined => {
+  const isScript = name === "EVALSHA" || name === "EVAL"
+  if (name !== "SET" && !(isScript && storingScripts.has(args[0] ?? ""))) return undefined
+  const [key = "", text = ""] = isScript ? args.slice(2) : args
+  const place = places.get(key)
+  return place === undefined || text === "" ? undefined : { ...place, value: valueIn(text) }
+}
+
+const storingScripts: ReadonlySet<string> = new Set(
+  [Commands.replaceKnown, Commands.replaceEarlier, Commands.replaceSame].flatMap(({ lua, sha }) => [lua, sha])
+)
+
+const resultOf = (exit: Exit.Exit<Log.Result, string>): Log.Result => {
   if (Exit.isSuccess(exit)) return exit.value
   if (Cause.hasInterruptsOnly(exit.cause)) return { _tag: "Interrupted" }
   const failure = Cause.findErrorOption(exit.cause)
@@ -285,12 +512,12 @@ const resultOf = (exit: Exit.Exit<Reference.Result, string>): Reference.Result =
 }
 
 const isDenial = (step: History.Step): boolean =>
-  step._tag === "Trouble" && step.trouble._tag === "Error" && step.trouble.code === "NOPERM"
+  (step._tag === "Permit" && step.denied.length > 0) ||
+  (step._tag === "Trouble" && step.trouble._tag === "Error" && step.trouble.code === "NOPERM")
 
 // Without CLIENT ID or CLIENT KILL nobody knows when an old connection has done its last.
 const preventsKill = (step: History.Step): boolean =>
-  isDenial(step) ||
-  (step._tag === "Trouble" && step.trouble._tag === "Error" && step.trouble.commands?.includes("CLIENT") === true)
+  step._tag === "Trouble" && step.trouble._tag === "Error" && step.trouble.commands?.includes("CLIENT") === true
 
 const faultOf = (trouble: History.Trouble): Fault.Fault => {
   switch (trouble._tag) {

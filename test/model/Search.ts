@@ -19,21 +19,21 @@ export interface Options {
   readonly runs: number
   /** How many failures end the search. */
   readonly most?: number | undefined
-  readonly troubles?: ReadonlyArray<Generate.TroubleKind> | undefined
+  readonly range?: Generate.Range | undefined
   readonly seams?: Seams | undefined
   /** What counts as a failure; by default everything. */
-  readonly rule?: Reference.Rule | undefined
+  readonly rules?: ReadonlyArray<Reference.Rule> | undefined
   readonly shrinks?: boolean | undefined
   readonly onProgress?: ((done: number) => void) | undefined
 }
 
 /** Runs histories until enough of them fail. */
 export const search = Effect.fnUntraced(function* (options: Options): Effect.fn.Return<ReadonlyArray<Failure>> {
-  const { most = 1, onProgress, runs, seams, seed, shrinks = true, troubles } = options
+  const { most = 1, onProgress, runs, seams, seed, shrinks = true, range } = options
   const failures: Array<Failure> = []
-  const counts = ({ rule }: Reference.Violation) => options.rule === undefined || rule === options.rule
+  const counts = ({ rule }: Reference.Violation) => options.rules === undefined || options.rules.includes(rule)
   for (let index = 0; index < runs && failures.length < most; index++) {
-    const original = Generate.history(seed + index, troubles)
+    const original = Generate.history(seed + index, range)
     const violation = (yield* Runner.run(original, seams)).find(counts)
     if ((index + 1) % 500 === 0) onProgress?.(index + 1)
     if (violation === undefined) continue
@@ -47,7 +47,7 @@ export const search = Effect.fnUntraced(function* (options: Options): Effect.fn.
 
 export const report = ({ original, smallest, violations }: Failure): string =>
   [
-    `MODEL_SEED=${original.seed} fails; the smallest history found of its kind:`,
+    `\`pnpm test:model 1 ${original.seed}\` fails; the smallest history found of its kind:`,
     History.print(smallest),
     ...violations.map(({ message, rule }) => `  ${rule}: ${message}`)
   ].join("\n")

@@ -1,5 +1,5 @@
 import { Effect } from "effect"
-import { type Call, type History, keysOf, type Step } from "./History.ts"
+import { type Call, type History, keysOf, type ProcessOptions, type Step } from "./History.ts"
 
 /**
  * The smallest history found that still fails: steps are dropped, first many at once, and what is left is made plainer, until nothing more
@@ -40,19 +40,35 @@ export const shrink = <A>(
 
 const plainer = (history: History): ReadonlyArray<History> => [
   ...(history.latency > 0 ? [{ ...history, latency: 0 }] : []),
-  ...(history.health ? [{ ...history, health: false }] : []),
-  ...(history.connections > 1 ? [{ ...history, connections: 1 }] : []),
   ...(history.cramped ? [{ ...history, cramped: false }] : []),
+  ...(history.denied.length > 0 ? [{ ...history, denied: [] }] : []),
+  ...(history.processes.length > 1
+    ? [{ ...history, processes: history.processes.slice(0, -1), steps: withoutLast(history) }]
+    : []),
+  ...history.processes.flatMap((process, index) =>
+    plainerProcesses(process).map((other) => ({ ...history, processes: history.processes.with(index, other) }))
+  ),
   ...history.steps.flatMap((step, index) =>
     plainerSteps(step).map((other) => ({ ...history, steps: history.steps.with(index, other) }))
   )
+]
+
+const withoutLast = ({ processes, steps }: History): ReadonlyArray<Step> =>
+  steps.filter((step) => !("process" in step) || step.process < processes.length - 1)
+
+const plainerProcesses = (process: ProcessOptions): ReadonlyArray<ProcessOptions> => [
+  ...(process.connections > 1 ? [{ ...process, connections: process.connections - 1 }] : []),
+  ...(process.clockOffset === 0 ? [] : [{ ...process, clockOffset: 0 }]),
+  ...(process.health ? [{ ...process, health: false }] : [])
 ]
 
 const plainerSteps = (step: Step): ReadonlyArray<Step> => {
   switch (step._tag) {
     case "Call":
       return [
+        ...(step.process > 0 ? [{ ...step, process: step.process - 1 }] : []),
         ...(step.actor > 0 ? [{ ...step, actor: step.actor - 1 }] : []),
+        ...(step.cache > 0 ? [{ ...step, cache: 0 }] : []),
         ...plainerCalls(step.call).map((call) => ({ ...step, call }))
       ]
     case "Interrupt":
@@ -64,7 +80,10 @@ const plainerSteps = (step: Step): ReadonlyArray<Step> => {
     case "Foreign":
       return [...(step.region > 0 ? [{ ...step, region: 0 }] : []), ...(step.key > 0 ? [{ ...step, key: 0 }] : [])]
     case "Restart":
-      return step.data === "old" ? [{ ...step, data: "kept" }] : []
+      return step.data === "dump" ? [{ ...step, data: "kept" }] : []
+    case "Resync":
+    case "Switch":
+      return step.cut ? [{ ...step, cut: false }] : []
     default:
       return []
   }

@@ -1,61 +1,123 @@
 import { Effect, Option, Result } from "effect"
-import type { RedisClient, RedisCommand } from "effect-ioredis"
-import type { TroubleKind } from "./Generate.ts"
+import { RedisCommand, type RedisScript } from "effect-ioredis"
+import type * as Dispatch from "effect-ioredis/dispatch"
+import { SimulatedScript } from "effect-ioredis/testing"
+import * as Scripts from "../../packages/effect-ioredis-cache/src/internal/journal/scripts.ts"
+import { State } from "../../packages/effect-ioredis-cache/src/internal/journal/State.ts"
+import { writerOf } from "../../packages/effect-ioredis-cache/src/StoredValue.ts"
+import type { Range } from "./Generate.ts"
 import type { Region, Seams } from "./Process.ts"
 import type { Rule } from "./Reference.ts"
 
 /** A cache that is broken on purpose, where that shows, and as what. */
 export interface Variant {
-  readonly breaks: Rule
-  readonly troubles: ReadonlyArray<TroubleKind>
+  readonly breaks: ReadonlyArray<Rule>
+  readonly range: Range
   readonly seams: Seams
 }
 
-type Client = RedisClient.RedisClient
-type CallOptions = RedisClient.CallOptions
+const [unchanged, latest, marked, invalidated, overwritten] = [0, 1, 2, 3, 4] as const
 
-// What the journal sends to replay: a write that is not to be tried again.
-const isReplay = (options: CallOptions | undefined): boolean =>
-  options?.retry === false && options.onAttempt !== undefined
+// -------------------------------------------------------------------------------------------------
+// Seams
+// -------------------------------------------------------------------------------------------------
 
-const withOnAttempt = (
-  client: Client,
-  change: (
-    onAttempt: NonNullable<CallOptions["onAttempt"]>,
-    commands: ReadonlyArray<RedisCommand.RedisCommand>
-  ) => NonNullable<CallOptions["onAttempt"]>
-): Client => {
-  const changed = (commands: ReadonlyArray<RedisCommand.RedisCommand>, options: CallOptions): CallOptions =>
-    options.onAttempt === undefined ? options : { ...options, onAttempt: change(options.onAttempt, commands) }
-  return {
-    ...client,
-    pipeline: (commands, options = {}) => client.pipeline(commands, changed(commands, options)),
-    sendUnsafe: (command, options, done) => client.sendUnsafe(command, changed([command], options), done),
-    pipelineUnsafe: (commands, options, done) => client.pipelineUnsafe(commands, changed(commands, options), done)
-  }
+type Follow = (command: RedisCommand.RedisCommand, sending: Dispatch.Sending) => Dispatch.Sending
+type Change = (command: RedisCommand.RedisCommand) => RedisCommand.RedisCommand
+
+/** Puts other commands in the place of those that are sent. */
+const sending =
+  (change: Change): NonNullable<Seams["dispatch"]> =>
+  (dispatch) => ({
+    ...dispatch,
+    send: (command, options, done) => dispatch.send(change(command), options, done),
+    sendAll: (commands, options, done) => dispatch.sendAll(commands.map(change), options, done)
+  })
+
+/** Puts another follower in the place of that of each sending. */
+const following =
+  (change: Follow): NonNullable<Seams["dispatch"]> =>
+  (dispatch) => ({
+    ...dispatch,
+    send: (command, options, done) => {
+      const { sending } = options
+      const changed = sending === undefined ? options : { ...options, sending: change(command, sending) }
+      return dispatch.send(command, changed, done)
+    },
+    sendAll: (commands, options, done) => {
+      const sendings = options.sendings?.map((sending, index) => {
+        const command = commands[index]
+        return sending === undefined || command === undefined ? sending : change(command, sending)
+      })
+      return dispatch.sendAll(commands, { ...options, sendings }, done)
+    }
+  })
+
+/** Answers some commands without sending them. */
+const answering =
+  (reply: (command: RedisCommand.RedisCommand) => RedisCommand.Reply | undefined): NonNullable<Seams["dispatch"]> =>
+  (dispatch) => ({
+    ...dispatch,
+    send: (command, options, done) => {
+      const told = reply(command)
+      if (told === undefined) return dispatch.send(command, options, done)
+      done(Result.succeed(told))
+      return () => {}
+    },
+    sendAll: (commands, options, done) => {
+      const told = commands.flatMap((command) => reply(command) ?? [])
+      if (told.length === 0 || told.length < commands.length) return dispatch.sendAll(commands, options, done)
+      done(told.map((reply) => Result.succeed(reply)))
+      return () => {}
+    }
+  })
+
+const isCall = ({ args, name }: RedisCommand.RedisCommand, { lua, sha }: RedisScript.RedisScript): boolean =>
+  (name === "EVALSHA" && args[0] === sha) || (name === "EVAL" && args[0] === lua)
+
+/** Puts a wrong counterpart in the place of a script's. It is given the right one. */
+const running = (
+  script: RedisScript.RedisScript,
+  wrong: (right: SimulatedScript.Run) => SimulatedScript.Run
+): NonNullable<Seams["scripts"]> => {
+  return (scripts) => scripts.map((one) => (one.script === script ? SimulatedScript.make(script, wrong(one.run)) : one))
 }
 
-// Confirms replays without sending them.
-const replaysNothing = (client: Client, forgets: (command: RedisCommand.RedisCommand) => boolean): Client => ({
-  ...client,
-  pipeline: (commands, options) => {
-    if (!isReplay(options) || !commands.some(forgets)) return client.pipeline(commands, options)
-    return Effect.sync(() =>
-      commands.map((_, index) => {
-        if (options?.isCurrent?.(index) !== false) {
-          options?.onAttempt?.(index, client.connection.session())(Result.succeed(1))
-        }
-        return Result.succeed(1)
-      })
-    )
+/** Puts another method in the place of one of the journal's state, for the length of a history. */
+const patching =
+  <Name extends "believes" | "apply" | "conclude" | "distrust">(
+    name: Name,
+    wrong: (right: State[Name]) => (this: State, ...args: Parameters<State[Name]>) => ReturnType<State[Name]>
+  ): NonNullable<Seams["patch"]> =>
+  () => {
+    const right = State.prototype[name]
+    // The methods of a class are no writable properties to its type.
+    const methods = State.prototype as { [name in Name]: unknown }
+    methods[name] = wrong(right)
+    return () => {
+      methods[name] = right
+    }
   }
-})
 
-const isUnknown = (result: RedisClient.AttemptResult | undefined): boolean =>
-  result === undefined ||
-  (Result.isFailure(result) &&
-    (result.failure._tag === "RedisTimeoutError" ||
-      (result.failure._tag === "RedisConnectionError" && result.failure.sent === "unknown")))
+type Believes = State["believes"]
+
+/** Believes some of what the right one would not. */
+const believing = (isBelieved: (state: State, ...args: Parameters<Believes>) => boolean): NonNullable<Seams["patch"]> =>
+  patching(
+    "believes",
+    (right) =>
+      function (...args) {
+        return isBelieved(this, ...args) || right.apply(this, args)
+      }
+  )
+
+const store = (key: string, value: string, life: string, call: SimulatedScript.Call): number => {
+  if (life === "0") call("SET", key, value)
+  else call("SET", key, value, "PX", life)
+  return 1
+}
+
+const isMark = (text: unknown): boolean => typeof text === "string" && text[4] === "x"
 
 const withRegion =
   (change: (region: Region) => Region): NonNullable<Seams["region"]> =>
@@ -79,10 +141,305 @@ const keepingFailures = (region: Region): Region => {
   }
 }
 
-export const variants: Readonly<Record<string, Variant>> = {
+// -------------------------------------------------------------------------------------------------
+// Trust
+// -------------------------------------------------------------------------------------------------
+
+const trust: Readonly<Record<string, Variant>> = {
+  "a reply with an own lower number is trusted": {
+    breaks: ["contradicted"],
+    range: { isDense: true, troubles: ["Resync"], calls: ["Set", "Get"] },
+    seams: {
+      patch: believing(({ trust }, _, key, { stamp }) => {
+        const known = trust.get(key)
+        return known !== undefined && writerOf(known.confirmed.stamp) === writerOf(stamp)
+      })
+    }
+  },
+  "a reply with the stamp known before is trusted": {
+    breaks: ["contradicted"],
+    range: { isDense: true, troubles: ["Resync"], calls: ["Set", "Remove", "Get"], regions: [unchanged] },
+    seams: { patch: believing(({ trust }, _, key, { stamp }) => trust.get(key)?.before === stamp) }
+  },
+  "a foreign reply that is older is trusted after a change": {
+    breaks: ["contradicted"],
+    range: {
+      isDense: true,
+      troubles: ["OldDump", "Resync", "Freeze"],
+      calls: ["Set", "Remove", "Get"],
+      regions: [unchanged]
+    },
+    seams: {
+      patch: believing(({ source, trust }, _, key, { stamp }) => trust.get(key) !== undefined && !source.isOwn(stamp))
+    }
+  },
+  "a change of history that goes unnoticed": {
+    breaks: ["stored"],
+    range: { isDense: true, troubles: ["OldDump", "Resync"], calls: ["Set", "Remove"] },
+    seams: {
+      dispatch: (dispatch) => ({
+        ...dispatch,
+        listen: (listener) => dispatch.listen((event) => event._tag !== "HistoryChanged" && listener(event))
+      })
+    }
+  },
+  "verifying that leaves what is older": {
+    breaks: ["stored"],
+    range: { isDense: true, troubles: ["OldDump", "Resync"], calls: ["Set", "Remove"] },
+    seams: { scripts: running(Scripts.unlinkEarlier, () => () => 0) }
+  },
+  "verifying that unlinks what is later": {
+    breaks: ["good data deleted"],
+    range: { isDense: true, troubles: ["FalseAlarm"], calls: ["Set"], regions: [unchanged, latest] },
+    seams: {
+      scripts: running(
+        Scripts.unlinkEarlier,
+        () =>
+          ([key = ""], _, call) =>
+            call("UNLINK", key)
+      )
+    }
+  },
+  "emptying that unlinks the marks of removals": {
+    breaks: ["followed"],
+    range: { isDense: true, troubles: [], calls: ["GetOrSet", "Remove", "Clear"], regions: [marked] },
+    seams: {
+      scripts: running(
+        Scripts.unlinkEarlier,
+        () =>
+          ([key = ""], _, call) =>
+            call("UNLINK", key)
+      )
+    }
+  },
+  "what was in flight at a change is confirmed as verified": {
+    breaks: ["stored"],
+    range: { isDense: true, troubles: ["Resync", "Delay"], calls: ["Set", "Remove"], regions: [unchanged] },
+    seams: {
+      patch: patching(
+        "conclude",
+        (right) =>
+          function (entry) {
+            if (entry.executed !== undefined) entry.executed = { ...entry.executed, isVerified: true }
+            right.call(this, entry)
+          }
+      )
+    }
+  },
+  "what was written before a clear is believed": {
+    breaks: ["contradicted"],
+    range: { isDense: true, troubles: ["Late", "Delay", "Flaky", "OldDump"], calls: ["Set", "Clear", "Get"] },
+    seams: { patch: believing((_, region, __, { writtenAt }) => writtenAt <= region.state.clearedAt) }
+  },
+  "a session whose writes may still run is not ended": {
+    breaks: ["contradicted", "stored"],
+    range: {
+      isDense: true,
+      troubles: ["Delay", "Late"],
+      calls: ["Set", "Remove", "Get"],
+      regions: [unchanged, overwritten]
+    },
+    seams: { dispatch: answering(({ name }) => (name === "CLIENT" ? "OK" : undefined)) }
+  },
+  "a write in doubt is taken as confirmed": {
+    breaks: ["contradicted", "stored"],
+    range: { isDense: true, troubles: ["Delay", "Late"], calls: ["Set", "Remove", "Get"] },
+    seams: {
+      dispatch: following((_, sending) => ({
+        begin: (session) => sending.begin(session),
+        end: (session, end) =>
+          sending.end(session, end._tag === "Doubtful" ? { _tag: "Confirmed", result: Result.succeed("OK") } : end)
+      }))
+    }
+  }
+}
+
+// -------------------------------------------------------------------------------------------------
+// Replay
+// -------------------------------------------------------------------------------------------------
+
+const replay: Readonly<Record<string, Variant>> = {
+  "a deferred value is written whatever is there": {
+    breaks: ["resurrected"],
+    range: { isDense: true, troubles: ["Refuse"], calls: ["Set", "Remove"], regions: [unchanged] },
+    seams: {
+      scripts: running(
+        Scripts.replaceKnown,
+        () =>
+          ([key = ""], [value = "", life = ""], call) =>
+            store(key, value, life, call)
+      )
+    }
+  },
+  "a deferred value is written where nothing is": {
+    breaks: ["resurrected"],
+    range: { isDense: true, troubles: ["Refuse"], calls: ["Set", "Remove"], regions: [unchanged] },
+    seams: {
+      scripts: running(
+        Scripts.replaceKnown,
+        (right) => (keys, args, call) =>
+          call("EXISTS", keys[0] ?? "") === 0
+            ? store(keys[0] ?? "", args[0] ?? "", args[1] ?? "", call)
+            : right(keys, args, call)
+      )
+    }
+  },
+  "a deferred value is not written although nothing has changed": {
+    breaks: ["not written"],
+    range: { isDense: true, troubles: ["Refuse"], calls: ["Set"], regions: [unchanged] },
+    seams: {
+      scripts: running(Scripts.replaceKnown, () => ([key = ""], _, call) => {
+        call("UNLINK", key)
+        return 0
+      })
+    }
+  },
+  "own sendings in doubt are taken for another's": {
+    breaks: ["not written"],
+    range: { isDense: true, troubles: ["Freeze", "Late", "Flaky"], calls: ["Set"], regions: [unchanged] },
+    seams: {
+      scripts: running(
+        Scripts.replaceKnown,
+        (right) =>
+          (keys, [value = "", life = "", base = ""], call) =>
+            right(keys, [value, life, base, "~".repeat(12)], call)
+      )
+    }
+  },
+  "a deferred removal that is forgotten": {
+    breaks: ["stored"],
+    range: { isDense: true, troubles: ["Refuse"], calls: ["Set", "Remove"], regions: [unchanged] },
+    seams: {
+      dispatch: (dispatch) => ({
+        ...dispatch,
+        sendAll: (commands, options, done) => {
+          const dropped = options.retry === false && commands.every(({ name }) => name === "UNLINK")
+          return dispatch.sendAll(dropped ? commands.map(() => RedisCommand.make("PING")) : commands, options, done)
+        }
+      })
+    }
+  },
+  "a deferred clear that is forgotten": {
+    breaks: ["stored"],
+    range: { isDense: true, troubles: ["Refuse"], calls: ["Set", "Clear"] },
+    seams: { dispatch: answering(({ name }) => (name === "SCAN" ? ["0", []] : undefined)) }
+  },
+  "`latest` by which the older one stays": {
+    breaks: ["older stays"],
+    range: { isDense: true, troubles: ["Refuse"], calls: ["Set"], regions: [latest] },
+    seams: {
+      scripts: running(
+        Scripts.replaceEarlier,
+        () =>
+          ([key = ""], [value = "", life = ""], call) =>
+            store(key, value, life, call)
+      )
+    }
+  },
+  "`latest` without marks of removals": {
+    breaks: ["older stays"],
+    range: { isDense: true, troubles: ["Refuse"], calls: ["Set", "Remove"], regions: [latest] },
+    seams: {
+      dispatch: sending((command) =>
+        isCall(command, Scripts.replaceEarlier) && isMark(command.args[3])
+          ? RedisCommand.make("UNLINK", [command.args[2] ?? ""])
+          : command
+      )
+    }
+  },
+  "`latest` that does not ask for another's clear": {
+    breaks: ["older stays"],
+    range: { isDense: true, troubles: ["Refuse"], calls: ["Set", "Clear"], regions: [latest] },
+    seams: {
+      dispatch: sending((command) =>
+        command.name === "GETRANGE" && String(command.args[0]).endsWith("!cleared")
+          ? RedisCommand.make("GETRANGE", ["nothing", 0, 1], { reply: "bytes" })
+          : command
+      )
+    }
+  },
+  "`latest` by plain SET, which may run late": {
+    breaks: ["older stays"],
+    range: { isDense: true, troubles: ["Delay", "Late"], calls: ["Set"], regions: [latest] },
+    seams: {
+      dispatch: sending((command) => {
+        const [, , key = "", value = "", life = ""] = command.args
+        return isCall(command, Scripts.replaceEarlier) ? RedisCommand.make("SET", [key, value, "PX", life]) : command
+      })
+    }
+  },
+  "`invalidate` that writes": {
+    breaks: ["replayed"],
+    range: { isDense: true, troubles: ["Refuse"], calls: ["Set"], regions: [invalidated] },
+    seams: {
+      definition: (options) => (options.replay === "invalidate" ? { ...options, replay: "overwrite" } : options)
+    }
+  },
+  "`overwrite` that does not write": {
+    breaks: ["not written"],
+    range: { isDense: true, troubles: ["Refuse"], calls: ["Set"], regions: [overwritten] },
+    seams: {
+      definition: (options) => (options.replay === "overwrite" ? { ...options, replay: "invalidate" } : options)
+    }
+  },
+  "marks that are gone at once": {
+    breaks: ["followed"],
+    range: { isDense: true, troubles: [], calls: ["GetOrSet", "Remove"], regions: [marked] },
+    seams: { definition: (options) => (options.name === "marked" ? { ...options, removedFor: 1 } : options) }
+  },
+  "a fill that replaces whatever is there": {
+    breaks: ["good data deleted"],
+    range: { isDense: true, troubles: [], calls: ["GetOrSet", "Set"], regions: [unchanged, latest] },
+    seams: {
+      dispatch: sending((command) =>
+        command.name === "SET" && command.args.at(-1) === "NX"
+          ? RedisCommand.make("SET", command.args.slice(0, -1))
+          : command
+      )
+    }
+  },
+  "a fill in doubt that is not fenced": {
+    breaks: ["contradicted", "stored"],
+    range: { isDense: true, troubles: ["Delay", "Late"], calls: ["GetOrSet", "Remove", "Get"], regions: [unchanged] },
+    seams: {
+      dispatch: following((command, sending) =>
+        command.args.at(-1) === "NX"
+          ? {
+              begin: (session) => sending.begin(session),
+              end: (session, end) =>
+                sending.end(session, end._tag === "Doubtful" ? { _tag: "Refused", error: end.error } : end)
+            }
+          : sending
+      )
+    }
+  },
+  "a touch that shortens": {
+    breaks: ["good data deleted", "not written"],
+    range: { isDense: true, troubles: [], calls: ["Set", "Touch"] },
+    seams: {
+      scripts: running(
+        Scripts.extend,
+        () =>
+          ([key = ""], [end = ""], call) =>
+            call("PEXPIREAT", key, end)
+      )
+    }
+  },
+  "a touch that does nothing": {
+    breaks: ["not written"],
+    range: { isDense: true, troubles: [], calls: ["Set", "Touch"] },
+    seams: { scripts: running(Scripts.extend, () => () => 1) }
+  }
+}
+
+// -------------------------------------------------------------------------------------------------
+// Everything else
+// -------------------------------------------------------------------------------------------------
+
+const others: Readonly<Record<string, Variant>> = {
   "reads that skip the journal": {
-    breaks: "contradicted",
-    troubles: ["MISCONF", "READONLY"],
+    breaks: ["contradicted"],
+    range: { troubles: ["MISCONF", "READONLY"] },
     seams: {
       region: (region, { options, redis }) =>
         Effect.map(redis.region(options), (strict) => ({
@@ -91,87 +448,14 @@ export const variants: Readonly<Record<string, Variant>> = {
         }))
     }
   },
-  "a replay that forgets removes": {
-    breaks: "stored",
-    troubles: ["Refuse", "Delay"],
-    seams: {
-      client: (client) => {
-        const removed = new Set<unknown>()
-        const noting = withOnAttempt(client, (onAttempt, commands) => (index, session) => {
-          const command = commands[index]
-          if (command?.name === "SET") removed.delete(command.args[0])
-          if (command?.name === "UNLINK") removed.add(command.args[0])
-          return onAttempt(index, session)
-        })
-        return replaysNothing(noting, ({ args }) => removed.has(args[0]))
-      }
-    }
-  },
-  "an unconfirmed write taken as confirmed": {
-    breaks: "contradicted",
-    troubles: ["Delay"],
-    seams: {
-      client: (client) =>
-        withOnAttempt(client, (onAttempt) => (index, session) => {
-          const follow = onAttempt(index, session)
-          return (result) => follow(isUnknown(result) ? Result.succeed("OK") : result)
-        })
-    }
-  },
-  "a replay that counts although an old connection may still speak": {
-    breaks: "contradicted",
-    troubles: ["Delay"],
-    seams: {
-      client: (client) => ({
-        ...client,
-        send: (command, options) => (command.name === "CLIENT" ? Effect.succeed("OK") : client.send(command, options))
-      })
-    }
-  },
-  "a restart that goes unnoticed": {
-    breaks: "contradicted",
-    troubles: ["OldDump"],
-    seams: {
-      connection: (connection) => ({
-        ...connection,
-        session: () => {
-          const session = connection.session()
-          return session && { ...session, runId: "always the same" }
-        }
-      })
-    }
-  },
-  "a breaker that loses its probe": {
-    breaks: "refused for ever",
-    troubles: ["Refuse", "Freeze", "BUSY"],
-    seams: {
-      client: (client) => {
-        // The slot of the probe is taken and never given back.
-        const lose = <A, E>(call: Effect.Effect<A, E>) =>
-          Effect.suspend(() => {
-            if (!client.circuit.isClosed()) client.circuit.acquire()
-            return call
-          })
-        return {
-          ...client,
-          send: (...args) => lose(client.send(...args)),
-          pipeline: (...args) => lose(client.pipeline(...args)),
-          getUnsafe: (key, read, done) => {
-            if (!client.circuit.isClosed()) client.circuit.acquire()
-            return client.getUnsafe(key, read, done)
-          }
-        }
-      }
-    }
-  },
   "single flight that keeps failures": {
-    breaks: "failure kept",
-    troubles: [],
+    breaks: ["failure kept"],
+    range: { troubles: [] },
     seams: { region: withRegion(keepingFailures) }
   },
-  "a flight for every caller": {
-    breaks: "lookups beside each other",
-    troubles: [],
+  "a lookup for every caller": {
+    breaks: ["lookups beside each other"],
+    range: { troubles: [] },
     seams: {
       region: withRegion((region) => ({
         ...region,
@@ -181,45 +465,58 @@ export const variants: Readonly<Record<string, Variant>> = {
     }
   },
   "memory that does not forget": {
-    breaks: "contradicted",
-    troubles: ["Refuse"],
+    breaks: ["contradicted"],
+    range: { troubles: ["Refuse"] },
     seams: { memory: (memory) => ({ ...memory, delete: () => false, deletePrefix: () => 0 }) }
   },
   "writes that are acknowledged and not sent": {
-    breaks: "stored",
-    troubles: [],
+    breaks: ["stored"],
+    range: { troubles: [], calls: ["Set", "Remove"] },
     seams: {
       connection: (connection) => ({
         ...connection,
-        send: (command, done) => (command.name === "UNLINK" ? done(Result.succeed(1)) : connection.send(command, done))
+        submit: (command, onReply) =>
+          connection.submit(command.name === "UNLINK" ? RedisCommand.make("PING") : command, onReply)
       })
     }
   },
   "two regions in one": {
-    breaks: "crossed",
-    troubles: [],
+    breaks: ["crossed"],
+    range: { troubles: [] },
     seams: {
-      region: (_, { cache, options }) => cache.region({ ...options, name: "one", replay: "invalidate" })
+      region: (_, { cache, options }) =>
+        cache.region({ ...options, name: "unchanged", replay: "ifUnchanged", removedFor: undefined })
     }
   },
   "a caller who waits longer": {
-    breaks: "impatient",
-    troubles: ["Freeze"],
+    breaks: ["impatient"],
+    range: { troubles: ["Freeze"] },
     seams: { patience: 3000 }
   },
   "a fiber that outlives the layer": {
-    breaks: "left behind",
-    troubles: [],
+    breaks: ["left behind"],
+    range: { troubles: [] },
     seams: { beside: Effect.asVoid(Effect.forkDetach(Effect.sleep("1 day"))) }
   },
-  "a call without an end": {
-    breaks: "outlived",
-    troubles: ["Freeze"],
+  "a circuit that opens for good": {
+    breaks: ["refused for ever"],
+    range: { troubles: ["Refuse", "Freeze"] },
     seams: {
-      client: (client) => ({
-        ...client,
-        send: (command, options) => Effect.delay(client.send(command, options), "6 seconds")
-      })
+      dispatch: (dispatch) => {
+        let failed = false
+        return {
+          ...dispatch,
+          send: (command, options, done) =>
+            failed && options.sending !== undefined
+              ? dispatch.send(command, { ...options, timeout: 0 }, done)
+              : dispatch.send(command, options, (result) => {
+                  failed ||= Result.isFailure(result) && result.failure._tag === "RedisConnectionError"
+                  done(result)
+                })
+        }
+      }
     }
   }
 }
+
+export const variants = { ...trust, ...replay, ...others }

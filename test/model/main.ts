@@ -3,18 +3,16 @@ import * as Generate from "./Generate.ts"
 import * as Search from "./Search.ts"
 
 /**
- * `pnpm test:model`: MODEL_RUNS histories (default 10,000) from MODEL_SEED on (default: of the time). The seed of a history that fails is
- * printed; with it and `MODEL_RUNS=1` that history runs again. MODEL_FAILURES says how many are looked for (default 1), and
- * `MODEL_FAULTS=none` leaves the server alone.
+ * `pnpm test:model [count] [seed]`: that many histories (default 10,000) from that seed on (default: of
+ * the time). The seed of a history that fails is printed; `pnpm test:model 1 <seed>` runs it again.
+ * MODEL_FAILURES says how many are looked for (default 1), and `MODEL_FAULTS=none` leaves the server alone.
  */
-const number = (name: string, otherwise: number): number => {
-  const given = process.env[name]
-  return given === undefined ? otherwise : Number(given)
-}
+const number = (text: string | undefined, otherwise: number): number => (text === undefined ? otherwise : Number(text))
 
-const runs = number("MODEL_RUNS", 10_000)
-const seed = number("MODEL_SEED", Date.now() % 1_000_000_000)
-const most = number("MODEL_FAILURES", 1)
+const [count, first] = process.argv.slice(2).filter((arg) => arg !== "--")
+const runs = number(count, 10_000)
+const seed = number(first, Date.now() % 1_000_000_000)
+const most = number(process.env.MODEL_FAILURES, 1)
 const startedAt = performance.now()
 
 console.log(`${runs} histories from seed ${seed}`)
@@ -23,7 +21,7 @@ const failures = await Effect.runPromise(
     seed,
     runs,
     most,
-    troubles: process.env.MODEL_FAULTS === "none" ? [] : Generate.allTroubles,
+    range: { troubles: process.env.MODEL_FAULTS === "none" ? [] : Generate.allTroubles },
     onProgress: (done) => {
       const seconds = (performance.now() - startedAt) / 1000
       console.log(`${done} histories, ${Math.round(done / seconds)} per second`)

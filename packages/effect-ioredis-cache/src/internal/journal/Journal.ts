@@ -284,7 +284,9 @@ const recordTouch = (state: State, region: Region, key: string, life: Touch): En
   if (unconfirmed?.intent._tag === "Set") return extendValue(state, unconfirmed, unconfirmed.intent, end, life)
   const longest = Math.max(end, unconfirmed?.intent.end ?? end)
   const touch: Ledger.TouchIntent = { _tag: "Touch", end: longest, staleFor: life.staleFor }
-  return state.record(region, key, undefined, touch, { stamp: state.source.next(), writtenAt: now })
+  // What a `clear` in this very millisecond left out is older than this.
+  const writtenAt = Math.max(now, region.state.clearedAt + 1)
+  return state.record(region, key, undefined, touch, { stamp: state.source.next(), writtenAt })
 }
 
 // The value keeps the moment when it was written: an extension does not make it newer than another's.
