@@ -9,7 +9,10 @@ import * as StoredValue from "./StoredValue.ts"
  * @since 0.1.0
  */
 export interface CacheCodec<in out Value> {
-  /** Gives the payload of a value, or one line that says what to do and never contains the value. It does not throw. */
+  /**
+   * Gives the payload of a value, or one line that says what to do and never contains the value. It
+   * does not throw.
+   */
   readonly encode: (value: Value) => Result.Result<Encoded<Value>, string>
   /** Reads the payload that begins at `offset` (default 0) of the bytes. It does not throw. */
   readonly decode: (stored: Uint8Array, offset?: number) => Decoded<Value>
@@ -24,10 +27,14 @@ export interface CacheCodec<in out Value> {
 export class Encoded<out Value> {
   /** The JSON text, whose UTF-8 is the payload. */
   readonly payload: string
-  /** The value as decoding the payload would give it: without undeclared fields, and shared with nobody. */
+  /**
+   * The value as decoding the payload would give it: without undeclared fields, and shared with
+   * nobody.
+   */
   readonly value: Value
 
-  // A class, as what lives while a command is in flight has to be: see `Deadlines` of effect-ioredis.
+  // A class, as what lives while a command is in flight has to be: see `Deadlines` of
+  // effect-ioredis.
   constructor(payload: string, value: Value) {
     this.payload = payload
     this.value = value
@@ -40,8 +47,8 @@ export class Encoded<out Value> {
  * **Details**
  *
  * - `Value`: a value of the schema.
- * - `Mismatch`: JSON that does not fit the schema, perhaps a value of another deployment. `problem` says in one line what was expected and
- *   where, never what was found.
+ * - `Mismatch`: JSON that does not fit the schema, perhaps a value of another deployment. `problem`
+ *   says in one line what was expected and where, never what was found.
  * - `NotJson`: nobody could read it.
  *
  * @category models
@@ -92,16 +99,20 @@ export interface NotJson {
  *
  * **Details**
  *
- * The payload is JSON, in the form given by `Schema.toCodecJson`. `maxBytes` bounds its UTF-8 length (default 8 MiB); a longer one is a
- * failure. Dates, bigints, bytes, options, classes, brands, collections and recursive types come back as they were, and so do `undefined`,
- * `null`, `0`, `""` and `false`. Lists and objects nest up to 500 deep: beyond that, a value is a failure and a payload does not fit.
+ * The payload is JSON, in the form given by `Schema.toCodecJson`. `maxBytes` bounds its UTF-8
+ * length (default 8 MiB); a longer one is a failure. Dates, bigints, bytes, options, classes,
+ * brands, collections and recursive types come back as they were, and so do `undefined`, `null`,
+ * `0`, `""` and `false`. Lists and objects nest up to 500 deep: beyond that, a value is a failure
+ * and a payload does not fit.
  *
  * **Gotchas**
  *
  * - JSON has no negative zero: `-0` comes back as `0`.
- * - A union whose members have the same JSON form comes back as one of them: `null` and `undefined` (`Schema.NullishOr`,
- *   `Schema.optional(Schema.NullOr(…))`), a bigint or a date and a string that reads the same, `NaN` and `"NaN"`. Use a tagged union.
- * - `Schema.Any` is not checked: a date in it comes back as a string. Use a precise schema, or `Schema.Json`.
+ * - A union whose members have the same JSON form comes back as one of them: `null` and `undefined`
+ *   (`Schema.NullishOr`, `Schema.optional(Schema.NullOr(…))`), a bigint or a date and a string that
+ *   reads the same, `NaN` and `"NaN"`. Use a tagged union.
+ * - `Schema.Any` is not checked: a date in it comes back as a string. Use a precise schema, or
+ *   `Schema.Json`.
  * - A `Schema.Redacted` value is written in the clear, and an `Error` loses its stack.
  * - Fields that the schema does not declare are dropped.
  * - A schema that works asynchronously is no use here: nothing fits it.
@@ -116,8 +127,10 @@ export interface NotJson {
  * const { payload } = Result.getOrThrow(codec.encode({ at: new Date(0), n: 1n }))
  *
  * console.log(payload) // {"at":"1970-01-01T00:00:00.000Z","n":"1"}
- * console.log(codec.decode(Buffer.from(payload))) // { _tag: "Value", value: { at: 1970-01-01T00:00:00.000Z, n: 1n } }
- * console.log(codec.decode(Buffer.from("{}"))) // { _tag: "Mismatch", problem: 'expected a value at ["at"]' }
+ * console.log(codec.decode(Buffer.from(payload)))
+ * // { _tag: "Value", value: { at: 1970-01-01T00:00:00.000Z, n: 1n } }
+ * console.log(codec.decode(Buffer.from("{}")))
+ * // { _tag: "Mismatch", problem: 'expected a value at ["at"]' }
  * ```
  *
  * @category constructors
@@ -136,19 +149,22 @@ export const make = <Value>(
   const { ast } = derived.success
   const isPlain = everyNode(ast, isPlainNode)
   const nests = !everyNode(ast, isBoundedNode)
-  // Schema's adapters that throw are as quick as those that return an Exit or a Result (1.08 µs for 200 B), and a getter of the value or a
-  // transformation of the schema can throw through any of them.
+  // Schema's adapters that throw are as quick as those that return an Exit or a Result (1.08 µs for
+  // 200 B), and a getter of the value or a transformation of the schema can throw through any of
+  // them.
   const toJson = Schema.encodeSync(derived.success)
   const fromJson = Schema.decodeUnknownSync(derived.success)
 
   const encode = (value: Value): Result.Result<Encoded<Value>, string> => {
     const json = toJson(value)
     const payload = JSON.stringify(json) as string | undefined
-    // Only Schema.Any lets undefined or a function through to JSON.stringify, which has no text for them.
+    // Only Schema.Any lets undefined or a function through to JSON.stringify, which has no text for
+    // them.
     if (payload === undefined) return Result.fail(noJson)
     if (!fits(payload, maxBytes)) return Result.fail(tooLarge(payload, maxBytes))
     if (nests && payload.length >= shortestDeep && isDeep(Buffer.from(payload), 0)) return Result.fail(tooDeep)
-    // A plain schema has one form for both: what it encoded is a copy that has the declared fields and no others.
+    // A plain schema has one form for both: what it encoded is a copy that has the declared fields
+    // and no others.
     return Result.succeed(new Encoded(payload, isPlain ? (json as Value) : fromJson(JSON.parse(payload))))
   }
 
@@ -206,7 +222,10 @@ const closeList = 93
 const openObject = 123
 const closeObject = 125
 
-/** Whether lists and objects of a JSON text nest deeper than `deepest`. One pass over the bytes, before anything recursive sees them. */
+/**
+ * Whether lists and objects of a JSON text nest deeper than `deepest`. One pass over the bytes,
+ * before anything recursive sees them.
+ */
 const isDeep = (json: Uint8Array, offset: number): boolean => {
   let depth = 0
   let inString = false
@@ -224,7 +243,10 @@ const isDeep = (json: Uint8Array, offset: number): boolean => {
   return false
 }
 
-/** Whether a predicate holds for a schema and for all that it is made of, what it is encoded to included. */
+/**
+ * Whether a predicate holds for a schema and for all that it is made of, what it is encoded to
+ * included.
+ */
 const everyNode = (root: SchemaAST.AST, holds: (ast: SchemaAST.AST) => boolean): boolean => {
   const seen = new Set<SchemaAST.AST>()
   const visit = (ast: SchemaAST.AST): boolean => {
@@ -244,8 +266,9 @@ const partsOf = (ast: SchemaAST.AST): ReadonlyArray<SchemaAST.AST> => {
 const isPlainNode = (ast: SchemaAST.AST): boolean =>
   ast.encoding === undefined && isBoundedNode(ast) && ast._tag !== "Declaration"
 
-// The schemas that look into what they do not describe themselves, and those that contain themselves. A declaration with an encoding is as
-// deep as what it is encoded to; an object without fields lets everything through.
+// The schemas that look into what they do not describe themselves, and those that contain
+// themselves. A declaration with an encoding is as deep as what it is encoded to; an object without
+// fields lets everything through.
 const isBoundedNode = (ast: SchemaAST.AST): boolean => {
   switch (ast._tag) {
     case "Any":

@@ -3,21 +3,25 @@ import { Effect, Result, Schema, SchemaAST, SchemaGetter } from "effect"
 import { contain, describe, describeDefinition, noJsonForm } from "./internal/schemaFailure.ts"
 
 /**
- * Compiles a key schema into the function that gives the key part of a Redis key. Do it once per region.
+ * Compiles a key schema into the function that gives the key part of a Redis key. Do it once per
+ * region.
  *
  * **Details**
  *
- * The key is encoded by `Schema.toCodecJson` and rendered canonically: object fields sorted by code unit, a field whose value is `undefined`
- * the same as an absent one, lists in order. A string of 1 to 64 letters, digits, `_`, `.` and `-` becomes `=` and the string; everything
- * else, numbers included, becomes `#` and the SHA-256 of the rendering in base64url. So different encoded keys never meet: the string
- * `"1"` is `=1`, the number `1` is hashed. `keyspace` is put in front. A key that does not fit its schema fails with one line that never contains the key.
+ * The key is encoded by `Schema.toCodecJson` and rendered canonically: object fields sorted by code
+ * unit, a field whose value is `undefined` the same as an absent one, lists in order. A string of 1
+ * to 64 letters, digits, `_`, `.` and `-` becomes `=` and the string; everything else, numbers
+ * included, becomes `#` and the SHA-256 of the rendering in base64url. So different encoded keys
+ * never meet: the string `"1"` is `=1`, the number `1` is hashed. `keyspace` is put in front. A key
+ * that does not fit its schema fails with one line that never contains the key.
  *
  * **Gotchas**
  *
- * - Members of a union that have the same JSON form are the same key: a bigint or a date and a string that reads the same, `NaN` and `"NaN"`.
- *   `-0` is `0`.
+ * - Members of a union that have the same JSON form are the same key: a bigint or a date and a
+ *   string that reads the same, `NaN` and `"NaN"`. `-0` is `0`.
  * - `null` and `undefined` differ, except inside a `Map` or a `Set`.
- * - Sets and maps are rendered in their own order, so that equal ones may get different keys, which costs a miss. Use a list and `unordered`.
+ * - Sets and maps are rendered in their own order, so that equal ones may get different keys, which
+ *   costs a miss. Use a list and `unordered`.
  *
  * **Example** (Rendering keys)
  *
@@ -54,13 +58,15 @@ export const make = <Key>(
 }
 
 /**
- * Makes a list in a key schema stand for a set: in the key, order and repetition no longer count, so that `skills=a,b` finds `skills=b,a`.
+ * Makes a list in a key schema stand for a set: in the key, order and repetition no longer count,
+ * so that `skills=a,b` finds `skills=b,a`.
  *
  * **Details**
  *
- * While a key is rendered, the list is sorted by the canonical rendering of its elements and equal ones are dropped. It can stand anywhere
- * in a key schema, in another `unordered` list too. Outside of key rendering the schema is as it was: the type, the values and what
- * they decode from and encode to do not change.
+ * While a key is rendered, the list is sorted by the canonical rendering of its elements and equal
+ * ones are dropped. It can stand anywhere in a key schema, in another `unordered` list too. Outside
+ * of key rendering the schema is as it was: the type, the values and what they decode from and
+ * encode to do not change.
  *
  * **Example** (A query whose skills have no order)
  *
@@ -68,7 +74,8 @@ export const make = <Key>(
  * import { Result, Schema } from "effect"
  * import { CacheKey } from "effect-ioredis-cache"
  *
- * const render = CacheKey.make(Schema.Struct({ skills: CacheKey.unordered(Schema.Array(Schema.String)) }))
+ * const Query = Schema.Struct({ skills: CacheKey.unordered(Schema.Array(Schema.String)) })
+ * const render = CacheKey.make(Query)
  *
  * const one = Result.getOrThrow(render({ skills: ["redis", "effect"] }))
  * const other = Result.getOrThrow(render({ skills: ["effect", "redis", "effect"] }))
@@ -101,9 +108,10 @@ export interface UnorderedConstraint
  *
  * **Details**
  *
- * A prefix or region name that is empty, or has white space, a control character, half of a surrogate pair or one of `: { } * ? [ ] \` in it
- * is refused with a message that says what to do, and so is a version that is not a non-negative integer. So no key reaches another
- * region, and `<keyspace>*` is a pattern that matches this region and version alone.
+ * A prefix or region name that is empty, or has white space, a control character, half of a
+ * surrogate pair or one of `: { } * ? [ ] \` in it is refused with a message that says what to do,
+ * and so is a version that is not a non-negative integer. So no key reaches another region, and
+ * `<keyspace>*` is a pattern that matches this region and version alone.
  *
  * **Example** (Naming a region)
  *
@@ -111,7 +119,9 @@ export interface UnorderedConstraint
  * import { Result } from "effect"
  * import { CacheKey } from "effect-ioredis-cache"
  *
- * console.log(Result.getOrThrow(CacheKey.keyspace({ prefix: "app", region: "matches", version: 1 }))) // app:matches:v1:
+ * const keyspace = CacheKey.keyspace({ prefix: "app", region: "matches", version: 1 })
+ *
+ * console.log(Result.getOrThrow(keyspace)) // app:matches:v1:
  * ```
  *
  * @category constructors
@@ -141,7 +151,8 @@ export const keyspace = (options: {
  */
 export const hash = (keyPart: string): string => sha256(keyPart, "hex").slice(0, 12)
 
-// Schema hands its options on to every transformation: so a list knows that it is encoded for a key, and stays as it is everywhere else.
+// Schema hands its options on to every transformation: so a list knows that it is encoded for a
+// key, and stays as it is everywhere else.
 const keyMode = Symbol("effect-ioredis-cache/CacheKey")
 const renderingKey: SchemaAST.ParseOptions & { readonly [keyMode]: true } = { [keyMode]: true }
 
@@ -152,7 +163,8 @@ const readable = /^[A-Za-z0-9_.-]{1,64}$/
 
 const sha256 = (text: string, encoding: "hex" | "base64url") => createHash("sha256").update(text).digest(encoding)
 
-// toCodecJson writes undefined as null. Only where there is a null, the key is encoded a second time without JSON, to tell the two apart.
+// toCodecJson writes undefined as null. Only where there is a null, the key is encoded a second
+// time without JSON, to tell the two apart.
 const renderBy =
   <A>(toJson: (value: A) => unknown, toPlain: (value: A) => unknown) =>
   (value: A): string => {
@@ -162,7 +174,10 @@ const renderBy =
     return `#${sha256(text.includes("null") ? canonical(json, toPlain(value)) : text, "base64url")}`
   }
 
-/** `plain` is what stands in the place of `json` before it was made JSON; it matters only where `json` is null. */
+/**
+ * `plain` is what stands in the place of `json` before it was made JSON; it matters only where
+ * `json` is null.
+ */
 const canonical = (json: unknown, plain: unknown): string => {
   if (json === null) return plain === undefined ? "undefined" : "null"
   if (typeof json !== "object") return primitive(json)
@@ -173,7 +188,8 @@ const canonical = (json: unknown, plain: unknown): string => {
   return record(json, plain)
 }
 
-// Only Schema.Any lets through what is not JSON. It is refused, because JSON.stringify writes several such values alike.
+// Only Schema.Any lets through what is not JSON. It is refused, because JSON.stringify writes
+// several such values alike.
 const record = (json: object, plain: unknown): string => {
   const prototype = Object.getPrototypeOf(json)
   if (prototype !== null && prototype !== Object.prototype) throw noJsonForm
@@ -187,7 +203,8 @@ const record = (json: object, plain: unknown): string => {
   return `{${texts.join()}}`
 }
 
-// Any object can be read by key, though TypeScript has no type for an object of which nothing is known.
+// Any object can be read by key, though TypeScript has no type for an object of which nothing is
+// known.
 interface Fields {
   readonly [key: string]: unknown
 }
@@ -200,7 +217,8 @@ const primitive = (json: unknown): string => {
   return JSON.stringify(json)
 }
 
-// The list was checked before it is sorted; dropping equal elements must not make it too short for its schema.
+// The list was checked before it is sorted; dropping equal elements must not make it too short for
+// its schema.
 const withoutChecks = (ast: SchemaAST.AST): SchemaAST.AST =>
   SchemaAST.isArrays(ast) ? new SchemaAST.Arrays(ast.isMutable, ast.elements, ast.rest) : ast
 

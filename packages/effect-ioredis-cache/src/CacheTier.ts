@@ -3,8 +3,9 @@
  *
  * **Details**
  *
- * A tier knows nothing of schemas, lookups or intents: it is handed keys as they were rendered (`<region>:v<version>:<key>`) and values as
- * they were encoded, and answers for one store. What a `Cache` promises is built once, on any tier.
+ * A tier knows nothing of schemas, lookups or intents: it is handed keys as they were rendered
+ * (`<region>:v<version>:<key>`) and values as they were encoded, and answers for one store. What a
+ * `Cache` promises is built once, on any tier.
  *
  * @since 0.1.0
  */
@@ -20,7 +21,8 @@ import type { Stamp } from "./StoredValue.ts"
  *
  * - `"Applied"`: Redis confirmed it (for memory alone: memory has it).
  * - `"Deferred"`: Redis did not confirm it; this process has it.
- * - `"Rejected"`: it cannot be stored. It was logged and counted, and the key was removed, so that no older value is served.
+ * - `"Rejected"`: it cannot be stored. It was logged and counted, and the key was removed, so that
+ *   no older value is served.
  *
  * @category models
  * @since 0.1.0
@@ -32,12 +34,14 @@ export type WriteOutcome = "Applied" | "Deferred" | "Rejected"
  *
  * **Details**
  *
- * - `"ifUnchanged"`: it is written for the rest of its life if the key still holds what this process last knew
- *   there. Otherwise the key is unlinked, and so it is where this process knew nothing of it.
- * - `"latest"`: of two values the one written later stays. It is for values that are their own truth, such as
- *   sessions. A removal leaves a mark for `removedFor`.
+ * - `"ifUnchanged"`: it is written for the rest of its life if the key still holds what this
+ *   process last knew there. Otherwise the key is unlinked, and so it is where this process knew
+ *   nothing of it.
+ * - `"latest"`: of two values the one written later stays. It is for values that are their own
+ *   truth, such as sessions. A removal leaves a mark for `removedFor`.
  * - `"invalidate"`: the key is unlinked.
- * - `"overwrite"`: it is written, whatever is there. It is for regions that one process alone writes.
+ * - `"overwrite"`: it is written, whatever is there. It is for regions that one process alone
+ *   writes.
  *
  * @category models
  * @since 0.1.0
@@ -56,8 +60,8 @@ export interface Version {
 }
 
 /**
- * The region a tier is asked to keep. `longestLife` is the longest its values usually live, in milliseconds: what another process says
- * beyond that is taken for a clock that is off.
+ * The region a tier is asked to keep. `longestLife` is the longest its values usually live, in
+ * milliseconds: what another process says beyond that is taken for a clock that is off.
  *
  * @category models
  * @since 0.1.0
@@ -71,9 +75,14 @@ export interface TierRegion<in out Value> {
   readonly staleFor: number
   /** What Redis is told, when it is back, of a value that was set while it was away. */
   readonly replay: Replay
-  /** For how many milliseconds the mark of a removal stays in Redis; 0 where a removal leaves none. */
+  /**
+   * For how many milliseconds the mark of a removal stays in Redis; 0 where a removal leaves none.
+   */
   readonly removedFor: number
-  /** Called for a stored value that could not be read, with what was wrong, without the value; the tier answers with a miss. */
+  /**
+   * Called for a stored value that could not be read, with what was wrong, without the value; the
+   * tier answers with a miss.
+   */
   readonly onUnreadable: (key: string, problem: string) => void
 }
 
@@ -90,7 +99,8 @@ export class Hit<out Value> {
   /** Which write of Redis it is of, where it comes from there. */
   readonly version: Version | undefined
 
-  // A class, as what lives while a command is in flight has to be: see `Deadlines` of effect-ioredis.
+  // A class, as what lives while a command is in flight has to be: see `Deadlines` of
+  // effect-ioredis.
   constructor(value: Value, timeToLive: number, bytes: number, version?: Version) {
     this.value = value
     this.timeToLive = timeToLive
@@ -100,7 +110,8 @@ export class Hit<out Value> {
 }
 
 /**
- * A value to be stored: as Redis will give it back, its payload as text, and for how many milliseconds (infinite for ever).
+ * A value to be stored: as Redis will give it back, its payload as text, and for how many
+ * milliseconds (infinite for ever).
  *
  * @category models
  * @since 0.1.0
@@ -128,7 +139,9 @@ export class Write<out Value> {
 export interface Found<out Value> {
   readonly hit: Hit<Value> | undefined
   readonly source: "redis" | "memory" | "fallback"
-  /** What Redis holds in the place of a value, where that is a miss: its first bytes and its length. */
+  /**
+   * What Redis holds in the place of a value, where that is a miss: its first bytes and its length.
+   */
   readonly replaces?: Replaced | undefined
 }
 
@@ -168,7 +181,8 @@ export interface Fill<out Value> {
 export type Done<in A, in E> = (exit: Exit.Exit<A, E>) => void
 
 /**
- * To be called when nobody waits for a call any more. `done` is not told after that. After the end of the call it has no effect.
+ * To be called when nobody waits for a call any more. `done` is not told after that. After the end
+ * of the call it has no effect.
  *
  * @category models
  * @since 0.1.0
@@ -180,10 +194,15 @@ export type Cancel = () => void
  *
  * **Details**
  *
- * They are functions with a callback, which the cache above makes one Effect of. Composed of Effects, with a GET for each, there were 43,000
- * reads a second where there are 220,000 now (`pnpm bench get`). `known` is what can be said of a key without asking Redis, if anything. `peek` looks again after a `get` that found nothing: in memory, where there is one, so that it takes no time. `isCurrent` says whether a read may still enter a nearer store, which it may not once the key was written meanwhile, and whether
- * nothing newer was written since a write began; that is asked before each attempt. Where there are several keys, it is asked by index.
- * `timeLeft` is how many milliseconds Redis may take for a write that is part of a larger one. With 0 it is not asked at all. `stale` is an expired value that is held on in memory, where there is one.
+ * They are functions with a callback, which the cache above makes one Effect of. Composed of
+ * Effects, with a GET for each, there were 43,000 reads a second where there are 220,000 now
+ * (`pnpm bench get`). `known` is what can be said of a key without asking Redis, if anything.
+ * `peek` looks again after a `get` that found nothing: in memory, where there is one, so that it
+ * takes no time. `isCurrent` says whether a read may still enter a nearer store, which it may not
+ * once the key was written meanwhile, and whether nothing newer was written since a write began;
+ * that is asked before each attempt. Where there are several keys, it is asked by index. `timeLeft`
+ * is how many milliseconds Redis may take for a write that is part of a larger one. With 0 it is
+ * not asked at all. `stale` is an expired value that is held on in memory, where there is one.
  *
  * @category models
  * @since 0.1.0
@@ -213,12 +232,18 @@ export interface CacheTier<in out Value, out E> {
   readonly now: (key: string) => number
   /** Stores the value of a lookup. It is no intent, and gives way to every one. */
   readonly fill: (fill: Fill<Value>, isCurrent: () => boolean, done: Done<WriteOutcome, E>) => Cancel
-  /** Lets a value live for so many milliseconds from now on, if there is one and it would end sooner. */
+  /**
+   * Lets a value live for so many milliseconds from now on, if there is one and it would end
+   * sooner.
+   */
   readonly touch: (key: string, timeToLive: number, done: Done<WriteOutcome, E>) => Cancel
   readonly clear: Effect.Effect<WriteOutcome, E>
   readonly stale: (key: string) => Option.Option<Value>
   /** The order of intents that it shares with other caches, where it does. */
   readonly sequences?: Sequences
-  /** Lets go of what is nearer than the shared store, of a key or of all: another cache has an intent for it. */
+  /**
+   * Lets go of what is nearer than the shared store, of a key or of all: another cache has an
+   * intent for it.
+   */
   readonly forget?: (key: string | undefined) => void
 }

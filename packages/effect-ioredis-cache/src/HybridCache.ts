@@ -1,15 +1,17 @@
 /**
- * Redis and memory as one `Cache`: Redis is the truth while it answers, and memory answers while it does not.
+ * Redis and memory as one `Cache`: Redis is the truth while it answers, and memory answers while it
+ * does not.
  *
  * **Details**
  *
- * A read asks Redis; a hit also fills memory for the rest of its life, and a miss empties it. Any `RedisError`, and memory answers. A call
- * spends at most `patience` (default 1 second) on Redis, attempts and retries together. Writes go to both: `"Applied"` says that Redis
- * confirmed it, `"Deferred"` that this process has it, in its journal of unconfirmed writes, and that Redis stops serving what it had before as soon as it
- * is back.
+ * A read asks Redis; a hit also fills memory for the rest of its life, and a miss empties it. Any
+ * `RedisError`, and memory answers. A call spends at most `patience` (default 1 second) on Redis,
+ * attempts and retries together. Writes go to both: `"Applied"` says that Redis confirmed it,
+ * `"Deferred"` that this process has it, in its journal of unconfirmed writes, and that Redis stops
+ * serving what it had before as soon as it is back.
  *
- * Each fallback is counted (`cache_requests_total{result="fallback_hit"}`). Where they begin and end is logged at debug level: the outage itself
- * is for `RedisHealth` to tell, once.
+ * Each fallback is counted (`cache_requests_total{result="fallback_hit"}`). Where they begin and
+ * end is logged at debug level: the outage itself is for `RedisHealth` to tell, once.
  *
  * **Example** (Composing it from its parts)
  *
@@ -19,7 +21,8 @@
  * import { HybridCache, MemoryCache, RedisCache } from "effect-ioredis-cache"
  *
  * const CacheLive = HybridCache.layer({ patience: "500 millis" }).pipe(
- *   Layer.provide([RedisCache.layer({ prefix: "jobs" }), MemoryCache.layer({ maxEntries: 10_000 })]),
+ *   Layer.provide(RedisCache.layer({ prefix: "jobs" })),
+ *   Layer.provide(MemoryCache.layer({ maxEntries: 10_000 })),
  *   Layer.provide(Redis.layer({ url: "redis://localhost:6379" }))
  * )
  * ```
@@ -38,8 +41,8 @@ import * as MemoryCache from "./MemoryCache.ts"
 import * as RedisCache from "./RedisCache.ts"
 
 /**
- * `patience` is the longest a call waits for Redis (default 1 second); `timeToLive` is for regions that name none (default 300
- * seconds); `journal` bounds the journal of unconfirmed writes.
+ * `patience` is the longest a call waits for Redis (default 1 second); `timeToLive` is for regions
+ * that name none (default 300 seconds); `journal` bounds the journal of unconfirmed writes.
  *
  * @category models
  * @since 0.1.0
@@ -92,8 +95,8 @@ export const layer = (
   )
 
 /**
- * The whole of it from the environment: Redis as `RedisConfig` says, and `CACHE_PATIENCE_MS` 1000, `CACHE_TTL` 300 (seconds),
- * `CACHE_MAX_SIZE` 1000 (entries in memory), `CACHE_PREFIX` `cache`.
+ * The whole of it from the environment: Redis as `RedisConfig` says, and `CACHE_PATIENCE_MS` 1000,
+ * `CACHE_TTL` 300 (seconds), `CACHE_MAX_SIZE` 1000 (entries in memory), `CACHE_PREFIX` `cache`.
  *
  * @category layers
  * @since 0.1.0
@@ -326,8 +329,9 @@ const makeWrites = <Value>({
   }
 }
 
-// Says once that memory answers in the place of Redis, and once that it need not any more. A warning here would be the second one of the same
-// outage, and one per call where Redis is merely slow.
+// Says once that memory answers in the place of Redis, and once that it need not any more. A
+// warning here would be the second one of the same outage, and one per call where Redis is merely
+// slow.
 interface Outage {
   readonly begin: (cause: Cause.Cause<RedisError.RedisError>) => void
   /** The circuit breaker has refused. */

@@ -7,8 +7,9 @@ import * as Metrics from "./internal/Metrics.ts"
 import * as Region from "./internal/Region.ts"
 
 /**
- * A value held in this process. `expiresAt` is a time of the Clock's monotonic time in milliseconds (see `now`), `bytes` its encoded length.
- * Until `staleUntil` (default: `expiresAt`) it is held on, for `getStale`.
+ * A value held in this process. `expiresAt` is a time of the Clock's monotonic time in milliseconds
+ * (see `now`), `bytes` its encoded length. Until `staleUntil` (default: `expiresAt`) it is held on,
+ * for `getStale`.
  *
  * @category models
  * @since 0.1.0
@@ -23,12 +24,14 @@ export interface Entry {
 }
 
 /**
- * A bounded store of values in this process, the least recently used of which make room for new ones.
+ * A bounded store of values in this process, the least recently used of which make room for new
+ * ones.
  *
  * **Details**
  *
- * The functions are synchronous and cannot fail. Time is handed in, as `now` gives it, so that a jump of the wall clock changes nothing and
- * a `TestClock` is obeyed. A value is held as it is, not copied.
+ * The functions are synchronous and cannot fail. Time is handed in, as `now` gives it, so that a
+ * jump of the wall clock changes nothing and a `TestClock` is obeyed. A value is held as it is, not
+ * copied.
  *
  * @category services
  * @since 0.1.0
@@ -40,12 +43,17 @@ export class MemoryCache extends Context.Service<
     readonly get: (key: string, now: number) => Entry | undefined
     /** The entry of a key, expired or not, while it is held on. */
     readonly getStale: (key: string, now: number) => Entry | undefined
-    /** Holds an entry. One larger than `maxBytes` is not held, and what was there before is dropped. */
+    /**
+     * Holds an entry. One larger than `maxBytes` is not held, and what was there before is dropped.
+     */
     readonly set: (key: string, entry: Entry) => void
     readonly delete: (key: string) => boolean
     /** Drops every key that begins with `prefix`, and says how many there were. */
     readonly deletePrefix: (prefix: string) => number
-    /** The entries held, those included that expired in the last minute and were not asked for since. */
+    /**
+     * The entries held, those included that expired in the last minute and were not asked for
+     * since.
+     */
     readonly size: () => number
   }
 >()("effect-ioredis-cache/MemoryCache") {}
@@ -56,7 +64,8 @@ export class MemoryCache extends Context.Service<
  * **Details**
  *
  * - `maxEntries`: the most entries held, from 1 to 16,777,216. Default 1,000.
- * - `maxBytes`: the most bytes held, counted as the encoded length of the values. Default: no bound.
+ * - `maxBytes`: the most bytes held, counted as the encoded length of the values. Default: no
+ *   bound.
  *
  * @category models
  * @since 0.1.0
@@ -77,7 +86,8 @@ export interface Options {
  *
  * **Gotchas**
  *
- * Options that make no sense are a mistake in the program, and so a defect. The room for `maxEntries` keys is reserved at once.
+ * Options that make no sense are a mistake in the program, and so a defect. The room for
+ * `maxEntries` keys is reserved at once.
  *
  * @category constructors
  * @since 0.1.0
@@ -103,7 +113,8 @@ export const make = Effect.fnUntraced(function* (options?: Options) {
   const drop = (keys: ReadonlyArray<string>): number => keys.filter((key) => entries.delete(key)).length
   const sweep = Effect.suspend(() => {
     const oldestFirst = entries.rkeys()
-    // A walk that entries are moved under may meet some of them twice, so it ends after as many as there were.
+    // A walk that entries are moved under may meet some of them twice, so it ends after as many as
+    // there were.
     let left = entries.size
     const walk = (): void => {
       const at = now(clock)
@@ -173,7 +184,8 @@ export const layer = (options?: Options): Layer.Layer<MemoryCache> => Layer.effe
  */
 export const now = (clock: Clock.Clock): number => Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000
 
-// lru-cache reserves its index for every entry at once; more than this would take half a gigabyte before the first one.
+// lru-cache reserves its index for every entry at once; more than this would take half a gigabyte
+// before the first one.
 const maxMaxEntries = 2 ** 24
 
 // A minute is short beside the lives that values usually have.
@@ -329,7 +341,8 @@ export interface MemoryTier<in out Value> extends CacheTier<Value, never> {
 }
 
 /**
- * A `Cache` on memory alone: for programs without Redis, and for tests. `timeToLive` is for regions that name none (default 300 seconds).
+ * A `Cache` on memory alone: for programs without Redis, and for tests. `timeToLive` is for regions
+ * that name none (default 300 seconds).
  *
  * @category layers
  * @since 0.1.0

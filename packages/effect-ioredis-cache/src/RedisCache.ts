@@ -1,14 +1,17 @@
 /**
- * The strict cache: values in Redis and nowhere else, with `RedisError` in the error channel of every method.
+ * The strict cache: values in Redis and nowhere else, with `RedisError` in the error channel of
+ * every method.
  *
  * **When to use**
  *
- * Where an answer from anywhere but Redis would be wrong. Most programs want `HybridCache`, which is built on this.
+ * Where an answer from anywhere but Redis would be wrong. Most programs want `HybridCache`, which
+ * is built on this.
  *
  * **Details**
  *
- * A value is stored as a {@link StoredValue} with PX, and without PX if it lives for ever. What cannot be read is a miss, counted, and logged
- * as it begins. It stays where another deployment may read it well; what begins as ours and is broken is removed, if it is still that.
+ * A value is stored as a {@link StoredValue} with PX, and without PX if it lives for ever. What
+ * cannot be read is a miss, counted, and logged as it begins. It stays where another deployment may
+ * read it well; what begins as ours and is broken is removed, if it is still that.
  *
  * @since 0.1.0
  */
@@ -108,7 +111,8 @@ export interface Options {
 }
 
 /**
- * Makes the strict cache on the `RedisClient` of the context. A prefix that cannot be part of a key is a defect that says so.
+ * Makes the strict cache on the `RedisClient` of the context. A prefix that cannot be part of a key
+ * is a defect that says so.
  *
  * @category constructors
  * @since 0.1.0
@@ -207,7 +211,8 @@ const makeTier = <Value>(
   }
 }
 
-// What values of a region take, roughly: an average of the last ones. Until the first is seen, each is asked for alone: one may be huge.
+// What values of a region take, roughly: an average of the last ones. Until the first is seen, each
+// is asked for alone: one may be huge.
 class SizeEstimate {
   bytes = 64 * 1024
   #seen = 0
@@ -231,7 +236,8 @@ const makeDecode = <Value>(
     return missOf(stored)
   }
 
-  // The header tells writes apart, so that its script need not be sent the whole. The answer does not wait for the removal.
+  // The header tells writes apart, so that its script need not be sent the whole. The answer does
+  // not wait for the removal.
   const discard = (key: string, stored: Uint8Array): Found<Value> => {
     const begins = stored.subarray(0, comparedBytes)
     fork(client.eval(RedisScript.deleteIfBegins, [keyspace + key], [stored.length, begins]).pipe(Effect.ignore))
@@ -408,7 +414,8 @@ const firstOf =
   (exit) =>
     done(Exit.map(exit, first))
 
-// Of what something newer has overtaken, that is the one that counts: this process has it, and Redis is told by it.
+// Of what something newer has overtaken, that is the one that counts: this process has it, and
+// Redis is told by it.
 const outcomesOf = (
   outcomes: ReadonlyArray<Sender.Outcome>
 ): Exit.Exit<ReadonlyArray<WriteOutcome>, RedisError.RedisError> => {

@@ -36,12 +36,15 @@ import * as RedisError from "./RedisError.ts"
  * @since 0.1.0
  */
 export interface Options {
-  /** How long a connection is idle before the kernel asks whether the other side is there. Default: 60 seconds. */
+  /**
+   * How long a connection is idle before the kernel asks whether the other side is there. Default:
+   * 60 seconds.
+   */
   readonly keepAlive?: Duration.Input | undefined
   /**
-   * The largest reply that is taken, in bytes; a larger one ends the connection. An item of an array
-   * counts 16 bytes beside its own. Default: 536,870,888, which is the longest string that there is.
-   * Redis' own limit for a value, `proto-max-bulk-len`, is 24 bytes above it.
+   * The largest reply that is taken, in bytes; a larger one ends the connection. An item of an
+   * array counts 16 bytes beside its own. Default: 536,870,888, which is the longest string that
+   * there is. Redis' own limit for a value, `proto-max-bulk-len`, is 24 bytes above it.
    */
   readonly maxReplyBytes?: number | undefined
   /**
@@ -139,13 +142,15 @@ const connectorOf = (socket: Net.Socket) =>
     }
   }
 
-// ioredis retries, queues and sends again by default, so that 100 INCR with their replies lost made a counter of 200. All of that is off.
+// ioredis retries, queues and sends again by default, so that 100 INCR with their replies lost made
+// a counter of 200. All of that is off.
 const driverOptions = (options: Options) =>
   ({
     disableClientInfo: true,
     // RESP3 is refused badly by some proxies.
     protocol: 2,
-    // The driver's own numbers are wrong from 2^53 - 48 on (it adds the digit's ASCII code before it subtracts 48).
+    // The driver's own numbers are wrong from 2^53 - 48 on (it adds the digit's ASCII code before
+    // it subtracts 48).
     stringNumbers: true,
     lazyConnect: true,
     enableOfflineQueue: false,
@@ -158,8 +163,8 @@ const driverOptions = (options: Options) =>
     retryStrategy: () => null
   }) satisfies RedisOptions
 
-// The login is submitted in the very turn in which the socket is connected. What a server says in farewell
-// ("max number of clients reached") is then the reply to its first command.
+// The login is submitted in the very turn in which the socket is connected. What a server says in
+// farewell ("max number of clients reached") is then the reply to its first command.
 const logIn = ({ connection, redis }: Driver, login: RedisLogin) =>
   Effect.callback<void, RedisError.RedisConnectionError>((resume) => {
     const steps = stepsOf(login)
@@ -209,7 +214,8 @@ const loginFailure = (error: RedisError.RedisCommandError): RedisError.RedisConn
 
 const closed = () => RedisError.connectionError("CONNECT", "Closed", "never")
 
-// What was thrown may quote what the callback was given: only its name and where it was thrown are shown.
+// What was thrown may quote what the callback was given: only its name and where it was thrown are
+// shown.
 const reportDefect = (defect: unknown): Effect.Effect<void> => {
   const { name, stack } = defect instanceof Error ? defect : { name: typeof defect, stack: "" }
   const frames = (stack ?? "").split("\n").filter((line) => /^ {4}at /.test(line))

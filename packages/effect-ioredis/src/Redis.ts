@@ -1,5 +1,6 @@
 /**
- * The whole of it in one layer: ioredis as the driver, the client on it, and the watch over its health.
+ * The whole of it in one layer: ioredis as the driver, the client on it, and the watch over its
+ * health.
  *
  * **Example** (From the environment)
  *
@@ -23,7 +24,8 @@ import type { RedisConnectionError } from "./RedisError.ts"
 import * as RedisHealth from "./RedisHealth.ts"
 
 /**
- * From settings in code. Fails only for settings that make no sense, and with `requireReady: true` when Redis cannot be reached.
+ * From settings in code. Fails only for settings that make no sense, and with `requireReady: true`
+ * when Redis cannot be reached.
  *
  * @category layers
  * @since 0.1.0
@@ -40,7 +42,8 @@ export const layer: {
     Effect.map(RedisConfig.make(options), (config) =>
       compose(
         config,
-        // Without `requireReady` it cannot fail for Redis, which the overloads say and this expression cannot.
+        // Without `requireReady` it cannot fail for Redis, which the overloads say and this
+        // expression cannot.
         Layer.effect(RedisClient.RedisClient, RedisClient.make(config.client)) as ReturnType<typeof RedisClient.layer>
       )
     )

@@ -159,7 +159,10 @@ export interface RedisClient {
   readonly del: (...keys: ReadonlyArray<string>) => Call<number>
   /** Counts the keys that exist. */
   readonly exists: (...keys: ReadonlyArray<string>) => Call<number>
-  /** How long a key still lives: `None` for one that does not exist, infinite for one that does not expire. */
+  /**
+   * How long a key still lives: `None` for one that does not exist, infinite for one that does not
+   * expire.
+   */
   readonly ttl: (key: string) => Call<Option.Option<Duration.Duration>>
   /** Lets a key live for `timeToLive` from now on. `false` says that there is none. */
   readonly expire: (key: string, timeToLive: Duration.Input) => Call<boolean>
@@ -214,7 +217,10 @@ export interface Options {
   readonly name?: string | undefined
   /** Where the server listens. Default: localhost, port 6379. */
   readonly address?: RedisAddress | undefined
-  /** Who logs in. An Effect is asked at each login, so that passwords may rotate. Default: no login, database 0. */
+  /**
+   * Who logs in. An Effect is asked at each login, so that passwords may rotate. Default: no login,
+   * database 0.
+   */
   readonly login?: RedisLogin | Effect.Effect<RedisLogin> | undefined
   /**
    * How many connections to keep. Commands of one key always take the same one. Default: 1, which
@@ -225,7 +231,10 @@ export interface Options {
   readonly maxInFlight?: number | undefined
   /** When to send a command again: see `RetryPolicy`. */
   readonly retry?: RetryPolicy.RetryPolicy | undefined
-  /** How the circuit behaves: see `CircuitBreaker`. `false` never refuses a call, unless somebody isolates the circuit by hand. */
+  /**
+   * How the circuit behaves: see `CircuitBreaker`. `false` never refuses a call, unless somebody
+   * isolates the circuit by hand.
+   */
   readonly circuitBreaker?: CircuitBreaker.Options | false | undefined
   /** Whether a connection that becomes ready makes an open circuit due. Default: true. */
   readonly probeOnReady?: boolean | undefined
@@ -233,7 +242,10 @@ export interface Options {
   readonly commandTimeout?: Duration.Input | undefined
   /** How long a call may take with its retries. Default: 5 seconds. */
   readonly operationTimeout?: Duration.Input | undefined
-  /** How long a login may take as a whole, and how long the layer waits for the first. Default: 2 seconds. */
+  /**
+   * How long a login may take as a whole, and how long the layer waits for the first. Default: 2
+   * seconds.
+   */
   readonly connectTimeout?: Duration.Input | undefined
   /** How long closing may take, together with the caches on this client. Default: 2 seconds. */
   readonly closeTimeout?: Duration.Input | undefined

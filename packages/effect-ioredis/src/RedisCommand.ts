@@ -1,5 +1,6 @@
 /**
- * Describes a Redis command as a value: a name, arguments, and a kind that says what sending it twice would do.
+ * Describes a Redis command as a value: a name, arguments, and a kind that says what sending it
+ * twice would do.
  *
  * **Example** (A command that this library has no method for)
  *
@@ -9,7 +10,8 @@
  *
  * const program = Effect.gen(function*() {
  *   const redis = yield* RedisClient.RedisClient
- *   return yield* redis.send(RedisCommand.make("ZADD", ["board", 42, "alice"], { kind: "idempotent" }))
+ *   const add = RedisCommand.make("ZADD", ["board", 42, "alice"], { kind: "idempotent" })
+ *   return yield* redis.send(add)
  * })
  * ```
  *
@@ -25,13 +27,16 @@ import { RedisOperationError } from "./RedisError.ts"
  * **Details**
  *
  * - `read`: nothing.
- * - `repeatable`: the same as once, and the answer is the same too (SET without a condition, MSET, PFMERGE…).
- * - `idempotent`: the same as once, but the answer may differ (DEL, SADD, EXPIRE…). It is sent again only where the caller
- *   says that the answer does not matter.
- * - `effectful`: something else than once (INCR, LPUSH, SET with NX, EVAL unless declared otherwise). Commands that this
- *   library does not know are effectful.
- * - `blocking`: it waits on the server and holds its connection meanwhile; a shared connection refuses it.
- * - `connection`: it changes its connection for whoever uses it next (MULTI, SELECT…); a shared connection refuses it.
+ * - `repeatable`: the same as once, and the answer is the same too (SET without a condition, MSET,
+ *   PFMERGE…).
+ * - `idempotent`: the same as once, but the answer may differ (DEL, SADD, EXPIRE…). It is sent
+ *   again only where the caller says that the answer does not matter.
+ * - `effectful`: something else than once (INCR, LPUSH, SET with NX, EVAL unless declared
+ *   otherwise). Commands that this library does not know are effectful.
+ * - `blocking`: it waits on the server and holds its connection meanwhile; a shared connection
+ *   refuses it.
+ * - `connection`: it changes its connection for whoever uses it next (MULTI, SELECT…); a shared
+ *   connection refuses it.
  *
  * @category models
  * @since 0.1.0
@@ -47,7 +52,8 @@ export type CommandKind = "read" | "repeatable" | "idempotent" | "effectful" | "
 export type Argument = string | number | bigint | Uint8Array
 
 /**
- * What Redis answers: nil is `null`, bulk strings are text or bytes as the command asked for, arrays nest.
+ * What Redis answers: nil is `null`, bulk strings are text or bytes as the command asked for,
+ * arrays nest.
  *
  * @category models
  * @since 0.1.0
@@ -72,13 +78,14 @@ export interface RedisCommand {
  *
  * **Details**
  *
- * The name is upper-cased. The kind follows from name and arguments (see {@link kindOf}) unless `kind` says otherwise.
- * `reply` is `"text"` (UTF-8) unless bytes are asked for: text corrupts values that are not UTF-8.
+ * The name is upper-cased. The kind follows from name and arguments (see {@link kindOf}) unless
+ * `kind` says otherwise. `reply` is `"text"` (UTF-8) unless bytes are asked for: text corrupts
+ * values that are not UTF-8.
  *
  * **Gotchas**
  *
- * A given `kind` is believed: what it says of a blocking command, or of one that changes its connection, decides whether a
- * shared connection carries it.
+ * A given `kind` is believed: what it says of a blocking command, or of one that changes its
+ * connection, decides whether a shared connection carries it.
  *
  * @category constructors
  * @since 0.1.0
@@ -108,7 +115,8 @@ class Command implements RedisCommand {
 }
 
 /**
- * Decides the kind of a command by its upper-case name and its arguments; `effectful` where it is not known.
+ * Decides the kind of a command by its upper-case name and its arguments; `effectful` where it is
+ * not known.
  *
  * **Example** (A condition makes the answer matter)
  *
@@ -130,8 +138,9 @@ export const kindOf = (name: string, args: ReadonlyArray<Argument> = []): Comman
  *
  * **Details**
  *
- * Redis 7.0 itself says where the keys of its commands are. Of a command that it does not know, the first argument is taken
- * for the one key. The channels of SPUBLISH and SSUBSCRIBE count as keys, for they decide the slot as keys do.
+ * Redis 7.0 itself says where the keys of its commands are. Of a command that it does not know, the
+ * first argument is taken for the one key. The channels of SPUBLISH and SSUBSCRIBE count as keys,
+ * for they decide the slot as keys do.
  *
  * **Example** (Keys behind a count)
  *
@@ -159,9 +168,10 @@ export const keyOf = ({ args, name }: RedisCommand): Argument | undefined => com
  *
  * **Details**
  *
- * Refused with the code `"ARGUMENT"` are a command without a name and arguments that are not an {@link Argument} (the driver
- * would write `[object Object]`). Refused with `"UNSUPPORTED"` are `blocking` commands, behind which everyone else would
- * wait, and `connection` commands, which would change the connection for its other users.
+ * Refused with the code `"ARGUMENT"` are a command without a name and arguments that are not an
+ * {@link Argument} (the driver would write `[object Object]`). Refused with `"UNSUPPORTED"` are
+ * `blocking` commands, behind which everyone else would wait, and `connection` commands, which
+ * would change the connection for its other users.
  *
  * @category accessors
  * @since 0.1.0

@@ -1,16 +1,20 @@
 /**
- * Where Redis is and how to treat it, from the environment or in code, checked before anything connects.
+ * Where Redis is and how to treat it, from the environment or in code, checked before anything
+ * connects.
  *
  * **Details**
  *
- * All of it is optional. `REDIS_URL` (`redis://user:password@host:port/db`; `rediss://` turns TLS on) wins over `REDIS_HOST` localhost,
- * `REDIS_PORT` 6379, `REDIS_DB` 0, `REDIS_USERNAME` and `REDIS_PASSWORD` (empty means none). `CACHE_SOCKET_CONNECT_TIMEOUT_MS` 2000,
- * `CACHE_SOCKET_TIMEOUT_MS` 2000, `CACHE_HEALTH_CHECK_INTERVAL` 30 (seconds), `CACHE_MAX_CONNECTIONS` 1, `CACHE_MAX_RETRIES` 3 (reads;
- * writes the lesser of it and 2), `CACHE_RETRY_DELAY` 0.1 (seconds), `CACHE_MAX_RETRY_DELAY` 30 (seconds), `CACHE_FAILURE_THRESHOLD` 5,
- * `CACHE_RESET_TIMEOUT` 30 (seconds). Durations may also be written with their unit, such as `1500 millis`.
+ * All of it is optional. `REDIS_URL` (`redis://user:password@host:port/db`; `rediss://` turns TLS
+ * on) wins over `REDIS_HOST` localhost, `REDIS_PORT` 6379, `REDIS_DB` 0, `REDIS_USERNAME` and
+ * `REDIS_PASSWORD` (empty means none). `CACHE_SOCKET_CONNECT_TIMEOUT_MS` 2000,
+ * `CACHE_SOCKET_TIMEOUT_MS` 2000, `CACHE_HEALTH_CHECK_INTERVAL` 30 (seconds),
+ * `CACHE_MAX_CONNECTIONS` 1, `CACHE_MAX_RETRIES` 3 (reads; writes the lesser of it and 2),
+ * `CACHE_RETRY_DELAY` 0.1 (seconds), `CACHE_MAX_RETRY_DELAY` 30 (seconds),
+ * `CACHE_FAILURE_THRESHOLD` 5, `CACHE_RESET_TIMEOUT` 30 (seconds). Durations may also be written
+ * with their unit, such as `1500 millis`.
  *
- * A bad value is one `ConfigError` that names the variable or option, its problem and an example. Values that may hold a password are
- * never shown.
+ * A bad value is one `ConfigError` that names the variable or option, its problem and an example.
+ * Values that may hold a password are never shown.
  *
  * @since 0.1.0
  */
@@ -36,8 +40,9 @@ export interface RedisConfig {
 type RedisAddressOptions = { readonly [Field in keyof RedisAddress]?: RedisAddress[Field] | undefined }
 
 /**
- * The same settings in code. `url` wins over the fields it names; `tls` may hold Node's TLS options. A `retry` policy takes the place of
- * `maxRetries`, `retryDelay` and `maxRetryDelay`; `circuitBreaker` overrides `failureThreshold` and `resetTimeout`.
+ * The same settings in code. `url` wins over the fields it names; `tls` may hold Node's TLS
+ * options. A `retry` policy takes the place of `maxRetries`, `retryDelay` and `maxRetryDelay`;
+ * `circuitBreaker` overrides `failureThreshold` and `resetTimeout`.
  *
  * @category models
  * @since 0.1.0
@@ -185,13 +190,13 @@ export const config: Config.Config<RedisConfig> = Config.all({
   )
 )
 
-// ---------------------------------------------------------------------------------------------------------------------
+// -------------------------------------------------------------------------------------------------
 // Settings
-// ---------------------------------------------------------------------------------------------------------------------
+// -------------------------------------------------------------------------------------------------
 
 /**
- * One setting: the variable and the option it is called by, what it must be, an example, its default, and how to read it from text or from
- * a value.
+ * One setting: the variable and the option it is called by, what it must be, an example, its
+ * default, and how to read it from text or from a value.
  *
  * @category settings
  * @since 0.1.0
@@ -233,7 +238,8 @@ export function integer(
 }
 
 /**
- * A duration above zero: in text a number of the unit, or with a unit of its own; in code any `Duration.Input`.
+ * A duration above zero: in text a number of the unit, or with a unit of its own; in code any
+ * `Duration.Input`.
  *
  * @category settings
  * @since 0.1.0

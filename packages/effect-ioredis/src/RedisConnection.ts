@@ -48,7 +48,10 @@ export interface RedisConnection {
   readonly inFlight: () => number
   /** A number that grows whenever bytes arrive, so that silence can be told from slowness. */
   readonly activity: () => number
-  /** Calls the listener once, when the connection is lost; at once if it is already. Returns what ends it. */
+  /**
+   * Calls the listener once, when the connection is lost; at once if it is already. Returns what
+   * ends it.
+   */
   readonly onLoss: (listener: (error: RedisConnectionError) => void) => () => void
   /**
    * Waits for the replies of what is in flight, or for the loss. The simulation does not wait, for

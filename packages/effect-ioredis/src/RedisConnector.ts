@@ -40,7 +40,10 @@ export interface RedisLogin {
   readonly password?: Redacted.Redacted<string> | undefined
   /** The number of the database to select. Default: 0. */
   readonly db?: number | undefined
-  /** Whether to speak TLS: `true` trusts the system's certificates, and Node's own options may be given. */
+  /**
+   * Whether to speak TLS: `true` trusts the system's certificates, and Node's own options may be
+   * given.
+   */
   readonly tls?: boolean | TlsOptions | undefined
   /** What `CLIENT LIST` shows for the connection. Default: `effect-ioredis`. */
   readonly clientName?: string | undefined

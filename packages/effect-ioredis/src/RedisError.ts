@@ -1,13 +1,14 @@
 /**
- * Defines what can go wrong between a program and Redis: one tagged union of five errors, and the pure functions that say what
- * each of them means.
+ * Defines what can go wrong between a program and Redis: one tagged union of five errors, and the
+ * pure functions that say what each of them means.
  *
  * **Details**
  *
- * Every error carries the name of the command (never its arguments, keys or values), a one-line `message` that says what to do
- * next where there is something to do, and the redacted `cause` where there is one. What may be retried, what counts as an
- * outage and what became of a sending follows from the error's fields alone: see {@link isRetryable}, {@link outcome},
- * {@link endOf} and {@link needsReconnect}.
+ * Every error carries the name of the command (never its arguments, keys or values), a one-line
+ * `message` that says what to do next where there is something to do, and the redacted `cause`
+ * where there is one. What may be retried, what counts as an outage and what became of a sending
+ * follows from the error's fields alone: see {@link isRetryable}, {@link outcome}, {@link endOf}
+ * and {@link needsReconnect}.
  *
  * **Example** (Telling a full Redis from one that is away)
  *
@@ -19,8 +20,13 @@
  *   const redis = yield* RedisClient.RedisClient
  *   return yield* redis.set("greeting", "hello")
  * }).pipe(
- *   Effect.catchTag("RedisOperationError", (error) => Effect.logWarning(`Redis refused the write: ${error.code}`)),
- *   Effect.catchTag(["RedisConnectionError", "RedisTimeoutError", "RedisCircuitBreakerOpenError"], () => Effect.logWarning("Redis is away"))
+ *   Effect.catchTag("RedisOperationError", (error) =>
+ *     Effect.logWarning(`Redis refused the write: ${error.code}`)
+ *   ),
+ *   Effect.catchTag(
+ *     ["RedisConnectionError", "RedisTimeoutError", "RedisCircuitBreakerOpenError"],
+ *     () => Effect.logWarning("Redis is away")
+ *   )
  * )
  * ```
  *
@@ -69,12 +75,14 @@ const Cause = Schema.optional(Schema.Defect())
 export type ConnectionFailure = typeof ConnectionFailure.Type
 
 /**
- * Reports that there was no connection to send the command on, or that it was lost before the reply came.
+ * Reports that there was no connection to send the command on, or that it was lost before the reply
+ * came.
  *
  * **Details**
  *
- * `sent: "never"` means that Redis cannot have executed the command. `sent: "unknown"` means that it may have. `reason:
- * "Timeout"` is a connection that was not made in time; a command that got no reply in time is a {@link RedisTimeoutError}.
+ * `sent: "never"` means that Redis cannot have executed the command. `sent: "unknown"` means that
+ * it may have. `reason: "Timeout"` is a connection that was not made in time; a command that got no
+ * reply in time is a {@link RedisTimeoutError}.
  *
  * @category errors
  * @since 0.1.0
@@ -92,8 +100,8 @@ export class RedisConnectionError extends Schema.TaggedError<RedisConnectionErro
  *
  * **Details**
  *
- * `sent: "unknown"` means that Redis may have executed the command, or may still do so. `sent: "never"` means that the deadline
- * passed before the command could be sent at all.
+ * `sent: "unknown"` means that Redis may have executed the command, or may still do so.
+ * `sent: "never"` means that the deadline passed before the command could be sent at all.
  *
  * @category errors
  * @since 0.1.0
@@ -106,7 +114,8 @@ export class RedisTimeoutError extends Schema.TaggedError<RedisTimeoutError>()("
   cause: Cause
 }) {
   /**
-   * Makes the error of a deadline in milliseconds. What happened before it is its `cause`; `sent` is `"unknown"` unless said.
+   * Makes the error of a deadline in milliseconds. What happened before it is its `cause`; `sent`
+   * is `"unknown"` unless said.
    */
   static after(
     command: string,
@@ -125,16 +134,19 @@ export class RedisTimeoutError extends Schema.TaggedError<RedisTimeoutError>()("
 }
 
 /**
- * Reports that Redis answered with an error reply. `code` is its first word, such as `"WRONGTYPE"`, `"OOM"` or `"READONLY"`.
+ * Reports that Redis answered with an error reply. `code` is its first word, such as `"WRONGTYPE"`,
+ * `"OOM"` or `"READONLY"`.
  *
  * **Details**
  *
- * The code is one of Redis' own, `"ERR"` for everything else, so that there are only so many. The message shows what Redis said
- * as far as those are Redis' own words; what may hold data is left out.
+ * The code is one of Redis' own, `"ERR"` for everything else, so that there are only so many. The
+ * message shows what Redis said as far as those are Redis' own words; what may hold data is left
+ * out.
  *
- * Three codes are this library's own and stand for commands that were never sent: `"ARGUMENT"` (no name, or an argument that is
- * not a string, a finite number, a bigint or bytes), `"UNSUPPORTED"` (a command that may not run on a shared connection) and
- * `"SUPERSEDED"` (a write that something newer has overtaken).
+ * Three codes are this library's own and stand for commands that were never sent: `"ARGUMENT"` (no
+ * name, or an argument that is not a string, a finite number, a bigint or bytes), `"UNSUPPORTED"`
+ * (a command that may not run on a shared connection) and `"SUPERSEDED"` (a write that something
+ * newer has overtaken).
  *
  * @category errors
  * @since 0.1.0
@@ -151,8 +163,8 @@ export class RedisOperationError extends Schema.TaggedError<RedisOperationError>
  *
  * **Details**
  *
- * `retryAfter` is the whole open time of this opening, so that all refusals of one opening can share one value: the circuit is
- * due no later than that after the error was seen.
+ * `retryAfter` is the whole open time of this opening, so that all refusals of one opening can
+ * share one value: the circuit is due no later than that after the error was seen.
  *
  * @category errors
  * @since 0.1.0
@@ -163,11 +175,13 @@ export class RedisCircuitBreakerOpenError extends Schema.TaggedError<RedisCircui
 ) {}
 
 /**
- * Reports that a key or a value does not fit its schema, on the way in (`"encode"`) or out (`"decode"`).
+ * Reports that a key or a value does not fit its schema, on the way in (`"encode"`) or out
+ * (`"decode"`).
  *
  * **Details**
  *
- * The key is given as a short hash, and the message says where the schema was not met without quoting the data.
+ * The key is given as a short hash, and the message says where the schema was not met without
+ * quoting the data.
  *
  * @category errors
  * @since 0.1.0
@@ -247,9 +261,9 @@ export const connectionError = (
  *
  * **Details**
  *
- * `"failure"`: transport errors, timeouts, and the replies that say Redis cannot serve now. `"success"`: every other reply, for
- * it came from a Redis that lives. `"ignored"`: what says nothing about Redis (the breaker's own refusal, a saturated client, a
- * command that was not sent).
+ * `"failure"`: transport errors, timeouts, and the replies that say Redis cannot serve now.
+ * `"success"`: every other reply, for it came from a Redis that lives. `"ignored"`: what says
+ * nothing about Redis (the breaker's own refusal, a saturated client, a command that was not sent).
  *
  * @category predicates
  * @since 0.1.0
@@ -273,10 +287,10 @@ export const outcome = (error: RedisCommandError): "success" | "failure" | "igno
  *
  * **Details**
  *
- * - `"confirmed"`: Redis has executed it. It has as well where a script or a transaction ends with an error reply: nothing of it
- *   runs later, but a part may have run.
- * - `"refused"`: Redis certainly does not execute it. It never left, or the reply says so: every error reply does of a command
- *   that runs no script, and NOSCRIPT, MOVED and ASK do of any.
+ * - `"confirmed"`: Redis has executed it. It has as well where a script or a transaction ends with
+ *   an error reply: nothing of it runs later, but a part may have run.
+ * - `"refused"`: Redis certainly does not execute it. It never left, or the reply says so: every
+ *   error reply does of a command that runs no script, and NOSCRIPT, MOVED and ASK do of any.
  * - `"doubtful"`: Redis may have executed it, or may still do so.
  *
  * @category predicates
@@ -301,10 +315,11 @@ export const endOf = (result: Result.Result<unknown, RedisCommandError>): "confi
  *
  * **Details**
  *
- * - What Redis certainly did not execute may be sent again whatever its kind: it never left, or Redis put it off (LOADING, BUSY,
- *   READONLY…).
- * - What it may have executed is sent again if it is a `read` or `repeatable`, and if it is `idempotent` and the caller says
- *   `answer: "ignored"`. A script that Redis put off may have run in part, and counts as this.
+ * - What Redis certainly did not execute may be sent again whatever its kind: it never left, or
+ *   Redis put it off (LOADING, BUSY, READONLY…).
+ * - What it may have executed is sent again if it is a `read` or `repeatable`, and if it is
+ *   `idempotent` and the caller says `answer: "ignored"`. A script that Redis put off may have run
+ *   in part, and counts as this.
  * - An open circuit, a failed login and every other reply stay as they are.
  *
  * @category predicates
@@ -330,8 +345,8 @@ export const isRetryable = (
 }
 
 /**
- * Tells whether the connection that gave this error should be replaced: a replica that refuses writes was a master when the
- * connection was made.
+ * Tells whether the connection that gave this error should be replaced: a replica that refuses
+ * writes was a master when the connection was made.
  *
  * @category predicates
  * @since 0.1.0

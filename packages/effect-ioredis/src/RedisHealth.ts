@@ -3,12 +3,14 @@
  *
  * **Details**
  *
- * A PING every `interval` (default 30 seconds) with a deadline of its own (`timeout`, default 2 seconds) goes through the circuit breaker
- * like any command: it feeds the breaker, is the probe of an open circuit as soon as that is due (so that a user's call seldom has to), and
- * finds a connection that no longer answers, an idle one included, which is then replaced.
+ * A PING every `interval` (default 30 seconds) with a deadline of its own (`timeout`, default 2
+ * seconds) goes through the circuit breaker like any command: it feeds the breaker, is the probe of
+ * an open circuit as soon as that is due (so that a user's call seldom has to), and finds a
+ * connection that no longer answers, an idle one included, which is then replaced.
  *
- * The start of an outage is logged as one warning, its end as one info line that sums it up; in between there are summaries after 1, 2, 4…
- * minutes, at most every hour. Failed checks are logged at debug level.
+ * The start of an outage is logged as one warning, its end as one info line that sums it up; in
+ * between there are summaries after 1, 2, 4… minutes, at most every hour. Failed checks are logged
+ * at debug level.
  *
  * @since 0.1.0
  */
@@ -159,7 +161,8 @@ export const make = Effect.fnUntraced(function* (
         return yield* down(signal.error.message)
       case "SessionReady":
         return yield* check
-      // A connection that is lost may be back in 20 ms, a circuit that is half-open closed: what comes next says.
+      // A connection that is lost may be back in 20 ms, a circuit that is half-open closed: what
+      // comes next says.
       case "SessionLost":
       case "HistoryChanged":
       case "CircuitClosed":

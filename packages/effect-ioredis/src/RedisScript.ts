@@ -14,7 +14,9 @@
  *   kind: "repeatable"
  * })
  *
- * const program = Effect.flatMap(RedisClient.RedisClient, (redis) => redis.eval(raise, ["high-score"], [42]))
+ * const program = Effect.flatMap(RedisClient.RedisClient, (redis) =>
+ *   redis.eval(raise, ["high-score"], [42])
+ * )
  * ```
  *
  * @since 0.1.0
@@ -39,8 +41,8 @@ export interface RedisScript {
  *
  * **Gotchas**
  *
- * An error reply does not say that nothing happened: what the script did before stays done. It is sent again after such a
- * reply only where its `kind` says that this is safe.
+ * An error reply does not say that nothing happened: what the script did before stays done. It is
+ * sent again after such a reply only where its `kind` says that this is safe.
  *
  * @category constructors
  * @since 0.1.0
@@ -52,7 +54,8 @@ export const make = (options: { readonly lua: string; readonly kind?: CommandKin
 })
 
 /**
- * Removes a key only if its value is still the one given: `KEYS[1]` the key, `ARGV[1]` the value. Answers 1 if it removed it, else 0.
+ * Removes a key only if its value is still the one given: `KEYS[1]` the key, `ARGV[1]` the value.
+ * Answers 1 if it removed it, else 0.
  *
  * @category scripts
  * @since 0.1.0
@@ -63,12 +66,13 @@ export const deleteIfEqual: RedisScript = make({
 })
 
 /**
- * Removes a key only if its value has this length and begins with these bytes: `KEYS[1]` the key, `ARGV[1]` the length in bytes, `ARGV[2]`
- * the first bytes. Answers 1 if it removed it, else 0.
+ * Removes a key only if its value has this length and begins with these bytes: `KEYS[1]` the key,
+ * `ARGV[1]` the length in bytes, `ARGV[2]` the first bytes. Answers 1 if it removed it, else 0.
  *
  * **Details**
  *
- * {@link deleteIfEqual} sends the whole value; this one is for values whose first bytes tell them apart.
+ * {@link deleteIfEqual} sends the whole value; this one is for values whose first bytes tell them
+ * apart.
  *
  * @category scripts
  * @since 0.1.0

@@ -3,14 +3,17 @@
  *
  * **Details**
  *
- * A policy is one `Schedule` per kind of command and one budget for all of them. Whether an error may be retried at all is not the policy's
- * to say: that follows from the error and the command's kind (`RedisError.isRetryable`).
+ * A policy is one `Schedule` per kind of command and one budget for all of them. Whether an error
+ * may be retried at all is not the policy's to say: that follows from the error and the command's
+ * kind (`RedisError.isRetryable`).
  *
- * - `read`: 3 retries, exponential from 100 ms, doubling, each delay jittered by 0.8–1.2, none above 30 s (the cap comes after the jitter).
+ * - `read`: 3 retries, exponential from 100 ms, doubling, each delay jittered by 0.8–1.2, none
+ *   above 30 s (the cap comes after the jitter).
  * - `write`, for repeatable and idempotent commands: the same with 2 retries.
  * - `effectful`: as `write`; it applies only where Redis certainly did not execute the command.
- * - `budget`: a bucket that starts full at 10 tokens; each first attempt adds 0.2, each retry takes 1. When it is empty, the original error
- *   is returned, so that an outage of n calls costs at most n + 10 + 0.2·n attempts.
+ * - `budget`: a bucket that starts full at 10 tokens; each first attempt adds 0.2, each retry takes
+ *   1. When it is empty, the original error is returned, so that an outage of n calls costs at most
+ *   n + 10 + 0.2·n attempts.
  *
  * **Example** (Retrying reads more patiently)
  *
@@ -61,8 +64,8 @@ export interface BudgetOptions {
 }
 
 /**
- * What shapes a backoff: `retries` after the first attempt, the first delay `base` (default 100 ms), and the `cap` no delay exceeds (default
- * 30 s).
+ * What shapes a backoff: `retries` after the first attempt, the first delay `base` (default 100
+ * ms), and the `cap` no delay exceeds (default 30 s).
  *
  * @category models
  * @since 0.1.0
@@ -74,7 +77,8 @@ export interface BackoffOptions {
 }
 
 /**
- * Makes a policy; what is left out has the default described above. `budget: false` turns the budget off.
+ * Makes a policy; what is left out has the default described above. `budget: false` turns the
+ * budget off.
  *
  * @category constructors
  * @since 0.1.0
@@ -99,7 +103,8 @@ export const none: RetryPolicy = make({
 })
 
 /**
- * Exponential backoff: `base`, then `factor` (default 2) times as much each time, each delay multiplied by 0.8–1.2 at random.
+ * Exponential backoff: `base`, then `factor` (default 2) times as much each time, each delay
+ * multiplied by 0.8–1.2 at random.
  *
  * @category schedules
  * @since 0.1.0
@@ -107,14 +112,16 @@ export const none: RetryPolicy = make({
 export const exponential = (
   options: BackoffOptions & { readonly factor?: number | undefined }
 ): Schedule.Schedule<unknown> =>
-  // The cap stands outside the jitter: `Schedule.jittered` may exceed one that was applied before it.
+  // The cap stands outside the jitter: `Schedule.jittered` may exceed one that was applied before
+  // it.
   Schedule.min([
     Schedule.jittered(Schedule.exponential(options.base ?? defaultBase, options.factor ?? 2)),
     Schedule.spaced(options.cap ?? defaultCap)
   ]).pipe(Schedule.upTo({ times: options.retries }))
 
 /**
- * "Full jitter": each delay is anything between zero and the exponential one. It spreads a herd the furthest and may retry at once.
+ * "Full jitter": each delay is anything between zero and the exponential one. It spreads a herd the
+ * furthest and may retry at once.
  *
  * **Details**
  *
@@ -187,7 +194,8 @@ export const makeBudget = (options: BudgetOptions | false): RetryBudget => {
 }
 
 /**
- * A schedule in progress: gives the delay in whole milliseconds before the next attempt, or `undefined` when there is to be none.
+ * A schedule in progress: gives the delay in whole milliseconds before the next attempt, or
+ * `undefined` when there is to be none.
  *
  * @category models
  * @since 0.1.0

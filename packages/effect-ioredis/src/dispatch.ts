@@ -56,7 +56,9 @@ export interface Node {
   readonly name: string
   /** Whether at least one connection is ready. */
   readonly isReady: () => boolean
-  /** Whether the circuit breaker refuses a command now. It counts the refusal and takes no permit. */
+  /**
+   * Whether the circuit breaker refuses a command now. It counts the refusal and takes no permit.
+   */
   readonly refuses: () => boolean
   /** Whether the circuit is closed. */
   readonly isClosed: () => boolean
@@ -100,7 +102,8 @@ export type NodeEvent =
  *
  * **Details**
  *
- * - `Confirmed`: Redis executed it; `result` is its reply, or the error reply of a script, of which a part may have run.
+ * - `Confirmed`: Redis executed it; `result` is its reply, or the error reply of a script, of which
+ *   a part may have run.
  * - `Refused`: it was certainly not executed.
  * - `Doubtful`: it may still be executed in its session, which is lost.
  *
@@ -117,10 +120,11 @@ export type SendingEnd =
  *
  * **Details**
  *
- * `begin` is called before the bytes of the command may leave and returns whether it may be sent.
- * A command that is called off fails with a `RedisOperationError` of code `"SUPERSEDED"`. After a `begin` that returned true,
- * `end` is called exactly once, however long that takes: at the reply, or when the connection is lost. It does not matter to it
- * whether anybody still waits for the call. `end` is told before the call's `done`.
+ * `begin` is called before the bytes of the command may leave and returns whether it may be sent. A
+ * command that is called off fails with a `RedisOperationError` of code `"SUPERSEDED"`. After a
+ * `begin` that returned true, `end` is called exactly once, however long that takes: at the reply,
+ * or when the connection is lost. It does not matter to it whether anybody still waits for the
+ * call. `end` is told before the call's `done`.
  *
  * @category models
  * @since 0.1.0
@@ -137,7 +141,10 @@ export interface Sending {
  * @since 0.1.0
  */
 export interface SendOptions {
-  /** The most that the call may take with its retries, in milliseconds. Default: the client's `operationTimeout`. */
+  /**
+   * The most that the call may take with its retries, in milliseconds. Default: the client's
+   * `operationTimeout`.
+   */
   readonly timeout?: number | undefined
   /** Default: true. */
   readonly retry?: boolean | undefined
@@ -163,7 +170,8 @@ export interface SendOptions {
 export type Done<A> = (result: Result.Result<A, RedisError.RedisCommandError>) => void
 
 /**
- * Is called when nobody waits for a call any more: `done` is not told after that. It recalls nothing.
+ * Is called when nobody waits for a call any more: `done` is not told after that. It recalls
+ * nothing.
  *
  * @category models
  * @since 0.1.0

@@ -5,7 +5,10 @@ import type { Reads } from "./Reads.ts"
 import { type RegionParts, traced, whileHeld } from "./RegionParts.ts"
 import type { Writes } from "./Writes.ts"
 
-/** Makes `getOrSet` of one region: a read, a shared lookup where it finds nothing, and a write of what that gives. */
+/**
+ * Makes `getOrSet` of one region: a read, a shared lookup where it finds nothing, and a write of
+ * what that gives.
+ */
 export const make = <Key, Value, E>(
   { encoding, lookups, name, recorder, reject, sequences, tier }: RegionParts<Key, Value, E>,
   reads: Reads<Key, Value, E>,

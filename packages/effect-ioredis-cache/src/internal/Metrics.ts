@@ -18,7 +18,10 @@ export interface RegionMetrics {
   readonly duration: (operation: string, source: string) => Metric.Metric<number, Metric.HistogramState>
 }
 
-/** The metrics of one region, each combination of attributes built once: building them costs ten times as much as counting. */
+/**
+ * The metrics of one region, each combination of attributes built once: building them costs ten
+ * times as much as counting.
+ */
 export const forRegion = (region: string): RegionMetrics => ({
   requests: once((result) =>
     Metric.counter("cache_requests_total", {
@@ -55,12 +58,16 @@ export const forRegion = (region: string): RegionMetrics => ({
   })()
 })
 
-/** A count that costs an addition: what the metric has of it is asked for when the metric is read. */
+/**
+ * A count that costs an addition: what the metric has of it is asked for when the metric is read.
+ */
 export interface Tally {
   count: number
 }
 
-/** The tally of a counter in the registry of a context: the same one for everyone who counts there. */
+/**
+ * The tally of a counter in the registry of a context: the same one for everyone who counts there.
+ */
 export const tallyOf = (
   counter: Metric.Metric<number, Metric.CounterState<number>>,
   context: Context.Context<never>

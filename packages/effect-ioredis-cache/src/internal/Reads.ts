@@ -2,7 +2,10 @@ import { Effect, Exit, Option, Result } from "effect"
 import type { CacheTier, Cancel, Done, Found } from "../CacheTier.ts"
 import { fromCallback, holding, type RegionParts, render, traced } from "./RegionParts.ts"
 
-/** The reads of one region. What they find may enter a nearer store only while the key was not written meanwhile. */
+/**
+ * The reads of one region. What they find may enter a nearer store only while the key was not
+ * written meanwhile.
+ */
 export interface Reads<in Key, out Value, out E> {
   /** Reads one key. */
   readonly get: (key: Key) => Effect.Effect<Option.Option<Value>, E>

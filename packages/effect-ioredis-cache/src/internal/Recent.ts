@@ -1,4 +1,7 @@
-/** The keys added last, each with what was added with it last: at least `size` different ones, and at most twice as many. */
+/**
+ * The keys added last, each with what was added with it last: at least `size` different ones, and
+ * at most twice as many.
+ */
 export interface Recent<A> {
   readonly isEmpty: () => boolean
   readonly get: (key: string) => A | undefined
@@ -7,7 +10,10 @@ export interface Recent<A> {
   readonly all: () => ReadonlyArray<readonly [string, A]>
 }
 
-/** In two generations: to keep exactly `size` keys in their order would cost a deletion for each that is added. */
+/**
+ * In two generations: to keep exactly `size` keys in their order would cost a deletion for each
+ * that is added.
+ */
 export const make = <A>(size: number): Recent<A> => {
   let newer = new Map<string, A>()
   let older = new Map<string, A>()

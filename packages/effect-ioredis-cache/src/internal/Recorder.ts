@@ -86,5 +86,6 @@ export const make = (region: string, counters: Counters, context: Context.Contex
   }
 }
 
-// A wave is warned of when it begins: after a minute without one, so that there is at most one warning a minute.
+// A wave is warned of when it begins: after a minute without one, so that there is at most one
+// warning a minute.
 const quietMillis = 60_000

@@ -20,7 +20,10 @@ export interface Environment<E> {
   readonly reject: (error: RedisError.RedisSerializationError) => Effect.Effect<void, E>
   /** The time to live of regions that name none. Default: 300 seconds. */
   readonly timeToLive: Duration.Input | undefined
-  /** The longest that one call may wait for Redis. Default: as long as the tier's calls take together. */
+  /**
+   * The longest that one call may wait for Redis. Default: as long as the tier's calls take
+   * together.
+   */
   readonly patience?: Duration.Input | undefined
 }
 

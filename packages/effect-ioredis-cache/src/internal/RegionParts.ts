@@ -76,7 +76,10 @@ export const fromCallback = <A, E>(start: (done: Done<A, E>) => Cancel): Effect.
     return Effect.sync(cancel)
   })
 
-/** Runs a call in a span. A span costs more than the rest of it, so it is made only where a tracer is installed. */
+/**
+ * Runs a call in a span. A span costs more than the rest of it, so it is made only where a tracer
+ * is installed.
+ */
 export const traced = <A, E, R>(
   region: string,
   operation: string,

@@ -4,7 +4,8 @@ import * as CacheKey from "../CacheKey.ts"
 import { longestLife } from "../StoredValue.ts"
 
 /**
- * The regions a cache has given out, by name and version: asked for twice, a region is the same region, with the same lookups in progress.
+ * The regions a cache has given out, by name and version: asked for twice, a region is the same
+ * region, with the same lookups in progress.
  */
 export interface Regions<E> {
   readonly get: <Key, Value>(options: Cache.RegionOptions<Key, Value>) => Effect.Effect<Cache.Region<Key, Value, E>>
@@ -72,8 +73,8 @@ const problemOf = <Key, Value>(options: Cache.RegionOptions<Key, Value>): string
 }
 
 /**
- * A time to live in whole milliseconds, infinite for ever, or `undefined` where it makes no sense: Redis refuses none at all, and wants at
- * least one.
+ * A time to live in whole milliseconds, infinite for ever, or `undefined` where it makes no sense:
+ * Redis refuses none at all, and wants at least one.
  */
 export const lifetime = (timeToLive: Duration.Input): number | undefined => {
   const duration = Duration.fromInput(timeToLive)
@@ -86,7 +87,10 @@ export const lifetime = (timeToLive: Duration.Input): number | undefined => {
 export const lifetimeAdvice =
   'not a duration above zero. Give one such as "5 minutes", or Duration.infinity for values that live for ever'
 
-/** Whether a schema takes what must not be shown: a Redis key stands in the clear, and in the server's own logs. */
+/**
+ * Whether a schema takes what must not be shown: a Redis key stands in the clear, and in the
+ * server's own logs.
+ */
 const isRedacted = ({ ast }: Schema.Top): boolean => {
   const seen = new Set<SchemaAST.AST>()
   const visit = (ast: SchemaAST.AST): boolean => {
@@ -121,14 +125,15 @@ const fingerprint = (schema: Schema.Top): string =>
     .map(({ ast }) => JSON.stringify(SchemaRepresentation.toRepresentation(ast), printable))
     .join()
 
-// Not `SchemaRepresentation.toJson`: it refuses classes and custom filters. What functions do cannot be compared.
+// Not `SchemaRepresentation.toJson`: it refuses classes and custom filters. What functions do
+// cannot be compared.
 const printable = (name: string, value: unknown): unknown => {
   if (typeof value === "bigint" || typeof value === "symbol") return `${typeof value} ${String(value)}`
   return typeof value === "function" && name === classAnnotation ? classNumber(value) : value
 }
 
-// Schema gives each class a function of its own under this name. Two classes may have the same identifier and the same
-// fields, and what is read would still be an instance of the wrong one.
+// Schema gives each class a function of its own under this name. Two classes may have the same
+// identifier and the same fields, and what is read would still be an instance of the wrong one.
 const classAnnotation = "~constructor"
 
 const classNumber = (ofClass: object): number => {
@@ -142,7 +147,10 @@ const classNumber = (ofClass: object): number => {
 const classNumbers = new WeakMap<object, number>()
 let classes = 0
 
-/** For how many milliseconds the mark of a removal stays: by default only where writes are told apart by their age. */
+/**
+ * For how many milliseconds the mark of a removal stays: by default only where writes are told
+ * apart by their age.
+ */
 export const removedMillis = ({ removedFor, replay }: Pick<Definition, "removedFor" | "replay">): number =>
   Math.min(Duration.toMillis(removedFor ?? (replay === "latest" ? "10 minutes" : 0)), longestLife)
 

@@ -1,6 +1,6 @@
 /**
- * The order of intents in one region: a number per key that each `set`, `remove` and `clear` raises. The
- * caches of one client and prefix share it.
+ * The order of intents in one region: a number per key that each `set`, `remove` and `clear`
+ * raises. The caches of one client and prefix share it.
  *
  * **Details**
  *
@@ -17,7 +17,10 @@
  * - the holders of all slots together are the watches that were begun and have not ended
  */
 export interface Sequences {
-  /** Lets a cache take part. `hear` is told of the intents of the others: of a key, or of all of them. */
+  /**
+   * Lets a cache take part. `hear` is told of the intents of the others: of a key, or of all of
+   * them.
+   */
   readonly join: (hear: (key: string | undefined) => void) => Member
   /** The number of keys in use. */
   readonly size: () => number
@@ -114,7 +117,8 @@ interface Region {
   held: number
 }
 
-// Classes rather than literals, for the reason that `Deadlines` of effect-ioredis gives of things in flight.
+// Classes rather than literals, for the reason that `Deadlines` of effect-ioredis gives of things
+// in flight.
 class Slot {
   readonly slots: Map<string, Slot>
   readonly region: Region

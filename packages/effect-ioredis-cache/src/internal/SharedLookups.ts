@@ -17,7 +17,9 @@ import * as Cache from "../Cache.ts"
 export interface SharedLookups {
   /** Waits for the lookup of a key that runs, or starts this one. */
   readonly join: <A, E, R>(key: string, lookup: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
-  /** Lets whoever joins from now on start a new lookup. The one that runs goes on for its waiters. */
+  /**
+   * Lets whoever joins from now on start a new lookup. The one that runs goes on for its waiters.
+   */
   readonly detach: (key: string) => void
   /** Detaches every key. */
   readonly detachAll: () => void
@@ -67,7 +69,8 @@ export const make = (region: string, scope: Scope.Scope): SharedLookups => {
       })
     })
 
-  // The last waiter to leave ends the lookup, but does not wait for its end, being perhaps part of it.
+  // The last waiter to leave ends the lookup, but does not wait for its end, being perhaps part of
+  // it.
   const leave = (key: string, wait: Wait): void => {
     const { by, lookup } = wait
     by?.waits.delete(wait)
@@ -79,7 +82,8 @@ export const make = (region: string, scope: Scope.Scope): SharedLookups => {
 
   return {
     join: <A, E, R>(key: string, lookup: Effect.Effect<A, E, R>) =>
-      // A waiter may be given another caller's lookup. It is of the same key, and so of the same kind.
+      // A waiter may be given another caller's lookup. It is of the same key, and so of the same
+      // kind.
       Effect.acquireUseRelease(
         enter(key, lookup),
         (wait) => answerOf(wait, region),
@@ -107,7 +111,10 @@ class Lookup {
 class Wait {
   readonly lookup: Lookup
   readonly by: Lookup | undefined
-  /** Says that the fiber which waits is the one that `by` runs in, and not one that was forked there. */
+  /**
+   * Says that the fiber which waits is the one that `by` runs in, and not one that was forked
+   * there.
+   */
   readonly isOwn: boolean
   readonly mayBeCycle: boolean
 
@@ -119,7 +126,8 @@ class Wait {
   }
 }
 
-// The lookup that the current fiber runs for, if any. Fibers inherit it from the one that forks them.
+// The lookup that the current fiber runs for, if any. Fibers inherit it from the one that forks
+// them.
 const Current = Context.Reference<Lookup | undefined>("effect-ioredis-cache/SharedLookups/Current", {
   defaultValue: () => undefined
 })

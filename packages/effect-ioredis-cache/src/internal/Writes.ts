@@ -31,7 +31,10 @@ export interface Writes<in Key, in Value, out E> {
 
 /** What the writes of one region depend on besides its parts. */
 export interface Options {
-  /** The longest that a call waits for Redis altogether, in milliseconds. Default: each part of a batch waits for itself. */
+  /**
+   * The longest that a call waits for Redis altogether, in milliseconds. Default: each part of a
+   * batch waits for itself.
+   */
   readonly patience: number | undefined
   /** Says whether the cache has closed, so that nobody will replay a write any more. */
   readonly isClosed: () => boolean
@@ -111,7 +114,10 @@ export const make = <Key, Value, E>(
   }
 }
 
-/** Writes of the tier, each the newest intent for its keys while it is in progress. Keys are rendered. */
+/**
+ * Writes of the tier, each the newest intent for its keys while it is in progress. Keys are
+ * rendered.
+ */
 interface Intents<in Value, out E> {
   readonly storeOne: (write: Write<Value>) => Effect.Effect<WriteOutcome, E>
   readonly store: (

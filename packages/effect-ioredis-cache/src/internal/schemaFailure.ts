@@ -1,8 +1,8 @@
 import { Cause, Schema, type SchemaAST, SchemaIssue } from "effect"
 
 /**
- * Runs what may throw: a schema, a getter of a value, `JSON`. The one `try` of these modules: with `Result.try`
- * encoding 200 B took 1.6 µs instead of 1.1, and a readable key 670 ns instead of 150.
+ * Runs what may throw: a schema, a getter of a value, `JSON`. The one `try` of these modules: with
+ * `Result.try` encoding 200 B took 1.6 µs instead of 1.1, and a readable key 670 ns instead of 150.
  *
  * @internal
  */
@@ -15,8 +15,9 @@ export const contain = <A>(run: () => A, onThrow: (thrown: unknown) => A): A => 
 }
 
 /**
- * Says in one line what a schema expected and where, without the value that did not fit: a cache holds personal data, and its errors are
- * logged. Messages made at run time by a filter or a transformation, keys of records and inputs kept by `reportInput` are left out.
+ * Says in one line what a schema expected and where, without the value that did not fit: a cache
+ * holds personal data, and its errors are logged. Messages made at run time by a filter or a
+ * transformation, keys of records and inputs kept by `reportInput` are left out.
  *
  * @internal
  */
@@ -29,19 +30,22 @@ export const describe = (thrown: unknown, action: "encoding" | "decoding" = "enc
     : `${action} it threw ${nameOf(defect)}`
 }
 
-// Schema's synchronous adapters wrap what a transformation throws, and the work that would not end at once.
+// Schema's synchronous adapters wrap what a transformation throws, and the work that would not end
+// at once.
 const defectOf = (thrown: unknown): unknown =>
   thrown instanceof Error && Cause.isCause(thrown.cause) ? Cause.squash(thrown.cause) : thrown
 
 /**
- * Thrown, and contained by the same module, for what `Schema.Any` let through although JSON cannot say it.
+ * Thrown, and contained by the same module, for what `Schema.Any` let through although JSON cannot
+ * say it.
  *
  * @internal
  */
 export const noJsonForm = new TypeError("expected something that has a JSON form (Schema.Any checks nothing)")
 
 /**
- * Says why no JSON codec could be derived. This comes from the schema alone, so no value can be in it.
+ * Says why no JSON codec could be derived. This comes from the schema alone, so no value can be in
+ * it.
  *
  * @internal
  */

@@ -21,7 +21,9 @@ import { tell } from "./tell.ts"
  * is something to retry.
  */
 export interface Attempts {
-  /** Tells `done` once what came of the call, and returns what to call when nobody waits any more. */
+  /**
+   * Tells `done` once what came of the call, and returns what to call when nobody waits any more.
+   */
   readonly start: <A>(call: Call<A>, done: Done<A>) => Cancel
   readonly lastFailure: () => RedisError.RedisCommandError | undefined
 }
@@ -53,7 +55,9 @@ export interface Attempt<A> {
   readonly isOver: () => boolean
   /** Says that a session has answered, or failed, one command of several. */
   readonly hear: (session: NodeSession, result: ReplyResult) => void
-  /** Ends it. `from` is the session that has answered or failed, where that is not known by `hear`. */
+  /**
+   * Ends it. `from` is the session that has answered or failed, where that is not known by `hear`.
+   */
   readonly end: (result: Result.Result<A, RedisError.RedisCommandError>, from?: NodeSession) => void
 }
 

@@ -4,11 +4,15 @@ import * as Monotonic from "./Monotonic.ts"
 /**
  * The deadlines of many calls on one sleeping fiber.
  *
- * One ordered list per duration (calls with the same duration expire in the order they began, so adding is appending), and one fiber asleep
- * on Effect's Clock until the nearest of them: the same code under TestClock and live, at a fraction of the cost of a fiber per call.
+ * One ordered list per duration (calls with the same duration expire in the order they began, so
+ * adding is appending), and one fiber asleep on Effect's Clock until the nearest of them: the same
+ * code under TestClock and live, at a fraction of the cost of a fiber per call.
  */
 export interface Deadlines {
-  /** `at` is a time of the Clock's monotonic time, `millis` after now: the caller has read the clock already. */
+  /**
+   * `at` is a time of the Clock's monotonic time, `millis` after now: the caller has read the clock
+   * already.
+   */
   readonly add: (at: number, millis: number, expire: () => void) => Deadline
   /** Whether what expires now was due while the event loop was busy with something else. */
   readonly isCatchingUp: () => boolean
@@ -119,8 +123,9 @@ interface List {
   tail: Entry | undefined
 }
 
-// A class, as everything is that lives while a command is in flight: V8 takes literals that survive a collection for long-lived ones,
-// allocates them in the old generation from then on, and with them all that they hold stays until a full collection. Sets took twice as long.
+// A class, as everything is that lives while a command is in flight: V8 takes literals that survive
+// a collection for long-lived ones, allocates them in the old generation from then on, and with
+// them all that they hold stays until a full collection. Sets took twice as long.
 class Entry implements Deadline {
   readonly list: List
   readonly at: number

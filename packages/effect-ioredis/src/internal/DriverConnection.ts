@@ -4,9 +4,9 @@
  * **Details**
  *
  * The driver's queue is where a reply meets its command, so it must never be out of step with the
- * server. `ReplyFrames` sees each chunk before the driver's decoder does and knows how many commands
- * are in its queue: the chunk is cut before the first reply that nobody asked for and before the
- * first byte that is no RESP2, and the connection ends there.
+ * server. `ReplyFrames` sees each chunk before the driver's decoder does and knows how many
+ * commands are in its queue: the chunk is cut before the first reply that nobody asked for and
+ * before the first byte that is no RESP2, and the connection ends there.
  *
  * Commands that a loss fails stay in the driver's queue, so that what is left of a chunk still has
  * somebody to go to; what is settled already takes no notice.
@@ -108,7 +108,10 @@ export class DriverConnection implements RedisConnection {
 
   readonly destroy = (error: RedisError.RedisConnectionError): void => this.#lose(error)
 
-  /** Ends the connection because of a reply that cannot be taken; the command that it was for is the first to fail. */
+  /**
+   * Ends the connection because of a reply that cannot be taken; the command that it was for is the
+   * first to fail.
+   */
   readonly breakAt = (sending: Sending, error: unknown): void => this.#lose(lossBy(this.#reported ?? error), sending)
 
   #lose(error: RedisError.RedisConnectionError, first?: Sending): void {
@@ -125,8 +128,8 @@ export class DriverConnection implements RedisConnection {
     this.#listeners.clear()
   }
 
-  // What is sent in one tick leaves in one system call: without it, half as many sets a second. Many leave before the tick ends, so that
-  // Redis begins.
+  // What is sent in one tick leaves in one system call: without it, half as many sets a second.
+  // Many leave before the tick ends, so that Redis begins.
   #cork(args: number): void {
     this.#held += args
     if (!this.#corked) {
@@ -189,7 +192,8 @@ class Sending extends Command {
 
   override toWritable(socket: object): string | Buffer {
     const bytes = super.toWritable(socket)
-    // By the name the driver would choose how to take the reply, and throw where it is not like that.
+    // By the name the driver would choose how to take the reply, and throw where it is not like
+    // that.
     this.name = ""
     return bytes
   }

@@ -11,7 +11,10 @@ import { codeOf, knownScriptText, knownText } from "./replyTexts.ts"
 /** What is known of the command that failed, and how much may be shown. */
 export interface Context {
   readonly command: string
-  /** The last error that the connection itself reported: the driver says to a command only that it is "not writeable". */
+  /**
+   * The last error that the connection itself reported: the driver says to a command only that it
+   * is "not writeable".
+   */
   readonly connectionError?: unknown
   readonly timeoutMillis?: number | undefined
   /** Shows what scripts raise as it is, data included. */
@@ -19,8 +22,8 @@ export interface Context {
 }
 
 /**
- * Turns what a driver threw into a `RedisCommandError`. An unknown error is taken for a lost connection whose outcome is unknown,
- * the most careful reading.
+ * Turns what a driver threw into a `RedisCommandError`. An unknown error is taken for a lost
+ * connection whose outcome is unknown, the most careful reading.
  */
 export const classify = (error: unknown, context: Context): RedisCommandError => {
   const { command } = context
@@ -39,7 +42,8 @@ const notSent = /isn't writeable|Cluster isn't ready|None of startup nodes|Faile
 const operationError = (error: unknown, { command, showScriptErrors }: Context): RedisOperationError => {
   const { message } = describe(error)
   const code = codeOf(message)
-  // EXECABORT says nothing of what was wrong; the driver keeps the replies of the commands that were.
+  // EXECABORT says nothing of what was wrong; the driver keeps the replies of the commands that
+  // were.
   const subject = code === "EXECABORT" ? (previousError(error) ?? error) : error
   const shown = shownText(subject, command, showScriptErrors === true)
   const verb = code === "EXECABORT" ? "discarded" : "refused"
@@ -47,7 +51,10 @@ const operationError = (error: unknown, { command, showScriptErrors }: Context):
   return new RedisOperationError({ command, code, message: text, cause: redacted("ReplyError", shown) })
 }
 
-/** The reason of a connection's failure, read from the error it reported, or `undefined` where the error does not say. */
+/**
+ * The reason of a connection's failure, read from the error it reported, or `undefined` where the
+ * error does not say.
+ */
 export const reasonOf = (error: unknown): ConnectionFailure | undefined => {
   const { code, message, name } = describe(error)
   if (name === "ReplyError") {
@@ -71,7 +78,8 @@ export const loginTimedOut = (): Error =>
 const silent = "The connection was silent for too long and was replaced."
 
 /**
- * What a server says before it closes a connection that it does not take, as an error; `undefined` for anything else.
+ * What a server says before it closes a connection that it does not take, as an error; `undefined`
+ * for anything else.
  *
  * The driver loses these words: its next write fails, and that is all it reports.
  */
@@ -84,8 +92,8 @@ export const lastWords = (bytes: Uint8Array): Error | undefined => {
 /**
  * A copy of a driver's error that holds no argument, key, value or password.
  *
- * Of a reply it keeps what Redis itself said, of an error of the system its message, and of the driver's own errors those that
- * quote nothing.
+ * Of a reply it keeps what Redis itself said, of an error of the system its message, and of the
+ * driver's own errors those that quote nothing.
  */
 export const redact = (error: unknown): Error | undefined => {
   if (error === undefined) return undefined
@@ -96,11 +104,13 @@ export const redact = (error: unknown): Error | undefined => {
   return redacted(name, known === undefined ? "an error whose text is not shown, for it may hold data" : known[1])
 }
 
-// Where the copy was made says nothing about the failure, and the driver's own frames could quote arguments.
+// Where the copy was made says nothing about the failure, and the driver's own frames could quote
+// arguments.
 const redacted = (name: string, message: string): Error =>
   Object.assign(new Error(message), { name, stack: `${name}: ${message}` })
 
-// How the driver's own texts begin, and what is said in their place where they mislead or quote what came.
+// How the driver's own texts begin, and what is said in their place where they mislead or quote
+// what came.
 const ownTexts: ReadonlyArray<readonly [begin: string, shown: string]> = [
   ["Reached the max retries per request limit", "The connection was lost."],
   ["Command aborted due to connection close", "The connection was lost."],
@@ -124,7 +134,8 @@ const ownTexts: ReadonlyArray<readonly [begin: string, shown: string]> = [
   ].map((text) => [text, text] as const)
 ]
 
-// What of a reply may be shown: Redis' own words, and of a script only what is known, with its line.
+// What of a reply may be shown: Redis' own words, and of a script only what is known, with its
+// line.
 const shownText = (error: unknown, command: string, showScriptErrors: boolean): string => {
   const { message } = describe(error)
   const name = nameOf(error) || command.toUpperCase()

@@ -1,8 +1,8 @@
 import * as RedisError from "../RedisError.ts"
 
 /**
- * What a call ends with where its last attempt ended with `error` and `doubt` is what an earlier one
- * left open: that the last one never left does not mean that the command was not executed. What
+ * What a call ends with where its last attempt ended with `error` and `doubt` is what an earlier
+ * one left open: that the last one never left does not mean that the command was not executed. What
  * Redis replied stays as it is.
  */
 export const since = (

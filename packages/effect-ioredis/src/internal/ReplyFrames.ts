@@ -10,7 +10,8 @@
  * value that comes unasked is dropped, and every later caller gets the reply of the one before. So
  * it is only given what passes here: whole RESP2, and no more replies than commands are in flight.
  *
- * Headers alone are read and bodies are skipped, so that a reply of 100 bytes costs about ten steps.
+ * Headers alone are read and bodies are skipped, so that a reply of 100 bytes costs about ten
+ * steps.
  */
 export class ReplyFrames {
   /** Why nothing more can be taken, once that is so. It quotes nothing that was received. */

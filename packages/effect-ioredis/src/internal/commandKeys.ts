@@ -9,7 +9,10 @@ export interface KnownCommand {
   readonly keys: ReadonlyArray<KeySpec>
 }
 
-/** Where keys begin, and how far they go from there. `last` counts from the end where it is negative. */
+/**
+ * Where keys begin, and how far they go from there. `last` counts from the end where it is
+ * negative.
+ */
 export interface KeySpec {
   readonly begin: number | { readonly keyword: string; readonly from: number }
   readonly find: "Count" | { readonly last: number; readonly step: number; readonly limit: number }
@@ -84,7 +87,8 @@ const countAt = (argument: Argument | undefined): number => {
   return Number.isInteger(count) && count > 0 ? count : 0
 }
 
-// Where SORT stores its result: the last STORE wins, and what follows LIMIT, BY and GET is no option.
+// Where SORT stores its result: the last STORE wins, and what follows LIMIT, BY and GET is no
+// option.
 const storedTo = (args: ReadonlyArray<Argument>): ReadonlyArray<Argument> => {
   let target: ReadonlyArray<Argument> = []
   for (let index = 1; index < args.length; index++) {

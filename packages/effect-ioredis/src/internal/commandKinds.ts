@@ -1,7 +1,10 @@
 import type { Argument, CommandKind } from "../RedisCommand.ts"
 import { commands, fullName, keysOf, textOf, wordOf } from "./commandKeys.ts"
 
-/** The kind of a command by its upper-case name and its arguments; `effectful` where it is not known. */
+/**
+ * The kind of a command by its upper-case name and its arguments; `effectful` where it is not
+ * known.
+ */
 export const kindOf = (name: string, args: ReadonlyArray<Argument>): CommandKind => {
   const decision = decisions.get(fullName(name, args)) ?? "effectful"
   return typeof decision === "string" ? decision : decision(args)
@@ -26,7 +29,8 @@ const set: ByArguments = (args) => {
   return "repeatable"
 }
 
-// ZADD … INCR counts up; every other ZADD leaves the same scores behind, but says that it added less.
+// ZADD … INCR counts up; every other ZADD leaves the same scores behind, but says that it added
+// less.
 const zadd: ByArguments = (args) => {
   for (let index = 1; index < args.length; index++) {
     const word = wordOf(args[index])
@@ -49,8 +53,9 @@ const bitfield: ByArguments = (args) => {
 const lrem: ByArguments = (args) =>
   args[1] !== undefined && Number(textOf(args[1])) === 0 ? "idempotent" : "effectful"
 
-// What is computed from other keys is the same again, unless the result stands in the place of one of them: SDIFFSTORE b a b, or
-// BITOP XOR a a b. Without a destination (SORT, GEORADIUS) it is a read.
+// What is computed from other keys is the same again, unless the result stands in the place of one
+// of them: SDIFFSTORE b a b, or BITOP XOR a a b. Without a destination (SORT, GEORADIUS) it is a
+// read.
 const store =
   (name: string): ByArguments =>
   (args) => {
@@ -83,9 +88,13 @@ const hello: ByArguments = (args) => (args.length === 0 ? "read" : "connection")
 // ACL LOG and the like read unless they are told to reset.
 const unlessReset: ByArguments = (args) => (wordOf(args[1]) === "RESET" ? "repeatable" : "read")
 
-/** Decided by hand, for Redis' flags do not say what a second run would do: each line with its reason. */
+/**
+ * Decided by hand, for Redis' flags do not say what a second run would do: each line with its
+ * reason.
+ */
 const byReason: ReadonlyArray<readonly [kind: Decision, names: string, reason: string]> = [
-  // A name that has sub-commands stands for all of them that Redis 7.0 knows; what follows may say otherwise of one.
+  // A name that has sub-commands stands for all of them that Redis 7.0 knows; what follows may say
+  // otherwise of one.
   [
     "read",
     "PING ECHO TIME INFO ROLE LASTSAVE LOLWUT COMMAND LATENCY SLOWLOG MEMORY OBJECT PUBSUB XINFO",

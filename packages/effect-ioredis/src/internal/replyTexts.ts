@@ -3,18 +3,23 @@ import { isKnown } from "./commandKeys.ts"
 /**
  * What Redis itself may say in an error reply.
  *
- * A reply's text may quote whatever it concerns: keys, values, coordinates, what a script raised. So nothing is removed from it;
- * only what is known to be Redis' own is shown, and what stands between is left out.
+ * A reply's text may quote whatever it concerns: keys, values, coordinates, what a script raised.
+ * So nothing is removed from it; only what is known to be Redis' own is shown, and what stands
+ * between is left out.
  */
 
-/** The first word of a reply if Redis has such a code, else `ERR`: so there are only so many of them. */
+/**
+ * The first word of a reply if Redis has such a code, else `ERR`: so there are only so many of
+ * them.
+ */
 export const codeOf = (text: string): string => {
   const word = /^[A-Z]+(?=[ :]|$)/.exec(text)?.[0] ?? "ERR"
   return codes.has(word) ? word : "ERR"
 }
 
 /**
- * The text as far as it is Redis' own, or `undefined` where nothing of it is known. `name` is that of the command, upper-case.
+ * The text as far as it is Redis' own, or `undefined` where nothing of it is known. `name` is that
+ * of the command, upper-case.
  */
 export const knownText = (text: string, name: string): string | undefined => {
   const code = codeOf(text)
@@ -51,7 +56,8 @@ interface Template {
   readonly places: ReadonlyArray<Place>
 }
 
-// How what stands in a place is shown: not at all, as a whole number, a command's name, an address, or a word of Lua.
+// How what stands in a place is shown: not at all, as a whole number, a command's name, an address,
+// or a word of Lua.
 type Place = "s" | "d" | "c" | "a" | "l"
 
 const parse = (line: string): Template => {
@@ -131,8 +137,8 @@ const luaProblems = lines(`
   chunk has too many syntax levels
 `).map(parse)
 
-// Redis 7.0's own texts, without the full stop at their end; some that later versions worded anew. The last of them are Lua's,
-// of which a script's errors are made.
+// Redis 7.0's own texts, without the full stop at their end; some that later versions worded anew.
+// The last of them are Lua's, of which a script's errors are made.
 const texts = lines(`
   ASK %d %a
   BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE

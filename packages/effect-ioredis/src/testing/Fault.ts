@@ -91,8 +91,9 @@ export const none: Fault = { _tag: "None" }
 export const refuse: Fault = { _tag: "Refuse" }
 
 /**
- * The server stands still: connections stay open and can be made, but nothing is answered. When it goes on it executes everything that was
- * sent meanwhile, also what its sender no longer waits for and what came on a connection that was closed since.
+ * The server stands still: connections stay open and can be made, but nothing is answered. When it
+ * goes on it executes everything that was sent meanwhile, also what its sender no longer waits for
+ * and what came on a connection that was closed since.
  *
  * @category constructors
  * @since 0.1.0
@@ -109,8 +110,8 @@ export const freeze: Fault = { _tag: "Freeze" }
 export const mute: Fault = { _tag: "Mute" }
 
 /**
- * The server lets clients log in and then drops them: at once, or `after` this long. The connections
- * that are open are dropped too.
+ * The server lets clients log in and then drops them: at once, or `after` this long. The
+ * connections that are open are dropped too.
  *
  * @category constructors
  * @since 0.1.0
@@ -143,12 +144,12 @@ export const delay = (duration: Duration.Input): Fault => ({ _tag: "Delay", dura
  *
  * **Details**
  *
- * `commands` are the names it holds for: `CLIENT` for all of its subcommands, `CLIENT KILL` for one.
- * Without them it holds for those that a real server would refuse: under `OOM` what needs memory,
- * under `READONLY` and `NOREPLICAS` what writes, under `MISCONF` what writes and PING, under
- * `LOADING` and `MASTERDOWN` all but what asks the server about itself (INFO, ROLE, TIME, CLIENT…),
- * else everything. AUTH and HELLO are always executed. Without a `message` it is Redis' own.
- * `NOAUTH` and `WRONGPASS` refuse logins too.
+ * `commands` are the names it holds for: `CLIENT` for all of its subcommands, `CLIENT KILL` for
+ * one. Without them it holds for those that a real server would refuse: under `OOM` what needs
+ * memory, under `READONLY` and `NOREPLICAS` what writes, under `MISCONF` what writes and PING,
+ * under `LOADING` and `MASTERDOWN` all but what asks the server about itself (INFO, ROLE, TIME,
+ * CLIENT…), else everything. AUTH and HELLO are always executed. Without a `message` it is Redis'
+ * own. `NOAUTH` and `WRONGPASS` refuse logins too.
  *
  * @category constructors
  * @since 0.1.0

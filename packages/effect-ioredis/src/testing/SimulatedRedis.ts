@@ -30,10 +30,12 @@
  *
  * **Gotchas**
  *
- * - A command takes no time at the server: `latency` is that of the reply. TLS is taken for granted.
+ * - A command takes no time at the server: `latency` is that of the reply. TLS is taken for
+ *   granted.
  * - What a layer does while it is built takes its time from the clock too, and under `TestClock`
- *   nobody moves that meanwhile: a layer that waits for a login hangs if there is a `latency`. Build
- *   such a layer in a fiber of its own, or make Redis slow with `inject(Fault.delay(…))` afterwards.
+ *   nobody moves that meanwhile: a layer that waits for a login hangs if there is a `latency`.
+ *   Build such a layer in a fiber of its own, or make Redis slow with `inject(Fault.delay(…))`
+ *   afterwards.
  *
  * **Example** (A call that outlives an outage)
  *
@@ -79,21 +81,24 @@ import * as SimulatedServer from "./SimulatedServer.ts"
 export type Options = SimulatedServer.Options
 
 /**
- * The servers of a network, in the hands of a test. What it does itself concerns the default server.
+ * The servers of a network, in the hands of a test. What it does itself concerns the default
+ * server.
  *
  * @category models
  * @since 0.1.0
  */
 export interface SimulatedRedis extends SimulatedServer.SimulatedServer {
   /**
-   * The server of one address, which is made at the first call. What `options` do not say is as with
-   * the default server, but for its `script` of faults.
+   * The server of one address, which is made at the first call. What `options` do not say is as
+   * with the default server, but for its `script` of faults.
    */
   readonly server: (
     address: RedisAddress,
     options?: SimulatedServer.Options
   ) => Effect.Effect<SimulatedServer.SimulatedServer>
-  /** Connects to these servers. Several clients may be built on it, each as a process of its own. */
+  /**
+   * Connects to these servers. Several clients may be built on it, each as a process of its own.
+   */
   readonly connector: RedisConnector["Service"]
 }
 

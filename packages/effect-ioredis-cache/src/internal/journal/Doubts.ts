@@ -1,15 +1,18 @@
 /**
- * The writes that may still be executed although nobody hears of it any more: they were sent in a session
- * that was lost before their reply came.
+ * The writes that may still be executed although nobody hears of it any more: they were sent in a
+ * session that was lost before their reply came.
  *
  * Only a write that may leave a value is a doubt. A removal that runs late costs a miss.
  *
- * A doubt belongs to its session and is settled with it: when the session was ended on the server, or when
- * the server is known to be gone. Where neither can be had it is waited out, until the value in doubt
- * would have expired.
+ * A doubt belongs to its session and is settled with it: when the session was ended on the server,
+ * or when the server is known to be gone. Where neither can be had it is waited out, until the
+ * value in doubt would have expired.
  */
 export interface Doubts<in out Session> {
-  /** Records that a write of `key` may still run in `session` and leave a value that lives until `until`. */
+  /**
+   * Records that a write of `key` may still run in `session` and leave a value that lives until
+   * `until`.
+   */
   readonly add: (session: Session, key: string, region: string, until: number) => void
   /** Whether any write of the key is in doubt. */
   readonly has: (key: string) => boolean
@@ -85,8 +88,8 @@ export interface SessionIdentity {
  *
  * - `Gone`: another server answers there, so that the one with the doubts will not run them.
  * - `Kill`: the very same server answers, and the lost session is ended there by its id.
- * - `Wait`: who answers there is not known. An id may be a stranger's on another server, so nothing is
- *   ended by it.
+ * - `Wait`: who answers there is not known. An id may be a stranger's on another server, so nothing
+ *   is ended by it.
  */
 export const fenceOf = (lost: SessionIdentity, open: SessionIdentity): "Gone" | "Kill" | "Wait" => {
   if (lost.runId === undefined || open.runId === undefined) return "Wait"

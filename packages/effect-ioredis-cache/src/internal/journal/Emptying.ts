@@ -1,6 +1,6 @@
 /**
- * What the journal does for regions in the background: it empties in Redis those that were cleared, and
- * finds out whether a permission has come back.
+ * What the journal does for regions in the background: it empties in Redis those that were cleared,
+ * and finds out whether a permission has come back.
  */
 import { Effect, Result } from "effect"
 import { RedisCommand, type RedisError } from "effect-ioredis"
@@ -34,7 +34,8 @@ const step = (state: State, region: Region): Effect.Effect<void, Failure> =>
     return isReady ? empty(state, region) : Effect.void
   })
 
-// Asks for what it may do with commands that change nothing: no key of the region has an empty name.
+// Asks for what it may do with commands that change nothing: no key of the region has an empty
+// name.
 const probe = Effect.fnUntraced(function* (state: State, region: Region) {
   const { keyspace } = region
   const outcomes = yield* Sender.sendAllOnce(
@@ -81,7 +82,8 @@ const emptyNode = Effect.fnUntraced(function* (state: State, region: Region, nod
   } while (cursor !== "0" && isRunning(region, run))
 })
 
-// What was sent before over another connection has run when that one has answered. What empties comes after all of its own.
+// What was sent before over another connection has run when that one has answered. What empties
+// comes after all of its own.
 const barrier = (state: State, node: Node, own: Session): Effect.Effect<void, RedisError.RedisCommandError> =>
   Effect.forEach(
     node.sessions().filter((session) => session !== own),
@@ -94,7 +96,8 @@ const barrier = (state: State, node: Node, own: Session): Effect.Effect<void, Re
     { concurrency: "unbounded", discard: true }
   )
 
-// The cursor means something in this server process alone, so the session is lost before another one sees it.
+// The cursor means something in this server process alone, so the session is lost before another
+// one sees it.
 const scan = (state: State, { keyspace }: Region, session: Session, cursor: string) =>
   Effect.map(
     Sender.sendOnce(

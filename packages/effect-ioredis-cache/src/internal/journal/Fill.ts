@@ -10,8 +10,8 @@ import type { Region, State } from "./State.ts"
 /**
  * The value of a lookup, to be stored in the place of exactly what the lookup's read found.
  *
- * It is no intent: nobody was promised anything, so it is never replayed. It gives way to every intent for
- * its key, and `isCurrent` says whether there was one since the lookup began.
+ * It is no intent: nobody was promised anything, so it is never replayed. It gives way to every
+ * intent for its key, and `isCurrent` says whether there was one since the lookup began.
  */
 export interface Fill {
   readonly key: string

@@ -1,22 +1,24 @@
 /**
- * What this process has acknowledged and Redis has not confirmed, and what it remembers of what Redis has.
+ * What this process has acknowledged and Redis has not confirmed, and what it remembers of what
+ * Redis has.
  *
  * **The promise**
  *
- * A later read in this process never returns a value that this process wrote or read before its last
- * acknowledged intent for that key. A miss contradicts nothing.
+ * A later read in this process never returns a value that this process wrote or read before its
+ * last acknowledged intent for that key. A miss contradicts nothing.
  *
  * **The words**
  *
  * - An *intent* is a `set`, `remove` or `touch` of one key, or a `clear` of a region. It is in the
  *   `Ledger` from before it is sent until it is confirmed.
- * - A *sending* is one dispatch of its command. One whose session is lost is a *doubt*: see `Doubts`.
- * - A key is *known* after an intent for it was confirmed, and *unverified* when its server may have
- *   lost that: see `Trust`.
+ * - A *sending* is one dispatch of its command. One whose session is lost is a *doubt*: see
+ *   `Doubts`.
+ * - A key is *known* after an intent for it was confirmed, and *unverified* when its server may
+ *   have lost that: see `Trust`.
  * - A region is clean, dirty, being emptied or denied: see `RegionState`.
  *
- * `State` holds all of it and everything that changes it, `Replay` and `Emptying` work in the background,
- * and this module is what a cache calls.
+ * `State` holds all of it and everything that changes it, `Replay` and `Emptying` work in the
+ * background, and this module is what a cache calls.
  */
 import { Clock, Effect, Exit, Fiber, Scope } from "effect"
 import type { RedisCommand } from "effect-ioredis"
@@ -55,7 +57,10 @@ export interface ValueWrite {
   readonly seen: Version | undefined
 }
 
-/** What a read is answered with in the place of Redis: what the journal says, or whatever memory has. */
+/**
+ * What a read is answered with in the place of Redis: what the journal says, or whatever memory
+ * has.
+ */
 export type Answer =
   | { readonly _tag: "Value"; readonly value: unknown; readonly timeToLive: number; readonly bytes: number }
   | { readonly _tag: "Memory" }
@@ -71,7 +76,10 @@ export interface RegionJournal {
   readonly isEmpty: () => boolean
   /** What is to be said of a key in the place of Redis, if anything. */
   readonly answer: (key: string) => Answer | undefined
-  /** Whether what Redis says of a key may be believed. `isCurrent`: no write has overlapped the read. */
+  /**
+   * Whether what Redis says of a key may be believed. `isCurrent`: no write has overlapped the
+   * read.
+   */
   readonly believes: (key: string, found: Version, isCurrent: boolean) => boolean
   /** Whether writes go to memory alone, because the user may not write. */
   readonly runsOnMemory: () => boolean
@@ -88,7 +96,10 @@ export interface RegionJournal {
   readonly touch: (key: string, life: Touch, timeout: number | undefined, done: Done) => Cancel
   /** Stores the value of a lookup in the place of what the lookup's read found. It is no intent. */
   readonly fill: (fill: Fills.Fill, timeout: number | undefined, done: Done) => Cancel
-  /** Ends with true when the region has been emptied in Redis, and at once with false where that has to wait. */
+  /**
+   * Ends with true when the region has been emptied in Redis, and at once with false where that has
+   * to wait.
+   */
   readonly clear: Effect.Effect<boolean>
 }
 
@@ -194,7 +205,8 @@ const hear = (state: State, event: NodeEvent): void => {
   state.regionLoop.recover()
 }
 
-// What is left gets one try, within the client's own deadline for closing. What the servers do not confirm by then is counted.
+// What is left gets one try, within the client's own deadline for closing. What the servers do not
+// confirm by then is counted.
 const close = Effect.fnUntraced(function* (state: State) {
   if (state.isLeft()) {
     yield* state.dispatch.closeWithin(Effect.andThen(closeNodes(state), Effect.ignore(Emptying.once(state))))
@@ -289,7 +301,8 @@ const recordTouch = (state: State, region: Region, key: string, life: Touch): En
   return state.record(region, key, undefined, touch, { stamp: state.source.next(), writtenAt })
 }
 
-// The value keeps the moment when it was written: an extension does not make it newer than another's.
+// The value keeps the moment when it was written: an extension does not make it newer than
+// another's.
 const extendValue = (state: State, entry: Entry, intent: Ledger.SetIntent, end: number, life: Touch): Entry => {
   const { isRefused, version } = entry
   const expiresAt = Math.max(intent.expiresAt, state.now() + life.timeToLive)
@@ -302,7 +315,8 @@ const extendValue = (state: State, entry: Entry, intent: Ledger.SetIntent, end: 
   return recorded
 }
 
-// Each write is in the ledger from before it is sent. Whatever ends the call defers what was not confirmed.
+// Each write is in the ledger from before it is sent. Whatever ends the call defers what was not
+// confirmed.
 const call = <A>(
   state: State,
   region: Region,
@@ -371,7 +385,10 @@ const ignore = () => {}
 // One journal for all caches of a client and prefix
 // -------------------------------------------------------------------------------------------------
 
-/** The journal of a client and prefix. It closes with its last user. Options that differ are a defect. */
+/**
+ * The journal of a client and prefix. It closes with its last user. Options that differ are a
+ * defect.
+ */
 export const shared = (
   dispatch: Dispatch,
   prefix: string,

@@ -1,9 +1,10 @@
 /**
  * The intents that Redis has not confirmed, by key. It knows no network and no time.
  *
- * An entry is *held* while a call sends it: what is on its way is bounded by whoever waits for it. When the
- * last call has ended and Redis has not confirmed it, the entry is *deferred*, and only what is deferred
- * counts against the bounds. No operation but `deleteRegion` and `checkInvariants` takes longer the more there is.
+ * An entry is *held* while a call sends it: what is on its way is bounded by whoever waits for it.
+ * When the last call has ended and Redis has not confirmed it, the entry is *deferred*, and only
+ * what is deferred counts against the bounds. No operation but `deleteRegion` and `checkInvariants`
+ * takes longer the more there is.
  */
 import type { Version } from "../../CacheTier.ts"
 import type { Stamp } from "../../StoredValue.ts"
@@ -16,7 +17,10 @@ export class SetIntent {
   readonly _tag = "Set"
   readonly value: unknown
   readonly payload: string | Uint8Array
-  /** For how long from the version's `writtenAt` it is fresh, infinite for ever, and for how long it is kept after that. */
+  /**
+   * For how long from the version's `writtenAt` it is fresh, infinite for ever, and for how long it
+   * is kept after that.
+   */
   readonly life: number
   readonly staleFor: number
   readonly lookupTime: number
@@ -54,7 +58,10 @@ export class Entry<Region> {
   readonly region: Region
   /** The stamp that this process knew when the first of its unconfirmed values or removals was. */
   base: Stamp | undefined
-  /** The stamp of the first unconfirmed intent, or of the first value after a removal: what this process sent since carries this one or a later. */
+  /**
+   * The stamp of the first unconfirmed intent, or of the first value after a removal: what this
+   * process sent since carries this one or a later.
+   */
   first: Stamp
   /** Whether a removal of this process, unconfirmed as well, came before the value. */
   followsRemoval = false
@@ -192,8 +199,8 @@ export const make = <Region>({ maxBytes, maxEntries }: Bounds): Ledger<Region> =
   }
 }
 
-// A `touch` has not looked at what is there, and an own removal leaves nothing that a value could take the
-// place of.
+// A `touch` has not looked at what is there, and an own removal leaves nothing that a value could
+// take the place of.
 const descend = (entry: Entry<unknown>, base: Stamp | undefined, intent: Intent, { stamp }: Version): void => {
   if (intent._tag !== "Set" || entry.intent._tag === "Set") return
   if (entry.intent._tag === "Remove") entry.followsRemoval = true

@@ -1,6 +1,8 @@
 import { Effect, Latch, Result } from "effect"
 
-/** Work that is done in the background whenever there is some, and ever more slowly while it fails. */
+/**
+ * Work that is done in the background whenever there is some, and ever more slowly while it fails.
+ */
 export interface Loop {
   /** Says that there may be work. It costs the same however much there is. */
   readonly wake: () => void

@@ -1,14 +1,16 @@
 /**
  * What is left to be done for one region as a whole, as a state machine without time or network.
  *
- * `clearedAt` is a moment in Redis' time, and whatever was written at it or before it is a miss. So a read
- * needs nothing but this number, whether Redis has been emptied already or not, and emptying unlinks only
- * what was written by then.
+ * `clearedAt` is a moment in Redis' time, and whatever was written at it or before it is a miss. So
+ * a read needs nothing but this number, whether Redis has been emptied already or not, and emptying
+ * unlinks only what was written by then.
  *
  * - `Clean`: nothing is left to be done.
  * - `Dirty`: Redis may still hold what was written by `clearedAt`.
- * - `Emptying`: the run with this number empties it now. A run that something overtook changes nothing.
- * - `Denied`: the user may not write. The region runs on memory, and every write raises `clearedAt`.
+ * - `Emptying`: the run with this number empties it now. A run that something overtook changes
+ *   nothing.
+ * - `Denied`: the user may not write. The region runs on memory, and every write raises
+ *   `clearedAt`.
  */
 export type RegionState =
   | { readonly _tag: "Clean"; readonly clearedAt: number }
@@ -20,7 +22,8 @@ export type RegionState =
  * What happens to a region.
  *
  * - `Marked`: it was cleared, or its intents were too many to be kept one by one.
- * - `Started`, `Emptied`, `Failed`: the run with this number began to empty it, has done so, or could not.
+ * - `Started`, `Emptied`, `Failed`: the run with this number began to empty it, has done so, or
+ *   could not.
  * - `ServerChanged`: a server that it is kept on has other data than before.
  * - `Refused`, `Permitted`: the user may not write, or may again.
  */
@@ -48,7 +51,8 @@ export const transition = (state: RegionState, event: RegionEvent): RegionState 
     case "Failed":
       return isRun(state, event.run) ? { _tag: "Dirty", clearedAt: state.clearedAt } : state
     case "ServerChanged":
-      // A clean region stays clean: what the server remembers of it again was written before `clearedAt`.
+      // A clean region stays clean: what the server remembers of it again was written before
+      // `clearedAt`.
       return state._tag === "Emptying" ? { _tag: "Dirty", clearedAt: state.clearedAt } : state
     case "Refused":
       return { _tag: "Denied", clearedAt: Math.max(state.clearedAt, event.at) }

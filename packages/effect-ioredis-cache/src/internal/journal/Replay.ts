@@ -1,6 +1,6 @@
 /**
- * What the journal does on one node in the background: it ends lost sessions, verifies what was confirmed,
- * and replays what was not, in this order and in batches, one at a time.
+ * What the journal does on one node in the background: it ends lost sessions, verifies what was
+ * confirmed, and replays what was not, in this order and in batches, one at a time.
  */
 import { Effect, Result } from "effect"
 import { RedisCommand, RedisError } from "effect-ioredis"
@@ -52,7 +52,8 @@ const isGone = (state: State, lost: Session, open: Session): Effect.Effect<boole
     case "Kill":
       return Sender.sendOnce(state.dispatch, RedisCommand.make("CLIENT", ["KILL", "ID", lost.id ?? 0]), open).pipe(
         Effect.as(true),
-        // A refusal comes from a server that lives. It may be that there is no such client any more.
+        // A refusal comes from a server that lives. It may be that there is no such client any
+        // more.
         Effect.catchTag("RedisOperationError", (error) =>
           RedisError.outcome(error) === "success"
             ? Effect.succeed(error.message.includes("No such client"))
@@ -66,7 +67,8 @@ const isGone = (state: State, lost: Session, open: Session): Effect.Effect<boole
 // Verify
 // -------------------------------------------------------------------------------------------------
 
-// Unlinks what the server remembers from before a confirmed intent. It may run late, and does no harm where nothing was lost.
+// Unlinks what the server remembers from before a confirmed intent. It may run late, and does no
+// harm where nothing was lost.
 const verify = Effect.fnUntraced(function* (state: State, nodeState: NodeState) {
   const { unverified } = nodeState
   while (unverified.size > 0) {
@@ -97,7 +99,8 @@ const verify = Effect.fnUntraced(function* (state: State, nodeState: NodeState) 
 // Replay
 // -------------------------------------------------------------------------------------------------
 
-// Every entry gets one turn. What is refused goes to the end of the queue, so that it holds nobody up.
+// Every entry gets one turn. What is refused goes to the end of the queue, so that it holds nobody
+// up.
 const replay = Effect.fnUntraced(function* (state: State, nodeState: NodeState) {
   let turns = nodeState.pending.size
   let refusal: RedisError.RedisCommandError | undefined

@@ -43,7 +43,10 @@ export class NodeState {
   readonly node: Node
   /** How often the node was found to have other data than before. */
   changes = 0
-  /** Deferred entries to be replayed. Whatever is in here besides is passed over when its turn comes. */
+  /**
+   * Deferred entries to be replayed. Whatever is in here besides is passed over when its turn
+   * comes.
+   */
   readonly pending = new Set<Entry>()
   /** Keys whose confirmed intents the node may have lost. */
   readonly unverified = new Set<string>()
@@ -74,9 +77,10 @@ export interface Environment {
 /**
  * The state of a journal and everything that changes it. It sends nothing and waits for nothing.
  *
- * An intent is confirmed, and leaves the ledger, when three things hold: Redis has executed its last
- * version, no sending of its key is open, and no sending of its key is in doubt. {@link conclude} is the one
- * place that looks, and is called whenever one of the three may have become true.
+ * An intent is confirmed, and leaves the ledger, when three things hold: Redis has executed its
+ * last version, no sending of its key is open, and no sending of its key is in doubt.
+ * {@link conclude} is the one place that looks, and is called whenever one of the three may have
+ * become true.
  */
 export class State {
   readonly dispatch: Dispatch
@@ -156,7 +160,10 @@ export class State {
     this.#warn("The write journal is full: the region is emptied in Redis", entry.region)
   }
 
-  /** Leaves a deferred entry to the replay, unless something of it is in doubt: then it waits for that. */
+  /**
+   * Leaves a deferred entry to the replay, unless something of it is in doubt: then it waits for
+   * that.
+   */
   enqueue(entry: Entry): void {
     if (!entry.isDeferred || this.doubts.has(entry.key)) return
     const state = this.nodeState(this.dispatch.nodeOf(entry.key))
@@ -202,8 +209,8 @@ export class State {
   // -----------------------------------------------------------------------------------------------
 
   /**
-   * Whether a reply may be believed. What a write overlapped is judged like everything else, but says
-   * nothing of the server: it may have been asked for before the write.
+   * Whether a reply may be believed. What a write overlapped is judged like everything else, but
+   * says nothing of the server: it may have been asked for before the write.
    */
   believes(region: Region, key: string, found: Version, isCurrent: boolean): boolean {
     const { writtenAt } = found
@@ -376,7 +383,8 @@ export class Write implements Sending {
     const { entry, state } = this
     this.isExecuted = true
     if (this.#isLast()) {
-      // What is in doubt may run after this, so that it has to be done again when the doubt is settled.
+      // What is in doubt may run after this, so that it has to be done again when the doubt is
+      // settled.
       if (state.doubts.has(entry.key)) return
       const isVerified = state.nodeState(session.node).changes === this.#changes
       entry.executed = { session, isVerified }

@@ -1,9 +1,10 @@
 /**
  * What this process knows of the keys it wrote last, and whether a reply may be believed.
  *
- * Redis can lose what it confirmed: it is started anew from an older dump, or a replica that lags is
- * promoted. No field of the server tells of every such change, but the values themselves tell of most. A
- * reply that this process itself has replaced cannot come from a server that has kept its data.
+ * Redis can lose what it confirmed: it is started anew from an older dump, or a replica that lags
+ * is promoted. No field of the server tells of every such change, but the values themselves tell of
+ * most. A reply that this process itself has replaced cannot come from a server that has kept its
+ * data.
  */
 import type { Version } from "../../CacheTier.ts"
 import { type Stamp, type StampSource, writerOf } from "../../StoredValue.ts"
@@ -40,9 +41,10 @@ export class Known {
 /**
  * Judges what was found for a key that is known.
  *
- * It uses no clock but the one that both values were written by, so it does not matter when the data were
- * lost. The written-at decides only where it is known that data may have been lost, because two processes
- * write within their clocks' error: a false alarm then costs a miss of such a key and nothing else.
+ * It uses no clock but the one that both values were written by, so it does not matter when the
+ * data were lost. The written-at decides only where it is known that data may have been lost,
+ * because two processes write within their clocks' error: a false alarm then costs a miss of such a
+ * key and nothing else.
  */
 export const judge = (known: Known, found: Version, isOwn: (stamp: Stamp) => boolean): Verdict => {
   const { stamp } = found

@@ -35,15 +35,18 @@ export const storedOf = (key: string, kind: StoredValue.Kind, intent: SetIntent,
     : StoredValue.encode(key, fields, payload)
 }
 
-/** For how many whole milliseconds a value is still to be kept in Redis, infinite for ever; 0 once it is fresh no longer. */
+/**
+ * For how many whole milliseconds a value is still to be kept in Redis, infinite for ever; 0 once
+ * it is fresh no longer.
+ */
 export const remainingLife = ({ expiresAt, staleFor }: SetIntent, now: number): number =>
   expiresAt > now ? Math.max(1, Math.floor(expiresAt - now + staleFor)) : 0
 
 /**
  * Whether a command for an intent can leave a value behind if it runs late.
  *
- * A script of `latest` leaves nothing that is older than what is there. A late removal costs a miss, and
- * a late `touch` only extends what is there.
+ * A script of `latest` leaves nothing that is older than what is there. A late removal costs a
+ * miss, and a late `touch` only extends what is there.
  */
 export const leavesValue = ({ args, name }: RedisCommand.RedisCommand, intent: Intent): intent is SetIntent =>
   intent._tag === "Set" && (name === "SET" || (name === "EVALSHA" && args[0] === Scripts.replaceKnown.sha))
@@ -93,8 +96,9 @@ export const replayOf = (entry: Entry<RegionPolicy>, situation: Situation): Redi
 }
 
 /**
- * The command that stores the value of a lookup, in the place of exactly what the lookup's read found:
- * nothing, or `length` bytes that begin with `start`. Without scripts only nothing can be replaced.
+ * The command that stores the value of a lookup, in the place of exactly what the lookup's read
+ * found: nothing, or `length` bytes that begin with `start`. Without scripts only nothing can be
+ * replaced.
  */
 export const fillOf = (
   key: string,
@@ -149,7 +153,8 @@ const remove = (
   return scripts && replay === "latest" ? replaceEarlier(key, mark, removedFor, latest) : set(key, mark, removedFor)
 }
 
-// Removes what a value that is not to be written would replace. A mark says more than an absent key, so it stays.
+// Removes what a value that is not to be written would replace. A mark says more than an absent
+// key, so it stays.
 const discard = (key: string, { removedFor, replay }: RegionPolicy, { writtenAt }: Version, scripts: boolean) => {
   if (replay === "latest") return unlinkEarlier(key, writtenAt + 1, scripts)
   return removedFor === 0 ? unlink(key) : unlinkEarlier(key, Number.POSITIVE_INFINITY, scripts)
@@ -158,7 +163,8 @@ const discard = (key: string, { removedFor, replay }: RegionPolicy, { writtenAt 
 const touch = (key: string, { end, staleFor }: TouchIntent): RedisCommand.RedisCommand =>
   Scripts.call(Scripts.extend, key, [end, staleFor])
 
-// By how much the clocks of two processes may differ: a write loses at once only to what is later than that.
+// By how much the clocks of two processes may differ: a write loses at once only to what is later
+// than that.
 const tolerance = 50
 
 // A larger value is not sent in a replay that may find that it has to be unlinked.

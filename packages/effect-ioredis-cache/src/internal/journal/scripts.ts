@@ -1,17 +1,18 @@
 /**
  * The scripts that compare a stored value by its header before they replace it.
  *
- * Their counterparts for the simulated Redis are in `effect-ioredis-cache/testing`. Each may run twice
- * or late: it does by itself nothing to what is newer, or says what it does instead. Values are compared
- * by GETRANGE of the first 44 bytes, which costs the server 3 µs at any size.
+ * Their counterparts for the simulated Redis are in `effect-ioredis-cache/testing`. Each may run
+ * twice or late: it does by itself nothing to what is newer, or says what it does instead. Values
+ * are compared by GETRANGE of the first 44 bytes, which costs the server 3 µs at any size.
  *
- * Digits are compared byte by byte. Lua's `<` on texts follows the locale of the server, which may order
- * `_` and lower case otherwise.
+ * Digits are compared byte by byte. Lua's `<` on texts follows the locale of the server, which may
+ * order `_` and lower case otherwise.
  */
 import { RedisCommand, type RedisError, RedisScript } from "effect-ioredis"
 import { alphabet, digitsOf, longestLife, type Stamp } from "../../StoredValue.ts"
 
-// The header of what is stored, or nil where nothing of this format is. `pcall`, because the key may hold a list.
+// The header of what is stored, or nil where nothing of this format is. `pcall`, because the key
+// may hold a list.
 const header = `
 local function header(key)
   local h = redis.pcall("GETRANGE", key, 0, 43)
@@ -35,10 +36,10 @@ end
 `
 
 /**
- * Stores ARGV[1] for ARGV[2] milliseconds, or for ever if they are 0, if the key holds the stamp ARGV[3] or what the same writer sent
- * since, from the stamp ARGV[4] on. It leaves alone what it has stored before, what the writer stored
- * later, and the mark of a removal that the writer has not seen. It unlinks everything else. Answers 1
- * where the value is stored.
+ * Stores ARGV[1] for ARGV[2] milliseconds, or for ever if they are 0, if the key holds the stamp
+ * ARGV[3] or what the same writer sent since, from the stamp ARGV[4] on. It leaves alone what it
+ * has stored before, what the writer stored later, and the mark of a removal that the writer has
+ * not seen. It unlinks everything else. Answers 1 where the value is stored.
  */
 export const replaceKnown: RedisScript.RedisScript = RedisScript.make({
   lua: `${header}${store}
@@ -59,9 +60,9 @@ return 0`,
 })
 
 /**
- * Stores ARGV[1] for ARGV[2] milliseconds unless the key holds what was written later than ARGV[3]. Of two
- * writes of one writer the one with the later number stays. A removed mark is stored likewise. Answers 1
- * where it is stored.
+ * Stores ARGV[1] for ARGV[2] milliseconds unless the key holds what was written later than ARGV[3].
+ * Of two writes of one writer the one with the later number stays. A removed mark is stored
+ * likewise. Answers 1 where it is stored.
  */
 export const replaceEarlier: RedisScript.RedisScript = RedisScript.make({
   lua: `${header}${store}
@@ -80,8 +81,8 @@ return store(KEYS[1], ARGV[1], ARGV[2])`,
 })
 
 /**
- * Unlinks a value that was written earlier than ARGV[1]. It leaves marks of removals alone, and what is
- * not of this format. Answers 1 where it unlinked.
+ * Unlinks a value that was written earlier than ARGV[1]. It leaves marks of removals alone, and
+ * what is not of this format. Answers 1 where it unlinked.
  */
 export const unlinkEarlier: RedisScript.RedisScript = RedisScript.make({
   lua: `${header}
@@ -94,9 +95,9 @@ return 0`,
 })
 
 /**
- * Lets a value be fresh until ARGV[1], in milliseconds of Redis' time, and live for ARGV[2] longer. It only
- * ever extends. Where the life from the written-at on does not fit its field, it moves the written-at.
- * Answers 1 if there is a value.
+ * Lets a value be fresh until ARGV[1], in milliseconds of Redis' time, and live for ARGV[2] longer.
+ * It only ever extends. Where the life from the written-at on does not fit its field, it moves the
+ * written-at. Answers 1 if there is a value.
  */
 export const extend: RedisScript.RedisScript = RedisScript.make({
   lua: `${header}
@@ -137,8 +138,8 @@ return 1`,
 export const otherType = -1
 
 /**
- * Stores ARGV[1] for ARGV[2] milliseconds if the key still holds ARGV[4] bytes that begin with ARGV[3], or
- * what is no string where ARGV[4] is -1. Answers 1 if it stored it.
+ * Stores ARGV[1] for ARGV[2] milliseconds if the key still holds ARGV[4] bytes that begin with
+ * ARGV[3], or what is no string where ARGV[4] is -1. Answers 1 if it stored it.
  */
 export const replaceSame: RedisScript.RedisScript = RedisScript.make({
   lua: `${store}
@@ -180,7 +181,9 @@ export const isScript = ({ name }: RedisCommand.RedisCommand): boolean => name =
 export const isUnknownScript = (error: RedisError.RedisCommandError): boolean =>
   error._tag === "RedisOperationError" && error.code === "NOSCRIPT"
 
-/** Whether the user may not run scripts, so that what the command was for has to be done without. */
+/**
+ * Whether the user may not run scripts, so that what the command was for has to be done without.
+ */
 export const isDenied = (command: RedisCommand.RedisCommand, error: RedisError.RedisCommandError): boolean =>
   isScript(command) && error._tag === "RedisOperationError" && error.code === "NOPERM"
 

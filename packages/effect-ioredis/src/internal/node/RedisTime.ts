@@ -6,7 +6,10 @@
 export interface RedisTime {
   /** Redis' time in milliseconds; the client's own clock before the first answer. */
   readonly now: () => number
-  /** Takes an answer of TIME, asked for at `askedAt` and received at `receivedAt` of the client's wall clock. */
+  /**
+   * Takes an answer of TIME, asked for at `askedAt` and received at `receivedAt` of the client's
+   * wall clock.
+   */
   readonly learn: (reply: unknown, askedAt: number, receivedAt: number) => void
   /** Forgets how exact the last answer was, for the clocks drift apart: the next one is taken. */
   readonly refresh: () => void

@@ -8,9 +8,9 @@ import type { NodeSession } from "./NodeSession.ts"
  * What a node does about a server that refuses writes because it is a replica.
  *
  * The address may lead to another server by now, which only a new connection finds out. So one is
- * made beside those in use, and those to other servers are replaced if it shows a master:
- * callers who read from a lasting replica keep their connection. While it shows a replica again, it is tried ever more
- * slowly, as it is while the address leads now here, now there.
+ * made beside those in use, and those to other servers are replaced if it shows a master: callers
+ * who read from a lasting replica keep their connection. While it shows a replica again, it is
+ * tried ever more slowly, as it is while the address leads now here, now there.
  */
 export interface Replacement {
   readonly consider: () => void

@@ -17,7 +17,10 @@ export interface StallRule {
   readonly suspect: (session: NodeSession, activity: number, since: number, at: number) => void
 }
 
-/** Makes the rule. `onStall` is told of each stalled session once, and since when it has been silent. */
+/**
+ * Makes the rule. `onStall` is told of each stalled session once, and since when it has been
+ * silent.
+ */
 export const make = ({
   commandTimeout,
   deadlines,
