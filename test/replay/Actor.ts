@@ -39,11 +39,11 @@ export const settings = (port: number): OwnCache.Options => ({
   redis: {
     host: "127.0.0.1",
     port,
-    commandTimeout: "400 millis",
+    commandTimeout: "600 millis",
     connectTimeout: "1 second",
     resetTimeout: "200 millis"
   },
-  hybrid: { patience: "500 millis" }
+  hybrid: { patience: "700 millis" }
 })
 
 export const regionName = "replayed"
@@ -55,7 +55,8 @@ export const make = Effect.fnUntraced(function* (port: number, replay: OwnCache.
   return obey(region)
 })
 
-const obey =
+/** What a region does with commands. */
+export const obey =
   (region: OwnCache.TextRegion): Actor =>
   (command) => {
     switch (command._tag) {

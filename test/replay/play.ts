@@ -69,17 +69,23 @@ const prepare = Effect.fnUntraced(function* (
 ) {
   const keys = (...priors: ReadonlyArray<Answers.Prior>) =>
     rows.filter(({ prior }) => priors.includes(prior)).flatMap((row) => keysOf(row, options.keys))
+  // In portions and until it is so: this machine may be busy, and the outage has not begun.
   const set = (actor: Actor.Actor<unknown>, names: ReadonlyArray<string>) =>
-    Effect.flatMap(
-      actor({ _tag: "Ask", steps: names.map((key) => ({ key, does: "set" as const, value: "before" })) }),
-      (outcomes) =>
-        outcomes.every((outcome) => outcome === "Applied") ? Effect.void : Effect.die("a write before was not applied")
+    Effect.forEach(portions(names), (portion) =>
+      actor({ _tag: "Ask", steps: portion.map((key) => ({ key, does: "set" as const, value: "before" })) }).pipe(
+        Effect.filterOrFail((outcomes) => outcomes.every((outcome) => outcome === "Applied")),
+        Effect.retry({ times: 10 })
+      )
     )
+  const read = (actor: Actor.Actor<unknown>) =>
+    Effect.forEach(portions(keys("known", "own", "nothing")), (portion) => actor({ _tag: "Read", keys: portion }))
   yield* Effect.scoped(Effect.flatMap(Actor.make(port, options.mode), (third) => set(third, keys("known", "unknown"))))
   yield* set(actors.A, keys("own"))
-  const seen = { _tag: "Read" as const, keys: keys("known", "own", "nothing") }
-  yield* Effect.all([actors.A(seen), actors.B(seen)], { concurrency: 2 })
+  yield* Effect.all([read(actors.A), read(actors.B)], { concurrency: 2 })
 })
+
+const portions = (keys: ReadonlyArray<string>): ReadonlyArray<ReadonlyArray<string>> =>
+  Array.from({ length: Math.ceil(keys.length / 250) }, (_, n) => keys.slice(n * 250, n * 250 + 250))
 
 /** One step of every row that has one there. Steps under way come first and are told apart by `which`. */
 const take = Effect.fnUntraced(function* (
