@@ -105,6 +105,8 @@ const stepOf = (text: string): Step => {
 
 export const rows: ReadonlyArray<Row> = [
   row("known", "", everyMode([before, absent])),
+  // A change of servers is verified, and costs no value that is not older than what was confirmed.
+  row("own", "", everyMode([before, absent]), "own: "),
 
   // One process.
   row("own", "A set", byMode(ifIntact("A1"), always("A1"), always("A1")), "own: "),
