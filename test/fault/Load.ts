@@ -1,4 +1,4 @@
-import { Effect, Fiber, Option } from "effect"
+import { Effect, Fiber } from "effect"
 import type { RedisClient } from "effect-ioredis"
 
 /** A call that failed, and with what. */
@@ -49,18 +49,18 @@ export const start = Effect.fnUntraced(function* (
   }
 })
 
-/** Notes every state of the circuit other than closed, until the scope closes. */
+/** Notes the states that the circuit changes to, until the scope closes. */
 export const watchCircuit = Effect.fnUntraced(function* (client: RedisClient.RedisClient) {
   const seen: Array<string> = []
   yield* Effect.forkScoped(
     Effect.forever(
       Effect.andThen(
-        Effect.tap(client.breaker.state, ({ _tag }) => Effect.sync(() => _tag !== "Closed" && seen.push(_tag))),
+        Effect.tap(client.breaker.state, ({ _tag }) =>
+          Effect.sync(() => _tag !== (seen.at(-1) ?? "Closed") && seen.push(_tag))
+        ),
         Effect.sleep("2 millis")
       )
     )
   )
   return seen
 })
-
-export const isFound = Option.isSome

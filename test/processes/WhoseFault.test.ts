@@ -133,27 +133,22 @@ describe("a connection's fault is its own", timeout, () => {
           const links = yield* readyConnections(proxy, client)
           const faulty = links.slice(round % 2, (round % 2) + 3)
           const [mute, reset, frozen] = faulty
+          for (const link of faulty) yield* link.listenIn
           yield* Effect.all([mute?.mute ?? Effect.void, frozen?.freeze ?? Effect.void])
           const reads = yield* Load.start(`read-${round}`, (key) => client.get(key))
           const writes = yield* Load.start(`write-${round}`, (key) => client.set(key, "1"))
           yield* Effect.sleep("200 millis")
-          // What is in flight there is lost with it, so its last calls are its own too.
-          const ofReset = reads.calls()
           yield* reset?.reset ?? Effect.void
           yield* Effect.sleep("2 seconds")
           yield* reads.stop
           yield* writes.stop
-          const excused = faulty.map((link) => link.sentAtFault()).join("")
-          const near = new Set(Array.from({ length: 20 }, (_, n) => ofReset - 15 + n))
-          const blamed = [...reads.failures, ...writes.failures].filter(
-            ({ error, key }) =>
-              !excused.includes(key) && !(/Reset/i.test(error) && near.has(Number(/-(\d+)\.$/.exec(key)?.[1])))
-          )
+          const excused = faulty.map((link) => link.sent()).join("")
+          const blamed = [...reads.failures, ...writes.failures].filter(({ key }) => !excused.includes(key))
           assert.deepStrictEqual(
             { round, blamed: blamed.length, some: blamed.slice(0, 3) },
             { round, blamed: 0, some: [] }
           )
-          assert.isAbove(reads.calls() + writes.calls(), 300)
+          assert.isAbove(reads.calls() + writes.calls(), 60)
         }
       })
   )
@@ -222,7 +217,7 @@ describe("a connection's fault is its own", timeout, () => {
         { failures: reads.failures.slice(0, 3), circuit: circuit.slice(0, 3) },
         { failures: [], circuit: [] }
       )
-      assert.isAbove(reads.calls(), 200)
+      assert.isAbove(reads.calls(), 30)
       assert.strictEqual(writes.failures.length, writes.calls())
       assert.isTrue(writes.failures.every(({ error }) => error.includes("READONLY")))
     })
@@ -248,7 +243,7 @@ describe("a server that lets clients log in and drops them", timeout, () => {
             pings: dropping.pings()
           }
           yield* load.stop
-          assert.isAbove(load.calls(), 500)
+          assert.isAbove(load.calls(), 150)
           return { drops, logins, few: commands + pings <= 2 * logins + 10, commands, pings }
         }, Effect.scoped),
         { concurrency: "unbounded" }

@@ -51,8 +51,10 @@ export interface Connection {
   readonly freeze: Effect.Effect<void>
   /** Ends it at once by RST. */
   readonly reset: Effect.Effect<void>
-  /** What the client sent over it since it was given a fault of its own; empty while it has none. */
-  readonly sentAtFault: () => string
+  /** Keeps from now on what the client sends over it. */
+  readonly listenIn: Effect.Effect<void>
+  /** What the client sent since it is listened to. */
+  readonly sent: () => string
 }
 
 export interface Stats {
@@ -164,7 +166,8 @@ const connectionOf = (link: Link): Connection => ({
   mute: Effect.sync(() => link.fail("DropReplies")),
   freeze: Effect.sync(() => link.fail("Hold")),
   reset: Effect.sync(() => link.reset()),
-  sentAtFault: link.sentAtFault
+  listenIn: Effect.sync(() => link.listenIn()),
+  sent: link.sent
 })
 
 /** One client's connection and the one to the server behind it. */
@@ -172,7 +175,8 @@ interface Link {
   readonly changed: () => void
   readonly fail: (mode: Mode) => void
   readonly reset: () => void
-  readonly sentAtFault: () => string
+  readonly listenIn: () => void
+  readonly sent: () => string
   readonly late: (millis: number) => void
   readonly destroy: () => void
   readonly isOpen: () => boolean
@@ -180,7 +184,7 @@ interface Link {
 
 const makeLink = (client: Net.Socket, targetPort: number, shared: State, onClosed: () => void): Link => {
   let own: Mode | undefined
-  let sentAtFault = ""
+  let sent: string | undefined
   const state = {
     get mode() {
       return own ?? shared.mode
@@ -250,7 +254,7 @@ const makeLink = (client: Net.Socket, targetPort: number, shared: State, onClose
 
   client.on("data", (chunk: Buffer) => {
     if (cutting) return
-    if (own !== undefined) sentAtFault += chunk.toString("latin1")
+    if (sent !== undefined) sent += chunk.toString("latin1")
     if (lateness > 0) sendLate(chunk)
     else if (state.mode === "Silent") lost = true
     else requests.push(chunk)
@@ -302,7 +306,10 @@ const makeLink = (client: Net.Socket, targetPort: number, shared: State, onClose
       client.resetAndDestroy()
       destroy()
     },
-    sentAtFault: () => sentAtFault,
+    listenIn: () => {
+      sent ??= ""
+    },
+    sent: () => sent ?? "",
     destroy,
     isOpen: () => !client.destroyed
   }
