@@ -86,8 +86,9 @@ describe("nothing that Redis still has is lost", { timeout: 60_000 }, () => {
             const there = yield* Lost.processOn(replica.port)
             const names = Lost.names("first").slice(150, 200)
             yield* Lost.set(there, names, "4")
-            // Seen by the process under test: a second and more as the client of a replica.
-            yield* Effect.sleep("1500 millis")
+            // The process under test logs in to what is a replica now.
+            yield* noticed(server)
+            yield* Effect.sleep("1 second")
             yield* switchTo(replica, server)
             yield* noticed(server)
             return names.map((name) => [name, "4"] as const)

@@ -3,6 +3,7 @@ import { Redis as Driver } from "ioredis"
 import * as Process from "../chaos/Process.ts"
 import * as OwnCache from "../support/OwnCache.ts"
 import * as RedisServer from "../support/RedisServer.ts"
+import * as Wait from "../support/Wait.ts"
 import * as Actor from "./Actor.ts"
 import * as Answers from "./answers.ts"
 
@@ -72,9 +73,12 @@ const prepare = Effect.fnUntraced(function* (
   // In portions and until it is so: this machine may be busy, and the outage has not begun.
   const set = (actor: Actor.Actor<unknown>, names: ReadonlyArray<string>) =>
     Effect.forEach(portions(names), (portion) =>
-      actor({ _tag: "Ask", steps: portion.map((key) => ({ key, does: "set" as const, value: "before" })) }).pipe(
-        Effect.filterOrFail((outcomes) => outcomes.every((outcome) => outcome === "Applied")),
-        Effect.retry({ times: 10 })
+      Wait.until(
+        "a portion is written",
+        Effect.map(
+          actor({ _tag: "Ask", steps: portion.map((key) => ({ key, does: "set" as const, value: "before" })) }),
+          (outcomes) => outcomes.every((outcome) => outcome === "Applied")
+        )
       )
     )
   const read = (actor: Actor.Actor<unknown>) =>
