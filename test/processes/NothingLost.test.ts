@@ -32,7 +32,8 @@ const users = [
   { name: modest.user, password: modest.password, rules: "~* &* +@all -@dangerous" }
 ]
 
-describe("nothing that Redis still has is lost", { timeout: 60_000 }, () => {
+// Side by side: nearly all of it is waiting.
+describe("nothing that Redis still has is lost", { timeout: 60_000, concurrent: true }, () => {
   it.live("when the first replica attaches", () =>
     Effect.gen(function* () {
       const server = yield* RedisServer.make({ ...replicates, users })

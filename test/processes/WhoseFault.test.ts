@@ -153,6 +153,38 @@ describe("a connection's fault is its own", timeout, () => {
       })
   )
 
+  it.live("reads from a replica never fail because somebody writes to it", () =>
+    Effect.gen(function* () {
+      const master = yield* RedisServer.make({ config: ["repl-diskless-sync-delay 0"] })
+      const replica = yield* RedisServer.make()
+      yield* replica.cli("REPLICAOF", "127.0.0.1", master.port)
+      yield* Wait.until(
+        "the replica has everything",
+        Effect.map(replica.cli("INFO", "replication"), (text) => String(text).includes("master_link_status:up"))
+      )
+      const { cache, client } = yield* OwnCache.make({
+        redis: { host: "127.0.0.1", port: replica.port, maxConnections: 2 }
+      })
+      const region = yield* OwnCache.region(cache, { name: "replica" })
+      const circuit = yield* Load.watchCircuit(client)
+      const reads = yield* Load.start("read", (key) => client.get(key))
+      const writes = yield* Load.start("write", (key) => client.set(key, "1"))
+      const cached = yield* Load.start("cached", (key) => region.set(key.slice(0, -1), "1"), 20)
+      yield* Effect.sleep("3 seconds")
+      for (const load of [reads, writes, cached]) yield* load.stop
+      assert.deepStrictEqual(
+        { failures: reads.failures.slice(0, 3), circuit: circuit.slice(0, 3) },
+        { failures: [], circuit: [] }
+      )
+      assert.isAbove(reads.calls(), 30)
+      assert.strictEqual(writes.failures.length, writes.calls())
+      assert.isTrue(writes.failures.every(({ error }) => error.includes("READONLY")))
+    })
+  )
+})
+
+// Side by side: nearly all of it is waiting.
+describe("a server that is not there, or not for long", { ...timeout, concurrent: true }, () => {
   for (const [what, strike, heal] of [
     [
       "swallows everything",
@@ -194,65 +226,36 @@ describe("a connection's fault is its own", timeout, () => {
     )
   }
 
-  it.live("reads from a replica never fail because somebody writes to it", () =>
-    Effect.gen(function* () {
-      const master = yield* RedisServer.make({ config: ["repl-diskless-sync-delay 0"] })
-      const replica = yield* RedisServer.make()
-      yield* replica.cli("REPLICAOF", "127.0.0.1", master.port)
-      yield* Wait.until(
-        "the replica has everything",
-        Effect.map(replica.cli("INFO", "replication"), (text) => String(text).includes("master_link_status:up"))
-      )
-      const { cache, client } = yield* OwnCache.make({
-        redis: { host: "127.0.0.1", port: replica.port, maxConnections: 2 }
+  it.live(
+    "that lets clients log in and drops them is logged in to at most twice a second, and few commands reach it",
+    () =>
+      Effect.gen(function* () {
+        const server = yield* RedisServer.make()
+        const seen = yield* Effect.forEach(
+          ["AtOnce", "AtFirstCommand", "AfterPing"] as const,
+          Effect.fnUntraced(function* (drops) {
+            const dropping = yield* DroppingServer.make(server.port, drops)
+            const { client } = yield* OwnCache.make({
+              redis: { host: "127.0.0.1", port: dropping.port, resetTimeout: "1 second" }
+            })
+            const load = yield* Load.start("call", (key) => client.get(key), 10)
+            yield* Effect.sleep("15 seconds")
+            const { commands, logins, pings } = {
+              commands: dropping.commands(),
+              logins: dropping.logins(),
+              pings: dropping.pings()
+            }
+            yield* load.stop
+            assert.isAbove(load.calls(), 150)
+            return { drops, logins, few: commands + pings <= 2 * logins + 10, commands, pings }
+          }, Effect.scoped),
+          { concurrency: "unbounded" }
+        )
+        assert.deepStrictEqual(
+          seen.filter(({ few, logins }) => logins > 30 || !few),
+          []
+        )
       })
-      const region = yield* OwnCache.region(cache, { name: "replica" })
-      const circuit = yield* Load.watchCircuit(client)
-      const reads = yield* Load.start("read", (key) => client.get(key))
-      const writes = yield* Load.start("write", (key) => client.set(key, "1"))
-      const cached = yield* Load.start("cached", (key) => region.set(key.slice(0, -1), "1"), 20)
-      yield* Effect.sleep("3 seconds")
-      for (const load of [reads, writes, cached]) yield* load.stop
-      assert.deepStrictEqual(
-        { failures: reads.failures.slice(0, 3), circuit: circuit.slice(0, 3) },
-        { failures: [], circuit: [] }
-      )
-      assert.isAbove(reads.calls(), 30)
-      assert.strictEqual(writes.failures.length, writes.calls())
-      assert.isTrue(writes.failures.every(({ error }) => error.includes("READONLY")))
-    })
-  )
-})
-
-describe("a server that lets clients log in and drops them", timeout, () => {
-  it.live("is logged in to at most twice a second, and few commands reach it", () =>
-    Effect.gen(function* () {
-      const server = yield* RedisServer.make()
-      const seen = yield* Effect.forEach(
-        ["AtOnce", "AtFirstCommand", "AfterPing"] as const,
-        Effect.fnUntraced(function* (drops) {
-          const dropping = yield* DroppingServer.make(server.port, drops)
-          const { client } = yield* OwnCache.make({
-            redis: { host: "127.0.0.1", port: dropping.port, resetTimeout: "1 second" }
-          })
-          const load = yield* Load.start("call", (key) => client.get(key), 10)
-          yield* Effect.sleep("15 seconds")
-          const { commands, logins, pings } = {
-            commands: dropping.commands(),
-            logins: dropping.logins(),
-            pings: dropping.pings()
-          }
-          yield* load.stop
-          assert.isAbove(load.calls(), 150)
-          return { drops, logins, few: commands + pings <= 2 * logins + 10, commands, pings }
-        }, Effect.scoped),
-        { concurrency: "unbounded" }
-      )
-      assert.deepStrictEqual(
-        seen.filter(({ few, logins }) => logins > 30 || !few),
-        []
-      )
-    })
   )
 })
 
