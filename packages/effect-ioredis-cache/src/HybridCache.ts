@@ -69,6 +69,12 @@ export const layer = (
       const journal = yield* Journal.shared(dispatch, redis.prefix, options.journal)
       const fork = Effect.runForkWith(yield* Effect.context<never>())
       const outage = makeOutage(fork)
+      const ended: Array<() => void> = []
+      yield* Effect.addFinalizer(() =>
+        Effect.sync(() => {
+          for (const end of ended) end()
+        })
+      )
       return yield* Region.makeCache({
         tier: (region) => {
           const { name, removedFor, replay, version } = region
@@ -76,9 +82,16 @@ export const layer = (
           const regionJournal = journal.region({ name, keyspace, replay, removedFor })
           const timeout = Duration.toMillis(patience)
           const tier = redis.tier(region, { timeout, believes: regionJournal.believes })
+          const own = memory(region)
+          const prefix = tier.redisKey("").length
+          const unshare = regionJournal.share({
+            forget: (redisKey) => own.drop(redisKey.slice(prefix)),
+            forgetAll: own.clear
+          })
+          ended.push(unshare)
           return makeTier({
             redis: tier,
-            memory: memory(region),
+            memory: own,
             journal: regionJournal,
             outage,
             patience: timeout,

@@ -32,7 +32,7 @@ import * as Ledger from "./Ledger.ts"
 import * as Loop from "./Loop.ts"
 import * as Replay from "./Replay.ts"
 import * as Sender from "./Sender.ts"
-import { type Entry, type NodeState, Region, State, Write } from "./State.ts"
+import { type Entry, type Memory, type NodeState, Region, State, Write } from "./State.ts"
 
 /** How much is kept. */
 export interface Options {
@@ -62,8 +62,10 @@ export type Answer =
 /** Is told what became of each write, at once or later. */
 export type Done = (outcomes: ReadonlyArray<WriteOutcome>) => void
 
-/** The part of the journal that is one region's. Keys are whole Redis keys. */
+/** The part of the journal that is one region's, as one cache has it. Keys are whole Redis keys. */
 export interface RegionJournal {
+  /** Makes a cache's memory forget what is written through another cache, until the returned function is called. */
+  readonly share: (memory: Memory) => () => void
   /** Whether no key of the region is answered from here. */
   readonly isEmpty: () => boolean
   /** What is to be said of a key in the place of Redis, if anything. */
@@ -217,34 +219,54 @@ const closeNodes = (state: State): Effect.Effect<void> =>
 // Calls
 // -------------------------------------------------------------------------------------------------
 
-const regionJournal = (state: State, region: Region): RegionJournal => ({
-  isEmpty: () => state.ledger.size() === 0 && region.state._tag !== "Denied",
-  answer: (key) => answer(state, region, key),
-  believes: (key, found, isCurrent) => state.believes(region, key, found, isCurrent),
-  runsOnMemory: () => region.state._tag === "Denied",
-  set: (writes, timeout, done) =>
-    call(state, region, writes, (write) => recordSet(state, region, write), timeout, done),
-  remove: (keys, seen, timeout, done) =>
-    call(
-      state,
-      region,
-      keys,
-      (key) => {
-        const known = seen(key)
-        return state.record(region, key, known, Ledger.remove, state.versionFor(region, key, known))
-      },
-      timeout,
-      done
-    ),
-  touch: (key, life, timeout, done) =>
-    call(state, region, [key], (key) => recordTouch(state, region, key, life), timeout, done),
-  fill: (fill, timeout, done) => Fills.send(state, region, fill, timeout, done),
-  clear: Effect.suspend(() => {
-    state.mark(region)
-    const canWait = region.state._tag !== "Denied" && state.dispatch.nodes().every((node) => node.isClosed())
-    return canWait ? Effect.as(region.emptied.await, true) : Effect.succeed(false)
-  })
-})
+const regionJournal = (state: State, region: Region): RegionJournal => {
+  let own: Memory | undefined
+  const others = () => Array.from(region.memories).filter((memory) => memory !== own)
+  const forgetElsewhere = (keys: ReadonlyArray<string>): void => {
+    if (region.memories.size > 1) for (const { forget } of others()) keys.forEach(forget)
+  }
+  return {
+    share: (memory) => {
+      own = memory
+      region.memories.add(memory)
+      return () => region.memories.delete(memory)
+    },
+    isEmpty: () => state.ledger.size() === 0 && region.state._tag !== "Denied",
+    answer: (key) => answer(state, region, key),
+    believes: (key, found, isCurrent) => state.believes(region, key, found, isCurrent),
+    runsOnMemory: () => region.state._tag === "Denied",
+    set: (writes, timeout, done) => {
+      forgetElsewhere(writes.map(({ key }) => key))
+      return call(state, region, writes, (write) => recordSet(state, region, write), timeout, done)
+    },
+    remove: (keys, seen, timeout, done) => {
+      forgetElsewhere(keys)
+      return call(
+        state,
+        region,
+        keys,
+        (key) => {
+          const known = seen(key)
+          return state.record(region, key, known, Ledger.remove, state.versionFor(region, key, known))
+        },
+        timeout,
+        done
+      )
+    },
+    touch: (key, life, timeout, done) =>
+      call(state, region, [key], (key) => recordTouch(state, region, key, life), timeout, done),
+    fill: (fill, timeout, done) => Fills.send(state, region, fill, timeout, done),
+    clear: Effect.suspend(() => {
+      state.mark(region)
+      const canWait = region.state._tag !== "Denied" && state.dispatch.nodes().every((node) => node.isClosed())
+      const emptied = canWait ? Effect.as(region.emptied.await, true) : Effect.succeed(false)
+      return Effect.andThen(
+        Effect.forEach(others(), ({ forgetAll }) => forgetAll, { discard: true }),
+        emptied
+      )
+    })
+  }
+}
 
 const answer = (state: State, region: Region, key: string): Answer | undefined => {
   if (region.state._tag === "Denied") return fromMemory

@@ -14,6 +14,12 @@ import * as Trust from "./Trust.ts"
 /** An entry of the ledger, as the journal keeps it. */
 export type Entry = Ledger.Entry<Region>
 
+/** What one of several caches of a client holds of a region in memory. */
+export interface Memory {
+  readonly forget: (key: string) => void
+  readonly forgetAll: Effect.Effect<unknown>
+}
+
 /** A region of the journal. */
 export class Region implements RegionPolicy {
   readonly name: string
@@ -24,6 +30,8 @@ export class Region implements RegionPolicy {
   state: RegionState = initial
   /** The latest written-at that was read or given out in it. A `clear` is no earlier. */
   latest = Number.NEGATIVE_INFINITY
+  /** The memory of each cache that has this region. An intent through one makes the others forget. */
+  readonly memories = new Set<Memory>()
   /** Is open while the region is clean. */
   readonly emptied: Latch.Latch = Latch.makeUnsafe(true)
 
