@@ -52,7 +52,7 @@ export interface Range {
   /** The numbers of regions. */
   readonly regions?: ReadonlyArray<number> | undefined
   readonly calls?: ReadonlyArray<Call["_tag"]> | undefined
-  /** Whether each history has all of that, and one key. */
+  /** Whether every other history has all of that, and one key. */
   readonly isDense?: boolean | undefined
 }
 
@@ -67,7 +67,8 @@ export const history = (seed: number, range: Range = {}): History => {
   const draw = Draw.make(seed)
   const offered = [...troubles, ...troubles.filter((kind) => favoured.has(kind))]
   const count = offered.length === 0 ? 0 : draw.one([1, 2, 2, 3])
-  const kinds = range.isDense === true ? troubles : Array.from({ length: count }, () => draw.one(offered))
+  const isDense = range.isDense === true && draw.chance(0.5)
+  const kinds = isDense ? troubles : Array.from({ length: count }, () => draw.one(offered))
   const denied = kinds.includes("Permit") ? draw.one(denials) : []
   const processes = Array.from(
     { length: draw.one([1, 2, 2, 3]) },
@@ -77,7 +78,7 @@ export const history = (seed: number, range: Range = {}): History => {
       health: draw.chance(0.3)
     })
   )
-  const step = steps(draw, processes.length, range)
+  const step = steps(draw, processes.length, { ...range, isDense })
 
   // A change for the worse or the better, and then some calls, close together or far apart.
   const phase = (): ReadonlyArray<Step> => {

@@ -24,18 +24,34 @@ export interface Options {
   /** What counts as a failure; by default everything. */
   readonly rules?: ReadonlyArray<Reference.Rule> | undefined
   readonly shrinks?: boolean | undefined
+  /** How many seconds of the processor it may take, however busy the machine is. More is a defect. */
+  readonly cpuSeconds?: number | undefined
   readonly onProgress?: ((done: number) => void) | undefined
 }
 
 /** Runs histories until enough of them fail. */
 export const search = Effect.fnUntraced(function* (options: Options): Effect.fn.Return<ReadonlyArray<Failure>> {
-  const { most = 1, onProgress, runs, seams, seed, shrinks = true, range } = options
+  const startedAt = process.cpuUsage()
+  const {
+    cpuSeconds = Number.POSITIVE_INFINITY,
+    most = 1,
+    onProgress,
+    runs,
+    seams,
+    seed,
+    shrinks = true,
+    range
+  } = options
   const failures: Array<Failure> = []
   const counts = ({ rule }: Reference.Violation) => options.rules === undefined || options.rules.includes(rule)
   for (let index = 0; index < runs && failures.length < most; index++) {
     const original = Generate.history(seed + index, range)
     const violation = (yield* Runner.run(original, seams)).find(counts)
     if ((index + 1) % 500 === 0) onProgress?.(index + 1)
+    const { system, user } = process.cpuUsage(startedAt)
+    if ((user + system) / 1_000_000 > cpuSeconds) {
+      return yield* Effect.die(new Error(`${index + 1} histories took more than ${cpuSeconds} s of the processor`))
+    }
     if (violation === undefined) continue
     const breaks = (history: History.History) =>
       Effect.map(Runner.run(history, seams), (violations) => violations.find(({ rule }) => rule === violation.rule))

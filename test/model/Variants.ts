@@ -85,7 +85,7 @@ const running = (
 
 /** Puts another method in the place of one of the journal's state, for the length of a history. */
 const patching =
-  <Name extends "believes" | "apply" | "conclude" | "distrust">(
+  <Name extends "believes">(
     name: Name,
     wrong: (right: State[Name]) => (this: State, ...args: Parameters<State[Name]>) => ReturnType<State[Name]>
   ): NonNullable<Seams["patch"]> =>
@@ -209,20 +209,6 @@ const trust: Readonly<Record<string, Variant>> = {
         () =>
           ([key = ""], _, call) =>
             call("UNLINK", key)
-      )
-    }
-  },
-  "what was in flight at a change is confirmed as verified": {
-    breaks: ["stored"],
-    range: { isDense: true, troubles: ["Resync", "Delay"], calls: ["Set", "Remove"], regions: [unchanged] },
-    seams: {
-      patch: patching(
-        "conclude",
-        (right) =>
-          function (entry) {
-            if (entry.executed !== undefined) entry.executed = { ...entry.executed, isVerified: true }
-            right.call(this, entry)
-          }
       )
     }
   },

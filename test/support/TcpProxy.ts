@@ -41,6 +41,22 @@ export interface TcpProxy {
   /** Listen again, on the same port. */
   readonly listen: Effect.Effect<void, TcpProxyError>
   readonly stats: Effect.Effect<Stats>
+  /** The connections that are open now, the oldest first, each with faults of its own. */
+  readonly connections: Effect.Effect<ReadonlyArray<Connection>>
+}
+
+/** One client's connection through the proxy. Its own fault holds until it is closed, whatever the proxy is switched to. */
+export interface Connection {
+  /** Requests reach the server, replies are swallowed. */
+  readonly mute: Effect.Effect<void>
+  /** Nothing goes either way, as if the other side were stopped. */
+  readonly freeze: Effect.Effect<void>
+  /** Ends it at once by RST. */
+  readonly reset: Effect.Effect<void>
+  /** Keeps from now on what the client sends over it. */
+  readonly listenIn: Effect.Effect<void>
+  /** What the client sent since it is listened to. */
+  readonly sent: () => string
 }
 
 export interface Stats {
@@ -127,7 +143,12 @@ export const make = Effect.fnUntraced(function* (
       requestBytes: state.requestBytes,
       replyBytes: state.replyBytes,
       droppedBytes: state.droppedBytes
-    }))
+    })),
+    connections: Effect.sync(() =>
+      Array.from(links)
+        .filter((link) => link.isOpen())
+        .map(connectionOf)
+    )
   }
   return proxy
 })
@@ -144,16 +165,38 @@ interface State {
   droppedBytes: number
 }
 
+const connectionOf = (link: Link): Connection => ({
+  mute: Effect.sync(() => link.fail("DropReplies")),
+  freeze: Effect.sync(() => link.fail("Hold")),
+  reset: Effect.sync(() => link.reset()),
+  listenIn: Effect.sync(() => link.listenIn()),
+  sent: link.sent
+})
+
 /** One client's connection and the one to the server behind it. */
 interface Link {
   readonly changed: () => void
+  readonly fail: (mode: Mode) => void
+  readonly reset: () => void
+  readonly listenIn: () => void
+  readonly sent: () => string
   readonly late: (millis: number) => void
   readonly silence: () => void
   readonly destroy: () => void
   readonly isOpen: () => boolean
 }
 
-const makeLink = (client: Net.Socket, targetPort: number, state: State, onClosed: () => void): Link => {
+const makeLink = (client: Net.Socket, targetPort: number, shared: State, onClosed: () => void): Link => {
+  let own: Mode | undefined
+  let sent: string | undefined
+  const state = {
+    get mode() {
+      return own ?? shared.mode
+    },
+    get delay() {
+      return shared.delay
+    }
+  }
   const upstream = Net.connect({ host: "127.0.0.1", port: targetPort, allowHalfOpen: true, noDelay: true })
   const counter = Resp.makeCommandCounter()
   // Bytes or the news of an end were swallowed.
@@ -195,12 +238,12 @@ const makeLink = (client: Net.Socket, targetPort: number, state: State, onClosed
     deliver: (chunk) => {
       const before = counter.commands()
       counter.push(chunk)
-      state.commands += counter.commands() - before
-      state.requestBytes += chunk.length
+      shared.commands += counter.commands() - before
+      shared.requestBytes += chunk.length
       upstream.write(chunk)
       doomed = state.mode === "CutAfterRequest" || state.mode === "CutAfterNextRequest"
       if (doomed && counter.boundary()) {
-        if (state.mode === "CutAfterNextRequest") state.mode = "Pass"
+        if (state.mode === "CutAfterNextRequest") shared.mode = "Pass"
         cutClient()
       }
     },
@@ -208,7 +251,7 @@ const makeLink = (client: Net.Socket, targetPort: number, state: State, onClosed
   })
   const replies = makeLane(state, {
     deliver: (chunk) => {
-      state.replyBytes += chunk.length
+      shared.replyBytes += chunk.length
       client.write(chunk)
     },
     end: () => client.end()
@@ -216,6 +259,7 @@ const makeLink = (client: Net.Socket, targetPort: number, state: State, onClosed
 
   client.on("data", (chunk: Buffer) => {
     if (cutting || silent) return
+    if (sent !== undefined) sent += chunk.toString("latin1")
     if (lateness > 0) sendLate(chunk)
     else if (state.mode === "Silent") lost = true
     else requests.push(chunk)
@@ -224,7 +268,7 @@ const makeLink = (client: Net.Socket, targetPort: number, state: State, onClosed
     if (cutting || silent) return
     if (doomed || state.mode === "Silent" || state.mode === "DropReplies") {
       lost = true
-      state.droppedBytes += chunk.length
+      shared.droppedBytes += chunk.length
     } else replies.push(chunk)
   })
   client.on("end", () => {
@@ -260,6 +304,20 @@ const makeLink = (client: Net.Socket, targetPort: number, state: State, onClosed
     silence: () => {
       silent = true
     },
+    fail: (mode) => {
+      own = mode
+      requests.pump()
+      replies.pump()
+    },
+    reset: () => {
+      own = "Hold"
+      client.resetAndDestroy()
+      destroy()
+    },
+    listenIn: () => {
+      sent ??= ""
+    },
+    sent: () => sent ?? "",
     destroy,
     isOpen: () => !client.destroyed
   }
@@ -267,7 +325,7 @@ const makeLink = (client: Net.Socket, targetPort: number, state: State, onClosed
 
 /** One direction: chunks in order, each held until it is due. */
 const makeLane = (
-  state: State,
+  state: Pick<State, "mode" | "delay">,
   to: { readonly deliver: (chunk: Buffer) => void; readonly end: () => void }
 ): {
   readonly push: (chunk: Buffer) => void
