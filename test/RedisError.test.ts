@@ -25,26 +25,24 @@ import * as Wait from "./support/Wait.ts"
 
 const anyKind = ["read", "repeatable", "idempotent", "effectful", "blocking", "connection"] as const
 
-/** The three columns of the table: what may send it again, what the breaker makes of it, whether it costs the connection. */
+/** Two columns of the table: what may send it again, and what the breaker makes of it. */
 interface Meaning {
   readonly retries: ReadonlyArray<RedisCommand.CommandKind>
   readonly breaker: "success" | "failure" | "ignored"
-  readonly reconnect: boolean
 }
 const meaning = (error: RedisError.RedisCommandError): Meaning => ({
   retries: anyKind.filter((kind) => RedisError.isRetryable(error, kind)),
-  breaker: RedisError.outcome(error),
-  reconnect: RedisError.needsReconnect(error)
+  breaker: RedisError.outcome(error)
 })
 
 const twice = ["read", "repeatable"] as const
 
-const neverSent: Meaning = { retries: anyKind, breaker: "failure", reconnect: false }
-const unknownOutcome: Meaning = { retries: twice, breaker: "failure", reconnect: false }
-const putOff: Meaning = { retries: anyKind, breaker: "failure", reconnect: false }
-const putOffByOneThatLives: Meaning = { retries: anyKind, breaker: "success", reconnect: false }
-const answered: Meaning = { retries: [], breaker: "success", reconnect: false }
-const loginRefused: Meaning = { retries: [], breaker: "failure", reconnect: false }
+const neverSent: Meaning = { retries: anyKind, breaker: "failure" }
+const unknownOutcome: Meaning = { retries: twice, breaker: "failure" }
+const putOff: Meaning = { retries: anyKind, breaker: "failure" }
+const putOffByOneThatLives: Meaning = { retries: anyKind, breaker: "success" }
+const answered: Meaning = { retries: [], breaker: "success" }
+const loginRefused: Meaning = { retries: [], breaker: "failure" }
 
 const send = (connection: RedisConnection.RedisConnection, name: string, ...args: ReadonlyArray<string | number>) =>
   RedisConnection.send(connection, RedisCommand.make(name, args))
@@ -112,13 +110,13 @@ describe("Error replies of a real server", () => {
     })
   )
 
-  it.live("READONLY, which costs the connection", () =>
+  it.live("READONLY", () =>
     Effect.gen(function* () {
       const server = yield* RedisServer.make({ config: [`replicaof 127.0.0.1 ${yield* FreePort.make}`] })
       const redis = yield* Connect.connection({ port: server.port })
       const error = yield* refused(redis, "SET", "a", "1")
       assert.strictEqual(error.code, "READONLY")
-      assert.deepStrictEqual<Meaning>(meaning(error), { retries: anyKind, breaker: "success", reconnect: true })
+      assert.deepStrictEqual<Meaning>(meaning(error), { retries: anyKind, breaker: "success" })
     })
   )
 
@@ -535,7 +533,7 @@ describe("Commands that were sent", () => {
       const closed = yield* Effect.scoped(Connect.connection({ port: server.port }))
       const error = yield* Effect.flip(send(closed, "GET", "a"))
       assert.include(error, { _tag: "RedisConnectionError", reason: "Closed", sent: "never" })
-      assert.deepStrictEqual<Meaning>(meaning(error), { retries: [], breaker: "failure", reconnect: false })
+      assert.deepStrictEqual<Meaning>(meaning(error), { retries: [], breaker: "failure" })
     })
   )
 })
@@ -665,10 +663,10 @@ describe("The driver's shapes that no standalone server gives", () => {
 describe("This library's own refusals", () => {
   it("say nothing about Redis and are not tried again", () => {
     const saturated = RedisError.connectionError("GET", "Saturated", "never")
-    assert.deepStrictEqual<Meaning>(meaning(saturated), { retries: anyKind, breaker: "ignored", reconnect: false })
+    assert.deepStrictEqual<Meaning>(meaning(saturated), { retries: anyKind, breaker: "ignored" })
     for (const code of ["ARGUMENT", "UNSUPPORTED"]) {
       const error = new RedisError.RedisOperationError({ command: "GET", code, message: "" })
-      assert.deepStrictEqual<Meaning>(meaning(error), { retries: [], breaker: "ignored", reconnect: false })
+      assert.deepStrictEqual<Meaning>(meaning(error), { retries: [], breaker: "ignored" })
     }
   })
 })

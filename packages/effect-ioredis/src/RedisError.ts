@@ -7,8 +7,8 @@
  * Every error carries the name of the command (never its arguments, keys or values), a one-line
  * `message` that says what to do next where there is something to do, and the redacted `cause`
  * where there is one. What may be retried, what counts as an outage and what became of a sending
- * follows from the error's fields alone: see {@link isRetryable}, {@link outcome}, {@link endOf}
- * and {@link needsReconnect}.
+ * follows from the error's fields alone: see {@link isRetryable},
+ * {@link outcome} and {@link endOf}.
  *
  * **Example** (Telling a full Redis from one that is away)
  *
@@ -343,16 +343,6 @@ export const isRetryable = (
       return deferredCodes.has(error.code) && (twice || !mayHaveRunInPart(error))
   }
 }
-
-/**
- * Tells whether the connection that gave this error should be replaced: a replica that refuses
- * writes was a master when the connection was made.
- *
- * @category predicates
- * @since 0.1.0
- */
-export const needsReconnect = (error: RedisCommandError): boolean =>
-  error._tag === "RedisOperationError" && error.code === "READONLY"
 
 /**
  * Makes of the error of one command that of its whole pipeline, of which a part may have run.

@@ -64,30 +64,11 @@ export const reasonOf = (error: unknown): ConnectionFailure | undefined => {
   if (code.startsWith("ERR_SSL") || code.startsWith("ERR_TLS") || code === "EPROTO") return "Tls"
   if (/CERT|SELF_SIGNED|UNABLE_TO_VERIFY|UNABLE_TO_GET_ISSUER/.test(code)) return "Tls"
   if (message.includes("before secure TLS connection was established")) return "Tls"
-  if (message === silent || message.startsWith("Socket timeout")) return "Stalled"
+  if (message.startsWith("Socket timeout")) return "Stalled"
   return reasonByCode[code]
 }
 
-/** The error of a connection that was replaced for its silence. */
-export const stalled = (): Error => new Error(silent)
-
-/** The error of a login that had no reply in time. */
-export const loginTimedOut = (): Error =>
-  Object.assign(new Error("the login had no reply in time"), { code: "ETIMEDOUT" })
-
 const silent = "The connection was silent for too long and was replaced."
-
-/**
- * What a server says before it closes a connection that it does not take, as an error; `undefined`
- * for anything else.
- *
- * The driver loses these words: its next write fails, and that is all it reports.
- */
-export const lastWords = (bytes: Uint8Array): Error | undefined => {
-  const text = Buffer.from(bytes.subarray(0, 512)).toString("latin1")
-  const [, words] = /^-((?:ERR max number of clients|DENIED )[^\r\n]*)/.exec(text) ?? []
-  return words === undefined ? undefined : Object.assign(new Error(words), { name: "ReplyError" })
-}
 
 /**
  * A copy of a driver's error that holds no argument, key, value or password.
@@ -120,7 +101,6 @@ const ownTexts: ReadonlyArray<readonly [begin: string, shown: string]> = [
   ["Too many Cluster redirections", "Too many Cluster redirections."],
   ["Socket timeout", silent],
   ...[
-    silent,
     "Connection is closed.",
     "Command timed out",
     "The connection was replaced.",

@@ -24,8 +24,6 @@ export interface Doubts<in out Session> {
   readonly expire: (now: number) => ReadonlyArray<string>
   /** The sessions with doubts. */
   readonly sessions: () => ReadonlyArray<Session>
-  /** The time at which the next doubt expires. */
-  readonly nextExpiry: () => number | undefined
 }
 
 /** Makes a record without doubts. */
@@ -64,11 +62,7 @@ export const make = <Session>(): Doubts<Session> => {
       }
       return expired
     },
-    sessions: () => Array.from(bySession.keys()),
-    nextExpiry: () => {
-      const times = all().map(({ until }) => until)
-      return times.length === 0 ? undefined : times.reduce((one, other) => Math.min(one, other))
-    }
+    sessions: () => Array.from(bySession.keys())
   }
 }
 
