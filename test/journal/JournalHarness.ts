@@ -1,6 +1,7 @@
 import { assert } from "@effect/vitest"
 import { Clock, Effect, type Scope } from "effect"
-import type { Version, WriteOutcome } from "effect-ioredis-cache/CacheTier"
+import type { WriteOutcome } from "effect-ioredis-cache/Cache"
+import type { Version } from "../../packages/effect-ioredis-cache/src/internal/CacheTier.ts"
 import { TestClock } from "effect/testing"
 import type { RegionPolicy } from "../../packages/effect-ioredis-cache/src/internal/journal/commands.ts"
 import * as Journal from "../../packages/effect-ioredis-cache/src/internal/journal/Journal.ts"

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import type { Version } from "effect-ioredis-cache/CacheTier"
+import type { Version } from "../../packages/effect-ioredis-cache/src/internal/CacheTier.ts"
 import * as Trust from "../../packages/effect-ioredis-cache/src/internal/journal/Trust.ts"
 import { makeStampSource } from "../../packages/effect-ioredis-cache/src/StoredValue.ts"
 

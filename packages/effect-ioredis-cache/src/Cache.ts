@@ -33,9 +33,40 @@
  * @since 0.1.0
  */
 import { Context, Data, type Duration, Effect, type Option, type Schema } from "effect"
-import type { Replay, WriteOutcome } from "./CacheTier.ts"
 
-export type { Replay, WriteOutcome } from "./CacheTier.ts"
+/**
+ * What became of a write.
+ *
+ * **Details**
+ *
+ * - `"Applied"`: Redis confirmed it (for memory alone: memory has it).
+ * - `"Deferred"`: Redis did not confirm it; this process has it.
+ * - `"Rejected"`: it cannot be stored. It was logged and counted, and the key was removed, so that
+ *   no older value is served.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type WriteOutcome = "Applied" | "Deferred" | "Rejected"
+
+/**
+ * What becomes in Redis of a value that was set while Redis was away.
+ *
+ * **Details**
+ *
+ * - `"ifUnchanged"`: it is written for the rest of its life if the key still holds what this
+ *   process last knew there. Otherwise the key is unlinked, and so it is where this process knew
+ *   nothing of it.
+ * - `"latest"`: of two values the one written later stays. It is for values that are their own
+ *   truth, such as sessions. A removal leaves a mark for `removedFor`.
+ * - `"invalidate"`: the key is unlinked.
+ * - `"overwrite"`: it is written, whatever is there. It is for regions that one process alone
+ *   writes.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Replay = "ifUnchanged" | "latest" | "invalidate" | "overwrite"
 
 /**
  * What a region is.

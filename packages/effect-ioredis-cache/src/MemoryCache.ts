@@ -1,7 +1,15 @@
 import { Clock, Context, type Duration, Effect, Exit, Layer, Option } from "effect"
 import { LRUCache } from "lru-cache"
 import * as Cache from "./Cache.ts"
-import { type CacheTier, type Cancel, type Done, type Found, Hit, type TierRegion, type Version } from "./CacheTier.ts"
+import {
+  type CacheTier,
+  type Cancel,
+  type Done,
+  type Found,
+  Hit,
+  type TierRegion,
+  type Version
+} from "./internal/CacheTier.ts"
 import { idleSleep } from "./internal/idleSleep.ts"
 import * as Metrics from "./internal/Metrics.ts"
 import * as Region from "./internal/Region.ts"

@@ -20,6 +20,7 @@ import { RedisClient, RedisCommand, type RedisError, RedisScript } from "effect-
 import * as Dispatch from "effect-ioredis/dispatch"
 import type * as Cache from "./Cache.ts"
 import * as CacheKey from "./CacheKey.ts"
+import type { WriteOutcome } from "./Cache.ts"
 import {
   type CacheTier,
   type Cancel,
@@ -28,9 +29,8 @@ import {
   Hit,
   type TierRegion,
   type Version,
-  type Write,
-  type WriteOutcome
-} from "./CacheTier.ts"
+  type Write
+} from "./internal/CacheTier.ts"
 import * as Commands from "./internal/journal/commands.ts"
 import { Entry, type Intent, remove, SetIntent } from "./internal/journal/Ledger.ts"
 import * as Scripts from "./internal/journal/scripts.ts"

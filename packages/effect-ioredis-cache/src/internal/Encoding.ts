@@ -3,7 +3,7 @@ import { RedisError } from "effect-ioredis"
 import type * as Cache from "../Cache.ts"
 import * as CacheCodec from "../CacheCodec.ts"
 import * as CacheKey from "../CacheKey.ts"
-import { Write } from "../CacheTier.ts"
+import { Write } from "./CacheTier.ts"
 import { lifetime, lifetimeAdvice } from "./Regions.ts"
 
 /** Turns the keys and values of one region into what a tier keeps, or says why it cannot. */

@@ -1,6 +1,6 @@
 import { Cause, type Duration, Effect, Exit, Option, Result, type Scope } from "effect"
 import type * as Cache from "../Cache.ts"
-import type { Fill, Replaced } from "../CacheTier.ts"
+import type { Fill, Replaced } from "./CacheTier.ts"
 import type { Reads } from "./Reads.ts"
 import { type RegionParts, traced, whileHeld } from "./RegionParts.ts"
 import type { Writes } from "./Writes.ts"

@@ -1,5 +1,5 @@
 import { Effect, Exit, Option, Result } from "effect"
-import type { CacheTier, Cancel, Done, Found } from "../CacheTier.ts"
+import type { CacheTier, Cancel, Done, Found } from "./CacheTier.ts"
 import { fromCallback, holding, type RegionParts, render, traced } from "./RegionParts.ts"
 
 /**

@@ -1,7 +1,8 @@
 import { Clock, Context, Effect, Exit, Option } from "effect"
 import type * as Cache from "../Cache.ts"
 import * as CacheKey from "../CacheKey.ts"
-import type { Found, WriteOutcome } from "../CacheTier.ts"
+import type { WriteOutcome } from "../Cache.ts"
+import type { Found } from "./CacheTier.ts"
 import * as Metrics from "./Metrics.ts"
 
 /** Counts what happens in one region, in metrics and in `Cache.stats`. */

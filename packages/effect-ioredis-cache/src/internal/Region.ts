@@ -1,7 +1,7 @@
 import { type Context, Duration, Effect, Option, type Scope } from "effect"
 import type { RedisError } from "effect-ioredis"
 import * as Cache from "../Cache.ts"
-import type { CacheTier, TierRegion } from "../CacheTier.ts"
+import type { CacheTier, TierRegion } from "./CacheTier.ts"
 import * as Encoding from "./Encoding.ts"
 import * as Lookups from "./Lookups.ts"
 import * as Reads from "./Reads.ts"

@@ -1,6 +1,6 @@
 import { Effect, Exit, Result, Tracer } from "effect"
 import type { RedisError } from "effect-ioredis"
-import type { CacheTier, Cancel, Done } from "../CacheTier.ts"
+import type { CacheTier, Cancel, Done } from "./CacheTier.ts"
 import type { Encoding } from "./Encoding.ts"
 import type { Recorder } from "./Recorder.ts"
 import type * as Sequences from "./Sequences.ts"

@@ -1,5 +1,6 @@
 import { Array as Arr, type Duration, Effect, Exit, Result } from "effect"
-import type { Done, Fill, Write, WriteOutcome } from "../CacheTier.ts"
+import type { WriteOutcome } from "../Cache.ts"
+import type { Done, Fill, Write } from "./CacheTier.ts"
 import { fromCallback, holding, type RegionParts, render, traced, whileHeld } from "./RegionParts.ts"
 import type * as Sequences from "./Sequences.ts"
 

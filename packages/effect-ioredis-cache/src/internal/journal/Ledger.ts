@@ -6,7 +6,7 @@
  * what is deferred counts against the bounds. No operation but `deleteRegion` and `checkInvariants`
  * takes longer the more there is.
  */
-import type { Version } from "../../CacheTier.ts"
+import type { Version } from "../CacheTier.ts"
 import type { Stamp } from "../../StoredValue.ts"
 
 /** What was asked for a key. */

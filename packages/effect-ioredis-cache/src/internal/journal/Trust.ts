@@ -6,7 +6,7 @@
  * most. A reply that this process itself has replaced cannot come from a server that has kept its
  * data.
  */
-import type { Version } from "../../CacheTier.ts"
+import type { Version } from "../CacheTier.ts"
 import { type Stamp, type StampSource, writerOf } from "../../StoredValue.ts"
 import * as Recent from "../Recent.ts"
 

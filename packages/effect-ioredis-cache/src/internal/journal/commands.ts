@@ -2,7 +2,8 @@
  * Which command an intent becomes: when it is made, and when it is replayed. Pure.
  */
 import { RedisCommand } from "effect-ioredis"
-import type { Replaced, Replay, Version } from "../../CacheTier.ts"
+import type { Replay } from "../../Cache.ts"
+import type { Replaced, Version } from "../CacheTier.ts"
 import * as StoredValue from "../../StoredValue.ts"
 import type { Entry, Intent, SetIntent, TouchIntent } from "./Ledger.ts"
 import * as Scripts from "./scripts.ts"

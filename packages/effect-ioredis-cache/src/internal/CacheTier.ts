@@ -6,53 +6,15 @@
  * A tier knows nothing of schemas, lookups or intents: it is handed keys as they were rendered
  * (`<region>:v<version>:<key>`) and values as they were encoded, and answers for one store. What a
  * `Cache` promises is built once, on any tier.
- *
- * @since 0.1.0
  */
 import type { Effect, Exit, Option } from "effect"
-import type { CacheCodec } from "./CacheCodec.ts"
-import type { Sequences } from "./internal/Sequences.ts"
-import type { Stamp } from "./StoredValue.ts"
-
-/**
- * What became of a write.
- *
- * **Details**
- *
- * - `"Applied"`: Redis confirmed it (for memory alone: memory has it).
- * - `"Deferred"`: Redis did not confirm it; this process has it.
- * - `"Rejected"`: it cannot be stored. It was logged and counted, and the key was removed, so that
- *   no older value is served.
- *
- * @category models
- * @since 0.1.0
- */
-export type WriteOutcome = "Applied" | "Deferred" | "Rejected"
-
-/**
- * What becomes in Redis of a value that was set while Redis was away.
- *
- * **Details**
- *
- * - `"ifUnchanged"`: it is written for the rest of its life if the key still holds what this
- *   process last knew there. Otherwise the key is unlinked, and so it is where this process knew
- *   nothing of it.
- * - `"latest"`: of two values the one written later stays. It is for values that are their own
- *   truth, such as sessions. A removal leaves a mark for `removedFor`.
- * - `"invalidate"`: the key is unlinked.
- * - `"overwrite"`: it is written, whatever is there. It is for regions that one process alone
- *   writes.
- *
- * @category models
- * @since 0.1.0
- */
-export type Replay = "ifUnchanged" | "latest" | "invalidate" | "overwrite"
+import type { Replay, WriteOutcome } from "../Cache.ts"
+import type { CacheCodec } from "../CacheCodec.ts"
+import type { Sequences } from "./Sequences.ts"
+import type { Stamp } from "../StoredValue.ts"
 
 /**
  * Which write a stored value is of, and when it was made, in milliseconds of Redis' time.
- *
- * @category models
- * @since 0.1.0
  */
 export interface Version {
   readonly stamp: Stamp
@@ -62,9 +24,6 @@ export interface Version {
 /**
  * The region a tier is asked to keep. `longestLife` is the longest its values usually live, in
  * milliseconds: what another process says beyond that is taken for a clock that is off.
- *
- * @category models
- * @since 0.1.0
  */
 export interface TierRegion<in out Value> {
   readonly name: string
@@ -88,9 +47,6 @@ export interface TierRegion<in out Value> {
 
 /**
  * A value found: how long it still lives in milliseconds, and how many bytes it takes.
- *
- * @category models
- * @since 0.1.0
  */
 export class Hit<out Value> {
   readonly value: Value
@@ -112,9 +68,6 @@ export class Hit<out Value> {
 /**
  * A value to be stored: as Redis will give it back, its payload as text, and for how many
  * milliseconds (infinite for ever).
- *
- * @category models
- * @since 0.1.0
  */
 export class Write<out Value> {
   readonly key: string
@@ -132,9 +85,6 @@ export class Write<out Value> {
 
 /**
  * What is found for a key, and whether it is memory's answer because Redis gave none.
- *
- * @category models
- * @since 0.1.0
  */
 export interface Found<out Value> {
   readonly hit: Hit<Value> | undefined
@@ -147,9 +97,6 @@ export interface Found<out Value> {
 
 /**
  * What a fill may replace: its first 64 bytes, or all if it has fewer, and its length.
- *
- * @category models
- * @since 0.1.0
  */
 export interface Replaced {
   readonly start: Uint8Array
@@ -158,9 +105,6 @@ export interface Replaced {
 
 /**
  * The value of a lookup, to be stored in the place of what the lookup's read found.
- *
- * @category models
- * @since 0.1.0
  */
 export interface Fill<out Value> {
   readonly write: Write<Value>
@@ -174,18 +118,12 @@ export interface Fill<out Value> {
 
 /**
  * Is told once how a call ended, at once or later.
- *
- * @category models
- * @since 0.1.0
  */
 export type Done<in A, in E> = (exit: Exit.Exit<A, E>) => void
 
 /**
  * To be called when nobody waits for a call any more. `done` is not told after that. After the end
  * of the call it has no effect.
- *
- * @category models
- * @since 0.1.0
  */
 export type Cancel = () => void
 
@@ -203,9 +141,6 @@ export type Cancel = () => void
  * that is asked before each attempt. Where there are several keys, it is asked by index. `timeLeft`
  * is how many milliseconds Redis may take for a write that is part of a larger one. With 0 it is
  * not asked at all. `stale` is an expired value that is held on in memory, where there is one.
- *
- * @category models
- * @since 0.1.0
  */
 export interface CacheTier<in out Value, out E> {
   readonly known: (key: string) => Found<Value> | undefined
