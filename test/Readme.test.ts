@@ -5,11 +5,12 @@ import { TestClock } from "effect/testing"
 import { RedisClient } from "effect-ioredis"
 import { Fault, SimulatedRedis } from "effect-ioredis/testing"
 import { Cache, HybridCache, MemoryCache, RedisCache } from "effect-ioredis-cache"
+import { scripts } from "effect-ioredis-cache/testing"
 
 const Simulated = HybridCache.layer().pipe(
   Layer.provide([RedisCache.layer(), MemoryCache.layer()]),
   Layer.provide(RedisClient.layer()),
-  Layer.provideMerge(SimulatedRedis.layer())
+  Layer.provideMerge(SimulatedRedis.layer({ scripts }))
 )
 
 it.effect("answers from memory while Redis is frozen", () =>
