@@ -35,7 +35,7 @@
 import { Context, Data, type Duration, Effect, type Option, type Schema } from "effect"
 
 /**
- * What became of a write.
+ * Tells what became of a write.
  *
  * **Details**
  *
@@ -50,7 +50,7 @@ import { Context, Data, type Duration, Effect, type Option, type Schema } from "
 export type WriteOutcome = "Applied" | "Deferred" | "Rejected"
 
 /**
- * What becomes in Redis of a value that was set while Redis was away.
+ * Chooses what becomes in Redis of a value that was set while Redis was away.
  *
  * **Details**
  *
@@ -69,48 +69,60 @@ export type WriteOutcome = "Applied" | "Deferred" | "Rejected"
 export type Replay = "ifUnchanged" | "latest" | "invalidate" | "overwrite"
 
 /**
- * What a region is.
- *
- * **Details**
- *
- * `timeToLive` is a duration or a function of key and value; default: the cache's own (300
- * seconds). `jitter` shortens each by up to that share at random (0 to 1, default 0), so that what
- * was stored together does not expire together. Within `staleFor` after it expired (default 0), a
- * value that this process still holds in memory is what `getOrSet` answers with when the lookup
- * fails; it is counted as stale. `maxBytes` is the largest encoded value (default 8 MiB). Raise
- * `version` when the shape of the values changes: a new version never reads the old one's values.
+ * Defines a region.
  *
  * @category models
  * @since 0.1.0
  */
 export interface RegionOptions<in out Key, in out Value> {
+  /** Names the region. It is part of every key, and a label of its metrics. */
   readonly name: string
+  /**
+   * Tells shapes of the values apart. Raise it when the shape changes: a new version never reads
+   * the old one's values.
+   */
   readonly version: number
+  /** Describes the keys. A key that does not fit is a miss and a `"Rejected"` write. */
   readonly key: Schema.Codec<Key, unknown>
+  /** Describes the values. A stored value that does not fit is a miss. */
   readonly value: Schema.Codec<Value, unknown>
+  /**
+   * Sets how long values live, `Duration.infinity` for ever. Default: the cache's own, which is 300
+   * seconds. A life that ends is at most 2.17 years.
+   */
   readonly timeToLive?: Duration.Input | ((key: Key, value: Value) => Duration.Input) | undefined
+  /**
+   * Shortens each life by up to this share at random, from 0 to 1, so that what was stored together
+   * does not expire together. Default: 0.
+   */
   readonly jitter?: number | undefined
+  /**
+   * Sets for how long after its end a value that this process still holds in memory may be the
+   * answer of a `getOrSet` whose lookup fails. It is counted as stale. Default: 0.
+   */
   readonly staleFor?: Duration.Input | undefined
+  /** Bounds the encoded size of a value, in bytes. Default: 8 MiB. */
   readonly maxBytes?: number | undefined
   /**
-   * What becomes in Redis of a value that was set while Redis was away. Default: `"ifUnchanged"`.
+   * Chooses what becomes in Redis of a value that was set while Redis was away. Default:
+   * `"ifUnchanged"`.
    */
   readonly replay?: Replay | undefined
   /**
-   * For how long a removal leaves a mark in Redis, so that no older value takes its place. Default:
-   * 10 minutes with `replay: "latest"`, else none is left.
+   * Sets for how long a removal leaves a mark in Redis, so that no older value takes its place.
+   * Default: 10 minutes with `replay: "latest"`, else none is left.
    */
   readonly removedFor?: Duration.Input | undefined
 }
 
 /**
- * What one write may say for itself: how long the value lives, in place of the region's
- * `timeToLive`.
+ * Holds what one write may say for itself.
  *
  * @category models
  * @since 0.1.0
  */
 export interface WriteOptions {
+  /** Sets how long the value lives, in the place of the region's `timeToLive`. */
   readonly timeToLive?: Duration.Input | undefined
 }
 
@@ -118,11 +130,6 @@ export interface WriteOptions {
  * The values of one region.
  *
  * **Details**
- *
- * `getMany` takes one round trip and answers in the order asked. `getOrSet` runs one lookup per key
- * at a time in this process: its failure reaches every waiter and is not kept, it ends early only
- * when every waiter has left, and its answer does not wait for the write. `clear` empties the
- * region on every master, by SCAN and UNLINK.
  *
  * Where a tracer is installed, each call is a span, `cache.get` and so on, with the name of its
  * region. The gets of one tick share one command.
@@ -145,22 +152,37 @@ export interface WriteOptions {
  * @since 0.1.0
  */
 export interface Region<in Key, in out Value, out E = never> {
+  /** Reads a key. */
   readonly get: (key: Key) => Effect.Effect<Option.Option<Value>, E>
+  /** Reads several keys in one round trip, and answers in the order asked. */
   readonly getMany: (keys: ReadonlyArray<Key>) => Effect.Effect<ReadonlyArray<Option.Option<Value>>, E>
+  /** Tells whether a `get` would find a value. It reads the value. */
   readonly has: (key: Key) => Effect.Effect<boolean, E>
+  /** Stores a value. */
   readonly set: (key: Key, value: Value, options?: WriteOptions) => Effect.Effect<WriteOutcome, E>
+  /** Stores several values, and answers in their order. */
   readonly setMany: (
     entries: ReadonlyArray<readonly [key: Key, value: Value]>,
     options?: WriteOptions
   ) => Effect.Effect<ReadonlyArray<WriteOutcome>, E>
+  /** Removes a key. An absent one is no failure. */
   readonly remove: (key: Key) => Effect.Effect<WriteOutcome, E>
+  /** Removes several keys, and answers in their order. */
   readonly removeMany: (keys: ReadonlyArray<Key>) => Effect.Effect<ReadonlyArray<WriteOutcome>, E>
   /**
    * Lets what is there live for the `timeToLive` from now on, and never shortens it. An absent key
    * is no failure. A region whose `timeToLive` is a function wants one here.
    */
   readonly touch: (key: Key, options?: WriteOptions) => Effect.Effect<WriteOutcome, E>
+  /** Removes every value of the region, on every master, by SCAN and UNLINK. */
   readonly clear: Effect.Effect<WriteOutcome, E>
+  /**
+   * Reads a key, and where there is nothing runs the lookup and stores its value.
+   *
+   * One lookup for each key runs at a time in this process. Its failure reaches everyone who waits
+   * and is not kept, it ends early only when everyone who waits has left, and the answer does not
+   * wait for the write.
+   */
   readonly getOrSet: <E2, R>(
     key: Key,
     lookup: Effect.Effect<Value, E2, R>,
@@ -169,21 +191,25 @@ export interface Region<in Key, in out Value, out E = never> {
 }
 
 /**
- * How reads ended and how many lookups ran since the cache was made, over all regions. `redisHits`
- * came from Redis, `memoryHits` from memory, `stale` counts expired values served in the place of a
- * failed lookup, and `fallbacks` counts the reads that memory had to answer, or to miss, because
- * Redis did not answer.
+ * Counts how reads ended and how many lookups ran since the cache was made, over all regions.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Stats {
+  /** Counts the reads that Redis answered with a value. */
   readonly redisHits: number
+  /** Counts the reads that memory or the journal answered with a value. */
   readonly memoryHits: number
+  /** Counts the reads that found nothing. */
   readonly misses: number
+  /** Counts the reads that memory had to answer, or to miss, because Redis did not answer. */
   readonly fallbacks: number
+  /** Counts the stored values that could not be read. */
   readonly corrupt: number
+  /** Counts the expired values that were served in the place of a failed lookup. */
   readonly stale: number
+  /** Counts the lookups that ran. */
   readonly lookups: number
 }
 
@@ -194,7 +220,9 @@ export interface Stats {
  * @since 0.1.0
  */
 export interface Cache {
+  /** Gives the region of a definition. */
   readonly region: <Key, Value>(options: RegionOptions<Key, Value>) => Effect.Effect<Region<Key, Value>>
+  /** Tells how reads ended since the cache was made. */
   readonly stats: Effect.Effect<Stats>
 }
 
@@ -232,7 +260,9 @@ export const region = <Key, Value>(
  * @since 0.1.0
  */
 export class LookupCycleError extends Data.TaggedError("LookupCycleError")<{
+  /** Names the region of the lookup. */
   readonly region: string
+  /** Says what waits for what. */
   readonly message: string
 }> {}
 
@@ -244,6 +274,8 @@ export class LookupCycleError extends Data.TaggedError("LookupCycleError")<{
  * @since 0.1.0
  */
 export class RegionDefinitionError extends Data.TaggedError("RegionDefinitionError")<{
+  /** Names the region. */
   readonly region: string
+  /** Says what is wrong, and what to do. */
   readonly message: string
 }> {}

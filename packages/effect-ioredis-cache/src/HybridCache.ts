@@ -42,15 +42,20 @@ import * as MemoryCache from "./MemoryCache.ts"
 import * as RedisCache from "./RedisCache.ts"
 
 /**
- * `patience` is the longest a call waits for Redis (default 1 second); `timeToLive` is for regions
- * that name none (default 300 seconds); `journal` bounds the journal of unconfirmed writes.
+ * Sets how the two are put together.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Options {
+  /** Bounds how long a call waits for Redis altogether, batches included. Default: 1 second. */
   readonly patience?: Duration.Input | undefined
+  /** Sets how long values live in regions that name no life. Default: 300 seconds. */
   readonly timeToLive?: Duration.Input | undefined
+  /**
+   * Bounds the journal of writes that Redis has not confirmed. Default: 10,000 entries and 16 MiB
+   * of encoded values. Its heap is several times that, because it holds the values as well.
+   */
   readonly journal?: Journal.Options | undefined
 }
 

@@ -15,19 +15,21 @@ import * as Metrics from "./internal/Metrics.ts"
 import * as Region from "./internal/Region.ts"
 
 /**
- * A value held in this process. `expiresAt` is a time of the Clock's monotonic time in milliseconds
- * (see `now`), `bytes` its encoded length. Until `staleUntil` (default: `expiresAt`) it is held on,
- * for `getStale`.
+ * Holds a value in this process.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Entry {
+  /** Holds the value itself, not a copy. */
   readonly value: unknown
+  /** Says when it expires, in the milliseconds of `now`. */
   readonly expiresAt: number
+  /** Says until when it is held on for `getStale`. Default: `expiresAt`. */
   readonly staleUntil?: number | undefined
+  /** Counts the bytes of the encoded value. */
   readonly bytes: number
-  /** Which write of Redis the value is of, where it comes from there. */
+  /** Says which write of Redis the value is of, where it comes from there. */
   readonly version?: Version | undefined
 }
 
@@ -55,6 +57,7 @@ export class MemoryCache extends Context.Service<
      * Holds an entry. One larger than `maxBytes` is not held, and what was there before is dropped.
      */
     readonly set: (key: string, entry: Entry) => void
+    /** Drops a key, and says whether it was there. */
     readonly delete: (key: string) => boolean
     /** Drops every key that begins with `prefix`, and says how many there were. */
     readonly deletePrefix: (prefix: string) => number
@@ -69,17 +72,13 @@ export class MemoryCache extends Context.Service<
 /**
  * Options of a `MemoryCache`.
  *
- * **Details**
- *
- * - `maxEntries`: the most entries held, from 1 to 16,777,216. Default 1,000.
- * - `maxBytes`: the most bytes held, counted as the encoded length of the values. Default: no
- *   bound.
- *
  * @category models
  * @since 0.1.0
  */
 export interface Options {
+  /** Bounds the number of entries, from 1 to 16,777,216. Default: 1,000. */
   readonly maxEntries?: number | undefined
+  /** Bounds the encoded length of all values together. Default: no bound. */
   readonly maxBytes?: number | undefined
 }
 

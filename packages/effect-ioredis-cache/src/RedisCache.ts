@@ -41,21 +41,21 @@ import * as StoredValue from "./StoredValue.ts"
 /**
  * Regions whose methods fail with `RedisError`, and the tier they are built on.
  *
- * **Details**
- *
- * `tier` takes the options of each call it makes, such as how long it may take.
- *
  * @category models
  * @since 0.1.0
  */
 export interface RedisCache {
+  /** Gives the region of a definition. */
   readonly region: <Key, Value>(
     options: Cache.RegionOptions<Key, Value>
   ) => Effect.Effect<Cache.Region<Key, Value, RedisError.RedisError>>
+  /** Tells how reads ended since the cache was made. */
   readonly stats: Effect.Effect<Cache.Stats>
+  /** Makes the tier of a region, for a cache that stands on this one. */
   readonly tier: <Value>(region: TierRegion<Value>, options?: TierOptions) => RedisTier<Value>
+  /** Gives the client that it stands on. */
   readonly client: RedisClient.RedisClient
-  /** What begins every key. */
+  /** Begins every key. */
   readonly prefix: string
 }
 
@@ -75,7 +75,7 @@ export interface RedisTier<in out Value> extends CacheTier<Value, RedisError.Red
 }
 
 /**
- * What a tier is built with by a cache that stands on it.
+ * Sets how a cache that stands on a tier uses it.
  *
  * @category models
  * @since 0.1.0

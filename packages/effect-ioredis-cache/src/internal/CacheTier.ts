@@ -13,46 +13,48 @@ import type { CacheCodec } from "../CacheCodec.ts"
 import type { Sequences } from "./Sequences.ts"
 import type { Stamp } from "../StoredValue.ts"
 
-/**
- * Which write a stored value is of, and when it was made, in milliseconds of Redis' time.
- */
+/** Identifies a write and its moment. */
 export interface Version {
+  /** Says who wrote it, and the how-manieth write of that process it was. */
   readonly stamp: Stamp
+  /** Says when it was written, in milliseconds of Redis' time. */
   readonly writtenAt: number
 }
 
-/**
- * The region a tier is asked to keep. `longestLife` is the longest its values usually live, in
- * milliseconds: what another process says beyond that is taken for a clock that is off.
- */
+/** Describes the region that a tier is asked to keep. */
 export interface TierRegion<in out Value> {
+  /** Names the region. */
   readonly name: string
+  /** Tells shapes of its values apart. */
   readonly version: number
+  /** Turns values into JSON and back. */
   readonly codec: CacheCodec<Value>
-  readonly longestLife: number
-  /** For how many milliseconds an expired value may still be served when its lookup fails. */
-  readonly staleFor: number
-  /** What Redis is told, when it is back, of a value that was set while it was away. */
-  readonly replay: Replay
   /**
-   * For how many milliseconds the mark of a removal stays in Redis; 0 where a removal leaves none.
+   * Says how long its values live at most, in milliseconds: what another process says beyond that
+   * is taken for a clock that is off.
    */
+  readonly longestLife: number
+  /** Says for how many milliseconds an expired value may still be served when its lookup fails. */
+  readonly staleFor: number
+  /** Chooses what Redis is told, when it is back, of a value that was set while it was away. */
+  readonly replay: Replay
+  /** Says for how many milliseconds the mark of a removal stays; 0 where a removal leaves none. */
   readonly removedFor: number
   /**
-   * Called for a stored value that could not be read, with what was wrong, without the value; the
-   * tier answers with a miss.
+   * Is called for a stored value that could not be read, with what was wrong and without the value.
+   * The tier answers with a miss.
    */
   readonly onUnreadable: (key: string, problem: string) => void
 }
 
-/**
- * A value found: how long it still lives in milliseconds, and how many bytes it takes.
- */
+/** Holds a value that was found. */
 export class Hit<out Value> {
   readonly value: Value
+  /** Says for how many milliseconds it still lives. */
   readonly timeToLive: number
+  /** Counts the bytes that it takes. */
   readonly bytes: number
-  /** Which write of Redis it is of, where it comes from there. */
+  /** Says which write of Redis it is of, where it comes from there. */
   readonly version: Version | undefined
 
   // A class, as what lives while a command is in flight has to be: see `Deadlines` of
@@ -65,14 +67,14 @@ export class Hit<out Value> {
   }
 }
 
-/**
- * A value to be stored: as Redis will give it back, its payload as text, and for how many
- * milliseconds (infinite for ever).
- */
+/** Holds a value that is to be stored. */
 export class Write<out Value> {
   readonly key: string
+  /** Holds the value as Redis will give it back. */
   readonly value: Value
+  /** Holds its payload as text. */
   readonly text: string
+  /** Says for how many milliseconds it lives, infinite for ever. */
   readonly timeToLive: number
 
   constructor(key: string, value: Value, text: string, timeToLive: number) {
@@ -83,36 +85,33 @@ export class Write<out Value> {
   }
 }
 
-/**
- * What is found for a key, and whether it is memory's answer because Redis gave none.
- */
+/** Tells what was found for a key. */
 export interface Found<out Value> {
+  /** Holds the value, if there is one. */
   readonly hit: Hit<Value> | undefined
+  /** Says who answered: `"fallback"` is memory because Redis gave no answer. */
   readonly source: "redis" | "memory" | "fallback"
-  /**
-   * What Redis holds in the place of a value, where that is a miss: its first bytes and its length.
-   */
+  /** Describes what Redis holds in the place of a value, where that is a miss. */
   readonly replaces?: Replaced | undefined
 }
 
-/**
- * What a fill may replace: its first 64 bytes, or all if it has fewer, and its length.
- */
+/** Describes what a fill may replace. */
 export interface Replaced {
+  /** Holds its first 64 bytes, or all if it has fewer. */
   readonly start: Uint8Array
+  /** Counts all of its bytes. */
   readonly length: number
 }
 
-/**
- * The value of a lookup, to be stored in the place of what the lookup's read found.
- */
+/** Holds the value of a lookup, to be stored in the place of what the lookup's read found. */
 export interface Fill<out Value> {
+  /** Holds the value. */
   readonly write: Write<Value>
-  /** When the lookup began, as `CacheTier.now` told it. */
+  /** Says when the lookup began, as `CacheTier.now` told it. */
   readonly beganAt: number
-  /** How many milliseconds it took. */
+  /** Says how many milliseconds the lookup took. */
   readonly lookupTime: number
-  /** What the read before it found in the place of a value. */
+  /** Describes what the read before the lookup found in the place of a value. */
   readonly replaces: Replaced | undefined
 }
 
@@ -122,48 +121,56 @@ export interface Fill<out Value> {
 export type Done<in A, in E> = (exit: Exit.Exit<A, E>) => void
 
 /**
- * To be called when nobody waits for a call any more. `done` is not told after that. After the end
+ * Cancels a call that nobody waits for any more. `done` is not told after that. After the end
  * of the call it has no effect.
  */
 export type Cancel = () => void
 
 /**
- * The operations of a tier for one region.
+ * Keeps the values of one region.
  *
  * **Details**
  *
- * They are functions with a callback, which the cache above makes one Effect of. Composed of
- * Effects, with a GET for each, there were 43,000 reads a second where there are 220,000 now
- * (`pnpm bench get`). `known` is what can be said of a key without asking Redis, if anything.
- * `peek` looks again after a `get` that found nothing: in memory, where there is one, so that it
- * takes no time. `isCurrent` says whether a read may still enter a nearer store, which it may not
- * once the key was written meanwhile, and whether nothing newer was written since a write began;
- * that is asked before each attempt. Where there are several keys, it is asked by index. `timeLeft`
- * is how many milliseconds Redis may take for a write that is part of a larger one. With 0 it is
- * not asked at all. `stale` is an expired value that is held on in memory, where there is one.
+ * The operations are functions with a callback, which the cache above makes one Effect of:
+ * composed of Effects they were several times slower (docs/performance.md).
+ *
+ * For a read, `isCurrent` says whether it may still enter a nearer store, which it may not once the
+ * key was written meanwhile. For a write, it says whether nothing newer was written since it began,
+ * and is asked before each attempt. Where there are several keys, it is asked by index. `timeLeft`
+ * is how many milliseconds Redis may take for a write that is part of a larger one; with 0 Redis is
+ * not asked at all.
  */
 export interface CacheTier<in out Value, out E> {
+  /** Says what can be said of a key without asking Redis, if anything. */
   readonly known: (key: string) => Found<Value> | undefined
+  /** Reads a key. */
   readonly get: (key: string, isCurrent: () => boolean, done: Done<Found<Value>, E>) => Cancel
+  /**
+   * Looks again after a `get` that found nothing: in memory, where there is one, so that it takes
+   * no time.
+   */
   readonly peek: (key: string, isCurrent: () => boolean, done: Done<Found<Value>, E>) => Cancel
+  /** Reads several keys, and answers in their order. */
   readonly getMany: (
     keys: ReadonlyArray<string>,
     isCurrent: (index: number) => boolean,
     done: Done<ReadonlyArray<Found<Value>>, E>
   ) => Cancel
+  /** Stores values, and answers in their order. */
   readonly set: (
     writes: ReadonlyArray<Write<Value>>,
     isCurrent: (index: number) => boolean,
     done: Done<ReadonlyArray<WriteOutcome>, E>,
     timeLeft?: number
   ) => Cancel
+  /** Removes keys, and answers in their order. */
   readonly remove: (
     keys: ReadonlyArray<string>,
     isCurrent: (index: number) => boolean,
     done: Done<ReadonlyArray<WriteOutcome>, E>,
     timeLeft?: number
   ) => Cancel
-  /** The time at which a lookup of the key begins. */
+  /** Tells the time at which a lookup of the key begins. */
   readonly now: (key: string) => number
   /** Stores the value of a lookup. It is no intent, and gives way to every one. */
   readonly fill: (fill: Fill<Value>, isCurrent: () => boolean, done: Done<WriteOutcome, E>) => Cancel
@@ -172,9 +179,11 @@ export interface CacheTier<in out Value, out E> {
    * sooner.
    */
   readonly touch: (key: string, timeToLive: number, done: Done<WriteOutcome, E>) => Cancel
+  /** Removes every value of the region. */
   readonly clear: Effect.Effect<WriteOutcome, E>
+  /** Gives an expired value that is held on in memory, where there is one. */
   readonly stale: (key: string) => Option.Option<Value>
-  /** The order of intents that it shares with other caches, where it does. */
+  /** Orders intents together with other caches, where it does. */
   readonly sequences?: Sequences
   /**
    * Lets go of what is nearer than the shared store, of a key or of all: another cache has an
