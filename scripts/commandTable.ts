@@ -67,12 +67,14 @@ const program = Effect.gen(function* () {
     `/**
  * The commands of Redis 7.0, one in each line: name, arity, flags, group, and where its keys are.
  *
- * Made by \`scripts/commandTable.ts\` from a server's \`COMMAND\` and \`COMMAND DOCS\`; a test compares the two.
+ * Made by \`scripts/commandTable.ts\` from a server's \`COMMAND\` and \`COMMAND DOCS\`; a test compares
+ * the two.
  *
- * Flags: \`w\` write, \`r\` read only, \`b\` may block, \`m\` refused when memory is full, \`a\` administration, \`p\` publish and subscribe.
- * Keys, counted from the name as 0: \`1\` the word there; \`1>-1\` from there to the last word; \`/2\` each second word; \`|2\` only the
- * first half of what follows; \`1#\` the word there is the number of keys after it; \`STREAMS@4\` after that word, sought from there
- * on; \`?\` a place that only the command itself knows.
+ * Flags: \`w\` write, \`r\` read only, \`b\` may block, \`m\` refused when memory is full, \`a\`
+ * administration, \`p\` publish and subscribe. Keys, counted from the name as 0: \`1\` the word there;
+ * \`1>-1\` from there to the last word; \`/2\` each second word; \`|2\` only the first half of what
+ * follows; \`1#\` the word there is the number of keys after it; \`STREAMS@4\` after that word, sought
+ * from there on; \`?\` a place that only the command itself knows.
  */
 export const commandTable = \`
 ${table.join("\n")}

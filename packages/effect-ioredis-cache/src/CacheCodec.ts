@@ -42,7 +42,7 @@ export class Encoded<out Value> {
 }
 
 /**
- * What a payload turned out to be.
+ * Tells what a payload turned out to be.
  *
  * **Details**
  *
@@ -223,8 +223,8 @@ const openObject = 123
 const closeObject = 125
 
 /**
- * Whether lists and objects of a JSON text nest deeper than `deepest`. One pass over the bytes,
- * before anything recursive sees them.
+ * Tells whether lists and objects of a JSON text nest deeper than `deepest`. One pass over the
+ * bytes, before anything recursive sees them.
  */
 const isDeep = (json: Uint8Array, offset: number): boolean => {
   let depth = 0
@@ -244,8 +244,8 @@ const isDeep = (json: Uint8Array, offset: number): boolean => {
 }
 
 /**
- * Whether a predicate holds for a schema and for all that it is made of, what it is encoded to
- * included.
+ * Tells whether a predicate holds for a schema and for all that it is made of, what it is encoded
+ * to included.
  */
 const everyNode = (root: SchemaAST.AST, holds: (ast: SchemaAST.AST) => boolean): boolean => {
   const seen = new Set<SchemaAST.AST>()

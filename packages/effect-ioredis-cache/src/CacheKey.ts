@@ -95,7 +95,7 @@ export const unordered = <S extends UnorderedConstraint>(schema: S): Schema.deco
 }
 
 /**
- * What `unordered` accepts: a schema whose values, encoded and not, are lists.
+ * Bounds what `unordered` accepts: a schema whose values, encoded and not, are lists.
  *
  * @category models
  * @since 0.1.0

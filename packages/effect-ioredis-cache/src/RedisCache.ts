@@ -70,7 +70,7 @@ export interface RedisTier<in out Value> extends CacheTier<Value, RedisError.Red
   readonly redisKey: (key: string) => string
   /** Says how long a value of the region was, so that reads of short ones are sent together. */
   readonly learn: (length: number) => void
-  /** Whether the circuit breaker refuses to ask Redis for the key now. */
+  /** Tells whether the circuit breaker refuses to ask Redis for the key now. */
   readonly refuses: (key: string) => boolean
 }
 

@@ -32,7 +32,8 @@ export const headerLength = 44
 export const extensionUnitLength = 8
 
 /**
- * Where each field of the header begins and ends: `offsets.life` is `[29, 35]`, the bytes 29 to 34.
+ * Says where each field of the header begins and ends: `offsets.life` is `[29, 35]`, the bytes 29
+ * to 34.
  *
  * **Details**
  *
@@ -84,8 +85,8 @@ export const forever = "zzzzzz"
 export const longestLife: number = 64 ** 6 - 2
 
 /**
- * Who wrote a value, and that writer's own number of the write: 12 characters, the first 6 of which
- * are the writer's name.
+ * Identifies a write by who made it and that writer's own number of it: 12 characters, the first
+ * 6 of which are the writer's name.
  *
  * **Details**
  *
@@ -153,8 +154,8 @@ export const makeStampSource = (random: () => number, firstNumber = 0): StampSou
 }
 
 /**
- * What is stored under a key: a value that was set, one that a lookup filled in, or the mark of a
- * removal.
+ * Tells apart what is stored under a key: a value that was set, one that a lookup filled in, or the
+ * mark of a removal.
  *
  * @category models
  * @since 0.1.0
@@ -162,17 +163,17 @@ export const makeStampSource = (random: () => number, firstNumber = 0): StampSou
 export type Kind = "set" | "filled" | "removed"
 
 /**
- * What a header says besides what follows from the key and the payload.
+ * Holds what a header says besides what follows from the key and the payload.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Fields {
-  /** What is stored. */
+  /** Says what is stored. */
   readonly kind: Kind
-  /** Who wrote it, as `StampSource` gives it. */
+  /** Says who wrote it, as `StampSource` gives it. */
   readonly stamp: Stamp
-  /** When it was written, in milliseconds of Redis' time since the epoch. */
+  /** Says when it was written, in milliseconds of Redis' time since the epoch. */
   readonly writtenAt: number
   /** For how many milliseconds from `writtenAt` it is fresh; infinite for ever. */
   readonly life: number
@@ -181,7 +182,7 @@ export interface Fields {
    * ever. At least `life`.
    */
   readonly staleLife: number
-  /** How many milliseconds its lookup took. It is kept to about 0.3 %. */
+  /** Says how many milliseconds its lookup took. It is kept to about 0.3 %. */
   readonly lookupTime: number
 }
 
@@ -197,9 +198,9 @@ export interface Fields {
  * @since 0.1.0
  */
 export class Header implements Fields {
-  /** How the payload was made from the value. */
+  /** Says how the payload was made from the value. */
   readonly codec = "json"
-  /** How the payload was made smaller. */
+  /** Says how the payload was made smaller. */
   readonly compression = "none"
   /** The bytes that it was read from. */
   readonly stored: Uint8Array
@@ -209,12 +210,12 @@ export class Header implements Fields {
     this.stored = stored
   }
 
-  /** What is stored. */
+  /** Says what is stored. */
   get kind(): Kind {
     return kinds[this.stored[4] ?? 0] ?? "set"
   }
 
-  /** How many units of 8 characters stand between the header and the payload. */
+  /** Says how many units of 8 characters stand between the header and the payload. */
   get extensionUnits(): number {
     return valueAt(this.stored, 5)
   }
@@ -224,12 +225,12 @@ export class Header implements Fields {
     return numberAt(this.stored, 6, 4)
   }
 
-  /** Who wrote it. */
+  /** Says who wrote it. */
   get stamp(): Stamp {
     return textAt(this.stored, 10, 12)
   }
 
-  /** When it was written, in milliseconds of Redis' time since the epoch. */
+  /** Says when it was written, in milliseconds of Redis' time since the epoch. */
   get writtenAt(): number {
     return numberAt(this.stored, 22, 7)
   }
@@ -247,14 +248,14 @@ export class Header implements Fields {
     return lifeAt(this.stored, 35)
   }
 
-  /** How many milliseconds its lookup took, to about 0.3 %. */
+  /** Says how many milliseconds its lookup took, to about 0.3 %. */
   get lookupTime(): number {
     return 2 ** (numberAt(this.stored, 41, 2) / lookupSteps) - 1
   }
 }
 
 /**
- * What was found under a key.
+ * Lists what may be found under a key.
  *
  * **Details**
  *
@@ -278,11 +279,11 @@ export type Read = Value | Removed | Broken | Foreign
  */
 export class Value {
   readonly _tag = "Value"
-  /** What its header says. */
+  /** Holds what its header says. */
   readonly header: Header
   /** The bytes that were read. */
   readonly stored: Uint8Array
-  /** Where the payload begins. */
+  /** Says where the payload begins. */
   readonly payloadOffset: number
 
   // A class, as what lives while a command is in flight has to be: see `Deadlines` of
@@ -302,7 +303,7 @@ export class Value {
  */
 export class Removed {
   readonly _tag = "Removed"
-  /** What its header says. */
+  /** Holds what its header says. */
   readonly header: Header
 
   constructor(stored: Uint8Array) {
@@ -311,7 +312,7 @@ export class Removed {
 }
 
 /**
- * What begins as ours and is broken afterwards.
+ * Reports a value that begins as ours and is broken afterwards.
  *
  * @category models
  * @since 0.1.0
@@ -321,7 +322,7 @@ export interface Broken {
 }
 
 /**
- * What is not this key's, or not of a format that this release knows.
+ * Reports a value that is not this key's, or not of a format that this release knows.
  *
  * @category models
  * @since 0.1.0

@@ -1,6 +1,6 @@
 /**
- * What the simulated Redis of `effect-ioredis/testing` needs to serve a cache: counterparts in
- * JavaScript of the cache's Lua scripts.
+ * Lets the simulated Redis of `effect-ioredis/testing` serve a cache, by
+ * counterparts in JavaScript of the cache's Lua scripts.
  *
  * **Example** (A cache on a simulated Redis)
  *

@@ -30,15 +30,15 @@ import { type RedisAddress, RedisConnector, type RedisLogin } from "./RedisConne
 import * as RedisError from "./RedisError.ts"
 
 /**
- * How sockets are used.
+ * Sets how sockets are used.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Options {
   /**
-   * How long a connection is idle before the kernel asks whether the other side is there. Default:
-   * 60 seconds.
+   * Sets how long a connection is idle before the kernel asks whether the other side is there.
+   * Default: 60 seconds.
    */
   readonly keepAlive?: Duration.Input | undefined
   /**
@@ -48,7 +48,7 @@ export interface Options {
    */
   readonly maxReplyBytes?: number | undefined
   /**
-   * Whether errors show what a script raises as it is, which may hold data. For development.
+   * Sets whether errors show what a script raises as it is, which may hold data. For development.
    * Default: false, which shows the code and the line.
    */
   readonly showScriptErrors?: boolean | undefined

@@ -74,7 +74,7 @@ import * as RedisTopology from "./RedisTopology.ts"
 import * as RetryPolicy from "./RetryPolicy.ts"
 
 /**
- * What a call may say for itself.
+ * Sets how one call is made.
  *
  * @category models
  * @since 0.1.0
@@ -90,23 +90,23 @@ export interface CallOptions {
    */
   readonly answer?: "ignored" | undefined
   /**
-   * How long a command that has certainly not left may wait for a connection or for the circuit to
-   * close, within `operationTimeout`. Waiting is no retry. Default: 0, which is no longer than its
-   * retries take.
+   * Sets how long a command that has certainly not left may wait for a connection or for the
+   * circuit to close, within `operationTimeout`. Waiting is no retry. Default: 0, which is no
+   * longer than its retries take.
    */
   readonly waitToSend?: Duration.Input | undefined
 }
 
 /**
- * What a client has to say about itself.
+ * Tells how a client fares.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Stats {
-  /** Where its connections stand. */
+  /** Says where its connections stand. */
   readonly connection: RedisNode.Status
-  /** How many of its connections are ready. */
+  /** Counts its connections that are ready. */
   readonly connections: number
   /** Commands that were sent and have no reply yet. */
   readonly inFlight: number
@@ -160,8 +160,8 @@ export interface RedisClient {
   /** Counts the keys that exist. */
   readonly exists: (...keys: ReadonlyArray<string>) => Call<number>
   /**
-   * How long a key still lives: `None` for one that does not exist, infinite for one that does not
-   * expire.
+   * Tells how long a key still lives: `None` for one that does not exist, infinite for one that
+   * does not expire.
    */
   readonly ttl: (key: string) => Call<Option.Option<Duration.Duration>>
   /** Lets a key live for `timeToLive` from now on. `false` says that there is none. */
@@ -170,7 +170,7 @@ export interface RedisClient {
   readonly incr: (key: string, by?: number) => Call<number>
   /** Asks whether Redis answers. */
   readonly ping: Call<void>
-  /** What INFO says, of one section or of the default ones. */
+  /** Gives what INFO says, of one section or of the default ones. */
   readonly info: (section?: string) => Call<Readonly<Record<string, string>>>
   /**
    * The keys that match. A key may come twice. The scan begins anew when its connection is lost or
@@ -189,11 +189,11 @@ export interface RedisClient {
   ) => Call<RedisCommand.Reply>
   /** Replaces the connections, with everything in flight on them. */
   readonly reconnect: Effect.Effect<void>
-  /** What the client has to say about itself now. */
+  /** Tells how the client fares now. */
   readonly stats: Effect.Effect<Stats>
   /** The circuit breaker that every command is admitted by. */
   readonly breaker: CircuitBreaker.CircuitBreaker
-  /** What libraries build on: see `effect-ioredis/dispatch`. */
+  /** Serves libraries that build on a client: see `effect-ioredis/dispatch`. */
   readonly [TypeId]: Dispatch
 }
 
@@ -207,7 +207,7 @@ export const RedisClient: Context.Service<RedisClient, RedisClient> =
   Context.Service<RedisClient>("effect-ioredis/RedisClient")
 
 /**
- * Where Redis is and how a client behaves.
+ * Sets where Redis is and how a client behaves.
  *
  * @category models
  * @since 0.1.0
@@ -215,46 +215,52 @@ export const RedisClient: Context.Service<RedisClient, RedisClient> =
 export interface Options {
   /** Names the client in metrics, spans and log lines. Default: `redis`. */
   readonly name?: string | undefined
-  /** Where the server listens. Default: localhost, port 6379. */
+  /** Sets where the server listens. Default: localhost, port 6379. */
   readonly address?: RedisAddress | undefined
   /**
-   * Who logs in. An Effect is asked at each login, so that passwords may rotate. Default: no login,
-   * database 0.
+   * Tells who logs in. An Effect is asked at each login, so that passwords may rotate. Default: no
+   * login, database 0.
    */
   readonly login?: RedisLogin | Effect.Effect<RedisLogin> | undefined
   /**
-   * How many connections to keep. Commands of one key always take the same one. Default: 1, which
-   * measured best for small values; a reply of a megabyte holds up those behind it.
+   * Sets how many connections to keep. Commands of one key always take the same one. Default: 1,
+   * which measured best for small values; a reply of a megabyte holds up those behind it.
    */
   readonly connections?: number | undefined
   /** The most commands in flight on one connection. Default: 10,000. */
   readonly maxInFlight?: number | undefined
-  /** When to send a command again: see `RetryPolicy`. */
+  /** Sets when to send a command again: see `RetryPolicy`. */
   readonly retry?: RetryPolicy.RetryPolicy | undefined
   /**
-   * How the circuit behaves: see `CircuitBreaker`. `false` never refuses a call, unless somebody
-   * isolates the circuit by hand.
+   * Sets how the circuit behaves: see `CircuitBreaker`. `false` never refuses a call, unless
+   * somebody isolates the circuit by hand.
    */
   readonly circuitBreaker?: CircuitBreaker.Options | false | undefined
-  /** Whether a connection that becomes ready makes an open circuit due. Default: true. */
+  /** Sets whether a connection that becomes ready makes an open circuit due. Default: true. */
   readonly probeOnReady?: boolean | undefined
-  /** How long one attempt may take, and how long a connection may be silent. Default: 2 seconds. */
-  readonly commandTimeout?: Duration.Input | undefined
-  /** How long a call may take with its retries. Default: 5 seconds. */
-  readonly operationTimeout?: Duration.Input | undefined
   /**
-   * How long a login may take as a whole, and how long the layer waits for the first. Default: 2
+   * Sets how long one attempt may take, and how long a connection may be silent. Default: 2
    * seconds.
    */
+  readonly commandTimeout?: Duration.Input | undefined
+  /** Sets how long a call may take with its retries. Default: 5 seconds. */
+  readonly operationTimeout?: Duration.Input | undefined
+  /**
+   * Sets how long a login may take as a whole, and how long the layer waits for the first. Default:
+   * 2 seconds.
+   */
   readonly connectTimeout?: Duration.Input | undefined
-  /** How long closing may take, together with the caches on this client. Default: 2 seconds. */
+  /**
+   * Sets how long closing may take, together with the caches on this client. Default: 2 seconds.
+   */
   readonly closeTimeout?: Duration.Input | undefined
   /**
-   * How often a cache asks the server what its data descend from. Default: 1 second. Raise it for a
-   * service that bills by the command: a server that was resynchronised in place is noticed later.
+   * Sets how often a cache asks the server what its data descend from. Default: 1 second. Raise it
+   * for a service that bills by the command: a server that was resynchronised in place is noticed
+   * later.
    */
   readonly historyInterval?: Duration.Input | undefined
-  /** Whether the layer fails where no connection is ready in time. Default: false. */
+  /** Sets whether the layer fails where no connection is ready in time. Default: false. */
   readonly requireReady?: boolean | undefined
 }
 

@@ -44,7 +44,7 @@ import { RedisOperationError } from "./RedisError.ts"
 export type CommandKind = "read" | "repeatable" | "idempotent" | "effectful" | "blocking" | "connection"
 
 /**
- * What an argument may be. Anything else is refused, never coerced.
+ * Describes what an argument may be. Anything else is refused, never coerced.
  *
  * @category models
  * @since 0.1.0
@@ -52,8 +52,8 @@ export type CommandKind = "read" | "repeatable" | "idempotent" | "effectful" | "
 export type Argument = string | number | bigint | Uint8Array
 
 /**
- * What Redis answers: nil is `null`, bulk strings are text or bytes as the command asked for,
- * arrays nest.
+ * Describes what Redis answers: nil is `null`, bulk strings are text or bytes as the command asked
+ * for, arrays nest.
  *
  * @category models
  * @since 0.1.0

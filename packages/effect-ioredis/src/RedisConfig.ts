@@ -1,6 +1,6 @@
 /**
- * Where Redis is and how to treat it, from the environment or in code, checked before anything
- * connects.
+ * Reads where Redis is and how to treat it, from the environment or in code, checked before
+ * anything connects.
  *
  * **Details**
  *

@@ -13,7 +13,7 @@ import type { RedisCommand, Reply } from "./RedisCommand.ts"
 import type { RedisCommandError, RedisConnectionError } from "./RedisError.ts"
 
 /**
- * What came of one command on one connection.
+ * Describes what came of one command on one connection.
  *
  * @category models
  * @since 0.1.0
@@ -42,7 +42,7 @@ export interface RedisConnection {
    * `onLoss` listeners are told after that. `isOpen` is already false in all of these callbacks.
    */
   readonly submit: (command: RedisCommand, onReply: (result: ReplyResult) => void) => void
-  /** Whether commands can still be submitted. */
+  /** Tells whether commands can still be submitted. */
   readonly isOpen: () => boolean
   /** Commands that were submitted and whose reply has not come. */
   readonly inFlight: () => number

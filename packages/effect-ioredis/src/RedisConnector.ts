@@ -15,7 +15,7 @@ import type { RedisConnection } from "./RedisConnection.ts"
 import type { RedisConnectionError } from "./RedisError.ts"
 
 /**
- * Where one server listens.
+ * Locates a server.
  *
  * @category models
  * @since 0.1.0
@@ -28,7 +28,7 @@ export interface RedisAddress {
 }
 
 /**
- * Who logs in, and how.
+ * Holds who logs in, and how.
  *
  * @category models
  * @since 0.1.0
@@ -41,11 +41,11 @@ export interface RedisLogin {
   /** The number of the database to select. Default: 0. */
   readonly db?: number | undefined
   /**
-   * Whether to speak TLS: `true` trusts the system's certificates, and Node's own options may be
-   * given.
+   * Sets whether to speak TLS: `true` trusts the system's certificates, and Node's own options may
+   * be given.
    */
   readonly tls?: boolean | TlsOptions | undefined
-  /** What `CLIENT LIST` shows for the connection. Default: `effect-ioredis`. */
+  /** Sets what `CLIENT LIST` shows for the connection. Default: `effect-ioredis`. */
   readonly clientName?: string | undefined
 }
 

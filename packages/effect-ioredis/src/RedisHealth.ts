@@ -1,5 +1,5 @@
 /**
- * Whether Redis answers, since when, and why not.
+ * Watches whether Redis answers, since when, and why not.
  *
  * **Details**
  *
@@ -70,7 +70,7 @@ export const RedisHealth: Context.Service<RedisHealth, RedisHealth> =
   Context.Service<RedisHealth>("effect-ioredis/RedisHealth")
 
 /**
- * How often to look, and how long to wait for the answer.
+ * Sets how often to look, and how long to wait for the answer.
  *
  * @category models
  * @since 0.1.0

@@ -30,7 +30,7 @@ import { type RedisAddress, RedisConnector, type RedisLogin } from "./RedisConne
 import * as RedisError from "./RedisError.ts"
 
 /**
- * Where the connections of a node stand.
+ * Describes where the connections of a node stand.
  *
  * **Details**
  *
@@ -65,9 +65,11 @@ export interface RedisNode extends Node {
   readonly lastError: () => RedisError.RedisConnectionError | undefined
   readonly sessions: () => ReadonlyArray<NodeSession>
   readonly sessionFor: (key: string) => NodeSession | undefined
-  /** What carries the commands of a key now, or of none; a given session carries them itself. */
+  /**
+   * Gives what carries the commands of a key now, or of none; a given session carries them itself.
+   */
   readonly carrierFor: (key: string | undefined, session?: NodeSession) => Carrier | undefined
-  /** What carries a command of several keys in one session. */
+  /** Gives what carries a command of several keys in one session. */
   readonly carrierOf: (keys: ReadonlyArray<RedisCommand.Argument>, session: NodeSession) => Carrier
   /** Ends when a connection becomes ready, the circuit changes, or the node closes. */
   readonly changed: Effect.Effect<void>
@@ -84,7 +86,7 @@ export interface RedisNode extends Node {
 }
 
 /**
- * What a node is made of.
+ * Holds what a node is made of.
  *
  * @category models
  * @since 0.1.0
@@ -98,9 +100,9 @@ export interface Options {
   readonly maxInFlight: number
   /** The most that a login may take as a whole, in milliseconds. */
   readonly connectTimeout: number
-  /** How long a connection with something in flight may be silent, in milliseconds. */
+  /** Sets how long a connection with something in flight may be silent, in milliseconds. */
   readonly commandTimeout: number
-  /** Whether a connection that becomes ready makes an open circuit due. */
+  /** Sets whether a connection that becomes ready makes an open circuit due. */
   readonly probeOnReady: boolean
   readonly breaker: CircuitBreaker.CircuitBreaker
   readonly circuit: Circuit

@@ -1,5 +1,5 @@
 /**
- * Which servers there are, and which of them owns a key.
+ * Finds the servers there are, and the one that owns a key.
  *
  * @since 0.1.0
  */

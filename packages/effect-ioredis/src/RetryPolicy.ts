@@ -1,5 +1,5 @@
 /**
- * When to send a command again, how long to wait before it, and when to stop.
+ * Decides when to send a command again, how long to wait before it, and when to stop.
  *
  * **Details**
  *
@@ -64,8 +64,8 @@ export interface BudgetOptions {
 }
 
 /**
- * What shapes a backoff: `retries` after the first attempt, the first delay `base` (default 100
- * ms), and the `cap` no delay exceeds (default 30 s).
+ * Shapes a backoff: `retries` after the first attempt, the first delay `base`
+ * (default 100 ms), and the `cap` no delay exceeds (default 30 s).
  *
  * @category models
  * @since 0.1.0

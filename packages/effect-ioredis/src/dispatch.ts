@@ -1,6 +1,6 @@
 /**
- * What a cache needs of a client beyond its Effects: commands with callbacks, and what becomes of
- * each sending of a command.
+ * Gives a cache what it needs of a client beyond Effects: commands with callbacks, and what
+ * becomes of each sending of a command.
  *
  * **When to use**
  *
@@ -15,7 +15,7 @@ import type * as RedisCommand from "./RedisCommand.ts"
 import type * as RedisError from "./RedisError.ts"
 
 /**
- * What a server's data descend from, as far as its user may ask.
+ * Describes what a server's data descend from, as far as its user may ask.
  *
  * @category models
  * @since 0.1.0
@@ -41,7 +41,7 @@ export interface Session {
   readonly id: number | undefined
   /** The server's `run_id` when the session began, or `undefined` where the user may not ask. */
   readonly runId: string | undefined
-  /** Whether the connection is still open. */
+  /** Tells whether the connection is still open. */
   readonly isOpen: () => boolean
 }
 
@@ -54,13 +54,14 @@ export interface Session {
 export interface Node {
   /** The client's name and the server's address. */
   readonly name: string
-  /** Whether at least one connection is ready. */
+  /** Tells whether at least one connection is ready. */
   readonly isReady: () => boolean
   /**
-   * Whether the circuit breaker refuses a command now. It counts the refusal and takes no permit.
+   * Tells whether the circuit breaker refuses a command now. It counts the refusal and takes no
+   * permit.
    */
   readonly refuses: () => boolean
-  /** Whether the circuit is closed. */
+  /** Tells whether the circuit is closed. */
   readonly isClosed: () => boolean
   /** Lets an open circuit be probed now. */
   readonly makeDue: () => void
@@ -68,7 +69,9 @@ export interface Node {
   readonly sessions: () => ReadonlyArray<Session>
   /** The session that a key's commands would be sent in now, if any is ready. */
   readonly sessionFor: (key: string) => Session | undefined
-  /** What its data descend from, as last asked; `undefined` before the first session. */
+  /**
+   * Tells what the server's data descend from, as last asked; `undefined` before the first session.
+   */
   readonly history: () => RedisHistory | undefined
   /** A number that grows with each change of history that may have lost data. */
   readonly generation: () => number
@@ -79,7 +82,7 @@ export interface Node {
 }
 
 /**
- * What a listener is told. Events of one node come in the order in which they happened;
+ * Lists what a listener is told. Events of one node come in the order in which they happened;
  * `HistoryChanged` comes before anything is sent in the session that showed it.
  *
  * @category models
@@ -98,7 +101,7 @@ export type NodeEvent =
   | { readonly _tag: "CircuitClosed"; readonly node: Node }
 
 /**
- * How one sending of a command ended.
+ * Tells how one sending of a command ended.
  *
  * **Details**
  *
@@ -135,7 +138,7 @@ export interface Sending {
 }
 
 /**
- * How a command is sent.
+ * Sets how a command is sent.
  *
  * @category models
  * @since 0.1.0
@@ -153,8 +156,8 @@ export interface SendOptions {
   /** Says that nobody reads the answer, so that idempotent commands may be sent again. */
   readonly answer?: "ignored" | undefined
   /**
-   * How long a command that has certainly not left may wait for a connection or for the circuit to
-   * close, in milliseconds. Default: 0.
+   * Sets how long a command that has certainly not left may wait for a connection or for the
+   * circuit to close, in milliseconds. Default: 0.
    */
   readonly waitToSend?: number | undefined
   /** Follows each sending. */

@@ -5,10 +5,12 @@ import * as Gauges from "./Gauges.ts"
 
 const seconds = [0.00001, 0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5]
 
-/** How a read ended. `fallback_*` were answered by memory because Redis did not answer. */
+/**
+ * Lists how a read may end. `fallback_*` were answered by memory because Redis did not answer.
+ */
 export type ReadResult = "hit" | "miss" | "stale" | "fallback_hit" | "fallback_miss" | "corrupt"
 
-/** How a lookup ended. */
+/** Lists how a lookup may end. */
 export type LookupResult = "success" | "failure"
 
 export interface RegionMetrics {

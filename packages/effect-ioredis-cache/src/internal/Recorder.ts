@@ -18,7 +18,7 @@ export interface Recorder {
   readonly timed: (operation: string, source: string, startedAt: number) => void
 }
 
-/** What `Cache.stats` shows. */
+/** Counts what `Cache.stats` shows. */
 export type Counters = { -readonly [K in keyof Cache.Stats]: Cache.Stats[K] }
 
 export const makeCounters = (): Counters => ({

@@ -12,7 +12,7 @@ import * as Sequences from "./Sequences.ts"
 import * as SharedLookups from "./SharedLookups.ts"
 import * as Writes from "./Writes.ts"
 
-/** What the regions of a cache are built with. */
+/** Holds what the regions of a cache are built with. */
 export interface Environment<E> {
   /** Keeps the values of a region. */
   readonly tier: <Value>(region: TierRegion<Value>) => CacheTier<Value, E>
@@ -71,7 +71,7 @@ export const makeCache = (options: Omit<Environment<never>, "reject">) => {
   )
 }
 
-/** What all regions of one cache share. */
+/** Holds what all regions of one cache share. */
 interface Lifetime {
   readonly scope: Scope.Scope
   readonly context: Context.Context<never>

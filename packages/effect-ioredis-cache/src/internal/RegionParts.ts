@@ -6,7 +6,7 @@ import type { Recorder } from "./Recorder.ts"
 import type * as Sequences from "./Sequences.ts"
 import type { SharedLookups } from "./SharedLookups.ts"
 
-/** What the reads, the writes and the lookups of one region share. */
+/** Holds what the reads, the writes and the lookups of one region share. */
 export interface RegionParts<in out Key, in out Value, in out E> {
   readonly name: string
   readonly encoding: Encoding<Key, Value>

@@ -83,12 +83,12 @@ export const lifetime = (timeToLive: Duration.Input): number | undefined => {
   return millis > 0 ? Math.max(1, Math.round(millis)) : undefined
 }
 
-/** What is said of a time to live that `lifetime` refuses. */
+/** Advises on a time to live that `lifetime` refuses. */
 export const lifetimeAdvice =
   'not a duration above zero. Give one such as "5 minutes", or Duration.infinity for values that live for ever'
 
 /**
- * Whether a schema takes what must not be shown: a Redis key stands in the clear, and in the
+ * Tells whether a schema takes what must not be shown: a Redis key stands in the clear, and in the
  * server's own logs.
  */
 const isRedacted = ({ ast }: Schema.Top): boolean => {

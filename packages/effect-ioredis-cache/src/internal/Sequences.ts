@@ -28,7 +28,7 @@ export interface Sequences {
   readonly checkInvariants: () => void
 }
 
-/** What one of the caches that share a region does with its order. */
+/** Lets one of the caches that share a region use its order. */
 export interface Member {
   /** Watches a key, for a read or a lookup. */
   readonly watch: (key: string) => Watch
@@ -40,7 +40,7 @@ export interface Member {
   readonly leave: () => void
 }
 
-/** What a call holds while it is in progress. */
+/** Watches the order for a call while it is in progress. */
 export interface Watch {
   /** Says whether nothing newer was intended since. */
   readonly isCurrent: () => boolean
@@ -109,11 +109,11 @@ const check = (slots: ReadonlyMap<string, Slot>, region: Region): void => {
 }
 
 interface Region {
-  /** How often the region was cleared. */
+  /** Counts how often the region was cleared. */
   clears: number
-  /** How many clears are in progress. */
+  /** Counts the clears that are in progress. */
   clearing: number
-  /** How many watches of keys have not ended. */
+  /** Counts the watches of keys that have not ended. */
   held: number
 }
 

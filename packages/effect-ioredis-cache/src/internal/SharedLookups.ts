@@ -98,7 +98,7 @@ export const make = (region: string, scope: Scope.Scope): SharedLookups => {
 
 class Lookup {
   readonly done = Deferred.makeUnsafe<unknown, unknown>()
-  /** What this lookup waits for, in whichever of its fibers. */
+  /** Says what this lookup waits for, in whichever of its fibers. */
   readonly waits = new Set<Wait>()
   waiters = 0
   fiber: Fiber.Fiber<unknown, unknown> | undefined = undefined

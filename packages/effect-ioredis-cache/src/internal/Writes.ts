@@ -30,7 +30,7 @@ export interface Writes<in Key, in Value, out E> {
   readonly clear: Effect.Effect<WriteOutcome, E>
 }
 
-/** What the writes of one region depend on besides its parts. */
+/** Describes what the writes of one region depend on besides its parts. */
 export interface Options {
   /**
    * The longest that a call waits for Redis altogether, in milliseconds. Default: each part of a

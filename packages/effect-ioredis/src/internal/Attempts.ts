@@ -28,7 +28,7 @@ export interface Attempts {
   readonly lastFailure: () => RedisError.RedisCommandError | undefined
 }
 
-/** What is to be done, at each attempt anew, and for how long. */
+/** Describes one call: what to do at each attempt anew, and for how long. */
 export interface Call<A> {
   readonly name: string
   /** In milliseconds, with all retries. */
@@ -36,7 +36,7 @@ export interface Call<A> {
   readonly retry: boolean
   /** For how many milliseconds it may wait to be sent for the first time. */
   readonly waitToSend: number
-  /** What retries run in. */
+  /** Holds what retries run in. */
   readonly context: Context.Context<never>
   /** The node that an attempt goes to now. */
   readonly node: () => RedisNode
@@ -51,7 +51,7 @@ export interface Attempt<A> {
   readonly node: RedisNode
   /** Says which session carries it, so that its silence can be told from slowness. */
   readonly carriedBy: (session: NodeSession) => void
-  /** Whether it has ended, perhaps by its deadline. */
+  /** Tells whether it has ended, perhaps by its deadline. */
   readonly isOver: () => boolean
   /** Says that a session has answered, or failed, one command of several. */
   readonly hear: (session: NodeSession, result: ReplyResult) => void

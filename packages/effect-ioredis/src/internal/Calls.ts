@@ -15,7 +15,7 @@ import * as Split from "./Split.ts"
 // What sending needs of an attempt, whatever it answers.
 type Carried = Pick<Attempt<never>, "node" | "carriedBy" | "hear">
 
-/** What all attempts of a call share. */
+/** Holds what all attempts of a call share. */
 export class Settings {
   readonly topology: RedisTopology
   readonly timeout: number
@@ -179,7 +179,7 @@ export class BatchCall extends SettledCall implements Call<ReadonlyArray<ReplyRe
     return undefined
   }
 
-  /** What came of each command, where `error` is what came of those that have no result. */
+  /** Gives what came of each command, where `error` is what came of those that have no result. */
   resultsOr(error: RedisError.RedisCommandError): ReadonlyArray<ReplyResult> {
     return this.results.map((result = Result.fail(error), index) =>
       Result.isSuccess(result) ? result : Result.fail(InDoubt.since(this.doubts[index], result.failure))

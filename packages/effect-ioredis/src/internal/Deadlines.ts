@@ -14,7 +14,7 @@ export interface Deadlines {
    * already.
    */
   readonly add: (at: number, millis: number, expire: () => void) => Deadline
-  /** Whether what expires now was due while the event loop was busy with something else. */
+  /** Tells whether what expires now was due while the event loop was busy with something else. */
   readonly isCatchingUp: () => boolean
   /** Throws where the lists contradict themselves. For tests. */
   readonly checkInvariants: () => void

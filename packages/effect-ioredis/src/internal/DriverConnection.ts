@@ -25,7 +25,7 @@ export interface DriverConnectionOptions {
   readonly redis: Redis
   readonly socket: Socket
   readonly maxReplyBytes: number
-  /** Whether errors show what scripts raise as it is. */
+  /** Sets whether errors show what scripts raise as it is. */
   readonly showScriptErrors: boolean
   /** Hears what callbacks threw. */
   readonly onDefect: (defect: unknown) => void

@@ -1,4 +1,4 @@
-/** What the driver throws, as errors of this library: only the adapter meets it. */
+/** Turns what the driver throws into errors of this library: only the adapter meets it. */
 import {
   type ConnectionFailure,
   connectionError,
@@ -8,7 +8,7 @@ import {
 } from "../RedisError.ts"
 import { codeOf, knownScriptText, knownText } from "./replyTexts.ts"
 
-/** What is known of the command that failed, and how much may be shown. */
+/** Describes what is known of the command that failed, and how much may be shown. */
 export interface Context {
   readonly command: string
   /**

@@ -1,7 +1,7 @@
 import { Duration, Option } from "effect"
 import type { Reply } from "../RedisCommand.ts"
 
-/** What the replies of the common commands mean. */
+/** Reads the replies of the common commands. */
 
 export const optionalText = (reply: Reply): Option.Option<string> =>
   reply === null ? Option.none() : Option.some(String(reply))

@@ -33,8 +33,8 @@ export class ReplyFrames {
   }
 
   /**
-   * How many bytes of the chunk may be decoded, when so many replies are expected. It is less than
-   * all of them only together with a `fault`, and then ends with the last reply that is whole.
+   * Tells how many bytes of the chunk may be decoded, when so many replies are expected. It is less
+   * than all of them only together with a `fault`, and then ends with the last reply that is whole.
    */
   accept(chunk: Uint8Array, expected: number): number {
     if (this.fault !== undefined) return 0

@@ -8,7 +8,7 @@ export interface Part<Place> {
   readonly positions: ReadonlyArray<number>
 }
 
-/** Whether a command says nothing but its keys, so that several of it say the same. */
+/** Tells whether a command says nothing but its keys, so that several of it say the same. */
 export const isSplittable = ({ args, name }: RedisCommand): boolean => args.length > 1 && answers.has(name)
 
 /** Splits a command by the places that its keys belong to, in the order of their first keys. */

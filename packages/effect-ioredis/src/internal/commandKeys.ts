@@ -10,8 +10,8 @@ export interface KnownCommand {
 }
 
 /**
- * Where keys begin, and how far they go from there. `last` counts from the end where it is
- * negative.
+ * Describes where keys begin, and how far they go from there. `last` counts from the end where it
+ * is negative.
  */
 export interface KeySpec {
   readonly begin: number | { readonly keyword: string; readonly from: number }
@@ -39,7 +39,9 @@ export const find = (name: string, args: ReadonlyArray<Argument>): KnownCommand 
 export const fullName = (name: string, args: ReadonlyArray<Argument>): string =>
   containers.has(name) && args.length > 0 ? `${name}|${wordOf(args[0])}` : name
 
-/** Whether Redis 7.0 has a command of that name: upper-case, a sub-command as `CONFIG|GET`. */
+/**
+ * Tells whether Redis 7.0 has a command of that name: upper-case, a sub-command as `CONFIG|GET`.
+ */
 export const isKnown = (name: string): boolean => commands.has(name)
 
 /** The keys among the arguments, in the order in which Redis names them. */

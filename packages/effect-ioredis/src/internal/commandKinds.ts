@@ -10,7 +10,10 @@ export const kindOf = (name: string, args: ReadonlyArray<Argument>): CommandKind
   return typeof decision === "string" ? decision : decision(args)
 }
 
-/** Whether a kind was decided for a command, sub-commands as `CONFIG|GET`, and not only assumed. */
+/**
+ * Tells whether a kind was decided for a command, sub-commands as `CONFIG|GET`, and not only
+ * assumed.
+ */
 export const isDecided = (name: string): boolean => decisions.has(name)
 
 type ByArguments = (args: ReadonlyArray<Argument>) => CommandKind

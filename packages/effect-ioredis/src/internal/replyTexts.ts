@@ -1,7 +1,7 @@
 import { isKnown } from "./commandKeys.ts"
 
 /**
- * What Redis itself may say in an error reply.
+ * Lists what Redis itself may say in an error reply.
  *
  * A reply's text may quote whatever it concerns: keys, values, coordinates, what a script raised.
  * So nothing is removed from it; only what is known to be Redis' own is shown, and what stands
@@ -28,7 +28,7 @@ export const knownText = (text: string, name: string): string | undefined => {
   return known === undefined ? undefined : `${code} ${known}`
 }
 
-/** What a script's reply says, as far as it is known, and the line that it stopped at. */
+/** Describes what a script's reply says, as far as it is known, and the line that it stopped at. */
 export interface ScriptReply {
   readonly text: string | undefined
   readonly line: number | undefined

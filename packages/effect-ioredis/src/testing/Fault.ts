@@ -1,5 +1,6 @@
 /**
- * What can befall a simulated Redis: switched while a test runs, or written down ahead as a script.
+ * Lists what can befall a simulated Redis: switched while a test runs, or written down ahead as
+ * a script.
  *
  * **Details**
  *
@@ -33,7 +34,7 @@ export interface Target {
 }
 
 /**
- * What is wrong with the server or the way to it.
+ * Describes what is wrong with the server or the way to it.
  *
  * @category models
  * @since 0.1.0

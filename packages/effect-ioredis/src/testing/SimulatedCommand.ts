@@ -44,7 +44,7 @@ export type Run = (args: ReadonlyArray<string>, call: Call) => Value
 export interface SimulatedCommand {
   /** The name, in upper case. */
   readonly name: string
-  /** What the server does when the command comes. */
+  /** Says what the server does when the command comes. */
   readonly run: Run
 }
 

@@ -73,7 +73,7 @@ import * as Timers from "./internal/Timers.ts"
 import * as SimulatedServer from "./SimulatedServer.ts"
 
 /**
- * How the default server behaves, and every other one unless it is told otherwise.
+ * Sets how the default server behaves, and every other one unless it is told otherwise.
  *
  * @category models
  * @since 0.1.0

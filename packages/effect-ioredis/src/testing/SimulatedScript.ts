@@ -25,7 +25,7 @@ import * as RedisScript from "../RedisScript.ts"
 import * as Wire from "./internal/Wire.ts"
 
 /**
- * What a script gets from `call` and what it returns.
+ * Describes what a script gets from `call` and what it returns.
  *
  * @category models
  * @since 0.1.0
@@ -42,7 +42,8 @@ export type Value = null | number | string | ReadonlyArray<Value>
 export type Call = (name: string, ...args: ReadonlyArray<string | number>) => Value
 
 /**
- * What stands in for the script: `keys` is `KEYS`, `args` is `ARGV`, `call` is `redis.call`.
+ * Stands in for the script: `keys` is `KEYS`, `args` is `ARGV`, `call` is
+ * `redis.call`.
  *
  * @category models
  * @since 0.1.0

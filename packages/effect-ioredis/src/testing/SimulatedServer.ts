@@ -17,7 +17,7 @@ import type { SimulatedCommand } from "./SimulatedCommand.ts"
 import type { SimulatedScript } from "./SimulatedScript.ts"
 
 /**
- * Who may log in, and which commands are refused to everybody.
+ * Sets who may log in, and which commands are refused to everybody.
  *
  * @category models
  * @since 0.1.0
@@ -25,22 +25,24 @@ import type { SimulatedScript } from "./SimulatedScript.ts"
 export type Access = AccessRules
 
 /**
- * How a server behaves.
+ * Sets how a server behaves.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Options extends Access {
   /**
-   * How long a reply takes, and a login. Default: none; it comes at the same virtual time, but
+   * Sets how long a reply takes, and a login. Default: none; it comes at the same virtual time, but
    * never at once.
    */
   readonly latency?: Duration.Input | undefined
-  /** How far the server's clock is ahead of the program's; behind it if negative. Default: 0. */
+  /**
+   * Sets how far the server's clock is ahead of the program's; behind it if negative. Default: 0.
+   */
   readonly clockOffset?: Duration.Input | undefined
   /** The faults that are known ahead. */
   readonly script?: ReadonlyArray<Fault.ScheduledFault> | undefined
-  /** What stands in for Lua scripts. */
+  /** Sets what stands in for Lua scripts. */
   readonly scripts?: ReadonlyArray<SimulatedScript> | undefined
   /** Commands that the simulation does not know by itself. */
   readonly commands?: ReadonlyArray<SimulatedCommand> | undefined
@@ -64,7 +66,7 @@ export type Received = ReceivedCommand
  * @since 0.1.0
  */
 export interface SimulatedServer {
-  /** Where it listens, as its replicas show it. */
+  /** Says where it listens, as its replicas show it. */
   readonly address: RedisAddress
   /**
    * Puts a fault in the place of the one that holds: the server's, or that of one connection, which
@@ -103,13 +105,13 @@ export interface SimulatedServer {
   readonly detachReplica: Effect.Effect<void>
   /** The commands that reached the server, also those that it answered with an error. */
   readonly received: Effect.Effect<ReadonlyArray<Received>>
-  /** When somebody tried to connect, also in vain: wall-clock times in milliseconds. */
+  /** Tells when somebody tried to connect, also in vain: wall-clock times in milliseconds. */
   readonly attempts: Effect.Effect<ReadonlyArray<number>>
-  /** How many connections are open. */
+  /** Tells how many connections are open. */
   readonly connections: Effect.Effect<number>
   /** The CLIENT IDs of the connections that are open, oldest first. */
   readonly clients: Effect.Effect<ReadonlyArray<number>>
-  /** What INFO shows as `run_id`. */
+  /** Tells what INFO shows as `run_id`. */
   readonly runId: Effect.Effect<string>
   /** Runs a command on the server itself, past every fault. */
   readonly execute: (command: RedisCommand) => Effect.Effect<Reply, RedisCommandError>

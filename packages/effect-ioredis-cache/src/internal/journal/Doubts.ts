@@ -14,9 +14,9 @@ export interface Doubts<in out Session> {
    * `until`.
    */
   readonly add: (session: Session, key: string, region: string, until: number) => void
-  /** Whether any write of the key is in doubt. */
+  /** Tells whether any write of the key is in doubt. */
   readonly has: (key: string) => boolean
-  /** Whether any write of the region is in doubt. */
+  /** Tells whether any write of the region is in doubt. */
   readonly hasRegion: (region: string) => boolean
   /** Forgets all doubts of a session and returns their keys. */
   readonly settle: (session: Session) => ReadonlyArray<string>
@@ -71,14 +71,14 @@ interface Doubt {
   readonly until: number
 }
 
-/** What is needed of a session to say how its doubts are settled. */
+/** Describes what is needed of a session to say how its doubts are settled. */
 export interface SessionIdentity {
   readonly id: number | undefined
   readonly runId: string | undefined
 }
 
 /**
- * How the doubts of a lost session are settled, given a session that is open on its node now.
+ * Tells how the doubts of a lost session are settled, given a session that is open on its node now.
  *
  * - `Gone`: another server answers there, so that the one with the doubts will not run them.
  * - `Kill`: the very same server answers, and the lost session is ended there by its id.

@@ -1,6 +1,6 @@
 /**
- * What the journal does for regions in the background: it empties in Redis those that were cleared,
- * and finds out whether a permission has come back.
+ * Works for regions in the background: it empties in Redis those that
+ * were cleared, and finds out whether a permission has come back.
  */
 import { Effect, Result } from "effect"
 import { RedisCommand, type RedisError } from "effect-ioredis"
@@ -11,7 +11,7 @@ import * as Scripts from "./scripts.ts"
 import * as Sender from "./Sender.ts"
 import type { Region, State } from "./State.ts"
 
-/** Whether there is anything to do. */
+/** Tells whether there is anything to do. */
 export const isLeft = (state: State): boolean =>
   state.regions.some(({ state }) => state._tag === "Dirty" || state._tag === "Denied")
 

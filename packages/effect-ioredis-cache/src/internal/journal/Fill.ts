@@ -21,7 +21,7 @@ export interface Fill {
   readonly timeToLive: number
   readonly staleFor: number
   readonly lookupTime: number
-  /** When the lookup began, in Redis' time. */
+  /** Says when the lookup began, in Redis' time. */
   readonly beganAt: number
   /** The first 64 bytes of what was found, and its length; nothing where nothing was found. */
   readonly found: Replaced | undefined

@@ -1,6 +1,6 @@
 /**
- * What this process has acknowledged and Redis has not confirmed, and what it remembers of what
- * Redis has.
+ * Keeps what this process has acknowledged and Redis has not confirmed, and what is known of the
+ * keys that Redis has confirmed.
  *
  * **The promise**
  *
@@ -38,11 +38,11 @@ import * as Replay from "./Replay.ts"
 import * as Sender from "./Sender.ts"
 import { type Entry, type NodeState, Region, State, Write } from "./State.ts"
 
-/** How much is kept. */
+/** Bounds what is kept. */
 export interface Options {
-  /** Default: 10,000. */
+  /** Bounds the keys with an unconfirmed write. Default: 10,000. */
   readonly maxEntries?: number | undefined
-  /** Default: 16 MiB. */
+  /** Bounds the encoded length of their values. Default: 16 MiB. */
   readonly maxBytes?: number | undefined
 }
 
@@ -59,8 +59,8 @@ export interface ValueWrite {
 }
 
 /**
- * What a read is answered with in the place of Redis: what the journal says, or whatever memory
- * has.
+ * Describes what a read is answered with in the place of Redis: what the journal says, or whatever
+ * memory has.
  */
 export type Answer =
   | { readonly _tag: "Value"; readonly value: unknown; readonly timeToLive: number; readonly bytes: number }
@@ -73,16 +73,16 @@ export type Done = (outcomes: ReadonlyArray<WriteOutcome>) => void
 export interface RegionJournal {
   /** The order of the intents of all caches that share the region. */
   readonly sequences: Sequences
-  /** Whether no key of the region is answered from here. */
+  /** Tells whether no key of the region is answered from here. */
   readonly isEmpty: () => boolean
-  /** What is to be said of a key in the place of Redis, if anything. */
+  /** Tells what is to be said of a key in the place of Redis, if anything. */
   readonly answer: (key: string) => Answer | undefined
   /**
-   * Whether what Redis says of a key may be believed. `isCurrent`: no write has overlapped the
-   * read.
+   * Tells whether what Redis says of a key may be believed. `isCurrent`: no write has overlapped
+   * the read.
    */
   readonly believes: (key: string, found: Version, isCurrent: boolean) => boolean
-  /** Whether writes go to memory alone, because the user may not write. */
+  /** Tells whether writes go to memory alone, because the user may not write. */
   readonly runsOnMemory: () => boolean
   /** Stores values. `timeout` is the longest that the call may take, in milliseconds. */
   readonly set: (writes: ReadonlyArray<ValueWrite>, timeout: number | undefined, done: Done) => Cancel
@@ -114,7 +114,7 @@ export interface Touch {
 export interface Journal {
   /** The part of one region. Asked twice for a name, it gives parts of the same region. */
   readonly region: (policy: RegionPolicy) => RegionJournal
-  /** How many intents are not confirmed. */
+  /** Tells how many intents are not confirmed. */
   readonly size: () => number
   /** Says which invariants do not hold. */
   readonly checkInvariants: () => ReadonlyArray<string>

@@ -9,7 +9,7 @@
 import type { Version } from "../CacheTier.ts"
 import type { Stamp } from "../../StoredValue.ts"
 
-/** What was asked for a key. */
+/** Describes what was asked for a key. */
 export type Intent = SetIntent | RemoveIntent | TouchIntent
 
 /** A value to be stored. Times are those of the process's own monotonic clock, in milliseconds. */
@@ -24,7 +24,7 @@ export class SetIntent {
   readonly life: number
   readonly staleFor: number
   readonly lookupTime: number
-  /** When it is fresh no longer, by the clock of this process. */
+  /** Says when it is fresh no longer, by the clock of this process. */
   readonly expiresAt: number
 
   constructor(options: Omit<SetIntent, "_tag">) {
@@ -63,24 +63,28 @@ export class Entry<Region> {
    * process sent since carries this one or a later.
    */
   first: Stamp
-  /** Whether a removal of this process, unconfirmed as well, came before the value. */
+  /** Says whether a removal of this process, unconfirmed as well, came before the value. */
   followsRemoval = false
   intent: Intent
   /** The version of the last intent. It changes with each intent. */
   version: Version
-  /** How many calls send it now. */
+  /** Counts the calls that send it now. */
   held = 0
-  /** How many sendings of the key have neither been answered nor lost their session. */
+  /** Counts the sendings of the key that have neither been answered nor lost their session. */
   open = 0
-  /** Where Redis has executed the last intent, and whether the server has kept its data since. */
+  /**
+   * Says where Redis has executed the last intent, and whether the server has kept its data since.
+   */
   executed: { readonly session: object; readonly isVerified: boolean } | undefined = undefined
-  /** Whether Redis has refused the value for good, so that only its removal is left. */
+  /** Says whether Redis has refused the value for good, so that only its removal is left. */
   isRefused = false
-  /** Whether the last intent was a `touch` of a value that Redis has not confirmed. */
+  /** Says whether the last intent was a `touch` of a value that Redis has not confirmed. */
   isExtended = false
-  /** Whether it counts against the bounds: exactly if no call holds it and it is in the ledger. */
+  /**
+   * Says whether it counts against the bounds: exactly if no call holds it and it is in the ledger.
+   */
   isDeferred = false
-  /** Whether a replay sends it now. */
+  /** Says whether a replay sends it now. */
   isReplaying = false
 
   constructor(key: string, region: Region, base: Stamp | undefined, intent: Intent, version: Version) {
@@ -93,7 +97,7 @@ export class Entry<Region> {
   }
 }
 
-/** How much a ledger holds before it is full. */
+/** Bounds a ledger. */
 export interface Bounds {
   readonly maxEntries: number
   readonly maxBytes: number
@@ -113,13 +117,13 @@ export interface Ledger<in out Region> {
   ) => Entry<Region>
   /** Ends one hold of an entry. The last one defers it, if it is still there. */
   readonly release: (entry: Entry<Region>) => void
-  /** Whether an entry is still in the ledger. */
+  /** Tells whether an entry is still in the ledger. */
   readonly has: (entry: Entry<Region>) => boolean
   /** Takes an entry out. */
   readonly delete: (entry: Entry<Region>) => void
   /** Takes out all entries of a region. */
   readonly deleteRegion: (region: Region) => void
-  /** Whether there are more deferred entries or bytes than the bounds allow. */
+  /** Tells whether there are more deferred entries or bytes than the bounds allow. */
   readonly isFull: () => boolean
   /** The number of deferred entries. */
   readonly deferred: () => number

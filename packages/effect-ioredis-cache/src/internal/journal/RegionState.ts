@@ -1,5 +1,6 @@
 /**
- * What is left to be done for one region as a whole, as a state machine without time or network.
+ * Tells what is left to be done for one region as a whole, as a state machine without time or
+ * network.
  *
  * `clearedAt` is a moment in Redis' time, and whatever was written at it or before it is a miss. So
  * a read needs nothing but this number, whether Redis has been emptied already or not, and emptying
@@ -19,7 +20,7 @@ export type RegionState =
   | { readonly _tag: "Denied"; readonly clearedAt: number }
 
 /**
- * What happens to a region.
+ * Lists what may happen to a region.
  *
  * - `Marked`: it was cleared, or its intents were too many to be kept one by one.
  * - `Started`, `Emptied`, `Failed`: the run with this number began to empty it, has done so, or

@@ -1,6 +1,6 @@
 /**
- * What the journal does on one node in the background: it ends lost sessions, verifies what was
- * confirmed, and replays what was not, in this order and in batches, one at a time.
+ * Works on one node in the background: it ends lost sessions, verifies
+ * what was confirmed, and replays what was not, in this order and in batches, one at a time.
  */
 import { Effect, Result } from "effect"
 import { RedisCommand, RedisError } from "effect-ioredis"
@@ -12,7 +12,7 @@ import * as Scripts from "./scripts.ts"
 import * as Sender from "./Sender.ts"
 import { type Entry, type NodeState, type Region, type State, Write } from "./State.ts"
 
-/** Whether there is anything to do on a node. */
+/** Tells whether there is anything to do on a node. */
 export const isLeft = (state: State, { node, pending, unverified }: NodeState): boolean =>
   pending.size > 0 || unverified.size > 0 || state.doubts.sessions().some((session) => session.node === node)
 
@@ -26,7 +26,7 @@ export const once = (state: State, nodeState: NodeState): Effect.Effect<void, Fa
     yield* replay(state, nodeState)
   })
 
-/** What the background work fails with. */
+/** Describes what the background work fails with. */
 export type Failure = RedisError.RedisCommandError | Sender.NoSession
 
 // -------------------------------------------------------------------------------------------------

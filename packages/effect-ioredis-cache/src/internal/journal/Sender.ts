@@ -3,7 +3,7 @@ import type { RedisCommand, RedisError } from "effect-ioredis"
 import type { Cancel, Dispatch, Done, Sending, SendOptions, Session } from "effect-ioredis/dispatch"
 import * as Scripts from "./scripts.ts"
 
-/** What came of one command. */
+/** Describes what came of one command. */
 export type Outcome = Result.Result<RedisCommand.Reply, RedisError.RedisCommandError>
 
 /** There is no session to do something in now. */

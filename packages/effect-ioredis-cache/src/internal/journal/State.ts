@@ -22,7 +22,7 @@ export class Region implements RegionPolicy {
   readonly keyspace: string
   readonly replay: Replay
   readonly removedFor: number
-  /** What is left to be done for it as a whole. */
+  /** Says what is left to be done for it as a whole. */
   state: RegionState = initial
   /** The latest written-at that was read or given out in it. A `clear` is no earlier. */
   latest = Number.NEGATIVE_INFINITY
@@ -39,10 +39,10 @@ export class Region implements RegionPolicy {
   }
 }
 
-/** What the journal keeps for one node. */
+/** Holds what the journal keeps for one node. */
 export class NodeState {
   readonly node: Node
-  /** How often the node was found to have other data than before. */
+  /** Counts how often the node was found to have other data than before. */
   changes = 0
   /**
    * Deferred entries to be replayed. Whatever is in here besides is passed over when its turn
@@ -61,7 +61,7 @@ export class NodeState {
   }
 }
 
-/** What a state is made with. */
+/** Holds what a state is made with. */
 export interface Environment {
   readonly dispatch: Dispatch
   readonly source: StampSource
@@ -119,7 +119,7 @@ export class State {
     return state
   }
 
-  /** What commands depend on besides their intent. */
+  /** Gives what commands depend on besides their intent. */
   situation(): Situation {
     return { now: this.now(), scripts: this.now() >= this.#scriptsAgainAt }
   }
@@ -192,7 +192,7 @@ export class State {
     this.#settled(this.doubts.settle(session))
   }
 
-  /** What was in doubt so long that its value would have expired is in doubt no longer. */
+  /** Ends the doubts that lasted until their value would have expired. */
   expireDoubts(): void {
     this.#settled(this.doubts.expire(this.now()))
   }
@@ -210,8 +210,8 @@ export class State {
   // -----------------------------------------------------------------------------------------------
 
   /**
-   * Whether a reply may be believed. What a write overlapped is judged like everything else, but
-   * says nothing of the server: it may have been asked for before the write.
+   * Tells whether a reply may be believed. What a write overlapped is judged like everything else,
+   * but says nothing of the server: it may have been asked for before the write.
    */
   believes(region: Region, key: string, found: Version, isCurrent: boolean): boolean {
     const { writtenAt } = found
@@ -304,7 +304,7 @@ export class State {
 
   // -----------------------------------------------------------------------------------------------
 
-  /** Whether anything is left that Redis has not confirmed. */
+  /** Tells whether anything is left that Redis has not confirmed. */
   isLeft(): boolean {
     return this.ledger.size() > 0 || this.regions.some(({ state }) => state._tag !== "Clean")
   }
@@ -329,7 +329,7 @@ export class State {
     ]
   }
 
-  /** Whether an entry waits for the replay or is part of it. */
+  /** Tells whether an entry waits for the replay or is part of it. */
   isBeingReplayed(entry: Entry): boolean {
     return entry.isReplaying || this.nodeState(this.dispatch.nodeOf(entry.key)).pending.has(entry)
   }
@@ -342,7 +342,7 @@ export class Write implements Sending {
   readonly version: Version
   readonly intent: Ledger.Intent
   readonly command: RedisCommand.RedisCommand
-  /** Whether Redis has executed it. */
+  /** Says whether Redis has executed it. */
   isExecuted = false
   #changes: number | undefined
 
@@ -370,7 +370,9 @@ export class Write implements Sending {
     this.state.conclude(this.entry)
   }
 
-  /** Whether Redis has confirmed it and nothing can undo it that this process sent earlier. */
+  /**
+   * Tells whether Redis has confirmed it and nothing can undo it that this process sent earlier.
+   */
   isApplied(): boolean {
     const { entry, state } = this
     return this.isExecuted && !state.doubts.has(entry.key) && !this.#isLast()

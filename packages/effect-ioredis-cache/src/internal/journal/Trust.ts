@@ -1,5 +1,5 @@
 /**
- * What this process knows of the keys it wrote last, and whether a reply may be believed.
+ * Judges whether a reply may be believed, by what this process knows of the keys it wrote last.
  *
  * Redis can lose what it confirmed: it is started anew from an older dump, or a replica that lags
  * is promoted. No field of the server tells of every such change, but the values themselves tell of
@@ -11,7 +11,7 @@ import { type Stamp, type StampSource, writerOf } from "../../StoredValue.ts"
 import * as Recent from "../Recent.ts"
 
 /**
- * What a reply is worth.
+ * Tells what a reply is worth.
  *
  * - `Trusted`: it may be believed.
  * - `Older`: it is older than what this process has confirmed, which is a miss.
@@ -19,15 +19,15 @@ import * as Recent from "../Recent.ts"
  */
 export type Verdict = "Trusted" | "Older" | "Changed"
 
-/** What is known of one key. */
+/** Holds what is known of one key. */
 export class Known {
   /** The last `set` or `remove` of this process that Redis confirmed. */
   readonly confirmed: Version
   /** The stamp that this process knew before it. */
   readonly before: Stamp | undefined
-  /** What this process knew last: its own write, or what it has read since. */
+  /** Says what this process knew last: its own write, or what it has read since. */
   last: Version
-  /** Whether the server may have lost data since the confirmation. */
+  /** Says whether the server may have lost data since the confirmation. */
   isVerified: boolean
 
   constructor(confirmed: Version, before: Stamp | undefined, isVerified: boolean) {
@@ -55,15 +55,15 @@ export const judge = (known: Known, found: Version, isOwn: (stamp: Stamp) => boo
   return !known.isVerified && !isOwn(stamp) && found.writtenAt < confirmed.writtenAt ? "Older" : "Trusted"
 }
 
-/** What is known of the last keys that were confirmed. */
+/** Keeps what is known of the last keys that were confirmed. */
 export interface Trust {
-  /** Whether nothing is known, so that every reply is believed. */
+  /** Tells whether nothing is known, so that every reply is believed. */
   readonly isEmpty: () => boolean
   /** Records that Redis has confirmed an intent, and returns what is known from now on. */
   readonly confirm: (key: string, confirmed: Version, before: Stamp | undefined, isVerified: boolean) => Known
   /** Judges a reply, and remembers it where it is trusted. */
   readonly judge: (key: string, found: Version) => Verdict
-  /** What is known of a key. */
+  /** Tells what is known of a key. */
   readonly get: (key: string) => Known | undefined
   /** Makes the keys concerned unverified and returns them. */
   readonly distrust: (isConcerned: (key: string) => boolean) => ReadonlyArray<string>

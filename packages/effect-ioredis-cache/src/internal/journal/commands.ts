@@ -1,5 +1,5 @@
 /**
- * Which command an intent becomes: when it is made, and when it is replayed. Pure.
+ * Makes commands of intents: when they are made, and when they are replayed. It is pure.
  */
 import { RedisCommand } from "effect-ioredis"
 import type { Replay } from "../../Cache.ts"
@@ -8,21 +8,21 @@ import * as StoredValue from "../../StoredValue.ts"
 import type { Entry, Intent, SetIntent, TouchIntent } from "./Ledger.ts"
 import * as Scripts from "./scripts.ts"
 
-/** How a region is kept in Redis. */
+/** Describes how a region is kept in Redis. */
 export interface RegionPolicy {
   readonly name: string
-  /** What the Redis keys of the region begin with. */
+  /** Says what the Redis keys of the region begin with. */
   readonly keyspace: string
   readonly replay: Replay
   /** For how many milliseconds the mark of a removal stays; 0 where a removal leaves none. */
   readonly removedFor: number
 }
 
-/** What the commands depend on besides the intent. */
+/** Describes what the commands depend on besides the intent. */
 export interface Situation {
   /** The time by the clock that `SetIntent.expiresAt` is of. */
   readonly now: number
-  /** Whether the user may run scripts, as far as is known. */
+  /** Says whether the user may run scripts, as far as is known. */
   readonly scripts: boolean
 }
 
@@ -44,7 +44,7 @@ export const remainingLife = ({ expiresAt, staleFor }: SetIntent, now: number): 
   expiresAt > now ? Math.max(1, Math.floor(expiresAt - now + staleFor)) : 0
 
 /**
- * Whether a command for an intent can leave a value behind if it runs late.
+ * Tells whether a command for an intent can leave a value behind if it runs late.
  *
  * A script of `latest` leaves nothing that is older than what is there. A late removal costs a
  * miss, and a late `touch` only extends what is there.

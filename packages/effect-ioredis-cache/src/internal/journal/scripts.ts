@@ -174,15 +174,16 @@ export const withSource = (command: RedisCommand.RedisCommand): RedisCommand.Red
     : RedisCommand.make("EVAL", [script.lua, ...command.args.slice(1)], { kind: script.kind })
 }
 
-/** Whether a command calls a script. */
+/** Tells whether a command calls a script. */
 export const isScript = ({ name }: RedisCommand.RedisCommand): boolean => name === "EVALSHA" || name === "EVAL"
 
-/** Whether the server does not know the script, so that nothing of it was executed. */
+/** Tells whether the server does not know the script, so that nothing of it was executed. */
 export const isUnknownScript = (error: RedisError.RedisCommandError): boolean =>
   error._tag === "RedisOperationError" && error.code === "NOSCRIPT"
 
 /**
- * Whether the user may not run scripts, so that what the command was for has to be done without.
+ * Tells whether the user may not run scripts, so that what the command was for has to be done
+ * without.
  */
 export const isDenied = (command: RedisCommand.RedisCommand, error: RedisError.RedisCommandError): boolean =>
   isScript(command) && error._tag === "RedisOperationError" && error.code === "NOPERM"

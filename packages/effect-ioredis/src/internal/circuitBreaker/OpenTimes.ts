@@ -1,17 +1,17 @@
 import { Cause, type Context, Duration, Effect, Exit, Schedule } from "effect"
 
-/** How long a circuit stays open where nobody has said it. */
+/** Sets how long a circuit stays open where nobody has said it. */
 export const defaultOpenTime: Duration.Duration = Duration.seconds(30)
 
 /**
- * How long each opening in a row lasts, in milliseconds.
+ * Tells how long each opening in a row lasts, in milliseconds.
  *
  * A circuit opens within one turn of the event loop and cannot wait for its schedule. A step that
  * ends (the schedule is over), dies or waits for something gives no delay: the last known delay
  * goes on, at first the default.
  */
 export interface OpenTimes {
-  /** How long the circuit stays open if it opens now. */
+  /** Tells how long the circuit stays open if it opens now. */
   readonly current: () => number
   /** Takes the next delay: the circuit has opened. */
   readonly advance: () => void

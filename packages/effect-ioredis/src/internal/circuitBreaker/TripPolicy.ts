@@ -1,5 +1,5 @@
 /**
- * When a closed circuit opens by itself.
+ * Decides when a closed circuit opens by itself.
  *
  * **Details**
  *
@@ -77,7 +77,7 @@ export const mistakeIn = (policy: TripPolicy): string | undefined => {
   }
 }
 
-/** What a policy judges by. */
+/** Holds what a policy judges by. */
 export interface Health {
   /** The failures since the last success. */
   readonly failures: number

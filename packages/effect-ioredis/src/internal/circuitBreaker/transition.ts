@@ -10,12 +10,12 @@ import * as TripPolicy from "./TripPolicy.ts"
  */
 export type Permit = number
 
-/** What the state machine goes by. */
+/** Holds what the state machine goes by. */
 export interface Settings {
   readonly tripPolicy: TripPolicy.TripPolicy
-  /** How many probes must succeed to close the circuit. */
+  /** Sets how many probes must succeed to close the circuit. */
   readonly successThreshold: number
-  /** How many probes run at the same time. */
+  /** Sets how many probes run at the same time. */
   readonly maxProbes: number
 }
 
@@ -49,7 +49,7 @@ export interface HalfOpen {
   readonly successes: number
 }
 
-/** What may happen to a circuit. */
+/** Lists what may happen to a circuit. */
 export type Event =
   /**
    * A call asks to run. It may if the circuit is closed, or if the state is another one afterwards.

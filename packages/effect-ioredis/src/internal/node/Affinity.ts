@@ -1,7 +1,7 @@
 import { Hash } from "effect"
 
 /**
- * Which lane carries which key, so that the commands of one key stay in order.
+ * Chooses the lane that carries a key, so that the commands of one key stay in order.
  *
  * Keys are spread over buckets, and a bucket keeps to one lane. It changes its lane only when
  * nothing of it is in flight on a connection that lives: then no command can overtake an earlier

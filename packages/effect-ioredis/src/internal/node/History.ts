@@ -15,11 +15,11 @@ export const roleInHello = (reply: unknown): RedisHistory["role"] => {
   return index === -1 ? undefined : roleOf(String(reply[index + 1]))
 }
 
-/** What is known of a server whose user may ask for nothing. */
+/** Says what is known of a server whose user may ask for nothing. */
 export const unknown: RedisHistory = { runId: undefined, role: undefined, replid: undefined, replid2: undefined }
 
 /**
- * Whether data may have been lost or replaced between two answers of what is reached by one
+ * Tells whether data may have been lost or replaced between two answers of what is reached by one
  * address.
  *
  * A replication id changes alone when a first replica attaches, or when none has been attached for

@@ -8,8 +8,8 @@ import * as History from "./History.ts"
 import type { RedisTime } from "./RedisTime.ts"
 
 /**
- * Who a connection is and whom it talks to, as far as the user may ask. `isNew` says that the
- * server cannot be shown to be the process that the last session was on.
+ * Describes who a connection is and whom it talks to, as far as the user may ask. `isNew` says that
+ * the server cannot be shown to be the process that the last session was on.
  */
 export interface Introduction {
   readonly id: number | undefined
@@ -17,7 +17,7 @@ export interface Introduction {
   readonly isNew: boolean
 }
 
-/** What an introduction needs to know of its node. */
+/** Describes what an introduction needs to know of its node. */
 export interface Asker {
   readonly time: RedisTime
   readonly wallClock: () => number

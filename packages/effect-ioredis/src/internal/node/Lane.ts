@@ -15,7 +15,7 @@ export interface Lane {
   lastError: RedisError.RedisConnectionError | undefined
 }
 
-/** What a lane asks of its node. */
+/** Describes what a lane asks of its node. */
 export interface Keeper {
   /** Connects, logs in and introduces itself, with a bound on the whole of it. */
   readonly connect: Effect.Effect<
@@ -70,5 +70,5 @@ const live = Effect.fnUntraced(function* (lane: Lane, keeper: Keeper): Effect.fn
   return keeper.now() - session.openedAt
 })
 
-/** How long a connection lives before its loss is an event of its own, in milliseconds. */
+/** Says how long a connection lives before its loss is an event of its own, in milliseconds. */
 export const settledAfter = 5000

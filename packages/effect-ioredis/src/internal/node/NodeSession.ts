@@ -21,9 +21,9 @@ export class NodeSession implements Session, Carrier {
   /** Commands sent after the introduction, and those of them that had a reply. */
   carried = 0
   replies = 0
-  /** When the last reply came, in monotonic milliseconds. */
+  /** Says when the last reply came, in monotonic milliseconds. */
   heardAt: number
-  /** Whether the stall rule watches it. */
+  /** Says whether the stall rule watches it. */
   watched = false
 
   constructor(
@@ -66,9 +66,9 @@ export class NodeSession implements Session, Carrier {
   }
 
   /**
-   * Whether its loss says nothing against the server: it answered a command, or was sent none. A
-   * server that lets clients log in and drops whoever asks for something is not used again sooner
-   * for each login.
+   * Tells whether its loss says nothing against the server: it answered a command, or was sent
+   * none. A server that lets clients log in and drops whoever asks for something is not used again
+   * sooner for each login.
    */
   isProven(): boolean {
     return this.replies > 0 || this.carried === 0

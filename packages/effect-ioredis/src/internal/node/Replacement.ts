@@ -5,7 +5,7 @@ import type { Introduction } from "./Introduction.ts"
 import type { NodeSession } from "./NodeSession.ts"
 
 /**
- * What a node does about a server that refuses writes because it is a replica.
+ * Deals with a server that refuses writes because it is a replica.
  *
  * The address may lead to another server by now, which only a new connection finds out. So one is
  * made beside those in use, and those to other servers are replaced if it shows a master: callers

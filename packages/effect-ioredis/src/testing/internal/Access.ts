@@ -1,6 +1,6 @@
 import * as Wire from "./Wire.ts"
 
-/** Who may log in, and which commands are refused to everybody. */
+/** Sets who may log in, and which commands are refused to everybody. */
 export interface Access {
   /** The password of the user `default`, who needs none without it. */
   readonly password?: string | undefined
@@ -13,7 +13,7 @@ export interface Access {
   readonly denied?: ReadonlyArray<string> | undefined
 }
 
-/** What a client says of itself when it logs in. */
+/** Describes what a client says of itself when it logs in. */
 export interface Login {
   readonly username: string | undefined
   readonly password: string | undefined
@@ -50,7 +50,7 @@ export const commandRefusal = ({ denied = [] }: Access, name: string): Wire.Erro
     ? new Wire.ErrorReply({ message: `NOPERM this user has no permissions to run the '${name.toLowerCase()}' command` })
     : undefined
 
-/** Whether a name in a list of commands means this command. */
+/** Tells whether a name in a list of commands means this command. */
 export const covers = (entry: string, name: string): boolean => entry === name || name.startsWith(`${entry}|`)
 
 const wrongPassword = () =>

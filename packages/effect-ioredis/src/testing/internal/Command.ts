@@ -11,7 +11,7 @@ export interface Client {
   name: string
 }
 
-/** What the commands of a server can reach. */
+/** Describes what the commands of a server can reach. */
 export interface Machine {
   readonly client: Client
   /** The database that the client has selected. */
@@ -39,11 +39,13 @@ export interface Machine {
    * Why the server refuses a command just now; `name` is in upper case, subcommands as `CLIENT|ID`.
    */
   readonly refusal: (name: string, impact: Impact) => ErrorReply | undefined
-  /** What a script calls. */
+  /** Runs what a script calls. */
   readonly execute: (name: string, args: ReadonlyArray<Buffer>) => Wire
 }
 
-/** What a command does to memory: `grow` needs more of it, `write` changes what is there. */
+/**
+ * Describes what a command does to memory: `grow` needs more of it, `write` changes what is there.
+ */
 export type Impact = "none" | "write" | "grow"
 
 /** `arity` counts the words of the name too; a negative one is a minimum. */

@@ -33,7 +33,7 @@ export const failUnknownHost = (host: string): Effect.Effect<never, RedisError.R
   return Effect.fail(RedisError.connectionError("CONNECT", "Dns", "never", DriverError.redact(cause)))
 }
 
-/** What a reply is to the one who sent the command. */
+/** Tells what a reply is to the one who sent the command. */
 export const result = (command: RedisCommand, wire: Wire.Wire): ReplyResult => {
   if (!(wire instanceof Wire.ErrorReply)) return Result.succeed(Wire.decode(wire, command.reply))
   const code = Wire.codeOf(wire)

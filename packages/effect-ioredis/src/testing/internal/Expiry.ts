@@ -12,8 +12,8 @@ const units: Readonly<Record<string, { readonly scale: number; readonly absolute
 export const isUnit = (word: string): boolean => Object.hasOwn(units, word)
 
 /**
- * When a key ends, as wall-clock milliseconds; `command` is named in the error for a time that
- * cannot be.
+ * Tells when a key ends, as wall-clock milliseconds; `command` is named in the error for a time
+ * that cannot be.
  */
 export const at = (unit: string, amount: Buffer | undefined, now: number, command: string): number => {
   const time = Wire.bigInteger(amount)

@@ -2,12 +2,13 @@
 export const noReplid = "0".repeat(40)
 
 /**
- * How long a master that lost its last replica keeps its replication backlog: Redis' own default.
+ * Says how long a master that lost its last replica keeps its replication backlog: Redis' own
+ * default.
  */
 const backlogMillis = 3_600_000
 
 /**
- * What a server's data descend from, as `INFO` shows it, and how each event changes it.
+ * Describes what a server's data descend from, as `INFO` shows it, and how each event changes it.
  *
  * It follows Redis 7.0: a master has no backlog before its first replica comes, and takes a new
  * replication id when that comes and when the backlog is dropped.
@@ -70,7 +71,7 @@ export class History {
     if (this.#replicas === 0) this.#aloneSince = this.#now()
   }
 
-  /** Whether a replica with this history lacks nothing but what came later here. */
+  /** Tells whether a replica with this history lacks nothing but what came later here. */
   continues(replica: History): boolean {
     if (!this.#backlog || replica.offset > this.offset) return false
     return replica.replid === this.replid || (replica.replid === this.replid2 && replica.offset < this.secondOffset)

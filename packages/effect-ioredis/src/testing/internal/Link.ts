@@ -12,7 +12,7 @@ export interface Peer {
   readonly closed: (error: unknown) => void
 }
 
-/** What a client sends: the login first, then commands. */
+/** Describes what a client sends: the login first, then commands. */
 export type Packet =
   | { readonly _tag: "Login"; readonly login: Login }
   | { readonly _tag: "Command"; readonly name: string; readonly args: ReadonlyArray<Buffer> }
@@ -38,11 +38,11 @@ export class Link implements Client {
   readonly outbox: TimedQueue.TimedQueue<Wire.Wire>
   db = 0
   name = ""
-  /** Whether the client's end is open: what it sent before it closed is still served. */
+  /** Says whether the client's end is open: what it sent before it closed is still served. */
   open = true
-  /** Whether the connection ends with the next reply. */
+  /** Says whether the connection ends with the next reply. */
   ending = false
-  /** Whether it has swallowed something, and therefore says nothing any more. */
+  /** Says whether it has swallowed something, and therefore says nothing any more. */
   mute = false
   /** The fault that holds for this connection in the place of the server's. */
   held: HeldFault | undefined
@@ -57,7 +57,7 @@ export class Link implements Client {
     })
   }
 
-  /** Whether nothing of it is left. */
+  /** Says whether nothing of it is left. */
   get isDone(): boolean {
     return !this.open && this.inbox.size() === 0
   }

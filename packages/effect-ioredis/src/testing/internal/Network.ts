@@ -5,7 +5,7 @@ import type { Options } from "../SimulatedServer.ts"
 import { Server } from "./Server.ts"
 import type { Timers } from "./Timers.ts"
 
-/** Where the default server says that it listens. */
+/** Says where the default server says that it listens. */
 const defaultAddress: RedisAddress = { host: "simulated-redis", port: 6379 }
 
 /** The servers by their addresses; any other address reaches the default one. */

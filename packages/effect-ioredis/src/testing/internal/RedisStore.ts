@@ -1,6 +1,9 @@
 import * as Wire from "./Wire.ts"
 
-/** What a key holds. A value is never changed in place, so that stores and dumps may share it. */
+/**
+ * Holds the value of a key. A value is never changed in place, so that stores and dumps may share
+ * it.
+ */
 export type Value =
   | { readonly type: "string"; readonly bytes: Buffer }
   | { readonly type: "list"; readonly items: ReadonlyArray<Buffer> }
@@ -12,7 +15,7 @@ export interface Entry {
   readonly expiresAt: number | undefined
 }
 
-/** What was done to a store: a key was set or deleted, or everything is gone. */
+/** Describes what was done to a store: a key was set or deleted, or everything is gone. */
 export type Change =
   | { readonly _tag: "Set"; readonly key: string; readonly entry: Entry }
   | { readonly _tag: "Delete"; readonly key: string }

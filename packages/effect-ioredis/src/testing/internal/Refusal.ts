@@ -23,7 +23,7 @@ export const ofLogin = (fault: Fault.Fault): Wire.ErrorReply | undefined =>
 
 const loginCodes = new Set(["BUSY", "NOAUTH", "WRONGPASS"])
 
-/** What a replica says to a command that writes. */
+/** Tells what a replica says to a command that writes. */
 export const readOnly = (): Wire.ErrorReply =>
   new Wire.ErrorReply({ message: "READONLY You can't write against a read only replica." })
 

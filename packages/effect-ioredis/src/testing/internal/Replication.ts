@@ -9,7 +9,7 @@ export class Replication {
   readonly keyspace: Keyspace
   /** The master that this server was told to follow. */
   master: Replication | undefined
-  /** Whether what the master executes arrives here. */
+  /** Says whether what the master executes arrives here. */
   connected = false
   readonly #followers = new Set<Replication>()
 

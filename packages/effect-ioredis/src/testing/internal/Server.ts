@@ -41,7 +41,7 @@ export interface Options {
 /** One simulated server: its data, its connections, and what is wrong with it. */
 export class Server {
   readonly received: Array<Received> = []
-  /** When somebody tried to connect, also in vain, as wall-clock milliseconds. */
+  /** Says when somebody tried to connect, also in vain, as wall-clock milliseconds. */
   readonly attempts: Array<number> = []
   readonly keyspace: Keyspace
   readonly history: History

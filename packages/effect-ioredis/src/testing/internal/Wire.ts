@@ -22,7 +22,7 @@ export const syntaxError = (): never => fail("ERR syntax error")
 export const notAnInteger = (): never => fail("ERR value is not an integer or out of range")
 export const wrongArity = (name: string): never => fail(`ERR wrong number of arguments for '${name}' command`)
 
-/** What an error reply's first word says. */
+/** Tells what an error reply's first word says. */
 export const codeOf = ({ message }: ErrorReply): string => message.split(" ", 1)[0] ?? ""
 
 export const encode = (argument: Argument): Buffer =>
