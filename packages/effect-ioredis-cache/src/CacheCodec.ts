@@ -79,6 +79,7 @@ export class DecodedValue<out Value> {
  * @since 0.1.0
  */
 export interface Mismatch {
+  /** Tells it from other outcomes. */
   readonly _tag: "Mismatch"
   /** One line that says what was expected and where. */
   readonly problem: string
@@ -91,6 +92,7 @@ export interface Mismatch {
  * @since 0.1.0
  */
 export interface NotJson {
+  /** Tells it from other outcomes. */
   readonly _tag: "NotJson"
 }
 

@@ -128,8 +128,11 @@ export interface UnorderedConstraint
  * @since 0.1.0
  */
 export const keyspace = (options: {
+  /** Begins every key of the cache. */
   readonly prefix: string
+  /** Names the region. */
   readonly region: string
+  /** Tells shapes of the region's values apart. */
   readonly version: number
 }): Result.Result<string, string> => {
   const refusal =

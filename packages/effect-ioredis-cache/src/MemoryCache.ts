@@ -330,18 +330,27 @@ export const tier =
 
 /**
  * A tier in memory, with what a tier in front of another needs: to find, put and drop one key at
- * once. `put` takes what another tier was read to have, and never shortens the life that a write
- * gave a key to the region's usual one. `expire` ends the life of a value and keeps it for `stale`
- * for as long as it would have been kept anyway.
+ * once.
  *
  * @category models
  * @since 0.1.0
  */
 export interface MemoryTier<in out Value> extends CacheTier<Value, never> {
+  /** Finds the value of a key, if it is fresh. */
   readonly find: (key: string) => Hit<Value> | undefined
+  /**
+   * Holds what another tier was read to have. It never shortens the life that a write gave the key
+   * to the region's usual one.
+   */
   readonly put: (key: string, hit: Hit<Value>) => void
+  /** Drops a key. */
   readonly drop: (key: string) => void
+  /** Drops a key, or all keys of the region. */
   readonly forget: (key: string | undefined) => void
+  /**
+   * Ends the life of a value and keeps it for `stale` for as long as it would have been kept
+   * anyway.
+   */
   readonly expire: (key: string) => void
   /** Lets a value live for so many milliseconds from now on, if it would end sooner. */
   readonly extend: (key: string, timeToLive: number) => void

@@ -318,6 +318,7 @@ export class Removed {
  * @since 0.1.0
  */
 export interface Broken {
+  /** Tells it from other outcomes. */
   readonly _tag: "Broken"
 }
 
@@ -328,6 +329,7 @@ export interface Broken {
  * @since 0.1.0
  */
 export interface Foreign {
+  /** Tells it from other outcomes. */
   readonly _tag: "Foreign"
   /** Why it is a miss. */
   readonly reason: "NotOurs" | "OtherKey" | "UnknownLetter"

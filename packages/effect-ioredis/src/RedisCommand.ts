@@ -67,9 +67,13 @@ export type Reply = null | string | number | bigint | Uint8Array | ReadonlyArray
  * @since 0.1.0
  */
 export interface RedisCommand {
+  /** Names the command, in upper case. */
   readonly name: string
+  /** Holds what follows the name. */
   readonly args: ReadonlyArray<Argument>
+  /** Says what sending it twice would do. */
   readonly kind: CommandKind
+  /** Says whether bulk strings in the reply come as text or as bytes. */
   readonly reply: "text" | "bytes"
 }
 

@@ -32,17 +32,18 @@ import * as RetryPolicy from "./RetryPolicy.ts"
  * @since 0.1.0
  */
 export interface RedisConfig {
+  /** Sets how sockets are used. */
   readonly connector: IoredisConnector.Options
+  /** Sets where Redis is and how the client behaves. */
   readonly client: RedisClient.Options
+  /** Sets how often Redis is asked whether it answers. */
   readonly healthCheckInterval: Duration.Duration
 }
 
 type RedisAddressOptions = { readonly [Field in keyof RedisAddress]?: RedisAddress[Field] | undefined }
 
 /**
- * The same settings in code. `url` wins over the fields it names; `tls` may hold Node's TLS
- * options. A `retry` policy takes the place of `maxRetries`, `retryDelay` and `maxRetryDelay`;
- * `circuitBreaker` overrides `failureThreshold` and `resetTimeout`.
+ * The same settings in code.
  *
  * @category models
  * @since 0.1.0
@@ -52,14 +53,38 @@ export interface Options
     Pick<RedisLogin, "db" | "username" | "tls">,
     Pick<RedisAddressOptions, "host" | "port">,
     Omit<RedisClient.Options, "address" | "login" | "connections"> {
+  /**
+   * Locates Redis: `redis://user:password@host:port/db`, or `rediss://` for TLS. It wins over the
+   * options that it names.
+   */
   readonly url?: string | Redacted.Redacted<string> | undefined
+  /** Logs in with this password; empty means none. */
   readonly password?: string | Redacted.Redacted<string> | undefined
+  /** Sets how many connections to keep. Default: 1. */
   readonly maxConnections?: number | undefined
+  /** Sets how often Redis is asked whether it answers. Default: 30 seconds. */
   readonly healthCheckInterval?: Duration.Input | undefined
+  /**
+   * Bounds the retries of a read; those of a write are the lesser of it and 2. Default: 3. A
+   * `retry` policy takes its place.
+   */
   readonly maxRetries?: number | undefined
+  /**
+   * Sets the delay before the first retry, which doubles from then on. Default: 100 milliseconds. A
+   * `retry` policy takes its place.
+   */
   readonly retryDelay?: Duration.Input | undefined
+  /** Bounds the delay before a retry. Default: 30 seconds. A `retry` policy takes its place. */
   readonly maxRetryDelay?: Duration.Input | undefined
+  /**
+   * Sets how many failed attempts in a row open the circuit. Default: 5. A `tripPolicy` in
+   * `circuitBreaker` wins over it.
+   */
   readonly failureThreshold?: number | undefined
+  /**
+   * Sets how long the circuit stays open. Default: 30 seconds. A `resetTimeout` in `circuitBreaker`
+   * wins over it.
+   */
   readonly resetTimeout?: Duration.Input | undefined
 }
 
@@ -195,18 +220,23 @@ export const config: Config.Config<RedisConfig> = Config.all({
 // -------------------------------------------------------------------------------------------------
 
 /**
- * One setting: the variable and the option it is called by, what it must be, an example, its
- * default, and how to read it from text or from a value.
+ * One setting.
  *
  * @category settings
  * @since 0.1.0
  */
 export interface Setting<A> {
+  /** Names its environment variable. */
   readonly variable: string
+  /** Names its option in code. */
   readonly option: string
+  /** Says what it must be. */
   readonly expects: string
+  /** Gives an example. */
   readonly example: string
+  /** Gives its default. */
   readonly fallback: A
+  /** Reads it from text or from a value, `undefined` where it is none. */
   readonly read: (value: unknown) => A | undefined
 }
 

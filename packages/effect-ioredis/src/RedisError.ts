@@ -88,10 +88,15 @@ export type ConnectionFailure = typeof ConnectionFailure.Type
  * @since 0.1.0
  */
 export class RedisConnectionError extends Schema.TaggedError<RedisConnectionError>()("RedisConnectionError", {
+  /** Names the command, without arguments. */
   command: Schema.String,
+  /** Says why there was no connection. */
   reason: ConnectionFailure,
+  /** Says whether Redis may have executed the command. */
   sent: Sent,
+  /** Says in one line what happened and what to do. */
   message: Schema.String,
+  /** Holds a redacted copy of what the driver threw. */
   cause: Cause
 }) {}
 
@@ -107,10 +112,15 @@ export class RedisConnectionError extends Schema.TaggedError<RedisConnectionErro
  * @since 0.1.0
  */
 export class RedisTimeoutError extends Schema.TaggedError<RedisTimeoutError>()("RedisTimeoutError", {
+  /** Names the command, without arguments. */
   command: Schema.String,
+  /** Says how long was waited. */
   duration: Schema.Duration,
+  /** Says whether Redis may have executed the command. */
   sent: Sent,
+  /** Says in one line what happened. */
   message: Schema.String,
+  /** Holds the error of an earlier attempt. */
   cause: Cause
 }) {
   /**
@@ -152,9 +162,13 @@ export class RedisTimeoutError extends Schema.TaggedError<RedisTimeoutError>()("
  * @since 0.1.0
  */
 export class RedisOperationError extends Schema.TaggedError<RedisOperationError>()("RedisOperationError", {
+  /** Names the command, without arguments. */
   command: Schema.String,
+  /** Holds the first word of the reply, or a code of this library. */
   code: Schema.String,
+  /** Shows the reply as far as it is Redis' own words. */
   message: Schema.String,
+  /** Holds a redacted copy of what the driver threw. */
   cause: Cause
 }) {}
 
@@ -187,11 +201,17 @@ export class RedisCircuitBreakerOpenError extends Schema.TaggedError<RedisCircui
  * @since 0.1.0
  */
 export class RedisSerializationError extends Schema.TaggedError<RedisSerializationError>()("RedisSerializationError", {
+  /** Names the method of the region. */
   command: Schema.String,
+  /** Names the region. */
   region: Schema.String,
+  /** Holds a short hash of the key, empty where the key itself does not fit. */
   keyHash: Schema.String,
+  /** Says whether it was on the way in or out. */
   direction: Schema.Literals(["encode", "decode"]),
+  /** Says where the schema was not met, without the data. */
   message: Schema.String,
+  /** Holds a redacted copy of what was thrown. */
   cause: Cause
 }) {}
 

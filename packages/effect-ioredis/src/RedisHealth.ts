@@ -47,7 +47,7 @@ export type Status =
   | { readonly _tag: "Down"; readonly since: DateTime.Utc; readonly reason: string }
 
 /**
- * `status` is what is known now, `changes` starts with it, `check` finds out.
+ * The health of one client.
  *
  * @category models
  * @since 0.1.0
@@ -55,8 +55,11 @@ export type Status =
 export interface RedisHealth {
   /** The name of the client that is watched, which the log lines of its outages carry. */
   readonly name: string
+  /** Tells what is known now. */
   readonly status: Effect.Effect<Status>
+  /** Starts with what is known now and emits each change. */
   readonly changes: Stream.Stream<Status>
+  /** Asks Redis and tells what came of it. */
   readonly check: Effect.Effect<Status>
 }
 
@@ -76,7 +79,9 @@ export const RedisHealth: Context.Service<RedisHealth, RedisHealth> =
  * @since 0.1.0
  */
 export interface Options {
+  /** Sets how often to look. Default: 30 seconds. */
   readonly interval?: Duration.Input | undefined
+  /** Sets how long to wait for the answer. Default: 2 seconds. */
   readonly timeout?: Duration.Input | undefined
 }
 

@@ -44,7 +44,9 @@ export type Status = "Connecting" | "Ready" | "Reconnecting" | "Closed"
 
 /** Carries a command on one connection. */
 export interface Carrier {
+  /** Says which session it is of. */
   readonly session: NodeSession
+  /** Sends a command and tells its reply or its loss once. */
   readonly submit: (command: RedisCommand.RedisCommand, onReply: (result: RedisConnection.ReplyResult) => void) => void
 }
 
@@ -55,15 +57,23 @@ export interface Carrier {
  * @since 0.1.0
  */
 export interface RedisNode extends Node {
+  /** Says where the server listens. */
   readonly address: RedisAddress
+  /** Gives the circuit breaker that every command is admitted by. */
   readonly breaker: CircuitBreaker.CircuitBreaker
+  /** Gives the same circuit as function calls. */
   readonly circuit: Circuit
+  /** Tells where its connections stand. */
   readonly status: () => Status
+  /** Counts the commands that were sent and have no reply yet. */
   readonly inFlight: () => number
+  /** Gives a number that grows with everything that any connection hears. */
   readonly activity: () => number
   /** Why the last connection failed, while one is missing. */
   readonly lastError: () => RedisError.RedisConnectionError | undefined
+  /** Gives the sessions whose connections are open now. */
   readonly sessions: () => ReadonlyArray<NodeSession>
+  /** Gives the session that a key's commands would be sent in now. */
   readonly sessionFor: (key: string) => NodeSession | undefined
   /**
    * Gives what carries the commands of a key now, or of none; a given session carries them itself.
@@ -92,11 +102,15 @@ export interface RedisNode extends Node {
  * @since 0.1.0
  */
 export interface Options {
+  /** Names the client in log lines. */
   readonly name: string
+  /** Locates the server. */
   readonly address: RedisAddress
   /** Asked at each login, so that passwords may rotate. */
   readonly login: Effect.Effect<RedisLogin>
+  /** Sets how many connections to keep. */
   readonly connections: number
+  /** Bounds the commands in flight on one connection. */
   readonly maxInFlight: number
   /** The most that a login may take as a whole, in milliseconds. */
   readonly connectTimeout: number
@@ -104,10 +118,15 @@ export interface Options {
   readonly commandTimeout: number
   /** Sets whether a connection that becomes ready makes an open circuit due. */
   readonly probeOnReady: boolean
+  /** Admits every command. */
   readonly breaker: CircuitBreaker.CircuitBreaker
+  /** Is the same circuit as function calls. */
   readonly circuit: Circuit
+  /** Wakes whoever waits for a time. */
   readonly deadlines: Deadlines
+  /** Is told what happens to the node. */
   readonly onEvent: (event: NodeEvent) => void
+  /** Is called for each connection that stalled. */
   readonly onStall: () => void
 }
 

@@ -25,14 +25,17 @@ import { createHash } from "node:crypto"
 import type { CommandKind } from "./RedisCommand.ts"
 
 /**
- * A declared script. `sha` is what EVALSHA calls it by.
+ * A declared script.
  *
  * @category models
  * @since 0.1.0
  */
 export interface RedisScript {
+  /** Holds its source. */
   readonly lua: string
+  /** Holds the SHA-1 of its source, which EVALSHA calls it by. */
   readonly sha: string
+  /** Says what running it twice would do. */
   readonly kind: CommandKind
 }
 

@@ -46,9 +46,16 @@ export type RetrySchedule = Schedule.Schedule<unknown, RedisCommandError>
  * @since 0.1.0
  */
 export interface RetryPolicy {
+  /** Schedules the retries of reads. */
   readonly read: RetrySchedule
+  /** Schedules the retries of repeatable and idempotent commands. */
   readonly write: RetrySchedule
+  /**
+   * Schedules the retries of all other commands, which are sent again only where they were never
+   * executed.
+   */
   readonly effectful: RetrySchedule
+  /** Bounds the retries of all calls together. */
   readonly budget: BudgetOptions | false
 }
 
@@ -59,20 +66,24 @@ export interface RetryPolicy {
  * @since 0.1.0
  */
 export interface BudgetOptions {
+  /** Sets how many retries the bucket holds. */
   readonly capacity: number
+  /** Sets what each first attempt adds to it. */
   readonly perAttempt: number
 }
 
 /**
- * Shapes a backoff: `retries` after the first attempt, the first delay `base`
- * (default 100 ms), and the `cap` no delay exceeds (default 30 s).
+ * Shapes a backoff.
  *
  * @category models
  * @since 0.1.0
  */
 export interface BackoffOptions {
+  /** Bounds the attempts after the first. */
   readonly retries: number
+  /** Sets the first delay. Default: 100 milliseconds. */
   readonly base?: Duration.Input | undefined
+  /** Bounds every delay. Default: 30 seconds. */
   readonly cap?: Duration.Input | undefined
 }
 
@@ -168,7 +179,9 @@ export const decorrelatedJitter = (options: BackoffOptions): Schedule.Schedule<u
  * @since 0.1.0
  */
 export interface RetryBudget {
+  /** Adds what a first attempt earns. */
   readonly earn: () => void
+  /** Takes one retry, and says whether there was one. */
   readonly spend: () => boolean
 }
 

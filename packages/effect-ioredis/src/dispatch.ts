@@ -23,9 +23,11 @@ import type * as RedisError from "./RedisError.ts"
 export interface RedisHistory {
   /** Changes when the server process is started anew. */
   readonly runId: string | undefined
+  /** Says whether it takes writes. */
   readonly role: "master" | "replica" | undefined
-  /** The replication id of its data, and the one that they had before the last promotion. */
+  /** Names the replication id of its data. */
   readonly replid: string | undefined
+  /** Names the replication id that they had before the last promotion. */
   readonly replid2: string | undefined
 }
 
@@ -36,6 +38,7 @@ export interface RedisHistory {
  * @since 0.1.0
  */
 export interface Session {
+  /** Says which server it is on. */
   readonly node: Node
   /** The CLIENT ID, or `undefined` where the user may not ask. */
   readonly id: number | undefined
@@ -133,7 +136,9 @@ export type SendingEnd =
  * @since 0.1.0
  */
 export interface Sending {
+  /** Is called before the bytes may leave. It returns false to call the command off. */
   readonly begin: (session: Session) => boolean
+  /** Is called exactly once after a `begin` that returned true. */
   readonly end: (session: Session, end: SendingEnd) => void
 }
 

@@ -29,7 +29,9 @@ import type { Duration } from "effect"
  * @since 0.1.0
  */
 export interface Target {
+  /** Names the command, in upper case. */
   readonly name: string
+  /** Holds its arguments as text. */
   readonly args: ReadonlyArray<string>
 }
 
@@ -68,8 +70,11 @@ export type Fault =
  * @since 0.1.0
  */
 export interface ScheduledFault {
+  /** Says when it begins. */
   readonly from: Duration.Input
+  /** Says when it ends. Default: when another one comes. */
   readonly to?: Duration.Input | undefined
+  /** Says what is wrong meanwhile. */
   readonly fault: Fault
 }
 

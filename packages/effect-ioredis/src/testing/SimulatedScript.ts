@@ -57,7 +57,9 @@ export type Run = (keys: ReadonlyArray<string>, args: ReadonlyArray<string>, cal
  * @since 0.1.0
  */
 export interface SimulatedScript {
+  /** Is the script as a client calls it. */
   readonly script: RedisScript.RedisScript
+  /** Stands in for it. */
   readonly run: Run
 }
 
