@@ -289,7 +289,7 @@ export class State {
     this.ledger.deleteRegion(region)
     this.regionLoop.wake()
     this.log(
-      Effect.logError("Redis lets this user not write: the region runs on this process's memory").pipe(
+      Effect.logError("Redis does not let this user write: the region runs on this process's memory").pipe(
         Effect.annotateLogs({ region: region.name })
       )
     )
