@@ -26,7 +26,8 @@ export const check = (facts: Facts): ReadonlyArray<Violation> => {
         ...followed(facts, one)
       ]
     }),
-    ...replayed(facts)
+    ...replayed(facts),
+    ...late(facts)
   ]
 }
 
@@ -212,6 +213,45 @@ const replayed = (facts: Facts): ReadonlyArray<Violation> =>
     const isReplayed = facts.submissionsOf(value).some(({ moment }) => moment.order > to.order)
     return isReplayed ? [{ rule: "replayed", message: `the value of ${intent.what} was sent after that` }] : []
   })
+
+/**
+ * Once an intent was `"Applied"`, nothing that the same process sent earlier runs any more. Where the
+ * script of `latest` decides, it may.
+ */
+const late = (facts: Facts): ReadonlyArray<Violation> => {
+  if (facts.hasErrors || facts.denied.size > 0) return []
+  return facts.log.executed.flatMap(({ at, by, key, region, value }): ReadonlyArray<Violation> => {
+    if (value === undefined || by === "script") return []
+    const place = { region, key }
+    const written =
+      by === "SET"
+        ? facts.intentsAt(place).find((intent) => intent.value === value)
+        : facts.log.lookups.find(({ id }) => id === value)
+    // A fill gives way to whatever there is.
+    const isFill = by === "SET NX"
+    if (written?.to === undefined || (isFill && regions[region]?.marks === true)) return []
+    const { order } = written.to
+    const after = facts
+      .intentsAt(place)
+      .find(
+        (intent) =>
+          intent.process === written.process &&
+          intent.outcome === "Applied" &&
+          intent.from.order > order &&
+          intent.to !== undefined &&
+          intent.to.at < at &&
+          !(isFill && intent._tag === "Set")
+      )
+    return after === undefined
+      ? []
+      : [
+          {
+            rule: "late",
+            message: `at ${at} ms Redis executed in ${placeOf(place)} the ${by} of ${value}, which is older than ${after.what}`
+          }
+        ]
+  })
+}
 
 // When the value of an intent expires at the earliest, with every `touch` that Redis confirmed.
 const expiryOf = ({ log }: Facts, place: Place, { from, life, process }: Intent): number =>

@@ -311,7 +311,7 @@ const trust: Readonly<Record<string, Variant>> = {
     seams: { patch: believing((_, region, __, { writtenAt }) => writtenAt <= region.state.clearedAt) }
   },
   "a session whose writes may still run is not ended": {
-    breaks: ["contradicted", "stored"],
+    breaks: ["late", "contradicted", "stored"],
     range: {
       isDense: true,
       troubles: ["Delay", "Late"],
@@ -322,7 +322,7 @@ const trust: Readonly<Record<string, Variant>> = {
     seams: { dispatch: answering(({ name }) => (name === "CLIENT" ? "OK" : undefined)) }
   },
   "a write in doubt is taken as confirmed": {
-    breaks: ["contradicted", "stored"],
+    breaks: ["late", "contradicted", "stored"],
     range: { isDense: true, troubles: ["Delay", "Late"], calls: ["Set", "Remove", "Get"] },
     witness: lateSet,
     seams: {
@@ -483,7 +483,7 @@ const replay: Readonly<Record<string, Variant>> = {
     }
   },
   "a fill in doubt that is not fenced": {
-    breaks: ["contradicted", "stored"],
+    breaks: ["late", "contradicted", "stored"],
     range: { isDense: true, troubles: ["Delay", "Late"], calls: ["GetOrSet", "Remove", "Get"], regions: [unchanged] },
     witness: lateFill,
     seams: {
