@@ -58,6 +58,10 @@ const found: Readonly<Record<string, History.History>> = {
     { _tag: "Restart", data: "kept" },
     call(get, { actor: 2, cache: 1 })
   ]),
+  "833: a script that Redis does not know yet, and a server that freezes": history(
+    [call(set(600_000, 1)), trouble("Freeze"), wait(1000)],
+    { latency: 40 }
+  ),
   "89: a touch in the millisecond of a clear": history([call(clear()), call(touch(), { actor: 1 })], { latency: 3 })
 }
 
