@@ -207,6 +207,16 @@ const removedMeanwhile = history(
   { processes: [process, process] }
 )
 
+const replacedBeforeResync = history([
+  call(set()),
+  { _tag: "Copy" },
+  wait(300),
+  call(set(), { actor: 1 }),
+  wait(10),
+  { _tag: "Resync", cut: false },
+  call(get, { actor: 2 })
+])
+
 // A deferred value of before another process's clear.
 const valueBeforeClear = history(
   [
@@ -251,12 +261,13 @@ const trust: Readonly<Record<string, Variant>> = {
   "a reply with the stamp known before is trusted": {
     breaks: ["contradicted"],
     range: { isDense: true, troubles: ["Resync"], calls: ["Set", "Remove", "Get"], regions: [unchanged] },
+    witness: replacedBeforeResync,
     seams: { patch: believing(({ trust }, _, key, { stamp }) => trust.get(key)?.before === stamp) }
   },
   "a foreign reply that is older is trusted after a change": {
     breaks: ["contradicted"],
     range: {
-      isDense: true,
+      isDense: "always",
       troubles: ["OldDump", "Resync", "Freeze"],
       calls: ["Set", "Remove", "Get"],
       regions: [unchanged]
