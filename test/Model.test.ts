@@ -77,9 +77,9 @@ describe("Histories that broke a promise once", () => {
   }
 })
 
-// A search for each variant takes minutes, so the quick suite has a few of them and the night run has all.
+// A search takes a minute, so the quick suite has those variants that a history by hand shows.
 const all = Object.entries(variants)
-const searched = process.env.MODEL_VARIANTS === "all" ? all : all.slice(0, 3)
+const searched = process.env.MODEL_VARIANTS === "all" ? all : all.filter(([, { witness }]) => witness !== undefined)
 
 describe("The model bites", () => {
   for (const [name, { breaks, range, seams, witness }] of searched) {
