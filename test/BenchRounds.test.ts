@@ -1,9 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Data, Effect } from "effect"
 import type { Child } from "../bench/src/Child.ts"
 import * as Result from "../bench/src/Result.ts"
 import * as Rounds from "../bench/src/Rounds.ts"
 import * as Targets from "../bench/src/Targets.ts"
+
+class WriteNotApplied extends Data.TaggedError("WriteNotApplied")<{ readonly message: string }> {}
 
 /** A contender that does a thousand operations in a second, or whose `failing` method fails. */
 const contender = (name: string, failing?: string): Child => ({
@@ -12,7 +14,7 @@ const contender = (name: string, failing?: string): Child => ({
   // What each method answers is known here alone, as in `Child`.
   request: <A>(method: string) =>
     method === failing
-      ? Effect.fail(new Error(`${name}: a write was not applied\n    at somewhere`))
+      ? Effect.fail(new WriteNotApplied({ message: `${name}: a write was not applied\n    at somewhere` }))
       : (Effect.succeed(
           method === "warm" ? 1000 : { operations: 1000, millis: 1000, cpuMicros: 1 }
         ) as Effect.Effect<A>)

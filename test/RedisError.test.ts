@@ -540,7 +540,7 @@ describe("Commands that were sent", () => {
 
 /** What a client asks of each new connection: PING, CLIENT ID, INFO, and TIME three times. */
 const time = "*2\r\n$10\r\n1700000000\r\n$1\r\n0\r\n"
-const introduction = ["+PONG\r\n", ":1\r\n", "$11\r\nrole:master\r\n", time, time, time]
+const introduction = ["+PONG\r\n", ":1\r\n", "$23\r\nrun_id:a\r\nrole:master\r\n\r\n", time, time, time]
 
 describe("The driver's shapes that no standalone server gives", () => {
   const notSent = {

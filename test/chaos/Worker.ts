@@ -85,8 +85,15 @@ const program = Effect.gen(function* () {
 
 type Settings = Config.Success<typeof settings>
 
-const layerRedis = ({ maxConnections, port, resetTimeout }: Settings) =>
-  Redis.layer({ host: "127.0.0.1", port, maxConnections, resetTimeout: `${resetTimeout} millis` })
+// A short round has no time for the default of a connection's silence, which is twice the default patience.
+const layerRedis = ({ maxConnections, patience, port, resetTimeout }: Settings) =>
+  Redis.layer({
+    host: "127.0.0.1",
+    port,
+    maxConnections,
+    commandTimeout: `${patience * 2} millis`,
+    resetTimeout: `${resetTimeout} millis`
+  })
 
 const cacheOn = (redis: Context.Context<RedisClient.RedisClient>, { patience }: Settings) =>
   HybridCache.layer({ patience: `${patience} millis` }).pipe(

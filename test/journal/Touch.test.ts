@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Option, Schema } from "effect"
+import { Effect, Fiber, Layer, Option, Schema } from "effect"
 import { Cache } from "effect-ioredis-cache"
 import { Fault, SimulatedRedis } from "effect-ioredis/testing"
 import { TestClock } from "effect/testing"
@@ -51,7 +51,7 @@ describe("touch", () => {
       assert.strictEqual(yield* region.touch("a", { timeToLive: "2 minutes" }), "Applied")
       yield* TestClock.adjust("90 seconds")
       assert.deepStrictEqual(yield* region.get("a"), Option.some("60000"))
-    }).pipe(Effect.provide(layerStrict), Effect.provide(layerSimulated()))
+    }).pipe(Effect.provide(layerStrict.pipe(Layer.provideMerge(layerSimulated()))))
   )
 })
 

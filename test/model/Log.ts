@@ -52,6 +52,7 @@ export interface Storing {
   readonly region: number
   readonly key: number
   readonly value: string | undefined
+  readonly by: "SET" | "SET NX" | "script"
 }
 
 /** One that a process gave to a connection. */

@@ -19,6 +19,7 @@ export type Rule =
   | "good data deleted"
   | "followed"
   | "replayed"
+  | "late"
   | "invariant"
   | "refused for ever"
   | "outlived"

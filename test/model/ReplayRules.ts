@@ -26,7 +26,8 @@ export const check = (facts: Facts): ReadonlyArray<Violation> => {
         ...followed(facts, one)
       ]
     }),
-    ...replayed(facts)
+    ...replayed(facts),
+    ...late(facts)
   ]
 }
 
@@ -116,6 +117,7 @@ const missing = (facts: Facts, end: End): ReadonlyArray<Violation> => {
   const others = intents.filter((one) => one !== last)
   if (others.some(({ to }) => to === undefined || to.order > from.order)) return []
   if (expiryOf(facts, end, last) <= end.moment.at + margin || end.value === last.value) return []
+  if (isExtendedInFlight(facts, last)) return []
   const isDeferred = last.outcome === "Deferred"
   if (isDeferred && replay === "invalidate") return []
   if (isDeferred && replay === "ifUnchanged") {
@@ -144,6 +146,7 @@ const deleted = (facts: Facts, end: End): ReadonlyArray<Violation> => {
       one.outcome === "Applied" &&
       one.from.at + one.life > end.moment.at + margin &&
       !facts.lostSince(one.from) &&
+      !isExtendedInFlight(facts, one) &&
       intents.every((other) => other === one || isBehind(facts, other, one))
   )
   if (good === undefined || end.value === good.value) return []
@@ -161,6 +164,18 @@ const isBehind = (facts: Facts, other: Intent, one: Intent): boolean =>
   other.to.order < one.from.order &&
   (other.outcome === "Applied" || (other._tag === "Clear" && other.outcome === "Deferred")) &&
   (other.process === one.process || other.to.at + facts.clockError < one.from.at)
+
+// A `touch` makes a deferred value of one that is on its way, and `invalidate` unlinks those.
+const isExtendedInFlight = ({ log }: Facts, intent: Intent): boolean =>
+  replayIn(intent) === "invalidate" &&
+  log.calls.some(
+    ({ call, from, process }) =>
+      call._tag === "Touch" &&
+      process === intent.process &&
+      placeOf(call) === placeOf(intent) &&
+      from.order > intent.from.order &&
+      from.order < (intent.to?.order ?? Number.POSITIVE_INFINITY)
+  )
 
 /** Where a removal leaves a mark, no fill that began before it follows it. */
 const followed = (facts: Facts, end: End): ReadonlyArray<Violation> => {
@@ -198,6 +213,45 @@ const replayed = (facts: Facts): ReadonlyArray<Violation> =>
     const isReplayed = facts.submissionsOf(value).some(({ moment }) => moment.order > to.order)
     return isReplayed ? [{ rule: "replayed", message: `the value of ${intent.what} was sent after that` }] : []
   })
+
+/**
+ * Once an intent was `"Applied"`, nothing that the same process sent earlier runs any more. Where the
+ * script of `latest` decides, it may.
+ */
+const late = (facts: Facts): ReadonlyArray<Violation> => {
+  if (facts.hasErrors || facts.denied.size > 0) return []
+  return facts.log.executed.flatMap(({ at, by, key, region, value }): ReadonlyArray<Violation> => {
+    if (value === undefined || by === "script") return []
+    const place = { region, key }
+    const written =
+      by === "SET"
+        ? facts.intentsAt(place).find((intent) => intent.value === value)
+        : facts.log.lookups.find(({ id }) => id === value)
+    // A fill gives way to whatever there is.
+    const isFill = by === "SET NX"
+    if (written?.to === undefined || (isFill && regions[region]?.marks === true)) return []
+    const { order } = written.to
+    const after = facts
+      .intentsAt(place)
+      .find(
+        (intent) =>
+          intent.process === written.process &&
+          intent.outcome === "Applied" &&
+          intent.from.order > order &&
+          intent.to !== undefined &&
+          intent.to.at < at &&
+          !(isFill && intent._tag === "Set")
+      )
+    return after === undefined
+      ? []
+      : [
+          {
+            rule: "late",
+            message: `at ${at} ms Redis executed in ${placeOf(place)} the ${by} of ${value}, which is older than ${after.what}`
+          }
+        ]
+  })
+}
 
 // When the value of an intent expires at the earliest, with every `touch` that Redis confirmed.
 const expiryOf = ({ log }: Facts, place: Place, { from, life, process }: Intent): number =>

@@ -495,7 +495,8 @@ const storingOf = (name: string, args: ReadonlyArray<string>): Log.Storing | und
   if (name !== "SET" && !(isScript && storingScripts.has(args[0] ?? ""))) return undefined
   const [key = "", text = ""] = isScript ? args.slice(2) : args
   const place = places.get(key)
-  return place === undefined || text === "" ? undefined : { ...place, value: valueIn(text) }
+  if (place === undefined || text === "") return undefined
+  return { ...place, value: valueIn(text), by: isScript ? "script" : args.includes("NX") ? "SET NX" : "SET" }
 }
 
 const storingScripts: ReadonlySet<string> = new Set(

@@ -6,14 +6,18 @@ import * as Scripts from "../../packages/effect-ioredis-cache/src/internal/journ
 import { State } from "../../packages/effect-ioredis-cache/src/internal/journal/State.ts"
 import { writerOf } from "../../packages/effect-ioredis-cache/src/StoredValue.ts"
 import type { Range } from "./Generate.ts"
+import type { History } from "./History.ts"
 import type { Region, Seams } from "./Process.ts"
 import type { Rule } from "./Reference.ts"
+import * as Steps from "./Steps.ts"
 
 /** A cache that is broken on purpose, where that shows, and as what. */
 export interface Variant {
   readonly breaks: ReadonlyArray<Rule>
   readonly range: Range
   readonly seams: Seams
+  /** A history that shows it, where those that are drawn seldom do. */
+  readonly witness?: History | undefined
 }
 
 const [unchanged, latest, marked, invalidated, overwritten] = [0, 1, 2, 3, 4] as const
@@ -142,6 +146,104 @@ const keepingFailures = (region: Region): Region => {
 }
 
 // -------------------------------------------------------------------------------------------------
+// Histories that show what is seldom drawn
+// -------------------------------------------------------------------------------------------------
+
+const { call, clear, get, getOrSet, history, process, remove, set, trouble, wait } = Steps
+
+// A value is written after the removal that followed it.
+const lateSet = history([
+  call(set()),
+  wait(10),
+  { _tag: "Stall" },
+  call(set()),
+  wait(1100),
+  { _tag: "Strand", process: 0 },
+  wait(1000),
+  call(remove(), { actor: 1 }),
+  wait(100),
+  { _tag: "Resume" },
+  wait(10),
+  call(get, { actor: 2 })
+])
+
+const lateFill = history([
+  call(getOrSet(300)),
+  wait(100),
+  { _tag: "Stall" },
+  wait(250),
+  { _tag: "Strand", process: 0 },
+  wait(1000),
+  call(remove(), { actor: 1 }),
+  wait(100),
+  { _tag: "Resume" },
+  wait(10),
+  call(get, { actor: 2 })
+])
+
+const lateOwnSet = history([
+  call(set()),
+  wait(10),
+  trouble("Freeze"),
+  call(set()),
+  wait(1100),
+  { _tag: "Strand", process: 0 },
+  call(set(), { actor: 1 }),
+  wait(1100),
+  trouble("None")
+])
+
+// Another process is there first, because this one comes back only after a while.
+const removedMeanwhile = history(
+  [
+    trouble("Refuse"),
+    call(set()),
+    wait(12_000),
+    trouble("None"),
+    { _tag: "Reopen", process: 1 },
+    call(remove(), { process: 1 }),
+    wait(10)
+  ],
+  { processes: [process, process] }
+)
+
+const replacedBeforeResync = history([
+  call(set()),
+  { _tag: "Copy" },
+  wait(300),
+  call(set(), { actor: 1 }),
+  wait(10),
+  { _tag: "Resync", cut: false },
+  call(get, { actor: 2 })
+])
+
+// A deferred value of before another process's clear.
+const valueBeforeClear = history(
+  [
+    trouble("Refuse"),
+    call(set(600_000, latest)),
+    wait(12_000),
+    trouble("None"),
+    { _tag: "Reopen", process: 1 },
+    call(clear(latest), { process: 1 }),
+    wait(10)
+  ],
+  { processes: [process, process] }
+)
+
+const clearedMeanwhile = history(
+  [
+    call(getOrSet(2500, marked)),
+    wait(300),
+    call(remove(marked), { process: 1 }),
+    wait(10),
+    call(clear(marked), { process: 1 }),
+    wait(6000)
+  ],
+  { processes: [process, process] }
+)
+
+// -------------------------------------------------------------------------------------------------
 // Trust
 // -------------------------------------------------------------------------------------------------
 
@@ -159,12 +261,13 @@ const trust: Readonly<Record<string, Variant>> = {
   "a reply with the stamp known before is trusted": {
     breaks: ["contradicted"],
     range: { isDense: true, troubles: ["Resync"], calls: ["Set", "Remove", "Get"], regions: [unchanged] },
+    witness: replacedBeforeResync,
     seams: { patch: believing(({ trust }, _, key, { stamp }) => trust.get(key)?.before === stamp) }
   },
   "a foreign reply that is older is trusted after a change": {
     breaks: ["contradicted"],
     range: {
-      isDense: true,
+      isDense: "always",
       troubles: ["OldDump", "Resync", "Freeze"],
       calls: ["Set", "Remove", "Get"],
       regions: [unchanged]
@@ -203,6 +306,7 @@ const trust: Readonly<Record<string, Variant>> = {
   "emptying that unlinks the marks of removals": {
     breaks: ["followed"],
     range: { isDense: true, troubles: [], calls: ["GetOrSet", "Remove", "Clear"], regions: [marked] },
+    witness: clearedMeanwhile,
     seams: {
       scripts: running(
         Scripts.unlinkEarlier,
@@ -214,22 +318,24 @@ const trust: Readonly<Record<string, Variant>> = {
   },
   "what was written before a clear is believed": {
     breaks: ["contradicted"],
-    range: { isDense: true, troubles: ["Late", "Delay", "Flaky", "OldDump"], calls: ["Set", "Clear", "Get"] },
+    range: { isDense: true, troubles: ["OldDump"], calls: ["Set", "Clear", "Get"], regions: [unchanged] },
     seams: { patch: believing((_, region, __, { writtenAt }) => writtenAt <= region.state.clearedAt) }
   },
   "a session whose writes may still run is not ended": {
-    breaks: ["contradicted", "stored"],
+    breaks: ["late", "contradicted", "stored"],
     range: {
       isDense: true,
       troubles: ["Delay", "Late"],
       calls: ["Set", "Remove", "Get"],
       regions: [unchanged, overwritten]
     },
+    witness: lateSet,
     seams: { dispatch: answering(({ name }) => (name === "CLIENT" ? "OK" : undefined)) }
   },
   "a write in doubt is taken as confirmed": {
-    breaks: ["contradicted", "stored"],
+    breaks: ["late", "contradicted", "stored"],
     range: { isDense: true, troubles: ["Delay", "Late"], calls: ["Set", "Remove", "Get"] },
+    witness: lateSet,
     seams: {
       dispatch: following((_, sending) => ({
         begin: (session) => sending.begin(session),
@@ -260,6 +366,7 @@ const replay: Readonly<Record<string, Variant>> = {
   "a deferred value is written where nothing is": {
     breaks: ["resurrected"],
     range: { isDense: true, troubles: ["Refuse"], calls: ["Set", "Remove"], regions: [unchanged] },
+    witness: removedMeanwhile,
     seams: {
       scripts: running(
         Scripts.replaceKnown,
@@ -283,6 +390,7 @@ const replay: Readonly<Record<string, Variant>> = {
   "own sendings in doubt are taken for another's": {
     breaks: ["not written"],
     range: { isDense: true, troubles: ["Freeze", "Late", "Flaky"], calls: ["Set"], regions: [unchanged] },
+    witness: lateOwnSet,
     seams: {
       scripts: running(
         Scripts.replaceKnown,
@@ -336,6 +444,7 @@ const replay: Readonly<Record<string, Variant>> = {
   "`latest` that does not ask for another's clear": {
     breaks: ["older stays"],
     range: { isDense: true, troubles: ["Refuse"], calls: ["Set", "Clear"], regions: [latest] },
+    witness: valueBeforeClear,
     seams: {
       dispatch: sending((command) =>
         command.name === "GETRANGE" && String(command.args[0]).endsWith("!cleared")
@@ -385,8 +494,9 @@ const replay: Readonly<Record<string, Variant>> = {
     }
   },
   "a fill in doubt that is not fenced": {
-    breaks: ["contradicted", "stored"],
+    breaks: ["late", "contradicted", "stored"],
     range: { isDense: true, troubles: ["Delay", "Late"], calls: ["GetOrSet", "Remove", "Get"], regions: [unchanged] },
+    witness: lateFill,
     seams: {
       dispatch: following((command, sending) =>
         command.args.at(-1) === "NX"

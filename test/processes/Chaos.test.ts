@@ -11,7 +11,7 @@ import * as Round from "../chaos/Round.ts"
 // A look at what `pnpm chaos` does at length: two of the faults that would bring back the most.
 const short: Round.Settings = {
   calm: "400 millis",
-  fault: "1200 millis",
+  fault: "2 seconds",
   after: "1200 millis",
   workers: ["a", "b"],
   fibers: 200,

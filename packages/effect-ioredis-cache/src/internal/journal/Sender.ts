@@ -9,18 +9,30 @@ export type Outcome = Result.Result<RedisCommand.Reply, RedisError.RedisCommandE
 /** There is no session to do something in now. */
 export class NoSession extends Data.TaggedError("NoSession")<{ readonly message: string }> {}
 
+/** How commands are sent. With `now`, in milliseconds, a script that is sent again has what is left of the timeout. */
+export interface Options extends SendOptions {
+  readonly now?: (() => number) | undefined
+}
+
+const timeLeft = ({ now, timeout }: Options, startedAt: number | undefined): number | undefined =>
+  now === undefined || startedAt === undefined || timeout === undefined
+    ? timeout
+    : Math.max(1, timeout - (now() - startedAt))
+
 /** Sends one command. A script that the server does not know is sent again with its source. */
 export const send = (
   dispatch: Dispatch,
   command: RedisCommand.RedisCommand,
-  options: SendOptions,
+  options: Options,
   done: Done<RedisCommand.Reply>
 ): Cancel => {
   if (!Scripts.isScript(command)) return dispatch.send(command, options, done)
+  const startedAt = options.now?.()
   let second: Cancel | undefined
   const first = dispatch.send(command, options, (result) => {
     if (Result.isSuccess(result) || !Scripts.isUnknownScript(result.failure)) return done(result)
-    second = dispatch.send(Scripts.withSource(command), options, done)
+    const timeout = timeLeft(options, startedAt)
+    second = dispatch.send(Scripts.withSource(command), { ...options, timeout }, done)
   })
   return () => (second ?? first)()
 }
@@ -29,10 +41,11 @@ export const send = (
 export const sendAll = (
   dispatch: Dispatch,
   commands: ReadonlyArray<RedisCommand.RedisCommand>,
-  options: SendOptions & { readonly sendings?: ReadonlyArray<Sending | undefined> | undefined },
+  options: Options & { readonly sendings?: ReadonlyArray<Sending | undefined> | undefined },
   done: (outcomes: ReadonlyArray<Outcome>) => void
 ): Cancel => {
   let second: Cancel | undefined
+  const startedAt = options.now?.()
   const first = dispatch.sendAll(commands, options, (outcomes) => {
     const unknown = outcomes.flatMap((outcome, index) =>
       Result.isFailure(outcome) && Scripts.isUnknownScript(outcome.failure) ? [index] : []
@@ -40,7 +53,8 @@ export const sendAll = (
     if (unknown.length === 0) return done(outcomes)
     const again = unknown.flatMap((index) => commands[index] ?? []).map(Scripts.withSource)
     const sendings = unknown.map((index) => options.sendings?.[index])
-    second = dispatch.sendAll(again, { ...options, sendings }, (later) => {
+    const timeout = timeLeft(options, startedAt)
+    second = dispatch.sendAll(again, { ...options, timeout, sendings }, (later) => {
       const byIndex = new Map(unknown.map((index, n) => [index, later[n]]))
       done(outcomes.map((outcome, index) => byIndex.get(index) ?? outcome))
     })
