@@ -63,6 +63,13 @@ export type WriteOutcome = "Applied" | "Deferred" | "Rejected"
  * - `"overwrite"`: it is written, whatever is there. It is for regions that one process alone
  *   writes.
  *
+ * **Gotchas**
+ *
+ * - `"latest"` cannot tell two processes apart that write within their clocks' error, and a mark
+ *   that has expired no longer holds off an older value.
+ * - `"overwrite"` with a second writer breaks the promise for that one: it may read this process's
+ *   older value after its own `"Applied"` write.
+ *
  * @category models
  * @since 0.1.0
  */
@@ -116,7 +123,7 @@ export interface RegionOptions<in out Key, in out Value> {
 }
 
 /**
- * Holds what one write may say for itself.
+ * Sets how one value is written.
  *
  * @category models
  * @since 0.1.0
@@ -140,6 +147,9 @@ export interface WriteOptions {
  * **Gotchas**
  *
  * Values from memory are shared, not copied: treat them as read-only, as their types say.
+ *
+ * The value of a lookup may be stored after a `remove` of another process that ran meanwhile, unless
+ * the region has `removedFor`.
  *
  * A lookup is shared: it runs in a fiber of its own, in the context of the caller that came first.
  * Give it a scope of its own (`Effect.scoped`) rather than that caller's. A lookup that asks for

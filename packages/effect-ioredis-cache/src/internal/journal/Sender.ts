@@ -9,7 +9,10 @@ export type Outcome = Result.Result<RedisCommand.Reply, RedisError.RedisCommandE
 /** There is no session to do something in now. */
 export class NoSession extends Data.TaggedError("NoSession")<{ readonly message: string }> {}
 
-/** How commands are sent. With `now`, in milliseconds, a script that is sent again has what is left of the timeout. */
+/**
+ * Sets how commands are sent. With `now`, in milliseconds, a script that is sent again has what is
+ * left of the timeout.
+ */
 export interface Options extends SendOptions {
   readonly now?: (() => number) | undefined
 }
