@@ -148,8 +148,8 @@ export interface WriteOptions {
  *
  * Values from memory are shared, not copied: treat them as read-only, as their types say.
  *
- * The value of a lookup may be stored after a `remove` of another process that ran meanwhile, unless
- * the region has `removedFor`.
+ * The value of a lookup may be stored after a `remove` of another process that ran meanwhile,
+ * unless the region has `removedFor`.
  *
  * A lookup is shared: it runs in a fiber of its own, in the context of the caller that came first.
  * Give it a scope of its own (`Effect.scoped`) rather than that caller's. A lookup that asks for
