@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Option, Schema } from "effect"
+import { Effect, Fiber, Layer, Option, Schema } from "effect"
 import { Cache } from "effect-ioredis-cache"
 import { Fault, SimulatedRedis } from "effect-ioredis/testing"
 import { TestClock } from "effect/testing"
@@ -42,6 +42,22 @@ describe("touch", () => {
       assert.isUndefined(yield* get)
     }).pipe(Effect.provide(layerSimulated()))
   )
+
+  for (const [which, layer] of [
+    ["hybrid", layerSimulated()],
+    ["strict", Layer.provide(layerStrict, layerSimulated())]
+  ] as const) {
+    it.effect(`of a value that is only kept in case its lookup fails does not bring it back: ${which}`, () =>
+      Effect.gen(function* () {
+        const region = yield* Cache.region({ ...sessions, staleFor: "1 hour" })
+        yield* region.set("a", "ada")
+        yield* TestClock.adjust("2 minutes")
+        assert.isTrue(Option.isNone(yield* region.get("a")))
+        assert.strictEqual(yield* region.touch("a"), "Applied")
+        assert.isTrue(Option.isNone(yield* region.get("a")))
+      }).pipe(Effect.provide(layer))
+    )
+  }
 
   it.effect("of the strict cache, and without a time where the region has none of its own", () =>
     Effect.gen(function* () {

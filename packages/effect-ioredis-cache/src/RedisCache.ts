@@ -337,8 +337,8 @@ const makeWrites = <Value>(
         timeLeft
       ),
     touch: (key, timeToLive, done) => {
-      const end = timeOf(keyspace + key) + timeToLive
-      const entry = entryOf(key, { _tag: "Touch", end, staleFor: policy.staleFor })
+      const askedAt = timeOf(keyspace + key)
+      const entry = entryOf(key, { _tag: "Touch", askedAt, end: askedAt + timeToLive, staleFor: policy.staleFor })
       return sendAll([entry], always, firstOf(done), undefined)
     },
     fill: ({ beganAt, lookupTime, replaces, write }, isCurrent, done) => {

@@ -275,15 +275,24 @@ const recordSet = (state: State, region: Region, write: ValueWrite): Entry => {
   return state.record(region, key, seen, intent, state.versionFor(region, key, seen))
 }
 
-// A `touch` of a deferred value extends that one, and of a deferred removal it does nothing.
+// A `touch` of a deferred value extends that one while it is fresh, and of a deferred removal it does nothing.
 const recordTouch = (state: State, region: Region, key: string, life: Touch): Entry | undefined => {
   const unconfirmed = state.ledger.get(key)
   const now = Math.floor(state.dispatch.nodeOf(key).time())
   const end = now + life.timeToLive
-  if (unconfirmed?.intent._tag === "Remove") return undefined
-  if (unconfirmed?.intent._tag === "Set") return extendValue(state, unconfirmed, unconfirmed.intent, end, life)
-  const longest = Math.max(end, unconfirmed?.intent.end ?? end)
-  const touch: Ledger.TouchIntent = { _tag: "Touch", end: longest, staleFor: life.staleFor }
+  const intent = unconfirmed?.intent
+  if (intent?._tag === "Remove") return undefined
+  if (unconfirmed !== undefined && intent?._tag === "Set") {
+    return intent.expiresAt > state.now() ? extendValue(state, unconfirmed, intent, end, life) : undefined
+  }
+  const earlier = intent?._tag === "Touch" && intent.end > now ? intent : undefined
+  const touch: Ledger.TouchIntent = {
+    _tag: "Touch",
+    // What the earlier one keeps alive is fresh now.
+    askedAt: earlier?.askedAt ?? now,
+    end: Math.max(end, earlier?.end ?? end),
+    staleFor: life.staleFor
+  }
   // What a `clear` in this very millisecond left out is older than this.
   const writtenAt = Math.max(now, region.state.clearedAt + 1)
   return state.record(region, key, undefined, touch, { stamp: state.source.next(), writtenAt })

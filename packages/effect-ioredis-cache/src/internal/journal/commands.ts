@@ -155,8 +155,13 @@ const discard = (key: string, { removedFor, replay }: RegionPolicy, { writtenAt 
   return removedFor === 0 ? unlink(key) : unlinkEarlier(key, Number.POSITIVE_INFINITY, scripts)
 }
 
-const touch = (key: string, { end, staleFor }: TouchIntent): RedisCommand.RedisCommand =>
-  Scripts.call(Scripts.extend, key, [end, staleFor])
+const touch = (key: string, { askedAt, end, staleFor }: TouchIntent): RedisCommand.RedisCommand =>
+  Scripts.call(Scripts.extend, key, [
+    end === Number.POSITIVE_INFINITY ? 0 : end,
+    // What is kept for ever after its end was stored so, and stays so.
+    staleFor === Number.POSITIVE_INFINITY ? 0 : staleFor,
+    askedAt
+  ])
 
 // By how much the clocks of two processes may differ: a write loses at once only to what is later than that.
 const tolerance = 50

@@ -94,9 +94,10 @@ return 0`,
 })
 
 /**
- * Lets a value be fresh until ARGV[1], in milliseconds of Redis' time, and live for ARGV[2] longer. It only
- * ever extends. Where the life from the written-at on does not fit its field, it moves the written-at.
- * Answers 1 if there is a value.
+ * Lets a value be fresh until ARGV[1], in milliseconds of Redis' time, and live for ARGV[2] longer. With 0 it
+ * lives for ever. It only ever extends, and leaves alone what was fresh no longer at ARGV[3]. Where the
+ * life from the written-at on does not fit its field, it moves the written-at. Answers 1 if there is a
+ * fresh value.
  */
 export const extend: RedisScript.RedisScript = RedisScript.make({
   lua: `${header}
@@ -119,7 +120,15 @@ local h = header(KEYS[1])
 if not h or string.sub(h, 5, 5) == "x" then return 0 end
 local written, life, stale = number(string.sub(h, 23, 29)), string.sub(h, 30, 35), string.sub(h, 36, 41)
 local to, longer, longest = tonumber(ARGV[1]), tonumber(ARGV[2]), 64 ^ 6 - 2
-if life == "zzzzzz" or written + number(life) >= to then return 1 end
+if life == "zzzzzz" then return 1 end
+local ends = written + number(life)
+if ends <= tonumber(ARGV[3]) then return 0 end
+if to == 0 then
+  redis.call("SETRANGE", KEYS[1], 29, "zzzzzzzzzzzz")
+  redis.call("PERSIST", KEYS[1])
+  return 1
+end
+if ends >= to then return 1 end
 local from = written
 if to + longer - written > longest then
   from = math.max(written, to + longer - longest)

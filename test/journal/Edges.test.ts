@@ -1,0 +1,87 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Exit, Fiber, type Scope } from "effect"
+import { TestClock } from "effect/testing"
+import * as Journal from "../../packages/effect-ioredis-cache/src/internal/journal/Journal.ts"
+import { DispatchDouble } from "./DispatchDouble.ts"
+import { type Harness, type HarnessOptions, make } from "./JournalHarness.ts"
+
+const history = (
+  title: string,
+  options: HarnessOptions,
+  body: (h: Harness) => Effect.Effect<void, never, Scope.Scope>
+) => it.effect(title, () => Effect.scoped(Effect.flatMap(make(options), body)))
+
+describe("at the edges of the journal", () => {
+  history("a touch of a deferred value that has expired does not bring it back", {}, (h) =>
+    Effect.gen(function* () {
+      h.away()
+      h.set("a", "1", 1000)
+      yield* TestClock.adjust("2 seconds")
+      assert.isUndefined(h.read("a"))
+      h.touch("a", 60_000)
+      assert.isUndefined(h.read("a"))
+      yield* h.back
+      assert.isUndefined(h.held("a"))
+    })
+  )
+
+  history("a touch for ever lets a value live for ever", {}, (h) =>
+    Effect.gen(function* () {
+      h.set("a", "1", 10_000)
+      assert.deepStrictEqual(h.touch("a", Number.POSITIVE_INFINITY), ["Applied"])
+      const held = h.held("a")
+      assert.isTrue(held?._tag === "Value" && held.header.life === Number.POSITIVE_INFINITY)
+      yield* TestClock.adjust("1 hour")
+      assert.strictEqual(h.payload("a"), "1")
+    })
+  )
+
+  history("a touch before a deferred value leaves it its base", {}, (h) =>
+    Effect.gen(function* () {
+      h.set("a", "1")
+      h.away()
+      h.touch("a", 400_000)
+      h.set("a", "2")
+      yield* h.back
+      assert.strictEqual(h.payload("a"), "2")
+    })
+  )
+
+  history("a touch before a deferred value, and another's write meanwhile: unlinked", {}, (h) =>
+    Effect.gen(function* () {
+      h.set("a", "1")
+      h.away()
+      h.touch("a", 400_000)
+      h.set("a", "2")
+      h.other("a", "theirs")
+      yield* h.back
+      assert.isUndefined(h.held("a"))
+    })
+  )
+
+  history("after an own deferred removal a deferred value is not written", {}, (h) =>
+    Effect.gen(function* () {
+      h.set("a", "1")
+      h.away()
+      h.remove("a")
+      h.set("a", "2")
+      assert.strictEqual(h.read("a"), "2")
+      yield* h.back
+      assert.isUndefined(h.held("a"))
+      assert.strictEqual(h.journal.size(), 0)
+    })
+  )
+
+  history("after an own deferred removal of an unknown key neither", {}, (h) =>
+    Effect.gen(function* () {
+      h.set("a", "0")
+      h.away()
+      h.set("a", "1")
+      h.remove("a")
+      h.set("a", "2")
+      h.set("a", "3")
+      yield* h.back
+      assert.isUndefined(h.held("a"))
+    })
+  )
+})
