@@ -1,7 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, type Scope } from "effect"
+import { Effect, type Scope } from "effect"
 import { TestClock } from "effect/testing"
-import * as Journal from "../../packages/effect-ioredis-cache/src/internal/journal/Journal.ts"
+import { remove } from "../../packages/effect-ioredis-cache/src/internal/journal/Ledger.ts"
+import type { Loop } from "../../packages/effect-ioredis-cache/src/internal/journal/Loop.ts"
+import { Region, State } from "../../packages/effect-ioredis-cache/src/internal/journal/State.ts"
+import { makeStampSource } from "../../packages/effect-ioredis-cache/src/StoredValue.ts"
 import { DispatchDouble } from "./DispatchDouble.ts"
 import { type Harness, type HarnessOptions, make } from "./JournalHarness.ts"
 
@@ -38,10 +41,15 @@ describe("at the edges of the journal", () => {
 
   history("a touch before a deferred value leaves it its base", {}, (h) =>
     Effect.gen(function* () {
-      h.set("a", "1")
+      h.other("a", "theirs")
       h.away()
       h.touch("a", 400_000)
+      h.double.connect()
+      h.double.refuse = ({ name }) => (name.startsWith("EVAL") ? "MISCONF" : undefined)
+      assert.strictEqual(h.read("a"), "theirs")
+      h.away()
       h.set("a", "2")
+      h.double.refuse = () => undefined
       yield* h.back
       assert.strictEqual(h.payload("a"), "2")
     })
@@ -84,4 +92,26 @@ describe("at the edges of the journal", () => {
       assert.isUndefined(h.held("a"))
     })
   )
+
+  it("a full journal keeps nothing for the replay either", () => {
+    const double = new DispatchDouble({ now: () => 0 })
+    const loop: Loop = { wake: () => {}, recover: () => {}, run: Effect.never }
+    const state = new State({
+      dispatch: double,
+      source: makeStampSource(Math.random),
+      bounds: { maxEntries: 10, maxBytes: 1000 },
+      now: () => 0,
+      log: () => {},
+      startNode: () => loop,
+      regionLoop: loop
+    })
+    const region = new Region({ name: "texts", keyspace: "cache:texts:v1:", replay: "ifUnchanged", removedFor: 0 })
+    state.regions.push(region)
+    for (let n = 0; n < 1000; n++) {
+      const key = `cache:texts:v1:=${n}`
+      state.release(state.record(region, key, undefined, remove, state.versionFor(region, key, undefined)))
+    }
+    assert.isAtMost(state.ledger.size(), 10)
+    assert.isAtMost(state.nodeState(double.node).pending.size, 10)
+  })
 })

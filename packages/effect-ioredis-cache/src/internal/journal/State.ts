@@ -248,7 +248,15 @@ export class State {
   /** Whatever was written in the region by now is a miss, and its intents are part of that. */
   mark(region: Region): void {
     this.apply(region, { _tag: "Marked", at: this.#nowIn(region) })
+    this.#forgetIntents(region)
+  }
+
+  // Nothing else takes out what is no longer in the ledger until its turn comes, and in an outage it never does.
+  #forgetIntents(region: Region): void {
     this.ledger.deleteRegion(region)
+    for (const { pending } of this.nodes.values()) {
+      for (const entry of pending) if (!this.ledger.has(entry)) pending.delete(entry)
+    }
   }
 
   /** A write that only memory gets, because the user may not write. */
@@ -278,7 +286,7 @@ export class State {
     }
     if (region === undefined || region.state._tag === "Denied") return
     this.apply(region, { _tag: "Refused", at: this.#nowIn(region) })
-    this.ledger.deleteRegion(region)
+    this.#forgetIntents(region)
     this.regionLoop.wake()
     this.log(
       Effect.logError("Redis lets this user not write: the region runs on this process's memory").pipe(
