@@ -1,9 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, type Scope } from "effect"
+import { RedisCommand, RedisError } from "effect-ioredis"
 import { TestClock } from "effect/testing"
-import { remove } from "../../packages/effect-ioredis-cache/src/internal/journal/Ledger.ts"
+import { remove, SetIntent } from "../../packages/effect-ioredis-cache/src/internal/journal/Ledger.ts"
 import type { Loop } from "../../packages/effect-ioredis-cache/src/internal/journal/Loop.ts"
-import { Region, State } from "../../packages/effect-ioredis-cache/src/internal/journal/State.ts"
+import { Region, State, Write } from "../../packages/effect-ioredis-cache/src/internal/journal/State.ts"
 import { makeStampSource } from "../../packages/effect-ioredis-cache/src/StoredValue.ts"
 import { DispatchDouble } from "./DispatchDouble.ts"
 import { type Harness, type HarnessOptions, make } from "./JournalHarness.ts"
@@ -93,25 +94,49 @@ describe("at the edges of the journal", () => {
     })
   )
 
-  it("a full journal keeps nothing for the replay either", () => {
-    const double = new DispatchDouble({ now: () => 0 })
+  const makeState = (now: () => number) => {
+    const double = new DispatchDouble({ now })
     const loop: Loop = { wake: () => {}, recover: () => {}, run: Effect.never }
     const state = new State({
       dispatch: double,
       source: makeStampSource(Math.random),
       bounds: { maxEntries: 10, maxBytes: 1000 },
-      now: () => 0,
+      now,
       log: () => {},
       startNode: () => loop,
       regionLoop: loop
     })
     const region = new Region({ name: "texts", keyspace: "cache:texts:v1:", replay: "ifUnchanged", removedFor: 0 })
     state.regions.push(region)
+    return { double, state, region }
+  }
+
+  it("a full journal keeps nothing for the replay either", () => {
+    const { double, state, region } = makeState(() => 0)
     for (let n = 0; n < 1000; n++) {
       const key = `cache:texts:v1:=${n}`
       state.release(state.record(region, key, undefined, remove, state.versionFor(region, key, undefined)))
     }
     assert.isAtMost(state.ledger.size(), 10)
     assert.isAtMost(state.nodeState(double.node).pending.size, 10)
+  })
+
+  it("a value that lives for ever is not in doubt for ever", () => {
+    let now = 0
+    const { double, region, state } = makeState(() => now)
+    const life = { life: Number.POSITIVE_INFINITY, expiresAt: Number.POSITIVE_INFINITY }
+    const intent = new SetIntent({ ...life, value: "1", payload: "1", staleFor: 0, lookupTime: 0 })
+    const entry = state.record(region, "cache:texts:v1:=a", undefined, intent, { stamp: "mine--000001", writtenAt: 1 })
+    const write = new Write(state, entry, RedisCommand.make("SET", [entry.key, "1"]))
+    const { session } = double
+    assert.isDefined(session)
+    assert.isTrue(write.begin(session))
+    write.end(session, { _tag: "Doubtful", error: RedisError.connectionError("SET", "Reset", "unknown") })
+    now = 60 * 60 * 1000
+    state.expireDoubts()
+    assert.isTrue(state.doubts.hasRegion("texts"))
+    now *= 24
+    state.expireDoubts()
+    assert.isFalse(state.doubts.hasRegion("texts"))
   })
 })

@@ -99,8 +99,7 @@ class FillSending implements Sending {
     const { command, intent, key, region, state, version } = this
     if (end._tag === "Doubtful") {
       if (!leavesValue(command, intent)) return
-      state.doubts.add(session, key, region.name, intent.expiresAt + intent.staleFor)
-      state.nodeState(session.node).loop.wake()
+      state.doubt(session, region, key, intent)
       return
     }
     if (end._tag !== "Confirmed" || Result.isFailure(end.result)) return

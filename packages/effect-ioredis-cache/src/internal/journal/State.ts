@@ -179,6 +179,12 @@ export class State {
   // Doubts
   // -----------------------------------------------------------------------------------------------
 
+  /** A value may still be stored in a lost session. */
+  doubt(session: Session, region: Region, key: string, { expiresAt, staleFor }: Ledger.SetIntent): void {
+    this.doubts.add(session, key, region.name, Math.min(expiresAt + staleFor, this.now() + longestDoubt))
+    this.nodeState(session.node).loop.wake()
+  }
+
   /** A session can run nothing any more. */
   settle(session: Session): void {
     this.#settled(this.doubts.settle(session))
@@ -399,8 +405,7 @@ export class Write implements Sending {
     const { key, region } = entry
     if (!leavesValue(command, intent)) return
     entry.executed = undefined
-    state.doubts.add(session, key, region.name, intent.expiresAt + intent.staleFor)
-    state.nodeState(session.node).loop.wake()
+    state.doubt(session, region, key, intent)
   }
 
   #refuse(end: SendingEnd): void {
@@ -421,4 +426,7 @@ const isFinal = (error: RedisError.RedisCommandError): boolean =>
   error._tag === "RedisOperationError" && error.code !== "NOPERM" && !RedisError.isRetryable(error, "repeatable")
 
 const rememberedKeys = 10_000
+// A value that lives for years must not keep its region from being emptied for as long: no server that was
+// given up is taken up again after a day.
+const longestDoubt = 24 * 60 * 60 * 1000
 const scriptsPause = 30_000
