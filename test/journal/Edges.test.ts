@@ -139,4 +139,42 @@ describe("at the edges of the journal", () => {
     state.expireDoubts()
     assert.isFalse(state.doubts.hasRegion("texts"))
   })
+
+  history(
+    "a region does not hold up the others where its mark cannot be read",
+    { replay: "latest", removedFor: 60_000 },
+    (h) =>
+      Effect.gen(function* () {
+        const other = h.journal.region({ name: "o", keyspace: "cache:o:v1:", replay: "overwrite", removedFor: 0 })
+        h.double.refuse = ({ name }) => (name === "GETRANGE" ? "WRONGTYPE" : undefined)
+        h.away()
+        h.set("a", "1")
+        const write = {
+          key: "cache:o:v1:=a",
+          value: "1",
+          payload: "1",
+          timeToLive: 60_000,
+          staleFor: 0,
+          lookupTime: 0,
+          seen: undefined
+        }
+        other.set([write], 1000, () => {})
+        yield* h.back
+        assert.isTrue(h.double.store.has("cache:o:v1:=a"))
+      })
+  )
+
+  history("latest: without marks what runs late is fenced", { replay: "latest", removedFor: 0 }, (h) =>
+    Effect.gen(function* () {
+      h.set("a", "0")
+      h.unanswered(() => h.set("a", "1"))
+      h.away()
+      h.double.isFrozen = false
+      h.double.connect()
+      h.remove("a")
+      yield* h.settled
+      h.double.runLate()
+      assert.isUndefined(h.held("a"))
+    })
+  )
 })

@@ -20,6 +20,7 @@ const stored = (fields: Partial<Fields>) =>
 /** What may be there before a script runs. */
 const before: ReadonlyArray<readonly [string, string | undefined]> = [
   ["nothing", undefined],
+  ["an empty text", ""],
   ["what is not of this format", "12345:{}"],
   ["what is broken", "E1js-"],
   ["the same", stored({})],
@@ -58,6 +59,7 @@ const calls: ReadonlyArray<readonly [string, Parameters<typeof Scripts.call>]> =
   ["extend for ever", [Scripts.extend, key, [0, minute, now]]],
   ["extend what was fresh no longer", [Scripts.extend, key, [now + 2 * minute, 0, now + minute]]],
   ["replaceSame", [Scripts.replaceSame, key, [value, minute, before[8]?.[1]?.slice(0, 64) ?? "", 51]]],
+  ["replaceSame, of an empty text", [Scripts.replaceSame, key, [value, minute, "", 0]]],
   [
     "replaceSame, of another length",
     [Scripts.replaceSame, key, [value, minute, before[8]?.[1]?.slice(0, 64) ?? "", 52]]

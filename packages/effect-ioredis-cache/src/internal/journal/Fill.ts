@@ -98,7 +98,7 @@ class FillSending implements Sending {
   end(session: Session, end: SendingEnd): void {
     const { command, intent, key, region, state, version } = this
     if (end._tag === "Doubtful") {
-      if (!leavesValue(command, intent)) return
+      if (!leavesValue(command, intent, region)) return
       state.doubt(session, region, key, intent)
       return
     }

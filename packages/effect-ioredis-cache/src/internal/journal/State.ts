@@ -403,7 +403,7 @@ export class Write implements Sending {
   #doubt(session: Session): void {
     const { command, entry, intent, state } = this
     const { key, region } = entry
-    if (!leavesValue(command, intent)) return
+    if (!leavesValue(command, intent, region)) return
     entry.executed = undefined
     state.doubt(session, region, key, intent)
   }

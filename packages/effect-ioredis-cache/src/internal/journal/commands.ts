@@ -42,11 +42,19 @@ export const remainingLife = ({ expiresAt, staleFor }: SetIntent, now: number): 
 /**
  * Whether a command for an intent can leave a value behind if it runs late.
  *
- * A script of `latest` leaves nothing that is older than what is there. A late removal costs a miss, and
- * a late `touch` only extends what is there.
+ * A script of `latest` leaves nothing that is older than what is there, the mark of a removal included,
+ * where removals leave one. A late removal costs a miss, and a late `touch` only extends what is there.
  */
-export const leavesValue = ({ args, name }: RedisCommand.RedisCommand, intent: Intent): intent is SetIntent =>
-  intent._tag === "Set" && (name === "SET" || (name === "EVALSHA" && args[0] === Scripts.replaceKnown.sha))
+export const leavesValue = (
+  { args, name }: RedisCommand.RedisCommand,
+  intent: Intent,
+  { removedFor }: RegionPolicy
+): intent is SetIntent => {
+  if (intent._tag !== "Set") return false
+  if (name === "SET") return true
+  const [sha] = args
+  return sha === Scripts.replaceKnown.sha || (sha === Scripts.replaceEarlier.sha && removedFor === 0)
+}
 
 /** The command for an intent when it is made. Without scripts there is none for a `touch`. */
 export const commandOf = (

@@ -151,6 +151,7 @@ export const otherType = -1
  */
 export const replaceSame: RedisScript.RedisScript = RedisScript.make({
   lua: `${store}
+if redis.call("EXISTS", KEYS[1]) == 0 then return 0 end
 local start = redis.pcall("GETRANGE", KEYS[1], 0, 63)
 if type(start) == "table" and ARGV[4] == "-1" then return store(KEYS[1], ARGV[1], ARGV[2]) end
 if start ~= ARGV[3] or redis.call("STRLEN", KEYS[1]) ~= tonumber(ARGV[4]) then return 0 end
