@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, type Scope } from "effect"
+import { Effect, Fiber, type Scope } from "effect"
 import { RedisCommand, RedisError } from "effect-ioredis"
 import { TestClock } from "effect/testing"
 import { remove, SetIntent } from "../../packages/effect-ioredis-cache/src/internal/journal/Ledger.ts"
@@ -177,4 +177,37 @@ describe("at the edges of the journal", () => {
       assert.isUndefined(h.held("a"))
     })
   )
+
+  history("one value from the end of time does not end a region", {}, (h) =>
+    Effect.gen(function* () {
+      h.other("b", "theirs", { writtenAt: 64 ** 7 - 1 })
+      h.read("b")
+      const fiber = yield* Effect.forkChild(h.region.clear)
+      yield* h.settled
+      assert.isTrue(yield* Fiber.join(fiber))
+      assert.deepStrictEqual(h.set("a", "1"), ["Applied"])
+      assert.strictEqual(h.read("a"), "1")
+    })
+  )
+
+  for (const [life, staleFor] of [
+    [3, 0],
+    [2, 1],
+    [3, Number.POSITIVE_INFINITY]
+  ] as const) {
+    const years = (n: number) => n * 365 * 24 * 60 * 60 * 1000
+    history(`a touch for ${life} years and ${staleFor} more is not written in the future`, {}, (h) =>
+      Effect.sync(() => {
+        h.set("a", "1")
+        const touch = { timeToLive: years(life), staleFor: years(staleFor) }
+        assert.deepStrictEqual(
+          h.start((done) => h.region.touch(h.key("a"), touch, 1000, done)),
+          ["Applied"]
+        )
+        const held = h.held("a")
+        assert.isTrue(held?._tag === "Value" && held.header.writtenAt <= h.now())
+        assert.isTrue(held?._tag === "Value" && held.header.life >= years(2))
+      })
+    )
+  }
 })

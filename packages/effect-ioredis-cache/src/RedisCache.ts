@@ -337,8 +337,7 @@ const makeWrites = <Value>(
         timeLeft
       ),
     touch: (key, timeToLive, done) => {
-      const askedAt = timeOf(keyspace + key)
-      const entry = entryOf(key, { _tag: "Touch", askedAt, end: askedAt + timeToLive, staleFor: policy.staleFor })
+      const entry = entryOf(key, Commands.touchOf(timeOf(keyspace + key), timeToLive, policy.staleFor))
       return sendAll([entry], always, firstOf(done), undefined)
     },
     fill: ({ beganAt, lookupTime, replaces, write }, isCurrent, done) => {

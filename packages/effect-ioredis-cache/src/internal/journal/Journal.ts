@@ -26,7 +26,7 @@ import * as MemoryCache from "../../MemoryCache.ts"
 import { makeStampSource } from "../../StoredValue.ts"
 import * as Metrics from "../Metrics.ts"
 import type { Sequences } from "../Sequences.ts"
-import { commandOf, type RegionPolicy } from "./commands.ts"
+import { commandOf, type RegionPolicy, touchOf } from "./commands.ts"
 import * as Emptying from "./Emptying.ts"
 import * as Fills from "./Fill.ts"
 import * as Ledger from "./Ledger.ts"
@@ -279,30 +279,27 @@ const recordSet = (state: State, region: Region, write: ValueWrite): Entry => {
 const recordTouch = (state: State, region: Region, key: string, life: Touch): Entry | undefined => {
   const unconfirmed = state.ledger.get(key)
   const now = Math.floor(state.dispatch.nodeOf(key).time())
-  const end = now + life.timeToLive
   const intent = unconfirmed?.intent
   if (intent?._tag === "Remove") return undefined
   if (unconfirmed !== undefined && intent?._tag === "Set") {
-    return intent.expiresAt > state.now() ? extendValue(state, unconfirmed, intent, end, life) : undefined
+    return intent.expiresAt > state.now() ? extendValue(state, unconfirmed, intent, now, life) : undefined
   }
-  const earlier = intent?._tag === "Touch" && intent.end > now ? intent : undefined
-  const touch: Ledger.TouchIntent = {
-    _tag: "Touch",
-    // What the earlier one keeps alive is fresh now.
-    askedAt: earlier?.askedAt ?? now,
-    end: Math.max(end, earlier?.end ?? end),
-    staleFor: life.staleFor
-  }
+  const asked = touchOf(now, life.timeToLive, life.staleFor)
+  // What an earlier one keeps alive is fresh now.
+  const touch =
+    intent?._tag === "Touch" && intent.end > now
+      ? { ...asked, askedAt: intent.askedAt, end: Math.max(asked.end, intent.end) }
+      : asked
   // What a `clear` in this very millisecond left out is older than this.
   const writtenAt = Math.max(now, region.state.clearedAt + 1)
   return state.record(region, key, undefined, touch, { stamp: state.source.next(), writtenAt })
 }
 
 // The value keeps the moment when it was written: an extension does not make it newer than another's.
-const extendValue = (state: State, entry: Entry, intent: Ledger.SetIntent, end: number, life: Touch): Entry => {
+const extendValue = (state: State, entry: Entry, intent: Ledger.SetIntent, now: number, life: Touch): Entry => {
   const { isRefused, version } = entry
   const expiresAt = Math.max(intent.expiresAt, state.now() + life.timeToLive)
-  const longer = Math.max(intent.life, end - version.writtenAt)
+  const longer = Math.max(intent.life, now + life.timeToLive - version.writtenAt)
   const extended = new Ledger.SetIntent({ ...intent, expiresAt, life: longer, staleFor: life.staleFor })
   const stamp = state.source.next()
   const recorded = state.record(entry.region, entry.key, undefined, extended, { ...version, stamp })

@@ -213,7 +213,11 @@ export class State {
    */
   believes(region: Region, key: string, found: Version, isCurrent: boolean): boolean {
     const { writtenAt } = found
-    if (writtenAt > region.latest) region.latest = writtenAt
+    if (writtenAt > region.latest) {
+      // Remembered, it would make a `clear` that nothing written for years is later than.
+      if (writtenAt > this.dispatch.nodeOf(key).time() + farthestAhead) return false
+      region.latest = writtenAt
+    }
     if (writtenAt <= region.state.clearedAt) return false
     if (this.trust.isEmpty()) return true
     const verdict = this.trust.judge(key, found)
@@ -429,4 +433,6 @@ const rememberedKeys = 10_000
 // A value that lives for years must not keep its region from being emptied for as long: no server that was
 // given up is taken up again after a day.
 const longestDoubt = 24 * 60 * 60 * 1000
+// No clock is that far ahead: the value is broken, or its writer's clock is.
+const farthestAhead = 24 * 60 * 60 * 1000
 const scriptsPause = 30_000

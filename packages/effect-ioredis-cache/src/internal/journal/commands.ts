@@ -56,6 +56,14 @@ export const leavesValue = (
   return sha === Scripts.replaceKnown.sha || (sha === Scripts.replaceEarlier.sha && removedFor === 0)
 }
 
+/** The intent to let a value live for so many milliseconds from `now` on, in Redis' time, and be kept for longer. */
+export const touchOf = (now: number, timeToLive: number, staleFor: number): TouchIntent => {
+  if (timeToLive === Number.POSITIVE_INFINITY) return { _tag: "Touch", askedAt: now, end: timeToLive, staleFor }
+  // Both together fit the field that they are stored in, so that the written-at never moves into the future.
+  const life = Math.min(timeToLive, StoredValue.longestLife)
+  return { _tag: "Touch", askedAt: now, end: now + life, staleFor: Math.min(staleFor, StoredValue.longestLife - life) }
+}
+
 /** The command for an intent when it is made. Without scripts there is none for a `touch`. */
 export const commandOf = (
   { intent, key, region, version }: Entry<RegionPolicy>,
@@ -166,7 +174,6 @@ const discard = (key: string, { removedFor, replay }: RegionPolicy, { writtenAt 
 const touch = (key: string, { askedAt, end, staleFor }: TouchIntent): RedisCommand.RedisCommand =>
   Scripts.call(Scripts.extend, key, [
     end === Number.POSITIVE_INFINITY ? 0 : end,
-    // What is kept for ever after its end was stored so, and stays so.
     staleFor === Number.POSITIVE_INFINITY ? 0 : staleFor,
     askedAt
   ])
