@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, type Scope } from "effect"
 import { RedisCommand, RedisError } from "effect-ioredis"
 import { TestClock } from "effect/testing"
+import * as Journal from "../../packages/effect-ioredis-cache/src/internal/journal/Journal.ts"
 import { remove, SetIntent } from "../../packages/effect-ioredis-cache/src/internal/journal/Ledger.ts"
 import type { Loop } from "../../packages/effect-ioredis-cache/src/internal/journal/Loop.ts"
 import { Region, State, Write } from "../../packages/effect-ioredis-cache/src/internal/journal/State.ts"
@@ -210,4 +211,17 @@ describe("at the edges of the journal", () => {
       })
     )
   }
+
+  it.effect("a journal is made once for caches that are built at once", () =>
+    Effect.gen(function* () {
+      const slow = new DispatchDouble({ now: () => 0 })
+      const dispatch = new Proxy(slow, {
+        get: (target, name) => (name === "watchHistory" ? Effect.yieldNow : Reflect.get(target, name))
+      })
+      const [one, other] = yield* Effect.all([Journal.shared(dispatch, "p"), Journal.shared(dispatch, "p")], {
+        concurrency: "unbounded"
+      })
+      assert.strictEqual(one, other)
+    }).pipe(Effect.scoped)
+  )
 })

@@ -86,6 +86,7 @@ export const layer = (
           })
         },
         timeToLive: options.timeToLive,
+        definitions: journal.definitions,
         patience
       })
     })

@@ -18,13 +18,14 @@
  * `State` holds all of it and everything that changes it, `Replay` and `Emptying` work in the background,
  * and this module is what a cache calls.
  */
-import { Clock, Effect, Exit, Fiber, Scope } from "effect"
+import { Clock, Effect, Exit, Fiber, Scope, Semaphore } from "effect"
 import type { RedisCommand } from "effect-ioredis"
 import type { Cancel, Dispatch, NodeEvent } from "effect-ioredis/dispatch"
 import type { WriteOutcome, Version } from "../../CacheTier.ts"
 import * as MemoryCache from "../../MemoryCache.ts"
 import { makeStampSource } from "../../StoredValue.ts"
 import * as Metrics from "../Metrics.ts"
+import type { Definitions } from "../Regions.ts"
 import type { Sequences } from "../Sequences.ts"
 import { commandOf, type RegionPolicy, touchOf } from "./commands.ts"
 import * as Emptying from "./Emptying.ts"
@@ -102,6 +103,8 @@ export interface Touch {
 export interface Journal {
   /** The part of one region. Asked twice for a name, it gives parts of the same region. */
   readonly region: (policy: RegionPolicy) => RegionJournal
+  /** The definitions of its regions, which all caches of the journal share. */
+  readonly definitions: Definitions
   /** How many intents are not confirmed. */
   readonly size: () => number
   /** Says which invariants do not hold. */
@@ -153,6 +156,7 @@ export const make = Effect.fnUntraced(function* (
   )
   return {
     region: (policy) => regionJournal(state, regionOf(state, policy)),
+    definitions: new Map(),
     size: state.ledger.size,
     checkInvariants: () => state.checkInvariants()
   }
@@ -403,26 +407,32 @@ class Shared {
 
 const journals = new WeakMap<Dispatch, Map<string, Shared>>()
 
-const acquire = Effect.fnUntraced(function* (dispatch: Dispatch, prefix: string, options: Options) {
-  const ofDispatch = journals.get(dispatch) ?? new Map<string, Shared>()
-  journals.set(dispatch, ofDispatch)
-  const text = textOf(options)
-  let shared = ofDispatch.get(prefix)
-  if (shared === undefined) {
-    const scope = yield* Scope.make()
-    const journal = yield* Scope.provide(make(dispatch, options), scope)
-    shared = new Shared(journal, scope, text)
-    ofDispatch.set(prefix, shared)
-  } else if (shared.options !== text) {
-    return yield* Effect.die(
-      new Error(
-        `Two caches of one Redis client with the prefix ${prefix} share a journal, and its options differ: ${shared.options} and ${text}. Give both the same`
+// Making a journal may take turns with other fibers, and one of them may want the same.
+const acquiring = Semaphore.makeUnsafe(1)
+
+const acquire = Effect.fnUntraced(
+  function* (dispatch: Dispatch, prefix: string, options: Options) {
+    const ofDispatch = journals.get(dispatch) ?? new Map<string, Shared>()
+    journals.set(dispatch, ofDispatch)
+    const text = textOf(options)
+    let shared = ofDispatch.get(prefix)
+    if (shared === undefined) {
+      const scope = yield* Scope.make()
+      const journal = yield* Scope.provide(make(dispatch, options), scope)
+      shared = new Shared(journal, scope, text)
+      ofDispatch.set(prefix, shared)
+    } else if (shared.options !== text) {
+      return yield* Effect.die(
+        new Error(
+          `Two caches of one Redis client with the prefix ${prefix} share a journal, and its options differ: ${shared.options} and ${text}. Give both the same`
+        )
       )
-    )
-  }
-  shared.users++
-  return shared
-})
+    }
+    shared.users++
+    return shared
+  },
+  (acquired) => acquiring.withPermit(acquired)
+)
 
 const release = (dispatch: Dispatch, prefix: string, shared: Shared): Effect.Effect<void> =>
   Effect.suspend(() => {
