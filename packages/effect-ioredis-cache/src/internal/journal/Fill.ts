@@ -57,7 +57,7 @@ export const send = (
     return () => {}
   }
   const sending = new FillSending(state, region, key, intent, version, command, isCurrent)
-  return Sender.send(state.dispatch, command, { timeout, retry: false, sending }, () => {
+  return Sender.send(state.dispatch, command, { timeout, retry: false, sending, now: state.now }, () => {
     done([sending.isStored ? "Applied" : "Deferred"])
   })
 }

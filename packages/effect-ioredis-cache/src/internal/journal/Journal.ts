@@ -359,7 +359,7 @@ const send = (
 ): Cancel => {
   const sendings = writes.filter((write) => write !== undefined)
   const [first] = sendings
-  const options = { timeout, answer: "ignored" } as const
+  const options = { timeout, answer: "ignored", now: state.now } as const
   if (first === undefined || timeout === 0) {
     done()
     return ignore

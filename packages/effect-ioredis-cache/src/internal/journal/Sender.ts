@@ -9,18 +9,25 @@ export type Outcome = Result.Result<RedisCommand.Reply, RedisError.RedisCommandE
 /** There is no session to do something in now. */
 export class NoSession extends Data.TaggedError("NoSession")<{ readonly message: string }> {}
 
+/** How commands are sent. */
+export interface Options extends SendOptions {
+  /** The time in milliseconds by which a script that is sent again gets what is left of `timeout`. */
+  readonly now?: (() => number) | undefined
+}
+
 /** Sends one command. A script that the server does not know is sent again with its source. */
 export const send = (
   dispatch: Dispatch,
   command: RedisCommand.RedisCommand,
-  options: SendOptions,
+  options: Options,
   done: Done<RedisCommand.Reply>
 ): Cancel => {
   if (!Scripts.isScript(command)) return dispatch.send(command, options, done)
   let second: Cancel | undefined
+  const rest = timing(options)
   const first = dispatch.send(command, options, (result) => {
     if (Result.isSuccess(result) || !Scripts.isUnknownScript(result.failure)) return done(result)
-    second = dispatch.send(Scripts.withSource(command), options, done)
+    second = dispatch.send(Scripts.withSource(command), { ...options, timeout: rest() }, done)
   })
   return () => (second ?? first)()
 }
@@ -29,10 +36,11 @@ export const send = (
 export const sendAll = (
   dispatch: Dispatch,
   commands: ReadonlyArray<RedisCommand.RedisCommand>,
-  options: SendOptions & { readonly sendings?: ReadonlyArray<Sending | undefined> | undefined },
+  options: Options & { readonly sendings?: ReadonlyArray<Sending | undefined> | undefined },
   done: (outcomes: ReadonlyArray<Outcome>) => void
 ): Cancel => {
   let second: Cancel | undefined
+  const rest = timing(options)
   const first = dispatch.sendAll(commands, options, (outcomes) => {
     const unknown = outcomes.flatMap((outcome, index) =>
       Result.isFailure(outcome) && Scripts.isUnknownScript(outcome.failure) ? [index] : []
@@ -40,12 +48,19 @@ export const sendAll = (
     if (unknown.length === 0) return done(outcomes)
     const again = unknown.flatMap((index) => commands[index] ?? []).map(Scripts.withSource)
     const sendings = unknown.map((index) => options.sendings?.[index])
-    second = dispatch.sendAll(again, { ...options, sendings }, (later) => {
+    second = dispatch.sendAll(again, { ...options, sendings, timeout: rest() }, (later) => {
       const byIndex = new Map(unknown.map((index, n) => [index, later[n]]))
       done(outcomes.map((outcome, index) => byIndex.get(index) ?? outcome))
     })
   })
   return () => (second ?? first)()
+}
+
+// What is left of the timeout, of which there is some as long as the call has not ended.
+const timing = ({ now, timeout }: Options): (() => number | undefined) => {
+  if (now === undefined || timeout === undefined) return () => timeout
+  const until = now() + timeout
+  return () => Math.max(1, until - now())
 }
 
 /** Sends one command once, as an Effect. */
