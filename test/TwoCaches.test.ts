@@ -122,4 +122,30 @@ describe("two caches of one client", () => {
       })
     )
   )
+
+  it.effect("may share a memory with caches of another prefix", () =>
+    Effect.gen(function* () {
+      const memory = Layer.succeed(MemoryCache.MemoryCache, yield* MemoryCache.make())
+      const build = (prefix: string) =>
+        Effect.map(
+          Layer.build(Layer.fresh(HybridCache.layer()).pipe(Layer.provide([RedisCache.layer({ prefix }), memory]))),
+          Context.get(Cache.Cache)
+        )
+      const one = yield* build("one")
+      const other = yield* build("other")
+      const texts = yield* one.region(options)
+      const numbers = yield* other.region({ ...options, value: Schema.Number })
+      yield* texts.set("k", "text")
+      yield* numbers.set("k", 1)
+      yield* (yield* RedisClient.RedisClient).breaker.isolate
+      assert.deepStrictEqual(yield* texts.get("k"), Option.some("text"))
+      assert.deepStrictEqual(yield* numbers.get("k"), Option.some(1))
+      yield* texts.clear
+      assert.deepStrictEqual(yield* texts.get("k"), Option.none())
+      assert.deepStrictEqual(yield* numbers.get("k"), Option.some(1))
+    }).pipe(
+      Effect.scoped,
+      Effect.provide(RedisClient.layer().pipe(Layer.provideMerge(SimulatedRedis.layer({ scripts }))))
+    )
+  )
 })

@@ -249,7 +249,8 @@ const regionJournal = (state: State, region: Region): RegionJournal => ({
   fill: (fill, timeout, done) => Fills.send(state, region, fill, timeout, done),
   clear: Effect.suspend(() => {
     state.mark(region)
-    const canWait = region.state._tag !== "Denied" && state.dispatch.nodes().every((node) => node.isClosed())
+    const canWait =
+      !state.isClosed && region.state._tag !== "Denied" && state.dispatch.nodes().every((node) => node.isClosed())
     return canWait ? Effect.as(region.emptied.await, true) : Effect.succeed(false)
   })
 })
