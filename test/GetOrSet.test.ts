@@ -59,6 +59,16 @@ for (const [name, layer] of layers) {
     const test = (title: string, body: () => Effect.Effect<void, unknown, Cache.Cache>) =>
       it.effect(title, () => Effect.provide(body(), layer))
 
+    test("who looks up is given what a later read has, without undeclared fields", () =>
+      Effect.gen(function* () {
+        const users = yield* Cache.region({ ...texts, name: "users", value: Schema.Struct({ name: Schema.String }) })
+        const row = { name: "Ada", passwordHash: "secret" }
+        assert.deepStrictEqual(yield* users.getOrSet("a", Effect.succeed(row)), { name: "Ada" })
+        // Overtaken, it is not stored, and is nobody's to see either.
+        const lookup = Effect.andThen(users.set("b", { name: "Bob" }), Effect.succeed(row))
+        assert.deepStrictEqual(yield* users.getOrSet("b", lookup), { name: "Ada" })
+      }))
+
     test("50 waiters on one failing lookup run it once and all get its failure, which is not kept", () =>
       Effect.gen(function* () {
         const cache = yield* region

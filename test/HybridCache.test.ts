@@ -785,3 +785,21 @@ function endless() {
   const schedule = RetryPolicy.exponential({ retries: 1000, base: "30 millis", cap: "50 millis" })
   return { read: schedule, write: schedule, effectful: schedule }
 }
+
+it.effect("a script that the server does not know takes no second patience", () =>
+  Effect.gen(function* () {
+    yield* inject(Fault.delay("600 millis"))
+    const drafts = yield* Cache.region({ ...texts, replay: "latest" })
+    const clock = yield* Clock.Clock
+    const many = drafts.setMany([
+      ["a", "2"],
+      ["b", "2"]
+    ])
+    for (const write of [Effect.asVoid(drafts.set("a", "1")), Effect.asVoid(many)]) {
+      const startedAt = clock.currentTimeMillisUnsafe()
+      const fiber = yield* Effect.forkChild(write, { startImmediately: true })
+      while (fiber.pollUnsafe() === undefined) yield* TestClock.adjust("10 millis")
+      assert.isAtMost(clock.currentTimeMillisUnsafe() - startedAt, 1010)
+    }
+  }).pipe(Effect.provide(layerSimulated()))
+)

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Effect, Fiber, Layer, Option, Schema } from "effect"
+import { Context, Effect, Exit, Fiber, Layer, Option, Schema, Scope } from "effect"
 import { RedisClient } from "effect-ioredis"
 import { Cache, HybridCache, MemoryCache, RedisCache } from "effect-ioredis-cache"
 import { scripts } from "effect-ioredis-cache/testing"
@@ -8,7 +8,25 @@ import { TestClock } from "effect/testing"
 
 const options = { name: "users", version: 1, key: Schema.String, value: Schema.String }
 
-// Two caches of one client, each with a memory of its own, as two parts of a program may have.
+// Caches of one client, each with a memory of its own, as parts of a program may have.
+const withCaches = <A, E>(
+  use: (
+    build: Effect.Effect<Cache.Cache, never, Scope.Scope>,
+    redis: RedisClient.RedisClient
+  ) => Effect.Effect<A, E, Scope.Scope | SimulatedRedis.SimulatedRedis>
+) =>
+  Effect.gen(function* () {
+    const redis = yield* RedisClient.RedisClient
+    const layer = HybridCache.layer().pipe(
+      Layer.provide([Layer.fresh(RedisCache.layer()), Layer.fresh(MemoryCache.layer())]),
+      Layer.provide(Layer.succeed(RedisClient.RedisClient, redis))
+    )
+    return yield* use(Effect.map(Layer.build(Layer.fresh(layer)), Context.get(Cache.Cache)), redis)
+  }).pipe(
+    Effect.scoped,
+    Effect.provide(RedisClient.layer().pipe(Layer.provideMerge(SimulatedRedis.layer({ scripts }))))
+  )
+
 const withTwoCaches = <A, E>(
   use: (
     one: Cache.Region<string, string>,
@@ -16,21 +34,12 @@ const withTwoCaches = <A, E>(
     redis: RedisClient.RedisClient
   ) => Effect.Effect<A, E, SimulatedRedis.SimulatedRedis>
 ) =>
-  Effect.gen(function* () {
-    const build = Effect.map(
-      Layer.build(
-        Layer.fresh(
-          HybridCache.layer().pipe(Layer.provide([Layer.fresh(RedisCache.layer()), Layer.fresh(MemoryCache.layer())]))
-        )
-      ),
-      Context.get(Cache.Cache)
-    )
-    const one = yield* (yield* build).region(options)
-    const other = yield* (yield* build).region(options)
-    return yield* use(one, other, yield* RedisClient.RedisClient)
-  }).pipe(
-    Effect.scoped,
-    Effect.provide(RedisClient.layer().pipe(Layer.provideMerge(SimulatedRedis.layer({ scripts }))))
+  withCaches((build, redis) =>
+    Effect.gen(function* () {
+      const one = yield* (yield* build).region(options)
+      const other = yield* (yield* build).region(options)
+      return yield* use(one, other, redis)
+    })
   )
 
 describe("two caches of one client", () => {
@@ -75,6 +84,68 @@ describe("two caches of one client", () => {
         assert.deepStrictEqual(yield* other.get("k"), Option.some("written"))
         assert.strictEqual(yield* other.getOrSet("k", Effect.succeed("never")), "written")
       })
+    )
+  )
+
+  it.effect("define a region alike, or the second is refused", () =>
+    withCaches((build) =>
+      Effect.gen(function* () {
+        const one = yield* build
+        const other = yield* build
+        yield* one.region(options)
+        const another = [
+          other.region({ ...options, value: Schema.Number }),
+          other.region({ ...options, replay: "latest" }),
+          other.region({ ...options, removedFor: "1 minute" })
+        ] as const
+        for (const region of another) assert.isTrue(Exit.isFailure(yield* Effect.exit<unknown, never, never>(region)))
+        yield* other.region(options)
+      })
+    )
+  )
+
+  it.effect("do not contradict each other when one of them has closed", () =>
+    withCaches((build, redis) =>
+      Effect.gen(function* () {
+        const scope = yield* Scope.make()
+        const one = yield* (yield* Scope.provide(build, scope)).region(options)
+        const other = yield* (yield* build).region(options)
+        yield* other.set("removed", "old")
+        yield* other.set("cleared", "old")
+        yield* Scope.close(scope, Exit.void)
+        assert.strictEqual(yield* one.remove("removed"), "Applied")
+        yield* redis.breaker.isolate
+        assert.deepStrictEqual(yield* other.get("removed"), Option.none())
+        assert.deepStrictEqual(yield* other.get("cleared"), Option.some("old"))
+        yield* one.clear
+        assert.deepStrictEqual(yield* other.get("cleared"), Option.none())
+      })
+    )
+  )
+
+  it.effect("may share a memory with caches of another prefix", () =>
+    Effect.gen(function* () {
+      const memory = Layer.succeed(MemoryCache.MemoryCache, yield* MemoryCache.make())
+      const build = (prefix: string) =>
+        Effect.map(
+          Layer.build(Layer.fresh(HybridCache.layer()).pipe(Layer.provide([RedisCache.layer({ prefix }), memory]))),
+          Context.get(Cache.Cache)
+        )
+      const one = yield* build("one")
+      const other = yield* build("other")
+      const texts = yield* one.region(options)
+      const numbers = yield* other.region({ ...options, value: Schema.Number })
+      yield* texts.set("k", "text")
+      yield* numbers.set("k", 1)
+      yield* (yield* RedisClient.RedisClient).breaker.isolate
+      assert.deepStrictEqual(yield* texts.get("k"), Option.some("text"))
+      assert.deepStrictEqual(yield* numbers.get("k"), Option.some(1))
+      yield* texts.clear
+      assert.deepStrictEqual(yield* texts.get("k"), Option.none())
+      assert.deepStrictEqual(yield* numbers.get("k"), Option.some(1))
+    }).pipe(
+      Effect.scoped,
+      Effect.provide(RedisClient.layer().pipe(Layer.provideMerge(SimulatedRedis.layer({ scripts }))))
     )
   )
 })

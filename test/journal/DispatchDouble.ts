@@ -301,6 +301,9 @@ export class DispatchDouble implements Dispatch {
         if (stored === undefined || Number(args[0]) <= stored.expiresAt) return 0
         stored.expiresAt = Number(args[0])
         return 1
+      case "PERSIST":
+        if (stored !== undefined) stored.expiresAt = Number.POSITIVE_INFINITY
+        return stored === undefined ? 0 : 1
       case "UNLINK":
         return this.store.delete(key) ? 1 : 0
       case "SET": {

@@ -43,6 +43,22 @@ describe("touch", () => {
     }).pipe(Effect.provide(layerSimulated()))
   )
 
+  for (const [which, layer] of [
+    ["hybrid", layerSimulated()],
+    ["strict", Layer.provide(layerStrict, layerSimulated())]
+  ] as const) {
+    it.effect(`of a value that is only kept in case its lookup fails does not bring it back: ${which}`, () =>
+      Effect.gen(function* () {
+        const region = yield* Cache.region({ ...sessions, staleFor: "1 hour" })
+        yield* region.set("a", "ada")
+        yield* TestClock.adjust("2 minutes")
+        assert.isTrue(Option.isNone(yield* region.get("a")))
+        assert.strictEqual(yield* region.touch("a"), "Applied")
+        assert.isTrue(Option.isNone(yield* region.get("a")))
+      }).pipe(Effect.provide(layer))
+    )
+  }
+
   it.effect("of the strict cache, and without a time where the region has none of its own", () =>
     Effect.gen(function* () {
       const region = yield* Cache.region({ ...sessions, timeToLive: (_, value) => Number(value) })

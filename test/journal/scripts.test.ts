@@ -20,6 +20,7 @@ const stored = (fields: Partial<Fields>) =>
 /** What may be there before a script runs. */
 const before: ReadonlyArray<readonly [string, string | undefined]> = [
   ["nothing", undefined],
+  ["an empty text", ""],
   ["what is not of this format", "12345:{}"],
   ["what is broken", "E1js-"],
   ["the same", stored({})],
@@ -48,11 +49,17 @@ const calls: ReadonlyArray<readonly [string, Parameters<typeof Scripts.call>]> =
   ["replaceEarlier, at once", [Scripts.replaceEarlier, key, [value, minute, Scripts.moment(now + 50)]]],
   ["unlinkEarlier", [Scripts.unlinkEarlier, key, [Scripts.moment(now)]]],
   ["unlinkEarlier, all", [Scripts.unlinkEarlier, key, [Scripts.moment(Number.POSITIVE_INFINITY)]]],
-  ["extend", [Scripts.extend, key, [now + 2 * minute, 0]]],
-  ["extend, stale", [Scripts.extend, key, [now + 2 * minute, minute]]],
-  ["extend beyond the field", [Scripts.extend, key, [now + 60 * 24 * 60 * minute, minute]]],
-  ["extend by nothing", [Scripts.extend, key, [now + 500, 0]]],
+  ["extend", [Scripts.extend, key, [now + 2 * minute, 0, now]]],
+  ["extend, stale", [Scripts.extend, key, [now + 2 * minute, minute, now]]],
+  [
+    "extend beyond the field",
+    [Scripts.extend, key, [now + 60 * 24 * 60 * minute, minute, now - 3 * 365 * 24 * 60 * minute]]
+  ],
+  ["extend by nothing", [Scripts.extend, key, [now + 500, 0, now]]],
+  ["extend for ever", [Scripts.extend, key, [0, minute, now]]],
+  ["extend what was fresh no longer", [Scripts.extend, key, [now + 2 * minute, 0, now + minute]]],
   ["replaceSame", [Scripts.replaceSame, key, [value, minute, before[8]?.[1]?.slice(0, 64) ?? "", 51]]],
+  ["replaceSame, of an empty text", [Scripts.replaceSame, key, [value, minute, "", 0]]],
   [
     "replaceSame, of another length",
     [Scripts.replaceSame, key, [value, minute, before[8]?.[1]?.slice(0, 64) ?? "", 52]]
@@ -85,9 +92,10 @@ it.live("each script and its counterpart in JavaScript do the same to whatever i
         assert.strictEqual(double.find(key)?.value ?? null, yield* cli("GET", key), label)
         const expiresAt = Number(yield* cli("PEXPIRETIME", key))
         const ends = double.find(key)?.expiresAt ?? -2
+        const expected = ends === Number.POSITIVE_INFINITY ? -1 : ends
         // SET counts from the server's own time.
-        assert.closeTo(ends === Number.POSITIVE_INFINITY ? -1 : ends, expiresAt, 60_000, label)
-        if (title.startsWith("extend")) assert.strictEqual(double.find(key)?.expiresAt ?? -2, expiresAt, label)
+        assert.closeTo(expected, expiresAt, 60_000, label)
+        if (title.startsWith("extend")) assert.strictEqual(expected, expiresAt, label)
       }
     }
     yield* cli("UNLINK", key)

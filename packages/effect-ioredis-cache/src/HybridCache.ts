@@ -72,10 +72,11 @@ export const layer = (
     Cache.Cache,
     Effect.gen(function* () {
       const redis = yield* RedisCache.RedisCache
-      const memory = MemoryCache.tier(yield* MemoryCache.MemoryCache, yield* Clock.Clock)
       const patience = Duration.fromInputUnsafe(options.patience ?? "1 second")
       const dispatch = Dispatch.of(redis.client)
       const journal = yield* Journal.shared(dispatch, redis.prefix, options.journal)
+      // A memory may serve caches of another client or prefix as well, whose values are others.
+      const memory = MemoryCache.tier(yield* MemoryCache.MemoryCache, yield* Clock.Clock, journal)
       const fork = Effect.runForkWith(yield* Effect.context<never>())
       const outage = makeOutage(fork)
       return yield* Region.makeCache({
@@ -95,6 +96,7 @@ export const layer = (
           })
         },
         timeToLive: options.timeToLive,
+        definitions: journal.definitions,
         patience
       })
     })
@@ -225,6 +227,10 @@ const makeReads = <Value>({
     getMany: (keys, isCurrent, done) => {
       const answers = keys.map(journaledAs)
       const asked = keys.flatMap((key, index) => (answers[index] === undefined ? [{ key, index }] : []))
+      if (asked.length === 0) {
+        done(Exit.succeed(answers.map((answer, index) => answer ?? fallBack(keys[index] ?? ""))))
+        return ignore
+      }
       const askedKeys = asked.map(({ key }) => key)
       const isAskedCurrent = (n: number) => isCurrent(asked[n]?.index ?? -1)
       const together = (found: ReadonlyArray<Found<Value>>) => {

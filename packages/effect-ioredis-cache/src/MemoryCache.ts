@@ -240,17 +240,23 @@ const applied = () => "Applied" as const
 /**
  * The tier of one region in this process's memory.
  *
+ * **Details**
+ *
+ * Two tiers of one region see the same values if they have the same `owner`, and nothing of each
+ * other otherwise.
+ *
  * @category constructors
  * @since 0.1.0
  */
 export const tier =
-  (memory: MemoryCache["Service"], clock: Clock.Clock) =>
+  (memory: MemoryCache["Service"], clock: Clock.Clock, owner: object = memory) =>
   <Value>(region: TierRegion<Value>): MemoryTier<Value> => {
-    const keyspace = `${region.name}:v${region.version}:`
+    const space = spaceOf(memory, owner)
+    const keyspace = `${space}${region.name}:v${region.version}:`
 
     const find = (key: string): Hit<Value> | undefined => {
       const at = now(clock)
-      const entry = memory.get(key, at)
+      const entry = memory.get(space + key, at)
       if (entry === undefined) return undefined
       // Only this region writes under its keys, and it writes nothing but its values.
       return new Hit(entry.value as Value, entry.expiresAt - at, entry.bytes, entry.version)
@@ -258,7 +264,7 @@ export const tier =
 
     const hold = (key: string, value: Value, timeToLive: number, bytes: number, version?: Version): void => {
       const expiresAt = now(clock) + timeToLive
-      memory.set(key, new Held(value, expiresAt, expiresAt + region.staleFor, bytes, version))
+      memory.set(space + key, new Held(value, expiresAt, expiresAt + region.staleFor, bytes, version))
     }
 
     const extend = (key: string, timeToLive: number): void => {
@@ -267,7 +273,7 @@ export const tier =
     }
 
     const drop = (key: string): void => {
-      memory.delete(key)
+      memory.delete(space + key)
     }
 
     const found = (key: string): Found<Value> => ({ hit: find(key), source: "memory" })
@@ -287,12 +293,12 @@ export const tier =
       expire: (key) => {
         if (region.staleFor === 0) return drop(key)
         const at = now(clock)
-        const entry = memory.get(key, at)
+        const entry = memory.get(space + key, at)
         if (entry === undefined) return
-        memory.set(key, new Held(entry.value, at, entry.staleUntil ?? at, entry.bytes, entry.version))
+        memory.set(space + key, new Held(entry.value, at, entry.staleUntil ?? at, entry.bytes, entry.version))
       },
       stale: (key) => {
-        const entry = region.staleFor > 0 ? memory.getStale(key, now(clock)) : undefined
+        const entry = region.staleFor > 0 ? memory.getStale(space + key, now(clock)) : undefined
         return Option.map(Option.fromUndefinedOr(entry), ({ value }) => value as Value)
       },
       known: found,
@@ -327,6 +333,21 @@ export const tier =
       })
     }
   }
+
+// What the keys of an owner begin with: nothing for the first one, so that its keys need not be put
+// together. No name of a region begins with a colon.
+const spaceOf = (memory: object, owner: object): string => {
+  const spaces = memories.get(memory) ?? { count: 0, byOwner: new WeakMap<object, string>() }
+  memories.set(memory, spaces)
+  const known = spaces.byOwner.get(owner)
+  if (known !== undefined) return known
+  const space = spaces.count === 0 ? "" : `:${spaces.count}:`
+  spaces.count++
+  spaces.byOwner.set(owner, space)
+  return space
+}
+
+const memories = new WeakMap<object, { count: number; readonly byOwner: WeakMap<object, string> }>()
 
 /**
  * A tier in memory, with what a tier in front of another needs: to find, put and drop one key at

@@ -343,8 +343,7 @@ const makeWrites = <Value>(
         timeLeft
       ),
     touch: (key, timeToLive, done) => {
-      const end = timeOf(keyspace + key) + timeToLive
-      const entry = entryOf(key, { _tag: "Touch", end, staleFor: policy.staleFor })
+      const entry = entryOf(key, Commands.touchOf(timeOf(keyspace + key), timeToLive, policy.staleFor))
       return sendAll([entry], always, firstOf(done), undefined)
     },
     fill: ({ beganAt, lookupTime, replaces, write }, isCurrent, done) => {

@@ -81,7 +81,7 @@ const unlinkEarlier = SimulatedScript.make(Scripts.unlinkEarlier, ([key = ""], [
     : 0
 })
 
-const extend = SimulatedScript.make(Scripts.extend, ([key = ""], [end = "", longer = ""], call) => {
+const extend = SimulatedScript.make(Scripts.extend, ([key = ""], [end = "", longer = "", askedAt = ""], call) => {
   const header = headerOf(key, call)
   if (header === undefined || at(header, offsets.kind) === "x") return 0
   const written = number(at(header, offsets.writtenAt))
@@ -89,7 +89,15 @@ const extend = SimulatedScript.make(Scripts.extend, ([key = ""], [end = "", long
   const stale = at(header, offsets.staleLife)
   const to = Number(end)
   const staleTo = to + Number(longer)
-  if (life === forever || written + number(life) >= to) return 1
+  if (life === forever) return 1
+  const ends = written + number(life)
+  if (ends <= Number(askedAt)) return 0
+  if (to === 0) {
+    call("SETRANGE", key, offsets.life[0], forever + forever)
+    call("PERSIST", key)
+    return 1
+  }
+  if (ends >= to) return 1
   const from = staleTo - written > longestLife ? Math.max(written, staleTo - longestLife) : written
   const newLife = digitsOf(Math.min(to - from, longestLife), 6)
   call("SETRANGE", key, offsets.writtenAt[0], digitsOf(from, 7) + newLife)

@@ -1,6 +1,6 @@
-import { Cause, type Duration, Effect, Exit, Option, Result, type Scope } from "effect"
+import { Cause, type Duration, Effect, Option, Result, type Scope } from "effect"
 import type * as Cache from "../Cache.ts"
-import type { Fill, Replaced } from "./CacheTier.ts"
+import type { Replaced } from "./CacheTier.ts"
 import type { Reads } from "./Reads.ts"
 import { type RegionParts, traced, whileHeld } from "./RegionParts.ts"
 import type { Writes } from "./Writes.ts"
@@ -16,8 +16,8 @@ export const make = <Key, Value, E>(
   scope: Scope.Scope
 ): Cache.Region<Key, Value, E>["getOrSet"] => {
   // The answer does not wait for the write.
-  const store = (key: Key, value: Value, given: Duration.Input | undefined, of: Omit<Fill<Value>, "write">) =>
-    writes.fill(key, value, given, of).pipe(
+  const store = (...fill: Parameters<Writes<Key, Value, E>["fill"]>) =>
+    writes.fill(...fill).pipe(
       Effect.catchCause((cause) => Effect.logDebug("The value of a lookup could not be stored", cause)),
       Effect.forkIn(scope, { startImmediately: true })
     )
@@ -44,11 +44,16 @@ export const make = <Key, Value, E>(
       (watch) => {
         const beganAt = tier.now(rendered)
         const startedAt = recorder.now()
-        return Effect.onExit(lookup, (exit) => {
-          recorder.lookup(exit)
-          if (Exit.isFailure(exit) || !watch.isCurrent()) return Effect.void
-          return store(key, exit.value, given, { beganAt, lookupTime: recorder.now() - startedAt, replaces })
-        }).pipe(Effect.catchCause((cause) => staleOr(rendered, cause)))
+        const looked = Effect.onExit(lookup, (exit) => Effect.sync(() => recorder.lookup(exit)))
+        const stored = Effect.flatMap(looked, (value) => {
+          const write = encoding.value("getOrSet", rendered, [key, value], given)
+          // Whoever looked it up is given what a later read will have, without undeclared fields.
+          const answer = Result.isSuccess(write) ? write.success.value : value
+          if (!watch.isCurrent()) return Effect.succeed(answer)
+          const lookupTime = recorder.now() - startedAt
+          return Effect.as(store([key, value], given, write, { beganAt, lookupTime, replaces }), answer)
+        })
+        return Effect.catchCause(stored, (cause) => staleOr(rendered, cause))
       }
     )
 

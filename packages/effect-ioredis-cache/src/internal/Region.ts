@@ -20,6 +20,8 @@ export interface Environment<E> {
   readonly reject: (error: RedisError.RedisSerializationError) => Effect.Effect<void, E>
   /** The time to live of regions that name none. Default: 300 seconds. */
   readonly timeToLive: Duration.Input | undefined
+  /** The definitions that it shares with other caches. Default: none. */
+  readonly definitions?: Regions.Definitions | undefined
   /**
    * The longest that one call may wait for Redis. Default: as long as the tier's calls take
    * together.
@@ -47,7 +49,10 @@ export const makeRegions = Effect.fnUntraced(function* <E>(environment: Environm
     isClosed: () => closed,
     onClose: (leave) => leaving.push(leave)
   }
-  const regions = Regions.make<E>((options) => make(environment, options, lifetime))
+  const regions = Regions.make<E>(
+    (options) => make(environment, options, lifetime),
+    environment.definitions ?? new Map()
+  )
   return { region: regions.get, stats: Effect.sync((): Cache.Stats => ({ ...counters })) }
 })
 

@@ -11,35 +11,41 @@ export interface Regions<E> {
   readonly get: <Key, Value>(options: Cache.RegionOptions<Key, Value>) => Effect.Effect<Cache.Region<Key, Value, E>>
 }
 
+/**
+ * How regions are defined, by name and version. The caches of one client and prefix share it,
+ * because they share the values.
+ */
+export type Definitions = Map<string, Definition>
+
 export const make = <E>(
-  build: <Key, Value>(options: Cache.RegionOptions<Key, Value>) => Cache.Region<Key, Value, E>
+  build: <Key, Value>(options: Cache.RegionOptions<Key, Value>) => Cache.Region<Key, Value, E>,
+  definitions: Definitions
 ): Regions<E> => {
-  const regions = new Map<string, { readonly definition: Definition; readonly region: unknown }>()
+  const regions = new Map<string, unknown>()
   return {
     get: <Key, Value>(options: Cache.RegionOptions<Key, Value>) =>
       Effect.suspend(() => {
         const id = `${options.name}:v${options.version}`
-        const known = regions.get(id)
-        if (known === undefined) {
-          const problem = problemOf(options)
-          if (problem !== undefined) return refuse(options.name, problem)
-          const region = build(options)
-          regions.set(id, { definition: options, region })
-          return Effect.succeed(region)
-        }
-        const difference = differenceOf(known.definition, options)
+        const definition = definitions.get(id)
+        const problem = definition === undefined ? problemOf(options) : undefined
+        if (problem !== undefined) return refuse(options.name, problem)
+        const difference = definition === undefined ? undefined : differenceOf(definition, options)
         if (difference !== undefined) {
           return refuse(
             options.name,
             `Region ${id} is already defined with another ${difference}. Give this one another name, or raise its version`
           )
         }
+        definitions.set(id, definition ?? options)
         // The definitions say the same, so that what was built for the one serves the other.
-        return Effect.succeed(known.region as Cache.Region<Key, Value, E>)
+        const region = (regions.get(id) as Cache.Region<Key, Value, E> | undefined) ?? build(options)
+        regions.set(id, region)
+        return Effect.succeed(region)
       })
   }
 }
 
+/** What two definitions of a region are compared by. */
 interface Definition {
   readonly key: Schema.Top
   readonly value: Schema.Top

@@ -65,7 +65,8 @@ export const make = (): Sequences => {
   }
 
   const tellOthers = (own: (key: string | undefined) => void, key: string | undefined): void => {
-    if (members.size === 1) return
+    // One that has left may still be used, and the last one is then another.
+    if (members.size === 1 && members.has(own)) return
     for (const member of members) if (member !== own) member(key)
   }
 

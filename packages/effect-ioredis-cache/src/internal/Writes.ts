@@ -13,11 +13,11 @@ export interface Writes<in Key, in Value, out E> {
     entries: ReadonlyArray<readonly [key: Key, value: Value]>,
     timeToLive: Duration.Input | undefined
   ) => Effect.Effect<ReadonlyArray<WriteOutcome>, E>
-  /** Stores the value of a lookup. */
+  /** Stores the value of a lookup, which is encoded already. */
   readonly fill: (
-    key: Key,
-    value: Value,
+    entry: readonly [key: Key, value: Value],
     timeToLive: Duration.Input | undefined,
+    write: Result.Result<Write<Value>, unknown>,
     lookup: Omit<Fill<Value>, "write">
   ) => Effect.Effect<unknown, E>
   /** Lets what is there live for longer. */
@@ -85,17 +85,13 @@ export const make = <Key, Value, E>(
     set: (key, value, given) => traced(name, "set", () => set(key, value, given)),
     setMany: (entries, given) =>
       traced(name, "setMany", () => inTime(entries, (part, timeLeft) => setEntries("setMany", part, given, timeLeft))),
-    fill: (key, value, given, lookup) =>
-      Effect.suspend(() => {
-        const rendered = encoding.key("getOrSet", key)
-        const write = Result.isSuccess(rendered)
-          ? encoding.value("getOrSet", rendered.success, [key, value], given)
-          : Result.fail(rendered.failure)
+    fill: (entry, given, write, lookup) =>
+      Effect.suspend(() =>
         // What cannot be stored must not leave an older value behind.
-        return Result.isSuccess(write) && !isClosed()
+        Result.isSuccess(write) && !isClosed()
           ? recorded(intents.fill({ ...lookup, write: write.success }))
-          : recorded(setEntries("getOrSet", [[key, value]], given))
-      }),
+          : recorded(setEntries("getOrSet", [entry], given))
+      ),
     touch: (key, given) =>
       traced(name, "touch", () => {
         const rendered = encoding.key("touch", key)

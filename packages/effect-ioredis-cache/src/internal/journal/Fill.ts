@@ -99,9 +99,8 @@ class FillSending implements Sending {
   end(session: Session, end: SendingEnd): void {
     const { command, intent, key, region, state, version } = this
     if (end._tag === "Doubtful") {
-      if (!leavesValue(command, intent)) return
-      state.doubts.add(session, key, region.name, intent.expiresAt + intent.staleFor)
-      state.nodeState(session.node).loop.wake()
+      if (!leavesValue(command, intent, region)) return
+      state.doubt(session, region, key, intent)
       return
     }
     if (end._tag !== "Confirmed" || Result.isFailure(end.result)) return

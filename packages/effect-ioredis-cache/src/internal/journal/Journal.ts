@@ -20,7 +20,7 @@
  * `State` holds all of it and everything that changes it, `Replay` and `Emptying` work in the
  * background, and this module is what a cache calls.
  */
-import { Clock, Effect, Exit, Fiber, Scope } from "effect"
+import { Clock, Effect, Exit, Fiber, Scope, Semaphore } from "effect"
 import type { RedisCommand } from "effect-ioredis"
 import type { Cancel, Dispatch, NodeEvent } from "effect-ioredis/dispatch"
 import type { WriteOutcome } from "../../Cache.ts"
@@ -28,8 +28,9 @@ import type { Version } from "../CacheTier.ts"
 import * as MemoryCache from "../../MemoryCache.ts"
 import { makeStampSource } from "../../StoredValue.ts"
 import * as Metrics from "../Metrics.ts"
+import type { Definitions } from "../Regions.ts"
 import type { Sequences } from "../Sequences.ts"
-import { commandOf, type RegionPolicy } from "./commands.ts"
+import { commandOf, type RegionPolicy, touchOf } from "./commands.ts"
 import * as Emptying from "./Emptying.ts"
 import * as Fills from "./Fill.ts"
 import * as Ledger from "./Ledger.ts"
@@ -114,7 +115,9 @@ export interface Touch {
 export interface Journal {
   /** The part of one region. Asked twice for a name, it gives parts of the same region. */
   readonly region: (policy: RegionPolicy) => RegionJournal
-  /** Tells how many intents are not confirmed. */
+  /** The definitions of its regions, which all caches of the journal share. */
+  readonly definitions: Definitions
+  /** How many intents are not confirmed. */
   readonly size: () => number
   /** Says which invariants do not hold. */
   readonly checkInvariants: () => ReadonlyArray<string>
@@ -165,6 +168,7 @@ export const make = Effect.fnUntraced(function* (
   )
   return {
     region: (policy) => regionJournal(state, regionOf(state, policy)),
+    definitions: new Map(),
     size: state.ledger.size,
     checkInvariants: () => state.checkInvariants()
   }
@@ -258,7 +262,8 @@ const regionJournal = (state: State, region: Region): RegionJournal => ({
   fill: (fill, timeout, done) => Fills.send(state, region, fill, timeout, done),
   clear: Effect.suspend(() => {
     state.mark(region)
-    const canWait = region.state._tag !== "Denied" && state.dispatch.nodes().every((node) => node.isClosed())
+    const canWait =
+      !state.isClosed && region.state._tag !== "Denied" && state.dispatch.nodes().every((node) => node.isClosed())
     return canWait ? Effect.as(region.emptied.await, true) : Effect.succeed(false)
   })
 })
@@ -288,15 +293,22 @@ const recordSet = (state: State, region: Region, write: ValueWrite): Entry => {
   return state.record(region, key, seen, intent, state.versionFor(region, key, seen))
 }
 
-// A `touch` of a deferred value extends that one, and of a deferred removal it does nothing.
+// A `touch` of a deferred value extends that one while it is fresh, and of a deferred removal it
+// does nothing.
 const recordTouch = (state: State, region: Region, key: string, life: Touch): Entry | undefined => {
   const unconfirmed = state.ledger.get(key)
   const now = Math.floor(state.dispatch.nodeOf(key).time())
-  const end = now + life.timeToLive
-  if (unconfirmed?.intent._tag === "Remove") return undefined
-  if (unconfirmed?.intent._tag === "Set") return extendValue(state, unconfirmed, unconfirmed.intent, end, life)
-  const longest = Math.max(end, unconfirmed?.intent.end ?? end)
-  const touch: Ledger.TouchIntent = { _tag: "Touch", end: longest, staleFor: life.staleFor }
+  const intent = unconfirmed?.intent
+  if (intent?._tag === "Remove") return undefined
+  if (unconfirmed !== undefined && intent?._tag === "Set") {
+    return intent.expiresAt > state.now() ? extendValue(state, unconfirmed, intent, now, life) : undefined
+  }
+  const asked = touchOf(now, life.timeToLive, life.staleFor)
+  // What an earlier one keeps alive is fresh now.
+  const touch =
+    intent?._tag === "Touch" && intent.end > now
+      ? { ...asked, askedAt: intent.askedAt, end: Math.max(asked.end, intent.end) }
+      : asked
   // What a `clear` in this very millisecond left out is older than this.
   const writtenAt = Math.max(now, region.state.clearedAt + 1)
   return state.record(region, key, undefined, touch, { stamp: state.source.next(), writtenAt })
@@ -304,10 +316,10 @@ const recordTouch = (state: State, region: Region, key: string, life: Touch): En
 
 // The value keeps the moment when it was written: an extension does not make it newer than
 // another's.
-const extendValue = (state: State, entry: Entry, intent: Ledger.SetIntent, end: number, life: Touch): Entry => {
+const extendValue = (state: State, entry: Entry, intent: Ledger.SetIntent, now: number, life: Touch): Entry => {
   const { isRefused, version } = entry
   const expiresAt = Math.max(intent.expiresAt, state.now() + life.timeToLive)
-  const longer = Math.max(intent.life, end - version.writtenAt)
+  const longer = Math.max(intent.life, now + life.timeToLive - version.writtenAt)
   const extended = new Ledger.SetIntent({ ...intent, expiresAt, life: longer, staleFor: life.staleFor })
   const stamp = state.source.next()
   const recorded = state.record(entry.region, entry.key, undefined, extended, { ...version, stamp })
@@ -415,26 +427,32 @@ class Shared {
 
 const journals = new WeakMap<Dispatch, Map<string, Shared>>()
 
-const acquire = Effect.fnUntraced(function* (dispatch: Dispatch, prefix: string, options: Options) {
-  const ofDispatch = journals.get(dispatch) ?? new Map<string, Shared>()
-  journals.set(dispatch, ofDispatch)
-  const text = textOf(options)
-  let shared = ofDispatch.get(prefix)
-  if (shared === undefined) {
-    const scope = yield* Scope.make()
-    const journal = yield* Scope.provide(make(dispatch, options), scope)
-    shared = new Shared(journal, scope, text)
-    ofDispatch.set(prefix, shared)
-  } else if (shared.options !== text) {
-    return yield* Effect.die(
-      new Error(
-        `Two caches of one Redis client with the prefix ${prefix} share a journal, and its options differ: ${shared.options} and ${text}. Give both the same`
+// Making a journal may take turns with other fibers, and one of them may want the same.
+const acquiring = Semaphore.makeUnsafe(1)
+
+const acquire = Effect.fnUntraced(
+  function* (dispatch: Dispatch, prefix: string, options: Options) {
+    const ofDispatch = journals.get(dispatch) ?? new Map<string, Shared>()
+    journals.set(dispatch, ofDispatch)
+    const text = textOf(options)
+    let shared = ofDispatch.get(prefix)
+    if (shared === undefined) {
+      const scope = yield* Scope.make()
+      const journal = yield* Scope.provide(make(dispatch, options), scope)
+      shared = new Shared(journal, scope, text)
+      ofDispatch.set(prefix, shared)
+    } else if (shared.options !== text) {
+      return yield* Effect.die(
+        new Error(
+          `Two caches of one Redis client with the prefix ${prefix} share a journal, and its options differ: ${shared.options} and ${text}. Give both the same`
+        )
       )
-    )
-  }
-  shared.users++
-  return shared
-})
+    }
+    shared.users++
+    return shared
+  },
+  (acquired) => acquiring.withPermit(acquired)
+)
 
 const release = (dispatch: Dispatch, prefix: string, shared: Shared): Effect.Effect<void> =>
   Effect.suspend(() => {

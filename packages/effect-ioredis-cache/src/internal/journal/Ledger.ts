@@ -42,9 +42,13 @@ export interface RemoveIntent {
   readonly _tag: "Remove"
 }
 
-/** Whatever is there is to live until `end`, in Redis' time, and for `staleFor` longer. */
+/**
+ * Whatever was fresh at `askedAt` is to live until `end`, in Redis' time, and for `staleFor`
+ * longer.
+ */
 export interface TouchIntent {
   readonly _tag: "Touch"
+  readonly askedAt: number
   readonly end: number
   readonly staleFor: number
 }

@@ -172,7 +172,12 @@ const dropCleared = Effect.fnUntraced(function* (state: State, batch: ReadonlyAr
     keys.map((key) => RedisCommand.make("GETRANGE", [key, 0, StoredValue.headerLength - 1], { reply: "bytes" }))
   )
   for (const [index, outcome] of outcomes.entries()) {
-    if (Result.isFailure(outcome)) return yield* outcome.failure
+    if (Result.isFailure(outcome)) {
+      // A key of another type, or one that the user may not read, must not hold up the other
+      // regions.
+      if (outcome.failure._tag === "RedisOperationError") continue
+      return yield* outcome.failure
+    }
     const { success } = outcome
     const found = success instanceof Uint8Array ? StoredValue.read(keys[index] ?? "", success) : undefined
     if (found?._tag !== "Removed") continue

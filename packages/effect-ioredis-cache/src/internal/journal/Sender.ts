@@ -9,18 +9,13 @@ export type Outcome = Result.Result<RedisCommand.Reply, RedisError.RedisCommandE
 /** There is no session to do something in now. */
 export class NoSession extends Data.TaggedError("NoSession")<{ readonly message: string }> {}
 
-/**
- * Sets how commands are sent. With `now`, in milliseconds, a script that is sent again has what is
- * left of the timeout.
- */
+/** How commands are sent. */
 export interface Options extends SendOptions {
+  /**
+   * The time in milliseconds by which a script that is sent again gets what is left of `timeout`.
+   */
   readonly now?: (() => number) | undefined
 }
-
-const timeLeft = ({ now, timeout }: Options, startedAt: number | undefined): number | undefined =>
-  now === undefined || startedAt === undefined || timeout === undefined
-    ? timeout
-    : Math.max(1, timeout - (now() - startedAt))
 
 /** Sends one command. A script that the server does not know is sent again with its source. */
 export const send = (
@@ -30,12 +25,11 @@ export const send = (
   done: Done<RedisCommand.Reply>
 ): Cancel => {
   if (!Scripts.isScript(command)) return dispatch.send(command, options, done)
-  const startedAt = options.now?.()
   let second: Cancel | undefined
+  const rest = timing(options)
   const first = dispatch.send(command, options, (result) => {
     if (Result.isSuccess(result) || !Scripts.isUnknownScript(result.failure)) return done(result)
-    const timeout = timeLeft(options, startedAt)
-    second = dispatch.send(Scripts.withSource(command), { ...options, timeout }, done)
+    second = dispatch.send(Scripts.withSource(command), { ...options, timeout: rest() }, done)
   })
   return () => (second ?? first)()
 }
@@ -48,7 +42,7 @@ export const sendAll = (
   done: (outcomes: ReadonlyArray<Outcome>) => void
 ): Cancel => {
   let second: Cancel | undefined
-  const startedAt = options.now?.()
+  const rest = timing(options)
   const first = dispatch.sendAll(commands, options, (outcomes) => {
     const unknown = outcomes.flatMap((outcome, index) =>
       Result.isFailure(outcome) && Scripts.isUnknownScript(outcome.failure) ? [index] : []
@@ -56,13 +50,19 @@ export const sendAll = (
     if (unknown.length === 0) return done(outcomes)
     const again = unknown.flatMap((index) => commands[index] ?? []).map(Scripts.withSource)
     const sendings = unknown.map((index) => options.sendings?.[index])
-    const timeout = timeLeft(options, startedAt)
-    second = dispatch.sendAll(again, { ...options, timeout, sendings }, (later) => {
+    second = dispatch.sendAll(again, { ...options, sendings, timeout: rest() }, (later) => {
       const byIndex = new Map(unknown.map((index, n) => [index, later[n]]))
       done(outcomes.map((outcome, index) => byIndex.get(index) ?? outcome))
     })
   })
   return () => (second ?? first)()
+}
+
+// What is left of the timeout, of which there is some as long as the call has not ended.
+const timing = ({ now, timeout }: Options): (() => number | undefined) => {
+  if (now === undefined || timeout === undefined) return () => timeout
+  const until = now() + timeout
+  return () => Math.max(1, until - now())
 }
 
 /** Sends one command once, as an Effect. */

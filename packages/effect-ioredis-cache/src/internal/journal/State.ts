@@ -187,6 +187,12 @@ export class State {
   // Doubts
   // -----------------------------------------------------------------------------------------------
 
+  /** A value may still be stored in a lost session. */
+  doubt(session: Session, region: Region, key: string, { expiresAt, staleFor }: Ledger.SetIntent): void {
+    this.doubts.add(session, key, region.name, Math.min(expiresAt + staleFor, this.now() + longestDoubt))
+    this.nodeState(session.node).loop.wake()
+  }
+
   /** A session can run nothing any more. */
   settle(session: Session): void {
     this.#settled(this.doubts.settle(session))
@@ -215,7 +221,11 @@ export class State {
    */
   believes(region: Region, key: string, found: Version, isCurrent: boolean): boolean {
     const { writtenAt } = found
-    if (writtenAt > region.latest) region.latest = writtenAt
+    if (writtenAt > region.latest) {
+      // Remembered, it would make a `clear` that nothing written for years is later than.
+      if (writtenAt > this.dispatch.nodeOf(key).time() + farthestAhead) return false
+      region.latest = writtenAt
+    }
     if (writtenAt <= region.state.clearedAt) return false
     if (this.trust.isEmpty()) return true
     const verdict = this.trust.judge(key, found)
@@ -256,7 +266,16 @@ export class State {
   /** Whatever was written in the region by now is a miss, and its intents are part of that. */
   mark(region: Region): void {
     this.apply(region, { _tag: "Marked", at: this.#nowIn(region) })
+    this.#forgetIntents(region)
+  }
+
+  // Nothing else takes out what is no longer in the ledger until its turn comes, and in an outage
+  // it never does.
+  #forgetIntents(region: Region): void {
     this.ledger.deleteRegion(region)
+    for (const { pending } of this.nodes.values()) {
+      for (const entry of pending) if (!this.ledger.has(entry)) pending.delete(entry)
+    }
   }
 
   /** A write that only memory gets, because the user may not write. */
@@ -286,7 +305,7 @@ export class State {
     }
     if (region === undefined || region.state._tag === "Denied") return
     this.apply(region, { _tag: "Refused", at: this.#nowIn(region) })
-    this.ledger.deleteRegion(region)
+    this.#forgetIntents(region)
     this.regionLoop.wake()
     this.log(
       Effect.logError("Redis does not let this user write: the region runs on this process's memory").pipe(
@@ -400,10 +419,9 @@ export class Write implements Sending {
   #doubt(session: Session): void {
     const { command, entry, intent, state } = this
     const { key, region } = entry
-    if (!leavesValue(command, intent)) return
+    if (!leavesValue(command, intent, region)) return
     entry.executed = undefined
-    state.doubts.add(session, key, region.name, intent.expiresAt + intent.staleFor)
-    state.nodeState(session.node).loop.wake()
+    state.doubt(session, region, key, intent)
   }
 
   #refuse(end: SendingEnd): void {
@@ -424,4 +442,9 @@ const isFinal = (error: RedisError.RedisCommandError): boolean =>
   error._tag === "RedisOperationError" && error.code !== "NOPERM" && !RedisError.isRetryable(error, "repeatable")
 
 const rememberedKeys = 10_000
+// A value that lives for years must not keep its region from being emptied for as long: no server
+// that was given up is taken up again after a day.
+const longestDoubt = 24 * 60 * 60 * 1000
+// No clock is that far ahead: the value is broken, or its writer's clock is.
+const farthestAhead = 24 * 60 * 60 * 1000
 const scriptsPause = 30_000

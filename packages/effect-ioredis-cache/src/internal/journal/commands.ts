@@ -46,11 +46,32 @@ export const remainingLife = ({ expiresAt, staleFor }: SetIntent, now: number): 
 /**
  * Tells whether a command for an intent can leave a value behind if it runs late.
  *
- * A script of `latest` leaves nothing that is older than what is there. A late removal costs a
- * miss, and a late `touch` only extends what is there.
+ * A script of `latest` leaves nothing that is older than what is there, the mark of a removal
+ * included, where removals leave one. A late removal costs a miss, and a late `touch` only extends
+ * what is there.
  */
-export const leavesValue = ({ args, name }: RedisCommand.RedisCommand, intent: Intent): intent is SetIntent =>
-  intent._tag === "Set" && (name === "SET" || (name === "EVALSHA" && args[0] === Scripts.replaceKnown.sha))
+export const leavesValue = (
+  { args, name }: RedisCommand.RedisCommand,
+  intent: Intent,
+  { removedFor }: RegionPolicy
+): intent is SetIntent => {
+  if (intent._tag !== "Set") return false
+  if (name === "SET") return true
+  const [sha] = args
+  return sha === Scripts.replaceKnown.sha || (sha === Scripts.replaceEarlier.sha && removedFor === 0)
+}
+
+/**
+ * The intent to let a value live for so many milliseconds from `now` on, in Redis' time, and be
+ * kept for longer.
+ */
+export const touchOf = (now: number, timeToLive: number, staleFor: number): TouchIntent => {
+  if (timeToLive === Number.POSITIVE_INFINITY) return { _tag: "Touch", askedAt: now, end: timeToLive, staleFor }
+  // Both together fit the field that they are stored in, so that the written-at never moves into
+  // the future.
+  const life = Math.min(timeToLive, StoredValue.longestLife)
+  return { _tag: "Touch", askedAt: now, end: now + life, staleFor: Math.min(staleFor, StoredValue.longestLife - life) }
+}
 
 /** The command for an intent when it is made. Without scripts there is none for a `touch`. */
 export const commandOf = (
@@ -161,8 +182,12 @@ const discard = (key: string, { removedFor, replay }: RegionPolicy, { writtenAt 
   return removedFor === 0 ? unlink(key) : unlinkEarlier(key, Number.POSITIVE_INFINITY, scripts)
 }
 
-const touch = (key: string, { end, staleFor }: TouchIntent): RedisCommand.RedisCommand =>
-  Scripts.call(Scripts.extend, key, [end, staleFor])
+const touch = (key: string, { askedAt, end, staleFor }: TouchIntent): RedisCommand.RedisCommand =>
+  Scripts.call(Scripts.extend, key, [
+    end === Number.POSITIVE_INFINITY ? 0 : end,
+    staleFor === Number.POSITIVE_INFINITY ? 0 : staleFor,
+    askedAt
+  ])
 
 // By how much the clocks of two processes may differ: a write loses at once only to what is later
 // than that.

@@ -96,8 +96,9 @@ return 0`,
 
 /**
  * Lets a value be fresh until ARGV[1], in milliseconds of Redis' time, and live for ARGV[2] longer.
- * It only ever extends. Where the life from the written-at on does not fit its field, it moves the
- * written-at. Answers 1 if there is a value.
+ * With 0 it lives for ever. It only ever extends, and leaves alone what was fresh no longer at
+ * ARGV[3]. Where the life from the written-at on does not fit its field, it moves the written-at.
+ * Answers 1 if there is a fresh value.
  */
 export const extend: RedisScript.RedisScript = RedisScript.make({
   lua: `${header}
@@ -120,7 +121,15 @@ local h = header(KEYS[1])
 if not h or string.sub(h, 5, 5) == "x" then return 0 end
 local written, life, stale = number(string.sub(h, 23, 29)), string.sub(h, 30, 35), string.sub(h, 36, 41)
 local to, longer, longest = tonumber(ARGV[1]), tonumber(ARGV[2]), 64 ^ 6 - 2
-if life == "zzzzzz" or written + number(life) >= to then return 1 end
+if life == "zzzzzz" then return 1 end
+local ends = written + number(life)
+if ends <= tonumber(ARGV[3]) then return 0 end
+if to == 0 then
+  redis.call("SETRANGE", KEYS[1], 29, "zzzzzzzzzzzz")
+  redis.call("PERSIST", KEYS[1])
+  return 1
+end
+if ends >= to then return 1 end
 local from = written
 if to + longer - written > longest then
   from = math.max(written, to + longer - longest)
@@ -143,6 +152,7 @@ export const otherType = -1
  */
 export const replaceSame: RedisScript.RedisScript = RedisScript.make({
   lua: `${store}
+if redis.call("EXISTS", KEYS[1]) == 0 then return 0 end
 local start = redis.pcall("GETRANGE", KEYS[1], 0, 63)
 if type(start) == "table" and ARGV[4] == "-1" then return store(KEYS[1], ARGV[1], ARGV[2]) end
 if start ~= ARGV[3] or redis.call("STRLEN", KEYS[1]) ~= tonumber(ARGV[4]) then return 0 end

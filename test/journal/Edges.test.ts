@@ -1,0 +1,227 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Fiber, type Scope } from "effect"
+import { RedisCommand, RedisError } from "effect-ioredis"
+import { TestClock } from "effect/testing"
+import * as Journal from "../../packages/effect-ioredis-cache/src/internal/journal/Journal.ts"
+import { remove, SetIntent } from "../../packages/effect-ioredis-cache/src/internal/journal/Ledger.ts"
+import type { Loop } from "../../packages/effect-ioredis-cache/src/internal/journal/Loop.ts"
+import { Region, State, Write } from "../../packages/effect-ioredis-cache/src/internal/journal/State.ts"
+import { makeStampSource } from "../../packages/effect-ioredis-cache/src/StoredValue.ts"
+import { DispatchDouble } from "./DispatchDouble.ts"
+import { type Harness, type HarnessOptions, make } from "./JournalHarness.ts"
+
+const history = (
+  title: string,
+  options: HarnessOptions,
+  body: (h: Harness) => Effect.Effect<void, never, Scope.Scope>
+) => it.effect(title, () => Effect.scoped(Effect.flatMap(make(options), body)))
+
+describe("at the edges of the journal", () => {
+  history("a touch of a deferred value that has expired does not bring it back", {}, (h) =>
+    Effect.gen(function* () {
+      h.away()
+      h.set("a", "1", 1000)
+      yield* TestClock.adjust("2 seconds")
+      assert.isUndefined(h.read("a"))
+      h.touch("a", 60_000)
+      assert.isUndefined(h.read("a"))
+      yield* h.back
+      assert.isUndefined(h.held("a"))
+    })
+  )
+
+  history("a touch for ever lets a value live for ever", {}, (h) =>
+    Effect.gen(function* () {
+      h.set("a", "1", 10_000)
+      assert.deepStrictEqual(h.touch("a", Number.POSITIVE_INFINITY), ["Applied"])
+      const held = h.held("a")
+      assert.isTrue(held?._tag === "Value" && held.header.life === Number.POSITIVE_INFINITY)
+      yield* TestClock.adjust("1 hour")
+      assert.strictEqual(h.payload("a"), "1")
+    })
+  )
+
+  history("a touch before a deferred value leaves it its base", {}, (h) =>
+    Effect.gen(function* () {
+      h.other("a", "theirs")
+      h.away()
+      h.touch("a", 400_000)
+      h.double.connect()
+      h.double.refuse = ({ name }) => (name.startsWith("EVAL") ? "MISCONF" : undefined)
+      assert.strictEqual(h.read("a"), "theirs")
+      h.away()
+      h.set("a", "2")
+      h.double.refuse = () => undefined
+      yield* h.back
+      assert.strictEqual(h.payload("a"), "2")
+    })
+  )
+
+  history("a touch before a deferred value, and another's write meanwhile: unlinked", {}, (h) =>
+    Effect.gen(function* () {
+      h.set("a", "1")
+      h.away()
+      h.touch("a", 400_000)
+      h.set("a", "2")
+      h.other("a", "theirs")
+      yield* h.back
+      assert.isUndefined(h.held("a"))
+    })
+  )
+
+  history("after an own deferred removal a deferred value is not written", {}, (h) =>
+    Effect.gen(function* () {
+      h.set("a", "1")
+      h.away()
+      h.remove("a")
+      h.set("a", "2")
+      assert.strictEqual(h.read("a"), "2")
+      yield* h.back
+      assert.isUndefined(h.held("a"))
+      assert.strictEqual(h.journal.size(), 0)
+    })
+  )
+
+  history("after an own deferred removal of an unknown key neither", {}, (h) =>
+    Effect.gen(function* () {
+      h.set("a", "0")
+      h.away()
+      h.set("a", "1")
+      h.remove("a")
+      h.set("a", "2")
+      h.set("a", "3")
+      yield* h.back
+      assert.isUndefined(h.held("a"))
+    })
+  )
+
+  const makeState = (now: () => number) => {
+    const double = new DispatchDouble({ now })
+    const loop: Loop = { wake: () => {}, recover: () => {}, run: Effect.never }
+    const state = new State({
+      dispatch: double,
+      source: makeStampSource(Math.random),
+      bounds: { maxEntries: 10, maxBytes: 1000 },
+      now,
+      log: () => {},
+      startNode: () => loop,
+      regionLoop: loop
+    })
+    const region = new Region({ name: "texts", keyspace: "cache:texts:v1:", replay: "ifUnchanged", removedFor: 0 })
+    state.regions.push(region)
+    return { double, state, region }
+  }
+
+  it("a full journal keeps nothing for the replay either", () => {
+    const { double, state, region } = makeState(() => 0)
+    for (let n = 0; n < 1000; n++) {
+      const key = `cache:texts:v1:=${n}`
+      state.release(state.record(region, key, undefined, remove, state.versionFor(region, key, undefined)))
+    }
+    assert.isAtMost(state.ledger.size(), 10)
+    assert.isAtMost(state.nodeState(double.node).pending.size, 10)
+  })
+
+  it("a value that lives for ever is not in doubt for ever", () => {
+    let now = 0
+    const { double, region, state } = makeState(() => now)
+    const life = { life: Number.POSITIVE_INFINITY, expiresAt: Number.POSITIVE_INFINITY }
+    const intent = new SetIntent({ ...life, value: "1", payload: "1", staleFor: 0, lookupTime: 0 })
+    const entry = state.record(region, "cache:texts:v1:=a", undefined, intent, { stamp: "mine--000001", writtenAt: 1 })
+    const write = new Write(state, entry, RedisCommand.make("SET", [entry.key, "1"]))
+    const { session } = double
+    assert.isDefined(session)
+    assert.isTrue(write.begin(session))
+    write.end(session, { _tag: "Doubtful", error: RedisError.connectionError("SET", "Reset", "unknown") })
+    now = 60 * 60 * 1000
+    state.expireDoubts()
+    assert.isTrue(state.doubts.hasRegion("texts"))
+    now *= 24
+    state.expireDoubts()
+    assert.isFalse(state.doubts.hasRegion("texts"))
+  })
+
+  history(
+    "a region does not hold up the others where its mark cannot be read",
+    { replay: "latest", removedFor: 60_000 },
+    (h) =>
+      Effect.gen(function* () {
+        const other = h.journal.region({ name: "o", keyspace: "cache:o:v1:", replay: "overwrite", removedFor: 0 })
+        h.double.refuse = ({ name }) => (name === "GETRANGE" ? "WRONGTYPE" : undefined)
+        h.away()
+        h.set("a", "1")
+        const write = {
+          key: "cache:o:v1:=a",
+          value: "1",
+          payload: "1",
+          timeToLive: 60_000,
+          staleFor: 0,
+          lookupTime: 0,
+          seen: undefined
+        }
+        other.set([write], 1000, () => {})
+        yield* h.back
+        assert.isTrue(h.double.store.has("cache:o:v1:=a"))
+      })
+  )
+
+  history("latest: without marks what runs late is fenced", { replay: "latest", removedFor: 0 }, (h) =>
+    Effect.gen(function* () {
+      h.set("a", "0")
+      h.unanswered(() => h.set("a", "1"))
+      h.away()
+      h.double.isFrozen = false
+      h.double.connect()
+      h.remove("a")
+      yield* h.settled
+      h.double.runLate()
+      assert.isUndefined(h.held("a"))
+    })
+  )
+
+  history("one value from the end of time does not end a region", {}, (h) =>
+    Effect.gen(function* () {
+      h.other("b", "theirs", { writtenAt: 64 ** 7 - 1 })
+      h.read("b")
+      const fiber = yield* Effect.forkChild(h.region.clear)
+      yield* h.settled
+      assert.isTrue(yield* Fiber.join(fiber))
+      assert.deepStrictEqual(h.set("a", "1"), ["Applied"])
+      assert.strictEqual(h.read("a"), "1")
+    })
+  )
+
+  for (const [life, staleFor] of [
+    [3, 0],
+    [2, 1],
+    [3, Number.POSITIVE_INFINITY]
+  ] as const) {
+    const years = (n: number) => n * 365 * 24 * 60 * 60 * 1000
+    history(`a touch for ${life} years and ${staleFor} more is not written in the future`, {}, (h) =>
+      Effect.sync(() => {
+        h.set("a", "1")
+        const touch = { timeToLive: years(life), staleFor: years(staleFor) }
+        assert.deepStrictEqual(
+          h.start((done) => h.region.touch(h.key("a"), touch, 1000, done)),
+          ["Applied"]
+        )
+        const held = h.held("a")
+        assert.isTrue(held?._tag === "Value" && held.header.writtenAt <= h.now())
+        assert.isTrue(held?._tag === "Value" && held.header.life >= years(2))
+      })
+    )
+  }
+
+  it.effect("a journal is made once for caches that are built at once", () =>
+    Effect.gen(function* () {
+      const slow = new DispatchDouble({ now: () => 0 })
+      const dispatch = new Proxy(slow, {
+        get: (target, name) => (name === "watchHistory" ? Effect.yieldNow : Reflect.get(target, name))
+      })
+      const [one, other] = yield* Effect.all([Journal.shared(dispatch, "p"), Journal.shared(dispatch, "p")], {
+        concurrency: "unbounded"
+      })
+      assert.strictEqual(one, other)
+    }).pipe(Effect.scoped)
+  )
+})
