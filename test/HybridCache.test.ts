@@ -803,3 +803,24 @@ it.effect("a script that the server does not know takes no second patience", () 
     }
   }).pipe(Effect.provide(layerSimulated()))
 )
+
+it.effect("what the journal answers in an outage does not say that Redis answers again", () => {
+  const lines: Array<string> = []
+  const logs = Layer.merge(
+    Logger.layer([Logger.make(({ message }) => lines.push(String(message)))]),
+    Layer.succeed(References.MinimumLogLevel, "Debug")
+  )
+  return Effect.gen(function* () {
+    const one = yield* region
+    yield* isolate
+    for (let n = 0; n < 3; n++) {
+      yield* one.get("b")
+      yield* one.set("a", "1")
+      assert.deepStrictEqual(yield* one.getMany(["a"]), [Option.some("1")])
+    }
+    assert.isFalse(
+      lines.some((line) => line.includes("again")),
+      String(lines)
+    )
+  }).pipe(Effect.provide(layerSimulated({ logs })))
+})

@@ -21,7 +21,9 @@ export const once = (state: State): Effect.Effect<void, Failure> =>
     let failure: Failure | undefined
     for (const region of state.regions) {
       const result = yield* Effect.result(step(state, region))
-      if (Result.isFailure(result)) failure = result.failure
+      if (Result.isSuccess(result)) continue
+      failure = result.failure
+      if (failure._tag === "RedisOperationError") state.notEmptied(region, failure)
     }
     if (failure !== undefined) return yield* failure
   })

@@ -27,6 +27,8 @@ export class Region implements RegionPolicy {
   latest = Number.NEGATIVE_INFINITY
   /** The order of the intents of all caches that share it. */
   readonly sequences: Sequences.Sequences = Sequences.make()
+  /** Whether it was logged, since the region was clean, that the user may not empty it. */
+  isWarned = false
   /** Is open while the region is clean. */
   readonly emptied: Latch.Latch = Latch.makeUnsafe(true)
 
@@ -250,8 +252,10 @@ export class State {
   /** Changes the state of a region. */
   apply(region: Region, event: RegionEvent): void {
     region.state = transition(region.state, event)
-    if (region.state._tag === "Clean") region.emptied.openUnsafe()
-    else region.emptied.closeUnsafe()
+    if (region.state._tag === "Clean") {
+      region.isWarned = false
+      region.emptied.openUnsafe()
+    } else region.emptied.closeUnsafe()
     if (region.state._tag === "Dirty") this.regionLoop.wake()
   }
 
@@ -303,6 +307,14 @@ export class State {
         Effect.annotateLogs({ region: region.name })
       )
     )
+  }
+
+  /** Redis has refused what empties a region, which is tried again slowly. */
+  notEmptied(region: Region, { code }: RedisError.RedisOperationError): void {
+    if (code !== "NOPERM" || region.state._tag === "Denied" || region.isWarned) return
+    region.isWarned = true
+    const message = "Redis lets this user not empty the region: other processes still read what it held"
+    this.log(Effect.logWarning(message).pipe(Effect.annotateLogs({ region: region.name })))
   }
 
   // Once, until everything has been confirmed again.
