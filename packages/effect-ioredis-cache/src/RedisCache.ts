@@ -10,6 +10,11 @@
  * A value is stored as a {@link StoredValue} with PX, and without PX if it lives for ever. What cannot be read is a miss, counted, and logged
  * as it begins. It stays where another deployment may read it well; what begins as ours and is broken is removed, if it is still that.
  *
+ * **Gotchas**
+ *
+ * To a `HybridCache` of the same client it is what another process is: nobody tells memory or the journal of
+ * what is written here. Give a region to one of the two.
+ *
  * @since 0.1.0
  */
 import { Context, type Duration, Effect, Exit, Layer, Option, Random, Result, Stream } from "effect"
