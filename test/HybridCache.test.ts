@@ -824,3 +824,26 @@ it.effect("what the journal answers in an outage does not say that Redis answers
     )
   }).pipe(Effect.provide(layerSimulated({ logs })))
 })
+
+test("the life that a write gave to one value is not another's", () =>
+  Effect.gen(function* () {
+    const one = yield* region
+    const other = yield* otherProcess
+    yield* one.set("a", "1", { timeToLive: "1 hour" })
+    assert.strictEqual(yield* valueIn(one.get("a")), "1")
+    yield* other.set("a", "2")
+    assert.strictEqual(yield* valueIn(one.get("a")), "2")
+    yield* isolate
+    yield* TestClock.adjust("11 seconds")
+    assert.isUndefined(yield* valueIn(one.get("a")))
+  }))
+
+test("a value that a write gave a longer life keeps it, read or not", () =>
+  Effect.gen(function* () {
+    const one = yield* region
+    yield* one.set("a", "1", { timeToLive: "1 hour" })
+    for (let n = 0; n < 3; n++) assert.strictEqual(yield* valueIn(one.get("a")), "1")
+    yield* isolate
+    yield* TestClock.adjust("30 minutes")
+    assert.strictEqual(yield* valueIn(one.get("a")), "1")
+  }))

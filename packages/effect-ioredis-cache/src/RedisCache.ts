@@ -259,7 +259,7 @@ const makeDecode = <Value>(
       case "Value": {
         // How long it lives in memory is not for another process alone to say.
         const life = Math.min(timeToLive, region.longestLife)
-        return { hit: new Hit(decoded.value, life, stored.length, version), source: "redis" }
+        return { hit: new Hit(decoded.value, life, stored.length, version, timeToLive), source: "redis" }
       }
       case "Mismatch":
         return unreadable(key, stored, decoded.problem)
