@@ -283,4 +283,21 @@ describe("at the edges of the journal", () => {
       assert.isUndefined(h.held("a"))
     })
   )
+
+  it.effect("what a caller still waits for when the journal closes is not counted, if it is confirmed in time", () => {
+    const lines: Array<string> = []
+    return Effect.gen(function* () {
+      const scope = yield* Scope.make()
+      const h = yield* Scope.provide(make(), scope)
+      h.double.freeze()
+      const told = h.set("a", "1")
+      const closing = yield* Effect.forkChild(Scope.close(scope, Exit.void))
+      yield* TestClock.adjust("500 millis")
+      h.double.thaw()
+      yield* TestClock.adjust("2 seconds")
+      yield* Fiber.join(closing)
+      assert.deepStrictEqual(told, ["Applied"])
+      assert.deepStrictEqual(lines, [])
+    }).pipe(Effect.provide(Logger.layer([Logger.make(({ message }) => lines.push(String(message)))])))
+  })
 })

@@ -198,7 +198,8 @@ const hear = (state: State, event: NodeEvent): void => {
   state.regionLoop.recover()
 }
 
-// What is left gets one try, within the client's own deadline for closing. What the servers do not confirm by then is counted.
+// What is left gets one try, within the client's own deadline for closing, and what is on its way the time to be
+// answered. What the servers do not confirm by then is counted.
 const close = Effect.fnUntraced(function* (state: State) {
   if (state.isLeft()) {
     yield* state.dispatch.closeWithin(Effect.andThen(closeNodes(state), Effect.ignore(Emptying.once(state))))
@@ -215,7 +216,10 @@ const closeNodes = (state: State): Effect.Effect<void> =>
     Array.from(state.nodes.values()).filter(({ node }) => node.isReady()),
     (nodeState: NodeState) => {
       nodeState.node.makeDue()
-      return Effect.ignore(Replay.once(state, nodeState))
+      const answered = Effect.suspend(() =>
+        state.ledger.size() === 0 ? Effect.void : Emptying.barrier(state, nodeState.node)
+      )
+      return Effect.ignore(Effect.andThen(Effect.ignore(Replay.once(state, nodeState)), answered))
     },
     { concurrency: "unbounded", discard: true }
   )
