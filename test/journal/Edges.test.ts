@@ -300,4 +300,34 @@ describe("at the edges of the journal", () => {
       assert.deepStrictEqual(lines, [])
     }).pipe(Effect.provide(Logger.layer([Logger.make(({ message }) => lines.push(String(message)))])))
   })
+
+  history("what was read while an intent was on its way is older than it", {}, (h) =>
+    Effect.sync(() => {
+      h.set("a", "1")
+      h.double.freeze()
+      const told = h.set("a", "2")
+      h.other("a", "theirs", { writtenAt: h.now() + 5 })
+      const data = h.double.snapshot()
+      const held = h.held("a")
+      assert.isTrue(held?._tag === "Value" && h.region.believes(h.key("a"), held.header, false))
+      h.double.thaw()
+      assert.deepStrictEqual(told, ["Applied"])
+      assert.strictEqual(h.read("a"), "2")
+      h.double.restore(data)
+      assert.isUndefined(h.read("a"))
+    })
+  )
+
+  history("with latest what was read meanwhile and is later stays", { replay: "latest", removedFor: 60_000 }, (h) =>
+    Effect.sync(() => {
+      h.set("a", "1")
+      h.double.freeze()
+      h.set("a", "2")
+      h.other("a", "theirs", { writtenAt: h.now() + 100 })
+      const held = h.held("a")
+      assert.isTrue(held?._tag === "Value" && h.region.believes(h.key("a"), held.header, false))
+      h.double.thaw()
+      assert.strictEqual(h.read("a"), "theirs")
+    })
+  )
 })

@@ -173,7 +173,10 @@ export class State {
     this.ledger.delete(entry)
     if (this.ledger.size() === 0) this.#hasWarned = false
     if (intent._tag === "Touch") return
-    this.trust.confirm(key, entry.version, entry.base, executed.isVerified)
+    // What was read meanwhile was there before it was executed, and is gone. With `latest` it may have stayed.
+    const last = entry.region.replay === "latest" ? undefined : this.trust.get(key)?.last.stamp
+    const before = last === undefined || last === entry.version.stamp ? entry.base : last
+    this.trust.confirm(key, entry.version, before, executed.isVerified)
     if (!executed.isVerified) this.#verify(this.dispatch.nodeOf(key), [key])
   }
 
