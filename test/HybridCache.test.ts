@@ -803,3 +803,47 @@ it.effect("a script that the server does not know takes no second patience", () 
     }
   }).pipe(Effect.provide(layerSimulated()))
 )
+
+it.effect("what the journal answers in an outage does not say that Redis answers again", () => {
+  const lines: Array<string> = []
+  const logs = Layer.merge(
+    Logger.layer([Logger.make(({ message }) => lines.push(String(message)))]),
+    Layer.succeed(References.MinimumLogLevel, "Debug")
+  )
+  return Effect.gen(function* () {
+    const one = yield* region
+    yield* isolate
+    for (let n = 0; n < 3; n++) {
+      yield* one.get("b")
+      yield* one.set("a", "1")
+      assert.deepStrictEqual(yield* one.getMany(["a"]), [Option.some("1")])
+    }
+    assert.isFalse(
+      lines.some((line) => line.includes("again")),
+      String(lines)
+    )
+  }).pipe(Effect.provide(layerSimulated({ logs })))
+})
+
+test("the life that a write gave to one value is not another's", () =>
+  Effect.gen(function* () {
+    const one = yield* region
+    const other = yield* otherProcess
+    yield* one.set("a", "1", { timeToLive: "1 hour" })
+    assert.strictEqual(yield* valueIn(one.get("a")), "1")
+    yield* other.set("a", "2")
+    assert.strictEqual(yield* valueIn(one.get("a")), "2")
+    yield* isolate
+    yield* TestClock.adjust("11 seconds")
+    assert.isUndefined(yield* valueIn(one.get("a")))
+  }))
+
+test("a value that a write gave a longer life keeps it, read or not", () =>
+  Effect.gen(function* () {
+    const one = yield* region
+    yield* one.set("a", "1", { timeToLive: "1 hour" })
+    for (let n = 0; n < 3; n++) assert.strictEqual(yield* valueIn(one.get("a")), "1")
+    yield* isolate
+    yield* TestClock.adjust("30 minutes")
+    assert.strictEqual(yield* valueIn(one.get("a")), "1")
+  }))

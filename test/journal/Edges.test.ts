@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, type Scope } from "effect"
+import { Effect, Exit, Fiber, Logger, Scope } from "effect"
 import { RedisCommand, RedisError } from "effect-ioredis"
 import { TestClock } from "effect/testing"
 import * as Journal from "../../packages/effect-ioredis-cache/src/internal/journal/Journal.ts"
@@ -223,5 +223,111 @@ describe("at the edges of the journal", () => {
       })
       assert.strictEqual(one, other)
     }).pipe(Effect.scoped)
+  )
+
+  it.effect("after the end nobody waits for a clear", () =>
+    Effect.gen(function* () {
+      const scope = yield* Scope.make()
+      const h = yield* Scope.provide(make(), scope)
+      yield* Scope.close(scope, Exit.void)
+      const fiber = yield* Effect.forkChild(h.region.clear, { startImmediately: true })
+      yield* Effect.yieldNow
+      assert.deepStrictEqual(fiber.pollUnsafe(), Exit.succeed(false))
+    })
+  )
+
+  it.effect("a region that the user may not empty is told of, once", () => {
+    const lines: Array<string> = []
+    return Effect.gen(function* () {
+      const h = yield* make()
+      h.double.refuse = ({ name }) => (name === "SCAN" ? "NOPERM" : undefined)
+      for (let n = 0; n < 3; n++) {
+        yield* Effect.forkChild(h.region.clear)
+        yield* TestClock.adjust("1 minute")
+        h.set("a", "1")
+        assert.strictEqual(h.read("a"), "1")
+      }
+      assert.strictEqual(lines.filter((line) => line.includes("empty")).length, 1, String(lines))
+      h.double.refuse = () => undefined
+      const fiber = yield* Effect.forkChild(h.region.clear)
+      yield* TestClock.adjust("30 seconds")
+      assert.isTrue(yield* Fiber.join(fiber))
+    }).pipe(Effect.scoped, Effect.provide(Logger.layer([Logger.make(({ message }) => lines.push(String(message)))])))
+  })
+
+  history("a server whose clock is behind takes what is written, and nothing from before a clear", {}, (h) =>
+    Effect.gen(function* () {
+      h.set("a", "1")
+      h.set("b", "1")
+      const data = h.double.snapshot()
+      const fiber = yield* Effect.forkChild(h.region.clear)
+      yield* h.settled
+      assert.isTrue(yield* Fiber.join(fiber))
+      h.clock.behind = 60 * 60 * 1000
+      h.double.restart(data)
+      h.double.connect()
+      assert.isUndefined(h.read("a"))
+      assert.deepStrictEqual(h.set("a", "2"), ["Applied"])
+      assert.strictEqual(h.read("a"), "2")
+      assert.deepStrictEqual(h.set("a", "3"), ["Applied"])
+      assert.strictEqual(h.read("a"), "3")
+      assert.deepStrictEqual(h.remove("a"), ["Applied"])
+      assert.deepStrictEqual(h.fill("a", "found"), ["Applied"])
+      assert.strictEqual(h.read("a"), "found")
+      yield* h.settled
+      assert.strictEqual(h.read("a"), "found")
+      assert.isUndefined(h.read("b"))
+      const again = yield* Effect.forkChild(h.region.clear)
+      yield* h.settled
+      assert.isTrue(yield* Fiber.join(again))
+      assert.isUndefined(h.held("a"))
+    })
+  )
+
+  it.effect("what a caller still waits for when the journal closes is not counted, if it is confirmed in time", () => {
+    const lines: Array<string> = []
+    return Effect.gen(function* () {
+      const scope = yield* Scope.make()
+      const h = yield* Scope.provide(make(), scope)
+      h.double.freeze()
+      const told = h.set("a", "1")
+      const closing = yield* Effect.forkChild(Scope.close(scope, Exit.void))
+      yield* TestClock.adjust("500 millis")
+      h.double.thaw()
+      yield* TestClock.adjust("2 seconds")
+      yield* Fiber.join(closing)
+      assert.deepStrictEqual(told, ["Applied"])
+      assert.deepStrictEqual(lines, [])
+    }).pipe(Effect.provide(Logger.layer([Logger.make(({ message }) => lines.push(String(message)))])))
+  })
+
+  history("what was read while an intent was on its way is older than it", {}, (h) =>
+    Effect.sync(() => {
+      h.set("a", "1")
+      h.double.freeze()
+      const told = h.set("a", "2")
+      h.other("a", "theirs", { writtenAt: h.now() + 5 })
+      const data = h.double.snapshot()
+      const held = h.held("a")
+      assert.isTrue(held?._tag === "Value" && h.region.believes(h.key("a"), held.header, false))
+      h.double.thaw()
+      assert.deepStrictEqual(told, ["Applied"])
+      assert.strictEqual(h.read("a"), "2")
+      h.double.restore(data)
+      assert.isUndefined(h.read("a"))
+    })
+  )
+
+  history("with latest what was read meanwhile and is later stays", { replay: "latest", removedFor: 60_000 }, (h) =>
+    Effect.sync(() => {
+      h.set("a", "1")
+      h.double.freeze()
+      h.set("a", "2")
+      h.other("a", "theirs", { writtenAt: h.now() + 100 })
+      const held = h.held("a")
+      assert.isTrue(held?._tag === "Value" && h.region.believes(h.key("a"), held.header, false))
+      h.double.thaw()
+      assert.strictEqual(h.read("a"), "theirs")
+    })
   )
 })

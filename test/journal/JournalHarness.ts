@@ -18,8 +18,17 @@ export class Harness {
   readonly now: () => number
   #theirs = 0
   readonly memory = new Map<string, Version>()
+  /** By how many milliseconds Redis' clock is behind. */
+  readonly clock: { behind: number }
 
-  constructor(journal: Journal.Journal, region: Journal.RegionJournal, double: DispatchDouble, now: () => number) {
+  constructor(
+    journal: Journal.Journal,
+    region: Journal.RegionJournal,
+    double: DispatchDouble,
+    now: () => number,
+    clock: { behind: number }
+  ) {
+    this.clock = clock
     this.journal = journal
     this.region = region
     this.double = double
@@ -142,10 +151,11 @@ export const make = Effect.fnUntraced(function* (
 ): Effect.fn.Return<Harness, never, Scope.Scope> {
   yield* TestClock.adjust("1 hour")
   const clock = yield* Clock.Clock
-  const now = () => clock.currentTimeMillisUnsafe()
+  const redis = { behind: 0 }
+  const now = () => clock.currentTimeMillisUnsafe() - redis.behind
   const double = new DispatchDouble({ now, info: options.info ?? true })
   const journal = yield* Journal.make(double, options)
   const { removedFor = 0, replay = "ifUnchanged" } = options
   const region = journal.region({ name: "texts", keyspace, replay, removedFor })
-  return new Harness(journal, region, double, now)
+  return new Harness(journal, region, double, now, redis)
 })

@@ -181,7 +181,8 @@ export interface Region<in Key, in out Value, out E = never> {
   readonly removeMany: (keys: ReadonlyArray<Key>) => Effect.Effect<ReadonlyArray<WriteOutcome>, E>
   /**
    * Lets what is there live for the `timeToLive` from now on, and never shortens it. An absent key
-   * is no failure. A region whose `timeToLive` is a function wants one here.
+   * is no failure, and a value that has expired is absent, also while it is kept for `staleFor`. A
+   * region whose `timeToLive` is a function wants one here.
    */
   readonly touch: (key: Key, options?: WriteOptions) => Effect.Effect<WriteOutcome, E>
   /** Removes every value of the region, on every master, by SCAN and UNLINK. */
@@ -225,6 +226,17 @@ export interface Stats {
 
 /**
  * Gives out regions. A region asked for twice by the same name and version is the same region.
+ *
+ * **Details**
+ *
+ * The caches of one client and prefix share what they promise: after a `set`, `remove` or `clear`
+ * that one of them has acknowledged, none of them gives back what was there before. So they define
+ * a region alike, and one that defines it otherwise is refused.
+ *
+ * **Gotchas**
+ *
+ * A strict `RedisCache` beside them counts as another process. They see what it writes while Redis
+ * answers. In an outage they may still give back what was there before.
  *
  * @category models
  * @since 0.1.0

@@ -280,9 +280,9 @@ export const tier =
 
     return {
       find,
-      put: (key, { bytes, timeToLive, value, version }) => {
+      put: (key, { bytes, lifeThere, timeToLive, value, version }) => {
         // The tier that was read has cut a longer life short, so what a write gave it here counts.
-        const given = timeToLive >= region.longestLife ? (find(key)?.timeToLive ?? 0) : 0
+        const given = timeToLive >= region.longestLife ? Math.min(find(key)?.timeToLive ?? 0, lifeThere) : 0
         hold(key, value, Math.max(timeToLive, given), bytes, version)
       },
       drop,

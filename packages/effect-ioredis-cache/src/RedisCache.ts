@@ -13,6 +13,11 @@
  * cannot be read is a miss, counted, and logged as it begins. It stays where another deployment may
  * read it well; what begins as ours and is broken is removed, if it is still that.
  *
+ * **Gotchas**
+ *
+ * To a `HybridCache` of the same client it is what another process is: nobody tells memory or the
+ * journal of what is written here. Give a region to one of the two.
+ *
  * @since 0.1.0
  */
 import { Context, type Duration, Effect, Exit, Layer, Option, Random, Result, Stream } from "effect"
@@ -260,7 +265,7 @@ const makeDecode = <Value>(
       case "Value": {
         // How long it lives in memory is not for another process alone to say.
         const life = Math.min(timeToLive, region.longestLife)
-        return { hit: new Hit(decoded.value, life, stored.length, version), source: "redis" }
+        return { hit: new Hit(decoded.value, life, stored.length, version, timeToLive), source: "redis" }
       }
       case "Mismatch":
         return unreadable(key, stored, decoded.problem)

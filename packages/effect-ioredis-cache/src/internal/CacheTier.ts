@@ -56,14 +56,20 @@ export class Hit<out Value> {
   readonly bytes: number
   /** Says which write of Redis it is of, where it comes from there. */
   readonly version: Version | undefined
+  /**
+   * For how many milliseconds it still lives where it comes from, which may be more than is
+   * believed.
+   */
+  readonly lifeThere: number
 
   // A class, as what lives while a command is in flight has to be: see `Deadlines` of
   // effect-ioredis.
-  constructor(value: Value, timeToLive: number, bytes: number, version?: Version) {
+  constructor(value: Value, timeToLive: number, bytes: number, version?: Version, lifeThere = timeToLive) {
     this.value = value
     this.timeToLive = timeToLive
     this.bytes = bytes
     this.version = version
+    this.lifeThere = lifeThere
   }
 }
 

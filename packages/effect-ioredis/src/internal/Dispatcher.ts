@@ -45,17 +45,21 @@ export const make = ({
   readonly topology: RedisTopology
   readonly watchHistory: Dispatch["watchHistory"]
 }): Dispatcher => {
-  const settingsOf = (of: Context.Context<never>, options: SendOptions): Settings =>
-    new Settings(
-      topology,
-      options.timeout ?? operationTimeout,
-      options.retry !== false,
-      options.answer,
-      options.session,
-      options.waitToSend ?? 0,
-      of,
-      onDefect
-    )
+  // Most calls want the same as the one before, so that its settings serve them too.
+  let last = new Settings(topology, operationTimeout, true, undefined, undefined, 0, context, onDefect)
+
+  const settingsOf = (of: Context.Context<never>, options: SendOptions): Settings => {
+    const { answer, retry, session, timeout = operationTimeout, waitToSend = 0 } = options
+    const isSame =
+      last.timeout === timeout &&
+      last.context === of &&
+      last.answer === answer &&
+      last.session === session &&
+      last.retry === (retry !== false) &&
+      last.waitToSend === waitToSend
+    if (!isSame) last = new Settings(topology, timeout, retry !== false, answer, session, waitToSend, of, onDefect)
+    return last
+  }
 
   const sendIn: Dispatcher["sendIn"] = (of, command, options, done) => {
     joins.flush()

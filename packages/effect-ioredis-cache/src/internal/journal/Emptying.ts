@@ -21,7 +21,9 @@ export const once = (state: State): Effect.Effect<void, Failure> =>
     let failure: Failure | undefined
     for (const region of state.regions) {
       const result = yield* Effect.result(step(state, region))
-      if (Result.isFailure(result)) failure = result.failure
+      if (Result.isSuccess(result)) continue
+      failure = result.failure
+      if (failure._tag === "RedisOperationError") state.notEmptied(region, failure)
     }
     if (failure !== undefined) return yield* failure
   })
@@ -82,9 +84,11 @@ const emptyNode = Effect.fnUntraced(function* (state: State, region: Region, nod
   } while (cursor !== "0" && isRunning(region, run))
 })
 
-// What was sent before over another connection has run when that one has answered. What empties
-// comes after all of its own.
-const barrier = (state: State, node: Node, own: Session): Effect.Effect<void, RedisError.RedisCommandError> =>
+/**
+ * Waits until all that was sent before over the other connections of a node has been answered. What
+ * is sent over its `own`, if any, comes after all of its own anyway.
+ */
+export const barrier = (state: State, node: Node, own?: Session): Effect.Effect<void, RedisError.RedisCommandError> =>
   Effect.forEach(
     node.sessions().filter((session) => session !== own),
     (session) =>

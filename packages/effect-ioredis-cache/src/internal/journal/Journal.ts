@@ -210,8 +210,8 @@ const hear = (state: State, event: NodeEvent): void => {
   state.regionLoop.recover()
 }
 
-// What is left gets one try, within the client's own deadline for closing. What the servers do not
-// confirm by then is counted.
+// What is left gets one try, within the client's own deadline for closing, and what is on its way
+// the time to be answered. What the servers do not confirm by then is counted.
 const close = Effect.fnUntraced(function* (state: State) {
   if (state.isLeft()) {
     yield* state.dispatch.closeWithin(Effect.andThen(closeNodes(state), Effect.ignore(Emptying.once(state))))
@@ -228,7 +228,10 @@ const closeNodes = (state: State): Effect.Effect<void> =>
     Array.from(state.nodes.values()).filter(({ node }) => node.isReady()),
     (nodeState: NodeState) => {
       nodeState.node.makeDue()
-      return Effect.ignore(Replay.once(state, nodeState))
+      const answered = Effect.suspend(() =>
+        state.ledger.size() === 0 ? Effect.void : Emptying.barrier(state, nodeState.node)
+      )
+      return Effect.ignore(Effect.andThen(Effect.ignore(Replay.once(state, nodeState)), answered))
     },
     { concurrency: "unbounded", discard: true }
   )
@@ -347,10 +350,9 @@ const call = <A>(
   const entries = requests.map(record)
   const situation = state.situation()
   const writes = entries.map((entry) => {
-    const command = entry === undefined ? undefined : commandOf(entry, situation)
-    // A deferred value that was extended is left to the replay, which knows what it may replace.
-    const isSent = command !== undefined && entry?.isExtended !== true
-    return entry !== undefined && isSent ? new Write(state, entry, command) : undefined
+    if (entry === undefined || !isSendable(state, entry)) return undefined
+    const command = commandOf(entry, situation)
+    return command === undefined ? undefined : new Write(state, entry, command)
   })
   let isOver = false
   const release = (): void => {
@@ -367,6 +369,12 @@ const call = <A>(
     release()
   }
 }
+
+// A deferred value that was extended is left to the replay, which knows what it may replace. What
+// an open circuit would refuse need not be made a command of: that is half of what such a write
+// costs.
+const isSendable = (state: State, entry: Entry): boolean =>
+  !entry.isExtended && !state.dispatch.nodeOf(entry.key).refuses()
 
 const send = (
   state: State,

@@ -28,6 +28,8 @@ export class Region implements RegionPolicy {
   latest = Number.NEGATIVE_INFINITY
   /** The order of the intents of all caches that share it. */
   readonly sequences: Sequences.Sequences = Sequences.make()
+  /** Whether it was logged, since the region was clean, that the user may not empty it. */
+  isWarned = false
   /** Is open while the region is clean. */
   readonly emptied: Latch.Latch = Latch.makeUnsafe(true)
 
@@ -179,7 +181,11 @@ export class State {
     this.ledger.delete(entry)
     if (this.ledger.size() === 0) this.#hasWarned = false
     if (intent._tag === "Touch") return
-    this.trust.confirm(key, entry.version, entry.base, executed.isVerified)
+    // What was read meanwhile was there before it was executed, and is gone. With `latest` it may
+    // have stayed.
+    const last = entry.region.replay === "latest" ? undefined : this.trust.get(key)?.last.stamp
+    const before = last === undefined || last === entry.version.stamp ? entry.base : last
+    this.trust.confirm(key, entry.version, before, executed.isVerified)
     if (!executed.isVerified) this.#verify(this.dispatch.nodeOf(key), [key])
   }
 
@@ -258,8 +264,10 @@ export class State {
   /** Changes the state of a region. */
   apply(region: Region, event: RegionEvent): void {
     region.state = transition(region.state, event)
-    if (region.state._tag === "Clean") region.emptied.openUnsafe()
-    else region.emptied.closeUnsafe()
+    if (region.state._tag === "Clean") {
+      region.isWarned = false
+      region.emptied.openUnsafe()
+    } else region.emptied.closeUnsafe()
     if (region.state._tag === "Dirty") this.regionLoop.wake()
   }
 
@@ -312,6 +320,14 @@ export class State {
         Effect.annotateLogs({ region: region.name })
       )
     )
+  }
+
+  /** Redis has refused what empties a region, which is tried again slowly. */
+  notEmptied(region: Region, { code }: RedisError.RedisOperationError): void {
+    if (code !== "NOPERM" || region.state._tag === "Denied" || region.isWarned) return
+    region.isWarned = true
+    const message = "Redis lets this user not empty the region: other processes still read what it held"
+    this.log(Effect.logWarning(message).pipe(Effect.annotateLogs({ region: region.name })))
   }
 
   // Once, until everything has been confirmed again.
