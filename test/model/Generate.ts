@@ -91,7 +91,7 @@ export const history = (seed: number, range: Range = {}): History => {
       : events
   }
 
-  return {
+  const drawn = {
     seed,
     latency: draw.one([0, 0, 3, 40]),
     cramped: draw.chance(0.1),
@@ -99,7 +99,14 @@ export const history = (seed: number, range: Range = {}): History => {
     processes,
     steps: Array.from({ length: 3 + draw.below(8) }, phase).flat()
   }
+  // To be asked each second is most of what a history costs, so the others are seldom asked.
+  const isWatched = drawn.steps.some(changesInPlace) || draw.chance(0.1)
+  return { ...drawn, historyInterval: isWatched ? 1000 : 3_600_000 }
 }
+
+// Whether the server's history changes while its connections stay open.
+const changesInPlace = (step: Step): boolean =>
+  step._tag === "Attach" || ((step._tag === "Resync" || step._tag === "Switch") && !step.cut)
 
 // What the steps of one history are drawn from.
 const steps = (

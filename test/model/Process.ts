@@ -72,6 +72,7 @@ export const operationTimeout = 5000
 /** What of a history concerns a process. */
 export interface Options extends History.ProcessOptions {
   readonly cramped: boolean
+  readonly historyInterval: number
   readonly seams: Seams
   readonly network: SimulatedRedis.SimulatedRedis
   readonly onSubmit: (submitted: Submitted) => void
@@ -218,14 +219,20 @@ class First extends Context.Service<First, Cache.Cache>()("test/model/First") {}
 class Second extends Context.Service<Second, Cache.Cache>()("test/model/Second") {}
 
 const layer = (
-  { connections, health, seams }: Options,
+  { connections, health, historyInterval, seams }: Options,
   room: number,
   clock: Clock.Clock,
   longest: { millis: number }
 ) => {
   const client = replace(
     RedisClient.RedisClient,
-    RedisClient.layer({ requireReady: false, operationTimeout, connections, circuitBreaker: { resetTimeout } }),
+    RedisClient.layer({
+      requireReady: false,
+      operationTimeout,
+      connections,
+      historyInterval,
+      circuitBreaker: { resetTimeout }
+    }),
     (client) => {
       const dispatch = timed(seams.dispatch?.(Dispatch.of(client), clock) ?? Dispatch.of(client), clock, longest)
       return { ...client, [Dispatch.TypeId]: dispatch }

@@ -105,13 +105,20 @@ class World {
   #open(place: number): Effect.Effect<void> {
     const options = this.history.processes[place]
     if (options === undefined) return Effect.void
-    const { cramped } = this.history
+    const { cramped, historyInterval } = this.history
     const onSubmit = ({ command, process }: Process.Submitted): void => {
       const storing = storingOf(command.name, command.args.map(String))
       if (storing !== undefined) this.log.submitted.push({ ...storing, process, moment: this.#now() })
     }
     return Effect.map(
-      Process.open(this.#opened++, { ...options, cramped, network: this.network, seams: this.seams, onSubmit }),
+      Process.open(this.#opened++, {
+        ...options,
+        cramped,
+        historyInterval,
+        network: this.network,
+        seams: this.seams,
+        onSubmit
+      }),
       (process) => {
         this.processes[place] = process
         process.dispatch.listen(({ _tag }) => {
@@ -340,14 +347,12 @@ class World {
       const isDenied = this.history.denied.length > 0 || steps.some(isDenial)
       if (isDenied) yield* this.network.inject(Fault.cut({ executed: true }))
       const recovery = isDenied || steps.some(preventsKill) ? recoveryUnfenced : recoveryFenced
-      yield* VirtualTime.pass(recovery)
-      // Without RedisHealth it takes a call to find out that Redis is back.
-      const asleep = this.#alive.filter(
-        (process) => this.history.processes[this.processes.indexOf(process)]?.health !== true
-      )
-      if (asleep.length > 0) {
-        for (const process of asleep) yield* inTime(process, (region) => region.get("probe"))
-        yield* VirtualTime.pass(recovery)
+      // By then whatever was still on its way has come.
+      yield* VirtualTime.pass(Process.operationTimeout + 1000)
+      for (let passed = 0; passed < recovery && !(yield* this.#isAtRest); passed += pause) {
+        // Without RedisHealth it takes a call to find out that Redis is back.
+        for (const process of this.#alive) yield* inTime(process, (region) => region.get("probe"))
+        yield* VirtualTime.pass(pause)
       }
       for (const process of this.#alive) {
         const left = process.journal.size()
@@ -358,6 +363,17 @@ class World {
         )
       }
       this.checkInvariants(steps.length)
+    })
+  }
+
+  // Whether nobody has anything left to do.
+  get #isAtRest(): Effect.Effect<boolean> {
+    return Effect.gen({ self: this }, function* () {
+      if (this.log.calls.some(({ to }) => to === undefined)) return false
+      for (const { breaker, journal } of this.#alive) {
+        if (!journal.isAtRest() || (yield* breaker.state)._tag !== "Closed") return false
+      }
+      return true
     })
   }
 
@@ -474,6 +490,8 @@ const perform = (
 // fence for as long as values live.
 const recoveryFenced = 70_000
 const recoveryUnfenced = 750_000
+// After which it is looked whether anything is left.
+const pause = 5000
 const closeTimeout = 2000
 
 const storedKey = (region: number, key: number): string =>

@@ -104,6 +104,8 @@ export interface Journal {
   readonly region: (policy: RegionPolicy) => RegionJournal
   /** How many intents are not confirmed. */
   readonly size: () => number
+  /** Whether nothing is left to be confirmed, verified, settled or emptied. */
+  readonly isAtRest: () => boolean
   /** Says which invariants do not hold. */
   readonly checkInvariants: () => ReadonlyArray<string>
 }
@@ -154,6 +156,7 @@ export const make = Effect.fnUntraced(function* (
   return {
     region: (policy) => regionJournal(state, regionOf(state, policy)),
     size: state.ledger.size,
+    isAtRest: () => !state.isLeft() && !Array.from(state.nodes.values()).some((node) => Replay.isLeft(state, node)),
     checkInvariants: () => state.checkInvariants()
   }
 })
