@@ -14,6 +14,8 @@ const runs = number(count, 10_000)
 const seed = number(first, Date.now() % 1_000_000_000)
 const most = number(process.env.MODEL_FAILURES, 1)
 const startedAt = performance.now()
+// Nobody reads the stacks of the errors that the servers of a history answer.
+Error.stackTraceLimit = 0
 
 console.log(`${runs} histories from seed ${seed}`)
 const failures = await Effect.runPromise(
