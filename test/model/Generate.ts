@@ -100,8 +100,8 @@ export const history = (seed: number, range: Range = {}): History => {
     steps: Array.from({ length: 3 + draw.below(8) }, phase).flat()
   }
   // To be asked each second is most of what a history costs, so the others are seldom asked.
-  const isWatched = drawn.steps.some(changesInPlace) || draw.chance(0.1)
-  return { ...drawn, historyInterval: isWatched ? 1000 : 3_600_000 }
+  const historyInterval = drawn.steps.some(changesInPlace) ? draw.one([1000, 10_000]) : 3_600_000
+  return { ...drawn, historyInterval }
 }
 
 // Whether the server's history changes while its connections stay open.

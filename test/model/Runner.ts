@@ -49,6 +49,8 @@ class World {
   readonly network: SimulatedRedis.SimulatedRedis
   readonly replica: SimulatedServer.SimulatedServer
   readonly clock: Clock.Clock
+  /** The regions that the history is about, and one for the probes of those without any. */
+  readonly regions: ReadonlyArray<number>
   readonly log = Log.empty()
   readonly violations: Array<Reference.Violation> = []
   /** The process in each place; the others have been closed or have crashed. */
@@ -88,6 +90,7 @@ class World {
     this.network = network
     this.replica = replica
     this.clock = clock
+    this.regions = Array.from(new Set([...History.placesOf(history).map(({ region }) => region), probed]))
   }
 
   #now(): Log.Moment {
@@ -115,6 +118,7 @@ class World {
         ...options,
         cramped,
         historyInterval,
+        regions: this.regions,
         network: this.network,
         seams: this.seams,
         onSubmit
@@ -186,7 +190,7 @@ class World {
 
   #start(step: number, process: Process.Process, cache: number, call: History.Call) {
     return Effect.suspend(() => {
-      const region = process.caches[cache]?.[call.region]
+      const region = process.caches[cache]?.get(call.region)
       if (region === undefined) return Effect.die(new Error("no such region"))
       const isSet = call._tag === "Set" || call._tag === "SetMany"
       const record: Log.CallRecord = {
@@ -441,9 +445,9 @@ class World {
 const inTime = <A>(
   process: Process.Process,
   call: (region: Process.Region) => Effect.Effect<A>,
-  region = 0
+  region = probed
 ): Effect.Effect<A> => {
-  const one = process.caches[0]?.[region]
+  const one = process.caches[0]?.get(region)
   return one === undefined
     ? Effect.die(new Error("no such region"))
     : VirtualTime.passUntilDone(process.counted(call(one)))
@@ -493,6 +497,9 @@ const recoveryUnfenced = 750_000
 // After which it is looked whether anything is left.
 const pause = 5000
 const closeTimeout = 2000
+
+// The region of the calls that only find out whether Redis is back.
+const probed = 0
 
 const storedKey = (region: number, key: number): string =>
   `cache:${History.regionName(region)}:v1:=${History.keyName(key)}`

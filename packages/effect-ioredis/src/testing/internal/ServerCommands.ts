@@ -12,7 +12,11 @@ const info: Run = (args, machine) => {
   const sections = Object.entries(infoSections).filter(([name]) => all || asked.has(name.toUpperCase()))
   return Buffer.from(
     sections
-      .map(([name, fields]) => [`# ${name}`, ...Object.entries(fields(machine)).map(([key, value]) => `${key}:${value}`), ""])
+      .map(([name, fields]) => [
+        `# ${name}`,
+        ...Object.entries(fields(machine)).map(([key, value]) => `${key}:${value}`),
+        ""
+      ])
       .map((lines) => lines.join("\r\n"))
       .join("\r\n")
   )
