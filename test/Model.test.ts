@@ -62,6 +62,15 @@ const found: Readonly<Record<string, History.History>> = {
     [call(set(600_000, 1)), trouble("Freeze"), wait(1000)],
     { latency: 40 }
   ),
+  "1000129: a set of a short life on a connection that stands still": history([
+    call(set()),
+    wait(10),
+    { _tag: "Stall" },
+    call(set(1500)),
+    wait(2100),
+    call(set()),
+    wait(10)
+  ]),
   "89: a touch in the millisecond of a clear": history([call(clear()), call(touch(), { actor: 1 })], { latency: 3 })
 }
 

@@ -2,7 +2,7 @@
  * Promise 2: a later read in a process never returns a value that this process, through any cache of
  * its client, wrote or read before its last acknowledged intent for that key.
  */
-import { regions } from "./History.ts"
+import { regions, removedFor } from "./History.ts"
 import { type Facts, type Intent, type Moment, type Place, placeOf } from "./Log.ts"
 import type { Rule, Violation } from "./Reference.ts"
 
@@ -35,7 +35,12 @@ export const check = (facts: Facts, reads: ReadonlyArray<Read>, rule: Rule): Rea
     }
     const against = facts
       .intentsAt(read)
-      .find((intent) => isContradicted(facts, read, origin, intent, known) && !isMissed(facts, intent, rule))
+      .find(
+        (intent) =>
+          isContradicted(facts, read, origin, intent, known) &&
+          !isMissed(facts, intent, rule) &&
+          !isForgotten(facts, read, intent, rule)
+      )
     if (against === undefined) return []
     const message = `${read.what}, at ${read.from.at} ms, has in ${at} the value of ${origin.by}, which this process knew before ${against.what}`
     return [{ rule, message }]
@@ -54,6 +59,13 @@ const isContradicted = (facts: Facts, read: Read, origin: Origin, intent: Intent
 // What was written before a `clear` is a miss, and a server that remembers it again is not emptied again.
 const isMissed = (facts: Facts, { _tag, from }: Intent, rule: Rule): boolean =>
   rule === "stored" && _tag === "Clear" && facts.lostSince(from)
+
+// The script of `latest` compares with what is there: a later value or mark that has expired holds back nothing.
+const isForgotten = (facts: Facts, read: Read, { _tag, from, life }: Intent, rule: Rule): boolean => {
+  if (rule !== "stored" || regions[read.region]?.replay !== "latest" || _tag === "Clear") return false
+  const end = from.at + (_tag === "Set" ? life : removedFor)
+  return facts.executedAt(read).some(({ at, value }) => value === read.value && at >= end)
+}
 
 /** The bounds of the promise, all of which concern other processes. */
 const isExempt = (facts: Facts, read: Read, origin: Origin, intent: Intent): boolean => {

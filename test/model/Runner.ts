@@ -2,7 +2,6 @@ import { Cause, Clock, Effect, Exit, type Fiber, Option, Random, References, typ
 import { RedisCommand } from "effect-ioredis"
 import { scripts } from "effect-ioredis-cache/testing"
 import { Fault, SimulatedRedis, type SimulatedServer } from "effect-ioredis/testing"
-import { TestClock } from "effect/testing"
 import * as Commands from "../../packages/effect-ioredis-cache/src/internal/journal/scripts.ts"
 import { payloadOf, stored } from "../support/Stored.ts"
 import * as History from "./History.ts"
@@ -26,12 +25,12 @@ export const run = (
     ),
     Random.withSeed(`model ${history.seed}`),
     Effect.provideService(References.MinimumLogLevel, "None"),
-    Effect.provide(TestClock.layer())
+    Effect.provide(VirtualTime.layer)
   )
 
 const play = Effect.fnUntraced(function* (history: History.History, seams: Process.Seams) {
   // Redis' time is some years after the beginning of time, as a header of a removed mark has to be.
-  yield* TestClock.adjust("1 hour")
+  yield* VirtualTime.pass(3_600_000)
   const world = yield* World.make(history, seams)
   for (const [step, is] of history.steps.entries()) {
     yield* world.take(step, is)
