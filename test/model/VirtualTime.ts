@@ -77,20 +77,24 @@ class VirtualClock implements Clock.Clock {
       let turns = 0
       // What is queued as a microtask has run before the next turn of the event loop.
       const turn = (): void => {
-        if (++turns > mostTurns) return resume(Effect.die(new Error("nothing comes to rest")))
-        if (this.#scheduled > 0) return void setImmediate(turn)
-        const sleeper = this.#sleepers.at(-1)
-        if (sleeper === undefined || sleeper.at > end) {
-          this.#now = end
-          return resume(Effect.void)
-        }
-        this.#sleepers.pop()
-        this.#now = sleeper.at
-        sleeper.wake()
-        setImmediate(turn)
+        turns++
+        if (turns > mostTurns) resume(Effect.die(new Error("nothing comes to rest")))
+        else if (this.#scheduled > 0 || this.#wakeNext(end)) setImmediate(turn)
+        else resume(Effect.void)
       }
       setImmediate(turn)
     })
+  }
+
+  // Moves time on to the next sleeper who wakes by then, or else to that time.
+  #wakeNext(end: number): boolean {
+    const sleeper = this.#sleepers.at(-1)
+    const isTime = sleeper !== undefined && sleeper.at <= end
+    this.#now = isTime ? sleeper.at : end
+    if (!isTime) return false
+    this.#sleepers.pop()
+    sleeper.wake()
+    return true
   }
 }
 
