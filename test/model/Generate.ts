@@ -52,8 +52,8 @@ export interface Range {
   /** The numbers of regions. */
   readonly regions?: ReadonlyArray<number> | undefined
   readonly calls?: ReadonlyArray<Call["_tag"]> | undefined
-  /** Whether every other history, or each, has all of that, and one key. */
-  readonly isDense?: boolean | "always" | undefined
+  /** Whether every other history has all of that, and one key. */
+  readonly isDense?: boolean | undefined
 }
 
 /**
@@ -67,7 +67,7 @@ export const history = (seed: number, range: Range = {}): History => {
   const draw = Draw.make(seed)
   const offered = [...troubles, ...troubles.filter((kind) => favoured.has(kind))]
   const count = offered.length === 0 ? 0 : draw.one([1, 2, 2, 3])
-  const isDense = range.isDense === "always" || (range.isDense === true && draw.chance(0.5))
+  const isDense = range.isDense === true && draw.chance(0.5)
   const kinds = isDense ? troubles : Array.from({ length: count }, () => draw.one(offered))
   const denied = kinds.includes("Permit") ? draw.one(denials) : []
   const processes = Array.from(
