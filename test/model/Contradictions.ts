@@ -61,10 +61,14 @@ const isMissed = (facts: Facts, { _tag, from }: Intent, rule: Rule): boolean =>
   rule === "stored" && _tag === "Clear" && facts.lostSince(from)
 
 // The script of `latest` compares with what is there: a later value or mark that has expired holds back nothing.
-const isForgotten = (facts: Facts, read: Read, { _tag, from, life }: Intent, rule: Rule): boolean => {
-  if (rule !== "stored" || regions[read.region]?.replay !== "latest" || _tag === "Clear") return false
-  const end = from.at + (_tag === "Set" ? life : removedFor)
-  return facts.executedAt(read).some(({ at, value }) => value === read.value && at >= end)
+const isForgotten = (facts: Facts, read: Read, against: Intent, rule: Rule): boolean => {
+  if (rule !== "stored" || regions[read.region]?.replay !== "latest") return false
+  const executed = facts.executedAt(read).filter(({ value }) => value === read.value)
+  // It may have lost to another process's, which has expired.
+  return facts.intentsAt(read).some(({ _tag, from, life }) => {
+    const end = from.at + (_tag === "Set" ? life : removedFor)
+    return _tag !== "Clear" && from.order >= against.from.order && executed.some(({ at }) => at >= end)
+  })
 }
 
 /** The bounds of the promise, all of which concern other processes. */

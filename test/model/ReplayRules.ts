@@ -119,6 +119,8 @@ const missing = (facts: Facts, end: End): ReadonlyArray<Violation> => {
   if (expiryOf(facts, end, last) <= end.moment.at + margin || end.value === last.value) return []
   if (isExtendedInFlight(facts, last)) return []
   const isDeferred = last.outcome === "Deferred"
+  // A removal that runs late costs a miss.
+  if (!isDeferred && others.some(({ _tag, outcome }) => _tag === "Remove" && outcome !== "Applied")) return []
   if (isDeferred && replay === "invalidate") return []
   if (isDeferred && replay === "ifUnchanged") {
     // The key held what this process knew: a value that Redis had confirmed and that it has still.

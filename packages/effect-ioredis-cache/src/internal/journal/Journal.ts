@@ -119,8 +119,10 @@ export const make = Effect.fnUntraced(function* (
   const context = yield* Effect.context<never>()
   const fibers: Array<Fiber.Fiber<unknown>> = []
   const run = (effect: Effect.Effect<unknown>) => Effect.runForkWith(context)(effect)
+  let isOver = false
+  // A call that ends after the journal may name a node that was not known before.
   const start = (loop: Loop.Loop): Loop.Loop => {
-    fibers.push(run(loop.run))
+    if (!isOver) fibers.push(run(loop.run))
     return loop
   }
   const state: State = new State({
@@ -149,6 +151,7 @@ export const make = Effect.fnUntraced(function* (
   yield* Effect.addFinalizer(() =>
     Effect.suspend(() => {
       stop()
+      isOver = true
       state.isClosed = true
       return Fiber.interruptAll(fibers)
     }).pipe(Effect.andThen(close(state)))
