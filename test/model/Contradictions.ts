@@ -2,7 +2,7 @@
  * Promise 2: a later read in a process never returns a value that this process, through any cache of
  * its client, wrote or read before its last acknowledged intent for that key.
  */
-import { regions, removedFor } from "./History.ts"
+import { regions } from "./History.ts"
 import { type Facts, type Intent, type Moment, type Place, placeOf } from "./Log.ts"
 import type { Rule, Violation } from "./Reference.ts"
 
@@ -63,12 +63,7 @@ const isMissed = (facts: Facts, { _tag, from }: Intent, rule: Rule): boolean =>
 // The script of `latest` compares with what is there: a later value or mark that has expired holds back nothing.
 const isForgotten = (facts: Facts, read: Read, against: Intent, rule: Rule): boolean => {
   if (rule !== "stored" || regions[read.region]?.replay !== "latest") return false
-  const executed = facts.executedAt(read).filter(({ value }) => value === read.value)
-  // It may have lost to another process's, which has expired.
-  return facts.intentsAt(read).some(({ _tag, from, life }) => {
-    const end = from.at + (_tag === "Set" ? life : removedFor)
-    return _tag !== "Clear" && from.order >= against.from.order && executed.some(({ at }) => at >= end)
-  })
+  return facts.executedAt(read).some(({ at, value }) => value === read.value && facts.isForgotten(against, at))
 }
 
 /** The bounds of the promise, all of which concern other processes. */
