@@ -23,11 +23,12 @@ describe("Doubts", () => {
     doubts.add("session", "a", "users", 100)
     doubts.add("session", "a", "users", 50)
     doubts.add("session", "b", "users", 70)
-    assert.deepStrictEqual(doubts.expire(69), [])
-    assert.deepStrictEqual(doubts.expire(70), ["b"])
+    doubts.add("other", "c", "users", 50)
+    assert.deepStrictEqual(doubts.expire("session", 69), [])
+    assert.deepStrictEqual(doubts.expire("session", 70), ["b"])
     assert.isTrue(doubts.has("a"))
-    assert.deepStrictEqual(doubts.expire(100), ["a"])
-    assert.deepStrictEqual(doubts.sessions(), [])
+    assert.deepStrictEqual(doubts.expire("session", 100), ["a"])
+    assert.deepStrictEqual(doubts.sessions(), ["other"])
   })
 
   const fences: ReadonlyArray<

@@ -35,7 +35,12 @@ export const check = (facts: Facts, reads: ReadonlyArray<Read>, rule: Rule): Rea
     }
     const against = facts
       .intentsAt(read)
-      .find((intent) => isContradicted(facts, read, origin, intent, known) && !isMissed(facts, intent, rule))
+      .find(
+        (intent) =>
+          isContradicted(facts, read, origin, intent, known) &&
+          !isMissed(facts, intent, rule) &&
+          !isForgotten(facts, read, intent, rule)
+      )
     if (against === undefined) return []
     const message = `${read.what}, at ${read.from.at} ms, has in ${at} the value of ${origin.by}, which this process knew before ${against.what}`
     return [{ rule, message }]
@@ -54,6 +59,12 @@ const isContradicted = (facts: Facts, read: Read, origin: Origin, intent: Intent
 // What was written before a `clear` is a miss, and a server that remembers it again is not emptied again.
 const isMissed = (facts: Facts, { _tag, from }: Intent, rule: Rule): boolean =>
   rule === "stored" && _tag === "Clear" && facts.lostSince(from)
+
+// The script of `latest` compares with what is there: a later value or mark that has expired holds back nothing.
+const isForgotten = (facts: Facts, read: Read, against: Intent, rule: Rule): boolean => {
+  if (rule !== "stored" || regions[read.region]?.replay !== "latest") return false
+  return facts.executedAt(read).some(({ at, value }) => value === read.value && facts.isForgotten(against, at))
+}
 
 /** The bounds of the promise, all of which concern other processes. */
 const isExempt = (facts: Facts, read: Read, origin: Origin, intent: Intent): boolean => {

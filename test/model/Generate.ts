@@ -52,8 +52,8 @@ export interface Range {
   /** The numbers of regions. */
   readonly regions?: ReadonlyArray<number> | undefined
   readonly calls?: ReadonlyArray<Call["_tag"]> | undefined
-  /** Whether every other history, or each, has all of that, and one key. */
-  readonly isDense?: boolean | "always" | undefined
+  /** Whether every other history has all of that, and one key. */
+  readonly isDense?: boolean | undefined
 }
 
 /**
@@ -67,7 +67,7 @@ export const history = (seed: number, range: Range = {}): History => {
   const draw = Draw.make(seed)
   const offered = [...troubles, ...troubles.filter((kind) => favoured.has(kind))]
   const count = offered.length === 0 ? 0 : draw.one([1, 2, 2, 3])
-  const isDense = range.isDense === "always" || (range.isDense === true && draw.chance(0.5))
+  const isDense = range.isDense === true && draw.chance(0.5)
   const kinds = isDense ? troubles : Array.from({ length: count }, () => draw.one(offered))
   const denied = kinds.includes("Permit") ? draw.one(denials) : []
   const processes = Array.from(
@@ -91,7 +91,7 @@ export const history = (seed: number, range: Range = {}): History => {
       : events
   }
 
-  return {
+  const drawn = {
     seed,
     latency: draw.one([0, 0, 3, 40]),
     cramped: draw.chance(0.1),
@@ -99,7 +99,14 @@ export const history = (seed: number, range: Range = {}): History => {
     processes,
     steps: Array.from({ length: 3 + draw.below(8) }, phase).flat()
   }
+  // To be asked each second is most of what a history costs, so the others are seldom asked.
+  const historyInterval = drawn.steps.some(changesInPlace) ? draw.one([1000, 10_000]) : 3_600_000
+  return { ...drawn, historyInterval }
 }
+
+// Whether the server's history changes while its connections stay open.
+const changesInPlace = (step: Step): boolean =>
+  step._tag === "Attach" || ((step._tag === "Resync" || step._tag === "Switch") && !step.cut)
 
 // What the steps of one history are drawn from.
 const steps = (

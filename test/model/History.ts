@@ -5,6 +5,8 @@
 export interface History {
   readonly seed: number
   readonly latency: number
+  /** After how many milliseconds the servers are asked for their histories again. */
+  readonly historyInterval: number
   /** Whether journal and memory have room for two keys only. */
   readonly cramped: boolean
   /** What the users of all processes may not do at first. */

@@ -1,4 +1,4 @@
-import { type Call, type History, keysOf, printCall, regionName, keyName } from "./History.ts"
+import { type Call, type History, keyName, keysOf, printCall, regionName, removedFor } from "./History.ts"
 
 /** When something happened: its place in the order of everything that did, and the virtual time in milliseconds. */
 export interface Moment {
@@ -125,6 +125,9 @@ export interface Intent {
   readonly what: string
 }
 
+/** When what an intent leaves in Redis under its key expires: a value, or in some regions a mark. */
+export const expiryOf = ({ _tag, from, life }: Intent): number => from.at + (_tag === "Set" ? life : removedFor)
+
 /** What the rules ask of a log. */
 export class Facts {
   readonly history: History
@@ -175,6 +178,16 @@ export class Facts {
 
   executedAt(place: Place): ReadonlyArray<ExecutedRecord> {
     return this.#executed.get(placeOf(place)) ?? []
+  }
+
+  /**
+   * Whether an intent, or one after it, had expired by then. What has expired holds back nothing that is
+   * older, in a region of `latest`.
+   */
+  isForgotten(intent: Intent, at: number): boolean {
+    return this.intentsAt(intent).some(
+      (later) => later._tag !== "Clear" && later.from.order >= intent.from.order && expiryOf(later) <= at
+    )
   }
 
   /** Whether Redis lost data at some time from this moment on. */

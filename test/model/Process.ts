@@ -46,8 +46,8 @@ export interface Submitted {
 /** One process: two caches on a client of its own, and what of it is running. */
 export interface Process {
   readonly number: number
-  /** The regions of each cache. */
-  readonly caches: ReadonlyArray<ReadonlyArray<Region>>
+  /** The regions of each cache, by number: those that the history is about. */
+  readonly caches: ReadonlyArray<ReadonlyMap<number, Region>>
   readonly breaker: RedisClient.RedisClient["breaker"]
   readonly journal: Journal.Journal
   readonly dispatch: Dispatch.Dispatch
@@ -72,6 +72,9 @@ export const operationTimeout = 5000
 /** What of a history concerns a process. */
 export interface Options extends History.ProcessOptions {
   readonly cramped: boolean
+  readonly historyInterval: number
+  /** The numbers of the regions. */
+  readonly regions: ReadonlyArray<number>
   readonly seams: Seams
   readonly network: SimulatedRedis.SimulatedRedis
   readonly onSubmit: (submitted: Submitted) => void
@@ -108,7 +111,10 @@ export const open = Effect.fnUntraced(function* (number: number, options: Option
   const dispatch = Dispatch.of(redis.client)
   const journal = yield* counted(Scope.provide(Journal.shared(dispatch, redis.prefix, { maxEntries: room }), scope))
   const caches = yield* Effect.forEach([Context.get(context, First), Context.get(context, Second)], (cache) =>
-    Effect.forEach(definitions, (definition) => openRegion(options.seams, cache, redis, definition))
+    Effect.map(
+      Effect.forEach(options.regions, (region) => openRegion(options.seams, cache, redis, region)),
+      (opened) => new Map(opened)
+    )
   )
   if (options.seams.beside !== undefined) yield* counted(Scope.provide(options.seams.beside, scope))
   return {
@@ -135,13 +141,18 @@ export const open = Effect.fnUntraced(function* (number: number, options: Option
   }
 })
 
-const openRegion = (seams: Seams, cache: Cache.Cache, redis: RedisCache.RedisCache, definition: RegionOptions) => {
+const openRegion = Effect.fnUntraced(function* (
+  seams: Seams,
+  cache: Cache.Cache,
+  redis: RedisCache.RedisCache,
+  number: number
+) {
+  const definition = definitions[number]
+  if (definition === undefined) return yield* Effect.die(new Error(`There is no region ${number}`))
   const options = seams.definition?.(definition) ?? definition
-  return Effect.flatMap(
-    cache.region(options),
-    (region) => seams.region?.(region, { options, redis, cache }) ?? Effect.succeed(region)
-  )
-}
+  const region = yield* cache.region(options)
+  return [number, yield* seams.region?.(region, { options, redis, cache }) ?? Effect.succeed(region)] as const
+})
 
 // Counts what runs and sleeps in a process.
 const count = (clock: ClockDouble.ClockDouble) => {
@@ -218,14 +229,20 @@ class First extends Context.Service<First, Cache.Cache>()("test/model/First") {}
 class Second extends Context.Service<Second, Cache.Cache>()("test/model/Second") {}
 
 const layer = (
-  { connections, health, seams }: Options,
+  { connections, health, historyInterval, seams }: Options,
   room: number,
   clock: Clock.Clock,
   longest: { millis: number }
 ) => {
   const client = replace(
     RedisClient.RedisClient,
-    RedisClient.layer({ requireReady: false, operationTimeout, connections, circuitBreaker: { resetTimeout } }),
+    RedisClient.layer({
+      requireReady: false,
+      operationTimeout,
+      connections,
+      historyInterval,
+      circuitBreaker: { resetTimeout }
+    }),
     (client) => {
       const dispatch = timed(seams.dispatch?.(Dispatch.of(client), clock) ?? Dispatch.of(client), clock, longest)
       return { ...client, [Dispatch.TypeId]: dispatch }

@@ -3,7 +3,7 @@
  * replayed what it had.
  */
 import { regions, removedFor } from "./History.ts"
-import { type Facts, type Intent, type Moment, type Place, placeOf } from "./Log.ts"
+import { expiryOf, type Facts, type Intent, type Moment, type Place, placeOf } from "./Log.ts"
 import type { Violation } from "./Reference.ts"
 
 /** What Redis holds under a key in the end. */
@@ -84,7 +84,8 @@ const outlivedByOlder = (facts: Facts, end: End): ReadonlyArray<Violation> => {
       (other.outcome === "Applied" || (other.outcome === "Deferred" && facts.isAlive(other.process))) &&
       other.to !== undefined &&
       other.from.at > written.at + facts.clockError &&
-      other.from.at + (other._tag === "Set" ? other.life : removedFor) > end.moment.at + margin &&
+      (other._tag !== "Clear" || expiryOf(other) > end.moment.at + margin) &&
+      !facts.isForgotten(other, end.moment.at + margin) &&
       !facts.lostSince(writer.from) &&
       // A `clear` is asked for by replays alone.
       (other._tag !== "Clear" || sent.every(({ moment }) => moment.order > (other.to?.order ?? 0)))
@@ -116,9 +117,11 @@ const missing = (facts: Facts, end: End): ReadonlyArray<Violation> => {
   if (!facts.hasScripts || facts.denied.size > 0 || facts.history.cramped || facts.log.losses.length > 0) return []
   const others = intents.filter((one) => one !== last)
   if (others.some(({ to }) => to === undefined || to.order > from.order)) return []
-  if (expiryOf(facts, end, last) <= end.moment.at + margin || end.value === last.value) return []
+  if (extendedExpiryOf(facts, end, last) <= end.moment.at + margin || end.value === last.value) return []
   if (isExtendedInFlight(facts, last)) return []
   const isDeferred = last.outcome === "Deferred"
+  // A removal that runs late costs a miss.
+  if (!isDeferred && others.some(({ _tag, outcome }) => _tag === "Remove" && outcome !== "Applied")) return []
   if (isDeferred && replay === "invalidate") return []
   if (isDeferred && replay === "ifUnchanged") {
     // The key held what this process knew: a value that Redis had confirmed and that it has still.
@@ -254,7 +257,7 @@ const late = (facts: Facts): ReadonlyArray<Violation> => {
 }
 
 // When the value of an intent expires at the earliest, with every `touch` that Redis confirmed.
-const expiryOf = ({ log }: Facts, place: Place, { from, life, process }: Intent): number =>
+const extendedExpiryOf = ({ log }: Facts, place: Place, { from, life, process }: Intent): number =>
   log.calls
     .filter(
       ({ call, process: by, result, from: at }) =>

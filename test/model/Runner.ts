@@ -2,7 +2,6 @@ import { Cause, Clock, Effect, Exit, type Fiber, Option, Random, References, typ
 import { RedisCommand } from "effect-ioredis"
 import { scripts } from "effect-ioredis-cache/testing"
 import { Fault, SimulatedRedis, type SimulatedServer } from "effect-ioredis/testing"
-import { TestClock } from "effect/testing"
 import * as Commands from "../../packages/effect-ioredis-cache/src/internal/journal/scripts.ts"
 import { payloadOf, stored } from "../support/Stored.ts"
 import * as History from "./History.ts"
@@ -26,12 +25,12 @@ export const run = (
     ),
     Random.withSeed(`model ${history.seed}`),
     Effect.provideService(References.MinimumLogLevel, "None"),
-    Effect.provide(TestClock.layer())
+    Effect.provide(VirtualTime.layer)
   )
 
 const play = Effect.fnUntraced(function* (history: History.History, seams: Process.Seams) {
   // Redis' time is some years after the beginning of time, as a header of a removed mark has to be.
-  yield* TestClock.adjust("1 hour")
+  yield* VirtualTime.pass(3_600_000)
   const world = yield* World.make(history, seams)
   for (const [step, is] of history.steps.entries()) {
     yield* world.take(step, is)
@@ -49,6 +48,8 @@ class World {
   readonly network: SimulatedRedis.SimulatedRedis
   readonly replica: SimulatedServer.SimulatedServer
   readonly clock: Clock.Clock
+  /** The regions that the history is about, and one for the probes of those without any. */
+  readonly regions: ReadonlyArray<number>
   readonly log = Log.empty()
   readonly violations: Array<Reference.Violation> = []
   /** The process in each place; the others have been closed or have crashed. */
@@ -88,6 +89,7 @@ class World {
     this.network = network
     this.replica = replica
     this.clock = clock
+    this.regions = Array.from(new Set([...History.placesOf(history).map(({ region }) => region), probed]))
   }
 
   #now(): Log.Moment {
@@ -105,13 +107,21 @@ class World {
   #open(place: number): Effect.Effect<void> {
     const options = this.history.processes[place]
     if (options === undefined) return Effect.void
-    const { cramped } = this.history
+    const { cramped, historyInterval } = this.history
     const onSubmit = ({ command, process }: Process.Submitted): void => {
       const storing = storingOf(command.name, command.args.map(String))
       if (storing !== undefined) this.log.submitted.push({ ...storing, process, moment: this.#now() })
     }
     return Effect.map(
-      Process.open(this.#opened++, { ...options, cramped, network: this.network, seams: this.seams, onSubmit }),
+      Process.open(this.#opened++, {
+        ...options,
+        cramped,
+        historyInterval,
+        regions: this.regions,
+        network: this.network,
+        seams: this.seams,
+        onSubmit
+      }),
       (process) => {
         this.processes[place] = process
         process.dispatch.listen(({ _tag }) => {
@@ -179,7 +189,7 @@ class World {
 
   #start(step: number, process: Process.Process, cache: number, call: History.Call) {
     return Effect.suspend(() => {
-      const region = process.caches[cache]?.[call.region]
+      const region = process.caches[cache]?.get(call.region)
       if (region === undefined) return Effect.die(new Error("no such region"))
       const isSet = call._tag === "Set" || call._tag === "SetMany"
       const record: Log.CallRecord = {
@@ -340,14 +350,12 @@ class World {
       const isDenied = this.history.denied.length > 0 || steps.some(isDenial)
       if (isDenied) yield* this.network.inject(Fault.cut({ executed: true }))
       const recovery = isDenied || steps.some(preventsKill) ? recoveryUnfenced : recoveryFenced
-      yield* VirtualTime.pass(recovery)
-      // Without RedisHealth it takes a call to find out that Redis is back.
-      const asleep = this.#alive.filter(
-        (process) => this.history.processes[this.processes.indexOf(process)]?.health !== true
-      )
-      if (asleep.length > 0) {
-        for (const process of asleep) yield* inTime(process, (region) => region.get("probe"))
-        yield* VirtualTime.pass(recovery)
+      // By then whatever was still on its way has come.
+      yield* VirtualTime.pass(Process.operationTimeout + 1000)
+      for (let passed = 0; passed < recovery && !(yield* this.#isAtRest); passed += pause) {
+        // Without RedisHealth it takes a call to find out that Redis is back.
+        for (const process of this.#alive) yield* inTime(process, (region) => region.get("probe"))
+        yield* VirtualTime.pass(pause)
       }
       for (const process of this.#alive) {
         const left = process.journal.size()
@@ -358,6 +366,17 @@ class World {
         )
       }
       this.checkInvariants(steps.length)
+    })
+  }
+
+  // Whether nobody has anything left to do.
+  get #isAtRest(): Effect.Effect<boolean> {
+    return Effect.gen({ self: this }, function* () {
+      if (this.log.calls.some(({ to }) => to === undefined)) return false
+      for (const { breaker, journal } of this.#alive) {
+        if (!journal.isAtRest() || (yield* breaker.state)._tag !== "Closed") return false
+      }
+      return true
     })
   }
 
@@ -425,9 +444,9 @@ class World {
 const inTime = <A>(
   process: Process.Process,
   call: (region: Process.Region) => Effect.Effect<A>,
-  region = 0
+  region = probed
 ): Effect.Effect<A> => {
-  const one = process.caches[0]?.[region]
+  const one = process.caches[0]?.get(region)
   return one === undefined
     ? Effect.die(new Error("no such region"))
     : VirtualTime.passUntilDone(process.counted(call(one)))
@@ -474,7 +493,12 @@ const perform = (
 // fence for as long as values live.
 const recoveryFenced = 70_000
 const recoveryUnfenced = 750_000
+// After which it is looked whether anything is left.
+const pause = 5000
 const closeTimeout = 2000
+
+// The region of the calls that only find out whether Redis is back.
+const probed = 0
 
 const storedKey = (region: number, key: number): string =>
   `cache:${History.regionName(region)}:v1:=${History.keyName(key)}`

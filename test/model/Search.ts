@@ -26,6 +26,9 @@ export interface Options {
   readonly shrinks?: boolean | undefined
   /** How many seconds of the processor it may take, however busy the machine is. More is a defect. */
   readonly cpuSeconds?: number | undefined
+  /** Ends the search before that, when it says so. */
+  readonly isTimeUp?: (() => boolean) | undefined
+  /** Is told after each history how many there were. */
   readonly onProgress?: ((done: number) => void) | undefined
 }
 
@@ -34,6 +37,7 @@ export const search = Effect.fnUntraced(function* (options: Options): Effect.fn.
   const startedAt = process.cpuUsage()
   const {
     cpuSeconds = Number.POSITIVE_INFINITY,
+    isTimeUp = () => false,
     most = 1,
     onProgress,
     runs,
@@ -44,10 +48,10 @@ export const search = Effect.fnUntraced(function* (options: Options): Effect.fn.
   } = options
   const failures: Array<Failure> = []
   const counts = ({ rule }: Reference.Violation) => options.rules === undefined || options.rules.includes(rule)
-  for (let index = 0; index < runs && failures.length < most; index++) {
+  for (let index = 0; index < runs && failures.length < most && !isTimeUp(); index++) {
     const original = Generate.history(seed + index, range)
     const violation = (yield* Runner.run(original, seams)).find(counts)
-    if ((index + 1) % 500 === 0) onProgress?.(index + 1)
+    onProgress?.(index + 1)
     const { system, user } = process.cpuUsage(startedAt)
     if ((user + system) / 1_000_000 > cpuSeconds) {
       return yield* Effect.die(new Error(`${index + 1} histories took more than ${cpuSeconds} s of the processor`))

@@ -4,6 +4,7 @@ import type { Call, History, ProcessOptions, Step, Trouble } from "./History.ts"
 export const history = (steps: ReadonlyArray<Step>, options: Partial<History> = {}): History => ({
   seed: 1,
   latency: 0,
+  historyInterval: 1000,
   cramped: false,
   denied: [],
   processes: [process],

@@ -217,6 +217,25 @@ const replacedBeforeResync = history([
   call(get, { actor: 2 })
 ])
 
+// A dump has another process's older value, and no script verifies what this one wrote since.
+const olderInDump = history(
+  [
+    call(set(), { process: 1 }),
+    wait(10),
+    call(get),
+    wait(10),
+    { _tag: "Save" },
+    wait(300),
+    call(set()),
+    wait(10),
+    { _tag: "Trouble", trouble: { _tag: "Error", code: "OOM", commands: ["EVAL", "EVALSHA"] } },
+    { _tag: "Restart", data: "dump" },
+    wait(1000),
+    call(get)
+  ],
+  { processes: [process, process] }
+)
+
 // A deferred value of before another process's clear.
 const valueBeforeClear = history(
   [
@@ -267,11 +286,12 @@ const trust: Readonly<Record<string, Variant>> = {
   "a foreign reply that is older is trusted after a change": {
     breaks: ["contradicted"],
     range: {
-      isDense: "always",
+      isDense: true,
       troubles: ["OldDump", "Resync", "Freeze"],
       calls: ["Set", "Remove", "Get"],
       regions: [unchanged]
     },
+    witness: olderInDump,
     seams: {
       patch: believing(({ source, trust }, _, key, { stamp }) => trust.get(key) !== undefined && !source.isOwn(stamp))
     }

@@ -20,8 +20,8 @@ export interface Doubts<in out Session> {
   readonly hasRegion: (region: string) => boolean
   /** Forgets all doubts of a session and returns their keys. */
   readonly settle: (session: Session) => ReadonlyArray<string>
-  /** Forgets what has expired by `now` and returns its keys. */
-  readonly expire: (now: number) => ReadonlyArray<string>
+  /** Forgets what of a session has expired by `now` and returns its keys. */
+  readonly expire: (session: Session, now: number) => ReadonlyArray<string>
   /** The sessions with doubts. */
   readonly sessions: () => ReadonlyArray<Session>
 }
@@ -50,16 +50,11 @@ export const make = <Session>(): Doubts<Session> => {
       bySession.delete(session)
       return keys
     },
-    expire: (now) => {
-      const expired: Array<string> = []
-      for (const [session, doubts] of bySession) {
-        for (const [key, { until }] of doubts) {
-          if (until > now) continue
-          doubts.delete(key)
-          expired.push(key)
-        }
-        if (doubts.size === 0) bySession.delete(session)
-      }
+    expire: (session, now) => {
+      const doubts = bySession.get(session) ?? new Map<string, Doubt>()
+      const expired = Array.from(doubts).flatMap(([key, { until }]) => (until > now ? [] : [key]))
+      for (const key of expired) doubts.delete(key)
+      if (doubts.size === 0) bySession.delete(session)
       return expired
     },
     sessions: () => Array.from(bySession.keys())

@@ -119,6 +119,8 @@ export interface Journal {
   readonly definitions: Definitions
   /** How many intents are not confirmed. */
   readonly size: () => number
+  /** Whether nothing is left to be confirmed, verified, settled or emptied. */
+  readonly isAtRest: () => boolean
   /** Says which invariants do not hold. */
   readonly checkInvariants: () => ReadonlyArray<string>
 }
@@ -132,8 +134,10 @@ export const make = Effect.fnUntraced(function* (
   const context = yield* Effect.context<never>()
   const fibers: Array<Fiber.Fiber<unknown>> = []
   const run = (effect: Effect.Effect<unknown>) => Effect.runForkWith(context)(effect)
+  let isOver = false
+  // A call that ends after the journal may name a node that was not known before.
   const start = (loop: Loop.Loop): Loop.Loop => {
-    fibers.push(run(loop.run))
+    if (!isOver) fibers.push(run(loop.run))
     return loop
   }
   const state: State = new State({
@@ -162,6 +166,7 @@ export const make = Effect.fnUntraced(function* (
   yield* Effect.addFinalizer(() =>
     Effect.suspend(() => {
       stop()
+      isOver = true
       state.isClosed = true
       return Fiber.interruptAll(fibers)
     }).pipe(Effect.andThen(close(state)))
@@ -170,6 +175,7 @@ export const make = Effect.fnUntraced(function* (
     region: (policy) => regionJournal(state, regionOf(state, policy)),
     definitions: new Map(),
     size: state.ledger.size,
+    isAtRest: () => !state.isLeft() && !Array.from(state.nodes.values()).some((node) => Replay.isLeft(state, node)),
     checkInvariants: () => state.checkInvariants()
   }
 })

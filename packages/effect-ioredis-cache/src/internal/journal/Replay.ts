@@ -35,11 +35,14 @@ export type Failure = RedisError.RedisCommandError | Sender.NoSession
 
 // Ends the sessions that may still execute something on the server, so that nothing comes late.
 const fence = Effect.fnUntraced(function* (state: State, { node, unfenceable }: NodeState, open: Session) {
-  state.expireDoubts()
   for (const lost of state.doubts.sessions()) {
-    if (lost.node !== node || unfenceable.has(lost)) continue
-    if (yield* isGone(state, lost, open)) state.settle(lost)
-    else unfenceable.add(lost)
+    if (lost.node !== node) continue
+    const isSettled = !unfenceable.has(lost) && (yield* isGone(state, lost, open))
+    if (isSettled) state.settle(lost)
+    else {
+      unfenceable.add(lost)
+      state.expireDoubts(lost)
+    }
   }
 })
 

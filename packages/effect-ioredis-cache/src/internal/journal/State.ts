@@ -204,9 +204,13 @@ export class State {
     this.#settled(this.doubts.settle(session))
   }
 
-  /** Ends the doubts that lasted until their value would have expired. */
-  expireDoubts(): void {
-    this.#settled(this.doubts.expire(this.now()))
+  /**
+   * What a session has in doubt for so long that its value would have expired is in doubt no
+   * longer. This is for sessions that cannot be ended alone: a value that is stored late lives its
+   * whole life from then on, and takes the place of a later one.
+   */
+  expireDoubts(session: Session): void {
+    this.#settled(this.doubts.expire(session, this.now()))
   }
 
   #settled(keys: ReadonlyArray<string>): void {

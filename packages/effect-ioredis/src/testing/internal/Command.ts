@@ -20,7 +20,7 @@ export interface Machine {
   readonly replication: Replication
   readonly loading: boolean
   readonly startedAt: number
-  readonly clients: number
+  readonly clients: () => number
   /** Commands that the simulation was given beside its own, by lower-case name. */
   readonly commands: ReadonlyMap<string, Command>
   /**

@@ -258,7 +258,7 @@ export class Server {
       replication: this.replication,
       loading: fault._tag === "Error" && fault.code === "LOADING",
       startedAt: this.#startedAt,
-      clients: this.clients().length,
+      clients: () => this.clients().length,
       commands: this.#commands,
       scripts: this.#scripts,
       loaded: this.#loaded,

@@ -9,10 +9,14 @@ const time: Run = (_, { store }) => {
 const info: Run = (args, machine) => {
   const asked = new Set(args.map(upper))
   const all = asked.size === 0 || ["ALL", "DEFAULT", "EVERYTHING"].some((name) => asked.has(name))
-  const sections = Object.entries(infoSections(machine)).filter(([name]) => all || asked.has(name.toUpperCase()))
+  const sections = Object.entries(infoSections).filter(([name]) => all || asked.has(name.toUpperCase()))
   return Buffer.from(
     sections
-      .map(([name, fields]) => [`# ${name}`, ...Object.entries(fields).map(([key, value]) => `${key}:${value}`), ""])
+      .map(([name, fields]) => [
+        `# ${name}`,
+        ...Object.entries(fields(machine)).map(([key, value]) => `${key}:${value}`),
+        ""
+      ])
       .map((lines) => lines.join("\r\n"))
       .join("\r\n")
   )
@@ -20,17 +24,11 @@ const info: Run = (args, machine) => {
 
 type Fields = Readonly<Record<string, string | number>>
 
-const infoSections = (machine: Machine): Record<string, Fields> => ({
-  Server: {
-    redis_version: "7.0.15",
-    redis_mode: "standalone",
-    run_id: machine.replication.history.runId,
-    uptime_in_seconds: Math.floor((machine.store.now() - machine.startedAt) / 1000)
-  },
-  Clients: { connected_clients: machine.clients },
-  Persistence: { loading: machine.loading ? 1 : 0 },
-  Replication: replication(machine),
-  Keyspace: keyspace(machine)
+const server = ({ replication, startedAt, store }: Machine): Fields => ({
+  redis_version: "7.0.15",
+  redis_mode: "standalone",
+  run_id: replication.history.runId,
+  uptime_in_seconds: Math.floor((store.now() - startedAt) / 1000)
 })
 
 const replication = ({ replication: { connected, history, master } }: Machine): Fields => {
@@ -65,6 +63,14 @@ const keyspace = ({ keyspace: { databases } }: Machine): Fields =>
       return entries.length === 0 ? [] : [[`db${db}`, `keys=${entries.length},expires=${expires},avg_ttl=0`]]
     })
   )
+
+const infoSections: Readonly<Record<string, (machine: Machine) => Fields>> = {
+  Server: server,
+  Clients: ({ clients }) => ({ connected_clients: clients() }),
+  Persistence: ({ loading }) => ({ loading: loading ? 1 : 0 }),
+  Replication: replication,
+  Keyspace: keyspace
+}
 
 // A master lists no replicas here: the simulation does not know where they listen.
 const role: Run = (_, { replication: { connected, history, master } }) =>
