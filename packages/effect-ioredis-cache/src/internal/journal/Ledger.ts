@@ -69,6 +69,8 @@ export class Entry<Region> {
   executed: { readonly session: object; readonly isVerified: boolean } | undefined = undefined
   /** Whether Redis has refused the value for good, so that only its removal is left. */
   isRefused = false
+  /** How many replays of the last intent have lost their session before the reply. */
+  lostReplays = 0
   /** Whether the last intent was a `touch` of a value that Redis has not confirmed. */
   isExtended = false
   /** Whether it counts against the bounds: exactly if no call holds it and it is in the ledger. */
@@ -159,6 +161,7 @@ export const make = <Region>({ maxBytes, maxEntries }: Bounds): Ledger<Region> =
         entry.version = version
         entry.executed = undefined
         entry.isRefused = false
+        entry.lostReplays = 0
         entry.isExtended = false
       }
       entry.held++

@@ -389,10 +389,17 @@ export class Write implements Sending {
   #doubt(session: Session): void {
     const { command, entry, intent, state } = this
     const { key, region } = entry
+    if (entry.isReplaying && this.#isLast()) this.#loseReplay()
     if (!leavesValue(command, intent)) return
     entry.executed = undefined
     state.doubts.add(session, key, region.name, intent.expiresAt + intent.staleFor)
     state.nodeState(session.node).loop.wake()
+  }
+
+  // A server may hang up on a value that is too large for it. Each replay would cost everyone the connection.
+  #loseReplay(): void {
+    this.entry.lostReplays++
+    if (this.entry.lostReplays >= mostLostReplays) this.entry.isRefused = true
   }
 
   #refuse(end: SendingEnd): void {
@@ -412,5 +419,6 @@ const errorOf = (end: SendingEnd): RedisError.RedisCommandError | undefined => {
 const isFinal = (error: RedisError.RedisCommandError): boolean =>
   error._tag === "RedisOperationError" && error.code !== "NOPERM" && !RedisError.isRetryable(error, "repeatable")
 
+const mostLostReplays = 3
 const rememberedKeys = 10_000
 const scriptsPause = 30_000
