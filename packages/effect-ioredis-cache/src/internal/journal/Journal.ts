@@ -326,13 +326,14 @@ const recordTouch = (state: State, region: Region, key: string, life: Touch): En
 // The value keeps the moment when it was written: an extension does not make it newer than
 // another's.
 const extendValue = (state: State, entry: Entry, intent: Ledger.SetIntent, now: number, life: Touch): Entry => {
-  const { isRefused, version } = entry
+  const { isRefused, lostReplays, version } = entry
   const expiresAt = Math.max(intent.expiresAt, state.now() + life.timeToLive)
   const longer = Math.max(intent.life, now + life.timeToLive - version.writtenAt)
   const extended = new Ledger.SetIntent({ ...intent, expiresAt, life: longer, staleFor: life.staleFor })
   const stamp = state.source.next()
   const recorded = state.record(entry.region, entry.key, undefined, extended, { ...version, stamp })
   recorded.isRefused = isRefused
+  recorded.lostReplays = lostReplays
   recorded.isExtended = true
   return recorded
 }

@@ -82,6 +82,8 @@ export class Entry<Region> {
   executed: { readonly session: object; readonly isVerified: boolean } | undefined = undefined
   /** Says whether Redis has refused the value for good, so that only its removal is left. */
   isRefused = false
+  /** Counts the replays of the last intent that have lost their session before the reply. */
+  lostReplays = 0
   /** Says whether the last intent was a `touch` of a value that Redis has not confirmed. */
   isExtended = false
   /**
@@ -174,6 +176,7 @@ export const make = <Region>({ maxBytes, maxEntries }: Bounds): Ledger<Region> =
         entry.version = version
         entry.executed = undefined
         entry.isRefused = false
+        entry.lostReplays = 0
         entry.isExtended = false
       }
       entry.held++

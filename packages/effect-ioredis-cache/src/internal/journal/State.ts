@@ -439,9 +439,17 @@ export class Write implements Sending {
   #doubt(session: Session): void {
     const { command, entry, intent, state } = this
     const { key, region } = entry
+    if (entry.isReplaying && this.#isLast()) this.#loseReplay()
     if (!leavesValue(command, intent, region)) return
     entry.executed = undefined
     state.doubt(session, region, key, intent)
+  }
+
+  // A server may hang up on a value that is too large for it. Each replay would cost everyone the
+  // connection.
+  #loseReplay(): void {
+    this.entry.lostReplays++
+    if (this.entry.lostReplays >= mostLostReplays) this.entry.isRefused = true
   }
 
   #refuse(end: SendingEnd): void {
@@ -461,6 +469,7 @@ const errorOf = (end: SendingEnd): RedisError.RedisCommandError | undefined => {
 const isFinal = (error: RedisError.RedisCommandError): boolean =>
   error._tag === "RedisOperationError" && error.code !== "NOPERM" && !RedisError.isRetryable(error, "repeatable")
 
+const mostLostReplays = 3
 const rememberedKeys = 10_000
 // A value that lives for years must not keep its region from being emptied for as long: no server
 // that was given up is taken up again after a day.
