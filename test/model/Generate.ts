@@ -99,8 +99,9 @@ export const history = (seed: number, range: Range = {}): History => {
     processes,
     steps: Array.from({ length: 3 + draw.below(8) }, phase).flat()
   }
-  // To be asked each second is most of what a history costs, so the others are seldom asked.
-  const historyInterval = drawn.steps.some(changesInPlace) ? draw.one([1000, 10_000]) : 3_600_000
+  // To be asked again and again is much of what a history costs, so the others are not. It is to be often
+  // enough that the end of a history comes after it.
+  const historyInterval = drawn.steps.some(changesInPlace) ? draw.one([1000, 4000]) : 3_600_000
   return { ...drawn, historyInterval }
 }
 

@@ -122,11 +122,11 @@ export const placesOf = ({ steps }: History): ReadonlyArray<{ readonly region: n
 export const isWrite = ({ _tag }: Call): boolean => !["Get", "GetMany", "GetOrSet", "Touch"].includes(_tag)
 
 /** As a person reads it, one line per step; the step's number is that of the violations. */
-export const print = ({ cramped, denied, latency, processes, seed, steps }: History): string =>
+export const print = ({ cramped, denied, historyInterval, latency, processes, seed, steps }: History): string =>
   [
     [
       `seed ${seed}`,
-      `latency ${latency} ms`,
+      `latency ${latency} ms, asked each ${historyInterval} ms`,
       ...processes.map(printProcess),
       ...(denied.length > 0 ? [`users without ${denied.join()}`] : []),
       ...(cramped ? ["room for two keys in journal and memory"] : [])
