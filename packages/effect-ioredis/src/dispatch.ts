@@ -244,3 +244,12 @@ export const TypeId: unique symbol = Symbol.for("effect-ioredis/dispatch")
  * @since 0.1.0
  */
 export const of = (client: RedisClient): Dispatch => client[TypeId]
+
+/**
+ * Shows a gauge for as long as the scope is open, summed over everyone who shows it. It is asked
+ * for when it is read.
+ *
+ * @category metrics
+ * @since 0.1.0
+ */
+export { show as showGauge } from "./internal/Gauges.ts"

@@ -1,5 +1,5 @@
 import { Context, Metric } from "effect"
-import * as Gauges from "./Gauges.ts"
+import { showGauge } from "effect-ioredis/dispatch"
 
 /** The metrics of `effect-ioredis-cache`. Attributes have few values: never a key. */
 
@@ -93,14 +93,14 @@ const tallies = new WeakMap<Metric.MetricRegistry, Map<string, Tally>>()
 const entries = Metric.gauge("cache_entries", { description: "Entries held in memory" })
 
 /** Shows the number of entries in a memory. */
-export const showEntries = (read: () => number) => Gauges.show(entries, read)
+export const showEntries = (read: () => number) => showGauge(entries, read)
 
 const journalEntries = Metric.gauge("cache_journal_entries", {
   description: "Keys with a write that Redis has not confirmed"
 })
 
 /** Shows the number of keys in a journal. */
-export const showJournalEntries = (read: () => number) => Gauges.show(journalEntries, read)
+export const showJournalEntries = (read: () => number) => showGauge(journalEntries, read)
 
 function once<A>(build: (label: string) => A): (label: string) => A {
   const built = new Map<string, A>()
