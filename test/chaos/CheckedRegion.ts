@@ -133,7 +133,7 @@ export const make = Effect.fnUntraced(function* (
       return Effect.map(recorder.call({ operation: "clear", isRead: false }, region.clear), (outcome) => {
         counts.clears[outcome]++
         if (outcome === "Rejected") return
-        for (const key of all) checker.acknowledge(key, versions[key] ?? 0)
+        for (const key of all) checker.acknowledgeClear(key, versions[key] ?? 0)
       })
     })
   )
@@ -149,6 +149,7 @@ export const make = Effect.fnUntraced(function* (
     keys: all,
     /** The version that Redis may hold of a key, or a newer one. */
     floor: checker.floor,
+    namedFloor: checker.namedFloor,
     read,
     readMany,
     readOrSet,

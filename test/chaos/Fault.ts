@@ -37,6 +37,11 @@ export interface Fault {
    * Default: never.
    */
   readonly foreignBack?: "doubt" | "resynchronised"
+  /**
+   * Whether the server serves older data, so that other processes may read what was cleared: no region is emptied
+   * again for that.
+   */
+  readonly forgetsClears?: true
 }
 
 const nothing: Act = () => Effect.void
@@ -148,7 +153,8 @@ export const all: ReadonlyArray<Fault> = [
     prepare: ({ server }) => server.cli("SAVE"),
     inject: (world) => Effect.andThen(die(world), Effect.sleep("2 seconds")),
     heal: (world) => Effect.andThen(come(world), forgetDump(world)),
-    instant: true
+    instant: true,
+    forgetsClears: true
   },
   {
     name: "dump",
@@ -157,7 +163,8 @@ export const all: ReadonlyArray<Fault> = [
     prepare: ({ server }) => server.cli("SAVE"),
     inject: ({ server }) => Effect.andThen(server.kill, server.start),
     heal: forgetDump,
-    instant: true
+    instant: true,
+    forgetsClears: true
   },
   {
     name: "demoted",
@@ -167,6 +174,7 @@ export const all: ReadonlyArray<Fault> = [
     inject: ({ other, server }) => Effect.andThen(follow(server, other), Effect.sleep("1 second")),
     heal: promote,
     instant: true,
+    forgetsClears: true,
     foreignBack: "resynchronised"
   },
   {
@@ -177,6 +185,7 @@ export const all: ReadonlyArray<Fault> = [
     inject: ({ other, proxy, server }) =>
       Effect.all([proxy.refuse, proxy.cut, follow(server, other), Effect.sleep("1 second")]),
     heal: (world) => Effect.andThen(promote(world), world.proxy.listen),
-    instant: true
+    instant: true,
+    forgetsClears: true
   }
 ]

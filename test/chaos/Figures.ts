@@ -23,9 +23,13 @@ export interface Figures {
   readonly journalMax: number
   readonly journalLeft: number
   readonly loopDelayMax: number
-  /** Own keys for which Redis holds a value in the end, and those for which it is an older one than was acknowledged. */
+  /**
+   * Own keys for which Redis holds a value in the end, and those for which it is an older one than was acknowledged.
+   * What only a `clear` took out, and the server has forgotten, is counted apart.
+   */
   readonly redisHolds: number
   readonly redisHoldsOlder: number
+  readonly redisHoldsCleared: number
   readonly shared: Shared
 }
 
@@ -56,6 +60,7 @@ export const make = ({ fault, marks, workers }: Outcome): Figures => {
   }
   const calls = sum((one) => one.calls)
   const answered = sum((one) => one.answered)
+  const cleared = fault.forgetsClears === true ? sum(({ inRedis }) => inRedis?.cleared ?? 0) : 0
   const backs = workers.map(({ backMillis }) => backMillis)
   return {
     name: fault.name,
@@ -92,7 +97,8 @@ export const make = ({ fault, marks, workers }: Outcome): Figures => {
     journalLeft: sum((one) => one.journalLeft),
     loopDelayMax: rounded(most((one) => one.loopDelayMax)),
     redisHolds: sum(({ inRedis }) => inRedis?.held ?? 0),
-    redisHoldsOlder: sum(({ inRedis }) => inRedis?.older ?? 0),
+    redisHoldsOlder: sum(({ inRedis }) => inRedis?.older ?? 0) - cleared,
+    redisHoldsCleared: cleared,
     shared: {
       reads: sum(({ shared }) => shared.reads),
       olderThanOwn: sum(({ shared }) => shared.olderThanOwn),

@@ -81,8 +81,11 @@ export const Observed = Schema.Struct({
   journalMax: Schema.Finite,
   journalLeft: Schema.Finite,
   loopDelayMax: Schema.Finite,
-  /** Keys of its own for which Redis holds a value, and of those an older one than was acknowledged; null: could not be read. */
-  inRedis: Schema.NullOr(Schema.Struct({ held: Schema.Int, older: Schema.Int })),
+  /**
+   * Keys of its own for which Redis holds a value, and of those an older one than was acknowledged, and of those again
+   * one that only a `clear` has taken out; null: could not be read.
+   */
+  inRedis: Schema.NullOr(Schema.Struct({ held: Schema.Int, older: Schema.Int, cleared: Schema.Int })),
   shared: Schema.Struct({
     reads: Schema.Int,
     olderThanOwn: Schema.Int,

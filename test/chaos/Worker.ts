@@ -28,7 +28,8 @@ const program = Effect.gen(function* () {
     Effect.forEach(traffic.checked, (region) => heldOf(client, region)),
     (regions) => ({
       held: regions.reduce((total, { held }) => total + held, 0),
-      older: regions.reduce((total, { older }) => total + older, 0)
+      older: regions.reduce((total, { older }) => total + older, 0),
+      cleared: regions.reduce((total, { cleared }) => total + cleared, 0)
     })
   ).pipe(Effect.orElseSucceed(() => null))
 
@@ -113,7 +114,12 @@ const heldOf = Effect.fnUntraced(function* (client: RedisClient.RedisClient, reg
     const version = Option.isSome(value) ? /"version":(\d+)/.exec(value.value)?.[1] : undefined
     return version === undefined ? [] : [{ key, version: Number(version) }]
   })
-  return { held: held.length, older: held.filter(({ key, version }) => version < region.floor(key)).length }
+  const older = held.filter(({ key, version }) => version < region.floor(key))
+  return {
+    held: held.length,
+    older: older.length,
+    cleared: older.filter(({ key, version }) => version >= region.namedFloor(key)).length
+  }
 })
 
 const settings = Config.all({

@@ -35,7 +35,7 @@ describe("chaos, a short round", { timeout: 40_000 }, () => {
         for (const one of figures) {
           assert.strictEqual(one.contradicted, 0, JSON.stringify(one.contradictions))
           assert.strictEqual(one.shared.broughtBack, 0)
-          // What Redis is left with is judged by the whole round: docs/architecture.md, Known defects.
+          assert.strictEqual(one.redisHoldsOlder, 0)
           assert.strictEqual(one.answered, one.calls)
           assert.isAtMost(one.slowestLessDelay.lessDelay, short.patienceMillis + 250)
           assert.isNotNull(one.backMillis)
