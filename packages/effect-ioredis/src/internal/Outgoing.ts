@@ -5,8 +5,8 @@ import type { Socket } from "node:net"
  * Gathers what is sent in one tick, so that it leaves in one system call: without it, half as many
  * sets a second.
  *
- * It stands where the driver has a pipeline to write to. Texts are joined, for the socket takes one
- * long string at a fifth less of a call's processor time than as many short ones.
+ * It stands where the driver has a pipeline to write to. Texts are joined: a call takes
+ * a tenth less processor time where the socket is given one long string than many short ones.
  */
 export class Outgoing {
   readonly isPipeline = true

@@ -1,6 +1,6 @@
 import type { Argument, RedisCommand } from "../RedisCommand.ts"
 
-/** Writes a command as Redis reads it: an array of bulk strings. It throws where that is too long. */
+/** Writes a command as an array of bulk strings. It throws where that is too long for a string. */
 export const encode = ({ args, name }: RedisCommand): string | Buffer => {
   let text = `*${args.length + 1}\r\n${bulk(name)}`
   for (let index = 0; index < args.length; index++) {
