@@ -173,5 +173,8 @@ export interface Options {
  * @category constructors
  * @since 0.1.0
  */
-export const make = (options: Options = {}): Effect.Effect<CircuitBreaker, never, Scope.Scope> =>
-  Effect.map(Circuit.make(options), (circuit) => breakerOf(circuit, options.classify))
+export const make: (options?: Options) => Effect.Effect<CircuitBreaker, never, Scope.Scope> = Effect.fnUntraced(
+  function* (options = {}) {
+    return breakerOf(yield* Circuit.make(options), options.classify)
+  }
+)

@@ -41,6 +41,7 @@ import {
   Duration,
   Effect,
   Exit,
+  identity,
   Layer,
   Option,
   Result,
@@ -373,19 +374,30 @@ type Commands = Omit<RedisClient, "reconnect" | "stats" | "breaker" | typeof Typ
 
 // What a program calls: Effects on the callback side.
 const commandsOn = (name: string, dispatcher: Dispatcher.Dispatcher): Commands => {
-  const send: RedisClient["send"] = (command, options = {}) => {
+  const sendAs = <A>(
+    command: RedisCommand.RedisCommand,
+    options: SendOptions,
+    decode: (reply: RedisCommand.Reply) => A
+  ): Call<A> => {
     const refused = RedisCommand.refusal(command)
     if (refused !== undefined) return Effect.fail(refused)
-    return traced(name, command.name, (of, done) => dispatcher.sendIn(of, command, sendOptions(options), done))
+    return traced(name, command.name, (of, done) => dispatcher.sendIn(of, command, options, done), decode)
   }
+
+  const send: RedisClient["send"] = (command, options) =>
+    sendAs(command, options === undefined ? noOptions : sendOptions(options), identity)
 
   const pipeline: RedisClient["pipeline"] = (commands, options = {}) => {
     const refused = commands.map(RedisCommand.refusal).find((refusal) => refusal !== undefined)
     if (refused !== undefined) return Effect.fail(refused)
     const label = commands.length === 1 ? (commands[0]?.name ?? "") : "PIPELINE"
     return Effect.orDie(
-      traced<ReadonlyArray<ReplyResult>>(name, label, (of, done) =>
-        dispatcher.sendAllIn(of, commands, sendOptions(options), (results) => done(Result.succeed(results)))
+      traced<ReadonlyArray<ReplyResult>, ReadonlyArray<ReplyResult>>(
+        name,
+        label,
+        (of, done) =>
+          dispatcher.sendAllIn(of, commands, sendOptions(options), (results) => done(Result.succeed(results))),
+        identity
       )
     )
   }
@@ -393,7 +405,7 @@ const commandsOn = (name: string, dispatcher: Dispatcher.Dispatcher): Commands =
   const readAs =
     <A>(decode: (reply: RedisCommand.Reply) => A) =>
     (name: string, args: ReadonlyArray<RedisCommand.Argument>): Call<A> =>
-      Effect.map(send(RedisCommand.make(name, args)), decode)
+      sendAs(RedisCommand.make(name, args), noOptions, decode)
 
   return {
     name,
@@ -433,6 +445,8 @@ const commandsOn = (name: string, dispatcher: Dispatcher.Dispatcher): Commands =
     }
   }
 }
+
+const noOptions: SendOptions = {}
 
 const millis = (duration: Duration.Input | undefined, fallback: number): number =>
   duration === undefined ? fallback : Duration.toMillis(duration)
@@ -504,15 +518,17 @@ const showNode = Effect.fnUntraced(function* (
 })
 
 // A span costs more than the rest of a call, so it is made only where a tracer is installed.
-const traced = <A>(
+// `decode` takes every reply and throws at none, so that it needs no effect of its own.
+const traced = <A, B>(
   client: string,
   name: string,
-  start: (of: Context.Context<never>, done: Done<A>) => Cancel
-): Call<A> =>
+  start: (of: Context.Context<never>, done: Done<A>) => Cancel,
+  decode: (value: A) => B
+): Call<B> =>
   Effect.withFiber((fiber) => {
-    const call = Effect.callback<A, RedisError.RedisCommandError>((resume) => {
+    const call = Effect.callback<B, RedisError.RedisCommandError>((resume) => {
       const cancel = start(fiber.context, (result) =>
-        resume(Result.isSuccess(result) ? Exit.succeed(result.success) : Exit.fail(result.failure))
+        resume(Result.isSuccess(result) ? Exit.succeed(decode(result.success)) : Exit.fail(result.failure))
       )
       return Effect.sync(cancel)
     })

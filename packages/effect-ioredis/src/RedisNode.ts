@@ -59,6 +59,8 @@ export interface Carrier {
 export interface RedisNode extends Node {
   /** Says where the server listens. */
   readonly address: RedisAddress
+  /** Says how many connections are kept. */
+  readonly connections: number
   /** Gives the circuit breaker that every command is admitted by. */
   readonly breaker: CircuitBreaker.CircuitBreaker
   /** Gives the same circuit as function calls. */
@@ -267,6 +269,7 @@ export const make = Effect.fnUntraced(function* (
   const self: RedisNode = {
     name: options.name,
     address: options.address,
+    connections: lanes.length,
     breaker: options.breaker,
     circuit,
     status: () => {

@@ -16,6 +16,8 @@ export interface RedisTopology {
   readonly nodes: () => ReadonlyArray<RedisNode>
   /** The server that owns a key now; without a key, one that may be asked. */
   readonly nodeFor: (key: string | undefined) => RedisNode
+  /** Tells whether different keys may have different connections. */
+  readonly isSpread: () => boolean
 }
 
 /**
@@ -26,5 +28,5 @@ export interface RedisTopology {
  */
 export const single = (node: RedisNode): RedisTopology => {
   const nodes = [node]
-  return { nodes: () => nodes, nodeFor: () => node }
+  return { nodes: () => nodes, nodeFor: () => node, isSpread: () => node.connections > 1 }
 }

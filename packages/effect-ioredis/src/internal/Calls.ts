@@ -204,7 +204,8 @@ export class BatchCall extends SettledCall implements Call<ReadonlyArray<ReplyRe
     const { attempt } = round
     const sending = this.sendings?.[index]
     const done = (result: ReplyResult): void => round.settle(index, result)
-    if (Split.isSplittable(command) && this.settings.session === undefined) {
+    const { session, topology } = this.settings
+    if (session === undefined && topology.isSpread() && Split.isSplittable(command)) {
       this.sendParts(attempt, command, sending, done)
       return
     }

@@ -67,7 +67,7 @@ export const make = ({
   }
 
   const start = (settings: Settings, command: RedisCommand, options: SendOptions, done: Done<Reply>): Cancel => {
-    if (settings.session !== undefined || !Split.isSplittable(command)) {
+    if (settings.session !== undefined || !topology.isSpread() || !Split.isSplittable(command)) {
       return attempts.start(new CommandCall(settings, command, options.sending), done)
     }
     const sendings = options.sending === undefined ? undefined : [options.sending]

@@ -14,10 +14,12 @@
 import { Effect, Result } from "effect"
 import { Command, type Redis } from "ioredis"
 import type { Socket } from "node:net"
-import { type Argument, make, type RedisCommand, type Reply } from "../RedisCommand.ts"
+import { make, type RedisCommand, type Reply } from "../RedisCommand.ts"
 import type { RedisConnection, ReplyResult } from "../RedisConnection.ts"
 import * as RedisError from "../RedisError.ts"
 import * as DriverError from "./DriverError.ts"
+import { encode } from "./encode.ts"
+import { Outgoing } from "./Outgoing.ts"
 import { ReplyFrames } from "./ReplyFrames.ts"
 import { tell } from "./tell.ts"
 
@@ -42,9 +44,8 @@ export class DriverConnection implements RedisConnection {
   #decode: ((chunk: Buffer) => void) | undefined
   #reported: unknown
   #lost: RedisError.RedisConnectionError | undefined
+  readonly #outgoing: Outgoing
   #activity = 0
-  #corked = false
-  #held = 0
 
   constructor({ maxReplyBytes, onDefect, redis, showScriptErrors, socket }: DriverConnectionOptions) {
     this.onDefect = onDefect
@@ -52,6 +53,7 @@ export class DriverConnection implements RedisConnection {
     this.#redis = redis
     this.#socket = socket
     this.#frames = new ReplyFrames(maxReplyBytes)
+    this.#outgoing = new Outgoing(redis, socket)
     // Both stay for good: an `error` event without a listener ends the process or is printed.
     socket.on("error", this.#fail)
     redis.on("error", this.#fail)
@@ -76,8 +78,8 @@ export class DriverConnection implements RedisConnection {
     // The driver throws where a command is longer than a string can be. Nothing is written then.
     try {
       const sending = new Sending(command, onReply, this)
-      this.#cork(command.args.length)
-      this.#redis.sendCommand(sending)
+      this.#outgoing.expect(command.args.length)
+      this.#redis.sendCommand(sending, this.#outgoing)
     } catch (error) {
       process.nextTick(() => tell(onReply, Result.fail(notSent(command, error)), this.onDefect))
     }
@@ -128,27 +130,6 @@ export class DriverConnection implements RedisConnection {
     this.#listeners.clear()
   }
 
-  // What is sent in one tick leaves in one system call: without it, half as many sets a second.
-  // Many leave before the tick ends, so that Redis begins.
-  #cork(args: number): void {
-    this.#held += args
-    if (!this.#corked) {
-      this.#corked = true
-      this.#socket.cork()
-      process.nextTick(this.#uncork)
-    } else if (this.#held >= heldAtOnce) {
-      this.#held = 0
-      this.#socket.uncork()
-      this.#socket.cork()
-    }
-  }
-
-  readonly #uncork = (): void => {
-    this.#corked = false
-    this.#held = 0
-    this.#socket.uncork()
-  }
-
   readonly #receive = (chunk: Buffer): void => {
     if (this.#lost !== undefined) return
     this.#activity++
@@ -179,23 +160,20 @@ class Sending extends Command {
   #settled = false
 
   constructor(command: RedisCommand, onReply: (result: ReplyResult) => void, connection: DriverConnection) {
-    super(command.name, toDriver(command.args), driverReply)
+    // By a name the driver would choose how to take the reply, and throw where it is not like that.
+    super("")
     this.command = command
     this.connection = connection
     this.#onReply = onReply
-    // The driver's channel of traces would be given arguments, and a promise that is never settled.
+    // The driver's channel of traces would be given a promise that is never settled.
     this.isTraced = true
-    // The driver calls these two with the reply. They spare the promise that its own would settle.
+    // The driver calls these two with the reply.
     this.resolve = settleWithReply
     this.reject = settleWithError
   }
 
-  override toWritable(socket: object): string | Buffer {
-    const bytes = super.toWritable(socket)
-    // By the name the driver would choose how to take the reply, and throw where it is not like
-    // that.
-    this.name = ""
-    return bytes
+  override toWritable(): string | Buffer {
+    return encode(this.command)
   }
 
   /** Tells the result, unless one was told before. */
@@ -235,10 +213,10 @@ function settleWithError(this: Sending, error: Error): void {
   )
 }
 
-const ping = make("PING")
+// The promise that the driver would make for each command is asked for by nobody.
+Object.defineProperty(Sending.prototype, "initPromise", { value: () => {} })
 
-// Arguments, not commands: four MGETs of 64 keys, or 64 SETs.
-const heldAtOnce = 256
+const ping = make("PING")
 
 const lossBy = (error: unknown): RedisError.RedisConnectionError =>
   RedisError.connectionError("CONNECT", DriverError.reasonOf(error) ?? "Reset", "never", DriverError.redact(error))
@@ -253,21 +231,6 @@ const notSent = ({ name }: RedisCommand, error: unknown) =>
     message: `${name} was not sent: its arguments are too large`,
     cause: DriverError.redact(error)
   })
-
-const toDriver = (args: ReadonlyArray<Argument>): Array<string | Buffer | number> => {
-  // The driver writes numbers as text itself, and copies the list.
-  const given = args.some((argument) => typeof argument !== "string" && typeof argument !== "number")
-    ? args.map(toDriverArgument)
-    : args
-  return given as Array<string | Buffer | number>
-}
-
-const toDriverArgument = (argument: Argument): string | Buffer =>
-  argument instanceof Uint8Array
-    ? Buffer.from(argument.buffer, argument.byteOffset, argument.byteLength)
-    : String(argument)
-
-const driverReply = { replyEncoding: null }
 
 // With `stringNumbers` and no encoding, an integer comes as a string and everything else as bytes.
 type DriverReply = null | string | Buffer | Error | ReadonlyArray<DriverReply>

@@ -8,20 +8,24 @@ import { Context, Effect, Metric, type Scope } from "effect"
 export const show = (gauge: Metric.Gauge<number>, read: () => number): Effect.Effect<void, never, Scope.Scope> =>
   Effect.asVoid(
     Effect.acquireRelease(
-      Effect.contextWith((context: Context.Context<never>) =>
-        Effect.sync(() => {
-          const series = seriesOf(gauge, context)
-          series.readers.add(read)
-          return series
-        })
-      ),
-      (series) =>
-        Effect.sync(() => {
-          series.readers.delete(read)
-          if (series.readers.size === 0) series.end()
-        })
+      Effect.contextWith((context: Context.Context<never>) => Effect.sync(() => begin(gauge, read, context))),
+      Effect.sync
     )
   )
+
+/** Shows a gauge until what it returns is called. */
+export const begin = (
+  gauge: Metric.Gauge<number>,
+  read: () => number,
+  context: Context.Context<never>
+): (() => void) => {
+  const series = seriesOf(gauge, context)
+  series.readers.add(read)
+  return () => {
+    series.readers.delete(read)
+    if (series.readers.size === 0) series.end()
+  }
+}
 
 /** One line of a metric in one registry, and who has a part in its value. */
 interface Series {
