@@ -40,13 +40,13 @@ export const play = Effect.fnUntraced(function* (options: Options) {
   yield* prepare(rows, options, server.port, actors)
 
   yield* server.freeze
-  yield* take(rows, 0, options.keys, actors, (step) => step.underWay)
+  yield* take(rows, 0, options.keys, actors, (step) => step.how === "underWay")
   yield* Effect.all([actors.A({ _tag: "AwaitOutage" }), actors.B({ _tag: "AwaitOutage" })], { concurrency: 2 })
   if (options.outage !== "Frozen") yield* server.kill
   for (let place = 0; place < longest; place++) {
     // What one process asks for after another is later by more than their clocks can differ.
     yield* Effect.sleep("120 millis")
-    yield* take(rows, place, options.keys, actors, (step) => !step.underWay)
+    yield* take(rows, place, options.keys, actors, (step) => step.how === "deferred")
   }
   yield* options.outage === "Frozen" ? server.thaw : server.start
   yield* server.cli("PING")
