@@ -16,10 +16,10 @@ const program = Effect.gen(function* () {
   )
   const cells: Array<Cell> = []
   for (const run of runs) {
-    const played = yield* play(run)
+    const { cells: played, sent, toSend } = yield* play(run)
     const broken = played.filter((cell) => !isKept(cell)).length
     yield* Console.log(
-      `${run.outage} ${run.mode}${run.apart ? ", B a process of its own" : ""}: ${played.length - broken} of ${played.length} cells as allowed`
+      `${run.outage} ${run.mode}${run.apart ? ", B a process of its own" : ""}: ${played.length - broken} of ${played.length} cells as allowed, ${sent} of ${toSend} commands sent before it`
     )
     cells.push(...played)
   }
