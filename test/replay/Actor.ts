@@ -36,24 +36,32 @@ export type Actor<E = never> = (command: Command) => Effect.Effect<typeof Reply.
 export const setLife: Duration.Input = "5 minutes"
 export const touchedLife: Duration.Input = "1 hour"
 
-/** Patience, deadlines and open times are short, so that an outage of seconds is a long one. */
-export const settings = (port: number): OwnCache.Options => ({
+/** Where a process finds Redis, and how it deals with it. */
+export interface Options {
+  readonly port: number
+  readonly replay: OwnCache.Replay
+  /** The milliseconds that a command may take: the longer, the more is under way when a server stops. */
+  readonly timeout: number
+}
+
+// Patience, deadlines and open times are short, so that an outage of seconds is a long one.
+const settings = ({ port, timeout }: Options): OwnCache.Options => ({
   redis: {
     host: "127.0.0.1",
     port,
-    commandTimeout: "600 millis",
+    commandTimeout: timeout,
     connectTimeout: "1 second",
     resetTimeout: "200 millis"
   },
-  hybrid: { patience: "700 millis" }
+  hybrid: { patience: timeout + 100 }
 })
 
 export const regionName = "replayed"
 
 /** A process of its own: client, cache and journal. */
-export const make = Effect.fnUntraced(function* (port: number, replay: OwnCache.Replay) {
-  const { cache } = yield* OwnCache.make(settings(port))
-  const region = yield* OwnCache.region(cache, { name: regionName, replay, timeToLive: setLife })
+export const make = Effect.fnUntraced(function* (options: Options) {
+  const { cache } = yield* OwnCache.make(settings(options))
+  const region = yield* OwnCache.region(cache, { name: regionName, replay: options.replay, timeToLive: setLife })
   return obey(region)
 })
 

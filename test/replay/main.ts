@@ -12,7 +12,13 @@ const program = Effect.gen(function* () {
     return some.length === 0 ? all : some
   }
   const runs = chosen(Answers.outages).flatMap((outage) =>
-    chosen(Answers.modes).map((mode) => ({ outage, mode, keys, apart: mode === "latest" || mode === "ifUnchanged" }))
+    chosen(Answers.modes).map((mode) => ({
+      outage,
+      mode,
+      keys,
+      timeout: 3000,
+      apart: mode === "latest" || mode === "ifUnchanged"
+    }))
   )
   const cells: Array<Cell> = []
   for (const run of runs) {

@@ -24,6 +24,8 @@ export interface Options {
   readonly outage: Answers.Outage
   /** Keys of each row. */
   readonly keys: number
+  /** The milliseconds in which everything is sent that is under way when the server stops. Default: 1000. */
+  readonly timeout?: number | undefined
   /** B is a Node process of its own. */
   readonly apart?: boolean | undefined
 }
@@ -42,15 +44,17 @@ export const play = Effect.fnUntraced(function* (options: Options) {
   })
   const proxy = yield* TcpProxy.make(server.port)
   const rows = Answers.rows.filter((row) => Answers.answer(row, options.mode, options.outage) !== undefined)
+  const straight: Actor.Options = { port: server.port, replay: options.mode, timeout: options.timeout ?? 1000 }
+  const bent: Actor.Options = { ...straight, port: proxy.port }
   const stage: Stage = {
     rows,
     keys: options.keys,
     actors: {
-      A: yield* Actor.make(proxy.port, options.mode),
-      B: options.apart === true ? yield* apart(proxy.port, options.mode) : yield* Actor.make(proxy.port, options.mode)
+      A: yield* Actor.make(bent),
+      B: yield* options.apart === true ? apart(bent) : Actor.make(bent)
     }
   }
-  yield* prepare(stage, options.mode, server.port)
+  yield* prepare(stage, straight)
 
   const sent: Array<string | null> = []
   // Until the outage is over, so that nothing is acknowledged that came before it.
@@ -79,7 +83,7 @@ export const play = Effect.fnUntraced(function* (options: Options) {
   // In steps: on a busy machine each takes longer, for the test as for what is tested.
   for (let tenth = 0; tenth < 19; tenth++) yield* Effect.sleep("100 millis")
   const played: Played = {
-    cells: yield* look(rows, options, server.port),
+    cells: yield* look(rows, options, straight),
     toSend: sent.length,
     sent: sent.filter((answer) => answer === null).length
   }
@@ -150,7 +154,7 @@ const areExecuted = ({ keys, rows }: Stage, place: number, driver: Driver) => {
 const keysOf = (row: Answers.Row, count: number): ReadonlyArray<string> =>
   Array.from({ length: count }, (_, n) => `${Answers.rows.indexOf(row)}-${n}`)
 
-const prepare = Effect.fnUntraced(function* ({ actors, keys: count, rows }: Stage, mode: Answers.Mode, port: number) {
+const prepare = Effect.fnUntraced(function* ({ actors, keys: count, rows }: Stage, straight: Actor.Options) {
   const keys = (...priors: ReadonlyArray<Answers.Prior>) =>
     rows.filter(({ prior }) => priors.includes(prior)).flatMap((row) => keysOf(row, count))
   // In portions and until it is so: this machine may be busy, and the outage has not begun.
@@ -168,7 +172,7 @@ const prepare = Effect.fnUntraced(function* ({ actors, keys: count, rows }: Stag
     Effect.forEach(portions(keys("known", "own", "nothing")), (portion) => actor({ _tag: "Read", keys: portion }))
   yield* Effect.scoped(
     Effect.gen(function* () {
-      const third = yield* Actor.make(port, mode)
+      const third = yield* Actor.make(straight)
       yield* set(third, keys("known", "unknown"))
       // A script that Redis does not know is sent twice, and the second time not before the first reply.
       for (const does of ["set", "touch", "remove"] as const) {
@@ -197,9 +201,9 @@ const direct = (port: number) =>
   )
 
 /** What Redis holds, and what a cache answers that was not there before. */
-const look = Effect.fnUntraced(function* (rows: ReadonlyArray<Answers.Row>, options: Options, port: number) {
-  const driver = yield* direct(port)
-  const reader = yield* Actor.make(port, options.mode)
+const look = Effect.fnUntraced(function* (rows: ReadonlyArray<Answers.Row>, options: Options, straight: Actor.Options) {
+  const driver = yield* direct(straight.port)
+  const reader = yield* Actor.make(straight)
   return yield* Effect.forEach(
     rows,
     Effect.fnUntraced(function* (row) {
@@ -238,12 +242,12 @@ const stateOf = (json: string | undefined, life: number): Answers.State | "other
   return life > 30 * 60_000 ? `${value}+` : value
 }
 
-const apart = (port: number, mode: Answers.Mode) =>
+const apart = ({ port, replay, timeout }: Actor.Options) =>
   Effect.map(
     Process.start({
       name: "B",
       file: "../replay/secondProcess.ts",
-      env: { REPLAY_PORT: String(port), REPLAY_MODE: mode }
+      env: { REPLAY_PORT: String(port), REPLAY_MODE: replay, REPLAY_TIMEOUT: String(timeout) }
     }),
     (process): Actor.Actor<unknown> =>
       (command) =>
