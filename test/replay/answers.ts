@@ -245,3 +245,6 @@ export const rows: ReadonlyArray<Row> = [
   row("known", "A remove, A set, B touch", inLatest(always("A1", "A1+")), "session: "),
   row("known", "A remove, B touch, B set", inLatest(always("B1")), "session: ")
 ]
+
+/** The rows that are about a mode. */
+export const rowsOf = (mode: Mode): ReadonlyArray<Row> => rows.filter(({ allowed }) => allowed[mode] !== undefined)

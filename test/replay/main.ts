@@ -1,7 +1,7 @@
 import { NodeRuntime, NodeServices } from "@effect/platform-node"
 import { Console, Data, Effect, Runtime } from "effect"
 import * as Answers from "./answers.ts"
-import { type Cell, isKept, play } from "./play.ts"
+import { type Cell, isKept, type Played, play } from "./play.ts"
 
 /** Plays every outage in every mode, and prints what was measured beside what is allowed. Arguments: outages, modes, `keys=200`. */
 const program = Effect.gen(function* () {
@@ -11,23 +11,16 @@ const program = Effect.gen(function* () {
     const some = all.filter((one) => named.includes(one))
     return some.length === 0 ? all : some
   }
-  const runs = chosen(Answers.outages).flatMap((outage) =>
-    chosen(Answers.modes).map((mode) => ({
-      outage,
-      mode,
-      keys,
-      timeout: 3000,
-      apart: mode === "latest" || mode === "ifUnchanged"
-    }))
-  )
   const cells: Array<Cell> = []
-  for (const run of runs) {
-    const { cells: played, sent, toSend } = yield* play(run)
-    const broken = played.filter((cell) => !isKept(cell)).length
-    yield* Console.log(
-      `${run.outage} ${run.mode}${run.apart ? ", B a process of its own" : ""}: ${played.length - broken} of ${played.length} cells as allowed, ${sent} of ${toSend} commands sent before it`
-    )
-    cells.push(...played)
+  for (const outage of chosen(Answers.outages)) {
+    for (const mode of chosen(Answers.modes)) {
+      const apart = mode === "latest" || mode === "ifUnchanged"
+      const played = yield* Effect.forEach(portions(Answers.rowsOf(mode), keys), (rows) =>
+        play({ outage, mode, rows, keys, timeout: 2000, apart })
+      )
+      yield* Console.log(`${outage} ${mode}${apart ? ", B a process of its own" : ""}: ${summary(played)}`)
+      cells.push(...played.flatMap((one) => one.cells))
+    }
   }
   yield* Console.log(["", ...table(cells), ""].join("\n"))
   const broken = cells.filter((cell) => !isKept(cell)).length
@@ -37,6 +30,20 @@ const program = Effect.gen(function* () {
   }
   yield* Console.log(`✔ All ${cells.length} cells of ${keys} keys are as allowed.`)
 })
+
+// A journal holds 10,000 writes, and so many keys are remembered: a region with more of them is
+// emptied, and what is not remembered is not known.
+const portions = (rows: ReadonlyArray<Answers.Row>, keys: number): ReadonlyArray<ReadonlyArray<Answers.Row>> => {
+  const count = Math.ceil((rows.length * keys) / 9500)
+  const size = Math.ceil(rows.length / count)
+  return Array.from({ length: count }, (_, n) => rows.slice(n * size, n * size + size))
+}
+
+const summary = (played: ReadonlyArray<Played>): string => {
+  const cells = played.flatMap((one) => one.cells)
+  const total = (of: "sent" | "toSend") => played.reduce((sum, one) => sum + one[of], 0)
+  return `${cells.filter(isKept).length} of ${cells.length} cells as allowed, ${total("sent")} of ${total("toSend")} commands sent before it`
+}
 
 /** What was asked for, by prior, then one line for each mode and outage. */
 const table = (cells: ReadonlyArray<Cell>): ReadonlyArray<string> =>

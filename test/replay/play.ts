@@ -20,6 +20,8 @@ export interface Cell {
 }
 
 export interface Options {
+  /** Default: all that are about the mode. */
+  readonly rows?: ReadonlyArray<Answers.Row> | undefined
   readonly mode: Answers.Mode
   readonly outage: Answers.Outage
   /** Keys of each row. */
@@ -37,13 +39,13 @@ export interface Played {
   readonly sent: number
 }
 
-/** Plays every row at once, in one outage, and looks from outside two seconds after the first PING was answered. */
+/** Plays rows all at once, in one outage, and looks from outside two seconds after the first PING was answered. */
 export const play = Effect.fnUntraced(function* (options: Options) {
   const server = yield* RedisServer.make({
     config: options.outage === "Durable" ? ["appendonly yes", "appendfsync always"] : []
   })
   const proxy = yield* TcpProxy.make(server.port)
-  const rows = Answers.rows.filter((row) => Answers.answer(row, options.mode, options.outage) !== undefined)
+  const rows = options.rows ?? Answers.rowsOf(options.mode)
   const straight: Actor.Options = { port: server.port, replay: options.mode, timeout: options.timeout ?? 1000 }
   const bent: Actor.Options = { ...straight, port: proxy.port }
   const stage: Stage = {
