@@ -28,7 +28,7 @@ export interface Options {
   readonly keys: number
   /** The milliseconds in which everything is sent that is under way when the server stops. Default: 1000. */
   readonly timeout?: number | undefined
-  /** B is a Node process of its own. */
+  /** B is a Node process of its own, and so is who looks afterwards. */
   readonly apart?: boolean | undefined
 }
 
@@ -48,12 +48,13 @@ export const play = Effect.fnUntraced(function* (options: Options) {
   const rows = options.rows ?? Answers.rowsOf(options.mode)
   const straight: Actor.Options = { port: server.port, replay: options.mode, timeout: options.timeout ?? 1000 }
   const bent: Actor.Options = { ...straight, port: proxy.port }
+  const actor = options.apart === true ? apart : Actor.make
   const stage: Stage = {
     rows,
     keys: options.keys,
     actors: {
       A: yield* Actor.make(bent),
-      B: yield* options.apart === true ? apart(bent) : Actor.make(bent)
+      B: yield* actor(bent)
     }
   }
   yield* prepare(stage, straight)
@@ -82,15 +83,17 @@ export const play = Effect.fnUntraced(function* (options: Options) {
   yield* inTurn(stage, "deferred", (place) => take(stage, "deferred", place, "Ask"))
   yield* killed ? Effect.andThen(server.start, proxy.listen) : server.thaw
   yield* server.cli("PING")
-  // In steps: on a busy machine each takes longer, for the test as for what is tested.
-  for (let tenth = 0; tenth < 19; tenth++) yield* Effect.sleep("100 millis")
+  const [reader] = yield* Effect.all([actor(straight), twoSeconds], { concurrency: 2 })
   const played: Played = {
-    cells: yield* look(rows, options, straight),
+    cells: yield* look(stage, options, server.port, reader),
     toSend: sent.length,
     sent: sent.filter((answer) => answer === null).length
   }
   return played
 }, Effect.scoped)
+
+// In steps: on a busy machine each takes longer, for the test as for what is tested.
+const twoSeconds = Effect.repeat(Effect.sleep("100 millis"), { times: 18 })
 
 /** What is played, with whom. */
 interface Stage {
@@ -203,22 +206,26 @@ const direct = (port: number) =>
   )
 
 /** What Redis holds, and what a cache answers that was not there before. */
-const look = Effect.fnUntraced(function* (rows: ReadonlyArray<Answers.Row>, options: Options, straight: Actor.Options) {
-  const driver = yield* direct(straight.port)
-  const reader = yield* Actor.make(straight)
+const look = Effect.fnUntraced(function* (
+  { keys: count, rows }: Stage,
+  { mode, outage }: Options,
+  port: number,
+  reader: Actor.Actor<unknown>
+) {
+  const driver = yield* direct(port)
   return yield* Effect.forEach(
     rows,
     Effect.fnUntraced(function* (row) {
-      const keys = keysOf(row, options.keys)
+      const keys = keysOf(row, count)
       const states = yield* Effect.promise(() => statesOf(driver, keys))
       const answers = yield* reader({ _tag: "Read", keys })
       const found = new Map<Answers.State | "other", number>()
       for (const state of states) found.set(state, (found.get(state) ?? 0) + 1)
       const cell: Cell = {
         row,
-        mode: options.mode,
-        outage: options.outage,
-        allowed: Answers.answer(row, options.mode, options.outage) ?? [],
+        mode,
+        outage,
+        allowed: Answers.answer(row, mode, outage) ?? [],
         found,
         readOtherwise: states.filter((state, n) => state.replace("+", "") !== (answers[n] ?? "absent")).length
       }
@@ -244,10 +251,11 @@ const stateOf = (json: string | undefined, life: number): Answers.State | "other
   return life > 30 * 60_000 ? `${value}+` : value
 }
 
+/** A Node process of its own. */
 const apart = ({ port, replay, timeout }: Actor.Options) =>
   Effect.map(
     Process.start({
-      name: "B",
+      name: "a process of the table of replay",
       file: "../replay/secondProcess.ts",
       env: { REPLAY_PORT: String(port), REPLAY_MODE: replay, REPLAY_TIMEOUT: String(timeout) }
     }),
