@@ -14,8 +14,10 @@ const program = Effect.gen(function* () {
   const cells: Array<Cell> = []
   for (const outage of chosen(Answers.outages)) {
     for (const mode of chosen(Answers.modes)) {
-      const played = yield* Effect.forEach(portions(Answers.rowsOf(mode), keys), (rows) =>
-        play({ outage, mode, rows, keys, timeout: 2000, apart: true })
+      const played = yield* Effect.forEach(
+        portions(outage, Answers.rowsOf(mode), keys),
+        (rows) => play({ outage, mode, rows, keys, timeout: 2000, apart: true }),
+        { concurrency: 2 }
       )
       yield* Console.log(`${outage} ${mode}: ${summary(played)}`)
       cells.push(...played.flatMap((one) => one.cells))
@@ -31,9 +33,11 @@ const program = Effect.gen(function* () {
 })
 
 // A journal holds 10,000 writes, and so many keys are remembered: a region with more of them is
-// emptied, and what is not remembered is not known.
-const portions = (rows: ReadonlyArray<Answers.Row>, keys: number): ReadonlyArray<ReadonlyArray<Answers.Row>> => {
-  const count = Math.ceil((rows.length * keys) / 9500)
+// emptied, and what is not remembered is not known. A frozen server runs late what the buffers of its
+// sockets hold, some 64 kB: of much more, hardly anything would run late.
+const portions = (outage: Answers.Outage, rows: ReadonlyArray<Answers.Row>, keys: number) => {
+  const underWay = rows.flatMap(({ steps }) => steps).filter(({ how }) => how === "underWay").length
+  const count = Math.ceil(Math.max((rows.length * keys) / 9500, outage === "Frozen" ? (underWay * keys) / 600 : 0))
   // Each has rows of all kinds.
   return Array.from({ length: count }, (_, n) => rows.filter((_, place) => place % count === n))
 }
