@@ -10,7 +10,7 @@ const Steps = Schema.Array(
   })
 )
 
-/** One process of an outage, told what to do by commands that could as well be lines to another process. */
+/** What one process of an outage is told to do. It could as well be a line to another process. */
 export const Command = Schema.Union([
   /** Asks for each step at once, and answers when all are answered. */
   Schema.TaggedStruct("Ask", { steps: Steps }),

@@ -111,7 +111,7 @@ const byMode = (ifUnchanged: Allowed, latest: Allowed, overwrite: Allowed): Row[
 })
 const inLatest = (latest: Allowed): Row["allowed"] => ({ latest })
 
-/** Reads `A set, B touch`. `A set!` is under way when the server stops, `A set?` executed and not acknowledged. */
+/** Reads `A set, B touch`. `A set!` is under way as the server stops, `A set?` executed before. */
 const row = (prior: Prior, steps: string, allowed: Row["allowed"], about = ""): Row => ({
   name: `${about}${steps === "" ? "nobody" : steps}`,
   prior,
