@@ -7,7 +7,8 @@ import * as Actor from "./Actor.ts"
 const program = Effect.gen(function* () {
   const port = yield* Config.Port("REPLAY_PORT")
   const replay = yield* Config.Literals(["ifUnchanged", "latest", "invalidate", "overwrite"], "REPLAY_MODE")
-  const actor = yield* Actor.make(port, replay)
+  const timeout = yield* Config.Int("REPLAY_TIMEOUT")
+  const actor = yield* Actor.make({ port, replay, timeout })
   yield* Console.log("ready")
   yield* Stream.fromAsyncIterable(createInterface({ input: process.stdin }), String).pipe(
     Stream.mapEffect((line) => Schema.decodeEffect(Actor.CommandLine)(line)),
