@@ -77,6 +77,16 @@ const found: Readonly<Record<string, History.History>> = {
     call(touch()),
     { _tag: "Reopen", process: 0 }
   ]),
+  "2034456: a clear that took a refused removal into itself, and older data": history([
+    { _tag: "Trouble", trouble: { _tag: "Error", code: "OOM", commands: ["UNLINK"] } },
+    call(set(600_000, 3)),
+    call(remove(3)),
+    call(clear(3)),
+    { _tag: "Copy" },
+    trouble("None"),
+    wait(1000),
+    { _tag: "Resync", cut: false }
+  ]),
   "89: a touch in the millisecond of a clear": history([call(clear()), call(touch(), { actor: 1 })], { latency: 3 })
 }
 
