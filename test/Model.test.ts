@@ -87,6 +87,20 @@ const found: Readonly<Record<string, History.History>> = {
     wait(1000),
     { _tag: "Resync", cut: false }
   ]),
+  "4756: somebody else unlinks the mark of a removal": history(
+    [
+      trouble("Refuse"),
+      call(set(600_000, 1)),
+      wait(12_000),
+      trouble("None"),
+      { _tag: "Reopen", process: 1 },
+      call(remove(1), { process: 1 }),
+      wait(10),
+      { _tag: "Foreign", region: 1, key: 0, remove: true },
+      wait(10)
+    ],
+    { processes: [Steps.process, Steps.process] }
+  ),
   "89: a touch in the millisecond of a clear": history([call(clear()), call(touch(), { actor: 1 })], { latency: 3 })
 }
 

@@ -125,8 +125,14 @@ export interface Intent {
   readonly what: string
 }
 
-/** When what an intent leaves in Redis under its key expires: a value, or in some regions a mark. */
-export const expiryOf = ({ _tag, from, life }: Intent): number => from.at + (_tag === "Set" ? life : removedFor)
+/**
+ * When what an intent leaves in Redis under its key expires: a value, or in some regions a mark. Somebody
+ * else's removal leaves nothing.
+ */
+export const expiryOf = ({ _tag, from, life, process }: Intent): number => {
+  if (_tag === "Set") return from.at + life
+  return process === elsewhere ? from.at : from.at + removedFor
+}
 
 /** What the rules ask of a log. */
 export class Facts {
@@ -182,7 +188,7 @@ export class Facts {
 
   /**
    * Whether an intent, or one after it, had expired by then. What has expired holds back nothing that is
-   * older, in a region of `latest`.
+   * older, in a region of `latest`: an absent key is written.
    */
   isForgotten(intent: Intent, at: number): boolean {
     return this.intentsAt(intent).some(
