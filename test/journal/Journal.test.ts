@@ -359,7 +359,47 @@ describe("doubts", () => {
     })
   )
 
-  history("a removal in doubt is none: it is sent again", {}, (h) =>
+  for (const [which, options] of [
+    ["that unlinks", {}],
+    ["that leaves a mark", { removedFor: 600_000 }]
+  ] as const) {
+    history(`a write is applied only when no removal of its key is in doubt: one ${which}`, options, (h) =>
+      Effect.gen(function* () {
+        h.set("a", "1")
+        h.unanswered(() => h.remove("a"))
+        h.away()
+        h.double.isFrozen = false
+        h.double.connect()
+        assert.deepStrictEqual(h.set("a", "2"), ["Deferred"])
+        yield* h.settled
+        assert.strictEqual(h.double.countOf("CLIENT"), 1)
+        h.double.runLate()
+        assert.strictEqual(h.payload("a"), "2")
+        assert.strictEqual(h.journal.size(), 0)
+        assert.deepStrictEqual(h.set("a", "3"), ["Applied"])
+      })
+    )
+  }
+
+  history("the unlinking of a value that is not written is one", { replay: "invalidate" }, (h) =>
+    Effect.gen(function* () {
+      h.away()
+      h.set("a", "1")
+      h.double.freeze()
+      yield* h.back
+      h.away()
+      h.double.isFrozen = false
+      h.double.connect()
+      assert.deepStrictEqual(h.set("a", "2"), ["Deferred"])
+      yield* h.settled
+      assert.strictEqual(h.double.countOf("CLIENT"), 1)
+      assert.deepStrictEqual(h.set("a", "3"), ["Applied"])
+      h.double.runLate()
+      assert.strictEqual(h.payload("a"), "3")
+    })
+  )
+
+  history("a removal that nobody may fence is not waited for", { info: false }, (h) =>
     Effect.gen(function* () {
       h.set("a", "1")
       h.unanswered(() => h.remove("a"))
@@ -368,7 +408,7 @@ describe("doubts", () => {
       yield* h.back
       assert.strictEqual(h.double.countOf("CLIENT"), 0)
       assert.strictEqual(h.journal.size(), 0)
-      assert.isUndefined(h.held("a"))
+      assert.deepStrictEqual(h.set("a", "2"), ["Applied"])
     })
   )
 

@@ -4,7 +4,7 @@ import type { Dispatch, Node, Sending, SendingEnd, Session } from "effect-ioredi
 import type { Stamp, StampSource } from "../../StoredValue.ts"
 import type { Replay } from "../../Cache.ts"
 import type { Version } from "../CacheTier.ts"
-import { leavesValue, type RegionPolicy, type Situation } from "./commands.ts"
+import { lateOf, type RegionPolicy, type Situation } from "./commands.ts"
 import * as Doubts from "./Doubts.ts"
 import * as Ledger from "./Ledger.ts"
 import type { Loop } from "./Loop.ts"
@@ -193,9 +193,21 @@ export class State {
   // Doubts
   // -----------------------------------------------------------------------------------------------
 
-  /** A value may still be stored in a lost session. */
-  doubt(session: Session, region: Region, key: string, { expiresAt, staleFor }: Ledger.SetIntent): void {
-    this.doubts.add(session, key, region.name, Math.min(expiresAt + staleFor, this.now() + longestDoubt))
+  /**
+   * A command for an intent may still be executed in a lost session. One that only removes is
+   * fenced and never waited out: it costs a miss.
+   */
+  doubt(
+    session: Session,
+    region: Region,
+    key: string,
+    command: RedisCommand.RedisCommand,
+    intent: Ledger.Intent
+  ): void {
+    const late = lateOf(command, intent, region)
+    if (late === "Nothing") return
+    const end = late === "Stores" && intent._tag === "Set" ? intent.expiresAt + intent.staleFor : this.now()
+    this.doubts.add(session, key, region.name, Math.min(end, this.now() + longestDoubt))
     this.nodeState(session.node).loop.wake()
   }
 
@@ -440,9 +452,8 @@ export class Write implements Sending {
     const { command, entry, intent, state } = this
     const { key, region } = entry
     if (entry.isReplaying && this.#isLast()) this.#loseReplay()
-    if (!leavesValue(command, intent, region)) return
-    entry.executed = undefined
-    state.doubt(session, region, key, intent)
+    state.doubt(session, region, key, command, intent)
+    if (state.doubts.has(key)) entry.executed = undefined
   }
 
   // A server may hang up on a value that is too large for it. Each replay would cost everyone the
