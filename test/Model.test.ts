@@ -101,6 +101,16 @@ const found: Readonly<Record<string, History.History>> = {
     ],
     { processes: [Steps.process, Steps.process] }
   ),
+  "572: a touch of a value on its way, where nothing deferred is written": history(
+    [call(set(600_000, 3)), call(touch(600_000, 3), { actor: 1 })],
+    { latency: 40 }
+  ),
+  "2874: a removal that runs after the value that followed it": history([
+    { _tag: "Stall" },
+    call(remove(4)),
+    wait(12_000),
+    call(set(600_000, 4), { actor: 1 })
+  ]),
   "89: a touch in the millisecond of a clear": history([call(clear()), call(touch(), { actor: 1 })], { latency: 3 })
 }
 

@@ -494,6 +494,35 @@ describe("touch", () => {
     })
   )
 
+  history("of a value on its way follows it where nothing deferred is written", { replay: "invalidate" }, (h) =>
+    Effect.gen(function* () {
+      h.double.freeze()
+      const set = h.set("a", "1", 60_000)
+      assert.deepStrictEqual(h.touch("a", 120_000), ["Deferred"])
+      assert.deepStrictEqual(h.touch("a", 90_000), ["Deferred"])
+      h.double.thaw()
+      assert.deepStrictEqual(set, ["Applied"])
+      yield* h.settled
+      assert.strictEqual(h.payload("a"), "1")
+      assert.strictEqual(lifeOf(h, "a"), 117_000)
+      assert.strictEqual(h.read("a"), "1")
+      assert.strictEqual(h.journal.size(), 0)
+    })
+  )
+
+  history("of a value on its way that is lost brings nothing back", { replay: "invalidate" }, (h) =>
+    Effect.gen(function* () {
+      h.set("a", "0")
+      h.unanswered(() => h.set("a", "1", 60_000))
+      h.touch("a", 120_000)
+      h.away()
+      h.double.isFrozen = false
+      yield* h.back
+      assert.isUndefined(h.held("a"))
+      assert.strictEqual(h.journal.size(), 0)
+    })
+  )
+
   history("of a deferred value extends that one, and of a deferred removal does nothing", {}, (h) =>
     Effect.gen(function* () {
       h.set("a", "1", 60_000)

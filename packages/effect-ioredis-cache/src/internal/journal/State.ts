@@ -149,6 +149,13 @@ export class State {
     return this.ledger.record(key, region, this.#knownStamp(key, seen), intent, version)
   }
 
+  /** Records that what is there is to live longer, and holds its entry. */
+  recordTouch(region: Region, key: string, touch: Ledger.TouchIntent): Entry {
+    // What a `clear` in this very millisecond left out is older than this.
+    const writtenAt = Math.max(Math.floor(this.dispatch.nodeOf(key).time()), region.state.clearedAt + 1)
+    return this.record(region, key, undefined, touch, { stamp: this.source.next(), writtenAt })
+  }
+
   #knownStamp(key: string, seen: Version | undefined): Stamp | undefined {
     return (this.trust.get(key)?.last ?? seen)?.stamp
   }
@@ -176,7 +183,7 @@ export class State {
 
   /** Confirms an intent if nothing is open. */
   conclude(entry: Entry): void {
-    const { executed, intent, key, open } = entry
+    const { executed, intent, key, open, touch } = entry
     if (executed === undefined || open > 0 || !this.ledger.has(entry) || this.doubts.has(key)) return
     this.ledger.delete(entry)
     if (this.ledger.size() === 0) this.#hasWarned = false
@@ -187,6 +194,7 @@ export class State {
     const before = last === undefined || last === entry.version.stamp ? entry.base : last
     this.trust.confirm(key, entry.version, before, executed.isVerified)
     if (!executed.isVerified) this.#verify(this.dispatch.nodeOf(key), [key])
+    if (touch !== undefined) this.release(this.recordTouch(entry.region, key, touch))
   }
 
   // -----------------------------------------------------------------------------------------------
