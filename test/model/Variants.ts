@@ -217,6 +217,29 @@ const replacedBeforeResync = history([
   call(get, { actor: 2 })
 ])
 
+// What a read finds tells of older data, of which the server is asked only later.
+const shownByRead = history(
+  [
+    call({ _tag: "SetMany", region: 0, keys: [0, 1], life: 600_000 }),
+    wait(10),
+    { _tag: "Copy" },
+    call({ _tag: "SetMany", region: 0, keys: [0, 1], life: 600_000 }),
+    wait(10),
+    { _tag: "Resync", cut: false },
+    call(get),
+    wait(10)
+  ],
+  { historyInterval: 3_600_000 }
+)
+
+// A removal is executed after the value that followed it.
+const lateRemoval = history([
+  { _tag: "Stall" },
+  call(remove(overwritten)),
+  wait(12_000),
+  call(set(600_000, overwritten), { actor: 1 })
+])
+
 // A dump has another process's older value, and no script verifies what this one wrote since.
 const olderInDump = history(
   [
@@ -306,6 +329,20 @@ const trust: Readonly<Record<string, Variant>> = {
       })
     }
   },
+  "a reply that shows a change of history is no more than a miss": {
+    breaks: ["stored"],
+    range: { isDense: true, troubles: ["Resync"], calls: ["Set", "Get"] },
+    witness: shownByRead,
+    seams: {
+      patch: patching(
+        "believes",
+        (right) =>
+          function (region, key, found) {
+            return right.call(this, region, key, found, false)
+          }
+      )
+    }
+  },
   "verifying that leaves what is older": {
     breaks: ["stored"],
     range: { isDense: true, troubles: ["OldDump", "Resync"], calls: ["Set", "Remove"] },
@@ -351,6 +388,22 @@ const trust: Readonly<Record<string, Variant>> = {
     },
     witness: lateSet,
     seams: { dispatch: answering(({ name }) => (name === "CLIENT" ? "OK" : undefined)) }
+  },
+  "a removal in doubt that is not fenced": {
+    breaks: ["not written"],
+    range: { isDense: true, troubles: ["Late"], calls: ["Set", "Remove"], regions: [overwritten] },
+    witness: lateRemoval,
+    seams: {
+      dispatch: following((command, sending) =>
+        command.name === "UNLINK"
+          ? {
+              begin: (session) => sending.begin(session),
+              end: (session, end) =>
+                sending.end(session, end._tag === "Doubtful" ? { _tag: "Refused", error: end.error } : end)
+            }
+          : sending
+      )
+    }
   },
   "a write in doubt is taken as confirmed": {
     breaks: ["late", "contradicted", "stored"],
