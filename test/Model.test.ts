@@ -134,6 +134,13 @@ const found: Readonly<Record<string, History.History>> = {
     wait(12_000),
     call(set(600_000, 4), { actor: 1 })
   ]),
+  "40001980: a script of latest that runs after a clear": history([
+    call(get),
+    { _tag: "Trouble", trouble: { _tag: "Delay", millis: 3000 } },
+    call(set(600_000, 1)),
+    wait(1000),
+    call(clear(1), { actor: 1 })
+  ]),
   "89: a touch in the millisecond of a clear": history([call(clear()), call(touch(), { actor: 1 })], { latency: 3 })
 }
 

@@ -4,7 +4,7 @@ import type { Dispatch, Node, Sending, SendingEnd, Session } from "effect-ioredi
 import type { Stamp, StampSource } from "../../StoredValue.ts"
 import type { Replay } from "../../Cache.ts"
 import type { Version } from "../CacheTier.ts"
-import { lateOf, type RegionPolicy, type Situation } from "./commands.ts"
+import { clearedKey, lateOf, type RegionPolicy, type Situation } from "./commands.ts"
 import * as Doubts from "./Doubts.ts"
 import * as Ledger from "./Ledger.ts"
 import type { Loop } from "./Loop.ts"
@@ -203,7 +203,8 @@ export class State {
 
   /**
    * A command for an intent may still be executed in a lost session. One that only removes is
-   * fenced and never waited out: it costs a miss.
+   * fenced and never waited out: it costs a miss. One that revives what a `clear` removes is a doubt
+   * of the region, which is not emptied before, and not of the key.
    */
   doubt(
     session: Session,
@@ -214,8 +215,9 @@ export class State {
   ): void {
     const late = lateOf(command, intent, region)
     if (late === "Nothing") return
-    const end = late === "Stores" && intent._tag === "Set" ? intent.expiresAt + intent.staleFor : this.now()
-    this.doubts.add(session, key, region.name, Math.min(end, this.now() + longestDoubt))
+    const end = late !== "Removes" && intent._tag === "Set" ? intent.expiresAt + intent.staleFor : this.now()
+    const doubted = late === "Revives" ? clearedKey(region) : key
+    this.doubts.add(session, doubted, region.name, Math.min(end, this.now() + longestDoubt))
     this.nodeState(session.node).loop.wake()
   }
 

@@ -48,10 +48,11 @@ export const remainingLife = ({ expiresAt, staleFor }: SetIntent, now: number): 
  *
  * - `Stores`: it leaves a value in the place of what was written or removed since.
  * - `Removes`: it removes what was written since, or leaves a mark there.
- * - `Nothing`: it compares what is there first. A script of `latest` leaves nothing that is older,
- *   the mark of a removal included, where removals leave one. A `touch` only extends.
+ * - `Revives`: it compares what is there first, and so leaves nothing that is older, the mark of a
+ *   removal included. But a `clear` leaves no mark under the key.
+ * - `Nothing`: it leaves no value where there is none, and none that is older.
  */
-export type Late = "Stores" | "Removes" | "Nothing"
+export type Late = "Stores" | "Removes" | "Revives" | "Nothing"
 
 /** What a command for an intent may undo if it runs late. */
 export const lateOf = (
@@ -67,7 +68,8 @@ export const lateOf = (
     case Scripts.replaceKnown.sha:
       return "Stores"
     case Scripts.replaceEarlier.sha:
-      return removedFor === 0 ? writes : "Nothing"
+      if (removedFor === 0) return writes
+      return intent._tag === "Set" ? "Revives" : "Nothing"
     case Scripts.unlinkEarlier.sha:
       return moment === Scripts.moment(Number.POSITIVE_INFINITY) ? "Removes" : "Nothing"
     default:
