@@ -6,8 +6,8 @@
  *
  * A doubt belongs to its session and is settled with it: when the session was ended on the server,
  * or when the server is known to be gone. Where neither can be had it is waited out, until the
- * value in doubt would have expired. A removal is not waited out, because one that runs late costs a
- * miss.
+ * value in doubt would have expired. A removal is not waited out, because one that runs late costs
+ * a miss.
  */
 export interface Doubts<in out Session> {
   /**

@@ -203,8 +203,8 @@ export class State {
 
   /**
    * A command for an intent may still be executed in a lost session. One that only removes is
-   * fenced and never waited out: it costs a miss. One that revives what a `clear` removes is a doubt
-   * of the region, which is not emptied before, and not of the key.
+   * fenced and never waited out: it costs a miss. One that revives what a `clear` removes is a
+   * doubt of the region, which is not emptied before, and not of the key.
    */
   doubt(
     session: Session,
