@@ -57,6 +57,12 @@ const following =
     }
   })
 
+/** Takes what is in doubt for what was refused. */
+const undoubted = (sending: Dispatch.Sending): Dispatch.Sending => ({
+  begin: (session) => sending.begin(session),
+  end: (session, end) => sending.end(session, end._tag === "Doubtful" ? { _tag: "Refused", error: end.error } : end)
+})
+
 /** Answers some commands without sending them. */
 const answering =
   (reply: (command: RedisCommand.RedisCommand) => RedisCommand.Reply | undefined): NonNullable<Seams["dispatch"]> =>
@@ -240,6 +246,15 @@ const lateRemoval = history([
   call(set(600_000, overwritten), { actor: 1 })
 ])
 
+// A script is executed after the region was cleared.
+const lateScript = history([
+  call(get),
+  { _tag: "Trouble", trouble: { _tag: "Delay", millis: 3000 } },
+  call(set(600_000, latest)),
+  wait(1000),
+  call(clear(latest), { actor: 1 })
+])
+
 // A dump has another process's older value, and no script verifies what this one wrote since.
 const olderInDump = history(
   [
@@ -394,14 +409,16 @@ const trust: Readonly<Record<string, Variant>> = {
     range: { isDense: true, troubles: ["Late"], calls: ["Set", "Remove"], regions: [overwritten] },
     witness: lateRemoval,
     seams: {
+      dispatch: following((command, sending) => (command.name === "UNLINK" ? undoubted(sending) : sending))
+    }
+  },
+  "a script of `latest` in doubt that is not fenced before its region is emptied": {
+    breaks: ["stored"],
+    range: { isDense: true, troubles: ["Delay", "Late"], calls: ["Set", "Clear"], regions: [latest] },
+    witness: lateScript,
+    seams: {
       dispatch: following((command, sending) =>
-        command.name === "UNLINK"
-          ? {
-              begin: (session) => sending.begin(session),
-              end: (session, end) =>
-                sending.end(session, end._tag === "Doubtful" ? { _tag: "Refused", error: end.error } : end)
-            }
-          : sending
+        isCall(command, Scripts.replaceEarlier) ? undoubted(sending) : sending
       )
     }
   },
@@ -571,15 +588,7 @@ const replay: Readonly<Record<string, Variant>> = {
     range: { isDense: true, troubles: ["Delay", "Late"], calls: ["GetOrSet", "Remove", "Get"], regions: [unchanged] },
     witness: lateFill,
     seams: {
-      dispatch: following((command, sending) =>
-        command.args.at(-1) === "NX"
-          ? {
-              begin: (session) => sending.begin(session),
-              end: (session, end) =>
-                sending.end(session, end._tag === "Doubtful" ? { _tag: "Refused", error: end.error } : end)
-            }
-          : sending
-      )
+      dispatch: following((command, sending) => (command.args.at(-1) === "NX" ? undoubted(sending) : sending))
     }
   },
   "a touch that shortens": {
