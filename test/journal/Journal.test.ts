@@ -265,7 +265,7 @@ describe("latest", () => {
     })
   )
 
-  history("what runs late harms nobody and is no doubt", latest, (h) =>
+  history("what runs late harms no later write, which waits for nothing", latest, (h) =>
     Effect.gen(function* () {
       h.set("a", "1")
       h.unanswered(() => h.set("a", "2"))
@@ -275,8 +275,6 @@ describe("latest", () => {
       assert.deepStrictEqual(h.set("a", "3"), ["Applied"])
       h.double.runLate()
       assert.strictEqual(h.payload("a"), "3")
-      yield* h.settled
-      assert.strictEqual(h.double.countOf("CLIENT"), 0)
     })
   )
 
@@ -359,7 +357,47 @@ describe("doubts", () => {
     })
   )
 
-  history("a removal in doubt is none: it is sent again", {}, (h) =>
+  for (const [which, options] of [
+    ["that unlinks", {}],
+    ["that leaves a mark", { removedFor: 600_000 }]
+  ] as const) {
+    history(`a write is applied only when no removal of its key is in doubt: one ${which}`, options, (h) =>
+      Effect.gen(function* () {
+        h.set("a", "1")
+        h.unanswered(() => h.remove("a"))
+        h.away()
+        h.double.isFrozen = false
+        h.double.connect()
+        assert.deepStrictEqual(h.set("a", "2"), ["Deferred"])
+        yield* h.settled
+        assert.strictEqual(h.double.countOf("CLIENT"), 1)
+        h.double.runLate()
+        assert.strictEqual(h.payload("a"), "2")
+        assert.strictEqual(h.journal.size(), 0)
+        assert.deepStrictEqual(h.set("a", "3"), ["Applied"])
+      })
+    )
+  }
+
+  history("the unlinking of a value that is not written is one", { replay: "invalidate" }, (h) =>
+    Effect.gen(function* () {
+      h.away()
+      h.set("a", "1")
+      h.double.freeze()
+      yield* h.back
+      h.away()
+      h.double.isFrozen = false
+      h.double.connect()
+      assert.deepStrictEqual(h.set("a", "2"), ["Deferred"])
+      yield* h.settled
+      assert.strictEqual(h.double.countOf("CLIENT"), 1)
+      assert.deepStrictEqual(h.set("a", "3"), ["Applied"])
+      h.double.runLate()
+      assert.strictEqual(h.payload("a"), "3")
+    })
+  )
+
+  history("a removal that nobody may fence is not waited for", { info: false }, (h) =>
     Effect.gen(function* () {
       h.set("a", "1")
       h.unanswered(() => h.remove("a"))
@@ -368,7 +406,7 @@ describe("doubts", () => {
       yield* h.back
       assert.strictEqual(h.double.countOf("CLIENT"), 0)
       assert.strictEqual(h.journal.size(), 0)
-      assert.isUndefined(h.held("a"))
+      assert.deepStrictEqual(h.set("a", "2"), ["Applied"])
     })
   )
 
@@ -451,6 +489,35 @@ describe("touch", () => {
       yield* h.back
       assert.strictEqual(h.payload("a"), "theirs")
       assert.strictEqual(lifeOf(h, "a"), 107_000)
+    })
+  )
+
+  history("of a value on its way follows it where nothing deferred is written", { replay: "invalidate" }, (h) =>
+    Effect.gen(function* () {
+      h.double.freeze()
+      const set = h.set("a", "1", 60_000)
+      assert.deepStrictEqual(h.touch("a", 120_000), ["Deferred"])
+      assert.deepStrictEqual(h.touch("a", 90_000), ["Deferred"])
+      h.double.thaw()
+      assert.deepStrictEqual(set, ["Applied"])
+      yield* h.settled
+      assert.strictEqual(h.payload("a"), "1")
+      assert.strictEqual(lifeOf(h, "a"), 117_000)
+      assert.strictEqual(h.read("a"), "1")
+      assert.strictEqual(h.journal.size(), 0)
+    })
+  )
+
+  history("of a value on its way that is lost brings nothing back", { replay: "invalidate" }, (h) =>
+    Effect.gen(function* () {
+      h.set("a", "0")
+      h.unanswered(() => h.set("a", "1", 60_000))
+      h.touch("a", 120_000)
+      h.away()
+      h.double.isFrozen = false
+      yield* h.back
+      assert.isUndefined(h.held("a"))
+      assert.strictEqual(h.journal.size(), 0)
     })
   )
 
@@ -649,19 +716,24 @@ describe("clear", () => {
     })
   )
 
-  history("waits for what is in doubt", {}, (h) =>
-    Effect.gen(function* () {
-      h.unanswered(() => h.set("a", "1"))
-      h.away()
-      h.double.isFrozen = false
-      const fiber = yield* clear(h)
-      h.double.connect()
-      yield* h.settled
-      assert.isTrue(yield* Fiber.join(fiber))
-      h.double.runLate()
-      assert.isUndefined(h.held("a"))
-    })
-  )
+  for (const [replay, options] of [
+    ["ifUnchanged", {}],
+    ["latest", { replay: "latest", removedFor: 600_000 }]
+  ] as const) {
+    history(`waits for what may bring a value back: ${replay}`, options, (h) =>
+      Effect.gen(function* () {
+        h.unanswered(() => h.set("a", "1"))
+        h.away()
+        h.double.isFrozen = false
+        const fiber = yield* clear(h)
+        h.double.connect()
+        yield* h.settled
+        assert.isTrue(yield* Fiber.join(fiber))
+        h.double.runLate()
+        assert.isUndefined(h.held("a"))
+      })
+    )
+  }
 
   history("without scripts everything is unlinked", {}, (h) =>
     Effect.gen(function* () {

@@ -56,9 +56,15 @@ const isContradicted = (facts: Facts, read: Read, origin: Origin, intent: Intent
   known(read.process, read.value) < intent.from.order &&
   !isExempt(facts, read, origin, intent)
 
-// What was written before a `clear` is a miss, and a server that remembers it again is not emptied again.
-const isMissed = (facts: Facts, { _tag, from }: Intent, rule: Rule): boolean =>
-  rule === "stored" && _tag === "Clear" && facts.lostSince(from)
+// A `clear` takes the intents before it into itself, and so does a journal that is full, or whose user may not
+// write. What was written by then is a miss, and a server that remembers it again is not emptied again.
+const isMissed = (facts: Facts, intent: Intent, rule: Rule): boolean =>
+  rule === "stored" &&
+  facts.lostSince(intent.from) &&
+  (facts.history.cramped || facts.mayBeDenied || facts.intentsAt(intent).some((later) => clears(facts, later, intent)))
+
+const clears = (facts: Facts, { _tag, from, process }: Intent, intent: Intent): boolean =>
+  _tag === "Clear" && process === intent.process && from.order >= intent.from.order && facts.lostSince(from)
 
 // The script of `latest` compares with what is there: a later value or mark that has expired holds back nothing.
 const isForgotten = (facts: Facts, read: Read, against: Intent, rule: Rule): boolean => {

@@ -125,8 +125,14 @@ export interface Intent {
   readonly what: string
 }
 
-/** When what an intent leaves in Redis under its key expires: a value, or in some regions a mark. */
-export const expiryOf = ({ _tag, from, life }: Intent): number => from.at + (_tag === "Set" ? life : removedFor)
+/**
+ * When what an intent leaves in Redis under its key expires: a value, or in some regions a mark. Somebody
+ * else's removal leaves nothing.
+ */
+export const expiryOf = ({ _tag, from, life, process }: Intent): number => {
+  if (_tag === "Set") return from.at + life
+  return process === elsewhere ? from.at : from.at + removedFor
+}
 
 /** What the rules ask of a log. */
 export class Facts {
@@ -139,6 +145,8 @@ export class Facts {
   readonly denied: ReadonlySet<string>
   /** Whether Redis answered errors at some time. */
   readonly hasErrors: boolean
+  /** Whether a user may have been told at some time that he may not write. */
+  readonly mayBeDenied: boolean
   readonly #submitted = new Map<string, Array<SubmittedRecord>>()
   readonly #executed = new Map<string, Array<ExecutedRecord>>()
   readonly #byPlace = new Map<string, Array<Intent>>()
@@ -157,7 +165,11 @@ export class Facts {
     this.clockError = 100 + history.latency + Math.max(0, ...delays) + (holdsBack ? 2000 : 0)
     const permits = history.steps.flatMap((step) => (step._tag === "Permit" ? step.denied : []))
     this.denied = new Set([...history.denied, ...permits])
-    this.hasErrors = history.steps.some((step) => step._tag === "Trouble" && step.trouble._tag === "Error")
+    const codes = history.steps.flatMap((step) =>
+      step._tag === "Trouble" && step.trouble._tag === "Error" ? [step.trouble.code] : []
+    )
+    this.hasErrors = codes.length > 0
+    this.mayBeDenied = codes.includes("NOPERM")
     for (const one of log.submitted) push(this.#submitted, one.value ?? "", one)
     for (const one of log.executed) push(this.#executed, placeOf(one), one)
     for (const one of this.intents) push(this.#byPlace, placeOf(one), one)
@@ -182,7 +194,7 @@ export class Facts {
 
   /**
    * Whether an intent, or one after it, had expired by then. What has expired holds back nothing that is
-   * older, in a region of `latest`.
+   * older, in a region of `latest`: an absent key is written.
    */
   isForgotten(intent: Intent, at: number): boolean {
     return this.intentsAt(intent).some(

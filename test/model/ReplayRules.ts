@@ -118,10 +118,7 @@ const missing = (facts: Facts, end: End): ReadonlyArray<Violation> => {
   const others = intents.filter((one) => one !== last)
   if (others.some(({ to }) => to === undefined || to.order > from.order)) return []
   if (extendedExpiryOf(facts, end, last) <= end.moment.at + margin || end.value === last.value) return []
-  if (isExtendedInFlight(facts, last)) return []
   const isDeferred = last.outcome === "Deferred"
-  // A removal that runs late costs a miss.
-  if (!isDeferred && others.some(({ _tag, outcome }) => _tag === "Remove" && outcome !== "Applied")) return []
   if (isDeferred && replay === "invalidate") return []
   if (isDeferred && replay === "ifUnchanged") {
     // The key held what this process knew: a value that Redis had confirmed and that it has still.
@@ -149,7 +146,6 @@ const deleted = (facts: Facts, end: End): ReadonlyArray<Violation> => {
       one.outcome === "Applied" &&
       one.from.at + one.life > end.moment.at + margin &&
       !facts.lostSince(one.from) &&
-      !isExtendedInFlight(facts, one) &&
       intents.every((other) => other === one || isBehind(facts, other, one))
   )
   if (good === undefined || end.value === good.value) return []
@@ -167,18 +163,6 @@ const isBehind = (facts: Facts, other: Intent, one: Intent): boolean =>
   other.to.order < one.from.order &&
   (other.outcome === "Applied" || (other._tag === "Clear" && other.outcome === "Deferred")) &&
   (other.process === one.process || other.to.at + facts.clockError < one.from.at)
-
-// A `touch` makes a deferred value of one that is on its way, and `invalidate` unlinks those.
-const isExtendedInFlight = ({ log }: Facts, intent: Intent): boolean =>
-  replayIn(intent) === "invalidate" &&
-  log.calls.some(
-    ({ call, from, process }) =>
-      call._tag === "Touch" &&
-      process === intent.process &&
-      placeOf(call) === placeOf(intent) &&
-      from.order > intent.from.order &&
-      from.order < (intent.to?.order ?? Number.POSITIVE_INFINITY)
-  )
 
 /** Where a removal leaves a mark, no fill that began before it follows it. */
 const followed = (facts: Facts, end: End): ReadonlyArray<Violation> => {

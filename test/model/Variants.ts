@@ -57,6 +57,12 @@ const following =
     }
   })
 
+/** Takes what is in doubt for what was refused. */
+const undoubted = (sending: Dispatch.Sending): Dispatch.Sending => ({
+  begin: (session) => sending.begin(session),
+  end: (session, end) => sending.end(session, end._tag === "Doubtful" ? { _tag: "Refused", error: end.error } : end)
+})
+
 /** Answers some commands without sending them. */
 const answering =
   (reply: (command: RedisCommand.RedisCommand) => RedisCommand.Reply | undefined): NonNullable<Seams["dispatch"]> =>
@@ -217,6 +223,38 @@ const replacedBeforeResync = history([
   call(get, { actor: 2 })
 ])
 
+// What a read finds tells of older data, of which the server is asked only later.
+const shownByRead = history(
+  [
+    call({ _tag: "SetMany", region: 0, keys: [0, 1], life: 600_000 }),
+    wait(10),
+    { _tag: "Copy" },
+    call({ _tag: "SetMany", region: 0, keys: [0, 1], life: 600_000 }),
+    wait(10),
+    { _tag: "Resync", cut: false },
+    call(get),
+    wait(10)
+  ],
+  { historyInterval: 3_600_000 }
+)
+
+// A removal is executed after the value that followed it.
+const lateRemoval = history([
+  { _tag: "Stall" },
+  call(remove(overwritten)),
+  wait(12_000),
+  call(set(600_000, overwritten), { actor: 1 })
+])
+
+// A script is executed after the region was cleared.
+const lateScript = history([
+  call(get),
+  { _tag: "Trouble", trouble: { _tag: "Delay", millis: 3000 } },
+  call(set(600_000, latest)),
+  wait(1000),
+  call(clear(latest), { actor: 1 })
+])
+
 // A dump has another process's older value, and no script verifies what this one wrote since.
 const olderInDump = history(
   [
@@ -306,6 +344,20 @@ const trust: Readonly<Record<string, Variant>> = {
       })
     }
   },
+  "a reply that shows a change of history is no more than a miss": {
+    breaks: ["stored"],
+    range: { isDense: true, troubles: ["Resync"], calls: ["Set", "Get"] },
+    witness: shownByRead,
+    seams: {
+      patch: patching(
+        "believes",
+        (right) =>
+          function (region, key, found) {
+            return right.call(this, region, key, found, false)
+          }
+      )
+    }
+  },
   "verifying that leaves what is older": {
     breaks: ["stored"],
     range: { isDense: true, troubles: ["OldDump", "Resync"], calls: ["Set", "Remove"] },
@@ -351,6 +403,24 @@ const trust: Readonly<Record<string, Variant>> = {
     },
     witness: lateSet,
     seams: { dispatch: answering(({ name }) => (name === "CLIENT" ? "OK" : undefined)) }
+  },
+  "a removal in doubt that is not fenced": {
+    breaks: ["not written"],
+    range: { isDense: true, troubles: ["Late"], calls: ["Set", "Remove"], regions: [overwritten] },
+    witness: lateRemoval,
+    seams: {
+      dispatch: following((command, sending) => (command.name === "UNLINK" ? undoubted(sending) : sending))
+    }
+  },
+  "a script of `latest` in doubt that is not fenced before its region is emptied": {
+    breaks: ["stored"],
+    range: { isDense: true, troubles: ["Delay", "Late"], calls: ["Set", "Clear"], regions: [latest] },
+    witness: lateScript,
+    seams: {
+      dispatch: following((command, sending) =>
+        isCall(command, Scripts.replaceEarlier) ? undoubted(sending) : sending
+      )
+    }
   },
   "a write in doubt is taken as confirmed": {
     breaks: ["late", "contradicted", "stored"],
@@ -518,15 +588,7 @@ const replay: Readonly<Record<string, Variant>> = {
     range: { isDense: true, troubles: ["Delay", "Late"], calls: ["GetOrSet", "Remove", "Get"], regions: [unchanged] },
     witness: lateFill,
     seams: {
-      dispatch: following((command, sending) =>
-        command.args.at(-1) === "NX"
-          ? {
-              begin: (session) => sending.begin(session),
-              end: (session, end) =>
-                sending.end(session, end._tag === "Doubtful" ? { _tag: "Refused", error: end.error } : end)
-            }
-          : sending
-      )
+      dispatch: following((command, sending) => (command.args.at(-1) === "NX" ? undoubted(sending) : sending))
     }
   },
   "a touch that shortens": {

@@ -2,16 +2,17 @@
  * The writes that may still be executed although nobody hears of it any more: they were sent in a
  * session that was lost before their reply came.
  *
- * Only a write that may leave a value is a doubt. A removal that runs late costs a miss.
+ * Only what may undo a later write is a doubt.
  *
  * A doubt belongs to its session and is settled with it: when the session was ended on the server,
  * or when the server is known to be gone. Where neither can be had it is waited out, until the
- * value in doubt would have expired.
+ * value in doubt would have expired. A removal is not waited out, because one that runs late costs
+ * a miss.
  */
 export interface Doubts<in out Session> {
   /**
-   * Records that a write of `key` may still run in `session` and leave a value that lives until
-   * `until`.
+   * Records that a write of `key` may still run in `session`, and that what it would leave is gone
+   * at `until`.
    */
   readonly add: (session: Session, key: string, region: string, until: number) => void
   /** Tells whether any write of the key is in doubt. */

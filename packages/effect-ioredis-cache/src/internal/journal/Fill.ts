@@ -3,7 +3,7 @@ import type { RedisCommand } from "effect-ioredis"
 import type { Cancel, Sending, SendingEnd, Session } from "effect-ioredis/dispatch"
 import type { WriteOutcome } from "../../Cache.ts"
 import type { Replaced, Version } from "../CacheTier.ts"
-import { fillOf, leavesValue, remainingLife, storedOf } from "./commands.ts"
+import { fillOf, remainingLife, storedOf } from "./commands.ts"
 import { SetIntent } from "./Ledger.ts"
 import * as Sender from "./Sender.ts"
 import type { Region, State } from "./State.ts"
@@ -99,8 +99,7 @@ class FillSending implements Sending {
   end(session: Session, end: SendingEnd): void {
     const { command, intent, key, region, state, version } = this
     if (end._tag === "Doubtful") {
-      if (!leavesValue(command, intent, region)) return
-      state.doubt(session, region, key, intent)
+      state.doubt(session, region, key, command, intent)
       return
     }
     if (end._tag !== "Confirmed" || Result.isFailure(end.result)) return

@@ -310,17 +310,26 @@ const recordTouch = (state: State, region: Region, key: string, life: Touch): En
   const intent = unconfirmed?.intent
   if (intent?._tag === "Remove") return undefined
   if (unconfirmed !== undefined && intent?._tag === "Set") {
-    return intent.expiresAt > state.now() ? extendValue(state, unconfirmed, intent, now, life) : undefined
+    if (intent.expiresAt <= state.now()) return undefined
+    return region.replay === "invalidate" && !unconfirmed.isDeferred
+      ? followValue(state, unconfirmed, now, life)
+      : extendValue(state, unconfirmed, intent, now, life)
   }
+  return state.recordTouch(region, key, longerOf(intent?._tag === "Touch" ? intent : undefined, now, life))
+}
+
+// What an earlier one keeps alive is fresh now.
+const longerOf = (earlier: Ledger.TouchIntent | undefined, now: number, life: Touch): Ledger.TouchIntent => {
   const asked = touchOf(now, life.timeToLive, life.staleFor)
-  // What an earlier one keeps alive is fresh now.
-  const touch =
-    intent?._tag === "Touch" && intent.end > now
-      ? { ...asked, askedAt: intent.askedAt, end: Math.max(asked.end, intent.end) }
-      : asked
-  // What a `clear` in this very millisecond left out is older than this.
-  const writtenAt = Math.max(now, region.state.clearedAt + 1)
-  return state.record(region, key, undefined, touch, { stamp: state.source.next(), writtenAt })
+  return earlier !== undefined && earlier.end > now
+    ? { ...asked, askedAt: earlier.askedAt, end: Math.max(asked.end, earlier.end) }
+    : asked
+}
+
+// With `invalidate` an extended value would be a deferred one, which is never written.
+const followValue = (state: State, entry: Entry, now: number, life: Touch): Entry => {
+  state.ledger.follow(entry, longerOf(entry.touch, now, life))
+  return entry
 }
 
 // The value keeps the moment when it was written: an extension does not make it newer than

@@ -86,6 +86,8 @@ export class Entry<Region> {
   lostReplays = 0
   /** Says whether the last intent was a `touch` of a value that Redis has not confirmed. */
   isExtended = false
+  /** The `touch` that follows the value once Redis has confirmed that. */
+  touch: TouchIntent | undefined = undefined
   /**
    * Says whether it counts against the bounds: exactly if no call holds it and it is in the ledger.
    */
@@ -121,6 +123,8 @@ export interface Ledger<in out Region> {
     intent: Intent,
     version: Version
   ) => Entry<Region>
+  /** Lets a `touch` follow the value of a held entry, and holds it once more. */
+  readonly follow: (entry: Entry<Region>, touch: TouchIntent) => void
   /** Ends one hold of an entry. The last one defers it, if it is still there. */
   readonly release: (entry: Entry<Region>) => void
   /** Tells whether an entry is still in the ledger. */
@@ -178,9 +182,15 @@ export const make = <Region>({ maxBytes, maxEntries }: Bounds): Ledger<Region> =
         entry.isRefused = false
         entry.lostReplays = 0
         entry.isExtended = false
+        entry.touch = undefined
       }
       entry.held++
       return entry
+    },
+    follow: (entry, touch) => {
+      entry.touch = touch
+      entry.isExtended = true
+      entry.held++
     },
     release: (entry) => {
       entry.held--

@@ -4,7 +4,7 @@ import type { Dispatch, Node, Sending, SendingEnd, Session } from "effect-ioredi
 import type { Stamp, StampSource } from "../../StoredValue.ts"
 import type { Replay } from "../../Cache.ts"
 import type { Version } from "../CacheTier.ts"
-import { leavesValue, type RegionPolicy, type Situation } from "./commands.ts"
+import { clearedKey, lateOf, type RegionPolicy, type Situation } from "./commands.ts"
 import * as Doubts from "./Doubts.ts"
 import * as Ledger from "./Ledger.ts"
 import type { Loop } from "./Loop.ts"
@@ -149,6 +149,13 @@ export class State {
     return this.ledger.record(key, region, this.#knownStamp(key, seen), intent, version)
   }
 
+  /** Records that what is there is to live longer, and holds its entry. */
+  recordTouch(region: Region, key: string, touch: Ledger.TouchIntent): Entry {
+    // What a `clear` in this very millisecond left out is older than this.
+    const writtenAt = Math.max(Math.floor(this.dispatch.nodeOf(key).time()), region.state.clearedAt + 1)
+    return this.record(region, key, undefined, touch, { stamp: this.source.next(), writtenAt })
+  }
+
   #knownStamp(key: string, seen: Version | undefined): Stamp | undefined {
     return (this.trust.get(key)?.last ?? seen)?.stamp
   }
@@ -176,7 +183,7 @@ export class State {
 
   /** Confirms an intent if nothing is open. */
   conclude(entry: Entry): void {
-    const { executed, intent, key, open } = entry
+    const { executed, intent, key, open, touch } = entry
     if (executed === undefined || open > 0 || !this.ledger.has(entry) || this.doubts.has(key)) return
     this.ledger.delete(entry)
     if (this.ledger.size() === 0) this.#hasWarned = false
@@ -187,15 +194,30 @@ export class State {
     const before = last === undefined || last === entry.version.stamp ? entry.base : last
     this.trust.confirm(key, entry.version, before, executed.isVerified)
     if (!executed.isVerified) this.#verify(this.dispatch.nodeOf(key), [key])
+    if (touch !== undefined) this.release(this.recordTouch(entry.region, key, touch))
   }
 
   // -----------------------------------------------------------------------------------------------
   // Doubts
   // -----------------------------------------------------------------------------------------------
 
-  /** A value may still be stored in a lost session. */
-  doubt(session: Session, region: Region, key: string, { expiresAt, staleFor }: Ledger.SetIntent): void {
-    this.doubts.add(session, key, region.name, Math.min(expiresAt + staleFor, this.now() + longestDoubt))
+  /**
+   * A command for an intent may still be executed in a lost session. One that only removes is
+   * fenced and never waited out: it costs a miss. One that revives what a `clear` removes is a
+   * doubt of the region, which is not emptied before, and not of the key.
+   */
+  doubt(
+    session: Session,
+    region: Region,
+    key: string,
+    command: RedisCommand.RedisCommand,
+    intent: Ledger.Intent
+  ): void {
+    const late = lateOf(command, intent, region)
+    if (late === "Nothing") return
+    const end = late !== "Removes" && intent._tag === "Set" ? intent.expiresAt + intent.staleFor : this.now()
+    const doubted = late === "Revives" ? clearedKey(region) : key
+    this.doubts.add(session, doubted, region.name, Math.min(end, this.now() + longestDoubt))
     this.nodeState(session.node).loop.wake()
   }
 
@@ -440,9 +462,8 @@ export class Write implements Sending {
     const { command, entry, intent, state } = this
     const { key, region } = entry
     if (entry.isReplaying && this.#isLast()) this.#loseReplay()
-    if (!leavesValue(command, intent, region)) return
-    entry.executed = undefined
-    state.doubt(session, region, key, intent)
+    state.doubt(session, region, key, command, intent)
+    if (state.doubts.has(key)) entry.executed = undefined
   }
 
   // A server may hang up on a value that is too large for it. Each replay would cost everyone the

@@ -44,21 +44,37 @@ export const remainingLife = ({ expiresAt, staleFor }: SetIntent, now: number): 
   expiresAt > now ? Math.max(1, Math.floor(expiresAt - now + staleFor)) : 0
 
 /**
- * Tells whether a command for an intent can leave a value behind if it runs late.
+ * Tells what a command may undo if it runs late.
  *
- * A script of `latest` leaves nothing that is older than what is there, the mark of a removal
- * included, where removals leave one. A late removal costs a miss, and a late `touch` only extends
- * what is there.
+ * - `Stores`: it leaves a value in the place of what was written or removed since.
+ * - `Removes`: it removes what was written since, or leaves a mark there.
+ * - `Revives`: it compares what is there first, and so leaves nothing that is older, the mark of a
+ *   removal included. But a `clear` leaves no mark under the key.
+ * - `Nothing`: it leaves no value where there is none, and none that is older.
  */
-export const leavesValue = (
+export type Late = "Stores" | "Removes" | "Revives" | "Nothing"
+
+/** What a command for an intent may undo if it runs late. */
+export const lateOf = (
   { args, name }: RedisCommand.RedisCommand,
   intent: Intent,
   { removedFor }: RegionPolicy
-): intent is SetIntent => {
-  if (intent._tag !== "Set") return false
-  if (name === "SET") return true
-  const [sha] = args
-  return sha === Scripts.replaceKnown.sha || (sha === Scripts.replaceEarlier.sha && removedFor === 0)
+): Late => {
+  const writes = intent._tag === "Set" ? "Stores" : "Removes"
+  if (name === "SET") return writes
+  if (name === "UNLINK") return "Removes"
+  const [script, , , moment] = args
+  switch (script) {
+    case Scripts.replaceKnown.sha:
+      return "Stores"
+    case Scripts.replaceEarlier.sha:
+      if (removedFor === 0) return writes
+      return intent._tag === "Set" ? "Revives" : "Nothing"
+    case Scripts.unlinkEarlier.sha:
+      return moment === Scripts.moment(Number.POSITIVE_INFINITY) ? "Removes" : "Nothing"
+    default:
+      return "Nothing"
+  }
 }
 
 /**
