@@ -81,9 +81,7 @@ export const layer = (
       const outage = makeOutage(fork)
       return yield* Region.makeCache({
         tier: (region) => {
-          const { name, removedFor, replay, version } = region
-          const keyspace = `${redis.prefix}:${name}:v${version}:`
-          const regionJournal = journal.region({ name, keyspace, replay, removedFor })
+          const regionJournal = journal.region(region)
           const timeout = Duration.toMillis(patience)
           const tier = redis.tier(region, { timeout, believes: regionJournal.believes })
           return makeTier({
@@ -95,6 +93,7 @@ export const layer = (
             staleFor: region.staleFor
           })
         },
+        prefix: `${redis.prefix}:`,
         timeToLive: options.timeToLive,
         definitions: journal.definitions,
         patience
@@ -180,7 +179,7 @@ const makeReads = <Value>({
   // What the journal says of a key, if anything.
   const journaledAs = (key: string): Found<Value> | undefined => {
     if (journal.isEmpty()) return undefined
-    const answer = journal.answer(redis.redisKey(key))
+    const answer = journal.answer(key)
     if (answer === undefined) return undefined
     if (answer._tag === "Memory") return { hit: memory.find(key), source: "memory" }
     // Only this region writes under its keys, and it writes nothing but its values.
@@ -277,7 +276,7 @@ const makeWrites = <Value>({
   }
 
   const valueWrite = ({ key, text, timeToLive, value }: Write<Value>): Journal.ValueWrite => ({
-    key: redis.redisKey(key),
+    key,
     value,
     payload: text,
     timeToLive,
@@ -306,7 +305,7 @@ const makeWrites = <Value>({
         keys,
         isCurrent,
         (current, told) => {
-          const seen = new Map(current.map((key) => [redis.redisKey(key), versionIn(key)]))
+          const seen = new Map(current.map((key) => [key, versionIn(key)]))
           memory.remove(current, always, ignore)
           return journal.remove(Array.from(seen.keys()), (key) => seen.get(key), timeLeft ?? patience, told)
         },
@@ -318,7 +317,7 @@ const makeWrites = <Value>({
       memory.fill(fill, isCurrent, ignore)
       return journal.fill(
         {
-          key: redis.redisKey(key),
+          key,
           payload: text,
           timeToLive,
           staleFor,
@@ -334,7 +333,7 @@ const makeWrites = <Value>({
     touch: (key, timeToLive, done) => {
       memory.extend(key, timeToLive)
       const life = { timeToLive, staleFor }
-      return journal.touch(redis.redisKey(key), life, patience, (outcomes) =>
+      return journal.touch(key, life, patience, (outcomes) =>
         done(Exit.succeed(outcomes[0] ?? "Deferred"))
       )
     }

@@ -252,7 +252,7 @@ export const tier =
   (memory: MemoryCache["Service"], clock: Clock.Clock, owner: object = memory) =>
   <Value>(region: TierRegion<Value>): MemoryTier<Value> => {
     const space = spaceOf(memory, owner)
-    const keyspace = `${space}${region.name}:v${region.version}:`
+    const keyspace = space + region.keyspace
 
     const find = (key: string): Hit<Value> | undefined => {
       const at = now(clock)

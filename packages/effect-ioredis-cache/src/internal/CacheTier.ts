@@ -3,9 +3,12 @@
  *
  * **Details**
  *
- * A tier knows nothing of schemas, lookups or intents: it is handed keys as they were rendered
- * (`<region>:v<version>:<key>`) and values as they were encoded, and answers for one store. What a
- * `Cache` promises is built once, on any tier.
+ * A tier knows nothing of schemas, lookups or intents: it is handed whole keys, as they stand in
+ * Redis (`<prefix>:<region>:v<version>:<key>`), and values as they were encoded, and answers for one
+ * store. What a `Cache` promises is built once, on any tier.
+ *
+ * A key is one string from the call to the socket and to every map that knows it, because each copy
+ * would be put together and hashed anew: a tenth of what a `get` costs.
  */
 import type { Effect, Exit, Option } from "effect"
 import type { Replay, WriteOutcome } from "../Cache.ts"
@@ -25,8 +28,8 @@ export interface Version {
 export interface TierRegion<in out Value> {
   /** Names the region. */
   readonly name: string
-  /** Tells shapes of its values apart. */
-  readonly version: number
+  /** Says what its keys begin with. */
+  readonly keyspace: string
   /** Turns values into JSON and back. */
   readonly codec: CacheCodec<Value>
   /**
