@@ -35,8 +35,9 @@ import * as Dispatch from "effect-ioredis/dispatch"
 import * as Cache from "./Cache.ts"
 import * as CacheKey from "./CacheKey.ts"
 import type { WriteOutcome } from "./Cache.ts"
-import { type CacheTier, type Cancel, type Done, type Found, Hit, type Write } from "./internal/CacheTier.ts"
+import { type CacheTier, type Cancel, type Done, exitOf, type Found, Hit, type Write } from "./internal/CacheTier.ts"
 import * as Journal from "./internal/journal/Journal.ts"
+import { SetIntent } from "./internal/journal/Ledger.ts"
 import * as Region from "./internal/Region.ts"
 import * as MemoryCache from "./MemoryCache.ts"
 import * as RedisCache from "./RedisCache.ts"
@@ -81,12 +82,13 @@ export const layer = (
       const outage = makeOutage(fork)
       return yield* Region.makeCache({
         tier: (region) => {
-          const regionJournal = journal.region(region)
+          const near = memory(region)
+          const regionJournal = journal.region(region, near.versionOf)
           const timeout = Duration.toMillis(patience)
           const tier = redis.tier(region, { timeout, believes: regionJournal.believes })
           return makeTier({
             redis: tier,
-            memory: memory(region),
+            memory: near,
             journal: regionJournal,
             outage,
             patience: timeout,
@@ -187,23 +189,11 @@ const makeReads = <Value>({
   }
 
   // The key may have been written since it was asked for, and the journal know better by now.
-  const read = (key: string, found: Found<Value>, isCurrent: boolean): Found<Value> => {
+  const readAs = (key: string, found: Found<Value>, isCurrent: boolean): Found<Value> => {
     const answer = journaledAs(key)
     if (answer === undefined) remember(key, found, isCurrent)
     return answer ?? found
   }
-
-  // What Redis said, or what memory says in its place.
-  const orElse =
-    <A, B>(answer: (found: A) => B, fallBack: () => B, done: Done<B, never>): Done<A, RedisError.RedisError> =>
-    (exit) => {
-      if (Exit.isSuccess(exit)) {
-        outage.end()
-        return done(Exit.succeed(answer(exit.value)))
-      }
-      outage.begin(exit.cause)
-      done(Exit.succeed(fallBack()))
-    }
 
   return {
     // An open circuit is not asked again for every read.
@@ -213,16 +203,15 @@ const makeReads = <Value>({
       outage.refused()
       return fallBack(key)
     },
-    get: (key, isCurrent, done) =>
-      redis.get(
-        key,
-        isCurrent,
-        orElse(
-          (found) => read(key, found, isCurrent()),
-          () => fallBack(key),
-          done
-        )
-      ),
+    get: (key, current, done) =>
+      redis.get(key, current, (exit) => {
+        if (Exit.isFailure(exit)) {
+          outage.begin(exit.cause)
+          return done(Exit.succeed(fallBack(key)))
+        }
+        outage.end()
+        done(Exit.succeed(readAs(key, exit.value, current.isCurrent())))
+      }),
     getMany: (keys, isCurrent, done) => {
       const answers = keys.map(journaledAs)
       const asked = keys.flatMap((key, index) => (answers[index] === undefined ? [{ key, index }] : []))
@@ -236,34 +225,36 @@ const makeReads = <Value>({
         const rest = found[Symbol.iterator]()
         return keys.map((key, index) => answers[index] ?? rest.next().value ?? fallBack(key))
       }
-      return redis.getMany(
-        askedKeys,
-        isAskedCurrent,
-        orElse(
-          (all) => together(all.map((found, n) => read(askedKeys[n] ?? "", found, isAskedCurrent(n)))),
-          () => together(askedKeys.map(fallBack)),
-          done
-        )
-      )
+      return redis.getMany(askedKeys, isAskedCurrent, (exit) => {
+        if (Exit.isFailure(exit)) {
+          outage.begin(exit.cause)
+          return done(Exit.succeed(together(askedKeys.map(fallBack))))
+        }
+        outage.end()
+        const read = exit.value.map((found, n) => readAs(askedKeys[n] ?? "", found, isAskedCurrent(n)))
+        done(Exit.succeed(together(read)))
+      })
     }
   }
 }
 
-// Memory is written at once. The journal tells Redis, and keeps what Redis has not confirmed.
+// The journal tells Redis, and keeps what Redis has not confirmed. Memory is written in the same
+// turn of the event loop, and after it: the journal asks memory which write of Redis it had.
 const makeWrites = <Value>({
   journal,
   memory,
   patience,
   redis,
   staleFor
-}: Parts<Value>): Pick<CacheTier<Value, never>, "set" | "remove" | "fill" | "touch" | "now"> => {
-  const versionIn = (key: string) => memory.find(key)?.version
-
+}: Parts<Value>): Pick<
+  CacheTier<Value, never>,
+  "answersAtOnce" | "setAtOnce" | "set" | "setMany" | "remove" | "fill" | "touch" | "now"
+> => {
   // What something newer has overtaken is that one's to tell.
   const overtaken = <A>(
     all: ReadonlyArray<A>,
     isCurrent: (index: number) => boolean,
-    write: (current: ReadonlyArray<A>, done: Journal.Done) => Cancel,
+    write: (current: ReadonlyArray<A>, done: Journal.Done<ReadonlyArray<WriteOutcome>>) => Cancel,
     done: Done<ReadonlyArray<WriteOutcome>, never>
   ): Cancel => {
     const current = all.filter((_, index) => isCurrent(index))
@@ -275,28 +266,41 @@ const makeWrites = <Value>({
     })
   }
 
-  const valueWrite = ({ key, text, timeToLive, value }: Write<Value>): Journal.ValueWrite => ({
-    key,
-    value,
-    payload: text,
-    timeToLive,
-    staleFor,
-    lookupTime: 0,
-    seen: versionIn(key)
-  })
+  const journaled = ({ key, text, timeToLive, value }: Write<Value>): Journal.ValueWrite => {
+    redis.learn(text.length)
+    const expiresAt = journal.now() + timeToLive
+    const intent = new SetIntent({ value, payload: text, life: timeToLive, staleFor, lookupTime: 0, expiresAt })
+    return { key, intent }
+  }
 
   return {
     now: redis.now,
-    set: (writes, isCurrent, done, timeLeft) =>
+    // An open circuit is not asked again for every write.
+    answersAtOnce: redis.refuses,
+    setAtOnce: (write) => {
+      const value = journaled(write)
+      const outcome = journal.defer(value)
+      memory.take(write, value.intent.expiresAt)
+      return outcome
+    },
+    set: (write, current, done) => {
+      if (!current.isCurrent()) {
+        done(exitOf.Deferred)
+        return ignore
+      }
+      const value = journaled(write)
+      const cancel = journal.set(value, patience, (outcome) => done(exitOf[outcome]))
+      memory.take(write, value.intent.expiresAt)
+      return cancel
+    },
+    setMany: (writes, isCurrent, done, timeLeft) =>
       overtaken(
         writes,
         isCurrent,
         (current, told) => {
-          // Before memory forgets which write of Redis it had.
-          const values = current.map(valueWrite)
-          for (const { text } of current) redis.learn(text.length)
-          memory.set(current, always, ignore)
-          return journal.set(values, timeLeft ?? patience, told)
+          const cancel = journal.setMany(current.map(journaled), timeLeft ?? patience, told)
+          for (const write of current) memory.take(write)
+          return cancel
         },
         done
       ),
@@ -305,9 +309,9 @@ const makeWrites = <Value>({
         keys,
         isCurrent,
         (current, told) => {
-          const seen = new Map(current.map((key) => [key, versionIn(key)]))
-          memory.remove(current, always, ignore)
-          return journal.remove(Array.from(seen.keys()), (key) => seen.get(key), timeLeft ?? patience, told)
+          const cancel = journal.remove(current, timeLeft ?? patience, told)
+          for (const key of current) memory.drop(key)
+          return cancel
         },
         done
       ),
@@ -327,15 +331,13 @@ const makeWrites = <Value>({
           isCurrent
         },
         patience,
-        (outcomes) => done(Exit.succeed(outcomes[0] ?? "Deferred"))
+        (outcome) => done(exitOf[outcome])
       )
     },
     touch: (key, timeToLive, done) => {
       memory.extend(key, timeToLive)
       const life = { timeToLive, staleFor }
-      return journal.touch(key, life, patience, (outcomes) =>
-        done(Exit.succeed(outcomes[0] ?? "Deferred"))
-      )
+      return journal.touch(key, life, patience, (outcome) => done(exitOf[outcome]))
     }
   }
 }
@@ -373,7 +375,5 @@ const makeOutage = (fork: (effect: Effect.Effect<void>) => void): Outage => {
     }
   }
 }
-
-const always = () => true
 
 const ignore = () => {}

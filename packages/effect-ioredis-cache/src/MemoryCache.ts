@@ -8,7 +8,8 @@ import {
   type Found,
   Hit,
   type TierRegion,
-  type Version
+  type Version,
+  type Write
 } from "./internal/CacheTier.ts"
 import { idleSleep } from "./internal/idleSleep.ts"
 import * as Metrics from "./internal/Metrics.ts"
@@ -237,6 +238,8 @@ const ignore = () => {}
 
 const applied = () => "Applied" as const
 
+const always = () => true
+
 /**
  * The tier of one region in this process's memory.
  *
@@ -262,14 +265,17 @@ export const tier =
       return new Hit(entry.value as Value, entry.expiresAt - at, entry.bytes, entry.version)
     }
 
-    const hold = (key: string, value: Value, timeToLive: number, bytes: number, version?: Version): void => {
-      const expiresAt = now(clock) + timeToLive
+    const hold = (key: string, value: Value, expiresAt: number, bytes: number, version?: Version): void => {
       memory.set(space + key, new Held(value, expiresAt, expiresAt + region.staleFor, bytes, version))
     }
 
+    const take = ({ key, text, timeToLive, value }: Write<Value>, expiresAt = now(clock) + timeToLive): void =>
+      hold(key, value, expiresAt, text.length)
+
     const extend = (key: string, timeToLive: number): void => {
       const hit = find(key)
-      if (hit !== undefined && hit.timeToLive < timeToLive) hold(key, hit.value, timeToLive, hit.bytes, hit.version)
+      if (hit === undefined || hit.timeToLive >= timeToLive) return
+      hold(key, hit.value, now(clock) + timeToLive, hit.bytes, hit.version)
     }
 
     const drop = (key: string): void => {
@@ -280,10 +286,13 @@ export const tier =
 
     return {
       find,
+      // No moment is so early that an entry is over by then, so that no clock need be read.
+      versionOf: (key) => memory.get(space + key, Number.NEGATIVE_INFINITY)?.version,
+      take,
       put: (key, { bytes, lifeThere, timeToLive, value, version }) => {
         // The tier that was read has cut a longer life short, so what a write gave it here counts.
         const given = timeToLive >= region.longestLife ? Math.min(find(key)?.timeToLive ?? 0, lifeThere) : 0
-        hold(key, value, Math.max(timeToLive, given), bytes, version)
+        hold(key, value, now(clock) + Math.max(timeToLive, given), bytes, version)
       },
       drop,
       forget: (key) => {
@@ -305,9 +314,18 @@ export const tier =
       get: (key, _, done) => atOnce(done, found(key)),
       peek: (key, _, done) => atOnce(done, found(key)),
       getMany: (keys, _, done) => atOnce(done, keys.map(found)),
-      set: (writes, isCurrent, done) => {
-        writes.forEach(({ key, text, timeToLive, value }, index) => {
-          if (isCurrent(index)) hold(key, value, timeToLive, text.length)
+      answersAtOnce: always,
+      setAtOnce: (write) => {
+        take(write)
+        return "Applied"
+      },
+      set: (write, _, done) => {
+        take(write)
+        return atOnce(done, "Applied")
+      },
+      setMany: (writes, isCurrent, done) => {
+        writes.forEach((write, index) => {
+          if (isCurrent(index)) take(write)
         })
         return atOnce(done, writes.map(applied))
       },
@@ -319,8 +337,8 @@ export const tier =
       },
       extend,
       now: () => now(clock),
-      fill: ({ write: { key, text, timeToLive, value } }, isCurrent, done) => {
-        if (isCurrent()) hold(key, value, timeToLive, text.length)
+      fill: ({ write }, isCurrent, done) => {
+        if (isCurrent()) take(write)
         return atOnce(done, "Applied")
       },
       touch: (key, timeToLive, done) => {
@@ -359,6 +377,10 @@ const memories = new WeakMap<object, { count: number; readonly byOwner: WeakMap<
 export interface MemoryTier<in out Value> extends CacheTier<Value, never> {
   /** Finds the value of a key, if it is fresh. */
   readonly find: (key: string) => Hit<Value> | undefined
+  /** Tells which write of Redis the entry of a key is of, be it fresh or not. */
+  readonly versionOf: (key: string) => Version | undefined
+  /** Holds a value that is written. `expiresAt` is in the milliseconds of `now`. */
+  readonly take: (write: Write<Value>, expiresAt?: number) => void
   /**
    * Holds what another tier was read to have. It never shortens the life that a write gave the key
    * to the region's usual one.

@@ -171,9 +171,9 @@ const makeTier = <Value>(
   const writes = makeWrites(environment, region, options)
   const { timeout } = options
 
-  const get: RedisTier<Value>["get"] = (key, isCurrent, done) =>
+  const get: RedisTier<Value>["get"] = (key, current, done) =>
     dispatch.get(key, { bytes: size.bytes, timeout }, (result) => {
-      if (Result.isSuccess(result)) return done(Exit.succeed(decode(key, result.success, isCurrent())))
+      if (Result.isSuccess(result)) return done(Exit.succeed(decode(key, result.success, current.isCurrent())))
       if (!isForeign(result.failure)) return done(Exit.fail(result.failure))
       region.onUnreadable(key, "it is of another Redis type")
       done(Exit.succeed(missedOtherType))
@@ -199,9 +199,13 @@ const makeTier = <Value>(
       })
     },
     ...writes,
-    set: (all, isCurrent, done, timeLeft) => {
+    set: (write, current, done) => {
+      size.learn(write.text.length)
+      return writes.set(write, current, done)
+    },
+    setMany: (all, isCurrent, done, timeLeft) => {
       for (const { text } of all) size.learn(text.length)
-      return writes.set(all, isCurrent, done, timeLeft)
+      return writes.setMany(all, isCurrent, done, timeLeft)
     },
     clear: client.scan({ match: `${region.keyspace}*`, count: 500 }).pipe(
       Stream.grouped(500),
@@ -285,7 +289,10 @@ const makeDecode = <Value>(
   }
 }
 
-type Writes<Value> = Pick<RedisTier<Value>, "set" | "remove" | "fill" | "touch">
+type Writes<Value> = Pick<
+  RedisTier<Value>,
+  "answersAtOnce" | "setAtOnce" | "set" | "setMany" | "remove" | "fill" | "touch"
+>
 
 // Without a journal a write is sent and no more: whoever calls is told what failed.
 const makeWrites = <Value>(
@@ -325,7 +332,12 @@ const makeWrites = <Value>(
   }
 
   return {
-    set: (writes, isCurrent, done, timeLeft) =>
+    // Whoever has nothing but Redis is told by Redis.
+    answersAtOnce: never,
+    setAtOnce: () => "Rejected",
+    set: (write, current, done) =>
+      sendAll([entryOf(write.key, intentOf(write, 0))], () => current.isCurrent(), firstOf(done), undefined),
+    setMany: (writes, isCurrent, done, timeLeft) =>
       sendAll(
         writes.map((write) => entryOf(write.key, intentOf(write, 0))),
         isCurrent,
@@ -402,6 +414,8 @@ const missOf = (stored: Uint8Array): Found<never> => ({
 const ignore = () => {}
 
 const always = () => true
+
+const never = () => false
 
 const first = (outcomes: ReadonlyArray<WriteOutcome>): WriteOutcome => outcomes[0] ?? "Deferred"
 

@@ -18,7 +18,8 @@ export interface Encoding<in Key, in out Value> {
   readonly value: (
     operation: string,
     rendered: string,
-    entry: readonly [key: Key, value: Value],
+    key: Key,
+    value: Value,
     timeToLive: Duration.Input | undefined
   ) => Result.Result<Write<Value>, RedisError.RedisSerializationError>
   /** For how many milliseconds a value of the key lives from now on that is not given. */
@@ -70,7 +71,7 @@ export const make = <Key, Value>(
         ? Result.fail(problem(operation, `the timeToLive is ${lifetimeAdvice}`, rendered))
         : Result.succeed(millis)
     },
-    value: (operation, rendered, [key, value], given) => {
+    value: (operation, rendered, key, value, given) => {
       const chosen = given ?? (typeof timeToLive === "function" ? timeToLive(key, value) : undefined)
       const whole = chosen === undefined ? fixed : lifetime(chosen)
       if (whole === undefined) {

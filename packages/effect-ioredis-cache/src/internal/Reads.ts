@@ -25,17 +25,11 @@ export const make = <Key, Value, E>(parts: RegionParts<Key, Value, E>): Reads<Ke
   const look = (key: string, from: CacheTier<Value, E>["get"], done: Done<Found<Value>, E>): Cancel => {
     const watch = sequences.watch(key)
     const startedAt = recorder.now()
-    const cancel = from(
-      key,
-      () => watch.isCurrent(),
-      (exit) => {
-        watch.end()
-        if (Exit.isFailure(exit)) return done(Exit.failCause(exit.cause))
-        recorder.timed("get", exit.value.source, startedAt)
-        recorder.read(exit.value)
-        done(exit)
-      }
-    )
+    const cancel = from(key, watch, (exit) => {
+      watch.end()
+      if (Exit.isSuccess(exit)) recorder.timed("get", exit.value.source, startedAt)
+      done(exit)
+    })
     return () => {
       cancel()
       watch.end()
@@ -51,11 +45,16 @@ export const make = <Key, Value, E>(parts: RegionParts<Key, Value, E>): Reads<Ke
     return fromCallback((done) => {
       const watch = sequences.watch(key)
       let second: Cancel | undefined
+      const counted: Done<Found<Value>, E> = (exit) => {
+        if (Exit.isSuccess(exit)) recorder.read(exit.value)
+        done(exit)
+      }
       const cancel = look(key, tier.get, (exit) => {
         const isCurrent = watch.isCurrent()
         watch.end()
-        if (Exit.isFailure(exit) || exit.value.hit !== undefined || isCurrent) return done(exit)
-        second = look(key, tier.peek, done)
+        if (Exit.isFailure(exit) || exit.value.hit !== undefined || isCurrent) return counted(exit)
+        recorder.read(exit.value)
+        second = look(key, tier.peek, counted)
       })
       return () => {
         watch.end()
@@ -91,13 +90,14 @@ export const make = <Key, Value, E>(parts: RegionParts<Key, Value, E>): Reads<Ke
         if (Result.isFailure(rendered)) return Effect.as(reject(rendered.failure), Option.none())
         const known = tier.known(rendered.success)
         return known === undefined
-          ? fromCallback((done) => look(rendered.success, tier.get, (exit) => done(Exit.map(exit, optionOf))))
+          ? fromCallback((done) =>
+              look(rendered.success, tier.get, (exit) =>
+                done(Exit.isSuccess(exit) ? Exit.succeed(recorder.read(exit.value)) : Exit.failCause(exit.cause))
+              )
+            )
           : Effect.succeed(recorder.read(known))
       }),
     getMany: (keys) => traced(name, "getMany", () => readMany(keys)),
     getBeforeLookup
   }
 }
-
-const optionOf = <Value>({ hit }: Found<Value>): Option.Option<Value> =>
-  hit === undefined ? Option.none() : Option.some(hit.value)

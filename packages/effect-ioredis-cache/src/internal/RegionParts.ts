@@ -85,8 +85,8 @@ export const traced = <A, E, R>(
   operation: string,
   call: () => Effect.Effect<A, E, R>
 ): Effect.Effect<A, E, R> =>
-  Effect.withFiber((fiber) =>
-    fiber.getRef(Tracer.Tracer) === Tracer.nativeTracer
+  Effect.withFiber(({ cache: { tracer } }) =>
+    tracer === undefined || tracer === Tracer.nativeTracer
       ? call()
       : Effect.withSpan(Effect.suspend(call), `cache.${operation}`, { attributes: { "cache.region": region } })
   )

@@ -72,6 +72,8 @@ export class Entry<Region> {
   intent: Intent
   /** The version of the last intent. It changes with each intent. */
   version: Version
+  /** Counts the payload of the last intent. */
+  bytes: number
   /** Counts the calls that send it now. */
   held = 0
   /** Counts the sendings of the key that have neither been answered nor lost their session. */
@@ -99,6 +101,7 @@ export class Entry<Region> {
     this.base = base
     this.first = version.stamp
     this.intent = intent
+    this.bytes = bytesOf(intent)
     this.version = version
   }
 }
@@ -152,7 +155,7 @@ export const make = <Region>({ maxBytes, maxEntries }: Bounds): Ledger<Region> =
     entry.isDeferred = isDeferred
     const sign = isDeferred ? 1 : -1
     deferred += sign
-    bytes += sign * bytesOf(entry)
+    bytes += sign * entry.bytes
   }
 
   const remove = (entry: Entry<Region>): void => {
@@ -173,6 +176,7 @@ export const make = <Region>({ maxBytes, maxEntries }: Bounds): Ledger<Region> =
         defer(entry, false)
         descend(entry, base, intent, version)
         entry.intent = intent
+        entry.bytes = bytesOf(intent)
         entry.version = version
         entry.executed = undefined
         entry.isRefused = false
@@ -197,7 +201,7 @@ export const make = <Region>({ maxBytes, maxEntries }: Bounds): Ledger<Region> =
     checkInvariants: () => {
       const all = Array.from(entries.values())
       const counted = all.filter(({ isDeferred }) => isDeferred)
-      const sum = counted.reduce((total, entry) => total + bytesOf(entry), 0)
+      const sum = counted.reduce((total, { intent }) => total + bytesOf(intent), 0)
       return [
         ...(counted.length === deferred ? [] : [`${deferred} entries are counted, and ${counted.length} deferred`]),
         ...(sum === bytes ? [] : [`${bytes} bytes are counted, and ${sum} deferred`]),
@@ -219,4 +223,4 @@ const descend = (entry: Entry<unknown>, base: Stamp | undefined, intent: Intent,
   entry.first = stamp
 }
 
-const bytesOf = ({ intent }: Entry<unknown>): number => (intent._tag === "Set" ? intent.payload.length : 0)
+const bytesOf = (intent: Intent): number => (intent._tag === "Set" ? intent.payload.length : 0)

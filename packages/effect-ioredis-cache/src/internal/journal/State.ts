@@ -1,7 +1,7 @@
 import { Effect, Latch, Result } from "effect"
 import { type RedisCommand, RedisError } from "effect-ioredis"
 import type { Dispatch, Node, Sending, SendingEnd, Session } from "effect-ioredis/dispatch"
-import type { Stamp, StampSource } from "../../StoredValue.ts"
+import type { StampSource } from "../../StoredValue.ts"
 import type { Replay } from "../../Cache.ts"
 import type { Version } from "../CacheTier.ts"
 import { leavesValue, type RegionPolicy, type Situation } from "./commands.ts"
@@ -15,6 +15,9 @@ import * as Trust from "./Trust.ts"
 
 /** An entry of the ledger, as the journal keeps it. */
 export type Entry = Ledger.Entry<Region>
+
+/** Tells the version that a memory holds of a key, if any. */
+export type Seen = (key: string) => Version | undefined
 
 /** A region of the journal. */
 export class Region implements RegionPolicy {
@@ -130,10 +133,20 @@ export class State {
   // Intents
   // -----------------------------------------------------------------------------------------------
 
-  /** The version of a new write: later than all that this process has seen of the key. */
-  versionFor(region: Region, key: string, seen: Version | undefined): Version {
-    const last = this.trust.get(key)?.last ?? seen
-    const unconfirmed = this.ledger.get(key)?.version
+  /**
+   * Records an intent and holds its entry. A new write needs no version: it gets one that is later
+   * than all that this process has seen of the key.
+   */
+  record(region: Region, key: string, seen: Seen | undefined, intent: Ledger.Intent, version?: Version): Entry {
+    const unconfirmed = this.ledger.get(key)
+    // What memory has seen is older than a value or a removal that is not confirmed.
+    const isFirst = unconfirmed === undefined || unconfirmed.intent._tag === "Touch"
+    const last = this.trust.get(key)?.last ?? (isFirst ? seen?.(key) : undefined)
+    const given = version ?? this.#versionAfter(region, key, last, unconfirmed?.version)
+    return this.ledger.record(key, region, last?.stamp, intent, given)
+  }
+
+  #versionAfter(region: Region, key: string, last: Version | undefined, unconfirmed: Version | undefined): Version {
     const writtenAt = Math.max(
       Math.floor(this.dispatch.nodeOf(key).time()),
       region.state.clearedAt + 1,
@@ -142,15 +155,6 @@ export class State {
     )
     region.latest = Math.max(region.latest, writtenAt)
     return { stamp: this.source.next(), writtenAt }
-  }
-
-  /** Records an intent and holds its entry. `seen` is what memory knows of the key. */
-  record(region: Region, key: string, seen: Version | undefined, intent: Ledger.Intent, version: Version): Entry {
-    return this.ledger.record(key, region, this.#knownStamp(key, seen), intent, version)
-  }
-
-  #knownStamp(key: string, seen: Version | undefined): Stamp | undefined {
-    return (this.trust.get(key)?.last ?? seen)?.stamp
   }
 
   /** Ends a call's hold of an entry. What Redis has not confirmed by then is replayed. */
