@@ -1,5 +1,4 @@
 import { Clock, Context, type Duration, Effect, Exit, Layer, Option } from "effect"
-import { LRUCache } from "lru-cache"
 import * as Cache from "./Cache.ts"
 import {
   type CacheTier,
@@ -12,6 +11,7 @@ import {
   type Write
 } from "./internal/CacheTier.ts"
 import { idleSleep } from "./internal/idleSleep.ts"
+import { Lru } from "./internal/Lru.ts"
 import * as Metrics from "./internal/Metrics.ts"
 import * as Region from "./internal/Region.ts"
 
@@ -94,8 +94,7 @@ export interface Options {
  *
  * **Gotchas**
  *
- * Options that make no sense are a mistake in the program, and so a defect. The room for
- * `maxEntries` keys is reserved at once.
+ * Options that make no sense are a mistake in the program, and so a defect.
  *
  * @category constructors
  * @since 0.1.0
@@ -104,12 +103,9 @@ export const make = Effect.fnUntraced(function* (options?: Options) {
   const maxEntries = yield* wholeNumber("maxEntries", options?.maxEntries ?? 1000, maxMaxEntries)
   const maxBytes =
     options?.maxBytes === undefined
-      ? undefined
+      ? Number.POSITIVE_INFINITY
       : yield* wholeNumber("maxBytes", options.maxBytes, Number.MAX_SAFE_INTEGER)
-  // Without lru-cache's ttl: that reads a clock of its own, which no TestClock moves.
-  const entries = new LRUCache<string, Entry>(
-    maxBytes === undefined ? { max: maxEntries } : { max: maxEntries, maxSize: maxBytes, sizeCalculation: sizeOf }
-  )
+  const entries = new Lru<Entry>(maxEntries, maxBytes)
   yield* Metrics.showEntries(() => entries.size)
   const clock = yield* Clock.Clock
   const held = (key: string, now: number): Entry | undefined => {
@@ -120,14 +116,13 @@ export const make = Effect.fnUntraced(function* (options?: Options) {
   }
   const drop = (keys: ReadonlyArray<string>): number => keys.filter((key) => entries.delete(key)).length
   const sweep = Effect.suspend(() => {
-    const oldestFirst = entries.rkeys()
-    // A walk that entries are moved under may meet some of them twice, so it ends after as many as
-    // there were.
+    const keys = entries.keys()
+    // Entries that are added meanwhile would keep the walk from ending.
     let left = entries.size
     const walk = (): void => {
       const at = now(clock)
       for (const end = Math.max(0, left - sweepSlice); left > end; left--) {
-        const next = oldestFirst.next()
+        const next = keys.next()
         if (next.done === true) {
           left = 0
           break
@@ -151,7 +146,7 @@ export const make = Effect.fnUntraced(function* (options?: Options) {
     },
     getStale: held,
     set: (key, entry) => {
-      entries.set(key, entry)
+      entries.set(key, entry, sizeOf(entry))
     },
     delete: (key) => drop([key]) === 1,
     deletePrefix: (prefix) => drop([...entries.keys()].filter((key) => key.startsWith(prefix))),
@@ -192,8 +187,7 @@ export const layer = (options?: Options): Layer.Layer<MemoryCache> => Layer.effe
  */
 export const now = (clock: Clock.Clock): number => Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000
 
-// lru-cache reserves its index for every entry at once; more than this would take half a gigabyte
-// before the first one.
+// A map of V8 holds no more keys than this.
 const maxMaxEntries = 2 ** 24
 
 // A minute is short beside the lives that values usually have.
@@ -204,7 +198,7 @@ const sweepSlice = 1000
 
 const isOver = (entry: Entry, now: number): boolean => now >= entry.expiresAt && now >= (entry.staleUntil ?? 0)
 
-// lru-cache takes whole sizes from 1 up and throws for others.
+// A size that makes no sense counts as 1, so that the total stays a number.
 const sizeOf = (entry: Entry) => (entry.bytes > 1 ? Math.min(Math.ceil(entry.bytes), Number.MAX_SAFE_INTEGER) : 1)
 
 const wholeNumber = (name: string, value: number, max: number): Effect.Effect<number> =>
