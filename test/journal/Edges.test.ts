@@ -152,7 +152,7 @@ describe("at the edges of the journal", () => {
         h.set("a", "1")
         const expiresAt = other.now() + 60_000
         const intent = new SetIntent({ value: "1", payload: "1", life: 60_000, staleFor: 0, lookupTime: 0, expiresAt })
-        other.set({ key: "cache:o:v1:=a", intent }, 1000, () => {})
+        other.set("cache:o:v1:=a", intent, 1000, () => {})
         yield* h.back
         assert.isTrue(h.double.store.has("cache:o:v1:=a"))
       })

@@ -52,7 +52,7 @@ export class Harness {
     const key = this.key(name)
     const life = { life: timeToLive, staleFor: 0, lookupTime: 0, expiresAt: this.region.now() + timeToLive }
     const intent = new SetIntent({ value: payload, payload, ...life })
-    return this.start((done) => this.region.set({ key, intent }, 1000, done))
+    return this.start((done) => this.region.set(key, intent, 1000, done))
   }
 
   remove(name: string) {

@@ -266,11 +266,10 @@ const makeWrites = <Value>({
     })
   }
 
-  const journaled = ({ key, text, timeToLive, value }: Write<Value>): Journal.ValueWrite => {
+  const intentOf = ({ text, timeToLive, value }: Write<Value>): SetIntent => {
     redis.learn(text.length)
     const expiresAt = journal.now() + timeToLive
-    const intent = new SetIntent({ value, payload: text, life: timeToLive, staleFor, lookupTime: 0, expiresAt })
-    return { key, intent }
+    return new SetIntent({ value, payload: text, life: timeToLive, staleFor, lookupTime: 0, expiresAt })
   }
 
   return {
@@ -278,9 +277,9 @@ const makeWrites = <Value>({
     // An open circuit is not asked again for every write.
     answersAtOnce: redis.refuses,
     setAtOnce: (write) => {
-      const value = journaled(write)
-      const outcome = journal.defer(value)
-      memory.take(write, value.intent.expiresAt)
+      const intent = intentOf(write)
+      const outcome = journal.defer(write.key, intent)
+      memory.take(write, intent.expiresAt)
       return outcome
     },
     set: (write, current, done) => {
@@ -288,9 +287,9 @@ const makeWrites = <Value>({
         done(exitOf.Deferred)
         return ignore
       }
-      const value = journaled(write)
-      const cancel = journal.set(value, patience, (outcome) => done(exitOf[outcome]))
-      memory.take(write, value.intent.expiresAt)
+      const intent = intentOf(write)
+      const cancel = journal.set(write.key, intent, patience, (outcome) => done(exitOf[outcome]))
+      memory.take(write, intent.expiresAt)
       return cancel
     },
     setMany: (writes, isCurrent, done, timeLeft) =>
@@ -298,7 +297,8 @@ const makeWrites = <Value>({
         writes,
         isCurrent,
         (current, told) => {
-          const cancel = journal.setMany(current.map(journaled), timeLeft ?? patience, told)
+          const writes = current.map((write) => ({ key: write.key, intent: intentOf(write) }))
+          const cancel = journal.setMany(writes, timeLeft ?? patience, told)
           for (const write of current) memory.take(write)
           return cancel
         },

@@ -1,6 +1,6 @@
 import { Effect, Exit, Option, Result } from "effect"
 import type { CacheTier, Cancel, Done, Found } from "./CacheTier.ts"
-import { fromCallback, holding, type RegionParts, render, traced } from "./RegionParts.ts"
+import { fromCallback, holding, inSpan, isTraced, type RegionParts, render, traced } from "./RegionParts.ts"
 
 /**
  * The reads of one region. What they find may enter a nearer store only while the key was not
@@ -83,20 +83,21 @@ export const make = <Key, Value, E>(parts: RegionParts<Key, Value, E>): Reads<Ke
     return rendered.map((key) => (key === undefined ? Option.none() : (values.next().value ?? Option.none())))
   })
 
+  const get = (key: Key): Effect.Effect<Option.Option<Value>, E> => {
+    const rendered = encoding.key("get", key)
+    if (Result.isFailure(rendered)) return Effect.as(reject(rendered.failure), Option.none())
+    const known = tier.known(rendered.success)
+    return known === undefined
+      ? fromCallback((done) =>
+          look(rendered.success, tier.get, (exit) =>
+            done(Exit.isSuccess(exit) ? Exit.succeed(recorder.read(exit.value)) : Exit.failCause(exit.cause))
+          )
+        )
+      : Exit.succeed(recorder.read(known))
+  }
+
   return {
-    get: (key) =>
-      traced(name, "get", () => {
-        const rendered = encoding.key("get", key)
-        if (Result.isFailure(rendered)) return Effect.as(reject(rendered.failure), Option.none())
-        const known = tier.known(rendered.success)
-        return known === undefined
-          ? fromCallback((done) =>
-              look(rendered.success, tier.get, (exit) =>
-                done(Exit.isSuccess(exit) ? Exit.succeed(recorder.read(exit.value)) : Exit.failCause(exit.cause))
-              )
-            )
-          : Effect.succeed(recorder.read(known))
-      }),
+    get: (key) => Effect.withFiber((fiber) => (isTraced(fiber) ? inSpan(name, "get", () => get(key)) : get(key))),
     getMany: (keys) => traced(name, "getMany", () => readMany(keys)),
     getBeforeLookup
   }

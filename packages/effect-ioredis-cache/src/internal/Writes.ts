@@ -1,7 +1,7 @@
 import { Array as Arr, type Duration, Effect, Exit, Result } from "effect"
 import type { WriteOutcome } from "../Cache.ts"
 import { type Done, exitOf, type Fill, type Write } from "./CacheTier.ts"
-import { fromCallback, holding, type RegionParts, render, traced, whileHeld } from "./RegionParts.ts"
+import { fromCallback, holding, inSpan, isTraced, type RegionParts, render, traced, whileHeld } from "./RegionParts.ts"
 import type * as Sequences from "./Sequences.ts"
 
 /** The writes of one region. Each is the newest intent for its keys from the moment it runs. */
@@ -85,7 +85,10 @@ export const make = <Key, Value, E>(
   ) => recorded(inParts(all, patience, recorder.now, call))
 
   return {
-    set: (key, value, given) => traced(name, "set", () => set(key, value, given)),
+    set: (key, value, given) =>
+      Effect.withFiber((fiber) =>
+        isTraced(fiber) ? inSpan(name, "set", () => set(key, value, given)) : set(key, value, given)
+      ),
     setMany: (entries, given) =>
       traced(name, "setMany", () => inTime(entries, (part, timeLeft) => setEntries("setMany", part, given, timeLeft))),
     fill: (entry, given, write, lookup) =>

@@ -82,9 +82,9 @@ export interface RegionJournal {
   /** Tells whether writes go to memory alone, because the user may not write. */
   readonly runsOnMemory: () => boolean
   /** Stores a value. `timeout` is the longest that the call may take, in milliseconds. */
-  readonly set: (write: ValueWrite, timeout: number | undefined, done: Done) => Cancel
+  readonly set: (key: string, intent: Ledger.SetIntent, timeout: number | undefined, done: Done) => Cancel
   /** Leaves a value to the replay at once, because Redis is known not to be there. */
-  readonly defer: (write: ValueWrite) => WriteOutcome
+  readonly defer: (key: string, intent: Ledger.SetIntent) => WriteOutcome
   /** Stores several values. */
   readonly setMany: (
     writes: ReadonlyArray<ValueWrite>,
@@ -259,13 +259,13 @@ const regionJournal = (state: State, region: Region, seen: Seen | undefined): Re
   believes: (key, found, isCurrent) => state.believes(region, key, found, isCurrent),
   now: state.now,
   runsOnMemory: () => region.state._tag === "Denied",
-  set: ({ intent, key }, timeout, done) => {
+  set: (key, intent, timeout, done) => {
     const settled = outcomeAtOnce(state, region)
     if (settled === undefined) return call(state, state.record(region, key, seen, intent), timeout, done)
     done(settled)
     return ignore
   },
-  defer: ({ intent, key }) => {
+  defer: (key, intent) => {
     const settled = outcomeAtOnce(state, region)
     if (settled !== undefined) return settled
     state.release(state.record(region, key, seen, intent))
