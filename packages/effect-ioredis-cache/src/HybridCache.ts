@@ -35,7 +35,15 @@ import * as Dispatch from "effect-ioredis/dispatch"
 import * as Cache from "./Cache.ts"
 import * as CacheKey from "./CacheKey.ts"
 import type { WriteOutcome } from "./Cache.ts"
-import { type CacheTier, type Cancel, type Done, exitOf, type Found, Hit, type Write } from "./internal/CacheTier.ts"
+import {
+  type CacheTier,
+  type Cancel,
+  type Done,
+  exitOf,
+  type Found,
+  type FoundThere,
+  type Write
+} from "./internal/CacheTier.ts"
 import * as Journal from "./internal/journal/Journal.ts"
 import { SetIntent } from "./internal/journal/Ledger.ts"
 import * as Region from "./internal/Region.ts"
@@ -170,7 +178,7 @@ const makeReads = <Value>({
   outage,
   redis
 }: Parts<Value>): Pick<CacheTier<Value, never>, "known" | "get" | "getMany"> => {
-  const remember = (key: string, found: Found<Value>, isCurrent: boolean): void => {
+  const remember = (key: string, found: FoundThere<Value>, isCurrent: boolean): void => {
     if (!isCurrent) return
     if (found.hit !== undefined && found.hit.timeToLive > 0) memory.put(key, found.hit)
     else memory.expire(key)
@@ -185,11 +193,11 @@ const makeReads = <Value>({
     if (answer === undefined) return undefined
     if (answer._tag === "Memory") return { hit: memory.find(key), source: "memory" }
     // Only this region writes under its keys, and it writes nothing but its values.
-    return { hit: new Hit(answer.value as Value, answer.timeToLive, answer.bytes), source: "memory" }
+    return { hit: answer as { readonly value: Value }, source: "memory" }
   }
 
   // The key may have been written since it was asked for, and the journal know better by now.
-  const readAs = (key: string, found: Found<Value>, isCurrent: boolean): Found<Value> => {
+  const readAs = (key: string, found: FoundThere<Value>, isCurrent: boolean): Found<Value> => {
     const answer = journaledAs(key)
     if (answer === undefined) remember(key, found, isCurrent)
     return answer ?? found

@@ -1,15 +1,6 @@
 import { Clock, Context, type Duration, Effect, Exit, Layer, Option } from "effect"
 import * as Cache from "./Cache.ts"
-import {
-  type CacheTier,
-  type Cancel,
-  type Done,
-  type Found,
-  Hit,
-  type TierRegion,
-  type Version,
-  type Write
-} from "./internal/CacheTier.ts"
+import type { CacheTier, Cancel, Done, Found, Hit, TierRegion, Version, Write } from "./internal/CacheTier.ts"
 import { idleSleep } from "./internal/idleSleep.ts"
 import { Lru } from "./internal/Lru.ts"
 import * as Metrics from "./internal/Metrics.ts"
@@ -206,6 +197,10 @@ const wholeNumber = (name: string, value: number, max: number): Effect.Effect<nu
     ? Effect.succeed(value)
     : Effect.die(new Error(`MemoryCache: ${name} is ${value}. Make it a whole number from 1 to ${max}.`))
 
+interface Kept<out Value> extends Entry {
+  readonly value: Value
+}
+
 class Held implements Entry {
   readonly value: unknown
   readonly expiresAt: number
@@ -251,13 +246,9 @@ export const tier =
     const space = spaceOf(memory, owner)
     const keyspace = space + region.keyspace
 
-    const find = (key: string): Hit<Value> | undefined => {
-      const at = now(clock)
-      const entry = memory.get(space + key, at)
-      if (entry === undefined) return undefined
-      // Only this region writes under its keys, and it writes nothing but its values.
-      return new Hit(entry.value as Value, entry.expiresAt - at, entry.bytes, entry.version)
-    }
+    // Only this region writes under its keys, and it writes nothing but its values.
+    const find = (key: string): Kept<Value> | undefined =>
+      memory.get(space + key, now(clock)) as Kept<Value> | undefined
 
     const hold = (key: string, value: Value, expiresAt: number, bytes: number, version?: Version): void => {
       memory.set(space + key, new Held(value, expiresAt, expiresAt + region.staleFor, bytes, version))
@@ -267,9 +258,9 @@ export const tier =
       hold(key, value, expiresAt, text.length)
 
     const extend = (key: string, timeToLive: number): void => {
-      const hit = find(key)
-      if (hit === undefined || hit.timeToLive >= timeToLive) return
-      hold(key, hit.value, now(clock) + timeToLive, hit.bytes, hit.version)
+      const expiresAt = now(clock) + timeToLive
+      const kept = find(key)
+      if (kept !== undefined && kept.expiresAt < expiresAt) hold(key, kept.value, expiresAt, kept.bytes, kept.version)
     }
 
     const drop = (key: string): void => {
@@ -285,8 +276,9 @@ export const tier =
       take,
       put: (key, { bytes, lifeThere, timeToLive, value, version }) => {
         // The tier that was read has cut a longer life short, so what a write gave it here counts.
-        const given = timeToLive >= region.longestLife ? Math.min(find(key)?.timeToLive ?? 0, lifeThere) : 0
-        hold(key, value, now(clock) + Math.max(timeToLive, given), bytes, version)
+        const at = now(clock)
+        const given = timeToLive >= region.longestLife ? Math.min(find(key)?.expiresAt ?? at, at + lifeThere) : at
+        hold(key, value, Math.max(at + timeToLive, given), bytes, version)
       },
       drop,
       forget: (key) => {
@@ -370,7 +362,7 @@ const memories = new WeakMap<object, { count: number; readonly byOwner: WeakMap<
  */
 export interface MemoryTier<in out Value> extends CacheTier<Value, never> {
   /** Finds the value of a key, if it is fresh. */
-  readonly find: (key: string) => Hit<Value> | undefined
+  readonly find: (key: string) => Kept<Value> | undefined
   /** Tells which write of Redis the entry of a key is of, be it fresh or not. */
   readonly versionOf: (key: string) => Version | undefined
   /** Holds a value that is written. `expiresAt` is in the milliseconds of `now`. */

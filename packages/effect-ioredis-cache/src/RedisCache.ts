@@ -29,8 +29,9 @@ import type { WriteOutcome } from "./Cache.ts"
 import {
   type CacheTier,
   type Cancel,
+  type Current,
   type Done,
-  type Found,
+  type FoundThere,
   Hit,
   type TierRegion,
   type Version,
@@ -71,6 +72,14 @@ export interface RedisCache {
  * @since 0.1.0
  */
 export interface RedisTier<in out Value> extends CacheTier<Value, RedisError.RedisError> {
+  /** Reads a key, and tells of a value what a nearer store needs to know. */
+  readonly get: (key: string, current: Current, done: Done<FoundThere<Value>, RedisError.RedisError>) => Cancel
+  /** Reads several keys, likewise. */
+  readonly getMany: (
+    keys: ReadonlyArray<string>,
+    isCurrent: (index: number) => boolean,
+    done: Done<ReadonlyArray<FoundThere<Value>>, RedisError.RedisError>
+  ) => Cancel
   /** Says how long a value of the region was, so that reads of short ones are sent together. */
   readonly learn: (length: number) => void
   /** Tells whether the circuit breaker refuses to ask Redis for the key now. */
@@ -227,7 +236,7 @@ class SizeEstimate {
   }
 }
 
-type Decode<Value> = (key: string, reply: RedisCommand.Reply, isCurrent: boolean) => Found<Value>
+type Decode<Value> = (key: string, reply: RedisCommand.Reply, isCurrent: boolean) => FoundThere<Value>
 
 const makeDecode = <Value>(
   { client, dispatch, fork }: Environment,
@@ -235,14 +244,14 @@ const makeDecode = <Value>(
   { believes }: TierOptions,
   size: SizeEstimate
 ): Decode<Value> => {
-  const unreadable = (key: string, stored: Uint8Array, problem: string): Found<Value> => {
+  const unreadable = (key: string, stored: Uint8Array, problem: string): FoundThere<Value> => {
     region.onUnreadable(key, problem)
     return missOf(stored)
   }
 
   // The header tells writes apart, so that its script need not be sent the whole. The answer does
   // not wait for the removal.
-  const discard = (key: string, stored: Uint8Array): Found<Value> => {
+  const discard = (key: string, stored: Uint8Array): FoundThere<Value> => {
     const begins = stored.subarray(0, comparedBytes)
     fork(client.eval(RedisScript.deleteIfBegins, [key], [stored.length, begins]).pipe(Effect.ignore))
     region.onUnreadable(key, "it is a broken value of this region, and is removed")
@@ -253,7 +262,7 @@ const makeDecode = <Value>(
     key: string,
     { header, payloadOffset, stored }: StoredValue.Value,
     isCurrent: boolean
-  ): Found<Value> => {
+  ): FoundThere<Value> => {
     const { writtenAt } = header
     const timeToLive = writtenAt + header.life - dispatch.nodeOf(key).time()
     const version = { stamp: header.stamp, writtenAt }
@@ -326,7 +335,7 @@ const makeWrites = <Value>(
       return ignore
     }
     const commands = entries.flatMap((entry) => Commands.commandOf(entry, situation) ?? [])
-    const sendings = commands.map((_, index) => new Current(() => isCurrent(index)))
+    const sendings = commands.map((_, index) => new UnlessOvertaken(() => isCurrent(index)))
     const options = { timeout: timeLeft ?? timeout, answer: "ignored", sendings } as const
     return Sender.sendAll(dispatch, commands, options, (outcomes) => done(outcomesOf(outcomes)))
   }
@@ -365,7 +374,7 @@ const makeWrites = <Value>(
         done(Exit.succeed("Deferred"))
         return ignore
       }
-      const sending = new Current(isCurrent)
+      const sending = new UnlessOvertaken(isCurrent)
       return Sender.send(dispatch, command, { timeout, retry: false, sending }, (outcome) =>
         done(Exit.map(outcomesOf([outcome]), first))
       )
@@ -374,7 +383,7 @@ const makeWrites = <Value>(
 }
 
 // Nothing of a write that something newer has overtaken is sent.
-class Current implements Dispatch.Sending {
+class UnlessOvertaken implements Dispatch.Sending {
   readonly begin: () => boolean
 
   constructor(isCurrent: () => boolean) {
@@ -396,16 +405,16 @@ const problems: { readonly [reason in StoredValue.Foreign["reason"]]: string } =
 // More than the header: so two broken values of one writer differ too, where their headers do not.
 const comparedBytes = 64
 
-const missed: Found<never> = { hit: undefined, source: "redis" }
+const missed: FoundThere<never> = { hit: undefined, source: "redis" }
 
-const missedOtherType: Found<never> = {
+const missedOtherType: FoundThere<never> = {
   hit: undefined,
   source: "redis",
   replaces: { start: new Uint8Array(0), length: Scripts.otherType }
 }
 
 // A copy, because the reply may be a part of something much larger.
-const missOf = (stored: Uint8Array): Found<never> => ({
+const missOf = (stored: Uint8Array): FoundThere<never> => ({
   hit: undefined,
   source: "redis",
   replaces: { start: Uint8Array.from(stored.subarray(0, comparedBytes)), length: stored.length }

@@ -50,15 +50,15 @@ export interface TierRegion<in out Value> {
   readonly onUnreadable: (key: string, problem: string) => void
 }
 
-/** Holds a value that was found. */
+/** Holds a value that was found in Redis, with what a nearer store needs to know to keep it. */
 export class Hit<out Value> {
   readonly value: Value
   /** Says for how many milliseconds it still lives. */
   readonly timeToLive: number
   /** Counts the bytes that it takes. */
   readonly bytes: number
-  /** Says which write of Redis it is of, where it comes from there. */
-  readonly version: Version | undefined
+  /** Says which write of Redis it is of. */
+  readonly version: Version
   /**
    * For how many milliseconds it still lives where it comes from, which may be more than is
    * believed.
@@ -67,7 +67,7 @@ export class Hit<out Value> {
 
   // A class, as what lives while a command is in flight has to be: see `Deadlines` of
   // effect-ioredis.
-  constructor(value: Value, timeToLive: number, bytes: number, version?: Version, lifeThere = timeToLive) {
+  constructor(value: Value, timeToLive: number, bytes: number, version: Version, lifeThere: number) {
     this.value = value
     this.timeToLive = timeToLive
     this.bytes = bytes
@@ -96,12 +96,17 @@ export class Write<out Value> {
 
 /** Tells what was found for a key. */
 export interface Found<out Value> {
-  /** Holds the value, if there is one. */
-  readonly hit: Hit<Value> | undefined
+  /** Holds the value, if there is one. What memory has is handed on as it is: most reads want no more. */
+  readonly hit: { readonly value: Value } | undefined
   /** Says who answered: `"fallback"` is memory because Redis gave no answer. */
   readonly source: "redis" | "memory" | "fallback"
   /** Describes what Redis holds in the place of a value, where that is a miss. */
   readonly replaces?: Replaced | undefined
+}
+
+/** Tells what was found for a key in Redis. */
+export interface FoundThere<out Value> extends Found<Value> {
+  readonly hit: Hit<Value> | undefined
 }
 
 /** Describes what a fill may replace. */

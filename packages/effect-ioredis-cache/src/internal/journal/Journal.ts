@@ -57,9 +57,7 @@ export interface ValueWrite {
  * Describes what a read is answered with in the place of Redis: what the journal says, or whatever
  * memory has.
  */
-export type Answer =
-  | { readonly _tag: "Value"; readonly value: unknown; readonly timeToLive: number; readonly bytes: number }
-  | { readonly _tag: "Memory" }
+export type Answer = { readonly _tag: "Value"; readonly value: unknown } | { readonly _tag: "Memory" }
 
 /** Is told what became of a write, or of each of several, at once or later. */
 export type Done<Outcome = WriteOutcome> = (outcome: Outcome) => void
@@ -302,8 +300,7 @@ const answer = (state: State, region: Region, key: string): Answer | undefined =
   // A `touch` says nothing of the value. What a lookup found after a removal is in memory.
   if (intent === undefined || intent._tag === "Touch") return undefined
   if (intent._tag === "Remove") return fromMemory
-  const timeToLive = intent.expiresAt - state.now()
-  return timeToLive > 0 ? { _tag: "Value", value: intent.value, timeToLive, bytes: intent.payload.length } : fromMemory
+  return intent.expiresAt > state.now() ? { _tag: "Value", value: intent.value } : fromMemory
 }
 
 const fromMemory: Answer = { _tag: "Memory" }
