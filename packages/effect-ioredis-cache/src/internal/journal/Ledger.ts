@@ -94,6 +94,8 @@ export class Entry<Region> {
   isDeferred = false
   /** Says whether a replay sends it now. */
   isReplaying = false
+  /** Says whether it is in the ledger. Once taken out, an entry stays out. */
+  isKept = true
 
   constructor(key: string, region: Region, base: Stamp | undefined, intent: Intent, version: Version) {
     this.key = key
@@ -148,8 +150,6 @@ export const make = <Region>({ maxBytes, maxEntries }: Bounds): Ledger<Region> =
   let deferred = 0
   let bytes = 0
 
-  const has = (entry: Entry<Region>): boolean => entries.get(entry.key) === entry
-
   const defer = (entry: Entry<Region>, isDeferred: boolean): void => {
     if (entry.isDeferred === isDeferred) return
     entry.isDeferred = isDeferred
@@ -159,8 +159,9 @@ export const make = <Region>({ maxBytes, maxEntries }: Bounds): Ledger<Region> =
   }
 
   const remove = (entry: Entry<Region>): void => {
-    if (!has(entry)) return
+    if (!entry.isKept) return
     defer(entry, false)
+    entry.isKept = false
     entries.delete(entry.key)
   }
 
@@ -188,9 +189,9 @@ export const make = <Region>({ maxBytes, maxEntries }: Bounds): Ledger<Region> =
     },
     release: (entry) => {
       entry.held--
-      if (entry.held === 0 && has(entry)) defer(entry, true)
+      if (entry.held === 0 && entry.isKept) defer(entry, true)
     },
-    has,
+    has: (entry) => entry.isKept,
     delete: remove,
     deleteRegion: (region) => {
       for (const entry of entries.values()) if (entry.region === region) remove(entry)
@@ -205,7 +206,8 @@ export const make = <Region>({ maxBytes, maxEntries }: Bounds): Ledger<Region> =
       return [
         ...(counted.length === deferred ? [] : [`${deferred} entries are counted, and ${counted.length} deferred`]),
         ...(sum === bytes ? [] : [`${bytes} bytes are counted, and ${sum} deferred`]),
-        ...all.flatMap(({ held, isDeferred, key, open }) => [
+        ...all.flatMap(({ held, isDeferred, isKept, key, open }) => [
+          ...(isKept ? [] : [`${key} is in the ledger, and counted as taken out`]),
           ...((held === 0) === isDeferred ? [] : [`${key} is held ${held} times, and deferred: ${isDeferred}`]),
           ...(held >= 0 && open >= 0 ? [] : [`${key} is held ${held} times and has ${open} open sendings`])
         ])
