@@ -4,8 +4,8 @@
  * **Details**
  *
  * A tier knows nothing of schemas, lookups or intents: it is handed whole keys, as they stand in
- * Redis (`<prefix>:<region>:v<version>:<key>`), and values as they were encoded, and answers for one
- * store. What a `Cache` promises is built once, on any tier.
+ * Redis (`<prefix>:<region>:v<version>:<key>`), and values as they were encoded, and answers for
+ * one store. What a `Cache` promises is built once, on any tier.
  *
  * A key is one string from the call to the socket and to every map that knows it, because each copy
  * would be put together and hashed anew: a tenth of what a `get` costs.
@@ -96,7 +96,10 @@ export class Write<out Value> {
 
 /** Tells what was found for a key. */
 export interface Found<out Value> {
-  /** Holds the value, if there is one. What memory has is handed on as it is: most reads want no more. */
+  /**
+   * Holds the value, if there is one. What memory has is handed on as it is, because most reads
+   * want no more.
+   */
   readonly hit: { readonly value: Value } | undefined
   /** Says who answered: `"fallback"` is memory because Redis gave no answer. */
   readonly source: "redis" | "memory" | "fallback"

@@ -39,7 +39,9 @@ export class Lru<A> {
     return this.#nodes.get(key)?.value
   }
 
-  /** Keeps a value. One that is too large alone is not kept, and what was there before is dropped. */
+  /**
+   * Keeps a value. One that is too large alone is not kept, and what was there before is dropped.
+   */
   set(key: string, value: A, size: number): void {
     const known = this.#nodes.get(key)
     if (size > this.#maxSize) {

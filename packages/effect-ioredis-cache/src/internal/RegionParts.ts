@@ -86,7 +86,9 @@ export const traced = <A, E, R>(
   call: () => Effect.Effect<A, E, R>
 ): Effect.Effect<A, E, R> => Effect.withFiber((fiber) => (isTraced(fiber) ? inSpan(region, operation, call) : call()))
 
-/** Tells whether a tracer is installed. Reads and writes of one key ask, to need one closure less. */
+/**
+ * Tells whether a tracer is installed. Reads and writes of one key ask, to need one closure less.
+ */
 export const isTraced = ({ cache: { tracer } }: Fiber.Fiber<unknown, unknown>): boolean =>
   tracer !== undefined && tracer !== Tracer.nativeTracer
 

@@ -281,7 +281,8 @@ const regionJournal = (state: State, region: Region, seen: Seen | undefined): Re
     const settled = outcomeAtOnce(state, region)
     const entry = settled === undefined ? recordTouch(state, region, key, life) : undefined
     if (entry !== undefined) return call(state, entry, timeout, done)
-    // Where there is nothing to be recorded, a removal is under way, and an absent key is no failure.
+    // Where there is nothing to be recorded, a removal is under way, and an absent key is no
+    // failure.
     done(settled ?? "Applied")
     return ignore
   },
