@@ -126,7 +126,8 @@ export class State {
 
   /** Gives what commands depend on besides their intent. */
   situation(): Situation {
-    return { now: this.now(), scripts: this.now() >= this.#scriptsAgainAt }
+    const now = this.now()
+    return { now, scripts: now >= this.#scriptsAgainAt }
   }
 
   // -----------------------------------------------------------------------------------------------
