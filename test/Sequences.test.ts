@@ -19,6 +19,10 @@ const make = () => {
     size: sequences.size,
     watch: (key: string) => checked(member.watch(key)),
     intend: (key: string) => checked(member.intend(key)),
+    overtake: (key: string) => {
+      member.overtake(key)
+      sequences.checkInvariants()
+    },
     intendAll: () => checked(member.intendAll())
   }
 }
@@ -31,6 +35,19 @@ describe("Sequences", () => {
     assert.isTrue(read.isCurrent())
     sequences.intend("a").end()
     assert.isFalse(read.isCurrent())
+  })
+
+  it("a write that is over at once overtakes the reads and writes of its key, and holds nothing", () => {
+    const sequences = make()
+    sequences.overtake("a")
+    assert.strictEqual(sequences.size(), 0)
+    const read = sequences.watch("a")
+    const write = sequences.intend("a")
+    const other = sequences.watch("b")
+    sequences.overtake("a")
+    assert.deepStrictEqual([read.isCurrent(), write.isCurrent(), other.isCurrent()], [false, false, true])
+    write.end()
+    assert.isTrue(sequences.watch("a").isCurrent())
   })
 
   it("a read that begins while a write is under way is not current, even after the write has ended", () => {

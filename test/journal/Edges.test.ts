@@ -116,7 +116,7 @@ describe("at the edges of the journal", () => {
     const { double, state, region } = makeState(() => 0)
     for (let n = 0; n < 1000; n++) {
       const key = `cache:texts:v1:=${n}`
-      state.release(state.record(region, key, undefined, remove, state.versionFor(region, key, undefined)))
+      state.release(state.record(region, key, undefined, remove))
     }
     assert.isAtMost(state.ledger.size(), 10)
     assert.isAtMost(state.nodeState(double.node).pending.size, 10)
@@ -150,16 +150,9 @@ describe("at the edges of the journal", () => {
         h.double.refuse = ({ name }) => (name === "GETRANGE" ? "WRONGTYPE" : undefined)
         h.away()
         h.set("a", "1")
-        const write = {
-          key: "cache:o:v1:=a",
-          value: "1",
-          payload: "1",
-          timeToLive: 60_000,
-          staleFor: 0,
-          lookupTime: 0,
-          seen: undefined
-        }
-        other.set([write], 1000, () => {})
+        const expiresAt = other.now() + 60_000
+        const intent = new SetIntent({ value: "1", payload: "1", life: 60_000, staleFor: 0, lookupTime: 0, expiresAt })
+        other.set("cache:o:v1:=a", intent, 1000, () => {})
         yield* h.back
         assert.isTrue(h.double.store.has("cache:o:v1:=a"))
       })

@@ -5,6 +5,7 @@ import type { Version } from "../../packages/effect-ioredis-cache/src/internal/C
 import { TestClock } from "effect/testing"
 import type { RegionPolicy } from "../../packages/effect-ioredis-cache/src/internal/journal/commands.ts"
 import * as Journal from "../../packages/effect-ioredis-cache/src/internal/journal/Journal.ts"
+import { SetIntent } from "../../packages/effect-ioredis-cache/src/internal/journal/Ledger.ts"
 import * as StoredValue from "../../packages/effect-ioredis-cache/src/StoredValue.ts"
 import { DispatchDouble } from "./DispatchDouble.ts"
 
@@ -17,7 +18,7 @@ export class Harness {
   readonly double: DispatchDouble
   readonly now: () => number
   #theirs = 0
-  readonly memory = new Map<string, Version>()
+  readonly memory: Map<string, Version>
   /** By how many milliseconds Redis' clock is behind. */
   readonly clock: { behind: number }
 
@@ -26,8 +27,10 @@ export class Harness {
     region: Journal.RegionJournal,
     double: DispatchDouble,
     now: () => number,
-    clock: { behind: number }
+    clock: { behind: number },
+    memory: Map<string, Version>
   ) {
+    this.memory = memory
     this.clock = clock
     this.journal = journal
     this.region = region
@@ -40,19 +43,24 @@ export class Harness {
   /** Starts a call and returns what it has been told so far. */
   start(begin: (done: Journal.Done) => unknown): ReadonlyArray<WriteOutcome> {
     const told: Array<WriteOutcome> = []
-    begin((outcomes) => told.push(...outcomes))
+    begin((outcome) => told.push(outcome))
     this.check()
     return told
   }
 
   set(name: string, payload: string, timeToLive = 300_000) {
     const key = this.key(name)
-    const write = { key, value: payload, payload, timeToLive, staleFor: 0, lookupTime: 0, seen: this.memory.get(key) }
-    return this.start((done) => this.region.set([write], 1000, done))
+    const life = { life: timeToLive, staleFor: 0, lookupTime: 0, expiresAt: this.region.now() + timeToLive }
+    const intent = new SetIntent({ value: payload, payload, ...life })
+    return this.start((done) => this.region.set(key, intent, 1000, done))
   }
 
   remove(name: string) {
-    return this.start((done) => this.region.remove([this.key(name)], (key) => this.memory.get(key), 1000, done))
+    return this.start((done) =>
+      this.region.remove([this.key(name)], 1000, (outcomes) => {
+        for (const outcome of outcomes) done(outcome)
+      })
+    )
   }
 
   touch(name: string, timeToLive: number) {
@@ -156,6 +164,7 @@ export const make = Effect.fnUntraced(function* (
   const double = new DispatchDouble({ now, info: options.info ?? true })
   const journal = yield* Journal.make(double, options)
   const { removedFor = 0, replay = "ifUnchanged" } = options
-  const region = journal.region({ name: "texts", keyspace, replay, removedFor })
-  return new Harness(journal, region, double, now, redis)
+  const memory = new Map<string, Version>()
+  const region = journal.region({ name: "texts", keyspace, replay, removedFor }, (key) => memory.get(key))
+  return new Harness(journal, region, double, now, redis, memory)
 })

@@ -35,8 +35,17 @@ import * as Dispatch from "effect-ioredis/dispatch"
 import * as Cache from "./Cache.ts"
 import * as CacheKey from "./CacheKey.ts"
 import type { WriteOutcome } from "./Cache.ts"
-import { type CacheTier, type Cancel, type Done, type Found, Hit, type Write } from "./internal/CacheTier.ts"
+import {
+  type CacheTier,
+  type Cancel,
+  type Done,
+  exitOf,
+  type Found,
+  type FoundThere,
+  type Write
+} from "./internal/CacheTier.ts"
 import * as Journal from "./internal/journal/Journal.ts"
+import { SetIntent } from "./internal/journal/Ledger.ts"
 import * as Region from "./internal/Region.ts"
 import * as MemoryCache from "./MemoryCache.ts"
 import * as RedisCache from "./RedisCache.ts"
@@ -81,20 +90,20 @@ export const layer = (
       const outage = makeOutage(fork)
       return yield* Region.makeCache({
         tier: (region) => {
-          const { name, removedFor, replay, version } = region
-          const keyspace = `${redis.prefix}:${name}:v${version}:`
-          const regionJournal = journal.region({ name, keyspace, replay, removedFor })
+          const near = memory(region)
+          const regionJournal = journal.region(region, near.versionOf)
           const timeout = Duration.toMillis(patience)
           const tier = redis.tier(region, { timeout, believes: regionJournal.believes })
           return makeTier({
             redis: tier,
-            memory: memory(region),
+            memory: near,
             journal: regionJournal,
             outage,
             patience: timeout,
             staleFor: region.staleFor
           })
         },
+        prefix: `${redis.prefix}:`,
         timeToLive: options.timeToLive,
         definitions: journal.definitions,
         patience
@@ -169,7 +178,7 @@ const makeReads = <Value>({
   outage,
   redis
 }: Parts<Value>): Pick<CacheTier<Value, never>, "known" | "get" | "getMany"> => {
-  const remember = (key: string, found: Found<Value>, isCurrent: boolean): void => {
+  const remember = (key: string, found: FoundThere<Value>, isCurrent: boolean): void => {
     if (!isCurrent) return
     if (found.hit !== undefined && found.hit.timeToLive > 0) memory.put(key, found.hit)
     else memory.expire(key)
@@ -180,31 +189,19 @@ const makeReads = <Value>({
   // What the journal says of a key, if anything.
   const journaledAs = (key: string): Found<Value> | undefined => {
     if (journal.isEmpty()) return undefined
-    const answer = journal.answer(redis.redisKey(key))
+    const answer = journal.answer(key)
     if (answer === undefined) return undefined
     if (answer._tag === "Memory") return { hit: memory.find(key), source: "memory" }
     // Only this region writes under its keys, and it writes nothing but its values.
-    return { hit: new Hit(answer.value as Value, answer.timeToLive, answer.bytes), source: "memory" }
+    return { hit: answer as { readonly value: Value }, source: "memory" }
   }
 
   // The key may have been written since it was asked for, and the journal know better by now.
-  const read = (key: string, found: Found<Value>, isCurrent: boolean): Found<Value> => {
+  const readAs = (key: string, found: FoundThere<Value>, isCurrent: boolean): Found<Value> => {
     const answer = journaledAs(key)
     if (answer === undefined) remember(key, found, isCurrent)
     return answer ?? found
   }
-
-  // What Redis said, or what memory says in its place.
-  const orElse =
-    <A, B>(answer: (found: A) => B, fallBack: () => B, done: Done<B, never>): Done<A, RedisError.RedisError> =>
-    (exit) => {
-      if (Exit.isSuccess(exit)) {
-        outage.end()
-        return done(Exit.succeed(answer(exit.value)))
-      }
-      outage.begin(exit.cause)
-      done(Exit.succeed(fallBack()))
-    }
 
   return {
     // An open circuit is not asked again for every read.
@@ -214,16 +211,15 @@ const makeReads = <Value>({
       outage.refused()
       return fallBack(key)
     },
-    get: (key, isCurrent, done) =>
-      redis.get(
-        key,
-        isCurrent,
-        orElse(
-          (found) => read(key, found, isCurrent()),
-          () => fallBack(key),
-          done
-        )
-      ),
+    get: (key, current, done) =>
+      redis.get(key, current, (exit) => {
+        if (Exit.isFailure(exit)) {
+          outage.begin(exit.cause)
+          return done(Exit.succeed(fallBack(key)))
+        }
+        outage.end()
+        done(Exit.succeed(readAs(key, exit.value, current.isCurrent())))
+      }),
     getMany: (keys, isCurrent, done) => {
       const answers = keys.map(journaledAs)
       const asked = keys.flatMap((key, index) => (answers[index] === undefined ? [{ key, index }] : []))
@@ -237,34 +233,36 @@ const makeReads = <Value>({
         const rest = found[Symbol.iterator]()
         return keys.map((key, index) => answers[index] ?? rest.next().value ?? fallBack(key))
       }
-      return redis.getMany(
-        askedKeys,
-        isAskedCurrent,
-        orElse(
-          (all) => together(all.map((found, n) => read(askedKeys[n] ?? "", found, isAskedCurrent(n)))),
-          () => together(askedKeys.map(fallBack)),
-          done
-        )
-      )
+      return redis.getMany(askedKeys, isAskedCurrent, (exit) => {
+        if (Exit.isFailure(exit)) {
+          outage.begin(exit.cause)
+          return done(Exit.succeed(together(askedKeys.map(fallBack))))
+        }
+        outage.end()
+        const read = exit.value.map((found, n) => readAs(askedKeys[n] ?? "", found, isAskedCurrent(n)))
+        done(Exit.succeed(together(read)))
+      })
     }
   }
 }
 
-// Memory is written at once. The journal tells Redis, and keeps what Redis has not confirmed.
+// The journal tells Redis, and keeps what Redis has not confirmed. Memory is written in the same
+// turn of the event loop, and after it: the journal asks memory which write of Redis it had.
 const makeWrites = <Value>({
   journal,
   memory,
   patience,
   redis,
   staleFor
-}: Parts<Value>): Pick<CacheTier<Value, never>, "set" | "remove" | "fill" | "touch" | "now"> => {
-  const versionIn = (key: string) => memory.find(key)?.version
-
+}: Parts<Value>): Pick<
+  CacheTier<Value, never>,
+  "answersAtOnce" | "setAtOnce" | "set" | "setMany" | "remove" | "fill" | "touch" | "now"
+> => {
   // What something newer has overtaken is that one's to tell.
   const overtaken = <A>(
     all: ReadonlyArray<A>,
     isCurrent: (index: number) => boolean,
-    write: (current: ReadonlyArray<A>, done: Journal.Done) => Cancel,
+    write: (current: ReadonlyArray<A>, done: Journal.Done<ReadonlyArray<WriteOutcome>>) => Cancel,
     done: Done<ReadonlyArray<WriteOutcome>, never>
   ): Cancel => {
     const current = all.filter((_, index) => isCurrent(index))
@@ -276,28 +274,41 @@ const makeWrites = <Value>({
     })
   }
 
-  const valueWrite = ({ key, text, timeToLive, value }: Write<Value>): Journal.ValueWrite => ({
-    key: redis.redisKey(key),
-    value,
-    payload: text,
-    timeToLive,
-    staleFor,
-    lookupTime: 0,
-    seen: versionIn(key)
-  })
+  const intentOf = ({ text, timeToLive, value }: Write<Value>): SetIntent => {
+    redis.learn(text.length)
+    const expiresAt = journal.now() + timeToLive
+    return new SetIntent({ value, payload: text, life: timeToLive, staleFor, lookupTime: 0, expiresAt })
+  }
 
   return {
     now: redis.now,
-    set: (writes, isCurrent, done, timeLeft) =>
+    // An open circuit is not asked again for every write.
+    answersAtOnce: redis.refuses,
+    setAtOnce: (write) => {
+      const intent = intentOf(write)
+      const outcome = journal.defer(write.key, intent)
+      memory.take(write, intent.expiresAt)
+      return outcome
+    },
+    set: (write, current, done) => {
+      if (!current.isCurrent()) {
+        done(exitOf.Deferred)
+        return ignore
+      }
+      const intent = intentOf(write)
+      const cancel = journal.set(write.key, intent, patience, (outcome) => done(exitOf[outcome]))
+      memory.take(write, intent.expiresAt)
+      return cancel
+    },
+    setMany: (writes, isCurrent, done, timeLeft) =>
       overtaken(
         writes,
         isCurrent,
         (current, told) => {
-          // Before memory forgets which write of Redis it had.
-          const values = current.map(valueWrite)
-          for (const { text } of current) redis.learn(text.length)
-          memory.set(current, always, ignore)
-          return journal.set(values, timeLeft ?? patience, told)
+          const writes = current.map((write) => ({ key: write.key, intent: intentOf(write) }))
+          const cancel = journal.setMany(writes, timeLeft ?? patience, told)
+          for (const write of current) memory.take(write)
+          return cancel
         },
         done
       ),
@@ -306,9 +317,9 @@ const makeWrites = <Value>({
         keys,
         isCurrent,
         (current, told) => {
-          const seen = new Map(current.map((key) => [redis.redisKey(key), versionIn(key)]))
-          memory.remove(current, always, ignore)
-          return journal.remove(Array.from(seen.keys()), (key) => seen.get(key), timeLeft ?? patience, told)
+          const cancel = journal.remove(current, timeLeft ?? patience, told)
+          for (const key of current) memory.drop(key)
+          return cancel
         },
         done
       ),
@@ -318,7 +329,7 @@ const makeWrites = <Value>({
       memory.fill(fill, isCurrent, ignore)
       return journal.fill(
         {
-          key: redis.redisKey(key),
+          key,
           payload: text,
           timeToLive,
           staleFor,
@@ -328,15 +339,13 @@ const makeWrites = <Value>({
           isCurrent
         },
         patience,
-        (outcomes) => done(Exit.succeed(outcomes[0] ?? "Deferred"))
+        (outcome) => done(exitOf[outcome])
       )
     },
     touch: (key, timeToLive, done) => {
       memory.extend(key, timeToLive)
       const life = { timeToLive, staleFor }
-      return journal.touch(redis.redisKey(key), life, patience, (outcomes) =>
-        done(Exit.succeed(outcomes[0] ?? "Deferred"))
-      )
+      return journal.touch(key, life, patience, (outcome) => done(exitOf[outcome]))
     }
   }
 }
@@ -374,7 +383,5 @@ const makeOutage = (fork: (effect: Effect.Effect<void>) => void): Outage => {
     }
   }
 }
-
-const always = () => true
 
 const ignore = () => {}

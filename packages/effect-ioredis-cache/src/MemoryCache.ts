@@ -1,16 +1,8 @@
 import { Clock, Context, type Duration, Effect, Exit, Layer, Option } from "effect"
-import { LRUCache } from "lru-cache"
 import * as Cache from "./Cache.ts"
-import {
-  type CacheTier,
-  type Cancel,
-  type Done,
-  type Found,
-  Hit,
-  type TierRegion,
-  type Version
-} from "./internal/CacheTier.ts"
+import type { CacheTier, Cancel, Done, Found, Hit, TierRegion, Version, Write } from "./internal/CacheTier.ts"
 import { idleSleep } from "./internal/idleSleep.ts"
+import { Lru } from "./internal/Lru.ts"
 import * as Metrics from "./internal/Metrics.ts"
 import * as Region from "./internal/Region.ts"
 
@@ -93,8 +85,7 @@ export interface Options {
  *
  * **Gotchas**
  *
- * Options that make no sense are a mistake in the program, and so a defect. The room for
- * `maxEntries` keys is reserved at once.
+ * Options that make no sense are a mistake in the program, and so a defect.
  *
  * @category constructors
  * @since 0.1.0
@@ -103,12 +94,9 @@ export const make = Effect.fnUntraced(function* (options?: Options) {
   const maxEntries = yield* wholeNumber("maxEntries", options?.maxEntries ?? 1000, maxMaxEntries)
   const maxBytes =
     options?.maxBytes === undefined
-      ? undefined
+      ? Number.POSITIVE_INFINITY
       : yield* wholeNumber("maxBytes", options.maxBytes, Number.MAX_SAFE_INTEGER)
-  // Without lru-cache's ttl: that reads a clock of its own, which no TestClock moves.
-  const entries = new LRUCache<string, Entry>(
-    maxBytes === undefined ? { max: maxEntries } : { max: maxEntries, maxSize: maxBytes, sizeCalculation: sizeOf }
-  )
+  const entries = new Lru<Entry>(maxEntries, maxBytes)
   yield* Metrics.showEntries(() => entries.size)
   const clock = yield* Clock.Clock
   const held = (key: string, now: number): Entry | undefined => {
@@ -119,14 +107,13 @@ export const make = Effect.fnUntraced(function* (options?: Options) {
   }
   const drop = (keys: ReadonlyArray<string>): number => keys.filter((key) => entries.delete(key)).length
   const sweep = Effect.suspend(() => {
-    const oldestFirst = entries.rkeys()
-    // A walk that entries are moved under may meet some of them twice, so it ends after as many as
-    // there were.
+    const keys = entries.keys()
+    // Entries that are added meanwhile would keep the walk from ending.
     let left = entries.size
     const walk = (): void => {
       const at = now(clock)
       for (const end = Math.max(0, left - sweepSlice); left > end; left--) {
-        const next = oldestFirst.next()
+        const next = keys.next()
         if (next.done === true) {
           left = 0
           break
@@ -150,7 +137,7 @@ export const make = Effect.fnUntraced(function* (options?: Options) {
     },
     getStale: held,
     set: (key, entry) => {
-      entries.set(key, entry)
+      entries.set(key, entry, sizeOf(entry))
     },
     delete: (key) => drop([key]) === 1,
     deletePrefix: (prefix) => drop([...entries.keys()].filter((key) => key.startsWith(prefix))),
@@ -191,8 +178,7 @@ export const layer = (options?: Options): Layer.Layer<MemoryCache> => Layer.effe
  */
 export const now = (clock: Clock.Clock): number => Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000
 
-// lru-cache reserves its index for every entry at once; more than this would take half a gigabyte
-// before the first one.
+// A map of V8 holds no more keys than this.
 const maxMaxEntries = 2 ** 24
 
 // A minute is short beside the lives that values usually have.
@@ -203,13 +189,17 @@ const sweepSlice = 1000
 
 const isOver = (entry: Entry, now: number): boolean => now >= entry.expiresAt && now >= (entry.staleUntil ?? 0)
 
-// lru-cache takes whole sizes from 1 up and throws for others.
+// A size that makes no sense counts as 1, so that the total stays a number.
 const sizeOf = (entry: Entry) => (entry.bytes > 1 ? Math.min(Math.ceil(entry.bytes), Number.MAX_SAFE_INTEGER) : 1)
 
 const wholeNumber = (name: string, value: number, max: number): Effect.Effect<number> =>
   Number.isInteger(value) && value >= 1 && value <= max
     ? Effect.succeed(value)
     : Effect.die(new Error(`MemoryCache: ${name} is ${value}. Make it a whole number from 1 to ${max}.`))
+
+interface Kept<out Value> extends Entry {
+  readonly value: Value
+}
 
 class Held implements Entry {
   readonly value: unknown
@@ -237,6 +227,8 @@ const ignore = () => {}
 
 const applied = () => "Applied" as const
 
+const always = () => true
+
 /**
  * The tier of one region in this process's memory.
  *
@@ -252,24 +244,23 @@ export const tier =
   (memory: MemoryCache["Service"], clock: Clock.Clock, owner: object = memory) =>
   <Value>(region: TierRegion<Value>): MemoryTier<Value> => {
     const space = spaceOf(memory, owner)
-    const keyspace = `${space}${region.name}:v${region.version}:`
+    const keyspace = space + region.keyspace
 
-    const find = (key: string): Hit<Value> | undefined => {
-      const at = now(clock)
-      const entry = memory.get(space + key, at)
-      if (entry === undefined) return undefined
-      // Only this region writes under its keys, and it writes nothing but its values.
-      return new Hit(entry.value as Value, entry.expiresAt - at, entry.bytes, entry.version)
-    }
+    // Only this region writes under its keys, and it writes nothing but its values.
+    const find = (key: string): Kept<Value> | undefined =>
+      memory.get(space + key, now(clock)) as Kept<Value> | undefined
 
-    const hold = (key: string, value: Value, timeToLive: number, bytes: number, version?: Version): void => {
-      const expiresAt = now(clock) + timeToLive
+    const hold = (key: string, value: Value, expiresAt: number, bytes: number, version?: Version): void => {
       memory.set(space + key, new Held(value, expiresAt, expiresAt + region.staleFor, bytes, version))
     }
 
+    const take = ({ key, text, timeToLive, value }: Write<Value>, expiresAt = now(clock) + timeToLive): void =>
+      hold(key, value, expiresAt, text.length)
+
     const extend = (key: string, timeToLive: number): void => {
-      const hit = find(key)
-      if (hit !== undefined && hit.timeToLive < timeToLive) hold(key, hit.value, timeToLive, hit.bytes, hit.version)
+      const expiresAt = now(clock) + timeToLive
+      const kept = find(key)
+      if (kept !== undefined && kept.expiresAt < expiresAt) hold(key, kept.value, expiresAt, kept.bytes, kept.version)
     }
 
     const drop = (key: string): void => {
@@ -280,10 +271,14 @@ export const tier =
 
     return {
       find,
+      // No moment is so early that an entry is over by then, so that no clock need be read.
+      versionOf: (key) => memory.get(space + key, Number.NEGATIVE_INFINITY)?.version,
+      take,
       put: (key, { bytes, lifeThere, timeToLive, value, version }) => {
         // The tier that was read has cut a longer life short, so what a write gave it here counts.
-        const given = timeToLive >= region.longestLife ? Math.min(find(key)?.timeToLive ?? 0, lifeThere) : 0
-        hold(key, value, Math.max(timeToLive, given), bytes, version)
+        const at = now(clock)
+        const given = timeToLive >= region.longestLife ? Math.min(find(key)?.expiresAt ?? at, at + lifeThere) : at
+        hold(key, value, Math.max(at + timeToLive, given), bytes, version)
       },
       drop,
       forget: (key) => {
@@ -305,9 +300,18 @@ export const tier =
       get: (key, _, done) => atOnce(done, found(key)),
       peek: (key, _, done) => atOnce(done, found(key)),
       getMany: (keys, _, done) => atOnce(done, keys.map(found)),
-      set: (writes, isCurrent, done) => {
-        writes.forEach(({ key, text, timeToLive, value }, index) => {
-          if (isCurrent(index)) hold(key, value, timeToLive, text.length)
+      answersAtOnce: always,
+      setAtOnce: (write) => {
+        take(write)
+        return "Applied"
+      },
+      set: (write, _, done) => {
+        take(write)
+        return atOnce(done, "Applied")
+      },
+      setMany: (writes, isCurrent, done) => {
+        writes.forEach((write, index) => {
+          if (isCurrent(index)) take(write)
         })
         return atOnce(done, writes.map(applied))
       },
@@ -319,8 +323,8 @@ export const tier =
       },
       extend,
       now: () => now(clock),
-      fill: ({ write: { key, text, timeToLive, value } }, isCurrent, done) => {
-        if (isCurrent()) hold(key, value, timeToLive, text.length)
+      fill: ({ write }, isCurrent, done) => {
+        if (isCurrent()) take(write)
         return atOnce(done, "Applied")
       },
       touch: (key, timeToLive, done) => {
@@ -358,7 +362,11 @@ const memories = new WeakMap<object, { count: number; readonly byOwner: WeakMap<
  */
 export interface MemoryTier<in out Value> extends CacheTier<Value, never> {
   /** Finds the value of a key, if it is fresh. */
-  readonly find: (key: string) => Hit<Value> | undefined
+  readonly find: (key: string) => Kept<Value> | undefined
+  /** Tells which write of Redis the entry of a key is of, be it fresh or not. */
+  readonly versionOf: (key: string) => Version | undefined
+  /** Holds a value that is written. `expiresAt` is in the milliseconds of `now`. */
+  readonly take: (write: Write<Value>, expiresAt?: number) => void
   /**
    * Holds what another tier was read to have. It never shortens the life that a write gave the key
    * to the region's usual one.

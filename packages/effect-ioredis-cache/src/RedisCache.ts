@@ -29,8 +29,9 @@ import type { WriteOutcome } from "./Cache.ts"
 import {
   type CacheTier,
   type Cancel,
+  type Current,
   type Done,
-  type Found,
+  type FoundThere,
   Hit,
   type TierRegion,
   type Version,
@@ -71,8 +72,14 @@ export interface RedisCache {
  * @since 0.1.0
  */
 export interface RedisTier<in out Value> extends CacheTier<Value, RedisError.RedisError> {
-  /** The Redis key that a key of the region has. */
-  readonly redisKey: (key: string) => string
+  /** Reads a key, and tells of a value what a nearer store needs to know. */
+  readonly get: (key: string, current: Current, done: Done<FoundThere<Value>, RedisError.RedisError>) => Cancel
+  /** Reads several keys, likewise. */
+  readonly getMany: (
+    keys: ReadonlyArray<string>,
+    isCurrent: (index: number) => boolean,
+    done: Done<ReadonlyArray<FoundThere<Value>>, RedisError.RedisError>
+  ) => Cancel
   /** Says how long a value of the region was, so that reads of short ones are sent together. */
   readonly learn: (length: number) => void
   /** Tells whether the circuit breaker refuses to ask Redis for the key now. */
@@ -88,8 +95,8 @@ export interface RedisTier<in out Value> extends CacheTier<Value, RedisError.Red
 export interface TierOptions {
   /** The longest that a call takes, in milliseconds. Default: the client's `operationTimeout`. */
   readonly timeout?: number | undefined
-  /** Says whether what is found under a Redis key may be believed. What may not is a miss. */
-  readonly believes?: ((redisKey: string, found: Version, isCurrent: boolean) => boolean) | undefined
+  /** Says whether what is found under a key may be believed. What may not is a miss. */
+  readonly believes?: ((key: string, found: Version, isCurrent: boolean) => boolean) | undefined
 }
 
 /**
@@ -136,10 +143,11 @@ export const make = Effect.fnUntraced(function* (options: Options = {}) {
   const stamps = StoredValue.makeStampSource(() => random.nextDoubleUnsafe())
   const dispatch = Dispatch.of(client)
   const tier: RedisCache["tier"] = (region, options = {}) =>
-    makeTier({ client, dispatch, fork, keyspace: `${prefix}:`, stamps }, region, options)
+    makeTier({ client, dispatch, fork, stamps }, region, options)
   const regions = yield* Region.makeRegions<RedisError.RedisError>({
     tier,
     reject: Effect.fail,
+    prefix: `${prefix}:`,
     timeToLive: options.timeToLive
   })
   return RedisCache.of({ ...regions, tier, client, prefix })
@@ -158,7 +166,6 @@ interface Environment {
   readonly client: RedisClient.RedisClient
   readonly dispatch: Dispatch.Dispatch
   readonly fork: (effect: Effect.Effect<void>) => void
-  readonly keyspace: string
   readonly stamps: StoredValue.StampSource
 }
 
@@ -167,16 +174,15 @@ const makeTier = <Value>(
   region: TierRegion<Value>,
   options: TierOptions
 ): RedisTier<Value> => {
-  const { client, dispatch, keyspace } = environment
-  const policy = { ...region, keyspace: `${keyspace}${region.name}:v${region.version}:` }
+  const { client, dispatch } = environment
   const size = new SizeEstimate()
   const decode = makeDecode(environment, region, options, size)
-  const writes = makeWrites(environment, policy, options)
+  const writes = makeWrites(environment, region, options)
   const { timeout } = options
 
-  const get: RedisTier<Value>["get"] = (key, isCurrent, done) =>
-    dispatch.get(keyspace + key, { bytes: size.bytes, timeout }, (result) => {
-      if (Result.isSuccess(result)) return done(Exit.succeed(decode(key, result.success, isCurrent())))
+  const get: RedisTier<Value>["get"] = (key, current, done) =>
+    dispatch.get(key, { bytes: size.bytes, timeout }, (result) => {
+      if (Result.isSuccess(result)) return done(Exit.succeed(decode(key, result.success, current.isCurrent())))
       if (!isForeign(result.failure)) return done(Exit.fail(result.failure))
       region.onUnreadable(key, "it is of another Redis type")
       done(Exit.succeed(missedOtherType))
@@ -184,11 +190,10 @@ const makeTier = <Value>(
 
   return {
     stale: Option.none,
-    redisKey: (key) => keyspace + key,
     learn: (length) => size.learn(length),
-    refuses: (key) => dispatch.nodeOf(keyspace + key).refuses(),
+    refuses: (key) => dispatch.nodeOf(key).refuses(),
     known: () => undefined,
-    now: (key) => dispatch.nodeOf(keyspace + key).time(),
+    now: (key) => dispatch.nodeOf(key).time(),
     get,
     peek: get,
     getMany: (keys, isCurrent, done) => {
@@ -196,19 +201,22 @@ const makeTier = <Value>(
         done(Exit.succeed([]))
         return ignore
       }
-      const redisKeys = keys.map((key) => keyspace + key)
-      return dispatch.send(RedisCommand.make("MGET", redisKeys, { reply: "bytes" }), { timeout }, (result) => {
+      return dispatch.send(RedisCommand.make("MGET", keys, { reply: "bytes" }), { timeout }, (result) => {
         if (Result.isFailure(result)) return done(Exit.fail(result.failure))
         const replies = Array.isArray(result.success) ? result.success : []
         done(Exit.succeed(keys.map((key, index) => decode(key, replies[index] ?? null, isCurrent(index)))))
       })
     },
     ...writes,
-    set: (all, isCurrent, done, timeLeft) => {
-      for (const { text } of all) size.learn(text.length)
-      return writes.set(all, isCurrent, done, timeLeft)
+    set: (write, current, done) => {
+      size.learn(write.text.length)
+      return writes.set(write, current, done)
     },
-    clear: client.scan({ match: `${policy.keyspace}*`, count: 500 }).pipe(
+    setMany: (all, isCurrent, done, timeLeft) => {
+      for (const { text } of all) size.learn(text.length)
+      return writes.setMany(all, isCurrent, done, timeLeft)
+    },
+    clear: client.scan({ match: `${region.keyspace}*`, count: 500 }).pipe(
       Stream.grouped(500),
       Stream.runForEach((keys) => client.send(RedisCommand.make("UNLINK", keys), { answer: "ignored" })),
       Effect.as("Applied")
@@ -228,24 +236,24 @@ class SizeEstimate {
   }
 }
 
-type Decode<Value> = (key: string, reply: RedisCommand.Reply, isCurrent: boolean) => Found<Value>
+type Decode<Value> = (key: string, reply: RedisCommand.Reply, isCurrent: boolean) => FoundThere<Value>
 
 const makeDecode = <Value>(
-  { client, dispatch, fork, keyspace }: Environment,
+  { client, dispatch, fork }: Environment,
   region: TierRegion<Value>,
   { believes }: TierOptions,
   size: SizeEstimate
 ): Decode<Value> => {
-  const unreadable = (key: string, stored: Uint8Array, problem: string): Found<Value> => {
+  const unreadable = (key: string, stored: Uint8Array, problem: string): FoundThere<Value> => {
     region.onUnreadable(key, problem)
     return missOf(stored)
   }
 
   // The header tells writes apart, so that its script need not be sent the whole. The answer does
   // not wait for the removal.
-  const discard = (key: string, stored: Uint8Array): Found<Value> => {
+  const discard = (key: string, stored: Uint8Array): FoundThere<Value> => {
     const begins = stored.subarray(0, comparedBytes)
-    fork(client.eval(RedisScript.deleteIfBegins, [keyspace + key], [stored.length, begins]).pipe(Effect.ignore))
+    fork(client.eval(RedisScript.deleteIfBegins, [key], [stored.length, begins]).pipe(Effect.ignore))
     region.onUnreadable(key, "it is a broken value of this region, and is removed")
     return missed
   }
@@ -254,12 +262,11 @@ const makeDecode = <Value>(
     key: string,
     { header, payloadOffset, stored }: StoredValue.Value,
     isCurrent: boolean
-  ): Found<Value> => {
-    const redisKey = keyspace + key
+  ): FoundThere<Value> => {
     const { writtenAt } = header
-    const timeToLive = writtenAt + header.life - dispatch.nodeOf(redisKey).time()
+    const timeToLive = writtenAt + header.life - dispatch.nodeOf(key).time()
     const version = { stamp: header.stamp, writtenAt }
-    if (timeToLive <= 0 || believes?.(redisKey, version, isCurrent) === false) return missOf(stored)
+    if (timeToLive <= 0 || believes?.(key, version, isCurrent) === false) return missOf(stored)
     const decoded = region.codec.decode(stored, payloadOffset)
     switch (decoded._tag) {
       case "Value": {
@@ -277,7 +284,7 @@ const makeDecode = <Value>(
   return (key, reply, isCurrent) => {
     if (!(reply instanceof Uint8Array)) return missed
     size.learn(reply.length)
-    const read = StoredValue.read(keyspace + key, reply)
+    const read = StoredValue.read(key, reply)
     switch (read._tag) {
       case "Value":
         return decodePayload(key, read, isCurrent)
@@ -291,15 +298,18 @@ const makeDecode = <Value>(
   }
 }
 
-type Writes<Value> = Pick<RedisTier<Value>, "set" | "remove" | "fill" | "touch">
+type Writes<Value> = Pick<
+  RedisTier<Value>,
+  "answersAtOnce" | "setAtOnce" | "set" | "setMany" | "remove" | "fill" | "touch"
+>
 
 // Without a journal a write is sent and no more: whoever calls is told what failed.
 const makeWrites = <Value>(
-  { dispatch, keyspace, stamps }: Environment,
+  { dispatch, stamps }: Environment,
   policy: Commands.RegionPolicy & Pick<TierRegion<Value>, "staleFor">,
   { timeout }: TierOptions
 ): Writes<Value> => {
-  const timeOf = (redisKey: string) => Math.floor(dispatch.nodeOf(redisKey).time())
+  const timeOf = (key: string) => Math.floor(dispatch.nodeOf(key).time())
 
   const intentOf = ({ text, timeToLive, value }: Write<Value>, lookupTime: number) =>
     new SetIntent({
@@ -311,10 +321,8 @@ const makeWrites = <Value>(
       expiresAt: timeToLive
     })
 
-  const entryOf = (key: string, intent: Intent) => {
-    const redisKey = keyspace + key
-    return new Entry(redisKey, policy, undefined, intent, { stamp: stamps.next(), writtenAt: timeOf(redisKey) })
-  }
+  const entryOf = (key: string, intent: Intent) =>
+    new Entry(key, policy, undefined, intent, { stamp: stamps.next(), writtenAt: timeOf(key) })
 
   const sendAll = (
     entries: ReadonlyArray<Entry<Commands.RegionPolicy>>,
@@ -327,13 +335,18 @@ const makeWrites = <Value>(
       return ignore
     }
     const commands = entries.flatMap((entry) => Commands.commandOf(entry, situation) ?? [])
-    const sendings = commands.map((_, index) => new Current(() => isCurrent(index)))
+    const sendings = commands.map((_, index) => new UnlessOvertaken(() => isCurrent(index)))
     const options = { timeout: timeLeft ?? timeout, answer: "ignored", sendings } as const
     return Sender.sendAll(dispatch, commands, options, (outcomes) => done(outcomesOf(outcomes)))
   }
 
   return {
-    set: (writes, isCurrent, done, timeLeft) =>
+    // Whoever has nothing but Redis is told by Redis.
+    answersAtOnce: never,
+    setAtOnce: () => "Rejected",
+    set: (write, current, done) =>
+      sendAll([entryOf(write.key, intentOf(write, 0))], () => current.isCurrent(), firstOf(done), undefined),
+    setMany: (writes, isCurrent, done, timeLeft) =>
       sendAll(
         writes.map((write) => entryOf(write.key, intentOf(write, 0))),
         isCurrent,
@@ -348,20 +361,20 @@ const makeWrites = <Value>(
         timeLeft
       ),
     touch: (key, timeToLive, done) => {
-      const entry = entryOf(key, Commands.touchOf(timeOf(keyspace + key), timeToLive, policy.staleFor))
+      const entry = entryOf(key, Commands.touchOf(timeOf(key), timeToLive, policy.staleFor))
       return sendAll([entry], always, firstOf(done), undefined)
     },
     fill: ({ beganAt, lookupTime, replaces, write }, isCurrent, done) => {
-      const redisKey = keyspace + write.key
+      const { key } = write
       const intent = intentOf(write, lookupTime)
       const version = { stamp: stamps.next(), writtenAt: Math.floor(beganAt) }
-      const stored = Commands.storedOf(redisKey, "filled", intent, version)
-      const command = Commands.fillOf(redisKey, stored, write.timeToLive + policy.staleFor, replaces, true)
+      const stored = Commands.storedOf(key, "filled", intent, version)
+      const command = Commands.fillOf(key, stored, write.timeToLive + policy.staleFor, replaces, true)
       if (command === undefined) {
         done(Exit.succeed("Deferred"))
         return ignore
       }
-      const sending = new Current(isCurrent)
+      const sending = new UnlessOvertaken(isCurrent)
       return Sender.send(dispatch, command, { timeout, retry: false, sending }, (outcome) =>
         done(Exit.map(outcomesOf([outcome]), first))
       )
@@ -370,7 +383,7 @@ const makeWrites = <Value>(
 }
 
 // Nothing of a write that something newer has overtaken is sent.
-class Current implements Dispatch.Sending {
+class UnlessOvertaken implements Dispatch.Sending {
   readonly begin: () => boolean
 
   constructor(isCurrent: () => boolean) {
@@ -392,16 +405,16 @@ const problems: { readonly [reason in StoredValue.Foreign["reason"]]: string } =
 // More than the header: so two broken values of one writer differ too, where their headers do not.
 const comparedBytes = 64
 
-const missed: Found<never> = { hit: undefined, source: "redis" }
+const missed: FoundThere<never> = { hit: undefined, source: "redis" }
 
-const missedOtherType: Found<never> = {
+const missedOtherType: FoundThere<never> = {
   hit: undefined,
   source: "redis",
   replaces: { start: new Uint8Array(0), length: Scripts.otherType }
 }
 
 // A copy, because the reply may be a part of something much larger.
-const missOf = (stored: Uint8Array): Found<never> => ({
+const missOf = (stored: Uint8Array): FoundThere<never> => ({
   hit: undefined,
   source: "redis",
   replaces: { start: Uint8Array.from(stored.subarray(0, comparedBytes)), length: stored.length }
@@ -410,6 +423,8 @@ const missOf = (stored: Uint8Array): Found<never> => ({
 const ignore = () => {}
 
 const always = () => true
+
+const never = () => false
 
 const first = (outcomes: ReadonlyArray<WriteOutcome>): WriteOutcome => outcomes[0] ?? "Deferred"
 

@@ -134,6 +134,8 @@ export interface StampSource {
 export const makeStampSource = (random: () => number, firstNumber = 0): StampSource => {
   const names = new Set<string>()
   let name = ""
+  // All of a stamp but its last two digits stays the same for 4,096 of them.
+  let beginning = ""
   let number = firstNumber
   const rename = (): void => {
     // Two draws, because a generator may have fewer than 36 random bits.
@@ -147,7 +149,8 @@ export const makeStampSource = (random: () => number, firstNumber = 0): StampSou
         rename()
         number = 0
       }
-      return name + six(number++)
+      if (beginning === "" || number % 4096 === 0) beginning = (name + six(number)).slice(0, 10)
+      return beginning + pair(number++)
     },
     isOwn: (stamp) => names.has(stamp.slice(0, 6))
   }

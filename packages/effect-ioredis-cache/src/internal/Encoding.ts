@@ -10,11 +10,16 @@ import { lifetime, lifetimeAdvice } from "./Regions.ts"
 export interface Encoding<in Key, in out Value> {
   readonly codec: CacheCodec.CacheCodec<Value>
   readonly longestLife: number
+  /** Says what every rendered key begins with. */
+  readonly keyspace: string
+  /** The hash that stands for a rendered key in logs and errors. */
+  readonly hash: (rendered: string) => string
   readonly key: (operation: string, key: Key) => Result.Result<string, RedisError.RedisSerializationError>
   readonly value: (
     operation: string,
     rendered: string,
-    entry: readonly [key: Key, value: Value],
+    key: Key,
+    value: Value,
     timeToLive: Duration.Input | undefined
   ) => Result.Result<Write<Value>, RedisError.RedisSerializationError>
   /** For how many milliseconds a value of the key lives from now on that is not given. */
@@ -28,11 +33,14 @@ export interface Encoding<in Key, in out Value> {
 export const make = <Key, Value>(
   options: Cache.RegionOptions<Key, Value>,
   defaultTimeToLive: Duration.Input,
+  prefix: string,
   context: Context.Context<never>
 ): Encoding<Key, Value> => {
   const { jitter = 0, name, timeToLive = defaultTimeToLive } = options
   const random = Context.get(context, Random.Random)
-  const renderKey = CacheKey.make(options.key, `${name}:v${options.version}:`)
+  const keyspace = `${prefix}${name}:v${options.version}:`
+  const renderKey = CacheKey.make(options.key, keyspace)
+  const hash = (rendered: string): string => CacheKey.hash(rendered.slice(prefix.length))
   const fixed = typeof timeToLive === "function" ? undefined : lifetime(timeToLive)
   const codec = CacheCodec.make(options.value, { maxBytes: options.maxBytes })
 
@@ -40,13 +48,15 @@ export const make = <Key, Value>(
     new RedisError.RedisSerializationError({
       command: operation,
       region: name,
-      keyHash: rendered === undefined ? "" : CacheKey.hash(rendered),
+      keyHash: rendered === undefined ? "" : hash(rendered),
       direction: "encode",
       message: `${operation} in region ${name}: ${message}`
     })
 
   return {
     codec,
+    keyspace,
+    hash,
     longestLife: typeof timeToLive === "function" ? Number.POSITIVE_INFINITY : (fixed ?? 0),
     key: (operation, key) => {
       const rendered = renderKey(key)
@@ -61,7 +71,7 @@ export const make = <Key, Value>(
         ? Result.fail(problem(operation, `the timeToLive is ${lifetimeAdvice}`, rendered))
         : Result.succeed(millis)
     },
-    value: (operation, rendered, [key, value], given) => {
+    value: (operation, rendered, key, value, given) => {
       const chosen = given ?? (typeof timeToLive === "function" ? timeToLive(key, value) : undefined)
       const whole = chosen === undefined ? fixed : lifetime(chosen)
       if (whole === undefined) {

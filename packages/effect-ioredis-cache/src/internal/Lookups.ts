@@ -46,7 +46,7 @@ export const make = <Key, Value, E>(
         const startedAt = recorder.now()
         const looked = Effect.onExit(lookup, (exit) => Effect.sync(() => recorder.lookup(exit)))
         const stored = Effect.flatMap(looked, (value) => {
-          const write = encoding.value("getOrSet", rendered, [key, value], given)
+          const write = encoding.value("getOrSet", rendered, key, value, given)
           // Whoever looked it up is given what a later read will have, without undeclared fields.
           const answer = Result.isSuccess(write) ? write.success.value : value
           if (!watch.isCurrent()) return Effect.succeed(answer)

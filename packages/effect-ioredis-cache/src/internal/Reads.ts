@@ -1,6 +1,6 @@
 import { Effect, Exit, Option, Result } from "effect"
 import type { CacheTier, Cancel, Done, Found } from "./CacheTier.ts"
-import { fromCallback, holding, type RegionParts, render, traced } from "./RegionParts.ts"
+import { fromCallback, holding, inSpan, isTraced, type RegionParts, render, traced } from "./RegionParts.ts"
 
 /**
  * The reads of one region. What they find may enter a nearer store only while the key was not
@@ -25,17 +25,11 @@ export const make = <Key, Value, E>(parts: RegionParts<Key, Value, E>): Reads<Ke
   const look = (key: string, from: CacheTier<Value, E>["get"], done: Done<Found<Value>, E>): Cancel => {
     const watch = sequences.watch(key)
     const startedAt = recorder.now()
-    const cancel = from(
-      key,
-      () => watch.isCurrent(),
-      (exit) => {
-        watch.end()
-        if (Exit.isFailure(exit)) return done(Exit.failCause(exit.cause))
-        recorder.timed("get", exit.value.source, startedAt)
-        recorder.read(exit.value)
-        done(exit)
-      }
-    )
+    const cancel = from(key, watch, (exit) => {
+      watch.end()
+      if (Exit.isSuccess(exit)) recorder.timed("get", exit.value.source, startedAt)
+      done(exit)
+    })
     return () => {
       cancel()
       watch.end()
@@ -51,11 +45,16 @@ export const make = <Key, Value, E>(parts: RegionParts<Key, Value, E>): Reads<Ke
     return fromCallback((done) => {
       const watch = sequences.watch(key)
       let second: Cancel | undefined
+      const counted: Done<Found<Value>, E> = (exit) => {
+        if (Exit.isSuccess(exit)) recorder.read(exit.value)
+        done(exit)
+      }
       const cancel = look(key, tier.get, (exit) => {
         const isCurrent = watch.isCurrent()
         watch.end()
-        if (Exit.isFailure(exit) || exit.value.hit !== undefined || isCurrent) return done(exit)
-        second = look(key, tier.peek, done)
+        if (Exit.isFailure(exit) || exit.value.hit !== undefined || isCurrent) return counted(exit)
+        recorder.read(exit.value)
+        second = look(key, tier.peek, counted)
       })
       return () => {
         watch.end()
@@ -84,20 +83,22 @@ export const make = <Key, Value, E>(parts: RegionParts<Key, Value, E>): Reads<Ke
     return rendered.map((key) => (key === undefined ? Option.none() : (values.next().value ?? Option.none())))
   })
 
+  const get = (key: Key): Effect.Effect<Option.Option<Value>, E> => {
+    const rendered = encoding.key("get", key)
+    if (Result.isFailure(rendered)) return Effect.as(reject(rendered.failure), Option.none())
+    const known = tier.known(rendered.success)
+    return known === undefined
+      ? fromCallback((done) =>
+          look(rendered.success, tier.get, (exit) =>
+            done(Exit.isSuccess(exit) ? Exit.succeed(recorder.read(exit.value)) : Exit.failCause(exit.cause))
+          )
+        )
+      : Exit.succeed(recorder.read(known))
+  }
+
   return {
-    get: (key) =>
-      traced(name, "get", () => {
-        const rendered = encoding.key("get", key)
-        if (Result.isFailure(rendered)) return Effect.as(reject(rendered.failure), Option.none())
-        const known = tier.known(rendered.success)
-        return known === undefined
-          ? fromCallback((done) => look(rendered.success, tier.get, (exit) => done(Exit.map(exit, optionOf))))
-          : Effect.succeed(recorder.read(known))
-      }),
+    get: (key) => Effect.withFiber((fiber) => (isTraced(fiber) ? inSpan(name, "get", () => get(key)) : get(key))),
     getMany: (keys) => traced(name, "getMany", () => readMany(keys)),
     getBeforeLookup
   }
 }
-
-const optionOf = <Value>({ hit }: Found<Value>): Option.Option<Value> =>
-  hit === undefined ? Option.none() : Option.some(hit.value)

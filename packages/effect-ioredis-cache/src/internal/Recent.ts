@@ -5,6 +5,8 @@
 export interface Recent<A> {
   readonly isEmpty: () => boolean
   readonly get: (key: string) => A | undefined
+  /** What was added with a key so lately that to add it again would not keep it any longer. */
+  readonly young: (key: string) => A | undefined
   readonly add: (key: string, value: A) => void
   readonly delete: (key: string) => void
   readonly all: () => ReadonlyArray<readonly [string, A]>
@@ -20,6 +22,7 @@ export const make = <A>(size: number): Recent<A> => {
   return {
     isEmpty: () => newer.size === 0 && older.size === 0,
     get: (key) => newer.get(key) ?? older.get(key),
+    young: (key) => newer.get(key),
     add: (key, value) => {
       newer.set(key, value)
       if (newer.size < size) return

@@ -1,6 +1,5 @@
 import { Clock, Context, Effect, Exit, Option } from "effect"
 import type * as Cache from "../Cache.ts"
-import * as CacheKey from "../CacheKey.ts"
 import type { WriteOutcome } from "../Cache.ts"
 import type { Found } from "./CacheTier.ts"
 import * as Metrics from "./Metrics.ts"
@@ -12,7 +11,7 @@ export interface Recorder {
   readonly stale: () => void
   readonly lookup: (exit: Exit.Exit<unknown, unknown>) => void
   /** A stored value was taken as a miss. `problem` says why, without the value. */
-  readonly unreadable: (key: string, problem: string) => void
+  readonly unreadable: (keyHash: string, problem: string) => void
   /** The Clock's monotonic time in milliseconds: when an operation began. */
   readonly now: () => number
   readonly timed: (operation: string, source: string, startedAt: number) => void
@@ -69,7 +68,7 @@ export const make = (region: string, counters: Counters, context: Context.Contex
       counters.lookups++
       metrics.lookups(Exit.isSuccess(exit) ? "success" : "failure").updateUnsafe(1, context)
     },
-    unreadable: (key, problem) => {
+    unreadable: (keyHash, problem) => {
       counters.corrupt++
       metrics.requests("corrupt").updateUnsafe(1, context)
       const at = now()
@@ -77,7 +76,7 @@ export const make = (region: string, counters: Counters, context: Context.Contex
       lastUnreadable = at
       Effect.runForkWith(context)(
         Effect.logWithLevel(level)("A stored value could not be read and is taken as a miss").pipe(
-          Effect.annotateLogs({ region, keyHash: CacheKey.hash(key), problem })
+          Effect.annotateLogs({ region, keyHash, problem })
         )
       )
     },

@@ -20,6 +20,8 @@ export interface Environment<E> {
   readonly reject: (error: RedisError.RedisSerializationError) => Effect.Effect<void, E>
   /** The time to live of regions that name none. Default: 300 seconds. */
   readonly timeToLive: Duration.Input | undefined
+  /** What every key of the cache begins with. Default: nothing. */
+  readonly prefix?: string | undefined
   /** The definitions that it shares with other caches. Default: none. */
   readonly definitions?: Regions.Definitions | undefined
   /**
@@ -87,22 +89,22 @@ interface Lifetime {
 
 /** Assembles a region, the same for every tier, of its reads, its writes and its lookups. */
 const make = <Key, Value, E>(
-  { patience, reject, tier: makeTier, timeToLive }: Environment<E>,
+  { patience, prefix = "", reject, tier: makeTier, timeToLive }: Environment<E>,
   options: Cache.RegionOptions<Key, Value>,
   { context, counters, isClosed, onClose, scope }: Lifetime
 ): Cache.Region<Key, Value, E> => {
-  const { name, version } = options
-  const encoding = Encoding.make(options, timeToLive ?? "300 seconds", context)
+  const { name } = options
+  const encoding = Encoding.make(options, timeToLive ?? "300 seconds", prefix, context)
   const recorder = Recorder.make(name, counters, context)
   const tier = makeTier({
     name,
-    version,
+    keyspace: encoding.keyspace,
     codec: encoding.codec,
     longestLife: encoding.longestLife,
     staleFor: Duration.toMillis(options.staleFor ?? 0),
     replay: options.replay ?? "ifUnchanged",
     removedFor: Regions.removedMillis(options),
-    onUnreadable: recorder.unreadable
+    onUnreadable: (key, problem) => recorder.unreadable(encoding.hash(key), problem)
   })
   const lookups = SharedLookups.make(name, scope)
   const sequences = (tier.sequences ?? Sequences.make()).join((key) => {

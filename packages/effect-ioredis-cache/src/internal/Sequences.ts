@@ -34,6 +34,8 @@ export interface Member {
   readonly watch: (key: string) => Watch
   /** Makes a write the newest intent for its key. */
   readonly intend: (key: string) => Watch
+  /** Makes a write that is over already the newest intent for its key. */
+  readonly overtake: (key: string) => void
   /** Makes a `clear` the newest intent for every key. */
   readonly intendAll: () => Watch
   /** Ends the membership. */
@@ -80,6 +82,12 @@ export const make = (): Sequences => {
         intend: (key) => {
           tellOthers(hear, key)
           return new Intent(hold(key))
+        },
+        overtake: (key) => {
+          tellOthers(hear, key)
+          // Without a slot nobody is in progress whom it could overtake.
+          const slot = slots.get(key)
+          if (slot !== undefined) slot.number++
         },
         intendAll: () => {
           tellOthers(hear, undefined)

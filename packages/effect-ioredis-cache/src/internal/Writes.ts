@@ -1,7 +1,7 @@
 import { Array as Arr, type Duration, Effect, Exit, Result } from "effect"
 import type { WriteOutcome } from "../Cache.ts"
-import type { Done, Fill, Write } from "./CacheTier.ts"
-import { fromCallback, holding, type RegionParts, render, traced, whileHeld } from "./RegionParts.ts"
+import { type Done, exitOf, type Fill, type Write } from "./CacheTier.ts"
+import { fromCallback, holding, inSpan, isTraced, type RegionParts, render, traced, whileHeld } from "./RegionParts.ts"
 import type * as Sequences from "./Sequences.ts"
 
 /** The writes of one region. Each is the newest intent for its keys from the moment it runs. */
@@ -46,7 +46,7 @@ export const make = <Key, Value, E>(
   parts: RegionParts<Key, Value, E>,
   { isClosed, patience }: Options
 ): Writes<Key, Value, E> => {
-  const { encoding, name, recorder } = parts
+  const { encoding, name, recorder, tier } = parts
   const intents = makeIntents(parts, isClosed)
   const setEntries = makeSetEntries(parts, intents)
 
@@ -66,11 +66,14 @@ export const make = <Key, Value, E>(
   const set = (key: Key, value: Value, given: Duration.Input | undefined): Effect.Effect<WriteOutcome, E> => {
     const rendered = encoding.key("set", key)
     const write = Result.isSuccess(rendered)
-      ? encoding.value("set", rendered.success, [key, value], given)
+      ? encoding.value("set", rendered.success, key, value, given)
       : Result.fail(rendered.failure)
-    return Result.isSuccess(write) && !isClosed()
-      ? intents.storeOne(write.success)
-      : Effect.map(recorded(setEntries("set", [[key, value]], given)), first)
+    if (Result.isFailure(write) || isClosed()) {
+      return Effect.map(recorded(setEntries("set", [[key, value]], given)), first)
+    }
+    return tier.answersAtOnce(write.success.key)
+      ? exitOf[intents.storeAtOnce(write.success)]
+      : intents.storeOne(write.success)
   }
 
   const recorded = (outcomes: Effect.Effect<ReadonlyArray<WriteOutcome>, E>) =>
@@ -82,7 +85,10 @@ export const make = <Key, Value, E>(
   ) => recorded(inParts(all, patience, recorder.now, call))
 
   return {
-    set: (key, value, given) => traced(name, "set", () => set(key, value, given)),
+    set: (key, value, given) =>
+      Effect.withFiber((fiber) =>
+        isTraced(fiber) ? inSpan(name, "set", () => set(key, value, given)) : set(key, value, given)
+      ),
     setMany: (entries, given) =>
       traced(name, "setMany", () => inTime(entries, (part, timeLeft) => setEntries("setMany", part, given, timeLeft))),
     fill: (entry, given, write, lookup) =>
@@ -116,6 +122,8 @@ export const make = <Key, Value, E>(
  * rendered.
  */
 interface Intents<in Value, out E> {
+  /** Stores one value without asking Redis. */
+  readonly storeAtOnce: (write: Write<Value>) => WriteOutcome
   readonly storeOne: (write: Write<Value>) => Effect.Effect<WriteOutcome, E>
   readonly store: (
     operation: string,
@@ -164,7 +172,7 @@ const makeIntents = <Key, Value, E>(
         const keys = writes.map(({ key }) => key)
         // A closed cache takes no values, and leaves no older ones in their place.
         if (isClosed()) return Effect.map(drop(operation, keys, timeLeft), Arr.map(rejected))
-        return intending(keys, operation, (isCurrent, done) => tier.set(writes, isCurrent, done, timeLeft))
+        return intending(keys, operation, (isCurrent, done) => tier.setMany(writes, isCurrent, done, timeLeft))
       }),
     // Whoever reads meanwhile looks again, so that he does not repeat the lookup.
     fill: (fill) =>
@@ -177,22 +185,25 @@ const makeIntents = <Key, Value, E>(
       ),
     touch: (key, timeToLive) =>
       fromCallback((done) => tier.touch(key, timeToLive, (exit) => done(Exit.map(exit, Arr.of)))),
+    storeAtOnce: (write) => {
+      lookups.detach(write.key)
+      sequences.overtake(write.key)
+      const outcome = tier.setAtOnce(write)
+      recorder.write(outcome)
+      return outcome
+    },
     storeOne: (write) =>
       fromCallback((done) => {
         const intent = intend(write.key)
         const startedAt = recorder.now()
-        const cancel = tier.set(
-          Array.of(write),
-          () => intent.isCurrent(),
-          (exit) => {
-            intent.end()
-            if (Exit.isFailure(exit)) return done(Exit.failCause(exit.cause))
-            const outcome = first(exit.value)
-            recorder.timed("set", outcome.toLowerCase(), startedAt)
-            recorder.write(outcome)
-            done(Exit.succeed(outcome))
+        const cancel = tier.set(write, intent, (exit) => {
+          intent.end()
+          if (Exit.isSuccess(exit)) {
+            recorder.timed("set", sourceNames[exit.value], startedAt)
+            recorder.write(exit.value)
           }
-        )
+          done(exit)
+        })
         return () => {
           cancel()
           intent.end()
@@ -202,9 +213,7 @@ const makeIntents = <Key, Value, E>(
       lookups.detachAll()
       const startedAt = recorder.now()
       const cleared = whileHeld(sequences.intendAll, () =>
-        Effect.tap(tier.clear, (outcome) =>
-          Effect.sync(() => recorder.timed("clear", outcome.toLowerCase(), startedAt))
-        )
+        Effect.tap(tier.clear, (outcome) => Effect.sync(() => recorder.timed("clear", sourceNames[outcome], startedAt)))
       )
       return Effect.map(untilClosed(isClosed, Effect.map(cleared, Arr.of)), first)
     })
@@ -222,7 +231,7 @@ const makeSetEntries = <Key, Value, E>(parts: RegionParts<Key, Value, E>, { drop
     const rendered = yield* Effect.forEach(entries, ([key]) => render(parts, operation, key))
     const encoded = entries.map((entry, index) => {
       const key = rendered[index]
-      return key === undefined ? undefined : ([key, encoding.value(operation, key, entry, given)] as const)
+      return key === undefined ? undefined : ([key, encoding.value(operation, key, entry[0], entry[1], given)] as const)
     })
     // Of a key given twice the last value is meant.
     const meant = Array.from(new Map(encoded.filter((one) => one !== undefined)))
@@ -284,4 +293,11 @@ const rejected = (): WriteOutcome => "Rejected"
 
 const first = (outcomes: ReadonlyArray<WriteOutcome>): WriteOutcome => outcomes[0] ?? "Rejected"
 
-const sourceOf = (outcomes: ReadonlyArray<WriteOutcome>): string => outcomes[0]?.toLowerCase() ?? "none"
+const sourceNames: { readonly [outcome in WriteOutcome]: string } = {
+  Applied: "applied",
+  Deferred: "deferred",
+  Rejected: "rejected"
+}
+
+const sourceOf = (outcomes: ReadonlyArray<WriteOutcome>): string =>
+  outcomes[0] === undefined ? "none" : sourceNames[outcomes[0]]

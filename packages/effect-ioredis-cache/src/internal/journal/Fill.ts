@@ -37,7 +37,7 @@ export const send = (
   region: Region,
   fill: Fill,
   timeout: number | undefined,
-  done: (outcomes: ReadonlyArray<WriteOutcome>) => void
+  done: (outcome: WriteOutcome) => void
 ): Cancel => {
   const { beganAt, found, isCurrent, key, lookupTime, payload, staleFor, timeToLive } = fill
   // The region may have been cleared in the very millisecond in which the lookup began.
@@ -54,12 +54,12 @@ export const send = (
     state.situation().scripts
   )
   if (command === undefined || region.state._tag === "Denied" || state.isClosed || !isCurrent()) {
-    done(["Deferred"])
+    done("Deferred")
     return () => {}
   }
   const sending = new FillSending(state, region, key, intent, version, command, isCurrent)
   return Sender.send(state.dispatch, command, { timeout, retry: false, sending, now: state.now }, () => {
-    done([sending.isStored ? "Applied" : "Deferred"])
+    done(sending.isStored ? "Applied" : "Deferred")
   })
 }
 

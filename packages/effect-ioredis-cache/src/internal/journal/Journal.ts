@@ -30,14 +30,14 @@ import { makeStampSource } from "../../StoredValue.ts"
 import * as Metrics from "../Metrics.ts"
 import type { Definitions } from "../Regions.ts"
 import type { Sequences } from "../Sequences.ts"
-import { commandOf, type RegionPolicy, touchOf } from "./commands.ts"
+import { commandOf, type RegionPolicy, type Situation, touchOf } from "./commands.ts"
 import * as Emptying from "./Emptying.ts"
 import * as Fills from "./Fill.ts"
 import * as Ledger from "./Ledger.ts"
 import * as Loop from "./Loop.ts"
 import * as Replay from "./Replay.ts"
 import * as Sender from "./Sender.ts"
-import { type Entry, type NodeState, Region, State, Write } from "./State.ts"
+import { type Entry, type NodeState, Region, type Seen, State, Write } from "./State.ts"
 
 /** Bounds what is kept. */
 export interface Options {
@@ -47,28 +47,20 @@ export interface Options {
   readonly maxBytes?: number | undefined
 }
 
-/** A value to be written under a Redis key. Times are in milliseconds. */
+/** A value to be written under a key. */
 export interface ValueWrite {
   readonly key: string
-  readonly value: unknown
-  readonly payload: string | Uint8Array
-  readonly timeToLive: number
-  readonly staleFor: number
-  readonly lookupTime: number
-  /** The version that memory holds, if any. */
-  readonly seen: Version | undefined
+  readonly intent: Ledger.SetIntent
 }
 
 /**
  * Describes what a read is answered with in the place of Redis: what the journal says, or whatever
  * memory has.
  */
-export type Answer =
-  | { readonly _tag: "Value"; readonly value: unknown; readonly timeToLive: number; readonly bytes: number }
-  | { readonly _tag: "Memory" }
+export type Answer = { readonly _tag: "Value"; readonly value: unknown } | { readonly _tag: "Memory" }
 
-/** Is told what became of each write, at once or later. */
-export type Done = (outcomes: ReadonlyArray<WriteOutcome>) => void
+/** Is told what became of a write, or of each of several, at once or later. */
+export type Done<Outcome = WriteOutcome> = (outcome: Outcome) => void
 
 /** The part of the journal that is one region's. Keys are whole Redis keys. */
 export interface RegionJournal {
@@ -83,16 +75,25 @@ export interface RegionJournal {
    * the read.
    */
   readonly believes: (key: string, found: Version, isCurrent: boolean) => boolean
+  /** The time that `SetIntent.expiresAt` is of. */
+  readonly now: () => number
   /** Tells whether writes go to memory alone, because the user may not write. */
   readonly runsOnMemory: () => boolean
-  /** Stores values. `timeout` is the longest that the call may take, in milliseconds. */
-  readonly set: (writes: ReadonlyArray<ValueWrite>, timeout: number | undefined, done: Done) => Cancel
+  /** Stores a value. `timeout` is the longest that the call may take, in milliseconds. */
+  readonly set: (key: string, intent: Ledger.SetIntent, timeout: number | undefined, done: Done) => Cancel
+  /** Leaves a value to the replay at once, because Redis is known not to be there. */
+  readonly defer: (key: string, intent: Ledger.SetIntent) => WriteOutcome
+  /** Stores several values. */
+  readonly setMany: (
+    writes: ReadonlyArray<ValueWrite>,
+    timeout: number | undefined,
+    done: Done<ReadonlyArray<WriteOutcome>>
+  ) => Cancel
   /** Removes keys. */
   readonly remove: (
     keys: ReadonlyArray<string>,
-    seen: (key: string) => Version | undefined,
     timeout: number | undefined,
-    done: Done
+    done: Done<ReadonlyArray<WriteOutcome>>
   ) => Cancel
   /** Lets a value live for `timeToLive` from now on, if there is one and it would end sooner. */
   readonly touch: (key: string, life: Touch, timeout: number | undefined, done: Done) => Cancel
@@ -113,8 +114,11 @@ export interface Touch {
 
 /** The journal of all caches of one client and prefix. */
 export interface Journal {
-  /** The part of one region. Asked twice for a name, it gives parts of the same region. */
-  readonly region: (policy: RegionPolicy) => RegionJournal
+  /**
+   * The part of one region. Asked twice for a name, it gives parts of the same region. `seen` tells
+   * the version that the caller's memory holds of a key, and is asked while a write is recorded.
+   */
+  readonly region: (policy: RegionPolicy, seen?: Seen) => RegionJournal
   /** The definitions of its regions, which all caches of the journal share. */
   readonly definitions: Definitions
   /** How many intents are not confirmed. */
@@ -172,7 +176,7 @@ export const make = Effect.fnUntraced(function* (
     }).pipe(Effect.andThen(close(state)))
   )
   return {
-    region: (policy) => regionJournal(state, regionOf(state, policy)),
+    region: (policy, seen) => regionJournal(state, regionOf(state, policy), seen),
     definitions: new Map(),
     size: state.ledger.size,
     isAtRest: () => !state.isLeft() && !Array.from(state.nodes.values()).some((node) => Replay.isLeft(state, node)),
@@ -246,28 +250,42 @@ const closeNodes = (state: State): Effect.Effect<void> =>
 // Calls
 // -------------------------------------------------------------------------------------------------
 
-const regionJournal = (state: State, region: Region): RegionJournal => ({
+const regionJournal = (state: State, region: Region, seen: Seen | undefined): RegionJournal => ({
   sequences: region.sequences,
   isEmpty: () => state.ledger.size() === 0 && region.state._tag !== "Denied",
   answer: (key) => answer(state, region, key),
   believes: (key, found, isCurrent) => state.believes(region, key, found, isCurrent),
+  now: state.now,
   runsOnMemory: () => region.state._tag === "Denied",
-  set: (writes, timeout, done) =>
-    call(state, region, writes, (write) => recordSet(state, region, write), timeout, done),
-  remove: (keys, seen, timeout, done) =>
-    call(
-      state,
-      region,
-      keys,
-      (key) => {
-        const known = seen(key)
-        return state.record(region, key, known, Ledger.remove, state.versionFor(region, key, known))
-      },
-      timeout,
-      done
-    ),
-  touch: (key, life, timeout, done) =>
-    call(state, region, [key], (key) => recordTouch(state, region, key, life), timeout, done),
+  set: (key, intent, timeout, done) => {
+    const settled = outcomeAtOnce(state, region)
+    if (settled === undefined) return call(state, state.record(region, key, seen, intent), timeout, done)
+    done(settled)
+    return ignore
+  },
+  defer: (key, intent) => {
+    const settled = outcomeAtOnce(state, region)
+    if (settled !== undefined) return settled
+    state.release(state.record(region, key, seen, intent))
+    return "Deferred"
+  },
+  setMany: (writes, timeout, done) => {
+    const record = ({ intent, key }: ValueWrite) => state.record(region, key, seen, intent)
+    return callAll(state, region, writes, record, timeout, done)
+  },
+  remove: (keys, timeout, done) => {
+    const record = (key: string) => state.record(region, key, seen, Ledger.remove)
+    return callAll(state, region, keys, record, timeout, done)
+  },
+  touch: (key, life, timeout, done) => {
+    const settled = outcomeAtOnce(state, region)
+    const entry = settled === undefined ? recordTouch(state, region, key, life) : undefined
+    if (entry !== undefined) return call(state, entry, timeout, done)
+    // Where there is nothing to be recorded, a removal is under way, and an absent key is no
+    // failure.
+    done(settled ?? "Applied")
+    return ignore
+  },
   fill: (fill, timeout, done) => Fills.send(state, region, fill, timeout, done),
   clear: Effect.suspend(() => {
     state.mark(region)
@@ -283,24 +301,10 @@ const answer = (state: State, region: Region, key: string): Answer | undefined =
   // A `touch` says nothing of the value. What a lookup found after a removal is in memory.
   if (intent === undefined || intent._tag === "Touch") return undefined
   if (intent._tag === "Remove") return fromMemory
-  const timeToLive = intent.expiresAt - state.now()
-  return timeToLive > 0 ? { _tag: "Value", value: intent.value, timeToLive, bytes: intent.payload.length } : fromMemory
+  return intent.expiresAt > state.now() ? { _tag: "Value", value: intent.value } : fromMemory
 }
 
 const fromMemory: Answer = { _tag: "Memory" }
-
-const recordSet = (state: State, region: Region, write: ValueWrite): Entry => {
-  const { key, lookupTime, payload, seen, staleFor, timeToLive, value } = write
-  const intent = new Ledger.SetIntent({
-    value,
-    payload,
-    life: timeToLive,
-    staleFor,
-    lookupTime,
-    expiresAt: state.now() + timeToLive
-  })
-  return state.record(region, key, seen, intent, state.versionFor(region, key, seen))
-}
 
 // A `touch` of a deferred value extends that one while it is fresh, and of a deferred removal it
 // does nothing.
@@ -347,39 +351,77 @@ const extendValue = (state: State, entry: Entry, intent: Ledger.SetIntent, now: 
   return recorded
 }
 
-// Each write is in the ledger from before it is sent. Whatever ends the call defers what was not
+// What becomes of a write that is not even recorded: nobody will replay it after the end of the
+// journal, and where the user may not write, memory alone has it.
+const outcomeAtOnce = (state: State, region: Region): WriteOutcome | undefined => {
+  if (state.isClosed) return "Rejected"
+  if (region.state._tag !== "Denied") return undefined
+  state.writeToMemory(region)
+  return "Deferred"
+}
+
+// A write is in the ledger from before it is sent. Whatever ends its call defers it, if it was not
 // confirmed.
-const call = <A>(
-  state: State,
-  region: Region,
-  requests: ReadonlyArray<A>,
-  record: (request: A) => Entry | undefined,
-  timeout: number | undefined,
-  done: Done
-): Cancel => {
-  if (state.isClosed || region.state._tag === "Denied") {
-    if (!state.isClosed) state.writeToMemory(region)
-    const outcome: WriteOutcome = state.isClosed ? "Rejected" : "Deferred"
-    done(requests.map(() => outcome))
+const call = (state: State, entry: Entry, timeout: number | undefined, done: Done): Cancel => {
+  const write = timeout === 0 ? undefined : writeOf(state, entry, state.situation())
+  if (write === undefined) {
+    state.release(entry)
+    done("Deferred")
     return ignore
   }
-  const entries = requests.map(record)
-  const situation = state.situation()
-  const writes = entries.map((entry) => {
-    if (entry === undefined || !isSendable(state, entry)) return undefined
-    const command = commandOf(entry, situation)
-    return command === undefined ? undefined : new Write(state, entry, command)
-  })
   let isOver = false
   const release = (): void => {
     if (isOver) return
     isOver = true
-    for (const entry of entries) if (entry !== undefined) state.release(entry)
+    state.release(entry)
   }
-  const cancel = send(state, writes, timeout, () => {
+  const options: Sender.Options = { timeout, answer: "ignored", now: state.now, sending: write }
+  const cancel = Sender.send(state.dispatch, write.command, options, () => {
     release()
-    done(entries.map((entry, index) => outcomeOf(entry, writes[index])))
+    done(outcomeOf(write))
   })
+  return () => {
+    cancel()
+    release()
+  }
+}
+
+// Several writes, likewise. They are sent back to back.
+const callAll = <A>(
+  state: State,
+  region: Region,
+  requests: ReadonlyArray<A>,
+  record: (request: A) => Entry,
+  timeout: number | undefined,
+  done: Done<ReadonlyArray<WriteOutcome>>
+): Cancel => {
+  const settled = outcomeAtOnce(state, region)
+  if (settled !== undefined) {
+    done(requests.map(() => settled))
+    return ignore
+  }
+  const entries = requests.map(record)
+  const [only] = entries
+  if (only !== undefined && entries.length === 1) return call(state, only, timeout, (outcome) => done([outcome]))
+  const situation = state.situation()
+  const writes = entries.map((entry) => (timeout === 0 ? undefined : writeOf(state, entry, situation)))
+  const sendings = writes.filter((write) => write !== undefined)
+  let isOver = false
+  const release = (): void => {
+    if (isOver) return
+    isOver = true
+    for (const entry of entries) state.release(entry)
+  }
+  const end = (): void => {
+    release()
+    done(writes.map(outcomeOf))
+  }
+  if (sendings.length === 0) {
+    end()
+    return ignore
+  }
+  const commands: ReadonlyArray<RedisCommand.RedisCommand> = sendings.map(({ command }) => command)
+  const cancel = Sender.sendAll(state.dispatch, commands, { timeout, answer: "ignored", now: state.now, sendings }, end)
   return () => {
     cancel()
     release()
@@ -389,32 +431,13 @@ const call = <A>(
 // A deferred value that was extended is left to the replay, which knows what it may replace. What
 // an open circuit would refuse need not be made a command of: that is half of what such a write
 // costs.
-const isSendable = (state: State, entry: Entry): boolean =>
-  !entry.isExtended && !state.dispatch.nodeOf(entry.key).refuses()
-
-const send = (
-  state: State,
-  writes: ReadonlyArray<Write | undefined>,
-  timeout: number | undefined,
-  done: () => void
-): Cancel => {
-  const sendings = writes.filter((write) => write !== undefined)
-  const [first] = sendings
-  const options = { timeout, answer: "ignored", now: state.now } as const
-  if (first === undefined || timeout === 0) {
-    done()
-    return ignore
-  }
-  if (sendings.length === 1) {
-    return Sender.send(state.dispatch, first.command, { ...options, sending: first }, done)
-  }
-  const commands: ReadonlyArray<RedisCommand.RedisCommand> = sendings.map(({ command }) => command)
-  return Sender.sendAll(state.dispatch, commands, { ...options, sendings }, done)
+const writeOf = (state: State, entry: Entry, situation: Situation): Write | undefined => {
+  if (entry.isExtended || state.dispatch.nodeOf(entry.key).refuses()) return undefined
+  const command = commandOf(entry, situation)
+  return command === undefined ? undefined : new Write(state, entry, command)
 }
 
-// Where there was nothing to be recorded, a removal is under way, and an absent key is no failure.
-const outcomeOf = (entry: Entry | undefined, write: Write | undefined): WriteOutcome =>
-  entry === undefined || write?.isApplied() === true ? "Applied" : "Deferred"
+const outcomeOf = (write: Write | undefined): WriteOutcome => (write?.isApplied() === true ? "Applied" : "Deferred")
 
 const ignore = () => {}
 

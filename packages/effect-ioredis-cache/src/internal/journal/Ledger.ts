@@ -72,6 +72,8 @@ export class Entry<Region> {
   intent: Intent
   /** The version of the last intent. It changes with each intent. */
   version: Version
+  /** Counts the payload of the last intent. */
+  bytes: number
   /** Counts the calls that send it now. */
   held = 0
   /** Counts the sendings of the key that have neither been answered nor lost their session. */
@@ -94,6 +96,8 @@ export class Entry<Region> {
   isDeferred = false
   /** Says whether a replay sends it now. */
   isReplaying = false
+  /** Says whether it is in the ledger. Once taken out, an entry stays out. */
+  isKept = true
 
   constructor(key: string, region: Region, base: Stamp | undefined, intent: Intent, version: Version) {
     this.key = key
@@ -101,6 +105,7 @@ export class Entry<Region> {
     this.base = base
     this.first = version.stamp
     this.intent = intent
+    this.bytes = bytesOf(intent)
     this.version = version
   }
 }
@@ -149,19 +154,18 @@ export const make = <Region>({ maxBytes, maxEntries }: Bounds): Ledger<Region> =
   let deferred = 0
   let bytes = 0
 
-  const has = (entry: Entry<Region>): boolean => entries.get(entry.key) === entry
-
   const defer = (entry: Entry<Region>, isDeferred: boolean): void => {
     if (entry.isDeferred === isDeferred) return
     entry.isDeferred = isDeferred
     const sign = isDeferred ? 1 : -1
     deferred += sign
-    bytes += sign * bytesOf(entry)
+    bytes += sign * entry.bytes
   }
 
   const remove = (entry: Entry<Region>): void => {
-    if (!has(entry)) return
+    if (!entry.isKept) return
     defer(entry, false)
+    entry.isKept = false
     entries.delete(entry.key)
   }
 
@@ -177,6 +181,7 @@ export const make = <Region>({ maxBytes, maxEntries }: Bounds): Ledger<Region> =
         defer(entry, false)
         descend(entry, base, intent, version)
         entry.intent = intent
+        entry.bytes = bytesOf(intent)
         entry.version = version
         entry.executed = undefined
         entry.isRefused = false
@@ -194,9 +199,9 @@ export const make = <Region>({ maxBytes, maxEntries }: Bounds): Ledger<Region> =
     },
     release: (entry) => {
       entry.held--
-      if (entry.held === 0 && has(entry)) defer(entry, true)
+      if (entry.held === 0 && entry.isKept) defer(entry, true)
     },
-    has,
+    has: (entry) => entry.isKept,
     delete: remove,
     deleteRegion: (region) => {
       for (const entry of entries.values()) if (entry.region === region) remove(entry)
@@ -207,11 +212,12 @@ export const make = <Region>({ maxBytes, maxEntries }: Bounds): Ledger<Region> =
     checkInvariants: () => {
       const all = Array.from(entries.values())
       const counted = all.filter(({ isDeferred }) => isDeferred)
-      const sum = counted.reduce((total, entry) => total + bytesOf(entry), 0)
+      const sum = counted.reduce((total, { intent }) => total + bytesOf(intent), 0)
       return [
         ...(counted.length === deferred ? [] : [`${deferred} entries are counted, and ${counted.length} deferred`]),
         ...(sum === bytes ? [] : [`${bytes} bytes are counted, and ${sum} deferred`]),
-        ...all.flatMap(({ held, isDeferred, key, open }) => [
+        ...all.flatMap(({ held, isDeferred, isKept, key, open }) => [
+          ...(isKept ? [] : [`${key} is in the ledger, and counted as taken out`]),
           ...((held === 0) === isDeferred ? [] : [`${key} is held ${held} times, and deferred: ${isDeferred}`]),
           ...(held >= 0 && open >= 0 ? [] : [`${key} is held ${held} times and has ${open} open sendings`])
         ])
@@ -229,4 +235,4 @@ const descend = (entry: Entry<unknown>, base: Stamp | undefined, intent: Intent,
   entry.first = stamp
 }
 
-const bytesOf = ({ intent }: Entry<unknown>): number => (intent._tag === "Set" ? intent.payload.length : 0)
+const bytesOf = (intent: Intent): number => (intent._tag === "Set" ? intent.payload.length : 0)

@@ -77,18 +77,19 @@ const verify = Effect.fnUntraced(function* (state: State, nodeState: NodeState) 
   while (unverified.size > 0) {
     const { changes } = nodeState
     const keys = takeFirst(unverified, batchSize, (key) => state.trust.get(key)?.isVerified === false)
-    const known = keys.flatMap((key) => state.trust.get(key) ?? [])
+    const confirmed = keys.flatMap((key) => state.trust.get(key)?.confirmed ?? [])
     const { scripts } = state.situation()
-    const commands = keys.map((key, index) => unlinkEarlier(key, known[index]?.confirmed.writtenAt ?? 0, scripts))
+    const commands = keys.map((key, index) => unlinkEarlier(key, confirmed[index]?.writtenAt ?? 0, scripts))
     const outcomes = yield* sendBatch(state, commands)
     let failure: RedisError.RedisCommandError | undefined
     outcomes.forEach((outcome, index) => {
-      const [key, one, command] = [keys[index], known[index], commands[index]]
-      if (key === undefined || one === undefined || command === undefined) return
+      const [key, version, command] = [keys[index], confirmed[index], commands[index]]
+      if (key === undefined || version === undefined || command === undefined) return
       // Another change may have come meanwhile, and another confirmation.
       const isDone = Result.isSuccess(outcome) && nodeState.changes === changes
-      if (isDone) one.isVerified = true
-      else unverified.add(key)
+      const known = state.trust.get(key)
+      if (!isDone) unverified.add(key)
+      else if (known?.confirmed === version) known.isVerified = true
       if (Result.isSuccess(outcome)) return
       state.refused(command, outcome.failure, undefined)
       // It is done without scripts in the next round.

@@ -1,7 +1,7 @@
 import { Effect, Latch, Result } from "effect"
 import { type RedisCommand, RedisError } from "effect-ioredis"
 import type { Dispatch, Node, Sending, SendingEnd, Session } from "effect-ioredis/dispatch"
-import type { Stamp, StampSource } from "../../StoredValue.ts"
+import type { StampSource } from "../../StoredValue.ts"
 import type { Replay } from "../../Cache.ts"
 import type { Version } from "../CacheTier.ts"
 import { clearedKey, lateOf, type RegionPolicy, type Situation } from "./commands.ts"
@@ -15,6 +15,9 @@ import * as Trust from "./Trust.ts"
 
 /** An entry of the ledger, as the journal keeps it. */
 export type Entry = Ledger.Entry<Region>
+
+/** Tells the version that a memory holds of a key, if any. */
+export type Seen = (key: string) => Version | undefined
 
 /** A region of the journal. */
 export class Region implements RegionPolicy {
@@ -123,17 +126,28 @@ export class State {
 
   /** Gives what commands depend on besides their intent. */
   situation(): Situation {
-    return { now: this.now(), scripts: this.now() >= this.#scriptsAgainAt }
+    const now = this.now()
+    return { now, scripts: now >= this.#scriptsAgainAt }
   }
 
   // -----------------------------------------------------------------------------------------------
   // Intents
   // -----------------------------------------------------------------------------------------------
 
-  /** The version of a new write: later than all that this process has seen of the key. */
-  versionFor(region: Region, key: string, seen: Version | undefined): Version {
-    const last = this.trust.get(key)?.last ?? seen
-    const unconfirmed = this.ledger.get(key)?.version
+  /**
+   * Records an intent and holds its entry. A new write needs no version: it gets one that is later
+   * than all that this process has seen of the key.
+   */
+  record(region: Region, key: string, seen: Seen | undefined, intent: Ledger.Intent, version?: Version): Entry {
+    const unconfirmed = this.ledger.get(key)
+    // What memory has seen is older than a value or a removal that is not confirmed.
+    const isFirst = unconfirmed === undefined || unconfirmed.intent._tag === "Touch"
+    const last = this.trust.get(key)?.last ?? (isFirst ? seen?.(key) : undefined)
+    const given = version ?? this.#versionAfter(region, key, last, unconfirmed?.version)
+    return this.ledger.record(key, region, last?.stamp, intent, given)
+  }
+
+  #versionAfter(region: Region, key: string, last: Version | undefined, unconfirmed: Version | undefined): Version {
     const writtenAt = Math.max(
       Math.floor(this.dispatch.nodeOf(key).time()),
       region.state.clearedAt + 1,
@@ -144,20 +158,11 @@ export class State {
     return { stamp: this.source.next(), writtenAt }
   }
 
-  /** Records an intent and holds its entry. `seen` is what memory knows of the key. */
-  record(region: Region, key: string, seen: Version | undefined, intent: Ledger.Intent, version: Version): Entry {
-    return this.ledger.record(key, region, this.#knownStamp(key, seen), intent, version)
-  }
-
   /** Records that what is there is to live longer, and holds its entry. */
   recordTouch(region: Region, key: string, touch: Ledger.TouchIntent): Entry {
     // What a `clear` in this very millisecond left out is older than this.
     const writtenAt = Math.max(Math.floor(this.dispatch.nodeOf(key).time()), region.state.clearedAt + 1)
     return this.record(region, key, undefined, touch, { stamp: this.source.next(), writtenAt })
-  }
-
-  #knownStamp(key: string, seen: Version | undefined): Stamp | undefined {
-    return (this.trust.get(key)?.last ?? seen)?.stamp
   }
 
   /** Ends a call's hold of an entry. What Redis has not confirmed by then is replayed. */

@@ -22,15 +22,22 @@ export type Verdict = "Trusted" | "Older" | "Changed"
 /** Holds what is known of one key. */
 export class Known {
   /** The last `set` or `remove` of this process that Redis confirmed. */
-  readonly confirmed: Version
+  confirmed: Version
   /** The stamp that this process knew before it. */
-  readonly before: Stamp | undefined
+  before: Stamp | undefined
   /** Says what this process knew last: its own write, or what it has read since. */
   last: Version
   /** Says whether the server may have lost data since the confirmation. */
   isVerified: boolean
 
   constructor(confirmed: Version, before: Stamp | undefined, isVerified: boolean) {
+    this.confirmed = confirmed
+    this.before = before
+    this.last = confirmed
+    this.isVerified = isVerified
+  }
+
+  confirm(confirmed: Version, before: Stamp | undefined, isVerified: boolean): void {
     this.confirmed = confirmed
     this.before = before
     this.last = confirmed
@@ -59,8 +66,8 @@ export const judge = (known: Known, found: Version, isOwn: (stamp: Stamp) => boo
 export interface Trust {
   /** Tells whether nothing is known, so that every reply is believed. */
   readonly isEmpty: () => boolean
-  /** Records that Redis has confirmed an intent, and returns what is known from now on. */
-  readonly confirm: (key: string, confirmed: Version, before: Stamp | undefined, isVerified: boolean) => Known
+  /** Records that Redis has confirmed an intent. */
+  readonly confirm: (key: string, confirmed: Version, before: Stamp | undefined, isVerified: boolean) => void
   /** Judges a reply, and remembers it where it is trusted. */
   readonly judge: (key: string, found: Version) => Verdict
   /** Tells what is known of a key. */
@@ -75,9 +82,11 @@ export const make = (source: StampSource, size: number): Trust => {
   return {
     isEmpty: keys.isEmpty,
     confirm: (key, confirmed, before, isVerified) => {
-      const known = new Known(confirmed, before, isVerified)
-      keys.add(key, known)
-      return known
+      // Most keys that are written again are still young, and change in place: ten thousand objects
+      // that are replaced again and again cost the collector more than all the rest of it.
+      const young = keys.young(key)
+      if (young === undefined) keys.add(key, new Known(confirmed, before, isVerified))
+      else young.confirm(confirmed, before, isVerified)
     },
     judge: (key, found) => {
       const known = keys.get(key)
