@@ -10,7 +10,7 @@
  * the circuit opens at once unless another connection to that server has answered meanwhile.
  *
  * The layer never fails to build because Redis is down: it waits up to `connectTimeout` (default 2
- * seconds) for the connections, then starts degraded while they go on trying. With
+ * seconds) for the first connection, then starts degraded while they go on trying. With
  * `requireReady: true` that is a `RedisConnectionError` instead.
  *
  * **Gotchas**
@@ -450,7 +450,7 @@ const expiryArguments = (timeToLive: Duration.Input | undefined): ReadonlyArray<
   return life === Number.POSITIVE_INFINITY ? [] : ["PX", life]
 }
 
-// Waits for every connection, then says what is missing.
+// Waits for the first connection, by which all keys can be reached, then says what is missing.
 const awaitReady = Effect.fnUntraced(function* (
   node: RedisNode.RedisNode,
   listeners: Set<(event: NodeEvent) => void>,
@@ -459,7 +459,7 @@ const awaitReady = Effect.fnUntraced(function* (
 ): Effect.fn.Return<void, RedisError.RedisConnectionError> {
   const ready = Effect.callback<void>((resume) => {
     const check = () => {
-      if (node.status() === "Ready") resume(Effect.void)
+      if (node.isReady()) resume(Effect.void)
     }
     check()
     listeners.add(check)
