@@ -432,10 +432,9 @@ describe("The connections of a client", () => {
       const server = yield* SimulatedRedis.make()
       yield* onSimulated(server)
       yield* server.inject(Fault.dropLogins({ after: 100 }))
-      const [first = 0, second = 0, third = 0, ...others] = yield* pauses(server, 8)
+      const [first = 0, second = 0, ...others] = yield* pauses(server, 8)
       assert.isAtMost(first, 26)
-      assert.isAtMost(second, 126)
-      assert.isAtLeast(third, 1000)
+      assert.isAtLeast(second, 1000)
       for (const pause of others) {
         assert.isAtLeast(pause, 549)
         assert.isAtMost(pause, 751)
