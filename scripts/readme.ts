@@ -50,6 +50,13 @@ const expect = (output: string, ...texts: ReadonlyArray<string>): void => {
   }
 }
 
+// A cache in memory alone is for programs without Redis.
+const loadsOfDriver = `import { createRequire } from "node:module"
+await import("effect-ioredis-cache/MemoryCache")
+const loaded = Object.keys(createRequire(import.meta.url).cache)
+console.log(loaded.filter((file) => file.includes("/node_modules/ioredis/")).length + " modules of the driver")
+`
+
 const check = (folder: string) =>
   Effect.gen(function* () {
     run(folder, install)
@@ -61,6 +68,8 @@ const check = (folder: string) =>
     expect(run(folder, "npx tsx example.mts", { REDIS_URL: server.url }), "Engineer for", "Applied")
     const nobody = yield* FreePort.make
     expect(run(folder, "npx tsx example.mts", { REDIS_URL: `redis://127.0.0.1:${nobody}` }), "Engineer for", "Deferred")
+    writeFileSync(join(folder, "memory.mjs"), loadsOfDriver)
+    expect(run(folder, "node memory.mjs"), "0 modules of the driver")
     for (const name of ["effect-ioredis", "effect-ioredis-cache"]) {
       run(folder, `node --print "require(\\"${name}/package.json\\").version"`)
     }

@@ -118,8 +118,6 @@ export interface Stats {
   readonly connectError: RedisError.RedisConnectionError | undefined
 }
 
-type Call<A> = Effect.Effect<A, RedisError.RedisCommandError>
-
 /**
  * Commands to Redis.
  *
@@ -130,7 +128,10 @@ export interface RedisClient {
   /** Names this client in its metrics, spans and log lines. */
   readonly name: string
   /** Sends any command. */
-  readonly send: (command: RedisCommand.RedisCommand, options?: CallOptions) => Call<RedisCommand.Reply>
+  readonly send: (
+    command: RedisCommand.RedisCommand,
+    options?: CallOptions
+  ) => Effect.Effect<RedisCommand.Reply, RedisError.RedisCommandError>
   /**
    * Sends commands back to back and gives a result for each, in their order, losses included. It
    * fails, and nothing is sent, where one of them may not be sent.
@@ -140,7 +141,7 @@ export interface RedisClient {
     options?: CallOptions
   ) => Effect.Effect<ReadonlyArray<ReplyResult>, RedisError.RedisOperationError>
   /** The text of a key. For bytes, `send` a command made with `reply: "bytes"`. */
-  readonly get: (key: string) => Call<Option.Option<string>>
+  readonly get: (key: string) => Effect.Effect<Option.Option<string>, RedisError.RedisCommandError>
   /**
    * Sets a key, for ever or for `timeToLive`; an infinite one is for ever. `false` says that the
    * `condition` was not met. With a condition it is sent again only where it never left.
@@ -152,26 +153,28 @@ export interface RedisClient {
       readonly timeToLive?: Duration.Input | undefined
       readonly condition?: "ifAbsent" | "ifPresent" | undefined
     }
-  ) => Call<boolean>
+  ) => Effect.Effect<boolean, RedisError.RedisCommandError>
   /** The texts of several keys, in the order of the keys. */
-  readonly mget: (keys: ReadonlyArray<string>) => Call<ReadonlyArray<Option.Option<string>>>
+  readonly mget: (
+    keys: ReadonlyArray<string>
+  ) => Effect.Effect<ReadonlyArray<Option.Option<string>>, RedisError.RedisCommandError>
   /** Deletes keys and counts those that were there. */
-  readonly del: (...keys: ReadonlyArray<string>) => Call<number>
+  readonly del: (...keys: ReadonlyArray<string>) => Effect.Effect<number, RedisError.RedisCommandError>
   /** Counts the keys that exist. */
-  readonly exists: (...keys: ReadonlyArray<string>) => Call<number>
+  readonly exists: (...keys: ReadonlyArray<string>) => Effect.Effect<number, RedisError.RedisCommandError>
   /**
    * Tells how long a key still lives: `None` for one that does not exist, infinite for one that
    * does not expire.
    */
-  readonly ttl: (key: string) => Call<Option.Option<Duration.Duration>>
+  readonly ttl: (key: string) => Effect.Effect<Option.Option<Duration.Duration>, RedisError.RedisCommandError>
   /** Lets a key live for `timeToLive` from now on. `false` says that there is none. */
-  readonly expire: (key: string, timeToLive: Duration.Input) => Call<boolean>
+  readonly expire: (key: string, timeToLive: Duration.Input) => Effect.Effect<boolean, RedisError.RedisCommandError>
   /** Adds to a number, 1 by default. It is exact up to 2^53; `send` gives a bigint beyond. */
-  readonly incr: (key: string, by?: number) => Call<number>
+  readonly incr: (key: string, by?: number) => Effect.Effect<number, RedisError.RedisCommandError>
   /** Asks whether Redis answers. */
-  readonly ping: Call<void>
+  readonly ping: Effect.Effect<void, RedisError.RedisCommandError>
   /** Gives what INFO says, of one section or of the default ones. */
-  readonly info: (section?: string) => Call<Readonly<Record<string, string>>>
+  readonly info: (section?: string) => Effect.Effect<Readonly<Record<string, string>>, RedisError.RedisCommandError>
   /**
    * The keys that match. A key may come twice. The scan begins anew when its connection is lost or
    * the server may have other data, for a cursor means nothing elsewhere.
@@ -186,7 +189,7 @@ export interface RedisClient {
     keys: ReadonlyArray<string>,
     args?: ReadonlyArray<RedisCommand.Argument>,
     options?: CallOptions
-  ) => Call<RedisCommand.Reply>
+  ) => Effect.Effect<RedisCommand.Reply, RedisError.RedisCommandError>
   /** Replaces the connections, with everything in flight on them. */
   readonly reconnect: Effect.Effect<void>
   /** Tells how the client fares now. */
@@ -392,7 +395,7 @@ const commandsOn = (name: string, dispatcher: Dispatcher.Dispatcher): Commands =
 
   const readAs =
     <A>(decode: (reply: RedisCommand.Reply) => A) =>
-    (name: string, args: ReadonlyArray<RedisCommand.Argument>): Call<A> =>
+    (name: string, args: ReadonlyArray<RedisCommand.Argument>): Effect.Effect<A, RedisError.RedisCommandError> =>
       Effect.map(send(RedisCommand.make(name, args)), decode)
 
   return {
@@ -508,7 +511,7 @@ const traced = <A>(
   client: string,
   name: string,
   start: (of: Context.Context<never>, done: Done<A>) => Cancel
-): Call<A> =>
+): Effect.Effect<A, RedisError.RedisCommandError> =>
   Effect.withFiber((fiber) => {
     const call = Effect.callback<A, RedisError.RedisCommandError>((resume) => {
       const cancel = start(fiber.context, (result) =>
