@@ -950,6 +950,31 @@ describe("Closing a client", () => {
 })
 
 describe("The circuit", () => {
+  it.effect("is due with the next session where only one of those that stalled had answered", () =>
+    withRedis({ ...noRetry, connections: 2 })((redis, server, dispatch) =>
+      Effect.gen(function* () {
+        const [[first = ""] = [], [second = ""] = []] = Array.from(keysOf(dispatch, 1).values())
+        for (const [answering, other] of [
+          [first, second],
+          [second, first]
+        ] as const) {
+          yield* redis.reconnect
+          yield* TestClock.adjust("10 seconds")
+          yield* redis.get(answering)
+          yield* server.inject(Fault.freeze)
+          for (const key of [answering, other]) yield* fork(Effect.exit(redis.get(key)))
+          yield* TestClock.adjust("2 seconds")
+          assert.strictEqual((yield* redis.stats).breaker._tag, "Open")
+          yield* server.heal
+          yield* TestClock.adjust("3 seconds")
+          const back = yield* fork(redis.get("k"))
+          yield* TestClock.adjust("100 millis")
+          assert.strictEqual(result(back), "Success")
+        }
+      })
+    )
+  )
+
   it.effect("is due only after some seconds where the last session answered nothing", () =>
     withRedis({ ...noRetry, circuitBreaker: { tripPolicy: CircuitBreaker.consecutive(1), resetTimeout: "1 hour" } })(
       (redis, server) =>

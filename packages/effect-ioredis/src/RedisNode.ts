@@ -149,7 +149,7 @@ export const make = Effect.fnUntraced(function* (
   const lineage = yield* Lineage.make(() => options.onEvent({ _tag: "HistoryChanged", node: self }))
   const logins = yield* Logins.make(deadlines, now)
   const connect = yield* connectOf(options, lineage)
-  const makeDue = makeDueOf(options, now)
+  const makeDue = makeDueOf(options, now, sessions)
   const stallRule = stallRuleOf(options, now, sessions)
   const replacement = Replacement.make({ connect, fork, now, sessions })
   const { changed, wake } = waitersOf()
@@ -289,8 +289,13 @@ const connectOf = Effect.fnUntraced(function* (
 
 // After a session that has shown nothing, the next one makes an open circuit due only after some
 // seconds.
-const makeDueOf = ({ circuit, deadlines, probeOnReady }: Options, now: () => number) => {
+const makeDueOf = (
+  { circuit, deadlines, probeOnReady }: Options,
+  now: () => number,
+  sessions: () => ReadonlyArray<NodeSession>
+) => {
   let mayProbe = true
+  let heardAt = Number.NEGATIVE_INFINITY
   return {
     ready: (session: NodeSession): void => {
       if (!probeOnReady) return
@@ -303,7 +308,9 @@ const makeDueOf = ({ circuit, deadlines, probeOnReady }: Options, now: () => num
       })
     },
     lost: (session: NodeSession): void => {
-      mayProbe = session.isProven()
+      for (const each of [session, ...sessions()]) if (each.replies > 0) heardAt = Math.max(heardAt, each.heardAt)
+      // What another one has heard since speaks for the server too.
+      mayProbe = session.isProven() || heardAt >= session.openedAt
     }
   }
 }
