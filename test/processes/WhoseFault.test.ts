@@ -266,6 +266,7 @@ const readyConnections = Effect.fnUntraced(function* (proxy: TcpProxy.TcpProxy, 
   yield* Wait.until(
     "the pool is whole",
     Effect.gen(function* () {
+      if ((yield* client.stats).connections < 5) return false
       for (let n = 0; n < 20; n++) yield* client.send(RedisCommand.make("GET", [`ready-${calls++}`]))
       return (yield* proxy.connections).length >= 5
     })

@@ -13,7 +13,7 @@
 export interface LoginPace {
   /** Says what the server does with those who log in, as far as it is known. */
   readonly trust: "Unknown" | "Keeps" | "Drops"
-  /** Counts the logins that were dropped since the server last kept one. */
+  /** Counts the logins that were dropped since the server last kept one, and the first that followed. */
   readonly drops: number
   /** Counts the failures of every kind since then. */
   readonly failures: number
@@ -36,9 +36,11 @@ export const initial: LoginPace = {
 }
 
 /** An attempt has begun. Where the server is not known to keep logins, the others wait for it. */
-export const began = (pace: LoginPace, now: number, random: number): LoginPace =>
-  // A second login follows a dropped one at once, and so the third comes a second later.
-  pace.trust === "Keeps" ? pace : { ...pace, nextAt: now + (pace.drops === 1 ? second : pause(random)) }
+export const began = (pace: LoginPace, now: number, random: number): LoginPace => {
+  if (pace.trust === "Keeps") return pace
+  // A second login follows a dropped one at once, and so the third comes a second later, once.
+  return pace.drops === 1 ? { ...pace, drops: 2, nextAt: now + second } : { ...pace, nextAt: now + pause(random) }
+}
 
 /** The server could not be reached, or said that it does not want this login. */
 export const refused = (pace: LoginPace, now: number, random: number): LoginPace => {
