@@ -13,7 +13,7 @@
 export interface LoginPace {
   /** Says what the server does with those who log in, as far as it is known. */
   readonly trust: "Unknown" | "Keeps" | "Drops"
-  /** Counts the logins that were dropped since the server last kept one, and the first that followed. */
+  /** Counts the logins dropped since the server last kept one, and the first that followed. */
   readonly drops: number
   /** Counts the failures of every kind since then. */
   readonly failures: number
