@@ -257,8 +257,12 @@ describe("Closing takes at most closeTimeout", () => {
       })
       const redis = yield* Effect.provide(RedisClient.RedisClient, yield* Layer.buildWithScope(layer, scope))
       const { nodes, send } = of(redis)
-      const sessions = nodes().flatMap((node) => node.sessions())
-      assert.strictEqual(sessions.length, 3)
+      const open = () => nodes().flatMap((node) => node.sessions())
+      yield* Wait.until(
+        "the pool is whole",
+        Effect.sync(() => open().length === 3)
+      )
+      const sessions = open()
       yield* server.freeze
       for (const session of sessions) send(RedisCommand.make("PING"), { session }, () => {})
       const { millis } = yield* Wait.timed(Scope.close(scope, Exit.void))

@@ -94,6 +94,8 @@ describe("reads of one tick through the dispatch of a client", () => {
   test(
     "are one MGET for each connection that their keys keep to",
     Effect.gen(function* () {
+      // The others of a pool follow when the first has stayed for a moment.
+      yield* TestClock.adjust("1 second")
       const { read, server, since } = yield* filled(60)
       const connections = new Set<number>()
       assert.deepStrictEqual(yield* together(keys(60).map(read)), keys(60))

@@ -578,3 +578,17 @@ describe("RedisClient, seen from outside", () => {
     })
   )
 })
+
+// The type of a call has no alias: TypeScript 7 infers nothing from a union with one.
+it.effect("A call stands beside any other effect in a condition", () =>
+  withRedis()((redis) =>
+    Effect.gen(function* () {
+      const visits = redis
+        .incr("visits")
+        .pipe(Effect.tap((count) => (count === 1 ? redis.expire("visits", "2 minutes") : Effect.void)))
+      assert.strictEqual(yield* visits, 1)
+      assert.isAbove(Option.getOrElse(yield* redis.ttl("visits"), () => Duration.zero).pipe(Duration.toMillis), 0)
+      assert.strictEqual(yield* visits, 2)
+    })
+  )
+)

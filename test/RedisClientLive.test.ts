@@ -82,9 +82,10 @@ describe("A connection that is dropped while it is idle", () => {
   it.live("by CLIENT KILL: the next read succeeds and the breaker stays closed", () =>
     Effect.gen(function* () {
       const server = yield* RedisServer.make()
-      const { redis } = yield* build({ port: server.port })
-      yield* redis.set("a", "1")
+      // One loss for each client: what loses several logins within a second is not logged in to at once.
       for (const _ of [1, 2, 3]) {
+        const { redis } = yield* build({ port: server.port })
+        yield* redis.set("a", "1")
         const id = String(yield* redis.send(RedisCommand.make("CLIENT", ["ID"])))
         assert.strictEqual(yield* server.cli("CLIENT", "KILL", "ID", id), 1)
         assert.deepStrictEqual(yield* redis.get("a"), Option.some("1"))

@@ -15,6 +15,8 @@ const withRedis =
   <A, E>(use: (redis: RedisClient.RedisClient, server: Server, dispatch: Dispatch.Dispatch) => Effect.Effect<A, E>) =>
     Effect.gen(function* () {
       const redis = yield* RedisClient.RedisClient
+      // The other connections of a pool follow when the first has stayed for a moment.
+      if (options.connections !== undefined) yield* TestClock.adjust("1 second")
       return yield* use(redis, yield* SimulatedRedis.SimulatedRedis, Dispatch.of(redis))
     }).pipe(
       Effect.provide(
@@ -359,6 +361,7 @@ describe("A replica that refuses writes", () => {
         RedisConnector.RedisConnector,
         connector
       )
+      yield* TestClock.adjust("1 second")
       const before = Dispatch.of(redis).nodes()[0]?.sessions() ?? []
       for (const n of Arr.range(1, 20)) {
         yield* fork(Effect.exit(redis.set(`k${n}`, "v")))
@@ -373,16 +376,19 @@ describe("A replica that refuses writes", () => {
 })
 
 describe("A server that lets clients log in and drops them", () => {
-  for (const [when, fault] of [
-    ["at once", Fault.dropLogins()],
-    ["after 20 ms", Fault.dropLogins({ after: 20 })],
-    ["at the first command", Fault.cut({ executed: false, at: "GET" })]
+  for (const [when, fault, connections] of [
+    ["at once", Fault.dropLogins(), 1],
+    ["after 20 ms", Fault.dropLogins({ after: 20 }), 1],
+    ["after 20 ms, of a pool", Fault.dropLogins({ after: 20 }), 5],
+    ["after 300 ms, of a pool", Fault.dropLogins({ after: 300 }), 5],
+    ["at the first command", Fault.cut({ executed: false, at: "GET" }), 1]
   ] as const) {
     it.effect(`${when}: at most two logins a second, few commands, and it recovers`, () =>
-      withRedis()((redis, server) =>
+      withRedis({ connections })((redis, server) =>
         Effect.gen(function* () {
           yield* TestClock.adjust("10 seconds")
-          const logins = (yield* server.attempts).length
+          const healthy = (yield* server.attempts).length
+          assert.strictEqual(healthy, connections)
           const before = (yield* commands(server)).length
           yield* server.inject(fault)
           for (let n = 0; n < 600; n++) {
@@ -390,8 +396,13 @@ describe("A server that lets clients log in and drops them", () => {
             yield* fork(Effect.exit(redis.get(`k${n}`)))
             yield* TestClock.adjust(100)
           }
-          assert.isAtMost((yield* server.attempts).length - logins, 2 * 60 + 6)
-          assert.isAtMost((yield* commands(server)).length - before, 60)
+          const all = (yield* server.attempts).slice(healthy)
+          // What answers for 300 ms is used for as long, and the others of a pool have followed the first by then.
+          const isUsed = when.startsWith("after 300 ms")
+          const logins = isUsed ? all.slice(connections) : all
+          assert.isAbove(logins.length, fault._tag === "Cut" ? 10 : 60)
+          for (const [n, at] of logins.slice(2).entries()) assert.isAbove(at - (logins[n] ?? at), 1000)
+          assert.isAtMost((yield* commands(server)).length - before, isUsed ? 300 : 60)
           yield* server.heal
           yield* TestClock.adjust("40 seconds")
           const after = yield* fork(redis.get("k"))
@@ -613,6 +624,7 @@ describe("A scan", () => {
     withRedis()((redis, server) =>
       Effect.gen(function* () {
         yield* fill(redis)
+        yield* TestClock.adjust("10 seconds")
         yield* server.inject(Fault.cut({ executed: false }))
         const fiber = yield* fork(scanned(redis, server.restart({ data: "kept" })))
         yield* TestClock.adjust("5 seconds")
@@ -938,6 +950,31 @@ describe("Closing a client", () => {
 })
 
 describe("The circuit", () => {
+  it.effect("is due with the next session where only one of those that stalled had answered", () =>
+    withRedis({ ...noRetry, connections: 2 })((redis, server, dispatch) =>
+      Effect.gen(function* () {
+        const [[first = ""] = [], [second = ""] = []] = Array.from(keysOf(dispatch, 1).values())
+        for (const [answering, other] of [
+          [first, second],
+          [second, first]
+        ] as const) {
+          yield* redis.reconnect
+          yield* TestClock.adjust("10 seconds")
+          yield* redis.get(answering)
+          yield* server.inject(Fault.freeze)
+          for (const key of [answering, other]) yield* fork(Effect.exit(redis.get(key)))
+          yield* TestClock.adjust("2 seconds")
+          assert.strictEqual((yield* redis.stats).breaker._tag, "Open")
+          yield* server.heal
+          yield* TestClock.adjust("3 seconds")
+          const back = yield* fork(redis.get("k"))
+          yield* TestClock.adjust("100 millis")
+          assert.strictEqual(result(back), "Success")
+        }
+      })
+    )
+  )
+
   it.effect("is due only after some seconds where the last session answered nothing", () =>
     withRedis({ ...noRetry, circuitBreaker: { tripPolicy: CircuitBreaker.consecutive(1), resetTimeout: "1 hour" } })(
       (redis, server) =>

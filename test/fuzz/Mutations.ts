@@ -7,12 +7,25 @@ export interface Settings {
   readonly seed: number
 }
 
-/** What came of a run. `slowestRatio` is the time of the median batch ÷ 2 µs and 20 ns a byte: below 1 is quick enough. */
+/** How long reads took, as ratios of processor time, so that what else the machine does is not counted. */
+export interface Speed {
+  readonly schema: string
+  readonly reads: number
+  /** A read of the format and of the payload, in nanoseconds. */
+  readonly nanos: number
+  /** The same ÷ 2 µs and 20 ns a byte. */
+  readonly ofBudget: number
+  /** The same ÷ what JSON.parse and the schema take by themselves, who throw at what they cannot read. */
+  readonly ofSchemaAlone: number
+}
+
+/** What came of a run. `format` is the time of reading header and check ÷ 2 µs and 20 ns a byte. */
 export interface Report {
   readonly count: number
   readonly values: number
   readonly failures: ReadonlyArray<string>
-  readonly slowestRatio: number
+  readonly format: number
+  readonly speeds: ReadonlyArray<Speed>
 }
 
 const Job = Schema.Struct({
@@ -37,24 +50,41 @@ const tree = (depth: number): Tree => ({
   children: depth === 0 ? [] : [tree(depth - 1), { name: "leaf", children: [] }]
 })
 
+/** What reads the values of one schema. */
+interface Reader {
+  readonly schema: string
+  readonly decode: (stored: Uint8Array, offset?: number) => CacheCodec.Decoded<unknown>
+  /** Reads by JSON.parse and the schema alone. */
+  readonly alone: (json: unknown) => unknown
+}
+
 /** A stored value, what reads its payload, and the key that it is stored under. */
 class Sample {
   readonly key: string
   readonly stored: Buffer
-  readonly decode: (stored: Uint8Array, offset?: number) => CacheCodec.Decoded<unknown>
+  readonly reader: Reader
 
-  constructor(key: string, stored: Buffer, decode: Sample["decode"]) {
+  constructor(key: string, stored: Buffer, reader: Reader) {
     this.key = key
     this.stored = stored
-    this.decode = decode
+    this.reader = reader
   }
 }
 
+const readers = new Map<string, Reader>()
+
 const sample = <A>(schema: Schema.Codec<A, unknown>, key: string, value: A, kind: StoredValue.Kind = "set"): Sample => {
   const codec = CacheCodec.make(schema)
+  const name = key.split(":")[1] ?? ""
+  const reader = readers.get(name) ?? {
+    schema: name,
+    decode: codec.decode,
+    alone: Schema.decodeUnknownSync(Schema.toCodecJson(schema))
+  }
+  readers.set(name, reader)
   const { payload } = Result.getOrThrow(codec.encode(value))
   const fields = { kind, stamp: "Ada0_z----0K", writtenAt: 1.79e12, life: 3e5, staleLife: 3.6e6, lookupTime: 120 }
-  return new Sample(key, StoredValue.encode(key, fields, Buffer.from(payload)), codec.decode)
+  return new Sample(key, StoredValue.encode(key, fields, Buffer.from(payload)), reader)
 }
 
 const job = (index: number) => ({
@@ -123,43 +153,97 @@ const mutations: ReadonlyArray<(bytes: Buffer, random: Random) => Buffer> = [
 
 const batchSize = 500
 
+// The first batches are compiled as they run.
+const warmUp = 10 * batchSize
+
 /**
- * Reads mutations of real values as a cache would: nothing may throw, what was stored under one key may not be read under another, and a
- * read may take 2 µs and 20 ns a byte. Time is the processor's, of the median batch, so that what else the machine does is not counted.
+ * Reads mutations of real values as a cache would: nothing may throw, and what was stored under one key may not be read
+ * under another.
  */
 export const run = ({ count, seed }: Settings): Report => {
   const random = randomOf(seed)
   const failures: Array<string> = []
-  const ratios: Array<number> = []
+  const times = new Map(Array.from(readers.values(), (reader) => [reader, new Times()]))
+  const format = new Times()
   let values = 0
   let done = 0
   while (done < count) {
     const batch = Array.from({ length: Math.min(batchSize, count - done) }, () => {
       const of = samples[random(samples.length)] as Sample // there are samples, and the index is below their number
       const mutate = mutations[random(mutations.length)] ?? ((bytes: Buffer) => bytes)
-      return new Sample(of.key, mutate(of.stored, random), of.decode)
+      return new Sample(of.key, mutate(of.stored, random), of.reader)
     })
-    const bytes = batch.reduce((sum, { stored }) => sum + stored.length, 0)
-    const before = process.cpuUsage()
-    const found = Result.try(() => batch.map(readAsCache))
-    const { system, user } = process.cpuUsage(before)
-    // The first batches are compiled as they run.
-    if (done >= 10 * batchSize) ratios.push(((user + system) * 1000) / (batch.length * 2000 + bytes * 20))
-    done += batch.length
+    const found = Result.try(() => batch.filter(readAsCache).length)
     if (Result.isFailure(found)) failures.push(`seed ${seed}, before ${done}: threw ${String(found.failure)}`)
-    else values += found.success.filter((isValue) => isValue).length
+    else values += found.success
     for (const { key, stored } of batch) failures.push(...readUnderOthers(key, stored))
+    if (done >= warmUp && Result.isSuccess(found)) {
+      format.add(batch, nanosOf(batch, readFormat), 0)
+      for (const [reader, its] of times) {
+        const own = batch.filter((one) => one.reader === reader && readFormat(one) !== undefined)
+        its.add(own, nanosOf(own, readAsCache), nanosOf(own, readAlone))
+      }
+    }
+    done += batch.length
   }
-  ratios.sort((a, b) => a - b)
-  return { count: done, values, failures, slowestRatio: ratios[ratios.length >> 1] ?? 0 }
+  const speeds = Array.from(times, ([{ schema }, { alone, budget, reads, taken }]) => ({
+    schema,
+    reads,
+    nanos: taken / reads,
+    ofBudget: taken / budget,
+    ofSchemaAlone: taken / alone
+  }))
+  return {
+    count: done,
+    values,
+    failures,
+    format: format.taken / format.budget,
+    // Of few reads the time is chance.
+    speeds: speeds.filter(({ reads }) => reads >= 1000)
+  }
 }
 
-const readAsCache = ({ decode, key, stored }: Sample): boolean => {
+/** Sums of processor time, in nanoseconds. */
+class Times {
+  reads = 0
+  taken = 0
+  alone = 0
+  budget = 0
+
+  add(batch: ReadonlyArray<Sample>, taken: number, alone: number): void {
+    this.reads += batch.length
+    this.taken += taken
+    this.alone += alone
+    for (const { stored } of batch) this.budget += 2000 + stored.length * 20
+  }
+}
+
+const nanosOf = (batch: ReadonlyArray<Sample>, read: (sample: Sample) => unknown): number => {
+  const before = process.cpuUsage()
+  for (const one of batch) read(one)
+  const { system, user } = process.cpuUsage(before)
+  return (user + system) * 1000
+}
+
+/** The offset of the payload, when all fields that a cache asks for were read. */
+const readFormat = ({ key, stored }: Sample): number | undefined => {
   const read = StoredValue.read(key, stored)
-  if (read._tag !== "Value") return false
+  if (read._tag !== "Value") return undefined
   const { life, staleLife, stamp, writtenAt } = read.header
-  if (!(writtenAt + life >= 0 && staleLife >= 0 && stamp.length === 12)) return false
-  return decode(stored, read.payloadOffset)._tag === "Value"
+  return writtenAt + life >= 0 && staleLife >= 0 && stamp.length === 12 ? read.payloadOffset : undefined
+}
+
+const readAsCache = (sample: Sample): boolean => {
+  const offset = readFormat(sample)
+  return offset !== undefined && sample.reader.decode(sample.stored, offset)._tag === "Value"
+}
+
+const readAlone = ({ reader, stored }: Sample): unknown => {
+  try {
+    return reader.alone(JSON.parse(stored.toString("utf8", StoredValue.headerLength)))
+  } catch {
+    return undefined
+  }
 }
 
 // A value that begins with the check of its key is read under no other key of the samples.

@@ -11,8 +11,8 @@ export type Drops = "AtOnce" | "AtFirstCommand" | "AfterPing"
 
 export interface DroppingServer {
   readonly port: number
-  /** Connections on which the client said something. */
-  readonly logins: () => number
+  /** When the client first said something on each connection, in milliseconds. */
+  readonly logins: () => ReadonlyArray<number>
   /** What came that belongs to no login, PING aside. */
   readonly commands: () => number
   /** PINGs that came. */
@@ -25,7 +25,8 @@ export const make = Effect.fnUntraced(function* (
   drops: Drops
 ): Effect.fn.Return<DroppingServer, FreePort.FreePortError, Scope.Scope> {
   const port = yield* FreePort.make
-  const counts = { logins: 0, commands: 0, pings: 0 }
+  const counts = { commands: 0, pings: 0 }
+  const logins: Array<number> = []
   const open = new Set<() => void>()
   const server = Net.createServer({ noDelay: true }, (client) => {
     const upstream = Net.connect({ host: "127.0.0.1", port: targetPort, noDelay: true })
@@ -42,7 +43,7 @@ export const make = Effect.fnUntraced(function* (
     let received: Buffer = Buffer.alloc(0)
     let pinged = false
     let answered = false
-    client.once("data", () => counts.logins++)
+    client.once("data", () => logins.push(performance.now()))
     client.on("data", (chunk: Buffer) => {
       received = Buffer.concat([received, chunk])
       for (;;) {
@@ -76,7 +77,7 @@ export const make = Effect.fnUntraced(function* (
         for (const drop of open) drop()
       })
   )
-  return { port, logins: () => counts.logins, commands: () => counts.commands, pings: () => counts.pings }
+  return { port, logins: () => logins, commands: () => counts.commands, pings: () => counts.pings }
 })
 
 // Long enough for a login of several round trips.

@@ -10,7 +10,7 @@
  * the circuit opens at once unless another connection to that server has answered meanwhile.
  *
  * The layer never fails to build because Redis is down: it waits up to `connectTimeout` (default 2
- * seconds) for the connections, then starts degraded while they go on trying. With
+ * seconds) for the first connection, then starts degraded while they go on trying. With
  * `requireReady: true` that is a `RedisConnectionError` instead.
  *
  * **Gotchas**
@@ -119,8 +119,6 @@ export interface Stats {
   readonly connectError: RedisError.RedisConnectionError | undefined
 }
 
-type Call<A> = Effect.Effect<A, RedisError.RedisCommandError>
-
 /**
  * Commands to Redis.
  *
@@ -131,7 +129,10 @@ export interface RedisClient {
   /** Names this client in its metrics, spans and log lines. */
   readonly name: string
   /** Sends any command. */
-  readonly send: (command: RedisCommand.RedisCommand, options?: CallOptions) => Call<RedisCommand.Reply>
+  readonly send: (
+    command: RedisCommand.RedisCommand,
+    options?: CallOptions
+  ) => Effect.Effect<RedisCommand.Reply, RedisError.RedisCommandError>
   /**
    * Sends commands back to back and gives a result for each, in their order, losses included. It
    * fails, and nothing is sent, where one of them may not be sent.
@@ -141,7 +142,7 @@ export interface RedisClient {
     options?: CallOptions
   ) => Effect.Effect<ReadonlyArray<ReplyResult>, RedisError.RedisOperationError>
   /** The text of a key. For bytes, `send` a command made with `reply: "bytes"`. */
-  readonly get: (key: string) => Call<Option.Option<string>>
+  readonly get: (key: string) => Effect.Effect<Option.Option<string>, RedisError.RedisCommandError>
   /**
    * Sets a key, for ever or for `timeToLive`; an infinite one is for ever. `false` says that the
    * `condition` was not met. With a condition it is sent again only where it never left.
@@ -153,26 +154,28 @@ export interface RedisClient {
       readonly timeToLive?: Duration.Input | undefined
       readonly condition?: "ifAbsent" | "ifPresent" | undefined
     }
-  ) => Call<boolean>
+  ) => Effect.Effect<boolean, RedisError.RedisCommandError>
   /** The texts of several keys, in the order of the keys. */
-  readonly mget: (keys: ReadonlyArray<string>) => Call<ReadonlyArray<Option.Option<string>>>
+  readonly mget: (
+    keys: ReadonlyArray<string>
+  ) => Effect.Effect<ReadonlyArray<Option.Option<string>>, RedisError.RedisCommandError>
   /** Deletes keys and counts those that were there. */
-  readonly del: (...keys: ReadonlyArray<string>) => Call<number>
+  readonly del: (...keys: ReadonlyArray<string>) => Effect.Effect<number, RedisError.RedisCommandError>
   /** Counts the keys that exist. */
-  readonly exists: (...keys: ReadonlyArray<string>) => Call<number>
+  readonly exists: (...keys: ReadonlyArray<string>) => Effect.Effect<number, RedisError.RedisCommandError>
   /**
    * Tells how long a key still lives: `None` for one that does not exist, infinite for one that
    * does not expire.
    */
-  readonly ttl: (key: string) => Call<Option.Option<Duration.Duration>>
+  readonly ttl: (key: string) => Effect.Effect<Option.Option<Duration.Duration>, RedisError.RedisCommandError>
   /** Lets a key live for `timeToLive` from now on. `false` says that there is none. */
-  readonly expire: (key: string, timeToLive: Duration.Input) => Call<boolean>
+  readonly expire: (key: string, timeToLive: Duration.Input) => Effect.Effect<boolean, RedisError.RedisCommandError>
   /** Adds to a number, 1 by default. It is exact up to 2^53; `send` gives a bigint beyond. */
-  readonly incr: (key: string, by?: number) => Call<number>
+  readonly incr: (key: string, by?: number) => Effect.Effect<number, RedisError.RedisCommandError>
   /** Asks whether Redis answers. */
-  readonly ping: Call<void>
+  readonly ping: Effect.Effect<void, RedisError.RedisCommandError>
   /** Gives what INFO says, of one section or of the default ones. */
-  readonly info: (section?: string) => Call<Readonly<Record<string, string>>>
+  readonly info: (section?: string) => Effect.Effect<Readonly<Record<string, string>>, RedisError.RedisCommandError>
   /**
    * The keys that match. A key may come twice. The scan begins anew when its connection is lost or
    * the server may have other data, for a cursor means nothing elsewhere.
@@ -187,7 +190,7 @@ export interface RedisClient {
     keys: ReadonlyArray<string>,
     args?: ReadonlyArray<RedisCommand.Argument>,
     options?: CallOptions
-  ) => Call<RedisCommand.Reply>
+  ) => Effect.Effect<RedisCommand.Reply, RedisError.RedisCommandError>
   /** Replaces the connections, with everything in flight on them. */
   readonly reconnect: Effect.Effect<void>
   /** Tells how the client fares now. */
@@ -378,7 +381,7 @@ const commandsOn = (name: string, dispatcher: Dispatcher.Dispatcher): Commands =
     command: RedisCommand.RedisCommand,
     options: SendOptions,
     decode: (reply: RedisCommand.Reply) => A
-  ): Call<A> => {
+  ): Effect.Effect<A, RedisError.RedisCommandError> => {
     const refused = RedisCommand.refusal(command)
     if (refused !== undefined) return Effect.fail(refused)
     return traced(name, command.name, (of, done) => dispatcher.sendIn(of, command, options, done), decode)
@@ -404,7 +407,7 @@ const commandsOn = (name: string, dispatcher: Dispatcher.Dispatcher): Commands =
 
   const readAs =
     <A>(decode: (reply: RedisCommand.Reply) => A) =>
-    (name: string, args: ReadonlyArray<RedisCommand.Argument>): Call<A> =>
+    (name: string, args: ReadonlyArray<RedisCommand.Argument>): Effect.Effect<A, RedisError.RedisCommandError> =>
       sendAs(RedisCommand.make(name, args), noOptions, decode)
 
   return {
@@ -464,7 +467,7 @@ const expiryArguments = (timeToLive: Duration.Input | undefined): ReadonlyArray<
   return life === Number.POSITIVE_INFINITY ? [] : ["PX", life]
 }
 
-// Waits for every connection, then says what is missing.
+// Waits for the first connection, by which all keys can be reached, then says what is missing.
 const awaitReady = Effect.fnUntraced(function* (
   node: RedisNode.RedisNode,
   listeners: Set<(event: NodeEvent) => void>,
@@ -473,7 +476,7 @@ const awaitReady = Effect.fnUntraced(function* (
 ): Effect.fn.Return<void, RedisError.RedisConnectionError> {
   const ready = Effect.callback<void>((resume) => {
     const check = () => {
-      if (node.status() === "Ready") resume(Effect.void)
+      if (node.isReady()) resume(Effect.void)
     }
     check()
     listeners.add(check)
@@ -524,7 +527,7 @@ const traced = <A, B>(
   name: string,
   start: (of: Context.Context<never>, done: Done<A>) => Cancel,
   decode: (value: A) => B
-): Call<B> =>
+): Effect.Effect<B, RedisError.RedisCommandError> =>
   Effect.withFiber((fiber) => {
     const call = Effect.callback<B, RedisError.RedisCommandError>((resume) => {
       const cancel = start(fiber.context, (result) =>

@@ -102,9 +102,9 @@ export const make = Effect.fnUntraced(function* (
   const timeout = Duration.fromInputUnsafe(options.timeout ?? "2 seconds")
   const scope = yield* Effect.scope
   const signals = yield* Queue.unbounded<CircuitBreaker.State | NodeEvent>()
-  const { connection, connectError } = yield* client.stats
+  const { connectError, connections } = yield* client.stats
   const current = yield* SubscriptionRef.make<Status>(
-    connection === "Ready"
+    connections > 0
       ? { _tag: "Up", since: yield* DateTime.now }
       : { _tag: "Down", since: yield* DateTime.now, reason: connectError?.message ?? "not connected" }
   )

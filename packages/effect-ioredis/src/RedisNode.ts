@@ -9,19 +9,20 @@
  *
  * @since 0.1.0
  */
-import { Clock, Effect, Random, type Scope } from "effect"
+import { Clock, Effect, type Scope } from "effect"
 import type * as CircuitBreaker from "./CircuitBreaker.ts"
-import type { Node, NodeEvent, RedisHistory } from "./dispatch.ts"
+import type { Node, NodeEvent } from "./dispatch.ts"
 import type { Deadlines } from "./internal/Deadlines.ts"
 import type { Circuit } from "./internal/circuitBreaker/Circuit.ts"
 import { keyText } from "./internal/keyText.ts"
 import * as Monotonic from "./internal/Monotonic.ts"
 import * as Affinity from "./internal/node/Affinity.ts"
-import * as History from "./internal/node/History.ts"
 import * as Introduction from "./internal/node/Introduction.ts"
 import * as Lane from "./internal/node/Lane.ts"
+import * as Lineage from "./internal/node/Lineage.ts"
+import * as LoginPace from "./internal/node/LoginPace.ts"
+import * as Logins from "./internal/node/Logins.ts"
 import { NodeSession } from "./internal/node/NodeSession.ts"
-import * as RedisTime from "./internal/node/RedisTime.ts"
 import * as Replacement from "./internal/node/Replacement.ts"
 import * as StallRule from "./internal/node/StallRule.ts"
 import type * as RedisCommand from "./RedisCommand.ts"
@@ -142,129 +143,55 @@ export const make = Effect.fnUntraced(function* (
   options: Options
 ): Effect.fn.Return<RedisNode, never, Scope.Scope | RedisConnector> {
   const { circuit, commandTimeout, deadlines } = options
-  const connector = yield* RedisConnector
   const clock = yield* Clock.Clock
-  const scope = yield* Effect.scope
-  const runFork = Effect.runForkWith(yield* Effect.context<never>())
+  const fork = yield* forkInScope
+  const now = () => Monotonic.millis(clock)
   const lanes = Array.from({ length: options.connections }, Lane.make)
-  const affinity = Affinity.make(lanes, isOpen)
-  const asker: Introduction.Asker = {
-    time: RedisTime.make(() => clock.currentTimeMillisUnsafe()),
-    wallClock: () => clock.currentTimeMillisUnsafe(),
-    witness: Introduction.makeWitness(yield* Random.next)
-  }
-  let history: RedisHistory | undefined
-  let generation = 0
+  const sessions = () => lanes.flatMap(({ session }) => (session?.isOpen() ? [session] : []))
+  const lineage = yield* Lineage.make(() => options.onEvent({ _tag: "HistoryChanged", node: self }))
+  const logins = yield* Logins.make(deadlines, now)
+  const connect = yield* connectOf(options, lineage)
+  const makeDue = makeDueOf(options, now, sessions)
+  const stallRule = stallRuleOf(options, now, sessions)
+  const replacement = Replacement.make({ connect, fork, now, sessions })
+  const { changed, wake } = waitersOf()
   let closing = false
   let wasReady = false
-  let mayProbe = true
   let askedAt = Number.NEGATIVE_INFINITY
-  const waiting = new Set<() => void>()
-
-  const wake = () => {
-    for (const resume of waiting) resume()
-    waiting.clear()
-  }
-  const now = () => Monotonic.millis(clock)
-  const fork = (effect: Effect.Effect<void>) => runFork(Effect.forkIn(effect, scope))
-  const sessions = () => lanes.flatMap(({ session }) => (session?.isOpen() ? [session] : []))
-  const inFlight = () => lanes.reduce((sum, { session }) => sum + (session?.connection.inFlight() ?? 0), 0)
-
-  // Whoever gives the login may throw, and is asked again.
-  const login = Effect.catchDefect(options.login, () =>
-    Effect.fail(RedisError.connectionError("CONNECT", "Auth", "never", new Error("The login could not be made.")))
-  )
-
-  const connect = Effect.gen(function* () {
-    const connection = yield* connector.connect(options.address, yield* login)
-    return [connection, yield* Introduction.introduce(connection, asker)] as const
-  }).pipe(
-    Effect.timeoutOrElse({
-      duration: options.connectTimeout,
-      orElse: () => Effect.fail(RedisError.connectionError("CONNECT", "Timeout", "never"))
-    })
-  )
-
-  const learn = (next: RedisHistory, isNew: boolean): void => {
-    const before = history
-    history = next
-    if (before === undefined || !(isNew || History.mayHaveLost(before, next))) return
-    generation++
-    options.onEvent({ _tag: "HistoryChanged", node: self })
-  }
 
   const askHistory = Effect.suspend(() => {
     const [session] = sessions()
-    if (session === undefined || history === undefined) return Effect.void
-    const at = now()
+    if (session === undefined) return Effect.void
     const activity = session.connection.activity()
-    askedAt = at
+    askedAt = now()
     // An idle connection that no longer answers is found out by the way.
-    const until = at + commandTimeout
-    deadlines.add(until, commandTimeout, () => stallRule.suspect(session, activity, at, until))
-    return Effect.map(Introduction.askHistory(session.connection, { ...history, runId: session.runId }), (next) => {
-      if (next !== undefined && session.isOpen()) learn(next, false)
-    })
+    const until = askedAt + commandTimeout
+    deadlines.add(until, commandTimeout, () => stallRule.suspect(session, activity, until - commandTimeout, until))
+    return lineage.ask(session)
   })
-
-  // A session that has shown nothing yet makes an open circuit due only after some seconds.
-  const makeDue = (session: NodeSession): void => {
-    if (!options.probeOnReady) return
-    if (mayProbe) {
-      circuit.makeDue()
-      return
-    }
-    deadlines.add(now() + Lane.settledAfter, Lane.settledAfter, () => {
-      if (session.isOpen()) circuit.makeDue()
-    })
-  }
 
   const keeper: Lane.Keeper = {
     connect,
-    now,
+    logins,
+    isLast: () => sessions().length === 0,
     onReady: (lane, connection, introduction) => {
       const session = new NodeSession(self, connection, introduction, now(), options.maxInFlight)
-      learn(introduction.history, introduction.isNew)
+      lineage.learn(introduction)
       lane.session = session
       lane.lastError = undefined
       wasReady = true
       // Whoever hears of the session finds the circuit due already.
-      makeDue(session)
+      makeDue.ready(session)
       options.onEvent({ _tag: "SessionReady", node: self, session })
       wake()
       return session
     },
-    onFailed: (_, error) => options.onEvent({ _tag: "ConnectFailed", node: self, error }),
-    onLost: (_, session, error) => {
-      mayProbe = session.isProven()
+    onFailed: (error) => options.onEvent({ _tag: "ConnectFailed", node: self, error }),
+    onLost: (session, error) => {
+      makeDue.lost(session)
       options.onEvent({ _tag: "SessionLost", node: self, session, error })
     }
   }
-
-  const stallRule = StallRule.make({
-    commandTimeout,
-    deadlines,
-    now,
-    onStall: (session, silentSince) => {
-      options.onStall()
-      const another = sessions().some((other) => other !== session && other.heardAt > silentSince)
-      if (!another) circuit.trip()
-      session.connection.destroy(stalled())
-    }
-  })
-
-  const replacement = Replacement.make({ connect, fork, now, sessions })
-
-  const sessionFor = (key: string | undefined): NodeSession | undefined => {
-    if (closing) return undefined
-    if (lanes.length === 1) return openSession(lanes[0])
-    return key === undefined ? sessions()[0] : openSession(affinity.laneOf(affinity.bucketOf(key)))
-  }
-
-  const carrierFor: RedisNode["carrierFor"] = (key, session = sessionFor(key)) =>
-    lanes.length === 1 || key === undefined || session === undefined
-      ? session
-      : new BucketCarrier(session, Array.of(affinity.bucketOf(key)))
 
   const self: RedisNode = {
     name: options.name,
@@ -272,6 +199,7 @@ export const make = Effect.fnUntraced(function* (
     connections: lanes.length,
     breaker: options.breaker,
     circuit,
+    ...carriersOf(lanes, sessions, () => closing),
     status: () => {
       if (closing) return "Closed"
       if (sessions().length === lanes.length) return "Ready"
@@ -281,27 +209,14 @@ export const make = Effect.fnUntraced(function* (
     refuses: () => circuit.refuses(),
     isClosed: () => circuit.isClosed(),
     makeDue: () => circuit.makeDue(),
-    inFlight,
-    activity: () => lanes.reduce((sum, { session }) => sum + (session?.connection.activity() ?? 0), 0),
+    inFlight: () => sum(lanes, (connection) => connection.inFlight()),
+    activity: () => sum(lanes, (connection) => connection.activity()),
     lastError: () => lanes.find(({ lastError }) => lastError !== undefined)?.lastError,
     sessions,
-    sessionFor,
-    carrierFor,
-    carrierOf: (keys, session) =>
-      lanes.length === 1
-        ? session
-        : new BucketCarrier(
-            session,
-            keys.map((key) => affinity.bucketOf(keyText(key)))
-          ),
-    changed: Effect.callback<void>((resume) => {
-      const resumeNow = () => resume(Effect.yieldNow)
-      waiting.add(resumeNow)
-      return Effect.sync(() => waiting.delete(resumeNow))
-    }),
-    history: () => history,
-    generation: () => generation,
-    time: asker.time.now,
+    changed,
+    history: lineage.history,
+    generation: lineage.generation,
+    time: lineage.asker.time.now,
     suspect: stallRule.suspect,
     observe: (error) => {
       if (tellsOfHistory.has(error.code) && now() - askedAt >= leastBetweenAsking) fork(askHistory)
@@ -313,17 +228,12 @@ export const make = Effect.fnUntraced(function* (
     askHistory,
     refreshTime: Effect.suspend(() => {
       const [session] = sessions()
-      if (session === undefined) return Effect.void
-      asker.time.refresh()
-      return Effect.repeat(Introduction.askTime(session.connection, asker), { times: 2 })
+      return session === undefined ? Effect.void : lineage.refreshTime(session)
     }),
     drain: Effect.suspend(() => {
       closing = true
       wake()
-      return Effect.forEach(sessions(), ({ connection }) => connection.drain, {
-        concurrency: "unbounded",
-        discard: true
-      })
+      return drainAll(sessions())
     })
   }
 
@@ -331,6 +241,125 @@ export const make = Effect.fnUntraced(function* (
   yield* Effect.forEach(lanes, (lane) => Effect.forkScoped(Lane.keep(lane, keeper)), { discard: true })
   return self
 })
+
+const sum = (lanes: ReadonlyArray<Lane.Lane>, of: (connection: RedisConnection.RedisConnection) => number): number =>
+  lanes.reduce((total, { session }) => total + (session === undefined ? 0 : of(session.connection)), 0)
+
+const forkInScope = Effect.gen(function* () {
+  const scope = yield* Effect.scope
+  const runFork = Effect.runForkWith(yield* Effect.context<never>())
+  return (effect: Effect.Effect<void>) => runFork(Effect.forkIn(effect, scope))
+})
+
+const drainAll = (sessions: ReadonlyArray<NodeSession>): Effect.Effect<void> =>
+  Effect.forEach(sessions, ({ connection }) => connection.drain, { concurrency: "unbounded", discard: true })
+
+const waitersOf = () => {
+  const waiting = new Set<() => void>()
+  return {
+    changed: Effect.callback<void>((resume) => {
+      const resumeNow = () => resume(Effect.yieldNow)
+      waiting.add(resumeNow)
+      return Effect.sync(() => waiting.delete(resumeNow))
+    }),
+    wake: () => {
+      for (const resume of waiting) resume()
+      waiting.clear()
+    }
+  }
+}
+
+const connectOf = Effect.fnUntraced(function* (
+  { address, connectTimeout, login }: Options,
+  { asker }: Lineage.Lineage
+) {
+  const connector = yield* RedisConnector
+  // Whoever gives the login may throw, and is asked again.
+  const asked = Effect.catchDefect(login, () =>
+    Effect.fail(RedisError.connectionError("CONNECT", "Auth", "never", new Error("The login could not be made.")))
+  )
+  return Effect.gen(function* () {
+    const connection = yield* connector.connect(address, yield* asked)
+    return [connection, yield* Introduction.introduce(connection, asker)] as const
+  }).pipe(
+    Effect.timeoutOrElse({
+      duration: connectTimeout,
+      orElse: () => Effect.fail(RedisError.connectionError("CONNECT", "Timeout", "never"))
+    })
+  ) satisfies Lane.Connect
+})
+
+// After a session that has shown nothing, the next one makes an open circuit due only after some
+// seconds.
+const makeDueOf = (
+  { circuit, deadlines, probeOnReady }: Options,
+  now: () => number,
+  sessions: () => ReadonlyArray<NodeSession>
+) => {
+  let mayProbe = true
+  let heardAt = Number.NEGATIVE_INFINITY
+  return {
+    ready: (session: NodeSession): void => {
+      if (!probeOnReady) return
+      if (mayProbe) {
+        circuit.makeDue()
+        return
+      }
+      deadlines.add(now() + LoginPace.settledAfter, LoginPace.settledAfter, () => {
+        if (session.isOpen()) circuit.makeDue()
+      })
+    },
+    lost: (session: NodeSession): void => {
+      for (const each of [session, ...sessions()]) if (each.replies > 0) heardAt = Math.max(heardAt, each.heardAt)
+      // What another one has heard since speaks for the server too.
+      mayProbe = session.isProven() || heardAt >= session.openedAt
+    }
+  }
+}
+
+const stallRuleOf = (
+  { circuit, commandTimeout, deadlines, onStall }: Options,
+  now: () => number,
+  sessions: () => ReadonlyArray<NodeSession>
+) =>
+  StallRule.make({
+    commandTimeout,
+    deadlines,
+    now,
+    onStall: (session, silentSince) => {
+      onStall()
+      const another = sessions().some((other) => other !== session && other.heardAt > silentSince)
+      if (!another) circuit.trip()
+      session.connection.destroy(stalled())
+    }
+  })
+
+const carriersOf = (
+  lanes: ReadonlyArray<Lane.Lane>,
+  sessions: () => ReadonlyArray<NodeSession>,
+  isClosing: () => boolean
+): Pick<RedisNode, "sessionFor" | "carrierFor" | "carrierOf"> => {
+  const affinity = Affinity.make(lanes, isOpen)
+  const sessionFor = (key: string | undefined): NodeSession | undefined => {
+    if (isClosing()) return undefined
+    if (lanes.length === 1) return openSession(lanes[0])
+    return key === undefined ? sessions()[0] : openSession(affinity.laneOf(affinity.bucketOf(key)))
+  }
+  return {
+    sessionFor,
+    carrierFor: (key, session = sessionFor(key)) =>
+      lanes.length === 1 || key === undefined || session === undefined
+        ? session
+        : new BucketCarrier(session, Array.of(affinity.bucketOf(key))),
+    carrierOf: (keys, session) =>
+      lanes.length === 1
+        ? session
+        : new BucketCarrier(
+            session,
+            keys.map((key) => affinity.bucketOf(keyText(key)))
+          )
+  }
+}
 
 const openSession = (lane: Lane.Lane | undefined): NodeSession | undefined =>
   lane?.session?.isOpen() === true ? lane.session : undefined

@@ -1,5 +1,5 @@
 import { Context, type Duration, Random, Result } from "effect"
-import { RedisError } from "effect-ioredis"
+import * as RedisError from "effect-ioredis/RedisError"
 import type * as Cache from "../Cache.ts"
 import * as CacheCodec from "../CacheCodec.ts"
 import * as CacheKey from "../CacheKey.ts"

@@ -1,7 +1,7 @@
-import { Effect, type Scope } from "effect"
-import type { RedisConnection } from "../../RedisConnection.ts"
+import { Effect } from "effect"
 import * as RedisError from "../../RedisError.ts"
 import type { Introduction } from "./Introduction.ts"
+import type { Connect } from "./Lane.ts"
 import type { NodeSession } from "./NodeSession.ts"
 
 /**
@@ -22,11 +22,7 @@ export const make = ({
   now,
   sessions
 }: {
-  readonly connect: Effect.Effect<
-    readonly [RedisConnection, Introduction],
-    RedisError.RedisConnectionError,
-    Scope.Scope
-  >
+  readonly connect: Connect
   readonly fork: (effect: Effect.Effect<void>) => void
   readonly now: () => number
   readonly sessions: () => ReadonlyArray<NodeSession>
