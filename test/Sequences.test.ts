@@ -110,22 +110,77 @@ describe("Sequences", () => {
     assert.isTrue(sequences.watch("a").isCurrent())
   })
 
-  it("any order of calls keeps the invariants, and leaves nothing behind", () => {
+  it("beside a read that does not end, keys that were written are kept up to a bound, and the read is not current beyond", () => {
+    const sequences = Sequences.make()
+    const member = sequences.join(() => {})
+    const read = member.watch("a")
+    for (let n = 0; n < 65_536; n++) member.intend(`key-${n}`).end()
+    assert.isTrue(read.isCurrent())
+    for (let n = 65_536; n < 70_000; n++) member.intend(`key-${n}`).end()
+    assert.strictEqual(sequences.size(), 65_536)
+    assert.isFalse(read.isCurrent())
+    assert.isTrue(member.watch("a").isCurrent())
+    sequences.checkInvariants()
+    read.end()
+    assert.isAtMost(sequences.size(), 65_536)
+  })
+
+  it("any order of calls says what a log of them says, keeps the invariants, and leaves nothing behind", () => {
     const sequences = make()
     const draw = makeDraw(42)
-    const held: Array<Sequences.Watch> = []
-    for (let step = 0; step < 5000; step++) {
-      const key = `key-${draw(5)}`
-      const choice = draw(8)
-      if (choice < 2) held.push(sequences.watch(key))
-      else if (choice < 4) held.push(sequences.intend(key))
-      else if (choice === 4) held.push(sequences.intendAll())
-      else held.splice(draw(held.length), 1)[0]?.end()
+    const log: Array<Call> = []
+    const held: Array<{ readonly call: Call; readonly watch: Sequences.Watch }> = []
+    const begin = (kind: Call["kind"], key: string, watch: Sequences.Watch | undefined) => {
+      const call: Call = { kind, key, isOver: watch === undefined, wasDisturbed: disturbs(log, key) }
+      log.push(call)
+      if (watch !== undefined) held.push({ call, watch })
     }
-    for (const watch of held) watch.end()
+    const found = { current: 0, overtaken: 0 }
+    for (let step = 0; step < 3000; step++) {
+      const key = `key-${draw(5)}`
+      const choice = draw(12)
+      if (choice < 3) begin("read", key, sequences.watch(key))
+      else if (choice < 5) begin("intent", key, sequences.intend(key))
+      else if (choice === 5 && draw(4) === 0) begin("clear", "", sequences.intendAll())
+      else if (choice === 6) {
+        sequences.overtake(key)
+        begin("intent", key, undefined)
+      } else {
+        const [ended] = held.splice(draw(held.length), 1)
+        ended?.watch.end()
+        if (ended !== undefined) ended.call.isOver = true
+      }
+      for (const { call, watch } of held) {
+        assert.strictEqual(watch.isCurrent(), isCurrent(log, call), `step ${step}: ${call.kind} of ${call.key}`)
+        found[watch.isCurrent() ? "current" : "overtaken"]++
+      }
+    }
+    assert.isAbove(Math.min(found.current, found.overtaken), 1000)
+    for (const { watch } of held) watch.end()
     assert.strictEqual(sequences.size(), 0)
   })
 })
+
+/** One call, as a log without any cleverness has it. */
+interface Call {
+  readonly kind: "read" | "intent" | "clear"
+  readonly key: string
+  readonly wasDisturbed: boolean
+  isOver: boolean
+}
+
+const disturbs = (log: ReadonlyArray<Call>, key: string): boolean =>
+  log.some((call) => !call.isOver && (call.kind === "clear" || (call.kind === "intent" && call.key === key)))
+
+const isCurrent = (log: ReadonlyArray<Call>, call: Call): boolean =>
+  !(call.kind === "read" && call.wasDisturbed) &&
+  !log
+    .slice(log.indexOf(call) + 1)
+    .some((later) =>
+      call.kind === "clear"
+        ? later.kind === "clear"
+        : later.kind === "clear" || (later.kind === "intent" && later.key === call.key)
+    )
 
 /** Numbers below `n` that are the same in each run. */
 const makeDraw = (seed: number) => {

@@ -1,6 +1,6 @@
 /**
- * The order of intents in one region: a number per key that each `set`, `remove` and `clear`
- * raises. The caches of one client and prefix share it.
+ * The order of intents in one region: a number that each `set`, `remove` and `clear` raises. The
+ * caches of one client and prefix share it.
  *
  * **Details**
  *
@@ -9,12 +9,16 @@
  * nothing that was read while a write was under way outlives that write. A write is current until a
  * newer one is intended, and is not tried again after that.
  *
- * A slot is held per key that is in use. These invariants hold between any two calls:
+ * A read remembers the number at which it began and nothing by its key: a map that every read
+ * changes takes a twentieth of a `get`. A key that is written has a slot with the number of its
+ * newest intent, for as long as a write of it is in progress, or a read that is older than the end
+ * of the last one. Beside a lookup that takes very long these would be very many: the oldest are
+ * given up then, and what began before they ended is no longer current. These invariants hold between any two calls:
  *
- * - every slot has at least one holder, and at most as many writers as holders
- * - every slot stands under its own key
+ * - every slot stands under its own key, and has writers or is one of those that have ended
+ * - those that have ended stand in the order in which they did, and none is older than all reads
+ * - reads stand in the order in which they began
  * - no more clears are in progress than were ever begun
- * - the holders of all slots together are the watches that were begun and have not ended
  */
 export interface Sequences {
   /**
@@ -22,7 +26,7 @@ export interface Sequences {
    * them.
    */
   readonly join: (hear: (key: string | undefined) => void) => Member
-  /** The number of keys in use. */
+  /** The number of keys with a slot. */
   readonly size: () => number
   /** Throws where an invariant does not hold. It is called by tests. */
   readonly checkInvariants: () => void
@@ -51,20 +55,8 @@ export interface Watch {
 }
 
 export const make = (): Sequences => {
-  const slots = new Map<string, Slot>()
-  const region: Region = { clears: 0, clearing: 0, held: 0 }
+  const order = new Order()
   const members = new Set<(key: string | undefined) => void>()
-
-  const hold = (key: string): Slot => {
-    let slot = slots.get(key)
-    if (slot === undefined) {
-      slot = new Slot(slots, region, key)
-      slots.set(key, slot)
-    }
-    slot.holders++
-    region.held++
-    return slot
-  }
 
   const tellOthers = (own: (key: string | undefined) => void, key: string | undefined): void => {
     // One that has left may still be used, and the last one is then another.
@@ -78,144 +70,214 @@ export const make = (): Sequences => {
       const hear = (key: string | undefined) => given(key)
       members.add(hear)
       return {
-        watch: (key) => new Read(hold(key)),
+        watch: (key) => new Read(order, key),
         intend: (key) => {
           tellOthers(hear, key)
-          return new Intent(hold(key))
+          return new Intent(order, key)
         },
         overtake: (key) => {
           tellOthers(hear, key)
-          // Without a slot nobody is in progress whom it could overtake.
-          const slot = slots.get(key)
-          if (slot !== undefined) slot.number++
+          order.overtake(key)
         },
         intendAll: () => {
           tellOthers(hear, undefined)
-          return new Clear(region)
+          return new Clear(order)
         },
         leave: () => members.delete(hear)
       }
     },
-    size: () => slots.size,
-    checkInvariants: () => check(slots, region)
+    size: () => order.slots.size,
+    checkInvariants: () => order.check()
   }
-}
-
-const check = (slots: ReadonlyMap<string, Slot>, region: Region): void => {
-  let holders = 0
-  for (const [key, slot] of slots) {
-    holders += slot.holders
-    if (slot.key !== key) throw new Error(`the slot of ${slot.key} stands under ${key}`)
-    if (slot.holders < 1) throw new Error(`the slot of ${key} has ${slot.holders} holders`)
-    if (slot.writers < 0 || slot.writers > slot.holders) {
-      throw new Error(`the slot of ${key} has ${slot.writers} writers among ${slot.holders} holders`)
-    }
-  }
-  if (holders !== region.held) throw new Error(`${holders} holders of slots, but ${region.held} watches`)
-  if (region.clearing < 0 || region.clearing > region.clears) {
-    throw new Error(`${region.clearing} clears are in progress, of ${region.clears}`)
-  }
-}
-
-interface Region {
-  /** Counts how often the region was cleared. */
-  clears: number
-  /** Counts the clears that are in progress. */
-  clearing: number
-  /** Counts the watches of keys that have not ended. */
-  held: number
 }
 
 // Classes rather than literals, for the reason that `Deadlines` of effect-ioredis gives of things
 // in flight.
-class Slot {
-  readonly slots: Map<string, Slot>
-  readonly region: Region
-  readonly key: string
-  number = 0
-  writers = 0
-  holders = 0
+class Order {
+  /** The number of the newest intent. */
+  last = 0
+  /** The number of the newest `clear`. */
+  lastClear = 0
+  /** Counts the clears that are in progress. */
+  clearing = 0
+  /** The intents up to this number are not all known any more. */
+  forgotten = 0
+  /** The reads that have not ended, a list in the order in which they began. */
+  oldestRead: Read | undefined = undefined
+  newestRead: Read | undefined = undefined
+  readonly slots = new Map<string, Slot>()
+  /** The slots without writers, in the order in which they lost the last one. */
+  readonly ended = new Set<Slot>()
 
-  constructor(slots: Map<string, Slot>, region: Region, key: string) {
-    this.slots = slots
-    this.region = region
-    this.key = key
+  /** Makes something the newest intent for a key, and gives the key's slot. */
+  intend(key: string): Slot {
+    let slot = this.slots.get(key)
+    if (slot === undefined) {
+      slot = new Slot(key)
+      this.slots.set(key, slot)
+    } else if (slot.writers === 0) this.ended.delete(slot)
+    slot.last = ++this.last
+    return slot
   }
 
-  release(): void {
-    this.holders--
-    this.region.held--
-    if (this.holders === 0) this.slots.delete(this.key)
+  overtake(key: string): void {
+    // Without a slot and a read nobody is in progress whom it could overtake.
+    if (this.oldestRead === undefined && !this.slots.has(key)) return
+    const slot = this.intend(key)
+    if (slot.writers === 0) this.release(slot)
+  }
+
+  /** Ends a slot that has no writers, as soon as no read is left that began before now. */
+  release(slot: Slot): void {
+    slot.endedAt = this.last
+    if (this.oldestRead === undefined) {
+      this.slots.delete(slot.key)
+      return
+    }
+    this.ended.add(slot)
+    if (this.ended.size <= mostEnded) return
+    for (const first of this.ended) {
+      this.forgotten = first.endedAt
+      this.#forget(first)
+      return
+    }
+  }
+
+  #forget(slot: Slot): void {
+    this.ended.delete(slot)
+    this.slots.delete(slot.key)
+  }
+
+  /** Ends the slots that no read is left to ask for. */
+  purge(): void {
+    const since = this.oldestRead?.since ?? Number.POSITIVE_INFINITY
+    for (const slot of this.ended) {
+      if (slot.endedAt > since) return
+      this.#forget(slot)
+    }
+  }
+
+  check(): void {
+    for (const [key, slot] of this.slots) {
+      if (slot.key !== key) throw new Error(`the slot of ${slot.key} stands under ${key}`)
+      if (slot.writers < 0) throw new Error(`the slot of ${key} has ${slot.writers} writers`)
+      if (slot.writers > 0 === this.ended.has(slot)) throw new Error(`the slot of ${key} has writers and has ended`)
+      if (slot.last > this.last) throw new Error(`the slot of ${key} is newer than every intent`)
+    }
+    let endedAt = this.oldestRead?.since ?? Number.POSITIVE_INFINITY
+    for (const slot of this.ended) {
+      if (this.slots.get(slot.key) !== slot) throw new Error(`the ended slot of ${slot.key} is not kept`)
+      if (slot.endedAt < endedAt) throw new Error(`the slot of ${slot.key} is kept for nobody, or out of order`)
+      endedAt = slot.endedAt
+    }
+    let since = 0
+    for (let read = this.oldestRead; read !== undefined; read = read.newer) {
+      if (read.since < since) throw new Error(`the read of ${read.key} is out of order`)
+      since = read.since
+    }
+    if (this.clearing < 0 || this.clearing > this.lastClear) {
+      throw new Error(`${this.clearing} clears are in progress, and ${this.lastClear} intents were ever begun`)
+    }
+  }
+}
+
+class Slot {
+  readonly key: string
+  last = 0
+  writers = 0
+  endedAt = 0
+
+  constructor(key: string) {
+    this.key = key
   }
 }
 
 class Read implements Watch {
-  readonly slot: Slot
-  readonly number: number
-  readonly epoch: number
-  readonly undisturbed: boolean
-  held = true
+  readonly order: Order
+  readonly key: string
+  readonly since: number
+  readonly isUndisturbed: boolean
+  older: Read | undefined
+  newer: Read | undefined = undefined
+  isHeld = true
 
-  constructor(slot: Slot) {
-    this.slot = slot
-    this.number = slot.number
-    this.epoch = slot.region.clears
-    this.undisturbed = slot.writers === 0 && slot.region.clearing === 0
+  constructor(order: Order, key: string) {
+    this.order = order
+    this.key = key
+    this.since = order.last
+    this.isUndisturbed = order.clearing === 0 && (order.slots.size === 0 || !order.slots.get(key)?.writers)
+    this.older = order.newestRead
+    if (this.older === undefined) order.oldestRead = this
+    else this.older.newer = this
+    order.newestRead = this
   }
 
   isCurrent(): boolean {
-    const { slot } = this
-    return this.undisturbed && slot.number === this.number && slot.region.clears === this.epoch
+    const { order, since } = this
+    if (!this.isUndisturbed || order.lastClear > since || order.forgotten > since) return false
+    return order.last === since || (order.slots.get(this.key)?.last ?? 0) <= since
   }
 
   end(): void {
-    if (this.held) this.slot.release()
-    this.held = false
+    if (!this.isHeld) return
+    this.isHeld = false
+    const { newer, older, order } = this
+    if (newer === undefined) order.newestRead = older
+    else newer.older = older
+    if (older !== undefined) older.newer = newer
+    else {
+      order.oldestRead = newer
+      if (order.ended.size > 0) order.purge()
+    }
   }
 }
 
 class Intent implements Watch {
+  readonly order: Order
   readonly slot: Slot
   readonly number: number
-  readonly epoch: number
-  held = true
+  isHeld = true
 
-  constructor(slot: Slot) {
-    slot.writers++
-    this.slot = slot
-    this.number = ++slot.number
-    this.epoch = slot.region.clears
+  constructor(order: Order, key: string) {
+    this.order = order
+    this.slot = order.intend(key)
+    this.slot.writers++
+    this.number = this.slot.last
   }
 
   isCurrent(): boolean {
-    return this.slot.number === this.number && this.slot.region.clears === this.epoch
+    return this.slot.last === this.number && this.order.lastClear < this.number
   }
 
   end(): void {
-    if (!this.held) return
-    this.held = false
+    if (!this.isHeld) return
+    this.isHeld = false
     this.slot.writers--
-    this.slot.release()
+    if (this.slot.writers === 0) this.order.release(this.slot)
   }
 }
 
 class Clear implements Watch {
-  readonly region: Region
-  readonly epoch: number
-  held = true
+  readonly order: Order
+  readonly number: number
+  isHeld = true
 
-  constructor(region: Region) {
-    region.clearing++
-    this.region = region
-    this.epoch = ++region.clears
+  constructor(order: Order) {
+    this.order = order
+    order.clearing++
+    order.lastClear = ++order.last
+    this.number = order.last
   }
 
   isCurrent(): boolean {
-    return this.region.clears === this.epoch
+    return this.order.lastClear === this.number
   }
 
   end(): void {
-    if (this.held) this.region.clearing--
-    this.held = false
+    if (this.isHeld) this.order.clearing--
+    this.isHeld = false
   }
 }
+
+// They take about 10 MB.
+const mostEnded = 65_536
