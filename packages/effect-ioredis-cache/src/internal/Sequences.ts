@@ -13,7 +13,9 @@
  * changes takes a twentieth of a `get`. A key that is written has a slot with the number of its
  * newest intent, for as long as a write of it is in progress, or a read that is older than the end
  * of the last one. Beside a lookup that takes very long these would be very many: the oldest are
- * given up then, and what began before they ended is no longer current. These invariants hold between any two calls:
+ * given up then, and what began before they ended is no longer current.
+ *
+ * These invariants hold between any two calls:
  *
  * - every slot stands under its own key, and has writers or is one of those that have ended
  * - those that have ended stand in the order in which they did, and none is older than all reads
