@@ -46,7 +46,7 @@ describe("RedisClient", () => {
   it.effect("an attempt may take 2 seconds", () =>
     Effect.gen(function* () {
       const redis = yield* FakeConnector.client(yield* silent)
-      const error = yield* endsAt(2000, Effect.flip(redis.send(RedisCommand.make("GET", ["a"]), { retry: false })))
+      const error = yield* endsAt(2000, Effect.flip(redis.run(RedisCommand.make("GET", ["a"]), { retry: false })))
       assert.strictEqual(error._tag, "RedisTimeoutError")
       if (error._tag === "RedisTimeoutError") assert.deepStrictEqual(error.duration, Duration.seconds(2))
     })
@@ -263,7 +263,7 @@ describe("CircuitBreaker", () => {
       const server = yield* SimulatedRedis.make()
       const redis = yield* onSimulated(server)
       yield* server.inject(Fault.error("LOADING", { commands: ["INCRBY"] }))
-      const incr = redis.send(RedisCommand.make("INCRBY", ["a", 1]), { retry: false })
+      const incr = redis.run(RedisCommand.make("INCRBY", ["a", 1]), { retry: false })
       for (let call = 0; call < 5; call++) {
         assert.strictEqual((yield* redis.breaker.state)._tag, "Closed")
         yield* Effect.flip(incr).pipe(awaitInVirtualTime)

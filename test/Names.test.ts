@@ -96,7 +96,7 @@ describe("labels", () => {
   it.effect("do not grow with the commands that a program makes up", () =>
     Effect.gen(function* () {
       const redis = clientOf(yield* open("inventive"))
-      for (let n = 0; n < 500; n++) yield* Effect.exit(redis.send(RedisCommand.make(`COMMAND${n}`)))
+      for (let n = 0; n < 500; n++) yield* Effect.exit(redis.run(RedisCommand.make(`COMMAND${n}`)))
       const operations = yield* values("redis_client_operation_duration_seconds", "operation")
       assert.strictEqual(Object.keys(operations).length, 301)
       assert.property(operations, "other")

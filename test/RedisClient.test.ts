@@ -11,6 +11,7 @@ import {
   Option,
   Result,
   Schedule,
+  Schema,
   Stream,
   Tracer
 } from "effect"
@@ -18,6 +19,7 @@ import { CircuitBreaker, RedisClient, RedisCommand, type RedisError, RetryPolicy
 import { type Cancel, of } from "effect-ioredis/dispatch"
 import { Fault, SimulatedRedis } from "effect-ioredis/testing"
 import { TestClock } from "effect/testing"
+import { expectTypeOf } from "vitest"
 import * as ClockDouble from "./support/ClockDouble.ts"
 
 // Each test has a server, a connection and a client of its own, in virtual time.
@@ -67,7 +69,7 @@ describe("RedisClient, retrying", () => {
         const delays: Array<ReadonlyArray<number>> = []
         for (let call = 0; call < 50; call++) {
           const before = (yield* sent(server, "GET")).length
-          const fiber = yield* fork(Effect.exit(redis.send(get("k"))))
+          const fiber = yield* fork(Effect.exit(redis.run(get("k"))))
           yield* TestClock.adjust("10 seconds")
           assert.strictEqual(errorOf(yield* Fiber.join(fiber))._tag, "RedisOperationError")
           const times = (yield* sent(server, "GET")).slice(before).map(({ at }) => at)
@@ -104,11 +106,11 @@ describe("RedisClient, retrying", () => {
     })((redis, server) =>
       Effect.gen(function* () {
         yield* server.inject(Fault.error("LOADING"))
-        const first = yield* fork(Effect.exit(redis.send(get("k"))))
+        const first = yield* fork(Effect.exit(redis.run(get("k"))))
         yield* TestClock.adjust("10 seconds")
         yield* Fiber.join(first)
         assert.strictEqual((yield* sent(server, "GET")).length, 3)
-        const second = yield* fork(elapsed(redis.send(get("k"))))
+        const second = yield* fork(elapsed(redis.run(get("k"))))
         yield* TestClock.adjust("10 seconds")
         const { exit, millis } = yield* Fiber.join(second)
         assert.strictEqual(errorOf(exit)._tag, "RedisOperationError")
@@ -154,7 +156,7 @@ describe("RedisClient, retrying", () => {
         const calls = yield* fork(
           Effect.forEach(
             Arr.range(1, 1000),
-            (n) => Effect.delay(Effect.exit(redis.send(get(`k${n}`))), Duration.millis(n * 20)),
+            (n) => Effect.delay(Effect.exit(redis.run(get(`k${n}`))), Duration.millis(n * 20)),
             { concurrency: "unbounded" }
           )
         )
@@ -172,7 +174,7 @@ describe("RedisClient, retrying", () => {
     withRedis({ operationTimeout: "1 second" })((redis, server) =>
       Effect.gen(function* () {
         yield* server.inject(Fault.freeze)
-        const inAttempt = yield* fork(elapsed(redis.send(get("k"))))
+        const inAttempt = yield* fork(elapsed(redis.run(get("k"))))
         yield* TestClock.adjust("10 seconds")
         const frozen = yield* Fiber.join(inAttempt)
         assert.strictEqual(errorOf(frozen.exit)._tag, "RedisTimeoutError")
@@ -188,7 +190,7 @@ describe("RedisClient, retrying", () => {
     })((redis, server) =>
       Effect.gen(function* () {
         yield* server.inject(Fault.error("TRYAGAIN"))
-        const fiber = yield* fork(elapsed(redis.send(get("k"))))
+        const fiber = yield* fork(elapsed(redis.run(get("k"))))
         yield* TestClock.adjust("10 seconds")
         const { exit, millis } = yield* Fiber.join(fiber)
         const error = errorOf(exit)
@@ -202,7 +204,7 @@ describe("RedisClient, retrying", () => {
     withRedis({ retry: RetryPolicy.make({ read: Schedule.spaced("1 hour") }) })((redis, server) =>
       Effect.gen(function* () {
         yield* server.inject(Fault.error("TRYAGAIN"))
-        const fiber = yield* fork(redis.send(get("k"), { operationTimeout: "1 day" }))
+        const fiber = yield* fork(redis.run(get("k"), { operationTimeout: "1 day" }))
         yield* TestClock.adjust("1 minute")
         const { exit, millis } = yield* elapsed(Fiber.interrupt(fiber))
         assert.isTrue(Exit.isSuccess(exit))
@@ -304,7 +306,7 @@ describe("RedisClient, behind its breaker", () => {
       Effect.gen(function* () {
         yield* redis.breaker.trip
         yield* TestClock.adjust("1 second")
-        const calls = yield* Effect.forEach(Arr.range(1, 1000), () => fork(Effect.exit(redis.send(get("k")))))
+        const calls = yield* Effect.forEach(Arr.range(1, 1000), () => fork(Effect.exit(redis.run(get("k")))))
         yield* TestClock.adjust(0)
         const exits = yield* Effect.forEach(calls, Fiber.join)
         assert.strictEqual((yield* sent(server, "GET")).length, 1)
@@ -319,7 +321,7 @@ describe("RedisClient, behind its breaker", () => {
     withRedis({ retry: RetryPolicy.none })((redis, server) =>
       Effect.gen(function* () {
         yield* server.inject(Fault.delay("1 second"))
-        const calls = yield* Effect.forEach(Arr.range(1, 100), (n) => fork(Effect.exit(redis.send(get(`k${n}`)))))
+        const calls = yield* Effect.forEach(Arr.range(1, 100), (n) => fork(Effect.exit(redis.run(get(`k${n}`)))))
         yield* TestClock.adjust(1)
         yield* server.inject(Fault.cut({ executed: true }))
         yield* TestClock.adjust(0)
@@ -335,7 +337,7 @@ describe("RedisClient, behind its breaker", () => {
       Effect.gen(function* () {
         yield* server.inject(Fault.freeze)
         const calls = yield* Effect.forEach(Arr.range(1, 3), (n) =>
-          fork(Effect.andThen(Effect.sleep(n * 100), elapsed(redis.send(get("k")))))
+          fork(Effect.andThen(Effect.sleep(n * 100), elapsed(redis.run(get("k")))))
         )
         yield* TestClock.adjust("2100 millis")
         assert.strictEqual((yield* redis.breaker.state)._tag, "Open")
@@ -360,7 +362,7 @@ describe("RedisClient, behind its breaker", () => {
         const early = yield* fork(redis.ping)
         yield* TestClock.adjust("1 second")
         yield* server.inject(Fault.delay("3 seconds"))
-        const late = yield* fork(Effect.exit(redis.send(get("k"))))
+        const late = yield* fork(Effect.exit(redis.run(get("k"))))
         yield* TestClock.adjust("2 seconds")
         yield* Fiber.join(early)
         assert.strictEqual(errorOf(yield* Fiber.join(late))._tag, "RedisTimeoutError")
@@ -434,7 +436,7 @@ describe("RedisClient, behind its breaker", () => {
   it.effect("stays closed for 10,000 WRONGTYPE replies", () =>
     withRedis()((redis) =>
       Effect.gen(function* () {
-        yield* redis.send(RedisCommand.make("LPUSH", ["list", "a"]))
+        yield* redis.run(RedisCommand.make("LPUSH", ["list", "a"]))
         const errors = yield* Effect.forEach(Arr.range(1, 10_000), () => Effect.flip(redis.get("list")), {
           concurrency: 1000
         })
@@ -457,6 +459,45 @@ describe("RedisClient, behind its breaker", () => {
           ["Success", "Failure", "Success"]
         )
         assert.deepStrictEqual(yield* redis.breaker.state, { _tag: "Closed", failures: 0 })
+      })
+    )
+  )
+
+  it.effect("gives what each command's decoder makes of its reply, by type and in order", () =>
+    withRedis()((redis) =>
+      Effect.gen(function* () {
+        yield* redis.set("job", '{"title":"engineer"}')
+        const job = RedisCommand.make("GET", ["job"], {
+          decode: RedisCommand.decoder(Schema.fromJsonString(Schema.Struct({ title: Schema.String })))
+        })
+        const wrong = RedisCommand.make("GET", ["job"], { decode: RedisCommand.decoder(Schema.FiniteFromString) })
+        assert.deepStrictEqual(yield* redis.run(job), { title: "engineer" })
+        assert.deepStrictEqual(yield* redis.run(get("job")), '{"title":"engineer"}')
+        const failure = yield* Effect.flip(redis.run(wrong))
+        assert.strictEqual(failure._tag === "RedisOperationError" && failure.code, "REPLY")
+        assert.notInclude(JSON.stringify(failure), "engineer")
+        const [found, refused, raw] = yield* redis.pipeline([job, wrong, get("job")])
+        expectTypeOf(found).toEqualTypeOf<Result.Result<{ readonly title: string }, RedisError.RedisCommandError>>()
+        expectTypeOf(raw).toEqualTypeOf<Result.Result<RedisCommand.Reply, RedisError.RedisCommandError>>()
+        assert.deepStrictEqual(Result.getOrThrow(found), { title: "engineer" })
+        assert.isTrue(Result.isFailure(refused))
+        assert.deepStrictEqual(Result.getOrThrow(raw), '{"title":"engineer"}')
+        assert.deepStrictEqual(yield* redis.breaker.state, { _tag: "Closed", failures: 0 })
+      })
+    )
+  )
+
+  it.effect("ends the call of a decoder that throws with a defect, and no other", () =>
+    withRedis()((redis) =>
+      Effect.gen(function* () {
+        const throws = RedisCommand.make("PING", [], {
+          decode: (): Result.Result<string, string> => {
+            throw new Error("a decoder's mistake")
+          }
+        })
+        assert.isTrue(Exit.hasDies(yield* Effect.exit(redis.run(throws))))
+        assert.isTrue(Exit.hasDies(yield* Effect.exit(redis.pipeline([throws]))))
+        yield* redis.ping
       })
     )
   )
@@ -522,7 +563,7 @@ describe("RedisClient, its commands", () => {
     withRedis()((redis, server) =>
       Effect.gen(function* () {
         for (const name of ["BLPOP", "MULTI", "SUBSCRIBE", "SELECT"]) {
-          const error = yield* Effect.flip(redis.send(RedisCommand.make(name, ["x", 0])))
+          const error = yield* Effect.flip(redis.run(RedisCommand.make(name, ["x", 0])))
           assert.deepInclude({ ...error }, { _tag: "RedisOperationError", code: "UNSUPPORTED" })
         }
         const sentOnes = yield* server.received

@@ -218,7 +218,7 @@ const makeTier = <Value>(
     },
     clear: client.scan({ match: `${region.keyspace}*`, count: 500 }).pipe(
       Stream.grouped(500),
-      Stream.runForEach((keys) => client.send(RedisCommand.make("UNLINK", keys), { answer: "ignored" })),
+      Stream.runForEach((keys) => client.run(RedisCommand.make("UNLINK", keys), { answer: "ignored" })),
       Effect.as("Applied")
     )
   }
