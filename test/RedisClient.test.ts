@@ -3,6 +3,7 @@ import {
   Array as Arr,
   Cause,
   Clock,
+  Context,
   Duration,
   Effect,
   Exit,
@@ -572,6 +573,35 @@ describe("RedisClient, its commands", () => {
       })
     )
   )
+})
+
+describe("RedisClient, without a login", () => {
+  for (const [what, login] of [
+    ["fails", Effect.fail({ _tag: "VaultError", token: "hunter2" })],
+    ["dies", Effect.die(new Error("hunter2"))],
+    ["hangs", Effect.never]
+  ] as const) {
+    it.effect(`says so where the effect that gives it ${what}, and goes on asking`, () =>
+      Effect.gen(function* () {
+        let asked = 0
+        const counted = Effect.suspend(() => {
+          asked++
+          return login
+        })
+        const building = yield* Effect.forkChild(
+          Layer.build(RedisClient.layer({ login: counted }).pipe(Layer.provide(SimulatedRedis.layer())))
+        )
+        yield* TestClock.adjust("2 seconds")
+        const redis = Context.get(yield* Fiber.join(building), RedisClient.RedisClient)
+        const { connectError } = yield* redis.stats
+        assert.strictEqual(connectError?.reason, "Login")
+        assert.notInclude(JSON.stringify(connectError), "hunter2")
+        const before = asked
+        yield* TestClock.adjust("4 seconds")
+        assert.isAbove(asked, before)
+      })
+    )
+  }
 })
 
 describe("RedisClient, seen from outside", () => {

@@ -234,10 +234,11 @@ export interface Options {
   /** Sets where the server listens. Default: localhost, port 6379. */
   readonly address?: RedisAddress | undefined
   /**
-   * Tells who logs in. An Effect is asked at each login, so that passwords may rotate. Default: no
-   * login, database 0.
+   * Tells who logs in. An Effect is asked at each login, so that passwords may rotate. Where it
+   * fails there is no connection (`reason: "Login"`), and it is asked again with the next attempt.
+   * Default: no login, database 0.
    */
-  readonly login?: RedisLogin | Effect.Effect<RedisLogin> | undefined
+  readonly login?: RedisLogin | Effect.Effect<RedisLogin, unknown> | undefined
   /**
    * Sets how many connections to keep. Commands of one key always take the same one. Default: 1,
    * which measured best for small values; a reply of a megabyte holds up those behind it.

@@ -45,6 +45,7 @@ const ConnectionFailure = Schema.Literals([
   "Dns",
   "Tls",
   "Auth",
+  "Login",
   "TooManyClients",
   "Saturated"
 ])
@@ -66,6 +67,7 @@ const Cause = Schema.optional(Schema.Defect())
  * - `Timeout`: it was not made in time.
  * - `Stalled`: it was silent for too long and was replaced.
  * - `Dns`, `Tls`, `Auth`: the name was not resolved, the handshake failed, the login was refused.
+ * - `Login`: the Effect that gives the login failed or took too long, so Redis was not asked.
  * - `TooManyClients`: the server has as many clients as it takes (`maxclients`).
  * - `Saturated`: this program has as many commands in flight as it allows itself (`maxInFlight`).
  *
@@ -421,6 +423,8 @@ const explanations: Readonly<Record<ConnectionFailure, string>> = {
   Dns: "the host name could not be resolved. Check the host in the Redis settings",
   Tls: "the TLS handshake failed. Check that the port speaks TLS (rediss://) and that its certificate is trusted",
   Auth: "Redis refused the login. Check the user name, the password, the user's permissions and the database number",
+  Login:
+    "the effect that gives the login failed or took too long, and Redis was not asked. Look at where its password comes from",
   TooManyClients:
     "Redis has as many clients as it takes. Raise maxclients, or find out who keeps connections open (CLIENT LIST)",
   Saturated:

@@ -110,7 +110,7 @@ export interface Options {
   /** Locates the server. */
   readonly address: RedisAddress
   /** Asked at each login, so that passwords may rotate. */
-  readonly login: Effect.Effect<RedisLogin>
+  readonly login: Effect.Effect<RedisLogin, unknown>
   /** Sets how many connections to keep. */
   readonly connections: number
   /** Bounds the commands in flight on one connection. */
@@ -274,9 +274,10 @@ const connectOf = Effect.fnUntraced(function* (
   { asker }: Lineage.Lineage
 ) {
   const connector = yield* RedisConnector
-  // Whoever gives the login may throw, and is asked again.
-  const asked = Effect.catchDefect(login, () =>
-    Effect.fail(RedisError.connectionError("CONNECT", "Auth", "never", new Error("The login could not be made.")))
+  // Whoever gives the login is asked again. What it failed with may hold a secret.
+  const noLogin = Effect.suspend(() => Effect.fail(RedisError.connectionError("CONNECT", "Login", "never")))
+  const asked = Effect.catchCause(login, () => noLogin).pipe(
+    Effect.timeoutOrElse({ duration: connectTimeout, orElse: () => noLogin })
   )
   return Effect.gen(function* () {
     const connection = yield* connector.connect(address, yield* asked)

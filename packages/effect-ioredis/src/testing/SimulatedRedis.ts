@@ -122,7 +122,7 @@ export const make = Effect.fnUntraced(function* (
   options: Options = {}
 ): Effect.fn.Return<SimulatedRedis, never, Scope.Scope> {
   const timers = yield* Timers.make
-  const network = new Network(timers, options)
+  const network = new Network(timers, options, warnOnce(yield* Effect.context<never>()))
   yield* Effect.addFinalizer(() => Effect.sync(() => network.close()))
   const serverAt = (address: RedisAddress) => network.at(address)
   return {
@@ -140,6 +140,20 @@ export const make = Effect.fnUntraced(function* (
     }
   }
 })
+
+// Whoever sends a script may take the error for an outage and say nothing, as a cache does.
+const warnOnce = (context: Context.Context<never>) => {
+  const warned = new Set<string>()
+  return (sha: string): void => {
+    if (warned.has(sha)) return
+    warned.add(sha)
+    Effect.runForkWith(context)(
+      Effect.logWarning(
+        "SimulatedRedis was asked to run a script that it has no counterpart of. Give it one in `scripts`; those of effect-ioredis-cache are `scripts` of effect-ioredis-cache/testing"
+      ).pipe(Effect.annotateLogs({ sha }))
+    )
+  }
+}
 
 /**
  * Provides the servers and the way to them.

@@ -34,6 +34,7 @@ export interface Options {
   readonly access: Access.Access
   readonly scripts: ReadonlyArray<SimulatedScript.SimulatedScript>
   readonly commands: ReadonlyArray<SimulatedCommand>
+  readonly onMissingScript: (sha: string) => void
   /** The server that a REPLICAOF means. */
   readonly serverAt: (address: RedisAddress) => Server
 }
@@ -262,6 +263,7 @@ export class Server {
       commands: this.#commands,
       scripts: this.#scripts,
       loaded: this.#loaded,
+      onMissingScript: this.#options.onMissingScript,
       kill: (clientId) => this.#kill(clientId, client.id),
       loginRefusal: (username, password) => Access.authRefusal(this.#access, username, password),
       replicaOf: (address) => this.#replicaOf(address),
