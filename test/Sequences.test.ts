@@ -137,7 +137,7 @@ describe("Sequences", () => {
     }
     member.watch("a")
     const first = timed(0, 65_536)
-    assert.isBelow(timed(65_536, 2 * 65_536), 5 * first)
+    assert.isBelow(timed(65_536, 2 * 65_536), 8 * first)
   })
 
   it("a watch that has ended holds none of those that began after it", () => {
