@@ -422,7 +422,10 @@ const commandsOn = (name: string, dispatcher: Dispatcher.Dispatcher): Commands =
         ...expiryArguments(timeToLive),
         ...(condition === undefined ? [] : [condition === "ifAbsent" ? "NX" : "XX"])
       ]),
-    mget: (keys) => (keys.length === 0 ? Effect.succeed([]) : readAs(Replies.optionalTexts)("MGET", keys)),
+    mget: (keys) =>
+      keys.length === 0
+        ? Effect.succeed([])
+        : readAs((reply) => Replies.optionalTexts(reply, keys.length))("MGET", keys),
     del: (...keys) => (keys.length === 0 ? Effect.succeed(0) : readAs(Replies.integer)("DEL", keys)),
     exists: (...keys) => (keys.length === 0 ? Effect.succeed(0) : readAs(Replies.integer)("EXISTS", keys)),
     ttl: (key) => readAs(Replies.timeToLive)("PTTL", [key]),

@@ -6,7 +6,11 @@ import type { Reply } from "../RedisCommand.ts"
 export const optionalText = (reply: Reply): Option.Option<string> =>
   reply === null ? Option.none() : Option.some(String(reply))
 
-export const optionalTexts = (reply: Reply): ReadonlyArray<Option.Option<string>> => items(reply).map(optionalText)
+/** One for each of so many keys, whatever the server says. */
+export const optionalTexts = (reply: Reply, count: number): ReadonlyArray<Option.Option<string>> => {
+  const texts = items(reply)
+  return Array.from({ length: count }, (_, index) => optionalText(texts[index] ?? null))
+}
 
 export const integer = (reply: Reply): number => Number(reply)
 
