@@ -160,7 +160,7 @@ describe("HybridCache.layerConfig", () => {
   for (const [name, values, example] of [
     ["CACHE_PATIENCE_MS", ["soon", "-1", "0", "NaN", "Infinity", " "], "1000"],
     ["CACHE_TTL", ["never", "-300", "0", "Infinity", "5 parsecs"], "300"],
-    ["CACHE_MAX_SIZE", ["many", "-1", "0", "1.5", "16777217", "1e99"], "1000"],
+    ["CACHE_MAX_SIZE", ["many", "-1", "0", "1.5", "8388609", "1e99"], "1000"],
     ["CACHE_PREFIX", ["a:b", "a b", "*", "{a}", " "], "cache"]
   ] as const) {
     for (const value of values) {

@@ -162,7 +162,7 @@ describe("MemoryCache", () => {
   it.effect("bad options are a defect that says what to do", () =>
     Effect.gen(function* () {
       const bad: ReadonlyArray<MemoryCache.Options> = [
-        ...[0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 24 + 1].map((maxEntries) => ({ maxEntries })),
+        ...[0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 23 + 1].map((maxEntries) => ({ maxEntries })),
         ...[0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY].map((maxBytes) => ({ maxBytes }))
       ]
       for (const options of bad) {

@@ -230,6 +230,14 @@ describe("LoginPace", () => {
     assert.strictEqual(stayed(doubted, 800, settledAfter).trust, "Keeps")
   })
 
+  it("holds the others back where a session is dropped that is older than a failure, once the server has kept one", () => {
+    const failed = refused(stayed(began(initial, 0, 0), 0, moment), 200, 0)
+    const kept = stayed(began(failed, 220, 0), 220, moment)
+    const doubted = dropped(kept, 0, 1000, 0)
+    assert.deepStrictEqual([doubted.trust, doubted.nextAt], ["Drops", 1015])
+    assert.strictEqual(dropped(doubted, 100, 1000, 0), doubted, "the others are dropped with it")
+  })
+
   it("recovers from a blink at once", () => {
     const kept = stayed(began(initial, 0, 0), 0, moment)
     const one = ended(kept, false, 10_000, 0.5)

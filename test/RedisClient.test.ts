@@ -22,6 +22,7 @@ import { Fault, SimulatedRedis } from "effect-ioredis/testing"
 import { TestClock } from "effect/testing"
 import { expectTypeOf } from "vitest"
 import * as ClockDouble from "./support/ClockDouble.ts"
+import * as FakeConnector from "./support/FakeConnector.ts"
 
 // Each test has a server, a connection and a client of its own, in virtual time.
 const withRedis =
@@ -537,6 +538,19 @@ describe("RedisClient, behind its breaker", () => {
 })
 
 describe("RedisClient, its commands", () => {
+  for (const connections of [1, 3]) {
+    it.effect(`give an answer for each key, whatever the server says, over ${connections} connections`, () =>
+      Effect.gen(function* () {
+        for (const reply of [["1"], ["1", "2", "3", "4", "5", "6"], null, "OK"]) {
+          const connector = yield* FakeConnector.make({ answer: () => Result.succeed(reply) })
+          const redis = yield* FakeConnector.client(connector, { connections })
+          const found = yield* redis.mget(["a", "b", "c", "d", "e"])
+          assert.deepStrictEqual([found.length, found.every(Option.isOption)], [5, true], JSON.stringify(reply))
+        }
+      })
+    )
+  }
+
   it.effect("are typed", () =>
     withRedis()((redis) =>
       Effect.gen(function* () {

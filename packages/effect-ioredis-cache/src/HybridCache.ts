@@ -135,7 +135,7 @@ export const layerConfig: Layer.Layer<
 const config = Config.all({
   patience: RedisConfig.variable(RedisConfig.duration("CACHE_PATIENCE_MS", "patience", 1000, "millis")),
   timeToLive: RedisConfig.variable(RedisConfig.duration("CACHE_TTL", "timeToLive", 300, "seconds")),
-  maxEntries: RedisConfig.variable(RedisConfig.integer("CACHE_MAX_SIZE", "maxEntries", 1000, { min: 1, max: 2 ** 24 })),
+  maxEntries: RedisConfig.variable(RedisConfig.integer("CACHE_MAX_SIZE", "maxEntries", 1000, { min: 1, max: 2 ** 23 })),
   prefix: RedisConfig.variable(
     RedisConfig.text("CACHE_PREFIX", "prefix", "cache", "a name without white space and : { } * ? [ ] \\", (prefix) =>
       Result.isSuccess(CacheKey.keyspace({ prefix, region: "r", version: 0 }))

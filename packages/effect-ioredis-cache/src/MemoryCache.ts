@@ -68,7 +68,7 @@ export class MemoryCache extends Context.Service<
  * @since 0.1.0
  */
 export interface Options {
-  /** Bounds the number of entries, from 1 to 16,777,216. Default: 1,000. */
+  /** Bounds the number of entries, from 1 to 8,388,608. Default: 1,000. */
   readonly maxEntries?: number | undefined
   /** Bounds the encoded length of all values together. Default: no bound. */
   readonly maxBytes?: number | undefined
@@ -178,8 +178,9 @@ export const layer = (options?: Options): Layer.Layer<MemoryCache> => Layer.effe
  */
 export const now = (clock: Clock.Clock): number => Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000
 
-// A map of V8 holds no more keys than this.
-const maxMaxEntries = 2 ** 24
+// A map of V8 has room for twice as many. It throws where it would grow beyond that, which one that
+// has more keys does after enough of them have made room for others.
+const maxMaxEntries = 2 ** 23
 
 // A minute is short beside the lives that values usually have.
 const sweepInterval = 60_000

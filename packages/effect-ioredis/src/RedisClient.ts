@@ -443,7 +443,7 @@ const commandsOn = (name: string, dispatcher: Dispatcher.Dispatcher): Commands =
         ...expiryArguments(timeToLive),
         ...(condition === undefined ? [] : [condition === "ifAbsent" ? "NX" : "XX"])
       ]),
-    mget: (keys) => (keys.length === 0 ? Effect.succeed([]) : runAs(Replies.optionalTexts)("MGET", keys)),
+    mget: (keys) => (keys.length === 0 ? Effect.succeed([]) : runAs(Replies.optionalTexts(keys.length))("MGET", keys)),
     del: (...keys) => (keys.length === 0 ? Effect.succeed(0) : runAs(Replies.integer)("DEL", keys)),
     exists: (...keys) => (keys.length === 0 ? Effect.succeed(0) : runAs(Replies.integer)("EXISTS", keys)),
     ttl: (key) => runAs(Replies.timeToLive)("PTTL", [key]),

@@ -28,8 +28,13 @@ export const optionalText: Decoder<Option.Option<string>> = (reply) => {
   return typeof reply === "string" ? Result.succeed(Option.some(reply)) : expected("text or nil")
 }
 
-export const optionalTexts: Decoder<ReadonlyArray<Option.Option<string>>> = (reply) =>
-  Array.isArray(reply) ? Result.all(reply.map(optionalText)) : expected("a list of texts")
+/** One for each of so many keys, whatever the server says. */
+export const optionalTexts =
+  (count: number): Decoder<ReadonlyArray<Option.Option<string>>> =>
+  (reply) =>
+    Array.isArray(reply)
+      ? Result.all(Array.from({ length: count }, (_, index) => optionalText(reply[index] ?? null)))
+      : expected("a list of texts")
 
 export const integer: Decoder<number> = (reply) =>
   typeof reply === "number" || typeof reply === "bigint" ? Result.succeed(Number(reply)) : expected("an integer")

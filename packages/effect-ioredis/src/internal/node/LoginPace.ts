@@ -52,10 +52,10 @@ export const refused = (pace: LoginPace, now: number, random: number): LoginPace
 
 /**
  * A login that began at `beganAt` was dropped before or soon after it was ready. Those that began
- * before the last failure were dropped with it.
+ * before the last failure were dropped with it, unless the server has kept one since.
  */
 export const dropped = (pace: LoginPace, beganAt: number, now: number, random: number): LoginPace => {
-  if (beganAt < pace.failedAt) return pace
+  if (beganAt < pace.failedAt && pace.trust !== "Keeps") return pace
   const drops = pace.drops + 1
   const heldUntil = drops === 1 ? now + delay(1, random) : Math.max(pace.nextAt, beganAt + pause(random))
   return { ...pace, trust: "Drops", drops, failures: pace.failures + 1, failedAt: now, heldUntil, nextAt: heldUntil }
