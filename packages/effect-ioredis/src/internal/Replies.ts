@@ -28,13 +28,13 @@ export const optionalText: Decoder<Option.Option<string>> = (reply) => {
   return typeof reply === "string" ? Result.succeed(Option.some(reply)) : expected("text or nil")
 }
 
-/** One for each of so many keys, whatever the server says. */
+/** One for each of so many keys. */
 export const optionalTexts =
   (count: number): Decoder<ReadonlyArray<Option.Option<string>>> =>
   (reply) =>
-    Array.isArray(reply)
-      ? Result.all(Array.from({ length: count }, (_, index) => optionalText(reply[index] ?? null)))
-      : expected("a list of texts")
+    Array.isArray(reply) && reply.length === count
+      ? Result.all(reply.map(optionalText))
+      : expected("a text or nil for each key")
 
 export const integer: Decoder<number> = (reply) =>
   typeof reply === "number" || typeof reply === "bigint" ? Result.succeed(Number(reply)) : expected("an integer")
