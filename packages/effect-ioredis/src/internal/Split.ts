@@ -34,8 +34,8 @@ export const split = <Place>(command: RedisCommand, placeOf: (key: Argument) => 
 }
 
 /**
- * Puts the replies of the parts together: values in the order of the keys, or a sum. It is nil, which
- * no decoder of these commands takes, where one of them does not answer its part.
+ * Puts the replies of the parts together: values in the order of the keys, or a sum. It is nil,
+ * which no decoder of these commands takes, where one of them does not answer its part.
  */
 export const join = (
   command: RedisCommand,
