@@ -127,17 +127,25 @@ export const set = (actor: Actor.Actor, keys: ReadonlyArray<string>, value: stri
     )
   )
 
-const probe = "probe"
+// One for each time: where nobody may end a session, a write that was cut stays in doubt for as long as it would live,
+// and so does its key.
+const probes: Array<string> = []
 
 /** Whether a write of the process is confirmed. */
 export const isBack = (actor: Actor.Actor): Effect.Effect<boolean> =>
-  Effect.map(
-    actor({ _tag: "Ask", steps: [{ key: probe, does: "set", value: "?" }] }),
-    ([outcome]) => outcome === "Applied"
-  )
+  Effect.suspend(() => {
+    const key = `probe-${probes.length}`
+    probes.push(key)
+    return Effect.map(
+      actor({ _tag: "Ask", steps: [{ key, does: "set", value: "?" }] }),
+      ([outcome]) => outcome === "Applied"
+    )
+  })
 
 const held = Effect.fnUntraced(function* (server: RedisServer.RedisServer) {
-  yield* server.cli("DEL", OwnCache.redisKey(Actor.regionName, probe))
+  if (probes.length > 0) {
+    yield* server.cli("DEL", ...probes.map((key) => OwnCache.redisKey(Actor.regionName, key)))
+  }
   const size = yield* server.cli("DBSIZE")
   const keys = (yield* server.cli("KEYS", "*")) as ReadonlyArray<string> // as KEYS answers
   const values = (yield* server.cli("MGET", ...keys)) as ReadonlyArray<string | null> // as MGET answers
