@@ -15,7 +15,7 @@
  */
 import { SimulatedScript } from "effect-ioredis/testing"
 import * as Scripts from "./internal/journal/scripts.ts"
-import { alphabet, digitsOf, forever, headerLength, longestLife, offsets } from "./StoredValue.ts"
+import { alphabet, digitsOf, forever, headerLength, longestLife, offsets } from "./internal/StoredValue.ts"
 
 type Call = Parameters<SimulatedScript.Run>[2]
 

@@ -365,14 +365,6 @@ export const isRetryable = (
   }
 }
 
-/**
- * Makes of the error of one command that of its whole pipeline, of which a part may have run.
- *
- * @internal
- */
-export const ofPipeline = ({ cause, code, message }: RedisOperationError): RedisOperationError =>
-  new RedisOperationError({ command: "PIPELINE", code, message, cause })
-
 // Redis cannot serve anyone right now: these count as an outage although they are replies.
 const outageCodes = new Set(["LOADING", "MASTERDOWN", "CLUSTERDOWN", "BUSY", "NOAUTH", "WRONGPASS"])
 

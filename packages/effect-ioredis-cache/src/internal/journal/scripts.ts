@@ -9,7 +9,7 @@
  * order `_` and lower case otherwise.
  */
 import { RedisCommand, type RedisError, RedisScript } from "effect-ioredis"
-import { alphabet, digitsOf, longestLife, type Stamp } from "../../StoredValue.ts"
+import { alphabet, digitsOf, longestLife, type Stamp } from "../StoredValue.ts"
 
 // The header of what is stored, or nil where nothing of this format is. `pcall`, because the key
 // may hold a list.
