@@ -92,6 +92,14 @@ export const layer = (options?: Options): Layer.Layer<MemoryCache> => Layer.effe
  * A `Cache` on memory alone: for programs without Redis, and for tests. `timeToLive` is for regions
  * that name none (default 300 seconds).
  *
+ * **Example** (A cache without Redis)
+ *
+ * ```ts
+ * import { MemoryCache } from "effect-ioredis-cache"
+ *
+ * const layer = MemoryCache.layerCacheWith({ maxEntries: 10_000, timeToLive: "1 minute" })
+ * ```
+ *
  * @category layers
  * @since 0.1.0
  */

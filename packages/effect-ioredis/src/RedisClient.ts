@@ -164,7 +164,9 @@ export interface RedisClient {
     key: string,
     value: RedisCommand.Argument,
     options?: {
+      /** Sets how long it lives. Default: for ever. */
       readonly timeToLive?: Duration.Input | undefined
+      /** Sets it only if it is absent, or present. */
       readonly condition?: "ifAbsent" | "ifPresent" | undefined
     }
   ) => Effect.Effect<boolean, RedisError.RedisCommandError>
@@ -194,7 +196,9 @@ export interface RedisClient {
    * the server may have other data, for a cursor means nothing elsewhere.
    */
   readonly scan: (options?: {
+    /** Gives the pattern, as of KEYS. Default: every key. */
     readonly match?: string | undefined
+    /** Tells Redis about how many keys to look at in one step. Default: Redis' own, 10. */
     readonly count?: number | undefined
   }) => Stream.Stream<string, RedisError.RedisCommandError>
   /** Runs a script by its hash, and by its source where Redis does not know it. */

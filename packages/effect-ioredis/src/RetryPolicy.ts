@@ -103,6 +103,14 @@ export const make = (options?: Partial<RetryPolicy>): RetryPolicy => ({
 /**
  * Sends nothing twice.
  *
+ * **Example** (A client that leaves retries to its callers)
+ *
+ * ```ts
+ * import { RedisClient, RetryPolicy } from "effect-ioredis"
+ *
+ * const layer = RedisClient.layer({ retry: RetryPolicy.none })
+ * ```
+ *
  * @category constructors
  * @since 0.1.0
  */
@@ -152,6 +160,14 @@ export const fullJitter = (options: BackoffOptions): Schedule.Schedule<unknown> 
  * **Details**
  *
  * After "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
+ *
+ * **Example** (Many processes that retry their writes)
+ *
+ * ```ts
+ * import { RetryPolicy } from "effect-ioredis"
+ *
+ * const policy = RetryPolicy.make({ write: RetryPolicy.decorrelatedJitter({ retries: 3, base: "50 millis" }) })
+ * ```
  *
  * @category schedules
  * @since 0.1.0

@@ -1,5 +1,5 @@
 import { Effect, Exit, Option, Random, Result, Stream } from "effect"
-import { type RedisClient, RedisCommand, type RedisError, RedisScript } from "effect-ioredis"
+import { type RedisClient, RedisCommand, type RedisError } from "effect-ioredis"
 import * as Dispatch from "effect-ioredis/dispatch"
 import type { WriteOutcome } from "../Cache.ts"
 import {
@@ -152,7 +152,7 @@ const makeDecode = <Value>(
   // not wait for the removal.
   const discard = (key: string, stored: Uint8Array): FoundThere<Value> => {
     const begins = stored.subarray(0, comparedBytes)
-    fork(client.eval(RedisScript.deleteIfBegins, [key], [stored.length, begins]).pipe(Effect.ignore))
+    fork(client.eval(Scripts.deleteIfBegins, [key], [stored.length, begins]).pipe(Effect.ignore))
     region.onUnreadable(key, "it is a broken value of this region, and is removed")
     return missed
   }

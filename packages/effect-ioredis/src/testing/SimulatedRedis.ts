@@ -153,6 +153,24 @@ export const layer = (options?: Options): Layer.Layer<SimulatedRedis | RedisConn
 /**
  * Provides the servers alone.
  *
+ * **Example** (Two processes that share the servers)
+ *
+ * ```ts
+ * import { Context, Effect, Layer } from "effect"
+ * import { RedisClient } from "effect-ioredis"
+ * import { SimulatedRedis } from "effect-ioredis/testing"
+ *
+ * const layerProcess = RedisClient.layer().pipe(Layer.provide(SimulatedRedis.layerConnector))
+ *
+ * const client = Effect.map(Layer.build(Layer.fresh(layerProcess)), Context.get(RedisClient.RedisClient))
+ *
+ * const program = Effect.gen(function* () {
+ *   const [one, other] = [yield* client, yield* client]
+ *   yield* one.set("greeting", "hello")
+ *   return yield* other.get("greeting")
+ * }).pipe(Effect.scoped, Effect.provide(SimulatedRedis.layerServer()))
+ * ```
+ *
  * @category layers
  * @since 0.1.0
  */
