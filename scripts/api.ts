@@ -117,7 +117,7 @@ const firstSentence = (comment: string): string => {
     .trim()
   const [paragraph = ""] = text.split(/\n\s*\n|\n@/)
   const line = paragraph.replace(/\s+/g, " ").replace(/\{@link (\S+)\}/g, "`$1`")
-  return (/^.*?[.:](?= [A-Z`"]|$)/.exec(line)?.[0] ?? line).replace(/:$/, ".").replaceAll("|", "\\|")
+  return (/^.*?\.(?= [A-Z`"]|$)/.exec(line)?.[0] ?? line).replaceAll("|", "\\|")
 }
 
 const modules = folders.map(modulesOf)

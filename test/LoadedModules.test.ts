@@ -14,9 +14,15 @@ const loads = (specifier: string, packageName: string): ReadonlyArray<string> =>
 }
 
 describe("What a module loads", () => {
-  it("a cache in memory alone loads no driver", () => {
-    assert.deepStrictEqual(loads("effect-ioredis-cache/MemoryCache", "ioredis"), [])
-  })
+  for (const specifier of [
+    "effect-ioredis-cache/MemoryCache",
+    "effect-ioredis/testing",
+    "effect-ioredis-cache/testing"
+  ]) {
+    it(`${specifier} loads no driver`, () => {
+      assert.deepStrictEqual(loads(specifier, "ioredis"), [])
+    })
+  }
 
   it("a live Redis does", () => {
     assert.isNotEmpty(loads("effect-ioredis/IoredisConnector", "ioredis"))

@@ -80,7 +80,7 @@ export const make = Effect.fnUntraced(function* (
  *   console.log(yield* memory.size) // 0
  * })
  *
- * Effect.runSync(Effect.scoped(program.pipe(Effect.provide(MemoryCache.layer({ maxEntries: 100 })))))
+ * Effect.runSync(program.pipe(Effect.provide(MemoryCache.layer({ maxEntries: 100 }))))
  * ```
  *
  * @category layers

@@ -9,9 +9,9 @@
  *
  * **Details**
  *
- * A value is stored as `docs/stored_format.md` says, with PX, and without PX if it lives for ever. What
- * cannot be read is a miss, counted, and logged as it begins. It stays where another deployment may
- * read it well; what begins as ours and is broken is removed, if it is still that.
+ * A value is stored as `docs/stored_format.md` says, with PX, and without PX if it lives for ever.
+ * What cannot be read is a miss, counted, and logged as it begins. It stays where another
+ * deployment may read it well; what begins as ours and is broken is removed, if it is still that.
  *
  * **Gotchas**
  *

@@ -251,7 +251,8 @@ export type RedisError = RedisCommandError | RedisSerializationError
  * ```ts
  * import { RedisError } from "effect-ioredis"
  *
- * const describe = (error: unknown) => (RedisError.isRedisError(error) ? `Redis: ${error.message}` : "something else")
+ * const describe = (error: unknown) =>
+ *   RedisError.isRedisError(error) ? `Redis: ${error.message}` : "something else"
  * ```
  *
  * @category guards

@@ -67,7 +67,9 @@ export const make = (options: { readonly lua: string; readonly kind?: CommandKin
  * import { RedisClient, RedisScript } from "effect-ioredis"
  *
  * const release = (token: string) =>
- *   Effect.flatMap(RedisClient.RedisClient, (redis) => redis.eval(RedisScript.deleteIfEqual, ["lock"], [token]))
+ *   Effect.flatMap(RedisClient.RedisClient, (redis) =>
+ *     redis.eval(RedisScript.deleteIfEqual, ["lock"], [token])
+ *   )
  * ```
  *
  * @category scripts

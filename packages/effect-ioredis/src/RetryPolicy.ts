@@ -166,7 +166,9 @@ export const fullJitter = (options: BackoffOptions): Schedule.Schedule<unknown> 
  * ```ts
  * import { RetryPolicy } from "effect-ioredis"
  *
- * const policy = RetryPolicy.make({ write: RetryPolicy.decorrelatedJitter({ retries: 3, base: "50 millis" }) })
+ * const policy = RetryPolicy.make({
+ *   write: RetryPolicy.decorrelatedJitter({ retries: 3, base: "50 millis" })
+ * })
  * ```
  *
  * @category schedules

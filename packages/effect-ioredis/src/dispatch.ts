@@ -23,8 +23,8 @@
  *   }
  * }
  *
- * const count = (client: RedisClient.RedisClient, key: string, done: Dispatch.Done<RedisCommand.Reply>) =>
- *   Dispatch.of(client).send(RedisCommand.make("INCR", [key]), { sending: following }, done)
+ * const count = (client: RedisClient.RedisClient, done: Dispatch.Done<RedisCommand.Reply>) =>
+ *   Dispatch.of(client).send(RedisCommand.make("INCR", ["visits"]), { sending: following }, done)
  *
  * const show = Dispatch.showGauge(Metric.gauge("doubts"), () => doubts)
  * ```
@@ -260,7 +260,7 @@ export interface Dispatch {
  * import type { RedisClient } from "effect-ioredis"
  * import * as Dispatch from "effect-ioredis/dispatch"
  *
- * const withDispatch = (client: RedisClient.RedisClient, dispatch: Dispatch.Dispatch): RedisClient.RedisClient => ({
+ * const withDispatch = (client: RedisClient.RedisClient, dispatch: Dispatch.Dispatch) => ({
  *   ...client,
  *   [Dispatch.TypeId]: dispatch
  * })

@@ -162,7 +162,10 @@ export const layer = (options?: Options): Layer.Layer<SimulatedRedis | RedisConn
  *
  * const layerProcess = RedisClient.layer().pipe(Layer.provide(SimulatedRedis.layerConnector))
  *
- * const client = Effect.map(Layer.build(Layer.fresh(layerProcess)), Context.get(RedisClient.RedisClient))
+ * const client = Effect.map(
+ *   Layer.build(Layer.fresh(layerProcess)),
+ *   Context.get(RedisClient.RedisClient)
+ * )
  *
  * const program = Effect.gen(function* () {
  *   const [one, other] = [yield* client, yield* client]

@@ -8,7 +8,9 @@
  * Digits are compared byte by byte. Lua's `<` on texts follows the locale of the server, which may
  * order `_` and lower case otherwise.
  */
-import { RedisCommand, type RedisError, RedisScript } from "effect-ioredis"
+import type { RedisError } from "effect-ioredis"
+import * as RedisCommand from "effect-ioredis/RedisCommand"
+import * as RedisScript from "effect-ioredis/RedisScript"
 import { alphabet, digitsOf, longestLife, type Stamp } from "../StoredValue.ts"
 
 // The header of what is stored, or nil where nothing of this format is. `pcall`, because the key
