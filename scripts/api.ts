@@ -40,11 +40,16 @@ const stemOf = (file: string): string => file.replace(/^.*\//, "").replace(/\.ts
 const namespacesOf = (file: string): ReadonlyArray<string> =>
   Array.from(read(file).matchAll(/^export \* as \w+ from "(.+)"$/gm), ([, path = ""]) => join(dirname(file), path))
 
+interface Manifest {
+  readonly name: string
+  readonly exports: Readonly<Record<string, string>>
+  readonly publishConfig: { readonly exports: Readonly<Record<string, string>> }
+}
+
+const manifestOf = (folder: string): Manifest => JSON.parse(read(join(folder, "package.json")))
+
 const modulesOf = (folder: string): ReadonlyArray<Module> => {
-  const { exports, name } = JSON.parse(read(join(folder, "package.json"))) as {
-    readonly name: string
-    readonly exports: Readonly<Record<string, string>>
-  }
+  const { exports, name } = manifestOf(folder)
   const found = new Map<string, Array<string>>()
   for (const [path, target] of Object.entries(exports)) {
     if (!target.endsWith(".ts")) continue
@@ -219,10 +224,29 @@ const membersWithoutComment = ({ declaration }: Name): ReadonlyArray<string> => 
   })
 }
 
+// Nobody can import what no export names, and what is published is what is tested.
+const exportMistakes = folders.flatMap((folder, index) => {
+  const { exports, publishConfig } = manifestOf(folder)
+  const built = Object.entries(exports).map(([path, file]) => [
+    path,
+    file.replace(/^\.\/src\/(.*)\.ts$/, "./dist/$1.js")
+  ])
+  const unnamed = filesIn(join(folder, "src"), ".ts").filter(
+    (file) => !/\/internal\/|\/index\.ts$/.test(file) && modules[index]?.every((module) => module.file !== file)
+  )
+  return [
+    ...(JSON.stringify(built) === JSON.stringify(Object.entries(publishConfig.exports))
+      ? []
+      : [`The publishConfig.exports of ${folder}/package.json are not its exports with dist in the place of src.`]),
+    ...unnamed.map((file) => `${file} is in no export. Name it in package.json, or move it to internal/.`)
+  ]
+})
+
 // They serve the settings of the two packages alone, and the layers that read them are about to change.
 const isUnsettled = ({ module, name }: Name): boolean => module.name === "RedisConfig" || name === "layerConfig"
 
 const complaints = [
+  ...exportMistakes,
   ...names.filter(({ comment }) => comment === undefined).map((one) => `${shown(one)} has no doc comment.`),
   ...names.flatMap((one) =>
     membersWithoutComment(one).map((member) => `${shown(one)}: \`${member}\` has no doc comment.`)
