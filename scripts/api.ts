@@ -69,7 +69,7 @@ const endsDeclaration = /^(?:\/\*\*|\/\/|(?:export |declare )?(?:const|let|type|
 const commentAbove = (lines: ReadonlyArray<string>, line: number): string | undefined => {
   if (lines[line - 1]?.trimEnd().endsWith("*/") !== true) return undefined
   let first = line - 1
-  while (!(lines[first] ?? "").startsWith("/**")) first--
+  while (first > 0 && !(lines[first] ?? "").startsWith("/**")) first--
   return lines.slice(first, line).join("\n")
 }
 
