@@ -1,3 +1,4 @@
+import * as Retries from "../packages/effect-ioredis/src/internal/Retries.ts"
 import * as Net from "node:net"
 import { assert, describe, it, vi } from "@effect/vitest"
 import { Duration, Effect, Exit, Fiber, Logger, Result, Scope } from "effect"
@@ -140,7 +141,7 @@ describe("RetryPolicy", () => {
   it.effect("no delay is above 30 seconds, jitter included", () =>
     Effect.gen(function* () {
       const policy = RetryPolicy.make({ read: RetryPolicy.exponential({ retries: 40 }) })
-      const next = yield* RetryPolicy.start(policy, "read")
+      const next = yield* Retries.start(policy, "read")
       const delays: Array<number> = []
       for (;;) {
         const delay = yield* next(RedisError.connectionError("GET", "Reset", "unknown"))

@@ -46,6 +46,9 @@ import {
 } from "./internal/CacheTier.ts"
 import * as Journal from "./internal/journal/Journal.ts"
 import { SetIntent } from "./internal/journal/Ledger.ts"
+import * as MemoryStore from "./internal/MemoryStore.ts"
+import * as MemoryTier from "./internal/MemoryTier.ts"
+import * as RedisTier from "./internal/RedisTier.ts"
 import * as Region from "./internal/Region.ts"
 import * as MemoryCache from "./MemoryCache.ts"
 import * as RedisCache from "./RedisCache.ts"
@@ -85,7 +88,9 @@ export const layer = (
       const dispatch = Dispatch.of(redis.client)
       const journal = yield* Journal.shared(dispatch, redis.prefix, options.journal)
       // A memory may serve caches of another client or prefix as well, whose values are others.
-      const memory = MemoryCache.tier(yield* MemoryCache.MemoryCache, yield* Clock.Clock, journal)
+      const { [MemoryStore.TypeId]: store } = yield* MemoryCache.MemoryCache
+      const memory = MemoryTier.make(store, yield* Clock.Clock, journal)
+      const tierOf = yield* RedisTier.make(redis.client)
       const fork = Effect.runForkWith(yield* Effect.context<never>())
       const outage = makeOutage(fork)
       return yield* Region.makeCache({
@@ -93,7 +98,7 @@ export const layer = (
           const near = memory(region)
           const regionJournal = journal.region(region, near.versionOf)
           const timeout = Duration.toMillis(patience)
-          const tier = redis.tier(region, { timeout, believes: regionJournal.believes })
+          const tier = tierOf(region, { timeout, believes: regionJournal.believes })
           return makeTier({
             redis: tier,
             memory: near,
@@ -144,8 +149,8 @@ const config = Config.all({
 })
 
 interface Parts<in out Value> {
-  readonly redis: RedisCache.RedisTier<Value>
-  readonly memory: MemoryCache.MemoryTier<Value>
+  readonly redis: RedisTier.RedisTier<Value>
+  readonly memory: MemoryTier.MemoryTier<Value>
   readonly journal: Journal.RegionJournal
   readonly outage: Outage
   /** In milliseconds, as is `staleFor`. */

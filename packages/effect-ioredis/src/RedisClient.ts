@@ -61,6 +61,7 @@ import * as Dispatcher from "./internal/Dispatcher.ts"
 import * as Gauges from "./internal/Gauges.ts"
 import * as HistoryWatch from "./internal/HistoryWatch.ts"
 import * as Metrics from "./internal/Metrics.ts"
+import { refusal } from "./internal/refusal.ts"
 import * as Replies from "./internal/Replies.ts"
 import * as Scan from "./internal/Scan.ts"
 import { tell } from "./internal/tell.ts"
@@ -68,9 +69,9 @@ import * as RedisCommand from "./RedisCommand.ts"
 import type { ReplyResult } from "./RedisConnection.ts"
 import { type RedisAddress, RedisConnector, type RedisLogin } from "./RedisConnector.ts"
 import * as RedisError from "./RedisError.ts"
-import * as RedisNode from "./RedisNode.ts"
+import * as RedisNode from "./internal/node/RedisNode.ts"
 import type { RedisScript } from "./RedisScript.ts"
-import * as RedisTopology from "./RedisTopology.ts"
+import * as RedisTopology from "./internal/RedisTopology.ts"
 import * as RetryPolicy from "./RetryPolicy.ts"
 
 /**
@@ -163,7 +164,9 @@ export interface RedisClient {
     key: string,
     value: RedisCommand.Argument,
     options?: {
+      /** Sets how long it lives. Default: for ever. */
       readonly timeToLive?: Duration.Input | undefined
+      /** Sets it only if it is absent, or present. */
       readonly condition?: "ifAbsent" | "ifPresent" | undefined
     }
   ) => Effect.Effect<boolean, RedisError.RedisCommandError>
@@ -193,7 +196,9 @@ export interface RedisClient {
    * the server may have other data, for a cursor means nothing elsewhere.
    */
   readonly scan: (options?: {
+    /** Gives the pattern, as of KEYS. Default: every key. */
     readonly match?: string | undefined
+    /** Tells Redis about how many keys to look at in one step. Default: Redis' own, 10. */
     readonly count?: number | undefined
   }) => Stream.Stream<string, RedisError.RedisCommandError>
   /** Runs a script by its hash, and by its source where Redis does not know it. */
@@ -395,7 +400,7 @@ const commandsOn = (name: string, dispatcher: Dispatcher.Dispatcher): Commands =
     options: SendOptions,
     decode: (reply: RedisCommand.Reply) => Result.Result<A, RedisError.RedisOperationError>
   ): Effect.Effect<A, RedisError.RedisCommandError> => {
-    const refused = RedisCommand.refusal(command)
+    const refused = refusal(command)
     if (refused !== undefined) return Effect.fail(refused)
     return traced(name, command.name, (of, done) => dispatcher.sendIn(of, command, options, done), decode)
   }
@@ -408,7 +413,7 @@ const commandsOn = (name: string, dispatcher: Dispatcher.Dispatcher): Commands =
   }
 
   const pipeline: RedisClient["pipeline"] = (commands, options = {}) => {
-    const refused = commands.map(RedisCommand.refusal).find((refusal) => refusal !== undefined)
+    const refused = commands.map(refusal).find((refused) => refused !== undefined)
     if (refused !== undefined) return Effect.fail(refused)
     const label = commands.length === 1 ? (commands[0]?.name ?? "") : "PIPELINE"
     const replies = Effect.orDie(

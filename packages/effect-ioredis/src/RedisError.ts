@@ -188,7 +188,14 @@ export class RedisOperationError extends Schema.TaggedError<RedisOperationError>
  */
 export class RedisCircuitBreakerOpenError extends Schema.TaggedError<RedisCircuitBreakerOpenError>()(
   "RedisCircuitBreakerOpenError",
-  { command: Schema.String, retryAfter: Schema.Duration, message: Schema.String }
+  {
+    /** Names the command, without arguments. */
+    command: Schema.String,
+    /** Says after how long the circuit is due at the latest. */
+    retryAfter: Schema.Duration,
+    /** Says in one line what happened. */
+    message: Schema.String
+  }
 ) {}
 
 /**
@@ -239,28 +246,44 @@ export type RedisCommandError =
 export type RedisError = RedisCommandError | RedisSerializationError
 
 /**
- * Tells whether a value is one of the errors that a command can fail with.
- *
- * @category guards
- * @since 0.1.0
- */
-export const isRedisCommandError = (u: unknown): u is RedisCommandError =>
-  u instanceof RedisConnectionError ||
-  u instanceof RedisTimeoutError ||
-  u instanceof RedisOperationError ||
-  u instanceof RedisCircuitBreakerOpenError
-
-/**
  * Tells whether a value is an error of this library: to tell it from the errors of a lookup, say.
+ *
+ * **Example** (Telling the errors of Redis from those of a lookup)
+ *
+ * ```ts
+ * import { RedisError } from "effect-ioredis"
+ *
+ * const describe = (error: unknown) =>
+ *   RedisError.isRedisError(error) ? `Redis: ${error.message}` : "something else"
+ * ```
  *
  * @category guards
  * @since 0.1.0
  */
 export const isRedisError = (u: unknown): u is RedisError =>
-  isRedisCommandError(u) || u instanceof RedisSerializationError
+  u instanceof RedisConnectionError ||
+  u instanceof RedisTimeoutError ||
+  u instanceof RedisOperationError ||
+  u instanceof RedisCircuitBreakerOpenError ||
+  u instanceof RedisSerializationError
 
 /**
  * Makes the `RedisConnectionError` for a reason, with the message that belongs to it.
+ *
+ * **Example** (What a lost connection means for a command)
+ *
+ * ```ts
+ * import { Result } from "effect"
+ * import { RedisError } from "effect-ioredis"
+ *
+ * const lost = RedisError.connectionError("INCR", "Reset", "unknown")
+ *
+ * console.log(lost.message) // INCR may or may not have been executed: the connection was lost
+ * console.log(RedisError.outcome(lost)) // failure
+ * console.log(RedisError.endOf(Result.fail(lost))) // doubtful
+ * console.log(RedisError.isRetryable(lost, "effectful")) // false
+ * console.log(RedisError.isRetryable(lost, "read")) // true
+ * ```
  *
  * @category constructors
  * @since 0.1.0
@@ -366,14 +389,6 @@ export const isRetryable = (
       return deferredCodes.has(error.code) && (twice || !mayHaveRunInPart(error))
   }
 }
-
-/**
- * Makes of the error of one command that of its whole pipeline, of which a part may have run.
- *
- * @internal
- */
-export const ofPipeline = ({ cause, code, message }: RedisOperationError): RedisOperationError =>
-  new RedisOperationError({ command: "PIPELINE", code, message, cause })
 
 // Redis cannot serve anyone right now: these count as an outage although they are replies.
 const outageCodes = new Set(["LOADING", "MASTERDOWN", "CLUSTERDOWN", "BUSY", "NOAUTH", "WRONGPASS"])

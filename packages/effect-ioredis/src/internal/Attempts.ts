@@ -2,14 +2,15 @@ import { Clock, Context, Effect, Exit, type Fiber, Result } from "effect"
 import type { Cancel, Done } from "../dispatch.ts"
 import type { CommandKind } from "../RedisCommand.ts"
 import * as RedisError from "../RedisError.ts"
-import type { RedisNode } from "../RedisNode.ts"
-import * as RetryPolicy from "../RetryPolicy.ts"
+import type { RedisNode } from "./node/RedisNode.ts"
+import type * as RetryPolicy from "../RetryPolicy.ts"
 import * as Attempt from "./Attempt.ts"
 import type { Call } from "./Attempt.ts"
 import type { Deadlines } from "./Deadlines.ts"
 import * as InDoubt from "./InDoubt.ts"
 import type * as Metrics from "./Metrics.ts"
 import * as Monotonic from "./Monotonic.ts"
+import * as Retries from "./Retries.ts"
 import { tell } from "./tell.ts"
 
 /**
@@ -44,7 +45,7 @@ export const make = ({
   readonly onDefect: (defect: unknown) => void
   readonly policy: RetryPolicy.RetryPolicy
 }): Attempts => {
-  const budget = RetryPolicy.makeBudget(policy.budget)
+  const budget = Retries.makeBudget(policy.budget)
   let lastFailure: RedisError.RedisCommandError | undefined
 
   const now = () => Monotonic.millis(clock)
@@ -69,7 +70,7 @@ export const make = ({
     let error = first
     // What an earlier attempt left open stays open, whatever comes of the last one.
     let doubt: RedisError.RedisCommandError | undefined
-    let nextDelay: RetryPolicy.NextDelay | undefined
+    let nextDelay: Retries.NextDelay | undefined
     while (true) {
       if (RedisError.endOf(Result.fail(error)) !== "refused") doubt = error
       if (doubt === undefined && mayWait(call, error, startedAt, now)) {
@@ -78,7 +79,7 @@ export const make = ({
       } else {
         const kind = mayRetry(call, error)
         if (kind === undefined) return yield* InDoubt.since(doubt, error)
-        nextDelay ??= yield* RetryPolicy.start(policy, kind)
+        nextDelay ??= yield* Retries.start(policy, kind)
         const delay = yield* nextDelay(error)
         if (delay === undefined || !budget.spend()) return yield* InDoubt.since(doubt, error)
         const left = until - now()

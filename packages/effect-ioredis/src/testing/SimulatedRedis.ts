@@ -69,8 +69,9 @@ import { Context, Effect, Layer, type Scope } from "effect"
 import { type RedisAddress, RedisConnector } from "../RedisConnector.ts"
 import * as Connection from "./internal/Connection.ts"
 import { Network } from "./internal/Network.ts"
+import { serverHandle } from "./internal/serverHandle.ts"
 import * as Timers from "./internal/Timers.ts"
-import * as SimulatedServer from "./SimulatedServer.ts"
+import type * as SimulatedServer from "./SimulatedServer.ts"
 
 /**
  * Sets how the default server behaves, and every other one unless it is told otherwise.
@@ -126,9 +127,8 @@ export const make = Effect.fnUntraced(function* (
   yield* Effect.addFinalizer(() => Effect.sync(() => network.close()))
   const serverAt = (address: RedisAddress) => network.at(address)
   return {
-    ...SimulatedServer.fromServer(network.default, serverAt),
-    server: (address, options = {}) =>
-      Effect.sync(() => SimulatedServer.fromServer(network.server(address, options), serverAt)),
+    ...serverHandle(network.default, serverAt),
+    server: (address, options = {}) => Effect.sync(() => serverHandle(network.server(address, options), serverAt)),
     connector: {
       connect: (address, login) =>
         Effect.suspend(() =>
@@ -166,6 +166,27 @@ export const layer = (options?: Options): Layer.Layer<SimulatedRedis | RedisConn
 
 /**
  * Provides the servers alone.
+ *
+ * **Example** (Two processes that share the servers)
+ *
+ * ```ts
+ * import { Context, Effect, Layer } from "effect"
+ * import { RedisClient } from "effect-ioredis"
+ * import { SimulatedRedis } from "effect-ioredis/testing"
+ *
+ * const layerProcess = RedisClient.layer().pipe(Layer.provide(SimulatedRedis.layerConnector))
+ *
+ * const client = Effect.map(
+ *   Layer.build(Layer.fresh(layerProcess)),
+ *   Context.get(RedisClient.RedisClient)
+ * )
+ *
+ * const program = Effect.gen(function* () {
+ *   const [one, other] = [yield* client, yield* client]
+ *   yield* one.set("greeting", "hello")
+ *   return yield* other.get("greeting")
+ * }).pipe(Effect.scoped, Effect.provide(SimulatedRedis.layerServer()))
+ * ```
  *
  * @category layers
  * @since 0.1.0

@@ -1,5 +1,6 @@
 import { Duration } from "effect"
 import type { RedisAddress } from "../../RedisConnector.ts"
+import * as RedisScript from "../../RedisScript.ts"
 import * as Fault from "../Fault.ts"
 import type { SimulatedCommand } from "../SimulatedCommand.ts"
 import * as SimulatedScript from "../SimulatedScript.ts"
@@ -72,12 +73,7 @@ export class Server {
     this.history = new History(this.#random, timers.now)
     this.keyspace = new Keyspace(this.#now, this.#seed(), (change) => this.replication.changed(change))
     this.replication = new Replication(options.address, this.history, this.keyspace)
-    this.#scripts = new Map(
-      [SimulatedScript.deleteIfEqual, SimulatedScript.deleteIfBegins, ...options.scripts].map((script) => [
-        script.script.sha,
-        script
-      ])
-    )
+    this.#scripts = new Map([deleteIfEqual, ...options.scripts].map((script) => [script.script.sha, script]))
     this.#commands = new Map(options.commands.map((command) => [command.name.toLowerCase(), simulated(command)]))
   }
 
@@ -325,3 +321,8 @@ interface Armed {
 // What it calls is refused where it does it, as in a script.
 const simulated = ({ run }: SimulatedCommand): Command =>
   read(-1, (args, machine) => ScriptCommands.counterpartReply(machine, "", (call) => run(args.map(keyOf), call)))
+
+// What the packages offer every program needs no counterpart of its own.
+const deleteIfEqual = SimulatedScript.make(RedisScript.deleteIfEqual, (keys, args, call) =>
+  call("GET", ...keys) === args[0] ? call("UNLINK", ...keys) : 0
+)
