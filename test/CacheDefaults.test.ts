@@ -20,7 +20,7 @@ const lives = (millis: number) =>
   })
 
 const config = (settings: Readonly<Record<string, string>>) =>
-  HybridCache.layerConfig.pipe(
+  HybridCache.layerFromEnv().pipe(
     Layer.provideMerge(quiet),
     Layer.provide(ConfigProvider.layer(ConfigProvider.fromUnknown(settings)))
   )
@@ -104,7 +104,7 @@ describe("defaults", () => {
   )
 })
 
-describe("HybridCache.layerConfig", () => {
+describe("HybridCache.layerFromEnv()", () => {
   it.live("takes CACHE_PREFIX, CACHE_TTL, CACHE_MAX_SIZE and CACHE_PATIENCE_MS", () =>
     Effect.gen(function* () {
       const server = yield* Server

@@ -63,7 +63,10 @@ describe("types", () => {
     expectTypeOf(HybridCache.layer).returns.toEqualTypeOf<
       Layer.Layer<Cache.Cache, never, RedisCache.RedisCache | MemoryCache.MemoryCache>
     >()
-    expectTypeOf(HybridCache.layerConfig).toEqualTypeOf<
+    expectTypeOf(HybridCache.layerConfig).returns.toEqualTypeOf<
+      Layer.Layer<Cache.Cache, Config.ConfigError, RedisCache.RedisCache | MemoryCache.MemoryCache>
+    >()
+    expectTypeOf(HybridCache.layerFromEnv).returns.toEqualTypeOf<
       Layer.Layer<Cache.Cache | RedisClient.RedisClient | RedisHealth.RedisHealth, Config.ConfigError>
     >()
     expectTypeOf(MemoryCache.layerCache).toEqualTypeOf<Layer.Layer<Cache.Cache>>()
