@@ -21,7 +21,7 @@ describe("two simulated servers", () => {
     "test/SessionsServer"
   ) {}
 
-  const server = () => Layer.fresh(SimulatedRedis.layerServer({ scripts }))
+  const server = () => SimulatedRedis.layerServer({ scripts })
   const cache = (name: string) =>
     HybridCache.layer().pipe(
       Layer.provide([RedisCache.layer(), MemoryCache.layer()]),
@@ -30,18 +30,11 @@ describe("two simulated servers", () => {
     )
 
   const Live = Layer.merge(
-    cache("jobs").pipe(Layer.provideMerge(server())),
-    Sessions.layerFrom(cache("sessions"))
-      .pipe(
-        Layer.provideMerge(
-          Layer.effect(SessionsServer, SimulatedRedis.SimulatedRedis).pipe(Layer.provideMerge(server()))
-        )
-      )
-      .pipe((sessions) =>
-        Layer.effectContext(
-          Effect.map(Layer.build(sessions), (context) => Context.pick(Sessions, SessionsServer)(context))
-        )
-      )
+    Layer.provideMerge(cache("jobs"), server()),
+    Layer.merge(
+      Sessions.layerFrom(cache("sessions")),
+      Layer.effect(SessionsServer, SimulatedRedis.SimulatedRedis)
+    ).pipe(Layer.provide(server()))
   ).pipe(Layer.provideMerge(quiet))
 
   it.effect("two caches of one program never mix, and fail apart", () =>
@@ -63,7 +56,6 @@ describe("two simulated servers", () => {
   )
 })
 
-/** Two real servers, and the texts of which both are told. */
 const twoServers = Effect.all([RedisServer.make(), RedisServer.make()])
 
 const keys = (server: RedisServer.RedisServer) => server.cli("KEYS", "*")
@@ -115,7 +107,7 @@ describe("two servers of the environment", () => {
     Effect.gen(function* () {
       const [one, other] = yield* twoServers
       const part = (server: RedisServer.RedisServer) =>
-        Redis.layerFromEnv().pipe(Layer.provide(environment({ REDIS_URL: server.url })))
+        Redis.layerFromEnv().pipe(Layer.provide([environment({ REDIS_URL: server.url }), quiet]))
       class Other extends Context.Service<Other, RedisClient.RedisClient>()("test/Other") {}
       yield* Effect.gen(function* () {
         yield* (yield* RedisClient.RedisClient).set("a", "1")
@@ -123,8 +115,7 @@ describe("two servers of the environment", () => {
       }).pipe(
         Effect.provide(
           Layer.merge(part(one), Layer.effect(Other, RedisClient.RedisClient).pipe(Layer.provide(part(other))))
-        ),
-        Effect.provide(quiet)
+        )
       )
       assert.deepStrictEqual(yield* keys(one), ["a"])
       assert.deepStrictEqual(yield* keys(other), ["b"])

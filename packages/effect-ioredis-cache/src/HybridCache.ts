@@ -150,8 +150,9 @@ export const layerConfig = (
  *
  * const program = Effect.gen(function* () {
  *   const sessions = yield* Sessions
- *   const users = yield* sessions.region({ name: "users", version: 1, key: Schema.String, value: Schema.String })
- *   yield* users.set("token", "ada")
+ *   const options = { name: "tokens", version: 1, key: Schema.String, value: Schema.String }
+ *   const tokens = yield* sessions.region(options)
+ *   yield* tokens.set("t1", "ada")
  * }).pipe(Effect.provide(Layer.merge(HybridCache.layerFromEnv(), Sessions.layer)))
  * ```
  *
@@ -168,7 +169,7 @@ export const layerFromEnv = (
       ({ cache: { maxEntries, patience, prefix, timeToLive }, redis }) =>
         layer({ patience, timeToLive }).pipe(
           Layer.provide([RedisCache.layer({ prefix }), MemoryCache.layer({ maxEntries })]),
-          Layer.provideMerge(Redis.layer({ ...redis, requireReady: false }))
+          Layer.provideMerge(Redis.layer(redis))
         )
     )
   )

@@ -24,8 +24,8 @@ import type { RedisConnectionError } from "./RedisError.ts"
 import * as RedisHealth from "./RedisHealth.ts"
 
 /**
- * From settings in code. Fails only for settings that make no sense, and with `requireReady: true`
- * when Redis cannot be reached.
+ * Provides Redis from settings in code. It fails only for settings that make no sense, and with
+ * `requireReady: true` when Redis cannot be reached.
  *
  * @category layers
  * @since 0.1.0
@@ -40,8 +40,8 @@ export const layer: {
 } = (options?: RedisConfig.Options) => build(options)
 
 /**
- * From options of which each may be a `Config`, or from a `Config` of all of them. Fails as `layer`
- * does.
+ * Provides Redis from options of which each may be a `Config`, or from a `Config` of all of them.
+ * It fails as `layer` does.
  *
  * **Example** (A variable of your own)
  *
@@ -68,7 +68,7 @@ export const layerConfig: {
 } = (options: Config.Wrap<RedisConfig.Options>) => Layer.unwrap(Effect.map(Config.unwrap(options), build))
 
 /**
- * From the documented environment variables, which `RedisConfig` lists. With
+ * Provides Redis from the environment variables that `RedisConfig` lists. With
  * `{ prefix: "SESSIONS" }` they are `SESSIONS_REDIS_URL` and so on.
  *
  * **Details**

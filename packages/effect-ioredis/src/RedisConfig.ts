@@ -155,14 +155,14 @@ export interface EnvOptions {
  * import { Redis, RedisConfig } from "effect-ioredis"
  *
  * const RedisLive = Redis.layerConfig(
- *   Config.map(RedisConfig.fromEnv(), (options) => ({ ...options, maxInFlight: 1000, requireReady: false }))
+ *   Config.map(RedisConfig.fromEnv(), (options) => ({ ...options, maxInFlight: 1000 }))
  * )
  * ```
  *
  * @category configuration
  * @since 0.1.0
  */
-export const fromEnv = ({ name, prefix }: EnvOptions = {}): Config.Config<Options> => {
+export const fromEnv = ({ name, prefix }: EnvOptions = {}): Config.Config<Omit<Options, "requireReady">> => {
   const options = Config.map(variables, (read) => ({ ...read, name: name ?? prefix?.toLowerCase() }))
   return prefix === undefined ? options : Config.nested(options, prefix)
 }

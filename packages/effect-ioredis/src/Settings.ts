@@ -65,8 +65,10 @@ import { configError, isAboveZero, problemOf } from "./internal/settingProblem.t
  * })
  *
  * const settings = Settings.all({ load: Config.schema(Percent, "LOAD") })
- * const error = Effect.runSync(Effect.flip(settings.parse(ConfigProvider.fromUnknown({ LOAD: "high" }))))
- * console.log(error.message) // => SchemaError(LOAD is "high": expected a whole number from 0 to 100, for example 50)
+ * const provider = ConfigProvider.fromUnknown({ LOAD: "high" })
+ * const error = Effect.runSync(Effect.flip(settings.parse(provider)))
+ * // LOAD is "high": expected a whole number from 0 to 100, for example 50
+ * console.log(error.message)
  * ```
  *
  * @category combinators
@@ -98,8 +100,10 @@ export const all = <const Configs extends Readonly<Record<string, Config.Config<
  * import { Settings } from "effect-ioredis"
  *
  * const timeToLive = Settings.duration("SESSION_TTL", { unit: "seconds", example: 300 })
- * const read = (text: string) =>
- *   Duration.toMillis(Effect.runSync(timeToLive.parse(ConfigProvider.fromUnknown({ SESSION_TTL: text }))))
+ * const read = (text: string) => {
+ *   const provider = ConfigProvider.fromUnknown({ SESSION_TTL: text })
+ *   return Duration.toMillis(Effect.runSync(timeToLive.parse(provider)))
+ * }
  * console.log(read("300")) // => 300000
  * console.log(read("1500 millis")) // => 1500
  * ```
