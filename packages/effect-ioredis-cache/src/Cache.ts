@@ -27,7 +27,7 @@
  *   return yield* users.getOrSet(42, findUser(42))
  * })
  *
- * program.pipe(Effect.provide(HybridCache.layerConfig))
+ * program.pipe(Effect.provide(HybridCache.layerFromEnv()))
  * ```
  *
  * @since 0.1.0

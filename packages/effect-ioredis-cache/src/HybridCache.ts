@@ -29,8 +29,8 @@
  *
  * @since 0.1.0
  */
-import { Cause, Clock, Config, Duration, Effect, Exit, Layer, Option, Result } from "effect"
-import { Redis, type RedisClient, RedisConfig, RedisError, type RedisHealth } from "effect-ioredis"
+import { Cause, Clock, Config, Duration, Effect, Exit, Layer, Option, Result, Schema } from "effect"
+import { Redis, type RedisClient, RedisConfig, RedisError, type RedisHealth, Settings } from "effect-ioredis"
 import * as Dispatch from "effect-ioredis/dispatch"
 import * as Cache from "./Cache.ts"
 import * as CacheKey from "./CacheKey.ts"
@@ -117,35 +117,90 @@ export const layer = (
   )
 
 /**
- * The whole of it from the environment: Redis as `RedisConfig` says, and `CACHE_PATIENCE_MS` 1000,
- * `CACHE_TTL` 300 (seconds), `CACHE_MAX_SIZE` 1000 (entries in memory), `CACHE_PREFIX` `cache`.
+ * Composes the two from options of which each may be a `Config`, or from a `Config` of all of them.
  *
  * @category layers
  * @since 0.1.0
  */
-export const layerConfig: Layer.Layer<
-  Cache.Cache | RedisClient.RedisClient | RedisHealth.RedisHealth,
-  Config.ConfigError
-> = Layer.unwrap(
-  Effect.suspend(() =>
-    Effect.map(config, ({ maxEntries, patience, prefix, timeToLive }) =>
-      layer({ patience, timeToLive }).pipe(
-        Layer.provide([RedisCache.layer({ prefix }), MemoryCache.layer({ maxEntries })]),
-        Layer.provideMerge(Redis.layerConfig)
-      )
-    )
-  )
-)
+export const layerConfig = (
+  options: Config.Wrap<Options>
+): Layer.Layer<Cache.Cache, Config.ConfigError, RedisCache.RedisCache | MemoryCache.MemoryCache> =>
+  Layer.unwrap(Effect.map(Config.unwrap(options), layer))
 
-const config = Config.all({
-  patience: RedisConfig.variable(RedisConfig.duration("CACHE_PATIENCE_MS", "patience", 1000, "millis")),
-  timeToLive: RedisConfig.variable(RedisConfig.duration("CACHE_TTL", "timeToLive", 300, "seconds")),
-  maxEntries: RedisConfig.variable(RedisConfig.integer("CACHE_MAX_SIZE", "maxEntries", 1000, { min: 1, max: 2 ** 23 })),
-  prefix: RedisConfig.variable(
-    RedisConfig.text("CACHE_PREFIX", "prefix", "cache", "a name without white space and : { } * ? [ ] \\", (prefix) =>
-      Result.isSuccess(CacheKey.keyspace({ prefix, region: "r", version: 0 }))
+/**
+ * Provides the whole of it from the environment: Redis as `RedisConfig` says, and
+ * `CACHE_PATIENCE_MS` 1000, `CACHE_TTL` 300 (seconds), `CACHE_MAX_SIZE` 1000 (entries in memory),
+ * `CACHE_PREFIX` `cache`.
+ *
+ * **Details**
+ *
+ * With `{ prefix: "SESSIONS" }` the variables are `SESSIONS_REDIS_URL`, `SESSIONS_CACHE_TTL` and so
+ * on. The client is then named `sessions`, and `SESSIONS_CACHE_PREFIX` is `sessions` by default, so
+ * that two caches on one server keep apart as well.
+ *
+ * Each call is a layer of its own, with a client and a memory of its own. Keep it in a constant
+ * where several parts of a program are to share one.
+ *
+ * **Example** (A second cache)
+ *
+ * ```ts
+ * import { Context, Effect, Layer, Schema } from "effect"
+ * import { Cache, HybridCache } from "effect-ioredis-cache"
+ *
+ * class Sessions extends Context.Service<Sessions, Cache.Cache>()("app/Sessions") {
+ *   static readonly layer = Layer.effect(Sessions, Cache.Cache).pipe(
+ *     Layer.provide(HybridCache.layerFromEnv({ prefix: "SESSIONS" }))
+ *   )
+ * }
+ *
+ * const program = Effect.gen(function* () {
+ *   const sessions = yield* Sessions
+ *   const options = { name: "tokens", version: 1, key: Schema.String, value: Schema.String }
+ *   const tokens = yield* sessions.region(options)
+ *   yield* tokens.set("t1", "ada")
+ * }).pipe(Effect.provide(Layer.merge(HybridCache.layerFromEnv(), Sessions.layer)))
+ * ```
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerFromEnv = (
+  options: RedisConfig.EnvOptions = {}
+): Layer.Layer<Cache.Cache | RedisClient.RedisClient | RedisHealth.RedisHealth, Config.ConfigError> =>
+  Layer.unwrap(
+    Effect.map(
+      // One group, so that one error says what is wrong with both.
+      Settings.all({ redis: RedisConfig.fromEnv(options), cache: fromEnv(options.prefix) }),
+      ({ cache: { maxEntries, patience, prefix, timeToLive }, redis }) =>
+        layer({ patience, timeToLive }).pipe(
+          Layer.provide([RedisCache.layer({ prefix }), MemoryCache.layer({ maxEntries })]),
+          Layer.provideMerge(Redis.layer(redis))
+        )
     )
   )
+
+const fromEnv = (prefix: string | undefined) => {
+  const config = Settings.all({
+    patience: optional(Settings.duration("CACHE_PATIENCE_MS", { unit: "millis", example: 1000 })),
+    timeToLive: optional(Settings.duration("CACHE_TTL", { unit: "seconds", example: 300 })),
+    maxEntries: optional(Config.schema(MaxEntries, "CACHE_MAX_SIZE")),
+    prefix: Config.withDefault(Config.schema(Prefix, "CACHE_PREFIX"), prefix?.toLowerCase())
+  })
+  return prefix === undefined ? config : Config.nested(config, prefix)
+}
+
+const optional = <A>(config: Config.Config<A>) => Config.withDefault(config, undefined)
+
+const MaxEntries = Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 2 ** 23 })).annotate({
+  expected: `a whole number from 1 to ${2 ** 23}`,
+  example: "1000"
+})
+
+const Prefix = Schema.String.check(
+  Schema.makeFilter((prefix) => Result.isSuccess(CacheKey.keyspace({ prefix, region: "r", version: 0 })))
+).annotate({
+  expected: "a name without white space and : { } * ? [ ] \\",
+  example: "cache"
 })
 
 interface Parts<in out Value> {

@@ -118,7 +118,12 @@ export const layerCacheWith = (
   )
 
 /**
- * `layerCacheWith` with its defaults.
+ * Provides `layerCacheWith` with its defaults.
+ *
+ * **Gotchas**
+ *
+ * It is one memory wherever a program provides it, because layers are built once for each
+ * reference. A second one is `layerCacheWith()`.
  *
  * @category layers
  * @since 0.1.0

@@ -29,7 +29,7 @@
  * const program = Effect.gen(function*() {
  *   const redis = yield* RedisClient.RedisClient
  *   return yield* redis.incr("visits")
- * }).pipe(Effect.provide(Redis.layerConfig))
+ * }).pipe(Effect.provide(Redis.layerFromEnv()))
  * ```
  *
  * @since 0.1.0

@@ -197,10 +197,17 @@ export const layerServer = (options?: Options): Layer.Layer<SimulatedRedis> =>
 /**
  * Provides the way to the servers of the context.
  *
+ * **Details**
+ *
+ * It is built anew wherever it is provided, so that two simulated networks in one program keep
+ * apart.
+ *
  * @category layers
  * @since 0.1.0
  */
-export const layerConnector: Layer.Layer<RedisConnector, never, SimulatedRedis> = Layer.effect(
-  RedisConnector,
-  Effect.map(SimulatedRedis, ({ connector }) => connector)
+export const layerConnector: Layer.Layer<RedisConnector, never, SimulatedRedis> = Layer.fresh(
+  Layer.effect(
+    RedisConnector,
+    Effect.map(SimulatedRedis, ({ connector }) => connector)
+  )
 )
