@@ -242,19 +242,14 @@ const exportMistakes = folders.flatMap((folder, index) => {
   ]
 })
 
-// They serve the settings of the two packages alone, and the layers that read them are about to change.
-const isUnsettled = ({ module, name }: Name): boolean => module.name === "RedisConfig" || name === "layerConfig"
-
 const complaints = [
   ...exportMistakes,
   ...names.filter(({ comment }) => comment === undefined).map((one) => `${shown(one)} has no doc comment.`),
   ...names.flatMap((one) =>
     membersWithoutComment(one).map((member) => `${shown(one)}: \`${member}\` has no doc comment.`)
   ),
-  ...names.filter((one) => !inTests.has(one) && !isUnsettled(one)).map((one) => `${shown(one)} is used by no test.`),
-  ...names
-    .filter((one) => !inGuides.has(one) && !isUnsettled(one))
-    .map((one) => `${shown(one)} is used by no guide and no example.`)
+  ...names.filter((one) => !inTests.has(one)).map((one) => `${shown(one)} is used by no test.`),
+  ...names.filter((one) => !inGuides.has(one)).map((one) => `${shown(one)} is used by no guide and no example.`)
 ]
 
 if (process.argv.includes("--write")) writeFileSync(page, listed)

@@ -119,6 +119,19 @@ export const layer = (
 /**
  * Composes the two from options of which each may be a `Config`, or from a `Config` of all of them.
  *
+ * **Example** (A patience from a variable of your own)
+ *
+ * ```ts
+ * import { Config, Layer } from "effect"
+ * import { Redis } from "effect-ioredis"
+ * import { HybridCache, MemoryCache, RedisCache } from "effect-ioredis-cache"
+ *
+ * const CacheLive = HybridCache.layerConfig({ patience: Config.Duration("PATIENCE") }).pipe(
+ *   Layer.provide([RedisCache.layer(), MemoryCache.layer()]),
+ *   Layer.provide(Redis.layerFromEnv())
+ * )
+ * ```
+ *
  * @category layers
  * @since 0.1.0
  */

@@ -94,6 +94,21 @@ export interface Options
 /**
  * Checks settings given in code.
  *
+ * **Example** (A client without the layer of health)
+ *
+ * ```ts
+ * import { Effect, Layer } from "effect"
+ * import { IoredisConnector, RedisClient, RedisConfig } from "effect-ioredis"
+ *
+ * const RedisLive = Layer.unwrap(
+ *   Effect.map(RedisConfig.make({ url: "redis://localhost:6379/1" }), ({ client, connector }) =>
+ *     RedisClient.layer({ ...client, requireReady: false }).pipe(
+ *       Layer.provide(IoredisConnector.layer(connector))
+ *     )
+ *   )
+ * )
+ * ```
+ *
  * @category constructors
  * @since 0.1.0
  */
