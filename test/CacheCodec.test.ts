@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, Effect, Equal, Option, Result, Schema, SchemaIssue, SchemaTransformation } from "effect"
-import * as CacheCodec from "../packages/effect-ioredis-cache/src/CacheCodec.ts"
+import * as CacheCodec from "../packages/effect-ioredis-cache/src/internal/CacheCodec.ts"
 
 const roundTrip = <A>(schema: Schema.Codec<A, unknown>, value: A) => {
   const codec = CacheCodec.make(schema)

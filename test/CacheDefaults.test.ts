@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, ConfigProvider, Effect, Exit, Fiber, Layer, Option, Schema } from "effect"
-import { RedisClient } from "effect-ioredis"
+import { Clock, Config, ConfigProvider, Effect, Exit, Fiber, Layer, Option, Schema } from "effect"
+import { RedisClient, Settings } from "effect-ioredis"
 import { Cache, HybridCache, MemoryCache, RedisCache } from "effect-ioredis-cache"
+import { scripts } from "effect-ioredis-cache/testing"
 import { Fault, SimulatedRedis } from "effect-ioredis/testing"
 import { TestClock } from "effect/testing"
 import { layerSimulated, quiet, Server, layerServer } from "./suites/cacheLayers.ts"
@@ -20,7 +21,7 @@ const lives = (millis: number) =>
   })
 
 const config = (settings: Readonly<Record<string, string>>) =>
-  HybridCache.layerConfig.pipe(
+  HybridCache.layerFromEnv().pipe(
     Layer.provideMerge(quiet),
     Layer.provide(ConfigProvider.layer(ConfigProvider.fromUnknown(settings)))
   )
@@ -105,6 +106,33 @@ describe("defaults", () => {
 })
 
 describe("HybridCache.layerConfig", () => {
+  const layer = (options: Config.Wrap<HybridCache.Options>, settings: Readonly<Record<string, string>>) =>
+    HybridCache.layerConfig(options).pipe(
+      Layer.provide([RedisCache.layer(), MemoryCache.layer()]),
+      Layer.provide(RedisClient.layer({ closeTimeout: 0 })),
+      Layer.provide(SimulatedRedis.layer({ scripts })),
+      Layer.provideMerge(quiet),
+      Layer.provide(ConfigProvider.layer(ConfigProvider.fromUnknown(settings)))
+    )
+
+  it.effect("takes options of which each may be a Config", () =>
+    lives(60_000).pipe(
+      Effect.provide(
+        layer({ timeToLive: Config.Duration("LIFE"), journal: { maxEntries: Config.succeed(5) } }, { LIFE: "1 minute" })
+      )
+    )
+  )
+
+  it.effect("takes one Config of all options", () =>
+    lives(60_000).pipe(
+      Effect.provide(
+        layer(Settings.all({ timeToLive: Settings.duration("LIFE", { unit: "seconds", example: 1 }) }), { LIFE: "60" })
+      )
+    )
+  )
+})
+
+describe("HybridCache.layerFromEnv", () => {
   it.live("takes CACHE_PREFIX, CACHE_TTL, CACHE_MAX_SIZE and CACHE_PATIENCE_MS", () =>
     Effect.gen(function* () {
       const server = yield* Server

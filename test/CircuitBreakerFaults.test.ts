@@ -147,10 +147,10 @@ describe("refusals", () => {
     Effect.gen(function* () {
       const redis = yield* RedisClient.RedisClient
       yield* redis.breaker.isolate
-      const first = yield* Effect.flip(redis.send(RedisCommand.make("FIRST")))
-      assert.strictEqual(first, yield* Effect.flip(redis.send(RedisCommand.make("FIRST"))))
-      for (let n = 0; n < 1000; n++) yield* Effect.flip(redis.send(RedisCommand.make(`COMMAND${n}`)))
-      assert.notStrictEqual(first, yield* Effect.flip(redis.send(RedisCommand.make("FIRST"))))
+      const first = yield* Effect.flip(redis.run(RedisCommand.make("FIRST")))
+      assert.strictEqual(first, yield* Effect.flip(redis.run(RedisCommand.make("FIRST"))))
+      for (let n = 0; n < 1000; n++) yield* Effect.flip(redis.run(RedisCommand.make(`COMMAND${n}`)))
+      assert.notStrictEqual(first, yield* Effect.flip(redis.run(RedisCommand.make("FIRST"))))
     }).pipe(
       Effect.provide(Layer.provideMerge(RedisClient.layer(), SimulatedRedis.layer())),
       Effect.provideService(Metric.MetricRegistry, new Map())

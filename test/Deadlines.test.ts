@@ -124,7 +124,7 @@ describe("Deadlines", () => {
         Effect.provideService(RedisConnector.RedisConnector, { ...connector, clock: impatient })
       )
       yield* server.inject(Fault.freeze)
-      const ping = redis.send(RedisCommand.make("PING"), { retry: false })
+      const ping = redis.run(RedisCommand.make("PING"), { retry: false })
       const told = yield* Effect.forkChild(Effect.andThen(Effect.exit(ping), redis.breaker.state), {
         startImmediately: true
       })
@@ -142,7 +142,7 @@ describe("Deadlines", () => {
       // Redis answers only once the event loop is held up, so that nothing can read the reply before.
       yield* server.freeze
       const call = yield* Effect.forkChild(
-        redis.send(RedisCommand.make("ECHO", ["hi"], { kind: "read" }), { operationTimeout }),
+        redis.run(RedisCommand.make("ECHO", ["hi"], { kind: "read" }), { operationTimeout }),
         { startImmediately: true }
       )
       yield* Wait.until("the command has left", () => ReceiveQueue.bytes({ localPort: server.port }) > 0)

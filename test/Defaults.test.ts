@@ -1,3 +1,4 @@
+import * as Retries from "../packages/effect-ioredis/src/internal/Retries.ts"
 import * as Net from "node:net"
 import { assert, describe, it, vi } from "@effect/vitest"
 import { Duration, Effect, Exit, Fiber, Logger, Result, Scope } from "effect"
@@ -46,7 +47,7 @@ describe("RedisClient", () => {
   it.effect("an attempt may take 2 seconds", () =>
     Effect.gen(function* () {
       const redis = yield* FakeConnector.client(yield* silent)
-      const error = yield* endsAt(2000, Effect.flip(redis.send(RedisCommand.make("GET", ["a"]), { retry: false })))
+      const error = yield* endsAt(2000, Effect.flip(redis.run(RedisCommand.make("GET", ["a"]), { retry: false })))
       assert.strictEqual(error._tag, "RedisTimeoutError")
       if (error._tag === "RedisTimeoutError") assert.deepStrictEqual(error.duration, Duration.seconds(2))
     })
@@ -140,7 +141,7 @@ describe("RetryPolicy", () => {
   it.effect("no delay is above 30 seconds, jitter included", () =>
     Effect.gen(function* () {
       const policy = RetryPolicy.make({ read: RetryPolicy.exponential({ retries: 40 }) })
-      const next = yield* RetryPolicy.start(policy, "read")
+      const next = yield* Retries.start(policy, "read")
       const delays: Array<number> = []
       for (;;) {
         const delay = yield* next(RedisError.connectionError("GET", "Reset", "unknown"))
@@ -263,7 +264,7 @@ describe("CircuitBreaker", () => {
       const server = yield* SimulatedRedis.make()
       const redis = yield* onSimulated(server)
       yield* server.inject(Fault.error("LOADING", { commands: ["INCRBY"] }))
-      const incr = redis.send(RedisCommand.make("INCRBY", ["a", 1]), { retry: false })
+      const incr = redis.run(RedisCommand.make("INCRBY", ["a", 1]), { retry: false })
       for (let call = 0; call < 5; call++) {
         assert.strictEqual((yield* redis.breaker.state)._tag, "Closed")
         yield* Effect.flip(incr).pipe(awaitInVirtualTime)

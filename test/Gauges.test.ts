@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Layer, Metric, Schema, Scope } from "effect"
 import { RedisClient } from "effect-ioredis"
+import { showGauge } from "effect-ioredis/dispatch"
 import { Cache } from "effect-ioredis-cache"
 import { Fault, SimulatedRedis } from "effect-ioredis/testing"
 import { TestClock } from "effect/testing"
@@ -50,5 +51,20 @@ describe("metrics of several caches in one process", () => {
       Effect.provide(Layer.provideMerge(RedisClient.layer(), SimulatedRedis.layer())),
       Effect.provideService(Metric.MetricRegistry, new Map())
     )
+  )
+
+  it.effect("a library's own gauge is summed likewise, and ends with its scope", () =>
+    Effect.gen(function* () {
+      const waiting = Metric.gauge("waiting")
+      const scope = yield* Scope.make()
+      yield* Scope.provide(
+        showGauge(waiting, () => 2),
+        scope
+      )
+      yield* showGauge(waiting, () => 3)
+      assert.strictEqual(yield* metricValue("waiting"), 5)
+      yield* Scope.close(scope, Exit.void)
+      assert.strictEqual(yield* metricValue("waiting"), 3)
+    }).pipe(Effect.provideService(Metric.MetricRegistry, new Map()))
   )
 })

@@ -14,7 +14,7 @@ import {
   Schema,
   Scope
 } from "effect"
-import { RedisClient } from "effect-ioredis"
+import { RedisClient, RedisCommand } from "effect-ioredis"
 import { Cache, MemoryCache } from "effect-ioredis-cache"
 import { Fault, SimulatedRedis } from "effect-ioredis/testing"
 import { TestClock } from "effect/testing"
@@ -514,7 +514,7 @@ describe("getOrSet and Redis", () => {
       const redis = yield* RedisClient.RedisClient
       yield* cache.getOrSet("a", Effect.succeed("1"), { timeToLive: 1234 })
       yield* eventually(Effect.map(redis.exists("cache:texts:v1:=a"), (count) => count === 1))
-      assert.strictEqual(yield* redis.send(pttl), 1234)
+      assert.strictEqual(yield* redis.run(pttl), 1234)
     }))
 
   for (const [what, supersede, remembered] of [
@@ -568,7 +568,7 @@ class User extends Context.Service<User, { readonly name: string }>()("test/User
 
 type Texts = Cache.Region<string, string>
 
-const pttl = { name: "PTTL", args: ["cache:texts:v1:=a"], kind: "read", reply: "text" } as const
+const pttl = RedisCommand.make("PTTL", ["cache:texts:v1:=a"])
 
 const otherProcess = Effect.flatMap(Layer.build(Layer.fresh(layerProcess())), (context) =>
   Effect.provideContext(region, context)

@@ -130,7 +130,7 @@ describe("reads of one tick through the dispatch of a client", () => {
       const found = yield* together<unknown, unknown>([
         read("k0"),
         read("k1"),
-        redis.send(RedisCommand.make("UNLINK", ["k0", "k1"]))
+        redis.run(RedisCommand.make("UNLINK", ["k0", "k1"]))
       ])
       assert.deepStrictEqual(found, ["k0", "k1", 2])
       assert.deepStrictEqual(yield* since, ["MGET 2", "UNLINK 2"])

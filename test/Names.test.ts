@@ -1,9 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Exit, Layer, Metric, Scope } from "effect"
 import { CircuitBreaker, RedisClient, RedisCommand, RedisHealth } from "effect-ioredis"
-import { MemoryCache } from "effect-ioredis-cache"
 import { SimulatedRedis } from "effect-ioredis/testing"
 import { TestClock } from "effect/testing"
+import * as MemoryStore from "../packages/effect-ioredis-cache/src/internal/MemoryStore.ts"
 import * as Captured from "./support/Captured.ts"
 
 /** A client on a Redis of its own, with its health. */
@@ -96,7 +96,7 @@ describe("labels", () => {
   it.effect("do not grow with the commands that a program makes up", () =>
     Effect.gen(function* () {
       const redis = clientOf(yield* open("inventive"))
-      for (let n = 0; n < 500; n++) yield* Effect.exit(redis.send(RedisCommand.make(`COMMAND${n}`)))
+      for (let n = 0; n < 500; n++) yield* Effect.exit(redis.run(RedisCommand.make(`COMMAND${n}`)))
       const operations = yield* values("redis_client_operation_duration_seconds", "operation")
       assert.strictEqual(Object.keys(operations).length, 301)
       assert.property(operations, "other")
@@ -116,7 +116,7 @@ describe("labels", () => {
 describe("two memories in one program", () => {
   it.effect("are counted together", () =>
     Effect.gen(function* () {
-      const [one, other] = [yield* MemoryCache.make(), yield* MemoryCache.make()]
+      const [one, other] = [yield* MemoryStore.make(), yield* MemoryStore.make()]
       for (const key of ["a", "b", "c"]) one.set(key, { value: key, expiresAt: 1, bytes: 1 })
       other.set("d", { value: "d", expiresAt: 1, bytes: 1 })
       assert.deepStrictEqual(yield* values("cache_entries"), { "": 4 })

@@ -3,6 +3,7 @@ import {
   Array as Arr,
   Cause,
   Clock,
+  Context,
   Duration,
   Effect,
   Exit,
@@ -11,6 +12,7 @@ import {
   Option,
   Result,
   Schedule,
+  Schema,
   Stream,
   Tracer
 } from "effect"
@@ -18,6 +20,7 @@ import { CircuitBreaker, RedisClient, RedisCommand, type RedisError, RetryPolicy
 import { type Cancel, of } from "effect-ioredis/dispatch"
 import { Fault, SimulatedRedis } from "effect-ioredis/testing"
 import { TestClock } from "effect/testing"
+import { expectTypeOf } from "vitest"
 import * as ClockDouble from "./support/ClockDouble.ts"
 import * as FakeConnector from "./support/FakeConnector.ts"
 
@@ -68,7 +71,7 @@ describe("RedisClient, retrying", () => {
         const delays: Array<ReadonlyArray<number>> = []
         for (let call = 0; call < 50; call++) {
           const before = (yield* sent(server, "GET")).length
-          const fiber = yield* fork(Effect.exit(redis.send(get("k"))))
+          const fiber = yield* fork(Effect.exit(redis.run(get("k"))))
           yield* TestClock.adjust("10 seconds")
           assert.strictEqual(errorOf(yield* Fiber.join(fiber))._tag, "RedisOperationError")
           const times = (yield* sent(server, "GET")).slice(before).map(({ at }) => at)
@@ -105,11 +108,11 @@ describe("RedisClient, retrying", () => {
     })((redis, server) =>
       Effect.gen(function* () {
         yield* server.inject(Fault.error("LOADING"))
-        const first = yield* fork(Effect.exit(redis.send(get("k"))))
+        const first = yield* fork(Effect.exit(redis.run(get("k"))))
         yield* TestClock.adjust("10 seconds")
         yield* Fiber.join(first)
         assert.strictEqual((yield* sent(server, "GET")).length, 3)
-        const second = yield* fork(elapsed(redis.send(get("k"))))
+        const second = yield* fork(elapsed(redis.run(get("k"))))
         yield* TestClock.adjust("10 seconds")
         const { exit, millis } = yield* Fiber.join(second)
         assert.strictEqual(errorOf(exit)._tag, "RedisOperationError")
@@ -155,7 +158,7 @@ describe("RedisClient, retrying", () => {
         const calls = yield* fork(
           Effect.forEach(
             Arr.range(1, 1000),
-            (n) => Effect.delay(Effect.exit(redis.send(get(`k${n}`))), Duration.millis(n * 20)),
+            (n) => Effect.delay(Effect.exit(redis.run(get(`k${n}`))), Duration.millis(n * 20)),
             { concurrency: "unbounded" }
           )
         )
@@ -173,7 +176,7 @@ describe("RedisClient, retrying", () => {
     withRedis({ operationTimeout: "1 second" })((redis, server) =>
       Effect.gen(function* () {
         yield* server.inject(Fault.freeze)
-        const inAttempt = yield* fork(elapsed(redis.send(get("k"))))
+        const inAttempt = yield* fork(elapsed(redis.run(get("k"))))
         yield* TestClock.adjust("10 seconds")
         const frozen = yield* Fiber.join(inAttempt)
         assert.strictEqual(errorOf(frozen.exit)._tag, "RedisTimeoutError")
@@ -189,7 +192,7 @@ describe("RedisClient, retrying", () => {
     })((redis, server) =>
       Effect.gen(function* () {
         yield* server.inject(Fault.error("TRYAGAIN"))
-        const fiber = yield* fork(elapsed(redis.send(get("k"))))
+        const fiber = yield* fork(elapsed(redis.run(get("k"))))
         yield* TestClock.adjust("10 seconds")
         const { exit, millis } = yield* Fiber.join(fiber)
         const error = errorOf(exit)
@@ -203,7 +206,7 @@ describe("RedisClient, retrying", () => {
     withRedis({ retry: RetryPolicy.make({ read: Schedule.spaced("1 hour") }) })((redis, server) =>
       Effect.gen(function* () {
         yield* server.inject(Fault.error("TRYAGAIN"))
-        const fiber = yield* fork(redis.send(get("k"), { operationTimeout: "1 day" }))
+        const fiber = yield* fork(redis.run(get("k"), { operationTimeout: "1 day" }))
         yield* TestClock.adjust("1 minute")
         const { exit, millis } = yield* elapsed(Fiber.interrupt(fiber))
         assert.isTrue(Exit.isSuccess(exit))
@@ -305,7 +308,7 @@ describe("RedisClient, behind its breaker", () => {
       Effect.gen(function* () {
         yield* redis.breaker.trip
         yield* TestClock.adjust("1 second")
-        const calls = yield* Effect.forEach(Arr.range(1, 1000), () => fork(Effect.exit(redis.send(get("k")))))
+        const calls = yield* Effect.forEach(Arr.range(1, 1000), () => fork(Effect.exit(redis.run(get("k")))))
         yield* TestClock.adjust(0)
         const exits = yield* Effect.forEach(calls, Fiber.join)
         assert.strictEqual((yield* sent(server, "GET")).length, 1)
@@ -320,7 +323,7 @@ describe("RedisClient, behind its breaker", () => {
     withRedis({ retry: RetryPolicy.none })((redis, server) =>
       Effect.gen(function* () {
         yield* server.inject(Fault.delay("1 second"))
-        const calls = yield* Effect.forEach(Arr.range(1, 100), (n) => fork(Effect.exit(redis.send(get(`k${n}`)))))
+        const calls = yield* Effect.forEach(Arr.range(1, 100), (n) => fork(Effect.exit(redis.run(get(`k${n}`)))))
         yield* TestClock.adjust(1)
         yield* server.inject(Fault.cut({ executed: true }))
         yield* TestClock.adjust(0)
@@ -336,7 +339,7 @@ describe("RedisClient, behind its breaker", () => {
       Effect.gen(function* () {
         yield* server.inject(Fault.freeze)
         const calls = yield* Effect.forEach(Arr.range(1, 3), (n) =>
-          fork(Effect.andThen(Effect.sleep(n * 100), elapsed(redis.send(get("k")))))
+          fork(Effect.andThen(Effect.sleep(n * 100), elapsed(redis.run(get("k")))))
         )
         yield* TestClock.adjust("2100 millis")
         assert.strictEqual((yield* redis.breaker.state)._tag, "Open")
@@ -361,7 +364,7 @@ describe("RedisClient, behind its breaker", () => {
         const early = yield* fork(redis.ping)
         yield* TestClock.adjust("1 second")
         yield* server.inject(Fault.delay("3 seconds"))
-        const late = yield* fork(Effect.exit(redis.send(get("k"))))
+        const late = yield* fork(Effect.exit(redis.run(get("k"))))
         yield* TestClock.adjust("2 seconds")
         yield* Fiber.join(early)
         assert.strictEqual(errorOf(yield* Fiber.join(late))._tag, "RedisTimeoutError")
@@ -435,7 +438,7 @@ describe("RedisClient, behind its breaker", () => {
   it.effect("stays closed for 10,000 WRONGTYPE replies", () =>
     withRedis()((redis) =>
       Effect.gen(function* () {
-        yield* redis.send(RedisCommand.make("LPUSH", ["list", "a"]))
+        yield* redis.run(RedisCommand.make("LPUSH", ["list", "a"]))
         const errors = yield* Effect.forEach(Arr.range(1, 10_000), () => Effect.flip(redis.get("list")), {
           concurrency: 1000
         })
@@ -458,6 +461,45 @@ describe("RedisClient, behind its breaker", () => {
           ["Success", "Failure", "Success"]
         )
         assert.deepStrictEqual(yield* redis.breaker.state, { _tag: "Closed", failures: 0 })
+      })
+    )
+  )
+
+  it.effect("gives what each command's decoder makes of its reply, by type and in order", () =>
+    withRedis()((redis) =>
+      Effect.gen(function* () {
+        yield* redis.set("job", '{"title":"engineer"}')
+        const job = RedisCommand.make("GET", ["job"], {
+          decode: RedisCommand.decoder(Schema.fromJsonString(Schema.Struct({ title: Schema.String })))
+        })
+        const wrong = RedisCommand.make("GET", ["job"], { decode: RedisCommand.decoder(Schema.FiniteFromString) })
+        assert.deepStrictEqual(yield* redis.run(job), { title: "engineer" })
+        assert.deepStrictEqual(yield* redis.run(get("job")), '{"title":"engineer"}')
+        const failure = yield* Effect.flip(redis.run(wrong))
+        assert.strictEqual(failure._tag === "RedisOperationError" && failure.code, "REPLY")
+        assert.notInclude(JSON.stringify(failure), "engineer")
+        const [found, refused, raw] = yield* redis.pipeline([job, wrong, get("job")])
+        expectTypeOf(found).toEqualTypeOf<Result.Result<{ readonly title: string }, RedisError.RedisCommandError>>()
+        expectTypeOf(raw).toEqualTypeOf<Result.Result<RedisCommand.Reply, RedisError.RedisCommandError>>()
+        assert.deepStrictEqual(Result.getOrThrow(found), { title: "engineer" })
+        assert.isTrue(Result.isFailure(refused))
+        assert.deepStrictEqual(Result.getOrThrow(raw), '{"title":"engineer"}')
+        assert.deepStrictEqual(yield* redis.breaker.state, { _tag: "Closed", failures: 0 })
+      })
+    )
+  )
+
+  it.effect("ends the call of a decoder that throws with a defect, and no other", () =>
+    withRedis()((redis) =>
+      Effect.gen(function* () {
+        const throws = RedisCommand.make("PING", [], {
+          decode: (): Result.Result<string, string> => {
+            throw new Error("a decoder's mistake")
+          }
+        })
+        assert.isTrue(Exit.hasDies(yield* Effect.exit(redis.run(throws))))
+        assert.isTrue(Exit.hasDies(yield* Effect.exit(redis.pipeline([throws]))))
+        yield* redis.ping
       })
     )
   )
@@ -497,13 +539,13 @@ describe("RedisClient, behind its breaker", () => {
 
 describe("RedisClient, its commands", () => {
   for (const connections of [1, 3]) {
-    it.effect(`give an answer for each key, whatever the server says, over ${connections} connections`, () =>
+    it.effect(`fail where the server does not answer for each key, over ${connections} connections`, () =>
       Effect.gen(function* () {
         for (const reply of [["1"], ["1", "2", "3", "4", "5", "6"], null, "OK"]) {
           const connector = yield* FakeConnector.make({ answer: () => Result.succeed(reply) })
           const redis = yield* FakeConnector.client(connector, { connections })
-          const found = yield* redis.mget(["a", "b", "c", "d", "e"])
-          assert.deepStrictEqual([found.length, found.every(Option.isOption)], [5, true], JSON.stringify(reply))
+          const error = yield* Effect.flip(redis.mget(["a", "b", "c", "d", "e"]))
+          assert.strictEqual(error._tag === "RedisOperationError" && error.code, "REPLY", JSON.stringify(reply))
         }
       })
     )
@@ -536,7 +578,7 @@ describe("RedisClient, its commands", () => {
     withRedis()((redis, server) =>
       Effect.gen(function* () {
         for (const name of ["BLPOP", "MULTI", "SUBSCRIBE", "SELECT"]) {
-          const error = yield* Effect.flip(redis.send(RedisCommand.make(name, ["x", 0])))
+          const error = yield* Effect.flip(redis.run(RedisCommand.make(name, ["x", 0])))
           assert.deepInclude({ ...error }, { _tag: "RedisOperationError", code: "UNSUPPORTED" })
         }
         const sentOnes = yield* server.received
@@ -545,6 +587,35 @@ describe("RedisClient, its commands", () => {
       })
     )
   )
+})
+
+describe("RedisClient, without a login", () => {
+  for (const [what, login] of [
+    ["fails", Effect.fail({ _tag: "VaultError", token: "hunter2" })],
+    ["dies", Effect.die(new Error("hunter2"))],
+    ["hangs", Effect.never]
+  ] as const) {
+    it.effect(`says so where the effect that gives it ${what}, and goes on asking`, () =>
+      Effect.gen(function* () {
+        let asked = 0
+        const counted = Effect.suspend(() => {
+          asked++
+          return login
+        })
+        const building = yield* Effect.forkChild(
+          Layer.build(RedisClient.layer({ login: counted }).pipe(Layer.provide(SimulatedRedis.layer())))
+        )
+        yield* TestClock.adjust("2 seconds")
+        const redis = Context.get(yield* Fiber.join(building), RedisClient.RedisClient)
+        const { connectError } = yield* redis.stats
+        assert.strictEqual(connectError?.reason, "Login")
+        assert.notInclude(JSON.stringify(connectError), "hunter2")
+        const before = asked
+        yield* TestClock.adjust("4 seconds")
+        assert.isAbove(asked, before)
+      })
+    )
+  }
 })
 
 describe("RedisClient, seen from outside", () => {

@@ -86,7 +86,7 @@ describe("A connection that is dropped while it is idle", () => {
       for (const _ of [1, 2, 3]) {
         const { redis } = yield* build({ port: server.port })
         yield* redis.set("a", "1")
-        const id = String(yield* redis.send(RedisCommand.make("CLIENT", ["ID"])))
+        const id = String(yield* redis.run(RedisCommand.make("CLIENT", ["ID"])))
         assert.strictEqual(yield* server.cli("CLIENT", "KILL", "ID", id), 1)
         assert.deepStrictEqual(yield* redis.get("a"), Option.some("1"))
         assert.strictEqual((yield* redis.breaker.state)._tag, "Closed")
@@ -99,14 +99,14 @@ describe("A connection that is dropped while it is idle", () => {
       const server = yield* RedisServer.make({ config: ["timeout 1"] })
       const { redis } = yield* build({ port: server.port })
       yield* redis.set("a", "1")
-      const id = yield* redis.send(RedisCommand.make("CLIENT", ["ID"]))
+      const id = yield* redis.run(RedisCommand.make("CLIENT", ["ID"]))
       yield* Wait.until(
         "the server has dropped it",
         Effect.map(redis.stats, ({ connection }) => connection !== "Ready")
       )
       assert.deepStrictEqual(yield* redis.get("a"), Option.some("1"))
       assert.strictEqual((yield* redis.breaker.state)._tag, "Closed")
-      assert.notStrictEqual(yield* redis.send(RedisCommand.make("CLIENT", ["ID"])), id)
+      assert.notStrictEqual(yield* redis.run(RedisCommand.make("CLIENT", ["ID"])), id)
     })
   )
 })
@@ -263,7 +263,7 @@ describe("A master that becomes a replica, and a master again", () => {
       const proxy = yield* TcpProxy.make(server.port)
       const { redis } = yield* build({ port: proxy.port })
       yield* redis.set("a", "1")
-      const id = yield* redis.send(RedisCommand.make("CLIENT", ["ID"]))
+      const id = yield* redis.run(RedisCommand.make("CLIENT", ["ID"]))
       yield* server.cli("REPLICAOF", "127.0.0.1", yield* FreePort.make)
       for (const _ of [1, 2, 3]) {
         const error = yield* Effect.flip(redis.incr("b"))
@@ -274,7 +274,7 @@ describe("A master that becomes a replica, and a master again", () => {
         Effect.map(proxy.stats, ({ connections, open }) => connections >= 2 && open === 1)
       )
       assert.deepStrictEqual(yield* redis.get("a"), Option.some("1"))
-      assert.strictEqual(yield* redis.send(RedisCommand.make("CLIENT", ["ID"])), id)
+      assert.strictEqual(yield* redis.run(RedisCommand.make("CLIENT", ["ID"])), id)
       // Not once per refused write: at most once a second.
       assert.isBelow((yield* proxy.stats).connections, 4)
       assert.strictEqual((yield* redis.breaker.state)._tag, "Closed")

@@ -1,8 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Result } from "effect"
 import { RedisCommand, RedisError } from "effect-ioredis"
-import { commands } from "../packages/effect-ioredis/src/internal/commandKeys.ts"
+import * as commandKeys from "../packages/effect-ioredis/src/internal/commandKeys.ts"
 import * as commandKinds from "../packages/effect-ioredis/src/internal/commandKinds.ts"
+import { refusal } from "../packages/effect-ioredis/src/internal/refusal.ts"
 import * as RedisServer from "./support/RedisServer.ts"
 
 type Args = ReadonlyArray<string | number>
@@ -55,10 +56,10 @@ describe("The table of commands", () => {
       const list = (reply: unknown): ReadonlyArray<unknown> => (Array.isArray(reply) ? reply : [])
       const told = list(yield* server.cli("COMMAND")).flatMap((command) => [command, ...list(list(command)[9])])
       assert.isAbove(told.length, 300)
-      assert.strictEqual(commands.size, told.length)
+      assert.strictEqual(commandKeys.commands.size, told.length)
       for (const command of told) {
         const [name, arity, flags, first, last, step] = list(command)
-        const known = commands.get(String(name).toUpperCase())
+        const known = commandKeys.commands.get(String(name).toUpperCase())
         assert.strictEqual(known?.arity, arity, String(name))
         const has = (letter: string, flag: string) =>
           assert.strictEqual(known?.flags.includes(letter), list(flags).includes(flag), `${name} ${flag}`)
@@ -85,7 +86,7 @@ describe("The table of commands", () => {
       for (const [name, ...args] of tricky) {
         const told = yield* server.cli("COMMAND", "GETKEYS", name, ...args)
         assert.sameMembers(keysOf(name, ...args), told as Array<string>, [name, ...args].join(" "))
-        assert.strictEqual(RedisCommand.keyOf(RedisCommand.make(name, args)), keysOf(name, ...args)[0])
+        assert.strictEqual(commandKeys.keyOf(name, args), keysOf(name, ...args)[0])
       }
     })
   )
@@ -93,7 +94,7 @@ describe("The table of commands", () => {
   it("has no key where there is none, and takes the first argument of an unknown command for one", () => {
     assert.deepStrictEqual(keysOf("PING"), [])
     assert.deepStrictEqual(keysOf("CONFIG", "GET", "maxmemory"), [])
-    assert.strictEqual(RedisCommand.keyOf(RedisCommand.make("SCAN", ["0"])), undefined)
+    assert.strictEqual(commandKeys.keyOf("SCAN", ["0"]), undefined)
     assert.deepStrictEqual(keysOf("EVAL", "return 1", 0, "x"), [])
     assert.deepStrictEqual(keysOf("XREAD", "COUNT", 1), [])
     assert.deepStrictEqual(keysOf("GET"), [])
@@ -106,14 +107,14 @@ describe("The table of commands", () => {
 
 describe("Kinds", () => {
   it("are decided for every command", () => {
-    const undecided = Array.from(commands.keys()).filter((name) => !commandKinds.isDecided(name))
+    const undecided = Array.from(commandKeys.commands.keys()).filter((name) => !commandKinds.isDecided(name))
     // What has sub-commands and does nothing without one.
     const containers = ["ACL", "CLIENT", "CLUSTER", "CONFIG", "FUNCTION", "MODULE", "SCRIPT", "XGROUP"]
     assert.deepStrictEqual(undecided, containers)
   })
 
   it("no write is a read, but GET in other words", () => {
-    const writes = Array.from(commands)
+    const writes = Array.from(commandKeys.commands)
       .filter(([, { flags }]) => flags.includes("w"))
       .map(([name]) => name)
     const args = ["k", "1", "2"]
@@ -215,8 +216,8 @@ describe("Kinds", () => {
 
   it("that a caller gives win", () => {
     assert.strictEqual(RedisCommand.make("INCR", ["k"], { kind: "read" }).kind, "read")
-    assert.isUndefined(RedisCommand.refusal(RedisCommand.make("SELECT", [0], { kind: "effectful" })))
-    assert.strictEqual(RedisCommand.refusal(RedisCommand.make("GET", ["k"], { kind: "blocking" }))?.code, "UNSUPPORTED")
+    assert.isUndefined(refusal(RedisCommand.make("SELECT", [0], { kind: "effectful" })))
+    assert.strictEqual(refusal(RedisCommand.make("GET", ["k"], { kind: "blocking" }))?.code, "UNSUPPORTED")
   })
 
   it.live("repeatable commands leave and answer the same when they run twice", () =>
@@ -298,7 +299,7 @@ return all`
 
 describe("Refusals", () => {
   it("a command without a name, with one clear error", () => {
-    const refused = RedisCommand.refusal(RedisCommand.make("", ["x"]))
+    const refused = refusal(RedisCommand.make("", ["x"]))
     assert.include(refused, { _tag: "RedisOperationError", code: "ARGUMENT" })
     assert.include(refused?.message, "it has no name")
   })

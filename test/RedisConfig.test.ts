@@ -5,9 +5,7 @@ import * as Captured from "./support/Captured.ts"
 
 const fromEnvironment = (environment: Record<string, string>) =>
   Effect.provideService(
-    Effect.gen(function* () {
-      return yield* RedisConfig.config
-    }),
+    Effect.flatMap(RedisConfig.fromEnv(), RedisConfig.make),
     ConfigProvider.ConfigProvider,
     ConfigProvider.fromUnknown(environment)
   )
@@ -213,10 +211,7 @@ describe("A bad value is one clear error", () => {
       Effect.gen(function* () {
         for (const value of values) {
           const message = yield* refused({ [variable]: value })
-          assert.strictEqual(
-            message.replace(/^SourceError: /, ""),
-            `${variable} is ${JSON.stringify(value)}: expected ${expects}`
-          )
+          assert.strictEqual(message, `SchemaError(${variable} is ${JSON.stringify(value)}: expected ${expects})`)
         }
       })
     )
@@ -271,11 +266,39 @@ describe("A bad value is one clear error", () => {
     })
   )
 
-  it.effect("two bad values are one error, about the first", () =>
+  it.effect("everything that is wrong is one error, a line for each", () =>
     Effect.gen(function* () {
-      const message = yield* refused({ REDIS_PORT: "0", REDIS_DB: "-1" })
-      assert.include(message, "REDIS_PORT")
-      assert.notInclude(message, "REDIS_DB")
+      const message = yield* refused({
+        REDIS_URL: "redis://:hunter2@localhost:0",
+        REDIS_PORT: "0",
+        CACHE_RETRY_DELAY: "soon",
+        REDIS_DB: "-1"
+      })
+      assert.deepStrictEqual(message.match(/REDIS_\w+ (is|names)|CACHE_\w+ is/g), [
+        "REDIS_URL names",
+        "REDIS_PORT is",
+        "REDIS_DB is",
+        "CACHE_RETRY_DELAY is"
+      ])
+      assert.strictEqual(message.split("\n").length, 4)
+      const inCode = yield* Effect.flip(RedisConfig.make({ url: "a", port: 0, retryDelay: 0 }))
+      assert.deepStrictEqual(inCode.message.match(/url is|port is|retryDelay is/g), [
+        "url is",
+        "port is",
+        "retryDelay is"
+      ])
+    })
+  )
+
+  it.effect("names the variable with its prefix", () =>
+    Effect.gen(function* () {
+      const provider = ConfigProvider.fromEnv({
+        env: { SESSIONS_REDIS_PORT: "0", SESSIONS_REDIS_URL: "hunter2", REDIS_DB: "-1" }
+      })
+      const error = yield* Effect.flip(RedisConfig.fromEnv({ prefix: "SESSIONS" }).parse(provider))
+      assert.include(error.message, 'SESSIONS_REDIS_PORT is "0": expected')
+      assert.include(error.message, "SESSIONS_REDIS_URL is not a URL")
+      assert.notInclude(error.message, "REDIS_DB")
     })
   )
 })

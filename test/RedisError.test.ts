@@ -321,7 +321,7 @@ describe("Connections that cannot be made", () => {
       const reported = (yield* redis.stats).connectError
       if (reported === undefined) return yield* Effect.die("it has connected")
       assert.include(reported, { command: "CONNECT", sent: "never" })
-      const error = yield* Effect.flip(redis.send(RedisCommand.make("GET", ["a"]), { retry: false }))
+      const error = yield* Effect.flip(redis.run(RedisCommand.make("GET", ["a"]), { retry: false }))
       if (error._tag !== "RedisConnectionError") return yield* Effect.die(error)
       assert.strictEqual(error.sent, "never")
       assert.strictEqual(error.reason, reported.reason)
@@ -517,7 +517,7 @@ describe("Commands that were sent", () => {
         }
       })
       const redis = yield* Connect.client({ port: server.port })
-      const error = yield* Effect.flip(redis.send(RedisCommand.make("GET", ["a"]), { retry: false }))
+      const error = yield* Effect.flip(redis.run(RedisCommand.make("GET", ["a"]), { retry: false }))
       assert.include(error, { _tag: "RedisConnectionError", reason: "Reset", sent: "unknown" })
       assert.deepStrictEqual<Meaning>(meaning(error), unknownOutcome)
       yield* Wait.until(
@@ -686,7 +686,7 @@ describe("Nothing that is secret is shown", () => {
       const captured = Captured.make()
       const errors = yield* Effect.gen(function* () {
         const redis = yield* RedisClient.RedisClient
-        return yield* Effect.forEach(commands, (command) => Effect.flip(redis.send(command, { retry: false })))
+        return yield* Effect.forEach(commands, (command) => Effect.flip(redis.run(command, { retry: false })))
       }).pipe(
         Effect.tap((errors) => Effect.logError("failed", ...errors)),
         Effect.withSpan("program"),

@@ -152,7 +152,7 @@ describe("A pool", () => {
         )
         assert.strictEqual(yield* redis.exists(...keys), 20)
         assert.strictEqual((yield* sent(server, "MGET")).length, 5)
-        assert.strictEqual(yield* redis.send(unlink(...keys, "none")), 20)
+        assert.strictEqual(yield* redis.run(unlink(...keys, "none")), 20)
         assert.strictEqual(yield* redis.exists(...keys), 0)
       })
     )
@@ -167,7 +167,7 @@ describe("A pool", () => {
         // The second is away, so that the first carries everything.
         yield* server.inject(Fault.cut({ executed: false }), { connection: second })
         yield* server.inject(Fault.delay("1 second"), { connection: first })
-        const removal = yield* fork(redis.send(unlink(a[0] ?? "", b[0] ?? "")))
+        const removal = yield* fork(redis.run(unlink(a[0] ?? "", b[0] ?? "")))
         yield* TestClock.adjust(500)
         assert.strictEqual((yield* redis.stats).connections, 2)
         const write = yield* fork(redis.set(b[0] ?? "", "new"))
@@ -241,7 +241,7 @@ describe("A stall", () => {
       Effect.gen(function* () {
         yield* server.inject(Fault.delay(1900))
         const long = yield* fork(redis.get("k"))
-        const short = yield* fork(Effect.exit(redis.send(get("k"), { operationTimeout: 100 })))
+        const short = yield* fork(Effect.exit(redis.run(get("k"), { operationTimeout: 100 })))
         yield* TestClock.adjust(2000)
         assert.strictEqual(settled(short)._tag, "Success")
         assert.strictEqual(settled(long)._tag, "Success")
@@ -295,7 +295,7 @@ describe("A replica that refuses writes", () => {
         const [connection] = yield* b.clients
         const session = Dispatch.of(redis).nodes()[0]?.sessions()[0]
         for (let n = 0; n < 600; n++) {
-          yield* fork(Effect.exit(redis.send(set("k", "v"), { retry: false })))
+          yield* fork(Effect.exit(redis.run(set("k", "v"), { retry: false })))
           yield* TestClock.adjust(100)
         }
         const tries = (yield* b.attempts).length - before
@@ -815,7 +815,7 @@ describe("A batch", () => {
         withRedis()((redis, server) =>
           Effect.gen(function* () {
             yield* server.inject(Fault.cut({ executed: true, at: "UNLINK" }))
-            const one = yield* fork(Effect.exit(redis.send(unlink("k"), { answer })))
+            const one = yield* fork(Effect.exit(redis.run(unlink("k"), { answer })))
             yield* TestClock.adjust("5 seconds")
             yield* server.inject(Fault.cut({ executed: true, at: "UNLINK" }))
             const batch = yield* fork(redis.pipeline([unlink("k")], { answer }))
@@ -839,7 +839,7 @@ describe("A batch", () => {
         yield* server.inject(Fault.delay("500 millis"), { connection: first })
         // The first connection is full.
         yield* fork(redis.get(a))
-        const error = failure(yield* Effect.exit(redis.send(unlink(a, b), { retry: false })))
+        const error = failure(yield* Effect.exit(redis.run(unlink(a, b), { retry: false })))
         assert.deepInclude({ ...error }, { reason: "Saturated", sent: "unknown" })
         assert.strictEqual(yield* server.peek(a), "1")
         assert.strictEqual(yield* server.peek(b), undefined)
@@ -997,7 +997,7 @@ describe("A call that waits to be sent", () => {
     withRedis()((redis, server) =>
       Effect.gen(function* () {
         yield* server.inject(Fault.refuse)
-        const one = yield* fork(redis.send(RedisCommand.make("INCR", ["n"]), waiting))
+        const one = yield* fork(redis.run(RedisCommand.make("INCR", ["n"]), waiting))
         const batch = yield* fork(redis.pipeline([RedisCommand.make("INCR", ["n"]), get("k")], waiting))
         yield* TestClock.adjust("2 seconds")
         assert.strictEqual(result(one), "waiting")
@@ -1014,9 +1014,9 @@ describe("A call that waits to be sent", () => {
     withRedis({ circuitBreaker: false })((redis, server) =>
       Effect.gen(function* () {
         yield* server.inject(Fault.refuse)
-        const patient = yield* fork(Effect.exit(redis.send(get("k"), waiting)))
-        const brief = yield* fork(Effect.exit(redis.send(get("k"), { ...waiting, operationTimeout: "1 second" })))
-        const hasty = yield* fork(Effect.exit(redis.send(get("k"), { retry: false })))
+        const patient = yield* fork(Effect.exit(redis.run(get("k"), waiting)))
+        const brief = yield* fork(Effect.exit(redis.run(get("k"), { ...waiting, operationTimeout: "1 second" })))
+        const hasty = yield* fork(Effect.exit(redis.run(get("k"), { retry: false })))
         assert.strictEqual(result(hasty), "Success")
         yield* TestClock.adjust(999)
         assert.strictEqual(result(brief), "waiting")
@@ -1035,7 +1035,7 @@ describe("A call that waits to be sent", () => {
     withRedis({ circuitBreaker: { resetTimeout: "2 seconds" } })((redis, server) =>
       Effect.gen(function* () {
         yield* redis.breaker.trip
-        const calls = yield* Effect.forEach(Arr.range(1, 20), () => fork(redis.send(get("k"), waiting)))
+        const calls = yield* Effect.forEach(Arr.range(1, 20), () => fork(redis.run(get("k"), waiting)))
         yield* TestClock.adjust(1999)
         assert.strictEqual((yield* sent(server, "GET")).length, 0)
         yield* server.inject(Fault.delay(200))
@@ -1056,8 +1056,8 @@ describe("A call that waits to be sent", () => {
         yield* redis.breaker.trip
         yield* TestClock.adjust("1 second")
         yield* server.inject(Fault.delay(500))
-        const probe = yield* fork(redis.send(get("k")))
-        const call = yield* fork(redis.send(get("k"), waiting))
+        const probe = yield* fork(redis.run(get("k")))
+        const call = yield* fork(redis.run(get("k"), waiting))
         yield* TestClock.adjust(100)
         yield* Fiber.interrupt(probe)
         yield* TestClock.adjust(500)
@@ -1071,7 +1071,7 @@ describe("A call that waits to be sent", () => {
       Effect.gen(function* () {
         const session = dispatch.nodes()[0]?.sessions()[0]
         yield* server.inject(Fault.freeze)
-        const call = yield* fork(Effect.exit(redis.send(RedisCommand.make("INCR", ["n"]), waiting)))
+        const call = yield* fork(Effect.exit(redis.run(RedisCommand.make("INCR", ["n"]), waiting)))
         yield* server.inject(Fault.refuse)
         yield* TestClock.adjust(0)
         assert.deepInclude({ ...failure(yield* settled(call)) }, { sent: "unknown" })
@@ -1091,7 +1091,7 @@ describe("A call that waits to be sent", () => {
         Scope.provide(closing)
       )
       yield* server.inject(Fault.refuse)
-      const call = yield* fork(Effect.exit(redis.send(get("k"), waiting)))
+      const call = yield* fork(Effect.exit(redis.run(get("k"), waiting)))
       yield* TestClock.adjust(100)
       yield* Scope.close(closing, Exit.void)
       yield* TestClock.adjust(0)

@@ -616,6 +616,19 @@ describe("SimulatedRedis", () => {
       })
     )
 
+    it.effect("one without a counterpart is warned of once, for its caller may take the error for an outage", () => {
+      const lines: Array<string> = []
+      const logger = Logger.make(({ message }: Logger.Options<unknown>) => {
+        lines.push(String(message))
+      })
+      return Effect.gen(function* () {
+        const { connection } = yield* start()
+        for (const lua of ["return 1", "return 1", "return 2"]) yield* code(send(connection, "EVAL", lua, 0))
+        assert.strictEqual(lines.length, 2)
+        for (const line of lines) assert.include(line, "effect-ioredis-cache/testing")
+      }).pipe(Effect.provide(Logger.layer([logger])))
+    })
+
     it.effect("a connection that killed itself is told so, and then lost", () =>
       Effect.gen(function* () {
         const { connection } = yield* start()

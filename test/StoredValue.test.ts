@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs"
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
-import * as StoredValue from "../packages/effect-ioredis-cache/src/StoredValue.ts"
+import * as StoredValue from "../packages/effect-ioredis-cache/src/internal/StoredValue.ts"
 import * as Mutations from "./fuzz/Mutations.ts"
 
 const key = "cache:jobs:v1:=job-42"

@@ -128,7 +128,11 @@ describe("two caches of one client", () => {
       const memory = Layer.succeed(MemoryCache.MemoryCache, yield* MemoryCache.make())
       const build = (prefix: string) =>
         Effect.map(
-          Layer.build(Layer.fresh(HybridCache.layer()).pipe(Layer.provide([RedisCache.layer({ prefix }), memory]))),
+          Layer.build(
+            Layer.fresh(HybridCache.layer()).pipe(
+              Layer.provide([Layer.effect(RedisCache.RedisCache, RedisCache.make({ prefix })), memory])
+            )
+          ),
           Context.get(Cache.Cache)
         )
       const one = yield* build("one")

@@ -1,6 +1,6 @@
 import { describe, it } from "@effect/vitest"
-import { type Config, Effect, type Layer, type Option, Schema } from "effect"
-import type { RedisClient, RedisError, RedisHealth } from "effect-ioredis"
+import { Config, Effect, type Layer, type Option, Schema } from "effect"
+import { Redis, type RedisClient, RedisConfig, type RedisError, type RedisHealth } from "effect-ioredis"
 import { Cache, HybridCache, MemoryCache, RedisCache } from "effect-ioredis-cache"
 import { expectTypeOf } from "vitest"
 
@@ -63,9 +63,21 @@ describe("types", () => {
     expectTypeOf(HybridCache.layer).returns.toEqualTypeOf<
       Layer.Layer<Cache.Cache, never, RedisCache.RedisCache | MemoryCache.MemoryCache>
     >()
-    expectTypeOf(HybridCache.layerConfig).toEqualTypeOf<
+    expectTypeOf(HybridCache.layerConfig).returns.toEqualTypeOf<
+      Layer.Layer<Cache.Cache, Config.ConfigError, RedisCache.RedisCache | MemoryCache.MemoryCache>
+    >()
+    expectTypeOf(HybridCache.layerFromEnv).returns.toEqualTypeOf<
       Layer.Layer<Cache.Cache | RedisClient.RedisClient | RedisHealth.RedisHealth, Config.ConfigError>
     >()
+    type Client = RedisClient.RedisClient | RedisHealth.RedisHealth
+    expectTypeOf(Redis.layerFromEnv).returns.toEqualTypeOf<Layer.Layer<Client, Config.ConfigError>>()
+    expectTypeOf(Redis.layerConfig({ url: Config.Redacted("STORE") })).toEqualTypeOf<
+      Layer.Layer<Client, Config.ConfigError>
+    >()
+    expectTypeOf(Redis.layerConfig({ requireReady: Config.Boolean("READY") })).toEqualTypeOf<
+      Layer.Layer<Client, Config.ConfigError | RedisError.RedisConnectionError>
+    >()
+    expectTypeOf(Redis.layerConfig(RedisConfig.fromEnv())).toEqualTypeOf<Layer.Layer<Client, Config.ConfigError>>()
     expectTypeOf(MemoryCache.layerCache).toEqualTypeOf<Layer.Layer<Cache.Cache>>()
     expectTypeOf(RedisCache.layer).returns.toEqualTypeOf<
       Layer.Layer<RedisCache.RedisCache, never, RedisClient.RedisClient>

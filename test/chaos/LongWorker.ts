@@ -166,4 +166,4 @@ const chunks = (keys: number, size: number): ReadonlyArray<ReadonlyArray<number>
 // Its output is the protocol's; what it has to say goes to stderr.
 const logs = Logger.layer([Logger.withConsoleError(Logger.formatLogFmt)])
 
-program.pipe(Effect.scoped, Effect.provide(Layer.provideMerge(HybridCache.layerConfig, logs)), NodeRuntime.runMain)
+program.pipe(Effect.scoped, Effect.provide(Layer.provideMerge(HybridCache.layerFromEnv(), logs)), NodeRuntime.runMain)

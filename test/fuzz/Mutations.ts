@@ -1,6 +1,6 @@
 import { Result, Schema } from "effect"
-import * as CacheCodec from "../../packages/effect-ioredis-cache/src/CacheCodec.ts"
-import * as StoredValue from "../../packages/effect-ioredis-cache/src/StoredValue.ts"
+import * as CacheCodec from "../../packages/effect-ioredis-cache/src/internal/CacheCodec.ts"
+import * as StoredValue from "../../packages/effect-ioredis-cache/src/internal/StoredValue.ts"
 
 export interface Settings {
   readonly count: number

@@ -6,7 +6,7 @@ import * as Journal from "../../packages/effect-ioredis-cache/src/internal/journ
 import { remove, SetIntent } from "../../packages/effect-ioredis-cache/src/internal/journal/Ledger.ts"
 import type { Loop } from "../../packages/effect-ioredis-cache/src/internal/journal/Loop.ts"
 import { Region, State, Write } from "../../packages/effect-ioredis-cache/src/internal/journal/State.ts"
-import { makeStampSource } from "../../packages/effect-ioredis-cache/src/StoredValue.ts"
+import { makeStampSource } from "../../packages/effect-ioredis-cache/src/internal/StoredValue.ts"
 import { DispatchDouble } from "./DispatchDouble.ts"
 import { type Harness, type HarnessOptions, make } from "./JournalHarness.ts"
 

@@ -6,7 +6,7 @@ import { TestClock } from "effect/testing"
 import type { RegionPolicy } from "../../packages/effect-ioredis-cache/src/internal/journal/commands.ts"
 import * as Journal from "../../packages/effect-ioredis-cache/src/internal/journal/Journal.ts"
 import { SetIntent } from "../../packages/effect-ioredis-cache/src/internal/journal/Ledger.ts"
-import * as StoredValue from "../../packages/effect-ioredis-cache/src/StoredValue.ts"
+import * as StoredValue from "../../packages/effect-ioredis-cache/src/internal/StoredValue.ts"
 import { DispatchDouble } from "./DispatchDouble.ts"
 
 export const keyspace = "cache:texts:v1:"

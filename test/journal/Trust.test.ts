@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { Version } from "../../packages/effect-ioredis-cache/src/internal/CacheTier.ts"
 import * as Trust from "../../packages/effect-ioredis-cache/src/internal/journal/Trust.ts"
-import { makeStampSource } from "../../packages/effect-ioredis-cache/src/StoredValue.ts"
+import { makeStampSource } from "../../packages/effect-ioredis-cache/src/internal/StoredValue.ts"
 
 const own = (number: number): string => `mine--${String(number).padStart(6, "-")}`
 const foreign = (number: number): string => `theirs${String(number).padStart(6, "-")}`

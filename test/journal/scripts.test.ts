@@ -2,7 +2,7 @@ import { assert, it } from "@effect/vitest"
 import { Effect, Result } from "effect"
 import { Redis } from "ioredis"
 import * as Scripts from "../../packages/effect-ioredis-cache/src/internal/journal/scripts.ts"
-import { encodeText, type Fields } from "../../packages/effect-ioredis-cache/src/StoredValue.ts"
+import { encodeText, type Fields } from "../../packages/effect-ioredis-cache/src/internal/StoredValue.ts"
 import * as RedisServer from "../support/RedisServer.ts"
 import { DispatchDouble } from "./DispatchDouble.ts"
 

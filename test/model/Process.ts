@@ -10,6 +10,7 @@ import {
 import * as Dispatch from "effect-ioredis/dispatch"
 import { Cache, HybridCache, MemoryCache, RedisCache } from "effect-ioredis-cache"
 import type { SimulatedRedis, SimulatedScript } from "effect-ioredis/testing"
+import * as MemoryStore from "../../packages/effect-ioredis-cache/src/internal/MemoryStore.ts"
 import * as Journal from "../../packages/effect-ioredis-cache/src/internal/journal/Journal.ts"
 import * as ClockDouble from "../support/ClockDouble.ts"
 import * as History from "./History.ts"
@@ -21,7 +22,7 @@ export type Region = Cache.Region<string, string>
 export interface Seams {
   readonly connection?: (connection: RedisConnection.RedisConnection) => RedisConnection.RedisConnection
   readonly dispatch?: (dispatch: Dispatch.Dispatch, clock: Clock.Clock) => Dispatch.Dispatch
-  readonly memory?: (memory: MemoryCache.MemoryCache["Service"]) => MemoryCache.MemoryCache["Service"]
+  readonly memory?: (memory: MemoryStore.MemoryStore) => MemoryStore.MemoryStore
   readonly region?: (
     region: Region,
     around: { readonly options: RegionOptions; readonly redis: RedisCache.RedisCache; readonly cache: Cache.Cache }
@@ -252,7 +253,7 @@ const layer = (
     const memory = replace(
       MemoryCache.MemoryCache,
       Layer.fresh(MemoryCache.layer({ maxEntries: room })),
-      seams.memory ?? ((memory) => memory)
+      ({ [MemoryStore.TypeId]: store, size }) => ({ [MemoryStore.TypeId]: seams.memory?.(store) ?? store, size })
     )
     const hybrid = HybridCache.layer({ patience: seams.patience ?? patience, journal: { maxEntries: room } })
     return Layer.effect(tag, Cache.Cache).pipe(Layer.provide(Layer.fresh(hybrid)), Layer.provide(memory))

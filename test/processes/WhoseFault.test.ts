@@ -267,7 +267,7 @@ const readyConnections = Effect.fnUntraced(function* (proxy: TcpProxy.TcpProxy, 
     "the pool is whole",
     Effect.gen(function* () {
       if ((yield* client.stats).connections < 5) return false
-      for (let n = 0; n < 20; n++) yield* client.send(RedisCommand.make("GET", [`ready-${calls++}`]))
+      for (let n = 0; n < 20; n++) yield* client.run(RedisCommand.make("GET", [`ready-${calls++}`]))
       return (yield* proxy.connections).length >= 5
     })
   )

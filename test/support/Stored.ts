@@ -1,4 +1,4 @@
-import * as StoredValue from "../../packages/effect-ioredis-cache/src/StoredValue.ts"
+import * as StoredValue from "../../packages/effect-ioredis-cache/src/internal/StoredValue.ts"
 
 const stamps = StoredValue.makeStampSource(Math.random)
 

@@ -10,7 +10,7 @@ import { Jobs } from "./Jobs.ts"
 import { Matcher } from "./Matcher.ts"
 import { Status } from "./Status.ts"
 
-const redis = Status.layer.pipe(Layer.provideMerge(HybridCache.layerConfig))
+const redis = Status.layer.pipe(Layer.provideMerge(HybridCache.layerFromEnv()))
 
 const memory = Status.layerMemory.pipe(
   Layer.provideMerge(MemoryCache.layerCache),

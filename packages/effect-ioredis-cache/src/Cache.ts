@@ -27,7 +27,7 @@
  *   return yield* users.getOrSet(42, findUser(42))
  * })
  *
- * program.pipe(Effect.provide(HybridCache.layerConfig))
+ * program.pipe(Effect.provide(HybridCache.layerFromEnv()))
  * ```
  *
  * @since 0.1.0
@@ -77,6 +77,24 @@ export type Replay = "ifUnchanged" | "latest" | "invalidate" | "overwrite"
 
 /**
  * Defines a region.
+ *
+ * **Details**
+ *
+ * Values are stored as JSON, in the form given by `Schema.toCodecJson`. Dates, bigints, bytes,
+ * options, classes, brands, collections and recursive types come back as they were, and so do
+ * `undefined`, `null`, `0`, `""` and `false`. Lists and objects nest up to 500 deep.
+ *
+ * **Gotchas**
+ *
+ * - JSON has no negative zero: `-0` comes back as `0`.
+ * - A union whose members have the same JSON form comes back as one of them: `null` and `undefined`
+ *   (`Schema.NullishOr`, `Schema.optional(Schema.NullOr(…))`), a bigint or a date and a string that
+ *   reads the same, `NaN` and `"NaN"`. Use a tagged union.
+ * - `Schema.Any` is not checked: a date in it comes back as a string. Use a precise schema, or
+ *   `Schema.Json`.
+ * - A `Schema.Redacted` value is written in the clear, and an `Error` loses its stack.
+ * - Fields that the schema does not declare are dropped.
+ * - A schema that works asynchronously is no use here: nothing fits it.
  *
  * @category models
  * @since 0.1.0

@@ -142,18 +142,6 @@ export const keyspace = (options: {
     : Result.fail(refusal)
 }
 
-/**
- * A short hash of a key, for errors and logs, which must not contain the key itself.
- *
- * **Gotchas**
- *
- * It tells keys apart; it does not hide one that can be guessed.
- *
- * @category hashing
- * @since 0.1.0
- */
-export const hash = (keyPart: string): string => sha256(keyPart, "hex").slice(0, 12)
-
 // Schema hands its options on to every transformation: so a list knows that it is encoded for a
 // key, and stays as it is everywhere else.
 const keyMode = Symbol("effect-ioredis-cache/CacheKey")
@@ -164,7 +152,7 @@ const doesNotFit = (thrown: unknown): Result.Result<string, string> =>
 
 const readable = /^[A-Za-z0-9_.-]{1,64}$/
 
-const sha256 = (text: string, encoding: "hex" | "base64url") => createHash("sha256").update(text).digest(encoding)
+const sha256 = (text: string) => createHash("sha256").update(text).digest("base64url")
 
 // toCodecJson writes undefined as null. Only where there is a null, the key is encoded a second
 // time without JSON, to tell the two apart.
@@ -174,7 +162,7 @@ const renderBy =
     const json = toJson(value)
     if (typeof json === "string" && readable.test(json)) return `=${json}`
     const text = canonical(json, json)
-    return `#${sha256(text.includes("null") ? canonical(json, toPlain(value)) : text, "base64url")}`
+    return `#${sha256(text.includes("null") ? canonical(json, toPlain(value)) : text)}`
   }
 
 /**

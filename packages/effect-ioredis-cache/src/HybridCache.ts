@@ -29,8 +29,8 @@
  *
  * @since 0.1.0
  */
-import { Cause, Clock, Config, Duration, Effect, Exit, Layer, Option, Result } from "effect"
-import { Redis, type RedisClient, RedisConfig, RedisError, type RedisHealth } from "effect-ioredis"
+import { Cause, Clock, Config, Duration, Effect, Exit, Layer, Option, Result, Schema } from "effect"
+import { Redis, type RedisClient, RedisConfig, RedisError, type RedisHealth, Settings } from "effect-ioredis"
 import * as Dispatch from "effect-ioredis/dispatch"
 import * as Cache from "./Cache.ts"
 import * as CacheKey from "./CacheKey.ts"
@@ -46,6 +46,9 @@ import {
 } from "./internal/CacheTier.ts"
 import * as Journal from "./internal/journal/Journal.ts"
 import { SetIntent } from "./internal/journal/Ledger.ts"
+import * as MemoryStore from "./internal/MemoryStore.ts"
+import * as MemoryTier from "./internal/MemoryTier.ts"
+import * as RedisTier from "./internal/RedisTier.ts"
 import * as Region from "./internal/Region.ts"
 import * as MemoryCache from "./MemoryCache.ts"
 import * as RedisCache from "./RedisCache.ts"
@@ -85,7 +88,9 @@ export const layer = (
       const dispatch = Dispatch.of(redis.client)
       const journal = yield* Journal.shared(dispatch, redis.prefix, options.journal)
       // A memory may serve caches of another client or prefix as well, whose values are others.
-      const memory = MemoryCache.tier(yield* MemoryCache.MemoryCache, yield* Clock.Clock, journal)
+      const { [MemoryStore.TypeId]: store } = yield* MemoryCache.MemoryCache
+      const memory = MemoryTier.make(store, yield* Clock.Clock, journal)
+      const tierOf = yield* RedisTier.make(redis.client)
       const fork = Effect.runForkWith(yield* Effect.context<never>())
       const outage = makeOutage(fork)
       return yield* Region.makeCache({
@@ -93,7 +98,7 @@ export const layer = (
           const near = memory(region)
           const regionJournal = journal.region(region, near.versionOf)
           const timeout = Duration.toMillis(patience)
-          const tier = redis.tier(region, { timeout, believes: regionJournal.believes })
+          const tier = tierOf(region, { timeout, believes: regionJournal.believes })
           return makeTier({
             redis: tier,
             memory: near,
@@ -112,40 +117,108 @@ export const layer = (
   )
 
 /**
- * The whole of it from the environment: Redis as `RedisConfig` says, and `CACHE_PATIENCE_MS` 1000,
- * `CACHE_TTL` 300 (seconds), `CACHE_MAX_SIZE` 1000 (entries in memory), `CACHE_PREFIX` `cache`.
+ * Composes the two from options of which each may be a `Config`, or from a `Config` of all of them.
+ *
+ * **Example** (A patience from a variable of your own)
+ *
+ * ```ts
+ * import { Config, Layer } from "effect"
+ * import { Redis } from "effect-ioredis"
+ * import { HybridCache, MemoryCache, RedisCache } from "effect-ioredis-cache"
+ *
+ * const CacheLive = HybridCache.layerConfig({ patience: Config.Duration("PATIENCE") }).pipe(
+ *   Layer.provide([RedisCache.layer(), MemoryCache.layer()]),
+ *   Layer.provide(Redis.layerFromEnv())
+ * )
+ * ```
  *
  * @category layers
  * @since 0.1.0
  */
-export const layerConfig: Layer.Layer<
-  Cache.Cache | RedisClient.RedisClient | RedisHealth.RedisHealth,
-  Config.ConfigError
-> = Layer.unwrap(
-  Effect.suspend(() =>
-    Effect.map(config, ({ maxEntries, patience, prefix, timeToLive }) =>
-      layer({ patience, timeToLive }).pipe(
-        Layer.provide([RedisCache.layer({ prefix }), MemoryCache.layer({ maxEntries })]),
-        Layer.provideMerge(Redis.layerConfig)
-      )
-    )
-  )
-)
+export const layerConfig = (
+  options: Config.Wrap<Options>
+): Layer.Layer<Cache.Cache, Config.ConfigError, RedisCache.RedisCache | MemoryCache.MemoryCache> =>
+  Layer.unwrap(Effect.map(Config.unwrap(options), layer))
 
-const config = Config.all({
-  patience: RedisConfig.variable(RedisConfig.duration("CACHE_PATIENCE_MS", "patience", 1000, "millis")),
-  timeToLive: RedisConfig.variable(RedisConfig.duration("CACHE_TTL", "timeToLive", 300, "seconds")),
-  maxEntries: RedisConfig.variable(RedisConfig.integer("CACHE_MAX_SIZE", "maxEntries", 1000, { min: 1, max: 2 ** 23 })),
-  prefix: RedisConfig.variable(
-    RedisConfig.text("CACHE_PREFIX", "prefix", "cache", "a name without white space and : { } * ? [ ] \\", (prefix) =>
-      Result.isSuccess(CacheKey.keyspace({ prefix, region: "r", version: 0 }))
+/**
+ * Provides the whole of it from the environment: Redis as `RedisConfig` says, and
+ * `CACHE_PATIENCE_MS` 1000, `CACHE_TTL` 300 (seconds), `CACHE_MAX_SIZE` 1000 (entries in memory),
+ * `CACHE_PREFIX` `cache`.
+ *
+ * **Details**
+ *
+ * With `{ prefix: "SESSIONS" }` the variables are `SESSIONS_REDIS_URL`, `SESSIONS_CACHE_TTL` and so
+ * on. The client is then named `sessions`, and `SESSIONS_CACHE_PREFIX` is `sessions` by default, so
+ * that two caches on one server keep apart as well.
+ *
+ * Each call is a layer of its own, with a client and a memory of its own. Keep it in a constant
+ * where several parts of a program are to share one.
+ *
+ * **Example** (A second cache)
+ *
+ * ```ts
+ * import { Context, Effect, Layer, Schema } from "effect"
+ * import { Cache, HybridCache } from "effect-ioredis-cache"
+ *
+ * class Sessions extends Context.Service<Sessions, Cache.Cache>()("app/Sessions") {
+ *   static readonly layer = Layer.effect(Sessions, Cache.Cache).pipe(
+ *     Layer.provide(HybridCache.layerFromEnv({ prefix: "SESSIONS" }))
+ *   )
+ * }
+ *
+ * const program = Effect.gen(function* () {
+ *   const sessions = yield* Sessions
+ *   const options = { name: "tokens", version: 1, key: Schema.String, value: Schema.String }
+ *   const tokens = yield* sessions.region(options)
+ *   yield* tokens.set("t1", "ada")
+ * }).pipe(Effect.provide(Layer.merge(HybridCache.layerFromEnv(), Sessions.layer)))
+ * ```
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerFromEnv = (
+  options: RedisConfig.EnvOptions = {}
+): Layer.Layer<Cache.Cache | RedisClient.RedisClient | RedisHealth.RedisHealth, Config.ConfigError> =>
+  Layer.unwrap(
+    Effect.map(
+      // One group, so that one error says what is wrong with both.
+      Settings.all({ redis: RedisConfig.fromEnv(options), cache: fromEnv(options.prefix) }),
+      ({ cache: { maxEntries, patience, prefix, timeToLive }, redis }) =>
+        layer({ patience, timeToLive }).pipe(
+          Layer.provide([RedisCache.layer({ prefix }), MemoryCache.layer({ maxEntries })]),
+          Layer.provideMerge(Redis.layer(redis))
+        )
     )
   )
+
+const fromEnv = (prefix: string | undefined) => {
+  const config = Settings.all({
+    patience: optional(Settings.duration("CACHE_PATIENCE_MS", { unit: "millis", example: 1000 })),
+    timeToLive: optional(Settings.duration("CACHE_TTL", { unit: "seconds", example: 300 })),
+    maxEntries: optional(Config.schema(MaxEntries, "CACHE_MAX_SIZE")),
+    prefix: Config.withDefault(Config.schema(Prefix, "CACHE_PREFIX"), prefix?.toLowerCase())
+  })
+  return prefix === undefined ? config : Config.nested(config, prefix)
+}
+
+const optional = <A>(config: Config.Config<A>) => Config.withDefault(config, undefined)
+
+const MaxEntries = Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 2 ** 23 })).annotate({
+  expected: `a whole number from 1 to ${2 ** 23}`,
+  example: "1000"
+})
+
+const Prefix = Schema.String.check(
+  Schema.makeFilter((prefix) => Result.isSuccess(CacheKey.keyspace({ prefix, region: "r", version: 0 })))
+).annotate({
+  expected: "a name without white space and : { } * ? [ ] \\",
+  example: "cache"
 })
 
 interface Parts<in out Value> {
-  readonly redis: RedisCache.RedisTier<Value>
-  readonly memory: MemoryCache.MemoryTier<Value>
+  readonly redis: RedisTier.RedisTier<Value>
+  readonly memory: MemoryTier.MemoryTier<Value>
   readonly journal: Journal.RegionJournal
   readonly outage: Outage
   /** In milliseconds, as is `staleFor`. */

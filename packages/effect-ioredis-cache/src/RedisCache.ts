@@ -9,9 +9,9 @@
  *
  * **Details**
  *
- * A value is stored as a {@link StoredValue} with PX, and without PX if it lives for ever. What
- * cannot be read is a miss, counted, and logged as it begins. It stays where another deployment may
- * read it well; what begins as ours and is broken is removed, if it is still that.
+ * A value is stored as `docs/stored_format.md` says, with PX, and without PX if it lives for ever.
+ * What cannot be read is a miss, counted, and logged as it begins. It stays where another
+ * deployment may read it well; what begins as ours and is broken is removed, if it is still that.
  *
  * **Gotchas**
  *
@@ -20,32 +20,15 @@
  *
  * @since 0.1.0
  */
-import { Context, type Duration, Effect, Exit, Layer, Option, Random, Result, Stream } from "effect"
-import { RedisClient, RedisCommand, type RedisError, RedisScript } from "effect-ioredis"
-import * as Dispatch from "effect-ioredis/dispatch"
+import { Context, type Duration, Effect, Layer, Result } from "effect"
+import { RedisClient, type RedisError } from "effect-ioredis"
 import type * as Cache from "./Cache.ts"
 import * as CacheKey from "./CacheKey.ts"
-import type { WriteOutcome } from "./Cache.ts"
-import {
-  type CacheTier,
-  type Cancel,
-  type Current,
-  type Done,
-  type FoundThere,
-  Hit,
-  type TierRegion,
-  type Version,
-  type Write
-} from "./internal/CacheTier.ts"
-import * as Commands from "./internal/journal/commands.ts"
-import { Entry, type Intent, remove, SetIntent } from "./internal/journal/Ledger.ts"
-import * as Scripts from "./internal/journal/scripts.ts"
-import * as Sender from "./internal/journal/Sender.ts"
+import * as RedisTier from "./internal/RedisTier.ts"
 import * as Region from "./internal/Region.ts"
-import * as StoredValue from "./StoredValue.ts"
 
 /**
- * Regions whose methods fail with `RedisError`, and the tier they are built on.
+ * Regions whose methods fail with `RedisError`.
  *
  * @category models
  * @since 0.1.0
@@ -57,46 +40,10 @@ export interface RedisCache {
   ) => Effect.Effect<Cache.Region<Key, Value, RedisError.RedisError>>
   /** Tells how reads ended since the cache was made. */
   readonly stats: Effect.Effect<Cache.Stats>
-  /** Makes the tier of a region, for a cache that stands on this one. */
-  readonly tier: <Value>(region: TierRegion<Value>, options?: TierOptions) => RedisTier<Value>
   /** Gives the client that it stands on. */
   readonly client: RedisClient.RedisClient
   /** Begins every key. */
   readonly prefix: string
-}
-
-/**
- * A tier in Redis.
- *
- * @category models
- * @since 0.1.0
- */
-export interface RedisTier<in out Value> extends CacheTier<Value, RedisError.RedisError> {
-  /** Reads a key, and tells of a value what a nearer store needs to know. */
-  readonly get: (key: string, current: Current, done: Done<FoundThere<Value>, RedisError.RedisError>) => Cancel
-  /** Reads several keys, likewise. */
-  readonly getMany: (
-    keys: ReadonlyArray<string>,
-    isCurrent: (index: number) => boolean,
-    done: Done<ReadonlyArray<FoundThere<Value>>, RedisError.RedisError>
-  ) => Cancel
-  /** Says how long a value of the region was, so that reads of short ones are sent together. */
-  readonly learn: (length: number) => void
-  /** Tells whether the circuit breaker refuses to ask Redis for the key now. */
-  readonly refuses: (key: string) => boolean
-}
-
-/**
- * Sets how a cache that stands on a tier uses it.
- *
- * @category models
- * @since 0.1.0
- */
-export interface TierOptions {
-  /** The longest that a call takes, in milliseconds. Default: the client's `operationTimeout`. */
-  readonly timeout?: number | undefined
-  /** Says whether what is found under a key may be believed. What may not is a miss. */
-  readonly believes?: ((key: string, found: Version, isCurrent: boolean) => boolean) | undefined
 }
 
 /**
@@ -131,26 +78,16 @@ export interface Options {
  */
 export const make = Effect.fnUntraced(function* (options: Options = {}) {
   const client = yield* RedisClient.RedisClient
-  const scope = yield* Effect.scope
   const prefix = options.prefix ?? "cache"
   const probe = CacheKey.keyspace({ prefix, region: "r", version: 0 })
   if (Result.isFailure(probe)) return yield* Effect.die(new Error(probe.failure))
-  const run = Effect.runForkWith(yield* Effect.context<never>())
-  const fork = (effect: Effect.Effect<void>): void => {
-    run(Effect.forkIn(effect, scope))
-  }
-  const random = yield* Random.Random
-  const stamps = StoredValue.makeStampSource(() => random.nextDoubleUnsafe())
-  const dispatch = Dispatch.of(client)
-  const tier: RedisCache["tier"] = (region, options = {}) =>
-    makeTier({ client, dispatch, fork, stamps }, region, options)
   const regions = yield* Region.makeRegions<RedisError.RedisError>({
-    tier,
+    tier: yield* RedisTier.make(client),
     reject: Effect.fail,
     prefix: `${prefix}:`,
     timeToLive: options.timeToLive
   })
-  return RedisCache.of({ ...regions, tier, client, prefix })
+  return RedisCache.of({ ...regions, client, prefix })
 })
 
 /**
@@ -161,291 +98,3 @@ export const make = Effect.fnUntraced(function* (options: Options = {}) {
  */
 export const layer = (options?: Options): Layer.Layer<RedisCache, never, RedisClient.RedisClient> =>
   Layer.effect(RedisCache, make(options))
-
-interface Environment {
-  readonly client: RedisClient.RedisClient
-  readonly dispatch: Dispatch.Dispatch
-  readonly fork: (effect: Effect.Effect<void>) => void
-  readonly stamps: StoredValue.StampSource
-}
-
-const makeTier = <Value>(
-  environment: Environment,
-  region: TierRegion<Value>,
-  options: TierOptions
-): RedisTier<Value> => {
-  const { client, dispatch } = environment
-  const size = new SizeEstimate()
-  const decode = makeDecode(environment, region, options, size)
-  const writes = makeWrites(environment, region, options)
-  const { timeout } = options
-
-  const get: RedisTier<Value>["get"] = (key, current, done) =>
-    dispatch.get(key, { bytes: size.bytes, timeout }, (result) => {
-      if (Result.isSuccess(result)) return done(Exit.succeed(decode(key, result.success, current.isCurrent())))
-      if (!isForeign(result.failure)) return done(Exit.fail(result.failure))
-      region.onUnreadable(key, "it is of another Redis type")
-      done(Exit.succeed(missedOtherType))
-    })
-
-  return {
-    stale: Option.none,
-    learn: (length) => size.learn(length),
-    refuses: (key) => dispatch.nodeOf(key).refuses(),
-    known: () => undefined,
-    now: (key) => dispatch.nodeOf(key).time(),
-    get,
-    peek: get,
-    getMany: (keys, isCurrent, done) => {
-      if (keys.length === 0) {
-        done(Exit.succeed([]))
-        return ignore
-      }
-      return dispatch.send(RedisCommand.make("MGET", keys, { reply: "bytes" }), { timeout }, (result) => {
-        if (Result.isFailure(result)) return done(Exit.fail(result.failure))
-        const replies = Array.isArray(result.success) ? result.success : []
-        done(Exit.succeed(keys.map((key, index) => decode(key, replies[index] ?? null, isCurrent(index)))))
-      })
-    },
-    ...writes,
-    set: (write, current, done) => {
-      size.learn(write.text.length)
-      return writes.set(write, current, done)
-    },
-    setMany: (all, isCurrent, done, timeLeft) => {
-      for (const { text } of all) size.learn(text.length)
-      return writes.setMany(all, isCurrent, done, timeLeft)
-    },
-    clear: client.scan({ match: `${region.keyspace}*`, count: 500 }).pipe(
-      Stream.grouped(500),
-      Stream.runForEach((keys) => client.send(RedisCommand.make("UNLINK", keys), { answer: "ignored" })),
-      Effect.as("Applied")
-    )
-  }
-}
-
-// What values of a region take, roughly: an average of the last ones. Until the first is seen, each
-// is asked for alone: one may be huge.
-class SizeEstimate {
-  bytes = 64 * 1024
-  #seen = 0
-
-  learn(length: number): void {
-    this.#seen = Math.min(this.#seen + 1, 16)
-    this.bytes += (length - this.bytes) / this.#seen
-  }
-}
-
-type Decode<Value> = (key: string, reply: RedisCommand.Reply, isCurrent: boolean) => FoundThere<Value>
-
-const makeDecode = <Value>(
-  { client, dispatch, fork }: Environment,
-  region: TierRegion<Value>,
-  { believes }: TierOptions,
-  size: SizeEstimate
-): Decode<Value> => {
-  const unreadable = (key: string, stored: Uint8Array, problem: string): FoundThere<Value> => {
-    region.onUnreadable(key, problem)
-    return missOf(stored)
-  }
-
-  // The header tells writes apart, so that its script need not be sent the whole. The answer does
-  // not wait for the removal.
-  const discard = (key: string, stored: Uint8Array): FoundThere<Value> => {
-    const begins = stored.subarray(0, comparedBytes)
-    fork(client.eval(RedisScript.deleteIfBegins, [key], [stored.length, begins]).pipe(Effect.ignore))
-    region.onUnreadable(key, "it is a broken value of this region, and is removed")
-    return missed
-  }
-
-  const decodePayload = (
-    key: string,
-    { header, payloadOffset, stored }: StoredValue.Value,
-    isCurrent: boolean
-  ): FoundThere<Value> => {
-    const { writtenAt } = header
-    const timeToLive = writtenAt + header.life - dispatch.nodeOf(key).time()
-    const version = { stamp: header.stamp, writtenAt }
-    if (timeToLive <= 0 || believes?.(key, version, isCurrent) === false) return missOf(stored)
-    const decoded = region.codec.decode(stored, payloadOffset)
-    switch (decoded._tag) {
-      case "Value": {
-        // How long it lives in memory is not for another process alone to say.
-        const life = Math.min(timeToLive, region.longestLife)
-        return { hit: new Hit(decoded.value, life, stored.length, version, timeToLive), source: "redis" }
-      }
-      case "Mismatch":
-        return unreadable(key, stored, decoded.problem)
-      case "NotJson":
-        return discard(key, stored)
-    }
-  }
-
-  return (key, reply, isCurrent) => {
-    if (!(reply instanceof Uint8Array)) return missed
-    size.learn(reply.length)
-    const read = StoredValue.read(key, reply)
-    switch (read._tag) {
-      case "Value":
-        return decodePayload(key, read, isCurrent)
-      case "Removed":
-        return missOf(reply)
-      case "Broken":
-        return discard(key, reply)
-      case "Foreign":
-        return unreadable(key, reply, problems[read.reason])
-    }
-  }
-}
-
-type Writes<Value> = Pick<
-  RedisTier<Value>,
-  "answersAtOnce" | "setAtOnce" | "set" | "setMany" | "remove" | "fill" | "touch"
->
-
-// Without a journal a write is sent and no more: whoever calls is told what failed.
-const makeWrites = <Value>(
-  { dispatch, stamps }: Environment,
-  policy: Commands.RegionPolicy & Pick<TierRegion<Value>, "staleFor">,
-  { timeout }: TierOptions
-): Writes<Value> => {
-  const timeOf = (key: string) => Math.floor(dispatch.nodeOf(key).time())
-
-  const intentOf = ({ text, timeToLive, value }: Write<Value>, lookupTime: number) =>
-    new SetIntent({
-      value,
-      payload: text,
-      life: timeToLive,
-      staleFor: policy.staleFor,
-      lookupTime,
-      expiresAt: timeToLive
-    })
-
-  const entryOf = (key: string, intent: Intent) =>
-    new Entry(key, policy, undefined, intent, { stamp: stamps.next(), writtenAt: timeOf(key) })
-
-  const sendAll = (
-    entries: ReadonlyArray<Entry<Commands.RegionPolicy>>,
-    isCurrent: (index: number) => boolean,
-    done: Done<ReadonlyArray<WriteOutcome>, RedisError.RedisError>,
-    timeLeft: number | undefined
-  ): Cancel => {
-    if (entries.length === 0) {
-      done(Exit.succeed([]))
-      return ignore
-    }
-    const commands = entries.flatMap((entry) => Commands.commandOf(entry, situation) ?? [])
-    const sendings = commands.map((_, index) => new UnlessOvertaken(() => isCurrent(index)))
-    const options = { timeout: timeLeft ?? timeout, answer: "ignored", sendings } as const
-    return Sender.sendAll(dispatch, commands, options, (outcomes) => done(outcomesOf(outcomes)))
-  }
-
-  return {
-    // Whoever has nothing but Redis is told by Redis.
-    answersAtOnce: never,
-    setAtOnce: () => "Rejected",
-    set: (write, current, done) =>
-      sendAll([entryOf(write.key, intentOf(write, 0))], () => current.isCurrent(), firstOf(done), undefined),
-    setMany: (writes, isCurrent, done, timeLeft) =>
-      sendAll(
-        writes.map((write) => entryOf(write.key, intentOf(write, 0))),
-        isCurrent,
-        done,
-        timeLeft
-      ),
-    remove: (keys, isCurrent, done, timeLeft) =>
-      sendAll(
-        keys.map((key) => entryOf(key, remove)),
-        isCurrent,
-        done,
-        timeLeft
-      ),
-    touch: (key, timeToLive, done) => {
-      const entry = entryOf(key, Commands.touchOf(timeOf(key), timeToLive, policy.staleFor))
-      return sendAll([entry], always, firstOf(done), undefined)
-    },
-    fill: ({ beganAt, lookupTime, replaces, write }, isCurrent, done) => {
-      const { key } = write
-      const intent = intentOf(write, lookupTime)
-      const version = { stamp: stamps.next(), writtenAt: Math.floor(beganAt) }
-      const stored = Commands.storedOf(key, "filled", intent, version)
-      const command = Commands.fillOf(key, stored, write.timeToLive + policy.staleFor, replaces, true)
-      if (command === undefined) {
-        done(Exit.succeed("Deferred"))
-        return ignore
-      }
-      const sending = new UnlessOvertaken(isCurrent)
-      return Sender.send(dispatch, command, { timeout, retry: false, sending }, (outcome) =>
-        done(Exit.map(outcomesOf([outcome]), first))
-      )
-    }
-  }
-}
-
-// Nothing of a write that something newer has overtaken is sent.
-class UnlessOvertaken implements Dispatch.Sending {
-  readonly begin: () => boolean
-
-  constructor(isCurrent: () => boolean) {
-    this.begin = isCurrent
-  }
-
-  end(): void {}
-}
-
-// The strict cache tells of a refused script as of any refusal.
-const situation: Commands.Situation = { now: 0, scripts: true }
-
-const problems: { readonly [reason in StoredValue.Foreign["reason"]]: string } = {
-  NotOurs: "it is not a value of this library, or of another release of it",
-  OtherKey: "it was written under another key",
-  UnknownLetter: "it is of a format that this release does not know"
-}
-
-// More than the header: so two broken values of one writer differ too, where their headers do not.
-const comparedBytes = 64
-
-const missed: FoundThere<never> = { hit: undefined, source: "redis" }
-
-const missedOtherType: FoundThere<never> = {
-  hit: undefined,
-  source: "redis",
-  replaces: { start: new Uint8Array(0), length: Scripts.otherType }
-}
-
-// A copy, because the reply may be a part of something much larger.
-const missOf = (stored: Uint8Array): FoundThere<never> => ({
-  hit: undefined,
-  source: "redis",
-  replaces: { start: Uint8Array.from(stored.subarray(0, comparedBytes)), length: stored.length }
-})
-
-const ignore = () => {}
-
-const always = () => true
-
-const never = () => false
-
-const first = (outcomes: ReadonlyArray<WriteOutcome>): WriteOutcome => outcomes[0] ?? "Deferred"
-
-const firstOf =
-  (done: Done<WriteOutcome, RedisError.RedisError>): Done<ReadonlyArray<WriteOutcome>, RedisError.RedisError> =>
-  (exit) =>
-    done(Exit.map(exit, first))
-
-// Of what something newer has overtaken, that is the one that counts: this process has it, and
-// Redis is told by it.
-const outcomesOf = (
-  outcomes: ReadonlyArray<Sender.Outcome>
-): Exit.Exit<ReadonlyArray<WriteOutcome>, RedisError.RedisError> => {
-  const refused = outcomes.find((one) => Result.isFailure(one) && !isSuperseded(one.failure))
-  if (refused !== undefined && Result.isFailure(refused)) return Exit.fail(refused.failure)
-  return Exit.succeed(outcomes.map((one) => (Result.isSuccess(one) ? "Applied" : "Deferred")))
-}
-
-const isSuperseded = (error: RedisError.RedisError): boolean =>
-  error._tag === "RedisOperationError" && error.code === "SUPERSEDED"
-
-// A list or a hash under the key, say: for MGET that is a miss, and so it is for GET.
-const isForeign = (error: RedisError.RedisError): boolean =>
-  error._tag === "RedisOperationError" && error.code === "WRONGTYPE"

@@ -1,7 +1,5 @@
 export * as Cache from "./Cache.ts"
-export * as CacheCodec from "./CacheCodec.ts"
 export * as CacheKey from "./CacheKey.ts"
 export * as HybridCache from "./HybridCache.ts"
 export * as MemoryCache from "./MemoryCache.ts"
 export * as RedisCache from "./RedisCache.ts"
-export * as StoredValue from "./StoredValue.ts"

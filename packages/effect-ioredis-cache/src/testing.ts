@@ -15,7 +15,7 @@
  */
 import { SimulatedScript } from "effect-ioredis/testing"
 import * as Scripts from "./internal/journal/scripts.ts"
-import { alphabet, digitsOf, forever, headerLength, longestLife, offsets } from "./StoredValue.ts"
+import { alphabet, digitsOf, forever, headerLength, longestLife, offsets } from "./internal/StoredValue.ts"
 
 type Call = Parameters<SimulatedScript.Run>[2]
 
@@ -120,6 +120,12 @@ const replaceSame = SimulatedScript.make(
   }
 )
 
+const deleteIfBegins = SimulatedScript.make(Scripts.deleteIfBegins, ([key = ""], [length, begins = ""], call) =>
+  call("STRLEN", key) === Number(length) && call("GETRANGE", key, 0, begins.length - 1) === begins
+    ? call("UNLINK", key)
+    : 0
+)
+
 /**
  * The counterparts of all scripts of the cache.
  *
@@ -131,5 +137,6 @@ export const scripts: ReadonlyArray<SimulatedScript.SimulatedScript> = [
   replaceEarlier,
   unlinkEarlier,
   extend,
-  replaceSame
+  replaceSame,
+  deleteIfBegins
 ]

@@ -15,6 +15,18 @@
  *
  * A password for a user that has none is a failed login. The driver alone would go on.
  *
+ * **Example** (Redis put together from its parts)
+ *
+ * ```ts
+ * import { Layer } from "effect"
+ * import { IoredisConnector, RedisClient, RedisHealth } from "effect-ioredis"
+ *
+ * const layer = RedisHealth.layer({ interval: "10 seconds" }).pipe(
+ *   Layer.provideMerge(RedisClient.layer({ address: { host: "redis.example", port: 6379 } })),
+ *   Layer.provide(IoredisConnector.layer({ keepAlive: "30 seconds" }))
+ * )
+ * ```
+ *
  * @since 0.1.0
  */
 import { constants } from "node:buffer"

@@ -29,7 +29,7 @@
  * const program = Effect.gen(function*() {
  *   const redis = yield* RedisClient.RedisClient
  *   return yield* redis.incr("visits")
- * }).pipe(Effect.provide(Redis.layerConfig))
+ * }).pipe(Effect.provide(Redis.layerFromEnv()))
  * ```
  *
  * @since 0.1.0
@@ -41,7 +41,6 @@ import {
   Duration,
   Effect,
   Exit,
-  identity,
   Layer,
   Option,
   Result,
@@ -62,6 +61,7 @@ import * as Dispatcher from "./internal/Dispatcher.ts"
 import * as Gauges from "./internal/Gauges.ts"
 import * as HistoryWatch from "./internal/HistoryWatch.ts"
 import * as Metrics from "./internal/Metrics.ts"
+import { refusal } from "./internal/refusal.ts"
 import * as Replies from "./internal/Replies.ts"
 import * as Scan from "./internal/Scan.ts"
 import { tell } from "./internal/tell.ts"
@@ -69,9 +69,9 @@ import * as RedisCommand from "./RedisCommand.ts"
 import type { ReplyResult } from "./RedisConnection.ts"
 import { type RedisAddress, RedisConnector, type RedisLogin } from "./RedisConnector.ts"
 import * as RedisError from "./RedisError.ts"
-import * as RedisNode from "./RedisNode.ts"
+import * as RedisNode from "./internal/node/RedisNode.ts"
 import type { RedisScript } from "./RedisScript.ts"
-import * as RedisTopology from "./RedisTopology.ts"
+import * as RedisTopology from "./internal/RedisTopology.ts"
 import * as RetryPolicy from "./RetryPolicy.ts"
 
 /**
@@ -120,6 +120,16 @@ export interface Stats {
 }
 
 /**
+ * The results of a pipeline: one for each command, in their order.
+ *
+ * @category utility types
+ * @since 0.1.0
+ */
+export type PipelineResults<Commands extends ReadonlyArray<RedisCommand.RedisCommand>> = {
+  readonly [Index in keyof Commands]: Result.Result<RedisCommand.Success<Commands[Index]>, RedisError.RedisCommandError>
+}
+
+/**
  * Commands to Redis.
  *
  * @category models
@@ -128,20 +138,23 @@ export interface Stats {
 export interface RedisClient {
   /** Names this client in its metrics, spans and log lines. */
   readonly name: string
-  /** Sends any command. */
-  readonly send: (
-    command: RedisCommand.RedisCommand,
-    options?: CallOptions
-  ) => Effect.Effect<RedisCommand.Reply, RedisError.RedisCommandError>
   /**
-   * Sends commands back to back and gives a result for each, in their order, losses included. It
+   * Runs any command. A reply that its decoder does not take is a `RedisOperationError` of code
+   * `"REPLY"`.
+   */
+  readonly run: <A>(
+    command: RedisCommand.RedisCommand<A>,
+    options?: CallOptions
+  ) => Effect.Effect<A, RedisError.RedisCommandError>
+  /**
+   * Runs commands back to back and gives a `Result` for each, in their order, losses included. It
    * fails, and nothing is sent, where one of them may not be sent.
    */
-  readonly pipeline: (
-    commands: ReadonlyArray<RedisCommand.RedisCommand>,
+  readonly pipeline: <const Commands extends ReadonlyArray<RedisCommand.RedisCommand>>(
+    commands: Commands,
     options?: CallOptions
-  ) => Effect.Effect<ReadonlyArray<ReplyResult>, RedisError.RedisOperationError>
-  /** The text of a key. For bytes, `send` a command made with `reply: "bytes"`. */
+  ) => Effect.Effect<PipelineResults<Commands>, RedisError.RedisOperationError>
+  /** The text of a key. For bytes, `run` a command made with `reply: "bytes"`. */
   readonly get: (key: string) => Effect.Effect<Option.Option<string>, RedisError.RedisCommandError>
   /**
    * Sets a key, for ever or for `timeToLive`; an infinite one is for ever. `false` says that the
@@ -151,7 +164,9 @@ export interface RedisClient {
     key: string,
     value: RedisCommand.Argument,
     options?: {
+      /** Sets how long it lives. Default: for ever. */
       readonly timeToLive?: Duration.Input | undefined
+      /** Sets it only if it is absent, or present. */
       readonly condition?: "ifAbsent" | "ifPresent" | undefined
     }
   ) => Effect.Effect<boolean, RedisError.RedisCommandError>
@@ -170,7 +185,7 @@ export interface RedisClient {
   readonly ttl: (key: string) => Effect.Effect<Option.Option<Duration.Duration>, RedisError.RedisCommandError>
   /** Lets a key live for `timeToLive` from now on. `false` says that there is none. */
   readonly expire: (key: string, timeToLive: Duration.Input) => Effect.Effect<boolean, RedisError.RedisCommandError>
-  /** Adds to a number, 1 by default. It is exact up to 2^53; `send` gives a bigint beyond. */
+  /** Adds to a number, 1 by default. It is exact up to 2^53; `run` gives a bigint beyond. */
   readonly incr: (key: string, by?: number) => Effect.Effect<number, RedisError.RedisCommandError>
   /** Asks whether Redis answers. */
   readonly ping: Effect.Effect<void, RedisError.RedisCommandError>
@@ -181,7 +196,9 @@ export interface RedisClient {
    * the server may have other data, for a cursor means nothing elsewhere.
    */
   readonly scan: (options?: {
+    /** Gives the pattern, as of KEYS. Default: every key. */
     readonly match?: string | undefined
+    /** Tells Redis about how many keys to look at in one step. Default: Redis' own, 10. */
     readonly count?: number | undefined
   }) => Stream.Stream<string, RedisError.RedisCommandError>
   /** Runs a script by its hash, and by its source where Redis does not know it. */
@@ -222,10 +239,11 @@ export interface Options {
   /** Sets where the server listens. Default: localhost, port 6379. */
   readonly address?: RedisAddress | undefined
   /**
-   * Tells who logs in. An Effect is asked at each login, so that passwords may rotate. Default: no
-   * login, database 0.
+   * Tells who logs in. An Effect is asked at each login, so that passwords may rotate. Where it
+   * fails there is no connection (`reason: "Login"`), and it is asked again with the next attempt.
+   * Default: no login, database 0.
    */
-  readonly login?: RedisLogin | Effect.Effect<RedisLogin> | undefined
+  readonly login?: RedisLogin | Effect.Effect<RedisLogin, unknown> | undefined
   /**
    * Sets how many connections to keep. Commands of one key always take the same one. Default: 1,
    * which measured best for small values; a reply of a megabyte holds up those behind it.
@@ -377,72 +395,77 @@ type Commands = Omit<RedisClient, "reconnect" | "stats" | "breaker" | typeof Typ
 
 // What a program calls: Effects on the callback side.
 const commandsOn = (name: string, dispatcher: Dispatcher.Dispatcher): Commands => {
-  const sendAs = <A>(
+  const runDecoded = <A>(
     command: RedisCommand.RedisCommand,
     options: SendOptions,
-    decode: (reply: RedisCommand.Reply) => A
+    decode: (reply: RedisCommand.Reply) => Result.Result<A, RedisError.RedisOperationError>
   ): Effect.Effect<A, RedisError.RedisCommandError> => {
-    const refused = RedisCommand.refusal(command)
+    const refused = refusal(command)
     if (refused !== undefined) return Effect.fail(refused)
     return traced(name, command.name, (of, done) => dispatcher.sendIn(of, command, options, done), decode)
   }
 
-  const send: RedisClient["send"] = (command, options) =>
-    sendAs(command, options === undefined ? noOptions : sendOptions(options), identity)
+  const run: RedisClient["run"] = (command, options) => {
+    const settings = options === undefined ? noOptions : sendOptions(options)
+    const reply = runDecoded(command, settings, Result.succeed)
+    // A decoder that throws is a defect of this call alone.
+    return Effect.flatMap(reply, (reply) => Effect.fromResult(Replies.decode(command, reply)))
+  }
 
   const pipeline: RedisClient["pipeline"] = (commands, options = {}) => {
-    const refused = commands.map(RedisCommand.refusal).find((refusal) => refusal !== undefined)
+    const refused = commands.map(refusal).find((refused) => refused !== undefined)
     if (refused !== undefined) return Effect.fail(refused)
     const label = commands.length === 1 ? (commands[0]?.name ?? "") : "PIPELINE"
-    return Effect.orDie(
+    const replies = Effect.orDie(
       traced<ReadonlyArray<ReplyResult>, ReadonlyArray<ReplyResult>>(
         name,
         label,
         (of, done) =>
           dispatcher.sendAllIn(of, commands, sendOptions(options), (results) => done(Result.succeed(results))),
-        identity
+        Result.succeed
       )
     )
+    return Effect.map(replies, (results) => decodeAll(commands, results))
   }
 
-  const readAs =
-    <A>(decode: (reply: RedisCommand.Reply) => A) =>
-    (name: string, args: ReadonlyArray<RedisCommand.Argument>): Effect.Effect<A, RedisError.RedisCommandError> =>
-      sendAs(RedisCommand.make(name, args), noOptions, decode)
+  // Decoders of this library throw at no reply, so that they need no effect of their own.
+  const runAs =
+    <A>(decoder: RedisCommand.Decoder<A>) =>
+    (name: string, args: ReadonlyArray<RedisCommand.Argument>): Effect.Effect<A, RedisError.RedisCommandError> => {
+      const command = RedisCommand.make(name, args, { decode: decoder })
+      return runDecoded(command, noOptions, (reply) => Replies.decode(command, reply))
+    }
 
   return {
     name,
-    send,
+    run,
     pipeline,
-    get: (key) => readAs(Replies.optionalText)("GET", [key]),
+    get: (key) => runAs(Replies.optionalText)("GET", [key]),
     set: (key, value, { condition, timeToLive } = {}) =>
-      readAs((reply) => reply === "OK")("SET", [
+      runAs(Replies.ok)("SET", [
         key,
         value,
         ...expiryArguments(timeToLive),
         ...(condition === undefined ? [] : [condition === "ifAbsent" ? "NX" : "XX"])
       ]),
-    mget: (keys) =>
-      keys.length === 0
-        ? Effect.succeed([])
-        : readAs((reply) => Replies.optionalTexts(reply, keys.length))("MGET", keys),
-    del: (...keys) => (keys.length === 0 ? Effect.succeed(0) : readAs(Replies.integer)("DEL", keys)),
-    exists: (...keys) => (keys.length === 0 ? Effect.succeed(0) : readAs(Replies.integer)("EXISTS", keys)),
-    ttl: (key) => readAs(Replies.timeToLive)("PTTL", [key]),
+    mget: (keys) => (keys.length === 0 ? Effect.succeed([]) : runAs(Replies.optionalTexts(keys.length))("MGET", keys)),
+    del: (...keys) => (keys.length === 0 ? Effect.succeed(0) : runAs(Replies.integer)("DEL", keys)),
+    exists: (...keys) => (keys.length === 0 ? Effect.succeed(0) : runAs(Replies.integer)("EXISTS", keys)),
+    ttl: (key) => runAs(Replies.timeToLive)("PTTL", [key]),
     expire: (key, timeToLive) => {
       const [, life] = expiryArguments(timeToLive)
       // A key that is to live for ever loses its expiry; PERSIST does not say whether it was there.
       return life === undefined
-        ? Effect.andThen(send(RedisCommand.make("PERSIST", [key])), readAs((reply) => reply === 1)("EXISTS", [key]))
-        : readAs((reply) => reply === 1)("PEXPIRE", [key, life])
+        ? Effect.andThen(run(RedisCommand.make("PERSIST", [key])), runAs(Replies.one)("EXISTS", [key]))
+        : runAs(Replies.one)("PEXPIRE", [key, life])
     },
-    incr: (key, by = 1) => readAs(Replies.integer)("INCRBY", [key, by]),
-    ping: readAs(() => undefined)("PING", []),
-    info: (section) => readAs(Replies.info)("INFO", section === undefined ? [] : [section]),
+    incr: (key, by = 1) => runAs(Replies.integer)("INCRBY", [key, by]),
+    ping: runAs(Replies.ignored)("PING", []),
+    info: (section) => runAs(Replies.info)("INFO", section === undefined ? [] : [section]),
     scan: (options) => Scan.stream(dispatcher, options),
     eval: (script, keys, args = [], options) => {
       const call = (name: string, source: string) =>
-        send(RedisCommand.make(name, [source, keys.length, ...keys, ...args], { kind: script.kind }), options)
+        run(RedisCommand.make(name, [source, keys.length, ...keys, ...args], { kind: script.kind }), options)
       return Effect.catchIf(
         call("EVALSHA", script.sha),
         (error) => error._tag === "RedisOperationError" && error.code === "NOSCRIPT",
@@ -453,6 +476,16 @@ const commandsOn = (name: string, dispatcher: Dispatcher.Dispatcher): Commands =
 }
 
 const noOptions: SendOptions = {}
+
+// The results stand in the order of their commands, which a tuple's type says and a map cannot.
+const decodeAll = <Commands extends ReadonlyArray<RedisCommand.RedisCommand>>(
+  commands: Commands,
+  results: ReadonlyArray<ReplyResult>
+): PipelineResults<Commands> =>
+  results.map((result, index) => {
+    const command = commands[index]
+    return Result.isFailure(result) || command === undefined ? result : Replies.decode(command, result.success)
+  }) as PipelineResults<Commands>
 
 const millis = (duration: Duration.Input | undefined, fallback: number): number =>
   duration === undefined ? fallback : Duration.toMillis(duration)
@@ -524,18 +557,20 @@ const showNode = Effect.fnUntraced(function* (
 })
 
 // A span costs more than the rest of a call, so it is made only where a tracer is installed.
-// `decode` takes every reply and throws at none, so that it needs no effect of its own.
+// `decode` throws at no reply, so that it needs no effect of its own.
 const traced = <A, B>(
   client: string,
   name: string,
   start: (of: Context.Context<never>, done: Done<A>) => Cancel,
-  decode: (value: A) => B
+  decode: (value: A) => Result.Result<B, RedisError.RedisOperationError>
 ): Effect.Effect<B, RedisError.RedisCommandError> =>
   Effect.withFiber((fiber) => {
     const call = Effect.callback<B, RedisError.RedisCommandError>((resume) => {
-      const cancel = start(fiber.context, (result) =>
-        resume(Result.isSuccess(result) ? Exit.succeed(decode(result.success)) : Exit.fail(result.failure))
-      )
+      const cancel = start(fiber.context, (result) => {
+        if (Result.isFailure(result)) return resume(Exit.fail(result.failure))
+        const decoded = decode(result.success)
+        resume(Result.isSuccess(decoded) ? Exit.succeed(decoded.success) : Exit.fail(decoded.failure))
+      })
       return Effect.sync(cancel)
     })
     return fiber.getRef(Tracer.Tracer) === Tracer.nativeTracer

@@ -1,25 +1,31 @@
 /**
- * Describes a Redis command as a value: a name, arguments, and a kind that says what sending it
- * twice would do.
+ * Describes a Redis command as a value: a name, arguments, a kind that says what sending it twice
+ * would do, and a decoder that checks what Redis answers.
  *
  * **Example** (A command that this library has no method for)
  *
  * ```ts
- * import { Effect } from "effect"
+ * import { Effect, Schema } from "effect"
  * import { RedisClient, RedisCommand } from "effect-ioredis"
+ *
+ * const score = (board: string, player: string): RedisCommand.RedisCommand<number | null> =>
+ *   RedisCommand.make("ZSCORE", [board, player], {
+ *     decode: RedisCommand.decoder(Schema.NullOr(Schema.FiniteFromString))
+ *   })
  *
  * const program = Effect.gen(function*() {
  *   const redis = yield* RedisClient.RedisClient
- *   const add = RedisCommand.make("ZADD", ["board", 42, "alice"], { kind: "idempotent" })
- *   return yield* redis.send(add)
+ *   yield* redis.run(RedisCommand.make("ZADD", ["board", 42, "alice"]))
+ *   return yield* redis.run(score("board", "alice"))
  * })
  * ```
  *
  * @since 0.1.0
  */
+import { Result, Schema } from "effect"
 import * as commandKeys from "./internal/commandKeys.ts"
 import * as commandKinds from "./internal/commandKinds.ts"
-import { RedisOperationError } from "./RedisError.ts"
+import { asItCame } from "./internal/Replies.ts"
 
 /**
  * Says what sending a command twice would do.
@@ -61,12 +67,21 @@ export type Argument = string | number | bigint | Uint8Array
 export type Reply = null | string | number | bigint | Uint8Array | ReadonlyArray<Reply>
 
 /**
- * One command, to be sent once.
+ * Checks a reply and says what it means. A failure says what was expected, without the reply: the
+ * call then fails with a `RedisOperationError` of code `"REPLY"`. It must not throw.
  *
  * @category models
  * @since 0.1.0
  */
-export interface RedisCommand {
+export type Decoder<out A> = (reply: Reply) => Result.Result<A, string>
+
+/**
+ * One command, to be sent once, whose answer means an `A`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface RedisCommand<out A = unknown> {
   /** Names the command, in upper case. */
   readonly name: string
   /** Holds what follows the name. */
@@ -75,7 +90,17 @@ export interface RedisCommand {
   readonly kind: CommandKind
   /** Says whether bulk strings in the reply come as text or as bytes. */
   readonly reply: "text" | "bytes"
+  /** Checks the reply and says what it means. */
+  readonly decode: Decoder<A>
 }
+
+/**
+ * What the answer to a command means.
+ *
+ * @category utility types
+ * @since 0.1.0
+ */
+export type Success<Command extends RedisCommand> = Command extends RedisCommand<infer A> ? A : never
 
 /**
  * Makes a command.
@@ -84,7 +109,7 @@ export interface RedisCommand {
  *
  * The name is upper-cased. The kind follows from name and arguments (see {@link kindOf}) unless
  * `kind` says otherwise. `reply` is `"text"` (UTF-8) unless bytes are asked for: text corrupts
- * values that are not UTF-8.
+ * values that are not UTF-8. Without `decode` the answer is the reply as it came.
  *
  * **Gotchas**
  *
@@ -94,28 +119,84 @@ export interface RedisCommand {
  * @category constructors
  * @since 0.1.0
  */
-export const make = (
+export const make: {
+  <A>(name: string, args: ReadonlyArray<Argument>, options: Options & { readonly decode: Decoder<A> }): RedisCommand<A>
+  (name: string, args?: ReadonlyArray<Argument>, options?: Options): RedisCommand<Reply>
+} = (
   name: string,
   args: ReadonlyArray<Argument> = [],
-  options?: { readonly kind?: CommandKind | undefined; readonly reply?: "text" | "bytes" | undefined }
-): RedisCommand => {
+  options?: Options & { readonly decode?: Decoder<Reply> }
+): RedisCommand<Reply> => {
   const upper = name.toUpperCase()
-  return new Command(upper, args, options?.kind ?? kindOf(upper, args), options?.reply ?? "text")
+  const { decode = asItCame, kind = kindOf(upper, args), reply = "text" } = options ?? noOptions
+  return new Command(upper, args, kind, reply, decode)
 }
 
+/**
+ * Sets what of a command does not follow from its name and arguments.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options {
+  /** Says what sending it twice would do. */
+  readonly kind?: CommandKind | undefined
+  /** Says whether bulk strings in the reply come as text or as bytes. Default: text. */
+  readonly reply?: "text" | "bytes" | undefined
+}
+
+const noOptions: Options & { readonly decode?: Decoder<Reply> } = {}
+
 // A class for what `internal/Deadlines` says of things in flight.
-class Command implements RedisCommand {
+class Command<out A> implements RedisCommand<A> {
   readonly name: string
   readonly args: ReadonlyArray<Argument>
   readonly kind: CommandKind
   readonly reply: "text" | "bytes"
+  readonly decode: Decoder<A>
 
-  constructor(name: string, args: ReadonlyArray<Argument>, kind: CommandKind, reply: "text" | "bytes") {
+  constructor(
+    name: string,
+    args: ReadonlyArray<Argument>,
+    kind: CommandKind,
+    reply: "text" | "bytes",
+    decode: Decoder<A>
+  ) {
     this.name = name
     this.args = args
     this.kind = kind
     this.reply = reply
+    this.decode = decode
   }
+}
+
+/**
+ * Makes a decoder of a schema.
+ *
+ * **Gotchas**
+ *
+ * What does not fit is told by where and what was expected, never by the reply itself. A schema
+ * that works asynchronously fits nothing.
+ *
+ * **Example** (JSON in a hash)
+ *
+ * ```ts
+ * import { Schema } from "effect"
+ * import { RedisCommand } from "effect-ioredis"
+ *
+ * const Job = Schema.Struct({ title: Schema.String })
+ * const decode = RedisCommand.decoder(Schema.NullOr(Schema.fromJsonString(Job)))
+ *
+ * decode('{"title":"engineer"}') // => Result.succeed({ title: "engineer" })
+ * decode(null) // => Result.succeed(null)
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const decoder = <A>(schema: Schema.Decoder<A>): Decoder<A> => {
+  const decode = Schema.decodeUnknownResult(schema)
+  return (reply) => Result.mapError(decode(reply), () => "something that fits its schema")
 }
 
 /**
@@ -158,65 +239,3 @@ export const kindOf = (name: string, args: ReadonlyArray<Argument> = []): Comman
  * @since 0.1.0
  */
 export const keysOf = ({ args, name }: RedisCommand): ReadonlyArray<Argument> => commandKeys.keysOf(name, args)
-
-/**
- * Finds the first key of a command, or `undefined` where it has none.
- *
- * @category accessors
- * @since 0.1.0
- */
-export const keyOf = ({ args, name }: RedisCommand): Argument | undefined => commandKeys.keyOf(name, args)
-
-/**
- * Says why a command must not be sent on a shared connection, or `undefined` if it may.
- *
- * **Details**
- *
- * Refused with the code `"ARGUMENT"` are a command without a name and arguments that are not an
- * {@link Argument} (the driver would write `[object Object]`). Refused with `"UNSUPPORTED"` are
- * `blocking` commands, behind which everyone else would wait, and `connection` commands, which
- * would change the connection for its other users.
- *
- * @category accessors
- * @since 0.1.0
- */
-export const refusal = (command: RedisCommand): RedisOperationError | undefined => {
-  const { args, kind, name } = command
-  if (name === "") {
-    return refuse("(no name)", "ARGUMENT", "it has no name. Pass the name of a command, such as GET")
-  }
-  for (let index = 0; index < args.length; index++) {
-    if (!isArgument(args[index])) {
-      const given = nameOf(args[index])
-      return refuse(
-        name,
-        "ARGUMENT",
-        `argument ${index + 1} is ${given}. Pass a string, a finite number, a bigint or bytes`
-      )
-    }
-  }
-  if (kind === "blocking") {
-    const why = "it would block the shared connection for every other caller. Give it a connection of its own"
-    return refuse(name, "UNSUPPORTED", why)
-  }
-  if (kind === "connection") {
-    const why =
-      "it would change the shared connection for every other caller. Use eval for transactions, and a connection of its own for the rest"
-    return refuse(name, "UNSUPPORTED", why)
-  }
-  return undefined
-}
-
-const refuse = (command: string, code: "ARGUMENT" | "UNSUPPORTED", why: string): RedisOperationError =>
-  new RedisOperationError({ command, code, message: `${command} was not sent: ${why}` })
-
-const isArgument = (value: unknown): value is Argument =>
-  typeof value === "string" ||
-  (typeof value === "number" && Number.isFinite(value)) ||
-  typeof value === "bigint" ||
-  value instanceof Uint8Array
-
-const nameOf = (value: unknown): string => {
-  if (value === null || value === undefined || typeof value === "number") return String(value)
-  return Array.isArray(value) ? "an array" : `a value of type ${typeof value}`
-}

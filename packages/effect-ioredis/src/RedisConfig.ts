@@ -13,17 +13,20 @@
  * `CACHE_FAILURE_THRESHOLD` 5, `CACHE_RESET_TIMEOUT` 30 (seconds). Durations may also be written
  * with their unit, such as `1500 millis`.
  *
- * A bad value is one `ConfigError` that names the variable or option, its problem and an example.
+ * Bad values are one `ConfigError` that names each variable or option, its problem and an example.
  * Values that may hold a password are never shown.
  *
  * @since 0.1.0
  */
-import { Config, ConfigProvider, Duration, Effect, Option, Redacted, Result } from "effect"
+import { Config, Duration, Effect, Option, Redacted, Result, Schema } from "effect"
 import * as CircuitBreaker from "./CircuitBreaker.ts"
 import type * as IoredisConnector from "./IoredisConnector.ts"
+import * as RedisUrl from "./internal/RedisUrl.ts"
+import { configError, isAboveZero, problemOf } from "./internal/settingProblem.ts"
 import type * as RedisClient from "./RedisClient.ts"
 import type { RedisAddress, RedisLogin } from "./RedisConnector.ts"
 import * as RetryPolicy from "./RetryPolicy.ts"
+import * as Settings from "./Settings.ts"
 
 /**
  * Checked settings, in the form that the layers take.
@@ -91,314 +94,217 @@ export interface Options
 /**
  * Checks settings given in code.
  *
+ * **Example** (A client without the layer of health)
+ *
+ * ```ts
+ * import { Effect, Layer } from "effect"
+ * import { IoredisConnector, RedisClient, RedisConfig } from "effect-ioredis"
+ *
+ * const RedisLive = Layer.unwrap(
+ *   Effect.map(RedisConfig.make({ url: "redis://localhost:6379/1" }), ({ client, connector }) =>
+ *     RedisClient.layer({ ...client, requireReady: false }).pipe(
+ *       Layer.provide(IoredisConnector.layer(connector))
+ *     )
+ *   )
+ * )
+ * ```
+ *
  * @category constructors
  * @since 0.1.0
  */
 export const make = (options: Options = {}): Effect.Effect<RedisConfig, Config.ConfigError> =>
-  Effect.gen(function* () {
-    const url = plain(options.url)
-    const located = url === undefined ? {} : yield* parseUrl("url", url)
-    const get = <A>(setting: Setting<A>, value: unknown) => read(setting, setting.option, value)
-    const maxRetries = yield* get(settings.maxRetries, options.maxRetries)
-    const backoff = {
-      base: yield* get(settings.retryDelay, options.retryDelay),
-      cap: yield* get(settings.maxRetryDelay, options.maxRetryDelay)
-    }
-    const password = located.password ?? plain(options.password)
-    const failureThreshold = yield* get(settings.failureThreshold, options.failureThreshold)
-    const resetTimeout = yield* get(settings.resetTimeout, options.resetTimeout)
-    const chosen = options.circuitBreaker === false ? undefined : options.circuitBreaker
-    const breaker = {
-      resetTimeout,
-      ...chosen,
-      tripPolicy: chosen?.tripPolicy ?? CircuitBreaker.consecutive(failureThreshold)
-    }
-    const connectTimeout = yield* get(settings.connectTimeout, options.connectTimeout)
-    const commandTimeout = yield* get(settings.commandTimeout, options.commandTimeout)
-    return {
+  Effect.map(
+    Settings.all({ url: checkUrl(options.url), settings: check(options) }),
+    ({ settings, url }): RedisConfig => ({
       connector: {
-        keepAlive: yield* get(settings.keepAlive, options.keepAlive),
+        keepAlive: settings.keepAlive,
         maxReplyBytes: options.maxReplyBytes,
         showScriptErrors: options.showScriptErrors
       },
       client: {
         name: options.name,
-        address: {
-          host: yield* get(settings.host, located.host ?? options.host),
-          port: yield* get(settings.port, located.port ?? options.port)
-        },
-        login: {
-          db: yield* get(settings.db, located.db ?? options.db),
-          username: located.username ?? (options.username || undefined),
-          password: password ? Redacted.make(password) : undefined,
-          tls: located.tls === true && (options.tls === undefined || options.tls === false) ? true : options.tls
-        },
-        connections: yield* get(settings.maxConnections, options.maxConnections),
-        maxInFlight: yield* get(settings.maxInFlight, options.maxInFlight),
-        closeTimeout: yield* get(settings.closeTimeout, options.closeTimeout),
-        historyInterval: yield* get(settings.historyInterval, options.historyInterval),
-        retry:
-          options.retry ??
-          RetryPolicy.make({
-            read: RetryPolicy.exponential({ retries: maxRetries, ...backoff }),
-            write: RetryPolicy.exponential({ retries: Math.min(maxRetries, 2), ...backoff }),
-            effectful: RetryPolicy.exponential({ retries: Math.min(maxRetries, 2), ...backoff })
-          }),
-        circuitBreaker: options.circuitBreaker === false ? false : breaker,
+        address: { host: url.host ?? settings.host, port: url.port ?? settings.port },
+        login: loginOf(options, url, settings.db),
+        connections: settings.maxConnections,
+        maxInFlight: settings.maxInFlight,
+        closeTimeout: settings.closeTimeout,
+        historyInterval: settings.historyInterval,
+        retry: options.retry ?? retryOf(settings),
+        circuitBreaker: breakerOf(options.circuitBreaker, settings),
         probeOnReady: options.probeOnReady,
-        operationTimeout: yield* get(settings.operationTimeout, options.operationTimeout),
+        operationTimeout: settings.operationTimeout,
         requireReady: options.requireReady,
-        connectTimeout,
-        commandTimeout
+        connectTimeout: settings.connectTimeout,
+        commandTimeout: settings.commandTimeout
       },
-      healthCheckInterval: yield* get(settings.healthCheckInterval, options.healthCheckInterval)
-    }
-  })
+      healthCheckInterval: settings.healthCheckInterval
+    })
+  )
 
-const settings = {
-  host: text("REDIS_HOST", "host", "localhost", "a host name or an address", (host) => /^[^\s/@]+$/.test(host)),
-  port: integer("REDIS_PORT", "port", 6379, { min: 1, max: 65_535 }),
-  db: integer("REDIS_DB", "db", 0, { min: 0, max: 1_000_000 }),
-  maxConnections: integer("CACHE_MAX_CONNECTIONS", "maxConnections", 1, { min: 1, max: 1000 }),
-  connectTimeout: duration("CACHE_SOCKET_CONNECT_TIMEOUT_MS", "connectTimeout", 2000, "millis"),
-  commandTimeout: duration("CACHE_SOCKET_TIMEOUT_MS", "commandTimeout", 2000, "millis"),
-  healthCheckInterval: duration("CACHE_HEALTH_CHECK_INTERVAL", "healthCheckInterval", 30, "seconds"),
-  maxRetries: integer("CACHE_MAX_RETRIES", "maxRetries", 3, { min: 0, max: 1000 }),
-  retryDelay: duration("CACHE_RETRY_DELAY", "retryDelay", 0.1, "seconds"),
-  maxRetryDelay: duration("CACHE_MAX_RETRY_DELAY", "maxRetryDelay", 30, "seconds"),
-  failureThreshold: integer("CACHE_FAILURE_THRESHOLD", "failureThreshold", 5, { min: 1, max: 1_000_000 }),
-  resetTimeout: duration("CACHE_RESET_TIMEOUT", "resetTimeout", 30, "seconds"),
-  // In code only.
-  closeTimeout: duration("closeTimeout", "closeTimeout", 2000, "millis"),
-  operationTimeout: duration("operationTimeout", "operationTimeout", 5000, "millis"),
-  historyInterval: duration("historyInterval", "historyInterval", 1000, "millis"),
-  keepAlive: duration("keepAlive", "keepAlive", 60_000, "millis"),
-  maxInFlight: integer("maxInFlight", "maxInFlight", 10_000, { min: 1, max: 10_000_000 })
+/**
+ * Chooses which environment variables are read, and names what is made of them.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface EnvOptions {
+  /**
+   * Begins the names of all variables: with `SESSIONS` they are `SESSIONS_REDIS_URL` and so on.
+   * Default: none.
+   */
+  readonly prefix?: string | undefined
+  /**
+   * Names the client in metrics, spans and log lines. Default: the prefix in lower case, or
+   * `redis`.
+   */
+  readonly name?: string | undefined
 }
 
 /**
- * Reads and checks the environment.
+ * Reads the options of a client from the environment.
+ *
+ * **Example** (Adding what has no variable)
+ *
+ * ```ts
+ * import { Config } from "effect"
+ * import { Redis, RedisConfig } from "effect-ioredis"
+ *
+ * const RedisLive = Redis.layerConfig(
+ *   Config.map(RedisConfig.fromEnv(), (options) => ({ ...options, maxInFlight: 1000 }))
+ * )
+ * ```
  *
  * @category configuration
  * @since 0.1.0
  */
-export const config: Config.Config<RedisConfig> = Config.all({
-  url: Config.option(Config.Redacted("REDIS_URL")),
-  username: Config.option(Config.String("REDIS_USERNAME")),
-  password: Config.option(Config.Redacted("REDIS_PASSWORD")),
-  settings: Config.all({
-    host: variable(settings.host),
-    port: variable(settings.port),
-    db: variable(settings.db),
-    maxConnections: variable(settings.maxConnections),
-    connectTimeout: variable(settings.connectTimeout),
-    commandTimeout: variable(settings.commandTimeout),
-    healthCheckInterval: variable(settings.healthCheckInterval),
-    maxRetries: variable(settings.maxRetries),
-    retryDelay: variable(settings.retryDelay),
-    maxRetryDelay: variable(settings.maxRetryDelay),
-    failureThreshold: variable(settings.failureThreshold),
-    resetTimeout: variable(settings.resetTimeout)
+export const fromEnv = ({ name, prefix }: EnvOptions = {}): Config.Config<Omit<Options, "requireReady">> => {
+  const options = Config.map(variables, (read) => ({ ...read, name: name ?? prefix?.toLowerCase() }))
+  return prefix === undefined ? options : Config.nested(options, prefix)
+}
+
+// -------------------------------------------------------------------------------------------------
+// What each may be
+// -------------------------------------------------------------------------------------------------
+
+const wholeNumber = (minimum: number, maximum: number, example: number) =>
+  Schema.Int.check(Schema.isBetween({ minimum, maximum })).annotate({
+    expected: `a whole number from ${minimum} to ${maximum}`,
+    example: String(example)
   })
-}).pipe(
-  Config.mapEffect(({ password, settings, url, username }) =>
-    Effect.gen(function* () {
-      const located =
-        Option.isSome(url) && plain(url.value) ? yield* parseUrl("REDIS_URL", Redacted.value(url.value)) : {}
-      return yield* make({
-        username: Option.getOrUndefined(username),
-        password: Option.getOrUndefined(password),
-        ...settings,
-        ...located
-      })
-    })
-  )
+
+const Host = Schema.String.check(Schema.isPattern(/^[^\s/@]+$/)).annotate({
+  expected: "a host name or an address",
+  example: "localhost"
+})
+const Port = wholeNumber(1, 65_535, 6379)
+const Db = wholeNumber(0, RedisUrl.maxDb, 0)
+const MaxConnections = wholeNumber(1, 1000, 1)
+const MaxRetries = wholeNumber(0, 1000, 3)
+const FailureThreshold = wholeNumber(1, 1_000_000, 5)
+const MaxInFlight = wholeNumber(1, 10_000_000, 10_000)
+const AboveZero = Schema.Duration.check(Schema.makeFilter(isAboveZero)).annotate({
+  expected: "a duration above zero",
+  example: "2 seconds"
+})
+const Url = Schema.String.check(
+  Schema.makeFilter((url) => Option.getOrUndefined(Result.getFailure(RedisUrl.parse(url))))
 )
 
+const optional = <A>(config: Config.Config<A>) => Config.withDefault(config, undefined)
+const seconds = (name: string, example: number) => optional(Settings.duration(name, { unit: "seconds", example }))
+const millis = (name: string, example: number) => optional(Settings.duration(name, { unit: "millis", example }))
+
+const variables = Settings.all({
+  url: optional(Config.schema(Schema.Redacted(Url), "REDIS_URL")),
+  host: optional(Config.schema(Host, "REDIS_HOST")),
+  port: optional(Config.schema(Port, "REDIS_PORT")),
+  db: optional(Config.schema(Db, "REDIS_DB")),
+  username: optional(Config.String("REDIS_USERNAME")),
+  password: optional(Config.Redacted("REDIS_PASSWORD")),
+  maxConnections: optional(Config.schema(MaxConnections, "CACHE_MAX_CONNECTIONS")),
+  connectTimeout: millis("CACHE_SOCKET_CONNECT_TIMEOUT_MS", 2000),
+  commandTimeout: millis("CACHE_SOCKET_TIMEOUT_MS", 2000),
+  healthCheckInterval: seconds("CACHE_HEALTH_CHECK_INTERVAL", 30),
+  maxRetries: optional(Config.schema(MaxRetries, "CACHE_MAX_RETRIES")),
+  retryDelay: seconds("CACHE_RETRY_DELAY", 0.1),
+  maxRetryDelay: seconds("CACHE_MAX_RETRY_DELAY", 30),
+  failureThreshold: optional(Config.schema(FailureThreshold, "CACHE_FAILURE_THRESHOLD")),
+  resetTimeout: seconds("CACHE_RESET_TIMEOUT", 30)
+})
+
 // -------------------------------------------------------------------------------------------------
-// Settings
+// In code
 // -------------------------------------------------------------------------------------------------
 
-/**
- * One setting.
- *
- * @category settings
- * @since 0.1.0
- */
-export interface Setting<A> {
-  /** Names its environment variable. */
-  readonly variable: string
-  /** Names its option in code. */
-  readonly option: string
-  /** Says what it must be. */
-  readonly expects: string
-  /** Gives an example. */
-  readonly example: string
-  /** Gives its default. */
-  readonly fallback: A
-  /** Reads it from text or from a value, `undefined` where it is none. */
-  readonly read: (value: unknown) => A | undefined
-}
+type Checked = Config.Success<ReturnType<typeof check>>
 
-/**
- * A whole number between two bounds.
- *
- * @category settings
- * @since 0.1.0
- */
-export function integer(
-  variable: string,
-  option: string,
-  fallback: number,
-  bounds: { readonly min: number; readonly max: number }
-): Setting<number> {
-  return {
-    variable,
-    option,
-    expects: `a whole number from ${bounds.min} to ${bounds.max}`,
-    example: String(fallback),
-    fallback,
-    read: (value) => {
-      const number = typeof value === "string" && value.trim() !== "" ? Number(value) : value
-      return typeof number === "number" && Number.isInteger(number) && number >= bounds.min && number <= bounds.max
-        ? number
-        : undefined
-    }
-  }
-}
+const check = (options: Options) =>
+  Settings.all({
+    host: checked("host", Host, options.host ?? "localhost"),
+    port: checked("port", Port, options.port ?? 6379),
+    db: checked("db", Db, options.db ?? 0),
+    maxConnections: checked("maxConnections", MaxConnections, options.maxConnections ?? 1),
+    maxInFlight: checked("maxInFlight", MaxInFlight, options.maxInFlight ?? 10_000),
+    connectTimeout: checkedDuration("connectTimeout", options.connectTimeout ?? "2 seconds"),
+    commandTimeout: checkedDuration("commandTimeout", options.commandTimeout ?? "2 seconds"),
+    operationTimeout: checkedDuration("operationTimeout", options.operationTimeout ?? "5 seconds"),
+    closeTimeout: checkedDuration("closeTimeout", options.closeTimeout ?? "2 seconds"),
+    historyInterval: checkedDuration("historyInterval", options.historyInterval ?? "1 second"),
+    keepAlive: checkedDuration("keepAlive", options.keepAlive ?? "1 minute"),
+    healthCheckInterval: checkedDuration("healthCheckInterval", options.healthCheckInterval ?? "30 seconds"),
+    maxRetries: checked("maxRetries", MaxRetries, options.maxRetries ?? 3),
+    retryDelay: checkedDuration("retryDelay", options.retryDelay ?? "100 millis"),
+    maxRetryDelay: checkedDuration("maxRetryDelay", options.maxRetryDelay ?? "30 seconds"),
+    failureThreshold: checked("failureThreshold", FailureThreshold, options.failureThreshold ?? 5),
+    resetTimeout: checkedDuration("resetTimeout", options.resetTimeout ?? "30 seconds")
+  })
 
-/**
- * A duration above zero: in text a number of the unit, or with a unit of its own; in code any
- * `Duration.Input`.
- *
- * @category settings
- * @since 0.1.0
- */
-export function duration(
-  variable: string,
-  option: string,
-  fallback: number,
-  unit: "millis" | "seconds"
-): Setting<Duration.Duration> {
-  return {
-    variable,
-    option,
-    expects: `a duration above zero (a number of ${unit === "millis" ? "milliseconds" : "seconds"}, or one with its unit)`,
-    example: String(fallback),
-    fallback: Duration[unit](fallback),
-    read: (value) => {
-      const bare = typeof value === "string" && value.trim() !== "" ? Number(value) : Number.NaN
-      const parsed = Number.isNaN(bare)
-        ? Duration.fromInput(value as Duration.Input) // any other value is refused by `fromInput`
-        : Option.some(Duration[unit](bare))
-      return Option.getOrUndefined(
-        Option.filter(parsed, (found) => Duration.isFinite(found) && Duration.toMillis(found) > 0)
-      )
-    }
-  }
-}
+const checked = <A>(name: string, schema: Schema.Schema<A>, value: unknown, shown = value): Config.Config<A> =>
+  Schema.is(schema)(value) ? Config.succeed(value) : refuse(problemOf(name, shown, schema.ast) ?? `${name} is refused`)
 
-/**
- * Text that must match.
- *
- * @category settings
- * @since 0.1.0
- */
-export function text(
-  variable: string,
-  option: string,
-  fallback: string,
-  expects: string,
-  matches: (value: string) => boolean
-): Setting<string> {
-  return {
-    variable,
-    option,
-    expects,
-    example: fallback,
-    fallback,
-    read: (value) => (typeof value === "string" && matches(value) ? value : undefined)
-  }
-}
+const checkedDuration = (name: string, input: Duration.Input): Config.Config<Duration.Duration> =>
+  checked(name, AboveZero, Option.getOrUndefined(Duration.fromInput(input)), input)
 
-/**
- * Reads a setting from the environment; empty counts as absent.
- *
- * @category settings
- * @since 0.1.0
- */
-export function variable<A>(setting: Setting<A>): Config.Config<A> {
-  const { variable: name } = setting
-  return Config.String(name).pipe(
-    Config.withDefault(""),
-    Config.mapEffect((value) => read(setting, name, value === "" ? undefined : value))
-  )
-}
+const refuse = (problem: string): Config.Config<never> => Config.fail(configError([problem]).cause)
 
-/**
- * Reads a setting from a value given in code under the name `name`; `undefined` takes the default.
- *
- * @category settings
- * @since 0.1.0
- */
-export const read = <A>(setting: Setting<A>, name: string, value: unknown): Effect.Effect<A, Config.ConfigError> => {
-  if (value === undefined) return Effect.succeed(setting.fallback)
-  const found = setting.read(value)
-  return found === undefined
-    ? Effect.fail(
-        configError(`${name} is ${shown(value)}: expected ${setting.expects}, for example ${setting.example}`)
-      )
-    : Effect.succeed(found)
-}
+type Located = Partial<RedisUrl.RedisUrl>
 
-// Something with a login in it, put where it does not belong, is as secret as where it does.
-const shown = (value: unknown): string => {
-  if (typeof value !== "string") return String(value)
-  return /[@]|:\/\//.test(value) ? "not shown, for it may hold a password" : JSON.stringify(value)
-}
-
-interface Location {
-  readonly host?: string
-  readonly port?: number
-  readonly db?: number
-  readonly username?: string
-  readonly password?: string
-  readonly tls?: boolean
-}
-
-const parseUrl = (name: string, url: string): Effect.Effect<Location, Config.ConfigError> => {
-  const refuse = (problem: string) =>
-    Effect.fail(
-      configError(
-        `${name} ${problem} (its value is not shown, for it may hold a password): expected redis://user:password@host:port/db, or rediss:// for TLS, for example redis://localhost:6379/0`
-      )
-    )
-  if (!URL.canParse(url)) return refuse("is not a URL")
-  const { hash, hostname, password, pathname, port, protocol, search, username } = new URL(url)
-  if (protocol !== "redis:" && protocol !== "rediss:") return refuse("does not begin with redis:// or rediss://")
-  if (hostname === "" || hostname.includes("%")) return refuse("names no host")
-  if (search !== "" || hash !== "") return refuse("has parameters, which are not supported")
-  const db = pathname.replace("/", "")
-  if (!/^\/?\d*$/.test(pathname) || (db !== "" && settings.db.read(db) === undefined)) {
-    return refuse(`names a database that is not ${settings.db.expects}`)
-  }
-  if (port === "0") return refuse("names port 0")
-  const login = [username, password].map(decoded)
-  if (login.includes(undefined)) return refuse("holds a user name or password that is not percent-encoded")
-  return Effect.succeed({
-    host: hostname.replace(/^\[(.*)\]$/, "$1"),
-    tls: protocol === "rediss:",
-    ...(port !== "" && { port: Number(port) }),
-    ...(db !== "" && { db: Number(db) }),
-    ...(login[0] && { username: login[0] }),
-    ...(login[1] && { password: login[1] })
+const checkUrl = (url: Options["url"]): Config.Config<Located> => {
+  const text = plain(url)
+  if (text === undefined) return Config.succeed({})
+  return Result.match(RedisUrl.parse(text), {
+    onSuccess: Config.succeed<Located>,
+    onFailure: (problem) => refuse(`url ${problem}`)
   })
 }
 
-const decoded = (part: string): string | undefined => Result.getOrUndefined(Result.try(() => decodeURIComponent(part)))
+// -------------------------------------------------------------------------------------------------
+// What is made of them
+// -------------------------------------------------------------------------------------------------
+
+const loginOf = ({ password, tls, username }: Options, url: Located, db: number): RedisLogin => {
+  const secret = url.password ?? plain(password)
+  return {
+    db: url.db ?? db,
+    username: url.username ?? (username || undefined),
+    password: secret ? Redacted.make(secret) : undefined,
+    tls: tls || url.tls
+  }
+}
+
+const retryOf = ({ maxRetries, maxRetryDelay, retryDelay }: Checked): RetryPolicy.RetryPolicy => {
+  const exponential = (retries: number) => RetryPolicy.exponential({ retries, base: retryDelay, cap: maxRetryDelay })
+  const fewer = exponential(Math.min(maxRetries, 2))
+  return RetryPolicy.make({ read: exponential(maxRetries), write: fewer, effectful: fewer })
+}
+
+const breakerOf = (
+  chosen: Options["circuitBreaker"],
+  { failureThreshold, resetTimeout }: Checked
+): RedisClient.Options["circuitBreaker"] =>
+  chosen === false
+    ? false
+    : { resetTimeout, ...chosen, tripPolicy: chosen?.tripPolicy ?? CircuitBreaker.consecutive(failureThreshold) }
 
 const plain = (secret: string | Redacted.Redacted<string> | undefined): string | undefined =>
   Redacted.isRedacted(secret) ? Redacted.value(secret) : secret
-
-const configError = (message: string): Config.ConfigError =>
-  new Config.ConfigError(new ConfigProvider.SourceError({ message }))

@@ -4,7 +4,7 @@
  * **Details**
  *
  * A connection never reconnects, never sends a command again and has no deadline of its own. Once
- * it is lost it stays lost, and a {@link RedisNode} makes another one.
+ * it is lost it stays lost, and the client makes another one.
  *
  * @since 0.1.0
  */

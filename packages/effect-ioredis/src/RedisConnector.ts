@@ -7,6 +7,21 @@
  * tests holds both to the same behaviour. Everything above the port is written once: which server
  * owns a key, when to connect again, deadlines, retries, circuit breakers.
  *
+ * **Example** (A connection of its own, for a command that blocks)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { RedisCommand, RedisConnection, RedisConnector } from "effect-ioredis"
+ *
+ * const nextJob = Effect.scoped(
+ *   Effect.gen(function* () {
+ *     const connector = yield* RedisConnector.RedisConnector
+ *     const connection = yield* connector.connect({ host: "localhost", port: 6379 }, { db: 1 })
+ *     return yield* RedisConnection.send(connection, RedisCommand.make("BLPOP", ["jobs", 0]))
+ *   })
+ * )
+ * ```
+ *
  * @since 0.1.0
  */
 import { type Clock, Context, type Effect, type Redacted, type Scope } from "effect"

@@ -45,6 +45,7 @@ const ConnectionFailure = Schema.Literals([
   "Dns",
   "Tls",
   "Auth",
+  "Login",
   "TooManyClients",
   "Saturated"
 ])
@@ -66,6 +67,7 @@ const Cause = Schema.optional(Schema.Defect())
  * - `Timeout`: it was not made in time.
  * - `Stalled`: it was silent for too long and was replaced.
  * - `Dns`, `Tls`, `Auth`: the name was not resolved, the handshake failed, the login was refused.
+ * - `Login`: the Effect that gives the login failed or took too long, so Redis was not asked.
  * - `TooManyClients`: the server has as many clients as it takes (`maxclients`).
  * - `Saturated`: this program has as many commands in flight as it allows itself (`maxInFlight`).
  *
@@ -156,7 +158,8 @@ export class RedisTimeoutError extends Schema.TaggedError<RedisTimeoutError>()("
  * Three codes are this library's own and stand for commands that were never sent: `"ARGUMENT"` (no
  * name, or an argument that is not a string, a finite number, a bigint or bytes), `"UNSUPPORTED"`
  * (a command that may not run on a shared connection) and `"SUPERSEDED"` (a write that something
- * newer has overtaken).
+ * newer has overtaken). One more, `"REPLY"`, says that a command was executed and that its decoder
+ * did not take the answer.
  *
  * @category errors
  * @since 0.1.0
@@ -185,7 +188,14 @@ export class RedisOperationError extends Schema.TaggedError<RedisOperationError>
  */
 export class RedisCircuitBreakerOpenError extends Schema.TaggedError<RedisCircuitBreakerOpenError>()(
   "RedisCircuitBreakerOpenError",
-  { command: Schema.String, retryAfter: Schema.Duration, message: Schema.String }
+  {
+    /** Names the command, without arguments. */
+    command: Schema.String,
+    /** Says after how long the circuit is due at the latest. */
+    retryAfter: Schema.Duration,
+    /** Says in one line what happened. */
+    message: Schema.String
+  }
 ) {}
 
 /**
@@ -236,28 +246,44 @@ export type RedisCommandError =
 export type RedisError = RedisCommandError | RedisSerializationError
 
 /**
- * Tells whether a value is one of the errors that a command can fail with.
- *
- * @category guards
- * @since 0.1.0
- */
-export const isRedisCommandError = (u: unknown): u is RedisCommandError =>
-  u instanceof RedisConnectionError ||
-  u instanceof RedisTimeoutError ||
-  u instanceof RedisOperationError ||
-  u instanceof RedisCircuitBreakerOpenError
-
-/**
  * Tells whether a value is an error of this library: to tell it from the errors of a lookup, say.
+ *
+ * **Example** (Telling the errors of Redis from those of a lookup)
+ *
+ * ```ts
+ * import { RedisError } from "effect-ioredis"
+ *
+ * const describe = (error: unknown) =>
+ *   RedisError.isRedisError(error) ? `Redis: ${error.message}` : "something else"
+ * ```
  *
  * @category guards
  * @since 0.1.0
  */
 export const isRedisError = (u: unknown): u is RedisError =>
-  isRedisCommandError(u) || u instanceof RedisSerializationError
+  u instanceof RedisConnectionError ||
+  u instanceof RedisTimeoutError ||
+  u instanceof RedisOperationError ||
+  u instanceof RedisCircuitBreakerOpenError ||
+  u instanceof RedisSerializationError
 
 /**
  * Makes the `RedisConnectionError` for a reason, with the message that belongs to it.
+ *
+ * **Example** (What a lost connection means for a command)
+ *
+ * ```ts
+ * import { Result } from "effect"
+ * import { RedisError } from "effect-ioredis"
+ *
+ * const lost = RedisError.connectionError("INCR", "Reset", "unknown")
+ *
+ * console.log(lost.message) // INCR may or may not have been executed: the connection was lost
+ * console.log(RedisError.outcome(lost)) // failure
+ * console.log(RedisError.endOf(Result.fail(lost))) // doubtful
+ * console.log(RedisError.isRetryable(lost, "effectful")) // false
+ * console.log(RedisError.isRetryable(lost, "read")) // true
+ * ```
  *
  * @category constructors
  * @since 0.1.0
@@ -364,14 +390,6 @@ export const isRetryable = (
   }
 }
 
-/**
- * Makes of the error of one command that of its whole pipeline, of which a part may have run.
- *
- * @internal
- */
-export const ofPipeline = ({ cause, code, message }: RedisOperationError): RedisOperationError =>
-  new RedisOperationError({ command: "PIPELINE", code, message, cause })
-
 // Redis cannot serve anyone right now: these count as an outage although they are replies.
 const outageCodes = new Set(["LOADING", "MASTERDOWN", "CLUSTERDOWN", "BUSY", "NOAUTH", "WRONGPASS"])
 
@@ -420,6 +438,8 @@ const explanations: Readonly<Record<ConnectionFailure, string>> = {
   Dns: "the host name could not be resolved. Check the host in the Redis settings",
   Tls: "the TLS handshake failed. Check that the port speaks TLS (rediss://) and that its certificate is trusted",
   Auth: "Redis refused the login. Check the user name, the password, the user's permissions and the database number",
+  Login:
+    "the effect that gives the login failed or took too long, and Redis was not asked. Look at where its password comes from",
   TooManyClients:
     "Redis has as many clients as it takes. Raise maxclients, or find out who keeps connections open (CLIENT LIST)",
   Saturated:

@@ -176,13 +176,8 @@ export const make = Effect.fnUntraced(function* (
     }
   })
 
-  // An open circuit is probed as soon as it is due.
-  const pause = Effect.map(client.breaker.state, (state) =>
-    state._tag === "Open" && !state.isolated ? Duration.min(state.retryAfter, interval) : interval
-  )
-
   const watch = Effect.gen(function* () {
-    const signal = yield* Effect.timeoutOption(Queue.take(signals), yield* pause)
+    const signal = yield* Effect.timeoutOption(Queue.take(signals), yield* pauseOf(client, interval))
     yield* Option.isSome(signal) ? react(signal.value) : check
   })
 
@@ -198,6 +193,12 @@ export const make = Effect.fnUntraced(function* (
     check
   }
 })
+
+// An open circuit is probed as soon as it is due.
+const pauseOf = (client: RedisClient, interval: Duration.Duration): Effect.Effect<Duration.Duration> =>
+  Effect.map(client.breaker.state, (state) =>
+    state._tag === "Open" && !state.isolated ? Duration.min(state.retryAfter, interval) : interval
+  )
 
 /**
  * Provides the health of the `RedisClient`.

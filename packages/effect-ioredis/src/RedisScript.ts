@@ -60,28 +60,22 @@ export const make = (options: { readonly lua: string; readonly kind?: CommandKin
  * Removes a key only if its value is still the one given: `KEYS[1]` the key, `ARGV[1]` the value.
  * Answers 1 if it removed it, else 0.
  *
+ * **Example** (Giving up a lock that may have passed to another)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { RedisClient, RedisScript } from "effect-ioredis"
+ *
+ * const release = (token: string) =>
+ *   Effect.flatMap(RedisClient.RedisClient, (redis) =>
+ *     redis.eval(RedisScript.deleteIfEqual, ["lock"], [token])
+ *   )
+ * ```
+ *
  * @category scripts
  * @since 0.1.0
  */
 export const deleteIfEqual: RedisScript = make({
   lua: `if redis.call("GET", KEYS[1]) == ARGV[1] then return redis.call("UNLINK", KEYS[1]) else return 0 end`,
-  kind: "idempotent"
-})
-
-/**
- * Removes a key only if its value has this length and begins with these bytes: `KEYS[1]` the key,
- * `ARGV[1]` the length in bytes, `ARGV[2]` the first bytes. Answers 1 if it removed it, else 0.
- *
- * **Details**
- *
- * {@link deleteIfEqual} sends the whole value; this one is for values whose first bytes tell them
- * apart.
- *
- * @category scripts
- * @since 0.1.0
- */
-export const deleteIfBegins: RedisScript = make({
-  lua: `if redis.call("STRLEN", KEYS[1]) == tonumber(ARGV[1]) and redis.call("GETRANGE", KEYS[1], 0, #ARGV[2] - 1) == ARGV[2]
-then return redis.call("UNLINK", KEYS[1]) else return 0 end`,
   kind: "idempotent"
 })

@@ -27,8 +27,7 @@
  *
  * @since 0.1.0
  */
-import { type Cause, Duration, Effect, Random, Schedule } from "effect"
-import type { CommandKind } from "./RedisCommand.ts"
+import { Duration, Effect, Random, Schedule } from "effect"
 import type { RedisCommandError } from "./RedisError.ts"
 
 /**
@@ -104,6 +103,14 @@ export const make = (options?: Partial<RetryPolicy>): RetryPolicy => ({
 /**
  * Sends nothing twice.
  *
+ * **Example** (A client that leaves retries to its callers)
+ *
+ * ```ts
+ * import { RedisClient, RetryPolicy } from "effect-ioredis"
+ *
+ * const layer = RedisClient.layer({ retry: RetryPolicy.none })
+ * ```
+ *
  * @category constructors
  * @since 0.1.0
  */
@@ -154,6 +161,16 @@ export const fullJitter = (options: BackoffOptions): Schedule.Schedule<unknown> 
  *
  * After "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
  *
+ * **Example** (Many processes that retry their writes)
+ *
+ * ```ts
+ * import { RetryPolicy } from "effect-ioredis"
+ *
+ * const policy = RetryPolicy.make({
+ *   write: RetryPolicy.decorrelatedJitter({ retries: 3, base: "50 millis" })
+ * })
+ * ```
+ *
  * @category schedules
  * @since 0.1.0
  */
@@ -170,74 +187,6 @@ export const decorrelatedJitter = (options: BackoffOptions): Schedule.Schedule<u
         })
     })
   ).pipe(Schedule.upTo({ times: options.retries }))
-}
-
-/**
- * The bucket of retries that one client draws on.
- *
- * @category models
- * @since 0.1.0
- */
-export interface RetryBudget {
-  /** Adds what a first attempt earns. */
-  readonly earn: () => void
-  /** Takes one retry, and says whether there was one. */
-  readonly spend: () => boolean
-}
-
-/**
- * Makes a full bucket; `false` makes one that is never empty.
- *
- * @category constructors
- * @since 0.1.0
- */
-export const makeBudget = (options: BudgetOptions | false): RetryBudget => {
-  if (options === false) return { earn: () => {}, spend: () => true }
-  let tokens = options.capacity
-  return {
-    earn: () => {
-      tokens = Math.min(options.capacity, tokens + options.perAttempt)
-    },
-    spend: () => {
-      if (tokens < 1) return false
-      tokens -= 1
-      return true
-    }
-  }
-}
-
-/**
- * A schedule in progress: gives the delay in whole milliseconds before the next attempt, or
- * `undefined` when there is to be none.
- *
- * @category models
- * @since 0.1.0
- */
-export type NextDelay = (error: RedisCommandError) => Effect.Effect<number | undefined>
-
-/**
- * Starts the policy's schedule for a kind of command.
- *
- * @category combinators
- * @since 0.1.0
- */
-export const start = (policy: RetryPolicy, kind: CommandKind): Effect.Effect<NextDelay> =>
-  Effect.gen(function* () {
-    const step = yield* Schedule.toStep(scheduleFor(policy, kind))
-    const clock = yield* Effect.clockWith(Effect.succeed)
-    return (error) =>
-      Effect.match(
-        Effect.suspend(() => step(clock.currentTimeMillisUnsafe(), error)),
-        {
-          onSuccess: ([, delay]) => Math.round(Duration.toMillis(delay)),
-          onFailure: (_: Cause.Done<unknown>) => undefined
-        }
-      )
-  })
-
-const scheduleFor = (policy: RetryPolicy, kind: CommandKind): RetrySchedule => {
-  if (kind === "read") return policy.read
-  return kind === "repeatable" || kind === "idempotent" ? policy.write : policy.effectful
 }
 
 const defaultBase: Duration.Input = "100 millis"

@@ -7,6 +7,28 @@
  * Use to build a library on a `RedisClient` that cannot afford a fiber for each call, or that must
  * know whether a command may still be executed. Programs use `RedisClient`.
  *
+ * **Example** (Counting without a fiber, and knowing what became of each sending)
+ *
+ * ```ts
+ * import { Metric } from "effect"
+ * import { type RedisClient, RedisCommand } from "effect-ioredis"
+ * import * as Dispatch from "effect-ioredis/dispatch"
+ *
+ * let doubts = 0
+ *
+ * const following: Dispatch.Sending = {
+ *   begin: (session) => session.isOpen(),
+ *   end: (_, end) => {
+ *     if (end._tag === "Doubtful") doubts++
+ *   }
+ * }
+ *
+ * const count = (client: RedisClient.RedisClient, done: Dispatch.Done<RedisCommand.Reply>) =>
+ *   Dispatch.of(client).send(RedisCommand.make("INCR", ["visits"]), { sending: following }, done)
+ *
+ * const show = Dispatch.showGauge(Metric.gauge("doubts"), () => doubts)
+ * ```
+ *
  * @since 0.1.0
  */
 import type { Effect, Result, Scope } from "effect"
@@ -231,6 +253,18 @@ export interface Dispatch {
 
 /**
  * The key that a `RedisClient` keeps its dispatch under.
+ *
+ * **Example** (A client with another dispatch, for a test)
+ *
+ * ```ts
+ * import type { RedisClient } from "effect-ioredis"
+ * import * as Dispatch from "effect-ioredis/dispatch"
+ *
+ * const withDispatch = (client: RedisClient.RedisClient, dispatch: Dispatch.Dispatch) => ({
+ *   ...client,
+ *   [Dispatch.TypeId]: dispatch
+ * })
+ * ```
  *
  * @category symbols
  * @since 0.1.0

@@ -12,9 +12,9 @@
  */
 import { type Effect, Exit, type Option } from "effect"
 import type { Replay, WriteOutcome } from "../Cache.ts"
-import type { CacheCodec } from "../CacheCodec.ts"
+import type { CacheCodec } from "./CacheCodec.ts"
 import type { Sequences } from "./Sequences.ts"
-import type { Stamp } from "../StoredValue.ts"
+import type { Stamp } from "./StoredValue.ts"
 
 /** Identifies a write and its moment. */
 export interface Version {

@@ -1,8 +1,9 @@
 import { Context, type Duration, Random, Result } from "effect"
 import * as RedisError from "effect-ioredis/RedisError"
 import type * as Cache from "../Cache.ts"
-import * as CacheCodec from "../CacheCodec.ts"
+import * as CacheCodec from "./CacheCodec.ts"
 import * as CacheKey from "../CacheKey.ts"
+import { keyHash } from "./keyHash.ts"
 import { Write } from "./CacheTier.ts"
 import { lifetime, lifetimeAdvice } from "./Regions.ts"
 
@@ -40,7 +41,7 @@ export const make = <Key, Value>(
   const random = Context.get(context, Random.Random)
   const keyspace = `${prefix}${name}:v${options.version}:`
   const renderKey = CacheKey.make(options.key, keyspace)
-  const hash = (rendered: string): string => CacheKey.hash(rendered.slice(prefix.length))
+  const hash = (rendered: string): string => keyHash(rendered.slice(prefix.length))
   const fixed = typeof timeToLive === "function" ? undefined : lifetime(timeToLive)
   const codec = CacheCodec.make(options.value, { maxBytes: options.maxBytes })
 

@@ -1,7 +1,7 @@
 import { Duration, Effect, Option, Schema, SchemaAST, SchemaRepresentation } from "effect"
 import * as Cache from "../Cache.ts"
 import * as CacheKey from "../CacheKey.ts"
-import { longestLife } from "../StoredValue.ts"
+import { longestLife } from "./StoredValue.ts"
 
 /**
  * The regions a cache has given out, by name and version: asked for twice, a region is the same

@@ -1,11 +1,12 @@
+import * as commandKeys from "./commandKeys.ts"
 import { type Context, Result } from "effect"
 import type { Sending, Session } from "../dispatch.ts"
-import * as RedisCommand from "../RedisCommand.ts"
+import type * as RedisCommand from "../RedisCommand.ts"
 import type { ReplyResult } from "../RedisConnection.ts"
 import * as RedisError from "../RedisError.ts"
-import type { Carrier, RedisNode } from "../RedisNode.ts"
-import type { RedisTopology } from "../RedisTopology.ts"
-import type { Attempt, Call } from "./Attempts.ts"
+import type { Carrier, RedisNode } from "./node/RedisNode.ts"
+import type { RedisTopology } from "./RedisTopology.ts"
+import type { Attempt, Call } from "./Attempt.ts"
 import * as InDoubt from "./InDoubt.ts"
 import { keyText } from "./keyText.ts"
 import type { NodeSession } from "./node/NodeSession.ts"
@@ -293,7 +294,7 @@ const worstOf = (call: BatchCall): RedisError.RedisCommandError | undefined => {
 }
 
 const keyOf = (command: RedisCommand.RedisCommand): string | undefined => {
-  const key = RedisCommand.keyOf(command)
+  const key = commandKeys.keyOf(command.name, command.args)
   return key === undefined ? undefined : keyText(key)
 }
 

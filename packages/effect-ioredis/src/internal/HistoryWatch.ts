@@ -1,5 +1,5 @@
 import { Effect, Latch, type Scope } from "effect"
-import type { RedisTopology } from "../RedisTopology.ts"
+import type { RedisTopology } from "./RedisTopology.ts"
 
 /**
  * Asks the servers for their histories again and again, for as long as anybody watches. However

@@ -1,37 +1,77 @@
-import { Duration, Option } from "effect"
-import type { Reply } from "../RedisCommand.ts"
+import { Duration, Option, Result } from "effect"
+import type { Decoder, RedisCommand, Reply } from "../RedisCommand.ts"
+import { RedisOperationError } from "../RedisError.ts"
 
-/** Reads the replies of the common commands. */
+/** Decoders of the common commands. They throw at no reply. */
 
-export const optionalText = (reply: Reply): Option.Option<string> =>
-  reply === null ? Option.none() : Option.some(String(reply))
-
-/** One for each of so many keys, whatever the server says. */
-export const optionalTexts = (reply: Reply, count: number): ReadonlyArray<Option.Option<string>> => {
-  const texts = items(reply)
-  return Array.from({ length: count }, (_, index) => optionalText(texts[index] ?? null))
+/** Says what the answer to a command means. */
+export const decode = <A>({ decode, name }: RedisCommand<A>, reply: Reply): Result.Result<A, RedisOperationError> => {
+  const decoded = decode(reply)
+  return Result.isSuccess(decoded) ? Result.succeed(decoded.success) : Result.fail(unexpected(name, decoded.failure))
 }
 
-export const integer = (reply: Reply): number => Number(reply)
+// The reply itself may be anybody's data, and is not shown.
+const unexpected = (command: string, expected: string): RedisOperationError =>
+  new RedisOperationError({
+    command,
+    code: "REPLY",
+    message: `${command} was executed, and answered with something else than ${expected}. Check what kind of value the key holds, and the command's decoder`
+  })
+
+/** Of commands without a decoder of their own. */
+export const asItCame: Decoder<Reply> = (reply) => Result.succeed(reply)
+
+export const ignored: Decoder<void> = () => Result.void
+
+export const optionalText: Decoder<Option.Option<string>> = (reply) => {
+  if (reply === null) return none
+  return typeof reply === "string" ? Result.succeed(Option.some(reply)) : expected("text or nil")
+}
+
+/** One for each of so many keys. */
+export const optionalTexts =
+  (count: number): Decoder<ReadonlyArray<Option.Option<string>>> =>
+  (reply) =>
+    Array.isArray(reply) && reply.length === count
+      ? Result.all(reply.map(optionalText))
+      : expected("a text or nil for each key")
+
+export const integer: Decoder<number> = (reply) =>
+  typeof reply === "number" || typeof reply === "bigint" ? Result.succeed(Number(reply)) : expected("an integer")
+
+/** Whether it was done: 1, where 0 says that it was not. */
+export const one: Decoder<boolean> = (reply) => Result.map(integer(reply), (count) => count === 1)
+
+/** Whether SET was done: OK, where nil says that its condition was not met. */
+export const ok: Decoder<boolean> = (reply) =>
+  reply === "OK" || reply === null ? Result.succeed(reply === "OK") : expected("OK or nil")
 
 /** PTTL answers -2 for a key that does not exist and -1 for one that does not expire. */
-export const timeToLive = (reply: Reply): Option.Option<Duration.Duration> => {
-  const millis = integer(reply)
-  if (millis === -2) return Option.none()
-  return Option.some(millis === -1 ? Duration.infinity : Duration.millis(millis))
+export const timeToLive: Decoder<Option.Option<Duration.Duration>> = (reply) =>
+  Result.map(integer(reply), (millis) => {
+    if (millis === -2) return Option.none()
+    return Option.some(millis === -1 ? Duration.infinity : Duration.millis(millis))
+  })
+
+export const info: Decoder<Readonly<Record<string, string>>> = (reply) =>
+  typeof reply === "string"
+    ? Result.succeed(
+        Object.fromEntries(
+          reply
+            .split("\r\n")
+            .filter((line) => line.includes(":"))
+            .map((line) => [line.slice(0, line.indexOf(":")), line.slice(line.indexOf(":") + 1)])
+        )
+      )
+    : expected("text")
+
+export const scanPage: Decoder<{ readonly next: string; readonly keys: ReadonlyArray<string> }> = (reply) => {
+  const [next, keys] = Array.isArray(reply) ? reply : []
+  return typeof next === "string" && Array.isArray(keys)
+    ? Result.succeed({ next, keys: keys.map(String) })
+    : expected("a cursor and a list of keys")
 }
 
-export const info = (reply: Reply): Readonly<Record<string, string>> =>
-  Object.fromEntries(
-    String(reply)
-      .split("\r\n")
-      .filter((line) => line.includes(":"))
-      .map((line) => [line.slice(0, line.indexOf(":")), line.slice(line.indexOf(":") + 1)])
-  )
+const none = Result.succeed(Option.none<string>())
 
-export const scanPage = (reply: Reply): { readonly next: string; readonly keys: ReadonlyArray<string> } => {
-  const [next, keys] = items(reply)
-  return { next: String(next), keys: items(keys ?? null).map(String) }
-}
-
-const items = (reply: Reply): ReadonlyArray<Reply> => (Array.isArray(reply) ? reply : [])
+const expected = (what: string): Result.Result<never, string> => Result.fail(what)

@@ -60,7 +60,7 @@ const next = (
   page: Page
 ): Effect.Effect<Step, RedisError.RedisCommandError> => {
   const matching = match === undefined ? [] : ["MATCH", match]
-  const command = RedisCommand.make("SCAN", [page.cursor, "COUNT", count, ...matching])
+  const command = RedisCommand.make("SCAN", [page.cursor, "COUNT", count, ...matching], { decode: Replies.scanPage })
   const generation = session?.node.generation() ?? 0
   return Effect.flatMap(
     Effect.callback<RedisCommand.Reply, RedisError.RedisCommandError>((resume) => {
@@ -71,7 +71,9 @@ const next = (
     }),
     (reply): Effect.Effect<Step, RedisError.RedisCommandError> => {
       if (session !== undefined && session.node.generation() !== generation) return beginAnew(page)
-      const { keys, next } = Replies.scanPage(reply)
+      const decoded = Replies.decode(command, reply)
+      if (Result.isFailure(decoded)) return Effect.fail(decoded.failure)
+      const { keys, next } = decoded.success
       const rest = next === "0" ? Option.none() : Option.some({ ...page, cursor: next, session, generation })
       return Effect.succeed([keys, rest])
     }

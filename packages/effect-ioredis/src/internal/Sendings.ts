@@ -3,7 +3,7 @@ import type { Sending, SendingEnd } from "../dispatch.ts"
 import type { RedisCommand } from "../RedisCommand.ts"
 import type { ReplyResult } from "../RedisConnection.ts"
 import * as RedisError from "../RedisError.ts"
-import type { Carrier } from "../RedisNode.ts"
+import type { Carrier } from "./node/RedisNode.ts"
 import { tell } from "./tell.ts"
 
 /** Sends a command once on a carrier, and tells `sending` of it, if there is one. */

@@ -33,21 +33,26 @@ export const split = <Place>(command: RedisCommand, placeOf: (key: Argument) => 
   }))
 }
 
-/** Puts the replies of the parts together: values in the order of the keys, or a sum. */
+/**
+ * Puts the replies of the parts together: values in the order of the keys, or a sum. It is nil,
+ * which no decoder of these commands takes, where one of them does not answer its part.
+ */
 export const join = (
   command: RedisCommand,
   parts: ReadonlyArray<Part<unknown>>,
   replies: ReadonlyArray<Reply>
 ): Reply => {
-  if (answers.get(command.name) === "sum") return replies.reduce((sum: number, reply) => sum + Number(reply), 0)
+  if (answers.get(command.name) === "sum") {
+    return replies.every((reply) => typeof reply === "number") ? replies.reduce((sum, reply) => sum + reply, 0) : null
+  }
   const values: Array<Reply> = command.args.map(() => null)
-  parts.forEach(({ positions }, index) => {
+  for (const [index, { positions }] of parts.entries()) {
     const reply = replies[index]
-    if (!Array.isArray(reply)) return
+    if (!Array.isArray(reply) || reply.length !== positions.length) return null
     positions.forEach((position, n) => {
       values[position] = reply[n] ?? null
     })
-  })
+  }
   return values
 }
 

@@ -18,6 +18,33 @@
  * })
  * ```
  *
+ * **Example** (One trouble after another)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Fault, SimulatedRedis } from "effect-ioredis/testing"
+ * import { TestClock } from "effect/testing"
+ *
+ * const troubles: ReadonlyArray<Fault.Fault> = [
+ *   Fault.mute,
+ *   Fault.delay("3 seconds"),
+ *   Fault.error("OOM"),
+ *   Fault.flaky({ rate: 0.1 }),
+ *   Fault.dropLogins({ after: "1 second" }),
+ *   Fault.unsolicited(),
+ *   Fault.cut({ executed: true, at: "INCR" }),
+ *   Fault.none
+ * ]
+ *
+ * const tour = Effect.gen(function* () {
+ *   const redis = yield* SimulatedRedis.SimulatedRedis
+ *   for (const trouble of troubles) {
+ *     yield* redis.inject(trouble)
+ *     yield* TestClock.adjust("1 minute")
+ *   }
+ * })
+ * ```
+ *
  * @since 0.1.0
  */
 import type { Duration } from "effect"
@@ -196,7 +223,9 @@ export const flaky = (options: { readonly rate: number; readonly seed?: number |
  * @since 0.1.0
  */
 export const cut = (options: {
+  /** Says whether what was sent is still executed. */
   readonly executed: boolean
+  /** Chooses the command that it waits for. Default: it happens now. */
   readonly at?: string | ((command: Target) => boolean) | undefined
 }): Fault => {
   const { at, executed } = options

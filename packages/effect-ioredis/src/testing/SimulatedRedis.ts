@@ -69,8 +69,9 @@ import { Context, Effect, Layer, type Scope } from "effect"
 import { type RedisAddress, RedisConnector } from "../RedisConnector.ts"
 import * as Connection from "./internal/Connection.ts"
 import { Network } from "./internal/Network.ts"
+import { serverHandle } from "./internal/serverHandle.ts"
 import * as Timers from "./internal/Timers.ts"
-import * as SimulatedServer from "./SimulatedServer.ts"
+import type * as SimulatedServer from "./SimulatedServer.ts"
 
 /**
  * Sets how the default server behaves, and every other one unless it is told otherwise.
@@ -122,13 +123,12 @@ export const make = Effect.fnUntraced(function* (
   options: Options = {}
 ): Effect.fn.Return<SimulatedRedis, never, Scope.Scope> {
   const timers = yield* Timers.make
-  const network = new Network(timers, options)
+  const network = new Network(timers, options, warnOnce(yield* Effect.context<never>()))
   yield* Effect.addFinalizer(() => Effect.sync(() => network.close()))
   const serverAt = (address: RedisAddress) => network.at(address)
   return {
-    ...SimulatedServer.fromServer(network.default, serverAt),
-    server: (address, options = {}) =>
-      Effect.sync(() => SimulatedServer.fromServer(network.server(address, options), serverAt)),
+    ...serverHandle(network.default, serverAt),
+    server: (address, options = {}) => Effect.sync(() => serverHandle(network.server(address, options), serverAt)),
     connector: {
       connect: (address, login) =>
         Effect.suspend(() =>
@@ -140,6 +140,20 @@ export const make = Effect.fnUntraced(function* (
     }
   }
 })
+
+// Whoever sends a script may take the error for an outage and say nothing, as a cache does.
+const warnOnce = (context: Context.Context<never>) => {
+  const warned = new Set<string>()
+  return (sha: string): void => {
+    if (warned.has(sha)) return
+    warned.add(sha)
+    Effect.runForkWith(context)(
+      Effect.logWarning(
+        "SimulatedRedis was asked to run a script that it has no counterpart of. Give it one in `scripts`; those of effect-ioredis-cache are `scripts` of effect-ioredis-cache/testing"
+      ).pipe(Effect.annotateLogs({ sha }))
+    )
+  }
+}
 
 /**
  * Provides the servers and the way to them.
@@ -153,6 +167,27 @@ export const layer = (options?: Options): Layer.Layer<SimulatedRedis | RedisConn
 /**
  * Provides the servers alone.
  *
+ * **Example** (Two processes that share the servers)
+ *
+ * ```ts
+ * import { Context, Effect, Layer } from "effect"
+ * import { RedisClient } from "effect-ioredis"
+ * import { SimulatedRedis } from "effect-ioredis/testing"
+ *
+ * const layerProcess = RedisClient.layer().pipe(Layer.provide(SimulatedRedis.layerConnector))
+ *
+ * const client = Effect.map(
+ *   Layer.build(Layer.fresh(layerProcess)),
+ *   Context.get(RedisClient.RedisClient)
+ * )
+ *
+ * const program = Effect.gen(function* () {
+ *   const [one, other] = [yield* client, yield* client]
+ *   yield* one.set("greeting", "hello")
+ *   return yield* other.get("greeting")
+ * }).pipe(Effect.scoped, Effect.provide(SimulatedRedis.layerServer()))
+ * ```
+ *
  * @category layers
  * @since 0.1.0
  */
@@ -162,10 +197,17 @@ export const layerServer = (options?: Options): Layer.Layer<SimulatedRedis> =>
 /**
  * Provides the way to the servers of the context.
  *
+ * **Details**
+ *
+ * It is built anew wherever it is provided, so that two simulated networks in one program keep
+ * apart.
+ *
  * @category layers
  * @since 0.1.0
  */
-export const layerConnector: Layer.Layer<RedisConnector, never, SimulatedRedis> = Layer.effect(
-  RedisConnector,
-  Effect.map(SimulatedRedis, ({ connector }) => connector)
+export const layerConnector: Layer.Layer<RedisConnector, never, SimulatedRedis> = Layer.fresh(
+  Layer.effect(
+    RedisConnector,
+    Effect.map(SimulatedRedis, ({ connector }) => connector)
+  )
 )

@@ -21,7 +21,7 @@
  *
  * @since 0.1.0
  */
-import * as RedisScript from "../RedisScript.ts"
+import type * as RedisScript from "../RedisScript.ts"
 import * as Wire from "./internal/Wire.ts"
 
 /**
@@ -75,29 +75,23 @@ export const make = (script: RedisScript.RedisScript, run: Run): SimulatedScript
  * Ends the script with an error reply of its own, as `redis.error_reply` does: `fail("MYCODE what
  * is wrong")`.
  *
+ * **Example** (A script that refuses)
+ *
+ * ```ts
+ * import { RedisScript } from "effect-ioredis"
+ * import { SimulatedScript } from "effect-ioredis/testing"
+ *
+ * const take = RedisScript.make({
+ *   lua: `return redis.call("GETDEL", KEYS[1]) or redis.error_reply("NOJOB there is none")`
+ * })
+ *
+ * const simulated = SimulatedScript.make(
+ *   take,
+ *   (keys, _args, call) => call("GETDEL", ...keys) ?? SimulatedScript.fail("NOJOB there is none")
+ * )
+ * ```
+ *
  * @category constructors
  * @since 0.1.0
  */
 export const fail = (message: string): never => Wire.fail(message)
-
-/**
- * The counterpart of `RedisScript.deleteIfEqual`. Every simulated Redis has it.
- *
- * @category scripts
- * @since 0.1.0
- */
-export const deleteIfEqual: SimulatedScript = make(RedisScript.deleteIfEqual, (keys, args, call) =>
-  call("GET", ...keys) === args[0] ? call("UNLINK", ...keys) : 0
-)
-
-/**
- * The counterpart of `RedisScript.deleteIfBegins`. Every simulated Redis has it.
- *
- * @category scripts
- * @since 0.1.0
- */
-export const deleteIfBegins: SimulatedScript = make(RedisScript.deleteIfBegins, (keys, [length, begins = ""], call) =>
-  call("STRLEN", ...keys) === Number(length) && call("GETRANGE", ...keys, 0, begins.length - 1) === begins
-    ? call("UNLINK", ...keys)
-    : 0
-)

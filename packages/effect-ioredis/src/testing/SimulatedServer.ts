@@ -3,16 +3,13 @@
  *
  * @since 0.1.0
  */
-import { type Duration, Effect } from "effect"
+import type { Duration, Effect } from "effect"
 import type { RedisCommand, Reply } from "../RedisCommand.ts"
 import type { RedisAddress } from "../RedisConnector.ts"
 import type { RedisCommandError } from "../RedisError.ts"
 import type * as Fault from "./Fault.ts"
 import type { Access as AccessRules } from "./internal/Access.ts"
-import * as Connection from "./internal/Connection.ts"
-import { bytesOf } from "./internal/RedisStore.ts"
-import type { Received as ReceivedCommand, Server } from "./internal/Server.ts"
-import * as Wire from "./internal/Wire.ts"
+import type { Received as ReceivedCommand } from "./internal/Server.ts"
 import type { SimulatedCommand } from "./SimulatedCommand.ts"
 import type { SimulatedScript } from "./SimulatedScript.ts"
 
@@ -122,42 +119,3 @@ export interface SimulatedServer {
     ReadonlyMap<string, { readonly type: "string" | "list" | "hash"; readonly expiresAt: number | undefined }>
   >
 }
-
-/** @internal */
-export const fromServer = (server: Server, serverAt: (address: RedisAddress) => Server): SimulatedServer => ({
-  address: { host: server.replication.host, port: server.replication.port },
-  inject: (fault, options) => Effect.sync(() => server.inject(fault, options?.connection)),
-  heal: Effect.sync(() => server.heal()),
-  setAccess: (access) => Effect.sync(() => server.setAccess(access)),
-  restart: ({ data }) => Effect.sync(() => server.restart(data)),
-  save: Effect.sync(() => server.save()),
-  reload: Effect.sync(() => server.reload()),
-  replicaOf: ({ address }) => Effect.sync(() => server.replication.follow(serverAt(address).replication)),
-  cutReplication: Effect.sync(() => server.replication.cut()),
-  promote: Effect.sync(() => server.replication.promote()),
-  attachReplica: Effect.sync(() => server.history.replicaAttached()),
-  detachReplica: Effect.sync(() => server.history.replicaDetached()),
-  received: Effect.sync(() => server.received.slice()),
-  attempts: Effect.sync(() => server.attempts.slice()),
-  connections: Effect.sync(() => server.clients().length),
-  clients: Effect.sync(() => server.clients()),
-  runId: Effect.sync(() => server.history.runId),
-  execute: (command) =>
-    Effect.suspend(() =>
-      Effect.fromResult(Connection.result(command, server.execute(command.name, command.args.map(Wire.encode))))
-    ),
-  peek: (key) =>
-    Effect.sync(() => {
-      const value = server.keyspace.database(0).get(Wire.encode(key))?.value
-      return value?.type === "string" ? value.bytes.toString() : undefined
-    }),
-  entries: Effect.sync(
-    () =>
-      new Map(
-        server.keyspace
-          .database(0)
-          .entries()
-          .map(([key, { expiresAt, value }]) => [bytesOf(key).toString(), { type: value.type, expiresAt }])
-      )
-  )
-})

@@ -25,8 +25,8 @@ import type { RedisCommand } from "effect-ioredis"
 import type { Cancel, Dispatch, NodeEvent } from "effect-ioredis/dispatch"
 import type { WriteOutcome } from "../../Cache.ts"
 import type { Version } from "../CacheTier.ts"
-import * as MemoryCache from "../../MemoryCache.ts"
-import { makeStampSource } from "../../StoredValue.ts"
+import { now } from "../now.ts"
+import { makeStampSource } from "../StoredValue.ts"
 import * as Metrics from "../Metrics.ts"
 import type { Definitions } from "../Regions.ts"
 import type { Sequences } from "../Sequences.ts"
@@ -148,7 +148,7 @@ export const make = Effect.fnUntraced(function* (
     dispatch,
     source: makeStampSource(Math.random),
     bounds: { maxEntries: options.maxEntries ?? 10_000, maxBytes: options.maxBytes ?? 16 * 1024 * 1024 },
-    now: () => MemoryCache.now(clock),
+    now: () => now(clock),
     log: run,
     startNode: (node) =>
       start(

@@ -7,7 +7,7 @@
  * takes longer the more there is.
  */
 import type { Version } from "../CacheTier.ts"
-import type { Stamp } from "../../StoredValue.ts"
+import type { Stamp } from "../StoredValue.ts"
 
 /** Describes what was asked for a key. */
 export type Intent = SetIntent | RemoveIntent | TouchIntent

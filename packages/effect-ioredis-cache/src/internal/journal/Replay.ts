@@ -5,7 +5,7 @@
 import { Effect, Result } from "effect"
 import { RedisCommand, RedisError } from "effect-ioredis"
 import type { Session } from "effect-ioredis/dispatch"
-import * as StoredValue from "../../StoredValue.ts"
+import * as StoredValue from "../StoredValue.ts"
 import { clearedKey, replayOf, unlinkEarlier } from "./commands.ts"
 import { fenceOf } from "./Doubts.ts"
 import * as Scripts from "./scripts.ts"

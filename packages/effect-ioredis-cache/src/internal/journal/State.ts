@@ -1,7 +1,7 @@
 import { Effect, Latch, Result } from "effect"
 import { type RedisCommand, RedisError } from "effect-ioredis"
 import type { Dispatch, Node, Sending, SendingEnd, Session } from "effect-ioredis/dispatch"
-import type { StampSource } from "../../StoredValue.ts"
+import type { StampSource } from "../StoredValue.ts"
 import type { Replay } from "../../Cache.ts"
 import type { Version } from "../CacheTier.ts"
 import { clearedKey, lateOf, type RegionPolicy, type Situation } from "./commands.ts"

@@ -7,7 +7,7 @@
  * data.
  */
 import type { Version } from "../CacheTier.ts"
-import { type Stamp, type StampSource, writerOf } from "../../StoredValue.ts"
+import { type Stamp, type StampSource, writerOf } from "../StoredValue.ts"
 import * as Recent from "../Recent.ts"
 
 /**

@@ -4,7 +4,7 @@
 import { RedisCommand } from "effect-ioredis"
 import type { Replay } from "../../Cache.ts"
 import type { Replaced, Version } from "../CacheTier.ts"
-import * as StoredValue from "../../StoredValue.ts"
+import * as StoredValue from "../StoredValue.ts"
 import type { Entry, Intent, SetIntent, TouchIntent } from "./Ledger.ts"
 import * as Scripts from "./scripts.ts"
 

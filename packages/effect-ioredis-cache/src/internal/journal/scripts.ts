@@ -8,8 +8,10 @@
  * Digits are compared byte by byte. Lua's `<` on texts follows the locale of the server, which may
  * order `_` and lower case otherwise.
  */
-import { RedisCommand, type RedisError, RedisScript } from "effect-ioredis"
-import { alphabet, digitsOf, longestLife, type Stamp } from "../../StoredValue.ts"
+import type { RedisError } from "effect-ioredis"
+import * as RedisCommand from "effect-ioredis/RedisCommand"
+import * as RedisScript from "effect-ioredis/RedisScript"
+import { alphabet, digitsOf, longestLife, type Stamp } from "../StoredValue.ts"
 
 // The header of what is stored, or nil where nothing of this format is. `pcall`, because the key
 // may hold a list.
@@ -209,3 +211,13 @@ export const lifeOf = (millis: number): number =>
 export const noStamp: Stamp = ""
 
 const bySha = new Map(all.map((script) => [script.sha, script]))
+
+/**
+ * Removes a key only if its value has the length ARGV[1] and begins with the bytes ARGV[2]: for a
+ * value that was found broken, of which not the whole need be sent.
+ */
+export const deleteIfBegins = RedisScript.make({
+  lua: `if redis.call("STRLEN", KEYS[1]) == tonumber(ARGV[1]) and redis.call("GETRANGE", KEYS[1], 0, #ARGV[2] - 1) == ARGV[2]
+then return redis.call("UNLINK", KEYS[1]) else return 0 end`,
+  kind: "idempotent"
+})

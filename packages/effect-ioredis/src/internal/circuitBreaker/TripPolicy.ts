@@ -27,19 +27,19 @@ export const consecutive = (failures: number): TripPolicy => ({ _tag: "Consecuti
 /**
  * Opens the circuit when too large a share of the last calls failed.
  *
- * **Details**
- *
- * `threshold` is above 0 and at most 1 (default 0.5). `window` is the number of last calls that
- * count (default 100). `minimumCalls` is between 1 and `window` (default 20, or `window` where that
- * is less).
- *
  * @category constructors
  * @since 0.1.0
  */
 export const rate = (
   options: {
+    /** Sets the share of failures that opens it, above 0 and at most 1. Default: 0.5. */
     readonly threshold?: number | undefined
+    /**
+     * Sets how many calls must be known, from 1 to `window`. Default: 20, or `window` where that is
+     * less.
+     */
     readonly minimumCalls?: number | undefined
+    /** Sets how many of the last calls count. Default: 100. */
     readonly window?: number | undefined
   } = {}
 ): TripPolicy => {

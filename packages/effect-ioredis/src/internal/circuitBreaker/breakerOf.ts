@@ -1,6 +1,6 @@
 import { Cause, Effect, Exit } from "effect"
 import type { CircuitBreaker, Options, Outcome } from "../../CircuitBreaker.ts"
-import { isRedisCommandError, outcome, type RedisCircuitBreakerOpenError } from "../../RedisError.ts"
+import { isRedisError, outcome, type RedisCircuitBreakerOpenError } from "../../RedisError.ts"
 import type { Circuit } from "./Circuit.ts"
 import type { Permit } from "./transition.ts"
 
@@ -67,5 +67,5 @@ const classifyExit = (exit: Exit.Exit<unknown, unknown>): Outcome => {
   if (Exit.isSuccess(exit)) return "success"
   if (Cause.hasInterruptsOnly(exit.cause)) return "ignored"
   const error = Cause.squash(exit.cause)
-  return isRedisCommandError(error) ? outcome(error) : "failure"
+  return isRedisError(error) && error._tag !== "RedisSerializationError" ? outcome(error) : "failure"
 }

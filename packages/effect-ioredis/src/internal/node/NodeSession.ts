@@ -1,7 +1,7 @@
 import type { Session } from "../../dispatch.ts"
 import type { RedisConnection, ReplyResult } from "../../RedisConnection.ts"
 import type { RedisCommand } from "../../RedisCommand.ts"
-import type { Carrier, RedisNode } from "../../RedisNode.ts"
+import type { Carrier, RedisNode } from "./RedisNode.ts"
 import type { Introduction } from "./Introduction.ts"
 
 /**

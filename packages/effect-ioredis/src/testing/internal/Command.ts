@@ -29,6 +29,8 @@ export interface Machine {
    */
   readonly scripts: ReadonlyMap<string, SimulatedScript>
   readonly loaded: Set<string>
+  /** Is told of a script without a counterpart. */
+  readonly onMissingScript: (sha: string) => void
   /** Drops a client's connection for another client, or its own; whether there was one. */
   readonly kill: (clientId: number) => boolean
   /** Why a login with this password is refused, if it is. */

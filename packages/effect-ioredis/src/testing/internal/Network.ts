@@ -13,11 +13,13 @@ export class Network {
   readonly default: Server
   readonly #timers: Timers
   readonly #options: Options
+  readonly #onMissingScript: (sha: string) => void
   readonly #servers = new Map<string, Server>()
 
-  constructor(timers: Timers, options: Options) {
+  constructor(timers: Timers, options: Options, onMissingScript: (sha: string) => void) {
     this.#timers = timers
     this.#options = options
+    this.#onMissingScript = onMissingScript
     this.default = this.#make(defaultAddress, options)
   }
 
@@ -53,6 +55,7 @@ export class Network {
       access: { password, users, denied },
       scripts,
       commands,
+      onMissingScript: this.#onMissingScript,
       serverAt: (address) => this.at(address)
     })
     for (const scheduled of script) schedule(server, this.#timers, scheduled)

@@ -8,9 +8,12 @@ import * as Wire from "./Wire.ts"
 const sha1 = (lua: Buffer): string => createHash("sha1").update(lua).digest("hex")
 
 // Its code says it all: the rest of a script's error is not shown to its caller.
-const counterpart = (machine: Machine, sha: string): SimulatedScript =>
-  machine.scripts.get(sha) ??
-  Wire.fail("NOSIMULATEDSCRIPT SimulatedRedis cannot run Lua: give it the script's counterpart in `scripts`")
+const counterpart = (machine: Machine, sha: string): SimulatedScript => {
+  const known = machine.scripts.get(sha)
+  if (known !== undefined) return known
+  machine.onMissingScript(sha)
+  return Wire.fail("NOSIMULATEDSCRIPT SimulatedRedis cannot run Lua: give it the script's counterpart in `scripts`")
+}
 
 const evalLua: Run = (args, machine) => {
   const sha = sha1(at(args, 0))

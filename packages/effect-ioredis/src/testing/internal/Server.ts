@@ -1,5 +1,6 @@
 import { Duration } from "effect"
 import type { RedisAddress } from "../../RedisConnector.ts"
+import * as RedisScript from "../../RedisScript.ts"
 import * as Fault from "../Fault.ts"
 import type { SimulatedCommand } from "../SimulatedCommand.ts"
 import * as SimulatedScript from "../SimulatedScript.ts"
@@ -34,6 +35,7 @@ export interface Options {
   readonly access: Access.Access
   readonly scripts: ReadonlyArray<SimulatedScript.SimulatedScript>
   readonly commands: ReadonlyArray<SimulatedCommand>
+  readonly onMissingScript: (sha: string) => void
   /** The server that a REPLICAOF means. */
   readonly serverAt: (address: RedisAddress) => Server
 }
@@ -71,12 +73,7 @@ export class Server {
     this.history = new History(this.#random, timers.now)
     this.keyspace = new Keyspace(this.#now, this.#seed(), (change) => this.replication.changed(change))
     this.replication = new Replication(options.address, this.history, this.keyspace)
-    this.#scripts = new Map(
-      [SimulatedScript.deleteIfEqual, SimulatedScript.deleteIfBegins, ...options.scripts].map((script) => [
-        script.script.sha,
-        script
-      ])
-    )
+    this.#scripts = new Map([deleteIfEqual, ...options.scripts].map((script) => [script.script.sha, script]))
     this.#commands = new Map(options.commands.map((command) => [command.name.toLowerCase(), simulated(command)]))
   }
 
@@ -262,6 +259,7 @@ export class Server {
       commands: this.#commands,
       scripts: this.#scripts,
       loaded: this.#loaded,
+      onMissingScript: this.#options.onMissingScript,
       kill: (clientId) => this.#kill(clientId, client.id),
       loginRefusal: (username, password) => Access.authRefusal(this.#access, username, password),
       replicaOf: (address) => this.#replicaOf(address),
@@ -323,3 +321,8 @@ interface Armed {
 // What it calls is refused where it does it, as in a script.
 const simulated = ({ run }: SimulatedCommand): Command =>
   read(-1, (args, machine) => ScriptCommands.counterpartReply(machine, "", (call) => run(args.map(keyOf), call)))
+
+// What the packages offer every program needs no counterpart of its own.
+const deleteIfEqual = SimulatedScript.make(RedisScript.deleteIfEqual, (keys, args, call) =>
+  call("GET", ...keys) === args[0] ? call("UNLINK", ...keys) : 0
+)

@@ -10,24 +10,16 @@
  * significant first. So numbers of
  * the same width compare byte by byte. Lua's `<` follows the locale of the server and may order
  * them otherwise.
- *
- * @since 0.1.0
  */
 import { isUtf8 } from "node:buffer"
 
 /**
  * The length of the header, and so the offset of the extension units.
- *
- * @category layout
- * @since 0.1.0
  */
 export const headerLength = 44
 
 /**
  * The length of one extension unit.
- *
- * @category layout
- * @since 0.1.0
  */
 export const extensionUnitLength = 8
 
@@ -38,9 +30,6 @@ export const extensionUnitLength = 8
  * **Details**
  *
  * GETRANGE counts both ends, so that a script asks for the bytes from `start` to `end - 1`.
- *
- * @category layout
- * @since 0.1.0
  */
 export const offsets = {
   format: [0, 2],
@@ -62,25 +51,16 @@ export const offsets = {
 /**
  * Lists the 64 digits in ascending order. The order is that of their codes, so that numbers of one
  * width compare byte by byte.
- *
- * @category layout
- * @since 0.1.0
  */
 export const alphabet = "-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz"
 
 /**
  * The digits of a life that never ends.
- *
- * @category layout
- * @since 0.1.0
  */
 export const forever = "zzzzzz"
 
 /**
  * The longest life that ends, in milliseconds: 2.17 years. A longer one counts as this one.
- *
- * @category layout
- * @since 0.1.0
  */
 export const longestLife: number = 64 ** 6 - 2
 
@@ -93,25 +73,16 @@ export const longestLife: number = 64 ** 6 - 2
  * Two stamps are the same write if they are equal. Of two stamps with the same writer, the later
  * write has the greater text. One string rather than an object with two fields, because a stamp is
  * mostly compared, and a string that was read costs one allocation.
- *
- * @category models
- * @since 0.1.0
  */
 export type Stamp = string
 
 /**
  * The writer's name in a stamp.
- *
- * @category accessors
- * @since 0.1.0
  */
 export const writerOf = (stamp: Stamp): string => stamp.slice(0, 6)
 
 /**
  * Gives out stamps: the name stays the same, the number grows by one.
- *
- * @category models
- * @since 0.1.0
  */
 export interface StampSource {
   /** The next stamp. It takes a new name when the numbers of the old one have run out. */
@@ -127,9 +98,6 @@ export interface StampSource {
  *
  * `random` gives a number from 0 up to but not including 1, as `Math.random` does. `firstNumber` is
  * for tests of what happens at the end of the numbers (default 0).
- *
- * @category constructors
- * @since 0.1.0
  */
 export const makeStampSource = (random: () => number, firstNumber = 0): StampSource => {
   const names = new Set<string>()
@@ -159,17 +127,11 @@ export const makeStampSource = (random: () => number, firstNumber = 0): StampSou
 /**
  * Tells apart what is stored under a key: a value that was set, one that a lookup filled in, or the
  * mark of a removal.
- *
- * @category models
- * @since 0.1.0
  */
 export type Kind = "set" | "filled" | "removed"
 
 /**
  * Holds what a header says besides what follows from the key and the payload.
- *
- * @category models
- * @since 0.1.0
  */
 export interface Fields {
   /** Says what is stored. */
@@ -196,9 +158,6 @@ export interface Fields {
  *
  * Its fields are read from the bytes when they are asked for, because most readers ask for two of
  * them.
- *
- * @category models
- * @since 0.1.0
  */
 export class Header implements Fields {
   /** Says how the payload was made from the value. */
@@ -268,17 +227,11 @@ export class Header implements Fields {
  *   removed, if it is still that.
  * - `Foreign`: a miss that stays. It is not ours, or was written under another key (RENAME, COPY),
  *   or has a letter that a later release may know.
- *
- * @category models
- * @since 0.1.0
  */
 export type Read = Value | Removed | Broken | Foreign
 
 /**
  * A value of ours.
- *
- * @category models
- * @since 0.1.0
  */
 export class Value {
   readonly _tag = "Value"
@@ -300,9 +253,6 @@ export class Value {
 
 /**
  * The mark of a removal.
- *
- * @category models
- * @since 0.1.0
  */
 export class Removed {
   readonly _tag = "Removed"
@@ -316,9 +266,6 @@ export class Removed {
 
 /**
  * Reports a value that begins as ours and is broken afterwards.
- *
- * @category models
- * @since 0.1.0
  */
 export interface Broken {
   /** Tells it from other outcomes. */
@@ -327,9 +274,6 @@ export interface Broken {
 
 /**
  * Reports a value that is not this key's, or not of a format that this release knows.
- *
- * @category models
- * @since 0.1.0
  */
 export interface Foreign {
   /** Tells it from other outcomes. */
@@ -345,9 +289,6 @@ export interface Foreign {
  *
  * Numbers are brought into the bounds of their fields: a fraction of a millisecond is dropped, a
  * life beyond 2.17 years is {@link longestLife}, and what is not a number is 0.
- *
- * @category encoding
- * @since 0.1.0
  */
 export const encode = (key: string, fields: Fields, payload: Uint8Array): Buffer => {
   const stored = Buffer.allocUnsafe(headerLength + payload.length)
@@ -363,17 +304,11 @@ export const encode = (key: string, fields: Fields, payload: Uint8Array): Buffer
  *
  * The driver writes a command whose arguments are all text in one piece, and one with bytes in
  * several.
- *
- * @category encoding
- * @since 0.1.0
  */
 export const encodeText = (key: string, fields: Fields, payload: string): string => headerText(key, fields) + payload
 
 /**
  * Reads what is stored under a Redis key.
- *
- * @category decoding
- * @since 0.1.0
  */
 export const read = (key: string, stored: Uint8Array): Read => {
   // The numbers are those of `offsets`, written out because this is on the way of every read.
@@ -390,9 +325,6 @@ export const read = (key: string, stored: Uint8Array): Read => {
 
 /**
  * The check of a Redis key: the upper 24 bits of FNV-1a (32 bits) over its UTF-8.
- *
- * @category hashing
- * @since 0.1.0
  */
 export const keyCheck = (key: string): number => {
   let hash = 0x811c9dc5
@@ -407,9 +339,6 @@ export const keyCheck = (key: string): number => {
 
 /**
  * The text of the payload, or `undefined` where its bytes are no UTF-8.
- *
- * @category decoding
- * @since 0.1.0
  */
 export const payloadText = (stored: Uint8Array, payloadOffset: number): string | undefined => {
   const bytes = asBuffer(stored)
@@ -420,9 +349,6 @@ export const payloadText = (stored: Uint8Array, payloadOffset: number): string |
 
 /**
  * The digits of a number in `width` places, most significant first.
- *
- * @category encoding
- * @since 0.1.0
  */
 export const digitsOf = (value: number, width: number): string => {
   let digits = ""

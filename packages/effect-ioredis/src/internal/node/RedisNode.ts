@@ -6,29 +6,27 @@
  *
  * A node has its own circuit breaker, stall rule and history, so that the trouble of one server is
  * no other's. A key keeps to one connection, so that its commands stay in order.
- *
- * @since 0.1.0
  */
 import { Clock, Effect, type Scope } from "effect"
-import type * as CircuitBreaker from "./CircuitBreaker.ts"
-import type { Node, NodeEvent } from "./dispatch.ts"
-import type { Deadlines } from "./internal/Deadlines.ts"
-import type { Circuit } from "./internal/circuitBreaker/Circuit.ts"
-import { keyText } from "./internal/keyText.ts"
-import * as Monotonic from "./internal/Monotonic.ts"
-import * as Affinity from "./internal/node/Affinity.ts"
-import * as Introduction from "./internal/node/Introduction.ts"
-import * as Lane from "./internal/node/Lane.ts"
-import * as Lineage from "./internal/node/Lineage.ts"
-import * as LoginPace from "./internal/node/LoginPace.ts"
-import * as Logins from "./internal/node/Logins.ts"
-import { NodeSession } from "./internal/node/NodeSession.ts"
-import * as Replacement from "./internal/node/Replacement.ts"
-import * as StallRule from "./internal/node/StallRule.ts"
-import type * as RedisCommand from "./RedisCommand.ts"
-import type * as RedisConnection from "./RedisConnection.ts"
-import { type RedisAddress, RedisConnector, type RedisLogin } from "./RedisConnector.ts"
-import * as RedisError from "./RedisError.ts"
+import type * as CircuitBreaker from "../../CircuitBreaker.ts"
+import type { Node, NodeEvent } from "../../dispatch.ts"
+import type { Deadlines } from "../Deadlines.ts"
+import type { Circuit } from "../circuitBreaker/Circuit.ts"
+import { keyText } from "../keyText.ts"
+import * as Monotonic from "../Monotonic.ts"
+import * as Affinity from "./Affinity.ts"
+import * as Introduction from "./Introduction.ts"
+import * as Lane from "./Lane.ts"
+import * as Lineage from "./Lineage.ts"
+import * as LoginPace from "./LoginPace.ts"
+import * as Logins from "./Logins.ts"
+import { NodeSession } from "./NodeSession.ts"
+import * as Replacement from "./Replacement.ts"
+import * as StallRule from "./StallRule.ts"
+import type * as RedisCommand from "../../RedisCommand.ts"
+import type * as RedisConnection from "../../RedisConnection.ts"
+import { type RedisAddress, RedisConnector, type RedisLogin } from "../../RedisConnector.ts"
+import * as RedisError from "../../RedisError.ts"
 
 /**
  * Describes where the connections of a node stand.
@@ -37,9 +35,6 @@ import * as RedisError from "./RedisError.ts"
  *
  * `"Connecting"` before the first one was ready, `"Ready"` while all of them are, `"Reconnecting"`
  * while at least one is not, `"Closed"` for good.
- *
- * @category models
- * @since 0.1.0
  */
 export type Status = "Connecting" | "Ready" | "Reconnecting" | "Closed"
 
@@ -53,9 +48,6 @@ export interface Carrier {
 
 /**
  * One server.
- *
- * @category models
- * @since 0.1.0
  */
 export interface RedisNode extends Node {
   /** Says where the server listens. */
@@ -100,9 +92,6 @@ export interface RedisNode extends Node {
 
 /**
  * Holds what a node is made of.
- *
- * @category models
- * @since 0.1.0
  */
 export interface Options {
   /** Names the client in log lines. */
@@ -110,7 +99,7 @@ export interface Options {
   /** Locates the server. */
   readonly address: RedisAddress
   /** Asked at each login, so that passwords may rotate. */
-  readonly login: Effect.Effect<RedisLogin>
+  readonly login: Effect.Effect<RedisLogin, unknown>
   /** Sets how many connections to keep. */
   readonly connections: number
   /** Bounds the commands in flight on one connection. */
@@ -135,9 +124,6 @@ export interface Options {
 
 /**
  * Makes a node that stays connected until its scope closes.
- *
- * @category constructors
- * @since 0.1.0
  */
 export const make = Effect.fnUntraced(function* (
   options: Options
@@ -274,9 +260,10 @@ const connectOf = Effect.fnUntraced(function* (
   { asker }: Lineage.Lineage
 ) {
   const connector = yield* RedisConnector
-  // Whoever gives the login may throw, and is asked again.
-  const asked = Effect.catchDefect(login, () =>
-    Effect.fail(RedisError.connectionError("CONNECT", "Auth", "never", new Error("The login could not be made.")))
+  // Whoever gives the login is asked again. What it failed with may hold a secret.
+  const noLogin = Effect.suspend(() => Effect.fail(RedisError.connectionError("CONNECT", "Login", "never")))
+  const asked = Effect.catchCause(login, () => noLogin).pipe(
+    Effect.timeoutOrElse({ duration: connectTimeout, orElse: () => noLogin })
   )
   return Effect.gen(function* () {
     const connection = yield* connector.connect(address, yield* asked)

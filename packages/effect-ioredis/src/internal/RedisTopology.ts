@@ -1,15 +1,10 @@
 /**
  * Finds the servers there are, and the one that owns a key.
- *
- * @since 0.1.0
  */
-import type { RedisNode } from "./RedisNode.ts"
+import type { RedisNode } from "./node/RedisNode.ts"
 
 /**
  * The servers of one client.
- *
- * @category models
- * @since 0.1.0
  */
 export interface RedisTopology {
   /** The servers that there are now. */
@@ -22,9 +17,6 @@ export interface RedisTopology {
 
 /**
  * One server, which owns every key.
- *
- * @category constructors
- * @since 0.1.0
  */
 export const single = (node: RedisNode): RedisTopology => {
   const nodes = [node]

@@ -1,12 +1,9 @@
 import { Result, Schema, SchemaAST } from "effect"
-import { contain, describe, describeDefinition } from "./internal/schemaFailure.ts"
+import { contain, describe, describeDefinition } from "./schemaFailure.ts"
 import * as StoredValue from "./StoredValue.ts"
 
 /**
  * Makes payloads of the values of one region, and values of payloads.
- *
- * @category models
- * @since 0.1.0
  */
 export interface CacheCodec<in out Value> {
   /**
@@ -20,9 +17,6 @@ export interface CacheCodec<in out Value> {
 
 /**
  * A value that was encoded.
- *
- * @category models
- * @since 0.1.0
  */
 export class Encoded<out Value> {
   /** The JSON text, whose UTF-8 is the payload. */
@@ -50,17 +44,11 @@ export class Encoded<out Value> {
  * - `Mismatch`: JSON that does not fit the schema, perhaps a value of another deployment. `problem`
  *   says in one line what was expected and where, never what was found.
  * - `NotJson`: nobody could read it.
- *
- * @category models
- * @since 0.1.0
  */
 export type Decoded<Value> = DecodedValue<Value> | Mismatch | NotJson
 
 /**
  * A value of the schema.
- *
- * @category models
- * @since 0.1.0
  */
 export class DecodedValue<out Value> {
   readonly _tag = "Value"
@@ -74,9 +62,6 @@ export class DecodedValue<out Value> {
 
 /**
  * JSON that does not fit the schema.
- *
- * @category models
- * @since 0.1.0
  */
 export interface Mismatch {
   /** Tells it from other outcomes. */
@@ -87,9 +72,6 @@ export interface Mismatch {
 
 /**
  * Bytes that are no JSON.
- *
- * @category models
- * @since 0.1.0
  */
 export interface NotJson {
   /** Tells it from other outcomes. */
@@ -102,41 +84,9 @@ export interface NotJson {
  * **Details**
  *
  * The payload is JSON, in the form given by `Schema.toCodecJson`. `maxBytes` bounds its UTF-8
- * length (default 8 MiB); a longer one is a failure. Dates, bigints, bytes, options, classes,
- * brands, collections and recursive types come back as they were, and so do `undefined`, `null`,
- * `0`, `""` and `false`. Lists and objects nest up to 500 deep: beyond that, a value is a failure
- * and a payload does not fit.
- *
- * **Gotchas**
- *
- * - JSON has no negative zero: `-0` comes back as `0`.
- * - A union whose members have the same JSON form comes back as one of them: `null` and `undefined`
- *   (`Schema.NullishOr`, `Schema.optional(Schema.NullOr(…))`), a bigint or a date and a string that
- *   reads the same, `NaN` and `"NaN"`. Use a tagged union.
- * - `Schema.Any` is not checked: a date in it comes back as a string. Use a precise schema, or
- *   `Schema.Json`.
- * - A `Schema.Redacted` value is written in the clear, and an `Error` loses its stack.
- * - Fields that the schema does not declare are dropped.
- * - A schema that works asynchronously is no use here: nothing fits it.
- *
- * **Example** (Writing and reading a value)
- *
- * ```ts
- * import { Result, Schema } from "effect"
- * import { CacheCodec } from "effect-ioredis-cache"
- *
- * const codec = CacheCodec.make(Schema.Struct({ at: Schema.Date, n: Schema.BigInt }))
- * const { payload } = Result.getOrThrow(codec.encode({ at: new Date(0), n: 1n }))
- *
- * console.log(payload) // {"at":"1970-01-01T00:00:00.000Z","n":"1"}
- * console.log(codec.decode(Buffer.from(payload)))
- * // { _tag: "Value", value: { at: 1970-01-01T00:00:00.000Z, n: 1n } }
- * console.log(codec.decode(Buffer.from("{}")))
- * // { _tag: "Mismatch", problem: 'expected a value at ["at"]' }
- * ```
- *
- * @category constructors
- * @since 0.1.0
+ * length (default 8 MiB); a longer one is a failure. Lists and objects nest up to 500 deep: beyond
+ * that, a value is a failure and a payload does not fit. What JSON does to values is said at
+ * `Cache.RegionOptions`.
  */
 export const make = <Value>(
   schema: Schema.Codec<Value, unknown>,

@@ -1,0 +1,142 @@
+import { Clock, Effect, type Scope } from "effect"
+import type { Options } from "../MemoryCache.ts"
+import type { Version } from "./CacheTier.ts"
+import { idleSleep } from "./idleSleep.ts"
+import { Lru } from "./Lru.ts"
+import * as Metrics from "./Metrics.ts"
+import { now } from "./now.ts"
+
+/**
+ * Holds a value in this process.
+ */
+export interface Entry {
+  /** Holds the value itself, not a copy. */
+  readonly value: unknown
+  /** Says when it expires, in the milliseconds of `now`. */
+  readonly expiresAt: number
+  /** Says until when it is held on for `getStale`. Default: `expiresAt`. */
+  readonly staleUntil?: number | undefined
+  /** Counts the bytes of the encoded value. */
+  readonly bytes: number
+  /** Says which write of Redis the value is of, where it comes from there. */
+  readonly version?: Version | undefined
+}
+
+/** The key that a `MemoryCache` keeps its store under. */
+export const TypeId: unique symbol = Symbol.for("effect-ioredis-cache/MemoryStore")
+
+/**
+ * A bounded store of values in this process, the least recently used of which make room for new
+ * ones.
+ *
+ * The functions are synchronous and cannot fail. Time is handed in, as `now` gives it, so that a
+ * jump of the wall clock changes nothing and a `TestClock` is obeyed. A value is held as it is, not
+ * copied.
+ */
+export interface MemoryStore {
+  /** The entry of a key. An expired one is dropped, unless it is held on. */
+  readonly get: (key: string, now: number) => Entry | undefined
+  /** The entry of a key, expired or not, while it is held on. */
+  readonly getStale: (key: string, now: number) => Entry | undefined
+  /**
+   * Holds an entry. One larger than `maxBytes` is not held, and what was there before is dropped.
+   */
+  readonly set: (key: string, entry: Entry) => void
+  /** Drops a key, and says whether it was there. */
+  readonly delete: (key: string) => boolean
+  /** Drops every key that begins with `prefix`, and says how many there were. */
+  readonly deletePrefix: (prefix: string) => number
+  /**
+   * The entries held, those included that expired in the last minute and were not asked for
+   * since.
+   */
+  readonly size: () => number
+}
+
+/**
+ * Makes a `MemoryStore`.
+ *
+ * **Details**
+ *
+ * What has expired makes room once a minute, as long as the scope is open, even if nobody asks for
+ * it. That takes turns with the rest of the program after each 1,000 entries, and keeps no process
+ * alive.
+ *
+ * **Gotchas**
+ *
+ * Options that make no sense are a mistake in the program, and so a defect.
+ */
+export const make = Effect.fnUntraced(function* (options?: Options): Effect.fn.Return<MemoryStore, never, Scope.Scope> {
+  const maxEntries = yield* wholeNumber("maxEntries", options?.maxEntries ?? 1000, maxMaxEntries)
+  const maxBytes =
+    options?.maxBytes === undefined
+      ? Number.POSITIVE_INFINITY
+      : yield* wholeNumber("maxBytes", options.maxBytes, Number.MAX_SAFE_INTEGER)
+  const entries = new Lru<Entry>(maxEntries, maxBytes)
+  yield* Metrics.showEntries(() => entries.size)
+  const clock = yield* Clock.Clock
+  const held = (key: string, now: number): Entry | undefined => {
+    const entry = entries.get(key)
+    if (entry === undefined || !isOver(entry, now)) return entry
+    entries.delete(key)
+    return undefined
+  }
+  const drop = (keys: ReadonlyArray<string>): number => keys.filter((key) => entries.delete(key)).length
+  const sweep = Effect.suspend(() => {
+    const keys = entries.keys()
+    // Entries that are added meanwhile would keep the walk from ending.
+    let left = entries.size
+    const walk = (): void => {
+      const at = now(clock)
+      for (const end = Math.max(0, left - sweepSlice); left > end; left--) {
+        const next = keys.next()
+        if (next.done === true) {
+          left = 0
+          break
+        }
+        // Unlike `get`, `peek` does not make an entry recently used.
+        const entry = entries.peek(next.value)
+        if (entry !== undefined && isOver(entry, at)) entries.delete(next.value)
+      }
+    }
+    return Effect.whileLoop({
+      while: () => left > 0,
+      body: () => Effect.andThen(Effect.sync(walk), Effect.yieldNow),
+      step: () => {}
+    })
+  })
+  yield* Effect.forkScoped(Effect.forever(Effect.andThen(idleSleep(clock, sweepInterval), sweep)))
+  return {
+    get: (key, now) => {
+      const entry = held(key, now)
+      return entry === undefined || now < entry.expiresAt ? entry : undefined
+    },
+    getStale: held,
+    set: (key, entry) => {
+      entries.set(key, entry, sizeOf(entry))
+    },
+    delete: (key) => drop([key]) === 1,
+    deletePrefix: (prefix) => drop([...entries.keys()].filter((key) => key.startsWith(prefix))),
+    size: () => entries.size
+  }
+})
+
+// A map of V8 has room for twice as many. It throws where it would grow beyond that, which one that
+// has more keys does after enough of them have made room for others.
+const maxMaxEntries = 2 ** 23
+
+// A minute is short beside the lives that values usually have.
+const sweepInterval = 60_000
+
+// A thousand entries take about 50 microseconds.
+const sweepSlice = 1000
+
+const isOver = (entry: Entry, now: number): boolean => now >= entry.expiresAt && now >= (entry.staleUntil ?? 0)
+
+// A size that makes no sense counts as 1, so that the total stays a number.
+const sizeOf = (entry: Entry) => (entry.bytes > 1 ? Math.min(Math.ceil(entry.bytes), Number.MAX_SAFE_INTEGER) : 1)
+
+const wholeNumber = (name: string, value: number, max: number): Effect.Effect<number> =>
+  Number.isInteger(value) && value >= 1 && value <= max
+    ? Effect.succeed(value)
+    : Effect.die(new Error(`MemoryCache: ${name} is ${value}. Make it a whole number from 1 to ${max}.`))

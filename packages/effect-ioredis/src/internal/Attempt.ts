@@ -1,0 +1,218 @@
+import { type Context, Result } from "effect"
+import type * as CircuitBreaker from "../CircuitBreaker.ts"
+import type { Cancel, Done } from "../dispatch.ts"
+import type { CommandKind } from "../RedisCommand.ts"
+import type { ReplyResult } from "../RedisConnection.ts"
+import * as RedisError from "../RedisError.ts"
+import type { RedisNode } from "./node/RedisNode.ts"
+import type { Deadline, Deadlines } from "./Deadlines.ts"
+import type * as Metrics from "./Metrics.ts"
+import type { NodeSession } from "./node/NodeSession.ts"
+
+/** Describes one call: what to do at each attempt anew, and for how long. */
+export interface Call<A> {
+  readonly name: string
+  /** In milliseconds, with all retries. */
+  readonly timeout: number
+  readonly retry: boolean
+  /** For how many milliseconds it may wait to be sent for the first time. */
+  readonly waitToSend: number
+  /** Holds what retries run in. */
+  readonly context: Context.Context<never>
+  /** The node that an attempt goes to now. */
+  readonly node: () => RedisNode
+  /** Sends what is still to be sent, and ends the attempt once, at once or later. */
+  readonly send: (attempt: Attempt<A>) => void
+  /** The kind of what may be sent again after a failure, or `undefined` where nothing may. */
+  readonly retryable: (error: RedisError.RedisCommandError) => CommandKind | undefined
+}
+
+/** One admission, one sending, one deadline, one record. */
+export interface Attempt<A> {
+  readonly node: RedisNode
+  /** Says which session carries it, so that its silence can be told from slowness. */
+  readonly carriedBy: (session: NodeSession) => void
+  /** Tells whether it has ended, perhaps by its deadline. */
+  readonly isOver: () => boolean
+  /** Says that a session has answered, or failed, one command of several. */
+  readonly hear: (session: NodeSession, result: ReplyResult) => void
+  /**
+   * Ends it. `from` is the session that has answered or failed, where that is not known by `hear`.
+   */
+  readonly end: (result: Result.Result<A, RedisError.RedisCommandError>, from?: NodeSession) => void
+}
+
+/** Holds what all attempts of a client share. */
+export interface Environment {
+  readonly commandTimeout: number
+  readonly context: Context.Context<never>
+  readonly deadlines: Deadlines
+  readonly metrics: Metrics.Metrics
+  /** The monotonic time in milliseconds. */
+  readonly now: () => number
+  /** Is told of each failure that counts as an outage of Redis. */
+  readonly onFailure: (error: RedisError.RedisCommandError) => void
+}
+
+/**
+ * Makes one attempt of a call: `breaker(deadline(send))`. It tells `done` once, and returns what to
+ * call when nobody waits any more.
+ */
+export const start = <A>(
+  environment: Environment,
+  call: Call<A>,
+  sentAt: number,
+  timeout: number,
+  done: Done<A>
+): Cancel => {
+  const node = call.node()
+  const permit = node.circuit.acquire()
+  if (permit === undefined) {
+    done(Result.fail(node.circuit.rejection(call.name)))
+    return ignore
+  }
+  const attempt = new Running(environment, call, node, permit, sentAt, timeout, done)
+  attempt.deadline = environment.deadlines.add(sentAt + timeout, timeout, () => attempt.expire())
+  call.send(attempt)
+  return () => attempt.cancel()
+}
+
+const ignore = () => {}
+
+class Running<A> implements Attempt<A> {
+  readonly environment: Environment
+  readonly call: Call<A>
+  readonly node: RedisNode
+  readonly permit: number
+  readonly sentAt: number
+  readonly timeout: number
+  readonly done: Done<A>
+  deadline: Deadline | undefined = undefined
+  // Nearly every attempt is carried by one session, which needs no list.
+  session: NodeSession | undefined = undefined
+  activity = 0
+  others: Array<readonly [session: NodeSession, activity: number]> | undefined = undefined
+  settled = false
+
+  constructor(
+    environment: Environment,
+    call: Call<A>,
+    node: RedisNode,
+    permit: number,
+    sentAt: number,
+    timeout: number,
+    done: Done<A>
+  ) {
+    this.environment = environment
+    this.call = call
+    this.node = node
+    this.permit = permit
+    this.sentAt = sentAt
+    this.timeout = timeout
+    this.done = done
+  }
+
+  carriedBy(session: NodeSession): void {
+    const activity = session.connection.activity()
+    if (this.session === undefined) {
+      this.session = session
+      this.activity = activity
+    } else if (this.session !== session) {
+      this.others ??= []
+      this.others.push([session, activity])
+    }
+  }
+
+  isOver(): boolean {
+    return this.settled
+  }
+
+  hear(session: NodeSession, result: ReplyResult): void {
+    if (isReply(result)) session.hear(this.environment.now())
+  }
+
+  end(result: Result.Result<A, RedisError.RedisCommandError>, from?: NodeSession): void {
+    const at = this.environment.now()
+    if (from !== undefined && isReply(result)) from.hear(at)
+    if (this.settled) return
+    if (Result.isSuccess(result)) {
+      this.settle(result, "success", at)
+      return
+    }
+    const { failure } = result
+    if (failure._tag === "RedisOperationError") this.node.observe(failure)
+    this.fail(failure, RedisError.outcome(failure), at, eventOf(failure))
+  }
+
+  // A deadline shorter than `commandTimeout` is this caller's, and says nothing of Redis yet.
+  expire(): void {
+    const { call, environment, session, timeout } = this
+    const silent = session !== undefined && session.connection.activity() === this.activity
+    const outcome =
+      timeout < environment.commandTimeout || (environment.deadlines.isCatchingUp() && !silent) ? "ignored" : "failure"
+    this.settled = true
+    // A stall opens the circuit before the caller is told, so that he does not try again.
+    this.suspect(this.sentAt + timeout)
+    this.fail(
+      RedisError.RedisTimeoutError.after(call.name, timeout),
+      outcome,
+      environment.now(),
+      silent ? session : undefined
+    )
+  }
+
+  cancel(): void {
+    if (this.settled) return
+    this.settled = true
+    this.deadline?.cancel()
+    this.node.circuit.record(this.permit, "ignored")
+    this.suspect(this.environment.now())
+  }
+
+  suspect(at: number): void {
+    if (this.session !== undefined) this.node.suspect(this.session, this.activity, this.sentAt, at)
+    if (this.others === undefined) return
+    for (const [session, activity] of this.others) this.node.suspect(session, activity, this.sentAt, at)
+  }
+
+  fail(error: RedisError.RedisCommandError, outcome: CircuitBreaker.Outcome, at: number, event: unknown): void {
+    const { context, metrics, onFailure } = this.environment
+    if (countsAsError(error)) metrics.errors(error._tag)(codeOf(error)).updateUnsafe(1, context)
+    if (outcome === "failure") onFailure(error)
+    this.settle(Result.fail(error), outcome, at, event)
+  }
+
+  settle(
+    result: Result.Result<A, RedisError.RedisCommandError>,
+    outcome: CircuitBreaker.Outcome,
+    at: number,
+    event?: unknown
+  ): void {
+    this.settled = true
+    this.deadline?.cancel()
+    this.node.circuit.record(this.permit, outcome, event)
+    const { context, metrics } = this.environment
+    metrics
+      .operationDuration(this.call.name)(outcome)
+      .updateUnsafe((at - this.sentAt) / 1000, context)
+    this.done(result)
+  }
+}
+
+// Errors of the connection and what was called off here did not come from the server.
+const isReply = (result: Result.Result<unknown, RedisError.RedisCommandError>): boolean =>
+  Result.isSuccess(result) ||
+  (result.failure._tag === "RedisOperationError" && RedisError.outcome(result.failure) !== "ignored")
+
+// The source of a script that the server has forgotten follows at once.
+const countsAsError = (error: RedisError.RedisCommandError): boolean =>
+  !(error._tag === "RedisOperationError" && error.code === "NOSCRIPT")
+
+// Calls that one loss cut share its cause.
+const eventOf = (error: RedisError.RedisCommandError): unknown =>
+  error._tag === "RedisConnectionError" && error.sent === "unknown" ? error.cause : undefined
+
+const codeOf = (error: RedisError.RedisCommandError): string => {
+  if (error._tag === "RedisOperationError") return error.code
+  return error._tag === "RedisConnectionError" ? error.reason : ""
+}

@@ -1,0 +1,33 @@
+/** Words what is wrong with a setting, wherever it comes from, without showing a password. */
+import { Config, Duration, Schema, SchemaAST, SchemaIssue } from "effect"
+
+/**
+ * Says what a setting is and what it should be, or `undefined` where its schema does not say the
+ * latter by `expected` and `example`.
+ */
+export const problemOf = (name: string, value: unknown, ast: SchemaAST.AST): string | undefined => {
+  const { example, expected } = SchemaAST.resolve(ast) ?? {}
+  return typeof expected !== "string" || typeof example !== "string"
+    ? undefined
+    : `${name} is ${shown(value)}: expected ${expected}, for example ${example}`
+}
+
+/** The error for these problems, a line for each. It holds nothing but their text. */
+export const configError = (problems: ReadonlyArray<string>): Config.ConfigError =>
+  new Config.ConfigError(
+    new Schema.SchemaError(new SchemaIssue.InvalidValue({ message: Array.from(new Set(problems)).join("\n") }))
+  )
+
+// Something with a login in it, put where it does not belong, is as secret as where it does.
+const shown = (value: unknown): string => {
+  if (value === undefined) return "missing"
+  if (typeof value === "string") {
+    return /@|:\/\//.test(value) ? "not shown, for it may hold a password" : JSON.stringify(value)
+  }
+  if (Duration.isDuration(value)) return Duration.isFinite(value) ? Duration.format(value) : "Infinity"
+  return typeof value === "object" ? "an object" : String(value)
+}
+
+/** Tells whether a duration is one that something can be bounded by. */
+export const isAboveZero = (duration: Duration.Duration): boolean =>
+  Duration.isFinite(duration) && Duration.isPositive(duration)
