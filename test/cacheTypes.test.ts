@@ -1,6 +1,6 @@
 import { describe, it } from "@effect/vitest"
 import { Config, Effect, type Layer, type Option, Schema } from "effect"
-import { Redis, type RedisClient, RedisConfig, type RedisError, type RedisHealth } from "effect-ioredis"
+import { Redis, RedisClient, RedisConfig, type RedisConnector, type RedisError, type RedisHealth } from "effect-ioredis"
 import { Cache, HybridCache, MemoryCache, RedisCache } from "effect-ioredis-cache"
 import { expectTypeOf } from "vitest"
 
@@ -35,6 +35,18 @@ describe("types", () => {
       (region) => region.getOrSet("a", Effect.succeed(1))
     )
     expectTypeOf(total).toEqualTypeOf<Effect.Effect<number, never, Cache.Cache>>()
+  })
+
+  it("options are what a layer takes, whatever they say of readiness", () => {
+    expectTypeOf((options: RedisConfig.Options) => Redis.layer(options)).returns.toEqualTypeOf<
+      Layer.Layer<
+        RedisClient.RedisClient | RedisHealth.RedisHealth,
+        Config.ConfigError | RedisError.RedisConnectionError
+      >
+    >()
+    expectTypeOf(({ client }: RedisConfig.RedisConfig) => RedisClient.layer(client)).returns.toEqualTypeOf<
+      Layer.Layer<RedisClient.RedisClient, RedisError.RedisConnectionError, RedisConnector.RedisConnector>
+    >()
   })
 
   it("RedisCache's methods have it", () => {

@@ -199,8 +199,12 @@ export interface Region<in Key, in out Value, out E = never> {
   readonly removeMany: (keys: ReadonlyArray<Key>) => Effect.Effect<ReadonlyArray<WriteOutcome>, E>
   /**
    * Lets what is there live for the `timeToLive` from now on, and never shortens it. An absent key
-   * is no failure, and a value that has expired is absent, also while it is kept for `staleFor`. A
-   * region whose `timeToLive` is a function wants one here.
+   * is no failure (`"Applied"`: read it to know), and a value that has expired is absent, also
+   * while it is kept for `staleFor`. A region whose `timeToLive` is a function wants one here.
+   *
+   * A `touch` only extends: what ends in Redis during an outage has ended, although this process
+   * served it meanwhile. Where an outage may last longer than the life that is left, use `set` to
+   * renew a session.
    */
   readonly touch: (key: Key, options?: WriteOptions) => Effect.Effect<WriteOutcome, E>
   /** Removes every value of the region, on every master, by SCAN and UNLINK. */

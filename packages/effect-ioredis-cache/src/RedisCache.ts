@@ -65,7 +65,10 @@ export const RedisCache: Context.Service<RedisCache, RedisCache> = Context.Servi
 export interface Options {
   /** Begins every key (default `cache`). */
   readonly prefix?: string | undefined
-  /** For regions that name none (default 300 seconds). */
+  /**
+   * For regions of this strict cache that name none (default 300 seconds). A `HybridCache` on it
+   * has a `timeToLive` of its own.
+   */
   readonly timeToLive?: Duration.Input | undefined
 }
 

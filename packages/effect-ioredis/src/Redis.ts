@@ -37,6 +37,9 @@ export const layer: {
   (
     options?: RedisConfig.Options & { readonly requireReady?: false | undefined }
   ): Layer.Layer<RedisClient.RedisClient | RedisHealth.RedisHealth, Config.ConfigError>
+  (
+    options: RedisConfig.Options
+  ): Layer.Layer<RedisClient.RedisClient | RedisHealth.RedisHealth, Config.ConfigError | RedisConnectionError>
 } = (options?: RedisConfig.Options) => build(options)
 
 /**
@@ -108,7 +111,11 @@ const build = (
         config,
         // Without `requireReady` it cannot fail for Redis, which the overloads above say and this
         // expression cannot.
-        Layer.effect(RedisClient.RedisClient, RedisClient.make(config.client)) as ReturnType<typeof RedisClient.layer>
+        Layer.effect(RedisClient.RedisClient, RedisClient.make(config.client)) as Layer.Layer<
+          RedisClient.RedisClient,
+          never,
+          RedisConnector
+        >
       )
     )
   )

@@ -387,6 +387,7 @@ export const layer: {
     options: Options & { readonly requireReady: true }
   ): Layer.Layer<RedisClient, RedisError.RedisConnectionError, RedisConnector>
   (options?: Options & { readonly requireReady?: false | undefined }): Layer.Layer<RedisClient, never, RedisConnector>
+  (options: Options): Layer.Layer<RedisClient, RedisError.RedisConnectionError, RedisConnector>
 } = (options?: Options) =>
   // Without `requireReady` it cannot fail, which the overloads say and the implementation cannot.
   Layer.effect(RedisClient, make(options)) as Layer.Layer<RedisClient, never, RedisConnector>

@@ -44,6 +44,9 @@ export interface RedisScript {
  *
  * **Gotchas**
  *
+ * What a script fails with by `redis.error_reply` has the code `"ERR"`, for its text may hold data:
+ * a script that wants to tell its caller something returns it.
+ *
  * An error reply does not say that nothing happened: what the script did before stays done. It is
  * sent again after such a reply only where its `kind` says that this is safe.
  *
