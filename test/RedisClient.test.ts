@@ -589,6 +589,21 @@ describe("RedisClient, its commands", () => {
   )
 })
 
+describe("RedisClient, reconnecting", () => {
+  it.effect("is ready again at once each time, for its own will says nothing of the server", () =>
+    withRedis({ connections: 3 })((redis) =>
+      Effect.gen(function* () {
+        yield* TestClock.adjust("1 second")
+        for (let time = 0; time < 5; time++) {
+          yield* redis.reconnect
+          yield* TestClock.adjust("250 millis")
+          assert.deepInclude(yield* redis.stats, { connection: "Ready", connections: 3 }, `time ${time}`)
+        }
+      })
+    )
+  )
+})
+
 describe("RedisClient, without a login", () => {
   for (const [what, login] of [
     ["fails", Effect.fail({ _tag: "VaultError", token: "hunter2" })],

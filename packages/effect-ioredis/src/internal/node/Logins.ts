@@ -61,7 +61,7 @@ export const make = Effect.fnUntraced(function* (deadlines: Deadlines, now: () =
     },
     lost: (beganAt, session, isLast) => {
       const at = now()
-      const isSettled = at - session.openedAt >= LoginPace.settledAfter
+      const isSettled = session.isReplaced || at - session.openedAt >= LoginPace.settledAfter
       const draw = random.nextDoubleUnsafe()
       pace = isSettled ? LoginPace.ended(pace, isLast, at, draw) : LoginPace.dropped(pace, beganAt, at, draw)
     }

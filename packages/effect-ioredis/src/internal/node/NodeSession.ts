@@ -1,6 +1,7 @@
 import type { Session } from "../../dispatch.ts"
 import type { RedisConnection, ReplyResult } from "../../RedisConnection.ts"
 import type { RedisCommand } from "../../RedisCommand.ts"
+import { connectionError } from "../../RedisError.ts"
 import type { Carrier, RedisNode } from "./RedisNode.ts"
 import type { Introduction } from "./Introduction.ts"
 
@@ -25,6 +26,8 @@ export class NodeSession implements Session, Carrier {
   heardAt: number
   /** Says whether the stall rule watches it. */
   watched = false
+  /** Says whether this program has ended it of its own will, which says nothing of the server. */
+  isReplaced = false
 
   constructor(
     node: RedisNode,
@@ -58,6 +61,12 @@ export class NodeSession implements Session, Carrier {
   submit(command: RedisCommand, onReply: (result: ReplyResult) => void): void {
     this.carried++
     this.connection.submit(command, onReply)
+  }
+
+  /** Ends it because this program wants another one. */
+  replace(): void {
+    this.isReplaced = true
+    this.connection.destroy(connectionError("CONNECT", "Reset", "unknown", new Error("The connection was replaced.")))
   }
 
   hear(at: number): void {

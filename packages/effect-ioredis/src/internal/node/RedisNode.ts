@@ -209,7 +209,7 @@ export const make = Effect.fnUntraced(function* (
       if (error.code === "READONLY") replacement.consider()
     },
     reconnect: () => {
-      for (const { connection } of sessions()) connection.destroy(replaced())
+      for (const session of sessions()) session.replace()
     },
     askHistory,
     refreshTime: Effect.suspend(() => {
@@ -379,6 +379,3 @@ const leastBetweenAsking = 100
 
 const stalled = () =>
   RedisError.connectionError("CONNECT", "Stalled", "unknown", new Error("The connection was silent and was replaced."))
-
-const replaced = () =>
-  RedisError.connectionError("CONNECT", "Reset", "unknown", new Error("The connection was replaced."))
