@@ -157,13 +157,8 @@ const keepingFailures = (region: Region): Region => {
 
 const { call, clear, get, getOrSet, history, process, remove, set, trouble, wait } = Steps
 
-// A value is written after the removal that followed it.
-const lateSet = history([
-  call(set()),
-  wait(10),
-  { _tag: "Stall" },
-  call(set()),
-  wait(1100),
+// What was stranded runs after another process has removed the key.
+const removedThenResumed = [
   { _tag: "Strand", process: 0 },
   wait(1000),
   call(remove(), { actor: 1 }),
@@ -171,21 +166,12 @@ const lateSet = history([
   { _tag: "Resume" },
   wait(10),
   call(get, { actor: 2 })
-])
+] as const
 
-const lateFill = history([
-  call(getOrSet(300)),
-  wait(100),
-  { _tag: "Stall" },
-  wait(250),
-  { _tag: "Strand", process: 0 },
-  wait(1000),
-  call(remove(), { actor: 1 }),
-  wait(100),
-  { _tag: "Resume" },
-  wait(10),
-  call(get, { actor: 2 })
-])
+// A value is written after the removal that followed it.
+const lateSet = history([call(set()), wait(10), { _tag: "Stall" }, call(set()), wait(1100), ...removedThenResumed])
+
+const lateFill = history([call(getOrSet(300)), wait(100), { _tag: "Stall" }, wait(250), ...removedThenResumed])
 
 const lateOwnSet = history([
   call(set()),
@@ -444,6 +430,7 @@ const replay: Readonly<Record<string, Variant>> = {
   "a deferred value is written whatever is there": {
     breaks: ["resurrected"],
     range: { isDense: true, troubles: ["Refuse"], calls: ["Set", "Remove"], regions: [unchanged] },
+    witness: removedMeanwhile,
     seams: {
       scripts: running(
         Scripts.replaceKnown,
