@@ -162,9 +162,7 @@ describe("at the edges of the journal", () => {
     Effect.gen(function* () {
       h.set("a", "0")
       h.unanswered(() => h.set("a", "1"))
-      h.away()
-      h.double.isFrozen = false
-      h.double.connect()
+      h.reconnect()
       h.remove("a")
       yield* h.settled
       h.double.runLate()

@@ -301,9 +301,7 @@ describe("doubts", () => {
     Effect.gen(function* () {
       h.set("a", "1")
       h.unanswered(() => h.set("a", "2"))
-      h.away()
-      h.double.isFrozen = false
-      h.double.connect()
+      h.reconnect()
       assert.deepStrictEqual(h.set("a", "3"), ["Deferred"])
       // The server executes the doubt after the later write, and only then is its session ended.
       h.double.runLate()
@@ -365,9 +363,7 @@ describe("doubts", () => {
       Effect.gen(function* () {
         h.set("a", "1")
         h.unanswered(() => h.remove("a"))
-        h.away()
-        h.double.isFrozen = false
-        h.double.connect()
+        h.reconnect()
         assert.deepStrictEqual(h.set("a", "2"), ["Deferred"])
         yield* h.settled
         assert.strictEqual(h.double.countOf("CLIENT"), 1)
@@ -385,9 +381,7 @@ describe("doubts", () => {
       h.set("a", "1")
       h.double.freeze()
       yield* h.back
-      h.away()
-      h.double.isFrozen = false
-      h.double.connect()
+      h.reconnect()
       assert.deepStrictEqual(h.set("a", "2"), ["Deferred"])
       yield* h.settled
       assert.strictEqual(h.double.countOf("CLIENT"), 1)
@@ -413,9 +407,7 @@ describe("doubts", () => {
   history("of a fill is fenced, and a fill is never replayed", {}, (h) =>
     Effect.gen(function* () {
       h.unanswered(() => h.fill("a", "looked up"))
-      h.away()
-      h.double.isFrozen = false
-      h.double.connect()
+      h.reconnect()
       assert.deepStrictEqual(h.set("a", "1"), ["Deferred"])
       yield* h.settled
       assert.strictEqual(h.double.countOf("CLIENT"), 1)

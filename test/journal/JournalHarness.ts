@@ -126,6 +126,13 @@ export class Harness {
     this.check()
   }
 
+  /** Another session takes the place of one that is lost, on a server that answers. */
+  reconnect(): void {
+    this.away()
+    this.double.isFrozen = false
+    this.double.connect()
+  }
+
   /** The connection is made again, and everything that it wakes is done. */
   readonly back = Effect.suspend(() => {
     this.double.connect()

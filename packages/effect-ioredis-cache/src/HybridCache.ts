@@ -29,11 +29,10 @@
  *
  * @since 0.1.0
  */
-import { Cause, Clock, Config, Duration, Effect, Exit, Layer, Option, Result, Schema } from "effect"
+import { Cause, Clock, Config, Duration, Effect, Exit, Layer, Option, Schema } from "effect"
 import { Redis, type RedisClient, RedisConfig, RedisError, type RedisHealth, Settings } from "effect-ioredis"
 import * as Dispatch from "effect-ioredis/dispatch"
 import * as Cache from "./Cache.ts"
-import * as CacheKey from "./CacheKey.ts"
 import type { WriteOutcome } from "./Cache.ts"
 import {
   type CacheTier,
@@ -48,6 +47,7 @@ import * as Journal from "./internal/journal/Journal.ts"
 import { SetIntent } from "./internal/journal/Ledger.ts"
 import * as MemoryStore from "./internal/MemoryStore.ts"
 import * as MemoryTier from "./internal/MemoryTier.ts"
+import { prefixProblem } from "./internal/prefixProblem.ts"
 import * as RedisTier from "./internal/RedisTier.ts"
 import * as Region from "./internal/Region.ts"
 import * as MemoryCache from "./MemoryCache.ts"
@@ -204,14 +204,12 @@ const fromEnv = (prefix: string | undefined) => {
 
 const optional = <A>(config: Config.Config<A>) => Config.withDefault(config, undefined)
 
-const MaxEntries = Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 2 ** 23 })).annotate({
-  expected: `a whole number from 1 to ${2 ** 23}`,
+const MaxEntries = Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: MemoryStore.maxMaxEntries })).annotate({
+  expected: `a whole number from 1 to ${MemoryStore.maxMaxEntries}`,
   example: "1000"
 })
 
-const Prefix = Schema.String.check(
-  Schema.makeFilter((prefix) => Result.isSuccess(CacheKey.keyspace({ prefix, region: "r", version: 0 })))
-).annotate({
+const Prefix = Schema.String.check(Schema.makeFilter((prefix) => prefixProblem(prefix) === undefined)).annotate({
   expected: "a name without white space and : { } * ? [ ] \\",
   example: "cache"
 })

@@ -20,10 +20,10 @@
  *
  * @since 0.1.0
  */
-import { Context, type Duration, Effect, Layer, Result } from "effect"
+import { Context, type Duration, Effect, Layer } from "effect"
 import { RedisClient, type RedisError } from "effect-ioredis"
 import type * as Cache from "./Cache.ts"
-import * as CacheKey from "./CacheKey.ts"
+import { prefixProblem } from "./internal/prefixProblem.ts"
 import * as RedisTier from "./internal/RedisTier.ts"
 import * as Region from "./internal/Region.ts"
 
@@ -82,8 +82,8 @@ export interface Options {
 export const make = Effect.fnUntraced(function* (options: Options = {}) {
   const client = yield* RedisClient.RedisClient
   const prefix = options.prefix ?? "cache"
-  const probe = CacheKey.keyspace({ prefix, region: "r", version: 0 })
-  if (Result.isFailure(probe)) return yield* Effect.die(new Error(probe.failure))
+  const problem = prefixProblem(prefix)
+  if (problem !== undefined) return yield* Effect.die(new Error(problem))
   const regions = yield* Region.makeRegions<RedisError.RedisError>({
     tier: yield* RedisTier.make(client),
     reject: Effect.fail,

@@ -121,9 +121,11 @@ export const make = Effect.fnUntraced(function* (options?: Options): Effect.fn.R
   }
 })
 
-// A map of V8 has room for twice as many. It throws where it would grow beyond that, which one that
-// has more keys does after enough of them have made room for others.
-const maxMaxEntries = 2 ** 23
+/**
+ * The largest `maxEntries`. A map of V8 has room for twice as many. It throws where it would grow
+ * beyond that, which one that has more keys does after enough of them have made room for others.
+ */
+export const maxMaxEntries = 2 ** 23
 
 // A minute is short beside the lives that values usually have.
 const sweepInterval = 60_000

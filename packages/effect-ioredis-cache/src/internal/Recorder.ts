@@ -3,6 +3,7 @@ import type * as Cache from "../Cache.ts"
 import type { WriteOutcome } from "../Cache.ts"
 import type { Found } from "./CacheTier.ts"
 import * as Metrics from "./Metrics.ts"
+import { now } from "./now.ts"
 
 /** Counts what happens in one region, in metrics and in `Cache.stats`. */
 export interface Recorder {
@@ -42,7 +43,6 @@ export const make = (region: string, counters: Counters, context: Context.Contex
     Rejected: Metrics.tallyOf(metrics.writes("rejected"), context)
   }
   const clock = Context.get(context, Clock.Clock)
-  const now = () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
   let lastUnreadable = Number.NEGATIVE_INFINITY
   return {
     read: ({ hit, source }) => {
@@ -71,7 +71,7 @@ export const make = (region: string, counters: Counters, context: Context.Contex
     unreadable: (keyHash, problem) => {
       counters.corrupt++
       metrics.requests("corrupt").updateUnsafe(1, context)
-      const at = now()
+      const at = now(clock)
       const level = at - lastUnreadable < quietMillis ? "Debug" : "Warn"
       lastUnreadable = at
       Effect.runForkWith(context)(
@@ -80,9 +80,9 @@ export const make = (region: string, counters: Counters, context: Context.Contex
         )
       )
     },
-    now,
+    now: () => now(clock),
     timed: (operation, source, startedAt) =>
-      metrics.duration(operation, source).updateUnsafe((now() - startedAt) / 1000, context)
+      metrics.duration(operation, source).updateUnsafe((now(clock) - startedAt) / 1000, context)
   }
 }
 

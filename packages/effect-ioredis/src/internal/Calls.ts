@@ -46,6 +46,11 @@ export class Settings {
     this.context = context
     this.onDefect = onDefect
   }
+
+  /** Tells whether a command is split by the connections that its keys keep to. */
+  splits(command: RedisCommand.RedisCommand): boolean {
+    return this.session === undefined && this.topology.isSpread() && Split.isSplittable(command)
+  }
 }
 
 abstract class SettledCall {
@@ -205,8 +210,7 @@ export class BatchCall extends SettledCall implements Call<ReadonlyArray<ReplyRe
     const { attempt } = round
     const sending = this.sendings?.[index]
     const done = (result: ReplyResult): void => round.settle(index, result)
-    const { session, topology } = this.settings
-    if (session === undefined && topology.isSpread() && Split.isSplittable(command)) {
+    if (this.settings.splits(command)) {
       this.sendParts(attempt, command, sending, done)
       return
     }

@@ -6,7 +6,6 @@ import type { RedisTopology } from "./RedisTopology.ts"
 import type { Attempts } from "./Attempts.ts"
 import { BatchCall, CommandCall, Settings } from "./Calls.ts"
 import * as Joins from "./Joins.ts"
-import * as Split from "./Split.ts"
 
 /** The callback side of a client. */
 export interface Dispatcher extends Dispatch {
@@ -67,7 +66,7 @@ export const make = ({
   }
 
   const start = (settings: Settings, command: RedisCommand, options: SendOptions, done: Done<Reply>): Cancel => {
-    if (settings.session !== undefined || !topology.isSpread() || !Split.isSplittable(command)) {
+    if (!settings.splits(command)) {
       return attempts.start(new CommandCall(settings, command, options.sending), done)
     }
     const sendings = options.sending === undefined ? undefined : [options.sending]
