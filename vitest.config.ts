@@ -1,16 +1,8 @@
-import * as Fs from "node:fs"
 import { defaultExclude, defineConfig } from "vitest/config"
 import "./test/support/Node20.ts"
 
-// What starts processes says so in its imports. The rest is the quick loop: virtual time and plain functions.
-const startsProcesses = (file: string): boolean =>
-  /^processes\/|support\/RedisServer|suites\/cacheLayers|node:child_process|lost\/|chaos\//.test(
-    `${file}\n${Fs.readFileSync(`test/${file}`, "utf8")}`
-  )
-
-const slow = Fs.readdirSync("test", { recursive: true, encoding: "utf8" })
-  .filter((file) => file.endsWith(".test.ts") && startsProcesses(file))
-  .map((file) => `test/${file}`)
+// The quick loop starts no process: virtual time and plain functions. What starts a server or a process is in these folders.
+const slow = ["test/**/live/**", "test/processes/**"]
 
 export default defineConfig({
   test: {

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Option, Schema } from "effect"
 import { Cache } from "effect-ioredis-cache"
-import { type CacheProcess, startCacheProcess } from "../fixtures/startCacheProcess.ts"
+import { type CacheProcess, startCacheProcess } from "../support/startCacheProcess.ts"
 import { eventually, layerReal, Server } from "../suites/cacheLayers.ts"
 import * as TcpProxy from "../support/TcpProxy.ts"
 

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema } from "effect"
-import { type CacheProcess, startCacheProcess as start } from "../fixtures/startCacheProcess.ts"
+import { type CacheProcess, startCacheProcess as start } from "../support/startCacheProcess.ts"
 import { eventually } from "../suites/cacheLayers.ts"
 import * as RedisServer from "../support/RedisServer.ts"
 

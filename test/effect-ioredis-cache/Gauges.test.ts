@@ -1,0 +1,70 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Exit, Layer, Metric, Schema, Scope } from "effect"
+import { RedisClient } from "effect-ioredis"
+import { showGauge } from "effect-ioredis/dispatch"
+import { Cache } from "effect-ioredis-cache"
+import { Fault, SimulatedRedis } from "effect-ioredis/testing"
+import { TestClock } from "effect/testing"
+import { layerProcess } from "../suites/cacheLayers.ts"
+
+const registry: Metric.MetricRegistry = new Map()
+
+const metricValue = (id: string, label?: string) =>
+  Effect.map(Metric.snapshot, (all) => {
+    const found = all.find((metric) => metric.id === id && (label === undefined || metric.attributes?.event === label))
+    if (found?.type === "Gauge") return Number(found.state.value)
+    return found?.type === "Counter" ? Number(found.state.count) : 0
+  })
+
+describe("metrics of several caches in one process", () => {
+  it.effect("the journal's gauge is their sum, and one that closes leaves the other's alone", () =>
+    Effect.gen(function* () {
+      const open = Effect.gen(function* () {
+        const scope = yield* Scope.make()
+        const context = yield* Layer.buildWithScope(Layer.fresh(layerProcess()), scope)
+        const region = Cache.region({ name: "texts", version: 1, key: Schema.String, value: Schema.String })
+        const texts = yield* Effect.provide(region, context)
+        const { breaker } = yield* Effect.provide(RedisClient.RedisClient, context)
+        yield* breaker.isolate
+        return { texts, close: Scope.close(scope, Exit.void) }
+      })
+      const [one, other] = [yield* open, yield* open]
+      yield* one.texts.removeMany(["a", "b", "c"])
+      yield* other.texts.remove("d")
+      assert.strictEqual(yield* metricValue("cache_journal_entries"), 4)
+      yield* other.close
+      assert.strictEqual(yield* metricValue("cache_journal_entries"), 3)
+      yield* one.close
+      assert.strictEqual(yield* metricValue("cache_journal_entries"), 0)
+    }).pipe(Effect.provide(SimulatedRedis.layerServer()), Effect.provideService(Metric.MetricRegistry, registry))
+  )
+
+  it.effect("a stall that many calls meet is one event", () =>
+    Effect.gen(function* () {
+      const redis = yield* RedisClient.RedisClient
+      const server = yield* SimulatedRedis.SimulatedRedis
+      yield* server.inject(Fault.freeze)
+      for (let call = 0; call < 50; call++) yield* Effect.forkChild(Effect.exit(redis.ping), { startImmediately: true })
+      yield* TestClock.adjust("10 seconds")
+      assert.strictEqual(yield* metricValue("redis_connection_events_total", "stalled"), 1)
+    }).pipe(
+      Effect.provide(Layer.provideMerge(RedisClient.layer(), SimulatedRedis.layer())),
+      Effect.provideService(Metric.MetricRegistry, new Map())
+    )
+  )
+
+  it.effect("a library's own gauge is summed likewise, and ends with its scope", () =>
+    Effect.gen(function* () {
+      const waiting = Metric.gauge("waiting")
+      const scope = yield* Scope.make()
+      yield* Scope.provide(
+        showGauge(waiting, () => 2),
+        scope
+      )
+      yield* showGauge(waiting, () => 3)
+      assert.strictEqual(yield* metricValue("waiting"), 5)
+      yield* Scope.close(scope, Exit.void)
+      assert.strictEqual(yield* metricValue("waiting"), 3)
+    }).pipe(Effect.provideService(Metric.MetricRegistry, new Map()))
+  )
+})

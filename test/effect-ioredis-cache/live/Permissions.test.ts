@@ -1,0 +1,49 @@
+import { readFileSync } from "node:fs"
+import { assert, it } from "@effect/vitest"
+import { Duration, Effect, Layer, Option, Schema } from "effect"
+import { Redis, RedisClient } from "effect-ioredis"
+import { Cache, HybridCache, MemoryCache, RedisCache } from "effect-ioredis-cache"
+import * as RedisServer from "../../support/RedisServer.ts"
+
+const [, rules = ""] = /^ACL SETUSER app (.*)$/m.exec(readFileSync("docs/configuration.md", "utf8")) ?? []
+
+const cacheOn = (port: number) =>
+  HybridCache.layer().pipe(
+    Layer.provide([RedisCache.layer(), MemoryCache.layer()]),
+    Layer.provideMerge(Redis.layer({ url: `redis://app:secret@127.0.0.1:${port}/1` }))
+  )
+
+// What the ordinary calls and the background work send. The rest is sent after faults, and is asked for with DRYRUN.
+const program = Effect.gen(function* () {
+  for (const replay of ["ifUnchanged", "latest"] as const) {
+    const users = yield* Cache.region({ name: replay, version: 1, key: Schema.Int, value: Schema.String, replay })
+    assert.strictEqual(yield* users.set(1, "ada"), "Applied")
+    assert.strictEqual(yield* users.touch(1, { timeToLive: Duration.hours(1) }), "Applied")
+    assert.deepStrictEqual(yield* users.get(1), Option.some("ada"))
+    assert.strictEqual((yield* users.getMany([1, 2])).length, 2)
+    assert.strictEqual(yield* users.getOrSet(3, Effect.succeed("grace")), "grace")
+    assert.strictEqual(yield* users.remove(1), "Applied")
+    assert.strictEqual(yield* users.getOrSet(1, Effect.succeed("mary")), "mary")
+    assert.strictEqual(yield* users.clear, "Applied")
+  }
+  const redis = yield* RedisClient.RedisClient
+  yield* redis.ping
+})
+
+it.live("the user of docs/configuration.md may do all that a client and its caches ask for", () =>
+  Effect.gen(function* () {
+    const server = yield* RedisServer.make()
+    yield* server.cli("ACL", "SETUSER", "app", ...rules.split(" "))
+    yield* program.pipe(Effect.provide(cacheOn(server.port)))
+    assert.deepStrictEqual(yield* server.cli("ACL", "LOG"), [])
+    for (const command of [
+      ["CLIENT", "KILL", "ID", "1"],
+      ["STRLEN", "cache:users:v1:=1"],
+      ["SETRANGE", "cache:users:v1:=1", "0", "E1"],
+      ["PEXPIREAT", "cache:users:v1:=1", "1", "GT"],
+      ["GETRANGE", "cache:users:v1!cleared", "0", "43"]
+    ]) {
+      assert.strictEqual(yield* server.cli("ACL", "DRYRUN", "app", ...command), "OK")
+    }
+  })
+)

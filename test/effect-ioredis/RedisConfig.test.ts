@@ -1,0 +1,382 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Config, ConfigProvider, Duration, Effect, Layer, Redacted } from "effect"
+import { CircuitBreaker, Redis, type RedisClient, RedisConfig, type RedisConnector } from "effect-ioredis"
+import * as Captured from "../support/Captured.ts"
+
+const fromEnvironment = (environment: Record<string, string>) =>
+  Effect.provideService(
+    Effect.flatMap(RedisConfig.fromEnv(), RedisConfig.make),
+    ConfigProvider.ConfigProvider,
+    ConfigProvider.fromUnknown(environment)
+  )
+
+/** The durations as milliseconds and the secrets in the open, so that a test can compare them. */
+const flat = ({ client, connector, healthCheckInterval }: RedisConfig.RedisConfig) => {
+  const millis = (duration: Duration.Input | undefined) => duration && Duration.toMillis(duration)
+  const login = loginOf(client)
+  return {
+    host: client.address?.host,
+    port: client.address?.port,
+    db: login.db,
+    username: login.username,
+    password: login.password && Redacted.value(login.password),
+    tls: login.tls,
+    connectTimeout: millis(client.connectTimeout),
+    commandTimeout: millis(client.commandTimeout),
+    operationTimeout: millis(client.operationTimeout),
+    closeTimeout: millis(client.closeTimeout),
+    historyInterval: millis(client.historyInterval),
+    keepAlive: millis(connector.keepAlive),
+    maxInFlight: client.maxInFlight,
+    breaker: client.circuitBreaker && {
+      ...client.circuitBreaker,
+      resetTimeout: Duration.isDuration(client.circuitBreaker.resetTimeout)
+        ? millis(client.circuitBreaker.resetTimeout)
+        : client.circuitBreaker.resetTimeout
+    },
+    healthCheckInterval: millis(healthCheckInterval),
+    connections: client.connections
+  }
+}
+
+/** A login from settings is a value, for nothing in them rotates. */
+const loginOf = ({ login }: RedisClient.Options): RedisConnector.RedisLogin =>
+  login === undefined || Effect.isEffect(login) ? assert.fail("the login is no value") : login
+
+const defaults = {
+  host: "localhost",
+  port: 6379,
+  db: 0,
+  username: undefined,
+  password: undefined,
+  tls: undefined,
+  connectTimeout: 2000,
+  commandTimeout: 2000,
+  operationTimeout: 5000,
+  closeTimeout: 2000,
+  historyInterval: 1000,
+  keepAlive: 60_000,
+  maxInFlight: 10_000,
+  breaker: { tripPolicy: CircuitBreaker.consecutive(5), resetTimeout: 30_000 },
+  healthCheckInterval: 30_000,
+  connections: 1
+}
+
+describe("From the environment", () => {
+  const gives = (environment: Record<string, string>, changed: Partial<typeof defaults> | object) =>
+    Effect.map(fromEnvironment(environment), (config) =>
+      assert.deepStrictEqual<unknown>(flat(config), { ...defaults, ...changed })
+    )
+
+  it.effect("all of it is optional, and empty counts as absent", () =>
+    Effect.gen(function* () {
+      yield* gives({}, {})
+      const names = [
+        "REDIS_URL",
+        "REDIS_HOST",
+        "REDIS_PORT",
+        "REDIS_DB",
+        "REDIS_USERNAME",
+        "REDIS_PASSWORD",
+        "CACHE_SOCKET_CONNECT_TIMEOUT_MS",
+        "CACHE_SOCKET_TIMEOUT_MS",
+        "CACHE_HEALTH_CHECK_INTERVAL",
+        "CACHE_MAX_CONNECTIONS",
+        "CACHE_MAX_RETRIES",
+        "CACHE_RETRY_DELAY",
+        "CACHE_MAX_RETRY_DELAY",
+        "CACHE_FAILURE_THRESHOLD",
+        "CACHE_RESET_TIMEOUT"
+      ]
+      yield* gives(Object.fromEntries(names.map((name) => [name, ""])), {})
+    })
+  )
+
+  it.effect("every variable is read, in its unit", () =>
+    Effect.gen(function* () {
+      yield* gives({ REDIS_HOST: "redis.internal" }, { host: "redis.internal" })
+      yield* gives({ REDIS_PORT: "6380" }, { port: 6380 })
+      yield* gives({ REDIS_DB: "7" }, { db: 7 })
+      yield* gives({ REDIS_USERNAME: "alice" }, { username: "alice" })
+      yield* gives({ REDIS_PASSWORD: "p@ss:/ wörd" }, { password: "p@ss:/ wörd" })
+      yield* gives({ CACHE_SOCKET_CONNECT_TIMEOUT_MS: "150" }, { connectTimeout: 150 })
+      yield* gives({ CACHE_SOCKET_TIMEOUT_MS: "250" }, { commandTimeout: 250 })
+      yield* gives({ CACHE_HEALTH_CHECK_INTERVAL: "5" }, { healthCheckInterval: 5000 })
+      yield* gives({ CACHE_MAX_CONNECTIONS: "4" }, { connections: 4 })
+      yield* gives(
+        { CACHE_FAILURE_THRESHOLD: "9" },
+        { breaker: { tripPolicy: CircuitBreaker.consecutive(9), resetTimeout: 30_000 } }
+      )
+      yield* gives(
+        { CACHE_RESET_TIMEOUT: "0.5" },
+        { breaker: { tripPolicy: CircuitBreaker.consecutive(5), resetTimeout: 500 } }
+      )
+    })
+  )
+
+  it.effect("durations may carry their unit", () =>
+    Effect.gen(function* () {
+      yield* gives({ CACHE_HEALTH_CHECK_INTERVAL: "1 minute" }, { healthCheckInterval: 60_000 })
+      yield* gives({ CACHE_SOCKET_TIMEOUT_MS: "3 seconds" }, { commandTimeout: 3000 })
+    })
+  )
+
+  it.effect("REDIS_URL says everything at once, and wins", () =>
+    Effect.gen(function* () {
+      yield* gives(
+        {
+          REDIS_URL: "redis://alice:secret@redis.internal:6380/7",
+          REDIS_HOST: "other",
+          REDIS_PORT: "1",
+          REDIS_DB: "2",
+          REDIS_USERNAME: "bob",
+          REDIS_PASSWORD: "other"
+        },
+        { host: "redis.internal", port: 6380, db: 7, username: "alice", password: "secret", tls: false }
+      )
+      yield* gives({ REDIS_URL: "redis://localhost" }, { tls: false })
+      yield* gives({ REDIS_URL: "redis://localhost/" }, { tls: false })
+      // What the URL does not name, the other variables may.
+      yield* gives(
+        { REDIS_URL: "redis://redis.internal", REDIS_PASSWORD: "secret" },
+        { host: "redis.internal", password: "secret", tls: false }
+      )
+    })
+  )
+
+  it.effect("rediss:// turns TLS on", () =>
+    gives({ REDIS_URL: "rediss://redis.internal:6380" }, { host: "redis.internal", port: 6380, tls: true })
+  )
+
+  it.effect("user names and passwords in it are percent-encoded", () =>
+    Effect.gen(function* () {
+      const [username, password] = ["a:b@c", "p@ss:/?#[] 100% wörd"]
+      const url = `redis://${encodeURIComponent(username)}:${encodeURIComponent(password)}@localhost`
+      yield* gives({ REDIS_URL: url }, { username, password, tls: false })
+      yield* gives({ REDIS_URL: "redis://:only-a-password@localhost" }, { password: "only-a-password", tls: false })
+    })
+  )
+
+  it.effect("addresses of both versions", () =>
+    Effect.gen(function* () {
+      yield* gives({ REDIS_URL: "redis://127.0.0.1:1" }, { host: "127.0.0.1", port: 1, tls: false })
+      yield* gives({ REDIS_URL: "redis://[::1]:6380/1" }, { host: "::1", port: 6380, db: 1, tls: false })
+      yield* gives({ REDIS_HOST: "::1" }, { host: "::1" })
+    })
+  )
+})
+
+describe("A bad value is one clear error", () => {
+  const refused = (environment: Record<string, string>) =>
+    Effect.map(Effect.flip(fromEnvironment(environment)), (error) => {
+      assert.instanceOf(error, Config.ConfigError)
+      return error.message
+    })
+
+  const bad: ReadonlyArray<readonly [variable: string, expects: string, values: ReadonlyArray<string>]> = [
+    ["REDIS_HOST", "a host name or an address, for example localhost", ["a b", " ", "a/b", "\t"]],
+    [
+      "REDIS_PORT",
+      "a whole number from 1 to 65535, for example 6379",
+      ["0", "70000", "-1", "6379.5", "abc", " ", "1e9"]
+    ],
+    ["REDIS_DB", "a whole number from 0 to 1000000, for example 0", ["-1", "zero", "1.5", "Infinity"]],
+    ["CACHE_MAX_CONNECTIONS", "a whole number from 1 to 1000, for example 1", ["0", "-1", "many", "1001"]],
+    ["CACHE_MAX_RETRIES", "a whole number from 0 to 1000, for example 3", ["-1", "NaN", "0.5"]],
+    ["CACHE_FAILURE_THRESHOLD", "a whole number from 1 to 1000000, for example 5", ["0", "-5", "x"]],
+    ...["CACHE_SOCKET_CONNECT_TIMEOUT_MS", "CACHE_SOCKET_TIMEOUT_MS"].map(
+      (name) =>
+        [
+          name,
+          "a duration above zero (a number of milliseconds, or one with its unit), for example 2000",
+          ["0", "-1", "soon", "Infinity", "-5 seconds", "0 millis", "NaN", " "]
+        ] as const
+    ),
+    ...Object.entries({
+      CACHE_HEALTH_CHECK_INTERVAL: "30",
+      CACHE_RETRY_DELAY: "0.1",
+      CACHE_MAX_RETRY_DELAY: "30",
+      CACHE_RESET_TIMEOUT: "30"
+    }).map(
+      ([name, example]) =>
+        [
+          name,
+          `a duration above zero (a number of seconds, or one with its unit), for example ${example}`,
+          ["0", "-1", "soon", "Infinity", "-5 seconds"]
+        ] as const
+    )
+  ]
+  for (const [variable, expects, values] of bad) {
+    it.effect(variable, () =>
+      Effect.gen(function* () {
+        for (const value of values) {
+          const message = yield* refused({ [variable]: value })
+          assert.strictEqual(message, `SchemaError(${variable} is ${JSON.stringify(value)}: expected ${expects})`)
+        }
+      })
+    )
+  }
+
+  const urls: ReadonlyArray<readonly [url: string, problem: string]> = [
+    ["hunter2", "is not a URL"],
+    ["redis//:hunter2@localhost", "is not a URL"],
+    ["redis://:hunter2@", "is not a URL"],
+    ["redis://:hunter2@local host", "is not a URL"],
+    ["redis://:hunter2@localhost:70000", "is not a URL"],
+    ["redis://:hunter2@localhost:port", "is not a URL"],
+    ["redis://:hunter2@[::1", "is not a URL"],
+    ["http://:hunter2@localhost", "does not begin with redis:// or rediss://"],
+    ["localhost:6379", "does not begin with redis:// or rediss://"],
+    ["redis:hunter2", "names no host"],
+    ["redis:///0", "names no host"],
+    ["redis://:hunter2@my%20host", "names no host"],
+    ["redis://:hunter2@localhost:0", "names port 0"],
+    ["redis://:hunter2@localhost/-1", "names a database that is not a whole number"],
+    ["redis://:hunter2@localhost/first", "names a database that is not a whole number"],
+    ["redis://:hunter2@localhost/99999999", "names a database that is not a whole number"],
+    ["redis://:hunter2@localhost/0/1", "names a database that is not a whole number"],
+    ["redis://:hunter2@localhost?db=1", "has parameters, which are not supported"],
+    ["redis://:hunter2@localhost#1", "has parameters, which are not supported"],
+    ["redis://:hunter2%@localhost", "holds a user name or password that is not percent-encoded"],
+    ["redis://:hunter2%ff@localhost", "holds a user name or password that is not percent-encoded"]
+  ]
+  for (const [url, problem] of urls) {
+    it.effect(`REDIS_URL ${url}`, () =>
+      Effect.gen(function* () {
+        const error = yield* Effect.flip(fromEnvironment({ REDIS_URL: url }))
+        assert.instanceOf(error, Config.ConfigError)
+        assert.include(error.message, `REDIS_URL ${problem}`)
+        assert.include(error.message, "for example redis://localhost:6379/0")
+        assert.notInclude(Captured.everyRendering(error), "hunter2")
+        const inCode = yield* Effect.flip(RedisConfig.make({ url }))
+        assert.strictEqual(inCode.message, error.message.replace("REDIS_URL", "url"))
+      })
+    )
+  }
+
+  it.effect("a login in the wrong place is not shown either", () =>
+    Effect.gen(function* () {
+      for (const value of ["redis://:hunter2@localhost", "bob:hunter2@localhost"]) {
+        for (const name of ["REDIS_HOST", "REDIS_PORT", "CACHE_RETRY_DELAY"]) {
+          const error = yield* Effect.flip(fromEnvironment({ [name]: value }))
+          assert.include(error.message, `${name} is not shown`)
+          assert.notInclude(Captured.everyRendering(error), "hunter2")
+        }
+      }
+    })
+  )
+
+  it.effect("everything that is wrong is one error, a line for each", () =>
+    Effect.gen(function* () {
+      const message = yield* refused({
+        REDIS_URL: "redis://:hunter2@localhost:0",
+        REDIS_PORT: "0",
+        CACHE_RETRY_DELAY: "soon",
+        REDIS_DB: "-1"
+      })
+      assert.deepStrictEqual(message.match(/REDIS_\w+ (is|names)|CACHE_\w+ is/g), [
+        "REDIS_URL names",
+        "REDIS_PORT is",
+        "REDIS_DB is",
+        "CACHE_RETRY_DELAY is"
+      ])
+      assert.strictEqual(message.split("\n").length, 4)
+      const inCode = yield* Effect.flip(RedisConfig.make({ url: "a", port: 0, retryDelay: 0 }))
+      assert.deepStrictEqual(inCode.message.match(/url is|port is|retryDelay is/g), [
+        "url is",
+        "port is",
+        "retryDelay is"
+      ])
+    })
+  )
+
+  it.effect("names the variable with its prefix", () =>
+    Effect.gen(function* () {
+      const provider = ConfigProvider.fromEnv({
+        env: { SESSIONS_REDIS_PORT: "0", SESSIONS_REDIS_URL: "hunter2", REDIS_DB: "-1" }
+      })
+      const error = yield* Effect.flip(RedisConfig.fromEnv({ prefix: "SESSIONS" }).parse(provider))
+      assert.include(error.message, 'SESSIONS_REDIS_PORT is "0": expected')
+      assert.include(error.message, "SESSIONS_REDIS_URL is not a URL")
+      assert.notInclude(error.message, "REDIS_DB")
+    })
+  )
+})
+
+describe("In code", () => {
+  it.effect("the same defaults", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual<unknown>(flat(yield* RedisConfig.make()), defaults)
+      assert.deepStrictEqual<unknown>(flat(yield* RedisConfig.make({ port: undefined, url: undefined })), defaults)
+    })
+  )
+
+  it.effect("the same checks, by the option's name", () =>
+    Effect.gen(function* () {
+      const bad: ReadonlyArray<readonly [options: object, message: string]> = [
+        [{ port: 0 }, "port is 0: expected a whole number from 1 to 65535, for example 6379"],
+        [{ port: 70_000 }, "port is 70000: "],
+        [{ port: Number.NaN }, "port is NaN: "],
+        [{ port: 6379n }, "port is 6379: "],
+        [{ host: "a b" }, 'host is "a b": expected a host name'],
+        [{ host: "" }, 'host is "": expected a host name'],
+        [{ db: -1 }, "db is -1: "],
+        [{ connectTimeout: 0 }, "connectTimeout is 0: expected a duration above zero"],
+        [{ commandTimeout: "-1 seconds" }, 'commandTimeout is "-1 seconds": '],
+        [{ commandTimeout: "soon" }, 'commandTimeout is "soon": '],
+        [{ commandTimeout: Duration.infinity }, "commandTimeout is Infinity: "],
+        [{ operationTimeout: 0 }, "operationTimeout is 0: "],
+        [{ closeTimeout: -1 }, "closeTimeout is -1: "],
+        [{ historyInterval: 0 }, "historyInterval is 0: "],
+        [{ keepAlive: "soon" }, 'keepAlive is "soon": '],
+        [{ maxInFlight: 0 }, "maxInFlight is 0: "],
+        [{ healthCheckInterval: 0 }, "healthCheckInterval is 0: "],
+        [{ maxConnections: 0 }, "maxConnections is 0: "],
+        [{ maxRetries: -1 }, "maxRetries is -1: "],
+        [{ retryDelay: 0 }, "retryDelay is 0: "],
+        [{ maxRetryDelay: Number.NaN }, "maxRetryDelay is NaN: "],
+        [{ failureThreshold: 0 }, "failureThreshold is 0: "],
+        [{ resetTimeout: -1 }, "resetTimeout is -1: "],
+        [{ url: "redis://localhost:0" }, "url names port 0"],
+        [{ url: Redacted.make("redis://:hunter2@localhost:0") }, "url names port 0"]
+      ]
+      for (const [options, message] of bad) {
+        const error = yield* Effect.flip(RedisConfig.make(options))
+        assert.instanceOf(error, Config.ConfigError)
+        assert.include(error.message, message)
+        assert.notInclude(Captured.everyRendering(error), "hunter2")
+        const built = yield* Effect.flip(Effect.scoped(Layer.build(Redis.layer(options))))
+        assert.strictEqual(built.message, error.message)
+      }
+    })
+  )
+
+  it.effect("secrets are out of sight in what comes of it", () =>
+    Effect.gen(function* () {
+      const url = "redis://bob:hunter2@localhost"
+      for (const options of [{ url }, { url: Redacted.make(url) }, { password: "hunter2" }]) {
+        const config = yield* RedisConfig.make(options)
+        assert.strictEqual(flat(config).password, "hunter2")
+        assert.notInclude(Captured.everyRendering(config), "hunter2")
+      }
+    })
+  )
+
+  it.effect("TLS options stay, and rediss:// alone turns TLS on", () =>
+    Effect.gen(function* () {
+      const tls = { ca: "a certificate" }
+      assert.strictEqual(loginOf((yield* RedisConfig.make({ url: "rediss://a", tls })).client).tls, tls)
+      assert.strictEqual(loginOf((yield* RedisConfig.make({ tls })).client).tls, tls)
+      assert.strictEqual(loginOf((yield* RedisConfig.make({ url: "rediss://a", tls: false })).client).tls, true)
+    })
+  )
+
+  it.effect("a trip policy of the circuit breaker takes the place of the threshold", () =>
+    Effect.gen(function* () {
+      const tripPolicy = CircuitBreaker.rate({ threshold: 0.2 })
+      const rate = yield* RedisConfig.make({ failureThreshold: 3, circuitBreaker: { tripPolicy } })
+      assert.deepStrictEqual<unknown>(flat(rate).breaker, { tripPolicy, resetTimeout: 30_000 })
+      assert.isFalse((yield* RedisConfig.make({ circuitBreaker: false })).client.circuitBreaker)
+    })
+  )
+})

@@ -1,0 +1,184 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import * as Generate from "./Generate.ts"
+import type * as History from "./History.ts"
+import * as Runner from "./Runner.ts"
+import * as Search from "./Search.ts"
+import * as Steps from "./Steps.ts"
+import { variants } from "./Variants.ts"
+
+// The same every time: new ones are for `pnpm test:model`.
+const seed = 1
+
+// What a search may take is counted in time of the processor; this is for one that hangs.
+const hangs = 900_000
+
+const failures = (options: Omit<Search.Options, "seed"> & { readonly seed?: number }) =>
+  Effect.runPromise(Search.search({ seed, cpuSeconds: 120, ...options }))
+
+describe("The model", () => {
+  for (const [what, runs, troubles] of [
+    ["that nothing befalls", 50, []],
+    ["with faults of every kind", 200, Generate.allTroubles]
+  ] as const) {
+    it(
+      `${runs} histories ${what} break no promise`,
+      async () => {
+        const [failure] = await failures({ runs, range: { troubles } })
+        if (failure !== undefined) assert.fail(Search.report(failure))
+      },
+      hangs
+    )
+  }
+})
+
+const { call, clear, get, history, remove, set, touch, trouble, wait } = Steps
+
+// Each broke a promise once, or seemed to; most were found by `pnpm test:model` and made smaller.
+const found: Readonly<Record<string, History.History>> = {
+  "93: a clear through the other cache in an outage": history([
+    call(set()),
+    trouble("Freeze"),
+    call(clear(), { cache: 1 }),
+    wait(1000),
+    call(get),
+    wait(1000)
+  ]),
+  "254: a remove after a set through the other cache": history([
+    trouble("Refuse"),
+    call(set(), { cache: 1 }),
+    wait(1000),
+    call(remove()),
+    wait(100),
+    call(get, { cache: 1 })
+  ]),
+  "447: a set after one through the other cache, and a restart": history([
+    call(set(), { cache: 1 }),
+    call(set(), { actor: 1 }),
+    { _tag: "Restart", data: "kept" },
+    call(get, { actor: 2, cache: 1 })
+  ]),
+  "833: a script that Redis does not know yet, and a server that freezes": history(
+    [call(set(600_000, 1)), trouble("Freeze"), wait(1000)],
+    { latency: 40 }
+  ),
+  "1000129: a set of a short life on a connection that stands still": history([
+    call(set()),
+    wait(10),
+    { _tag: "Stall" },
+    call(set(1500)),
+    wait(2100),
+    call(set()),
+    wait(10)
+  ]),
+  "2012468: a touch that is on its way when its process ends, which has seen no server": history([
+    trouble("Refuse"),
+    { _tag: "Reopen", process: 0 },
+    call(touch()),
+    { _tag: "Reopen", process: 0 }
+  ]),
+  "2034456: a clear that took a refused removal into itself, and older data": history([
+    { _tag: "Trouble", trouble: { _tag: "Error", code: "OOM", commands: ["UNLINK"] } },
+    call(set(600_000, 3)),
+    call(remove(3)),
+    call(clear(3)),
+    { _tag: "Copy" },
+    trouble("None"),
+    wait(1000),
+    { _tag: "Resync", cut: false }
+  ]),
+  "a journal that was full, and older data": history(
+    [
+      call(set()),
+      { _tag: "Copy" },
+      trouble("Refuse"),
+      call({ _tag: "RemoveMany", region: 0, keys: [0, 1, 2] }),
+      wait(2000),
+      trouble("None"),
+      wait(12_000),
+      { _tag: "Resync", cut: false }
+    ],
+    { cramped: true }
+  ),
+  "a user who may not write for a while, and older data": history([
+    call(set()),
+    { _tag: "Copy" },
+    { _tag: "Trouble", trouble: { _tag: "Error", code: "NOPERM", commands: ["UNLINK"] } },
+    call(remove()),
+    wait(2000),
+    trouble("None"),
+    wait(60_000),
+    { _tag: "Resync", cut: false }
+  ]),
+  "4756: somebody else unlinks the mark of a removal": history(
+    [
+      trouble("Refuse"),
+      call(set(600_000, 1)),
+      wait(12_000),
+      trouble("None"),
+      { _tag: "Reopen", process: 1 },
+      call(remove(1), { process: 1 }),
+      wait(10),
+      { _tag: "Foreign", region: 1, key: 0, remove: true },
+      wait(10)
+    ],
+    { processes: [Steps.process, Steps.process] }
+  ),
+  "572: a touch of a value on its way, where nothing deferred is written": history(
+    [call(set(600_000, 3)), call(touch(600_000, 3), { actor: 1 })],
+    { latency: 40 }
+  ),
+  "2874: a removal that runs after the value that followed it": history([
+    { _tag: "Stall" },
+    call(remove(4)),
+    wait(12_000),
+    call(set(600_000, 4), { actor: 1 })
+  ]),
+  "40001980: a script of latest that runs after a clear": history([
+    call(get),
+    { _tag: "Trouble", trouble: { _tag: "Delay", millis: 3000 } },
+    call(set(600_000, 1)),
+    wait(1000),
+    call(clear(1), { actor: 1 })
+  ]),
+  "89: a touch in the millisecond of a clear": history([call(clear()), call(touch(), { actor: 1 })], { latency: 3 })
+}
+
+describe("Histories that broke a promise once", () => {
+  for (const [what, steps] of Object.entries(found)) {
+    it(
+      what,
+      async () => {
+        assert.deepStrictEqual(await Effect.runPromise(Runner.run(steps)), [])
+      },
+      hangs
+    )
+  }
+})
+
+// To search for a variant takes seconds, so the quick suite has those that a history by hand shows. The
+// night run has all.
+const isAll = process.env.MODEL_VARIANTS === "all"
+const shown = Object.entries(variants).filter(([, { witness }]) => isAll || witness !== undefined)
+
+describe("The model bites", () => {
+  for (const [name, { breaks, range, seams, witness }] of shown) {
+    it(
+      `${name}: ${breaks.join(" or ")}`,
+      async () => {
+        if (witness !== undefined) {
+          assert.deepStrictEqual(await Effect.runPromise(Runner.run(witness)), [])
+          const violations = await Effect.runPromise(Runner.run(witness, seams))
+          assert.isTrue(
+            violations.some(({ rule }) => breaks.includes(rule)),
+            "its history did not notice"
+          )
+          return
+        }
+        const [failure] = await failures({ runs: 400, range, seams, rules: breaks, shrinks: false })
+        assert.isDefined(failure, "400 histories did not notice")
+      },
+      hangs
+    )
+  }
+})
