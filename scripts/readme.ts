@@ -35,7 +35,9 @@ const install = installLine.replace(/(?<= )effect-ioredis(-cache)?(?= |$)/g, tar
 
 /** Runs a command line in the folder, and gives what it printed; what failed is shown whole. */
 const run = (folder: string, line: string, env: Record<string, string> = {}): string => {
-  const onNode = process.versions.node.startsWith(`${node}.`) ? line : `npx -y -p node@${node} -c '${line}'`
+  // npx hands its own options on to an npx inside it, which then refuses a command.
+  const other = `npx -y -p node@${node} -c 'unset npm_config_call npm_config_package; ${line}'`
+  const onNode = process.versions.node.startsWith(`${node}.`) ? line : other
   console.log(`$ ${line}`)
   const { status, stderr, stdout } = spawnSync("bash", ["-c", onNode], {
     cwd: folder,
