@@ -1,7 +1,7 @@
 /**
  * Weighs what `pnpm build` has packed: the tarballs, and what a program's bundle holds of ours if it uses only one
  * part. `scripts/sizes.json` has what the first slice weighed. It fails if a bundle is heavier than the README says,
- * which is how an import that drags in half of a package is noticed.
+ * or with memory alone than it was, which is how an import that drags in half of a package is noticed.
  *
  * With a folder of tarballs it prints their figures in the form of `sizes.json`.
  */
@@ -80,11 +80,12 @@ const figures: Figures = {
 
 const kB = (bytes: number): string => `${(bytes / 1000).toFixed(1)} kB`
 
+const { commit, sizes } = JSON.parse(readFileSync("scripts/sizes.json", "utf8")) as {
+  readonly commit: string
+  readonly sizes: Figures
+}
+
 const print = (): void => {
-  const { commit, sizes } = JSON.parse(readFileSync("scripts/sizes.json", "utf8")) as {
-    readonly commit: string
-    readonly sizes: Figures
-  }
   const table = figures.client - bundle("client", ...peers, "*/commandTable.js")
   const notes: Record<string, string> = { client: `, the table of commands ${kB(table)} of it` }
   const row = (cells: ReadonlyArray<string>, rest: string): void =>
@@ -106,11 +107,17 @@ const promised = (part: Part): number => {
   return Number(found) * 1000
 }
 
+/**
+ * The most that a bundle may weigh. Memory alone has not grown since the first slice and must not. The breaker has: its
+ * trip policies, its schemas of errors and its messages are what it does, and no import that it could do without.
+ */
+const bound = (part: Part): number => (part === "memory" ? Math.min(promised(part), sizes.memory) : promised(part))
+
 if (given === undefined) {
   print()
-  for (const part of parts.filter((part) => figures[part] > promised(part))) {
+  for (const part of parts.filter((part) => figures[part] > bound(part))) {
     process.exitCode = 1
-    console.error(`A bundle with ${part} alone weighs ${kB(figures[part])}. The README says ${kB(promised(part))}.`)
+    console.error(`A bundle with ${part} alone weighs ${kB(figures[part])}, and may weigh ${kB(bound(part))}.`)
   }
 } else {
   console.log(JSON.stringify(figures, undefined, 2))
