@@ -289,6 +289,33 @@ export const Cache: Context.Service<Cache, Cache> = Context.Service<Cache>("effe
  * transformations, a `timeToLive` of key and value) cannot be compared. Define a region once, not
  * per call: comparing costs more than a read.
  *
+ * **Example** (What its methods answer)
+ *
+ * ```ts
+ * import { Effect, Schema } from "effect"
+ * import { Cache, MemoryCache } from "effect-ioredis-cache"
+ *
+ * const program = Effect.gen(function* () {
+ *   const jobs = yield* Cache.region({
+ *     name: "jobs",
+ *     version: 1,
+ *     key: Schema.Int,
+ *     value: Schema.String
+ *   })
+ *
+ *   yield* jobs.get(1) // => Option.none()
+ *   yield* jobs.getOrSet(1, Effect.succeed("Engineer")) // => "Engineer"
+ *   yield* jobs.getOrSet(1, Effect.succeed("never looked up")) // => "Engineer"
+ *
+ *   yield* jobs.set(2, "Pilot", { timeToLive: "1 minute" }) // => "Applied"
+ *   yield* jobs.getMany([2, 3]) // => [Option.some("Pilot"), Option.none()]
+ *   yield* jobs.remove(1) // => "Applied"
+ *   yield* jobs.has(1) // => false
+ * })
+ *
+ * Effect.runPromise(Effect.provide(program, MemoryCache.layerCache))
+ * ```
+ *
  * @category constructors
  * @since 0.1.0
  */

@@ -26,13 +26,13 @@ import { contain, describe, describeDefinition, noJsonForm } from "./internal/sc
  * **Example** (Rendering keys)
  *
  * ```ts
- * import { Result, Schema } from "effect"
+ * import { Schema } from "effect"
  * import { CacheKey } from "effect-ioredis-cache"
  *
  * const render = CacheKey.make(Schema.String)
  *
- * console.log(Result.getOrThrow(render("job-42"))) // =job-42
- * console.log(Result.getOrThrow(render("a b"))) // #XiKeJFw-UlKD5l7EmY1kP6z2fgNf-JVXIWMFvJtRCfg
+ * render("job-42") // => Result.succeed("=job-42")
+ * render("a b") // => Result.succeed("#XiKeJFw-UlKD5l7EmY1kP6z2fgNf-JVXIWMFvJtRCfg")
  * ```
  *
  * @category constructors
@@ -79,7 +79,7 @@ export const make = <Key>(
  *
  * const one = Result.getOrThrow(render({ skills: ["redis", "effect"] }))
  * const other = Result.getOrThrow(render({ skills: ["effect", "redis", "effect"] }))
- * console.log(one === other) // true
+ * one === other // => true
  * ```
  *
  * @category combinators
@@ -119,9 +119,10 @@ export interface UnorderedConstraint
  * import { Result } from "effect"
  * import { CacheKey } from "effect-ioredis-cache"
  *
- * const keyspace = CacheKey.keyspace({ prefix: "app", region: "matches", version: 1 })
+ * const matches = { prefix: "app", region: "matches", version: 1 }
  *
- * console.log(Result.getOrThrow(keyspace)) // app:matches:v1:
+ * CacheKey.keyspace(matches) // => Result.succeed("app:matches:v1:")
+ * Result.isFailure(CacheKey.keyspace({ ...matches, region: "a:b" })) // => true
  * ```
  *
  * @category constructors

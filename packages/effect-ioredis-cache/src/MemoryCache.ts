@@ -77,7 +77,7 @@ export const make = Effect.fnUntraced(function* (
  *
  * const program = Effect.gen(function* () {
  *   const memory = yield* MemoryCache.MemoryCache
- *   console.log(yield* memory.size) // 0
+ *   yield* memory.size // => 0
  * })
  *
  * Effect.runSync(program.pipe(Effect.provide(MemoryCache.layer({ maxEntries: 100 }))))
@@ -95,9 +95,22 @@ export const layer = (options?: Options): Layer.Layer<MemoryCache> => Layer.effe
  * **Example** (A cache without Redis)
  *
  * ```ts
- * import { MemoryCache } from "effect-ioredis-cache"
+ * import { Effect, Schema } from "effect"
+ * import { Cache, MemoryCache } from "effect-ioredis-cache"
+ *
+ * const program = Effect.gen(function* () {
+ *   const users = yield* Cache.region({
+ *     name: "users",
+ *     version: 1,
+ *     key: Schema.Int,
+ *     value: Schema.String
+ *   })
+ *   yield* users.set(1, "ada") // => "Applied"
+ *   yield* users.get(1) // => Option.some("ada")
+ * })
  *
  * const layer = MemoryCache.layerCacheWith({ maxEntries: 10_000, timeToLive: "1 minute" })
+ * Effect.runPromise(Effect.provide(program, layer))
  * ```
  *
  * @category layers

@@ -46,16 +46,17 @@
  *   })
  *   const charge = breaker.execute(Effect.fail("unavailable"))
  *
- *   // Two failures in a row open the circuit.
- *   yield* Effect.flip(charge)
- *   yield* Effect.flip(charge)
+ *   yield* Effect.flip(charge) // => "unavailable"
+ *   yield* breaker.state // => { _tag: "Closed", failures: 1 }
  *
- *   // The third call is refused without running.
+ *   // Two failures in a row open the circuit, and the third call is refused without running.
+ *   yield* Effect.flip(charge) // => "unavailable"
  *   yield* Effect.flip(charge)
- *   return (yield* breaker.state)._tag
+ *   const { _tag } = yield* breaker.state
+ *   return _tag
  * })
  *
- * Effect.runPromise(Effect.scoped(program)).then(console.log) // => Open
+ * Effect.runPromise(Effect.scoped(program)) // => "Open"
  * ```
  *
  * @since 0.1.0

@@ -18,6 +18,9 @@
  *   yield* redis.run(RedisCommand.make("ZADD", ["board", 42, "alice"]))
  *   return yield* redis.run(score("board", "alice"))
  * })
+ *
+ * score("board", "alice").kind // => "read"
+ * score("board", "alice").decode("42") // => Result.succeed(42)
  * ```
  *
  * @since 0.1.0

@@ -255,6 +255,10 @@ export type RedisError = RedisCommandError | RedisSerializationError
  *
  * const describe = (error: unknown) =>
  *   RedisError.isRedisError(error) ? `Redis: ${error.message}` : "something else"
+ *
+ * const lost = RedisError.connectionError("GET", "Reset", "unknown")
+ * describe(lost) // => "Redis: GET may or may not have been executed: the connection was lost"
+ * describe(new Error("no such user")) // => "something else"
  * ```
  *
  * @category guards
@@ -278,11 +282,11 @@ export const isRedisError = (u: unknown): u is RedisError =>
  *
  * const lost = RedisError.connectionError("INCR", "Reset", "unknown")
  *
- * console.log(lost.message) // INCR may or may not have been executed: the connection was lost
- * console.log(RedisError.outcome(lost)) // failure
- * console.log(RedisError.endOf(Result.fail(lost))) // doubtful
- * console.log(RedisError.isRetryable(lost, "effectful")) // false
- * console.log(RedisError.isRetryable(lost, "read")) // true
+ * lost.message // => "INCR may or may not have been executed: the connection was lost"
+ * RedisError.outcome(lost) // => "failure"
+ * RedisError.endOf(Result.fail(lost)) // => "doubtful"
+ * RedisError.isRetryable(lost, "effectful") // => false
+ * RedisError.isRetryable(lost, "read") // => true
  * ```
  *
  * @category constructors

@@ -66,13 +66,31 @@ export const make = (options: { readonly lua: string; readonly kind?: CommandKin
  * **Example** (Giving up a lock that may have passed to another)
  *
  * ```ts
- * import { Effect } from "effect"
+ * import { Effect, Layer } from "effect"
  * import { RedisClient, RedisScript } from "effect-ioredis"
+ * import { SimulatedRedis, SimulatedScript } from "effect-ioredis/testing"
  *
  * const release = (token: string) =>
  *   Effect.flatMap(RedisClient.RedisClient, (redis) =>
  *     redis.eval(RedisScript.deleteIfEqual, ["lock"], [token])
  *   )
+ *
+ * const program = Effect.gen(function* () {
+ *   const redis = yield* RedisClient.RedisClient
+ *   yield* redis.set("lock", "mine", { condition: "ifAbsent" }) // => true
+ *   yield* redis.set("lock", "another's", { condition: "ifAbsent" }) // => false
+ *   yield* release("another's") // => 0
+ *   yield* release("mine") // => 1
+ * })
+ *
+ * // A simulated Redis runs no Lua.
+ * const scripts = [
+ *   SimulatedScript.make(RedisScript.deleteIfEqual, ([key = ""], [token], call) =>
+ *     call("GET", key) === token ? call("UNLINK", key) : 0
+ *   )
+ * ]
+ * const Simulated = Layer.provide(RedisClient.layer(), SimulatedRedis.layer({ scripts }))
+ * Effect.runPromise(Effect.provide(program, Simulated))
  * ```
  *
  * @category scripts

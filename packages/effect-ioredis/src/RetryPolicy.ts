@@ -23,6 +23,8 @@
  * const policy = RetryPolicy.make({
  *   read: RetryPolicy.exponential({ retries: 5, base: "50 millis" })
  * })
+ *
+ * policy.budget // => { capacity: 10, perAttempt: 0.2 }
  * ```
  *
  * @since 0.1.0
@@ -123,6 +125,35 @@ export const none: RetryPolicy = make({
 /**
  * Exponential backoff: `base`, then `factor` (default 2) times as much each time, each delay
  * multiplied by 0.8–1.2 at random.
+ *
+ * **Example** (The delays of the three schedules, where chance is always in the middle)
+ *
+ * ```ts
+ * import { Duration, Effect, Random, Schedule } from "effect"
+ * import { RetryPolicy } from "effect-ioredis"
+ *
+ * const middle = { nextDoubleUnsafe: () => 0.5, nextIntUnsafe: () => 0 }
+ *
+ * const delaysOf = (schedule: Schedule.Schedule<unknown>) => {
+ *   const delays: Array<number> = []
+ *   const noted = Schedule.modifyDelay(schedule, ({ duration }) => {
+ *     delays.push(Duration.toMillis(duration))
+ *     return Effect.succeed(Duration.zero)
+ *   })
+ *   return Effect.retry(Effect.fail("away"), noted).pipe(
+ *     Effect.ignore,
+ *     Effect.provideService(Random.Random, middle),
+ *     Effect.as(delays),
+ *     Effect.runPromise
+ *   )
+ * }
+ *
+ * const options = { retries: 4, base: "50 millis", cap: "300 millis" } as const
+ *
+ * delaysOf(RetryPolicy.exponential(options)) // => [50, 100, 200, 300]
+ * delaysOf(RetryPolicy.fullJitter(options)) // => [25, 50, 100, 150]
+ * delaysOf(RetryPolicy.decorrelatedJitter(options)) // => [100, 175, 287.5, 300]
+ * ```
  *
  * @category schedules
  * @since 0.1.0

@@ -19,7 +19,7 @@
  *
  * const provider = ConfigProvider.fromUnknown({ PORT: "0", PATIENCE_MS: "soon" })
  * const error = Effect.runSync(Effect.flip(settings.parse(provider)))
- * console.log(error.message.split("\n").length) // => 2
+ * error.message.split("\n").length // => 2
  * ```
  *
  * @since 0.1.0
@@ -60,15 +60,14 @@ import { configError, isAboveZero, problemOf } from "./internal/settingProblem.t
  * import { Settings } from "effect-ioredis"
  *
  * const Percent = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 100 })).annotate({
- *   expected: "a whole number from 0 to 100",
+ *   expected: "0 to 100",
  *   example: "50"
  * })
  *
  * const settings = Settings.all({ load: Config.schema(Percent, "LOAD") })
  * const provider = ConfigProvider.fromUnknown({ LOAD: "high" })
  * const error = Effect.runSync(Effect.flip(settings.parse(provider)))
- * // LOAD is "high": expected a whole number from 0 to 100, for example 50
- * console.log(error.message)
+ * error.cause.message // => 'LOAD is "high": expected 0 to 100, for example 50'
  * ```
  *
  * @category combinators
@@ -104,8 +103,8 @@ export const all = <const Configs extends Readonly<Record<string, Config.Config<
  *   const provider = ConfigProvider.fromUnknown({ SESSION_TTL: text })
  *   return Duration.toMillis(Effect.runSync(timeToLive.parse(provider)))
  * }
- * console.log(read("300")) // => 300000
- * console.log(read("1500 millis")) // => 1500
+ * read("300") // => 300000
+ * read("1500 millis") // => 1500
  * ```
  *
  * @category constructors

@@ -2,15 +2,14 @@ import { Metric } from "effect"
 import * as Labels from "./Labels.ts"
 
 /**
- * The metrics of one client or circuit. Dashboards depend on their names and labels, and
- * docs/configuration.md lists them. Each has the label `name`, so that two clients of one program
- * are two.
+ * The metrics of one client. Dashboards depend on their names and labels, and docs/configuration.md
+ * lists them. Each has the label `name`, so that two clients of one program are two.
  */
 export type Metrics = ReturnType<typeof build>
 
 /**
- * The metrics of the client or circuit of that name: the same ones each time. Beyond 100 names they
- * are `other`'s.
+ * The metrics of the client of that name: the same ones each time. Beyond 100 names they are
+ * `other`'s.
  */
 export const make: (name: string) => Metrics = Labels.once(100, build)
 
@@ -65,15 +64,6 @@ function build(name: string) {
     commandsInFlight: gauge("redis_commands_in_flight", "Commands sent whose reply has not come"),
     healthChecks: Labels.once(maxOwn, (result) =>
       counter("redis_health_checks_total", "Health checks, by result", { result })
-    ),
-    breakerState: Labels.once(maxOwn, (state) =>
-      gauge("circuit_breaker_state", "Circuits of this name that are in the state", { state })
-    ),
-    breakerTransitions: Labels.once(maxOwn, (from) =>
-      Labels.once(maxOwn, (to) =>
-        counter("circuit_breaker_transitions_total", "Changes of the circuit's state", { from, to })
-      )
-    ),
-    breakerRejections: counter("circuit_breaker_rejections_total", "Calls the circuit breaker refused")
+    )
   }
 }

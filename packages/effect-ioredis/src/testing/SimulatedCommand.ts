@@ -9,6 +9,8 @@
  * **Example** (A command made of others)
  *
  * ```ts
+ * import { Effect, Layer } from "effect"
+ * import { RedisClient, RedisCommand } from "effect-ioredis"
  * import { SimulatedCommand, SimulatedRedis } from "effect-ioredis/testing"
  *
  * const layer = SimulatedRedis.layer({
@@ -20,6 +22,15 @@
  *     })
  *   ]
  * })
+ *
+ * const program = Effect.gen(function* () {
+ *   const redis = yield* RedisClient.RedisClient
+ *   yield* redis.set("old", "ada")
+ *   yield* redis.run(RedisCommand.make("RENAME", ["old", "new"])) // => "OK"
+ *   yield* redis.get("new") // => Option.some("ada")
+ * })
+ *
+ * Effect.runPromise(Effect.provide(program, Layer.provide(RedisClient.layer(), layer)))
  * ```
  *
  * @since 0.1.0

@@ -184,8 +184,10 @@ export const layer = (options?: Options): Layer.Layer<SimulatedRedis | RedisConn
  * const program = Effect.gen(function* () {
  *   const [one, other] = [yield* client, yield* client]
  *   yield* one.set("greeting", "hello")
- *   return yield* other.get("greeting")
+ *   yield* other.get("greeting") // => Option.some("hello")
  * }).pipe(Effect.scoped, Effect.provide(SimulatedRedis.layerServer()))
+ *
+ * Effect.runPromise(program)
  * ```
  *
  * @category layers

@@ -9,7 +9,8 @@
  * **Example** (A counterpart)
  *
  * ```ts
- * import { RedisScript } from "effect-ioredis"
+ * import { Effect, Layer } from "effect"
+ * import { RedisClient, RedisScript } from "effect-ioredis"
  * import { SimulatedRedis, SimulatedScript } from "effect-ioredis/testing"
  *
  * const take = RedisScript.make({ lua: `return redis.call("GETDEL", KEYS[1])` })
@@ -17,6 +18,15 @@
  * const layer = SimulatedRedis.layer({
  *   scripts: [SimulatedScript.make(take, (keys, _args, call) => call("GETDEL", ...keys))]
  * })
+ *
+ * const program = Effect.gen(function* () {
+ *   const redis = yield* RedisClient.RedisClient
+ *   yield* redis.set("job", "engineer")
+ *   yield* redis.eval(take, ["job"]) // => "engineer"
+ *   yield* redis.eval(take, ["job"]) // => null
+ * })
+ *
+ * Effect.runPromise(Effect.provide(program, Layer.provide(RedisClient.layer(), layer)))
  * ```
  *
  * @since 0.1.0

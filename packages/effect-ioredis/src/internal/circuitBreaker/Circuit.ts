@@ -2,8 +2,8 @@ import { Clock, type Context, Duration, Effect, Fiber, PubSub, Ref, type Scope, 
 import type * as CircuitBreaker from "../../CircuitBreaker.ts"
 import { RedisCircuitBreakerOpenError } from "../../RedisError.ts"
 import * as Gauges from "../Gauges.ts"
-import * as Metrics from "../Metrics.ts"
 import * as Monotonic from "../Monotonic.ts"
+import * as CircuitMetrics from "./CircuitMetrics.ts"
 import * as OpenTimes from "./OpenTimes.ts"
 import * as TripPolicy from "./TripPolicy.ts"
 import { type CircuitState, type Event, initial, type Permit, type Settings, transition } from "./transition.ts"
@@ -23,7 +23,7 @@ export class Circuit {
   private readonly openTimes: OpenTimes.OpenTimes
   private readonly clock: Clock.Clock
   private readonly context: Context.Context<never>
-  private readonly metrics: Metrics.Metrics
+  private readonly metrics: CircuitMetrics.CircuitMetrics
   private readonly ref: Ref.Ref<CircuitState>
   private readonly transitions: PubSub.PubSub<CircuitState>
   private published: CircuitState
@@ -55,7 +55,7 @@ export class Circuit {
     this.openTimes = OpenTimes.make(options.resetTimeout ?? OpenTimes.defaultOpenTime, context)
     this.clock = clock
     this.context = context
-    this.metrics = Metrics.make(this.name)
+    this.metrics = CircuitMetrics.make(this.name)
     this.transitions = transitions
     this.published = initial(settings)
     this.ref = Ref.makeUnsafe<CircuitState>(this.published)
@@ -100,7 +100,7 @@ export class Circuit {
   refuses(): boolean {
     const state = this.current()
     if (state._tag === "Closed" || transition(this.settings, state, acquire, this.now(), 0) !== state) return false
-    this.metrics.breakerRejections.updateUnsafe(1, this.context)
+    this.metrics.rejections.updateUnsafe(1, this.context)
     return true
   }
 
@@ -111,7 +111,7 @@ export class Circuit {
     this.apply(acquire)
     const after = this.current()
     if (after === state || after._tag !== "HalfOpen") {
-      this.metrics.breakerRejections.updateUnsafe(1, this.context)
+      this.metrics.rejections.updateUnsafe(1, this.context)
       return undefined
     }
     const permit = after.nextPermit - 1
@@ -167,7 +167,7 @@ export class Circuit {
   show(): void {
     for (const tag of ["Closed", "Open", "HalfOpen"] as const) {
       const read = () => (this.current()._tag === tag ? 1 : 0)
-      this.shown.push(Gauges.begin(this.metrics.breakerState(tag), read, this.context))
+      this.shown.push(Gauges.begin(this.metrics.state(tag), read, this.context))
     }
   }
 
@@ -204,7 +204,7 @@ export class Circuit {
 
   private publish(before: CircuitState, after: CircuitState, event: Event): void {
     if (after._tag === before._tag && event._tag !== "Isolate") return
-    this.metrics.breakerTransitions(before._tag)(after._tag).updateUnsafe(1, this.context)
+    this.metrics.transitions(before._tag)(after._tag).updateUnsafe(1, this.context)
     if (after._tag === "Closed") this.openTimes.restart()
     if (after._tag === "Open") this.openTimes.advance()
     this.refusals.clear()
