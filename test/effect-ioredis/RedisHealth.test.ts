@@ -34,12 +34,15 @@ describe("RedisHealth", () => {
         yield* TestClock.adjust(0)
         assert.strictEqual((yield* health.status)._tag, "Up")
         yield* server.inject(Fault.refuse)
+        yield* (yield* RedisClient.RedisClient).breaker.trip
+        yield* TestClock.adjust(0)
+        assert.strictEqual((yield* health.status)._tag, "Down")
         yield* TestClock.adjust("90 seconds")
         const down = yield* health.status
         assert.strictEqual(down._tag, "Down")
         if (down._tag === "Down") assert.isNotEmpty(down.reason)
         yield* server.heal
-        yield* TestClock.adjust("30 seconds")
+        yield* TestClock.adjust("10 minutes")
         const up = yield* health.status
         assert.strictEqual(up._tag, "Up")
         assert.isAbove(up.since.epochMilliseconds, down.since.epochMilliseconds)
