@@ -51,7 +51,7 @@ describe("RedisHealth", () => {
           ["Redis does not answer", "Redis still does not answer", "Redis answers again"].map(said),
           [1, 1, 1]
         )
-      }).pipe(Effect.provide(layer()), Effect.provide(captured.layer))
+      }).pipe(Effect.provide(layer().pipe(Layer.provideMerge(captured.layer))))
     }
   )
 
@@ -73,6 +73,6 @@ describe("RedisHealth", () => {
       yield* server.heal
       yield* TestClock.adjust("1 minute")
       assert.deepStrictEqual(seen, ["Up", "Down", "Up"])
-    }).pipe(Effect.provide(layer()), Effect.provide(Logger.layer([])))
+    }).pipe(Effect.provide(layer().pipe(Layer.provideMerge(Logger.layer([])))))
   )
 })

@@ -29,7 +29,7 @@ export const run = (
   )
 
 const play = Effect.fnUntraced(function* (history: History.History, seams: Process.Seams) {
-  // Redis' time is some years after the beginning of time, as a header of a removed mark has to be.
+  // Redis' time is some years after the beginning of time, as a header of the mark of a removal has to be.
   yield* VirtualTime.pass(3_600_000)
   const world = yield* World.make(history, seams)
   for (const [step, is] of history.steps.entries()) {

@@ -66,7 +66,7 @@ describe("Sender", () => {
     assert.strictEqual(sent.length, 2)
   })
 
-  it("gives up the sending that is on its way", () => {
+  it("gives up the sending that is in flight", () => {
     const { dispatch, recalled, sent } = make()
     const cancel = Sender.send(dispatch, script, {}, () => {})
     sent[0]?.done(Result.fail(noScript))
