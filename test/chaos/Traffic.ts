@@ -144,7 +144,7 @@ export const make = Effect.fnUntraced(function* (
     /** The regions whose every read is checked. */
     checked,
     resume: Effect.asVoid(gate.open),
-    /** No new calls, and those under way have their answers. */
+    /** No new calls, and those in progress have their answers. */
     pause: Effect.andThen(
       gate.close,
       Effect.suspend(() => (recorder.running() === 0 ? Effect.void : Effect.fail("running"))).pipe(

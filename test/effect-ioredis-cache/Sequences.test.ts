@@ -52,7 +52,7 @@ describe("Sequences", () => {
     assert.isTrue(sequences.watch("a").isCurrent())
   })
 
-  it("a read that begins while a write is under way is not current, even after the write has ended", () => {
+  it("a read that begins while a write is in progress is not current, even after the write has ended", () => {
     const sequences = make()
     const write = sequences.intend("a")
     const read = sequences.watch("a")
@@ -86,7 +86,7 @@ describe("Sequences", () => {
     assert.isTrue(sequences.watch("c").isCurrent())
   })
 
-  it("a write that is intended while a clear is under way is newer than it; a newer clear overtakes an older one", () => {
+  it("a write that is intended while a clear is in progress is newer than it; a newer clear overtakes an older one", () => {
     const sequences = make()
     const clear = sequences.intendAll()
     const write = sequences.intend("a")

@@ -337,6 +337,12 @@ describe("In code", () => {
         [{ maxRetryDelay: Number.NaN }, "maxRetryDelay is NaN: "],
         [{ failureThreshold: 0 }, "failureThreshold is 0: "],
         [{ resetTimeout: -1 }, "resetTimeout is -1: "],
+        [{ maxReplyBytes: 0 }, "maxReplyBytes is 0: expected a whole number, 1 or more"],
+        [{ maxReplyBytes: Number.POSITIVE_INFINITY }, "maxReplyBytes is Infinity: "],
+        [{ host: null, port: () => 1 }, "port is a function: "],
+        [{ url: 6379 }, "url is no text: expected a string"],
+        [{ username: ["hunter2"] }, "username is no text: expected a string"],
+        [{ password: { hunter2: 1 } }, "password is no text: expected a string"],
         [{ url: "redis://localhost:0" }, "url names port 0"],
         [{ url: Redacted.make("redis://:hunter2@localhost:0") }, "url names port 0"]
       ]

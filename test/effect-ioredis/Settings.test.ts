@@ -6,12 +6,15 @@ import * as Captured from "../support/Captured.ts"
 const read = <A>(config: Config.Config<A>, environment: unknown) =>
   config.parse(ConfigProvider.fromUnknown(environment))
 
+/** The lines of an error. */
+const linesOf = (error: Config.ConfigError | undefined): ReadonlyArray<string> => {
+  assert.instanceOf(error, Config.ConfigError)
+  return error.message.replace(/^SchemaError\(([\s\S]*)\)$/, "$1").split("\n")
+}
+
 /** The problems that reading it ends with. */
 const problems = (config: Config.Config<unknown>, environment: unknown) =>
-  Effect.map(Effect.flip(read(config, environment)), (error) => {
-    assert.instanceOf(error, Config.ConfigError)
-    return error.message.replace(/^SchemaError\(([\s\S]*)\)$/, "$1").split("\n")
-  })
+  Effect.map(Effect.flip(read(config, environment)), linesOf)
 
 const Percent = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 100 })).annotate({
   expected: "a percentage",
@@ -143,4 +146,36 @@ describe("Settings.duration", () => {
       assert.deepStrictEqual(yield* read(Config.option(config), {}), Option.none())
     })
   )
+})
+
+describe("Settings.problem and Settings.error", () => {
+  it("say of an option what Settings.all says of a variable", () => {
+    const rows: ReadonlyArray<readonly [value: unknown, problem: string | undefined]> = [
+      [50, undefined],
+      [101, "load is 101: expected a percentage, for example 50"],
+      ["50", 'load is "50": expected a percentage, for example 50'],
+      [null, "load is null: expected a percentage, for example 50"],
+      [() => 50, "load is a function: expected a percentage, for example 50"],
+      ["a:hunter2@b", "load is not shown, for it may hold a password: expected a percentage, for example 50"]
+    ]
+    for (const [value, problem] of rows) assert.strictEqual(Settings.problem("load", Percent, value), problem)
+    assert.strictEqual(Settings.problem("load", Schema.Int, "hunter2"), "load does not fit its schema")
+  })
+
+  it("make one error of all problems, and none of none", () => {
+    assert.isUndefined(Settings.error([]))
+    assert.isUndefined(Settings.error([undefined, undefined]))
+    assert.deepStrictEqual(linesOf(Settings.error(["a is wrong", undefined, "b is wrong"])), [
+      "a is wrong",
+      "b is wrong"
+    ])
+  })
+
+  it("take a duration that ends, in each of its forms", () => {
+    const good = [1, 1n, "1 millis", Duration.seconds(1), { seconds: 1 }]
+    const bad = [0, -1, Number.NaN, Number.POSITIVE_INFINITY, Duration.infinity, "soon", "", true, null, undefined, {}]
+    const problemOf = (value: unknown) => Settings.problem("wait", Settings.AboveZero, value)
+    for (const value of good) assert.isUndefined(problemOf(value), String(value))
+    for (const value of bad) assert.include(problemOf(value) ?? "", "expected a duration above zero", String(value))
+  })
 })

@@ -10,14 +10,18 @@ import * as Process from "./Process.ts"
 import * as Reference from "./Reference.ts"
 import * as VirtualTime from "./VirtualTime.ts"
 
-/** Runs a history in virtual time and says which promises it broke. */
+/**
+ * Runs a history in virtual time and says which promises it broke. `onReceived` is given what
+ * reached the server, at the end.
+ */
 export const run = (
   history: History.History,
-  seams: Process.Seams = {}
+  seams: Process.Seams = {},
+  onReceived: (received: ReadonlyArray<SimulatedServer.Received>) => void = () => {}
 ): Effect.Effect<ReadonlyArray<Reference.Violation>> =>
   Effect.acquireUseRelease(
     Effect.sync(() => seams.patch?.()),
-    () => Effect.scoped(play(history, seams)),
+    () => Effect.scoped(play(history, seams, onReceived)),
     (mend) => Effect.sync(() => mend?.())
   ).pipe(
     Effect.catchCause((cause) =>
@@ -28,8 +32,12 @@ export const run = (
     Effect.provide(VirtualTime.layer)
   )
 
-const play = Effect.fnUntraced(function* (history: History.History, seams: Process.Seams) {
-  // Redis' time is some years after the beginning of time, as a header of a removed mark has to be.
+const play = Effect.fnUntraced(function* (
+  history: History.History,
+  seams: Process.Seams,
+  onReceived: (received: ReadonlyArray<SimulatedServer.Received>) => void
+) {
+  // Redis' time is some years after the beginning of time, as a header of the mark of a removal has to be.
   yield* VirtualTime.pass(3_600_000)
   const world = yield* World.make(history, seams)
   for (const [step, is] of history.steps.entries()) {
@@ -38,6 +46,7 @@ const play = Effect.fnUntraced(function* (history: History.History, seams: Proce
     world.checkInvariants(step)
   }
   yield* world.finish
+  onReceived(yield* world.network.received)
   return [...Reference.check(history, world.log, Process.patience), ...world.violations]
 })
 

@@ -65,6 +65,20 @@ export const search = Effect.fnUntraced(function* (options: Options): Effect.fn.
   return failures
 })
 
+/** What reached the server in the smallest history, a line for each command. */
+export const commands = ({ smallest }: Failure, seams?: Seams): Effect.Effect<string> => {
+  const lines: Array<string> = []
+  const show = (word: string) => (word.length > 52 ? `${word.replace(/\s+/g, " ").slice(0, 52)}…` : word)
+  return Effect.map(
+    Runner.run(smallest, seams, (received) => {
+      for (const { args, at, connection, name } of received) {
+        lines.push(`${String(at).padStart(9)} ms  client ${connection}  ${[name, ...args.map(show)].join(" ")}`)
+      }
+    }),
+    () => lines.join("\n")
+  )
+}
+
 export const report = ({ original, smallest, violations }: Failure): string =>
   [
     `\`pnpm test:model 1 ${original.seed}\` fails; the smallest history found of its kind:`,

@@ -1,12 +1,15 @@
 import { Effect } from "effect"
 import * as Generate from "./Generate.ts"
 import * as Search from "./Search.ts"
+import { variants } from "./Variants.ts"
 
 /**
  * `pnpm test:model [count] [seed]`: that many histories (default 10,000) from that seed on (default: of
  * the time). The seed of a history that fails is printed; `pnpm test:model 1 <seed>` runs it again.
  * MODEL_FAILURES says how many are looked for (default 1), MODEL_SECONDS how long at most, and
- * `MODEL_FAULTS=none` leaves the server alone.
+ * `MODEL_FAULTS=none` leaves the server alone. MODEL_VARIANT names one of `Variants.ts`, which is
+ * then searched in the place of the library, with its own faults and calls. MODEL_COMMANDS=1 prints
+ * what reached the server in the smallest history that fails.
  */
 const number = (text: string | undefined, otherwise: number): number => (text === undefined ? otherwise : Number(text))
 
@@ -17,6 +20,11 @@ const most = number(process.env.MODEL_FAILURES, 1)
 const mostSeconds = number(process.env.MODEL_SECONDS, Number.POSITIVE_INFINITY)
 const startedAt = performance.now()
 const seconds = () => (performance.now() - startedAt) / 1000
+const named = process.env.MODEL_VARIANT
+const variant = Object.entries(variants).find(([name]) => name === named)?.[1]
+if (named !== undefined && variant === undefined) {
+  throw new Error(`No such variant: ${named}. There are ${Object.keys(variants).join("; ")}`)
+}
 let histories = 0
 // Nobody reads the stacks of the errors that the servers of a history answer.
 Error.stackTraceLimit = 0
@@ -27,7 +35,8 @@ const failures = await Effect.runPromise(
     seed,
     runs,
     most,
-    range: { troubles: process.env.MODEL_FAULTS === "none" ? [] : Generate.allTroubles },
+    range: variant?.range ?? { troubles: process.env.MODEL_FAULTS === "none" ? [] : Generate.allTroubles },
+    seams: variant?.seams,
     isTimeUp: () => seconds() > mostSeconds,
     onProgress: (done) => {
       histories = done
@@ -35,7 +44,12 @@ const failures = await Effect.runPromise(
     }
   })
 )
-for (const failure of failures) console.log(`\n${Search.report(failure)}`)
+for (const failure of failures) {
+  console.log(`\n${Search.report(failure)}`)
+  if (process.env.MODEL_COMMANDS !== undefined) {
+    console.log(`\n${await Effect.runPromise(Search.commands(failure, variant?.seams))}`)
+  }
+}
 process.exitCode = failures.length === 0 ? 0 : 1
 console.log(
   `${failures.length} of ${histories} histories from seed ${seed} broke a promise, in ${Math.round(seconds())} s`

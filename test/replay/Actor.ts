@@ -14,7 +14,7 @@ const Steps = Schema.Array(
 export const Command = Schema.Union([
   /** Asks for each step at once, and answers when all are answered. */
   Schema.TaggedStruct("Ask", { steps: Steps }),
-  /** Asks for each step at once, and answers what is answered by then: null for what is under way. */
+  /** Asks for each step at once, and answers what is answered by then: null for what is in flight. */
   Schema.TaggedStruct("Begin", { steps: Steps }),
   /** Reads keys, and answers what it found: null for none. */
   Schema.TaggedStruct("Read", { keys: Schema.Array(Schema.String) }),
@@ -40,7 +40,7 @@ export const touchedLife: Duration.Input = "1 hour"
 export interface Options {
   readonly port: number
   readonly replay: OwnCache.Replay
-  /** The milliseconds that a command may take: the longer, the more is under way when a server stops. */
+  /** The milliseconds that a command may take: the longer, the more is in flight when a server stops. */
   readonly timeout: number
 }
 

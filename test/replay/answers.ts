@@ -16,17 +16,17 @@
  *   `set` that follows in the same outage is unlinked too. A deferred `remove` unlinks whatever is
  *   there.
  * - **`"latest"`** keeps, of two, the one that was asked for later, whoever replays first. An absent
- *   key is written. A removed mark counts as later than every `set` before it, and is an absent key
+ *   key is written. The mark of a removal counts as later than every `set` before it, and is an absent key
  *   to readers. So what was asked for last holds, also where the data are gone.
  * - **`"invalidate"`** unlinks the key of every deferred `set` and `remove`.
  * - **`"overwrite"`** writes every deferred `set`: it is for one process alone, so where two write
  *   one key the last to replay wins, and either answer is allowed.
  * - **`touch`** is no `set`: it extends what it finds and changes no stamp and no time of writing, so
  *   it disturbs no other intent, in any mode. It extends an own deferred `set`, and does nothing to a
- *   deferred `remove`, to a removed mark or to an absent key. A `set` that follows a `touch` brings a
+ *   deferred `remove`, to the mark of a removal or to an absent key. A `set` that follows a `touch` brings a
  *   life of its own. Where one process has a `set` and another a `touch`, both are replayed at once:
  *   the value is certain, and the life is either.
- * - **A command under way when the server stopped** is deferred like the others, and Redis has run
+ * - **A command in flight when the server stopped** is deferred like the others, and Redis has run
  *   it, runs it late, or never. What it does is an own sending. So it decides nothing where the key
  *   holds what this process knew. Where the key is absent, or was not known, `"ifUnchanged"` unlinks
  *   a `set` that did not run, and leaves one that did: it is there already. Of a `set` that ran and
@@ -93,7 +93,7 @@ const absent: Answer = ["absent"]
 const nowhere = allowed(absent, absent, absent)
 const always = (...states: Answer) => allowed(states, states, states)
 const ifIntact = (...states: Answer) => allowed(states, states, absent)
-/** What was under way is there if it ran late, which a killed server cannot. */
+/** What was in flight is there if it ran late, which a killed server cannot. */
 const ifItRan = (...states: Answer) => allowed([...states, "absent"], absent, absent)
 
 /** The same in every mode. */
@@ -111,7 +111,7 @@ const byMode = (ifUnchanged: Allowed, latest: Allowed, overwrite: Allowed): Row[
 })
 const inLatest = (latest: Allowed): Row["allowed"] => ({ latest })
 
-/** Reads `A set, B touch`. `A set!` is under way as the server stops, `A set?` executed before. */
+/** Reads `A set, B touch`. `A set!` is in flight as the server stops, `A set?` executed before. */
 const row = (prior: Prior, steps: string, allowed: Row["allowed"], about = ""): Row => ({
   name: `${about}${steps === "" ? "nobody" : steps}`,
   prior,

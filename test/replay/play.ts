@@ -26,7 +26,7 @@ export interface Options {
   readonly outage: Answers.Outage
   /** Keys of each row. */
   readonly keys: number
-  /** The milliseconds in which all is sent that is under way as the server stops. Default: 1000. */
+  /** The milliseconds in which all is sent that is in flight as the server stops. Default: 1000. */
   readonly timeout?: number | undefined
   /** B is a Node process of its own, and so is who looks afterwards. */
   readonly apart?: boolean | undefined
@@ -34,7 +34,7 @@ export interface Options {
 
 export interface Played {
   readonly cells: ReadonlyArray<Cell>
-  /** Calls that were to be under way or executed when the server stopped. */
+  /** Calls that were to be in flight or executed when the server stopped. */
   readonly toSend: number
   /** Those of them that were not answered at once, as by a process that knows of the outage already. */
   readonly sent: number
@@ -42,7 +42,7 @@ export interface Played {
 
 /**
  * Plays rows all at once, in one outage: first what is executed and not acknowledged, then what is
- * under way as the server stops, then what is deferred. It looks from outside two seconds after the
+ * in flight as the server stops, then what is deferred. It looks from outside two seconds after the
  * first PING was answered.
  */
 export const play = Effect.fnUntraced(function* (options: Options) {

@@ -29,7 +29,7 @@
  *
  * @since 0.1.0
  */
-import { Cause, Clock, Config, Duration, Effect, Exit, Layer, Option, Schema } from "effect"
+import { Cause, Clock, Config, Duration, Effect, Exit, Layer, Option } from "effect"
 import { Redis, type RedisClient, RedisConfig, RedisError, type RedisHealth, Settings } from "effect-ioredis"
 import * as Dispatch from "effect-ioredis/dispatch"
 import * as Cache from "./Cache.ts"
@@ -47,7 +47,7 @@ import * as Journal from "./internal/journal/Journal.ts"
 import { SetIntent } from "./internal/journal/Ledger.ts"
 import * as MemoryStore from "./internal/MemoryStore.ts"
 import * as MemoryTier from "./internal/MemoryTier.ts"
-import { prefixProblem } from "./internal/prefixProblem.ts"
+import { checkHybrid, MaxEntries, Prefix } from "./internal/options.ts"
 import * as RedisTier from "./internal/RedisTier.ts"
 import * as Region from "./internal/Region.ts"
 import * as MemoryCache from "./MemoryCache.ts"
@@ -74,15 +74,25 @@ export interface Options {
 /**
  * Composes the strict cache and memory.
  *
+ * **Gotchas**
+ *
+ * Options that make no sense are a mistake in the program, and so a defect: a `ConfigError` that
+ * names each of them.
+ *
  * @category layers
  * @since 0.1.0
  */
 export const layer = (
   options: Options = {}
-): Layer.Layer<Cache.Cache, never, RedisCache.RedisCache | MemoryCache.MemoryCache> =>
+): Layer.Layer<Cache.Cache, never, RedisCache.RedisCache | MemoryCache.MemoryCache> => Layer.orDie(checked(options))
+
+const checked = (
+  options: Options
+): Layer.Layer<Cache.Cache, Config.ConfigError, RedisCache.RedisCache | MemoryCache.MemoryCache> =>
   Layer.effect(
     Cache.Cache,
     Effect.gen(function* () {
+      yield* checkHybrid(options)
       const redis = yield* RedisCache.RedisCache
       const patience = Duration.fromInputUnsafe(options.patience ?? "1 second")
       const dispatch = Dispatch.of(redis.client)
@@ -118,6 +128,7 @@ export const layer = (
 
 /**
  * Composes the two from options of which each may be a `Config`, or from a `Config` of all of them.
+ * Values that make no sense are a `ConfigError` like those that cannot be read.
  *
  * **Example** (A patience from a variable of your own)
  *
@@ -138,7 +149,7 @@ export const layer = (
 export const layerConfig = (
   options: Config.Wrap<Options>
 ): Layer.Layer<Cache.Cache, Config.ConfigError, RedisCache.RedisCache | MemoryCache.MemoryCache> =>
-  Layer.unwrap(Effect.map(Config.unwrap(options), layer))
+  Layer.unwrap(Effect.map(Config.unwrap(options), checked))
 
 /**
  * Provides the whole of it from the environment: Redis as `RedisConfig` says, and
@@ -203,16 +214,6 @@ const fromEnv = (prefix: string | undefined) => {
 }
 
 const optional = <A>(config: Config.Config<A>) => Config.withDefault(config, undefined)
-
-const MaxEntries = Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: MemoryStore.maxMaxEntries })).annotate({
-  expected: `a whole number from 1 to ${MemoryStore.maxMaxEntries}`,
-  example: "1000"
-})
-
-const Prefix = Schema.String.check(Schema.makeFilter((prefix) => prefixProblem(prefix) === undefined)).annotate({
-  expected: "a name without white space and : { } * ? [ ] \\",
-  example: "cache"
-})
 
 interface Parts<in out Value> {
   readonly redis: RedisTier.RedisTier<Value>

@@ -8,6 +8,7 @@ import { Clock, Context, type Duration, Effect, Layer, type Scope } from "effect
 import * as Cache from "./Cache.ts"
 import * as MemoryStore from "./internal/MemoryStore.ts"
 import * as MemoryTier from "./internal/MemoryTier.ts"
+import { checkMemory } from "./internal/options.ts"
 import * as Region from "./internal/Region.ts"
 
 /**
@@ -39,7 +40,7 @@ export class MemoryCache extends Context.Service<
 export interface Options {
   /** Bounds the number of entries, from 1 to 8,388,608. Default: 1,000. */
   readonly maxEntries?: number | undefined
-  /** Bounds the encoded length of all values together. Default: no bound. */
+  /** Bounds the encoded length of all values together, from 1 up. Default: no bound. */
   readonly maxBytes?: number | undefined
 }
 
@@ -54,14 +55,16 @@ export interface Options {
  *
  * **Gotchas**
  *
- * Options that make no sense are a mistake in the program, and so a defect.
+ * Options that make no sense are a mistake in the program, and so a defect: a `ConfigError` that
+ * names each of them.
  *
  * @category constructors
  * @since 0.1.0
  */
 export const make = Effect.fnUntraced(function* (
-  options?: Options
+  options: Options = {}
 ): Effect.fn.Return<MemoryCache["Service"], never, Scope.Scope> {
+  yield* Effect.orDie(checkMemory(options))
   const store = yield* MemoryStore.make(options)
   return { size: Effect.sync(store.size), [MemoryStore.TypeId]: store }
 })
@@ -122,6 +125,7 @@ export const layerCacheWith = (
   Layer.effect(
     Cache.Cache,
     Effect.gen(function* () {
+      yield* Effect.orDie(checkMemory(options))
       const memory = yield* make(options)
       return yield* Region.makeCache({
         tier: MemoryTier.make(memory[MemoryStore.TypeId], yield* Clock.Clock),

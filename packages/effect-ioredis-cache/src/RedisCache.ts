@@ -23,7 +23,7 @@
 import { Context, type Duration, Effect, Layer } from "effect"
 import { RedisClient, type RedisError } from "effect-ioredis"
 import type * as Cache from "./Cache.ts"
-import { prefixProblem } from "./internal/prefixProblem.ts"
+import { checkRedis } from "./internal/options.ts"
 import * as RedisTier from "./internal/RedisTier.ts"
 import * as Region from "./internal/Region.ts"
 
@@ -73,8 +73,12 @@ export interface Options {
 }
 
 /**
- * Makes the strict cache on the `RedisClient` of the context. A prefix that cannot be part of a key
- * is a defect that says so.
+ * Makes the strict cache on the `RedisClient` of the context.
+ *
+ * **Gotchas**
+ *
+ * Options that make no sense, such as a prefix that cannot be part of a key, are a mistake in the
+ * program, and so a defect: a `ConfigError` that names each of them.
  *
  * @category constructors
  * @since 0.1.0
@@ -82,8 +86,7 @@ export interface Options {
 export const make = Effect.fnUntraced(function* (options: Options = {}) {
   const client = yield* RedisClient.RedisClient
   const prefix = options.prefix ?? "cache"
-  const problem = prefixProblem(prefix)
-  if (problem !== undefined) return yield* Effect.die(new Error(problem))
+  yield* Effect.orDie(checkRedis(options))
   const regions = yield* Region.makeRegions<RedisError.RedisError>({
     tier: yield* RedisTier.make(client),
     reject: Effect.fail,

@@ -22,7 +22,7 @@ import { Config, Duration, Effect, Option, Redacted, Result, Schema } from "effe
 import * as CircuitBreaker from "./CircuitBreaker.ts"
 import type * as IoredisConnector from "./IoredisConnector.ts"
 import * as RedisUrl from "./internal/RedisUrl.ts"
-import { configError, isAboveZero, problemOf } from "./internal/settingProblem.ts"
+import { configError } from "./internal/settingProblem.ts"
 import type * as RedisClient from "./RedisClient.ts"
 import type { RedisAddress, RedisLogin } from "./RedisConnector.ts"
 import * as RetryPolicy from "./RetryPolicy.ts"
@@ -118,7 +118,7 @@ export const make = (options: Options = {}): Effect.Effect<RedisConfig, Config.C
     ({ settings, url }): RedisConfig => ({
       connector: {
         keepAlive: settings.keepAlive,
-        maxReplyBytes: options.maxReplyBytes,
+        maxReplyBytes: settings.maxReplyBytes,
         showScriptErrors: options.showScriptErrors
       },
       client: {
@@ -202,9 +202,9 @@ const MaxConnections = wholeNumber(1, 1000, 1)
 const MaxRetries = wholeNumber(0, 1000, 3)
 const FailureThreshold = wholeNumber(1, 1_000_000, 5)
 const MaxInFlight = wholeNumber(1, 10_000_000, 10_000)
-const AboveZero = Schema.Duration.check(Schema.makeFilter(isAboveZero)).annotate({
-  expected: "a duration above zero",
-  example: "2 seconds"
+const MaxReplyBytes = Schema.Int.check(Schema.isGreaterThan(0)).annotate({
+  expected: "a whole number, 1 or more",
+  example: "1000000"
 })
 const Url = Schema.String.check(
   Schema.makeFilter((url) => Option.getOrUndefined(Result.getFailure(RedisUrl.parse(url))))
@@ -243,6 +243,9 @@ const check = (options: Options) =>
     host: checked("host", Host, options.host ?? "localhost"),
     port: checked("port", Port, options.port ?? 6379),
     db: checked("db", Db, options.db ?? 0),
+    username: checkedText("username", options.username),
+    password: checkedText("password", options.password),
+    maxReplyBytes: ifGiven(options.maxReplyBytes, (bytes) => checked("maxReplyBytes", MaxReplyBytes, bytes)),
     maxConnections: checked("maxConnections", MaxConnections, options.maxConnections ?? 1),
     maxInFlight: checked("maxInFlight", MaxInFlight, options.maxInFlight ?? 10_000),
     connectTimeout: checkedDuration("connectTimeout", options.connectTimeout ?? "2 seconds"),
@@ -259,23 +262,38 @@ const check = (options: Options) =>
     resetTimeout: checkedDuration("resetTimeout", options.resetTimeout ?? "30 seconds")
   })
 
-const checked = <A>(name: string, schema: Schema.Schema<A>, value: unknown, shown = value): Config.Config<A> =>
-  Schema.is(schema)(value) ? Config.succeed(value) : refuse(problemOf(name, shown, schema.ast) ?? `${name} is refused`)
+const checked = <A>(name: string, schema: Schema.Schema<A>, value: A): Config.Config<A> => {
+  const problem = Settings.problem(name, schema, value)
+  return problem === undefined ? Config.succeed(value) : refuse(problem)
+}
 
 const checkedDuration = (name: string, input: Duration.Input): Config.Config<Duration.Duration> =>
-  checked(name, AboveZero, Option.getOrUndefined(Duration.fromInput(input)), input)
+  Config.map(checked(name, Settings.AboveZero, input), Duration.fromInputUnsafe)
+
+// What is no text may be a login in another form, and is not shown.
+const checkedText = (name: string, value: string | Redacted.Redacted<string> | undefined) => {
+  const text = plain(value) ?? undefined
+  return text === undefined || typeof text === "string"
+    ? Config.succeed(text)
+    : refuse(`${name} is no text: expected a string, or a Redacted one`)
+}
+
+const ifGiven = <A>(value: A | undefined, check: (value: A) => Config.Config<A>): Config.Config<A | undefined> =>
+  value === undefined ? Config.succeed(undefined) : check(value)
 
 const refuse = (problem: string): Config.Config<never> => Config.fail(configError([problem]).cause)
 
 type Located = Partial<RedisUrl.RedisUrl>
 
 const checkUrl = (url: Options["url"]): Config.Config<Located> => {
-  const text = plain(url)
-  if (text === undefined) return Config.succeed({})
-  return Result.match(RedisUrl.parse(text), {
-    onSuccess: Config.succeed<Located>,
-    onFailure: (problem) => refuse(`url ${problem}`)
-  })
+  return Config.flatMap(checkedText("url", url), (text) =>
+    text === undefined
+      ? Config.succeed<Located>({})
+      : Result.match(RedisUrl.parse(text), {
+          onSuccess: Config.succeed<Located>,
+          onFailure: (problem) => refuse(`url ${problem}`)
+        })
+  )
 }
 
 // -------------------------------------------------------------------------------------------------

@@ -35,6 +35,7 @@ import { type Dispatch, type NodeEvent, of, type Session } from "./dispatch.ts"
 import { RedisClient } from "./RedisClient.ts"
 import * as RedisCommand from "./RedisCommand.ts"
 import * as RedisError from "./RedisError.ts"
+import * as Settings from "./Settings.ts"
 
 /**
  * Up or down, since when; down also says why.
@@ -85,8 +86,23 @@ export interface Options {
   readonly timeout?: Duration.Input | undefined
 }
 
+const checked = ({ interval = "30 seconds", timeout = "2 seconds" }: Options) => {
+  const error = Settings.error([
+    Settings.problem("interval", Settings.AboveZero, interval),
+    Settings.problem("timeout", Settings.AboveZero, timeout)
+  ])
+  return error === undefined
+    ? Effect.succeed([Duration.fromInputUnsafe(interval), Duration.fromInputUnsafe(timeout)] as const)
+    : Effect.fail(error)
+}
+
 /**
  * Watches the `RedisClient` of the context for as long as the scope is open.
+ *
+ * **Gotchas**
+ *
+ * Options that make no sense are a mistake in the program, and so a defect: a `ConfigError` that
+ * names each of them.
  *
  * @category constructors
  * @since 0.1.0
@@ -94,12 +110,11 @@ export interface Options {
 export const make = Effect.fnUntraced(function* (
   options: Options = {}
 ): Effect.fn.Return<RedisHealth, never, Scope.Scope | RedisClient> {
+  const [interval, timeout] = yield* Effect.orDie(checked(options))
   const client = yield* RedisClient
   const dispatch = of(client)
   const { name } = client
   const metrics = Metrics.make(name)
-  const interval = Duration.fromInputUnsafe(options.interval ?? "30 seconds")
-  const timeout = Duration.fromInputUnsafe(options.timeout ?? "2 seconds")
   const scope = yield* Effect.scope
   const signals = yield* Queue.unbounded<CircuitBreaker.State | NodeEvent>()
   const { connectError, connections } = yield* client.stats

@@ -5,6 +5,7 @@
  *
  * Two combinators beside Effect's `Config`: `all` joins every problem into one `ConfigError`, and
  * `duration` reads a bare number in the unit of its variable. Everything else is `Config`'s own.
+ * `problem` and `error` say the same of options that are given in code.
  *
  * **Example** (Reading two settings)
  *
@@ -34,7 +35,7 @@ import {
   SchemaIssue,
   SchemaTransformation
 } from "effect"
-import { configError, isAboveZero, problemOf } from "./internal/settingProblem.ts"
+import { configError, problemOf } from "./internal/settingProblem.ts"
 
 /**
  * Reads all of them, and joins the problems of those that fail into one `ConfigError`, a line for
@@ -119,6 +120,71 @@ export const duration = (
     readonly example: number
   }
 ): Config.Config<Duration.Duration> => Config.schema(durationText(options.unit, options.example), name)
+
+/**
+ * Describes a duration above zero that ends, in any form that `Duration` takes: what a wait can be
+ * bounded by.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const AboveZero: Schema.Schema<Duration.Input> = Schema.declare((input): input is Duration.Input =>
+  // What is no input is none to `fromInput` either.
+  Option.exists(Duration.fromInput(input as Duration.Input), isAboveZero)
+).annotate({ expected: "a duration above zero", example: "2 seconds" })
+
+/**
+ * Says what is wrong with an option that was given in code, in the words that `all` has for a
+ * variable, or `undefined` where it fits its schema.
+ *
+ * **Details**
+ *
+ * The schema's annotations say what is `expected`, and an `example` of it.
+ *
+ * **Example** (An option of your own)
+ *
+ * ```ts
+ * import { Settings } from "effect-ioredis"
+ *
+ * const problem = Settings.problem("interval", Settings.AboveZero, 0)
+ * console.log(problem) // => interval is 0: expected a duration above zero, for example 2 seconds
+ * console.log(Settings.problem("interval", Settings.AboveZero, "1 minute")) // => undefined
+ * ```
+ *
+ * @category checks
+ * @since 0.1.0
+ */
+export const problem = (name: string, schema: Schema.Schema<unknown>, value: unknown): string | undefined =>
+  Schema.is(schema)(value) ? undefined : (problemOf(name, value, schema.ast) ?? `${name} does not fit its schema`)
+
+/**
+ * Makes the one error for all these problems, a line for each, or `undefined` where there is none.
+ *
+ * **Example** (Everything that is wrong at once)
+ *
+ * ```ts
+ * import { Settings } from "effect-ioredis"
+ *
+ * const check = (options: { readonly interval: number; readonly timeout: number }) =>
+ *   Settings.error([
+ *     Settings.problem("interval", Settings.AboveZero, options.interval),
+ *     Settings.problem("timeout", Settings.AboveZero, options.timeout)
+ *   ])
+ *
+ * console.log(check({ interval: 0, timeout: -1 })?.message.split("\n").length) // => 2
+ * console.log(check({ interval: 1, timeout: 1 })) // => undefined
+ * ```
+ *
+ * @category checks
+ * @since 0.1.0
+ */
+export const error = (problems: ReadonlyArray<string | undefined>): Config.ConfigError | undefined => {
+  const found = problems.filter((problem) => problem !== undefined)
+  return found.length === 0 ? undefined : configError(found)
+}
+
+const isAboveZero = (duration: Duration.Duration): boolean =>
+  Duration.isFinite(duration) && Duration.isPositive(duration)
 
 const durationText = (unit: "millis" | "seconds", example: number) =>
   Schema.String.pipe(

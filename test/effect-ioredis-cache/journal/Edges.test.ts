@@ -292,7 +292,7 @@ describe("at the edges of the journal", () => {
     }).pipe(Effect.provide(Logger.layer([Logger.make(({ message }) => lines.push(String(message)))])))
   })
 
-  history("what was read while an intent was on its way is older than it", {}, (h) =>
+  history("what was read while an intent was in flight is older than it", {}, (h) =>
     Effect.sync(() => {
       h.set("a", "1")
       h.double.freeze()

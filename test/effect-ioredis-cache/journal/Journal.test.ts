@@ -21,7 +21,7 @@ describe("a clean journal", () => {
     })
   )
 
-  history("answers nothing while a call is on its way whose reply will come, and everything when it did not", {}, (h) =>
+  history("answers nothing while a call is in flight whose reply will come, and everything when it did not", {}, (h) =>
     Effect.sync(() => {
       h.double.freeze()
       const told = h.set("a", "1")
@@ -484,7 +484,7 @@ describe("touch", () => {
     })
   )
 
-  history("of a value on its way follows it where nothing deferred is written", { replay: "invalidate" }, (h) =>
+  history("of a value in flight follows it where nothing deferred is written", { replay: "invalidate" }, (h) =>
     Effect.gen(function* () {
       h.double.freeze()
       const set = h.set("a", "1", 60_000)
@@ -500,7 +500,7 @@ describe("touch", () => {
     })
   )
 
-  history("of a value on its way that is lost brings nothing back", { replay: "invalidate" }, (h) =>
+  history("of a value in flight that is lost brings nothing back", { replay: "invalidate" }, (h) =>
     Effect.gen(function* () {
       h.set("a", "0")
       h.unanswered(() => h.set("a", "1", 60_000))
@@ -695,7 +695,7 @@ describe("clear", () => {
     })
   )
 
-  history("waits for what was sent before it and is still on its way", {}, (h) =>
+  history("waits for what was sent before it and is still in flight", {}, (h) =>
     Effect.gen(function* () {
       h.unanswered(() => h.set("a", "1"))
       const fiber = yield* clear(h)

@@ -72,7 +72,7 @@ describe("touch", () => {
 })
 
 describe("the value of a lookup", () => {
-  it.effect("takes the place of a removed mark and of nothing that another process wrote meanwhile", () =>
+  it.effect("takes the place of the mark of a removal and of nothing that another process wrote meanwhile", () =>
     Effect.gen(function* () {
       const region = yield* Cache.region({ ...sessions, removedFor: "10 minutes" })
       const server = yield* SimulatedRedis.SimulatedRedis

@@ -213,7 +213,7 @@ describe("HybridCache.layerFromEnv", () => {
       const exit = yield* Effect.exit(
         Effect.scoped(Layer.build(RedisCache.layer({ prefix: "a:b" }))).pipe(Effect.provide(layerSimulated()))
       )
-      assert.match(String(exit), /The prefix contains ":"/)
+      assert.match(String(exit), /prefix is "a:b": expected a name/)
     })
   )
 })

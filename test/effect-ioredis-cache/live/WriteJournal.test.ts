@@ -116,7 +116,7 @@ describe("WriteJournal, intents", () => {
       yield* passing(cache.set("a", "2"))
       assert.strictEqual(yield* valueIn(cache, "a"), "2")
       yield* server.heal
-      // The replay is under way when the newer value is set.
+      // The replay is in progress when the newer value is set.
       yield* server.inject(Fault.delay("100 millis"))
       yield* TestClock.adjust("700 millis")
       yield* passing(cache.set("a", "3"))
@@ -305,7 +305,7 @@ describe("WriteJournal, a region with one writer", () => {
 })
 
 describe("WriteJournal, late execution", () => {
-  history("a write that is still on its way is fenced: it does not undo a later removal", (cache, server) =>
+  history("a write that is still in flight is fenced: it does not undo a later removal", (cache, server) =>
     Effect.gen(function* () {
       yield* server.inject(Fault.delay("10 seconds"))
       assert.strictEqual(yield* passing(cache.set("a", "late")), "Deferred")
@@ -529,7 +529,7 @@ describe("WriteJournal on a real server", () => {
         assert.strictEqual(yield* cache.set("a", "old"), "Applied")
         yield* proxy.late(1000)
         assert.strictEqual(yield* cache.set("a", "late"), "Deferred")
-        // The removal is confirmed over a new connection, while the write is still on its way.
+        // The removal is confirmed over a new connection, while the write is still in flight.
         yield* eventually(Effect.map(cache.remove("a"), (outcome) => outcome === "Applied"))
         const { commands } = yield* Effect.map(server.cli("INFO", "commandstats"), (stats) => ({
           commands: String(stats)

@@ -1,9 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Result } from "effect"
-import { RedisCommand, RedisError } from "effect-ioredis"
+import { Effect } from "effect"
+import { RedisCommand } from "effect-ioredis"
 import * as commandKeys from "../../../packages/effect-ioredis/src/internal/commandKeys.ts"
-import * as commandKinds from "../../../packages/effect-ioredis/src/internal/commandKinds.ts"
-import { refusal } from "../../../packages/effect-ioredis/src/internal/refusal.ts"
 import * as RedisServer from "../../support/RedisServer.ts"
 
 type Args = ReadonlyArray<string | number>
@@ -90,136 +88,9 @@ describe("The table of commands", () => {
       }
     })
   )
-
-  it("has no key where there is none, and takes the first argument of an unknown command for one", () => {
-    assert.deepStrictEqual(keysOf("PING"), [])
-    assert.deepStrictEqual(keysOf("CONFIG", "GET", "maxmemory"), [])
-    assert.strictEqual(commandKeys.keyOf("SCAN", ["0"]), undefined)
-    assert.deepStrictEqual(keysOf("EVAL", "return 1", 0, "x"), [])
-    assert.deepStrictEqual(keysOf("XREAD", "COUNT", 1), [])
-    assert.deepStrictEqual(keysOf("GET"), [])
-    assert.deepStrictEqual(keysOf("JSON.GET", "a", "$"), ["a"])
-    assert.deepStrictEqual(keysOf("SPUBLISH", "channel", "x"), ["channel"])
-    const bytes = Buffer.from("streams")
-    assert.deepStrictEqual(RedisCommand.keysOf(RedisCommand.make("XREAD", [bytes, "a", "0"])), ["a"])
-  })
 })
 
 describe("Kinds", () => {
-  it("are decided for every command", () => {
-    const undecided = Array.from(commandKeys.commands.keys()).filter((name) => !commandKinds.isDecided(name))
-    // What has sub-commands and does nothing without one.
-    const containers = ["ACL", "CLIENT", "CLUSTER", "CONFIG", "FUNCTION", "MODULE", "SCRIPT", "XGROUP"]
-    assert.deepStrictEqual(undecided, containers)
-  })
-
-  it("no write is a read, but GET in other words", () => {
-    const writes = Array.from(commandKeys.commands)
-      .filter(([, { flags }]) => flags.includes("w"))
-      .map(([name]) => name)
-    const args = ["k", "1", "2"]
-    const reads = writes.filter((name) => RedisCommand.kindOf(name, args) === "read")
-    assert.deepStrictEqual(reads, ["BITFIELD", "GEORADIUS", "GEORADIUSBYMEMBER", "SORT"])
-  })
-
-  const expected: Readonly<Record<RedisCommand.CommandKind, ReadonlyArray<string>>> = {
-    read: [
-      "GET k",
-      "MGET a b",
-      "XREAD COUNT 1 STREAMS block 0",
-      "BITFIELD k GET u8 0",
-      "SORT k",
-      "GEORADIUS k 1 2 3 m",
-      "HELLO",
-      "CONFIG GET x",
-      "CLIENT ID",
-      "SLOWLOG GET",
-      "EVAL_RO s 0",
-      "XINFO HELP"
-    ],
-    repeatable: [
-      "SET k v",
-      "SET k v PX 10",
-      "SET k v KEEPTTL",
-      "SETEX k 1 v",
-      "PSETEX k 1 v",
-      "MSET a 1 b 2",
-      "GETEX k EX 10",
-      "PFMERGE to a to",
-      "SUNIONSTORE to a b",
-      "SORT k STORE to",
-      "FLUSHDB",
-      "SLOWLOG RESET",
-      "ACL LOG RESET"
-    ],
-    idempotent: [
-      "DEL k",
-      "UNLINK k",
-      "SADD k m",
-      "SREM k m",
-      "ZADD k CH 1 incr",
-      "ZREM k m",
-      "HSET k f v",
-      "HDEL k f",
-      "EXPIRE k 1",
-      "PFADD k m",
-      "XACK k g 1-1",
-      "LREM k 0 m",
-      "BITFIELD k SET u8 0 1",
-      "CLIENT KILL ID 1"
-    ],
-    effectful: [
-      "SET k v NX",
-      "SET k v PX 10 XX",
-      "SET k v GET",
-      "SET k v IFEQ x",
-      "SETNX k v",
-      "INCR k",
-      "LPUSH k v",
-      "LTRIM k 1 -1",
-      "LREM k 1 m",
-      "ZADD k INCR 1 m",
-      "BITFIELD k INCRBY u8 0 1",
-      "SDIFFSTORE b a b",
-      "BITOP XOR a a b",
-      "ZUNIONSTORE d 2 d x",
-      "SORT k STORE k",
-      "XREADGROUP GROUP block c STREAMS k >",
-      "EVAL s 0",
-      "PUBLISH c m",
-      "JSON.SET k v",
-      "CONFIG NEWER x"
-    ],
-    blocking: ["BLPOP k 0", "WAIT 1 0", "XREAD BLOCK 0 STREAMS k $", "XREADGROUP GROUP g c BLOCK 1 STREAMS k >"],
-    connection: [
-      "MULTI",
-      "SELECT 1",
-      "SUBSCRIBE c",
-      "HELLO 3",
-      "CLIENT REPLY OFF",
-      "CLIENT tracking ON",
-      "CLIENT NO-EVICT ON",
-      "CLIENT NO-TOUCH ON",
-      "SCRIPT DEBUG YES"
-    ]
-  }
-  for (const [kind, lines] of Object.entries(expected)) {
-    it(`${kind}: by name and arguments`, () => {
-      for (const line of lines) {
-        const [name = "", ...args] = line.split(" ")
-        assert.strictEqual(RedisCommand.make(name, args).kind, kind, line)
-        const bytes = args.map((arg) => Buffer.from(arg.toLowerCase()))
-        assert.strictEqual(RedisCommand.make(name.toLowerCase(), bytes).kind, kind, `${line}, as bytes`)
-      }
-    })
-  }
-
-  it("that a caller gives win", () => {
-    assert.strictEqual(RedisCommand.make("INCR", ["k"], { kind: "read" }).kind, "read")
-    assert.isUndefined(refusal(RedisCommand.make("SELECT", [0], { kind: "effectful" })))
-    assert.strictEqual(refusal(RedisCommand.make("GET", ["k"], { kind: "blocking" }))?.code, "UNSUPPORTED")
-  })
-
   it.live("repeatable commands leave and answer the same when they run twice", () =>
     Effect.gen(function* () {
       const server = yield* RedisServer.make()
@@ -296,54 +167,3 @@ for _, key in ipairs(redis.call("KEYS", "*")) do
 end
 table.sort(all)
 return all`
-
-describe("Refusals", () => {
-  it("a command without a name, with one clear error", () => {
-    const refused = refusal(RedisCommand.make("", ["x"]))
-    assert.include(refused, { _tag: "RedisOperationError", code: "ARGUMENT" })
-    assert.include(refused?.message, "it has no name")
-  })
-})
-
-describe("Whether a sending may be repeated, and what became of it", () => {
-  const replied = (command: string, code: string) => new RedisError.RedisOperationError({ command, code, message: "" })
-  const lost = RedisError.connectionError("DEL", "Reset", "unknown")
-
-  it("idempotent commands are sent again only where the answer is ignored", () => {
-    assert.isFalse(RedisError.isRetryable(lost, "idempotent"))
-    assert.isTrue(RedisError.isRetryable(lost, "idempotent", { answer: "ignored" }))
-    assert.isFalse(RedisError.isRetryable(lost, "effectful", { answer: "ignored" }))
-  })
-
-  it("what Redis put off was not executed, unless it ran a script", () => {
-    for (const code of ["LOADING", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "BUSY", "TRYAGAIN", "NOREPLICAS"]) {
-      assert.isTrue(RedisError.isRetryable(replied("INCR", code), "effectful"))
-      assert.strictEqual(RedisError.endOf(Result.fail(replied("INCR", code))), "refused")
-      for (const command of ["EVAL", "EVALSHA", "FCALL", "EXEC", "PIPELINE"]) {
-        assert.isFalse(RedisError.isRetryable(replied(command, code), "effectful"))
-        assert.isFalse(RedisError.isRetryable(replied(command, code), "idempotent"))
-        assert.isTrue(RedisError.isRetryable(replied(command, code), "repeatable"))
-        assert.strictEqual(RedisError.endOf(Result.fail(replied(command, code))), "confirmed")
-      }
-    }
-  })
-
-  it("the end of a sending", () => {
-    const ended = (error: RedisError.RedisCommandError) => RedisError.endOf(Result.fail(error))
-    assert.strictEqual(RedisError.endOf(Result.succeed("OK")), "confirmed")
-    assert.strictEqual(ended(lost), "doubtful")
-    assert.strictEqual(ended(RedisError.connectionError("DEL", "Reset", "never")), "refused")
-    assert.strictEqual(ended(RedisError.RedisTimeoutError.after("DEL", 1)), "doubtful")
-    assert.strictEqual(ended(RedisError.RedisTimeoutError.after("DEL", 1, undefined, "never")), "refused")
-    assert.strictEqual(ended(replied("SET", "WRONGTYPE")), "refused")
-    assert.strictEqual(ended(replied("EVAL", "WRONGTYPE")), "confirmed")
-    for (const code of ["NOSCRIPT", "MOVED", "ASK", "UNSUPPORTED"]) {
-      assert.strictEqual(ended(replied("EVALSHA", code)), "refused")
-    }
-  })
-
-  it("a deadline before anything was sent does not say that Redis may still execute it", () => {
-    const { message } = RedisError.RedisTimeoutError.after("INCR", 1000, undefined, "never")
-    assert.strictEqual(message, "INCR did not get through within 1s and was not executed")
-  })
-})

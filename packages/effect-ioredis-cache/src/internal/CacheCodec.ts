@@ -148,7 +148,8 @@ const doesNotFit = (thrown: unknown): Result.Result<never, string> =>
     `The value does not fit its schema: ${describe(thrown)}. Correct the value, or the region's value schema.`
   )
 
-const defaultMaxBytes = 8 * 1024 * 1024
+/** The `maxBytes` of a region that names none. */
+export const defaultMaxBytes = 8 * 1024 * 1024
 
 const noJson = "The value has no JSON form. Give the region a value schema more precise than Schema.Any."
 

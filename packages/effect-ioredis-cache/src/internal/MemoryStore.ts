@@ -61,18 +61,11 @@ export interface MemoryStore {
  * What has expired makes room once a minute, as long as the scope is open, even if nobody asks for
  * it. That takes turns with the rest of the program after each 1,000 entries, and keeps no process
  * alive.
- *
- * **Gotchas**
- *
- * Options that make no sense are a mistake in the program, and so a defect.
  */
-export const make = Effect.fnUntraced(function* (options?: Options): Effect.fn.Return<MemoryStore, never, Scope.Scope> {
-  const maxEntries = yield* wholeNumber("maxEntries", options?.maxEntries ?? 1000, maxMaxEntries)
-  const maxBytes =
-    options?.maxBytes === undefined
-      ? Number.POSITIVE_INFINITY
-      : yield* wholeNumber("maxBytes", options.maxBytes, Number.MAX_SAFE_INTEGER)
-  const entries = new Lru<Entry>(maxEntries, maxBytes)
+export const make = Effect.fnUntraced(function* (
+  options: Options = {}
+): Effect.fn.Return<MemoryStore, never, Scope.Scope> {
+  const entries = new Lru<Entry>(options.maxEntries ?? 1000, options.maxBytes ?? Number.POSITIVE_INFINITY)
   yield* Metrics.showEntries(() => entries.size)
   const clock = yield* Clock.Clock
   const held = (key: string, now: number): Entry | undefined => {
@@ -137,8 +130,3 @@ const isOver = (entry: Entry, now: number): boolean => now >= entry.expiresAt &&
 
 // A size that makes no sense counts as 1, so that the total stays a number.
 const sizeOf = (entry: Entry) => (entry.bytes > 1 ? Math.min(Math.ceil(entry.bytes), Number.MAX_SAFE_INTEGER) : 1)
-
-const wholeNumber = (name: string, value: number, max: number): Effect.Effect<number> =>
-  Number.isInteger(value) && value >= 1 && value <= max
-    ? Effect.succeed(value)
-    : Effect.die(new Error(`MemoryCache: ${name} is ${value}. Make it a whole number from 1 to ${max}.`))

@@ -1,6 +1,7 @@
-import { Duration, Effect, Option, Schema, SchemaAST, SchemaRepresentation } from "effect"
+import { Duration, Effect, Schema, SchemaAST, SchemaRepresentation } from "effect"
 import * as Cache from "../Cache.ts"
-import * as CacheKey from "../CacheKey.ts"
+import { defaultMaxBytes } from "./CacheCodec.ts"
+import { regionProblem } from "./options.ts"
 import { longestLife } from "./StoredValue.ts"
 
 /**
@@ -25,10 +26,10 @@ export const make = <E>(
   return {
     get: <Key, Value>(options: Cache.RegionOptions<Key, Value>) =>
       Effect.suspend(() => {
+        const problem = regionProblem(options) ?? redactedProblem(options)
+        if (problem !== undefined) return refuse(String(options.name), problem)
         const id = `${options.name}:v${options.version}`
         const definition = definitions.get(id)
-        const problem = definition === undefined ? problemOf(options) : undefined
-        if (problem !== undefined) return refuse(options.name, problem)
         const difference = definition === undefined ? undefined : differenceOf(definition, options)
         if (difference !== undefined) {
           return refuse(
@@ -60,23 +61,10 @@ interface Definition {
 const refuse = (region: string, message: string): Effect.Effect<never> =>
   Effect.die(new Cache.RegionDefinitionError({ region, message }))
 
-const problemOf = <Key, Value>(options: Cache.RegionOptions<Key, Value>): string | undefined => {
-  const { jitter = 0, key, maxBytes = 1, name, removedFor = 0, staleFor = 0, timeToLive, version } = options
-  const keyspace = CacheKey.keyspace({ prefix: "cache", region: name, version })
-  if (keyspace._tag === "Failure") return keyspace.failure
-  if (typeof timeToLive !== "function" && timeToLive !== undefined && lifetime(timeToLive) === undefined) {
-    return `The timeToLive of region ${name} is ${lifetimeAdvice}`
-  }
-  if (isRedacted(key))
-    return `The key schema of region ${name} has a Schema.Redacted in it, and keys stand in Redis in the clear. Use a key that is no secret, such as a hash of it`
-  if (!(jitter >= 0 && jitter <= 1)) return `The jitter of region ${name} is ${jitter}. Give a share from 0 to 1`
-  if (Option.isNone(Duration.fromInput(staleFor)))
-    return `The staleFor of region ${name} is not a duration. Give one such as "1 hour"`
-  if (Option.isNone(Duration.fromInput(removedFor)))
-    return `The removedFor of region ${name} is not a duration. Give one such as "10 minutes"`
-  if (!(maxBytes >= 1)) return `The maxBytes of region ${name} is ${maxBytes}. Give a number of bytes above 0`
-  return undefined
-}
+const redactedProblem = <Key, Value>({ key, name }: Cache.RegionOptions<Key, Value>): string | undefined =>
+  isRedacted(key)
+    ? `The key schema of region ${name} has a Schema.Redacted in it, and keys stand in Redis in the clear. Use a key that is no secret, such as a hash of it`
+    : undefined
 
 /**
  * A time to live in whole milliseconds, infinite for ever, or `undefined` where it makes no sense:
@@ -120,7 +108,9 @@ const differenceOf = (one: Definition, other: Definition): string | undefined =>
   if (staleMillis(one) !== staleMillis(other)) return "staleFor"
   if ((one.replay ?? "ifUnchanged") !== (other.replay ?? "ifUnchanged")) return "replay"
   if (removedMillis(one) !== removedMillis(other)) return "removedFor"
-  return (["jitter", "maxBytes"] as const).find((option) => one[option] !== other[option])
+  if ((one.jitter ?? 0) !== (other.jitter ?? 0)) return "jitter"
+  if ((one.maxBytes ?? defaultMaxBytes) !== (other.maxBytes ?? defaultMaxBytes)) return "maxBytes"
+  return undefined
 }
 
 const sameSchema = (one: Schema.Top, other: Schema.Top): boolean =>

@@ -6,7 +6,7 @@
  *
  * A read or a lookup watches its key meanwhile, and its outcome may enter the cache only while the
  * watch is current. So neither a late reply nor an older lookup brings back what was removed, and
- * nothing that was read while a write was under way outlives that write. A write is current until a
+ * nothing that was read while a write was in progress stays after it. A write is current until a
  * newer one is intended, and is not tried again after that.
  *
  * A read remembers the number at which it began and nothing by its key: a map that every read

@@ -25,9 +25,7 @@ const shown = (value: unknown): string => {
     return /@|:\/\//.test(value) ? "not shown, for it may hold a password" : JSON.stringify(value)
   }
   if (Duration.isDuration(value)) return Duration.isFinite(value) ? Duration.format(value) : "Infinity"
+  if (value === null) return "null"
+  if (typeof value === "function") return "a function"
   return typeof value === "object" ? "an object" : String(value)
 }
-
-/** Tells whether a duration is one that something can be bounded by. */
-export const isAboveZero = (duration: Duration.Duration): boolean =>
-  Duration.isFinite(duration) && Duration.isPositive(duration)

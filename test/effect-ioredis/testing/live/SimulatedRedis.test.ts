@@ -720,5 +720,5 @@ const reason = <A, R>(call: Effect.Effect<A, RedisError.RedisCommandError, R>) =
     error._tag === "RedisConnectionError" ? `${error.reason} ${error.sent}` : error._tag
   )
 
-// What is under way at this very time comes to its end.
+// What is in flight at this very time comes to its end.
 const settled = TestClock.adjust(0)

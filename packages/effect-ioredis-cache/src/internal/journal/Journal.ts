@@ -203,13 +203,13 @@ const hear = (state: State, event: NodeEvent): void => {
       state.tryPermissions()
       nodeState.unfenceable.clear()
       // Where nothing tells of a server that was started anew, each session may be of one.
-      if (event.session.runId === undefined) state.distrust(event.node)
+      if (event.session.runId === undefined) state.unverify(event.node)
       break
     case "SessionLost":
       nodeState.loop.wake()
       return
     case "HistoryChanged":
-      state.distrust(event.node)
+      state.unverify(event.node)
       break
     case "CircuitClosed":
       break
@@ -220,7 +220,7 @@ const hear = (state: State, event: NodeEvent): void => {
   state.regionLoop.recover()
 }
 
-// What is left gets one try, within the client's own deadline for closing, and what is on its way
+// What is left gets one try, within the client's own deadline for closing, and what is in flight
 // the time to be answered. What the servers do not confirm by then is counted.
 const close = Effect.fnUntraced(function* (state: State) {
   if (state.isLeft()) {
@@ -258,14 +258,14 @@ const regionJournal = (state: State, region: Region, seen: Seen | undefined): Re
   now: state.now,
   runsOnMemory: () => region.state._tag === "Denied",
   set: (key, intent, timeout, done) => {
-    const settled = outcomeAtOnce(state, region)
-    if (settled === undefined) return call(state, state.record(region, key, seen, intent), timeout, done)
-    done(settled)
+    const atOnce = outcomeAtOnce(state, region)
+    if (atOnce === undefined) return call(state, state.record(region, key, seen, intent), timeout, done)
+    done(atOnce)
     return ignore
   },
   defer: (key, intent) => {
-    const settled = outcomeAtOnce(state, region)
-    if (settled !== undefined) return settled
+    const atOnce = outcomeAtOnce(state, region)
+    if (atOnce !== undefined) return atOnce
     state.release(state.record(region, key, seen, intent))
     return "Deferred"
   },
@@ -278,12 +278,12 @@ const regionJournal = (state: State, region: Region, seen: Seen | undefined): Re
     return callAll(state, region, keys, record, timeout, done)
   },
   touch: (key, life, timeout, done) => {
-    const settled = outcomeAtOnce(state, region)
-    const entry = settled === undefined ? recordTouch(state, region, key, life) : undefined
+    const atOnce = outcomeAtOnce(state, region)
+    const entry = atOnce === undefined ? recordTouch(state, region, key, life) : undefined
     if (entry !== undefined) return call(state, entry, timeout, done)
-    // Where there is nothing to be recorded, a removal is under way, and an absent key is no
+    // Where there is nothing to be recorded, a removal is in progress, and an absent key is no
     // failure.
-    done(settled ?? "Applied")
+    done(atOnce ?? "Applied")
     return ignore
   },
   fill: (fill, timeout, done) => Fills.send(state, region, fill, timeout, done),
@@ -395,9 +395,9 @@ const callAll = <A>(
   timeout: number | undefined,
   done: Done<ReadonlyArray<WriteOutcome>>
 ): Cancel => {
-  const settled = outcomeAtOnce(state, region)
-  if (settled !== undefined) {
-    done(requests.map(() => settled))
+  const atOnce = outcomeAtOnce(state, region)
+  if (atOnce !== undefined) {
+    done(requests.map(() => atOnce))
     return ignore
   }
   const entries = requests.map(record)

@@ -1,7 +1,7 @@
 /**
  * The intents that Redis has not confirmed, by key. It knows no network and no time.
  *
- * An entry is *held* while a call sends it: what is on its way is bounded by whoever waits for it.
+ * An entry is *held* while a call sends it: what is in flight is bounded by whoever waits for it.
  * When the last call has ended and Redis has not confirmed it, the entry is *deferred*, and only
  * what is deferred counts against the bounds. No operation but `deleteRegion` and `checkInvariants`
  * takes longer the more there is.

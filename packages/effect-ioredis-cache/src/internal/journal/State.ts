@@ -267,17 +267,17 @@ export class State {
     if (this.trust.isEmpty()) return true
     const verdict = this.trust.judge(key, found)
     if (verdict === "Changed" && isCurrent && this.trust.get(key)?.isVerified === true) {
-      this.distrust(this.dispatch.nodeOf(key))
+      this.unverify(this.dispatch.nodeOf(key))
     }
     return verdict === "Trusted"
   }
 
   /** A node may have other data than before. */
-  distrust(node: Node): void {
+  unverify(node: Node): void {
     this.nodeState(node).changes++
     this.#verify(
       node,
-      this.trust.distrust((key) => this.dispatch.nodeOf(key) === node)
+      this.trust.unverify((key) => this.dispatch.nodeOf(key) === node)
     )
     for (const region of this.regions) this.apply(region, { _tag: "ServerChanged" })
   }

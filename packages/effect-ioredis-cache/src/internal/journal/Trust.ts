@@ -73,7 +73,7 @@ export interface Trust {
   /** Tells what is known of a key. */
   readonly get: (key: string) => Known | undefined
   /** Makes the keys concerned unverified and returns them. */
-  readonly distrust: (isConcerned: (key: string) => boolean) => ReadonlyArray<string>
+  readonly unverify: (isConcerned: (key: string) => boolean) => ReadonlyArray<string>
 }
 
 /** Makes a record of at least `size` keys. */
@@ -98,7 +98,7 @@ export const make = (source: StampSource, size: number): Trust => {
       return verdict
     },
     get: keys.get,
-    distrust: (isConcerned) => {
+    unverify: (isConcerned) => {
       const concerned = keys.all().filter(([key]) => isConcerned(key))
       for (const [, known] of concerned) known.isVerified = false
       return concerned.map(([key]) => key)

@@ -63,7 +63,7 @@ return 0`,
 
 /**
  * Stores ARGV[1] for ARGV[2] milliseconds unless the key holds what was written later than ARGV[3].
- * Of two writes of one writer the one with the later number stays. A removed mark is stored
+ * Of two writes of one writer the one with the later number stays. The mark of a removal is stored
  * likewise. Answers 1 where it is stored.
  */
 export const replaceEarlier: RedisScript.RedisScript = RedisScript.make({

@@ -23,7 +23,7 @@ const hello: Run = ([version, ...words], machine) => {
     if (Wire.integer(version) !== 2) return Wire.fail("NOPROTO unsupported protocol version")
   }
   const refusal = helloWords(words, machine)
-  return refusal ?? greeting(machine)
+  return refusal ?? helloReply(machine)
 }
 
 const helloWords = (words: ReadonlyArray<Buffer>, machine: Machine): Wire.ErrorReply | undefined => {
@@ -40,7 +40,7 @@ const helloWords = (words: ReadonlyArray<Buffer>, machine: Machine): Wire.ErrorR
   return undefined
 }
 
-const greeting = ({ client, replication }: Machine): Wire.Wire => [
+const helloReply = ({ client, replication }: Machine): Wire.Wire => [
   ...["server", "redis", "version", "7.0.15"].map((word) => Buffer.from(word)),
   Buffer.from("proto"),
   2,

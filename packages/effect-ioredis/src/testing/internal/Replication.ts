@@ -11,7 +11,7 @@ export class Replication {
   master: Replication | undefined
   /** Says whether what the master executes arrives here. */
   connected = false
-  readonly #followers = new Set<Replication>()
+  readonly #replicas = new Set<Replication>()
 
   constructor(address: { readonly host: string; readonly port: number }, history: History, keyspace: Keyspace) {
     this.host = address.host
@@ -36,7 +36,7 @@ export class Replication {
     const { master } = this
     if (master === undefined || !this.connected) return
     this.connected = false
-    master.#followers.delete(this)
+    master.#replicas.delete(this)
     master.history.replicaDetached()
   }
 
@@ -51,23 +51,23 @@ export class Replication {
 
   /** Passes on what was changed here. */
   changed(change: KeyspaceChange): void {
-    for (const follower of this.#followers) {
-      follower.keyspace.apply(change)
-      follower.changed(change)
+    for (const replica of this.#replicas) {
+      replica.keyspace.apply(change)
+      replica.changed(change)
     }
   }
 
   /** Counts a command that changed data. */
   written(bytes: number): void {
     this.history.written(bytes)
-    for (const follower of this.#followers) follower.#followOffset()
+    for (const replica of this.#replicas) replica.#followOffset()
   }
 
   /** The process began anew, as a master; its replicas come back and take over what it has. */
   restart(): void {
     this.#leave()
     this.history.restart()
-    for (const follower of Array.from(this.#followers)) follower.#attach()
+    for (const replica of Array.from(this.#replicas)) replica.#attach()
   }
 
   // The first synchronisation copies everything; what it took to get there is not seen by clients.
@@ -75,7 +75,7 @@ export class Replication {
     const { master } = this
     if (master === undefined) return
     const continued = master.history.continues(this.history)
-    master.#followers.add(this)
+    master.#replicas.add(this)
     master.history.replicaAttached()
     this.history.follow(master.history, continued)
     this.connected = true
@@ -84,9 +84,9 @@ export class Replication {
   }
 
   #takeAlong(): void {
-    for (const follower of Array.from(this.#followers)) {
+    for (const replica of Array.from(this.#replicas)) {
       this.history.replicaDetached()
-      follower.#attach()
+      replica.#attach()
     }
   }
 
@@ -97,6 +97,6 @@ export class Replication {
 
   #followOffset(): void {
     this.history.offset = this.master?.history.offset ?? this.history.offset
-    for (const follower of this.#followers) follower.#followOffset()
+    for (const replica of this.#replicas) replica.#followOffset()
   }
 }

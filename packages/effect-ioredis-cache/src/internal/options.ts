@@ -1,0 +1,135 @@
+/**
+ * What options may be, wherever they come from: given in code or read from the environment, they
+ * are checked by the same schemas, and everything that is wrong is said at once.
+ */
+import { type Config, Duration, Effect, Option, Result, Schema } from "effect"
+import * as Settings from "effect-ioredis/Settings"
+import type * as Cache from "../Cache.ts"
+import * as CacheKey from "../CacheKey.ts"
+import type * as HybridCache from "../HybridCache.ts"
+import type * as MemoryCache from "../MemoryCache.ts"
+import type * as RedisCache from "../RedisCache.ts"
+import { maxMaxEntries } from "./MemoryStore.ts"
+
+// -------------------------------------------------------------------------------------------------
+// What each may be
+// -------------------------------------------------------------------------------------------------
+
+/** The entries of a memory. */
+export const MaxEntries = Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: maxMaxEntries })).annotate({
+  expected: `a whole number from 1 to ${maxMaxEntries}`,
+  example: "1000"
+})
+
+// A prefix and a region's name are parts of a key, and have the same rules.
+const isName = (name: string): boolean => Result.isSuccess(CacheKey.keyspace({ prefix: name, region: "r", version: 0 }))
+
+const aName = (example: string) =>
+  Schema.String.check(Schema.makeFilter(isName)).annotate({
+    expected: "a name without white space, control characters and : { } * ? [ ] \\",
+    example
+  })
+
+/** What every key begins with. */
+export const Prefix = aName("cache")
+
+const RegionName = aName("users")
+
+const Version = Schema.Int.check(Schema.isGreaterThanOrEqualTo(0)).annotate({
+  expected: "a whole number from 0 up, which is raised when the shape of the values changes",
+  example: "1"
+})
+
+const Count = Schema.Int.check(Schema.isGreaterThan(0)).annotate({
+  expected: "a whole number, 1 or more",
+  example: "10000"
+})
+
+const Share = Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: 1 })).annotate({
+  expected: "a share from 0 to 1",
+  example: "0.1"
+})
+
+const Replay = Schema.Literals(["ifUnchanged", "latest", "invalidate", "overwrite"]).annotate({
+  expected: '"ifUnchanged", "latest", "invalidate" or "overwrite"',
+  example: '"ifUnchanged"'
+})
+
+const ASchema = Schema.declare(Schema.isSchema).annotate({ expected: "a schema", example: "Schema.String" })
+
+const durationThat = (holds: (duration: Duration.Duration) => boolean) =>
+  Schema.declare(
+    (input): input is Duration.Input =>
+      // What is no input is none to `fromInput` either, except that it takes NaN for zero.
+      !Number.isNaN(input) && Option.exists(Duration.fromInput(input as Duration.Input), holds)
+  )
+
+/** How long a value may live. */
+const Life = durationThat(Duration.isPositive).annotate({
+  expected: "a duration above zero, or Duration.infinity for values that live for ever",
+  example: "5 minutes"
+})
+
+const Extension = durationThat((duration) => !Duration.isNegative(duration)).annotate({
+  expected: "a duration, zero for none",
+  example: "10 minutes"
+})
+
+// -------------------------------------------------------------------------------------------------
+// What is wrong
+// -------------------------------------------------------------------------------------------------
+
+/** Says what is wrong with an option, if it is given at all. */
+const problem = (name: string, schema: Schema.Schema<unknown>, value: unknown): string | undefined =>
+  value === undefined ? undefined : Settings.problem(name, schema, value)
+
+const refuse = (problems: ReadonlyArray<string | undefined>): Effect.Effect<void, Config.ConfigError> => {
+  const error = Settings.error(problems)
+  return error === undefined ? Effect.void : Effect.fail(error)
+}
+
+/** Checks the options of a `HybridCache`. */
+export const checkHybrid = ({ journal, patience, timeToLive }: HybridCache.Options) =>
+  refuse([
+    problem("patience", Settings.AboveZero, patience),
+    problem("timeToLive", Life, timeToLive),
+    problem("journal.maxEntries", Count, journal?.maxEntries),
+    problem("journal.maxBytes", Count, journal?.maxBytes)
+  ])
+
+/** Checks the options of a `RedisCache`. */
+export const checkRedis = ({ prefix, timeToLive }: RedisCache.Options) =>
+  refuse([problem("prefix", Prefix, prefix), problem("timeToLive", Life, timeToLive)])
+
+/** Checks the options of a memory, and of a `Cache` on memory alone. */
+export const checkMemory = ({
+  maxBytes,
+  maxEntries,
+  timeToLive
+}: MemoryCache.Options & { readonly timeToLive?: Duration.Input | undefined }) =>
+  refuse([
+    problem("maxEntries", MaxEntries, maxEntries),
+    problem("maxBytes", Count, maxBytes),
+    problem("timeToLive", Life, timeToLive)
+  ])
+
+/** Says everything that is wrong with the definition of a region, a line for each option. */
+export const regionProblem = <Key, Value>(options: Cache.RegionOptions<Key, Value>): string | undefined => {
+  const { jitter, key, maxBytes, name, removedFor, replay, staleFor, timeToLive, value, version } = options
+  const problems = [
+    Settings.problem("name", RegionName, name),
+    Settings.problem("version", Version, version),
+    Settings.problem("key", ASchema, key),
+    Settings.problem("value", ASchema, value),
+    typeof timeToLive === "function" ? undefined : problem("timeToLive", Life, timeToLive),
+    problem("jitter", Share, jitter),
+    problem("staleFor", Extension, staleFor),
+    problem("maxBytes", Count, maxBytes),
+    problem("replay", Replay, replay),
+    problem("removedFor", Extension, removedFor)
+  ].filter((problem) => problem !== undefined)
+  return problems.length === 0 ? undefined : problems.map((problem) => `${shownRegion(name)}: ${problem}`).join("\n")
+}
+
+// What is no name may be anything, a password too.
+const shownRegion = (name: string): string => (Schema.is(RegionName)(name) ? `Region ${name}` : "A region")
