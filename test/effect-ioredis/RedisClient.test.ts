@@ -185,19 +185,30 @@ describe("RedisClient, retrying", () => {
     )
   )
 
-  it.effect("ends a sleep exactly at the call's operation deadline", () =>
+  it.effect("does not sleep until its deadline for a retry that would come after it, and says what failed", () =>
     withRedis({
       operationTimeout: "1 second",
-      retry: RetryPolicy.make({ read: Schedule.spaced("300 millis") })
+      retry: RetryPolicy.make({ read: Schedule.spaced("300 millis"), effectful: Schedule.spaced("300 millis") })
     })((redis, server) =>
       Effect.gen(function* () {
+        const ending = Effect.fnUntraced(function* (command: RedisCommand.RedisCommand) {
+          const fiber = yield* fork(elapsed(redis.run(command)))
+          yield* TestClock.adjust("10 seconds")
+          const { exit, millis } = yield* Fiber.join(fiber)
+          return { error: errorOf(exit), millis }
+        })
         yield* server.inject(Fault.error("TRYAGAIN"))
-        const fiber = yield* fork(elapsed(redis.run(get("k"))))
-        yield* TestClock.adjust("10 seconds")
-        const { exit, millis } = yield* Fiber.join(fiber)
-        const error = errorOf(exit)
-        assert.deepInclude({ ...error }, { _tag: "RedisTimeoutError", duration: Duration.seconds(1) })
-        assert.strictEqual(millis, 1000)
+        const refused = yield* ending(get("k"))
+        assert.deepInclude({ ...refused.error }, { _tag: "RedisOperationError", code: "TRYAGAIN" })
+        assert.strictEqual(refused.millis, 900)
+        yield* server.heal
+        yield* server.inject(Fault.refuse)
+        yield* redis.reconnect
+        yield* TestClock.adjust(1)
+        const unsent = yield* ending(RedisCommand.make("INCR", ["n"]))
+        assert.deepInclude({ ...unsent.error }, { _tag: "RedisConnectionError", sent: "never" })
+        assert.notInclude(unsent.error.message, "may still")
+        assert.strictEqual(unsent.millis, 900)
       })
     )
   )
