@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Config, ConfigProvider, Effect, Exit, Fiber, Layer, Option, Schema } from "effect"
+import { Clock, Config, ConfigProvider, Duration, Effect, Exit, Fiber, Layer, Option, Schema } from "effect"
 import { RedisClient, Settings } from "effect-ioredis"
 import { Cache, HybridCache, MemoryCache, RedisCache } from "effect-ioredis-cache"
 import { scripts } from "effect-ioredis-cache/testing"
@@ -207,6 +207,24 @@ describe("HybridCache.layerFromEnv", () => {
       )
     }
   }
+
+  it.effect("a timeToLive in code that makes no sense is a clear defect, and an infinite one is for ever", () =>
+    Effect.gen(function* () {
+      const soon: Duration.Input = JSON.parse('"soon"')
+      for (const timeToLive of [0, -1, Number.NaN, soon]) {
+        for (const layer of [layerSimulated({ timeToLive }), MemoryCache.layerCacheWith({ timeToLive })]) {
+          const exit = yield* Effect.exit(Effect.scoped(Layer.build(layer)))
+          assert.match(String(exit), /The timeToLive of the cache is not a duration above zero/)
+        }
+      }
+      yield* Effect.gen(function* () {
+        const cache = yield* Cache.region(texts)
+        assert.strictEqual(yield* cache.set("a", "1"), "Applied")
+        const [entry] = (yield* (yield* SimulatedRedis.SimulatedRedis).entries).values()
+        assert.deepInclude({ ...entry }, { expiresAt: undefined })
+      }).pipe(Effect.provide(layerSimulated({ timeToLive: Duration.infinity })))
+    })
+  )
 
   it.effect("a prefix in code that cannot be one is a clear defect", () =>
     Effect.gen(function* () {

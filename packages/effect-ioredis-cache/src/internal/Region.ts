@@ -33,6 +33,10 @@ export interface Environment<E> {
 
 /** Makes the regions of a cache on a tier, and its stats. */
 export const makeRegions = Effect.fnUntraced(function* <E>(environment: Environment<E>) {
+  const { timeToLive } = environment
+  if (timeToLive !== undefined && Regions.lifetime(timeToLive) === undefined) {
+    return yield* Effect.die(new Error(`The timeToLive of the cache is ${Regions.lifetimeAdvice}`))
+  }
   const scope = yield* Effect.scope
   const context = yield* Effect.context<never>()
   const counters = Recorder.makeCounters()

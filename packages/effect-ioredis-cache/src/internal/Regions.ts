@@ -1,4 +1,4 @@
-import { Duration, Effect, Option, Schema, SchemaAST, SchemaRepresentation } from "effect"
+import { Duration, Effect, Option, Predicate, Schema, SchemaAST, SchemaRepresentation } from "effect"
 import * as Cache from "../Cache.ts"
 import * as CacheKey from "../CacheKey.ts"
 import { longestLife } from "./StoredValue.ts"
@@ -102,7 +102,7 @@ const isRedacted = ({ ast }: Schema.Top): boolean => {
   const visit = (ast: SchemaAST.AST): boolean => {
     if (seen.has(ast)) return false
     seen.add(ast)
-    if (SchemaAST.isDeclaration(ast)) return ast.annotations?.expected === "Redacted" || ast.typeParameters.some(visit)
+    if (SchemaAST.isDeclaration(ast)) return isRedactedNode(ast) || ast.typeParameters.some(visit)
     if (SchemaAST.isSuspend(ast)) return visit(ast.thunk())
     if (SchemaAST.isArrays(ast)) return [...ast.elements, ...ast.rest].some(visit)
     if (SchemaAST.isUnion(ast)) return ast.types.some(visit)
@@ -112,6 +112,10 @@ const isRedacted = ({ ast }: Schema.Top): boolean => {
   }
   return visit(ast)
 }
+
+// By what Schema itself knows it by: what it is called in messages may be said anew.
+const isRedactedNode = ({ annotations }: SchemaAST.Declaration): boolean =>
+  Predicate.hasProperty(annotations?.representation, "id") && annotations.representation.id === "effect/schema/Redacted"
 
 const differenceOf = (one: Definition, other: Definition): string | undefined => {
   if (!sameSchema(one.key, other.key)) return "key schema"
