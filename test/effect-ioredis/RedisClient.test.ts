@@ -585,6 +585,41 @@ describe("RedisClient, its commands", () => {
     )
   )
 
+  it.effect("may say that a key lives for ever, and are refused a life of no time", () =>
+    withRedis()((redis) =>
+      Effect.gen(function* () {
+        const life = redis.ttl("a")
+        assert.isTrue(yield* redis.set("a", "1", { timeToLive: Duration.infinity }))
+        assert.deepStrictEqual(yield* life, Option.some(Duration.infinity))
+        yield* redis.set("a", "2", { timeToLive: "10 seconds" })
+        assert.isTrue(yield* redis.expire("a", Duration.infinity))
+        assert.deepStrictEqual(yield* life, Option.some(Duration.infinity))
+        assert.isFalse(yield* redis.expire("absent", Duration.infinity))
+        for (const timeToLive of [0, -1, Number.NaN]) {
+          const error = yield* Effect.flip(redis.set("a", "3", { timeToLive }))
+          assert.include(error.message, "invalid expire time")
+          assert.deepStrictEqual(yield* redis.get("a"), Option.some("2"))
+        }
+      })
+    )
+  )
+
+  it.effect("take 200,000 keys at once, over one connection or several", () =>
+    Effect.gen(function* () {
+      const keys = Array.from({ length: 200_000 }, (_, index) => `k${index}`)
+      for (const connections of [1, 3]) {
+        yield* withRedis({ connections })((redis) =>
+          Effect.gen(function* () {
+            yield* redis.set("k199999", "last")
+            const found = yield* redis.mget(keys)
+            assert.strictEqual(found.length, keys.length)
+            assert.deepStrictEqual(found.at(-1), Option.some("last"))
+          })
+        )
+      }
+    })
+  )
+
   it.effect("are refused where they would harm others, and the next call works", () =>
     withRedis()((redis, server) =>
       Effect.gen(function* () {
