@@ -763,6 +763,22 @@ describe("a wall clock that is wrong in another process", () => {
     }))
 })
 
+describe("a real Redis beside a TestClock", () => {
+  it.effect("is no outage because the clock is moved on", () =>
+    Effect.gen(function* () {
+      const cache = yield* region
+      const redis = yield* RedisClient.RedisClient
+      for (let minute = 0; minute < 10; minute++) {
+        yield* TestClock.adjust("59 seconds")
+        assert.strictEqual(yield* cache.set("a", `${minute}`), "Applied")
+        yield* TestClock.adjust("1 second")
+        assert.strictEqual(yield* valueIn(cache.get("a")), `${minute}`)
+        assert.deepInclude(yield* redis.stats, { connection: "Ready", breaker: { _tag: "Closed", failures: 0 } })
+      }
+    }).pipe(Effect.provide(layerReal()))
+  )
+})
+
 describe("two caches on one real server", () => {
   it.live("see each other's writes and removals", () =>
     Effect.gen(function* () {
