@@ -25,6 +25,7 @@ import {
   Server,
   type SimulatedOptions
 } from "../../suites/cacheLayers.ts"
+import * as Captured from "../../support/Captured.ts"
 import * as ClockDouble from "../../support/ClockDouble.ts"
 import { payloadOf, stored } from "../../support/Stored.ts"
 
@@ -703,7 +704,58 @@ describe("stored values that cannot be read", () => {
   })
 })
 
+describe("what is said of a stored value that cannot be read", () => {
+  const Person = Schema.Struct({ name: Schema.String, age: Schema.Int })
+  const key = "cache:people:v1:=a"
+
+  it.effect("is what is wrong with it, without the value, and once for each wave", () => {
+    const captured = Captured.make()
+    return Effect.gen(function* () {
+      const people = yield* Cache.region({ ...texts, name: "people", value: Person })
+      const server = yield* SimulatedRedis.SimulatedRedis
+      const told = Effect.fnUntraced(function* (text: string) {
+        const before = captured.logs.length
+        yield* server.execute(RedisCommand.make("SET", [key, text]))
+        assert.deepStrictEqual(yield* people.get("a"), Option.none())
+        yield* settle
+        return captured.logs.slice(before).filter((line) => line.includes("could not be read"))
+      })
+      const waves: ReadonlyArray<readonly [string, string]> = [
+        ["secret", "it is not a value of this library"],
+        [stored("cache:people:v1:=b", `{"name":"secret","age":1}`), "it was written under another key"],
+        [stored(key, `{"name":"secret","age":"secret"}`), `at [\\"age\\"]`],
+        [stored(key, `{"name":"secret"}`), `at [\\"age\\"]`],
+        [stored(key, `{"name":"secret`), "it is a broken value of this region"]
+      ]
+      for (const [text, problem] of waves) {
+        const [first, ...more] = yield* told(text)
+        assert.deepStrictEqual(more, [])
+        assert.include(first, "level=WARN")
+        assert.include(first, problem)
+        const [again] = yield* told(text)
+        assert.include(again, "level=DEBUG")
+        yield* TestClock.adjust("1 minute")
+      }
+      yield* server.execute(RedisCommand.make("DEL", [key]))
+      yield* server.execute(RedisCommand.make("LPUSH", [key, "secret"]))
+      yield* people.get("a")
+      yield* settle
+      assert.include(captured.logs.at(-1), "it is of another Redis type")
+      assert.notInclude(captured.text(), "secret")
+    }).pipe(Effect.provide(layerSimulated({ logs: captured.layer })))
+  })
+})
+
 describe("a wall clock that is wrong in another process", () => {
+  test("by years: a value is a miss, and memory does not serve it without end where a function says how long", () =>
+    Effect.gen(function* () {
+      const cache = yield* Cache.region({ ...texts, timeToLive: () => "10 seconds" })
+      yield* store("a", stored(keyOf("a"), `"1"`, { life: 10_000, writtenAt: 4e12 }))
+      assert.isUndefined(yield* valueIn(cache.get("a")))
+      yield* isolate
+      assert.isUndefined(yield* valueIn(cache.get("a")))
+    }))
+
   for (const [what, hours] of [
     ["an hour ahead", 1],
     ["an hour behind", -1]

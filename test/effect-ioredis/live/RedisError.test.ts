@@ -785,9 +785,9 @@ describe("Nothing that is secret is shown", () => {
         ["SET", "syntax", "error", "ERR"]
       ])
       assert.deepStrictEqual(shown, [
-        { code: "ERR", text: "ERR unknown command 'GTE', with args beginning with: … " },
-        { code: "ERR", text: "ERR unknown command 'GTE', with args beginning with: … " },
-        { code: "ERR", text: "ERR invalid longitude,latitude pair … " },
+        { code: "ERR", text: "ERR unknown command 'GTE', with args beginning with: …" },
+        { code: "ERR", text: "ERR unknown command 'GTE', with args beginning with: …" },
+        { code: "ERR", text: "ERR invalid longitude,latitude pair …" },
         { code: "ERR", text: "ERR no such key" },
         { code: "ERR", text: "ERR syntax error" }
       ])
