@@ -787,6 +787,19 @@ describe("bounds", () => {
     }).pipe(Effect.scoped, Effect.provide(logged(lines)))
   })
 
+  it.effect("a full journal is warned of once, however long the outage lasts and whatever is tried in it", () => {
+    const lines: Array<string> = []
+    return Effect.gen(function* () {
+      const h = yield* make({ maxEntries: 10 })
+      h.double.refuse = () => "MISCONF"
+      for (let n = 0; n < 600; n++) {
+        h.set(`key${n}`, "new")
+        yield* TestClock.adjust("200 millis")
+      }
+      assert.strictEqual(lines.filter((line) => line.includes("full")).length, 1)
+    }).pipe(Effect.scoped, Effect.provide(logged(lines)))
+  })
+
   history("an outage is tried ever more slowly, however much is written", {}, (h) =>
     Effect.gen(function* () {
       h.double.refuse = () => "MISCONF"
