@@ -511,6 +511,23 @@ describe("A sending", () => {
     )
   )
 
+  it.effect("whose callbacks throw is no failure of Redis, then or when its deadline is over", () =>
+    withRedis()((redis, _, dispatch) =>
+      Effect.gen(function* () {
+        const boom = () => {
+          throw new Error("boom")
+        }
+        for (let n = 0; n < 20; n++) {
+          dispatch.send(set("a", n), { sending: { begin: boom, end: boom } }, boom)
+          dispatch.send(set("a", n), { sending: { begin: () => true, end: boom } }, boom)
+          dispatch.sendAll([set("a", n), set("b", n)], { sendings: [{ begin: boom, end: boom }, undefined] }, boom)
+        }
+        yield* TestClock.adjust("10 seconds")
+        assert.deepInclude(yield* redis.stats, { breaker: { _tag: "Closed", failures: 0 }, inFlight: 0 })
+      })
+    )
+  )
+
   it.effect("is told before the call, and what its callbacks throw harms nobody", () =>
     withRedis()((redis, server, dispatch) =>
       Effect.gen(function* () {
