@@ -242,7 +242,11 @@ describe("A stall", () => {
         yield* server.inject(Fault.delay(1900))
         const long = yield* fork(redis.get("k"))
         const short = yield* fork(Effect.exit(redis.run(get("k"), { operationTimeout: 100 })))
-        yield* TestClock.adjust(2000)
+        // More of them than failures in a row open a circuit.
+        for (let n = 0; n < 10; n++) yield* fork(Effect.exit(redis.run(get("k"), { operationTimeout: 100 + n })))
+        yield* TestClock.adjust(1000)
+        assert.deepStrictEqual((yield* redis.stats).breaker, { _tag: "Closed", failures: 0 })
+        yield* TestClock.adjust(1000)
         assert.strictEqual(settled(short)._tag, "Success")
         assert.strictEqual(settled(long)._tag, "Success")
         assert.strictEqual((yield* server.attempts).length, 1)
