@@ -580,6 +580,21 @@ describe("trust", () => {
     })
   )
 
+  for (const info of [true, false]) {
+    const who = info ? "who may ask for it" : "who may ask for nothing"
+    history(`a new session is ${info ? "no" : "a"} change of history for a user ${who}`, { info }, (h) =>
+      Effect.gen(function* () {
+        h.set("a", "mine")
+        h.other("a", "earlier", { writtenAt: h.now() - 1000 })
+        assert.strictEqual(h.read("a"), "earlier")
+        h.reconnect()
+        assert.strictEqual(h.read("a"), info ? "earlier" : undefined)
+        yield* h.settled
+        assert.strictEqual(h.payload("a"), info ? "earlier" : undefined)
+      })
+    )
+  }
+
   history("after a change another's earlier value is a miss, and a later one stays", {}, (h) =>
     Effect.gen(function* () {
       h.set("a", "mine")
@@ -753,6 +768,8 @@ describe("a user who may not write", () => {
       assert.deepStrictEqual(h.region.answer(h.key("a")), { _tag: "Memory" })
       yield* TestClock.adjust("1 minute")
       assert.isAtMost(h.double.countOf("SET"), sent + 7)
+      // However long it was away.
+      yield* TestClock.adjust("10 minutes")
       h.double.refuse = () => undefined
       yield* TestClock.adjust("31 seconds")
       assert.isFalse(h.region.runsOnMemory())

@@ -159,8 +159,8 @@ class Entry implements Deadline {
 const lateness = 5
 
 // A late event loop is not a late Redis: what waits in the sockets is read before anyone is told
-// that it is missing, until some turns of the event loop have brought nothing. Where each turn brings
-// something, because others are served all the time, it is enough after many turns.
+// that it is missing, until some turns of the event loop have brought nothing. Where each turn
+// brings something, because others are served all the time, it is enough after many turns.
 const readSockets = Effect.fnUntraced(function* (activity: () => number) {
   let quiet = 0
   for (let turn = 0; turn < mostTurns && quiet < quietTurns; turn++) {
