@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Exit, Layer, Metric, Scope } from "effect"
-import { CircuitBreaker, RedisClient, RedisCommand, RedisHealth } from "effect-ioredis"
-import { SimulatedRedis } from "effect-ioredis/testing"
+import { CircuitBreaker, RedisClient, RedisCommand, RedisHealth, RedisScript } from "effect-ioredis"
+import { SimulatedRedis, SimulatedScript } from "effect-ioredis/testing"
 import { TestClock } from "effect/testing"
 import * as MemoryStore from "../../packages/effect-ioredis-cache/src/internal/MemoryStore.ts"
 import * as Captured from "../support/Captured.ts"
@@ -90,6 +90,28 @@ describe("two clients in one program", () => {
       assert.include(outage ?? "", "name=sessions")
     }).pipe(Effect.provide(captured.layer), alone)
   })
+})
+
+describe("errors", () => {
+  const script = RedisScript.make({ lua: "return 1" })
+
+  it.effect("are not counted where the source of a script follows its SHA-1", () =>
+    Effect.gen(function* () {
+      const redis = yield* RedisClient.RedisClient
+      assert.strictEqual(yield* redis.eval(script, []), 1)
+      assert.deepStrictEqual(yield* values("redis_client_errors_total", "code"), {})
+      yield* redis.set("text", "a")
+      yield* Effect.flip(redis.incr("text"))
+      assert.deepStrictEqual(yield* values("redis_client_errors_total", "code"), { ERR: 1 })
+    }).pipe(
+      Effect.provide(
+        RedisClient.layer().pipe(
+          Layer.provide(SimulatedRedis.layer({ scripts: [SimulatedScript.make(script, () => 1)] }))
+        )
+      ),
+      alone
+    )
+  )
 })
 
 describe("labels", () => {

@@ -185,19 +185,30 @@ describe("RedisClient, retrying", () => {
     )
   )
 
-  it.effect("ends a sleep exactly at the call's operation deadline", () =>
+  it.effect("does not sleep until its deadline for a retry that would come after it, and says what failed", () =>
     withRedis({
       operationTimeout: "1 second",
-      retry: RetryPolicy.make({ read: Schedule.spaced("300 millis") })
+      retry: RetryPolicy.make({ read: Schedule.spaced("300 millis"), effectful: Schedule.spaced("300 millis") })
     })((redis, server) =>
       Effect.gen(function* () {
+        const ending = Effect.fnUntraced(function* (command: RedisCommand.RedisCommand) {
+          const fiber = yield* fork(elapsed(redis.run(command)))
+          yield* TestClock.adjust("10 seconds")
+          const { exit, millis } = yield* Fiber.join(fiber)
+          return { error: errorOf(exit), millis }
+        })
         yield* server.inject(Fault.error("TRYAGAIN"))
-        const fiber = yield* fork(elapsed(redis.run(get("k"))))
-        yield* TestClock.adjust("10 seconds")
-        const { exit, millis } = yield* Fiber.join(fiber)
-        const error = errorOf(exit)
-        assert.deepInclude({ ...error }, { _tag: "RedisTimeoutError", duration: Duration.seconds(1) })
-        assert.strictEqual(millis, 1000)
+        const refused = yield* ending(get("k"))
+        assert.deepInclude({ ...refused.error }, { _tag: "RedisOperationError", code: "TRYAGAIN" })
+        assert.strictEqual(refused.millis, 900)
+        yield* server.heal
+        yield* server.inject(Fault.refuse)
+        yield* redis.reconnect
+        yield* TestClock.adjust(1)
+        const unsent = yield* ending(RedisCommand.make("INCR", ["n"]))
+        assert.deepInclude({ ...unsent.error }, { _tag: "RedisConnectionError", sent: "never" })
+        assert.notInclude(unsent.error.message, "may still")
+        assert.strictEqual(unsent.millis, 900)
       })
     )
   )
@@ -529,6 +540,41 @@ describe("RedisClient, its commands", () => {
         assert.deepInclude(yield* redis.stats, { connection: "Ready", inFlight: 0 })
       })
     )
+  )
+
+  it.effect("may say that a key lives for ever, and are refused a life of no time", () =>
+    withRedis()((redis) =>
+      Effect.gen(function* () {
+        const life = redis.ttl("a")
+        assert.isTrue(yield* redis.set("a", "1", { timeToLive: Duration.infinity }))
+        assert.deepStrictEqual(yield* life, Option.some(Duration.infinity))
+        yield* redis.set("a", "2", { timeToLive: "10 seconds" })
+        assert.isTrue(yield* redis.expire("a", Duration.infinity))
+        assert.deepStrictEqual(yield* life, Option.some(Duration.infinity))
+        assert.isFalse(yield* redis.expire("absent", Duration.infinity))
+        for (const timeToLive of [0, -1, Number.NaN]) {
+          const error = yield* Effect.flip(redis.set("a", "3", { timeToLive }))
+          assert.include(error.message, "invalid expire time")
+          assert.deepStrictEqual(yield* redis.get("a"), Option.some("2"))
+        }
+      })
+    )
+  )
+
+  it.effect("take 200,000 keys at once, over one connection or several", () =>
+    Effect.gen(function* () {
+      const keys = Array.from({ length: 200_000 }, (_, index) => `k${index}`)
+      for (const connections of [1, 3]) {
+        yield* withRedis({ connections })((redis) =>
+          Effect.gen(function* () {
+            yield* redis.set("k199999", "last")
+            const found = yield* redis.mget(keys)
+            assert.strictEqual(found.length, keys.length)
+            assert.deepStrictEqual(found.at(-1), Option.some("last"))
+          })
+        )
+      }
+    })
   )
 
   it.effect("are refused where they would harm others, and the next call works", () =>

@@ -31,16 +31,10 @@ describe("Whether a sending may be repeated, and what became of it", () => {
     assert.strictEqual(ended(lost), "doubtful")
     assert.strictEqual(ended(RedisError.connectionError("DEL", "Reset", "never")), "refused")
     assert.strictEqual(ended(RedisError.RedisTimeoutError.after("DEL", 1)), "doubtful")
-    assert.strictEqual(ended(RedisError.RedisTimeoutError.after("DEL", 1, undefined, "never")), "refused")
     assert.strictEqual(ended(replied("SET", "WRONGTYPE")), "refused")
     assert.strictEqual(ended(replied("EVAL", "WRONGTYPE")), "confirmed")
     for (const code of ["NOSCRIPT", "MOVED", "ASK", "UNSUPPORTED"]) {
       assert.strictEqual(ended(replied("EVALSHA", code)), "refused")
     }
-  })
-
-  it("a deadline before anything was sent does not say that Redis may still execute it", () => {
-    const { message } = RedisError.RedisTimeoutError.after("INCR", 1000, undefined, "never")
-    assert.strictEqual(message, "INCR did not get through within 1s and was not executed")
   })
 })

@@ -242,7 +242,11 @@ describe("A stall", () => {
         yield* server.inject(Fault.delay(1900))
         const long = yield* fork(redis.get("k"))
         const short = yield* fork(Effect.exit(redis.run(get("k"), { operationTimeout: 100 })))
-        yield* TestClock.adjust(2000)
+        // More of them than failures in a row open a circuit.
+        for (let n = 0; n < 10; n++) yield* fork(Effect.exit(redis.run(get("k"), { operationTimeout: 100 + n })))
+        yield* TestClock.adjust(1000)
+        assert.deepStrictEqual((yield* redis.stats).breaker, { _tag: "Closed", failures: 0 })
+        yield* TestClock.adjust(1000)
         assert.strictEqual(settled(short)._tag, "Success")
         assert.strictEqual(settled(long)._tag, "Success")
         assert.strictEqual((yield* server.attempts).length, 1)
@@ -507,6 +511,23 @@ describe("A sending", () => {
         assert.strictEqual(results.length, 1)
         assert.deepStrictEqual(ends, [])
         assert.strictEqual(yield* server.peek("k"), undefined)
+      })
+    )
+  )
+
+  it.effect("whose callbacks throw is no failure of Redis, then or when its deadline is over", () =>
+    withRedis()((redis, _, dispatch) =>
+      Effect.gen(function* () {
+        const boom = () => {
+          throw new Error("boom")
+        }
+        for (let n = 0; n < 20; n++) {
+          dispatch.send(set("a", n), { sending: { begin: boom, end: boom } }, boom)
+          dispatch.send(set("a", n), { sending: { begin: () => true, end: boom } }, boom)
+          dispatch.sendAll([set("a", n), set("b", n)], { sendings: [{ begin: boom, end: boom }, undefined] }, boom)
+        }
+        yield* TestClock.adjust("10 seconds")
+        assert.deepInclude(yield* redis.stats, { breaker: { _tag: "Closed", failures: 0 }, inFlight: 0 })
       })
     )
   )

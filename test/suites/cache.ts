@@ -139,6 +139,26 @@ export const cacheSuite = (name: string, layer: Layer.Layer<Cache.Cache, unknown
         assert.isTrue(yield* region.has("long"))
       }))
 
+    test("lives for ever where its timeToLive is infinite, whoever says so", () =>
+      Effect.gen(function* () {
+        const byRegion = yield* Cache.region({ ...texts, name: "eternal", timeToLive: Duration.infinity })
+        const byFunction = yield* Cache.region({ ...texts, name: "eternals", timeToLive: () => Duration.infinity })
+        const byWrite = yield* Cache.region({ ...texts, timeToLive: "20 millis" })
+        const timeToLive = Duration.infinity
+        assert.strictEqual(yield* byRegion.set("a", "1"), "Applied")
+        assert.strictEqual(yield* byFunction.set("a", "1"), "Applied")
+        assert.strictEqual(yield* byWrite.set("a", "1", { timeToLive }), "Applied")
+        assert.deepStrictEqual(yield* byWrite.setMany([["b", "1"]], { timeToLive }), ["Applied"])
+        assert.strictEqual(yield* byWrite.getOrSet("c", Effect.succeed("1"), { timeToLive }), "1")
+        yield* byWrite.set("d", "1")
+        assert.strictEqual(yield* byWrite.touch("d", { timeToLive }), "Applied")
+        yield* byWrite.set("e", "1")
+        yield* virtual ? TestClock.adjust("1 hour") : eventually(Effect.map(byWrite.has("e"), (has) => !has))
+        assert.isFalse(yield* byWrite.has("e"))
+        for (const region of [byRegion, byFunction]) assertSome(yield* region.get("a"), "1")
+        assert.deepStrictEqual(yield* values(byWrite, ["a", "b", "c", "d"]), ["1", "1", "1", "1"])
+      }))
+
     test("a write may say its own timeToLive, whatever method it comes by", () =>
       Effect.gen(function* () {
         const region = yield* Cache.region({ ...texts, timeToLive: "1 hour" })
@@ -302,6 +322,9 @@ export const cacheSuite = (name: string, layer: Layer.Layer<Cache.Cache, unknown
         for (const version of [-1, 1.5, Number.NaN, Number.POSITIVE_INFINITY]) {
           assert.include(yield* definitionError(Cache.region({ ...texts, version })), "whole number")
         }
+        for (const key of redacted) {
+          assert.include(yield* definitionError(Cache.region({ ...texts, key })), "Schema.Redacted")
+        }
         const region = yield* Cache.region(texts)
         assert.strictEqual(yield* region.set("a", "1"), "Applied")
       }))
@@ -435,6 +458,23 @@ export const cacheSuite = (name: string, layer: Layer.Layer<Cache.Cache, unknown
 }
 
 const texts = { name: "texts", version: 1, key: Schema.String, value: Schema.String }
+
+// A key stands in Redis in the clear, wherever in it a secret is.
+class Login extends Schema.Class<Login>("Login")({ password: Schema.Redacted(Schema.String) }) {}
+const Secret = Schema.Redacted(Schema.String)
+const redacted: ReadonlyArray<Schema.Codec<unknown, unknown>> = [
+  Secret,
+  Secret.annotate({ expected: "a password" }),
+  Schema.Redacted(Schema.String, { label: "password" }),
+  Schema.RedactedFromValue(Schema.String),
+  Login,
+  Schema.Struct({ password: Schema.optionalKey(Secret) }),
+  Schema.Array(Schema.Option(Secret)),
+  Schema.Tuple([Schema.String, Secret]),
+  Schema.Record(Schema.String, Secret),
+  Schema.Union([Schema.String, Secret]),
+  Schema.suspend(() => Secret)
+]
 
 const senseless: ReadonlyArray<Duration.Input> = [-1, 0, Number.NaN, "0 seconds"]
 

@@ -107,8 +107,8 @@ export class RedisConnectionError extends Schema.TaggedError<RedisConnectionErro
  *
  * **Details**
  *
- * `sent: "unknown"` means that Redis may have executed the command, or may still do so.
- * `sent: "never"` means that the deadline passed before the command could be sent at all.
+ * Redis may have executed the command, or may still do so. A command that could not be sent fails
+ * with what kept it from being sent, and does not wait for its deadline.
  *
  * @category errors
  * @since 0.1.0
@@ -118,30 +118,18 @@ export class RedisTimeoutError extends Schema.TaggedError<RedisTimeoutError>()("
   command: Schema.String,
   /** Says how long was waited. */
   duration: Schema.Duration,
-  /** Says whether Redis may have executed the command. */
-  sent: Sent,
+  /** Says that Redis may have executed the command. */
+  sent: Schema.Literal("unknown"),
   /** Says in one line what happened. */
   message: Schema.String,
   /** Holds the error of an earlier attempt. */
   cause: Cause
 }) {
-  /**
-   * Makes the error of a deadline in milliseconds. What happened before it is its `cause`; `sent`
-   * is `"unknown"` unless said.
-   */
-  static after(
-    command: string,
-    millis: number,
-    cause?: unknown,
-    sent: "never" | "unknown" = "unknown"
-  ): RedisTimeoutError {
+  /** Makes the error of a deadline in milliseconds. What happened before it is its `cause`. */
+  static after(command: string, millis: number, cause?: unknown): RedisTimeoutError {
     const duration = Duration.millis(millis)
-    const within = Duration.format(duration)
-    const message =
-      sent === "never"
-        ? `${command} did not get through within ${within} and was not executed`
-        : `${command} had no reply within ${within}; Redis may still execute it`
-    return new RedisTimeoutError({ command, duration, sent, message, cause })
+    const message = `${command} had no reply within ${Duration.format(duration)}; Redis may still execute it`
+    return new RedisTimeoutError({ command, duration, sent: "unknown", message, cause })
   }
 }
 
@@ -351,6 +339,7 @@ export const endOf = (result: Result.Result<unknown, RedisCommandError>): "confi
   const error = result.failure
   switch (error._tag) {
     case "RedisTimeoutError":
+      return "doubtful"
     case "RedisConnectionError":
       return error.sent === "never" ? "refused" : "doubtful"
     case "RedisCircuitBreakerOpenError":
@@ -383,7 +372,7 @@ export const isRetryable = (
   const twice = kind === "read" || kind === "repeatable" || (kind === "idempotent" && options?.answer === "ignored")
   switch (error._tag) {
     case "RedisTimeoutError":
-      return twice || error.sent === "never"
+      return twice
     case "RedisConnectionError":
       if (error.reason === "Auth" || (error.reason === "Closed" && error.sent === "never")) return false
       return twice || error.sent === "never"

@@ -60,7 +60,10 @@ export interface RedisHealth {
   readonly status: Effect.Effect<Status>
   /** Starts with what is known now and emits each change. */
   readonly changes: Stream.Stream<Status>
-  /** Asks Redis and tells what came of it. */
+  /**
+   * Asks Redis and tells what came of it, also while the circuit is open: its PING is the probe
+   * then. Only where a probe runs already, or where the circuit was isolated, is Redis not asked.
+   */
   readonly check: Effect.Effect<Status>
 }
 
@@ -123,35 +126,9 @@ export const make = Effect.fnUntraced(function* (
       ? { _tag: "Up", since: yield* DateTime.now }
       : { _tag: "Down", since: yield* DateTime.now, reason: connectError?.message ?? "not connected" }
   )
-  let summaries: Fiber.Fiber<void> | undefined
+  const { down, up } = reportOf(name, current, scope)
 
-  const up = Effect.gen(function* () {
-    const before = yield* SubscriptionRef.get(current)
-    if (before._tag === "Up") return
-    const since = yield* DateTime.now
-    yield* SubscriptionRef.set(current, { _tag: "Up", since })
-    if (summaries === undefined) return
-    yield* Fiber.interrupt(summaries)
-    summaries = undefined
-    yield* Effect.logInfo("Redis answers again").pipe(
-      Effect.annotateLogs({
-        name,
-        downFor: Duration.format(DateTime.distance(before.since, since)),
-        reason: before.reason
-      })
-    )
-  })
-
-  const down = Effect.fnUntraced(function* (reason: string) {
-    const before = yield* SubscriptionRef.get(current)
-    if (before._tag === "Down" && summaries !== undefined) return
-    const since = before._tag === "Down" ? before.since : yield* DateTime.now
-    yield* SubscriptionRef.set(current, { _tag: "Down", since, reason })
-    yield* Effect.logWarning("Redis does not answer").pipe(Effect.annotateLogs({ name, reason }))
-    summaries = yield* Effect.forkIn(summarise(name, since, reason), scope)
-  })
-
-  const check = Effect.gen(function* () {
+  const ask = Effect.gen(function* () {
     const result = yield* Effect.result(
       Effect.forEach(sessions(dispatch), (session) => pingOn(dispatch, session, Duration.toMillis(timeout)), {
         concurrency: "unbounded",
@@ -180,7 +157,7 @@ export const make = Effect.fnUntraced(function* (
       case "ConnectFailed":
         return yield* down(signal.error.message)
       case "SessionReady":
-        return yield* check
+        return yield* ask
       // A connection that is lost may be back in 20 ms, a circuit that is half-open closed: what
       // comes next says.
       case "SessionLost":
@@ -193,7 +170,7 @@ export const make = Effect.fnUntraced(function* (
 
   const watch = Effect.gen(function* () {
     const signal = yield* Effect.timeoutOption(Queue.take(signals), yield* pauseOf(client, interval))
-    yield* Option.isSome(signal) ? react(signal.value) : check
+    yield* Option.isSome(signal) ? react(signal.value) : ask
   })
 
   const stop = dispatch.listen((event) => Queue.offerUnsafe(signals, event))
@@ -205,9 +182,48 @@ export const make = Effect.fnUntraced(function* (
     name,
     status: SubscriptionRef.get(current),
     changes: SubscriptionRef.changes(current),
-    check
+    check: Effect.suspend(() => {
+      for (const node of dispatch.nodes()) node.makeDue()
+      return ask
+    })
   }
 })
+
+// Tells what has become of Redis, and logs where an outage begins and ends.
+const reportOf = (name: string, current: SubscriptionRef.SubscriptionRef<Status>, scope: Scope.Scope) => {
+  let summaries: Fiber.Fiber<void> | undefined
+
+  const up = Effect.gen(function* () {
+    const before = yield* SubscriptionRef.get(current)
+    if (before._tag === "Up") return
+    const since = yield* DateTime.now
+    yield* SubscriptionRef.set(current, { _tag: "Up", since })
+    if (summaries === undefined) return
+    yield* Fiber.interrupt(summaries)
+    summaries = undefined
+    yield* Effect.logInfo("Redis answers again").pipe(
+      Effect.annotateLogs({
+        name,
+        downFor: Duration.format(DateTime.distance(before.since, since)),
+        reason: before.reason
+      })
+    )
+  })
+
+  const down = Effect.fnUntraced(function* (reason: string) {
+    const before = yield* SubscriptionRef.get(current)
+    const since = before._tag === "Down" ? before.since : yield* DateTime.now
+    // One outage may have several reasons: refused while Redis starts, then another password.
+    if (before._tag === "Up" || before.reason !== reason) {
+      yield* SubscriptionRef.set(current, { _tag: "Down", since, reason })
+    }
+    if (summaries !== undefined) return
+    yield* Effect.logWarning("Redis does not answer").pipe(Effect.annotateLogs({ name, reason }))
+    summaries = yield* Effect.forkIn(summarise(name, SubscriptionRef.get(current)), scope)
+  })
+
+  return { down, up }
+}
 
 // An open circuit is probed as soon as it is due.
 const pauseOf = (client: RedisClient, interval: Duration.Duration): Effect.Effect<Duration.Duration> =>
@@ -244,8 +260,11 @@ const pingOn = (
     return Effect.sync(cancel)
   })
 
-const summarise = (name: string, since: DateTime.Utc, reason: string): Effect.Effect<void> =>
+const summarise = (name: string, current: Effect.Effect<Status>): Effect.Effect<void> =>
   Effect.gen(function* () {
+    const status = yield* current
+    if (status._tag === "Up") return
+    const { reason, since } = status
     const downFor = Duration.format(DateTime.distance(since, yield* DateTime.now))
     yield* Effect.logWarning("Redis still does not answer").pipe(Effect.annotateLogs({ name, downFor, reason }))
   }).pipe(Effect.schedule(Schedule.min([Schedule.exponential("1 minute"), Schedule.spaced("1 hour")])), Effect.asVoid)

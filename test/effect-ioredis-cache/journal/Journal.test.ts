@@ -580,6 +580,21 @@ describe("trust", () => {
     })
   )
 
+  for (const info of [true, false]) {
+    const who = info ? "who may ask for it" : "who may ask for nothing"
+    history(`a new session is ${info ? "no" : "a"} change of history for a user ${who}`, { info }, (h) =>
+      Effect.gen(function* () {
+        h.set("a", "mine")
+        h.other("a", "earlier", { writtenAt: h.now() - 1000 })
+        assert.strictEqual(h.read("a"), "earlier")
+        h.reconnect()
+        assert.strictEqual(h.read("a"), info ? "earlier" : undefined)
+        yield* h.settled
+        assert.strictEqual(h.payload("a"), info ? "earlier" : undefined)
+      })
+    )
+  }
+
   history("after a change another's earlier value is a miss, and a later one stays", {}, (h) =>
     Effect.gen(function* () {
       h.set("a", "mine")
@@ -753,6 +768,8 @@ describe("a user who may not write", () => {
       assert.deepStrictEqual(h.region.answer(h.key("a")), { _tag: "Memory" })
       yield* TestClock.adjust("1 minute")
       assert.isAtMost(h.double.countOf("SET"), sent + 7)
+      // However long it was away.
+      yield* TestClock.adjust("10 minutes")
       h.double.refuse = () => undefined
       yield* TestClock.adjust("31 seconds")
       assert.isFalse(h.region.runsOnMemory())
@@ -784,6 +801,19 @@ describe("bounds", () => {
       assert.isUndefined(h.read("key0"))
       assert.isUndefined(h.held("key0"))
       assert.strictEqual(h.journal.size(), 0)
+    }).pipe(Effect.scoped, Effect.provide(logged(lines)))
+  })
+
+  it.effect("a full journal is warned of once, however long the outage lasts and whatever is tried in it", () => {
+    const lines: Array<string> = []
+    return Effect.gen(function* () {
+      const h = yield* make({ maxEntries: 10 })
+      h.double.refuse = () => "MISCONF"
+      for (let n = 0; n < 600; n++) {
+        h.set(`key${n}`, "new")
+        yield* TestClock.adjust("200 millis")
+      }
+      assert.strictEqual(lines.filter((line) => line.includes("full")).length, 1)
     }).pipe(Effect.scoped, Effect.provide(logged(lines)))
   })
 

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Config, ConfigProvider, Effect, Exit, Fiber, Layer, Option, Schema } from "effect"
+import { Clock, Config, ConfigProvider, Duration, Effect, Exit, Fiber, Layer, Option, Schema } from "effect"
 import { RedisClient, Settings } from "effect-ioredis"
 import { Cache, HybridCache, MemoryCache, RedisCache } from "effect-ioredis-cache"
 import { scripts } from "effect-ioredis-cache/testing"
@@ -207,6 +207,15 @@ describe("HybridCache.layerFromEnv", () => {
       )
     }
   }
+
+  it.effect("an infinite timeToLive in code is for ever", () =>
+    Effect.gen(function* () {
+      const cache = yield* Cache.region(texts)
+      assert.strictEqual(yield* cache.set("a", "1"), "Applied")
+      const [entry] = (yield* (yield* SimulatedRedis.SimulatedRedis).entries).values()
+      assert.deepInclude({ ...entry }, { expiresAt: undefined })
+    }).pipe(Effect.provide(layerSimulated({ timeToLive: Duration.infinity })))
+  )
 
   it.effect("a prefix in code that cannot be one is a clear defect", () =>
     Effect.gen(function* () {

@@ -25,6 +25,7 @@ import {
   Server,
   type SimulatedOptions
 } from "../../suites/cacheLayers.ts"
+import * as Captured from "../../support/Captured.ts"
 import * as ClockDouble from "../../support/ClockDouble.ts"
 import { payloadOf, stored } from "../../support/Stored.ts"
 
@@ -583,8 +584,9 @@ describe("stored values that cannot be read", () => {
         ]) {
           yield* store("a", text)
           assert.isTrue(yield* missed)
-          if (then === broken) yield* eventually(Effect.map(peek("a"), (left) => left === undefined))
-          else assert.strictEqual(yield* peek("a"), text)
+          // A removal would follow the answer.
+          yield* settle
+          assert.strictEqual(yield* peek("a"), then === broken ? undefined : text)
         }
         yield* store("a", text)
         assert.strictEqual(yield* cache.getOrSet("a", Effect.succeed("1")), "1")
@@ -703,7 +705,58 @@ describe("stored values that cannot be read", () => {
   })
 })
 
+describe("what is said of a stored value that cannot be read", () => {
+  const Person = Schema.Struct({ name: Schema.String, age: Schema.Int })
+  const key = "cache:people:v1:=a"
+
+  it.effect("is what is wrong with it, without the value, and once for each wave", () => {
+    const captured = Captured.make()
+    return Effect.gen(function* () {
+      const people = yield* Cache.region({ ...texts, name: "people", value: Person })
+      const server = yield* SimulatedRedis.SimulatedRedis
+      const told = Effect.fnUntraced(function* (text: string) {
+        const before = captured.logs.length
+        yield* server.execute(RedisCommand.make("SET", [key, text]))
+        assert.deepStrictEqual(yield* people.get("a"), Option.none())
+        yield* settle
+        return captured.logs.slice(before).filter((line) => line.includes("could not be read"))
+      })
+      const waves: ReadonlyArray<readonly [string, string]> = [
+        ["secret", "it is not a value of this library"],
+        [stored("cache:people:v1:=b", `{"name":"secret","age":1}`), "it was written under another key"],
+        [stored(key, `{"name":"secret","age":"secret"}`), `at [\\"age\\"]`],
+        [stored(key, `{"name":"secret"}`), `at [\\"age\\"]`],
+        [stored(key, `{"name":"secret`), "it is a broken value of this region"]
+      ]
+      for (const [text, problem] of waves) {
+        const [first, ...more] = yield* told(text)
+        assert.deepStrictEqual(more, [])
+        assert.include(first, "level=WARN")
+        assert.include(first, problem)
+        const [again] = yield* told(text)
+        assert.include(again, "level=DEBUG")
+        yield* TestClock.adjust("1 minute")
+      }
+      yield* server.execute(RedisCommand.make("DEL", [key]))
+      yield* server.execute(RedisCommand.make("LPUSH", [key, "secret"]))
+      yield* people.get("a")
+      yield* settle
+      assert.include(captured.logs.at(-1), "it is of another Redis type")
+      assert.notInclude(captured.text(), "secret")
+    }).pipe(Effect.provide(layerSimulated({ logs: captured.layer })))
+  })
+})
+
 describe("a wall clock that is wrong in another process", () => {
+  test("by years: a value is a miss, and memory does not serve it without end where a function says how long", () =>
+    Effect.gen(function* () {
+      const cache = yield* Cache.region({ ...texts, timeToLive: () => "10 seconds" })
+      yield* store("a", stored(keyOf("a"), `"1"`, { life: 10_000, writtenAt: 4e12 }))
+      assert.isUndefined(yield* valueIn(cache.get("a")))
+      yield* isolate
+      assert.isUndefined(yield* valueIn(cache.get("a")))
+    }))
+
   for (const [what, hours] of [
     ["an hour ahead", 1],
     ["an hour behind", -1]
@@ -761,6 +814,22 @@ describe("a wall clock that is wrong in another process", () => {
         assert.isUndefined(yield* valueIn(cache.get("a")))
       }).pipe(Effect.provide(layerSimulated()), Effect.provideService(Clock.Clock, clock))
     }))
+})
+
+describe("a real Redis beside a TestClock", () => {
+  it.effect("is no outage because the clock is moved on", () =>
+    Effect.gen(function* () {
+      const cache = yield* region
+      const redis = yield* RedisClient.RedisClient
+      for (let minute = 0; minute < 10; minute++) {
+        yield* TestClock.adjust("59 seconds")
+        assert.strictEqual(yield* cache.set("a", `${minute}`), "Applied")
+        yield* TestClock.adjust("1 second")
+        assert.strictEqual(yield* valueIn(cache.get("a")), `${minute}`)
+        assert.deepInclude(yield* redis.stats, { connection: "Ready", breaker: { _tag: "Closed", failures: 0 } })
+      }
+    }).pipe(Effect.provide(layerReal()))
+  )
 })
 
 describe("two caches on one real server", () => {

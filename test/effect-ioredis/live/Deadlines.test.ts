@@ -6,6 +6,7 @@ import { TestClock } from "effect/testing"
 import * as Deadlines from "../../../packages/effect-ioredis/src/internal/Deadlines.ts"
 import * as ClockDouble from "../../support/ClockDouble.ts"
 import * as Connect from "../../support/Connect.ts"
+import * as FakeConnector from "../../support/FakeConnector.ts"
 import * as ReceiveQueue from "../../support/ReceiveQueue.ts"
 import * as RedisServer from "../../support/RedisServer.ts"
 import * as Wait from "../../support/Wait.ts"
@@ -108,6 +109,39 @@ describe("Deadlines", () => {
           (late) => !late
         )
       )
+    })
+  )
+
+  it.live("expire although each turn of a busy event loop brings something", () =>
+    Effect.gen(function* () {
+      let heard = 0
+      const deadlines = yield* Deadlines.make(() => heard++)
+      const expired = yield* Deferred.make<void>()
+      const now = Number((yield* Clock.Clock).monotonicTimeNanosUnsafe()) / 1e6
+      deadlines.add(now + 20, 20, () => Deferred.doneUnsafe(expired, Effect.void))
+      holdUp(100)
+      yield* Wait.until("it has expired", Deferred.isDone(expired))
+    })
+  )
+
+  it.effect("that come late are no failures of a connection that spoke meanwhile", () =>
+    Effect.gen(function* () {
+      const fake = yield* FakeConnector.make()
+      const { clock } = fake.connector
+      for (const late of [false, true]) {
+        const busy: Clock.Clock = {
+          ...(yield* ClockDouble.make),
+          sleep: (duration) => clock.sleep(Duration.sum(duration, Duration.millis(late ? 50 : 0)))
+        }
+        const redis = yield* FakeConnector.client({ ...fake, connector: { ...fake.connector, clock: busy } })
+        const call = yield* Effect.forkChild(
+          Effect.flip(redis.run(RedisCommand.make("GET", ["a"]), { retry: false })),
+          { startImmediately: true }
+        )
+        yield* TestClock.adjust("3 seconds")
+        assert.strictEqual((yield* Fiber.join(call))._tag, "RedisTimeoutError")
+        assert.deepStrictEqual((yield* redis.stats).breaker, { _tag: "Closed", failures: late ? 0 : 1 })
+      }
     })
   )
 

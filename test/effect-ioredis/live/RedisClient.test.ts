@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Effect, Exit, Fiber, Layer, Logger, Option, Result } from "effect"
+import { Cause, Duration, Effect, Exit, Fiber, Layer, Logger, Option, Result } from "effect"
 import { IoredisConnector, Redis, RedisClient, RedisCommand, RedisConnector, RedisHealth } from "effect-ioredis"
 import { of } from "effect-ioredis/dispatch"
+import * as Connect from "../../support/Connect.ts"
 import * as FreePort from "../../support/FreePort.ts"
 import * as RedisServer from "../../support/RedisServer.ts"
 import * as TcpProxy from "../../support/TcpProxy.ts"
@@ -40,6 +41,16 @@ describe("Redis absent", () => {
       yield* Wait.until("it is up", isUp(health))
       assert.strictEqual(yield* redis.incr("counter"), 1)
       assert.strictEqual((yield* redis.stats).breaker._tag, "Closed")
+    })
+  )
+
+  it.live("durations without an end are none to a Redis that is there", () =>
+    Effect.gen(function* () {
+      const { port } = yield* RedisServer.make()
+      const endless = { connectTimeout: Duration.infinity, commandTimeout: Duration.infinity }
+      const redis = yield* Connect.client({ port }, { ...endless, operationTimeout: Duration.infinity })
+      assert.isTrue(yield* redis.set("a", "1"))
+      assert.deepStrictEqual(yield* redis.get("a"), Option.some("1"))
     })
   )
 

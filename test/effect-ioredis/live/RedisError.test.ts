@@ -1,7 +1,7 @@
 import * as Fs from "node:fs"
 import * as Path from "node:path"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Layer, Logger, Redacted, Result } from "effect"
+import { Effect, Fiber, Layer, Logger, Metric, Redacted, Result } from "effect"
 import {
   CircuitBreaker,
   Redis,
@@ -750,6 +750,78 @@ describe("Nothing that is secret is shown", () => {
         RedisCommand.make("EVALSHA", ["top-secret", 0])
       )
     })
+  )
+
+  /** What errors say of commands that fail, each with its code. */
+  const messages = (
+    options: Parameters<typeof Redis.layer>[0],
+    commands: ReadonlyArray<readonly [string, ...ReadonlyArray<RedisCommand.Argument>]>
+  ) =>
+    Effect.gen(function* () {
+      const redis = yield* RedisClient.RedisClient
+      return yield* Effect.forEach(commands, ([name, ...args]) =>
+        Effect.map(Effect.flip(redis.run(RedisCommand.make(name, args))), (error) => ({
+          code: error._tag === "RedisOperationError" ? error.code : error._tag,
+          text: error.message.slice(error.message.indexOf(":") + 2)
+        }))
+      )
+    }).pipe(Effect.provide(Redis.layer(options)))
+
+  const scripts: ReadonlyArray<readonly [string, ...ReadonlyArray<RedisCommand.Argument>]> = [
+    ["EVAL", "return redis.error_reply(ARGV[1])", 0, "SECRET of mine"],
+    ["EVAL", "return redis.error_reply(ARGV[1])", 0, "WRONGTYPE of mine"],
+    ["EVAL", "local t = nil\nreturn t.x", 0],
+    ["EVAL", "return x y (", 0]
+  ]
+
+  it.live("keys of any length and any other argument, but Redis' own words are, whatever the arguments are", () =>
+    Effect.gen(function* () {
+      const { url } = yield* RedisServer.make()
+      const shown = yield* messages({ url }, [
+        ["GTE", "q", "q7"],
+        ["GTE", "two\r\nlines", "it's"],
+        ["GEOADD", "k", "181.5", "12.25", "m"],
+        ["RENAME", "no", "such"],
+        ["SET", "syntax", "error", "ERR"]
+      ])
+      assert.deepStrictEqual(shown, [
+        { code: "ERR", text: "ERR unknown command 'GTE', with args beginning with: …" },
+        { code: "ERR", text: "ERR unknown command 'GTE', with args beginning with: …" },
+        { code: "ERR", text: "ERR invalid longitude,latitude pair …" },
+        { code: "ERR", text: "ERR no such key" },
+        { code: "ERR", text: "ERR syntax error" }
+      ])
+    })
+  )
+
+  it.live("what a script raises, unless it is asked for, but the line and what Lua says of it are", () =>
+    Effect.gen(function* () {
+      const { url } = yield* RedisServer.make()
+      const notShown = "(the reply's text is not shown, for it may hold data)"
+      assert.deepStrictEqual(yield* messages({ url }, scripts), [
+        { code: "ERR", text: `ERR ${notShown}` },
+        { code: "WRONGTYPE", text: `WRONGTYPE ${notShown}` },
+        { code: "ERR", text: "ERR attempt to index local '…' (a nil value), at line 2 of the script" },
+        {
+          code: "ERR",
+          text: "ERR Error compiling script (new function): '<eof>' expected near '…', at line 1 of the script"
+        }
+      ])
+      const [raised, , , syntax] = yield* messages({ url, showScriptErrors: true }, scripts)
+      assert.deepStrictEqual(raised, { code: "ERR", text: "SECRET of mine" })
+      assert.include(syntax?.text, "user_script:1: '<eof>' expected near 'y'")
+    })
+  )
+
+  it.live("what a script raises, in a label of a metric", () =>
+    Effect.gen(function* () {
+      const { url } = yield* RedisServer.make()
+      yield* messages({ url, showScriptErrors: true }, scripts)
+      const codes = (yield* Metric.snapshot).flatMap(({ attributes, id }) =>
+        id === "redis_client_errors_total" ? [attributes?.code] : []
+      )
+      assert.deepStrictEqual(codes.sort(), ["ERR", "WRONGTYPE"])
+    }).pipe(Effect.provideService(Metric.MetricRegistry, new Map()))
   )
 
   it.live("values that are cut or time out", () =>

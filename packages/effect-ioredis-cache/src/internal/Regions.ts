@@ -1,4 +1,4 @@
-import { Duration, Effect, Schema, SchemaAST, SchemaRepresentation } from "effect"
+import { Duration, Effect, Predicate, Schema, SchemaAST, SchemaRepresentation } from "effect"
 import * as Cache from "../Cache.ts"
 import { defaultMaxBytes } from "./CacheCodec.ts"
 import { regionProblem } from "./options.ts"
@@ -90,7 +90,7 @@ const isRedacted = ({ ast }: Schema.Top): boolean => {
   const visit = (ast: SchemaAST.AST): boolean => {
     if (seen.has(ast)) return false
     seen.add(ast)
-    if (SchemaAST.isDeclaration(ast)) return ast.annotations?.expected === "Redacted" || ast.typeParameters.some(visit)
+    if (SchemaAST.isDeclaration(ast)) return isRedactedNode(ast) || ast.typeParameters.some(visit)
     if (SchemaAST.isSuspend(ast)) return visit(ast.thunk())
     if (SchemaAST.isArrays(ast)) return [...ast.elements, ...ast.rest].some(visit)
     if (SchemaAST.isUnion(ast)) return ast.types.some(visit)
@@ -100,6 +100,10 @@ const isRedacted = ({ ast }: Schema.Top): boolean => {
   }
   return visit(ast)
 }
+
+// By what Schema itself knows it by: what it is called in messages may be said anew.
+const isRedactedNode = ({ annotations }: SchemaAST.Declaration): boolean =>
+  Predicate.hasProperty(annotations?.representation, "id") && annotations.representation.id === "effect/schema/Redacted"
 
 const differenceOf = (one: Definition, other: Definition): string | undefined => {
   if (!sameSchema(one.key, other.key)) return "key schema"

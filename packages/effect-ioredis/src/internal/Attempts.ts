@@ -81,13 +81,11 @@ export const make = ({
         if (kind === undefined) return yield* InDoubt.since(doubt, error)
         nextDelay ??= yield* Retries.start(policy, kind)
         const delay = yield* nextDelay(error)
-        if (delay === undefined || !budget.spend()) return yield* InDoubt.since(doubt, error)
-        const left = until - now()
-        yield* Effect.sleep(Math.max(0, Math.min(delay, left)))
-        if (delay >= left) {
-          const sent = doubt === undefined ? "never" : "unknown"
-          return yield* RedisError.RedisTimeoutError.after(call.name, call.timeout, error, sent)
+        // Nobody waits for a retry that would come after the deadline.
+        if (delay === undefined || delay >= until - now() || !budget.spend()) {
+          return yield* InDoubt.since(doubt, error)
         }
+        yield* Effect.sleep(delay)
         metrics.retries(call.name).updateUnsafe(1, context)
       }
       const result = yield* again(call, until)
