@@ -287,3 +287,11 @@ export const of = (client: RedisClient): Dispatch => client[TypeId]
  * @since 0.1.0
  */
 export { show as showGauge } from "./internal/Gauges.ts"
+
+/**
+ * The tally of a counter, for counts in a path that is too hot for a metric's update.
+ *
+ * @category metrics
+ * @since 0.1.0
+ */
+export { type Tally, tallyOf } from "./internal/Tally.ts"
