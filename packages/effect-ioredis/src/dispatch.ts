@@ -10,7 +10,7 @@
  * **Example** (Counting without a fiber, and knowing what became of each sending)
  *
  * ```ts
- * import { Metric } from "effect"
+ * import { Context, Metric } from "effect"
  * import { type RedisClient, RedisCommand } from "effect-ioredis"
  * import * as Dispatch from "effect-ioredis/dispatch"
  *
@@ -27,6 +27,9 @@
  *   Dispatch.of(client).send(RedisCommand.make("INCR", ["visits"]), { sending: following }, done)
  *
  * const show = Dispatch.showGauge(Metric.gauge("doubts"), () => doubts)
+ *
+ * const sendings: Dispatch.Tally = Dispatch.tallyOf(Metric.counter("sendings"), Context.empty())
+ * sendings.count++
  * ```
  *
  * @since 0.1.0
