@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Layer, Metric, Schema, Scope } from "effect"
+import { Context, Effect, Exit, Layer, Metric, Schema, Scope } from "effect"
 import { RedisClient } from "effect-ioredis"
-import { showGauge } from "effect-ioredis/dispatch"
+import { showGauge, type Tally, tallyOf } from "effect-ioredis/dispatch"
 import { Cache } from "effect-ioredis-cache"
 import { Fault, SimulatedRedis } from "effect-ioredis/testing"
 import { TestClock } from "effect/testing"
@@ -17,6 +17,18 @@ const metricValue = (id: string, label?: string) =>
   })
 
 describe("metrics of several caches in one process", () => {
+  it.effect("whoever counts the same in one registry has the same tally", () =>
+    Effect.gen(function* () {
+      const context = yield* Effect.context<never>()
+      const counter = Metric.counter("calls", { incremental: true })
+      const tallies: ReadonlyArray<Tally> = [tallyOf(counter, context), tallyOf(counter, context)]
+      for (const tally of tallies) tally.count++
+      assert.strictEqual(yield* metricValue("calls"), 2)
+      const elsewhere = Context.add(context, Metric.MetricRegistry, new Map())
+      assert.strictEqual(tallyOf(counter, elsewhere).count, 0)
+    }).pipe(Effect.provideService(Metric.MetricRegistry, new Map()))
+  )
+
   it.effect("the journal's gauge is their sum, and one that closes leaves the other's alone", () =>
     Effect.gen(function* () {
       const open = Effect.gen(function* () {

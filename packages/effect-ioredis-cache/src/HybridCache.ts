@@ -357,9 +357,10 @@ const makeWrites = <Value>({
     // An open circuit is not asked again for every write.
     answersAtOnce: redis.refuses,
     setAtOnce: (write) => {
-      const intent = intentOf(write)
-      const outcome = journal.defer(write.key, intent)
-      memory.take(write, intent.expiresAt)
+      redis.learn(write.text.length)
+      const expiresAt = journal.now() + write.timeToLive
+      const outcome = journal.defer(write, staleFor, expiresAt)
+      memory.take(write, expiresAt)
       return outcome
     },
     set: (write, current, done) => {

@@ -10,7 +10,7 @@
  * **Example** (Counting without a fiber, and knowing what became of each sending)
  *
  * ```ts
- * import { Metric } from "effect"
+ * import { Context, Metric } from "effect"
  * import { type RedisClient, RedisCommand } from "effect-ioredis"
  * import * as Dispatch from "effect-ioredis/dispatch"
  *
@@ -27,6 +27,9 @@
  *   Dispatch.of(client).send(RedisCommand.make("INCR", ["visits"]), { sending: following }, done)
  *
  * const show = Dispatch.showGauge(Metric.gauge("doubts"), () => doubts)
+ *
+ * const sendings: Dispatch.Tally = Dispatch.tallyOf(Metric.counter("sendings"), Context.empty())
+ * sendings.count++
  * ```
  *
  * @since 0.1.0
@@ -287,3 +290,11 @@ export const of = (client: RedisClient): Dispatch => client[TypeId]
  * @since 0.1.0
  */
 export { show as showGauge } from "./internal/Gauges.ts"
+
+/**
+ * The tally of a counter, for counts in a path that is too hot for a metric's update.
+ *
+ * @category metrics
+ * @since 0.1.0
+ */
+export { type Tally, tallyOf } from "./internal/Tally.ts"

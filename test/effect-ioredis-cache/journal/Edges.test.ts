@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Logger, Scope } from "effect"
+import { Effect, Exit, Fiber, Logger, Result, Scope } from "effect"
 import { RedisCommand, RedisError } from "effect-ioredis"
 import { TestClock } from "effect/testing"
+import { Write as TierWrite } from "../../../packages/effect-ioredis-cache/src/internal/CacheTier.ts"
 import * as Journal from "../../../packages/effect-ioredis-cache/src/internal/journal/Journal.ts"
 import { remove, SetIntent } from "../../../packages/effect-ioredis-cache/src/internal/journal/Ledger.ts"
 import type { Loop } from "../../../packages/effect-ioredis-cache/src/internal/journal/Loop.ts"
@@ -120,6 +121,34 @@ describe("at the edges of the journal", () => {
     }
     assert.isAtMost(state.ledger.size(), 10)
     assert.isAtMost(state.nodeState(double.node).pending.size, 10)
+  })
+
+  it("a value that is deferred changes nothing of one that is on its way", () => {
+    const { double, region, state } = makeState(() => 0)
+    const { session } = double
+    if (session === undefined) return assert.fail("there is no session")
+    const key = "cache:texts:v1:=a"
+    const defer = (text: string) => state.defer(region, undefined, new TierWrite(key, text, text, 60_000), 0, 60_000)
+    defer("1")
+    const entry = state.ledger.get(key)
+    if (entry === undefined) return assert.fail("nothing was recorded")
+    const { intent } = entry
+    const stamps = [entry.version.stamp]
+    defer("2")
+    assert.strictEqual(entry.intent, intent, "nothing was sent, and so it changed in place")
+    stamps.push(entry.version.stamp)
+    const write = new Write(state, entry, RedisCommand.make("SET", [key, "2"]))
+    assert.isTrue(write.begin(session))
+    defer("3")
+    stamps.push(entry.version.stamp)
+    assert.strictEqual(new Set(stamps).size, 3)
+    assert.deepInclude(intent, { value: "2", payload: "2" })
+    assert.strictEqual(write.version.stamp, stamps[1])
+    write.end(session, { _tag: "Confirmed", result: Result.succeed("OK") })
+    assert.isTrue(state.ledger.has(entry), "what Redis confirmed is not what was written last")
+    assert.isFalse(write.begin(session), "what was overtaken is not sent again")
+    assert.deepInclude(entry.intent, { value: "3", payload: "3" })
+    assert.deepStrictEqual(state.checkInvariants(), [])
   })
 
   it("a value that lives for ever is not in doubt for ever", () => {

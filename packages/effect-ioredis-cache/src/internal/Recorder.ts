@@ -1,4 +1,5 @@
 import { Clock, Context, Effect, Exit, Option } from "effect"
+import { tallyOf } from "effect-ioredis/dispatch"
 import type * as Cache from "../Cache.ts"
 import type { WriteOutcome } from "../Cache.ts"
 import type { Found } from "./CacheTier.ts"
@@ -33,14 +34,14 @@ export const makeCounters = (): Counters => ({
 
 export const make = (region: string, counters: Counters, context: Context.Context<never>): Recorder => {
   const metrics = Metrics.forRegion(region)
-  const requests = (result: Metrics.ReadResult) => Metrics.tallyOf(metrics.requests(result), context)
+  const requests = (result: Metrics.ReadResult) => tallyOf(metrics.requests(result), context)
   const [hit, miss] = [requests("hit"), requests("miss")]
   const hits = { redis: hit, memory: hit, fallback: requests("fallback_hit") }
   const misses = { redis: miss, memory: miss, fallback: requests("fallback_miss") }
   const writes = {
-    Applied: Metrics.tallyOf(metrics.writes("applied"), context),
-    Deferred: Metrics.tallyOf(metrics.writes("deferred"), context),
-    Rejected: Metrics.tallyOf(metrics.writes("rejected"), context)
+    Applied: tallyOf(metrics.writes("applied"), context),
+    Deferred: tallyOf(metrics.writes("deferred"), context),
+    Rejected: tallyOf(metrics.writes("rejected"), context)
   }
   const clock = Context.get(context, Clock.Clock)
   let lastUnreadable = Number.NEGATIVE_INFINITY

@@ -24,7 +24,7 @@ import { Clock, Effect, Exit, Fiber, Scope, Semaphore } from "effect"
 import type { RedisCommand } from "effect-ioredis"
 import type { Cancel, Dispatch, NodeEvent } from "effect-ioredis/dispatch"
 import type { WriteOutcome } from "../../Cache.ts"
-import type { Version } from "../CacheTier.ts"
+import type { Version, Write as TierWrite } from "../CacheTier.ts"
 import { now } from "../now.ts"
 import { makeStampSource } from "../StoredValue.ts"
 import * as Metrics from "../Metrics.ts"
@@ -82,7 +82,7 @@ export interface RegionJournal {
   /** Stores a value. `timeout` is the longest that the call may take, in milliseconds. */
   readonly set: (key: string, intent: Ledger.SetIntent, timeout: number | undefined, done: Done) => Cancel
   /** Leaves a value to the replay at once, because Redis is known not to be there. */
-  readonly defer: (key: string, intent: Ledger.SetIntent) => WriteOutcome
+  readonly defer: (write: TierWrite<unknown>, staleFor: number, expiresAt: number) => WriteOutcome
   /** Stores several values. */
   readonly setMany: (
     writes: ReadonlyArray<ValueWrite>,
@@ -263,10 +263,10 @@ const regionJournal = (state: State, region: Region, seen: Seen | undefined): Re
     done(atOnce)
     return ignore
   },
-  defer: (key, intent) => {
+  defer: (write, staleFor, expiresAt) => {
     const atOnce = outcomeAtOnce(state, region)
     if (atOnce !== undefined) return atOnce
-    state.release(state.record(region, key, seen, intent))
+    state.defer(region, seen, write, staleFor, expiresAt)
     return "Deferred"
   },
   setMany: (writes, timeout, done) => {

@@ -6,34 +6,46 @@
  * what is deferred counts against the bounds. No operation but `deleteRegion` and `checkInvariants`
  * takes longer the more there is.
  */
-import type { Version } from "../CacheTier.ts"
+import type { Version, Write } from "../CacheTier.ts"
 import type { Stamp } from "../StoredValue.ts"
 
 /** Describes what was asked for a key. */
 export type Intent = SetIntent | RemoveIntent | TouchIntent
 
-/** A value to be stored. Times are those of the process's own monotonic clock, in milliseconds. */
+/**
+ * A value to be stored. Times are those of the process's own monotonic clock, in milliseconds. Only
+ * `become` changes one, which is for those that nobody but their entry knows.
+ */
 export class SetIntent {
   readonly _tag = "Set"
-  readonly value: unknown
-  readonly payload: string | Uint8Array
+  value: unknown
+  payload: string | Uint8Array
   /**
    * For how long from the version's `writtenAt` it is fresh, infinite for ever, and for how long it
    * is kept after that.
    */
-  readonly life: number
-  readonly staleFor: number
-  readonly lookupTime: number
+  life: number
+  staleFor: number
+  lookupTime: number
   /** Says when it is fresh no longer, by the clock of this process. */
-  readonly expiresAt: number
+  expiresAt: number
 
-  constructor(options: Omit<SetIntent, "_tag">) {
+  constructor(options: Omit<SetIntent, "_tag" | "become">) {
     this.value = options.value
     this.payload = options.payload
     this.life = options.life
     this.staleFor = options.staleFor
     this.lookupTime = options.lookupTime
     this.expiresAt = options.expiresAt
+  }
+
+  become({ text, timeToLive, value }: Write<unknown>, staleFor: number, expiresAt: number): void {
+    this.value = value
+    this.payload = text
+    this.life = timeToLive
+    this.staleFor = staleFor
+    this.lookupTime = 0
+    this.expiresAt = expiresAt
   }
 }
 
@@ -71,7 +83,9 @@ export class Entry<Region> {
   followsRemoval = false
   intent: Intent
   /** The version of the last intent. It changes with each intent. */
-  version: Version
+  version: { -readonly [K in keyof Version]: Version[K] }
+  /** Says whether a sending was made of the last intent, which then knows it and its version. */
+  isSent = false
   /** Counts the payload of the last intent. */
   bytes: number
   /** Counts the calls that send it now. */
@@ -128,6 +142,8 @@ export interface Ledger<in out Region> {
     intent: Intent,
     version: Version
   ) => Entry<Region>
+  /** Records that the intent and the version of an entry changed in place, and holds the entry. */
+  readonly renew: (entry: Entry<Region>) => void
   /** Lets a `touch` follow the value of a held entry, and holds it once more. */
   readonly follow: (entry: Entry<Region>, touch: TouchIntent) => void
   /** Ends one hold of an entry. The last one defers it, if it is still there. */
@@ -169,29 +185,36 @@ export const make = <Region>({ maxBytes, maxEntries }: Bounds): Ledger<Region> =
     entries.delete(entry.key)
   }
 
+  const renew = (entry: Entry<Region>): void => {
+    defer(entry, false)
+    entry.bytes = bytesOf(entry.intent)
+    entry.executed = undefined
+    entry.isRefused = false
+    entry.lostReplays = 0
+    entry.isExtended = false
+    entry.touch = undefined
+    entry.held++
+  }
+
   return {
     size: () => entries.size,
     get: (key) => entries.get(key),
     record: (key, region, base, intent, version) => {
-      let entry = entries.get(key)
-      if (entry === undefined) {
-        entry = new Entry(key, region, base, intent, version)
+      const known = entries.get(key)
+      if (known === undefined) {
+        const entry = new Entry(key, region, base, intent, version)
         entries.set(key, entry)
-      } else {
-        defer(entry, false)
-        descend(entry, base, intent, version)
-        entry.intent = intent
-        entry.bytes = bytesOf(intent)
-        entry.version = version
-        entry.executed = undefined
-        entry.isRefused = false
-        entry.lostReplays = 0
-        entry.isExtended = false
-        entry.touch = undefined
+        entry.held++
+        return entry
       }
-      entry.held++
-      return entry
+      descend(known, base, intent, version)
+      known.intent = intent
+      known.version = version
+      known.isSent = false
+      renew(known)
+      return known
     },
+    renew,
     follow: (entry, touch) => {
       entry.touch = touch
       entry.isExtended = true

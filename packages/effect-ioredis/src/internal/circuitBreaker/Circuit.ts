@@ -3,6 +3,7 @@ import type * as CircuitBreaker from "../../CircuitBreaker.ts"
 import { RedisCircuitBreakerOpenError } from "../../RedisError.ts"
 import * as Gauges from "../Gauges.ts"
 import * as Monotonic from "../Monotonic.ts"
+import { type Tally, tallyOf } from "../Tally.ts"
 import * as CircuitMetrics from "./CircuitMetrics.ts"
 import * as OpenTimes from "./OpenTimes.ts"
 import * as TripPolicy from "./TripPolicy.ts"
@@ -24,6 +25,7 @@ export class Circuit {
   private readonly clock: Clock.Clock
   private readonly context: Context.Context<never>
   private readonly metrics: CircuitMetrics.CircuitMetrics
+  private rejections: Tally | undefined = undefined
   private readonly ref: Ref.Ref<CircuitState>
   private readonly transitions: PubSub.PubSub<CircuitState>
   private published: CircuitState
@@ -100,8 +102,14 @@ export class Circuit {
   refuses(): boolean {
     const state = this.current()
     if (state._tag === "Closed" || transition(this.settings, state, acquire, this.now(), 0) !== state) return false
-    this.metrics.rejections.updateUnsafe(1, this.context)
+    this.countRejection()
     return true
+  }
+
+  // An open circuit is asked for every call.
+  private countRejection(): void {
+    this.rejections ??= tallyOf(this.metrics.rejections, this.context)
+    this.rejections.count++
   }
 
   /** Gives leave to make one call, or refuses and counts that. */
@@ -111,7 +119,7 @@ export class Circuit {
     this.apply(acquire)
     const after = this.current()
     if (after === state || after._tag !== "HalfOpen") {
-      this.metrics.rejections.updateUnsafe(1, this.context)
+      this.countRejection()
       return undefined
     }
     const permit = after.nextPermit - 1
