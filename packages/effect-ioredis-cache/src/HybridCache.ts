@@ -274,6 +274,17 @@ const makeReads = <Value>({
     return answer ?? found
   }
 
+  // Reads keys of which the journal says nothing, or memory where Redis gives no answer.
+  const askMany: CacheTier<Value, never>["getMany"] = (keys, isCurrent, done) =>
+    redis.getMany(keys, isCurrent, (exit) => {
+      if (Exit.isFailure(exit)) {
+        outage.begin(exit.cause)
+        return done(Exit.succeed(keys.map(fallBack)))
+      }
+      outage.end()
+      done(Exit.succeed(exit.value.map((found, index) => readAs(keys[index] ?? "", found, isCurrent(index)))))
+    })
+
   return {
     // An open circuit is not asked again for every read.
     known: (key) => {
@@ -292,6 +303,7 @@ const makeReads = <Value>({
         done(Exit.succeed(readAs(key, exit.value, current.isCurrent())))
       }),
     getMany: (keys, isCurrent, done) => {
+      if (journal.isEmpty()) return askMany(keys, isCurrent, done)
       const answers = keys.map(journaledAs)
       const asked = keys.flatMap((key, index) => (answers[index] === undefined ? [{ key, index }] : []))
       if (asked.length === 0) {
@@ -300,18 +312,10 @@ const makeReads = <Value>({
       }
       const askedKeys = asked.map(({ key }) => key)
       const isAskedCurrent = (n: number) => isCurrent(asked[n]?.index ?? -1)
-      const together = (found: ReadonlyArray<Found<Value>>) => {
-        const rest = found[Symbol.iterator]()
-        return keys.map((key, index) => answers[index] ?? rest.next().value ?? fallBack(key))
-      }
-      return redis.getMany(askedKeys, isAskedCurrent, (exit) => {
-        if (Exit.isFailure(exit)) {
-          outage.begin(exit.cause)
-          return done(Exit.succeed(together(askedKeys.map(fallBack))))
-        }
-        outage.end()
-        const read = exit.value.map((found, n) => readAs(askedKeys[n] ?? "", found, isAskedCurrent(n)))
-        done(Exit.succeed(together(read)))
+      return askMany(askedKeys, isAskedCurrent, (exit) => {
+        if (Exit.isFailure(exit)) return done(exit)
+        const rest = exit.value[Symbol.iterator]()
+        done(Exit.succeed(keys.map((key, index) => answers[index] ?? rest.next().value ?? fallBack(key))))
       })
     }
   }
