@@ -249,9 +249,9 @@ const makeReads = <Value>({
   outage,
   redis
 }: Parts<Value>): Pick<CacheTier<Value, never>, "known" | "get" | "getMany"> => {
-  const remember = (key: string, found: FoundThere<Value>, isCurrent: boolean): void => {
+  const remember = (key: string, found: FoundThere<Value>, isCurrent: boolean, at: number): void => {
     if (!isCurrent) return
-    if (found.hit !== undefined && found.hit.timeToLive > 0) memory.put(key, found.hit)
+    if (found.hit !== undefined && found.hit.timeToLive > 0) memory.put(key, found.hit, at)
     else memory.expire(key)
   }
 
@@ -267,10 +267,11 @@ const makeReads = <Value>({
     return { hit: answer as { readonly value: Value }, source: "memory" }
   }
 
-  // The key may have been written since it was asked for, and the journal know better by now.
-  const readAs = (key: string, found: FoundThere<Value>, isCurrent: boolean): Found<Value> => {
+  // The key may have been written since it was asked for, and the journal know better by now. `at`
+  // is the time in memory.
+  const readAs = (key: string, found: FoundThere<Value>, isCurrent: boolean, at: number): Found<Value> => {
     const answer = journaledAs(key)
-    if (answer === undefined) remember(key, found, isCurrent)
+    if (answer === undefined) remember(key, found, isCurrent, at)
     return answer ?? found
   }
 
@@ -282,7 +283,8 @@ const makeReads = <Value>({
         return done(Exit.succeed(keys.map(fallBack)))
       }
       outage.end()
-      done(Exit.succeed(exit.value.map((found, index) => readAs(keys[index] ?? "", found, isCurrent(index)))))
+      const at = memory.now("")
+      done(Exit.succeed(exit.value.map((found, index) => readAs(keys[index] ?? "", found, isCurrent(index), at))))
     })
 
   return {
@@ -300,7 +302,9 @@ const makeReads = <Value>({
           return done(Exit.succeed(fallBack(key)))
         }
         outage.end()
-        done(Exit.succeed(readAs(key, exit.value, current.isCurrent())))
+        const read = readAs(key, exit.value, current.isCurrent(), memory.now(key))
+        // A success is one whatever its failures would be.
+        done(read === exit.value ? (exit as Exit.Success<Found<Value>, never>) : Exit.succeed(read))
       }),
     getMany: (keys, isCurrent, done) => {
       if (journal.isEmpty()) return askMany(keys, isCurrent, done)
