@@ -307,7 +307,7 @@ const makeReads = <Value>({
         done(read === exit.value ? (exit as Exit.Success<Found<Value>, never>) : Exit.succeed(read))
       }),
     getMany: (keys, isCurrent, done) => {
-      if (journal.isEmpty()) return askMany(keys, isCurrent, done)
+      if (journal.isEmpty() && keys.length > 0) return askMany(keys, isCurrent, done)
       const answers = keys.map(journaledAs)
       const asked = keys.flatMap((key, index) => (answers[index] === undefined ? [{ key, index }] : []))
       if (asked.length === 0) {
