@@ -102,6 +102,15 @@ describe("StoredValue", () => {
     assert.notStrictEqual(StoredValue.keyCheck("ä"), StoredValue.keyCheck("\u00e4b"))
   })
 
+  it("the key check is the same where the beginning of the keys was hashed before", () => {
+    for (const keyspace of ["", "cache:jobs:v1:", "cäche:jobs:v1:"]) {
+      const keyCheck = StoredValue.keyCheckAfter(keyspace)
+      for (const rest of ["", "=job-1", "=jöb", "#\u{1f680}"]) {
+        assert.strictEqual(keyCheck(keyspace + rest), StoredValue.keyCheck(keyspace + rest), keyspace + rest)
+      }
+    }
+  })
+
   it("a mark of a removal has no payload", () => {
     const read = StoredValue.read(key, StoredValue.encode(key, { ...fields, kind: "removed" }, Buffer.alloc(0)))
     assert.strictEqual(read._tag, "Removed")

@@ -250,9 +250,9 @@ const makeReads = <Value>({
   outage,
   redis
 }: Parts<Value>): Pick<CacheTier<Value, never>, "known" | "get" | "getMany"> => {
-  const remember = (key: string, found: FoundThere<Value>, isCurrent: boolean): void => {
+  const remember = (key: string, found: FoundThere<Value>, isCurrent: boolean, at: number): void => {
     if (!isCurrent) return
-    if (found.hit !== undefined && found.hit.timeToLive > 0) memory.put(key, found.hit)
+    if (found.hit !== undefined && found.hit.timeToLive > 0) memory.put(key, found.hit, at)
     else memory.expire(key)
   }
 
@@ -268,12 +268,25 @@ const makeReads = <Value>({
     return { hit: answer as { readonly value: Value }, source: "memory" }
   }
 
-  // The key may have been written since it was asked for, and the journal know better by now.
-  const readAs = (key: string, found: FoundThere<Value>, isCurrent: boolean): Found<Value> => {
+  // The key may have been written since it was asked for, and the journal know better by now. `at`
+  // is the time in memory.
+  const readAs = (key: string, found: FoundThere<Value>, isCurrent: boolean, at: number): Found<Value> => {
     const answer = journaledAs(key)
-    if (answer === undefined) remember(key, found, isCurrent)
+    if (answer === undefined) remember(key, found, isCurrent, at)
     return answer ?? found
   }
+
+  // Reads keys of which the journal says nothing, or memory where Redis gives no answer.
+  const askMany: CacheTier<Value, never>["getMany"] = (keys, isCurrent, done) =>
+    redis.getMany(keys, isCurrent, (exit) => {
+      if (Exit.isFailure(exit)) {
+        outage.begin(exit.cause)
+        return done(Exit.succeed(keys.map(fallBack)))
+      }
+      outage.end()
+      const at = memory.now("")
+      done(Exit.succeed(exit.value.map((found, index) => readAs(keys[index] ?? "", found, isCurrent(index), at))))
+    })
 
   return {
     // An open circuit is not asked again for every read.
@@ -290,9 +303,12 @@ const makeReads = <Value>({
           return done(Exit.succeed(fallBack(key)))
         }
         outage.end()
-        done(Exit.succeed(readAs(key, exit.value, current.isCurrent())))
+        const read = readAs(key, exit.value, current.isCurrent(), memory.now(key))
+        // A success is one whatever its failures would be.
+        done(read === exit.value ? (exit as Exit.Success<Found<Value>, never>) : Exit.succeed(read))
       }),
     getMany: (keys, isCurrent, done) => {
+      if (journal.isEmpty() && keys.length > 0) return askMany(keys, isCurrent, done)
       const answers = keys.map(journaledAs)
       const asked = keys.flatMap((key, index) => (answers[index] === undefined ? [{ key, index }] : []))
       if (asked.length === 0) {
@@ -301,18 +317,10 @@ const makeReads = <Value>({
       }
       const askedKeys = asked.map(({ key }) => key)
       const isAskedCurrent = (n: number) => isCurrent(asked[n]?.index ?? -1)
-      const together = (found: ReadonlyArray<Found<Value>>) => {
-        const rest = found[Symbol.iterator]()
-        return keys.map((key, index) => answers[index] ?? rest.next().value ?? fallBack(key))
-      }
-      return redis.getMany(askedKeys, isAskedCurrent, (exit) => {
-        if (Exit.isFailure(exit)) {
-          outage.begin(exit.cause)
-          return done(Exit.succeed(together(askedKeys.map(fallBack))))
-        }
-        outage.end()
-        const read = exit.value.map((found, n) => readAs(askedKeys[n] ?? "", found, isAskedCurrent(n)))
-        done(Exit.succeed(together(read)))
+      return askMany(askedKeys, isAskedCurrent, (exit) => {
+        if (Exit.isFailure(exit)) return done(exit)
+        const rest = exit.value[Symbol.iterator]()
+        done(Exit.succeed(keys.map((key, index) => answers[index] ?? rest.next().value ?? fallBack(key))))
       })
     }
   }

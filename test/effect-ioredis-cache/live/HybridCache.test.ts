@@ -331,6 +331,9 @@ describe("HybridCache while Redis does not answer", () => {
           Array.from({ length: 10 }, () => cache.get("a")),
           { concurrency: "unbounded" }
         )
+        // Nobody was asked, so nobody has answered.
+        yield* cache.getMany([])
+        yield* cache.get("a")
         yield* cache.set("b", "1")
         yield* resume
         yield* cache.get("a")

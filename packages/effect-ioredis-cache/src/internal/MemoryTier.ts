@@ -16,9 +16,9 @@ export interface MemoryTier<in out Value> extends CacheTier<Value, never> {
   readonly take: (write: Write<Value>, expiresAt?: number) => void
   /**
    * Holds what another tier was read to have. It never shortens the life that a write gave the key
-   * to the region's usual one.
+   * to the region's usual one. `at` is the time of `now`.
    */
-  readonly put: (key: string, hit: Hit<Value>) => void
+  readonly put: (key: string, hit: Hit<Value>, at: number) => void
   /** Drops a key. */
   readonly drop: (key: string) => void
   /** Drops a key, or all keys of the region. */
@@ -106,9 +106,8 @@ export const make =
       // No moment is so early that an entry is over by then, so that no clock need be read.
       versionOf: (key) => memory.get(space + key, Number.NEGATIVE_INFINITY)?.version,
       take,
-      put: (key, { bytes, lifeThere, timeToLive, value, version }) => {
+      put: (key, { bytes, lifeThere, timeToLive, value, version }, at) => {
         // The tier that was read has cut a longer life short, so what a write gave it here counts.
-        const at = now(clock)
         const given = timeToLive >= region.longestLife ? Math.min(find(key)?.expiresAt ?? at, at + lifeThere) : at
         hold(key, value, Math.max(at + timeToLive, given), bytes, version)
       },

@@ -308,12 +308,12 @@ export const encode = (key: string, fields: Fields, payload: Uint8Array): Buffer
 export const encodeText = (key: string, fields: Fields, payload: string): string => headerText(key, fields) + payload
 
 /**
- * Reads what is stored under a Redis key.
+ * Reads what is stored under a Redis key. `check` gives what {@link keyCheck} does.
  */
-export const read = (key: string, stored: Uint8Array): Read => {
+export const read = (key: string, stored: Uint8Array, check: (key: string) => number = keyCheck): Read => {
   // The numbers are those of `offsets`, written out because this is on the way of every read.
   if (stored.length < 10 || stored[0] !== upperE || stored[1] !== one) return notOurs
-  if (numberAt(stored, 6, 4) !== keyCheck(key)) return otherKey
+  if (numberAt(stored, 6, 4) !== check(key)) return otherKey
   const kind = stored[4]
   if (stored[2] !== letterJson || stored[3] !== letterNone) return unknownLetter
   if (kind !== letterSet && kind !== letterFilled && kind !== letterRemoved) return unknownLetter
@@ -326,15 +326,16 @@ export const read = (key: string, stored: Uint8Array): Read => {
 /**
  * The check of a Redis key: the upper 24 bits of FNV-1a (32 bits) over its UTF-8.
  */
-export const keyCheck = (key: string): number => {
-  let hash = 0x811c9dc5
-  let codes = 0
-  for (let index = 0; index < key.length; index++) {
-    const code = key.charCodeAt(index)
-    codes |= code
-    hash = Math.imul(hash ^ code, 0x01000193)
-  }
-  return codes < 128 ? hash >>> 8 : keyCheckOf(Buffer.from(key))
+export const keyCheck = (key: string): number => checkFrom(key, 0, 0x811c9dc5) ?? keyCheckOf(Buffer.from(key))
+
+/**
+ * Gives {@link keyCheck} for keys that all begin with the same text, which is hashed once: most of
+ * a key is its keyspace.
+ */
+export const keyCheckAfter = (beginning: string): ((key: string) => number) => {
+  const hash = fnvOf(Buffer.from(beginning))
+  const { length } = beginning
+  return (key) => checkFrom(key, length, hash) ?? keyCheckOf(Buffer.from(key))
 }
 
 /**
@@ -439,10 +440,24 @@ const lifeText = (life: number): string => {
 
 const lookupDigits = (lookupTime: number): number => Math.min(Math.round(Math.log2(1 + lookupTime) * lookupSteps), 4095)
 
-const keyCheckOf = (bytes: Uint8Array): number => {
+// The check of a key whose hash as far as `start` is known, where the rest of it is ASCII.
+const checkFrom = (key: string, start: number, before: number): number | undefined => {
+  let hash = before
+  let codes = 0
+  for (let index = start; index < key.length; index++) {
+    const code = key.charCodeAt(index)
+    codes |= code
+    hash = Math.imul(hash ^ code, 0x01000193)
+  }
+  return codes < 128 ? hash >>> 8 : undefined
+}
+
+const keyCheckOf = (bytes: Uint8Array): number => fnvOf(bytes) >>> 8
+
+const fnvOf = (bytes: Uint8Array): number => {
   let hash = 0x811c9dc5
   for (const byte of bytes) hash = Math.imul(hash ^ byte, 0x01000193)
-  return hash >>> 8
+  return hash
 }
 
 // Both are within bounds: whoever asks has looked at the length, and a byte is one of 256.
