@@ -1,4 +1,4 @@
-import { Clock, type Context, Duration, Effect, Fiber, PubSub, Ref, type Scope, Stream } from "effect"
+import { Clock, type Context, Duration, Effect, Fiber, PubSub, Ref, Schedule, type Scope, Stream } from "effect"
 import type * as CircuitBreaker from "../../CircuitBreaker.ts"
 import { RedisCircuitBreakerOpenError } from "../../RedisError.ts"
 import * as Gauges from "../Gauges.ts"
@@ -51,7 +51,7 @@ export class Circuit {
   ) {
     this.name = options.name ?? "circuit"
     this.settings = settings
-    this.probeTimeout = Duration.fromInputUnsafe(options.probeTimeout ?? "5 seconds")
+    this.probeTimeout = Duration.fromInputUnsafe(options.probeTimeout ?? defaultProbeTimeout)
     this.openTimes = OpenTimes.make(options.resetTimeout ?? OpenTimes.defaultOpenTime, context)
     this.clock = clock
     this.context = context
@@ -222,7 +222,7 @@ export const make = Effect.fnUntraced(function* (
     successThreshold: options.successThreshold ?? 1,
     maxProbes: options.maxProbes ?? 1
   }
-  const mistake = mistakeIn(settings)
+  const mistake = mistakeIn(options, settings)
   if (mistake !== undefined) return yield* Effect.die(new RangeError(`CircuitBreaker: ${mistake}`))
   const transitions = yield* Effect.acquireRelease(PubSub.unbounded<CircuitState>({ replay: 1 }), PubSub.shutdown)
   const context = yield* Effect.context<never>()
@@ -234,12 +234,30 @@ export const make = Effect.fnUntraced(function* (
   return circuit
 })
 
-const mistakeIn = (settings: Settings): string | undefined => {
+const mistakeIn = (options: CircuitBreaker.Options, settings: Settings): string | undefined => {
   for (const setting of ["successThreshold", "maxProbes"] as const) {
-    if (!(settings[setting] >= 1)) return `${setting} is ${settings[setting]}. Make it 1 or more`
+    if (!TripPolicy.isCount(settings[setting])) {
+      return `${setting} is ${settings[setting]}. Make it a whole number, 1 or more`
+    }
+  }
+  const { probeTimeout = defaultProbeTimeout, resetTimeout = OpenTimes.defaultOpenTime } = options
+  if (!Duration.isPositive(Duration.fromInputUnsafe(probeTimeout))) {
+    return `probeTimeout is ${shown(probeTimeout)}, in which no probe can succeed. Make it more than 0`
+  }
+  // NaN, which a missing number becomes, is no time at all as a Duration.
+  if (
+    !Schedule.isSchedule(resetTimeout) &&
+    (Number.isNaN(resetTimeout) || Duration.isNegative(Duration.fromInputUnsafe(resetTimeout)))
+  ) {
+    return `resetTimeout is ${shown(resetTimeout)}. Make it a time of 0 or more, or a Schedule`
   }
   return TripPolicy.mistakeIn(settings.tripPolicy)
 }
+
+const shown = (time: Duration.Input): string =>
+  Number.isNaN(time) ? "NaN" : Duration.format(Duration.fromInputUnsafe(time))
+
+const defaultProbeTimeout: Duration.Input = "5 seconds"
 
 const visible = (state: CircuitState, now: number): CircuitBreaker.State => {
   switch (state._tag) {

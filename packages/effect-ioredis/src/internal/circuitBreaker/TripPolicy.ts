@@ -131,4 +131,5 @@ const push = (window: Window, failed: boolean): Window => {
   }
 }
 
-const isCount = (value: number): boolean => Number.isSafeInteger(value) && value >= 1
+/** Tells whether a number counts something. */
+export const isCount = (value: number): boolean => Number.isSafeInteger(value) && value >= 1
