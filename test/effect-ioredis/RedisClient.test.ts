@@ -692,3 +692,26 @@ it.effect("A call stands beside any other effect in a condition", () =>
     })
   )
 )
+
+describe("Options with which no command could be sent", () => {
+  const mistakes: ReadonlyArray<readonly [options: RedisClient.Options, message: string]> = [
+    [{ connections: 0 }, "RedisClient: connections is 0. Make it a whole number, 1 or more"],
+    [{ connections: 1.5 }, "connections is 1.5"],
+    [{ maxInFlight: Number.NaN }, "maxInFlight is NaN"],
+    [{ commandTimeout: Number.NaN }, "commandTimeout is NaN. Make it a time above 0"],
+    [{ operationTimeout: -1 }, "operationTimeout is -1"],
+    [{ connectTimeout: "0 seconds" }, 'connectTimeout is "0 seconds"'],
+    [{ historyInterval: 0 }, "historyInterval is 0"]
+  ]
+
+  for (const [options, message] of mistakes) {
+    it.effect(`are a defect that says: ${message}`, () =>
+      Effect.gen(function* () {
+        const building = yield* Effect.forkChild(Effect.exit(withRedis(options)((redis) => redis.ping)))
+        yield* TestClock.adjust("10 seconds")
+        const exit = yield* Fiber.join(building)
+        assert.include(Exit.isFailure(exit) ? String(Cause.squash(exit.cause)) : "", message)
+      })
+    )
+  }
+})

@@ -4,6 +4,7 @@ import { RedisCircuitBreakerOpenError } from "../../RedisError.ts"
 import * as Gauges from "../Gauges.ts"
 import * as Metrics from "../Metrics.ts"
 import * as Monotonic from "../Monotonic.ts"
+import { countProblem, shown, timeProblem } from "../settingProblem.ts"
 import * as OpenTimes from "./OpenTimes.ts"
 import * as TripPolicy from "./TripPolicy.ts"
 import { type CircuitState, type Event, initial, type Permit, type Settings, transition } from "./transition.ts"
@@ -234,28 +235,18 @@ export const make = Effect.fnUntraced(function* (
   return circuit
 })
 
-const mistakeIn = (options: CircuitBreaker.Options, settings: Settings): string | undefined => {
-  for (const setting of ["successThreshold", "maxProbes"] as const) {
-    if (!TripPolicy.isCount(settings[setting])) {
-      return `${setting} is ${settings[setting]}. Make it a whole number, 1 or more`
-    }
-  }
-  const { probeTimeout = defaultProbeTimeout, resetTimeout = OpenTimes.defaultOpenTime } = options
-  if (!Duration.isPositive(Duration.fromInputUnsafe(probeTimeout))) {
-    return `probeTimeout is ${shown(probeTimeout)}, in which no probe can succeed. Make it more than 0`
-  }
-  // NaN, which a missing number becomes, is no time at all as a Duration.
-  if (
-    !Schedule.isSchedule(resetTimeout) &&
-    (Number.isNaN(resetTimeout) || Duration.isNegative(Duration.fromInputUnsafe(resetTimeout)))
-  ) {
-    return `resetTimeout is ${shown(resetTimeout)}. Make it a time of 0 or more, or a Schedule`
-  }
-  return TripPolicy.mistakeIn(settings.tripPolicy)
-}
+const mistakeIn = (options: CircuitBreaker.Options, settings: Settings): string | undefined =>
+  countProblem("successThreshold", settings.successThreshold) ??
+  countProblem("maxProbes", settings.maxProbes) ??
+  timeProblem("probeTimeout", options.probeTimeout ?? defaultProbeTimeout) ??
+  openTimeProblem(options.resetTimeout ?? OpenTimes.defaultOpenTime) ??
+  TripPolicy.mistakeIn(settings.tripPolicy)
 
-const shown = (time: Duration.Input): string =>
-  Number.isNaN(time) ? "NaN" : Duration.format(Duration.fromInputUnsafe(time))
+// A circuit may stay open for no time at all, but not for less, nor for NaN.
+const openTimeProblem = (time: Duration.Input | Schedule.Schedule<unknown>): string | undefined =>
+  Schedule.isSchedule(time) || !(Number.isNaN(time) || Duration.isNegative(Duration.fromInputUnsafe(time)))
+    ? undefined
+    : `resetTimeout is ${shown(time)}. Make it a time of 0 or more, or a Schedule`
 
 const defaultProbeTimeout: Duration.Input = "5 seconds"
 

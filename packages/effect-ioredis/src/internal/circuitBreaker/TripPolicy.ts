@@ -131,5 +131,4 @@ const push = (window: Window, failed: boolean): Window => {
   }
 }
 
-/** Tells whether a number counts something. */
-export const isCount = (value: number): boolean => Number.isSafeInteger(value) && value >= 1
+const isCount = (value: number): boolean => Number.isSafeInteger(value) && value >= 1
