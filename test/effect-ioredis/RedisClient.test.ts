@@ -172,6 +172,23 @@ describe("RedisClient, retrying", () => {
     )
   )
 
+  for (const budget of [
+    { capacity: Number.NaN, perAttempt: 0.2 },
+    { capacity: 10, perAttempt: Number.NaN }
+  ]) {
+    it.effect(`a budget of ${Object.values(budget).join(" and ")} is no leave to retry without end`, () =>
+      withRedis({ circuitBreaker: false, retry: RetryPolicy.make({ budget }) })((redis, server) =>
+        Effect.gen(function* () {
+          yield* server.inject(Fault.error("LOADING"))
+          const call = yield* fork(Effect.exit(redis.run(get("k"))))
+          yield* TestClock.adjust("10 seconds")
+          yield* Fiber.join(call)
+          assert.strictEqual((yield* sent(server, "GET")).length, 1)
+        })
+      )
+    )
+  }
+
   it.effect("ends an attempt exactly at the call's operation deadline", () =>
     withRedis({ operationTimeout: "1 second" })((redis, server) =>
       Effect.gen(function* () {

@@ -28,8 +28,8 @@ export const timeProblem = (name: string, time: Duration.Input): string | undefi
   Duration.isPositive(Duration.fromInputUnsafe(time)) ? undefined : `${name} is ${shown(time)}. Make it a time above 0`
 
 /**
- * Shows what was given for a setting. Something with a login in it, put where it does not belong, is
- * as secret as where it does.
+ * Shows what was given for a setting. Something with a login in it, put where it does not belong,
+ * is as secret as where it does.
  */
 export const shown = (value: unknown): string => {
   if (value === undefined) return "missing"
