@@ -2,9 +2,20 @@ import { assert, describe, it } from "@effect/vitest"
 import { Cause, Deferred, Effect, Exit, Fiber, Scope } from "effect"
 import { Cache } from "effect-ioredis-cache"
 import { TestClock } from "effect/testing"
+import * as Sequences from "../../packages/effect-ioredis-cache/src/internal/Sequences.ts"
 import * as SharedLookups from "../../packages/effect-ioredis-cache/src/internal/SharedLookups.ts"
 
-const make = Effect.map(Effect.scope, (scope) => SharedLookups.make("texts", scope))
+/** Those of a region, for lookups that do not ask whether their key was written meanwhile. */
+const makeIn = (scope: Scope.Scope) => {
+  const { detach, detachAll, join } = SharedLookups.make("texts", scope, Sequences.make().join(() => {}).watch)
+  return {
+    detach,
+    detachAll,
+    join: <A, E, R>(key: string, lookup: Effect.Effect<A, E, R>) => join(key, () => lookup)
+  }
+}
+
+const make = Effect.map(Effect.scope, makeIn)
 
 const fork = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.forkChild(effect, { startImmediately: true })
 
@@ -65,8 +76,8 @@ describe("SharedLookups", () => {
   )
 
   for (const [what, detach] of [
-    ["a detached key", (lookups: SharedLookups.SharedLookups) => lookups.detach("a")],
-    ["all keys detached", (lookups: SharedLookups.SharedLookups) => lookups.detachAll()]
+    ["a detached key", (lookups: Pick<SharedLookups.SharedLookups, "detach" | "detachAll">) => lookups.detach("a")],
+    ["all keys detached", (lookups: Pick<SharedLookups.SharedLookups, "detach" | "detachAll">) => lookups.detachAll()]
   ] as const) {
     it.effect(`${what}: who comes later starts anew, who waits keeps what he waits for`, () =>
       Effect.gen(function* () {
@@ -226,7 +237,7 @@ describe("SharedLookups", () => {
   it.effect("end with their scope, and then interrupt whoever waits", () =>
     Effect.gen(function* () {
       const scope = yield* Scope.make()
-      const lookups = SharedLookups.make("texts", scope)
+      const lookups = makeIn(scope)
       const waiting = yield* fork(lookups.join("a", Effect.never))
       yield* settle
       yield* Scope.close(scope, Exit.void)

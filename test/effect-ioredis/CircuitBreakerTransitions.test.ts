@@ -183,7 +183,12 @@ describe("options that contradict each other", () => {
     [{ tripPolicy: CircuitBreaker.rate({ threshold: Number.NaN }) }, "threshold is NaN"],
     [{ tripPolicy: CircuitBreaker.consecutive(0) }, "consecutive(0)"],
     [{ tripPolicy: CircuitBreaker.consecutive(Number.POSITIVE_INFINITY) }, "consecutive(Infinity)"],
-    [{ maxProbes: 0 }, "maxProbes is 0. Make it 1 or more"],
+    [{ maxProbes: 0 }, "maxProbes is 0. Make it a whole number, 1 or more"],
+    [{ maxProbes: 1.5 }, "maxProbes is 1.5. Make it a whole number, 1 or more"],
+    [{ probeTimeout: 0 }, "probeTimeout is 0. Make it a time above 0"],
+    [{ probeTimeout: Number.NaN }, "probeTimeout is NaN. Make it a time above 0"],
+    [{ resetTimeout: -1 }, "resetTimeout is -1. Make it a time of 0 or more, or a Schedule"],
+    [{ resetTimeout: Number.NaN }, "resetTimeout is NaN. Make it a time of 0 or more, or a Schedule"],
     [{ successThreshold: Number.NaN }, "successThreshold is NaN"]
   ]
 

@@ -172,6 +172,23 @@ describe("RedisClient, retrying", () => {
     )
   )
 
+  for (const budget of [
+    { capacity: Number.NaN, perAttempt: 0.2 },
+    { capacity: 10, perAttempt: Number.NaN }
+  ]) {
+    it.effect(`a budget of ${Object.values(budget).join(" and ")} is no leave to retry without end`, () =>
+      withRedis({ circuitBreaker: false, retry: RetryPolicy.make({ budget }) })((redis, server) =>
+        Effect.gen(function* () {
+          yield* server.inject(Fault.error("LOADING"))
+          const call = yield* fork(Effect.exit(redis.run(get("k"))))
+          yield* TestClock.adjust("10 seconds")
+          yield* Fiber.join(call)
+          assert.strictEqual((yield* sent(server, "GET")).length, 1)
+        })
+      )
+    )
+  }
+
   it.effect("ends an attempt exactly at the call's operation deadline", () =>
     withRedis({ operationTimeout: "1 second" })((redis, server) =>
       Effect.gen(function* () {
@@ -695,3 +712,26 @@ it.effect("A call stands beside any other effect in a condition", () =>
     })
   )
 )
+
+describe("Options with which no command could be sent", () => {
+  const mistakes: ReadonlyArray<readonly [options: RedisClient.Options, message: string]> = [
+    [{ connections: 0 }, "RedisClient: connections is 0. Make it a whole number, 1 or more"],
+    [{ connections: 1.5 }, "connections is 1.5"],
+    [{ maxInFlight: Number.NaN }, "maxInFlight is NaN"],
+    [{ commandTimeout: Number.NaN }, "commandTimeout is NaN. Make it a time above 0"],
+    [{ operationTimeout: -1 }, "operationTimeout is -1"],
+    [{ connectTimeout: "0 seconds" }, 'connectTimeout is "0 seconds"'],
+    [{ historyInterval: 0 }, "historyInterval is 0"]
+  ]
+
+  for (const [options, message] of mistakes) {
+    it.effect(`are a defect that says: ${message}`, () =>
+      Effect.gen(function* () {
+        const building = yield* Effect.forkChild(Effect.exit(withRedis(options)((redis) => redis.ping)))
+        yield* TestClock.adjust("10 seconds")
+        const exit = yield* Fiber.join(building)
+        assert.include(Exit.isFailure(exit) ? String(Cause.squash(exit.cause)) : "", message)
+      })
+    )
+  }
+})

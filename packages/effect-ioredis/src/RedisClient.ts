@@ -64,6 +64,7 @@ import * as Metrics from "./internal/Metrics.ts"
 import { refusal } from "./internal/refusal.ts"
 import * as Replies from "./internal/Replies.ts"
 import * as Scan from "./internal/Scan.ts"
+import { countProblem, timeProblem } from "./internal/settingProblem.ts"
 import { tell } from "./internal/tell.ts"
 import * as RedisCommand from "./RedisCommand.ts"
 import type { ReplyResult } from "./RedisConnection.ts"
@@ -289,6 +290,12 @@ export interface Options {
 /**
  * Makes a client on the `RedisConnector` of the context.
  *
+ * **Gotchas**
+ *
+ * Options with which no command could be sent are a mistake in the program, and so a defect: no
+ * connection, nothing in flight, no time to answer in. What comes from outside the program belongs
+ * in `Redis.layer` or `RedisConfig`, which fail with a `ConfigError`.
+ *
  * @category constructors
  * @since 0.1.0
  */
@@ -301,6 +308,8 @@ export const make = (
 const assemble = Effect.fnUntraced(function* (
   options: Options
 ): Effect.fn.Return<RedisClient, RedisError.RedisConnectionError, Scope.Scope | RedisConnector> {
+  const mistake = mistakeIn(options)
+  if (mistake !== undefined) return yield* Effect.die(new RangeError(`RedisClient: ${mistake}`))
   const name = options.name ?? "redis"
   const clock = yield* Clock.Clock
   const context = yield* Effect.context<never>()
@@ -375,6 +384,18 @@ const assemble = Effect.fnUntraced(function* (
   yield* awaitReady(node, listeners, connectTimeout, options)
   return client
 })
+
+const mistakeIn = (options: Options): string | undefined => {
+  for (const count of ["connections", "maxInFlight"] as const) {
+    const problem = countProblem(count, options[count] ?? 1)
+    if (problem !== undefined) return problem
+  }
+  for (const time of ["commandTimeout", "operationTimeout", "connectTimeout", "historyInterval"] as const) {
+    const problem = timeProblem(time, options[time] ?? 1)
+    if (problem !== undefined) return problem
+  }
+  return undefined
+}
 
 /**
  * Provides the client on a `RedisConnector`.

@@ -230,6 +230,23 @@ for (const [name, layer] of layers) {
           assert.strictEqual(Option.getOrUndefined(yield* cache.get("a")), stored)
         }))
 
+      test(`a lookup that was asked for before ${what} and begins after it is older too`, () =>
+        Effect.gen(function* () {
+          const cache = yield* region
+          const { lookup, open, started } = yield* makeLookup(Effect.succeed("old"))
+          // Both are answered in one tick, so that this one goes on before the lookup's fiber begins.
+          const caller = yield* fork(cache.getOrSet("a", lookup))
+          const other = yield* fork(
+            Effect.andThen(cache.get("a"), Effect.asVoid<unknown, never, never>(supersede(cache)))
+          )
+          yield* started
+          yield* Fiber.join(other)
+          yield* open
+          assert.strictEqual(yield* Fiber.join(caller), "old")
+          yield* settle
+          assert.strictEqual(Option.getOrUndefined(yield* cache.get("a")), stored)
+        }))
+
       if (stored === undefined) {
         test(`a caller that comes after ${what} does not join the older lookup, and its own value stays`, () =>
           Effect.gen(function* () {

@@ -2,7 +2,8 @@ import { Cause, type Duration, Effect, Option, Result, type Scope } from "effect
 import type * as Cache from "../Cache.ts"
 import type { Replaced } from "./CacheTier.ts"
 import type { Reads } from "./Reads.ts"
-import { type RegionParts, traced, whileHeld } from "./RegionParts.ts"
+import { type RegionParts, traced } from "./RegionParts.ts"
+import type * as Sequences from "./Sequences.ts"
 import type { Writes } from "./Writes.ts"
 
 /**
@@ -10,7 +11,7 @@ import type { Writes } from "./Writes.ts"
  * what that gives.
  */
 export const make = <Key, Value, E>(
-  { encoding, lookups, name, recorder, reject, sequences, tier }: RegionParts<Key, Value, E>,
+  { encoding, lookups, name, recorder, reject, tier }: RegionParts<Key, Value, E>,
   reads: Reads<Key, Value, E>,
   writes: Writes<Key, Value, E>,
   scope: Scope.Scope
@@ -37,25 +38,23 @@ export const make = <Key, Value, E>(
     key: Key,
     lookup: Effect.Effect<Value, E2, R>,
     given: Duration.Input | undefined,
-    replaces: Replaced | undefined
+    replaces: Replaced | undefined,
+    watch: Sequences.Watch
   ): Effect.Effect<Value, E2, R> =>
-    whileHeld(
-      () => sequences.watch(rendered),
-      (watch) => {
-        const beganAt = tier.now(rendered)
-        const startedAt = recorder.now()
-        const looked = Effect.onExit(lookup, (exit) => Effect.sync(() => recorder.lookup(exit)))
-        const stored = Effect.flatMap(looked, (value) => {
-          const write = encoding.value("getOrSet", rendered, key, value, given)
-          // Whoever looked it up is given what a later read will have, without undeclared fields.
-          const answer = Result.isSuccess(write) ? write.success.value : value
-          if (!watch.isCurrent()) return Effect.succeed(answer)
-          const lookupTime = recorder.now() - startedAt
-          return Effect.as(store([key, value], given, write, { beganAt, lookupTime, replaces }), answer)
-        })
-        return Effect.catchCause(stored, (cause) => staleOr(rendered, cause))
-      }
-    )
+    Effect.suspend(() => {
+      const beganAt = tier.now(rendered)
+      const startedAt = recorder.now()
+      const looked = Effect.onExit(lookup, (exit) => Effect.sync(() => recorder.lookup(exit)))
+      const stored = Effect.flatMap(looked, (value) => {
+        const write = encoding.value("getOrSet", rendered, key, value, given)
+        // Whoever looked it up is given what a later read will have, without undeclared fields.
+        const answer = Result.isSuccess(write) ? write.success.value : value
+        if (!watch.isCurrent()) return Effect.succeed(answer)
+        const lookupTime = recorder.now() - startedAt
+        return Effect.as(store([key, value], given, write, { beganAt, lookupTime, replaces }), answer)
+      })
+      return Effect.catchCause(stored, (cause) => staleOr(rendered, cause))
+    })
 
   return <E2, R>(
     key: Key,
@@ -70,7 +69,9 @@ export const make = <Key, Value, E>(
         ({ hit, replaces }): Effect.Effect<Value, E2, R> =>
           hit !== undefined
             ? Effect.succeed(hit.value)
-            : lookups.join(rendered.success, lookUp(rendered.success, key, lookup, options?.timeToLive, replaces))
+            : lookups.join(rendered.success, (watch) =>
+                lookUp(rendered.success, key, lookup, options?.timeToLive, replaces, watch)
+              )
       )
     })
 }

@@ -106,7 +106,7 @@ const make = <Key, Value, E>(
     removedFor: Regions.removedMillis(options),
     onUnreadable: (key, problem) => recorder.unreadable(encoding.hash(key), problem)
   })
-  const lookups = SharedLookups.make(name, scope)
+  const lookups = SharedLookups.make(name, scope, (key) => sequences.watch(key))
   const sequences = (tier.sequences ?? Sequences.make()).join((key) => {
     if (key === undefined) lookups.detachAll()
     else lookups.detach(key)

@@ -1,5 +1,6 @@
 import { Context, Deferred, Effect, type Fiber, type Scope } from "effect"
 import * as Cache from "../Cache.ts"
+import type * as Sequences from "./Sequences.ts"
 
 /**
  * One lookup per key at a time, shared by everyone who waits for that key.
@@ -15,8 +16,14 @@ import * as Cache from "../Cache.ts"
  * fiber is part of the cycle, the lookup in question is given 30 seconds to end.
  */
 export interface SharedLookups {
-  /** Waits for the lookup of a key that runs, or starts this one. */
-  readonly join: <A, E, R>(key: string, lookup: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  /**
+   * Waits for the lookup of a key that runs, or starts this one. Its key is watched from the moment
+   * it is started, because its fiber begins later, and what is written until then is newer too.
+   */
+  readonly join: <A, E, R>(
+    key: string,
+    lookup: (watch: Sequences.Watch) => Effect.Effect<A, E, R>
+  ) => Effect.Effect<A, E, R>
   /**
    * Lets whoever joins from now on start a new lookup. The one that runs goes on for its waiters.
    */
@@ -26,17 +33,21 @@ export interface SharedLookups {
 }
 
 /** Makes the lookups of one region. They run in the scope, and end with it. */
-export const make = (region: string, scope: Scope.Scope): SharedLookups => {
+export const make = (region: string, scope: Scope.Scope, watch: (key: string) => Sequences.Watch): SharedLookups => {
   const running = new Map<string, Lookup>()
 
   const end = (key: string, lookup: Lookup): void => {
     if (running.get(key) === lookup) running.delete(key)
   }
 
-  const start = <A, E, R>(key: string, effect: Effect.Effect<A, E, R>): Effect.Effect<Lookup, never, R> => {
+  const start = <A, E, R>(
+    key: string,
+    effect: (watch: Sequences.Watch) => Effect.Effect<A, E, R>
+  ): Effect.Effect<Lookup, never, R> => {
     const lookup = new Lookup()
+    const watching = watch(key)
     running.set(key, lookup)
-    return effect.pipe(
+    return effect(watching).pipe(
       Effect.provideService(Current, lookup),
       Effect.forkIn(scope),
       Effect.map((fiber) => {
@@ -44,6 +55,7 @@ export const make = (region: string, scope: Scope.Scope): SharedLookups => {
         // An observer is told even of a fiber that was interrupted before it began.
         fiber.addObserver((exit) => {
           end(key, lookup)
+          watching.end()
           lookup.waits.clear()
           Deferred.doneUnsafe(lookup.done, exit)
         })
@@ -52,7 +64,10 @@ export const make = (region: string, scope: Scope.Scope): SharedLookups => {
     )
   }
 
-  const enter = <A, E, R>(key: string, effect: Effect.Effect<A, E, R>): Effect.Effect<Wait, never, R> =>
+  const enter = <A, E, R>(
+    key: string,
+    effect: (watch: Sequences.Watch) => Effect.Effect<A, E, R>
+  ): Effect.Effect<Wait, never, R> =>
     Effect.withFiber((fiber) => {
       const current = fiber.getRef(Current)
       // A lookup that has ended waits for nothing, and the fibers it left behind are nobody's.
@@ -81,7 +96,7 @@ export const make = (region: string, scope: Scope.Scope): SharedLookups => {
   }
 
   return {
-    join: <A, E, R>(key: string, lookup: Effect.Effect<A, E, R>) =>
+    join: <A, E, R>(key: string, lookup: (watch: Sequences.Watch) => Effect.Effect<A, E, R>) =>
       // A waiter may be given another caller's lookup. It is of the same key, and so of the same
       // kind.
       Effect.acquireUseRelease(

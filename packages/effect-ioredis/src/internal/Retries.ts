@@ -24,7 +24,8 @@ export const makeBudget = (options: BudgetOptions | false): RetryBudget => {
       tokens = Math.min(options.capacity, tokens + options.perAttempt)
     },
     spend: () => {
-      if (tokens < 1) return false
+      // Not `tokens < 1`: a size that is NaN must not stand for a bucket without a bottom.
+      if (!(tokens >= 1)) return false
       tokens -= 1
       return true
     }

@@ -18,8 +18,20 @@ export const configError = (problems: ReadonlyArray<string>): Config.ConfigError
     new Schema.SchemaError(new SchemaIssue.InvalidValue({ message: Array.from(new Set(problems)).join("\n") }))
   )
 
-// Something with a login in it, put where it does not belong, is as secret as where it does.
-const shown = (value: unknown): string => {
+/** Says what is wrong with a number that counts something, and `undefined` of every other. */
+export const countProblem = (name: string, count: number): string | undefined =>
+  Number.isSafeInteger(count) && count >= 1 ? undefined : `${name} is ${count}. Make it a whole number, 1 or more`
+
+/** Says what is wrong with a time that has to pass, and `undefined` of every other. */
+export const timeProblem = (name: string, time: Duration.Input): string | undefined =>
+  // NaN, which a missing number becomes, is no time at all as a Duration.
+  Duration.isPositive(Duration.fromInputUnsafe(time)) ? undefined : `${name} is ${shown(time)}. Make it a time above 0`
+
+/**
+ * Shows what was given for a setting. Something with a login in it, put where it does not belong,
+ * is as secret as where it does.
+ */
+export const shown = (value: unknown): string => {
   if (value === undefined) return "missing"
   if (typeof value === "string") {
     return /@|:\/\//.test(value) ? "not shown, for it may hold a password" : JSON.stringify(value)

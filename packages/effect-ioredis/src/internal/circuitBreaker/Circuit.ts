@@ -1,10 +1,11 @@
-import { Clock, type Context, Duration, Effect, Fiber, PubSub, Ref, type Scope, Stream } from "effect"
+import { Clock, type Context, Duration, Effect, Fiber, PubSub, Ref, Schedule, type Scope, Stream } from "effect"
 import type * as CircuitBreaker from "../../CircuitBreaker.ts"
 import { RedisCircuitBreakerOpenError } from "../../RedisError.ts"
 import * as Gauges from "../Gauges.ts"
 import * as Monotonic from "../Monotonic.ts"
 import { type Tally, tallyOf } from "../Tally.ts"
 import * as CircuitMetrics from "./CircuitMetrics.ts"
+import { countProblem, shown, timeProblem } from "../settingProblem.ts"
 import * as OpenTimes from "./OpenTimes.ts"
 import * as TripPolicy from "./TripPolicy.ts"
 import { type CircuitState, type Event, initial, type Permit, type Settings, transition } from "./transition.ts"
@@ -53,7 +54,7 @@ export class Circuit {
   ) {
     this.name = options.name ?? "circuit"
     this.settings = settings
-    this.probeTimeout = Duration.fromInputUnsafe(options.probeTimeout ?? "5 seconds")
+    this.probeTimeout = Duration.fromInputUnsafe(options.probeTimeout ?? defaultProbeTimeout)
     this.openTimes = OpenTimes.make(options.resetTimeout ?? OpenTimes.defaultOpenTime, context)
     this.clock = clock
     this.context = context
@@ -230,7 +231,7 @@ export const make = Effect.fnUntraced(function* (
     successThreshold: options.successThreshold ?? 1,
     maxProbes: options.maxProbes ?? 1
   }
-  const mistake = mistakeIn(settings)
+  const mistake = mistakeIn(options, settings)
   if (mistake !== undefined) return yield* Effect.die(new RangeError(`CircuitBreaker: ${mistake}`))
   const transitions = yield* Effect.acquireRelease(PubSub.unbounded<CircuitState>({ replay: 1 }), PubSub.shutdown)
   const context = yield* Effect.context<never>()
@@ -242,12 +243,20 @@ export const make = Effect.fnUntraced(function* (
   return circuit
 })
 
-const mistakeIn = (settings: Settings): string | undefined => {
-  for (const setting of ["successThreshold", "maxProbes"] as const) {
-    if (!(settings[setting] >= 1)) return `${setting} is ${settings[setting]}. Make it 1 or more`
-  }
-  return TripPolicy.mistakeIn(settings.tripPolicy)
-}
+const mistakeIn = (options: CircuitBreaker.Options, settings: Settings): string | undefined =>
+  countProblem("successThreshold", settings.successThreshold) ??
+  countProblem("maxProbes", settings.maxProbes) ??
+  timeProblem("probeTimeout", options.probeTimeout ?? defaultProbeTimeout) ??
+  openTimeProblem(options.resetTimeout ?? OpenTimes.defaultOpenTime) ??
+  TripPolicy.mistakeIn(settings.tripPolicy)
+
+// A circuit may stay open for no time at all, but not for less, nor for NaN.
+const openTimeProblem = (time: Duration.Input | Schedule.Schedule<unknown>): string | undefined =>
+  Schedule.isSchedule(time) || !(Number.isNaN(time) || Duration.isNegative(Duration.fromInputUnsafe(time)))
+    ? undefined
+    : `resetTimeout is ${shown(time)}. Make it a time of 0 or more, or a Schedule`
+
+const defaultProbeTimeout: Duration.Input = "5 seconds"
 
 const visible = (state: CircuitState, now: number): CircuitBreaker.State => {
   switch (state._tag) {
