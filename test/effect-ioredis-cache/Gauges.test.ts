@@ -6,6 +6,7 @@ import { Cache } from "effect-ioredis-cache"
 import { Fault, SimulatedRedis } from "effect-ioredis/testing"
 import { TestClock } from "effect/testing"
 import { layerProcess } from "../suites/cacheLayers.ts"
+import * as Captured from "../support/Captured.ts"
 
 const registry: Metric.MetricRegistry = new Map()
 
@@ -28,6 +29,40 @@ describe("metrics of several caches in one process", () => {
       assert.strictEqual(tallyOf(counter, elsewhere).count, 0)
     }).pipe(Effect.provideService(Metric.MetricRegistry, new Map()))
   )
+
+  it.effect("two caches in one program are two in what they count, log and trace", () => {
+    const captured = Captured.make()
+    return Effect.gen(function* () {
+      const open = (name: string) => Layer.build(Layer.fresh(layerProcess({ client: { name }, logs: captured.layer })))
+      for (const name of ["sessions", "jobs"]) {
+        const context = yield* open(name)
+        const { breaker } = Context.get(context, RedisClient.RedisClient)
+        const region = Cache.region({ name: "texts", version: 1, key: Schema.String, value: Schema.String })
+        const texts = yield* Effect.provide(region, context)
+        yield* breaker.isolate
+        yield* Effect.provide(texts.set("a", "1"), captured.layer)
+        if (name === "jobs") yield* Effect.provide(texts.get("b"), captured.layer)
+      }
+      const named = (id: string) =>
+        Effect.map(Metric.snapshot, (all) =>
+          all
+            .filter((metric) => metric.id === id && (metric.type !== "Counter" || Number(metric.state.count) > 0))
+            .map(({ attributes }) => attributes?.name)
+        )
+      assert.deepStrictEqual(yield* named("cache_writes_total"), ["sessions", "jobs"])
+      assert.deepStrictEqual(yield* named("cache_journal_entries"), ["sessions", "jobs"])
+      assert.deepStrictEqual(yield* named("cache_requests_total"), ["jobs"])
+      assert.deepStrictEqual(yield* named("cache_entries"), ["memory"])
+      const [fellBack, more] = captured.logs.filter((line) => line.includes("memory does"))
+      assert.include(fellBack, "name=jobs")
+      assert.isUndefined(more)
+      const sets = captured.spans.filter(({ name }) => name === "cache.set")
+      assert.deepStrictEqual(
+        sets.map(({ attributes }) => attributes.get("cache.name")),
+        ["sessions", "jobs"]
+      )
+    }).pipe(Effect.provide(SimulatedRedis.layerServer()), Effect.provideService(Metric.MetricRegistry, new Map()))
+  })
 
   it.effect("the journal's gauge is their sum, and one that closes leaves the other's alone", () =>
     Effect.gen(function* () {

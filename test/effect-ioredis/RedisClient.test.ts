@@ -569,7 +569,12 @@ describe("RedisClient, its commands", () => {
         assert.isTrue(yield* redis.expire("a", Duration.infinity))
         assert.deepStrictEqual(yield* life, Option.some(Duration.infinity))
         assert.isFalse(yield* redis.expire("absent", Duration.infinity))
-        for (const timeToLive of [0, -1, Number.NaN]) {
+        // As a Duration it would be zero, which for EXPIRE is to delete.
+        for (const call of [redis.set("a", "3", { timeToLive: Number.NaN }), redis.expire("a", Number.NaN)]) {
+          assert.deepInclude(yield* Effect.flip(call), { _tag: "RedisOperationError", code: "ARGUMENT" })
+          assert.deepStrictEqual(yield* redis.get("a"), Option.some("2"))
+        }
+        for (const timeToLive of [0, -1]) {
           const error = yield* Effect.flip(redis.set("a", "3", { timeToLive }))
           assert.include(error.message, "invalid expire time")
           assert.deepStrictEqual(yield* redis.get("a"), Option.some("2"))

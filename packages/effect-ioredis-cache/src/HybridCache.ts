@@ -47,6 +47,7 @@ import * as Journal from "./internal/journal/Journal.ts"
 import { SetIntent } from "./internal/journal/Ledger.ts"
 import * as MemoryStore from "./internal/MemoryStore.ts"
 import * as MemoryTier from "./internal/MemoryTier.ts"
+import { named } from "./internal/named.ts"
 import { checkHybrid, MaxEntries, Prefix } from "./internal/options.ts"
 import * as RedisTier from "./internal/RedisTier.ts"
 import * as Region from "./internal/Region.ts"
@@ -94,37 +95,42 @@ const checked = (
     Effect.gen(function* () {
       yield* checkHybrid(options)
       const redis = yield* RedisCache.RedisCache
-      const patience = Duration.fromInputUnsafe(options.patience ?? "1 second")
-      const dispatch = Dispatch.of(redis.client)
-      const journal = yield* Journal.shared(dispatch, redis.prefix, options.journal)
-      // A memory may serve caches of another client or prefix as well, whose values are others.
-      const { [MemoryStore.TypeId]: store } = yield* MemoryCache.MemoryCache
-      const memory = MemoryTier.make(store, yield* Clock.Clock, journal)
-      const tierOf = yield* RedisTier.make(redis.client)
-      const fork = Effect.runForkWith(yield* Effect.context<never>())
-      const outage = makeOutage(fork)
-      return yield* Region.makeCache({
-        tier: (region) => {
-          const near = memory(region)
-          const regionJournal = journal.region(region, near.versionOf)
-          const timeout = Duration.toMillis(patience)
-          const tier = tierOf(region, { timeout, believes: regionJournal.believes })
-          return makeTier({
-            redis: tier,
-            memory: near,
-            journal: regionJournal,
-            outage,
-            patience: timeout,
-            staleFor: region.staleFor
-          })
-        },
-        prefix: `${redis.prefix}:`,
-        timeToLive: options.timeToLive,
-        definitions: journal.definitions,
-        patience
-      })
+      return yield* named(redis.client.name)(build(redis, options))
     })
   )
+
+const build = Effect.fnUntraced(function* (redis: RedisCache.RedisCache, options: Options) {
+  const patience = Duration.fromInputUnsafe(options.patience ?? "1 second")
+  const dispatch = Dispatch.of(redis.client)
+  const journal = yield* Journal.shared(dispatch, redis.prefix, options.journal)
+  // A memory may serve caches of another client or prefix as well, whose values are others.
+  const { [MemoryStore.TypeId]: store } = yield* MemoryCache.MemoryCache
+  const memory = MemoryTier.make(store, yield* Clock.Clock, journal)
+  const tierOf = yield* RedisTier.make(redis.client)
+  const fork = Effect.runForkWith(yield* Effect.context<never>())
+  const outage = makeOutage(fork)
+  return yield* Region.makeCache({
+    name: redis.client.name,
+    tier: (region) => {
+      const near = memory(region)
+      const regionJournal = journal.region(region, near.versionOf)
+      const timeout = Duration.toMillis(patience)
+      const tier = tierOf(region, { timeout, believes: regionJournal.believes })
+      return makeTier({
+        redis: tier,
+        memory: near,
+        journal: regionJournal,
+        outage,
+        patience: timeout,
+        staleFor: region.staleFor
+      })
+    },
+    prefix: `${redis.prefix}:`,
+    timeToLive: options.timeToLive,
+    definitions: journal.definitions,
+    patience
+  })
+})
 
 /**
  * Composes the two from options of which each may be a `Config`, or from a `Config` of all of them.

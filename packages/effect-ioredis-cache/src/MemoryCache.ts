@@ -8,6 +8,7 @@ import { Clock, Context, type Duration, Effect, Layer, type Scope } from "effect
 import * as Cache from "./Cache.ts"
 import * as MemoryStore from "./internal/MemoryStore.ts"
 import * as MemoryTier from "./internal/MemoryTier.ts"
+import { named } from "./internal/named.ts"
 import { checkMemory } from "./internal/options.ts"
 import * as Region from "./internal/Region.ts"
 
@@ -65,7 +66,7 @@ export const make = Effect.fnUntraced(function* (
   options: Options = {}
 ): Effect.fn.Return<MemoryCache["Service"], never, Scope.Scope> {
   yield* Effect.orDie(checkMemory(options))
-  const store = yield* MemoryStore.make(options)
+  const store = yield* named("memory")(MemoryStore.make(options))
   return { size: Effect.sync(store.size), [MemoryStore.TypeId]: store }
 })
 
@@ -128,10 +129,11 @@ export const layerCacheWith = (
       yield* Effect.orDie(checkMemory(options))
       const memory = yield* make(options)
       return yield* Region.makeCache({
+        name: "memory",
         tier: MemoryTier.make(memory[MemoryStore.TypeId], yield* Clock.Clock),
         timeToLive: options.timeToLive
       })
-    })
+    }).pipe(named("memory"))
   )
 
 /**

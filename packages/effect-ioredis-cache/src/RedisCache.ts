@@ -24,6 +24,7 @@ import { Context, type Duration, Effect, Layer } from "effect"
 import { RedisClient, type RedisError } from "effect-ioredis"
 import type * as Cache from "./Cache.ts"
 import { checkRedis } from "./internal/options.ts"
+import { named } from "./internal/named.ts"
 import * as RedisTier from "./internal/RedisTier.ts"
 import * as Region from "./internal/Region.ts"
 
@@ -87,12 +88,16 @@ export const make = Effect.fnUntraced(function* (options: Options = {}) {
   const client = yield* RedisClient.RedisClient
   const prefix = options.prefix ?? "cache"
   yield* Effect.orDie(checkRedis(options))
-  const regions = yield* Region.makeRegions<RedisError.RedisError>({
-    tier: yield* RedisTier.make(client),
-    reject: Effect.fail,
-    prefix: `${prefix}:`,
-    timeToLive: options.timeToLive
-  })
+  const build = Effect.flatMap(RedisTier.make(client), (tier) =>
+    Region.makeRegions<RedisError.RedisError>({
+      name: client.name,
+      tier,
+      reject: Effect.fail,
+      prefix: `${prefix}:`,
+      timeToLive: options.timeToLive
+    })
+  )
+  const regions = yield* named(client.name)(build)
   return RedisCache.of({ ...regions, client, prefix })
 })
 

@@ -521,7 +521,8 @@ const sendOptions = ({ answer, operationTimeout, retry, waitToSend }: CallOption
 
 const expiryArguments = (timeToLive: Duration.Input | undefined): ReadonlyArray<RedisCommand.Argument> => {
   if (timeToLive === undefined) return []
-  const life = Math.ceil(Duration.toMillis(timeToLive))
+  // A Duration takes NaN for zero; as an argument it is refused.
+  const life = Number.isNaN(timeToLive) ? Number.NaN : Math.ceil(Duration.toMillis(timeToLive))
   return life === Number.POSITIVE_INFINITY ? [] : ["PX", life]
 }
 

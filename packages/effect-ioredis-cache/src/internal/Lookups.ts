@@ -11,7 +11,7 @@ import type { Writes } from "./Writes.ts"
  * what that gives.
  */
 export const make = <Key, Value, E>(
-  { encoding, lookups, name, recorder, reject, tier }: RegionParts<Key, Value, E>,
+  { encoding, lookups, recorder, reject, spanAttributes, tier }: RegionParts<Key, Value, E>,
   reads: Reads<Key, Value, E>,
   writes: Writes<Key, Value, E>,
   scope: Scope.Scope
@@ -61,7 +61,7 @@ export const make = <Key, Value, E>(
     lookup: Effect.Effect<Value, E2, R>,
     options?: Cache.WriteOptions
   ): Effect.Effect<Value, E | E2, R> =>
-    traced(name, "getOrSet", () => {
+    traced(spanAttributes, "getOrSet", () => {
       const rendered = encoding.key("getOrSet", key)
       if (Result.isFailure(rendered)) return Effect.andThen(reject(rendered.failure), lookup)
       return Effect.flatMap(

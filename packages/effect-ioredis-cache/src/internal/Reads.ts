@@ -20,7 +20,7 @@ export interface Reads<in Key, out Value, out E> {
 
 /** Makes the reads of one region. */
 export const make = <Key, Value, E>(parts: RegionParts<Key, Value, E>): Reads<Key, Value, E> => {
-  const { encoding, name, recorder, reject, sequences, tier } = parts
+  const { encoding, recorder, reject, sequences, spanAttributes, tier } = parts
 
   const look = (key: string, from: CacheTier<Value, E>["get"], done: Done<Found<Value>, E>): Cancel => {
     const watch = sequences.watch(key)
@@ -109,8 +109,9 @@ export const make = <Key, Value, E>(parts: RegionParts<Key, Value, E>): Reads<Ke
   }
 
   return {
-    get: (key) => Effect.withFiber((fiber) => (isTraced(fiber) ? inSpan(name, "get", () => get(key)) : get(key))),
-    getMany: (keys) => traced(name, "getMany", () => readMany(keys)),
+    get: (key) =>
+      Effect.withFiber((fiber) => (isTraced(fiber) ? inSpan(spanAttributes, "get", () => get(key)) : get(key))),
+    getMany: (keys) => traced(spanAttributes, "getMany", () => readMany(keys)),
     getBeforeLookup
   }
 }

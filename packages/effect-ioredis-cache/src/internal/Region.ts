@@ -14,6 +14,8 @@ import * as Writes from "./Writes.ts"
 
 /** Holds what the regions of a cache are built with. */
 export interface Environment<E> {
+  /** Names the cache in what is counted, logged and traced: as its client, or `memory`. */
+  readonly name: string
   /** Keeps the values of a region. */
   readonly tier: <Value>(region: TierRegion<Value>) => CacheTier<Value, E>
   /** Says what becomes of a call whose key or value cannot be stored. */
@@ -70,7 +72,7 @@ export const makeCache = (options: Omit<Environment<never>, "reject">) => {
           const level = warned.has(region) ? "Debug" : "Warn"
           warned.add(region)
           return Effect.logWithLevel(level)("A cache key or value was refused").pipe(
-            Effect.annotateLogs({ region, keyHash, error: message })
+            Effect.annotateLogs({ name: options.name, region, keyHash, error: message })
           )
         })
     }),
@@ -89,7 +91,7 @@ interface Lifetime {
 
 /** Assembles a region, the same for every tier, of its reads, its writes and its lookups. */
 const make = <Key, Value, E>(
-  { patience, prefix = "", reject, tier: makeTier, timeToLive }: Environment<E>,
+  { name: cacheName, patience, prefix = "", reject, tier: makeTier, timeToLive }: Environment<E>,
   options: Cache.RegionOptions<Key, Value>,
   { context, counters, isClosed, onClose, scope }: Lifetime
 ): Cache.Region<Key, Value, E> => {
@@ -113,7 +115,8 @@ const make = <Key, Value, E>(
     tier.forget?.(key)
   })
   onClose(sequences.leave)
-  const parts: RegionParts<Key, Value, E> = { name, encoding, recorder, reject, sequences, lookups, tier }
+  const spanAttributes = { "cache.name": cacheName, "cache.region": name }
+  const parts: RegionParts<Key, Value, E> = { spanAttributes, encoding, recorder, reject, sequences, lookups, tier }
   const reads = Reads.make(parts)
   const writes = Writes.make(parts, {
     isClosed,

@@ -8,7 +8,8 @@ import type { SharedLookups } from "./SharedLookups.ts"
 
 /** Holds what the reads, the writes and the lookups of one region share. */
 export interface RegionParts<in out Key, in out Value, in out E> {
-  readonly name: string
+  /** Says in each span which region of which cache it is of. */
+  readonly spanAttributes: SpanAttributes
   readonly encoding: Encoding<Key, Value>
   readonly recorder: Recorder
   readonly tier: CacheTier<Value, E>
@@ -16,6 +17,12 @@ export interface RegionParts<in out Key, in out Value, in out E> {
   readonly lookups: SharedLookups
   /** Says what becomes of a call whose key or value does not fit. */
   readonly reject: (error: RedisError.RedisSerializationError) => Effect.Effect<void, E>
+}
+
+/** Names the client of the cache, and the region. */
+export type SpanAttributes = {
+  readonly "cache.name": string
+  readonly "cache.region": string
 }
 
 /** Renders a key, or rejects it and gives `undefined`. */
@@ -81,10 +88,11 @@ export const fromCallback = <A, E>(start: (done: Done<A, E>) => Cancel): Effect.
  * is installed.
  */
 export const traced = <A, E, R>(
-  region: string,
+  attributes: SpanAttributes,
   operation: string,
   call: () => Effect.Effect<A, E, R>
-): Effect.Effect<A, E, R> => Effect.withFiber((fiber) => (isTraced(fiber) ? inSpan(region, operation, call) : call()))
+): Effect.Effect<A, E, R> =>
+  Effect.withFiber((fiber) => (isTraced(fiber) ? inSpan(attributes, operation, call) : call()))
 
 /**
  * Tells whether a tracer is installed. Reads and writes of one key ask, to need one closure less.
@@ -94,8 +102,7 @@ export const isTraced = ({ cache: { tracer } }: Fiber.Fiber<unknown, unknown>): 
 
 /** Runs a call in a span. */
 export const inSpan = <A, E, R>(
-  region: string,
+  attributes: SpanAttributes,
   operation: string,
   call: () => Effect.Effect<A, E, R>
-): Effect.Effect<A, E, R> =>
-  Effect.withSpan(Effect.suspend(call), `cache.${operation}`, { attributes: { "cache.region": region } })
+): Effect.Effect<A, E, R> => Effect.withSpan(Effect.suspend(call), `cache.${operation}`, { attributes })

@@ -46,7 +46,7 @@ export const make = <Key, Value, E>(
   parts: RegionParts<Key, Value, E>,
   { isClosed, patience }: Options
 ): Writes<Key, Value, E> => {
-  const { encoding, name, recorder, tier } = parts
+  const { encoding, recorder, spanAttributes, tier } = parts
   const intents = makeIntents(parts, isClosed)
   const setEntries = makeSetEntries(parts, intents)
 
@@ -87,10 +87,12 @@ export const make = <Key, Value, E>(
   return {
     set: (key, value, given) =>
       Effect.withFiber((fiber) =>
-        isTraced(fiber) ? inSpan(name, "set", () => set(key, value, given)) : set(key, value, given)
+        isTraced(fiber) ? inSpan(spanAttributes, "set", () => set(key, value, given)) : set(key, value, given)
       ),
     setMany: (entries, given) =>
-      traced(name, "setMany", () => inTime(entries, (part, timeLeft) => setEntries("setMany", part, given, timeLeft))),
+      traced(spanAttributes, "setMany", () =>
+        inTime(entries, (part, timeLeft) => setEntries("setMany", part, given, timeLeft))
+      ),
     fill: (entry, given, write, lookup) =>
       Effect.suspend(() =>
         // What cannot be stored must not leave an older value behind.
@@ -99,7 +101,7 @@ export const make = <Key, Value, E>(
           : recorded(setEntries("getOrSet", [entry], given))
       ),
     touch: (key, given) =>
-      traced(name, "touch", () => {
+      traced(spanAttributes, "touch", () => {
         const rendered = encoding.key("touch", key)
         const life = Result.isSuccess(rendered)
           ? encoding.life("touch", rendered.success, given)
@@ -110,10 +112,12 @@ export const make = <Key, Value, E>(
         }
         return Effect.map(recorded(intents.touch(rendered.success, life.success)), first)
       }),
-    remove: (key) => traced(name, "remove", () => Effect.map(recorded(removeKeys("remove", [key])), first)),
+    remove: (key) => traced(spanAttributes, "remove", () => Effect.map(recorded(removeKeys("remove", [key])), first)),
     removeMany: (keys) =>
-      traced(name, "removeMany", () => inTime(keys, (part, timeLeft) => removeKeys("removeMany", part, timeLeft))),
-    clear: traced(name, "clear", () => Effect.map(recorded(Effect.map(intents.clear, Arr.of)), first))
+      traced(spanAttributes, "removeMany", () =>
+        inTime(keys, (part, timeLeft) => removeKeys("removeMany", part, timeLeft))
+      ),
+    clear: traced(spanAttributes, "clear", () => Effect.map(recorded(Effect.map(intents.clear, Arr.of)), first))
   }
 }
 
