@@ -127,6 +127,24 @@ describe("A pool", () => {
     )
   )
 
+  it.effect("counts all that one stalled connection loses as one failure", () =>
+    withRedis({ connections: 2, ...noRetry, circuitBreaker: { tripPolicy: CircuitBreaker.consecutive(3) } })(
+      (redis, server, dispatch) =>
+        Effect.gen(function* () {
+          const keys = keysOf(dispatch, 3)
+          const [[first = 0, muted = []] = [], [, [key = ""] = []] = []] = Array.from(keys)
+          yield* server.inject(Fault.mute, { connection: first })
+          const calls = yield* Effect.forEach([...muted, ...muted], (key) => fork(Effect.exit(redis.get(key))))
+          yield* TestClock.adjust(1999)
+          // Somebody answers meanwhile, so that the stall does not open the circuit by itself.
+          assert.strictEqual(yield* redis.get(key).pipe(Effect.map(({ _tag }) => _tag)), "None")
+          yield* TestClock.adjust(1)
+          for (const call of calls) assert.strictEqual(settled(call)._tag, "Success")
+          assert.deepStrictEqual((yield* redis.stats).breaker, { _tag: "Closed", failures: 1 })
+        })
+    )
+  )
+
   it.effect("opens its circuit for a stall where nobody has answered since", () =>
     withRedis({ connections: 2, ...noRetry })((redis, server) =>
       Effect.gen(function* () {

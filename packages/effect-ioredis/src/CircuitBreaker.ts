@@ -154,7 +154,8 @@ export interface Options {
    * Says what the end of a call means.
    *
    * By default an error of this package speaks for itself (`RedisError.outcome`), interruption is
-   * ignored, and every other failure counts.
+   * ignored, and every other failure counts. The commands of a client are not asked about: their
+   * errors speak for themselves.
    */
   readonly classify?: ((exit: Exit.Exit<unknown, unknown>) => Outcome) | undefined
 }

@@ -141,7 +141,14 @@ class Running<A> implements Attempt<A> {
     }
     const { failure } = result
     if (failure._tag === "RedisOperationError") this.node.observe(failure)
-    this.fail(failure, RedisError.outcome(failure), at, eventOf(failure))
+    this.fail(failure, RedisError.outcome(failure), at, this.eventOf(failure))
+  }
+
+  // What one lost session cuts is one failure, like the silence for which it was replaced. Where
+  // several carried the call, nobody says which: those that one loss cut share its cause.
+  eventOf(failure: RedisError.RedisCommandError): unknown {
+    if (failure._tag !== "RedisConnectionError" || failure.sent !== "unknown") return undefined
+    return this.others === undefined ? this.session : failure.cause
   }
 
   // A deadline shorter than `commandTimeout` is this caller's, and says nothing of Redis yet.
@@ -207,10 +214,6 @@ const isReply = (result: Result.Result<unknown, RedisError.RedisCommandError>): 
 // The source of a script that the server has forgotten follows at once.
 const countsAsError = (error: RedisError.RedisCommandError): boolean =>
   !(error._tag === "RedisOperationError" && error.code === "NOSCRIPT")
-
-// Calls that one loss cut share its cause.
-const eventOf = (error: RedisError.RedisCommandError): unknown =>
-  error._tag === "RedisConnectionError" && error.sent === "unknown" ? error.cause : undefined
 
 const codeOf = (error: RedisError.RedisCommandError): string => {
   if (error._tag === "RedisOperationError") return error.code
