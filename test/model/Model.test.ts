@@ -32,7 +32,7 @@ describe("The model", () => {
   }
 })
 
-const { call, clear, get, history, remove, set, touch, trouble, wait } = Steps
+const { call, clear, get, getOrSet, history, remove, set, touch, trouble, wait } = Steps
 
 // Each broke a promise once, or seemed to; most were found by `pnpm test:model` and made smaller.
 const found: Readonly<Record<string, History.History>> = {
@@ -141,6 +141,22 @@ const found: Readonly<Record<string, History.History>> = {
     wait(1000),
     call(clear(1), { actor: 1 })
   ]),
+  "462131595: a removal in the millisecond of the lookup whose value it removes, and older data": history([
+    call(getOrSet(0, 2)),
+    { _tag: "Copy" },
+    call(remove(2)),
+    { _tag: "Resync", cut: false }
+  ]),
+  "462622928: a value that loses its connection again and again, as every other command does": history(
+    [
+      { _tag: "Trouble", trouble: { _tag: "Flaky", rate: 0.5, seed: 6 } },
+      call({ _tag: "Set", region: 1, key: 2, life: 600_000 }),
+      call(remove(1), { actor: 1 }),
+      { _tag: "Trouble", trouble: { _tag: "Flaky", rate: 0.5, seed: 447 } },
+      wait(320_000)
+    ],
+    { seed: 462622928, historyInterval: 3_600_000 }
+  ),
   "89: a touch in the millisecond of a clear": history([call(clear()), call(touch(), { actor: 1 })], { latency: 3 })
 }
 

@@ -74,11 +74,12 @@ const replaceEarlier = SimulatedScript.make(
   }
 )
 
-const unlinkEarlier = SimulatedScript.make(Scripts.unlinkEarlier, ([key = ""], [writtenAt = ""], call) => {
+const unlinkEarlier = SimulatedScript.make(Scripts.unlinkEarlier, ([key = ""], [writtenAt = "", mine = ""], call) => {
   const header = headerOf(key, call)
-  return header !== undefined && at(header, offsets.kind) !== "x" && at(header, offsets.writtenAt) < writtenAt
-    ? call("UNLINK", key)
-    : 0
+  if (header === undefined || at(header, offsets.kind) === "x") return 0
+  const stamp = at(header, offsets.stamp)
+  const isOwn = at(header, offsets.writer) === mine.slice(0, 6)
+  return (isOwn ? stamp < mine : at(header, offsets.writtenAt) < writtenAt) ? call("UNLINK", key) : 0
 })
 
 const extend = SimulatedScript.make(Scripts.extend, ([key = ""], [end = "", longer = "", askedAt = ""], call) => {

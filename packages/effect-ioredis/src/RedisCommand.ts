@@ -28,6 +28,7 @@
 import { Result, Schema } from "effect"
 import * as commandKeys from "./internal/commandKeys.ts"
 import * as commandKinds from "./internal/commandKinds.ts"
+import { describeIssue } from "./internal/describeIssue.ts"
 import { asItCame } from "./internal/Replies.ts"
 
 /**
@@ -192,6 +193,7 @@ class Command<out A> implements RedisCommand<A> {
  *
  * decode('{"title":"engineer"}') // => Result.succeed({ title: "engineer" })
  * decode(null) // => Result.succeed(null)
+ * decode('{"title":42}') // => Result.fail('string at ["title"]')
  * ```
  *
  * @category constructors
@@ -199,7 +201,7 @@ class Command<out A> implements RedisCommand<A> {
  */
 export const decoder = <A>(schema: Schema.Decoder<A>): Decoder<A> => {
   const decode = Schema.decodeUnknownResult(schema)
-  return (reply) => Result.mapError(decode(reply), () => "something that fits its schema")
+  return (reply) => Result.mapError(decode(reply), ({ issue }) => describeIssue(issue).replace(/^expected /, ""))
 }
 
 /**

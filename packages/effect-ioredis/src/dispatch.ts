@@ -298,3 +298,22 @@ export { show as showGauge } from "./internal/Gauges.ts"
  * @since 0.1.0
  */
 export { type Tally, tallyOf } from "./internal/Tally.ts"
+
+/**
+ * Says in one line what a schema expected and where, without the value that did not fit.
+ *
+ * **Example** (An error that may be logged)
+ *
+ * ```ts
+ * import { Result, Schema } from "effect"
+ * import { describeIssue } from "effect-ioredis/dispatch"
+ *
+ * const decode = Schema.decodeUnknownResult(Schema.Struct({ password: Schema.String }))
+ *
+ * Result.mapError(decode({ password: 42 }), ({ issue }) => describeIssue(issue)) // => Result.fail('expected string at ["password"]')
+ * ```
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export { describeIssue } from "./internal/describeIssue.ts"

@@ -1,4 +1,5 @@
-import { Cause, Schema, type SchemaAST, SchemaIssue } from "effect"
+import { Cause, Schema } from "effect"
+import { describeIssue } from "effect-ioredis/dispatch"
 
 /**
  * Runs what may throw: a schema, a getter of a value, `JSON`. The one `try` of these modules: with
@@ -22,7 +23,7 @@ export const contain = <A>(run: () => A, onThrow: (thrown: unknown) => A): A => 
  * @internal
  */
 export const describe = (thrown: unknown, action: "encoding" | "decoding" = "encoding"): string => {
-  if (Schema.isSchemaError(thrown)) return describeIssue(thrown.issue, "", undefined)
+  if (Schema.isSchemaError(thrown)) return describeIssue(thrown.issue)
   if (thrown === noJsonForm) return noJsonForm.message
   const defect = defectOf(thrown)
   return Cause.isAsyncFiberError(defect)
@@ -50,62 +51,9 @@ export const noJsonForm = new TypeError("expected something that has a JSON form
  * @internal
  */
 export const describeDefinition = (thrown: unknown): string =>
-  oneLine(thrown instanceof Error ? `its schema has no JSON form: ${thrown.message}` : "its schema has no JSON form")
-
-const describeIssue = (issue: SchemaIssue.Issue, path: string, owner: SchemaAST.AST | undefined): string => {
-  switch (issue._tag) {
-    case "Pointer":
-      return describeIssue(issue.issue, path + issue.path.map((key) => segment(key, owner)).join(""), owner)
-    case "Encoding":
-      return describeIssue(issue.issue, path, owner)
-    case "Composite":
-      return describeIssue(issue.issues[0], path, issue.ast)
-    case "AnyOf":
-      return issue.issues[0] === undefined ? at(expectedBy(issue), path) : describeIssue(issue.issues[0], path, owner)
-    case "Filter":
-      return at(
-        expectedIn(issue.filter.annotations) ??
-          expectedIn(annotationsOf(issue.issue)) ??
-          "a value that passes its checks",
-        path
-      )
-    case "InvalidValue":
-      return at(expectedIn(issue.annotations) ?? "a valid value", path)
-    case "InvalidType":
-      return at(expectedBy(issue), path)
-    case "MissingKey":
-      return at("a value", path)
-    case "UnexpectedKey":
-      return at("no such key", path)
-    case "Forbidden":
-      return at("something that can be written as JSON", path)
-    case "OneOf":
-      return at("exactly one member of the union to match", path)
-  }
-}
-
-const at = (expected: string, path: string) => oneLine(`expected ${expected}${path === "" ? "" : ` at ${path}`}`)
-
-// Effect's formatter knows the name of a type. It adds the input only where a schema asked for it.
-const expectedBy = (issue: SchemaIssue.InvalidType | SchemaIssue.AnyOf) =>
-  SchemaIssue.hasInput(issue) ? "another type" : format(issue).replace(/^Expected /, "")
-
-const format = SchemaIssue.makeFormatterDefault()
-
-const expectedIn = (annotations: { readonly [x: string]: unknown } | undefined) =>
-  typeof annotations?.expected === "string" ? annotations.expected : undefined
-
-const annotationsOf = (issue: SchemaIssue.Issue) => (issue._tag === "InvalidValue" ? issue.annotations : undefined)
-
-// A name that the schema declares is not a secret; a key of a record is data.
-const segment = (key: PropertyKey, owner: SchemaAST.AST | undefined) => {
-  if (typeof key === "number") return `[${key}]`
-  const declared = owner?._tag === "Objects" && owner.propertySignatures.some((property) => property.name === key)
-  return declared ? `[${JSON.stringify(String(key))}]` : "[*]"
-}
+  thrown instanceof Error
+    ? `its schema has no JSON form: ${thrown.message.replace(/\s+/g, " ")}`
+    : "its schema has no JSON form"
 
 const nameOf = (thrown: unknown) =>
   thrown instanceof Error && /^[A-Za-z]{1,40}$/.test(thrown.name) ? thrown.name : "something that is not an Error"
-
-// The description of a wide union can be longer than all the rest of a log line.
-const oneLine = (text: string) => (text.length > 200 ? `${text.slice(0, 200)}…` : text).replace(/\s+/g, " ")

@@ -48,6 +48,8 @@ const calls: ReadonlyArray<readonly [string, Parameters<typeof Scripts.call>]> =
   ["replaceEarlier", [Scripts.replaceEarlier, key, [value, minute, Scripts.moment(now - 1)]]],
   ["replaceEarlier, at once", [Scripts.replaceEarlier, key, [value, minute, Scripts.moment(now + 50)]]],
   ["unlinkEarlier", [Scripts.unlinkEarlier, key, [Scripts.moment(now)]]],
+  ["unlinkEarlier, by an own stamp", [Scripts.unlinkEarlier, key, [Scripts.moment(now), "mine--000003"]]],
+  ["unlinkEarlier, by another's stamp", [Scripts.unlinkEarlier, key, [Scripts.moment(now), "theirs000004"]]],
   ["unlinkEarlier, all", [Scripts.unlinkEarlier, key, [Scripts.moment(Number.POSITIVE_INFINITY)]]],
   ["extend", [Scripts.extend, key, [now + 2 * minute, 0, now]]],
   ["extend, stale", [Scripts.extend, key, [now + 2 * minute, minute, now]]],

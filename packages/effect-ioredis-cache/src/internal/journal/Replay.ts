@@ -6,7 +6,7 @@ import { Effect, Result } from "effect"
 import { RedisCommand, RedisError } from "effect-ioredis"
 import type { Session } from "effect-ioredis/dispatch"
 import * as StoredValue from "../StoredValue.ts"
-import { clearedKey, replayOf, unlinkEarlier } from "./commands.ts"
+import { clearedKey, replayOf, verify as verifyOf } from "./commands.ts"
 import { fenceOf } from "./Doubts.ts"
 import * as Scripts from "./scripts.ts"
 import * as Sender from "./Sender.ts"
@@ -76,10 +76,11 @@ const verify = Effect.fnUntraced(function* (state: State, nodeState: NodeState) 
   const { unverified } = nodeState
   while (unverified.size > 0) {
     const { changes } = nodeState
-    const keys = takeFirst(unverified, batchSize, (key) => state.trust.get(key)?.isVerified === false)
-    const confirmed = keys.flatMap((key) => state.trust.get(key)?.confirmed ?? [])
+    const known = (key: string) => state.trust.get(key)
+    const keys = takeFirst(unverified, batchSize, (key) => known(key)?.isVerified === false)
+    const confirmed = keys.flatMap((key) => known(key)?.confirmed ?? [])
     const { scripts } = state.situation()
-    const commands = keys.map((key, index) => unlinkEarlier(key, confirmed[index]?.writtenAt ?? 0, scripts))
+    const commands = confirmed.map((version, index) => verifyOf(keys[index] ?? "", version, scripts))
     const outcomes = yield* sendBatch(state, commands)
     let failure: RedisError.RedisCommandError | undefined
     outcomes.forEach((outcome, index) => {
@@ -87,9 +88,9 @@ const verify = Effect.fnUntraced(function* (state: State, nodeState: NodeState) 
       if (key === undefined || version === undefined || command === undefined) return
       // Another change may have come meanwhile, and another confirmation.
       const isDone = Result.isSuccess(outcome) && nodeState.changes === changes
-      const known = state.trust.get(key)
+      const now = known(key)
       if (!isDone) unverified.add(key)
-      else if (known?.confirmed === version) known.isVerified = true
+      else if (now?.confirmed === version) now.isVerified = true
       if (Result.isSuccess(outcome)) return
       state.refused(command, outcome.failure, undefined)
       // It is done without scripts in the next round.

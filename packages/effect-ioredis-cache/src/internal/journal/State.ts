@@ -498,8 +498,10 @@ export class Write implements Sending {
   }
 
   // A server may hang up on a value that is too large for it. Each replay would cost everyone the
-  // connection.
+  // connection. A small value is lost like any other command: the network is to blame.
   #loseReplay(): void {
+    const { intent } = this.entry
+    if (intent._tag !== "Set" || intent.payload.length < smallestTooLarge) return
     this.entry.lostReplays++
     if (this.entry.lostReplays >= mostLostReplays) this.entry.isRefused = true
   }
@@ -522,6 +524,9 @@ const isFinal = (error: RedisError.RedisCommandError): boolean =>
   error._tag === "RedisOperationError" && error.code !== "NOPERM" && !RedisError.isRetryable(error, "repeatable")
 
 const mostLostReplays = 3
+// Whoever sets `client-query-buffer-limit` can set no less than 1 MiB. A character of text is up to
+// three bytes.
+const smallestTooLarge = 256 * 1024
 const rememberedKeys = 10_000
 // A value that lives for years must not keep its region from being emptied for as long: no server
 // that was given up is taken up again after a day.

@@ -154,6 +154,10 @@ export const fillOf = (
 export const unlinkEarlier = (key: string, writtenAt: number, scripts: boolean): RedisCommand.RedisCommand =>
   scripts ? Scripts.call(Scripts.unlinkEarlier, key, [Scripts.moment(writtenAt)]) : unlink(key)
 
+/** Unlinks a value that is older than a confirmed write; without scripts whatever there is. */
+export const verify = (key: string, { stamp, writtenAt }: Version, scripts: boolean): RedisCommand.RedisCommand =>
+  scripts ? Scripts.call(Scripts.unlinkEarlier, key, [Scripts.moment(writtenAt), stamp]) : unlink(key)
+
 /** The key that holds the mark of a region's last `clear`. No key of the region is like it. */
 export const clearedKey = ({ keyspace }: RegionPolicy): string => `${keyspace.slice(0, -1)}!cleared`
 

@@ -83,16 +83,19 @@ return store(KEYS[1], ARGV[1], ARGV[2])`,
 })
 
 /**
- * Unlinks a value that was written earlier than ARGV[1]. It leaves marks of removals alone, and
- * what is not of this format. Answers 1 where it unlinked.
+ * Unlinks a value that was written earlier than ARGV[1]. Where the stamp ARGV[2] is given, of two
+ * writes of its writer the one with the lower number is the earlier, for both may be of one
+ * millisecond. It leaves marks of removals alone, and what is not of this format. Answers 1 where
+ * it unlinked.
  */
 export const unlinkEarlier: RedisScript.RedisScript = RedisScript.make({
   lua: `${header}
 local h = header(KEYS[1])
-if h and string.sub(h, 5, 5) ~= "x" and before(string.sub(h, 23, 29), ARGV[1]) then
-  return redis.call("UNLINK", KEYS[1])
-end
-return 0`,
+if not h or string.sub(h, 5, 5) == "x" then return 0 end
+local stamp, mine = string.sub(h, 11, 22), ARGV[2]
+local earlier = before(string.sub(h, 23, 29), ARGV[1])
+if mine and string.sub(stamp, 1, 6) == string.sub(mine, 1, 6) then earlier = before(stamp, mine) end
+return earlier and redis.call("UNLINK", KEYS[1]) or 0`,
   kind: "idempotent"
 })
 
