@@ -23,6 +23,9 @@ const node = inReadme("oldest Node", /With Node (\d+) or later/)
 const installLine = inReadme("install line", /^(npm install .* effect-ioredis .*)$/m)
 const example = inReadme("example", /^```ts\n([\s\S]*?)^```/m)
 
+const testInstall = inReadme("lines that install vitest", /^(npm pkg set .*\nnpm install --save-dev .*)$/m)
+const testExample = inReadme("test", /^```ts\n(import \{ assert, it \}[\s\S]*?)^```/m)
+
 const packages = ["effect-ioredis", "effect-ioredis-cache"]
 
 const tarballOf = (name: string): string => {
@@ -36,7 +39,7 @@ const install = installLine.replace(/(?<= )effect-ioredis(-cache)?(?= |$)/g, tar
 /** Runs a command line in the folder, and gives what it printed; what failed is shown whole. */
 const run = (folder: string, line: string, env: Record<string, string> = {}): string => {
   // npx hands its own options on to an npx inside it, which then refuses a command.
-  const other = `npx -y -p node@${node} -c 'unset npm_config_call npm_config_package; ${line}'`
+  const other = `npx -y -p node@${node} -c 'unset npm_config_call npm_config_package; ${line.replaceAll("'", "'\\''")}'`
   const onNode = process.versions.node.startsWith(`${node}.`) ? line : other
   console.log(`$ ${line}`)
   const { status, stderr, stdout } = spawnSync("bash", ["-c", onNode], {
@@ -96,6 +99,9 @@ const check = (folder: string) =>
     expect(run(folder, "npx tsx example.mts", { REDIS_URL: server.url }), "Engineer for", "Applied")
     const nobody = yield* FreePort.make
     expect(run(folder, "npx tsx example.mts", { REDIS_URL: `redis://127.0.0.1:${nobody}` }), "Engineer for", "Deferred")
+    for (const line of testInstall.split("\n")) run(folder, line)
+    writeFileSync(join(folder, "example.test.ts"), testExample)
+    expect(run(folder, "npx vitest run", { NO_COLOR: "1" }), "1 passed")
     writeFileSync(join(folder, "memory.mjs"), loadsOfDriver)
     expect(run(folder, "node memory.mjs"), "0 modules of the driver")
     for (const name of packages) {

@@ -308,9 +308,10 @@ export { type Tally, tallyOf } from "./internal/Tally.ts"
  * import { Result, Schema } from "effect"
  * import { describeIssue } from "effect-ioredis/dispatch"
  *
- * const decode = Schema.decodeUnknownResult(Schema.Struct({ password: Schema.String }))
+ * const decode = Schema.decodeUnknownResult(Schema.Struct({ pin: Schema.String }))
+ * const decoded = Result.mapError(decode({ pin: 42 }), ({ issue }) => describeIssue(issue))
  *
- * Result.mapError(decode({ password: 42 }), ({ issue }) => describeIssue(issue)) // => Result.fail('expected string at ["password"]')
+ * decoded // => Result.fail('expected string at ["pin"]')
  * ```
  *
  * @category errors

@@ -22,11 +22,11 @@
  * It knows strings (GET, SET with its options, SETNX, SETEX, PSETEX, GETSET, GETDEL, GETEX,
  * GETRANGE, SETRANGE, MGET, MSET, INCR, INCRBY, DECR, DECRBY, APPEND, STRLEN), keys (DEL, UNLINK,
  * EXISTS, TOUCH, TYPE, the EXPIRE and TTL families, PERSIST, SCAN, KEYS, DBSIZE, FLUSHDB,
- * FLUSHALL), a few commands of lists and hashes, PING, ECHO, SELECT, AUTH, HELLO, TIME, INFO, ROLE,
- * REPLICAOF, CLIENT ID, GETNAME, SETNAME and KILL ID, and EVAL, EVALSHA and SCRIPT for scripts that
- * have a counterpart in JavaScript (see `SimulatedScript`). A test can add others (see
- * `SimulatedCommand`). What Redis 7.0 knows and the simulation lacks is answered with the error
- * `NOSIMULATEDCOMMAND`.
+ * FLUSHALL), of lists LPUSH, RPUSH, LPOP, RPOP, LRANGE and LLEN, of hashes HSET, HGET, HGETALL,
+ * HDEL, HLEN and HEXISTS, PING, ECHO, SELECT, AUTH, HELLO, TIME, INFO, ROLE, REPLICAOF, CLIENT ID,
+ * GETNAME, SETNAME and KILL ID, and EVAL, EVALSHA and SCRIPT for scripts that have a counterpart in
+ * JavaScript (see `SimulatedScript`). A test can add others (see `SimulatedCommand`). What Redis
+ * 7.0 knows and the simulation lacks is answered with the error `NOSIMULATEDCOMMAND`.
  *
  * **Gotchas**
  *
