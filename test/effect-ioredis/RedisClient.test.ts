@@ -230,6 +230,29 @@ describe("RedisClient, retrying", () => {
     )
   )
 
+  it.effect("sends nothing any more where the event loop wakes it for a retry after its deadline", () =>
+    Effect.gen(function* () {
+      const testClock = yield* Clock.Clock
+      const clock = yield* ClockDouble.make
+      const late: Clock.Clock = {
+        ...clock,
+        sleep: (duration) => clock.sleep(Duration.toMillis(duration) === 900 ? Duration.millis(1100) : duration)
+      }
+      const retry = RetryPolicy.make({ read: Schedule.spaced("900 millis") })
+      yield* withRedis({ operationTimeout: "1 second", retry })((redis, server) =>
+        Effect.gen(function* () {
+          yield* server.inject(Fault.error("TRYAGAIN"))
+          const call = yield* fork(elapsed(redis.run(get("k"))))
+          yield* Effect.provideService(TestClock.adjust("10 seconds"), Clock.Clock, testClock)
+          const { exit, millis } = yield* Fiber.join(call)
+          assert.deepInclude({ ...errorOf(exit) }, { _tag: "RedisOperationError", code: "TRYAGAIN" })
+          assert.strictEqual(millis, 1100)
+          assert.strictEqual((yield* sent(server, "GET")).length, 1)
+        })
+      ).pipe(Effect.provideService(Clock.Clock, late))
+    })
+  )
+
   it.effect("ends at once when it is interrupted in a sleep", () =>
     withRedis({ retry: RetryPolicy.make({ read: Schedule.spaced("1 hour") }) })((redis, server) =>
       Effect.gen(function* () {
