@@ -742,6 +742,7 @@ it.effect("A call stands beside any other effect in a condition", () =>
 )
 
 describe("Options with which no command could be sent", () => {
+  const misplaced = "redis://:hunter2@localhost" as never
   const mistakes: ReadonlyArray<readonly [options: RedisClient.Options, message: string]> = [
     [{ connections: 0 }, "RedisClient: connections is 0. Make it a whole number, 1 or more"],
     [{ connections: 1.5 }, "connections is 1.5"],
@@ -749,7 +750,12 @@ describe("Options with which no command could be sent", () => {
     [{ commandTimeout: Number.NaN }, "commandTimeout is NaN. Make it a time above 0"],
     [{ operationTimeout: -1 }, "operationTimeout is -1"],
     [{ connectTimeout: "0 seconds" }, 'connectTimeout is "0 seconds"'],
-    [{ historyInterval: 0 }, "historyInterval is 0"]
+    [{ historyInterval: 0 }, "historyInterval is 0"],
+    [{ commandTimeout: Duration.negativeInfinity }, "commandTimeout is -Infinity. Make it a time above 0"],
+    // What the types do not allow can still come from JavaScript.
+    [{ commandTimeout: "soon" as never }, 'commandTimeout is "soon". Make it a time above 0'],
+    [{ connectTimeout: misplaced }, "connectTimeout is not shown, for it may hold a password"],
+    [{ maxInFlight: misplaced }, "maxInFlight is not shown, for it may hold a password"]
   ]
 
   for (const [options, message] of mistakes) {
