@@ -160,10 +160,10 @@ describe("the health of a client", () => {
         Effect.provide(
           RedisHealth.layer().pipe(
             Layer.provideMerge(RedisClient.layer({ connections: 3 })),
-            Layer.provideMerge(SimulatedRedis.layer())
+            Layer.provideMerge(SimulatedRedis.layer()),
+            Layer.provideMerge(Logger.layer([]))
           )
-        ),
-        Effect.provide(Logger.layer([]))
+        )
       )
     )
   }
