@@ -30,6 +30,30 @@ describe("metrics of several caches in one process", () => {
     }).pipe(Effect.provideService(Metric.MetricRegistry, new Map()))
   )
 
+  it.effect("a series is one whatever attributes come first, and whether the metric or the context names them", () =>
+    Effect.gen(function* () {
+      const context = yield* Effect.context<never>()
+      const within = (attributes: { readonly [name: string]: string }) =>
+        Context.add(context, Metric.CurrentMetricAttributes, attributes)
+      const counter = Metric.counter("calls", { attributes: { zone: "a" } })
+      const gauge = Metric.gauge("waiting", { attributes: { zone: "a" } })
+      for (const attributes of [
+        { app: "x", zone: "b" },
+        { zone: "b", app: "x" }
+      ]) {
+        tallyOf(counter, within(attributes)).count++
+        yield* Effect.provideService(
+          showGauge(gauge, () => 1),
+          Metric.CurrentMetricAttributes,
+          attributes
+        )
+      }
+      tallyOf(Metric.counter("calls", { attributes: { app: "x" } }), within({ zone: "b" })).count++
+      assert.strictEqual(yield* metricValue("calls"), 3)
+      assert.strictEqual(yield* metricValue("waiting"), 2)
+    }).pipe(Effect.provideService(Metric.MetricRegistry, new Map()))
+  )
+
   it.effect("two caches in one program are two in what they count, log and trace", () => {
     const captured = Captured.make()
     return Effect.gen(function* () {

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit } from "effect"
+import { Duration, Effect, Exit } from "effect"
 import { CircuitBreaker } from "effect-ioredis"
 import {
   type CircuitState,
@@ -189,6 +189,8 @@ describe("options that contradict each other", () => {
     [{ probeTimeout: Number.NaN }, "probeTimeout is NaN. Make it a time above 0"],
     [{ resetTimeout: -1 }, "resetTimeout is -1. Make it a time of 0 or more, or a Schedule"],
     [{ resetTimeout: Number.NaN }, "resetTimeout is NaN. Make it a time of 0 or more, or a Schedule"],
+    [{ resetTimeout: "soon" as never }, 'resetTimeout is "soon". Make it a time of 0 or more, or a Schedule'],
+    [{ resetTimeout: Duration.negativeInfinity }, "resetTimeout is -Infinity"],
     [{ successThreshold: Number.NaN }, "successThreshold is NaN"]
   ]
 

@@ -230,6 +230,29 @@ describe("RedisClient, retrying", () => {
     )
   )
 
+  it.effect("sends nothing any more where the event loop wakes it for a retry after its deadline", () =>
+    Effect.gen(function* () {
+      const testClock = yield* Clock.Clock
+      const clock = yield* ClockDouble.make
+      const late: Clock.Clock = {
+        ...clock,
+        sleep: (duration) => clock.sleep(Duration.toMillis(duration) === 900 ? Duration.millis(1100) : duration)
+      }
+      const retry = RetryPolicy.make({ read: Schedule.spaced("900 millis") })
+      yield* withRedis({ operationTimeout: "1 second", retry })((redis, server) =>
+        Effect.gen(function* () {
+          yield* server.inject(Fault.error("TRYAGAIN"))
+          const call = yield* fork(elapsed(redis.run(get("k"))))
+          yield* Effect.provideService(TestClock.adjust("10 seconds"), Clock.Clock, testClock)
+          const { exit, millis } = yield* Fiber.join(call)
+          assert.deepInclude({ ...errorOf(exit) }, { _tag: "RedisOperationError", code: "TRYAGAIN" })
+          assert.strictEqual(millis, 1100)
+          assert.strictEqual((yield* sent(server, "GET")).length, 1)
+        })
+      ).pipe(Effect.provideService(Clock.Clock, late))
+    })
+  )
+
   it.effect("ends at once when it is interrupted in a sleep", () =>
     withRedis({ retry: RetryPolicy.make({ read: Schedule.spaced("1 hour") }) })((redis, server) =>
       Effect.gen(function* () {
@@ -719,6 +742,7 @@ it.effect("A call stands beside any other effect in a condition", () =>
 )
 
 describe("Options with which no command could be sent", () => {
+  const misplaced = "redis://:hunter2@localhost" as never
   const mistakes: ReadonlyArray<readonly [options: RedisClient.Options, message: string]> = [
     [{ connections: 0 }, "RedisClient: connections is 0. Make it a whole number, 1 or more"],
     [{ connections: 1.5 }, "connections is 1.5"],
@@ -726,7 +750,12 @@ describe("Options with which no command could be sent", () => {
     [{ commandTimeout: Number.NaN }, "commandTimeout is NaN. Make it a time above 0"],
     [{ operationTimeout: -1 }, "operationTimeout is -1"],
     [{ connectTimeout: "0 seconds" }, 'connectTimeout is "0 seconds"'],
-    [{ historyInterval: 0 }, "historyInterval is 0"]
+    [{ historyInterval: 0 }, "historyInterval is 0"],
+    [{ commandTimeout: Duration.negativeInfinity }, "commandTimeout is -Infinity. Make it a time above 0"],
+    // What the types do not allow can still come from JavaScript.
+    [{ commandTimeout: "soon" as never }, 'commandTimeout is "soon". Make it a time above 0'],
+    [{ connectTimeout: misplaced }, "connectTimeout is not shown, for it may hold a password"],
+    [{ maxInFlight: misplaced }, "maxInFlight is not shown, for it may hold a password"]
   ]
 
   for (const [options, message] of mistakes) {

@@ -368,6 +368,14 @@ describe("In code", () => {
     })
   )
 
+  it.effect("a user name that is redacted is one, as what is said of others promises", () =>
+    Effect.gen(function* () {
+      // The types take a string alone, and JavaScript what the message names.
+      const username = Redacted.make("alice") as never
+      assert.strictEqual(flat(yield* RedisConfig.make({ username })).username, "alice")
+    })
+  )
+
   it.effect("TLS options stay, and rediss:// alone turns TLS on", () =>
     Effect.gen(function* () {
       const tls = { ca: "a certificate" }

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Config, Effect, Exit, Fiber, Layer, Logger, Redacted, Stream } from "effect"
+import { Cause, Config, Effect, Exit, Fiber, Layer, Logger, Metric, Redacted, Stream } from "effect"
 import { RedisClient, RedisHealth, RetryPolicy } from "effect-ioredis"
 import { Fault, SimulatedRedis } from "effect-ioredis/testing"
 import { TestClock } from "effect/testing"
@@ -139,4 +139,58 @@ describe("the health of a client", () => {
       assert.deepInclude(yield* breaker.state, { isolated: true })
     }).pipe(Effect.provide(layerWithLogin(Captured.make().layer)))
   )
+
+  for (const [how, ask] of [
+    ["when it is asked", Effect.flatMap(RedisHealth.RedisHealth, ({ check }) => Effect.asVoid(check))],
+    ["when the circuit is due", TestClock.adjust("30 seconds")]
+  ] as const) {
+    it.effect(`closes the circuit of several connections ${how}, although one PING alone is its probe`, () =>
+      Effect.gen(function* () {
+        const health = yield* RedisHealth.RedisHealth
+        const { breaker, stats } = yield* RedisClient.RedisClient
+        yield* TestClock.adjust("1 second")
+        assert.strictEqual((yield* stats).connections, 3)
+        yield* breaker.trip
+        yield* TestClock.adjust(1)
+        assert.strictEqual((yield* health.status)._tag, "Down")
+        yield* ask
+        assert.strictEqual((yield* breaker.state)._tag, "Closed")
+        assert.strictEqual((yield* health.status)._tag, "Up")
+      }).pipe(
+        Effect.provide(
+          RedisHealth.layer().pipe(
+            Layer.provideMerge(RedisClient.layer({ connections: 3 })),
+            Layer.provideMerge(SimulatedRedis.layer()),
+            Layer.provideMerge(Logger.layer([]))
+          )
+        )
+      )
+    )
+  }
+
+  it.effect("an outage is not the caller's who found it: nothing of what he annotates is said or counted of it", () => {
+    const captured = Captured.make()
+    return Effect.gen(function* () {
+      const health = yield* RedisHealth.RedisHealth
+      const server = yield* SimulatedRedis.SimulatedRedis
+      yield* server.inject(Fault.freeze)
+      const check = health.check.pipe(
+        Effect.annotateLogs({ request: "one" }),
+        Effect.provideService(Metric.CurrentMetricAttributes, { route: "/health" })
+      )
+      const checking = yield* Effect.forkChild(check, { startImmediately: true })
+      yield* TestClock.adjust("2 seconds")
+      assert.strictEqual((yield* Fiber.join(checking))._tag, "Down")
+      yield* TestClock.adjust("1 minute")
+      const said = captured.logs.filter((line) => line.includes("does not answer"))
+      assert.lengthOf(said, 2)
+      assert.isEmpty(said.filter((line) => line.includes("request")))
+      const counted = (yield* Metric.snapshot).filter(({ id }) => id === "redis_health_checks_total")
+      assert.isNotEmpty(counted)
+      assert.isEmpty(counted.filter(({ attributes }) => attributes?.route !== undefined))
+    }).pipe(
+      Effect.provide(layer().pipe(Layer.provideMerge(captured.layer))),
+      Effect.provideService(Metric.MetricRegistry, new Map())
+    )
+  })
 })

@@ -124,7 +124,7 @@ export const make = (options: Options = {}): Effect.Effect<RedisConfig, Config.C
       client: {
         name: options.name,
         address: { host: url.host ?? settings.host, port: url.port ?? settings.port },
-        login: loginOf(options, url, settings.db),
+        login: loginOf(options, url, settings),
         connections: settings.maxConnections,
         maxInFlight: settings.maxInFlight,
         closeTimeout: settings.closeTimeout,
@@ -300,8 +300,8 @@ const checkUrl = (url: Options["url"]): Config.Config<Located> => {
 // What is made of them
 // -------------------------------------------------------------------------------------------------
 
-const loginOf = ({ password, tls, username }: Options, url: Located, db: number): RedisLogin => {
-  const secret = url.password ?? plain(password)
+const loginOf = ({ tls }: Options, url: Located, { db, password, username }: Checked): RedisLogin => {
+  const secret = url.password ?? password
   return {
     db: url.db ?? db,
     username: url.username ?? (username || undefined),

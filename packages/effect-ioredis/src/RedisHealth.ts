@@ -119,6 +119,7 @@ export const make = Effect.fnUntraced(function* (
   const { name } = client
   const metrics = Metrics.make(name)
   const scope = yield* Effect.scope
+  const context = yield* Effect.context<never>()
   const signals = yield* Queue.unbounded<CircuitBreaker.State | NodeEvent>()
   const { connectError, connections } = yield* client.stats
   const current = yield* SubscriptionRef.make<Status>(
@@ -129,15 +130,14 @@ export const make = Effect.fnUntraced(function* (
   const { down, up } = reportOf(name, current, scope)
 
   const ask = Effect.gen(function* () {
-    const result = yield* Effect.result(
-      Effect.forEach(sessions(dispatch), (session) => pingOn(dispatch, session, Duration.toMillis(timeout)), {
-        concurrency: "unbounded",
-        discard: true
+    // Each is heard out: of an open circuit one PING is the probe, and that the others are refused
+    // must not end it.
+    const { failed, outcome } = verdictOf(
+      yield* Effect.forEach(sessions(dispatch), (session) => pingOn(dispatch, session, Duration.toMillis(timeout)), {
+        concurrency: "unbounded"
       })
     )
-    const failed = Result.isFailure(result) ? result.failure : undefined
-    const outcome = failed === undefined ? "success" : RedisError.outcome(failed)
-    metrics.healthChecks(outcome).updateUnsafe(1, yield* Effect.context<never>())
+    metrics.healthChecks(outcome).updateUnsafe(1, context)
     if (failed !== undefined) {
       yield* Effect.logDebug("Redis health check failed").pipe(Effect.annotateLogs({ name, error: failed.message }))
     }
@@ -182,10 +182,11 @@ export const make = Effect.fnUntraced(function* (
     name,
     status: SubscriptionRef.get(current),
     changes: SubscriptionRef.changes(current),
+    // An outage is not the caller's who finds it: its log lines go on after him.
     check: Effect.suspend(() => {
       for (const node of dispatch.nodes()) node.makeDue()
       return ask
-    })
+    }).pipe(Effect.updateContext((_: Context.Context<never>) => context))
   }
 })
 
@@ -248,17 +249,25 @@ const sessions = (dispatch: Dispatch): ReadonlyArray<Session | undefined> => {
   return open.length === 0 ? [undefined] : open
 }
 
-const pingOn = (
-  dispatch: Dispatch,
-  session: Session | undefined,
-  timeout: number
-): Effect.Effect<void, RedisError.RedisCommandError> =>
+const pingOn = (dispatch: Dispatch, session: Session | undefined, timeout: number): Effect.Effect<Pinged> =>
   Effect.callback((resume) => {
-    const cancel = dispatch.send(ping, { session, timeout, retry: false }, (result) =>
-      resume(Result.isSuccess(result) ? Effect.void : Effect.fail(result.failure))
-    )
+    const cancel = dispatch.send(ping, { session, timeout, retry: false }, (result) => resume(Effect.succeed(result)))
     return Effect.sync(cancel)
   })
+
+type Pinged = Result.Result<unknown, RedisError.RedisCommandError>
+
+// One that does not answer is an outage, whatever the others say. A refusal of our own says nothing
+// of Redis where another is answered.
+const verdictOf = (pinged: ReadonlyArray<Pinged>) => {
+  const verdicts = pinged.map((result) =>
+    Result.isSuccess(result)
+      ? { failed: undefined, outcome: "success" as const }
+      : { failed: result.failure, outcome: RedisError.outcome(result.failure) }
+  )
+  const first = (outcome: CircuitBreaker.Outcome) => verdicts.find((verdict) => verdict.outcome === outcome)
+  return first("failure") ?? first("success") ?? { failed: verdicts[0]?.failed, outcome: "ignored" as const }
+}
 
 const summarise = (name: string, current: Effect.Effect<Status>): Effect.Effect<void> =>
   Effect.gen(function* () {

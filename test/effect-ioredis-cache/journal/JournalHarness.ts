@@ -1,7 +1,7 @@
 import { assert } from "@effect/vitest"
 import { Clock, Effect, type Scope } from "effect"
 import type { WriteOutcome } from "effect-ioredis-cache/Cache"
-import type { Version } from "../../../packages/effect-ioredis-cache/src/internal/CacheTier.ts"
+import { type Version, Write } from "../../../packages/effect-ioredis-cache/src/internal/CacheTier.ts"
 import { TestClock } from "effect/testing"
 import type { RegionPolicy } from "../../../packages/effect-ioredis-cache/src/internal/journal/commands.ts"
 import * as Journal from "../../../packages/effect-ioredis-cache/src/internal/journal/Journal.ts"
@@ -53,6 +53,14 @@ export class Harness {
     const life = { life: timeToLive, staleFor: 0, lookupTime: 0, expiresAt: this.region.now() + timeToLive }
     const intent = new SetIntent({ value: payload, payload, ...life })
     return this.start((done) => this.region.set(key, intent, 1000, done))
+  }
+
+  /** Writes as while the circuit is open: nothing is sent. */
+  defer(name: string, payload: string, timeToLive = 300_000): WriteOutcome {
+    const write = new Write(this.key(name), payload, payload, timeToLive)
+    const outcome = this.region.defer(write, 0, this.region.now() + timeToLive)
+    this.check()
+    return outcome
   }
 
   remove(name: string) {

@@ -88,6 +88,8 @@ export const make = ({
         yield* Effect.sleep(delay)
         metrics.retries(call.name).updateUnsafe(1, context)
       }
+      // A busy event loop wakes it late, perhaps when nobody waits for it any more.
+      if (now() >= until) return yield* InDoubt.since(doubt, error)
       const result = yield* again(call, until)
       if (Result.isSuccess(result)) return result.success
       error = result.failure

@@ -1,4 +1,5 @@
 import { Context, Effect, Metric, type Scope } from "effect"
+import { seriesKey } from "./seriesKey.ts"
 
 /**
  * Shows a gauge for as long as the scope is open, summed over everyone who shows it: two clients of
@@ -37,7 +38,7 @@ const seriesOf = (gauge: Metric.Gauge<number>, context: Context.Context<never>):
   const registry = Context.get(context, Metric.MetricRegistry)
   const known = shown.get(registry) ?? new Map<string, Series>()
   shown.set(registry, known)
-  const key = JSON.stringify([gauge.id, gauge.attributes, Context.get(context, Metric.CurrentMetricAttributes)])
+  const key = seriesKey(gauge, context)
   const found = known.get(key)
   if (found !== undefined) return found
   const readers = new Set<() => number>()

@@ -1,4 +1,5 @@
 import { Context, Metric } from "effect"
+import { seriesKey } from "./seriesKey.ts"
 
 /**
  * A count that costs an addition: what the metric has of it is asked for when the metric is read.
@@ -15,11 +16,11 @@ export const tallyOf = (
   context: Context.Context<never>
 ): Tally => {
   const registry = Context.get(context, Metric.MetricRegistry)
-  const name = JSON.stringify([counter.id, counter.attributes, Context.get(context, Metric.CurrentMetricAttributes)])
-  const known = tallies.get(registry)?.get(name)
+  const key = seriesKey(counter, context)
+  const known = tallies.get(registry)?.get(key)
   if (known !== undefined) return known
   const tally = { count: 0 }
-  tallies.set(registry, (tallies.get(registry) ?? new Map()).set(name, tally))
+  tallies.set(registry, (tallies.get(registry) ?? new Map()).set(key, tally))
   Metric.registerUnsafe(counter, context, {
     get: () => ({ count: tally.count, incremental: true }),
     update: () => {},

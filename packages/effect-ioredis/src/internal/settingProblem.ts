@@ -1,5 +1,5 @@
 /** Words what is wrong with a setting, wherever it comes from, without showing a password. */
-import { Config, Duration, Schema, SchemaAST, SchemaIssue } from "effect"
+import { Config, Duration, Option, Schema, SchemaAST, SchemaIssue } from "effect"
 
 /**
  * Says what a setting is and what it should be, or `undefined` where its schema does not say the
@@ -20,12 +20,16 @@ export const configError = (problems: ReadonlyArray<string>): Config.ConfigError
 
 /** Says what is wrong with a number that counts something, and `undefined` of every other. */
 export const countProblem = (name: string, count: number): string | undefined =>
-  Number.isSafeInteger(count) && count >= 1 ? undefined : `${name} is ${count}. Make it a whole number, 1 or more`
+  Number.isSafeInteger(count) && count >= 1
+    ? undefined
+    : `${name} is ${shown(count)}. Make it a whole number, 1 or more`
 
 /** Says what is wrong with a time that has to pass, and `undefined` of every other. */
 export const timeProblem = (name: string, time: Duration.Input): string | undefined =>
   // NaN, which a missing number becomes, is no time at all as a Duration.
-  Duration.isPositive(Duration.fromInputUnsafe(time)) ? undefined : `${name} is ${shown(time)}. Make it a time above 0`
+  Option.exists(Duration.fromInput(time), Duration.isPositive)
+    ? undefined
+    : `${name} is ${shown(time)}. Make it a time above 0`
 
 /**
  * Shows what was given for a setting. Something with a login in it, put where it does not belong,
@@ -36,7 +40,7 @@ export const shown = (value: unknown): string => {
   if (typeof value === "string") {
     return /@|:\/\//.test(value) ? "not shown, for it may hold a password" : JSON.stringify(value)
   }
-  if (Duration.isDuration(value)) return Duration.isFinite(value) ? Duration.format(value) : "Infinity"
+  if (Duration.isDuration(value)) return Duration.format(value)
   if (value === null) return "null"
   if (typeof value === "function") return "a function"
   return typeof value === "object" ? "an object" : String(value)

@@ -1,4 +1,4 @@
-import { Clock, type Context, Duration, Effect, Fiber, PubSub, Ref, Schedule, type Scope, Stream } from "effect"
+import { Clock, type Context, Duration, Effect, Fiber, Option, PubSub, Ref, Schedule, type Scope, Stream } from "effect"
 import type * as CircuitBreaker from "../../CircuitBreaker.ts"
 import { RedisCircuitBreakerOpenError } from "../../RedisError.ts"
 import * as Gauges from "../Gauges.ts"
@@ -252,9 +252,11 @@ const mistakeIn = (options: CircuitBreaker.Options, settings: Settings): string 
 
 // A circuit may stay open for no time at all, but not for less, nor for NaN.
 const openTimeProblem = (time: Duration.Input | Schedule.Schedule<unknown>): string | undefined =>
-  Schedule.isSchedule(time) || !(Number.isNaN(time) || Duration.isNegative(Duration.fromInputUnsafe(time)))
+  Schedule.isSchedule(time) || (!Number.isNaN(time) && Option.exists(Duration.fromInput(time), isZeroOrMore))
     ? undefined
     : `resetTimeout is ${shown(time)}. Make it a time of 0 or more, or a Schedule`
+
+const isZeroOrMore = (time: Duration.Duration): boolean => !Duration.isNegative(time)
 
 const defaultProbeTimeout: Duration.Input = "5 seconds"
 
