@@ -429,16 +429,42 @@ describe("RedisClient, behind its breaker", () => {
     )
   )
 
-  it.effect("gives the slot back when the probe is interrupted", () =>
+  it.effect("goes by what comes of a probe although its caller was interrupted", () =>
     withRedis()((redis, server) =>
       Effect.gen(function* () {
-        yield* redis.breaker.trip
-        of(redis).nodes()[0]?.makeDue()
-        yield* server.inject(Fault.freeze)
-        const probe = yield* fork(redis.ping)
-        assert.deepStrictEqual(yield* redis.breaker.state, { _tag: "HalfOpen", probes: 1 })
-        yield* Fiber.interrupt(probe)
-        assert.deepStrictEqual(yield* redis.breaker.state, { _tag: "HalfOpen", probes: 0 })
+        for (const [fault, state] of [
+          [Fault.delay(100), "Closed"],
+          [Fault.freeze, "Open"]
+        ] as const) {
+          yield* redis.breaker.trip
+          of(redis).nodes()[0]?.makeDue()
+          yield* server.inject(fault)
+          const probe = yield* fork(redis.ping)
+          assert.deepStrictEqual(yield* redis.breaker.state, { _tag: "HalfOpen", probes: 1 })
+          yield* Fiber.interrupt(probe)
+          assert.deepStrictEqual(yield* redis.breaker.state, { _tag: "HalfOpen", probes: 1 })
+          yield* TestClock.adjust("2 seconds")
+          assert.strictEqual((yield* redis.breaker.state)._tag, state)
+        }
+      })
+    )
+  )
+
+  it.effect("closes although callers end each other, or have less patience than Redis needs", () =>
+    withRedis()((redis, server) =>
+      Effect.gen(function* () {
+        const pair = Effect.all([redis.get("a"), redis.get("b")], { concurrency: "unbounded", discard: true })
+        const hasty = Effect.asVoid(redis.run(RedisCommand.make("GET", ["a"]), { operationTimeout: "50 millis" }))
+        yield* server.inject(Fault.delay(100))
+        for (const call of [pair, hasty]) {
+          yield* redis.breaker.trip
+          of(redis).nodes()[0]?.makeDue()
+          const fiber = yield* fork(Effect.exit(call))
+          yield* TestClock.adjust("50 millis")
+          assert.strictEqual((yield* Fiber.join(fiber))._tag, "Failure")
+          yield* TestClock.adjust("50 millis")
+          assert.strictEqual((yield* redis.breaker.state)._tag, "Closed")
+        }
       })
     )
   )

@@ -1089,7 +1089,7 @@ describe("A call that waits to be sent", () => {
     )
   )
 
-  it.effect("takes the place of a probe that was given up", () =>
+  it.effect("goes out when a probe whose caller gave it up shows that Redis is back", () =>
     withRedis({ circuitBreaker: { resetTimeout: "1 second" } })((redis, server) =>
       Effect.gen(function* () {
         yield* redis.breaker.trip
@@ -1099,6 +1099,10 @@ describe("A call that waits to be sent", () => {
         const call = yield* fork(redis.run(get("k"), waiting))
         yield* TestClock.adjust(100)
         yield* Fiber.interrupt(probe)
+        yield* TestClock.adjust(399)
+        assert.strictEqual((yield* redis.breaker.state)._tag, "HalfOpen")
+        yield* TestClock.adjust(1)
+        assert.strictEqual((yield* redis.breaker.state)._tag, "Closed")
         yield* TestClock.adjust(500)
         assert.strictEqual(result(call), "Success")
       })

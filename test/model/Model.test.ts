@@ -147,6 +147,16 @@ const found: Readonly<Record<string, History.History>> = {
     call(remove(2)),
     { _tag: "Resync", cut: false }
   ]),
+  "33408468: a script that Redis does not know, beside one whose connection stands still": history(
+    [
+      { _tag: "Stall" },
+      wait(100),
+      call({ _tag: "SetMany", region: 1, keys: [0, 1], life: 600_000 }),
+      { _tag: "Stall" },
+      wait(6000)
+    ],
+    { seed: 33408468, historyInterval: 3_600_000, processes: [{ ...Steps.process, connections: 2 }] }
+  ),
   "462622928: a value that loses its connection again and again, as every other command does": history(
     [
       { _tag: "Trouble", trouble: { _tag: "Flaky", rate: 0.5, seed: 6 } },

@@ -93,6 +93,8 @@ class Running<A> implements Attempt<A> {
   activity = 0
   others: Array<readonly [session: NodeSession, activity: number]> | undefined = undefined
   settled = false
+  // Whether its end is still to be told to the circuit, although its caller has gone.
+  goesOn = false
 
   constructor(
     environment: Environment,
@@ -134,7 +136,10 @@ class Running<A> implements Attempt<A> {
   end(result: Result.Result<A, RedisError.RedisCommandError>, from?: NodeSession): void {
     const at = this.environment.now()
     if (from !== undefined && isReply(result)) from.hear(at)
-    if (this.settled) return
+    if (this.settled) {
+      this.endProbe(result)
+      return
+    }
     if (Result.isSuccess(result)) {
       this.settle(result, "success", at)
       return
@@ -158,6 +163,7 @@ class Running<A> implements Attempt<A> {
     const outcome =
       timeout < environment.commandTimeout || (environment.deadlines.isCatchingUp() && !silent) ? "ignored" : "failure"
     this.settled = true
+    this.goesOn = outcome === "ignored" && this.isProbing()
     // A stall opens the circuit before the caller is told, so that he does not try again.
     this.suspect(this.sentAt + timeout)
     this.fail(
@@ -172,8 +178,23 @@ class Running<A> implements Attempt<A> {
     if (this.settled) return
     this.settled = true
     this.deadline?.cancel()
-    this.node.circuit.record(this.permit, "ignored")
+    this.goesOn = this.isProbing()
+    if (!this.goesOn) this.node.circuit.record(this.permit, "ignored")
     this.suspect(this.environment.now())
+  }
+
+  // A probe goes on without its caller, and keeps its slot: what comes of it says whether Redis is
+  // back. Callers of little patience would otherwise keep a circuit half-open for ever. If nothing
+  // comes, the circuit itself ends it.
+  isProbing(): boolean {
+    return this.session?.isOpen() === true && !this.node.circuit.isClosed()
+  }
+
+  endProbe(result: Result.Result<A, RedisError.RedisCommandError>): void {
+    if (!this.goesOn) return
+    this.goesOn = false
+    const outcome = Result.isSuccess(result) ? "success" : RedisError.outcome(result.failure)
+    this.node.circuit.record(this.permit, outcome)
   }
 
   suspect(at: number): void {
@@ -197,7 +218,7 @@ class Running<A> implements Attempt<A> {
   ): void {
     this.settled = true
     this.deadline?.cancel()
-    this.node.circuit.record(this.permit, outcome, event)
+    if (!this.goesOn) this.node.circuit.record(this.permit, outcome, event)
     const { context, metrics } = this.environment
     metrics
       .operationDuration(this.call.name)(outcome)

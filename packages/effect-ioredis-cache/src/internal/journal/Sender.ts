@@ -28,8 +28,9 @@ export const send = (
   let second: Cancel | undefined
   const rest = timing(options)
   const first = dispatch.send(command, options, (result) => {
-    if (Result.isSuccess(result) || !Scripts.isUnknownScript(result.failure)) return done(result)
-    second = dispatch.send(Scripts.withSource(command), { ...options, timeout: rest() }, done)
+    const timeout = rest()
+    if (Result.isSuccess(result) || !Scripts.isUnknownScript(result.failure) || isOver(timeout)) return done(result)
+    second = dispatch.send(Scripts.withSource(command), { ...options, timeout }, done)
   })
   return () => (second ?? first)()
 }
@@ -47,10 +48,11 @@ export const sendAll = (
     const unknown = outcomes.flatMap((outcome, index) =>
       Result.isFailure(outcome) && Scripts.isUnknownScript(outcome.failure) ? [index] : []
     )
-    if (unknown.length === 0) return done(outcomes)
+    const timeout = rest()
+    if (unknown.length === 0 || isOver(timeout)) return done(outcomes)
     const again = unknown.flatMap((index) => commands[index] ?? []).map(Scripts.withSource)
     const sendings = unknown.map((index) => options.sendings?.[index])
-    second = dispatch.sendAll(again, { ...options, sendings, timeout: rest() }, (later) => {
+    second = dispatch.sendAll(again, { ...options, sendings, timeout }, (later) => {
       const byIndex = new Map(unknown.map((index, n) => [index, later[n]]))
       done(outcomes.map((outcome, index) => byIndex.get(index) ?? outcome))
     })
@@ -58,12 +60,14 @@ export const sendAll = (
   return () => (second ?? first)()
 }
 
-// What is left of the timeout, of which there is some as long as the call has not ended.
+// What is left of the timeout. Where a batch has waited for another command, nothing may be.
 const timing = ({ now, timeout }: Options): (() => number | undefined) => {
   if (now === undefined || timeout === undefined) return () => timeout
   const until = now() + timeout
-  return () => Math.max(1, until - now())
+  return () => until - now()
 }
+
+const isOver = (timeout: number | undefined): boolean => timeout !== undefined && timeout <= 0
 
 /** Sends one command once, as an Effect. */
 export const sendOnce = (
