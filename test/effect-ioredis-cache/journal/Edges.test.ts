@@ -106,9 +106,10 @@ describe("at the edges of the journal", () => {
       now,
       log: () => {},
       startNode: () => loop,
-      regionLoop: loop
+      startRegion: () => loop
     })
-    const region = new Region({ name: "texts", keyspace: "cache:texts:v1:", replay: "ifUnchanged", removedFor: 0 })
+    const policy = { name: "texts", keyspace: "cache:texts:v1:", replay: "ifUnchanged", removedFor: 0 } as const
+    const region = new Region(policy, () => loop)
     state.regions.push(region)
     return { double, state, region }
   }

@@ -1,6 +1,6 @@
 /**
- * Works for regions in the background: it empties in Redis those that
- * were cleared, and finds out whether a permission has come back.
+ * Works for a region in the background: it empties it in Redis where it was cleared, and finds out
+ * whether a permission has come back.
  */
 import { Effect, Result } from "effect"
 import { RedisCommand, type RedisError } from "effect-ioredis"
@@ -12,21 +12,17 @@ import * as Sender from "./Sender.ts"
 import type { Region, State } from "./State.ts"
 
 /** Tells whether there is anything to do. */
-export const isLeft = (state: State): boolean =>
-  state.regions.some(({ state }) => state._tag === "Dirty" || state._tag === "Denied")
+export const isLeft = ({ state }: Region): boolean => state._tag === "Dirty" || state._tag === "Denied"
 
-/** Does all there is, or fails with what hindered it. One region does not hold up another. */
-export const once = (state: State): Effect.Effect<void, Failure> =>
-  Effect.gen(function* () {
-    let failure: Failure | undefined
-    for (const region of state.regions) {
-      const result = yield* Effect.result(step(state, region))
-      if (Result.isSuccess(result)) continue
-      failure = result.failure
-      if (failure._tag === "RedisOperationError") state.notEmptied(region, failure)
-    }
-    if (failure !== undefined) return yield* failure
-  })
+/** Does what there is, or fails with what hindered it. Regions take turns, for each scans all keys. */
+export const once = (state: State, region: Region): Effect.Effect<void, Failure> =>
+  state.emptying.withPermit(step(state, region)).pipe(
+    Effect.tapError((failure) =>
+      Effect.sync(() => {
+        if (failure._tag === "RedisOperationError") state.notEmptied(region, failure)
+      })
+    )
+  )
 
 const step = (state: State, region: Region): Effect.Effect<void, Failure> =>
   Effect.suspend(() => {

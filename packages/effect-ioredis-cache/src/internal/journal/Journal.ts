@@ -157,12 +157,13 @@ export const make = Effect.fnUntraced(function* (
           Effect.suspend(() => Replay.once(state, node))
         )
       ),
-    regionLoop: start(
-      Loop.make(
-        () => Emptying.isLeft(state),
-        Effect.suspend(() => Emptying.once(state))
+    startRegion: (region) =>
+      start(
+        Loop.make(
+          () => Emptying.isLeft(region),
+          Effect.suspend(() => Emptying.once(state, region))
+        )
       )
-    )
   })
   const stop = dispatch.listen((event) => hear(state, event))
   yield* dispatch.watchHistory
@@ -187,7 +188,7 @@ export const make = Effect.fnUntraced(function* (
 const regionOf = (state: State, policy: RegionPolicy): Region => {
   const known = state.regions.find(({ keyspace }) => keyspace === policy.keyspace)
   if (known !== undefined) return known
-  const region = new Region(policy)
+  const region = new Region(policy, state.startRegion)
   state.regions.push(region)
   return region
 }
@@ -217,14 +218,14 @@ const hear = (state: State, event: NodeEvent): void => {
       return
   }
   nodeState.loop.recover()
-  state.regionLoop.recover()
+  for (const { loop } of state.regions) loop.recover()
 }
 
 // What is left gets one try, within the client's own deadline for closing, and what is in flight
 // the time to be answered. What the servers do not confirm by then is counted.
 const close = Effect.fnUntraced(function* (state: State) {
   if (state.isLeft()) {
-    yield* state.dispatch.closeWithin(Effect.andThen(closeNodes(state), Effect.ignore(Emptying.once(state))))
+    yield* state.dispatch.closeWithin(Effect.andThen(closeNodes(state), closeRegions(state)))
   }
   if (!state.isLeft()) return
   const regions = state.regions.filter((region) => region.state._tag !== "Clean").map(({ name }) => name)
@@ -232,6 +233,9 @@ const close = Effect.fnUntraced(function* (state: State) {
     Effect.annotateLogs({ keys: state.ledger.size(), ...(regions.length === 0 ? {} : { regions }) })
   )
 })
+
+const closeRegions = (state: State): Effect.Effect<void> =>
+  Effect.forEach(state.regions, (region) => Effect.ignore(Emptying.once(state, region)), { discard: true })
 
 const closeNodes = (state: State): Effect.Effect<void> =>
   Effect.forEach(

@@ -1,4 +1,4 @@
-import { Effect, Latch, Result } from "effect"
+import { Effect, Latch, Result, Semaphore } from "effect"
 import { type RedisCommand, RedisError } from "effect-ioredis"
 import type { Dispatch, Node, Sending, SendingEnd, Session } from "effect-ioredis/dispatch"
 import type { StampSource } from "../StoredValue.ts"
@@ -35,12 +35,15 @@ export class Region implements RegionPolicy {
   isWarned = false
   /** Is open while the region is clean. */
   readonly emptied: Latch.Latch = Latch.makeUnsafe(true)
+  /** Empties it, so that a region which cannot be emptied slows down no other. */
+  readonly loop: Loop
 
-  constructor(policy: RegionPolicy) {
+  constructor(policy: RegionPolicy, loop: (region: Region) => Loop) {
     this.name = policy.name
     this.keyspace = policy.keyspace
     this.replay = policy.replay
     this.removedFor = policy.removedFor
+    this.loop = loop(this)
   }
 }
 
@@ -76,8 +79,8 @@ export interface Environment {
   readonly log: (effect: Effect.Effect<void>) => void
   /** Starts the background work of a node. */
   readonly startNode: (state: NodeState) => Loop
-  /** The loop that empties regions. */
-  readonly regionLoop: Loop
+  /** Starts what empties a region. */
+  readonly startRegion: (region: Region) => Loop
 }
 
 /**
@@ -97,7 +100,8 @@ export class State {
   readonly doubts = Doubts.make<Session>()
   readonly regions: Array<Region> = []
   readonly nodes = new Map<Node, NodeState>()
-  readonly regionLoop: Loop
+  readonly emptying: Semaphore.Semaphore = Semaphore.makeUnsafe(1)
+  readonly startRegion: Environment["startRegion"]
   readonly log: Environment["log"]
   readonly startNode: Environment["startNode"]
   isClosed = false
@@ -110,7 +114,7 @@ export class State {
     this.now = environment.now
     this.log = environment.log
     this.startNode = environment.startNode
-    this.regionLoop = environment.regionLoop
+    this.startRegion = environment.startRegion
     this.ledger = Ledger.make(environment.bounds)
     this.trust = Trust.make(environment.source, rememberedKeys)
   }
@@ -270,7 +274,8 @@ export class State {
       const entry = this.ledger.get(key)
       if (entry !== undefined) this.enqueue(entry)
     }
-    if (keys.length > 0) this.regionLoop.wake()
+    // A region waits for what is in doubt of it.
+    if (keys.length > 0) for (const { loop } of this.regions) loop.wake()
   }
 
   // -----------------------------------------------------------------------------------------------
@@ -324,7 +329,7 @@ export class State {
       region.isWarned = false
       region.emptied.openUnsafe()
     } else region.emptied.closeUnsafe()
-    if (region.state._tag === "Dirty") this.regionLoop.wake()
+    if (region.state._tag === "Dirty") region.loop.wake()
   }
 
   /** Whatever was written in the region by now is a miss, and its intents are part of that. */
@@ -370,7 +375,7 @@ export class State {
     if (region === undefined || region.state._tag === "Denied") return
     this.apply(region, { _tag: "Refused", at: this.#nowIn(region) })
     this.#forgetIntents(region)
-    this.regionLoop.wake()
+    region.loop.wake()
     this.log(
       Effect.logError("Redis does not let this user write: the region runs on this process's memory").pipe(
         Effect.annotateLogs({ region: region.name })
