@@ -5,7 +5,7 @@ import type * as Dispatch from "effect-ioredis/dispatch"
 import { Fault } from "effect-ioredis/testing"
 import { TestClock } from "effect/testing"
 import * as SeededRandom from "../../packages/effect-ioredis/src/testing/internal/SeededRandom.ts"
-import { withRedis, get, set, unlink } from "../support/VirtualRedis.ts"
+import { get, keysOf, set, unlink, withRedis } from "../support/VirtualRedis.ts"
 
 /** Counts what it is told, session by session. */
 const counting = () => {
@@ -146,6 +146,84 @@ describe("A sending", () => {
         assert.deepStrictEqual(told, ["a", "b", "read"])
         assert.strictEqual(yield* server.peek("a"), undefined, "a command whose begin threw was sent")
         assert.isTrue(yield* redis.set("c", "2"))
+      })
+    )
+  )
+})
+
+describe("Dispatcher", () => {
+  it.effect("sends each command as its own call says, whatever the one before it said", () =>
+    withRedis()((_, server, dispatch) =>
+      Effect.gen(function* () {
+        const session = dispatch.nodes()[0]?.sessions()[0]
+        yield* server.inject(Fault.freeze)
+        const ended: Array<string> = []
+        const start = (what: string, options: Dispatch.SendOptions) =>
+          dispatch.send(get("k"), { retry: false, ...options }, () => ended.push(what))
+        const rows: ReadonlyArray<readonly [what: string, options: Dispatch.SendOptions]> = [
+          ["1 second", { timeout: 1000 }],
+          ["half a second", { timeout: 500 }],
+          ["half a second, on a session", { timeout: 500, session }],
+          ["half a second, unread", { timeout: 500, answer: "ignored" }],
+          ["its usual time", {}]
+        ]
+        for (const [what, options] of rows) start(what, options)
+        yield* TestClock.adjust(500)
+        assert.deepStrictEqual(ended, ["half a second", "half a second, on a session", "half a second, unread"])
+        yield* TestClock.adjust(500)
+        assert.deepStrictEqual(ended.slice(3), ["1 second"])
+        yield* TestClock.adjust(1000)
+        assert.deepStrictEqual(ended.slice(4), ["its usual time"])
+      })
+    )
+  )
+
+  it.effect("sends the reads that wait for their tick before what is asked for after them", () =>
+    withRedis()((_, server, dispatch) =>
+      Effect.gen(function* () {
+        const first: Array<string> = []
+        for (const then of [
+          () => dispatch.send(set("a", "1"), {}, () => {}),
+          () => dispatch.sendAll([set("a", "1")], {}, () => {})
+        ]) {
+          const before = (yield* server.received).length
+          for (const key of ["a", "b"]) dispatch.get(key, { bytes: 1 }, () => {})
+          then()
+          yield* TestClock.adjust(0)
+          const names = (yield* server.received).slice(before).map(({ name }) => name)
+          first.push(names.join(" "))
+        }
+        assert.deepStrictEqual(first, ["MGET SET", "MGET SET"])
+      })
+    )
+  )
+
+  it.effect("answers for no commands at once, and for one of several connections with one reply", () =>
+    withRedis({ connections: 2 })((_, server, dispatch) =>
+      Effect.gen(function* () {
+        const answers: Array<unknown> = []
+        dispatch.sendAll([], {}, (results) => answers.push(results))
+        assert.deepStrictEqual(answers, [[]])
+        const keys = Array.from(keysOf(dispatch, 1).values()).flat()
+        for (const key of keys) yield* server.execute(set(key, "v"))
+        dispatch.send(unlink(...keys), {}, (result) => answers.push(result))
+        yield* TestClock.adjust(0)
+        assert.deepStrictEqual(answers.slice(1), [Result.succeed(2)])
+      })
+    )
+  )
+
+  it.effect("tells of events for as long as somebody listens", () =>
+    withRedis()((redis, _, dispatch) =>
+      Effect.gen(function* () {
+        const told: Array<string> = []
+        const stop = dispatch.listen(({ _tag }) => told.push(_tag))
+        yield* redis.reconnect
+        yield* TestClock.adjust(0)
+        assert.deepStrictEqual(told, ["SessionLost"])
+        stop()
+        yield* TestClock.adjust("1 second")
+        assert.deepStrictEqual(told, ["SessionLost"])
       })
     )
   )

@@ -1,9 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, Fiber } from "effect"
-import { RedisClient, RedisConnector } from "effect-ioredis"
+import { Duration, Effect, Fiber, Result } from "effect"
+import { RedisClient, type RedisCommand, type RedisConnection, RedisConnector } from "effect-ioredis"
 import * as Dispatch from "effect-ioredis/dispatch"
 import { Fault, SimulatedRedis } from "effect-ioredis/testing"
 import { TestClock } from "effect/testing"
+import { unknown } from "../../../packages/effect-ioredis/src/internal/node/History.ts"
+import * as Lineage from "../../../packages/effect-ioredis/src/internal/node/Lineage.ts"
+import type { NodeSession } from "../../../packages/effect-ioredis/src/internal/node/NodeSession.ts"
 import { withRedis, get, fork, sent } from "../../support/VirtualRedis.ts"
 
 /** The events of the nodes, as they come. */
@@ -132,5 +135,85 @@ describe("Redis' time", () => {
       assert.isTrue(node?.isReady())
       assert.closeTo(node?.time() ?? 0, day, 10)
     }).pipe(Effect.scoped)
+  )
+})
+
+/** A session that answers so, and what it was asked. */
+const sessionOf = (reply: RedisCommand.Reply, options: { readonly isOpen?: boolean; readonly runId?: string } = {}) => {
+  const asked: Array<string> = []
+  const submit: RedisConnection.RedisConnection["submit"] = ({ name }, onReply) => {
+    asked.push(name)
+    queueMicrotask(() => onReply(Result.succeed(reply)))
+  }
+  const { isOpen = true, runId = "a" } = options
+  // A lineage asks nothing else of a session.
+  const session = { runId, connection: { submit }, isOpen: () => isOpen } as unknown as NodeSession
+  return { asked, session }
+}
+
+const make = Effect.gen(function* () {
+  let changes = 0
+  const lineage = yield* Lineage.make(() => changes++)
+  const learn = (history: Partial<Dispatch.RedisHistory>, isNew = false) =>
+    lineage.learn({ id: 1, history: { ...unknown, role: "master", ...history }, isNew })
+  return { ...lineage, learn, changes: () => changes }
+})
+
+describe("Lineage", () => {
+  it.effect("counts the changes that may have lost data, and tells of each", () =>
+    Effect.gen(function* () {
+      const { changes, generation, history, learn } = yield* make
+      assert.isUndefined(history())
+      const rows: ReadonlyArray<readonly [Partial<Dispatch.RedisHistory>, isNew: boolean, generation: number]> = [
+        [{ runId: "a" }, true, 0],
+        [{ runId: "a" }, false, 0],
+        [{ runId: "a", replid: "first replica" }, false, 0],
+        [{ runId: "b" }, false, 1],
+        [{ runId: "b", role: "replica" }, false, 2],
+        [{ runId: "b", role: "replica" }, true, 3]
+      ]
+      for (const [next, isNew, expected] of rows) {
+        learn(next, isNew)
+        assert.deepStrictEqual([generation(), changes()], [expected, expected])
+        assert.strictEqual(history()?.runId, next.runId)
+      }
+    })
+  )
+
+  for (const [what, isOpen, generation] of [
+    ["is open still", true, 1],
+    ["was lost meanwhile, whose answer may be another server's", false, 0]
+  ] as const) {
+    it.effect(`asks in a session that ${what}: generation ${generation}`, () =>
+      Effect.gen(function* () {
+        const lineage = yield* make
+        lineage.learn({ runId: "a", replid: "1" })
+        const { asked, session } = sessionOf("role:master\r\nmaster_replid:2\r\nmaster_replid2:1\r\n", { isOpen })
+        yield* lineage.ask(session)
+        assert.deepStrictEqual(asked, ["INFO"])
+        assert.strictEqual(lineage.generation(), generation)
+        assert.strictEqual(lineage.history()?.runId, "a")
+      })
+    )
+  }
+
+  it.effect("asks for nothing before the first session was introduced", () =>
+    Effect.gen(function* () {
+      const { ask } = yield* make
+      const { asked, session } = sessionOf("")
+      yield* ask(session)
+      assert.deepStrictEqual(asked, [])
+    })
+  )
+
+  it.effect("takes the time of three answers anew, however exact an earlier one was", () =>
+    Effect.gen(function* () {
+      const { asker, refreshTime } = yield* make
+      asker.time.learn(["1000", "0"], 0, 0)
+      const { asked, session } = sessionOf(["5", "0"])
+      yield* refreshTime(session)
+      assert.deepStrictEqual(asked, ["TIME", "TIME", "TIME"])
+      assert.strictEqual(asker.time.now(), 5000)
+    })
   )
 })

@@ -1,8 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Clock, Effect } from "effect"
+import { RedisError } from "effect-ioredis"
 import { Fault } from "effect-ioredis/testing"
 import { TestClock } from "effect/testing"
-import { fork, result, type Server, withRedis } from "../../support/VirtualRedis.ts"
+import * as Logins from "../../../packages/effect-ioredis/src/internal/node/Logins.ts"
+import type { NodeSession } from "../../../packages/effect-ioredis/src/internal/node/NodeSession.ts"
+import { fork, result, type Server, settled, withRedis } from "../../support/VirtualRedis.ts"
 
 /** The commands that callers asked for. */
 const commands = (server: Server) =>
@@ -45,6 +48,107 @@ describe("A server that lets clients log in and drops them", () => {
           assert.strictEqual(result(after), "Success")
         })
       )
+    )
+  }
+})
+
+/** The turns of a node whose deadlines are in the hands of the test. */
+const make = Effect.gen(function* () {
+  const clock = yield* Clock.Clock
+  const stays: Array<() => void> = []
+  const deadlines = {
+    add: (_at: number, _millis: number, expire: () => void) => {
+      stays.push(expire)
+      return { cancel: () => {} }
+    },
+    isCatchingUp: () => false,
+    checkInvariants: () => {}
+  }
+  const logins = yield* Logins.make(deadlines, () => clock.currentTimeMillisUnsafe())
+  /** Waits for a turn, for so long at most, and tells when it came. */
+  const turn = Effect.fnUntraced(function* (millis: number) {
+    const waiting = yield* fork(logins.turn)
+    yield* TestClock.adjust(millis)
+    return yield* settled(waiting)
+  })
+  return { logins, stays, turn }
+})
+
+// Logins ask nothing else of a session.
+const sessionOf = (openedAt: number, isReplaced = false, isOpen = true) =>
+  ({ openedAt, isReplaced, isOpen: () => isOpen }) as unknown as NodeSession
+
+const refused = RedisError.connectionError("CONNECT", "Refused", "never")
+const reset = RedisError.connectionError("CONNECT", "Reset", "never")
+
+describe("Logins", () => {
+  it.effect("let one lane show that the server keeps it, and then the others follow at once", () =>
+    Effect.gen(function* () {
+      const { logins, stays } = yield* make
+      assert.strictEqual(yield* logins.turn, 0)
+      const others = yield* Effect.forEach([1, 2], () => fork(logins.turn))
+      logins.ready(sessionOf(10))
+      yield* TestClock.adjust(110)
+      assert.deepStrictEqual(others.map(result), ["waiting", "waiting"])
+      stays[0]?.()
+      yield* TestClock.adjust(0)
+      for (const other of others) assert.strictEqual(yield* settled(other), 110)
+    })
+  )
+
+  it.effect("let nobody follow a session that was lost in its first moment", () =>
+    Effect.gen(function* () {
+      const { logins, stays } = yield* make
+      yield* logins.turn
+      const other = yield* fork(logins.turn)
+      logins.ready(sessionOf(10, false, false))
+      yield* TestClock.adjust(110)
+      stays[0]?.()
+      yield* TestClock.adjust(0)
+      assert.strictEqual(result(other), "waiting")
+    })
+  )
+
+  it.effect("let who waits try as soon as an attempt was refused, and not when a login would have ended", () =>
+    Effect.gen(function* () {
+      const { logins } = yield* make
+      yield* logins.turn
+      const other = yield* fork(logins.turn)
+      yield* TestClock.adjust(100)
+      logins.failed(0, refused)
+      yield* TestClock.adjust(25)
+      assert.isAtLeast(yield* settled(other), 115)
+    })
+  )
+
+  it.effect("try again at once what the server dropped, and the third time a second later", () =>
+    Effect.gen(function* () {
+      const { logins, turn } = yield* make
+      yield* logins.turn
+      logins.failed(0, reset)
+      const second = yield* turn(25)
+      const third = yield* turn(1101)
+      assert.isAtLeast(third - second, 1100)
+    })
+  )
+
+  for (const [what, age, isReplaced, follow] of [
+    ["for longer than a server takes to drop it", 5000, false, "Success"],
+    ["for a moment, and was replaced by this program", 200, true, "Success"],
+    ["for a moment, and was dropped", 200, false, "waiting"]
+  ] as const) {
+    it.effect(`after a session that lived ${what}, the other lanes: ${follow}`, () =>
+      Effect.gen(function* () {
+        const { logins, stays, turn } = yield* make
+        yield* logins.turn
+        logins.ready(sessionOf(0))
+        yield* TestClock.adjust(100)
+        stays[0]?.()
+        yield* TestClock.adjust(age - 100)
+        logins.lost(0, sessionOf(0, isReplaced), false)
+        yield* turn(25)
+        assert.strictEqual(result(yield* fork(logins.turn)), follow)
+      })
     )
   }
 })
