@@ -5,7 +5,7 @@ import type * as Dispatch from "effect-ioredis/dispatch"
 import { of } from "effect-ioredis/dispatch"
 import { Fault } from "effect-ioredis/testing"
 import { TestClock } from "effect/testing"
-import { withRedis, noRetry, get, fork, sent, settled, failure, elapsed } from "../support/VirtualRedis.ts"
+import { elapsed, failure, fork, get, noRetry, sent, settled, withRedis } from "../support/VirtualRedis.ts"
 
 describe("Attempt, and the circuit", () => {
   it.effect("sends 1 and refuses 999 of 1,000 callers when the open time ends", () =>

@@ -4,7 +4,7 @@ import { RedisCommand, RetryPolicy } from "effect-ioredis"
 import { of } from "effect-ioredis/dispatch"
 import { Fault } from "effect-ioredis/testing"
 import { TestClock } from "effect/testing"
-import { withRedis, get, set, unlink, fork, sent, keysOf, settled, failure, callback } from "../support/VirtualRedis.ts"
+import { callback, failure, fork, get, keysOf, sent, set, settled, unlink, withRedis } from "../support/VirtualRedis.ts"
 
 describe("A pinned call", () => {
   it.effect("fails at once when its session is lost", () =>
@@ -163,6 +163,27 @@ describe("A batch", () => {
         assert.strictEqual((yield* sent(server, "MGET")).length, 5)
         assert.strictEqual(yield* redis.run(unlink(...keys, "none")), 20)
         assert.strictEqual(yield* redis.exists(...keys), 0)
+      })
+    )
+  )
+
+  it.effect("takes no reply that comes after its attempt has ended", () =>
+    withRedis({
+      commandTimeout: "1 second",
+      retry: RetryPolicy.make({ read: RetryPolicy.exponential({ retries: 1 }) })
+    })((redis, server) =>
+      Effect.gen(function* () {
+        yield* server.inject(Fault.delay(900))
+        yield* fork(redis.ping)
+        yield* TestClock.adjust(500)
+        // Each reply is half a second too late, on a connection that is not silent.
+        yield* server.inject(Fault.delay(1500))
+        const batch = yield* fork(redis.pipeline([get("k")]))
+        yield* TestClock.adjust("10 seconds")
+        const [only] = yield* Fiber.join(batch)
+        assert.strictEqual((yield* sent(server, "GET")).length, 2)
+        assert.strictEqual((yield* server.attempts).length, 1)
+        assert.strictEqual(Result.isFailure(only) && only.failure._tag, "RedisTimeoutError")
       })
     )
   )

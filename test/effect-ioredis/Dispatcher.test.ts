@@ -5,7 +5,7 @@ import type * as Dispatch from "effect-ioredis/dispatch"
 import { Fault } from "effect-ioredis/testing"
 import { TestClock } from "effect/testing"
 import * as SeededRandom from "../../packages/effect-ioredis/src/testing/internal/SeededRandom.ts"
-import { get, keysOf, set, unlink, withRedis } from "../support/VirtualRedis.ts"
+import { get, keysOf, sent, set, unlink, withRedis } from "../support/VirtualRedis.ts"
 
 /** Counts what it is told, session by session. */
 const counting = () => {
@@ -209,6 +209,7 @@ describe("Dispatcher", () => {
         dispatch.send(unlink(...keys), {}, (result) => answers.push(result))
         yield* TestClock.adjust(0)
         assert.deepStrictEqual(answers.slice(1), [Result.succeed(2)])
+        assert.strictEqual((yield* sent(server, "UNLINK")).length, 2)
       })
     )
   )

@@ -17,7 +17,7 @@ import {
 import { RedisClient, RedisCommand, type RedisError } from "effect-ioredis"
 import { Fault, SimulatedRedis } from "effect-ioredis/testing"
 import { TestClock } from "effect/testing"
-import { withRedis, get, fork } from "../support/VirtualRedis.ts"
+import { fork, get, withRedis } from "../support/VirtualRedis.ts"
 import { expectTypeOf } from "vitest"
 import * as ClockDouble from "../support/ClockDouble.ts"
 import * as FakeConnector from "../support/FakeConnector.ts"

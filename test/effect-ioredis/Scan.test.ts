@@ -1,9 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Array as Arr, Effect, Fiber, Stream } from "effect"
-import type { RedisClient } from "effect-ioredis"
+import { Array as Arr, Effect, Fiber, Result, Stream } from "effect"
+import { type RedisClient, RedisError } from "effect-ioredis"
+import type * as Dispatch from "effect-ioredis/dispatch"
 import { Fault } from "effect-ioredis/testing"
 import { TestClock } from "effect/testing"
-import { withRedis, set, fork, sent, result } from "../support/VirtualRedis.ts"
+import * as Scan from "../../packages/effect-ioredis/src/internal/Scan.ts"
+import { fork, result, sent, set, withRedis } from "../support/VirtualRedis.ts"
 
 describe("A scan", () => {
   const fill = (redis: RedisClient.RedisClient) =>
@@ -30,6 +32,17 @@ describe("A scan", () => {
         yield* TestClock.adjust("5 seconds")
         assert.strictEqual((yield* Fiber.join(fiber)).size, 60)
         assert.isAtLeast((yield* sent(server, "SCAN")).filter(({ args: [cursor] }) => cursor === "0").length, 2)
+      })
+    )
+  )
+
+  it.effect("begins anew when its connection is lost while a page is on the way", () =>
+    withRedis()((redis, server) =>
+      Effect.gen(function* () {
+        yield* fill(redis)
+        const fiber = yield* fork(scanned(redis, server.inject(Fault.cut({ executed: false, at: "SCAN" }))))
+        yield* TestClock.adjust("5 seconds")
+        assert.strictEqual((yield* Fiber.join(fiber)).size, 60)
       })
     )
   )
@@ -96,4 +109,32 @@ describe("A scan", () => {
       })
     )
   )
+})
+
+describe("Scan", () => {
+  const error = RedisError.connectionError("SCAN", "Refused", "unknown")
+
+  for (const [what, isOpen, tries, reason] of [
+    ["of a session that is open is the scan's own", true, 1, "Refused"],
+    ["of sessions that are lost ends it after eleven beginnings", false, 11, "Reset"]
+  ] as const) {
+    it.effect(`a failure ${what}`, () =>
+      Effect.gen(function* () {
+        let asked = 0
+        const session = { isOpen: () => isOpen, node: { generation: () => 0 } }
+        // A scan asks nothing else of a dispatch.
+        const dispatch = {
+          nodes: () => [{ sessionFor: () => session }],
+          send: (_: unknown, __: unknown, done: Dispatch.Done<never>) => {
+            asked++
+            done(Result.fail(error))
+            return () => {}
+          }
+        } as unknown as Dispatch.Dispatch
+        const failed = yield* Effect.flip(Stream.runDrain(Scan.stream(dispatch)))
+        assert.deepInclude({ ...failed }, { reason })
+        assert.strictEqual(asked, tries)
+      })
+    )
+  }
 })

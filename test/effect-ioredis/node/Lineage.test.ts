@@ -7,7 +7,7 @@ import { TestClock } from "effect/testing"
 import { unknown } from "../../../packages/effect-ioredis/src/internal/node/History.ts"
 import * as Lineage from "../../../packages/effect-ioredis/src/internal/node/Lineage.ts"
 import type { NodeSession } from "../../../packages/effect-ioredis/src/internal/node/NodeSession.ts"
-import { withRedis, get, fork, sent } from "../../support/VirtualRedis.ts"
+import { fork, get, sent, withRedis } from "../../support/VirtualRedis.ts"
 
 /** The events of the nodes, as they come. */
 const events = (dispatch: Dispatch.Dispatch) => {
@@ -138,18 +138,26 @@ describe("Redis' time", () => {
   )
 })
 
-/** A session that answers so, and what it was asked. */
-const sessionOf = (reply: RedisCommand.Reply, options: { readonly isOpen?: boolean; readonly runId?: string } = {}) => {
+/** A session that answers so, after so many milliseconds, and what it was asked. */
+const sessionOf = Effect.fnUntraced(function* (
+  reply: RedisCommand.Reply,
+  { isOpen = true, millis = 0 }: { readonly isOpen?: boolean; readonly millis?: number } = {}
+) {
+  const run = Effect.runForkWith(yield* Effect.context<never>())
   const asked: Array<string> = []
   const submit: RedisConnection.RedisConnection["submit"] = ({ name }, onReply) => {
     asked.push(name)
-    queueMicrotask(() => onReply(Result.succeed(reply)))
+    run(
+      Effect.delay(
+        Effect.sync(() => onReply(Result.succeed(reply))),
+        millis
+      )
+    )
   }
-  const { isOpen = true, runId = "a" } = options
   // A lineage asks nothing else of a session.
-  const session = { runId, connection: { submit }, isOpen: () => isOpen } as unknown as NodeSession
+  const session = { runId: "a", connection: { submit }, isOpen: () => isOpen } as unknown as NodeSession
   return { asked, session }
-}
+})
 
 const make = Effect.gen(function* () {
   let changes = 0
@@ -188,8 +196,12 @@ describe("Lineage", () => {
       Effect.gen(function* () {
         const lineage = yield* make
         lineage.learn({ runId: "a", replid: "1" })
-        const { asked, session } = sessionOf("role:master\r\nmaster_replid:2\r\nmaster_replid2:1\r\n", { isOpen })
-        yield* lineage.ask(session)
+        const { asked, session } = yield* sessionOf("role:master\r\nmaster_replid:2\r\nmaster_replid2:1\r\n", {
+          isOpen
+        })
+        const asking = yield* fork(lineage.ask(session))
+        yield* TestClock.adjust(0)
+        yield* Fiber.join(asking)
         assert.deepStrictEqual(asked, ["INFO"])
         assert.strictEqual(lineage.generation(), generation)
         assert.strictEqual(lineage.history()?.runId, "a")
@@ -200,7 +212,7 @@ describe("Lineage", () => {
   it.effect("asks for nothing before the first session was introduced", () =>
     Effect.gen(function* () {
       const { ask } = yield* make
-      const { asked, session } = sessionOf("")
+      const { asked, session } = yield* sessionOf("")
       yield* ask(session)
       assert.deepStrictEqual(asked, [])
     })
@@ -210,10 +222,12 @@ describe("Lineage", () => {
     Effect.gen(function* () {
       const { asker, refreshTime } = yield* make
       asker.time.learn(["1000", "0"], 0, 0)
-      const { asked, session } = sessionOf(["5", "0"])
-      yield* refreshTime(session)
+      const { asked, session } = yield* sessionOf(["5", "0"], { millis: 10 })
+      const refreshing = yield* fork(refreshTime(session))
+      yield* TestClock.adjust(30)
+      yield* Fiber.join(refreshing)
       assert.deepStrictEqual(asked, ["TIME", "TIME", "TIME"])
-      assert.strictEqual(asker.time.now(), 5000)
+      assert.strictEqual(asker.time.now(), 5005)
     })
   )
 })
