@@ -4,7 +4,9 @@ import type { RedisClient } from "effect-ioredis"
 import { Cache } from "effect-ioredis-cache"
 import { Fault, SimulatedRedis } from "effect-ioredis/testing"
 import { TestClock } from "effect/testing"
+import * as Reads from "../../packages/effect-ioredis-cache/src/internal/Reads.ts"
 import { layerProcess, layerSimulated } from "../suites/cacheLayers.ts"
+import * as PartsDouble from "./PartsDouble.ts"
 
 const texts = { name: "texts", version: 1, key: Schema.String, value: Schema.String }
 
@@ -86,3 +88,82 @@ const patiently = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
       Fiber.join(fiber)
     )
   )
+
+const make = Effect.map(PartsDouble.make, (double) => ({ ...double, reads: Reads.make(double.parts) }))
+
+const none = { hit: undefined, source: "redis" }
+const one = { hit: { value: "1" }, source: "redis" }
+const keyspace = "cache:texts:v1:"
+
+describe("Reads", () => {
+  it.effect("ask nobody for what is known", () =>
+    Effect.gen(function* () {
+      const { calls, counters, known, reads } = yield* make
+      known.set("a", "1")
+      assert.deepStrictEqual(yield* reads.get("a"), Option.some("1"))
+      assert.deepStrictEqual(yield* reads.getBeforeLookup(`${keyspace}=a`), { hit: { value: "1" }, source: "memory" })
+      assert.deepStrictEqual([calls, counters.memoryHits], [[], 2])
+    })
+  )
+
+  it.effect("are current while their key is not written", () =>
+    Effect.gen(function* () {
+      const { end, held, parts, reads } = yield* make
+      for (const [written, isCurrent] of [
+        ["b", true],
+        ["a", false]
+      ] as const) {
+        for (const [read, answer] of [
+          [reads.get("a"), one],
+          [reads.getMany(["a"]), [one]]
+        ] as const) {
+          const reading = yield* fork<unknown, never, never>(read)
+          parts.sequences.intend(`${keyspace}=${written}`).end()
+          assert.strictEqual(end(answer), isCurrent)
+          yield* Fiber.join(reading)
+        }
+      }
+      assert.strictEqual(held(), 0)
+    })
+  )
+
+  for (const [what, found, isWritten, calls] of [
+    ["finds nothing and the key was written meanwhile", none, true, ["get a", "peek a"]],
+    ["finds nothing", none, false, ["get a"]],
+    ["finds a value, though the key was written meanwhile", one, true, ["get a"]]
+  ] as const) {
+    it.effect(`before a lookup look ${calls.length === 2 ? "again" : "once"} where the first ${what}`, () =>
+      Effect.gen(function* () {
+        const double = yield* make
+        const reading = yield* fork(double.reads.getBeforeLookup(`${keyspace}=a`))
+        if (isWritten) double.parts.sequences.intend(`${keyspace}=a`).end()
+        double.end(found)
+        if (calls.length === 2) double.end({ hit: { value: "2" }, source: "memory" })
+        const { hit } = yield* Fiber.join(reading)
+        assert.strictEqual(hit?.value, calls.length === 2 ? "2" : found.hit?.value)
+        assert.deepStrictEqual([double.calls, double.held()], [[...calls], 0])
+      })
+    )
+  }
+
+  it.effect("answer several keys in order, without those that do not fit", () =>
+    Effect.gen(function* () {
+      const { calls, end, reads, rejected } = yield* make
+      const reading = yield* fork(reads.getMany(["a", "longer than ten", "b"]))
+      assert.deepStrictEqual(calls, ["getMany a b"])
+      end([one, none])
+      assert.deepStrictEqual(yield* Fiber.join(reading), [Option.some("1"), Option.none(), Option.none()])
+      assert.strictEqual(rejected.length, 1)
+    })
+  )
+
+  it.effect("that are interrupted are cancelled, and hold nothing", () =>
+    Effect.gen(function* () {
+      const { held, reads, state } = yield* make
+      for (const read of [reads.get("a"), reads.getMany(["a", "b"]), reads.getBeforeLookup(`${keyspace}=a`)]) {
+        yield* Fiber.interrupt(yield* fork<unknown, never, never>(read))
+      }
+      assert.deepStrictEqual([state.cancelled, held()], [3, 0])
+    })
+  )
+})
