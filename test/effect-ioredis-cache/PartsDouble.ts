@@ -31,8 +31,22 @@ export const make = Effect.gen(function* () {
     value: Schema.String.check(Schema.isMaxLength(10))
   }
   const counters = Recorder.makeCounters()
-  const sequences = Sequences.make()
-  const member = sequences.join(() => {})
+  const order = Sequences.make().join(() => {})
+  const open = new Set<Sequences.Watch>()
+  const counted = (watch: Sequences.Watch): Sequences.Watch => {
+    open.add(watch)
+    const end = () => {
+      open.delete(watch)
+      watch.end()
+    }
+    return { isCurrent: () => watch.isCurrent(), end }
+  }
+  const sequences: Sequences.Member = {
+    ...order,
+    watch: (key) => counted(order.watch(key)),
+    intend: (key) => counted(order.intend(key)),
+    intendAll: () => counted(order.intendAll())
+  }
   const calls: Array<string> = []
   const pending: Array<Pending> = []
   const rejected: Array<string> = []
@@ -85,8 +99,8 @@ export const make = Effect.gen(function* () {
     encoding: Encoding.make(definition, "5 minutes", "cache:", context),
     recorder: Recorder.make("texts", counters, context),
     tier,
-    sequences: member,
-    lookups: SharedLookups.make("texts", scope, member.watch),
+    sequences,
+    lookups: SharedLookups.make("texts", scope, sequences.watch),
     reject: ({ message }) => Effect.sync(() => void rejected.push(message))
   }
   /** Ends the oldest call of the tier that has not ended, and says whether it was current. */
@@ -96,5 +110,5 @@ export const make = Effect.gen(function* () {
     call?.end(value as never) // Each call has an answer of its own type, which the test knows.
     return isCurrent
   }
-  return { parts, calls, rejected, counters, known, state, end, held: sequences.size }
+  return { parts, calls, rejected, counters, known, state, end, held: () => open.size }
 })

@@ -1,6 +1,9 @@
-import { assert, describe } from "@effect/vitest"
-import { Effect, Fiber } from "effect"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Fiber, Result } from "effect"
+import { RedisError } from "effect-ioredis"
 import { TestClock } from "effect/testing"
+import * as Emptying from "../../../packages/effect-ioredis-cache/src/internal/journal/Emptying.ts"
+import { SessionDouble } from "./DispatchDouble.ts"
 import { type Harness, history, keyspace } from "./JournalHarness.ts"
 
 describe("Emptying", () => {
@@ -89,6 +92,22 @@ describe("Emptying", () => {
     })
   )
 
+  history("empties nothing before the other connections of the node have answered", {}, (h) =>
+    Effect.gen(function* () {
+      const { node } = h.double
+      const { sessions } = node
+      // The double answers on one session alone.
+      Object.assign(node, { sessions: () => [...sessions(), new SessionDouble(node, 99, "run1")] })
+      h.set("a", "1")
+      const fiber = yield* clear(h)
+      assert.strictEqual(h.double.countOf("SCAN"), 0)
+      Object.assign(node, { sessions })
+      yield* TestClock.adjust("1 minute")
+      yield* Fiber.join(fiber)
+      assert.isUndefined(h.held("a"))
+    })
+  )
+
   history("one region does not hold up another", {}, (h) =>
     Effect.gen(function* () {
       const policy = { replay: "ifUnchanged", removedFor: 0 } as const
@@ -122,6 +141,40 @@ describe("Emptying", () => {
       assert.strictEqual(scans[0]?.args[2], String.raw`cache:a\*b\?\[c\]\\\\:v1:*`)
     })
   )
+})
+
+describe("Emptying.barrier", () => {
+  const answered = Result.succeed("PONG")
+  const refused = Result.fail(new RedisError.RedisOperationError({ command: "PING", code: "NOPERM", message: "no" }))
+  const lost = Result.fail(RedisError.connectionError("PING", "Reset", "unknown"))
+
+  for (const [what, last, ends] of [
+    ["every other session has answered", answered, "Success"],
+    ["the last one may not be asked, which is an answer too", refused, "Success"],
+    ["one was lost, which is none", lost, "Failure"]
+  ] as const) {
+    it.effect(`waits until ${what}: ${ends}`, () =>
+      Effect.gen(function* () {
+        const sessions = ["own", "first", "second"]
+        const asked = new Map<unknown, (result: unknown) => void>()
+        // A barrier asks nothing else of its state and its node.
+        const dispatch = {
+          send: (_: unknown, { session }: { readonly session: string }, done: (result: unknown) => void) => {
+            asked.set(session, done)
+            return () => {}
+          }
+        }
+        const barrier = Emptying.barrier({ dispatch } as never, { sessions: () => sessions } as never, "own" as never)
+        const waiting = yield* Effect.forkChild(Effect.exit(barrier), { startImmediately: true })
+        assert.deepStrictEqual(Array.from(asked.keys()), ["first", "second"])
+        asked.get("first")?.(answered)
+        yield* TestClock.adjust(0)
+        assert.isUndefined(waiting.pollUnsafe())
+        asked.get("second")?.(last)
+        assert.strictEqual((yield* Fiber.join(waiting))._tag, ends)
+      })
+    )
+  }
 })
 
 describe("a user who may not write", () => {
