@@ -108,6 +108,25 @@ describe("Emptying", () => {
     })
   )
 
+  history("empties nothing while a lost session may still write to the region", {}, (h) =>
+    Effect.gen(function* () {
+      h.unanswered(() => h.set("a", "1"))
+      h.away()
+      h.double.isFrozen = false
+      h.double.refuse = ({ name }) => (name === "CLIENT" ? "LOADING" : undefined)
+      const fiber = yield* clear(h)
+      h.double.connect()
+      yield* h.settled
+      assert.strictEqual(h.double.countOf("SCAN"), 0)
+      h.double.runLate()
+      h.double.refuse = () => undefined
+      yield* TestClock.adjust("1 minute")
+      yield* Fiber.join(fiber)
+      assert.strictEqual(h.double.countOf("SCAN"), 1)
+      assert.isUndefined(h.held("a"))
+    })
+  )
+
   history("one region does not hold up another", {}, (h) =>
     Effect.gen(function* () {
       const policy = { replay: "ifUnchanged", removedFor: 0 } as const
