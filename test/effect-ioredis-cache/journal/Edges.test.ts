@@ -9,13 +9,7 @@ import type { Loop } from "../../../packages/effect-ioredis-cache/src/internal/j
 import { Region, State, Write } from "../../../packages/effect-ioredis-cache/src/internal/journal/State.ts"
 import { makeStampSource } from "../../../packages/effect-ioredis-cache/src/internal/StoredValue.ts"
 import { DispatchDouble } from "./DispatchDouble.ts"
-import { type Harness, type HarnessOptions, make } from "./JournalHarness.ts"
-
-const history = (
-  title: string,
-  options: HarnessOptions,
-  body: (h: Harness) => Effect.Effect<void, never, Scope.Scope>
-) => it.effect(title, () => Effect.scoped(Effect.flatMap(make(options), body)))
+import { history, make } from "./JournalHarness.ts"
 
 describe("at the edges of the journal", () => {
   history("a touch of a deferred value that has expired does not bring it back", {}, (h) =>

@@ -3,13 +3,7 @@ import { Effect, Exit, Fiber, Layer, Logger, References, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import * as Journal from "../../../packages/effect-ioredis-cache/src/internal/journal/Journal.ts"
 import { DispatchDouble } from "./DispatchDouble.ts"
-import { type Harness, type HarnessOptions, make } from "./JournalHarness.ts"
-
-const history = (
-  title: string,
-  options: HarnessOptions,
-  body: (h: Harness) => Effect.Effect<void, never, Scope.Scope>
-) => it.effect(title, () => Effect.scoped(Effect.flatMap(make(options), body)))
+import { type Harness, type HarnessOptions, history, make } from "./JournalHarness.ts"
 
 describe("a clean journal", () => {
   history("keeps nothing of what Redis confirms", {}, (h) =>
@@ -417,39 +411,6 @@ describe("doubts", () => {
   )
 })
 
-describe("fills", () => {
-  history("replace nothing that is there, and are no intent", {}, (h) =>
-    Effect.sync(() => {
-      h.other("a", "theirs")
-      assert.deepStrictEqual(h.fill("a", "looked up"), ["Deferred"])
-      assert.strictEqual(h.read("a"), "theirs")
-      assert.deepStrictEqual(h.fill("b", "looked up"), ["Applied"])
-      assert.strictEqual(h.read("b"), "looked up")
-      assert.strictEqual(h.journal.size(), 0)
-    })
-  )
-
-  history("give way to an intent", {}, (h) =>
-    Effect.sync(() => {
-      h.away()
-      h.remove("a")
-      h.double.connect()
-      assert.deepStrictEqual(h.fill("a", "looked up"), ["Deferred"])
-      assert.isUndefined(h.held("a"))
-    })
-  )
-
-  history("after a clear in the same millisecond are believed", {}, (h) =>
-    Effect.gen(function* () {
-      const clearing = yield* Effect.forkChild(h.region.clear)
-      yield* TestClock.adjust("0 millis")
-      assert.isTrue(yield* Fiber.join(clearing))
-      assert.deepStrictEqual(h.fill("a", "looked up"), ["Applied"])
-      assert.strictEqual(h.read("a"), "looked up")
-    })
-  )
-})
-
 describe("touch", () => {
   const lifeOf = (h: Harness, name: string) => (h.double.find(h.key(name))?.expiresAt ?? 0) - h.now()
 
@@ -649,27 +610,6 @@ describe("trust", () => {
 })
 
 describe("clear", () => {
-  const clear = (h: Harness) =>
-    Effect.gen(function* () {
-      const fiber = yield* Effect.forkChild(h.region.clear)
-      yield* TestClock.adjust("1 millis")
-      h.check()
-      return fiber
-    })
-
-  history("empties what was written before and nothing else", {}, (h) =>
-    Effect.gen(function* () {
-      h.set("a", "1")
-      h.other("later", "theirs", { writtenAt: h.now() + 5000 })
-      h.double.store.set("cache:others:v1:=a", { value: "1", expiresAt: h.now() + 1000 })
-      const fiber = yield* clear(h)
-      assert.isTrue(yield* Fiber.join(fiber))
-      assert.isUndefined(h.held("a"))
-      assert.strictEqual(h.payload("later"), "theirs")
-      assert.isTrue(h.double.store.has("cache:others:v1:=a"))
-    })
-  )
-
   history("makes a miss of everything before it, at once, also of what this process never wrote", {}, (h) =>
     Effect.gen(function* () {
       h.set("a", "1")
@@ -686,97 +626,6 @@ describe("clear", () => {
       yield* h.settled
       assert.strictEqual(h.read("a"), "2")
       assert.isUndefined(h.held("b"))
-    })
-  )
-
-  history("a region that is being emptied when its server changes is emptied from the beginning", {}, (h) =>
-    Effect.gen(function* () {
-      h.set("a", "1")
-      const old = h.double.snapshot()
-      let changed = false
-      h.double.refuse = ({ name }) => {
-        if (name !== "SCAN" || changed) return undefined
-        changed = true
-        h.double.changeHistory()
-        queueMicrotask(() => h.double.restore(old))
-        return undefined
-      }
-      h.double.store.clear()
-      const fiber = yield* clear(h)
-      yield* h.settled
-      assert.isTrue(yield* Fiber.join(fiber))
-      assert.isUndefined(h.held("a"))
-      assert.strictEqual(h.double.countOf("SCAN"), 2)
-    })
-  )
-
-  history("waits for what was sent before it and is still in flight", {}, (h) =>
-    Effect.gen(function* () {
-      h.unanswered(() => h.set("a", "1"))
-      const fiber = yield* clear(h)
-      assert.isUndefined(fiber.pollUnsafe())
-      assert.strictEqual(h.double.countOf("SCAN"), 0)
-      h.double.thaw()
-      yield* h.settled
-      assert.isTrue(yield* Fiber.join(fiber))
-      assert.isUndefined(h.held("a"))
-    })
-  )
-
-  for (const [replay, options] of [
-    ["ifUnchanged", {}],
-    ["latest", { replay: "latest", removedFor: 600_000 }]
-  ] as const) {
-    history(`waits for what may bring a value back: ${replay}`, options, (h) =>
-      Effect.gen(function* () {
-        h.unanswered(() => h.set("a", "1"))
-        h.away()
-        h.double.isFrozen = false
-        const fiber = yield* clear(h)
-        h.double.connect()
-        yield* h.settled
-        assert.isTrue(yield* Fiber.join(fiber))
-        h.double.runLate()
-        assert.isUndefined(h.held("a"))
-      })
-    )
-  }
-
-  history("without scripts everything is unlinked", {}, (h) =>
-    Effect.gen(function* () {
-      h.set("a", "1")
-      h.double.refuse = ({ name }) => (name.startsWith("EVAL") ? "NOPERM" : undefined)
-      const fiber = yield* clear(h)
-      yield* h.settled
-      assert.isTrue(yield* Fiber.join(fiber))
-      assert.isUndefined(h.held("a"))
-    })
-  )
-})
-
-describe("a user who may not write", () => {
-  history("runs on memory, until the permission comes back without a new connection", {}, (h) =>
-    Effect.gen(function* () {
-      h.set("a", "old")
-      const noWrites = new Set(["SET", "UNLINK"])
-      h.double.refuse = ({ name }) => (noWrites.has(name) ? "NOPERM" : undefined)
-      assert.deepStrictEqual(h.set("a", "1"), ["Deferred"])
-      assert.isTrue(h.region.runsOnMemory())
-      const sent = h.double.countOf("SET")
-      assert.deepStrictEqual(h.set("a", "2"), ["Deferred"])
-      assert.strictEqual(h.double.countOf("SET"), sent)
-      assert.deepStrictEqual(h.region.answer(h.key("a")), { _tag: "Memory" })
-      yield* TestClock.adjust("1 minute")
-      assert.isAtMost(h.double.countOf("SET"), sent + 7)
-      // However long it was away.
-      yield* TestClock.adjust("10 minutes")
-      h.double.refuse = () => undefined
-      yield* TestClock.adjust("31 seconds")
-      assert.isFalse(h.region.runsOnMemory())
-      assert.isUndefined(h.read("a"))
-      assert.isUndefined(h.held("a"), "memory had a newer one")
-      assert.deepStrictEqual(h.set("a", "3"), ["Applied"])
-      assert.strictEqual(h.read("a"), "3")
     })
   )
 })

@@ -1,9 +1,10 @@
-import { assert } from "@effect/vitest"
+import { assert, it } from "@effect/vitest"
 import { Clock, Effect, type Scope } from "effect"
 import type { WriteOutcome } from "effect-ioredis-cache/Cache"
 import { type Version, Write } from "../../../packages/effect-ioredis-cache/src/internal/CacheTier.ts"
 import { TestClock } from "effect/testing"
 import type { RegionPolicy } from "../../../packages/effect-ioredis-cache/src/internal/journal/commands.ts"
+import type { Fill } from "../../../packages/effect-ioredis-cache/src/internal/journal/Fill.ts"
 import * as Journal from "../../../packages/effect-ioredis-cache/src/internal/journal/Journal.ts"
 import { SetIntent } from "../../../packages/effect-ioredis-cache/src/internal/journal/Ledger.ts"
 import * as StoredValue from "../../../packages/effect-ioredis-cache/src/internal/StoredValue.ts"
@@ -75,16 +76,17 @@ export class Harness {
     return this.start((done) => this.region.touch(this.key(name), { timeToLive, staleFor: 0 }, 1000, done))
   }
 
-  fill(name: string, payload: string, beganAt = this.now()) {
+  fill(name: string, payload: string, fields: Partial<Fill> = {}) {
     const fill = {
       key: this.key(name),
       payload,
       timeToLive: 300_000,
       staleFor: 0,
       lookupTime: 0,
-      beganAt,
+      beganAt: this.now(),
       found: undefined,
-      isCurrent: () => true
+      isCurrent: () => true,
+      ...fields
     }
     return this.start((done) => this.region.fill(fill, 1000, done))
   }
@@ -183,3 +185,10 @@ export const make = Effect.fnUntraced(function* (
   const region = journal.region({ name: "texts", keyspace, replay, removedFor }, (key) => memory.get(key))
   return new Harness(journal, region, double, now, redis, memory)
 })
+
+/** A test of one region, of a journal of its own. */
+export const history = (
+  title: string,
+  options: HarnessOptions,
+  body: (h: Harness) => Effect.Effect<void, never, Scope.Scope>
+): void => it.effect(title, () => Effect.scoped(Effect.flatMap(make(options), body)))

@@ -1,0 +1,86 @@
+import { Cause, Effect, Schema, SchemaTransformation } from "effect"
+import { assert, describe, it } from "vitest"
+import * as schemaFailure from "../../packages/effect-ioredis-cache/src/internal/schemaFailure.ts"
+
+/** What something throws. */
+const thrownBy = (run: () => unknown): unknown =>
+  schemaFailure.contain<unknown>(
+    () => assert.fail(`it gave ${run()}`),
+    (thrown) => thrown
+  )
+
+const user = Schema.Struct({ age: Schema.Finite })
+
+const slow = Schema.String.pipe(
+  Schema.decodeTo(
+    Schema.String,
+    SchemaTransformation.transformEffect({
+      decode: (text: string) => Effect.as(Effect.sleep(1), text),
+      encode: (text: string) => Effect.as(Effect.sleep(1), text)
+    })
+  )
+)
+
+class HunterError extends Error {
+  override readonly name = "hunter2 was here"
+}
+
+describe("schemaFailure", () => {
+  it("contains what is thrown, and gives what is not", () => {
+    assert.strictEqual(
+      schemaFailure.contain(
+        () => 1,
+        () => 2
+      ),
+      1
+    )
+    assert.strictEqual(
+      schemaFailure.contain(
+        () => {
+          throw new Error("hunter2")
+        },
+        () => 2
+      ),
+      2
+    )
+  })
+
+  const rows: ReadonlyArray<readonly [what: string, thrown: unknown, action: "encoding" | "decoding", said: string]> = [
+    [
+      "what a schema expected, and where",
+      thrownBy(() => Schema.decodeUnknownSync(user)({ age: "hunter2" })),
+      "decoding",
+      'expected number at ["age"]'
+    ],
+    ["that Schema.Any checks nothing", schemaFailure.noJsonForm, "encoding", schemaFailure.noJsonForm.message],
+    ["the kind of an error", new RangeError("hunter2"), "encoding", "encoding it threw RangeError"],
+    [
+      "the kind of what an adapter has wrapped",
+      new Error("hunter2", { cause: Cause.die(new RangeError("hunter2")) }),
+      "decoding",
+      "decoding it threw RangeError"
+    ],
+    [
+      "of a name that could be data nothing",
+      new HunterError(),
+      "encoding",
+      "encoding it threw something that is not an Error"
+    ],
+    ["that it was no error", "hunter2", "decoding", "decoding it threw something that is not an Error"],
+    [
+      "that its schema is asynchronous",
+      thrownBy(() => Schema.decodeUnknownSync(slow)("hunter2")),
+      "decoding",
+      "its schema works asynchronously, and decoding a value must end at once"
+    ]
+  ]
+  for (const [what, thrown, action, said] of rows) {
+    it(`says ${what}, without the value`, () => assert.strictEqual(schemaFailure.describe(thrown, action), said))
+  }
+
+  it("says in one line why a schema has no JSON form, which no value can be in", () => {
+    const noForm = "its schema has no JSON form"
+    assert.strictEqual(schemaFailure.describeDefinition(new Error("no\n  codec")), `${noForm}: no codec`)
+    assert.strictEqual(schemaFailure.describeDefinition("no codec"), noForm)
+  })
+})
