@@ -12,11 +12,14 @@ export const Marks = Schema.Struct({
 
 export type Marks = typeof Marks.Type
 
-/** `Pause` is answered when every call has its answer; `Report` is asked for while paused. */
+/**
+ * `Pause` is answered when every call has its answer; `Report` is asked for while paused. With `awaitsClears` it waits until
+ * what was cleared is gone from Redis, for as long as a cache may pause between two tries.
+ */
 export const Command = Schema.Union([
   Schema.TaggedStruct("Resume", {}),
   Schema.TaggedStruct("Pause", {}),
-  Schema.TaggedStruct("Report", { marks: Marks })
+  Schema.TaggedStruct("Report", { marks: Marks, awaitsClears: Schema.Boolean })
 ])
 
 export type Command = typeof Command.Type

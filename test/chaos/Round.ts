@@ -99,7 +99,7 @@ export const play = Effect.fnUntraced(function* (
       yield* Effect.sleep(settings.after)
       const marks: Marks = { start, fault: struck, healed, end: now() }
       yield* tellAll({ _tag: "Pause" })
-      const observed = yield* tellAll({ _tag: "Report", marks })
+      const observed = yield* tellAll({ _tag: "Report", marks, awaitsClears: fault.forgetsClears !== true })
       yield* resume
       const outcome: Outcome = { fault, marks, workers: observed.filter((one) => one !== null) }
       return outcome

@@ -33,13 +33,19 @@ const program = Effect.gen(function* () {
     })
   ).pipe(Effect.orElseSucceed(() => null))
 
-  const report = Effect.fnUntraced(function* (marks: Marks) {
+  const report = Effect.fnUntraced(function* (marks: Marks, awaitsClears: boolean) {
     yield* Effect.suspend(() => (recorder.journal() === 0 ? Effect.void : Effect.fail("not empty"))).pipe(
       Effect.retry({ schedule: Schedule.spaced("20 millis"), times: 150 }),
       Effect.ignore
     )
     const journalLeft = recorder.journal()
-    const held = yield* inRedis
+    const held = yield* awaitsClears
+      ? Effect.repeat(inRedis, {
+          until: (held) => held?.cleared === 0,
+          schedule: Schedule.spaced("100 millis"),
+          times: 350
+        })
+      : inRedis
     yield* traffic.readAll
     const keys = yield* traffic.sharedNow
     const counts = traffic.takeCounts()
@@ -71,7 +77,7 @@ const program = Effect.gen(function* () {
       case "Pause":
         return Effect.as(traffic.pause, null)
       case "Report":
-        return report(command.marks)
+        return report(command.marks, command.awaitsClears)
     }
   }
 

@@ -1,8 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Result } from "effect"
+import { Effect, Fiber, Result, Schema } from "effect"
 import { RedisError } from "effect-ioredis"
+import { Cache } from "effect-ioredis-cache"
+import { Fault, SimulatedRedis } from "effect-ioredis/testing"
 import { TestClock } from "effect/testing"
 import * as Emptying from "../../../packages/effect-ioredis-cache/src/internal/journal/Emptying.ts"
+import { layerSimulated } from "../../suites/cacheLayers.ts"
 import { SessionDouble } from "./DispatchDouble.ts"
 import { type Harness, history, keyspace } from "./JournalHarness.ts"
 
@@ -220,5 +223,40 @@ describe("a user who may not write", () => {
       assert.deepStrictEqual(h.set("a", "3"), ["Applied"])
       assert.strictEqual(h.read("a"), "3")
     })
+  )
+})
+
+describe("A region that cannot be emptied", () => {
+  it.effect("for want of room for its mark makes room first", () =>
+    Effect.gen(function* () {
+      const server = yield* SimulatedRedis.SimulatedRedis
+      const texts = { version: 1, key: Schema.String, value: Schema.String }
+      const drafts = yield* Cache.region({ ...texts, name: "drafts", replay: "latest" })
+      yield* drafts.set("a", "1")
+      yield* server.inject(Fault.error("OOM"))
+      const clear = yield* Effect.forkChild(drafts.clear)
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(yield* Fiber.join(clear), "Deferred")
+      assert.strictEqual((yield* server.entries).size, 0)
+      yield* server.heal
+      yield* TestClock.adjust("30 seconds")
+      assert.deepStrictEqual(Array.from((yield* server.entries).keys()), ["cache:drafts:v1!cleared"])
+    }).pipe(Effect.provide(layerSimulated()))
+  )
+
+  it.effect("slows down no other", () =>
+    Effect.gen(function* () {
+      const server = yield* SimulatedRedis.SimulatedRedis
+      const texts = { version: 1, key: Schema.String, value: Schema.String }
+      const drafts = yield* Cache.region({ ...texts, name: "drafts", replay: "latest" })
+      const jobs = yield* Cache.region({ ...texts, name: "jobs" })
+      yield* jobs.set("a", "1")
+      // Redis has no room for the mark that a region of `latest` leaves.
+      yield* server.inject(Fault.error("OOM"))
+      const clear = yield* Effect.forkChild(drafts.clear)
+      yield* TestClock.adjust("20 seconds")
+      assert.strictEqual(yield* Fiber.join(clear), "Deferred")
+      assert.strictEqual(yield* jobs.clear, "Applied")
+    }).pipe(Effect.provide(layerSimulated()))
   )
 })

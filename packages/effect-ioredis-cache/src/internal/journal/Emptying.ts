@@ -68,17 +68,24 @@ const emptyNode = Effect.fnUntraced(function* (state: State, region: Region, nod
   if (state.doubts.hasRegion(region.name))
     return yield* new Sender.NoSession({ message: "a session was lost meanwhile" })
   const { clearedAt } = region.state
-  if (region.replay === "latest" && state.dispatch.nodeOf(clearedKey(region)) === node) {
-    const version = { stamp: state.source.next(), writtenAt: clearedAt }
-    yield* Sender.sendOnce(state.dispatch, markCleared(region, version, state.situation().scripts), session)
-  }
+  // Where Redis has no room for the mark, what was cleared makes room, and the mark follows.
+  const marked = yield* Effect.result(mark(state, region, node, session))
   let cursor = "0"
   do {
     const reply = yield* scan(state, region, session, cursor)
     cursor = reply.cursor
     yield* unlinkAll(state, reply.keys, clearedAt, session)
   } while (cursor !== "0" && isRunning(region, run))
+  yield* Effect.fromResult(marked)
 })
+
+const mark = (state: State, region: Region, node: Node, session: Session) =>
+  Effect.suspend(() => {
+    if (region.replay !== "latest" || state.dispatch.nodeOf(clearedKey(region)) !== node) return Effect.void
+    const version = { stamp: state.source.next(), writtenAt: region.state.clearedAt }
+    const command = markCleared(region, version, state.situation().scripts)
+    return Effect.asVoid(Sender.sendOnce(state.dispatch, command, session))
+  })
 
 /**
  * Waits until all that was sent before over the other connections of a node has been answered. What
