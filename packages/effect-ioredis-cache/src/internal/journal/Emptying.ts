@@ -14,7 +14,9 @@ import type { Region, State } from "./State.ts"
 /** Tells whether there is anything to do. */
 export const isLeft = ({ state }: Region): boolean => state._tag === "Dirty" || state._tag === "Denied"
 
-/** Does what there is, or fails with what hindered it. Regions take turns, for each scans all keys. */
+/**
+ * Does what there is, or fails with what hindered it. Regions take turns, for each scans all keys.
+ */
 export const once = (state: State, region: Region): Effect.Effect<void, Failure> =>
   state.emptying.withPermit(step(state, region)).pipe(
     Effect.tapError((failure) =>
