@@ -18,7 +18,7 @@ import { RedisClient, RedisCommand } from "effect-ioredis"
 import { Cache, MemoryCache } from "effect-ioredis-cache"
 import { Fault, SimulatedRedis } from "effect-ioredis/testing"
 import { TestClock } from "effect/testing"
-import { eventually, layerSimulated, quiet } from "../suites/cacheLayers.ts"
+import { eventually, layerSimulated, testSimulated, quiet } from "../suites/cacheLayers.ts"
 
 class LookupError extends Data.TaggedError("LookupError")<{ readonly attempt: number }> {}
 
@@ -461,16 +461,7 @@ describe("getOrSet and closing", () => {
 })
 
 describe("getOrSet and Redis", () => {
-  const test = (
-    title: string,
-    body: () => Effect.Effect<
-      void,
-      unknown,
-      Cache.Cache | SimulatedRedis.SimulatedRedis | RedisClient.RedisClient | Scope.Scope
-    >
-  ) => it.effect(title, () => Effect.provide(body(), layerSimulated()))
-
-  test("the answer does not wait for the write: Redis frozen after the miss", () =>
+  testSimulated("the answer does not wait for the write: Redis frozen after the miss", () =>
     Effect.gen(function* () {
       const cache = yield* region
       const server = yield* SimulatedRedis.SimulatedRedis
@@ -481,16 +472,18 @@ describe("getOrSet and Redis", () => {
       const reading = yield* Effect.forkChild(cache.get("a"), { startImmediately: true })
       yield* TestClock.adjust("1 second")
       assert.deepStrictEqual(yield* Fiber.join(reading), Option.some("1"))
-    }))
+    })
+  )
 
-  test("what was looked up is in Redis, for its timeToLive", () =>
+  testSimulated("what was looked up is in Redis, for its timeToLive", () =>
     Effect.gen(function* () {
       const cache = yield* region
       const redis = yield* RedisClient.RedisClient
       yield* cache.getOrSet("a", Effect.succeed("1"), { timeToLive: 1234 })
       yield* eventually(Effect.map(redis.exists("cache:texts:v1:=a"), (count) => count === 1))
       assert.strictEqual(yield* redis.run(pttl), 1234)
-    }))
+    })
+  )
 })
 
 class User extends Context.Service<User, { readonly name: string }>()("test/User") {}

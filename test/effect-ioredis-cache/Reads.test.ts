@@ -1,11 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Layer, Option, Schema, type Scope } from "effect"
-import type { RedisClient } from "effect-ioredis"
+import { Effect, Fiber, Layer, Option, Schema } from "effect"
 import { Cache } from "effect-ioredis-cache"
 import { Fault, SimulatedRedis } from "effect-ioredis/testing"
 import { TestClock } from "effect/testing"
 import * as Reads from "../../packages/effect-ioredis-cache/src/internal/Reads.ts"
-import { layerProcess, layerSimulated } from "../suites/cacheLayers.ts"
+import { layerProcess, testSimulated } from "../suites/cacheLayers.ts"
 import * as PartsDouble from "./PartsDouble.ts"
 
 const texts = { name: "texts", version: 1, key: Schema.String, value: Schema.String }
@@ -15,15 +14,6 @@ const region = Cache.region(texts)
 const fork = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.forkChild(effect, { startImmediately: true })
 
 describe("reads in flight", () => {
-  const test = (
-    title: string,
-    body: () => Effect.Effect<
-      void,
-      unknown,
-      Cache.Cache | SimulatedRedis.SimulatedRedis | RedisClient.RedisClient | Scope.Scope
-    >
-  ) => it.effect(title, () => Effect.provide(body(), layerSimulated()))
-
   for (const [what, supersede, remembered] of [
     ["remove", (cache: Texts) => cache.remove("a"), undefined],
     ["set", (cache: Texts) => cache.set("a", "new"), "new"],
@@ -36,7 +26,7 @@ describe("reads in flight", () => {
       ["getMany", (cache: Texts) => Effect.map(cache.getMany(["b", "a"]), ([, found]) => found)],
       ["getOrSet", (cache: Texts) => Effect.asSome(cache.getOrSet("a", Effect.succeed("fresh")))]
     ] as const) {
-      test(`a ${how} in flight that ends after ${what} leaves ${remembered ?? "nothing"} in memory`, () =>
+      testSimulated(`a ${how} in flight that ends after ${what} leaves ${remembered ?? "nothing"} in memory`, () =>
         Effect.gen(function* () {
           const cache = yield* region
           const server = yield* SimulatedRedis.SimulatedRedis
@@ -54,11 +44,12 @@ describe("reads in flight", () => {
           yield* Fiber.join(writing)
           yield* server.inject(Fault.refuse)
           assert.oneOf(Option.getOrUndefined(yield* patiently(cache.get("a"))), [remembered, fresh])
-        }))
+        })
+      )
     }
   }
 
-  test("a read that misses while another process' value is set here runs no lookup", () =>
+  testSimulated("a read that misses while another process' value is set here runs no lookup", () =>
     Effect.gen(function* () {
       const cache = yield* region
       const server = yield* SimulatedRedis.SimulatedRedis
@@ -68,7 +59,8 @@ describe("reads in flight", () => {
       yield* fork(cache.set("a", "new"))
       yield* TestClock.adjust("1 second")
       assert.strictEqual(yield* Fiber.join(caller), "new")
-    }))
+    })
+  )
 })
 
 type Texts = Cache.Region<string, string>

@@ -1,6 +1,7 @@
-import { Cause, Effect, Schema, SchemaTransformation } from "effect"
+import { Cause, Schema } from "effect"
 import { assert, describe, it } from "vitest"
 import * as schemaFailure from "../../packages/effect-ioredis-cache/src/internal/schemaFailure.ts"
+import { asynchronousSchema } from "../support/asynchronousSchema.ts"
 
 /** What something throws. */
 const thrownBy = (run: () => unknown): unknown =>
@@ -10,16 +11,6 @@ const thrownBy = (run: () => unknown): unknown =>
   )
 
 const user = Schema.Struct({ age: Schema.Finite })
-
-const slow = Schema.String.pipe(
-  Schema.decodeTo(
-    Schema.String,
-    SchemaTransformation.transformEffect({
-      decode: (text: string) => Effect.as(Effect.sleep(1), text),
-      encode: (text: string) => Effect.as(Effect.sleep(1), text)
-    })
-  )
-)
 
 class HunterError extends Error {
   override readonly name = "hunter2 was here"
@@ -69,7 +60,7 @@ describe("schemaFailure", () => {
     ["that it was no error", "hunter2", "decoding", "decoding it threw something that is not an Error"],
     [
       "that its schema is asynchronous",
-      thrownBy(() => Schema.decodeUnknownSync(slow)("hunter2")),
+      thrownBy(() => Schema.decodeUnknownSync(asynchronousSchema)("hunter2")),
       "decoding",
       "its schema works asynchronously, and decoding a value must end at once"
     ]

@@ -1,19 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import {
-  Cause,
-  Clock,
-  Context,
-  Duration,
-  Effect,
-  Exit,
-  Fiber,
-  Layer,
-  Option,
-  Result,
-  Schema,
-  Stream,
-  Tracer
-} from "effect"
+import { Cause, Clock, Context, Duration, Effect, Exit, Fiber, Layer, Option, Result, Schema, Stream } from "effect"
 import { RedisClient, RedisCommand, type RedisError } from "effect-ioredis"
 import { Fault, SimulatedRedis } from "effect-ioredis/testing"
 import { TestClock } from "effect/testing"
@@ -21,6 +7,7 @@ import { fork, get, withRedis } from "../support/VirtualRedis.ts"
 import { expectTypeOf } from "vitest"
 import * as ClockDouble from "../support/ClockDouble.ts"
 import * as FakeConnector from "../support/FakeConnector.ts"
+import * as Captured from "../support/Captured.ts"
 
 describe("RedisClient, behind its breaker", () => {
   it.effect("is due as soon as a connection becomes ready", () =>
@@ -232,14 +219,7 @@ describe("RedisClient, without a login", () => {
 describe("RedisClient, seen from outside", () => {
   it.effect("gives an installed tracer a span without arguments in it", () =>
     Effect.gen(function* () {
-      const spans: Array<Tracer.Span> = []
-      const tracer = Tracer.make({
-        span: (options) => {
-          const span = new Tracer.NativeSpan(options)
-          spans.push(span)
-          return span
-        }
-      })
+      const { spans, tracer } = Captured.tracing()
       yield* withRedis()((redis) =>
         Effect.andThen(redis.set("secret", "value"), Effect.withTracer(redis.set("secret", "value"), tracer))
       )

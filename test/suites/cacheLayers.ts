@@ -1,4 +1,5 @@
-import { Context, Effect, Layer, Logger } from "effect"
+import { it } from "@effect/vitest"
+import { Context, Effect, Layer, Logger, type Scope } from "effect"
 import { Redis, RedisClient, type RedisConfig, RedisError } from "effect-ioredis"
 import { Cache, HybridCache, MemoryCache, RedisCache } from "effect-ioredis-cache"
 import { scripts } from "effect-ioredis-cache/testing"
@@ -35,6 +36,16 @@ export const layerProcess = (options: SimulatedOptions = {}) =>
 
 export const layerSimulated = (options: SimulatedOptions = {}) =>
   layerProcess(options).pipe(Layer.provideMerge(SimulatedRedis.layerServer({ scripts, ...options.server })))
+
+/** A test of the three caches on a simulated Redis of its own. */
+export const testSimulated = <E>(
+  title: string,
+  body: () => Effect.Effect<
+    void,
+    E,
+    Cache.Cache | SimulatedRedis.SimulatedRedis | RedisClient.RedisClient | Scope.Scope
+  >
+) => it.effect(title, () => Effect.provide(body(), layerSimulated()))
 
 export interface RealOptions extends HybridCache.Options, MemoryCache.Options {
   readonly redis?: Omit<RedisConfig.Options, "requireReady"> | undefined

@@ -10,20 +10,26 @@ export interface Captured {
   readonly text: () => string
 }
 
-export const make = (): Captured => {
-  const logs: Array<string> = []
+/** A tracer that keeps its spans. */
+export const tracing = () => {
   const spans: Array<Tracer.NativeSpan> = []
-  const logger = Logger.make((options: Logger.Options<unknown>) => {
-    logs.push(
-      [Logger.formatLogFmt.log(options), Logger.formatJson.log(options), everyRendering(options.cause)].join("\n")
-    )
-  })
   const tracer = Tracer.make({
     span: (options) => {
       const span = new Tracer.NativeSpan(options)
       spans.push(span)
       return span
     }
+  })
+  return { spans, tracer }
+}
+
+export const make = (): Captured => {
+  const logs: Array<string> = []
+  const { spans, tracer } = tracing()
+  const logger = Logger.make((options: Logger.Options<unknown>) => {
+    logs.push(
+      [Logger.formatLogFmt.log(options), Logger.formatJson.log(options), everyRendering(options.cause)].join("\n")
+    )
   })
   return {
     layer: Layer.mergeAll(

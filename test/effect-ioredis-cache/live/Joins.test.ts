@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Layer, Option, Redacted, Result, Schema, Tracer } from "effect"
+import { Effect, Fiber, Layer, Option, Redacted, Result, Schema } from "effect"
 import { IoredisConnector, RedisClient, RedisCommand, type RedisError } from "effect-ioredis"
 import { Cache } from "effect-ioredis-cache"
 import { of } from "effect-ioredis/dispatch"
@@ -8,6 +8,7 @@ import { TestClock } from "effect/testing"
 import { layerReal, layerSimulated, Server, type SimulatedOptions } from "../../suites/cacheLayers.ts"
 import * as RedisServer from "../../support/RedisServer.ts"
 import { stored as foreignValue } from "../../support/Stored.ts"
+import * as Captured from "../../support/Captured.ts"
 
 const keys = (count: number) => Array.from({ length: count }, (_, n) => `k${n}`)
 
@@ -299,14 +300,7 @@ describe("gets of a region", () => {
     "of one tick are a span each where a tracer is installed, with no key in it",
     Effect.gen(function* () {
       const { cache } = yield* stored(2)
-      const spans: Array<Tracer.Span> = []
-      const tracer = Tracer.make({
-        span: (options) => {
-          const span = new Tracer.NativeSpan(options)
-          spans.push(span)
-          return span
-        }
-      })
+      const { spans, tracer } = Captured.tracing()
       yield* Effect.withTracer(together(keys(2).map(cache.get)), tracer)
       assert.deepStrictEqual(
         spans.map(({ attributes, name, status }) => [name, status._tag, Object.fromEntries(attributes)]),

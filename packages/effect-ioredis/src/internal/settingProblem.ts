@@ -18,11 +18,12 @@ export const configError = (problems: ReadonlyArray<string>): Config.ConfigError
     new Schema.SchemaError(new SchemaIssue.InvalidValue({ message: Array.from(new Set(problems)).join("\n") }))
   )
 
+/** Tells whether a number can count something. */
+export const isCount = (value: number): boolean => Number.isSafeInteger(value) && value >= 1
+
 /** Says what is wrong with a number that counts something, and `undefined` of every other. */
 export const countProblem = (name: string, count: number): string | undefined =>
-  Number.isSafeInteger(count) && count >= 1
-    ? undefined
-    : `${name} is ${shown(count)}. Make it a whole number, 1 or more`
+  isCount(count) ? undefined : `${name} is ${shown(count)}. Make it a whole number, 1 or more`
 
 /** Says what is wrong with a time that has to pass, and `undefined` of every other. */
 export const timeProblem = (name: string, time: Duration.Input): string | undefined =>

@@ -1,3 +1,5 @@
+import { isCount } from "../settingProblem.ts"
+
 /**
  * Decides when a closed circuit opens by itself.
  *
@@ -130,5 +132,3 @@ const push = (window: Window, failed: boolean): Window => {
     failed: window.failed - forgotten + (failed ? 1 : 0)
   }
 }
-
-const isCount = (value: number): boolean => Number.isSafeInteger(value) && value >= 1
