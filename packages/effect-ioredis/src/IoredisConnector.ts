@@ -19,10 +19,12 @@
  *
  * ```ts
  * import { Layer } from "effect"
- * import { IoredisConnector, RedisClient, RedisHealth } from "effect-ioredis"
+ * import { IoredisConnector, RedisClient, RedisHealth, RedisTopology } from "effect-ioredis"
  *
  * const layer = RedisHealth.layer({ interval: "10 seconds" }).pipe(
- *   Layer.provideMerge(RedisClient.layer({ address: { host: "redis.example", port: 6379 } })),
+ *   Layer.provideMerge(
+ *     RedisClient.layer({ topology: RedisTopology.server({ host: "redis.example", port: 6379 }) })
+ *   ),
  *   Layer.provide(IoredisConnector.layer({ keepAlive: "30 seconds" }))
  * )
  * ```

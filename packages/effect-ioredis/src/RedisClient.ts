@@ -74,6 +74,7 @@ import * as RedisNode from "./internal/node/RedisNode.ts"
 import type { RedisScript } from "./RedisScript.ts"
 import * as RedisTopology from "./internal/RedisTopology.ts"
 import * as RetryPolicy from "./RetryPolicy.ts"
+import type * as Topology from "./RedisTopology.ts"
 
 /**
  * Sets how one call is made.
@@ -237,8 +238,8 @@ export const RedisClient: Context.Service<RedisClient, RedisClient> =
 export interface Options {
   /** Names the client in metrics, spans and log lines. Default: `redis`. */
   readonly name?: string | undefined
-  /** Sets where the server listens. Default: localhost, port 6379. */
-  readonly address?: RedisAddress | undefined
+  /** Sets where the servers are: see `RedisTopology`. Default: one, at localhost, port 6379. */
+  readonly topology?: Topology.RedisTopology | undefined
   /**
    * Tells who logs in. An Effect is asked at each login, so that passwords may rotate. Where it
    * fails there is no connection (`reason: "Login"`), and it is asked again with the next attempt.
@@ -329,7 +330,7 @@ const assemble = Effect.fnUntraced(function* (
   listeners.add((event) => countEvent(metrics, event, context))
   const node: RedisNode.RedisNode = yield* RedisNode.make({
     name,
-    address: options.address ?? { host: "localhost", port: 6379 },
+    address: yield* addressOf(options),
     login: Effect.isEffect(options.login) ? options.login : Effect.succeed(options.login ?? {}),
     connections: options.connections ?? 1,
     maxInFlight: options.maxInFlight ?? 10_000,
@@ -384,6 +385,11 @@ const assemble = Effect.fnUntraced(function* (
   yield* awaitReady(node, listeners, connectTimeout, options)
   return client
 })
+
+const addressOf = ({ topology }: Options): Effect.Effect<RedisAddress> => {
+  if (topology === undefined) return Effect.succeed({ host: "localhost", port: 6379 })
+  return topology._tag === "Server" ? Effect.succeed(topology.address) : Effect.die(new Error("not built yet"))
+}
 
 const mistakeIn = (options: Options): string | undefined => {
   for (const count of ["connections", "maxInFlight"] as const) {
