@@ -15,8 +15,7 @@ const flat = ({ client, connector, healthCheckInterval }: RedisConfig.RedisConfi
   const millis = (duration: Duration.Input | undefined) => duration && Duration.toMillis(duration)
   const login = loginOf(client)
   return {
-    host: client.address?.host,
-    port: client.address?.port,
+    ...addressOf(client),
     db: login.db,
     username: login.username,
     password: login.password && Redacted.value(login.password),
@@ -38,6 +37,9 @@ const flat = ({ client, connector, healthCheckInterval }: RedisConfig.RedisConfi
     connections: client.connections
   }
 }
+
+const addressOf = ({ topology }: RedisClient.Options): RedisConnector.RedisAddress =>
+  topology?._tag === "Server" ? topology.address : assert.fail("the topology is no single server")
 
 /** A login from settings is a value, for nothing in them rotates. */
 const loginOf = ({ login }: RedisClient.Options): RedisConnector.RedisLogin =>

@@ -74,7 +74,7 @@ import type * as RedisNode from "./internal/node/RedisNode.ts"
 import type { RedisScript } from "./RedisScript.ts"
 import * as Topologies from "./internal/topology/Topologies.ts"
 import type { Topology } from "./internal/topology/Topology.ts"
-import * as RedisTopology from "./RedisTopology.ts"
+import { type RedisTopology, server } from "./RedisTopology.ts"
 import * as RetryPolicy from "./RetryPolicy.ts"
 
 /**
@@ -277,8 +277,8 @@ export const RedisClient: Context.Service<RedisClient, RedisClient> =
 export interface Options {
   /** Names the client in metrics, spans and log lines. Default: `redis`. */
   readonly name?: string | undefined
-  /** Sets where the server listens. Default: localhost, port 6379. */
-  readonly address?: RedisAddress | undefined
+  /** Sets where the servers are: see `RedisTopology`. Default: one, at localhost, port 6379. */
+  readonly topology?: RedisTopology | undefined
   /**
    * Tells who logs in. An Effect is asked at each login, so that passwords may rotate. Where it
    * fails there is no connection (`reason: "Login"`), and it is asked again with the next attempt.
@@ -429,7 +429,7 @@ const assemble = Effect.fnUntraced(function* (
   return client
 })
 
-const localhost = RedisTopology.server({ host: "localhost", port: 6379 })
+const localhost = server({ host: "localhost", port: 6379 })
 
 const sum = (nodes: ReadonlyArray<RedisNode.RedisNode>, of: (node: RedisNode.RedisNode) => number): number =>
   nodes.reduce((total, node) => total + of(node), 0)

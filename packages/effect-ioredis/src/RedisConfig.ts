@@ -25,6 +25,7 @@ import * as RedisUrl from "./internal/RedisUrl.ts"
 import { configError } from "./internal/settingProblem.ts"
 import type * as RedisClient from "./RedisClient.ts"
 import type { RedisAddress, RedisLogin } from "./RedisConnector.ts"
+import * as RedisTopology from "./RedisTopology.ts"
 import * as RetryPolicy from "./RetryPolicy.ts"
 import * as Settings from "./Settings.ts"
 
@@ -55,7 +56,7 @@ export interface Options
   extends IoredisConnector.Options,
     Pick<RedisLogin, "db" | "username" | "tls">,
     Pick<RedisAddressOptions, "host" | "port">,
-    Omit<RedisClient.Options, "address" | "login" | "connections"> {
+    Omit<RedisClient.Options, "topology" | "login" | "connections"> {
   /**
    * Locates Redis: `redis://user:password@host:port/db`, or `rediss://` for TLS. It wins over the
    * options that it names.
@@ -123,7 +124,7 @@ export const make = (options: Options = {}): Effect.Effect<RedisConfig, Config.C
       },
       client: {
         name: options.name,
-        address: { host: url.host ?? settings.host, port: url.port ?? settings.port },
+        topology: RedisTopology.server({ host: url.host ?? settings.host, port: url.port ?? settings.port }),
         login: loginOf(options, url, settings),
         connections: settings.maxConnections,
         maxInFlight: settings.maxInFlight,

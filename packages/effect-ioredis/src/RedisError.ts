@@ -33,6 +33,7 @@
  * @since 0.1.0
  */
 import { Duration, Result, Schema } from "effect"
+import { tlsAdvice } from "./internal/tlsAdvice.ts"
 import type { CommandKind } from "./RedisCommand.ts"
 
 const ConnectionFailure = Schema.Literals([
@@ -439,6 +440,7 @@ const explanation = (reason: ConnectionFailure, cause: unknown): string => {
     if (cause.message.startsWith("NOPERM")) return notPermitted
     if (cause.message.startsWith("DENIED")) return protectedMode
   }
+  if (reason === "Tls" && cause instanceof Error) return tlsAdvice(cause) ?? explanations.Tls
   return explanations[reason]
 }
 

@@ -1,7 +1,6 @@
 import type { Context } from "effect"
 import type { Cancel, Dispatch, Done, NodeEvent, SendOptions } from "../dispatch.ts"
 import type { Reply, RedisCommand } from "../RedisCommand.ts"
-import type { ReplyResult } from "../RedisConnection.ts"
 import type { Attempts } from "./Attempts.ts"
 import { CommandCall, Settings } from "./Calls.ts"
 import * as Joins from "./Joins.ts"

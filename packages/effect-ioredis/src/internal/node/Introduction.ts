@@ -2,7 +2,6 @@ import { Effect, Result } from "effect"
 import type { RedisHistory } from "../../dispatch.ts"
 import * as RedisCommand from "../../RedisCommand.ts"
 import * as RedisConnection from "../../RedisConnection.ts"
-import type { RedisAddress } from "../../RedisConnector.ts"
 import * as RedisError from "../../RedisError.ts"
 import * as RedisScript from "../../RedisScript.ts"
 import * as History from "./History.ts"
@@ -13,7 +12,6 @@ import type { RedisTime } from "./RedisTime.ts"
  * the server cannot be shown to be the process that the last session was on.
  */
 export interface Introduction {
-  readonly address: RedisAddress
   readonly id: number | undefined
   readonly history: RedisHistory
   readonly isNew: boolean
@@ -41,7 +39,7 @@ export const makeWitness = (random: number): RedisScript.RedisScript =>
 export const introduce = Effect.fnUntraced(function* (
   connection: RedisConnection.RedisConnection,
   asker: Asker
-): Effect.fn.Return<Omit<Introduction, "address">, RedisError.RedisConnectionError> {
+): Effect.fn.Return<Introduction, RedisError.RedisConnectionError> {
   const first = [ping, clientId, information].map((command) => ask(connection, command))
   const [pong, id, info] = yield* Effect.all(first, { concurrency: "unbounded" })
   if (pong !== undefined && Result.isFailure(pong) && RedisError.outcome(pong.failure) === "failure") {

@@ -4,7 +4,7 @@ import type { RedisCommand } from "../../RedisCommand.ts"
 import type { RedisAddress } from "../../RedisConnector.ts"
 import { connectionError } from "../../RedisError.ts"
 import type { Carrier, RedisNode } from "./RedisNode.ts"
-import type { Introduction } from "./Introduction.ts"
+import type { Connected } from "./Lane.ts"
 
 /**
  * One login of a node, from the moment at which it may be used to its loss.
@@ -33,8 +33,7 @@ export class NodeSession implements Session, Carrier {
 
   constructor(
     node: RedisNode,
-    connection: RedisConnection,
-    { address, history, id }: Introduction,
+    { address, connection, introduction: { history, id } }: Connected,
     openedAt: number,
     maxInFlight: number
   ) {

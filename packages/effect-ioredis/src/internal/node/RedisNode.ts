@@ -168,9 +168,9 @@ export const make = Effect.fnUntraced(function* (
     connect,
     logins,
     isLast: () => sessions().length === 0,
-    onReady: (lane, connection, introduction) => {
-      const session = new NodeSession(self, connection, introduction, now(), options.maxInFlight)
-      lineage.learn(introduction)
+    onReady: (lane, connected) => {
+      const session = new NodeSession(self, connected, now(), options.maxInFlight)
+      lineage.learn(connected.introduction)
       lane.session = session
       lane.lastError = undefined
       wasReady = true
@@ -272,7 +272,7 @@ const connectOf = Effect.fnUntraced(function* (
     const connection = yield* connector.connect(address, yield* asked)
     const introduction = yield* Introduction.introduce(connection, asker)
     if (role !== undefined && (introduction.history.role ?? role) !== role) return yield* wrongRole(role)
-    return [connection, { ...introduction, address }] as const
+    return { address, connection, introduction }
   }).pipe(
     Effect.timeoutOrElse({
       duration: connectTimeout,
