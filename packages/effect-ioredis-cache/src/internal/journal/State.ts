@@ -535,16 +535,14 @@ export class State {
     ]
   }
 
-  #checkNode(name: string, state: NodeState): ReadonlyArray<string> {
-    const { node, pending, unverified } = state
+  #checkNode(name: string, { node, pending, unverified }: NodeState): ReadonlyArray<string> {
     const isElsewhere = (key: string) => this.dispatch.nodeOf(key).name !== name
     const keys = [...Array.from(pending, ({ key }) => key), ...unverified]
     return [
       ...pending.checkInvariants(),
       ...unverified.checkInvariants(),
       ...keys.filter(isElsewhere).map((key) => `${key} waits on ${name}, which does not own it`),
-      ...(node.name === name ? [] : [`what is kept for ${name} is of ${node.name}`]),
-      ...(this.isLeftOn(state) || !this.isGone(node) ? [] : [`${name} is gone and has left nothing, but is kept`])
+      ...(node.name === name ? [] : [`what is kept for ${name} is of ${node.name}`])
     ]
   }
 
