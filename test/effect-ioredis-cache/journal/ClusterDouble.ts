@@ -17,11 +17,13 @@ export class ClusterDouble implements Dispatch {
   readonly #owners = new Map<number, DispatchDouble>()
   readonly #listeners = new Set<(event: NodeEvent) => void>()
   readonly #now: () => number
+  readonly #info: boolean
   readonly slotOf = slotOf
 
   /** Each of the named servers owns as many slots as the others, in this order. */
-  constructor(now: () => number, names: ReadonlyArray<string>) {
+  constructor(now: () => number, names: ReadonlyArray<string>, info = true) {
     this.#now = now
+    this.#info = info
     for (const name of names) this.add(name)
     const doubles = Array.from(this.servers.values())
     for (let slot = 0; slot <= lastSlot; slot++) {
@@ -38,7 +40,7 @@ export class ClusterDouble implements Dispatch {
   add(name: string): DispatchDouble {
     const slots = (): ReadonlyArray<readonly [number, number]> =>
       Array.from(this.#owners).flatMap(([slot, owner]) => (owner === double ? [[slot, slot] as const] : []))
-    const double: DispatchDouble = new DispatchDouble({ now: this.#now, name, slots })
+    const double: DispatchDouble = new DispatchDouble({ now: this.#now, info: this.#info, name, slots })
     this.servers.set(name, double)
     double.listen((event) => this.#tell(event))
     return double
@@ -66,9 +68,14 @@ export class ClusterDouble implements Dispatch {
     this.#refuseOthers(to)
   }
 
+  /** Gives slots to a server, and tells nobody. */
+  assign(slots: ReadonlyArray<number>, to: DispatchDouble): void {
+    for (const slot of slots) this.#owners.set(slot, to)
+  }
+
   /** Gives slots to a server as it is, and the client hears of it. */
   give(slots: ReadonlyArray<number>, to: DispatchDouble): void {
-    for (const slot of slots) this.#owners.set(slot, to)
+    this.assign(slots, to)
     this.#tell({ _tag: "SlotsMoved", slots: new Set(slots), node: to.node })
   }
 

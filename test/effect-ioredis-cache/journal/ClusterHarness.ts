@@ -28,11 +28,10 @@ export class ClusterHarness extends Harness {
     return this.cluster.ownerOf(key)
   }
 
-  /** A command stays unanswered on a server that is then lost. */
+  /** A command stays unanswered on a server that is then lost, while its caller still waits. */
   loseUnanswered(server: DispatchDouble, call: () => unknown): void {
     server.freeze()
     call()
-    server.giveUp()
     server.lose()
     this.check()
   }
@@ -44,7 +43,7 @@ export const make = Effect.fnUntraced(function* (
   yield* TestClock.adjust("1 hour")
   const clock = yield* Clock.Clock
   const now = () => clock.currentTimeMillisUnsafe()
-  const cluster = new ClusterDouble(now, ["A", "B", "C"])
+  const cluster = new ClusterDouble(now, ["A", "B", "C"], options.info)
   const [A, B, C] = Array.from(cluster.servers.values())
   if (A === undefined || B === undefined || C === undefined) return yield* Effect.die("three servers were made")
   const journal = yield* Journal.make(cluster, options)

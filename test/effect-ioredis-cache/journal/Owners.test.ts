@@ -1,8 +1,15 @@
-import { assert, describe } from "@effect/vitest"
-import { Effect, Fiber } from "effect"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Fiber, Result } from "effect"
+import { RedisCommand, RedisError } from "effect-ioredis"
 import { TestClock } from "effect/testing"
-import { slotOf } from "./ClusterDouble.ts"
+import { SetIntent } from "../../../packages/effect-ioredis-cache/src/internal/journal/Ledger.ts"
+import type { Loop } from "../../../packages/effect-ioredis-cache/src/internal/journal/Loop.ts"
+import { Region, State, Write } from "../../../packages/effect-ioredis-cache/src/internal/journal/State.ts"
+import { makeStampSource } from "../../../packages/effect-ioredis-cache/src/internal/StoredValue.ts"
+import { ClusterDouble, slotOf } from "./ClusterDouble.ts"
+import type { DispatchDouble } from "./DispatchDouble.ts"
 import { history } from "./ClusterHarness.ts"
+import { history as single } from "./JournalHarness.ts"
 
 // The slots of the keys of server A.
 const slotsOfA = [0, 1, 2, 3, 4, 5, 6, 7, 8]
@@ -45,7 +52,6 @@ describe("A slot that moves intact", () => {
   history("a write that was in flight when it moved is confirmed as unverified", {}, (h) =>
     Effect.gen(function* () {
       h.other("a", "earlier", { writtenAt: h.now() - 1000 })
-      assert.strictEqual(h.read("a"), "earlier")
       const earlier = h.A.snapshot()
       h.A.freeze()
       const told = h.set("a", "1")
@@ -94,6 +100,20 @@ describe("A change of history of one node", () => {
       yield* h.settled
       assert.strictEqual(h.payload("a"), "earlier")
       assert.isUndefined(h.held("k"))
+    })
+  )
+})
+
+describe("A change of history of a node that owns nothing", () => {
+  single("concerns nobody", {}, (h) =>
+    Effect.sync(() => {
+      h.set("a", "1")
+      h.other("a", "earlier", { writtenAt: h.now() - 1000 })
+      const node = { ...h.double.node, name: "replica" }
+      for (const listener of h.double.listeners) listener({ _tag: "HistoryChanged", node })
+      assert.strictEqual(h.read("a"), "earlier")
+      for (const listener of h.double.listeners) listener({ _tag: "HistoryChanged", node: h.double.node })
+      assert.isUndefined(h.read("a"))
     })
   )
 })
@@ -229,7 +249,41 @@ describe("A slot that moves away and back", () => {
   )
 })
 
+describe("A slot that comes back to a doubt that can only be waited out", () => {
+  history("is verified when that is over", { info: false }, (h) =>
+    Effect.gen(function* () {
+      h.loseUnanswered(h.A, () => h.set("a", "1"))
+      h.cluster.move([0], h.B)
+      yield* TestClock.adjust("1 minute")
+      assert.deepStrictEqual(h.set("a", "2"), ["Applied"])
+      h.cluster.move([0], h.A)
+      h.A.isFrozen = false
+      h.A.connect()
+      yield* h.settled
+      assert.strictEqual(h.payload("a"), "2")
+      h.A.runLate()
+      assert.strictEqual(h.payload("a"), "1")
+      yield* TestClock.adjust("4 minutes")
+      h.check()
+      assert.isUndefined(h.held("a"))
+      assert.isTrue(h.journal.isAtRest())
+    })
+  )
+})
+
 describe("A node that is gone", () => {
+  history("leaves what waits to the owners although nobody told of them", {}, (h) =>
+    Effect.gen(function* () {
+      h.A.lose()
+      h.defer("a", "1")
+      h.cluster.assign(slotsOfA, h.C)
+      h.cluster.remove(h.A)
+      h.check()
+      yield* h.settled
+      assert.strictEqual(h.journal.size(), 0)
+    })
+  )
+
   history("leaves what waits to the owners, and nothing of it is kept", {}, (h) =>
     Effect.gen(function* () {
       h.A.lose()
@@ -275,6 +329,92 @@ describe("A node that is gone", () => {
   )
 })
 
+describe("The state of the journal", () => {
+  const version = (number: number) => ({ stamp: `mine--${String(number).padStart(6, "-")}`, writtenAt: number })
+  const key = "cache:texts:v1:=a"
+  const ok = { _tag: "Confirmed", result: Result.succeed("OK") } as const
+  const lost = { _tag: "Doubtful", error: RedisError.connectionError("SET", "Reset", "unknown") } as const
+
+  const make = () => {
+    const cluster = new ClusterDouble(() => 0, ["A", "B", "C"])
+    const stopped: Array<string> = []
+    const loopOf = (name: string): Loop => ({
+      wake: () => {},
+      recover: () => {},
+      stop: () => stopped.push(name),
+      run: Effect.void
+    })
+    const state = new State({
+      dispatch: cluster,
+      source: makeStampSource(Math.random),
+      bounds: { maxEntries: 10, maxBytes: 1000 },
+      now: () => 0,
+      log: () => {},
+      startNode: ({ node }) => loopOf(node.name),
+      startRegion: ({ name }) => loopOf(name)
+    })
+    const policy = { name: "texts", keyspace: "cache:texts:v1:", replay: "ifUnchanged", removedFor: 0 } as const
+    const region = new Region(policy, () => loopOf("texts"))
+    state.regions.push(region)
+    const send = (number: number): Write => {
+      const life = { life: 60_000, expiresAt: 60_000, staleFor: 0, lookupTime: 0 }
+      const text = String(number)
+      const intent = new SetIntent({ ...life, value: text, payload: text })
+      const entry = state.record(region, key, undefined, intent, version(number))
+      const write = new Write(state, entry, RedisCommand.make("SET", [key, text]))
+      write.begin()
+      return write
+    }
+    const [A, B, C] = Array.from(cluster.servers.values())
+    if (A?.session === undefined || B?.session === undefined || C?.session === undefined) throw new Error("no sessions")
+    const sessions = { A: A.session, B: B.session, C: C.session }
+    return { A, B, C, cluster, region, send, sessions, state, stopped }
+  }
+
+  it("does again what a node executed that owned the key between two turns of one with a doubt", () => {
+    const { A, B, C, send, sessions, state } = make()
+    const slots = new Set([0])
+    const move = (to: DispatchDouble, cluster: ClusterDouble) => {
+      cluster.assign([0], to)
+      state.moveSlots(slots, to.node)
+    }
+    const { dispatch } = state
+    if (!(dispatch instanceof ClusterDouble)) return assert.fail("it was made on a cluster")
+    const first = send(1)
+    first.end(sessions.A, lost)
+    move(C, dispatch)
+    const second = send(2)
+    move(B, dispatch)
+    const third = send(3)
+    third.end(sessions.B, ok)
+    assert.isTrue(state.ledger.has(third.entry), "the second one is open")
+    move(A, dispatch)
+    state.settle(sessions.A)
+    second.end(sessions.C, lost)
+    assert.isTrue(state.ledger.has(third.entry), "the first one may have run on A after the third on B")
+    for (let n = 0; n < 3; n++) state.release(third.entry)
+    assert.isTrue(state.nodeState(A.node).pending.has(third.entry))
+    assert.deepStrictEqual(state.checkInvariants(), [])
+  })
+
+  it("forgets a node that is gone, when it has left nothing", () => {
+    const { A, B, cluster, send, sessions, state, stopped } = make()
+    const write = send(1)
+    write.end(sessions.A, lost)
+    state.release(write.entry)
+    cluster.assign([0, 1, 2, 3, 4, 5, 6, 7, 8], B)
+    state.moveSlots(new Set([0]), B.node)
+    state.leave(state.nodeState(A.node))
+    assert.isTrue(state.nodes.has("A"), "it has a doubt")
+    assert.deepStrictEqual(stopped, [])
+    state.settle(sessions.A)
+    assert.isFalse(state.nodes.has("A"))
+    assert.deepStrictEqual(stopped, ["A"])
+    assert.isTrue(state.nodeState(B.node).pending.has(write.entry))
+    assert.deepStrictEqual(state.checkInvariants(), [])
+  })
+})
+
 const clear = Effect.fnUntraced(function* (h: { readonly region: { readonly clear: Effect.Effect<boolean> } }) {
   const fiber = yield* Effect.forkChild(h.region.clear)
   yield* TestClock.adjust("1 millis")
@@ -282,6 +422,68 @@ const clear = Effect.fnUntraced(function* (h: { readonly region: { readonly clea
 })
 
 describe("A region on several nodes", () => {
+  history("that is cleared again is emptied on all of them again", {}, (h) =>
+    Effect.gen(function* () {
+      h.C.lose()
+      yield* clear(h)
+      h.other("a", "theirs")
+      yield* clear(h)
+      h.C.connect()
+      yield* h.settled
+      assert.isUndefined(h.held("a"))
+    })
+  )
+
+  history("is emptied again on a node that changes after it was emptied", {}, (h) =>
+    Effect.gen(function* () {
+      h.set("a", "1")
+      const older = h.A.snapshot()
+      h.C.refuse = ({ name }) => {
+        if (name === "SCAN") {
+          h.C.refuse = () => undefined
+          h.A.restore(older)
+          h.A.changeHistory()
+        }
+        return undefined
+      }
+      assert.isTrue(yield* Fiber.join(yield* clear(h)))
+      assert.isUndefined(h.held("a"))
+      assert.strictEqual(h.B.countOf("SCAN"), 1)
+    })
+  )
+
+  history("is emptied again on a node whose turn was cut short by the change of another", {}, (h) =>
+    Effect.gen(function* () {
+      for (const name of ["a", "b"]) h.other(name, "theirs")
+      const { A, C } = h
+      const run = A.run.bind(A)
+      A.run = (name, args) => {
+        if (name !== "SCAN") return run(name, args)
+        const [cursor] = args
+        if (cursor === "0") C.changeHistory()
+        return cursor === "0" ? ["1", [h.key("a")]] : ["0", [h.key("b")]]
+      }
+      const fiber = yield* clear(h)
+      A.run = run
+      yield* h.settled
+      assert.isTrue(yield* Fiber.join(fiber))
+      assert.isUndefined(h.held("b"))
+    })
+  )
+
+  history("is emptied on a node although a write of what that owns no longer is in doubt there", {}, (h) =>
+    Effect.gen(function* () {
+      h.loseUnanswered(h.A, () => h.set("a", "1"))
+      h.cluster.move([0], h.B)
+      h.other("b", "theirs")
+      h.A.isFrozen = false
+      h.A.refuse = ({ name }) => (name === "CLIENT" ? "LOADING" : undefined)
+      h.A.connect()
+      assert.isTrue(yield* Fiber.join(yield* clear(h)))
+      assert.isUndefined(h.held("b"))
+    })
+  )
+
   history("is emptied on each master, and leaves one mark", { replay: "latest", removedFor: 60_000 }, (h) =>
     Effect.gen(function* () {
       for (const name of ["a", "k", "t"]) h.set(name, "1")
