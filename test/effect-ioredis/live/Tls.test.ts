@@ -35,10 +35,7 @@ const quotesNothing = (error: RedisError.RedisConnectionError, file: string | un
 describe("TLS with a private authority and a client certificate", () => {
   const forEachVersion = (
     name: string,
-    test: (
-      server: MutualTlsServer.MutualTlsServer,
-      options: RedisConnector.RedisTls
-    ) => Effect.Effect<void, unknown>
+    test: (server: MutualTlsServer.MutualTlsServer, options: RedisConnector.RedisTls) => Effect.Effect<void, unknown>
   ) => {
     for (const maxVersion of ["TLSv1.2", "TLSv1.3"] as const) {
       it.live(`${name}, ${maxVersion}`, () =>

@@ -21,6 +21,7 @@ import * as Lineage from "./Lineage.ts"
 import * as LoginPace from "./LoginPace.ts"
 import * as Logins from "./Logins.ts"
 import { NodeSession } from "./NodeSession.ts"
+import * as Reauthentication from "./Reauthentication.ts"
 import * as Replacement from "./Replacement.ts"
 import * as StallRule from "./StallRule.ts"
 import type * as RedisCommand from "../../RedisCommand.ts"
@@ -256,7 +257,7 @@ const waitersOf = () => {
 }
 
 const connectOf = Effect.fnUntraced(function* (
-  { address, connectTimeout, login }: Options,
+  { address, connectTimeout, login, name }: Options,
   { asker }: Lineage.Lineage
 ) {
   const connector = yield* RedisConnector
@@ -266,8 +267,11 @@ const connectOf = Effect.fnUntraced(function* (
     Effect.timeoutOrElse({ duration: connectTimeout, orElse: () => noLogin })
   )
   return Effect.gen(function* () {
-    const connection = yield* connector.connect(address, yield* asked)
-    return [connection, yield* Introduction.introduce(connection, asker)] as const
+    const login = yield* asked
+    const connection = yield* connector.connect(address, login)
+    const introduction = yield* Introduction.introduce(connection, asker)
+    yield* Effect.forkScoped(Reauthentication.keep({ name, address, connection, login, ask: asked }))
+    return [connection, introduction] as const
   }).pipe(
     Effect.timeoutOrElse({
       duration: connectTimeout,
