@@ -370,23 +370,22 @@ describe("Settings that do not go together are one clear error", () => {
     })
   )
 
-  it.effect("together with what is wrong for itself, by their names with the prefix", () =>
+  it.effect("together with what is wrong for itself, by their names in full", () =>
     Effect.gen(function* () {
       const provider = ConfigProvider.fromEnv({
-        env: { A_REDIS_PORT: "0", A_REDIS_SENTINELS: "s", A_REDIS_CLUSTER_NODES: "c:1", A_REDIS_DB: "1" }
+        env: { A_B_REDIS_PORT: "0", A_B_REDIS_SENTINELS: "s", A_B_REDIS_CLUSTER_NODES: "c:1", A_B_REDIS_DB: "1" }
       })
-      const error = yield* Effect.flip(RedisConfig.fromEnv({ prefix: "A" }).parse(provider))
+      const nested = Config.nested(RedisConfig.fromEnv({ prefix: "B" }), "A")
+      const { message } = yield* Effect.flip(nested.parse(provider))
+      const lines = message.replace("SchemaError(", "").split("\n")
       assert.deepStrictEqual(
-        error.message
-          .replace("SchemaError(", "")
-          .split("\n")
-          .map((line) => line.split(":")[0]),
+        lines.map((line) => line.split(":")[0]),
         [
-          'A_REDIS_PORT is "0"',
-          'A_REDIS_SENTINELS is "s"',
-          "A_REDIS_SENTINELS and A_REDIS_CLUSTER_NODES each say where Redis is",
-          "A_REDIS_DB is 1",
-          "A_REDIS_SENTINEL_MASTER is missing"
+          'A_B_REDIS_PORT is "0"',
+          'A_B_REDIS_SENTINELS is "s"',
+          "A_B_REDIS_SENTINELS and A_B_REDIS_CLUSTER_NODES each say where Redis is",
+          "A_B_REDIS_DB is 1",
+          "A_B_REDIS_SENTINEL_MASTER is missing"
         ]
       )
     })

@@ -27,6 +27,7 @@ import { Config, Duration, Effect, Option, Record, Redacted, Result, Schema } fr
 import * as CircuitBreaker from "./CircuitBreaker.ts"
 import type * as IoredisConnector from "./IoredisConnector.ts"
 import * as addressList from "./internal/addressList.ts"
+import { nesting } from "./internal/nesting.ts"
 import * as RedisUrl from "./internal/RedisUrl.ts"
 import * as settingConflicts from "./internal/settingConflicts.ts"
 import { configError } from "./internal/settingProblem.ts"
@@ -225,7 +226,7 @@ export interface EnvOptions {
  * @since 0.1.0
  */
 export const fromEnv = ({ name, prefix }: EnvOptions = {}): Config.Config<Omit<Options, "requireReady">> => {
-  const read = Settings.all({ options: variables, together: variablesTogether(settingConflicts.variables(prefix)) })
+  const read = Settings.all({ options: variables, together: variablesTogether })
   const options = Config.map(read, ({ options: { tls, tlsCa, tlsCert, tlsKey, ...options } }) => ({
     ...options,
     tls: tlsCa === undefined && tlsCert === undefined ? tls : { caFile: tlsCa, certFile: tlsCert, keyFile: tlsKey },
@@ -327,17 +328,18 @@ const variables = Settings.all({
 })
 
 // What is badly written is told of where it is read.
-const variablesTogether = (vocabulary: settingConflicts.Vocabulary): Config.Config<void> => {
-  const { names } = settingConflicts.variables(undefined)
-  const texts = Config.all(
-    Record.map(names, (name) => Config.orElse(optional(Config.String(name)), () => Config.succeed(undefined)))
-  )
-  return Config.flatMap(texts, (given) =>
+const variablesTogether: Config.Config<void> = Config.flatMap(nesting, (path) => {
+  const text = (name: string) => Config.orElse(optional(Config.String(name)), () => Config.succeed(undefined))
+  const texts = Config.all(Record.map(settingConflicts.variables([]).names, text))
+  return Config.flatMap(texts, ({ tls, ...given }) =>
     refuseAll(
-      settingConflicts.conflicts(vocabulary, { ...given, tls: given.tls === undefined ? undefined : isOn(given.tls) })
+      settingConflicts.conflicts(settingConflicts.variables(path), {
+        ...given,
+        tls: tls === undefined ? tls : isOn(tls)
+      })
     )
   )
-}
+})
 
 // -------------------------------------------------------------------------------------------------
 // In code

@@ -28,9 +28,9 @@ export interface Vocabulary {
 /** What was given; what was not is `undefined`. */
 export type Given = Partial<Dependent<unknown>>
 
-/** The names of the variables, each after a prefix. */
-export const variables = (prefix: string | undefined): Vocabulary => {
-  const before = prefix === undefined ? "" : `${prefix}_`
+/** The names of the variables under a path. */
+export const variables = (path: ReadonlyArray<string | number>): Vocabulary => {
+  const before = path.map((segment) => `${segment}_`).join("")
   return {
     names: {
       url: `${before}REDIS_URL`,
