@@ -280,9 +280,10 @@ export interface Options {
   /** Sets where the servers are: see `RedisTopology`. Default: one, at localhost, port 6379. */
   readonly topology?: RedisTopology | undefined
   /**
-   * Tells who logs in. An Effect is asked at each login, so that passwords may rotate. Where it
-   * fails there is no connection (`reason: "Login"`), and it is asked again with the next attempt.
-   * Default: no login, database 0.
+   * Tells who logs in. An Effect is asked at each login, so that passwords may rotate, and again
+   * before a login with `expiresIn` expires. Where it fails there is no connection
+   * (`reason: "Login"`), and it is asked again with the next attempt. Default: no login, database
+   * 0.
    */
   readonly login?: RedisLogin | Effect.Effect<RedisLogin, unknown> | undefined
   /**

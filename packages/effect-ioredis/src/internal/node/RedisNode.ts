@@ -21,6 +21,7 @@ import * as Lineage from "./Lineage.ts"
 import * as LoginPace from "./LoginPace.ts"
 import * as Logins from "./Logins.ts"
 import { NodeSession } from "./NodeSession.ts"
+import * as Reauthentication from "./Reauthentication.ts"
 import * as Replacement from "./Replacement.ts"
 import * as StallRule from "./StallRule.ts"
 import type * as RedisCommand from "../../RedisCommand.ts"
@@ -257,7 +258,7 @@ const drainAll = (sessions: ReadonlyArray<NodeSession>): Effect.Effect<void> =>
   Effect.forEach(sessions, ({ connection }) => connection.drain, { concurrency: "unbounded", discard: true })
 
 const connectOf = Effect.fnUntraced(function* (
-  { connectTimeout, locate, login, role }: Options,
+  { connectTimeout, locate, login, name, role }: Options,
   { asker }: Lineage.Lineage,
   moved: Effect.Effect<void>
 ) {
@@ -269,9 +270,11 @@ const connectOf = Effect.fnUntraced(function* (
   )
   return Effect.gen(function* () {
     const address = yield* locate
-    const connection = yield* connector.connect(address, yield* asked)
+    const login = yield* asked
+    const connection = yield* connector.connect(address, login)
     const introduction = yield* Introduction.introduce(connection, asker)
     if (role !== undefined && (introduction.history.role ?? role) !== role) return yield* wrongRole(role)
+    yield* Effect.forkScoped(Reauthentication.keep({ name, address, connection, login, ask: asked }))
     return { address, connection, introduction }
   }).pipe(
     Effect.timeoutOrElse({
