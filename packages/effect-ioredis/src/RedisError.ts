@@ -159,6 +159,13 @@ export class RedisOperationError extends Schema.TaggedError<RedisOperationError>
   code: Schema.String,
   /** Shows the reply as far as it is Redis' own words. */
   message: Schema.String,
+  /**
+   * Says where a MOVED or an ASK (`ask`) sends the client for a slot. An empty `host` is the one
+   * that was asked.
+   */
+  redirect: Schema.optional(
+    Schema.Struct({ slot: Schema.Int, host: Schema.String, port: Schema.Int, ask: Schema.Boolean })
+  ),
   /** Holds a redacted copy of what the driver threw. */
   cause: Cause
 }) {}

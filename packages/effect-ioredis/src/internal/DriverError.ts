@@ -6,6 +6,7 @@ import {
   RedisOperationError,
   RedisTimeoutError
 } from "../RedisError.ts"
+import { redirectOf } from "./redirectOf.ts"
 import { codeOf, knownScriptText, knownText } from "./replyTexts.ts"
 
 /** Describes what is known of the command that failed, and how much may be shown. */
@@ -48,7 +49,9 @@ const operationError = (error: unknown, { command, showScriptErrors }: Context):
   const shown = shownText(subject, command, showScriptErrors === true)
   const verb = code === "EXECABORT" ? "discarded" : "refused"
   const text = `${command} was ${verb} by Redis: ${shown}${advices[code] ?? ""}`
-  return new RedisOperationError({ command, code, message: text, cause: redacted("ReplyError", shown) })
+  const cause = redacted("ReplyError", shown)
+  const redirect = redirectOf(message)
+  return new RedisOperationError({ command, code, message: text, cause, ...(redirect && { redirect }) })
 }
 
 /**

@@ -1,4 +1,4 @@
-import { at, type Commands, type Machine, read, type Run, upper } from "./Command.ts"
+import { at, type Commands, type Machine, modeOf, read, type Run, upper } from "./Command.ts"
 import * as Wire from "./Wire.ts"
 
 const time: Run = (_, { store }) => {
@@ -24,9 +24,9 @@ const info: Run = (args, machine) => {
 
 type Fields = Readonly<Record<string, string | number>>
 
-const server = ({ replication, startedAt, store }: Machine): Fields => ({
+const server = ({ replication, startedAt, store, ...machine }: Machine): Fields => ({
   redis_version: "7.0.15",
-  redis_mode: "standalone",
+  redis_mode: modeOf(machine),
   run_id: replication.history.runId,
   uptime_in_seconds: Math.floor((store.now() - startedAt) / 1000)
 })
@@ -69,6 +69,7 @@ const infoSections: Readonly<Record<string, (machine: Machine) => Fields>> = {
   Clients: ({ clients }) => ({ connected_clients: clients() }),
   Persistence: ({ loading }) => ({ loading: loading ? 1 : 0 }),
   Replication: replication,
+  Cluster: ({ cluster }) => ({ cluster_enabled: cluster === undefined ? 0 : 1 }),
   Keyspace: keyspace
 }
 
@@ -85,6 +86,7 @@ const role: Run = (_, { replication: { connected, history, master } }) =>
       ]
 
 const replicaOf: Run = (args, machine) => {
+  if (machine.cluster !== undefined) return Wire.fail("ERR REPLICAOF not allowed in cluster mode.")
   if (upper(args[0]) === "NO" && upper(args[1]) === "ONE") machine.replicaOf(undefined)
   else {
     if (!Wire.isInteger(at(args, 1))) return Wire.fail("ERR Invalid master port")
