@@ -79,7 +79,8 @@ export class DispatchDouble implements Dispatch {
       history: () => undefined,
       generation: () => this.generation,
       time: now,
-      refreshTime: Effect.void
+      refreshTime: Effect.void,
+      slots: () => []
     }
     this.connect()
   }
@@ -173,6 +174,7 @@ export class DispatchDouble implements Dispatch {
 
   readonly nodes = () => [this.node]
   readonly nodeOf = () => this.node
+  readonly slotOf = undefined
   readonly watchHistory = Effect.void
   readonly closeWithin = (work: Effect.Effect<unknown>) =>
     Effect.map(Effect.timeoutOption(work, "2 seconds"), Option.isSome)

@@ -94,6 +94,7 @@ export const make = ({
   return {
     nodes: topology.nodes,
     nodeOf: topology.nodeFor,
+    slotOf: undefined,
     listen: (listener) => {
       listeners.add(listener)
       return () => listeners.delete(listener)

@@ -192,6 +192,7 @@ export const make = Effect.fnUntraced(function* (
       return wasReady ? "Reconnecting" : "Connecting"
     },
     isReady: () => sessions().length > 0,
+    slots: () => [],
     refuses: () => circuit.refuses(),
     isClosed: () => circuit.isClosed(),
     makeDue: () => circuit.makeDue(),
