@@ -52,6 +52,26 @@ const ConnectionFailure = Schema.Literals([
 
 const Sent = Schema.Literals(["never", "unknown"])
 
+const RedirectFields = Schema.Struct({
+  slot: Schema.Int,
+  host: Schema.String,
+  port: Schema.Int,
+  ask: Schema.Boolean
+})
+
+/**
+ * Says which server of a cluster a key is on, as another one has told.
+ *
+ * **Details**
+ *
+ * An empty `host` is that of the server which told. `ask` says that only this one command is to be
+ * sent there, because the slot is on its way.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Redirect = typeof RedirectFields.Type
+
 // Causes are redacted copies of what a driver threw.
 const Cause = Schema.optional(Schema.Defect())
 
@@ -159,13 +179,8 @@ export class RedisOperationError extends Schema.TaggedError<RedisOperationError>
   code: Schema.String,
   /** Shows the reply as far as it is Redis' own words. */
   message: Schema.String,
-  /**
-   * Says where a MOVED or an ASK (`ask`) sends the client for a slot. An empty `host` is the one
-   * that was asked.
-   */
-  redirect: Schema.optional(
-    Schema.Struct({ slot: Schema.Int, host: Schema.String, port: Schema.Int, ask: Schema.Boolean })
-  ),
+  /** Says where the key is, in a reply of code `"MOVED"` or `"ASK"`. */
+  redirect: Schema.optional(RedirectFields),
   /** Holds a redacted copy of what the driver threw. */
   cause: Cause
 }) {}
