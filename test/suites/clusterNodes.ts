@@ -3,14 +3,15 @@ import { Context, Effect, type Layer, Result, type Scope } from "effect"
 import { RedisCommand, RedisConnection, type RedisConnector, RedisScript } from "effect-ioredis"
 
 /**
- * Two masters and a replica, whatever kind of servers they are: `one` owns the slots up to 8191, `other` those after
- * it, and `replica` follows `one`.
+ * Two masters and their replicas, whatever kind of servers they are: `one` owns the slots up to 8191, `other` those
+ * after it; `replica` follows `one`, and `another` follows `other`.
  */
 export interface Nodes {
   readonly connector: RedisConnector.RedisConnector["Service"]
   readonly one: RedisConnector.RedisAddress
   readonly other: RedisConnector.RedisAddress
   readonly replica: RedisConnector.RedisAddress
+  readonly another: RedisConnector.RedisAddress
   /** What CLUSTER MYID answers at each of them. */
   readonly ids: Readonly<Record<NodeName, string>>
   /** Opens a slot of `one` for `other`, moves some of its keys, and gives it to `other` with the rest. */
@@ -19,11 +20,11 @@ export interface Nodes {
   readonly finish: (slot: number) => Effect.Effect<void>
   /** Takes a slot from everybody. */
   readonly uncover: (slot: number) => Effect.Effect<void>
-  /** Waits until the replica has this key. */
-  readonly replicated: (key: string) => Effect.Effect<void>
+  /** Waits until `replica` has a key of the slot. */
+  readonly replicated: (slot: number) => Effect.Effect<void>
 }
 
-export type NodeName = "one" | "other" | "replica"
+export type NodeName = "one" | "other" | "replica" | "another"
 
 /** What is asked of whom, and what it answers: addresses and ids by the names of their nodes, errors as their text. */
 type Line = readonly [node: NodeName, line: string, expected: RedisCommand.Reply]
@@ -58,8 +59,9 @@ export const clusterNodesSuite = <E>(
     test("send clients to the owner, while slots move and when they have moved", true, (say, nodes) =>
       Effect.gen(function* () {
         yield* say(introduction)
+        assert.deepStrictEqual(yield* shards(nodes), expectedShards)
         yield* say(redirections)
-        yield* nodes.replicated("hello")
+        yield* nodes.replicated(helloSlot)
         yield* say(ofReplica)
 
         yield* nodes.open(helloSlot)
@@ -98,7 +100,7 @@ const introduction: ReadonlyArray<Line> = [
     "CLUSTER SLOTS",
     [
       [0, 8191, ["host", "port of one", "id of one", []], ["host", "port of replica", "id of replica", []]],
-      [8192, 16383, ["host", "port of other", "id of other", []]]
+      [8192, 16383, ["host", "port of other", "id of other", []], ["host", "port of another", "id of another", []]]
     ]
   ],
   ["one", "CLUSTER MYID", "id of one"],
@@ -216,7 +218,8 @@ const conversation = Effect.fnUntraced(function* (nodes: Nodes): Effect.fn.Retur
   const connections = {
     one: yield* nodes.connector.connect(nodes.one, {}),
     other: yield* nodes.connector.connect(nodes.other, {}),
-    replica: yield* nodes.connector.connect(nodes.replica, {})
+    replica: yield* nodes.connector.connect(nodes.replica, {}),
+    another: yield* nodes.connector.connect(nodes.another, {})
   }
   return Effect.fnUntraced(function* (lines) {
     for (const [node, line, expected] of lines) {
@@ -238,7 +241,7 @@ const answer = (connection: RedisConnection.RedisConnection, line: string) => {
 
 const named = (nodes: Nodes, reply: RedisCommand.Reply): RedisCommand.Reply => {
   if (Array.isArray(reply)) return reply.map((item) => named(nodes, item))
-  for (const name of ["one", "other", "replica"] as const) {
+  for (const name of ["one", "other", "replica", "another"] as const) {
     const { host, port } = nodes[name]
     if (reply === port) return `port of ${name}`
     if (reply === host) return "host"
@@ -247,6 +250,26 @@ const named = (nodes: Nodes, reply: RedisCommand.Reply): RedisCommand.Reply => {
   }
   return reply
 }
+
+// In the order of their slots, and without the offset, which is the server's own affair.
+const shards = (nodes: Nodes) =>
+  Effect.gen(function* () {
+    const connection = yield* nodes.connector.connect(nodes.one, {})
+    const reply = yield* RedisConnection.send(connection, RedisCommand.make("CLUSTER", ["SHARDS"]))
+    const withoutOffset = JSON.stringify(named(nodes, reply)).replace(/("replication-offset"),\d+/g, "$1,0")
+    const shards: ReadonlyArray<RedisCommand.Reply> = JSON.parse(withoutOffset)
+    return shards.toSorted((one, other) => (JSON.stringify(one) < JSON.stringify(other) ? -1 : 1))
+  })
+
+const shardsEntry = (name: NodeName) => [
+  ...["id", `id of ${name}`, "port", `port of ${name}`, "ip", "host", "endpoint", "host"],
+  ...["role", name === "one" || name === "other" ? "master" : "replica", "replication-offset", 0, "health", "online"]
+]
+
+const expectedShards: ReadonlyArray<RedisCommand.Reply> = [
+  ["slots", [0, 8191], "nodes", [shardsEntry("one"), shardsEntry("replica")]],
+  ["slots", [8192, 16383], "nodes", [shardsEntry("other"), shardsEntry("another")]]
+]
 
 const redirects = (nodes: Nodes) =>
   Effect.gen(function* () {

@@ -13,19 +13,21 @@ const simulated = (fullCoverage: boolean) =>
           SimulatedScript.make(scripts.bar, (_keys, _args, call) => call("GET", "bar"))
         ]
       })
-      const cluster = yield* redis.cluster({ masters: 2, fullCoverage })
+      const cluster = yield* redis.cluster({ masters: 2, replicas: 1, fullCoverage })
       const [one, other] = [yield* cluster.ownerOf(0), yield* cluster.ownerOf(16383)]
-      const replica = yield* cluster.addNode({ replicaOf: one })
+      const [replica, another] = [yield* cluster.replicaOf(one), yield* cluster.replicaOf(other)]
       let migration: SimulatedCluster.Migration | undefined
       return {
         connector: redis.connector,
         one: one.address,
         other: other.address,
         replica: replica.address,
+        another: another.address,
         ids: {
           one: yield* cluster.idOf(one),
           other: yield* cluster.idOf(other),
-          replica: yield* cluster.idOf(replica)
+          replica: yield* cluster.idOf(replica),
+          another: yield* cluster.idOf(another)
         },
         open: (slot) =>
           Effect.map(cluster.migrate([slot], other), (begun) => {
