@@ -4,9 +4,9 @@
  * **Details**
  *
  * Each server answers as a node of Redis 7.0 does: with MOVED for keys of others, ASK and TRYAGAIN
- * for slots that are moving, CROSSSLOT, and CLUSTERDOWN where slots are not served. It knows CLUSTER
- * SLOTS, SHARDS, INFO, MYID, KEYSLOT, COUNTKEYSINSLOT and GETKEYSINSLOT, READONLY, READWRITE and
- * ASKING.
+ * for slots that are moving, CROSSSLOT, and CLUSTERDOWN where slots are not served. It knows
+ * CLUSTER SLOTS, SHARDS, INFO, MYID, KEYSLOT, COUNTKEYSINSLOT and GETKEYSINSLOT, READONLY,
+ * READWRITE and ASKING.
  *
  * Nothing happens by itself: nobody is elected and no node is taken for dead before the test says
  * so. What the test does here every node learns at once, except those that it has isolated.
@@ -132,8 +132,8 @@ export interface SimulatedCluster {
   /** Begins to move slots to a master: their owners answer ASK for keys that they do not have. */
   readonly migrate: (slots: Slots, to: SimulatedServer.SimulatedServer) => Effect.Effect<Migration>
   /**
-   * Lets a replica take over from its master, which follows it from now on, and gives that replica:
-   * the master's first one if none is named.
+   * Lets a replica take over from its master, which follows it from now on, and gives that
+   * replica: the master's first one if none is named.
    *
    * It becomes master with the data that it has, so that writes are lost if its replication was cut.
    * With `planned` it catches up first, as CLUSTER FAILOVER does.
@@ -168,7 +168,8 @@ export interface SimulatedCluster {
     readonly replicaOf?: SimulatedServer.SimulatedServer | undefined
   }) => Effect.Effect<SimulatedServer.SimulatedServer>
   /**
-   * Lets the others forget a node, and the node them. Its slots are moved first, or nobody has them.
+   * Lets the others forget a node, and the node them. Its slots are moved first, or nobody has
+   * them.
    */
   readonly removeNode: (server: SimulatedServer.SimulatedServer) => Effect.Effect<void>
   /**

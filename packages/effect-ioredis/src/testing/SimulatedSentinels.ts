@@ -5,8 +5,8 @@
  *
  * Each sentinel is a server of its own, which answers as a sentinel of Redis 7.0 does. It knows
  * SENTINEL GET-MASTER-ADDR-BY-NAME, MASTER, MASTERS, REPLICAS, SLAVES, SENTINELS and MYID, PING,
- * AUTH, HELLO, INFO, ROLE and CLIENT, and none of the commands that concern data. It breaks as every
- * other server does: `inject(Fault.freeze)` freezes it.
+ * AUTH, HELLO, INFO, ROLE and CLIENT, and none of the commands that concern data. It breaks as
+ * every other server does: `inject(Fault.freeze)` freezes it. It publishes nothing.
  *
  * Nothing happens by itself: nobody is elected before the test says so.
  *
@@ -93,6 +93,13 @@ export interface SimulatedSentinels {
   readonly failOver: (options?: {
     readonly to?: SimulatedServer.SimulatedServer | undefined
   }) => Effect.Effect<SimulatedServer.SimulatedServer>
+  /**
+   * Lets the sentinels take a server for dead: its flags say so. It breaks nothing; that is what the
+   * server's own faults are for.
+   */
+  readonly markFailed: (server: SimulatedServer.SimulatedServer) => Effect.Effect<void>
+  /** Lets the sentinels take it for alive again. */
+  readonly markAlive: (server: SimulatedServer.SimulatedServer) => Effect.Effect<void>
   /**
    * Cuts a server off from the others but not from clients. A sentinel goes on naming the master
    * that it knows, with the epoch of then; a master that is failed over meanwhile goes on taking

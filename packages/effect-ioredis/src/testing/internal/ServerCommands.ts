@@ -9,7 +9,8 @@ const time: Run = (_, { store }) => {
 const info: Run = (args, machine) => {
   const asked = new Set(args.map(upper))
   const all = asked.size === 0 || ["ALL", "DEFAULT", "EVERYTHING"].some((name) => asked.has(name))
-  const sections = Object.entries(infoSections).filter(([name]) => all || asked.has(name.toUpperCase()))
+  const known = machine.sentinel === undefined ? infoSections : sentinelSections
+  const sections = Object.entries(known).filter(([name]) => all || asked.has(name.toUpperCase()))
   return Buffer.from(
     sections
       .map(([name, fields]) => [
@@ -71,6 +72,23 @@ const infoSections: Readonly<Record<string, (machine: Machine) => Fields>> = {
   Replication: replication,
   Cluster: ({ cluster }) => ({ cluster_enabled: cluster === undefined ? 0 : 1 }),
   Keyspace: keyspace
+}
+
+// A sentinel has no data.
+const sentinelSections: typeof infoSections = {
+  Server: server,
+  Clients: infoSections.Clients as (machine: Machine) => Fields,
+  Sentinel: ({ sentinel }) => {
+    const watched = sentinel?.watched
+    if (sentinel === undefined || watched === undefined) return { sentinel_masters: 0 }
+    const { failed, master, name, replicas } = watched
+    const status = failed.has(master) ? "odown" : "ok"
+    const counts = `slaves=${replicas.length},sentinels=${sentinel.others.length + 1}`
+    return {
+      sentinel_masters: 1,
+      master0: `name=${name},status=${status},address=${master.host}:${master.port},${counts}`
+    }
+  }
 }
 
 // A master lists no replicas here: the simulation does not know where they listen.

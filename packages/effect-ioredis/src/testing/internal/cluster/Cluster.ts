@@ -4,7 +4,10 @@ import { makeId } from "../History.ts"
 import * as ClusterMap from "./ClusterMap.ts"
 import { ClusterNode, type ClusterSettings } from "./ClusterNode.ts"
 
-/** A cluster as nobody in it sees it: its map as it is now, of which nodes that are cut off know an older one. */
+/**
+ * A cluster as nobody in it sees it: its map as it is now, of which nodes that are cut off know an
+ * older one.
+ */
 export class Cluster {
   readonly #settings: ClusterSettings
   readonly #random: () => number
@@ -36,7 +39,7 @@ export class Cluster {
     node.learn(ClusterMap.join(ClusterMap.empty, node, undefined))
   }
 
-  /** Gives slots to a node, with the keys that are in them. Whoever has them otherwise loses them. */
+  /** Gives slots to a node, with the keys that are in them. */
   assign(slots: Iterable<number>, to: ClusterNode | undefined): void {
     const moving = new Set(slots)
     for (const node of this.#map.members.keys()) {

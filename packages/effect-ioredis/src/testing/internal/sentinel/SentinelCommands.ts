@@ -28,9 +28,10 @@ const addressOf: SentinelRun = (args, sentinel) => {
   return watched === undefined ? null : [text(watched.master.host), text(watched.master.port)]
 }
 
-const masterFields = ({ epoch, master, name, replicas }: Watched, { group, others }: Sentinel) =>
+const masterFields = ({ epoch, failed, master, name, replicas }: Watched, { group, others }: Sentinel) =>
   fieldsOf({
-    ...instance(name, master, "master"),
+    ...instance(name, master, failed.has(master) ? "s_down,o_down,master,disconnected" : "master"),
+    ...reported("master"),
     "config-epoch": epoch,
     "num-slaves": replicas.length,
     "num-other-sentinels": others.length,
@@ -39,9 +40,14 @@ const masterFields = ({ epoch, master, name, replicas }: Watched, { group, other
     "parallel-syncs": 1
   })
 
-const replicaFields = (replica: Replication, master: Replication) =>
+const replicaFields = (replica: Replication, { failed, master }: Watched) =>
   fieldsOf({
-    ...instance(`${replica.host}:${replica.port}`, replica, "slave"),
+    ...instance(
+      `${replica.host}:${replica.port}`,
+      replica,
+      failed.has(replica) ? "s_down,slave,disconnected" : "slave"
+    ),
+    ...reported(replica.history.role),
     "master-link-down-time": 0,
     "master-link-status": replica.connected ? "ok" : "err",
     "master-host": master.host,
@@ -74,6 +80,12 @@ const instance = (name: string, { history, host, port }: Replication, flags: str
   "down-after-milliseconds": 30_000
 })
 
+const reported = (role: "master" | "slave") => ({
+  "info-refresh": 0,
+  "role-reported": role,
+  "role-reported-time": 0
+})
+
 // What a sentinel answers beside SENTINEL: it has no data.
 const shared = ["ping", "auth", "hello", "info", "role", "client|id", "client|getname", "client|setname", "client|kill"]
 
@@ -82,7 +94,7 @@ const role: Run = (_, { sentinel }: Machine) => [
   sentinel?.watched === undefined ? [] : [text(sentinel.watched.name)]
 ]
 
-const replicas = ofMaster(({ master, replicas }) => replicas.map((replica) => replicaFields(replica, master)))
+const replicas = ofMaster((watched) => watched.replicas.map((replica) => replicaFields(replica, watched)))
 
 /** All that a sentinel knows; another server knows none of it. */
 export const commands: Commands = {

@@ -10,6 +10,8 @@ export interface Watched {
   readonly epoch: number
   readonly master: Replication
   readonly replicas: ReadonlyArray<Replication>
+  /** The servers that the sentinels take for dead. */
+  readonly failed: ReadonlySet<Replication>
 }
 
 /** One sentinel: a server at an address of its own, and what it knows. */
@@ -69,9 +71,9 @@ export class Sentinels {
 
   /** Makes a replica the master, with the data that it has, and the others its replicas. */
   failOver(to: Replication): void {
-    const { epoch, master, name, replicas } = this.#watched
+    const { epoch, master, replicas } = this.#watched
     const others = [master, ...replicas].filter((place) => place !== to)
-    this.#watched = { name, epoch: epoch + 1, master: to, replicas: others }
+    this.#watched = { ...this.#watched, epoch: epoch + 1, master: to, replicas: others }
     to.promote()
     for (const place of others) if (!this.#cutOff.has(place)) place.follow(to)
     this.#tell()
@@ -86,7 +88,9 @@ export class Sentinels {
     }
   }
 
-  /** Connects a server again: it becomes what the sentinels say, and a sentinel knows what they know. */
+  /**
+   * Connects a server again: it becomes what the sentinels say, and a sentinel knows what they know.
+   */
   rejoin(place: Replication): void {
     const sentinel = this.#sentinelAt(place)
     if (sentinel !== undefined) sentinel.isolated = false
@@ -97,6 +101,12 @@ export class Sentinels {
       if (touched && other !== master && !this.#cutOff.has(other) && !this.#cutOff.has(master))
         synchronise(other, master)
     }
+    this.#tell()
+  }
+
+  setFailed(place: Replication, failed: boolean): void {
+    const others = Array.from(this.#watched.failed).filter((other) => other !== place)
+    this.#watched = { ...this.#watched, failed: new Set(failed ? [...others, place] : others) }
     this.#tell()
   }
 

@@ -14,7 +14,7 @@ export const sentinelsHandle = (handles: Handles, options: Options): SimulatedSe
   const [nextServer, nextSentinel] = [nextPort(address), nextPort(sentinelAddress)]
   const place = () => handles.network.server(nextServer(), options.server ?? {}).replication
   const group = new Sentinels(
-    { name, epoch: 0, master: place(), replicas: Array.from({ length: replicas }, place) },
+    { name, epoch: 0, master: place(), replicas: Array.from({ length: replicas }, place), failed: new Set() },
     Math.floor(sentinels / 2) + 1,
     SeededRandom.make(options.sentinel?.seed ?? sentinelAddress.port)
   )
@@ -38,6 +38,8 @@ export const sentinelsHandle = (handles: Handles, options: Options): SimulatedSe
         group.failOver(replica)
         return handleOf(replica)
       }),
+    markFailed: (server) => Effect.sync(() => group.setFailed(placeOf(server), true)),
+    markAlive: (server) => Effect.sync(() => group.setFailed(placeOf(server), false)),
     isolate: (server) => Effect.sync(() => group.isolate(placeOf(server))),
     rejoin: (server) => Effect.sync(() => group.rejoin(placeOf(server))),
     forget: (sentinel) => Effect.sync(() => group.forget(placeOf(sentinel)))
