@@ -202,7 +202,8 @@ export class Server {
   #loginRefusal(link: Link, login: Access.Login): Wire.ErrorReply | undefined {
     const refusal = Refusal.ofLogin(this.#faultOf(link)) ?? Access.loginRefusal(this.#access, login)
     if (refusal !== undefined || login.db === 0) return refusal
-    if (this.sentinel !== undefined) return new Wire.ErrorReply({ message: "ERR unknown command 'select'" })
+    if (this.sentinel !== undefined)
+      return new Wire.ErrorReply({ message: "ERR unknown command 'SELECT', with args beginning with: " })
     if (this.cluster !== undefined) return new Wire.ErrorReply({ message: Refusal.selectInCluster })
     if (this.keyspace.databases[login.db] === undefined) {
       return new Wire.ErrorReply({ message: "ERR DB index is out of range" })
