@@ -1,5 +1,6 @@
 import type { CacheFigures, JournalFigures } from "./CacheLoad.ts"
 import type { Entry } from "./Ledger.ts"
+import type { Redirects } from "./RawWriter.ts"
 import type { Mark } from "./Row.ts"
 
 /** What was seen while a row was played. */
@@ -11,6 +12,8 @@ export interface Observation {
   readonly fault: number
   readonly concerns: (slot: number) => boolean
   readonly marks: ReadonlyMap<Mark, number>
+  /** How often the raw writer was sent elsewhere. */
+  readonly redirects: Redirects
   readonly cache: CacheFigures | undefined
   readonly journal: JournalFigures | undefined
   /** How late this process itself was at most. */
@@ -37,6 +40,7 @@ export interface Figures {
   readonly lied: number
   /** From the fault. */
   readonly marks: ReadonlyMap<Mark, number>
+  readonly redirects: Redirects
   readonly errors: ReadonlyArray<readonly [message: string, count: number]>
   readonly cache: CacheFigures | undefined
   readonly journal: JournalFigures | undefined
@@ -69,6 +73,7 @@ export const make = (seen: Observation): Figures => {
     twice: entries.filter((entry) => countOf(entry) > 1).length,
     lied: entries.filter((entry) => entry.outcome === "never" && countOf(entry) > 0).length,
     marks: new Map(Array.from(seen.marks, ([mark, at]) => [mark, at - fault])),
+    redirects: seen.redirects,
     errors: errorsOf(entries),
     cache: seen.cache,
     journal: seen.journal,

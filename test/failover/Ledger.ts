@@ -1,5 +1,5 @@
 import { Effect, Fiber } from "effect"
-import { slotOf } from "./slotOf.ts"
+import { slotOf, tagIn } from "./slotOf.ts"
 
 /**
  * Every call is an INCR of a key of its own. What the servers hold under that key afterwards says what became of it: 1 is
@@ -33,8 +33,16 @@ export interface Ledger {
   readonly stop: Effect.Effect<void>
 }
 
-/** Makes so many calls a second, also after a moment in which this process was late. */
-export const start = Effect.fnUntraced(function* (name: string, rate: number, incr: Incr) {
+export interface Options {
+  readonly name: string
+  /** Calls a second, also after a moment in which this process was late. */
+  readonly rate: number
+  /** Slots to which three of four calls go. Default: the keys are spread over all. */
+  readonly crowded?: ReadonlyArray<number> | undefined
+}
+
+export const start = Effect.fnUntraced(function* ({ crowded = [], name, rate }: Options, incr: Incr) {
+  const tags = crowded.map(tagIn)
   const entries: Array<Entry> = []
   const calls: Array<Fiber.Fiber<void>> = []
   const began = performance.now()
@@ -42,7 +50,9 @@ export const start = Effect.fnUntraced(function* (name: string, rate: number, in
   const startDue = Effect.gen(function* () {
     const due = ((performance.now() - began) / 1000) * rate
     while (entries.length < due) {
-      const entry = open(`${name}-${entries.length}`)
+      const turn = entries.length
+      const tag = turn % 4 === 0 ? undefined : tags[turn % tags.length]
+      const entry = open(tag === undefined ? `${name}-${turn}` : `{${tag}}-${name}-${turn}`)
       entries.push(entry)
       calls.push(yield* Effect.forkDetach(settle(entry, incr)))
     }

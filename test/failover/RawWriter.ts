@@ -9,6 +9,13 @@ import { slotOf } from "./slotOf.ts"
  */
 export interface RawWriter {
   readonly incr: Incr
+  /** How often it was sent elsewhere: so often the other one was, too, had it known no more. */
+  readonly redirects: () => Redirects
+}
+
+export interface Redirects {
+  readonly moved: number
+  readonly ask: number
 }
 
 /** Writes to whatever server is the master by then. */
@@ -16,7 +23,7 @@ export const toMaster = Effect.fnUntraced(function* (
   port: () => number
 ): Effect.fn.Return<RawWriter, never, Scope.Scope> {
   const connectionTo = yield* connections
-  return { incr: (key) => incrAt(connectionTo(port()), key) }
+  return { incr: (key) => incrAt(connectionTo(port()), key), redirects: () => ({ moved: 0, ask: 0 }) }
 })
 
 /** Writes to the nodes of a cluster, of which some are known. */
@@ -25,6 +32,7 @@ export const toCluster = Effect.fnUntraced(function* (
 ): Effect.fn.Return<RawWriter, never, Scope.Scope> {
   const connectionTo = yield* connections
   const owners = new Map<number, number>()
+  const redirects = { moved: 0, ask: 0 }
   let turn = 0
   const anyone = () => ports()[turn++ % ports().length] ?? 0
   const incr = (key: string, port: number, asking: boolean, hops: number): Effect.Effect<unknown, CallFailed> =>
@@ -37,11 +45,13 @@ export const toCluster = Effect.fnUntraced(function* (
           return Effect.fail(failed)
         }
         const next = Number(redirect[2])
-        if (redirect[1] === "MOVED") owners.set(slot, next)
-        return incr(key, next, redirect[1] === "ASK", hops - 1)
+        const isAsk = redirect[1] === "ASK"
+        redirects[isAsk ? "ask" : "moved"]++
+        if (!isAsk) owners.set(slot, next)
+        return incr(key, next, isAsk, hops - 1)
       })
     )
-  return { incr: (key) => incr(key, owners.get(slotOf(key)) ?? anyone(), false, 5) }
+  return { incr: (key) => incr(key, owners.get(slotOf(key)) ?? anyone(), false, 5), redirects: () => redirects }
 })
 
 const incrAt = (connection: Redis, key: string, asking = false): Effect.Effect<unknown, CallFailed> =>

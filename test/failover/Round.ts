@@ -23,9 +23,10 @@ export const play = (row: Row, settings: Settings): Effect.Effect<Figures.Figure
     const caching = cache === undefined ? undefined : yield* CacheLoad.start(cache, settings.cacheKeys)
     if (caching !== undefined) yield* caching.writeAll(1)
 
+    const loading = { rate: settings.rate, crowded: row.crowded }
     const lateness = yield* LoopDelay.make
-    const load = yield* Ledger.start("library", settings.rate, incr)
-    const raw = yield* Ledger.start("raw", settings.rate, servers.raw.incr)
+    const load = yield* Ledger.start({ name: "library", ...loading }, incr)
+    const raw = yield* Ledger.start({ name: "raw", ...loading }, servers.raw.incr)
     const { noted, stage, writing } = yield* makeStage(caching)
     yield* Effect.sleep("2 seconds")
     yield* play(stage)
@@ -45,6 +46,7 @@ export const play = (row: Row, settings: Settings): Effect.Effect<Figures.Figure
       fault: noted.fault,
       concerns: noted.concerns,
       marks: noted.marks,
+      redirects: servers.raw.redirects(),
       cache: ofCache,
       journal,
       lateMillis

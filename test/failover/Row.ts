@@ -8,6 +8,8 @@ export interface Row {
   /** Is played with `--short` too. */
   readonly short: boolean
   readonly limits: Limits
+  /** Most of the calls go to these slots, where there are any. Default: the keys are spread over all. */
+  readonly crowded?: ReadonlyArray<number> | undefined
   /** Starts the servers, and says what then happens to them. */
   readonly start: Effect.Effect<Play, Error, Scope.Scope>
 }

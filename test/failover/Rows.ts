@@ -78,7 +78,7 @@ const sentinelFrozen = sentinelRow(
 const sentinelFailover = sentinelRow(
   "sentinel-failover",
   "SENTINEL FAILOVER",
-  { back: { ...backFrom(1500), counts: "steady" }, wait: callMillis, failed: "concerned", lost: "asRaw" },
+  { back: { ...backFrom(1500), counts: "steady" }, wait: 300, failed: "concerned", lost: "asRaw" },
   Effect.fnUntraced(function* (redis, stage) {
     yield* stage.fault()
     yield* redis.failover
@@ -152,11 +152,12 @@ const clusterRow = (
   title: string,
   limits: Limits,
   play: (cluster: RedisCluster.RedisCluster, stage: Stage) => Effect.Effect<void, Error, Scope.Scope>,
-  options: RedisCluster.Options & { readonly short?: boolean } = {}
+  options: RedisCluster.Options & Pick<Row, "crowded"> & { readonly short?: boolean } = {}
 ): Row => ({
   name,
   title,
   limits,
+  crowded: options.crowded,
   short: options.short === true,
   start: Effect.map(
     Servers.cluster({ nodeTimeout: downAfter, requireFullCoverage: false, ...options }),
@@ -230,45 +231,61 @@ const gracefulFailover = clusterRow(
   })
 )
 
-const range = (from: number, count: number) => Array.from({ length: count }, (_, index) => from + index)
+// Ten slots that most of the load is in, and each of which stays between its owners for a while: calls meet ASK.
+const moving = Array.from({ length: 10 }, (_, index) => 100 + index)
+const slowly = { linger: 300 }
+const crowdedRow = { replicas: 0, crowded: moving }
 
 const slotsMoved = clusterRow(
   "slots-moved",
-  "Cluster: 300 slots move under load",
+  "Cluster: slots move under load",
   planned,
   Effect.fnUntraced(function* (cluster, stage) {
     yield* stage.fault()
-    yield* cluster.moveSlots(range(0, 300), cluster.node(1))
+    yield* cluster.moveSlots(moving, cluster.node(1), slowly)
   }),
-  { replicas: 0, short: true }
+  { ...crowdedRow, short: true }
 )
 
 const nodeAdded = clusterRow(
   "node-added",
-  "Cluster: a node is added, and is given 300 slots",
+  "Cluster: a node is added, and is given slots",
   planned,
   Effect.fnUntraced(function* (cluster, stage) {
     yield* stage.fault()
     const added = yield* cluster.addNode
-    yield* cluster.moveSlots(range(100, 300), added)
+    yield* cluster.moveSlots(moving, added, slowly)
   }),
-  { replicas: 0 }
+  crowdedRow
 )
 
-// An empty cluster is quickly without a master, whose 4,096 slots would take half a minute under load.
 const nodeRemoved = clusterRow(
   "node-removed",
-  "Cluster: a node gives away its 300 slots, and is removed",
+  "Cluster: a node gives away its slots, and is removed",
   planned,
   Effect.fnUntraced(function* (cluster, stage) {
-    const added = yield* cluster.addNode
-    yield* cluster.moveSlots(range(100, 300), added)
+    const leaving = yield* cluster.addNode
+    yield* cluster.moveSlots(moving, leaving)
     yield* Effect.sleep("1 second")
     yield* stage.fault()
-    yield* cluster.moveSlots(range(100, 300), cluster.node(1))
-    yield* cluster.removeNode(added)
+    yield* cluster.moveSlots(moving, cluster.node(1), slowly)
+    yield* cluster.removeNode(leaving)
   }),
-  { replicas: 0 }
+  crowdedRow
+)
+
+const repliesCut = clusterRow(
+  "replies-cut",
+  "Cluster: ten times, every node executes a call and is cut off before its reply",
+  { wait: callMillis, failed: "concerned", lost: "none" },
+  Effect.fnUntraced(function* (cluster, stage) {
+    yield* stage.fault()
+    for (let cut = 0; cut < 10; cut++) {
+      for (const node of cluster.nodes()) yield* node.cutAfterNextRequest
+      yield* Effect.sleep("200 millis")
+    }
+  }),
+  { replicas: 0, proxied: true }
 )
 
 /** In the order in which they are played. */
@@ -286,5 +303,6 @@ export const all: ReadonlyArray<Row> = [
   gracefulFailover,
   slotsMoved,
   nodeAdded,
-  nodeRemoved
+  nodeRemoved,
+  repliesCut
 ]

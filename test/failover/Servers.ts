@@ -43,11 +43,16 @@ export const sentinel = Effect.fnUntraced(function* (options: RedisSentinels.Opt
 export const cluster = Effect.fnUntraced(function* (options: RedisCluster.Options) {
   const cluster = yield* RedisCluster.make(options)
   const servers: Servers = {
-    target: Target.Cluster({ seeds: cluster.nodes().slice(0, 3).map(addressOf), addressMap: [] }),
+    target: Target.Cluster({ seeds: cluster.nodes().slice(0, 3).map(announcedOf), addressMap: [] }),
     raw: yield* RawWriter.toCluster(() => cluster.nodes().map(({ port }) => port)),
     held: (keys) => heldIn(cluster, keys)
   }
   return { cluster, servers }
+})
+
+const announcedOf = ({ announcedPort }: Announced.Announced): Target.Address => ({
+  host: "127.0.0.1",
+  port: announcedPort
 })
 
 const addressOf = ({ port }: Announced.Announced): Target.Address => ({ host: "127.0.0.1", port })

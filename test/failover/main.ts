@@ -5,6 +5,7 @@ import * as Round from "./Round.ts"
 import type { Row } from "./Row.ts"
 import * as Rows from "./Rows.ts"
 import * as StandIn from "./StandIn.ts"
+import * as Subject from "./Subject.ts"
 import * as Verdict from "./Verdict.ts"
 
 /**
@@ -19,7 +20,7 @@ const isShort = options.includes("--short")
 const settings: Round.Settings = {
   rate: 200,
   cacheKeys: isShort ? 1000 : 10_000,
-  subject: StandIn.make
+  subject: options.includes("--stand-in") ? StandIn.make : Subject.make
 }
 
 const chosen = (row: Row): boolean => (named.length > 0 ? named.includes(row.name) : row.short || !isShort)
@@ -39,8 +40,8 @@ const playAndTell = Effect.fnUntraced(function* (row: Row) {
 const lineOf = ({ asked, holds, measured, what }: Verdict.Finding): string =>
   `  ${holds ? "✔" : "✘"} ${what.padEnd(32)} ${measured.padEnd(58)} asked: ${asked}`
 
-const errorLines = ({ calls, errors, failed }: Figures.Figures): ReadonlyArray<string> => [
-  `    ${failed} of ${calls} calls failed`,
+const errorLines = ({ calls, errors, failed, redirects }: Figures.Figures): ReadonlyArray<string> => [
+  `    ${failed} of ${calls} calls failed; the raw writer was sent elsewhere ${redirects.moved} times by MOVED, ${redirects.ask} by ASK`,
   ...errors.slice(0, 4).map(([message, count]) => `    ${String(count).padStart(5)} × ${message}`)
 ]
 

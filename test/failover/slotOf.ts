@@ -10,3 +10,10 @@ export const slotOf = (key: string): number => {
   }
   return crc % 16_384
 }
+
+/** A hash tag whose keys are in this slot. */
+export const tagIn = (slot: number): string => {
+  let tried = 0
+  while (slotOf(`t${tried}`) !== slot) tried++
+  return `t${tried}`
+}
