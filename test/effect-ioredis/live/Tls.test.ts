@@ -1,4 +1,6 @@
 import * as Fs from "node:fs"
+import type { AddressInfo } from "node:net"
+import * as Tls from "node:tls"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { RedisCommand, RedisConnection, type RedisConnector, type RedisError } from "effect-ioredis"
@@ -31,6 +33,20 @@ const quotesNothing = (error: RedisError.RedisConnectionError, file: string | un
     if (line.length > 8) assert.notInclude(Captured.everyRendering(error), line)
   }
 }
+
+/** Node's own server, which says nothing to whom it does not trust. */
+const nodeServer = (options: Tls.TlsOptions, onConnection: (socket: Tls.TLSSocket) => void = () => {}) =>
+  Effect.acquireRelease(
+    Effect.callback<Tls.Server>((resume) => {
+      const server = Tls.createServer(options, (socket) => {
+        socket.on("error", () => {})
+        onConnection(socket)
+      })
+      server.on("tlsClientError", () => {})
+      server.listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))
+    }),
+    (server) => Effect.sync(() => server.close())
+  ).pipe(Effect.map((server) => (server.address() as AddressInfo).port))
 
 describe("TLS with a private authority and a client certificate", () => {
   const forEachVersion = (
@@ -79,6 +95,22 @@ describe("TLS with a private authority and a client certificate", () => {
         const message = yield* refused(port, { ...tls, ...client, maxVersion })
         assert.include(message, "Give the authority's certificate by caFile (REDIS_TLS_CA)")
       }
+    })
+  )
+
+  it.live("a server that hangs up on a certificate it does not trust refuses it as well", () =>
+    Effect.gen(function* () {
+      const trusted = SelfSignedCertificate.make()
+      const stranger = SelfSignedCertificate.make()
+      const port = yield* nodeServer({ ...trusted, ca: trusted.cert, requestCert: true })
+      const tls = { ca: trusted.cert, ...stranger }
+      for (let attempt = 0; attempt < 20; attempt++) {
+        assert.include(yield* refused(port, tls), "as it does where it refuses the client's certificate")
+      }
+      // Without a certificate of the client it is lost, and no more is known.
+      const silent = yield* nodeServer({ ...trusted }, (socket) => socket.destroy())
+      const lost = Connect.connection({ port: silent, tls: { ca: trusted.cert } })
+      assert.strictEqual((yield* Effect.flip(lost)).reason, "Reset")
     })
   )
 
