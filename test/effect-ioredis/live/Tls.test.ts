@@ -3,7 +3,7 @@ import type { AddressInfo } from "node:net"
 import * as Tls from "node:tls"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { RedisCommand, RedisConnection, type RedisConnector, type RedisError } from "effect-ioredis"
+import { RedisCommand, RedisConnection, type RedisConnector, type RedisError, RetryPolicy } from "effect-ioredis"
 import * as Captured from "../../support/Captured.ts"
 import * as Connect from "../../support/Connect.ts"
 import * as MutualTlsServer from "../../support/MutualTlsServer.ts"
@@ -145,6 +145,25 @@ describe("TLS with a private authority and a client certificate", () => {
       ]
       for (const [tls, message] of cases) assert.include(yield* refused(port, tls), message)
       assert.strictEqual(yield* ping(port, { ca, certFile, key: client.key }), "PONG")
+    })
+  )
+
+  it.live("a client says of each call what is wrong, and goes on by itself once the file is there", () =>
+    Effect.gen(function* () {
+      const { ca, client, file, port } = yield* MutualTlsServer.make
+      const later = file("later.pem", "")
+      Fs.rmSync(later)
+      const tls = { ...client, caFile: later }
+      const redis = yield* Connect.client({ port, tls }, { connectTimeout: "200 millis", retry: RetryPolicy.none })
+      const error = yield* Effect.flip(redis.get("a"))
+      assert.include(error.message, `GET was not sent: caFile ${later} could not be read (ENOENT)`)
+      file("later.pem", ca)
+      yield* Wait.until(
+        "it is connected",
+        Effect.map(redis.stats, ({ connection }) => connection === "Ready")
+      )
+      yield* redis.breaker.reset
+      assert.strictEqual(yield* redis.incr("a"), 1)
     })
   )
 
