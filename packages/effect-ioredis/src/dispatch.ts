@@ -80,7 +80,10 @@ export interface Session {
  * @since 0.1.0
  */
 export interface Node {
-  /** The client's name and the server's address. */
+  /**
+   * The client's name and the server's address. It identifies the node: one that has left and come
+   * back is a new object of the same name.
+   */
   readonly name: string
   /** Tells whether at least one connection is ready. */
   readonly isReady: () => boolean
@@ -107,11 +110,22 @@ export interface Node {
   readonly time: () => number
   /** Asks for the server's time anew, for clocks drift apart. */
   readonly refreshTime: Effect.Effect<void>
+  /**
+   * The ranges of slots that it owns now, bounds included. There are none where one server owns
+   * every key, and where it owns nothing or nothing is known of it yet.
+   */
+  readonly slots: () => ReadonlyArray<readonly [from: number, to: number]>
 }
 
 /**
- * Lists what a listener is told. Events of one node come in the order in which they happened;
- * `HistoryChanged` comes before anything is sent in the session that showed it.
+ * Lists what a listener is told. Events of one node come in the order in which they happened.
+ *
+ * **Details**
+ *
+ * - `HistoryChanged` comes before anything is sent in the session that showed it.
+ * - `SlotsMoved` says that `node` owns these slots from now on, and comes before any of their keys'
+ *   commands is sent to it. The first owner of a slot is told likewise.
+ * - `NodeRemoved` comes when a node is none of the client's any more. Its open sessions are lost.
  *
  * @category models
  * @since 0.1.0
@@ -127,6 +141,8 @@ export type NodeEvent =
   | { readonly _tag: "ConnectFailed"; readonly node: Node; readonly error: RedisError.RedisConnectionError }
   | { readonly _tag: "HistoryChanged"; readonly node: Node }
   | { readonly _tag: "CircuitClosed"; readonly node: Node }
+  | { readonly _tag: "SlotsMoved"; readonly slots: ReadonlySet<number>; readonly node: Node }
+  | { readonly _tag: "NodeRemoved"; readonly node: Node }
 
 /**
  * Tells how one sending of a command ended.
@@ -218,10 +234,12 @@ export type Cancel = () => void
  * @since 0.1.0
  */
 export interface Dispatch {
-  /** The servers that there are now. */
+  /** The servers that own keys now. */
   readonly nodes: () => ReadonlyArray<Node>
   /** The server that owns a key. */
   readonly nodeOf: (key: string) => Node
+  /** The slot of a key, from 0 to 16383; `undefined` where one server owns every key. */
+  readonly slotOf: ((key: string) => number) | undefined
   /** Tells of events until the returned function is called. */
   readonly listen: (listener: (event: NodeEvent) => void) => () => void
   /** Sends one command. Its arguments are not checked. */

@@ -6,7 +6,7 @@ import * as Connect from "../../support/Connect.ts"
 import * as Load from "../../support/Load.ts"
 import * as MutualTlsServer from "../../support/MutualTlsServer.ts"
 import * as RedisServer from "../../support/RedisServer.ts"
-import * as SelfSignedCertificate from "../../support/SelfSignedCertificate.ts"
+import * as Certificates from "../../support/Certificates.ts"
 import * as Wait from "../../support/Wait.ts"
 
 // What lets somebody log in changes while calls are under way, and nobody notices.
@@ -85,7 +85,7 @@ describe("Under load", () => {
       const options = yield* RedisConfig.fromEnv().parse(ConfigProvider.fromUnknown(environment))
       const redis = yield* Effect.flatMap(RedisConfig.make(options), client)
       const load = yield* counting(redis)
-      const next = SelfSignedCertificate.make()
+      const next = Certificates.selfSigned()
       yield* server.trust(next.cert)
       server.file("cert.pem", next.cert)
       server.file("key.pem", next.key)

@@ -7,7 +7,7 @@ import { RedisCommand, RedisConnection, type RedisConnector, type RedisError, Re
 import * as Captured from "../../support/Captured.ts"
 import * as Connect from "../../support/Connect.ts"
 import * as MutualTlsServer from "../../support/MutualTlsServer.ts"
-import * as SelfSignedCertificate from "../../support/SelfSignedCertificate.ts"
+import * as Certificates from "../../support/Certificates.ts"
 import * as Wait from "../../support/Wait.ts"
 
 const ping = (port: number, tls: RedisConnector.RedisTls) =>
@@ -80,7 +80,7 @@ describe("TLS with a private authority and a client certificate", () => {
 
   forEachVersion("a certificate that the server does not trust is named as the reason", ({ file, port }, tls) =>
     Effect.gen(function* () {
-      const stranger = SelfSignedCertificate.make()
+      const stranger = Certificates.selfSigned()
       const files = { certFile: file("cert.pem", stranger.cert), keyFile: file("key.pem", stranger.key) }
       for (let attempt = 0; attempt < 20; attempt++) {
         assert.include(yield* refused(port, { ...tls, ...files }), "the server refused the client's certificate")
@@ -90,7 +90,7 @@ describe("TLS with a private authority and a client certificate", () => {
 
   forEachVersion("an authority that is not trusted is named as the reason", ({ client, file, port }, { maxVersion }) =>
     Effect.gen(function* () {
-      const caFile = file("ca.pem", SelfSignedCertificate.make().cert)
+      const caFile = file("ca.pem", Certificates.selfSigned().cert)
       for (const tls of [{ caFile }, {}]) {
         const message = yield* refused(port, { ...tls, ...client, maxVersion })
         assert.include(message, "Give the authority's certificate by caFile (REDIS_TLS_CA)")
@@ -129,7 +129,7 @@ describe("TLS with a private authority and a client certificate", () => {
       const keyFile = file("key.pem", client.key)
       const missing = certFile.replace("cert.pem", "missing.pem")
       const directory = certFile.replace("/cert.pem", "")
-      const otherKey = file("other.pem", SelfSignedCertificate.make().key)
+      const otherKey = file("other.pem", Certificates.selfSigned().key)
       const half = file("half.pem", client.key.slice(0, client.key.length / 2))
       const cases: ReadonlyArray<readonly [tls: RedisConnector.RedisTls, message: string]> = [
         [{ caFile: missing }, `caFile ${missing} could not be read (ENOENT). Check that it is there`],
@@ -172,7 +172,7 @@ describe("TLS with a private authority and a client certificate", () => {
       const { ca, client, file, port, trust } = yield* MutualTlsServer.make
       const tls = { ca, certFile: file("cert.pem", client.cert), keyFile: file("key.pem", client.key) }
       const before = yield* Connect.connection({ port, tls })
-      const next = SelfSignedCertificate.make()
+      const next = Certificates.selfSigned()
       yield* trust(next.cert)
       assert.include(yield* refused(port, tls), "the server refused the client's certificate")
       file("cert.pem", next.cert)
