@@ -100,8 +100,8 @@ describe("TLS with a private authority and a client certificate", () => {
 
   it.live("a server that hangs up on a certificate it does not trust refuses it as well", () =>
     Effect.gen(function* () {
-      const trusted = SelfSignedCertificate.make()
-      const stranger = SelfSignedCertificate.make()
+      const trusted = Certificates.selfSigned()
+      const stranger = Certificates.selfSigned()
       const port = yield* nodeServer({ ...trusted, ca: trusted.cert, requestCert: true })
       const tls = { ca: trusted.cert, ...stranger }
       for (let attempt = 0; attempt < 20; attempt++) {
