@@ -87,8 +87,7 @@ export const make =
 
     const find = (key: string): Kept<Value> | undefined => entryAt(key, now(clock))
 
-    // No moment is so early that an entry is over by then, so that no clock need be read: that takes
-    // a fortieth of a `getMany`.
+    // No moment is so early that an entry is over by then, so that no clock need be read.
     const entryOf = (key: string): Kept<Value> | undefined => entryAt(key, Number.NEGATIVE_INFINITY)
 
     const hold = (key: string, value: Value, expiresAt: number, bytes: number, version?: Version): void => {
