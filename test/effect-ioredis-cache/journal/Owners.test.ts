@@ -104,7 +104,25 @@ describe("A change of history of one node", () => {
   )
 })
 
-describe("A change of history of a node that owns nothing", () => {
+describe("A change of history", () => {
+  single("while a verification is in flight makes it one that came too early", {}, (h) =>
+    Effect.gen(function* () {
+      h.other("a", "earlier")
+      const older = h.double.snapshot()
+      yield* TestClock.adjust("1 second")
+      h.set("a", "1")
+      let verified = 0
+      h.double.refuse = ({ name }) => {
+        if (name === "EVAL") h.double.changeHistory()
+        if (name === "EVALSHA" && ++verified === 2) h.double.restore(older)
+        return undefined
+      }
+      h.double.changeHistory()
+      yield* h.settled
+      assert.isUndefined(h.held("a"))
+    })
+  )
+
   single("concerns nobody", {}, (h) =>
     Effect.sync(() => {
       h.set("a", "1")
