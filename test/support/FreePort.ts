@@ -10,12 +10,26 @@ export class FreePortError extends Data.TaggedError("FreePortError")<{ readonly 
  * while its server is down.
  */
 export const make: Effect.Effect<number, FreePortError> = Effect.suspend(() =>
-  Effect.flatMap(
-    // Not the caller's Random: a seeded one would hand every test the same ports.
-    Effect.provideService(Random.nextIntBetween(10_240, 32_000), Random.Random, Random.Random.defaultValue()),
-    probe
-  )
+  Effect.flatMap(random(10_240, 32_000), probe)
 ).pipe(Effect.retry(Schedule.recurs(50)))
+
+/** As many ports, of which the one 10,000 higher is free as well: there the nodes of a cluster talk to each other. */
+export const withBus = Effect.fnUntraced(function* (
+  count: number
+): Effect.fn.Return<ReadonlyArray<number>, FreePortError> {
+  const ports = new Set<number>()
+  while (ports.size < count) ports.add(yield* oneWithBus)
+  return Array.from(ports)
+})
+
+// Below 20,240, so that no node's port is the bus of another.
+const oneWithBus = Effect.suspend(() =>
+  Effect.flatMap(random(10_240, 20_240), (port) => Effect.andThen(probe(port + 10_000), probe(port)))
+).pipe(Effect.retry(Schedule.recurs(50)))
+
+// Not the caller's Random: a seeded one would hand every test the same ports.
+const random = (from: number, to: number) =>
+  Effect.provideService(Random.nextIntBetween(from, to), Random.Random, Random.Random.defaultValue())
 
 const probe = (port: number): Effect.Effect<number, FreePortError> =>
   Effect.callback((resume) => {

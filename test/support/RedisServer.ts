@@ -5,11 +5,11 @@ import * as Os from "node:os"
 import * as Path from "node:path"
 import * as Tls from "node:tls"
 import { Data, Effect, Option, Result, Schedule, type Scope } from "effect"
+import * as Certificates from "./Certificates.ts"
 import * as FreePort from "./FreePort.ts"
 import * as LiveClock from "./LiveClock.ts"
 import * as RedisBinary from "./RedisBinary.ts"
 import * as Resp from "./Resp.ts"
-import * as SelfSignedCertificate from "./SelfSignedCertificate.ts"
 
 /** A private redis-server on 127.0.0.1 that is killed, and its directory removed, when its scope closes. */
 export interface RedisServer {
@@ -43,8 +43,15 @@ export interface Options {
   readonly password?: string | undefined
   /** ACL users beside the default one; `rules` such as `~* +@all -set`, default everything. */
   readonly users?: ReadonlyArray<User> | undefined
-  /** Speak TLS, and only TLS, with a self-signed certificate (`ca`). Default: false. */
-  readonly tls?: boolean | undefined
+  /**
+   * Speak TLS, and only TLS: with a self-signed certificate (`ca`), or with those given, which a client has to show too.
+   * Default: false.
+   */
+  readonly tls?: boolean | Certificates.Certificates | undefined
+  /** Run as a Sentinel: `config` says what it watches, and it writes into its own redis.conf. Default: false. */
+  readonly sentinel?: boolean | undefined
+  /** Files, by name, that stand in its directory before it starts. */
+  readonly files?: Readonly<Record<string, string>> | undefined
   /** Such as `2mb`. Default: no limit. */
   readonly maxmemory?: string | undefined
   /** More lines of redis.conf, such as `appendonly yes`; they win over those made from the options above. */
@@ -100,15 +107,12 @@ const startOn = (binary: string, options: Options) =>
       Effect.sync(() => Fs.mkdtempSync(Path.join(Os.tmpdir(), "effect-ioredis-test-"))),
       (dir) => Effect.sync(() => Fs.rmSync(dir, { recursive: true, force: true, maxRetries: 3 }))
     )
-    const certificate = options.tls === true ? SelfSignedCertificate.make() : undefined
-    const endpoint: Endpoint = { port, password: options.password, ca: certificate?.cert }
+    const tls = writeCertificate(dir, options.tls)
+    const endpoint: Endpoint = { port, password: options.password, tls: tls?.client }
     const conf = Path.join(dir, "redis.conf")
     // In a file, not on the command line, where passwords could be read by every user of the machine.
-    Fs.writeFileSync(conf, configuration(port, dir, options).join("\n"), { mode: 0o600 })
-    if (certificate !== undefined) {
-      Fs.writeFileSync(Path.join(dir, "key.pem"), certificate.key, { mode: 0o600 })
-      Fs.writeFileSync(Path.join(dir, "cert.pem"), certificate.cert)
-    }
+    Fs.writeFileSync(conf, [...configuration(port, dir, options, tls), ""].join("\n"), { mode: 0o600 })
+    for (const [name, text] of Object.entries(options.files ?? {})) Fs.writeFileSync(Path.join(dir, name), text)
 
     let running: Running | undefined
     const isRunning = () =>
@@ -128,7 +132,7 @@ const startOn = (binary: string, options: Options) =>
       })
     const start = Effect.suspend(() => {
       if (isRunning()) return Effect.void
-      const started = spawn(binary, conf)
+      const started = spawn(binary, options.sentinel === true ? [conf, "--sentinel"] : [conf])
       running = started
       return awaitReady(endpoint, started, options.ready ?? "Pong")
     }).pipe(Effect.onError(() => kill))
@@ -139,9 +143,9 @@ const startOn = (binary: string, options: Options) =>
     const auth = options.password === undefined ? "" : `:${encodeURIComponent(options.password)}@`
     const server: RedisServer = {
       port,
-      url: `${options.tls === true ? "rediss" : "redis"}://${auth}127.0.0.1:${port}`,
+      url: `${tls === undefined ? "redis" : "rediss"}://${auth}127.0.0.1:${port}`,
       dir,
-      ca: certificate?.cert,
+      ca: tls?.client.ca,
       pid: Effect.suspend(() => {
         const pid = isRunning() ? running?.child.pid : undefined
         return pid === undefined ? Effect.fail(notRunning(port)) : Effect.succeed(pid)
@@ -155,18 +159,48 @@ const startOn = (binary: string, options: Options) =>
     return server
   })
 
-const configuration = (port: number, dir: string, options: Options): ReadonlyArray<string> => [
+/** What the server is configured with, and what a client of it needs. */
+interface ServerTls {
+  readonly lines: ReadonlyArray<string>
+  readonly client: ClientTls
+}
+
+interface ClientTls {
+  readonly ca: string
+  readonly cert?: string
+  readonly key?: string
+}
+
+const writeCertificate = (dir: string, tls: Options["tls"]): ServerTls | undefined => {
+  if (tls === undefined || tls === false) return undefined
+  if (tls !== true) {
+    const { ca, caFile, client, server } = tls
+    const lines = tlsLines(server.certFile, server.keyFile, caFile, "yes")
+    return { lines, client: { ca, cert: client.cert, key: client.key } }
+  }
+  const { cert, key } = Certificates.selfSigned()
+  const certFile = Path.join(dir, "cert.pem")
+  const keyFile = Path.join(dir, "key.pem")
+  Fs.writeFileSync(keyFile, key, { mode: 0o600 })
+  Fs.writeFileSync(certFile, cert)
+  return { lines: tlsLines(certFile, keyFile, certFile, "no"), client: { ca: cert } }
+}
+
+const tlsLines = (certFile: string, keyFile: string, caFile: string, authClients: "yes" | "no") => [
+  `tls-cert-file ${quote(certFile)}`,
+  `tls-key-file ${quote(keyFile)}`,
+  `tls-ca-cert-file ${quote(caFile)}`,
+  `tls-auth-clients ${authClients}`
+]
+
+const configuration = (
+  port: number,
+  dir: string,
+  options: Options,
+  tls: ServerTls | undefined
+): ReadonlyArray<string> => [
   "bind 127.0.0.1",
-  ...(options.tls === true
-    ? [
-        "port 0",
-        `tls-port ${port}`,
-        `tls-cert-file ${quote(Path.join(dir, "cert.pem"))}`,
-        `tls-key-file ${quote(Path.join(dir, "key.pem"))}`,
-        `tls-ca-cert-file ${quote(Path.join(dir, "cert.pem"))}`,
-        "tls-auth-clients no"
-      ]
-    : [`port ${port}`]),
+  ...(tls === undefined ? [`port ${port}`] : ["port 0", `tls-port ${port}`, ...tls.lines]),
   `dir ${quote(dir)}`,
   'save ""',
   "appendonly no",
@@ -202,8 +236,8 @@ process.on("exit", () => {
   for (const child of children) child.kill("SIGKILL")
 })
 
-const spawn = (binary: string, conf: string): Running => {
-  const child = ChildProcess.spawn(binary, [conf], { stdio: ["ignore", "pipe", "pipe"] })
+const spawn = (binary: string, args: ReadonlyArray<string>): Running => {
+  const child = ChildProcess.spawn(binary, args, { stdio: ["ignore", "pipe", "pipe"] })
   let log = ""
   const keep = (chunk: Buffer) => {
     log = (log + chunk.toString()).slice(-4000)
@@ -260,7 +294,7 @@ const awaitReady = (
 interface Endpoint {
   readonly port: number
   readonly password: string | undefined
-  readonly ca: string | undefined
+  readonly tls: ClientTls | undefined
 }
 
 const command = (
@@ -273,7 +307,7 @@ const command = (
   const login = endpoint.password === undefined ? [] : [["AUTH", endpoint.password]]
   return Effect.callback<Resp.Reply, RedisServerError | Resp.ReplyError>((resume) => {
     const at = { host: "127.0.0.1", port: endpoint.port }
-    const socket = endpoint.ca === undefined ? Net.connect(at) : Tls.connect({ ...at, ca: endpoint.ca })
+    const socket = endpoint.tls === undefined ? Net.connect(at) : Tls.connect({ ...at, ...endpoint.tls })
     let received: Buffer = Buffer.alloc(0)
     let before = login.length
     socket.on("error", (error) => resume(failure(error.message)))

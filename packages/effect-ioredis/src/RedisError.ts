@@ -33,6 +33,7 @@
  * @since 0.1.0
  */
 import { Duration, Result, Schema } from "effect"
+import { tlsAdvice } from "./internal/tlsAdvice.ts"
 import type { CommandKind } from "./RedisCommand.ts"
 
 const ConnectionFailure = Schema.Literals([
@@ -47,10 +48,31 @@ const ConnectionFailure = Schema.Literals([
   "Auth",
   "Login",
   "TooManyClients",
+  "UnknownMaster",
   "Saturated"
 ])
 
 const Sent = Schema.Literals(["never", "unknown"])
+
+const RedirectFields = Schema.Struct({
+  slot: Schema.Int,
+  host: Schema.String,
+  port: Schema.Int,
+  ask: Schema.Boolean
+})
+
+/**
+ * Says which server of a cluster a key is on, as another one has told.
+ *
+ * **Details**
+ *
+ * An empty `host` is that of the server which told. `ask` says that only this one command is to be
+ * sent there, because the slot is on its way.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Redirect = typeof RedirectFields.Type
 
 // Causes are redacted copies of what a driver threw.
 const Cause = Schema.optional(Schema.Defect())
@@ -69,6 +91,7 @@ const Cause = Schema.optional(Schema.Defect())
  * - `Dns`, `Tls`, `Auth`: the name was not resolved, the handshake failed, the login was refused.
  * - `Login`: the Effect that gives the login failed or took too long, so Redis was not asked.
  * - `TooManyClients`: the server has as many clients as it takes (`maxclients`).
+ * - `UnknownMaster`: no sentinel knows a master of the name that was given.
  * - `Saturated`: this program has as many commands in flight as it allows itself (`maxInFlight`).
  *
  * @category models
@@ -159,6 +182,8 @@ export class RedisOperationError extends Schema.TaggedError<RedisOperationError>
   code: Schema.String,
   /** Shows the reply as far as it is Redis' own words. */
   message: Schema.String,
+  /** Says where the key is, in a reply of code `"MOVED"` or `"ASK"`. */
+  redirect: Schema.optional(RedirectFields),
   /** Holds a redacted copy of what the driver threw. */
   cause: Cause
 }) {}
@@ -301,7 +326,8 @@ export const connectionError = (
  *
  * `"failure"`: transport errors, timeouts, and the replies that say Redis cannot serve now.
  * `"success"`: every other reply, for it came from a Redis that lives. `"ignored"`: what says
- * nothing about Redis (the breaker's own refusal, a saturated client, a command that was not sent).
+ * nothing about the server (the breaker's own refusal, a saturated client, a command that was not
+ * sent, and what a server of a cluster says because of others: CLUSTERDOWN, TRYAGAIN).
  *
  * @category predicates
  * @since 0.1.0
@@ -316,7 +342,7 @@ export const outcome = (error: RedisCommandError): "success" | "failure" | "igno
       return "ignored"
     case "RedisOperationError":
       if (outageCodes.has(error.code)) return "failure"
-      return ownCodes.has(error.code) ? "ignored" : "success"
+      return ownCodes.has(error.code) || clusterCodes.has(error.code) ? "ignored" : "success"
   }
 }
 
@@ -384,7 +410,11 @@ export const isRetryable = (
 }
 
 // Redis cannot serve anyone right now: these count as an outage although they are replies.
-const outageCodes = new Set(["LOADING", "MASTERDOWN", "CLUSTERDOWN", "BUSY", "NOAUTH", "WRONGPASS"])
+const outageCodes = new Set(["LOADING", "MASTERDOWN", "BUSY", "NOAUTH", "WRONGPASS"])
+
+// What a server says because of others of its cluster. Where it counted as an outage, one dead
+// master opened the circuits of the healthy ones.
+const clusterCodes = new Set(["CLUSTERDOWN", "TRYAGAIN"])
 
 // Redis did not execute the command and may do so later.
 const deferredCodes = new Set(["LOADING", "MASTERDOWN", "CLUSTERDOWN", "BUSY", "NOREPLICAS", "TRYAGAIN", "READONLY"])
@@ -410,6 +440,7 @@ const explanation = (reason: ConnectionFailure, cause: unknown): string => {
     if (cause.message.startsWith("NOPERM")) return notPermitted
     if (cause.message.startsWith("DENIED")) return protectedMode
   }
+  if (reason === "Tls" && cause instanceof Error) return tlsAdvice(cause) ?? explanations.Tls
   return explanations[reason]
 }
 
@@ -435,6 +466,8 @@ const explanations: Readonly<Record<ConnectionFailure, string>> = {
     "the effect that gives the login failed or took too long, and Redis was not asked. Look at where its password comes from",
   TooManyClients:
     "Redis has as many clients as it takes. Raise maxclients, or find out who keeps connections open (CLIENT LIST)",
+  UnknownMaster:
+    "the sentinels know no master of that name. Check the master's name, and that these sentinels watch it (SENTINEL MASTERS)",
   Saturated:
     "too many commands are in flight on this connection. Send fewer at once, or raise the number of connections"
 }

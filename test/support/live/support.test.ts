@@ -1,6 +1,9 @@
+import * as Fs from "node:fs"
 import * as Net from "node:net"
+import * as Tls from "node:tls"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Option, Result, Schedule, Scope } from "effect"
+import * as Certificates from "../Certificates.ts"
 import * as FreePort from "../FreePort.ts"
 import * as LiveClock from "../LiveClock.ts"
 import * as RedisServer from "../RedisServer.ts"
@@ -138,6 +141,21 @@ describe("RedisServer", () => {
       const plain = yield* connect(server.port)
       yield* plain.send("PING")
       yield* until("the plain connection ends", () => plain.ended)
+    })
+  )
+
+  it.effect("TLS with certificates of an authority, which a client has to show", () =>
+    Effect.gen(function* () {
+      const tls = yield* Certificates.make
+      const server = yield* RedisServer.make({ tls })
+      assert.strictEqual(yield* server.cli("PING"), "PONG")
+      const at = { host: "127.0.0.1", port: server.port, ca: tls.ca }
+      assert.include(yield* pingOver({ ...at }), "alert")
+      assert.include(yield* pingOver({ ...at, ...Certificates.selfSigned() }), "alert")
+      const renewed = yield* tls.renewClient
+      assert.notStrictEqual(renewed.cert, tls.client.cert)
+      assert.strictEqual(Fs.readFileSync(tls.client.certFile, "utf8"), renewed.cert)
+      assert.strictEqual(yield* pingOver({ ...at, ...renewed }), "+PONG\r\n")
     })
   )
 
@@ -301,10 +319,30 @@ describe("Resp", () => {
 })
 
 describe("FreePort", () => {
+  it.effect("finds ports whose bus is no other's port", () =>
+    Effect.gen(function* () {
+      const ports = yield* FreePort.withBus(20)
+      assert.strictEqual(new Set(ports).size, 20)
+      assert.isTrue(ports.every((port) => port < 20_240))
+    })
+  )
+
   it.effect("is below the ports of outgoing connections", () =>
     Effect.map(FreePort.make, (port) => assert.isTrue(port >= 10_240 && port < 32_768))
   )
 })
+
+/** What a server that speaks TLS answers, or why it does not. */
+const pingOver = (options: Tls.ConnectionOptions) =>
+  Effect.callback<string>((resume) => {
+    const socket = Tls.connect(options)
+    socket.on("data", (chunk) => resume(Effect.succeed(chunk.toString())))
+    socket.on("error", (error) => resume(Effect.succeed(error.message)))
+    socket.write(Resp.encode(["PING"]))
+    return Effect.sync(() => {
+      socket.destroy()
+    })
+  })
 
 const untilEffect = <A, E, R>(what: string, effect: Effect.Effect<A, E, R>, expected: A) =>
   effect.pipe(

@@ -2,6 +2,7 @@
 import {
   type ConnectionFailure,
   connectionError,
+  type Redirect,
   type RedisCommandError,
   RedisOperationError,
   RedisTimeoutError
@@ -48,7 +49,16 @@ const operationError = (error: unknown, { command, showScriptErrors }: Context):
   const shown = shownText(subject, command, showScriptErrors === true)
   const verb = code === "EXECABORT" ? "discarded" : "refused"
   const text = `${command} was ${verb} by Redis: ${shown}${advices[code] ?? ""}`
-  return new RedisOperationError({ command, code, message: text, cause: redacted("ReplyError", shown) })
+  const redirect = redirectIn(message)
+  return new RedisOperationError({ command, code, message: text, redirect, cause: redacted("ReplyError", shown) })
+}
+
+// "MOVED 3999 10.0.0.1:6379", and without a host where it is that of the server which says so. An
+// address of IPv6 has colons of its own.
+const redirectIn = (message: string): Redirect | undefined => {
+  const [, code, slot, host = "", port] = /^(MOVED|ASK) (\d{1,5}) (.*):(\d{1,5})$/.exec(message) ?? []
+  if (code === undefined) return undefined
+  return { slot: Number(slot), host: host === "?" ? "" : host, port: Number(port), ask: code === "ASK" }
 }
 
 /**
