@@ -295,7 +295,7 @@ const makeReads = <Value>({
         indexes.map((index) => keys[index] ?? ""),
         (n) => isCurrent(indexes[n] ?? -1),
         (exit) => {
-          if (Exit.isSuccess(exit)) exit.value.forEach((one, n) => found.set(indexes[n] ?? -1, one))
+          if (Exit.isSuccess(exit)) for (const [n, one] of exit.value.entries()) found.set(indexes[n] ?? -1, one)
           left--
           if (left === 0) done(Exit.succeed(keys.map((key, index) => found.get(index) ?? fallBack(key))))
         }
