@@ -16,8 +16,8 @@ export interface Outage {
 }
 
 /**
- * Makes one. `nodeOf` tells the name of the server that owns a key: one that answers says nothing of
- * one that does not.
+ * Makes one. `nodeOf` tells the name of the server that owns a key: one that answers says nothing
+ * of one that does not.
  */
 export const make = (nodeOf: (key: string) => string, fork: (effect: Effect.Effect<void>) => void): Outage => {
   const fallbacks = new Map<string, number>()
