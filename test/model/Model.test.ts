@@ -172,12 +172,20 @@ const found: Readonly<Record<string, History.History>> = {
     ],
     { seed: 462622928, historyInterval: 3_600_000 }
   ),
-  "79: a value that only an old master of its key has heard of, which says who owns it": Steps.onCluster([
-    { _tag: "Kill", freezes: true },
-    { _tag: "FailOver", planned: false },
-    call(set(600_000, 4)),
-    wait(1500)
-  ]),
+  "79: a value that only an old master of its key has heard of, which says who owns it": Steps.onCluster(
+    [
+      wait(13_100),
+      call({ _tag: "Get", region: 4, key: 2 }, { actor: 1 }),
+      wait(0),
+      { _tag: "Kill", freezes: true },
+      { _tag: "FailOver", planned: false },
+      call({ _tag: "Set", region: 4, key: 2, life: 600_000 }),
+      wait(300),
+      call({ _tag: "Get", region: 4, key: 3 }, { actor: 1 }),
+      wait(1100)
+    ],
+    { seed: 79 }
+  ),
   "10221: a value that an old master of its key has yet to answer, and the new one has": Steps.onCluster([
     call(set()),
     wait(10),
