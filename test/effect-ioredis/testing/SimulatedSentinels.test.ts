@@ -26,7 +26,7 @@ describe("SimulatedSentinels", () => {
     Effect.gen(function* () {
       const { group, master, sentinels } = yield* start({ replicas: 2 })
       const [first = master, second = master] = yield* group.replicas
-      assert.strictEqual(yield* group.failOver({ to: second }), second)
+      assert.strictEqual(yield* group.failOver(second), second)
       assert.deepStrictEqual(
         yield* named(sentinels),
         sentinels.map(() => "simulated-primary:6381 of 1")

@@ -90,12 +90,10 @@ export interface SimulatedSentinels {
    * the old master too unless it is isolated. It has the data that it has: writes are lost if its
    * replication was cut.
    */
-  readonly failOver: (options?: {
-    readonly to?: SimulatedServer.SimulatedServer | undefined
-  }) => Effect.Effect<SimulatedServer.SimulatedServer>
+  readonly failOver: (to?: SimulatedServer.SimulatedServer) => Effect.Effect<SimulatedServer.SimulatedServer>
   /**
-   * Lets the sentinels take a server for dead: its flags say so. It breaks nothing; that is what the
-   * server's own faults are for.
+   * Lets the sentinels take a server for dead: its flags say so. It breaks nothing; that is what
+   * the server's own faults are for.
    */
   readonly markFailed: (server: SimulatedServer.SimulatedServer) => Effect.Effect<void>
   /** Lets the sentinels take it for alive again. */
@@ -126,6 +124,25 @@ export const SimulatedSentinels: Context.Service<SimulatedSentinels, SimulatedSe
 
 /**
  * Makes servers of the network into a master with replicas and its sentinels.
+ *
+ * **Example** (Sentinels beside a way to them)
+ *
+ * ```ts
+ * import { Effect, Layer } from "effect"
+ * import { SimulatedRedis, SimulatedSentinels } from "effect-ioredis/testing"
+ *
+ * const layer = SimulatedSentinels.layer({ replicas: 2 }).pipe(
+ *   Layer.provideMerge(SimulatedRedis.layer())
+ * )
+ *
+ * const program = Effect.gen(function* () {
+ *   const group = yield* SimulatedSentinels.SimulatedSentinels
+ *   const master = yield* group.failOver()
+ *   master.address.port // => 6380
+ * })
+ *
+ * Effect.runPromise(Effect.provide(program, layer))
+ * ```
  *
  * @category layers
  * @since 0.1.0

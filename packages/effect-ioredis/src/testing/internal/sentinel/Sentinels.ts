@@ -89,7 +89,7 @@ export class Sentinels {
   }
 
   /**
-   * Connects a server again: it becomes what the sentinels say, and a sentinel knows what they know.
+   * Connects a server again: it becomes what the sentinels say. A sentinel knows what they know.
    */
   rejoin(place: Replication): void {
     const sentinel = this.#sentinelAt(place)

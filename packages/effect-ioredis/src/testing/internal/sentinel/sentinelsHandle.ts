@@ -30,7 +30,7 @@ export const sentinelsHandle = (handles: Handles, options: Options): SimulatedSe
     sentinels: group.all.map(({ place }) => handleOf(place)),
     master: Effect.sync(() => handleOf(group.watched.master)),
     replicas: Effect.sync(() => group.watched.replicas.map(handleOf)),
-    failOver: ({ to } = {}) =>
+    failOver: (to) =>
       Effect.sync(() => {
         const [first] = group.watched.replicas
         const replica = to === undefined ? first : placeOf(to)
