@@ -60,6 +60,9 @@ describe("SimulatedCluster", () => {
       assert.strictEqual(yield* ask(atOne, "GET", "{hello}2"), "2")
       yield* given.abandon
       assert.isNull(yield* ask(atOne, "GET", "{hello}1"))
+      const atOther = yield* connect(other)
+      yield* ask(atOther, "ASKING")
+      assert.strictEqual(yield* ask(atOther, "GET", "{hello}1"), "MOVED 866 simulated-cluster:7000")
       const again = yield* cluster.migrate({ key: "{hello}1" }, other)
       yield* again.finish
       assert.strictEqual(yield* ask(yield* connect(other), "GET", "{hello}2"), "2")
@@ -101,6 +104,22 @@ describe("SimulatedCluster", () => {
       yield* ask(yield* connect(second), "SET", "hello", 2)
       assert.strictEqual(yield* first.peek("hello"), "2")
       assert.strictEqual(yield* one.peek("hello"), "2")
+      // Both follow it, and not each other.
+      assert.strictEqual(yield* cluster.replicaOf(second), one)
+      assert.strictEqual(yield* cluster.replicaOf(second, 1), first)
+    })
+  )
+
+  it.effect("a replica that lags goes on lagging while slots move", () =>
+    Effect.gen(function* () {
+      const { cluster, connect, one, other } = yield* start({ replicas: 1 })
+      const replica = yield* cluster.replicaOf(one)
+      yield* replica.cutReplication
+      yield* ask(yield* connect(one), "SET", "hello", 1)
+      yield* cluster.moveSlots({ key: "bar" }, other)
+      assert.isUndefined(yield* replica.peek("hello"))
+      yield* cluster.failOver(one)
+      assert.isNull(yield* ask(yield* connect(replica), "GET", "hello"))
     })
   )
 

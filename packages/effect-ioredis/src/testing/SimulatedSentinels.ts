@@ -71,6 +71,19 @@ export interface Options {
 }
 
 /**
+ * A failover that is under way: the replica is a master, and one sentinel knows it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface FailOver {
+  /** The replica that was promoted. */
+  readonly replica: SimulatedServer.SimulatedServer
+  /** Tells the other sentinels, and makes the others its replicas. */
+  readonly finish: Effect.Effect<void>
+}
+
+/**
  * A master with replicas and its sentinels, in the hands of a test.
  *
  * @category models
@@ -91,6 +104,13 @@ export interface SimulatedSentinels {
    * replication was cut.
    */
   readonly failOver: (to?: SimulatedServer.SimulatedServer) => Effect.Effect<SimulatedServer.SimulatedServer>
+  /**
+   * Promotes a replica, the first one if none is named, and goes no further. The first sentinel that
+   * is not isolated leads: it names the replica as the address of the master, describes the old
+   * master with the next epoch, and flags it `failover_in_progress`. The other sentinels and the old
+   * master know nothing of it.
+   */
+  readonly beginFailOver: (to?: SimulatedServer.SimulatedServer) => Effect.Effect<FailOver>
   /**
    * Lets the sentinels take a server for dead: its flags say so. It breaks nothing; that is what
    * the server's own faults are for.
