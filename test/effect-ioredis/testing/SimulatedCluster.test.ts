@@ -67,6 +67,11 @@ describe("SimulatedCluster", () => {
       yield* again.finish
       assert.strictEqual(yield* ask(yield* connect(other), "GET", "{hello}2"), "2")
       assert.strictEqual(yield* ask(atOne, "GET", "{hello}2"), "MOVED 866 simulated-cluster:7001")
+      // Nothing of it is left open when the slot comes back.
+      yield* cluster.moveSlots([866], one)
+      assert.isNull(yield* ask(atOne, "GET", "{hello}3"))
+      yield* ask(atOther, "ASKING")
+      assert.strictEqual(yield* ask(atOther, "GET", "{hello}3"), "MOVED 866 simulated-cluster:7000")
     })
   )
 
@@ -199,6 +204,12 @@ describe("SimulatedCluster", () => {
       assert.include(String(yield* ask(yield* connect(other), "CLUSTER", "INFO")), known)
       assert.strictEqual(yield* ask(yield* connect(one), "GET", "hello"), "CLUSTERDOWN Hash slot not served")
       assert.deepStrictEqual(yield* ask(yield* connect(one), "CLUSTER", "SLOTS"), [])
+
+      // A replica without its master is a master of nothing.
+      yield* cluster.moveSlots({ from: 0, to: 8191 }, other)
+      yield* cluster.removeNode(added)
+      assert.include(JSON.stringify(yield* ask(yield* connect(replica), "ROLE")), "master")
+      assert.deepStrictEqual(yield* cluster.masters, [other])
     })
   )
 
