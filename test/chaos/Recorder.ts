@@ -69,7 +69,8 @@ export const make = Effect.fnUntraced(function* (caches: ReadonlyArray<Cache.Cac
   yield* breaker.changes.pipe(
     Stream.runForEach(({ _tag }) =>
       Effect.sync(() => {
-        state.tag = _tag
+        // There is one node, whose circuit is never open in part.
+        if (_tag !== "Partial") state.tag = _tag
         state.transitions++
       })
     ),

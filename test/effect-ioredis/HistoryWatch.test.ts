@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import * as HistoryWatch from "../../packages/effect-ioredis/src/internal/HistoryWatch.ts"
+import type { Topology } from "../../packages/effect-ioredis/src/internal/topology/Topology.ts"
 import type { RedisNode } from "../../packages/effect-ioredis/src/internal/node/RedisNode.ts"
 
 describe("HistoryWatch", () => {
@@ -10,7 +11,8 @@ describe("HistoryWatch", () => {
       const asked = [{ times: 0 }, { times: 0 }]
       // A watch asks nothing else of a node.
       const nodes = asked.map((one) => ({ askHistory: Effect.sync(() => one.times++) }) as unknown as RedisNode)
-      const topology = { nodes: () => nodes, nodeFor: () => assert.fail("it owns no key"), isSpread: () => false }
+      // A watch asks nothing else of a topology.
+      const topology = { nodes: () => nodes } as unknown as Topology
       const watch = yield* HistoryWatch.make(topology, 1000)
       const askedAfter = (millis: number) =>
         Effect.map(TestClock.adjust(millis), () => asked.map(({ times }) => times).join())

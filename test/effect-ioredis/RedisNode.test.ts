@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Array as Arr, Effect, Exit, Fiber, Scope } from "effect"
-import { CircuitBreaker, RedisClient, RedisConnector, RetryPolicy } from "effect-ioredis"
+import { CircuitBreaker, RedisClient, RedisConnector, RedisTopology, RetryPolicy } from "effect-ioredis"
 import * as Dispatch from "effect-ioredis/dispatch"
 import { Fault, SimulatedRedis } from "effect-ioredis/testing"
 import { TestClock } from "effect/testing"
@@ -184,7 +184,7 @@ describe("A replica that refuses writes", () => {
   const replica = { host: "b", port: 1 }
 
   it.effect("keeps its connection, and the address is tried ever more slowly", () =>
-    withRedis({ address: replica })((redis, server) =>
+    withRedis({ topology: RedisTopology.server(replica) })((redis, server) =>
       Effect.gen(function* () {
         const b = yield* server.server(replica)
         yield* b.replicaOf({ address: server.address })

@@ -10,6 +10,8 @@ export interface Announced extends RedisServer.RedisServer {
   /** The others reach it no more and are not refused either, until `heal`. Its own connections to them stay. */
   readonly partition: Effect.Effect<void>
   readonly heal: Effect.Effect<void>
+  /** What is asked next through the proxy is executed, and its connection cut before the reply. */
+  readonly cutAfterNextRequest: Effect.Effect<void>
 }
 
 /** Where a server listens, and where it says that it does. */
@@ -38,9 +40,12 @@ export const places = Effect.fnUntraced(function* (
 export const at = (place: Place, server: RedisServer.RedisServer): Announced => ({
   ...server,
   announcedPort: place.announcedPort,
-  partition: place.proxy?.silent ?? Effect.die(new Error("only what is proxied can be partitioned")),
-  heal: place.proxy?.pass ?? Effect.void
+  partition: place.proxy?.silent ?? notProxied,
+  heal: place.proxy?.pass ?? Effect.void,
+  cutAfterNextRequest: place.proxy?.cutAfterNextRequest ?? notProxied
 })
+
+const notProxied = Effect.die(new Error("only what was started as proxied can be cut off"))
 
 /** From what the servers tell to where they listen: what a client that is not to be partitioned needs. */
 export const addressMap = (servers: ReadonlyArray<Announced>) =>

@@ -1,5 +1,12 @@
 import { Effect, type Scope } from "effect"
-import { IoredisConnector, RedisClient, type RedisConnection, RedisConnector, type RedisError } from "effect-ioredis"
+import {
+  IoredisConnector,
+  RedisClient,
+  type RedisConnection,
+  RedisConnector,
+  type RedisError,
+  RedisTopology
+} from "effect-ioredis"
 
 /** Who logs in where. */
 export interface Options extends RedisConnector.RedisLogin {
@@ -19,10 +26,10 @@ export const connection = (
 /** A client on live sockets. */
 export const client = (
   options: Options,
-  behaviour: Omit<RedisClient.Options, "address" | "login" | "requireReady"> = {}
+  behaviour: Omit<RedisClient.Options, "topology" | "login" | "requireReady"> = {}
 ): Effect.Effect<RedisClient.RedisClient, never, Scope.Scope> =>
   Effect.flatMap(IoredisConnector.make(), (connector) =>
-    RedisClient.make({ ...behaviour, address: address(options), login: options }).pipe(
+    RedisClient.make({ ...behaviour, topology: RedisTopology.server(address(options)), login: options }).pipe(
       Effect.provideService(RedisConnector.RedisConnector, connector),
       Effect.orDie
     )

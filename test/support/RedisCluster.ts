@@ -30,7 +30,11 @@ export interface RedisCluster {
   /** Hands a master's slots to its replica without losing a write, and waits until the replica has them. */
   readonly failover: (replica: ClusterNode) => Effect.Effect<void, ClusterError>
   /** Moves slots with all their keys, one after the other, while clients go on: as `redis-cli --cluster reshard` does. */
-  readonly moveSlots: (slots: ReadonlyArray<number>, to: ClusterNode) => Effect.Effect<void, ClusterError>
+  readonly moveSlots: (
+    slots: ReadonlyArray<number>,
+    to: ClusterNode,
+    options?: MoveOptions
+  ) => Effect.Effect<void, ClusterError>
   /** Starts an empty master that all others know. */
   readonly addNode: Effect.Effect<ClusterNode, StartError, Scope.Scope>
   /** Has all others forget a node that owns nothing, and ends it. */
@@ -61,6 +65,11 @@ export interface Options {
   readonly proxied?: boolean | undefined
   /** More lines for every node's redis.conf. */
   readonly config?: ReadonlyArray<string> | undefined
+}
+
+export interface MoveOptions {
+  /** Milliseconds for which each slot stays between its owners, as one does that holds many keys. Default: 0. */
+  readonly linger?: number | undefined
 }
 
 /** A node refused or did not answer what was asked of the cluster. */
@@ -101,7 +110,8 @@ export const make: (options?: Options) => Effect.Effect<RedisCluster, StartError
       slotsOf,
       nextOwnerOf: (slot, lost) => nextOwnerOf(nodes, slot, lost),
       failover: (replica) => Effect.flatMap(running, (nodes) => failover(nodes, replica)),
-      moveSlots: (slots, to) => Effect.flatMap(running, (nodes) => moveSlots(nodes, slots, to, options.password)),
+      moveSlots: (slots, to, { linger = 0 } = {}) =>
+        Effect.flatMap(running, (nodes) => moveSlots(nodes, slots, to, { linger, password: options.password })),
       addNode: Effect.gen(function* () {
         const others = yield* running
         const added = yield* startOne(options)
@@ -334,11 +344,16 @@ const meet = Effect.fnUntraced(function* (others: ReadonlyArray<ClusterNode>, ad
   yield* awaitWhole([...others, added])
 })
 
+interface HowToMove {
+  readonly linger: number
+  readonly password: string | undefined
+}
+
 const moveSlots = Effect.fnUntraced(function* (
   nodes: ReadonlyArray<ClusterNode>,
   slots: ReadonlyArray<number>,
   to: ClusterNode,
-  password: string | undefined
+  how: HowToMove
 ) {
   const owned = yield* Effect.forEach(nodes, slotsOf)
   const ownerOf = new Map(nodes.flatMap((node, index) => (owned[index] ?? []).map((slot) => [slot, node] as const)))
@@ -346,7 +361,7 @@ const moveSlots = Effect.fnUntraced(function* (
   for (const slot of slots) {
     const from = ownerOf.get(slot)
     if (from === undefined) return yield* new ClusterError({ message: `nobody owns slot ${slot}` })
-    if (from !== to) yield* moveSlot(slot, from, to, masters, password)
+    if (from !== to) yield* moveSlot(slot, from, to, masters, how)
   }
 }, LiveClock.provide)
 
@@ -355,10 +370,11 @@ const moveSlot = Effect.fnUntraced(function* (
   from: ClusterNode,
   to: ClusterNode,
   masters: ReadonlyArray<ClusterNode>,
-  password: string | undefined
+  { linger, password }: HowToMove
 ) {
   yield* ask(to, "CLUSTER", "SETSLOT", slot, "IMPORTING", from.id)
   yield* ask(from, "CLUSTER", "SETSLOT", slot, "MIGRATING", to.id)
+  if (linger > 0) yield* Effect.sleep(linger)
   const auth = password === undefined ? [] : ["AUTH", password]
   for (;;) {
     const keys = yield* ask(from, "CLUSTER", "GETKEYSINSLOT", slot, 100)

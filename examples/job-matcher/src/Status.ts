@@ -3,7 +3,7 @@ import { RedisClient, RedisHealth } from "effect-ioredis"
 import { Cache } from "effect-ioredis-cache"
 import { Matcher } from "./Matcher.ts"
 
-const Breaker = Schema.Literals(["Closed", "Open", "HalfOpen"])
+const Breaker = Schema.Literals(["Closed", "Open", "HalfOpen", "Partial"])
 
 export const Health = Schema.Struct({
   /** `degraded` is not an outage: the service answers, from memory and by new lookups. */

@@ -19,10 +19,12 @@
  *
  * ```ts
  * import { Layer } from "effect"
- * import { IoredisConnector, RedisClient, RedisHealth } from "effect-ioredis"
+ * import { IoredisConnector, RedisClient, RedisHealth, RedisTopology } from "effect-ioredis"
  *
  * const layer = RedisHealth.layer({ interval: "10 seconds" }).pipe(
- *   Layer.provideMerge(RedisClient.layer({ address: { host: "redis.example", port: 6379 } })),
+ *   Layer.provideMerge(
+ *     RedisClient.layer({ topology: RedisTopology.server({ host: "redis.example", port: 6379 }) })
+ *   ),
  *   Layer.provide(IoredisConnector.layer({ keepAlive: "30 seconds" }))
  * )
  * ```
@@ -32,10 +34,13 @@
 import { constants } from "node:buffer"
 import * as Net from "node:net"
 import * as Tls from "node:tls"
-import { Clock, Duration, Effect, Layer, Redacted, Result } from "effect"
+import { Clock, Duration, Effect, Layer, Result } from "effect"
 import { AbstractConnector, Redis, type RedisOptions } from "ioredis"
+import { authCommand } from "./internal/authCommand.ts"
 import { DriverConnection } from "./internal/DriverConnection.ts"
 import * as DriverError from "./internal/DriverError.ts"
+import { hangUp } from "./internal/tlsAdvice.ts"
+import * as TlsFiles from "./internal/TlsFiles.ts"
 import * as RedisCommand from "./RedisCommand.ts"
 import type { ReplyResult } from "./RedisConnection.ts"
 import { type RedisAddress, RedisConnector, type RedisLogin } from "./RedisConnector.ts"
@@ -79,11 +84,15 @@ export const make = Effect.fnUntraced(function* (options: Options = {}): Effect.
   return {
     connect: (address, login) =>
       Effect.gen(function* () {
-        const driver = yield* Effect.acquireRelease(dial(address, login, options, onDefect), ({ connection }) =>
+        const tls = yield* tlsOf(login)
+        const driver = yield* Effect.acquireRelease(dial(address, tls, options, onDefect), ({ connection }) =>
           Effect.sync(() => connection.destroy(closed()))
         )
         // The scope of the caller may live on after an interruption or a failure.
-        yield* Effect.onError(logIn(driver, login), () => Effect.sync(() => driver.connection.destroy(closed())))
+        yield* logIn(driver, login).pipe(
+          Effect.mapError((error) => (hungUp(driver, tls, error) ? certificateRefused() : error)),
+          Effect.onError(() => Effect.sync(() => driver.connection.destroy(closed())))
+        )
         return driver.connection
       }),
     clock: Clock.Clock.defaultValue()
@@ -98,6 +107,11 @@ export const make = Effect.fnUntraced(function* (options: Options = {}): Effect.
  */
 export const layer = (options?: Options): Layer.Layer<RedisConnector> => Layer.effect(RedisConnector, make(options))
 
+const tlsOf = ({
+  tls
+}: RedisLogin): Effect.Effect<Tls.ConnectionOptions | undefined, RedisError.RedisConnectionError> =>
+  typeof tls === "object" ? TlsFiles.read(tls) : Effect.succeed(tls === true ? {} : undefined)
+
 interface Driver {
   readonly redis: Redis
   readonly connection: DriverConnection
@@ -106,14 +120,14 @@ interface Driver {
 // A port or a certificate that cannot be is thrown rather than told.
 const dial = (
   address: RedisAddress,
-  login: RedisLogin,
+  tls: Tls.ConnectionOptions | undefined,
   options: Options,
   onDefect: (defect: unknown) => void
 ): Effect.Effect<Driver, RedisError.RedisConnectionError> =>
   Effect.try({
     try: () => {
-      const socket = openSocket(address, login.tls)
-      const redis = new Redis({ ...driverOptions(options), Connector: connectorOf(socket), tls: tlsMark(login.tls) })
+      const socket = openSocket(address, tls)
+      const redis = new Redis({ ...driverOptions(options), Connector: connectorOf(socket), tls: tlsMark(tls) })
       const showScriptErrors = options.showScriptErrors === true
       const maxReplyBytes = options.maxReplyBytes ?? constants.MAX_STRING_LENGTH
       return { redis, connection: new DriverConnection({ redis, socket, maxReplyBytes, showScriptErrors, onDefect }) }
@@ -121,24 +135,21 @@ const dial = (
     catch: (error) =>
       RedisError.connectionError(
         "CONNECT",
-        DriverError.reasonOf(error) ?? (isEncrypted(login.tls) ? "Tls" : "Refused"),
+        DriverError.reasonOf(error) ?? (tls === undefined ? "Refused" : "Tls"),
         "never",
         DriverError.redact(error)
       )
   })
 
-const openSocket = ({ host, port }: RedisAddress, tls: RedisLogin["tls"]): Net.Socket => {
-  if (!isEncrypted(tls)) return Net.connect({ host, port })
+const openSocket = ({ host, port }: RedisAddress, tls: Tls.ConnectionOptions | undefined): Net.Socket => {
+  if (tls === undefined) return Net.connect({ host, port })
   // Node sends no server name by itself, and servers behind one address need it.
   const named = Net.isIP(host) === 0 ? { servername: host } : {}
-  return Tls.connect({ host, port, ...named, ...(tls === true ? {} : tls) })
+  return Tls.connect({ host, port, ...named, ...tls })
 }
 
-const isEncrypted = (tls: RedisLogin["tls"]): tls is Exclude<RedisLogin["tls"], false | undefined> =>
-  tls !== undefined && tls !== false
-
 // The driver only asks whether there is one, to know which event says that the socket is connected.
-const tlsMark = (tls: RedisLogin["tls"]) => (isEncrypted(tls) ? {} : undefined)
+const tlsMark = (tls: Tls.ConnectionOptions | undefined) => (tls === undefined ? undefined : {})
 
 // The driver's own connector makes the socket a tick later, and ends it by a timer.
 const connectorOf = (socket: Net.Socket) =>
@@ -195,13 +206,15 @@ const logIn = ({ connection, redis }: Driver, login: RedisLogin) =>
     redis.connect().catch(() => {})
   })
 
-const stepsOf = ({ clientName, db, password, username }: RedisLogin): ReadonlyArray<RedisCommand.RedisCommand> => [
-  ...(password === undefined
-    ? []
-    : [RedisCommand.make("AUTH", [...(username === undefined ? [] : [username]), Redacted.value(password)])]),
-  ...(db === undefined || db === 0 ? [] : [RedisCommand.make("SELECT", [db])]),
-  RedisCommand.make("CLIENT", ["SETNAME", clientName ?? "effect-ioredis"])
-]
+const stepsOf = (login: RedisLogin): ReadonlyArray<RedisCommand.RedisCommand> => {
+  const { clientName, db } = login
+  const auth = authCommand(login)
+  return [
+    ...(auth === undefined ? [] : [auth]),
+    ...(db === undefined || db === 0 ? [] : [RedisCommand.make("SELECT", [db])]),
+    RedisCommand.make("CLIENT", ["SETNAME", clientName ?? "effect-ioredis"])
+  ]
+}
 
 const outcomeOf = (results: ReadonlyArray<ReplyResult>): Effect.Effect<void, RedisError.RedisConnectionError> => {
   for (const result of results) {
@@ -223,6 +236,16 @@ const loginFailure = (error: RedisError.RedisCommandError): RedisError.RedisConn
   const reason = said === "NotReady" && error.code === "ERR" ? "Auth" : said
   return RedisError.connectionError("CONNECT", reason, "never", error.cause)
 }
+
+// With TLS 1.3 a client's certificate is looked at after the client has taken the handshake for
+// done. Some servers then hang up instead of saying that they refuse it.
+const hungUp = (
+  { connection }: Driver,
+  tls: Tls.ConnectionOptions | undefined,
+  { reason }: RedisError.RedisConnectionError
+): boolean => reason === "Reset" && connection.activity() === 0 && (tls?.cert !== undefined || tls?.pfx !== undefined)
+
+const certificateRefused = () => RedisError.connectionError("CONNECT", "Tls", "never", hangUp())
 
 const closed = () => RedisError.connectionError("CONNECT", "Closed", "never")
 

@@ -42,7 +42,7 @@ import {
   Effect,
   Exit,
   Layer,
-  Option,
+  type Option,
   Result,
   type Scope,
   type Stream,
@@ -52,15 +52,15 @@ import type * as CircuitBreaker from "./CircuitBreaker.ts"
 import type { Cancel, Dispatch, Done, NodeEvent, SendOptions } from "./dispatch.ts"
 import { TypeId } from "./dispatch.ts"
 import * as Attempts from "./internal/Attempts.ts"
-import { breakerOf } from "./internal/circuitBreaker/breakerOf.ts"
-import * as Circuit from "./internal/circuitBreaker/Circuit.ts"
+import * as Circuits from "./internal/circuitBreaker/Circuits.ts"
 import { never } from "./internal/circuitBreaker/TripPolicy.ts"
 import * as ClosingTime from "./internal/ClosingTime.ts"
 import * as Deadlines from "./internal/Deadlines.ts"
 import * as Dispatcher from "./internal/Dispatcher.ts"
-import * as Gauges from "./internal/Gauges.ts"
 import * as HistoryWatch from "./internal/HistoryWatch.ts"
 import * as Metrics from "./internal/Metrics.ts"
+import * as Monotonic from "./internal/Monotonic.ts"
+import * as NodeMaker from "./internal/NodeMaker.ts"
 import { refusal } from "./internal/refusal.ts"
 import * as Replies from "./internal/Replies.ts"
 import * as Scan from "./internal/Scan.ts"
@@ -68,11 +68,13 @@ import { countProblem, timeProblem } from "./internal/settingProblem.ts"
 import { tell } from "./internal/tell.ts"
 import * as RedisCommand from "./RedisCommand.ts"
 import type { ReplyResult } from "./RedisConnection.ts"
-import { type RedisAddress, RedisConnector, type RedisLogin } from "./RedisConnector.ts"
+import { RedisConnector, type RedisLogin } from "./RedisConnector.ts"
 import * as RedisError from "./RedisError.ts"
-import * as RedisNode from "./internal/node/RedisNode.ts"
+import type * as RedisNode from "./internal/node/RedisNode.ts"
 import type { RedisScript } from "./RedisScript.ts"
-import * as RedisTopology from "./internal/RedisTopology.ts"
+import * as Topologies from "./internal/topology/Topologies.ts"
+import type { Topology } from "./internal/topology/Topology.ts"
+import { type RedisTopology, server } from "./RedisTopology.ts"
 import * as RetryPolicy from "./RetryPolicy.ts"
 
 /**
@@ -100,6 +102,44 @@ export interface CallOptions {
 }
 
 /**
+ * The state of a client's circuits, of which each node has one.
+ *
+ * **Details**
+ *
+ * It is the state that all of them are in: `"Closed"` where all are, `"Open"` where all are open,
+ * `"HalfOpen"` where none is closed and one is probed. `"Partial"` names those that are not closed
+ * while others are: calls for their keys are refused, and no others.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type ClientBreakerState =
+  | CircuitBreaker.State
+  | {
+      readonly _tag: "Partial"
+      readonly nodes: ReadonlyArray<{ readonly node: string; readonly state: CircuitBreaker.State }>
+    }
+
+/**
+ * The circuit breakers of a client's nodes, seen as one.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ClientBreaker {
+  /** The state that the circuits are in now. */
+  readonly state: Effect.Effect<ClientBreakerState>
+  /** Starts with the current state and emits the new one at each transition. */
+  readonly changes: Stream.Stream<ClientBreakerState>
+  /** Opens every circuit, unless its policy is `never`. */
+  readonly trip: Effect.Effect<void>
+  /** Closes every circuit and forgets all failures. */
+  readonly reset: Effect.Effect<void>
+  /** Opens every circuit until `reset`, whatever its policy; those of new nodes too. */
+  readonly isolate: Effect.Effect<void>
+}
+
+/**
  * Tells how a client fares.
  *
  * @category models
@@ -112,8 +152,8 @@ export interface Stats {
   readonly connections: number
   /** Commands that were sent and have no reply yet. */
   readonly inFlight: number
-  /** The state of the circuit. */
-  readonly breaker: CircuitBreaker.State
+  /** The state of the circuits. */
+  readonly breaker: ClientBreakerState
   /** The last error that counted as an outage of Redis. */
   readonly lastFailure: RedisError.RedisCommandError | undefined
   /** Why a connection is missing, while one is. */
@@ -213,8 +253,8 @@ export interface RedisClient {
   readonly reconnect: Effect.Effect<void>
   /** Tells how the client fares now. */
   readonly stats: Effect.Effect<Stats>
-  /** The circuit breaker that every command is admitted by. */
-  readonly breaker: CircuitBreaker.CircuitBreaker
+  /** The circuit breakers that commands are admitted by, one for each node. */
+  readonly breaker: ClientBreaker
   /** Serves libraries that build on a client: see `effect-ioredis/dispatch`. */
   readonly [TypeId]: Dispatch
 }
@@ -237,12 +277,13 @@ export const RedisClient: Context.Service<RedisClient, RedisClient> =
 export interface Options {
   /** Names the client in metrics, spans and log lines. Default: `redis`. */
   readonly name?: string | undefined
-  /** Sets where the server listens. Default: localhost, port 6379. */
-  readonly address?: RedisAddress | undefined
+  /** Sets where the servers are: see `RedisTopology`. Default: one, at localhost, port 6379. */
+  readonly topology?: RedisTopology | undefined
   /**
-   * Tells who logs in. An Effect is asked at each login, so that passwords may rotate. Where it
-   * fails there is no connection (`reason: "Login"`), and it is asked again with the next attempt.
-   * Default: no login, database 0.
+   * Tells who logs in. An Effect is asked at each login, so that passwords may rotate, and again
+   * before a login with `expiresIn` expires. Where it fails there is no connection
+   * (`reason: "Login"`), and it is asked again with the next attempt. Default: no login, database
+   * 0.
    */
   readonly login?: RedisLogin | Effect.Effect<RedisLogin, unknown> | undefined
   /**
@@ -258,7 +299,7 @@ export interface Options {
    * Sets how the circuit behaves: see `CircuitBreaker`. `false` never refuses a call, unless
    * somebody isolates the circuit by hand.
    */
-  readonly circuitBreaker?: CircuitBreaker.Options | false | undefined
+  readonly circuitBreaker?: Omit<CircuitBreaker.Options, "classify"> | false | undefined
   /** Sets whether a connection that becomes ready makes an open circuit due. Default: true. */
   readonly probeOnReady?: boolean | undefined
   /**
@@ -320,33 +361,27 @@ const assemble = Effect.fnUntraced(function* (
   const listeners = new Set<(event: NodeEvent) => void>()
   const onDefect = reporter(name, context)
   // Calls in flight keep their deadlines while the connections close.
-  const deadlines = yield* Deadlines.make(() => node.activity())
-  const circuitOptions = options.circuitBreaker === false ? { tripPolicy: never } : (options.circuitBreaker ?? {})
-  const circuit = yield* Circuit.make({ ...circuitOptions, name: circuitOptions.name ?? name })
+  const deadlines = yield* Deadlines.make(() => sum(topology.nodes(), (node) => node.activity()))
   const tellAll = (event: NodeEvent): void => {
     for (const listener of Array.from(listeners)) tell(listener, event, onDefect)
   }
   listeners.add((event) => countEvent(metrics, event, context))
-  const node: RedisNode.RedisNode = yield* RedisNode.make({
+  const circuits = yield* Circuits.make
+  const maker = yield* NodeMaker.make({
     name,
-    address: options.address ?? { host: "localhost", port: 6379 },
     login: Effect.isEffect(options.login) ? options.login : Effect.succeed(options.login ?? {}),
     connections: options.connections ?? 1,
     maxInFlight: options.maxInFlight ?? 10_000,
     connectTimeout,
     commandTimeout,
     probeOnReady: options.probeOnReady !== false,
-    breaker: breakerOf(circuit, circuitOptions.classify),
-    circuit,
+    circuitBreaker: options.circuitBreaker === false ? { tripPolicy: never } : (options.circuitBreaker ?? {}),
+    circuits,
     deadlines,
-    onEvent: tellAll,
-    onStall: () => metrics.connectionEvents("stalled").updateUnsafe(1, context)
+    metrics,
+    onEvent: tellAll
   })
-  const topology = RedisTopology.single(node)
-  yield* showNode(metrics, node)
-  circuit.listeners.add(() => {
-    if (circuit.isClosed()) tellAll({ _tag: "CircuitClosed", node })
-  })
+  const topology: Topology = yield* Topologies.make(options.topology ?? localhost, maker, listeners, tellAll)
   const attempts = Attempts.make({
     clock,
     commandTimeout,
@@ -361,29 +396,56 @@ const assemble = Effect.fnUntraced(function* (
     closeWithin: closing.within,
     context,
     listeners,
+    now: () => Monotonic.millis(clock),
     onDefect,
     operationTimeout: millis(options.operationTimeout, 5000),
     topology,
     watchHistory: yield* HistoryWatch.make(topology, millis(options.historyInterval, 1000))
   })
-  yield* Effect.addFinalizer(() => closing.within(node.drain))
+  yield* Effect.addFinalizer(() =>
+    closing.within(Effect.forEach(topology.nodes(), (node) => node.drain, { concurrency: "unbounded", discard: true }))
+  )
   const client: RedisClient = {
     ...commandsOn(name, dispatcher),
-    reconnect: Effect.sync(node.reconnect),
-    stats: Effect.map(node.breaker.state, (breaker) => ({
-      connection: node.status(),
-      connections: node.sessions().length,
-      inFlight: node.inFlight(),
-      breaker,
-      lastFailure: attempts.lastFailure(),
-      connectError: node.lastError()
-    })),
-    breaker: node.breaker,
+    reconnect: Effect.sync(() => {
+      for (const node of topology.nodes()) node.reconnect()
+    }),
+    stats: Effect.sync(() => {
+      const nodes = topology.nodes()
+      return {
+        connection: statusOf(nodes),
+        connections: sum(nodes, (node) => node.sessions().length),
+        inFlight: sum(nodes, (node) => node.inFlight()),
+        breaker: circuits.now(),
+        lastFailure: attempts.lastFailure(),
+        connectError: connectErrorOf(topology)
+      }
+    }),
+    breaker: circuits,
     [TypeId]: dispatcher
   }
-  yield* awaitReady(node, listeners, connectTimeout, options)
+  yield* awaitReady(name, topology, listeners, connectTimeout, options)
   return client
 })
+
+const localhost = server({ host: "localhost", port: 6379 })
+
+const sum = (nodes: ReadonlyArray<RedisNode.RedisNode>, of: (node: RedisNode.RedisNode) => number): number =>
+  nodes.reduce((total, node) => total + of(node), 0)
+
+// What the worst of them is.
+const statusOf = (nodes: ReadonlyArray<RedisNode.RedisNode>): RedisNode.Status => {
+  const statuses = nodes.map((node) => node.status())
+  return statuses.find((status) => status !== "Ready") ?? "Ready"
+}
+
+const connectErrorOf = (topology: Topology): RedisError.RedisConnectionError | undefined => {
+  for (const node of topology.nodes()) {
+    const error = node.lastError()
+    if (error !== undefined) return error
+  }
+  return topology.problem()
+}
 
 const mistakeIn = (options: Options): string | undefined => {
   for (const count of ["connections", "maxInFlight"] as const) {
@@ -526,28 +588,36 @@ const expiryArguments = (timeToLive: Duration.Input | undefined): ReadonlyArray<
   return life === Number.POSITIVE_INFINITY ? [] : ["PX", life]
 }
 
-// Waits for the first connection, by which all keys can be reached, then says what is missing.
+// Waits until all keys can be reached, or until waiting is of no use, then says what is missing.
 const awaitReady = Effect.fnUntraced(function* (
-  node: RedisNode.RedisNode,
+  name: string,
+  topology: Topology,
   listeners: Set<(event: NodeEvent) => void>,
   connectTimeout: number,
   { requireReady }: Options
 ): Effect.fn.Return<void, RedisError.RedisConnectionError> {
   const ready = Effect.callback<void>((resume) => {
     const check = () => {
-      if (node.isReady()) resume(Effect.void)
+      if (topology.isReady() || topology.nodes().every(isHopeless)) resume(Effect.void)
     }
     check()
     listeners.add(check)
     return Effect.sync(() => listeners.delete(check))
   })
-  if (Option.isSome(yield* Effect.timeoutOption(ready, connectTimeout))) return
-  const failure = node.lastError() ?? RedisError.connectionError("CONNECT", "Timeout", "never")
+  yield* Effect.timeoutOption(ready, connectTimeout)
+  if (topology.isReady()) return
+  const failure = connectErrorOf(topology) ?? RedisError.connectionError("CONNECT", "Timeout", "never")
   if (requireReady === true) return yield* failure
   yield* Effect.logWarning("Redis is not ready: starting without it and going on trying").pipe(
-    Effect.annotateLogs({ name: node.name, reason: failure.reason, error: failure.message })
+    Effect.annotateLogs({ name, reason: failure.reason, error: failure.message })
   )
 })
+
+// What no waiting mends: somebody must change the settings, of the client or of the server.
+const isHopeless = (node: RedisNode.RedisNode): boolean => {
+  const reason = node.lastError()?.reason
+  return !node.isReady() && (reason === "Auth" || reason === "Tls" || reason === "UnknownMaster")
+}
 
 const reporter =
   (name: string, context: Context.Context<never>) =>
@@ -569,15 +639,6 @@ const countedEvents: Readonly<Record<string, string>> = {
   SessionLost: "lost",
   ConnectFailed: "failed"
 }
-
-const showNode = Effect.fnUntraced(function* (
-  metrics: Metrics.Metrics,
-  node: RedisNode.RedisNode
-): Effect.fn.Return<void, never, Scope.Scope> {
-  yield* Gauges.show(metrics.commandsInFlight, node.inFlight)
-  yield* Gauges.show(metrics.connections, () => node.sessions().length)
-  yield* Gauges.show(metrics.connectionState, () => (node.status() === "Ready" ? 1 : 0))
-})
 
 // A span costs more than the rest of a call, so it is made only where a tracer is installed.
 // `decode` throws at no reply, so that it needs no effect of its own.

@@ -24,7 +24,7 @@
  *
  * @since 0.1.0
  */
-import { type Clock, Context, type Effect, type Redacted, type Scope } from "effect"
+import { type Clock, Context, type Duration, type Effect, type Redacted, type Scope } from "effect"
 import type { ConnectionOptions as TlsOptions } from "node:tls"
 import type { RedisConnection } from "./RedisConnection.ts"
 import type { RedisConnectionError } from "./RedisError.ts"
@@ -56,12 +56,55 @@ export interface RedisLogin {
   /** The number of the database to select. Default: 0. */
   readonly db?: number | undefined
   /**
-   * Sets whether to speak TLS: `true` trusts the system's certificates, and Node's own options may
-   * be given.
+   * Sets whether to speak TLS: `true` trusts the authorities that Node brings along, and Node's own
+   * options may be given, or the names of files.
    */
-  readonly tls?: boolean | TlsOptions | undefined
+  readonly tls?: boolean | RedisTls | undefined
+  /**
+   * Says how long the password is good for. Before that time is over, the Effect that gave the
+   * login is asked again and each open connection is logged in anew, in place. Default: for ever.
+   */
+  readonly expiresIn?: Duration.Input | undefined
   /** Sets what `CLIENT LIST` shows for the connection. Default: `effect-ioredis`. */
   readonly clientName?: string | undefined
+}
+
+/**
+ * Sets how TLS is spoken: Node's own options, and the names of files in PEM.
+ *
+ * **Details**
+ *
+ * The files are read at each login, so that the next login uses what has replaced them. A file that
+ * cannot be used fails the login with `reason: "Tls"` and a message that names it.
+ *
+ * **Example** (A private authority and a client certificate)
+ *
+ * ```ts
+ * import { Redis } from "effect-ioredis"
+ *
+ * const RedisLive = Redis.layer({
+ *   host: "redis.example",
+ *   tls: {
+ *     caFile: "/etc/redis-tls/ca.crt",
+ *     certFile: "/etc/redis-tls/tls.crt",
+ *     keyFile: "/etc/redis-tls/tls.key"
+ *   }
+ * })
+ * ```
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface RedisTls extends TlsOptions {
+  /**
+   * Names the file with the certificates of the authorities that are trusted, in the place of those
+   * that Node brings along. It takes the place of `ca`.
+   */
+  readonly caFile?: string | undefined
+  /** Names the file with the client's certificate. It takes the place of `cert`. */
+  readonly certFile?: string | undefined
+  /** Names the file with the key of that certificate. It takes the place of `key`. */
+  readonly keyFile?: string | undefined
 }
 
 /**

@@ -33,6 +33,7 @@
  * @since 0.1.0
  */
 import { Duration, Result, Schema } from "effect"
+import { tlsAdvice } from "./internal/tlsAdvice.ts"
 import type { CommandKind } from "./RedisCommand.ts"
 
 const ConnectionFailure = Schema.Literals([
@@ -47,6 +48,7 @@ const ConnectionFailure = Schema.Literals([
   "Auth",
   "Login",
   "TooManyClients",
+  "UnknownMaster",
   "Saturated"
 ])
 
@@ -86,9 +88,11 @@ const Cause = Schema.optional(Schema.Defect())
  * - `NotReady`: it is being made, or the server is not ready to serve.
  * - `Timeout`: it was not made in time.
  * - `Stalled`: it was silent for too long and was replaced.
- * - `Dns`, `Tls`, `Auth`: the name was not resolved, the handshake failed, the login was refused.
+ * - `Dns`, `Auth`: the name was not resolved, the login was refused.
+ * - `Tls`: the handshake failed, or a file of a certificate or key could not be used.
  * - `Login`: the Effect that gives the login failed or took too long, so Redis was not asked.
  * - `TooManyClients`: the server has as many clients as it takes (`maxclients`).
+ * - `UnknownMaster`: no sentinel knows a master of the name that was given.
  * - `Saturated`: this program has as many commands in flight as it allows itself (`maxInFlight`).
  *
  * @category models
@@ -323,7 +327,8 @@ export const connectionError = (
  *
  * `"failure"`: transport errors, timeouts, and the replies that say Redis cannot serve now.
  * `"success"`: every other reply, for it came from a Redis that lives. `"ignored"`: what says
- * nothing about Redis (the breaker's own refusal, a saturated client, a command that was not sent).
+ * nothing about the server (the breaker's own refusal, a saturated client, a command that was not
+ * sent, and what a server of a cluster says because of others: CLUSTERDOWN, TRYAGAIN).
  *
  * @category predicates
  * @since 0.1.0
@@ -338,7 +343,7 @@ export const outcome = (error: RedisCommandError): "success" | "failure" | "igno
       return "ignored"
     case "RedisOperationError":
       if (outageCodes.has(error.code)) return "failure"
-      return ownCodes.has(error.code) ? "ignored" : "success"
+      return ownCodes.has(error.code) || clusterCodes.has(error.code) ? "ignored" : "success"
   }
 }
 
@@ -406,7 +411,11 @@ export const isRetryable = (
 }
 
 // Redis cannot serve anyone right now: these count as an outage although they are replies.
-const outageCodes = new Set(["LOADING", "MASTERDOWN", "CLUSTERDOWN", "BUSY", "NOAUTH", "WRONGPASS"])
+const outageCodes = new Set(["LOADING", "MASTERDOWN", "BUSY", "NOAUTH", "WRONGPASS"])
+
+// What a server says because of others of its cluster. Where it counted as an outage, one dead
+// master opened the circuits of the healthy ones.
+const clusterCodes = new Set(["CLUSTERDOWN", "TRYAGAIN"])
 
 // Redis did not execute the command and may do so later.
 const deferredCodes = new Set(["LOADING", "MASTERDOWN", "CLUSTERDOWN", "BUSY", "NOREPLICAS", "TRYAGAIN", "READONLY"])
@@ -432,6 +441,7 @@ const explanation = (reason: ConnectionFailure, cause: unknown): string => {
     if (cause.message.startsWith("NOPERM")) return notPermitted
     if (cause.message.startsWith("DENIED")) return protectedMode
   }
+  if (reason === "Tls" && cause instanceof Error) return tlsAdvice(cause) ?? explanations.Tls
   return explanations[reason]
 }
 
@@ -457,6 +467,8 @@ const explanations: Readonly<Record<ConnectionFailure, string>> = {
     "the effect that gives the login failed or took too long, and Redis was not asked. Look at where its password comes from",
   TooManyClients:
     "Redis has as many clients as it takes. Raise maxclients, or find out who keeps connections open (CLIENT LIST)",
+  UnknownMaster:
+    "the sentinels know no master of that name. Check the master's name, and that these sentinels watch it (SENTINEL MASTERS)",
   Saturated:
     "too many commands are in flight on this connection. Send fewer at once, or raise the number of connections"
 }

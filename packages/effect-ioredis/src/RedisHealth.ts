@@ -32,7 +32,7 @@ import {
 import type * as CircuitBreaker from "./CircuitBreaker.ts"
 import * as Metrics from "./internal/Metrics.ts"
 import { type Dispatch, type NodeEvent, of, type Session } from "./dispatch.ts"
-import { RedisClient } from "./RedisClient.ts"
+import { type ClientBreakerState, RedisClient } from "./RedisClient.ts"
 import * as RedisCommand from "./RedisCommand.ts"
 import * as RedisError from "./RedisError.ts"
 import * as Settings from "./Settings.ts"
@@ -120,7 +120,7 @@ export const make = Effect.fnUntraced(function* (
   const metrics = Metrics.make(name)
   const scope = yield* Effect.scope
   const context = yield* Effect.context<never>()
-  const signals = yield* Queue.unbounded<CircuitBreaker.State | NodeEvent>()
+  const signals = yield* Queue.unbounded<ClientBreakerState | NodeEvent>()
   const { connectError, connections } = yield* client.stats
   const current = yield* SubscriptionRef.make<Status>(
     connections > 0
@@ -148,7 +148,7 @@ export const make = Effect.fnUntraced(function* (
     return yield* SubscriptionRef.get(current)
   })
 
-  const react = Effect.fnUntraced(function* (signal: CircuitBreaker.State | NodeEvent) {
+  const react = Effect.fnUntraced(function* (signal: ClientBreakerState | NodeEvent) {
     switch (signal._tag) {
       case "Closed":
         return (yield* client.stats).connection === "Ready" ? yield* up : undefined

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Option, Redacted, Result, Schema } from "effect"
-import { IoredisConnector, RedisClient, RedisCommand, type RedisError } from "effect-ioredis"
+import { IoredisConnector, RedisClient, RedisCommand, type RedisError, RedisTopology } from "effect-ioredis"
 import { Cache } from "effect-ioredis-cache"
 import { of } from "effect-ioredis/dispatch"
 import { Fault, SimulatedRedis } from "effect-ioredis/testing"
@@ -220,7 +220,7 @@ describe("reads of one tick through the dispatch of a client", () => {
       const rules = "~k* +@all"
       const server = yield* RedisServer.make({ users: [{ name: "reader", password: "pass", rules }] })
       const redis = yield* RedisClient.make({
-        address: { host: "127.0.0.1", port: server.port },
+        topology: RedisTopology.server({ host: "127.0.0.1", port: server.port }),
         login: { username: "reader", password: Redacted.make("pass") }
       }).pipe(Effect.provide(IoredisConnector.layer()))
       const read = reader(redis)

@@ -2,7 +2,15 @@ import * as ChildProcess from "node:child_process"
 import { fileURLToPath } from "node:url"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Layer, Logger, Result, Scope } from "effect"
-import { IoredisConnector, Redis, RedisClient, RedisCommand, RedisConnector, type RedisError } from "effect-ioredis"
+import {
+  IoredisConnector,
+  Redis,
+  RedisClient,
+  RedisCommand,
+  RedisConnector,
+  type RedisError,
+  RedisTopology
+} from "effect-ioredis"
 import { of } from "effect-ioredis/dispatch"
 import { Fault, SimulatedRedis } from "effect-ioredis/testing"
 import { TestClock } from "effect/testing"
@@ -27,7 +35,7 @@ const closing = <E, R>(
   Effect.gen(function* () {
     const scope = yield* Scope.make()
     const building = yield* RedisClient.make({
-      address: { host: host ?? "127.0.0.1", port: port ?? 6379 },
+      topology: RedisTopology.server({ host: host ?? "127.0.0.1", port: port ?? 6379 }),
       closeTimeout: `${closeTimeout} millis`,
       ...options
     }).pipe(

@@ -1,6 +1,14 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Duration, Effect, Exit, Fiber, Layer, Logger, Option, Result } from "effect"
-import { IoredisConnector, Redis, RedisClient, RedisCommand, RedisConnector, RedisHealth } from "effect-ioredis"
+import {
+  IoredisConnector,
+  Redis,
+  RedisClient,
+  RedisCommand,
+  RedisConnector,
+  RedisHealth,
+  RedisTopology
+} from "effect-ioredis"
 import { of } from "effect-ioredis/dispatch"
 import * as Connect from "../../support/Connect.ts"
 import * as FreePort from "../../support/FreePort.ts"
@@ -57,7 +65,7 @@ describe("Redis absent", () => {
   it.live("with requireReady the client's layer fails typed", () =>
     Effect.gen(function* () {
       const layer = RedisClient.layer({
-        address: { host: "127.0.0.1", port: yield* FreePort.make },
+        topology: RedisTopology.server({ host: "127.0.0.1", port: yield* FreePort.make }),
         requireReady: true,
         connectTimeout: "100 millis"
       }).pipe(Layer.provide(IoredisConnector.layer()))
@@ -308,7 +316,7 @@ describe("A master that becomes a replica, and a master again", () => {
         ...live,
         connect: ({ host }, login) => live.connect({ host, port }, login)
       }
-      const redis = yield* RedisClient.make({ address: { host: "127.0.0.1", port: 1 } }).pipe(
+      const redis = yield* RedisClient.make({ topology: RedisTopology.server({ host: "127.0.0.1", port: 1 }) }).pipe(
         Effect.provideService(RedisConnector.RedisConnector, connector)
       )
       yield* redis.set("a", "1")

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Array as Arr } from "effect"
+import { Array as Arr, Hash } from "effect"
 import * as Affinity from "../../../packages/effect-ioredis/src/internal/node/Affinity.ts"
 import * as SeededRandom from "../../../packages/effect-ioredis/src/testing/internal/SeededRandom.ts"
 
@@ -14,7 +14,7 @@ describe("Affinity", () => {
       const random = SeededRandom.make(seed)
       const below = (n: number) => Math.floor(random() * n)
       const lanes = Array.from({ length: 1 + below(5) }, (): Lane => ({ open: true, queue: [] }))
-      const affinity = Affinity.make(lanes, ({ open }) => open)
+      const affinity = Affinity.make(lanes, ({ open }) => open, Hash.string)
       const executed = new Map<string, number>()
       const lose = (lane: Lane) => {
         lane.open = false
@@ -51,7 +51,7 @@ describe("Affinity", () => {
 
   it("spreads keys over all lanes", () => {
     const lanes = [0, 1, 2, 3, 4]
-    const affinity = Affinity.make(lanes, () => true)
+    const affinity = Affinity.make(lanes, () => true, Hash.string)
     const counts = lanes.map(() => 0)
     for (let n = 0; n < 5000; n++) {
       const lane = affinity.laneOf(affinity.bucketOf(`user:${n}`)) ?? -1

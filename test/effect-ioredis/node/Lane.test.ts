@@ -42,7 +42,9 @@ const make = Effect.gen(function* () {
   const keeper: Lane.Keeper = {
     connect: Effect.acquireRelease(
       Effect.suspend(() =>
-        state.refused-- > 0 ? Effect.fail(error("Refused")) : Effect.succeed([connection, introduction] as const)
+        state.refused-- > 0
+          ? Effect.fail(error("Refused"))
+          : Effect.succeed({ address: { host: "localhost", port: 1 }, connection, introduction })
       ),
       () => Effect.sync(() => say("released"))
     ),
@@ -53,6 +55,7 @@ const make = Effect.gen(function* () {
       ),
       failed: (beganAt, { reason }) => say(`${beganAt}: failed, ${reason}`),
       ready: () => say("ready"),
+      forget: () => assert.fail("a lane forgets nothing"),
       lost: (beganAt, _, isLast) => say(`${beganAt}: lost, ${isLast ? "the last" : "one of several"}`)
     },
     isLast: () => true,

@@ -14,7 +14,8 @@ const make = (maxInFlight = 2) => {
     destroy: (error: RedisError.RedisConnectionError) => state.destroyed.push(error)
   } as unknown as RedisConnection.RedisConnection
   const introduction = { id: 7, history: { ...unknown, runId: "run" }, isNew: false }
-  const session = new NodeSession({} as RedisNode, connection, introduction, 1000, maxInFlight)
+  const address = { host: "localhost", port: 1 }
+  const session = new NodeSession({} as RedisNode, { address, connection, introduction }, 1000, maxInFlight)
   return { session, state }
 }
 

@@ -25,6 +25,11 @@ export interface Call<A> {
   readonly send: (attempt: Attempt<A>) => void
   /** The kind of what may be sent again after a failure, or `undefined` where nothing may. */
   readonly retryable: (error: RedisError.RedisCommandError) => CommandKind | undefined
+  /**
+   * Sends the next attempt to the server that a reply names, and says whether there is one. It is
+   * no retry: nothing went wrong.
+   */
+  readonly follow: (error: RedisError.RedisCommandError) => boolean
 }
 
 /** One admission, one sending, one deadline, one record. */
@@ -229,8 +234,7 @@ class Running<A> implements Attempt<A> {
 
 // Errors of the connection and what was called off here did not come from the server.
 const isReply = (result: Result.Result<unknown, RedisError.RedisCommandError>): boolean =>
-  Result.isSuccess(result) ||
-  (result.failure._tag === "RedisOperationError" && RedisError.outcome(result.failure) !== "ignored")
+  Result.isSuccess(result) || (result.failure._tag === "RedisOperationError" && result.failure.code !== "SUPERSEDED")
 
 // The source of a script that the server has forgotten follows at once.
 const countsAsError = (error: RedisError.RedisCommandError): boolean =>

@@ -71,9 +71,14 @@ export const make = ({
     // What an earlier attempt left open stays open, whatever comes of the last one.
     let doubt: RedisError.RedisCommandError | undefined
     let nextDelay: Retries.NextDelay | undefined
+    let hops = 0
     while (true) {
       if (RedisError.endOf(Result.fail(error)) !== "refused") doubt = error
-      if (doubt === undefined && mayWait(call, error, startedAt, now)) {
+      if (hops < mostHops && call.follow(error)) {
+        hops++
+        // A server that was named just now is still to be connected to.
+        yield* awaitSendable(call, Math.min(until, now() + commandTimeout), now)
+      } else if (doubt === undefined && mayWait(call, error, startedAt, now)) {
         const sendable = yield* awaitSendable(call, startedAt + Math.min(call.waitToSend, call.timeout), now)
         if (!sendable) return yield* error
       } else {
@@ -119,7 +124,9 @@ export const make = ({
       const cancel = Attempt.start(environment, call, startedAt, Math.min(commandTimeout, call.timeout), (result) => {
         if (Result.isSuccess(result)) return finish(result)
         const { failure } = result
-        if (mayRetry(call, failure) === undefined && !mayWait(call, failure, startedAt, now)) return finish(result)
+        const isOver =
+          !isRedirect(failure) && mayRetry(call, failure) === undefined && !mayWait(call, failure, startedAt, now)
+        if (isOver) return finish(result)
         const fiber = forkRetry(call, failure, startedAt)
         retrying = fiber
         // A schedule that dies is the end of the retries.
@@ -136,6 +143,12 @@ export const make = ({
     lastFailure: () => lastFailure
   }
 }
+
+const isRedirect = (error: RedisError.RedisCommandError): boolean =>
+  error._tag === "RedisOperationError" && error.redirect !== undefined
+
+// Servers whose views differ could send a command to and fro.
+const mostHops = 5
 
 const mayRetry = <A>(call: Call<A>, error: RedisError.RedisCommandError): CommandKind | undefined =>
   call.retry && call.node().isClosed() && !hasEnded(call.node()) ? call.retryable(error) : undefined

@@ -1,11 +1,12 @@
 import * as commandKeys from "./commandKeys.ts"
 import { type Context, Result } from "effect"
 import type { Sending, Session } from "../dispatch.ts"
+import * as RedisCommandModule from "../RedisCommand.ts"
 import type * as RedisCommand from "../RedisCommand.ts"
 import type { ReplyResult } from "../RedisConnection.ts"
 import * as RedisError from "../RedisError.ts"
 import type { Carrier, RedisNode } from "./node/RedisNode.ts"
-import type { RedisTopology } from "./RedisTopology.ts"
+import type { Topology } from "./topology/Topology.ts"
 import type { Attempt, Call } from "./Attempt.ts"
 import * as InDoubt from "./InDoubt.ts"
 import { keyText } from "./keyText.ts"
@@ -18,7 +19,7 @@ type Carried = Pick<Attempt<never>, "node" | "carriedBy" | "hear">
 
 /** Holds what all attempts of a call share. */
 export class Settings {
-  readonly topology: RedisTopology
+  readonly topology: Topology
   readonly timeout: number
   readonly retry: boolean
   readonly answer: "ignored" | undefined
@@ -28,7 +29,7 @@ export class Settings {
   readonly onDefect: (defect: unknown) => void
 
   constructor(
-    topology: RedisTopology,
+    topology: Topology,
     timeout: number,
     retry: boolean,
     answer: "ignored" | undefined,
@@ -47,9 +48,22 @@ export class Settings {
     this.onDefect = onDefect
   }
 
-  /** Tells whether a command is split by the connections that its keys keep to. */
+  /** Tells whether a command is split by the places of its keys. */
   splits(command: RedisCommand.RedisCommand): boolean {
     return this.session === undefined && this.topology.isSpread() && Split.isSplittable(command)
+  }
+
+  /** The node that a command goes to now. A session that must carry it is the node's own. */
+  nodeFor(command: RedisCommand.RedisCommand | undefined): RedisNode {
+    const { session, topology } = this
+    if (session !== undefined) return (session as NodeSession).node
+    return topology.nodeFor(command && keyOf(command))
+  }
+
+  /** The same, with less time. */
+  within(timeout: number): Settings {
+    const { answer, context, onDefect, retry, session, topology, waitToSend } = this
+    return new Settings(topology, timeout, retry, answer, session, waitToSend, context, onDefect)
   }
 }
 
@@ -95,9 +109,14 @@ abstract class SettledCall {
   }
 
   // A session that must carry the call is the node's own, for no other gives sessions out.
-  protected carrier(node: RedisNode, key: string | undefined): Carrier | undefined {
+  protected carrier(node: RedisNode, command: RedisCommand.RedisCommand): Carrier | undefined {
     const { session } = this.settings
-    if (session === undefined) return node.carrierFor(key)
+    const key = keyOf(command)
+    if (session === undefined) {
+      if (key === undefined || !this.settings.splits(command)) return node.carrierFor(key)
+      const own = node.sessionFor(key)
+      return own && node.carrierOf(command.args, own)
+    }
     return session.isOpen() ? node.carrierFor(key, session as NodeSession) : undefined
   }
 
@@ -105,17 +124,17 @@ abstract class SettledCall {
   protected mayRepeat(error: RedisError.RedisCommandError, kind: RedisCommand.CommandKind): boolean {
     return this.settings.session?.isOpen() !== false && RedisError.isRetryable(error, kind, this.settings)
   }
-
-  protected nodeOf(key: string | undefined): RedisNode {
-    const { session, topology } = this.settings
-    return session === undefined ? topology.nodeFor(key) : (session as NodeSession).node
-  }
 }
 
 /** One command. */
 export class CommandCall extends SettledCall implements Call<RedisCommand.Reply> {
   readonly command: RedisCommand.RedisCommand
   readonly sending: Sending | undefined
+  // Where the next attempt goes because another server has said so, and whether it is to be asked
+  // for this one command.
+  #next: RedisNode | undefined = undefined
+  #isAsking = false
+  #asked: RedisNode | undefined = undefined
 
   constructor(settings: Settings, command: RedisCommand.RedisCommand, sending: Sending | undefined) {
     super(settings, command.name)
@@ -124,12 +143,17 @@ export class CommandCall extends SettledCall implements Call<RedisCommand.Reply>
   }
 
   node(): RedisNode {
-    return this.nodeOf(keyOf(this.command))
+    return this.#next ?? this.settings.nodeFor(this.command)
   }
 
   send(attempt: Attempt<RedisCommand.Reply>): void {
     const { command, sending } = this
-    const carrier = this.carrier(attempt.node, keyOf(command))
+    const carrier = this.carrier(attempt.node, command)
+    // What follows on the same connection in the same turn leaves with it.
+    if (this.#isAsking) carrier?.submit(asking, ignore)
+    this.#asked = attempt.node
+    this.#next = undefined
+    this.#isAsking = false
     this.submit(attempt, command, carrier, sending, (result) => attempt.end(result, carrier?.session))
   }
 
@@ -137,11 +161,25 @@ export class CommandCall extends SettledCall implements Call<RedisCommand.Reply>
     const { kind } = this.command
     return this.mayRepeat(error, kind) ? kind : undefined
   }
+
+  /** `asked` is the server that has answered; by default the last one that it was sent to. */
+  follow(error: RedisError.RedisCommandError, asked: RedisNode | undefined = this.#asked): boolean {
+    const { session, topology } = this.settings
+    if (error._tag !== "RedisOperationError" || error.redirect === undefined) return false
+    if (session !== undefined || asked === undefined) return false
+    this.#next = topology.follow(asked, error.redirect)
+    this.#isAsking = error.redirect.ask
+    return this.#next !== undefined
+  }
 }
 
+const asking = RedisCommandModule.make("ASKING")
+
+const ignore = () => {}
+
 /**
- * Several commands, back to back, each with its own result. An attempt sends those that have none
- * yet, and of those that failed the ones that may be sent again.
+ * Several commands of one node, back to back, each with its own result. An attempt sends those that
+ * have none yet, and of those that failed the ones that may be sent again.
  */
 export class BatchCall extends SettledCall implements Call<ReadonlyArray<ReplyResult>> {
   readonly commands: ReadonlyArray<RedisCommand.RedisCommand>
@@ -149,22 +187,24 @@ export class BatchCall extends SettledCall implements Call<ReadonlyArray<ReplyRe
   readonly results: Array<ReplyResult | undefined>
   /** By command: what an earlier attempt left open. */
   readonly doubts: Array<RedisError.RedisCommandError | undefined> = []
+  /** The node that the last attempt was sent to. */
+  asked: RedisNode | undefined = undefined
   private sentBefore = false
 
   constructor(
     settings: Settings,
+    name: string,
     commands: ReadonlyArray<RedisCommand.RedisCommand>,
     sendings: ReadonlyArray<Sending | undefined> | undefined
   ) {
-    super(settings, commands.length === 1 ? (commands[0]?.name ?? "") : "PIPELINE")
+    super(settings, name)
     this.commands = commands
     this.sendings = sendings
     this.results = commands.map(() => undefined)
   }
 
   node(): RedisNode {
-    const [first] = this.commands
-    return this.nodeOf(first && keyOf(first))
+    return this.settings.nodeFor(this.commands[0])
   }
 
   send(attempt: Attempt<ReadonlyArray<ReplyResult>>): void {
@@ -172,6 +212,7 @@ export class BatchCall extends SettledCall implements Call<ReadonlyArray<ReplyRe
     const pending = this.commands.flatMap((_, index) => (this.isPending(index) ? [index] : []))
     round.outstanding = pending.length
     for (const index of pending) this.forget(index)
+    this.asked = attempt.node
     this.sentBefore = true
     for (const index of pending) this.sendOne(round, index)
   }
@@ -183,6 +224,11 @@ export class BatchCall extends SettledCall implements Call<ReadonlyArray<ReplyRe
       if (failure !== undefined && kind !== undefined && this.mayRepeat(failure, kind)) return kind
     }
     return undefined
+  }
+
+  /** Each command that was sent elsewhere goes on by itself: see `Scatter`. */
+  follow(): boolean {
+    return false
   }
 
   /** Gives what came of each command, where `error` is what came of those that have no result. */
@@ -208,43 +254,10 @@ export class BatchCall extends SettledCall implements Call<ReadonlyArray<ReplyRe
     const command = this.commands[index]
     if (command === undefined) return
     const { attempt } = round
-    const sending = this.sendings?.[index]
-    const done = (result: ReplyResult): void => round.settle(index, result)
-    if (this.settings.splits(command)) {
-      this.sendParts(attempt, command, sending, done)
-      return
-    }
-    const carrier = this.carrier(attempt.node, keyOf(command))
-    this.submit(attempt, command, carrier, sending, (result) => {
+    const carrier = this.carrier(attempt.node, command)
+    this.submit(attempt, command, carrier, this.sendings?.[index], (result) => {
       if (carrier !== undefined) attempt.hear(carrier.session, result)
-      done(result)
-    })
-  }
-
-  private sendParts(
-    attempt: Carried,
-    command: RedisCommand.RedisCommand,
-    sending: Sending | undefined,
-    done: (result: ReplyResult) => void
-  ): void {
-    const parts = Split.split(command, (key) => attempt.node.sessionFor(keyText(key)))
-    const replies: Array<RedisCommand.Reply> = []
-    let outstanding = parts.length
-    let failure: RedisError.RedisCommandError | undefined
-    let executed = false
-    parts.forEach(({ command: part, place: session }, index) => {
-      const carrier = session && attempt.node.carrierOf(part.args, session)
-      this.submit(attempt, part, carrier, sending, (result) => {
-        if (session !== undefined) attempt.hear(session, result)
-        if (Result.isSuccess(result)) {
-          executed = true
-          replies[index] = result.success
-        } else failure = worse(failure, result)
-        outstanding--
-        if (outstanding > 0) return
-        if (failure === undefined) return done(Result.succeed(Split.join(command, parts, replies)))
-        done(Result.fail(executed ? InDoubt.inPart(failure) : failure))
-      })
+      round.settle(index, result)
     })
   }
 
@@ -297,7 +310,8 @@ const worstOf = (call: BatchCall): RedisError.RedisCommandError | undefined => {
   )
 }
 
-const keyOf = (command: RedisCommand.RedisCommand): string | undefined => {
+/** The first key of a command, as text. */
+export const keyOf = (command: RedisCommand.RedisCommand): string | undefined => {
   const key = commandKeys.keyOf(command.name, command.args)
   return key === undefined ? undefined : keyText(key)
 }
@@ -307,10 +321,3 @@ const notConnected = (node: RedisNode, command: string): RedisError.RedisConnect
   const reason = node.status() === "Closed" ? "Closed" : (known?.reason ?? "NotReady")
   return RedisError.connectionError(command, reason, "never", known?.cause)
 }
-
-// Of the parts of a command, what may have been executed says more than what was not.
-const worse = (
-  known: RedisError.RedisCommandError | undefined,
-  result: Result.Failure<unknown, RedisError.RedisCommandError>
-): RedisError.RedisCommandError =>
-  known === undefined || RedisError.endOf(result) === "doubtful" ? result.failure : known

@@ -1,11 +1,11 @@
 import type { Context } from "effect"
 import type { Cancel, Dispatch, Done, NodeEvent, SendOptions } from "../dispatch.ts"
 import type { Reply, RedisCommand } from "../RedisCommand.ts"
-import type { ReplyResult } from "../RedisConnection.ts"
-import type { RedisTopology } from "./RedisTopology.ts"
 import type { Attempts } from "./Attempts.ts"
-import { BatchCall, CommandCall, Settings } from "./Calls.ts"
+import { CommandCall, Settings } from "./Calls.ts"
 import * as Joins from "./Joins.ts"
+import * as Scatter from "./Scatter.ts"
+import type { Topology } from "./topology/Topology.ts"
 
 /** The callback side of a client. */
 export interface Dispatcher extends Dispatch {
@@ -22,6 +22,8 @@ export interface Dispatcher extends Dispatch {
     options: Parameters<Dispatch["sendAll"]>[1],
     done: Parameters<Dispatch["sendAll"]>[2]
   ) => Cancel
+  /** Grows whenever keys have other owners than before. */
+  readonly version: () => number
 }
 
 /** Makes one on a topology. `listeners` are told of the events of its nodes. */
@@ -30,6 +32,7 @@ export const make = ({
   closeWithin,
   context,
   listeners,
+  now,
   onDefect,
   operationTimeout,
   topology,
@@ -39,9 +42,11 @@ export const make = ({
   readonly closeWithin: Dispatch["closeWithin"]
   readonly context: Context.Context<never>
   readonly listeners: Set<(event: NodeEvent) => void>
+  /** The monotonic time in milliseconds. */
+  readonly now: () => number
   readonly onDefect: (defect: unknown) => void
   readonly operationTimeout: number
-  readonly topology: RedisTopology
+  readonly topology: Topology
   readonly watchHistory: Dispatch["watchHistory"]
 }): Dispatcher => {
   // Most calls want the same as the one before, so that its settings serve them too.
@@ -70,23 +75,22 @@ export const make = ({
       return attempts.start(new CommandCall(settings, command, options.sending), done)
     }
     const sendings = options.sending === undefined ? undefined : [options.sending]
-    return startAll(new BatchCall(settings, [command], sendings), ([result]) => {
+    return Scatter.start(attempts, now, settings, [command], sendings, ([result]) => {
       if (result !== undefined) done(result)
     })
   }
 
-  const startAll = (call: BatchCall, done: (results: ReadonlyArray<ReplyResult>) => void): Cancel =>
-    attempts.start(call, (result) => done(result._tag === "Success" ? result.success : call.resultsOr(result.failure)))
-
   const sendAllIn: Dispatcher["sendAllIn"] = (of, commands, options, done) => {
     joins.flush()
-    if (commands.length > 0) return startAll(new BatchCall(settingsOf(of, options), commands, options.sendings), done)
+    if (commands.length > 0) {
+      return Scatter.start(attempts, now, settingsOf(of, options), commands, options.sendings, done)
+    }
     done([])
     return ignore
   }
 
   const joins = Joins.make(
-    (key) => topology.nodeFor(key).sessionFor(key),
+    topology.placeOf,
     (command, timeout, done) => start(settingsOf(context, { timeout }), command, noOptions, done),
     onDefect
   )
@@ -94,7 +98,8 @@ export const make = ({
   return {
     nodes: topology.nodes,
     nodeOf: topology.nodeFor,
-    slotOf: undefined,
+    slotOf: topology.slotOf,
+    version: topology.version,
     listen: (listener) => {
       listeners.add(listener)
       return () => listeners.delete(listener)

@@ -1,12 +1,12 @@
 import { Effect, Latch, type Scope } from "effect"
-import type { RedisTopology } from "./RedisTopology.ts"
+import type { Topology } from "./topology/Topology.ts"
 
 /**
  * Asks the servers for their histories again and again, for as long as anybody watches. However
  * many watch, each server is asked once.
  */
 export const make = Effect.fnUntraced(function* (
-  topology: RedisTopology,
+  topology: Topology,
   interval: number
 ): Effect.fn.Return<Effect.Effect<void, never, Scope.Scope>, never, Scope.Scope> {
   const watched = Latch.makeUnsafe()

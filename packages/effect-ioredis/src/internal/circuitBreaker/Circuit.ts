@@ -50,15 +50,17 @@ export class Circuit {
     settings: Settings,
     clock: Clock.Clock,
     context: Context.Context<never>,
-    transitions: PubSub.PubSub<CircuitState>
+    transitions: PubSub.PubSub<CircuitState>,
+    shownName: string | undefined
   ) {
-    this.name = options.name ?? "circuit"
+    const name = options.name ?? "circuit"
+    this.name = shownName ?? name
     this.settings = settings
     this.probeTimeout = Duration.fromInputUnsafe(options.probeTimeout ?? defaultProbeTimeout)
     this.openTimes = OpenTimes.make(options.resetTimeout ?? OpenTimes.defaultOpenTime, context)
     this.clock = clock
     this.context = context
-    this.metrics = CircuitMetrics.make(this.name)
+    this.metrics = CircuitMetrics.make(name)
     this.transitions = transitions
     this.published = initial(settings)
     this.ref = Ref.makeUnsafe<CircuitState>(this.published)
@@ -222,9 +224,13 @@ export class Circuit {
   }
 }
 
-/** Makes a circuit, closed. Options that contradict each other are a defect. */
+/**
+ * Makes a circuit, closed. Options that contradict each other are a defect. `shownName` names it in
+ * its errors where several share the metrics of one name.
+ */
 export const make = Effect.fnUntraced(function* (
-  options: CircuitBreaker.Options
+  options: CircuitBreaker.Options,
+  shownName?: string
 ): Effect.fn.Return<Circuit, never, Scope.Scope> {
   const settings: Settings = {
     tripPolicy: options.tripPolicy ?? TripPolicy.consecutive(5),
@@ -235,7 +241,7 @@ export const make = Effect.fnUntraced(function* (
   if (mistake !== undefined) return yield* Effect.die(new RangeError(`CircuitBreaker: ${mistake}`))
   const transitions = yield* Effect.acquireRelease(PubSub.unbounded<CircuitState>({ replay: 1 }), PubSub.shutdown)
   const context = yield* Effect.context<never>()
-  const circuit = new Circuit(options, settings, yield* Clock.Clock, context, transitions)
+  const circuit = new Circuit(options, settings, yield* Clock.Clock, context, transitions, shownName)
   // Both in few kinds of effects: V8 compiles Effect's loop for the kinds that a program has run,
   // and three gauges as effects made each call of the breaker take a third longer.
   yield* Effect.addFinalizer(() => circuit.close)

@@ -1,5 +1,3 @@
-import { Hash } from "effect"
-
 /**
  * Chooses the lane that carries a key, so that the commands of one key stay in order.
  *
@@ -23,8 +21,12 @@ export interface Bucket<Lane> {
   inFlight: number
 }
 
-/** Spreads keys over `lanes`. */
-export const make = <Lane>(lanes: ReadonlyArray<Lane>, isOpen: (lane: Lane) => boolean): Affinity<Lane> => {
+/** Spreads keys over `lanes`. Those of one hash keep together. */
+export const make = <Lane>(
+  lanes: ReadonlyArray<Lane>,
+  isOpen: (lane: Lane) => boolean,
+  hash: (key: string) => number
+): Affinity<Lane> => {
   const buckets = Array.from(
     { length: lanes.length * bucketsPerLane },
     (_, index): Bucket<Lane> => ({ index, lane: undefined, inFlight: 0 })
@@ -40,7 +42,7 @@ export const make = <Lane>(lanes: ReadonlyArray<Lane>, isOpen: (lane: Lane) => b
   }
 
   return {
-    bucketOf: (key) => buckets[Math.abs(Hash.string(key)) % buckets.length] as Bucket<Lane>, // The remainder is an index.
+    bucketOf: (key) => buckets[Math.abs(hash(key)) % buckets.length] as Bucket<Lane>, // The remainder is an index.
     laneOf: (bucket) => {
       const { lane } = bucket
       const mustStay = lane !== undefined && bucket.inFlight > 0 && isOpen(lane)

@@ -1,5 +1,6 @@
 import { Effect, type Scope } from "effect"
 import type { RedisConnection } from "../../RedisConnection.ts"
+import type { RedisAddress } from "../../RedisConnector.ts"
 import type * as RedisError from "../../RedisError.ts"
 import type { Introduction } from "./Introduction.ts"
 import type { Logins } from "./Logins.ts"
@@ -15,12 +16,16 @@ export interface Lane {
   lastError: RedisError.RedisConnectionError | undefined
 }
 
+/** Holds a connection that has introduced itself. */
+export interface Connected {
+  /** Says where it was made to: that of a node may change. */
+  readonly address: RedisAddress
+  readonly connection: RedisConnection
+  readonly introduction: Introduction
+}
+
 /** Connects, logs in and introduces itself, with a bound on the whole of it. */
-export type Connect = Effect.Effect<
-  readonly [RedisConnection, Introduction],
-  RedisError.RedisConnectionError,
-  Scope.Scope
->
+export type Connect = Effect.Effect<Connected, RedisError.RedisConnectionError, Scope.Scope>
 
 /** Describes what a lane asks of its node. */
 export interface Keeper {
@@ -28,7 +33,7 @@ export interface Keeper {
   /** Says when it may log in. */
   readonly logins: Logins
   readonly isLast: () => boolean
-  readonly onReady: (lane: Lane, connection: RedisConnection, introduction: Introduction) => NodeSession
+  readonly onReady: (lane: Lane, connected: Connected) => NodeSession
   readonly onFailed: (error: RedisError.RedisConnectionError) => void
   readonly onLost: (session: NodeSession, error: RedisError.RedisConnectionError) => void
 }
@@ -52,8 +57,8 @@ const live = Effect.fnUntraced(function* (
     logins.failed(beganAt, made.failure)
     return onFailed(made.failure)
   }
-  const [connection, introduction] = made.success
-  const session = onReady(lane, connection, introduction)
+  const { connection } = made.success
+  const session = onReady(lane, made.success)
   logins.ready(session)
   yield* Effect.callback<void>((resume) => {
     const stop = connection.onLoss((error) => {

@@ -14,6 +14,8 @@ export interface Logins {
   readonly ready: (session: NodeSession) => void
   /** Says that a session was lost. `isLast` says that no other one is open. */
   readonly lost: (beganAt: number, session: NodeSession, isLast: boolean) => void
+  /** Forgets what the server has done: another one has taken its place. */
+  readonly forget: () => void
 }
 
 /** Makes the turns of one node. */
@@ -64,6 +66,10 @@ export const make = Effect.fnUntraced(function* (deadlines: Deadlines, now: () =
       const isSettled = session.isReplaced || at - session.openedAt >= LoginPace.settledAfter
       const draw = random.nextDoubleUnsafe()
       pace = isSettled ? LoginPace.ended(pace, isLast, at, draw) : LoginPace.dropped(pace, beganAt, at, draw)
+    },
+    forget: () => {
+      pace = LoginPace.initial
+      wake()
     }
   } satisfies Logins
 })

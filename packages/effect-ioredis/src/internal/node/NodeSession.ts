@@ -1,9 +1,10 @@
 import type { Session } from "../../dispatch.ts"
 import type { RedisConnection, ReplyResult } from "../../RedisConnection.ts"
 import type { RedisCommand } from "../../RedisCommand.ts"
+import type { RedisAddress } from "../../RedisConnector.ts"
 import { connectionError } from "../../RedisError.ts"
 import type { Carrier, RedisNode } from "./RedisNode.ts"
-import type { Introduction } from "./Introduction.ts"
+import type { Connected } from "./Lane.ts"
 
 /**
  * One login of a node, from the moment at which it may be used to its loss.
@@ -14,6 +15,7 @@ import type { Introduction } from "./Introduction.ts"
 export class NodeSession implements Session, Carrier {
   readonly node: RedisNode
   readonly connection: RedisConnection
+  readonly address: RedisAddress
   readonly id: number | undefined
   readonly runId: string | undefined
   /** Monotonic milliseconds. */
@@ -31,14 +33,14 @@ export class NodeSession implements Session, Carrier {
 
   constructor(
     node: RedisNode,
-    connection: RedisConnection,
-    { history, id }: Introduction,
+    { address, connection, introduction: { history, id } }: Connected,
     openedAt: number,
     maxInFlight: number
   ) {
     this.maxInFlight = maxInFlight
     this.node = node
     this.connection = connection
+    this.address = address
     this.id = id
     this.runId = history.runId
     this.openedAt = openedAt

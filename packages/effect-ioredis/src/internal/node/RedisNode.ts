@@ -1,6 +1,6 @@
 /**
- * One server, by its address: makes and remakes its connections, and knows whether they answer and
- * what the server's data descend from.
+ * One server: makes and remakes its connections, and knows whether they answer and what the
+ * server's data descend from.
  *
  * **Details**
  *
@@ -8,12 +8,12 @@
  * no other's. A key keeps to one connection, so that its commands stay in order.
  */
 import { Clock, Effect, type Scope } from "effect"
-import type * as CircuitBreaker from "../../CircuitBreaker.ts"
 import type { Node, NodeEvent } from "../../dispatch.ts"
 import type { Deadlines } from "../Deadlines.ts"
 import type { Circuit } from "../circuitBreaker/Circuit.ts"
 import { keyText } from "../keyText.ts"
 import * as Monotonic from "../Monotonic.ts"
+import * as Waiters from "../Waiters.ts"
 import * as Affinity from "./Affinity.ts"
 import * as Introduction from "./Introduction.ts"
 import * as Lane from "./Lane.ts"
@@ -21,6 +21,7 @@ import * as Lineage from "./Lineage.ts"
 import * as LoginPace from "./LoginPace.ts"
 import * as Logins from "./Logins.ts"
 import { NodeSession } from "./NodeSession.ts"
+import * as Reauthentication from "./Reauthentication.ts"
 import * as Replacement from "./Replacement.ts"
 import * as StallRule from "./StallRule.ts"
 import type * as RedisCommand from "../../RedisCommand.ts"
@@ -50,13 +51,9 @@ export interface Carrier {
  * One server.
  */
 export interface RedisNode extends Node {
-  /** Says where the server listens. */
-  readonly address: RedisAddress
   /** Says how many connections are kept. */
   readonly connections: number
-  /** Gives the circuit breaker that every command is admitted by. */
-  readonly breaker: CircuitBreaker.CircuitBreaker
-  /** Gives the same circuit as function calls. */
+  /** Gives the circuit that every command is admitted by. */
   readonly circuit: Circuit
   /** Tells where its connections stand. */
   readonly status: () => Status
@@ -84,6 +81,11 @@ export interface RedisNode extends Node {
   readonly observe: (error: RedisError.RedisOperationError) => void
   /** Replaces every connection. */
   readonly reconnect: () => void
+  /**
+   * Leaves the connections that are not to this address, and logs in there at once: a server that
+   * takes the place of another owes nothing for the other's failures.
+   */
+  readonly relocate: (address: RedisAddress) => void
   /** Asks for the server's history anew. */
   readonly askHistory: Effect.Effect<void>
   /** Takes no more commands and ends when nothing is in flight. */
@@ -94,10 +96,16 @@ export interface RedisNode extends Node {
  * Holds what a node is made of.
  */
 export interface Options {
-  /** Names the client in log lines. */
+  /** Is the client's name, with the server's address where the client has several. */
   readonly name: string
-  /** Locates the server. */
-  readonly address: RedisAddress
+  /** Locates the server. It is asked at each connect, for a master's address may change. */
+  readonly locate: Effect.Effect<RedisAddress, RedisError.RedisConnectionError>
+  /** Says which role a server must have to be used. Default: any. */
+  readonly role?: "master" | "replica" | undefined
+  /** Gives the slots that it owns. */
+  readonly slots: () => ReadonlyArray<readonly [from: number, to: number]>
+  /** Spreads keys over connections. Keys of one number keep to one connection. */
+  readonly hash: (key: string) => number
   /** Asked at each login, so that passwords may rotate. */
   readonly login: Effect.Effect<RedisLogin, unknown>
   /** Sets how many connections to keep. */
@@ -111,13 +119,13 @@ export interface Options {
   /** Sets whether a connection that becomes ready makes an open circuit due. */
   readonly probeOnReady: boolean
   /** Admits every command. */
-  readonly breaker: CircuitBreaker.CircuitBreaker
-  /** Is the same circuit as function calls. */
   readonly circuit: Circuit
   /** Wakes whoever waits for a time. */
   readonly deadlines: Deadlines
   /** Is told what happens to the node. */
   readonly onEvent: (event: NodeEvent) => void
+  /** Is told of replies which say that another server may have to be asked. */
+  readonly onRefusal: (error: RedisError.RedisOperationError) => void
   /** Is called for each connection that stalled. */
   readonly onStall: () => void
 }
@@ -136,11 +144,12 @@ export const make = Effect.fnUntraced(function* (
   const sessions = () => lanes.flatMap(({ session }) => (session?.isOpen() ? [session] : []))
   const lineage = yield* Lineage.make(() => options.onEvent({ _tag: "HistoryChanged", node: self }))
   const logins = yield* Logins.make(deadlines, now)
-  const connect = yield* connectOf(options, lineage)
+  const moves = Waiters.make()
+  const connect = yield* connectOf(options, lineage, moves.changed)
   const makeDue = makeDueOf(options, now, sessions)
   const stallRule = stallRuleOf(options, now, sessions)
   const replacement = Replacement.make({ connect, fork, now, sessions })
-  const { changed, wake } = waitersOf()
+  const { changed, wake } = Waiters.make()
   let closing = false
   let wasReady = false
   let askedAt = Number.NEGATIVE_INFINITY
@@ -160,9 +169,9 @@ export const make = Effect.fnUntraced(function* (
     connect,
     logins,
     isLast: () => sessions().length === 0,
-    onReady: (lane, connection, introduction) => {
-      const session = new NodeSession(self, connection, introduction, now(), options.maxInFlight)
-      lineage.learn(introduction)
+    onReady: (lane, connected) => {
+      const session = new NodeSession(self, connected, now(), options.maxInFlight)
+      lineage.learn(connected.introduction)
       lane.session = session
       lane.lastError = undefined
       wasReady = true
@@ -181,18 +190,12 @@ export const make = Effect.fnUntraced(function* (
 
   const self: RedisNode = {
     name: options.name,
-    address: options.address,
     connections: lanes.length,
-    breaker: options.breaker,
     circuit,
-    ...carriersOf(lanes, sessions, () => closing),
-    status: () => {
-      if (closing) return "Closed"
-      if (sessions().length === lanes.length) return "Ready"
-      return wasReady ? "Reconnecting" : "Connecting"
-    },
+    ...carriersOf(lanes, sessions, options.hash, () => closing),
+    status: () => (closing ? "Closed" : statusOf(sessions().length === lanes.length, wasReady)),
     isReady: () => sessions().length > 0,
-    slots: () => [],
+    slots: options.slots,
     refuses: () => circuit.refuses(),
     isClosed: () => circuit.isClosed(),
     makeDue: () => circuit.makeDue(),
@@ -208,15 +211,17 @@ export const make = Effect.fnUntraced(function* (
     observe: (error) => {
       if (tellsOfHistory.has(error.code) && now() - askedAt >= leastBetweenAsking) fork(askHistory)
       if (error.code === "READONLY") replacement.consider()
+      options.onRefusal(error)
     },
-    reconnect: () => {
-      for (const session of sessions()) session.replace()
+    reconnect: () => replaceAll(sessions()),
+    relocate: ({ host, port }) => {
+      logins.forget()
+      makeDue.forget()
+      moves.wake()
+      replaceAll(sessions().filter(({ address }) => address.host !== host || address.port !== port))
     },
     askHistory,
-    refreshTime: Effect.suspend(() => {
-      const [session] = sessions()
-      return session === undefined ? Effect.void : lineage.refreshTime(session)
-    }),
+    refreshTime: Effect.suspend(() => Effect.forEach(sessions().slice(0, 1), lineage.refreshTime, { discard: true })),
     drain: Effect.suspend(() => {
       closing = true
       wake()
@@ -232,6 +237,15 @@ export const make = Effect.fnUntraced(function* (
 const sum = (lanes: ReadonlyArray<Lane.Lane>, of: (connection: RedisConnection.RedisConnection) => number): number =>
   lanes.reduce((total, { session }) => total + (session === undefined ? 0 : of(session.connection)), 0)
 
+const statusOf = (isWhole: boolean, wasReady: boolean): Status => {
+  if (isWhole) return "Ready"
+  return wasReady ? "Reconnecting" : "Connecting"
+}
+
+const replaceAll = (sessions: ReadonlyArray<NodeSession>): void => {
+  for (const session of sessions) session.replace()
+}
+
 const forkInScope = Effect.gen(function* () {
   const scope = yield* Effect.scope
   const runFork = Effect.runForkWith(yield* Effect.context<never>())
@@ -241,24 +255,10 @@ const forkInScope = Effect.gen(function* () {
 const drainAll = (sessions: ReadonlyArray<NodeSession>): Effect.Effect<void> =>
   Effect.forEach(sessions, ({ connection }) => connection.drain, { concurrency: "unbounded", discard: true })
 
-const waitersOf = () => {
-  const waiting = new Set<() => void>()
-  return {
-    changed: Effect.callback<void>((resume) => {
-      const resumeNow = () => resume(Effect.yieldNow)
-      waiting.add(resumeNow)
-      return Effect.sync(() => waiting.delete(resumeNow))
-    }),
-    wake: () => {
-      for (const resume of waiting) resume()
-      waiting.clear()
-    }
-  }
-}
-
 const connectOf = Effect.fnUntraced(function* (
-  { address, connectTimeout, login }: Options,
-  { asker }: Lineage.Lineage
+  { connectTimeout, locate, login, name, role }: Options,
+  { asker }: Lineage.Lineage,
+  moved: Effect.Effect<void>
 ) {
   const connector = yield* RedisConnector
   // Whoever gives the login is asked again. What it failed with may hold a secret.
@@ -267,15 +267,27 @@ const connectOf = Effect.fnUntraced(function* (
     Effect.timeoutOrElse({ duration: connectTimeout, orElse: () => noLogin })
   )
   return Effect.gen(function* () {
-    const connection = yield* connector.connect(address, yield* asked)
-    return [connection, yield* Introduction.introduce(connection, asker)] as const
+    const address = yield* locate
+    const login = yield* asked
+    const connection = yield* connector.connect(address, login)
+    const introduction = yield* Introduction.introduce(connection, asker)
+    if (role !== undefined && (introduction.history.role ?? role) !== role) return yield* wrongRole(role)
+    yield* Effect.forkScoped(Reauthentication.keep({ name, address, connection, login, ask: asked }))
+    return { address, connection, introduction }
   }).pipe(
     Effect.timeoutOrElse({
       duration: connectTimeout,
       orElse: () => Effect.fail(RedisError.connectionError("CONNECT", "Timeout", "never"))
-    })
+    }),
+    // Whoever logs in at an address that is no longer right need not wait for it.
+    Effect.raceFirst(Effect.andThen(moved, Effect.fail(hasMoved)))
   ) satisfies Lane.Connect
 })
+
+const wrongRole = (role: "master" | "replica"): RedisError.RedisConnectionError =>
+  RedisError.connectionError("CONNECT", "NotReady", "never", new Error(`The server is no ${role} now.`))
+
+const hasMoved = RedisError.connectionError("CONNECT", "NotReady", "never", new Error("The server has moved."))
 
 // After a session that has shown nothing, the next one makes an open circuit due only after some
 // seconds.
@@ -287,6 +299,9 @@ const makeDueOf = (
   let mayProbe = true
   let heardAt = Number.NEGATIVE_INFINITY
   return {
+    forget: (): void => {
+      mayProbe = true
+    },
     ready: (session: NodeSession): void => {
       if (!probeOnReady) return
       if (mayProbe) {
@@ -325,9 +340,10 @@ const stallRuleOf = (
 const carriersOf = (
   lanes: ReadonlyArray<Lane.Lane>,
   sessions: () => ReadonlyArray<NodeSession>,
+  hash: Options["hash"],
   isClosing: () => boolean
 ): Pick<RedisNode, "sessionFor" | "carrierFor" | "carrierOf"> => {
-  const affinity = Affinity.make(lanes, isOpen)
+  const affinity = Affinity.make(lanes, isOpen, hash)
   const sessionFor = (key: string | undefined): NodeSession | undefined => {
     if (isClosing()) return undefined
     if (lanes.length === 1) return openSession(lanes[0])

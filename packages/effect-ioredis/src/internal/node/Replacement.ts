@@ -42,7 +42,7 @@ export const make = ({
     Effect.map(Effect.option(connect), (found) => {
       notBefore = now() + pause
       pause = Math.min(pause * 2, longestPause)
-      if (found._tag === "Some") replaceOthers(found.value[1])
+      if (found._tag === "Some") replaceOthers(found.value.introduction)
     })
   )
 

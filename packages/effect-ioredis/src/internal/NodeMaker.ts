@@ -1,0 +1,82 @@
+import { Context, Effect, Exit, Scope } from "effect"
+import type * as CircuitBreaker from "../CircuitBreaker.ts"
+import type { RedisConnector } from "../RedisConnector.ts"
+import * as Circuit from "./circuitBreaker/Circuit.ts"
+import type { Circuits } from "./circuitBreaker/Circuits.ts"
+import * as Gauges from "./Gauges.ts"
+import type * as Metrics from "./Metrics.ts"
+import * as RedisNode from "./node/RedisNode.ts"
+
+/**
+ * Makes the nodes of one client, each with a circuit of its own, and shows them in the client's
+ * metrics.
+ */
+export interface NodeMaker {
+  /** Makes a node, at once. It lives until it is closed, or as long as the client. */
+  readonly make: (place: Place) => Made
+}
+
+/** Says which server a node is, and what it owns. */
+export type Place = Pick<RedisNode.Options, "locate" | "role" | "slots" | "hash" | "onRefusal"> & {
+  /** Tells it from the other servers of the client; empty where there is one. */
+  readonly label: string
+}
+
+/** A node, and what ends it. */
+export interface Made {
+  readonly node: RedisNode.RedisNode
+  readonly close: Effect.Effect<void>
+}
+
+/** Holds what all nodes of a client share. */
+export type Options = Omit<RedisNode.Options, keyof Place | "circuit" | "onStall"> & {
+  readonly circuitBreaker: Omit<CircuitBreaker.Options, "classify">
+  /** Are all circuits of the client. */
+  readonly circuits: Circuits
+  readonly metrics: Metrics.Metrics
+}
+
+/** Makes the maker. All that it makes ends with the scope. */
+export const make = Effect.fnUntraced(function* (
+  options: Options
+): Effect.fn.Return<NodeMaker, never, Scope.Scope | RedisConnector> {
+  const context = yield* Effect.context<RedisConnector | Scope.Scope>()
+  const parent = Context.get(context, Scope.Scope)
+  const build = makeOne(options)
+  return {
+    make: (place) => {
+      const scope = Scope.forkUnsafe(parent)
+      // Nothing of it waits: a node connects in the background.
+      const node = Effect.runSyncWith(Context.add(context, Scope.Scope, scope))(build(place))
+      return { node, close: Scope.close(scope, Exit.void) }
+    }
+  }
+})
+
+const makeOne = (options: Options) =>
+  Effect.fnUntraced(function* (
+    place: Place
+  ): Effect.fn.Return<RedisNode.RedisNode, never, Scope.Scope | RedisConnector> {
+    const { circuitBreaker, circuits, metrics, onEvent } = options
+    const context = yield* Effect.context<never>()
+    const name = place.label === "" ? options.name : `${options.name} ${place.label}`
+    const circuit = yield* Circuit.make(
+      { ...circuitBreaker, name: circuitBreaker.name ?? options.name },
+      place.label === "" ? undefined : name
+    )
+    const node: RedisNode.RedisNode = yield* RedisNode.make({
+      ...options,
+      ...place,
+      name,
+      circuit,
+      onStall: () => metrics.connectionEvents("stalled").updateUnsafe(1, context)
+    })
+    circuit.listeners.add(() => {
+      if (circuit.isClosed()) onEvent({ _tag: "CircuitClosed", node })
+    })
+    yield* circuits.add(name, circuit)
+    yield* Gauges.show(metrics.commandsInFlight, node.inFlight)
+    yield* Gauges.show(metrics.connections, () => node.sessions().length)
+    yield* Gauges.show(metrics.connectionState, () => (node.status() === "Ready" ? 1 : 0))
+    return node
+  })

@@ -1,0 +1,191 @@
+/**
+ * Several servers, each of which owns some slots.
+ *
+ * The servers themselves say who owns what. They are asked over the connections that there are, two
+ * at a time: again and again while a key cannot be reached, soon after anything that shows that
+ * their answer may have changed, and from time to time. A reply that sends one command elsewhere
+ * changes the owner of one slot at once.
+ *
+ * Invariants: every slot has at most one owner, which is a member; whoever owns a slot was told of
+ * by `SlotsMoved` before; a member that owns nothing leaves when it has been silent for a while.
+ */
+import { Clock, Effect, Queue, Random, Result, type Scope } from "effect"
+import type { NodeEvent } from "../../dispatch.ts"
+import * as RedisCommand from "../../RedisCommand.ts"
+import * as RedisConnection from "../../RedisConnection.ts"
+import type * as RedisError from "../../RedisError.ts"
+import type { ClusterOptions } from "../../RedisTopology.ts"
+import * as Monotonic from "../Monotonic.ts"
+import type { NodeSession } from "../node/NodeSession.ts"
+import type { RedisNode } from "../node/RedisNode.ts"
+import type { NodeMaker } from "../NodeMaker.ts"
+import { translate } from "./address.ts"
+import * as Members from "./Members.ts"
+import * as Owners from "./Owners.ts"
+import { slotOf } from "./slot.ts"
+import * as SlotMap from "./SlotMap.ts"
+import type { Topology } from "./Topology.ts"
+
+/** Makes the topology of a cluster. */
+export const make = Effect.fnUntraced(function* (
+  options: ClusterOptions,
+  maker: NodeMaker,
+  listeners: Set<(event: NodeEvent) => void>,
+  onEvent: (event: NodeEvent) => void
+): Effect.fn.Return<Topology, never, Scope.Scope> {
+  const clock = yield* Clock.Clock
+  const now = () => Monotonic.millis(clock)
+  const suspicions = yield* Queue.sliding<void>(1)
+  const suspect = () => void Queue.offerUnsafe(suspicions, undefined)
+  const owners = new Owners.Owners(onEvent)
+  const members = new Members.Members(options, maker, owners, suspect)
+  const cluster: Cluster = {
+    options,
+    members,
+    owners,
+    now,
+    epoch: 0,
+    learntAt: Number.NEGATIVE_INFINITY,
+    problem: undefined
+  }
+  listeners.add((event) => {
+    if (event._tag === "SessionLost" || (event._tag === "SessionReady" && !owners.isComplete())) suspect()
+  })
+  yield* Effect.forkScoped(watch(cluster, suspicions))
+  yield* Effect.forkScoped(
+    Effect.forever(
+      Effect.andThen(
+        Effect.sleep(idleFor),
+        Effect.suspend(() => members.retire(onEvent))
+      )
+    )
+  )
+
+  return {
+    nodes: () => (owners.masters().length > 0 ? owners.masters() : members.nodes()),
+    nodeFor: (key) => (key === undefined ? undefined : owners.ownerOf(slotOf(key))) ?? members.any(),
+    placeOf: slotOf,
+    isSpread: () => true,
+    slotOf,
+    version: () => owners.version,
+    isReady: () => isReady(cluster),
+    problem: () => cluster.problem,
+    follow: (asked, { ask, host, port, slot }) => {
+      const given = host === "" ? asked.sessions()[0]?.address.host : host
+      if (given === undefined) return undefined
+      const node = members.at(translate(options.addressMap, { host: given, port }))
+      if (ask) return node
+      // Behind the address of the server that was asked there is another one by now.
+      if (node === asked) asked.reconnect()
+      owners.move(slot, node, now())
+      suspect()
+      return node
+    }
+  }
+})
+
+interface Cluster {
+  readonly options: ClusterOptions
+  readonly members: Members.Members
+  readonly owners: Owners.Owners
+  readonly now: () => number
+  /** The highest epoch of the cluster that a server has told, and when it was told last. */
+  epoch: number
+  learntAt: number
+  /** Why the servers do not say who owns what. */
+  problem: RedisError.RedisConnectionError | undefined
+}
+
+const isReady = ({ owners }: Cluster): boolean =>
+  owners.isComplete() && owners.masters().every((node) => node.isReady())
+
+// -------------------------------------------------------------------------------------------------
+// Asking who owns what
+// -------------------------------------------------------------------------------------------------
+
+const watch = Effect.fnUntraced(function* (cluster: Cluster, suspicions: Queue.Queue<void>) {
+  const heard = new Map<RedisNode, number>()
+  let askedAt = Number.NEGATIVE_INFINITY
+  let interval = 0
+  while (true) {
+    const random = yield* Random.next
+    // Many clients do not ask at the same moment, and of a large cluster each asks less often.
+    const pause = leastBetween * (1 + random) + cluster.owners.masters().length
+    const suspicion = yield* Effect.timeoutOption(Queue.take(suspicions), pause)
+    const isDue =
+      suspicion._tag === "Some" ||
+      !isReady(cluster) ||
+      someAreSilent(cluster, heard) ||
+      cluster.now() - askedAt >= interval
+    if (!isDue) continue
+    const wait = askedAt + leastBetween - cluster.now()
+    if (wait > 0) yield* Effect.sleep(Math.ceil(wait))
+    askedAt = cluster.now()
+    interval = longestBetween * (0.9 + random / 5)
+    yield* ask(cluster, askedAt)
+  }
+})
+
+// A server with something in flight that has said nothing since the last look may be frozen, and
+// another one in its place, long before that is a stall.
+const someAreSilent = ({ owners }: Cluster, heard: Map<RedisNode, number>): boolean => {
+  let found = false
+  for (const node of owners.masters()) {
+    const activity = node.activity()
+    found ||= node.inFlight() > 0 && heard.get(node) === activity
+    heard.set(node, activity)
+  }
+  return found
+}
+
+// Servers whose views differ are told apart by the epoch of their cluster, which only grows.
+const ask = Effect.fnUntraced(function* (cluster: Cluster, askedAt: number) {
+  const { members, owners } = cluster
+  const sessions = yield* Random.shuffle(members.nodes().flatMap((node) => node.sessions().slice(0, 1)))
+  const asked = sessions.slice(0, askedAtOnce)
+  if (asked.length === 0) return members.joinSeeds()
+  const answers = yield* Effect.forEach(asked, (session) => askOne(session, cluster.options), {
+    concurrency: "unbounded"
+  })
+  const best = answers.reduce(
+    (best, answer) => (answer !== undefined && answer.epoch >= (best?.epoch ?? 0) ? answer : best),
+    undefined
+  )
+  if (best === undefined) return
+  // One who has been away for long may know an older map, but a cluster made anew begins at 0.
+  if (best.epoch < cluster.epoch && askedAt - cluster.learntAt < patience) return
+  cluster.epoch = best.epoch
+  cluster.learntAt = askedAt
+  for (const { master } of best.map.shards) members.at(master)
+  owners.learn(best.map, (address) => members.at(address), askedAt)
+})
+
+interface Answer {
+  readonly epoch: number
+  readonly map: SlotMap.SlotMap
+}
+
+const askOne = (session: NodeSession, { addressMap }: ClusterOptions): Effect.Effect<Answer | undefined> =>
+  Effect.gen(function* () {
+    const replies = [clusterInfo, clusterSlots].map((command) =>
+      Effect.result(RedisConnection.send(session.connection, command))
+    )
+    const [info, slots] = yield* Effect.all(replies, { concurrency: "unbounded" })
+    if (slots === undefined || Result.isFailure(slots)) return undefined
+    const map = SlotMap.parse(slots.success, session.address, (address) => translate(addressMap, address))
+    const epoch = info !== undefined && Result.isSuccess(info) ? epochIn(String(info.success)) : 0
+    return map === undefined || map.shards.length === 0 ? undefined : { epoch, map }
+  }).pipe(Effect.timeoutOrElse({ duration: askTimeout, orElse: () => Effect.succeed(undefined) }))
+
+const epochIn = (info: string): number => Number(/^cluster_current_epoch:(\d+)/m.exec(info)?.[1] ?? 0)
+
+const clusterInfo = RedisCommand.make("CLUSTER", ["INFO"])
+const clusterSlots = RedisCommand.make("CLUSTER", ["SLOTS"])
+
+const askedAtOnce = 2
+// In milliseconds.
+const leastBetween = 100
+const longestBetween = 10_000
+const askTimeout = 400
+const patience = 15_000
+const idleFor = 5000

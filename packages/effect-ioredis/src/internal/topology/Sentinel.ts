@@ -1,0 +1,243 @@
+/**
+ * One master at a time, whose address the sentinels know.
+ *
+ * It is one node, whose address is asked at each connect: a failover is a change of what the node's
+ * data descend from. Each sentinel is asked for itself, so that one that is frozen delays no other.
+ * Of what they say, the highest epoch holds: one that was cut off names an old master for a while.
+ * Where none answers, the last address that was known is used.
+ */
+import { Clock, Effect, Hash, Latch, Result, type Scope } from "effect"
+import type { NodeEvent } from "../../dispatch.ts"
+import * as RedisCommand from "../../RedisCommand.ts"
+import * as RedisConnection from "../../RedisConnection.ts"
+import { type RedisAddress, RedisConnector } from "../../RedisConnector.ts"
+import * as RedisError from "../../RedisError.ts"
+import type { SentinelOptions } from "../../RedisTopology.ts"
+import * as Monotonic from "../Monotonic.ts"
+import type { RedisNode } from "../node/RedisNode.ts"
+import type { NodeMaker } from "../NodeMaker.ts"
+import * as Waiters from "../Waiters.ts"
+import { addressText, translate } from "./address.ts"
+import * as Single from "./Single.ts"
+import type { Topology } from "./Topology.ts"
+
+/** Makes the topology of a master that sentinels watch. */
+export const make = Effect.fnUntraced(function* (
+  options: SentinelOptions,
+  maker: NodeMaker,
+  listeners: Set<(event: NodeEvent) => void>
+): Effect.fn.Return<Topology, never, Scope.Scope | RedisConnector> {
+  const clock = yield* Clock.Clock
+  const known = new Known(options.sentinels.length)
+  const haste = new Haste(() => Monotonic.millis(clock))
+  const { node } = maker.make({
+    label: "",
+    locate: known.locate,
+    role: "master",
+    slots: () => [],
+    hash: Hash.string,
+    onRefusal: ({ code }) => {
+      if (tellsOfMaster.has(code)) haste.begin()
+    }
+  })
+  listeners.add(({ _tag }) => {
+    if (_tag === "SessionLost") haste.begin()
+  })
+  yield* Effect.forEach(
+    options.sentinels,
+    (address) => Effect.forkScoped(watch(address, options, known, node, haste)),
+    {
+      discard: true
+    }
+  )
+  return { ...Single.make(node), problem: known.problem }
+})
+
+// -------------------------------------------------------------------------------------------------
+// What is known of the master
+// -------------------------------------------------------------------------------------------------
+
+interface Master {
+  readonly address: RedisAddress
+  readonly epoch: number
+  /** The sentinel that has told. */
+  readonly source: RedisAddress
+}
+
+class Known {
+  readonly #sentinels: number
+  readonly #heard: Latch.Latch = Latch.makeUnsafe()
+  readonly #problems = new Map<RedisAddress, RedisError.RedisConnectionError>()
+  #master: Master | undefined = undefined
+
+  constructor(sentinels: number) {
+    this.#sentinels = sentinels
+  }
+
+  /** Gives the master's address as soon as a sentinel has said anything. */
+  readonly locate: Effect.Effect<RedisAddress, RedisError.RedisConnectionError> = Effect.andThen(
+    this.#heard.await,
+    Effect.suspend(() => {
+      if (this.#master !== undefined) return Effect.succeed(this.#master.address)
+      return Effect.fail(this.#worst() ?? RedisError.connectionError("CONNECT", "NotReady", "never"))
+    })
+  )
+
+  /** Says why the master may have changed without this client's knowing: no sentinel answers. */
+  readonly problem = (): RedisError.RedisConnectionError | undefined =>
+    this.#problems.size === this.#sentinels ? this.#worst() : undefined
+
+  /** Takes what a sentinel has said, and gives the address if it is another one than before. */
+  learn(found: Master): RedisAddress | undefined {
+    this.#problems.delete(found.source)
+    const before = this.#master
+    // An epoch belongs to one failover, and whoever has told it may correct himself.
+    const isLater =
+      before === undefined ||
+      found.epoch > before.epoch ||
+      (found.epoch === before.epoch && found.source === before.source)
+    if (!isLater) return undefined
+    this.#master = found
+    this.#heard.openUnsafe()
+    return before === undefined || addressText(before.address) === addressText(found.address)
+      ? undefined
+      : found.address
+  }
+
+  /** A sentinel does not say who is the master. */
+  fail(source: RedisAddress, problem: RedisError.RedisConnectionError): void {
+    this.#problems.set(source, problem)
+    this.#heard.openUnsafe()
+  }
+
+  // A mistake in the settings says more than a sentinel that is away.
+  #worst(): RedisError.RedisConnectionError | undefined {
+    const problems = Array.from(this.#problems.values())
+    return (
+      problems.find(({ reason }) => reason === "UnknownMaster" || reason === "Auth" || reason === "Tls") ?? problems[0]
+    )
+  }
+}
+
+// Sentinels are asked more often while a failover may be under way.
+class Haste {
+  readonly #now: () => number
+  readonly #waiters = Waiters.make()
+  #until = Number.NEGATIVE_INFINITY
+
+  constructor(now: () => number) {
+    this.#now = now
+  }
+
+  begin(): void {
+    this.#until = this.#now() + hasteFor
+    this.#waiters.wake()
+  }
+
+  pause(node: RedisNode, isSilent: boolean): Effect.Effect<unknown> {
+    return Effect.suspend(() =>
+      isSilent || !node.isReady() || this.#now() < this.#until
+        ? Effect.sleep(inHaste)
+        : Effect.raceFirst(Effect.sleep(betweenPolls), this.#waiters.changed)
+    )
+  }
+}
+
+// -------------------------------------------------------------------------------------------------
+// Asking one sentinel
+// -------------------------------------------------------------------------------------------------
+
+const watch = Effect.fnUntraced(function* (
+  sentinel: RedisAddress,
+  options: SentinelOptions,
+  known: Known,
+  node: RedisNode,
+  haste: Haste
+) {
+  const connector = yield* RedisConnector
+  const login = Effect.isEffect(options.login) ? options.login : Effect.succeed(options.login ?? {})
+  const noLogin = RedisError.connectionError("CONNECT", "Login", "never")
+
+  const attend = Effect.gen(function* () {
+    const connection = yield* inTime(
+      Effect.flatMap(
+        Effect.catchCause(login, () => Effect.fail(noLogin)),
+        (login) => connector.connect(sentinel, login)
+      )
+    )
+    let activity = node.activity()
+    while (true) {
+      const { address, epoch } = yield* inTime(askMaster(connection, options))
+      const moved = known.learn({ address, epoch, source: sentinel })
+      if (moved !== undefined) node.relocate(moved)
+      const isSilent = node.inFlight() > 0 && node.activity() === activity
+      activity = node.activity()
+      yield* haste.pause(node, isSilent)
+    }
+  })
+  return yield* Effect.scoped(attend).pipe(
+    Effect.catch((problem) => Effect.sync(() => known.fail(sentinel, ofSentinel(sentinel, problem)))),
+    Effect.andThen(Effect.sleep(beforeNext)),
+    Effect.forever
+  )
+})
+
+// Sentinels have users and certificates of their own.
+const ofSentinel = (address: RedisAddress, problem: RedisError.RedisConnectionError): RedisError.RedisConnectionError =>
+  new RedisError.RedisConnectionError({
+    ...problem,
+    message: `${problem.message}. This is what the sentinel at ${addressText(address)} said`
+  })
+
+const inTime = <A, R>(
+  effect: Effect.Effect<A, RedisError.RedisConnectionError, R>
+): Effect.Effect<A, RedisError.RedisConnectionError, R> =>
+  Effect.timeoutOrElse(effect, {
+    duration: patience,
+    orElse: () => Effect.fail(RedisError.connectionError("CONNECT", "Timeout", "never"))
+  })
+
+// The address is asked for by itself, for in a failover the description still has the old one.
+const askMaster = Effect.fnUntraced(function* (
+  connection: RedisConnection.RedisConnection,
+  { addressMap, master }: SentinelOptions
+) {
+  const commands = ["GET-MASTER-ADDR-BY-NAME", "MASTER"].map((what) => RedisCommand.make("SENTINEL", [what, master]))
+  const [place, description] = yield* Effect.all(
+    commands.map((command) => Effect.result(RedisConnection.send(connection, command))),
+    { concurrency: "unbounded" }
+  )
+  if (place === undefined || Result.isFailure(place)) return yield* problemOf(place?.failure)
+  if (!Array.isArray(place.success)) return yield* RedisError.connectionError("CONNECT", "UnknownMaster", "never")
+  const [host, port] = place.success
+  const fields = description !== undefined && Result.isSuccess(description) ? description.success : []
+  return {
+    address: translate(addressMap, { host: String(host), port: Number(port) }),
+    epoch: epochIn(Array.isArray(fields) ? fields : [])
+  }
+})
+
+const problemOf = (error: RedisError.RedisCommandError | undefined): RedisError.RedisConnectionError => {
+  if (error?._tag === "RedisConnectionError") return error
+  const isLogin = error?._tag === "RedisOperationError" && loginCodes.has(error.code)
+  return RedisError.connectionError("CONNECT", isLogin ? "Auth" : "NotReady", "never", error)
+}
+
+// Names and values by turns.
+const epochIn = (fields: ReadonlyArray<RedisCommand.Reply>): number => {
+  const index = fields.indexOf("config-epoch")
+  const epoch = index === -1 ? 0 : Number(fields[index + 1])
+  return Number.isFinite(epoch) ? epoch : 0
+}
+
+const loginCodes: ReadonlySet<string> = new Set(["NOAUTH", "WRONGPASS", "NOPERM"])
+
+// What a server says that is no master any more, or no longer has its replicas.
+const tellsOfMaster: ReadonlySet<string> = new Set(["READONLY", "NOREPLICAS", "MASTERDOWN", "LOADING"])
+
+// In milliseconds.
+const betweenPolls = 1000
+const inHaste = 50
+const hasteFor = 3000
+const beforeNext = 500
+const patience = 1000

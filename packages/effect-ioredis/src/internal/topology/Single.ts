@@ -1,0 +1,18 @@
+import type { RedisNode } from "../node/RedisNode.ts"
+import type { Topology } from "./Topology.ts"
+
+/** One server, which owns every key. */
+export const make = (node: RedisNode): Topology => {
+  const nodes = [node]
+  return {
+    nodes: () => nodes,
+    nodeFor: () => node,
+    placeOf: (key) => node.sessionFor(key),
+    isSpread: () => node.connections > 1,
+    slotOf: undefined,
+    version: () => 0,
+    isReady: node.isReady,
+    problem: () => undefined,
+    follow: () => undefined
+  }
+}
