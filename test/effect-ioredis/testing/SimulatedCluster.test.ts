@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Result } from "effect"
 import { RedisCommand, RedisConnection } from "effect-ioredis"
 import { Fault, SimulatedCluster, SimulatedRedis, type SimulatedServer } from "effect-ioredis/testing"
+import { TestClock } from "effect/testing"
 
 // How nodes answer is in suites/clusterNodes.ts, and held against Redis. Here: what a test can do to a cluster.
 
@@ -255,6 +256,10 @@ describe("SimulatedCluster", () => {
       yield* ask(yield* connect(one), "SET", "hello", 1)
       yield* replica.restart({ data: "lost" })
       yield* one.restart({ data: "kept" })
+      const early = yield* connect(one)
+      yield* TestClock.adjust(1999)
+      assert.strictEqual(yield* ask(early, "GET", "hello"), "CLUSTERDOWN The cluster is down")
+      yield* TestClock.adjust(1)
       const atReplica = yield* connect(replica)
       yield* ask(atReplica, "READONLY")
       assert.strictEqual(yield* ask(atReplica, "GET", "hello"), "1")
