@@ -47,8 +47,7 @@ const crcOfBytes = (key: Uint8Array): number => {
   return crc
 }
 
-const next = (crc: number, byte: number): number =>
-  ((crc << 8) ^ (remainders[(crc >>> 8) ^ byte] as number)) & 0xffff
+const next = (crc: number, byte: number): number => ((crc << 8) ^ (remainders[(crc >>> 8) ^ byte] as number)) & 0xffff
 
 const remainders = Uint16Array.from({ length: 256 }, (_, byte) => {
   let remainder = byte << 8
