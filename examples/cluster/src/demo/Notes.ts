@@ -53,14 +53,16 @@ export const run = (options: {
   readonly notes: ReadonlyArray<Note>
   readonly tally: (note: Note) => Tally
   readonly confirmed: Confirmed
-  readonly stop: Effect.Effect<unknown>
+  readonly isOver: Effect.Effect<boolean>
 }) =>
   Effect.forEach(
     options.notes,
     (note, index) =>
       Effect.sleep((index * every) / options.notes.length).pipe(
-        Effect.andThen(Effect.repeat(writeAndRead(options, note), Schedule.fixed(every))),
-        Effect.raceFirst(options.stop)
+        // To its end: of a write that was broken off nobody would know whether it had happened.
+        Effect.andThen(
+          Effect.repeat(writeAndRead(options, note), { schedule: Schedule.fixed(every), until: () => options.isOver })
+        )
       ),
     { concurrency: "unbounded", discard: true }
   )

@@ -47,7 +47,7 @@ export const play = Effect.fnUntraced(function* (options: {
         notes,
         tally: ({ isLost }) => (isLost ? now().lost : now().others).notes,
         confirmed,
-        stop: Deferred.await(stop)
+        isOver: Deferred.isDone(stop)
       })
     ],
     { concurrency: "unbounded", discard: true }
