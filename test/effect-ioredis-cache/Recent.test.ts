@@ -34,11 +34,27 @@ describe("Recent", () => {
     )
   })
 
-  it("forgets what is deleted", () => {
-    const recent = Recent.make<number>(3)
-    for (const key of ["a", "b", "c", "d"]) recent.add(key, 1)
-    recent.delete("a")
-    recent.delete("d")
-    assert.deepStrictEqual(keysOf(recent).sort(), ["b", "c"])
+  it("finds the keys of some slots, each once and with what was added last", () => {
+    const recent = Recent.make<number>(3, (key) => Number(key.slice(1)) % 4)
+    for (const [n, key] of ["k0", "k4", "k1", "k0", "k4", "k8"].entries()) recent.add(key, n)
+    assert.deepStrictEqual(recent.inSlots([0]), [
+      ["k0", 3],
+      ["k4", 4],
+      ["k8", 5]
+    ])
+    recent.add("k3", 6)
+    recent.add("k4", 7)
+    recent.add("k4", 8)
+    assert.deepStrictEqual(
+      new Map(recent.inSlots([0, 3])),
+      new Map([
+        ["k4", 8],
+        ["k0", 3],
+        ["k8", 5],
+        ["k3", 6]
+      ])
+    )
+    assert.deepStrictEqual(recent.inSlots([1, 2]), [], "k1 is forgotten")
+    assert.deepStrictEqual(Recent.make<number>(3).inSlots([0]), [])
   })
 })

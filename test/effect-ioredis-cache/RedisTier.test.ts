@@ -13,6 +13,7 @@ import {
   Write
 } from "../../packages/effect-ioredis-cache/src/internal/CacheTier.ts"
 import * as RedisTier from "../../packages/effect-ioredis-cache/src/internal/RedisTier.ts"
+import * as StoredValue from "../../packages/effect-ioredis-cache/src/internal/StoredValue.ts"
 import { payloadOf, stored } from "../support/Stored.ts"
 import { noRetry, type Server, set, withRedis } from "../support/VirtualRedis.ts"
 
@@ -28,7 +29,7 @@ interface Harness {
 const withTier = (
   body: (harness: Harness) => Effect.Effect<void, unknown>,
   region: Partial<TierRegion<string>> = {},
-  options: RedisTier.TierOptions = {}
+  options: RedisTier.TierOptions<string> = {}
 ) =>
   withRedis(noRetry, { scripts })((redis, server) =>
     Effect.scoped(
@@ -139,6 +140,34 @@ describe("RedisTier", () => {
       { believes: (key) => key !== "texts:a" }
     )
   )
+
+  it.effect("what a nearer store holds of the same write is not decoded, where it may be believed", () => {
+    const same = stored("texts:a", '"1"')
+    const stampOf = (held: string) => held.slice(...StoredValue.offsets.stamp)
+    return withTier(
+      (h) =>
+        Effect.gen(function* () {
+          const unbelieved = stored("texts:unbelieved", '"1"')
+          const keys = ["texts:a", "texts:copy", "texts:unbelieved"]
+          for (const [index, held] of [same, same, unbelieved].entries()) {
+            yield* h.server.execute(set(keys[index] ?? "", held))
+          }
+          const found = yield* answer<ReadonlyArray<FoundThere<string>>>((done) =>
+            h.tier.getMany(keys, () => true, done)
+          )
+          assert.deepStrictEqual(
+            found.map(({ hit }) => hit && [hit.value, hit.timeToLive, hit.bytes, hit.version.stamp]),
+            [["held", 60_000, same.length, stampOf(same)], undefined, undefined]
+          )
+          assert.deepStrictEqual(h.problems, ["it was written under another key"])
+        }),
+      {},
+      {
+        believes: (key) => key !== "texts:unbelieved",
+        held: () => ({ value: "held" })
+      }
+    )
+  })
 
   it.effect("what something newer has overtaken is not sent, and costs the others nothing", () =>
     withTier((h) =>

@@ -1,6 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Config, ConfigProvider, Duration, Effect, Layer, Redacted } from "effect"
-import { CircuitBreaker, Redis, type RedisClient, RedisConfig, type RedisConnector } from "effect-ioredis"
+import {
+  CircuitBreaker,
+  Redis,
+  type RedisClient,
+  RedisConfig,
+  type RedisConnector,
+  RedisTopology
+} from "effect-ioredis"
 import * as Captured from "../support/Captured.ts"
 
 const fromEnvironment = (environment: Record<string, string>) =>
@@ -80,6 +87,16 @@ describe("From the environment", () => {
         "REDIS_DB",
         "REDIS_USERNAME",
         "REDIS_PASSWORD",
+        "REDIS_SENTINELS",
+        "REDIS_SENTINEL_MASTER",
+        "REDIS_SENTINEL_USERNAME",
+        "REDIS_SENTINEL_PASSWORD",
+        "REDIS_CLUSTER_NODES",
+        "REDIS_NAT_MAP",
+        "REDIS_TLS",
+        "REDIS_TLS_CA",
+        "REDIS_TLS_CERT",
+        "REDIS_TLS_KEY",
         "CACHE_SOCKET_CONNECT_TIMEOUT_MS",
         "CACHE_SOCKET_TIMEOUT_MS",
         "CACHE_HEALTH_CHECK_INTERVAL",
@@ -151,6 +168,238 @@ describe("From the environment", () => {
   )
 })
 
+describe("Where the servers are", () => {
+  const topologyOf = (environment: Record<string, string>) =>
+    Effect.map(fromEnvironment(environment), ({ client }) => client.topology)
+
+  it.effect("is one server, a master that sentinels watch, or a cluster", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* topologyOf({ REDIS_HOST: "a" }), RedisTopology.server({ host: "a", port: 6379 }))
+      assert.deepStrictEqual<unknown>(
+        yield* topologyOf({
+          REDIS_CLUSTER_NODES: "a:7000, [::1]:7001",
+          REDIS_NAT_MAP: "10.0.0.1:6379=a:7000,b:1=[::1]:2"
+        }),
+        RedisTopology.cluster({
+          seeds: [
+            { host: "a", port: 7000 },
+            { host: "::1", port: 7001 }
+          ],
+          addressMap: [
+            { from: { host: "10.0.0.1", port: 6379 }, to: { host: "a", port: 7000 } },
+            { from: { host: "b", port: 1 }, to: { host: "::1", port: 2 } }
+          ]
+        })
+      )
+      const environment = { REDIS_SENTINELS: "s1:26379,s2:26380", REDIS_SENTINEL_MASTER: "orders" }
+      const sentinels = [
+        { host: "s1", port: 26379 },
+        { host: "s2", port: 26380 }
+      ]
+      const nobody = { username: undefined, password: undefined, tls: undefined }
+      const watched = { master: "orders", sentinels, addressMap: undefined }
+      assert.deepStrictEqual<unknown>(
+        yield* topologyOf(environment),
+        RedisTopology.sentinel({ ...watched, login: nobody })
+      )
+      const secret = { REDIS_SENTINEL_USERNAME: "watcher", REDIS_SENTINEL_PASSWORD: "hunter2", REDIS_TLS: "yes" }
+      const config = yield* fromEnvironment({ ...environment, ...secret, REDIS_PASSWORD: "other", REDIS_DB: "3" })
+      assert.deepStrictEqual<unknown>(
+        config.client.topology,
+        RedisTopology.sentinel({
+          ...watched,
+          login: { username: "watcher", password: Redacted.make("hunter2"), tls: true }
+        })
+      )
+      assert.notInclude(Captured.everyRendering(config), "hunter2")
+      assert.strictEqual(loginOf(config.client).db, 3)
+    })
+  )
+
+  it.effect("is the same in code", () =>
+    Effect.gen(function* () {
+      const seeds = [{ host: "a", port: 7000 }]
+      const addressMap = [{ from: { host: "b", port: 1 }, to: { host: "a", port: 2 } }]
+      const cluster = yield* RedisConfig.make({ cluster: seeds, natMap: addressMap, db: 0 })
+      assert.deepStrictEqual(cluster.client.topology, RedisTopology.cluster({ seeds, addressMap }))
+      const sentinel = yield* RedisConfig.make({ sentinels: seeds, sentinelMaster: "orders", sentinelPassword: "" })
+      assert.deepStrictEqual<unknown>(
+        sentinel.client.topology,
+        RedisTopology.sentinel({
+          master: "orders",
+          sentinels: seeds,
+          login: { username: undefined, password: undefined, tls: undefined },
+          addressMap: undefined
+        })
+      )
+    })
+  )
+})
+
+describe("TLS from the environment", () => {
+  const tlsOf = (environment: Record<string, string>) =>
+    Effect.map(fromEnvironment(environment), ({ client }) => loginOf(client).tls)
+
+  it.effect("is turned on by itself, by a file, and by rediss://", () =>
+    Effect.gen(function* () {
+      for (const on of ["true", "yes", "on", "1"]) assert.isTrue(yield* tlsOf({ REDIS_TLS: on }))
+      for (const off of ["false", "no", "off", "0"]) assert.isUndefined((yield* tlsOf({ REDIS_TLS: off })) || undefined)
+      assert.isTrue(yield* tlsOf({ REDIS_URL: "redis://a", REDIS_TLS: "true" }))
+      assert.isTrue(yield* tlsOf({ REDIS_URL: "rediss://a", REDIS_TLS: "false" }))
+      const files = { caFile: "/ca.pem", certFile: undefined, keyFile: undefined }
+      assert.deepStrictEqual<unknown>(yield* tlsOf({ REDIS_TLS_CA: "/ca.pem" }), files)
+      assert.deepStrictEqual<unknown>(yield* tlsOf({ REDIS_URL: "rediss://a", REDIS_TLS_CA: "/ca.pem" }), files)
+      assert.deepStrictEqual<unknown>(
+        yield* tlsOf({ REDIS_TLS: "on", REDIS_TLS_CERT: "/tls.crt", REDIS_TLS_KEY: "/tls.key" }),
+        { caFile: undefined, certFile: "/tls.crt", keyFile: "/tls.key" }
+      )
+    })
+  )
+})
+
+describe("A password that is an Effect", () => {
+  it.effect("is asked at each login, and keeps what else is said of the login", () =>
+    Effect.gen(function* () {
+      let asked = 0
+      const password = Effect.sync(() => Redacted.make(`password ${++asked}`))
+      const { client } = yield* RedisConfig.make({ username: "app", db: 2, password })
+      const login = Effect.isEffect(client.login) ? client.login : assert.fail("the login is a value")
+      for (const n of [1, 2]) {
+        assert.deepStrictEqual(yield* login, {
+          db: 2,
+          username: "app",
+          password: Redacted.make(`password ${n}`),
+          tls: undefined
+        })
+      }
+    })
+  )
+
+  it.effect("may say when it expires, and a URL with a password wins", () =>
+    Effect.gen(function* () {
+      const expiring = { password: Redacted.make("secret"), expiresIn: "15 minutes" } as const
+      const { client } = yield* RedisConfig.make({ password: Effect.succeed(expiring) })
+      const login = Effect.isEffect(client.login) ? client.login : assert.fail("the login is a value")
+      assert.deepStrictEqual(yield* login, { ...expiring, db: 0, username: undefined, tls: undefined })
+      const url = yield* RedisConfig.make({ url: "redis://:other@a", password: Effect.succeed(expiring) })
+      assert.strictEqual(flat(url).password, "other")
+    })
+  )
+})
+
+describe("Settings that do not go together are one clear error", () => {
+  const sentinels = { REDIS_SENTINELS: "s:1" }
+  const cases: ReadonlyArray<
+    readonly [environment: Record<string, string>, code: RedisConfig.Options, message: string, inCode: string]
+  > = [
+    [
+      { REDIS_HOST: "a", REDIS_CLUSTER_NODES: "b:1" },
+      { host: "a", cluster: [{ host: "b", port: 1 }] },
+      "REDIS_HOST and REDIS_CLUSTER_NODES each say where Redis is: expected only one of them, for example REDIS_CLUSTER_NODES",
+      "host and cluster each say where Redis is: expected only one of them, for example cluster"
+    ],
+    [
+      { REDIS_URL: "redis://a", ...sentinels, REDIS_SENTINEL_MASTER: "m", REDIS_CLUSTER_NODES: "b:1" },
+      { url: "redis://a", sentinels: [{ host: "s", port: 1 }], sentinelMaster: "m", cluster: [{ host: "b", port: 1 }] },
+      "REDIS_URL, REDIS_SENTINELS and REDIS_CLUSTER_NODES each say where Redis is",
+      "url, sentinels and cluster each say where Redis is"
+    ],
+    [
+      { REDIS_DB: "3", REDIS_CLUSTER_NODES: "b:1" },
+      { db: 3, cluster: [{ host: "b", port: 1 }] },
+      "REDIS_DB is 3: expected the only database of a cluster (REDIS_CLUSTER_NODES), for example 0",
+      "db is 3: expected the only database of a cluster (cluster), for example 0"
+    ],
+    [
+      sentinels,
+      { sentinels: [{ host: "s", port: 1 }] },
+      "REDIS_SENTINEL_MASTER is missing: expected the name under which REDIS_SENTINELS watch the master, for example mymaster",
+      "sentinelMaster is missing: expected the name under which sentinels watch the master, for example mymaster"
+    ],
+    [
+      { REDIS_SENTINEL_MASTER: "m" },
+      { sentinelMaster: "m" },
+      "REDIS_SENTINELS is missing: expected host:port,host:port beside REDIS_SENTINEL_MASTER, for example sentinel-1:26379,sentinel-2:26379",
+      'sentinels is missing: expected a list of addresses beside sentinelMaster, for example [{ host: "sentinel", port: 26379 }]'
+    ],
+    [
+      { REDIS_SENTINEL_PASSWORD: "hunter2" },
+      { sentinelPassword: "hunter2" },
+      "REDIS_SENTINELS is missing: expected host:port,host:port beside REDIS_SENTINEL_PASSWORD",
+      "sentinels is missing: expected a list of addresses beside sentinelPassword"
+    ],
+    [
+      { REDIS_NAT_MAP: "a:1=b:2" },
+      { natMap: [{ from: { host: "a", port: 1 }, to: { host: "b", port: 2 } }] },
+      "REDIS_NAT_MAP is given without REDIS_SENTINELS or REDIS_CLUSTER_NODES: expected one of them, for example REDIS_CLUSTER_NODES as redis-1:6379,redis-2:6379",
+      'natMap is given without sentinels or cluster: expected one of them, for example cluster as [{ host: "redis", port: 6379 }]'
+    ],
+    [
+      { REDIS_TLS_CERT: "/tls.crt" },
+      { tls: { certFile: "/tls.crt" } },
+      "REDIS_TLS_KEY is missing: expected the file with the key of REDIS_TLS_CERT, for example /etc/redis-tls/tls.key",
+      "tls.keyFile is missing: expected the file with the key of tls.certFile, for example /etc/redis-tls/tls.key"
+    ],
+    [
+      { REDIS_TLS_KEY: "/tls.key" },
+      { tls: { keyFile: "/tls.key" } },
+      "REDIS_TLS_CERT is missing: expected the file with the certificate of REDIS_TLS_KEY, for example /etc/redis-tls/tls.crt",
+      "tls.certFile is missing: expected the file with the certificate of tls.keyFile"
+    ]
+  ]
+  for (const [environment, options, message, inCode] of cases) {
+    it.effect(inCode, () =>
+      Effect.gen(function* () {
+        for (const [error, expected] of [
+          [yield* Effect.flip(fromEnvironment(environment)), message],
+          [yield* Effect.flip(RedisConfig.make(options)), inCode]
+        ] as const) {
+          assert.instanceOf(error, Config.ConfigError)
+          assert.include(error.message, `(${expected}`)
+          assert.strictEqual(error.message.split("\n").length, 1)
+          assert.notInclude(Captured.everyRendering(error), "hunter2")
+        }
+      })
+    )
+  }
+
+  it.effect("TLS that is off beside its files", () =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(fromEnvironment({ REDIS_TLS: "off", REDIS_TLS_CA: "/ca.pem" }))
+      assert.include(error.message, "REDIS_TLS is false: expected true beside REDIS_TLS_CA, for example true")
+    })
+  )
+
+  it.effect("together with what is wrong for itself, by their names in full", () =>
+    Effect.gen(function* () {
+      const provider = ConfigProvider.fromEnv({
+        env: { A_B_REDIS_PORT: "0", A_B_REDIS_SENTINELS: "s", A_B_REDIS_CLUSTER_NODES: "c:1", A_B_REDIS_DB: "1" }
+      })
+      const nested = Config.nested(RedisConfig.fromEnv({ prefix: "B" }), "A")
+      const { message } = yield* Effect.flip(nested.parse(provider))
+      const lines = message.replace("SchemaError(", "").split("\n")
+      assert.deepStrictEqual(
+        lines.map((line) => line.split(":")[0]),
+        [
+          'A_B_REDIS_PORT is "0"',
+          'A_B_REDIS_SENTINELS is "s"',
+          "A_B_REDIS_SENTINELS and A_B_REDIS_CLUSTER_NODES each say where Redis is",
+          "A_B_REDIS_DB is 1",
+          "A_B_REDIS_SENTINEL_MASTER is missing"
+        ]
+      )
+    })
+  )
+
+  it.effect("a certificate of which one part is given in Node's own way", () =>
+    Effect.gen(function* () {
+      yield* RedisConfig.make({ tls: { certFile: "/tls.crt", key: "a key" } })
+      yield* RedisConfig.make({ tls: { keyFile: "/tls.key", cert: "a certificate" } })
+      yield* RedisConfig.make({ tls: { key: "a key", cert: "a certificate" } })
+    })
+  )
+})
+
 describe("A bad value is one clear error", () => {
   const refused = (environment: Record<string, string>) =>
     Effect.map(Effect.flip(fromEnvironment(environment)), (error) => {
@@ -166,6 +415,35 @@ describe("A bad value is one clear error", () => {
       ["0", "70000", "-1", "6379.5", "abc", " ", "1e9"]
     ],
     ["REDIS_DB", "a whole number from 0 to 1000000, for example 0", ["-1", "zero", "1.5", "Infinity"]],
+    ...["REDIS_SENTINELS", "REDIS_CLUSTER_NODES"].map((name) => {
+      const host = name === "REDIS_SENTINELS" ? "sentinel-1:26379,sentinel-2:26379" : "redis-1:6379,redis-2:6379"
+      const values = [
+        "a",
+        "a:",
+        ":1",
+        "a:0",
+        "a:70000",
+        "a:1,",
+        "a:1;b:2",
+        "a:1,,b:2",
+        "::1:1",
+        "[::1]",
+        "a/b:1",
+        "a b:1"
+      ]
+      return [name, `host:port,host:port, for example ${host}`, values] as const
+    }),
+    [
+      "REDIS_NAT_MAP",
+      "inner:port=outer:port,inner:port=outer:port, for example 10.0.0.1:6379=localhost:7001,10.0.0.2:6379=localhost:7002",
+      ["a:1", "a:1=b", "a:1=b:0", "a:1=b:2=c:3", "a:1=b:2,", "=b:2"]
+    ],
+    [
+      "REDIS_SENTINEL_MASTER",
+      "the name under which the sentinels watch the master, for example mymaster",
+      ["a b", " "]
+    ],
+    ["REDIS_TLS", "true or false, for example true", ["maybe", "2", " ", "TRUE "]],
     ["CACHE_MAX_CONNECTIONS", "a whole number from 1 to 1000, for example 1", ["0", "-1", "many", "1001"]],
     ["CACHE_MAX_RETRIES", "a whole number from 0 to 1000, for example 3", ["-1", "NaN", "0.5"]],
     ["CACHE_FAILURE_THRESHOLD", "a whole number from 1 to 1000000, for example 5", ["0", "-5", "x"]],
@@ -191,11 +469,17 @@ describe("A bad value is one clear error", () => {
         ] as const
     )
   ]
+  // What has to stand beside a variable.
+  const beside: Readonly<Record<string, Record<string, string>>> = {
+    REDIS_SENTINELS: { REDIS_SENTINEL_MASTER: "mymaster" },
+    REDIS_SENTINEL_MASTER: { REDIS_SENTINELS: "s:1" },
+    REDIS_NAT_MAP: { REDIS_CLUSTER_NODES: "c:1" }
+  }
   for (const [variable, expects, values] of bad) {
     it.effect(variable, () =>
       Effect.gen(function* () {
         for (const value of values) {
-          const message = yield* refused({ [variable]: value })
+          const message = yield* refused({ ...beside[variable], [variable]: value })
           assert.strictEqual(message, `SchemaError(${variable} is ${JSON.stringify(value)}: expected ${expects})`)
         }
       })
@@ -310,6 +594,20 @@ describe("In code", () => {
         [{ url: 6379 }, "url is no text: expected a string"],
         [{ username: ["hunter2"] }, "username is no text: expected a string"],
         [{ password: { hunter2: 1 } }, "password is no text: expected a string"],
+        [{ cluster: [] }, 'cluster is empty: expected addresses, for example [{ host: "redis", port: 6379 }]'],
+        [{ cluster: "a:1" }, "cluster is no list: expected addresses"],
+        [{ cluster: [{ host: "a", port: 0 }] }, "cluster[0].port is 0: expected a whole number"],
+        [{ cluster: [{ host: "a", port: 1 }, null] }, "cluster[1].host is missing: expected a host name"],
+        [{ sentinels: [{ host: "a b", port: 1 }], sentinelMaster: "m" }, 'sentinels[0].host is "a b": '],
+        [{ sentinels: [{ host: "a", port: 1 }], sentinelMaster: "" }, 'sentinelMaster is "": expected the name'],
+        [{ natMap: [], cluster: [{ host: "a", port: 1 }] }, "natMap is empty: expected pairs of addresses"],
+        [{ natMap: [{}], cluster: [{ host: "a", port: 1 }] }, "natMap[0].from.host is missing: "],
+        [{ tls: "yes" }, "tls is neither true, false nor options of TLS"],
+        [
+          { tls: { caFile: "" } },
+          'tls.caFile is "": expected the path of a file in PEM, for example /etc/redis-tls/ca.crt'
+        ],
+        [{ sentinelPassword: ["hunter2"] }, "sentinelPassword is no text: expected a string"],
         [{ url: "redis://localhost:0" }, "url names port 0"],
         [{ url: Redacted.make("redis://:hunter2@localhost:0") }, "url names port 0"]
       ]

@@ -3,7 +3,7 @@ import * as Path from "node:path"
 import { Effect } from "effect"
 import * as FreePort from "./FreePort.ts"
 import * as RedisServer from "./RedisServer.ts"
-import * as SelfSignedCertificate from "./SelfSignedCertificate.ts"
+import * as Certificates from "./Certificates.ts"
 
 /** A redis-server that asks its clients for a certificate, and a directory for theirs. */
 export interface MutualTlsServer {
@@ -14,7 +14,7 @@ export interface MutualTlsServer {
   /** What a client has to trust. */
   readonly ca: string
   /** The one certificate that the server takes of a client. */
-  readonly client: SelfSignedCertificate.SelfSignedCertificate
+  readonly client: Certificates.Certificate
   /** Writes a file into a directory that goes with the scope, and gives its name. */
   readonly file: (name: string, content: string) => string
   /** From now on the server takes this certificate, and no longer the one before. */
@@ -22,8 +22,8 @@ export interface MutualTlsServer {
 }
 
 export const make = Effect.gen(function* () {
-  const certificate = SelfSignedCertificate.make()
-  const client = SelfSignedCertificate.make()
+  const certificate = Certificates.selfSigned()
+  const client = Certificates.selfSigned()
   const dir = yield* Effect.acquireRelease(
     Effect.sync(() => Fs.mkdtempSync("/tmp/effect-ioredis-test-tls-")),
     (dir) => Effect.sync(() => Fs.rmSync(dir, { recursive: true, force: true }))

@@ -115,7 +115,7 @@ const build = Effect.fnUntraced(function* (redis: RedisCache.RedisCache, options
       const near = memory(region)
       const regionJournal = journal.region(region, near.versionOf)
       const timeout = Duration.toMillis(patience)
-      const tier = tierOf(region, { timeout, believes: regionJournal.believes })
+      const tier = tierOf(region, { timeout, believes: regionJournal.believes, held: near.held })
       return makeTier({
         redis: tier,
         memory: near,

@@ -34,8 +34,9 @@
 import { constants } from "node:buffer"
 import * as Net from "node:net"
 import * as Tls from "node:tls"
-import { Clock, Duration, Effect, Layer, Redacted, Result } from "effect"
+import { Clock, Duration, Effect, Layer, Result } from "effect"
 import { AbstractConnector, Redis, type RedisOptions } from "ioredis"
+import { authCommand } from "./internal/authCommand.ts"
 import { DriverConnection } from "./internal/DriverConnection.ts"
 import * as DriverError from "./internal/DriverError.ts"
 import * as TlsFiles from "./internal/TlsFiles.ts"
@@ -201,13 +202,15 @@ const logIn = ({ connection, redis }: Driver, login: RedisLogin) =>
     redis.connect().catch(() => {})
   })
 
-const stepsOf = ({ clientName, db, password, username }: RedisLogin): ReadonlyArray<RedisCommand.RedisCommand> => [
-  ...(password === undefined
-    ? []
-    : [RedisCommand.make("AUTH", [...(username === undefined ? [] : [username]), Redacted.value(password)])]),
-  ...(db === undefined || db === 0 ? [] : [RedisCommand.make("SELECT", [db])]),
-  RedisCommand.make("CLIENT", ["SETNAME", clientName ?? "effect-ioredis"])
-]
+const stepsOf = (login: RedisLogin): ReadonlyArray<RedisCommand.RedisCommand> => {
+  const { clientName, db } = login
+  const auth = authCommand(login)
+  return [
+    ...(auth === undefined ? [] : [auth]),
+    ...(db === undefined || db === 0 ? [] : [RedisCommand.make("SELECT", [db])]),
+    RedisCommand.make("CLIENT", ["SETNAME", clientName ?? "effect-ioredis"])
+  ]
+}
 
 const outcomeOf = (results: ReadonlyArray<ReplyResult>): Effect.Effect<void, RedisError.RedisConnectionError> => {
   for (const result of results) {

@@ -42,7 +42,7 @@ import {
   Effect,
   Exit,
   Layer,
-  Option,
+  type Option,
   Result,
   type Scope,
   type Stream,
@@ -280,9 +280,10 @@ export interface Options {
   /** Sets where the servers are: see `RedisTopology`. Default: one, at localhost, port 6379. */
   readonly topology?: RedisTopology | undefined
   /**
-   * Tells who logs in. An Effect is asked at each login, so that passwords may rotate. Where it
-   * fails there is no connection (`reason: "Login"`), and it is asked again with the next attempt.
-   * Default: no login, database 0.
+   * Tells who logs in. An Effect is asked at each login, so that passwords may rotate, and again
+   * before a login with `expiresIn` expires. Where it fails there is no connection
+   * (`reason: "Login"`), and it is asked again with the next attempt. Default: no login, database
+   * 0.
    */
   readonly login?: RedisLogin | Effect.Effect<RedisLogin, unknown> | undefined
   /**
@@ -402,9 +403,7 @@ const assemble = Effect.fnUntraced(function* (
     watchHistory: yield* HistoryWatch.make(topology, millis(options.historyInterval, 1000))
   })
   yield* Effect.addFinalizer(() =>
-    closing.within(
-      Effect.forEach(topology.nodes(), (node) => node.drain, { concurrency: "unbounded", discard: true })
-    )
+    closing.within(Effect.forEach(topology.nodes(), (node) => node.drain, { concurrency: "unbounded", discard: true }))
   )
   const client: RedisClient = {
     ...commandsOn(name, dispatcher),
@@ -589,7 +588,7 @@ const expiryArguments = (timeToLive: Duration.Input | undefined): ReadonlyArray<
   return life === Number.POSITIVE_INFINITY ? [] : ["PX", life]
 }
 
-// Waits for the first connection, by which all keys can be reached, then says what is missing.
+// Waits until all keys can be reached, or until waiting is of no use, then says what is missing.
 const awaitReady = Effect.fnUntraced(function* (
   name: string,
   topology: Topology,
@@ -599,19 +598,26 @@ const awaitReady = Effect.fnUntraced(function* (
 ): Effect.fn.Return<void, RedisError.RedisConnectionError> {
   const ready = Effect.callback<void>((resume) => {
     const check = () => {
-      if (topology.isReady()) resume(Effect.void)
+      if (topology.isReady() || topology.nodes().every(isHopeless)) resume(Effect.void)
     }
     check()
     listeners.add(check)
     return Effect.sync(() => listeners.delete(check))
   })
-  if (Option.isSome(yield* Effect.timeoutOption(ready, connectTimeout))) return
+  yield* Effect.timeoutOption(ready, connectTimeout)
+  if (topology.isReady()) return
   const failure = connectErrorOf(topology) ?? RedisError.connectionError("CONNECT", "Timeout", "never")
   if (requireReady === true) return yield* failure
   yield* Effect.logWarning("Redis is not ready: starting without it and going on trying").pipe(
     Effect.annotateLogs({ name, reason: failure.reason, error: failure.message })
   )
 })
+
+// What no waiting mends: somebody must change the settings, of the client or of the server.
+const isHopeless = (node: RedisNode.RedisNode): boolean => {
+  const reason = node.lastError()?.reason
+  return !node.isReady() && (reason === "Auth" || reason === "Tls" || reason === "UnknownMaster")
+}
 
 const reporter =
   (name: string, context: Context.Context<never>) =>

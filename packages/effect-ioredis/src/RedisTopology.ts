@@ -163,7 +163,7 @@ export const server = (address: RedisAddress): RedisTopology => ({ _tag: "Server
  * import { Redacted } from "effect"
  * import { RedisTopology } from "effect-ioredis"
  *
- * RedisTopology.sentinel({
+ * const topology = RedisTopology.sentinel({
  *   master: "orders",
  *   sentinels: [
  *     { host: "sentinel-1.example", port: 26379 },
@@ -171,7 +171,8 @@ export const server = (address: RedisAddress): RedisTopology => ({ _tag: "Server
  *     { host: "sentinel-3.example", port: 26379 }
  *   ],
  *   login: { password: Redacted.make("secret") }
- * })._tag // => "Sentinel"
+ * })
+ * topology._tag // => "Sentinel"
  * ```
  *
  * @category constructors
@@ -191,13 +192,14 @@ export const sentinel = (options: SentinelOptions): RedisTopology => ({ _tag: "S
  * ```ts
  * import { RedisTopology } from "effect-ioredis"
  *
- * RedisTopology.cluster({
+ * const topology = RedisTopology.cluster({
  *   seeds: [{ host: "localhost", port: 7001 }],
  *   addressMap: [
  *     { from: { host: "10.0.0.1", port: 6379 }, to: { host: "localhost", port: 7001 } },
  *     { from: { host: "10.0.0.2", port: 6379 }, to: { host: "localhost", port: 7002 } }
  *   ]
- * })._tag // => "Cluster"
+ * })
+ * topology._tag // => "Cluster"
  * ```
  *
  * @category constructors

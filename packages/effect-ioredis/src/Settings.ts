@@ -35,6 +35,7 @@ import {
   SchemaIssue,
   SchemaTransformation
 } from "effect"
+import { errorOf, nesting, pathOf } from "./internal/nesting.ts"
 import { configError, problemOf } from "./internal/settingProblem.ts"
 
 /**
@@ -208,21 +209,6 @@ const parseDuration = (text: string, unit: "millis" | "seconds"): Option.Option<
     : Option.some(Duration[unit](Number(text)))
 
 const refuse = () => Effect.fail(new SchemaIssue.InvalidValue({ expected: "a duration" }))
-
-// Absence is no error to `Config.option`, and an error here.
-const errorOf = <A>(config: Config.Config<A>): Config.Config<Config.ConfigError | undefined> =>
-  config.pipe(
-    Config.map(() => undefined),
-    Config.orElse((error) => Config.succeed(error))
-  )
-
-// A Config does not tell where it is nested, and the error of one does.
-const nesting: Config.Config<ConfigProvider.Path> = Config.map(errorOf(Config.schema(Schema.Never)), (error) =>
-  error?.cause._tag === "SchemaError" && error.cause.issue._tag === "Pointer" ? pathOf(error.cause.issue.path) : []
-)
-
-const pathOf = (path: ReadonlyArray<PropertyKey>): ReadonlyArray<string | number> =>
-  path.map((segment) => (typeof segment === "number" ? segment : String(segment)))
 
 const failing = (configs: ReadonlyArray<Config.Config<unknown>>, nesting: ConfigProvider.Path): Config.Config<never> =>
   Config.all(

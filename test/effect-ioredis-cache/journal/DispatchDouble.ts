@@ -45,6 +45,9 @@ export interface Options {
   readonly now: () => number
   /** Whether the user may run INFO. */
   readonly info?: boolean
+  readonly name?: string
+  /** The slots that it owns now. */
+  readonly slots?: () => ReadonlyArray<readonly [number, number]>
 }
 
 export class DispatchDouble implements Dispatch {
@@ -65,11 +68,11 @@ export class DispatchDouble implements Dispatch {
   /** The code that a command is refused with. */
   refuse: (command: RedisCommand.RedisCommand) => string | undefined = () => undefined
 
-  constructor({ info = true, now }: Options) {
+  constructor({ info = true, name = "double", now, slots = () => [] }: Options) {
     this.#now = now
     this.#info = info
     this.node = {
-      name: "double",
+      name,
       isReady: () => this.session !== undefined,
       refuses: () => !this.isCircuitClosed,
       isClosed: () => this.isCircuitClosed,
@@ -80,7 +83,7 @@ export class DispatchDouble implements Dispatch {
       generation: () => this.generation,
       time: now,
       refreshTime: Effect.void,
-      slots: () => []
+      slots
     }
     this.connect()
   }
@@ -90,7 +93,7 @@ export class DispatchDouble implements Dispatch {
   // -----------------------------------------------------------------------------------------------
 
   connect(): void {
-    const runId = this.#info ? `run${this.#runs}` : undefined
+    const runId = this.#info ? `${this.node.name} run${this.#runs}` : undefined
     this.session = new SessionDouble(this.node, ++this.#ids, runId)
     this.#tell({ _tag: "SessionReady", node: this.node, session: this.session })
   }

@@ -92,7 +92,7 @@ describe("at the edges of the journal", () => {
 
   const makeState = (now: () => number) => {
     const double = new DispatchDouble({ now })
-    const loop: Loop = { wake: () => {}, recover: () => {}, run: Effect.never }
+    const loop: Loop = { wake: () => {}, recover: () => {}, stop: () => {}, run: Effect.never }
     const state = new State({
       dispatch: double,
       source: makeStampSource(Math.random),
@@ -133,7 +133,7 @@ describe("at the edges of the journal", () => {
     assert.strictEqual(entry.intent, intent, "nothing was sent, and so it changed in place")
     stamps.push(entry.version.stamp)
     const write = new Write(state, entry, RedisCommand.make("SET", [key, "2"]))
-    assert.isTrue(write.begin(session))
+    assert.isTrue(write.begin())
     defer("3")
     stamps.push(entry.version.stamp)
     assert.strictEqual(new Set(stamps).size, 3)
@@ -141,7 +141,7 @@ describe("at the edges of the journal", () => {
     assert.strictEqual(write.version.stamp, stamps[1])
     write.end(session, { _tag: "Confirmed", result: Result.succeed("OK") })
     assert.isTrue(state.ledger.has(entry), "what Redis confirmed is not what was written last")
-    assert.isFalse(write.begin(session), "what was overtaken is not sent again")
+    assert.isFalse(write.begin(), "what was overtaken is not sent again")
     assert.deepInclude(entry.intent, { value: "3", payload: "3" })
     assert.deepStrictEqual(state.checkInvariants(), [])
   })
@@ -155,14 +155,14 @@ describe("at the edges of the journal", () => {
     const write = new Write(state, entry, RedisCommand.make("SET", [entry.key, "1"]))
     const { session } = double
     if (session === undefined) return assert.fail("there is no session")
-    assert.isTrue(write.begin(session))
+    assert.isTrue(write.begin())
     write.end(session, { _tag: "Doubtful", error: RedisError.connectionError("SET", "Reset", "unknown") })
     now = 60 * 60 * 1000
     state.expireDoubts(session)
-    assert.isTrue(state.doubts.hasRegion("texts"))
+    assert.isTrue(state.doubts.hasRegion("texts", "double"))
     now *= 24
     state.expireDoubts(session)
-    assert.isFalse(state.doubts.hasRegion("texts"))
+    assert.isFalse(state.doubts.hasRegion("texts", "double"))
   })
 
   history(

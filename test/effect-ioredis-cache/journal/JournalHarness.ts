@@ -91,9 +91,14 @@ export class Harness {
     return this.start((done) => this.region.fill(fill, 1000, done))
   }
 
+  /** The server that has a key. */
+  serverOf(_key: string): DispatchDouble {
+    return this.double
+  }
+
   /** What Redis holds, whatever this process believes of it. */
   held(name: string): StoredValue.Read | undefined {
-    const stored = this.double.find(this.key(name))
+    const stored = this.serverOf(this.key(name)).find(this.key(name))
     return stored === undefined ? undefined : StoredValue.read(this.key(name), Buffer.from(stored.value, "latin1"))
   }
 
@@ -119,7 +124,7 @@ export class Harness {
     const life = fields.life ?? 300_000
     const all = { kind: "set", stamp, writtenAt: this.now(), life, staleLife: life, lookupTime: 0, ...fields } as const
     const value = StoredValue.encodeText(this.key(name), all, payload)
-    this.double.store.set(this.key(name), { value, expiresAt: this.now() + life })
+    this.serverOf(this.key(name)).store.set(this.key(name), { value, expiresAt: this.now() + life })
   }
 
   otherRemoves(name: string): void {

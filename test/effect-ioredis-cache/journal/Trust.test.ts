@@ -35,19 +35,16 @@ describe("Trust", () => {
     const earlier = { stamp: foreign(2), writtenAt: 999 }
     assert.strictEqual(trust.judge("a", earlier), "Trusted")
     assert.deepStrictEqual(trust.get("a")?.last, earlier)
-    assert.deepStrictEqual(
-      trust.unverify((key) => key === "a"),
-      ["a"]
-    )
+    assert.deepStrictEqual(trust.unverify(undefined), ["a"])
     assert.strictEqual(trust.judge("a", earlier), "Older")
     assert.strictEqual(trust.judge("unknown", earlier), "Trusted")
   })
 
-  it("makes the keys concerned unverified, and no others", () => {
-    const trust = Trust.make(makeStampSource(Math.random), 10)
+  it("makes the keys of some slots unverified, and no others", () => {
+    const trust = Trust.make(makeStampSource(Math.random), 10, (key) => (key === "a" ? 1 : 2))
     trust.confirm("a", { stamp: own(5), writtenAt: 1000 }, undefined, true)
     trust.confirm("b", { stamp: own(6), writtenAt: 1000 }, undefined, true)
-    trust.unverify((key) => key === "b")
+    assert.deepStrictEqual(trust.unverify(new Set([2, 3])), ["b"])
     assert.isTrue(trust.get("a")?.isVerified)
     assert.isFalse(trust.get("b")?.isVerified)
   })
@@ -55,7 +52,7 @@ describe("Trust", () => {
   it("is bounded, and keeps the keys confirmed last", () => {
     const trust = Trust.make(makeStampSource(Math.random), 100)
     for (let n = 0; n < 1000; n++) trust.confirm(`key${n}`, { stamp: own(n), writtenAt: n }, undefined, true)
-    assert.isAtMost(trust.unverify(() => true).length, 200)
+    assert.isAtMost(trust.unverify(undefined).length, 200)
     for (let n = 900; n < 1000; n++) assert.isDefined(trust.get(`key${n}`))
   })
 })

@@ -5,7 +5,7 @@ import { RedisCommand, RedisConnection, type RedisConnector, type RedisError } f
 import * as Captured from "../../support/Captured.ts"
 import * as Connect from "../../support/Connect.ts"
 import * as MutualTlsServer from "../../support/MutualTlsServer.ts"
-import * as SelfSignedCertificate from "../../support/SelfSignedCertificate.ts"
+import * as Certificates from "../../support/Certificates.ts"
 import * as Wait from "../../support/Wait.ts"
 
 const ping = (port: number, tls: RedisConnector.RedisTls) =>
@@ -35,10 +35,7 @@ const quotesNothing = (error: RedisError.RedisConnectionError, file: string | un
 describe("TLS with a private authority and a client certificate", () => {
   const forEachVersion = (
     name: string,
-    test: (
-      server: MutualTlsServer.MutualTlsServer,
-      options: RedisConnector.RedisTls
-    ) => Effect.Effect<void, unknown>
+    test: (server: MutualTlsServer.MutualTlsServer, options: RedisConnector.RedisTls) => Effect.Effect<void, unknown>
   ) => {
     for (const maxVersion of ["TLSv1.2", "TLSv1.3"] as const) {
       it.live(`${name}, ${maxVersion}`, () =>
@@ -67,7 +64,7 @@ describe("TLS with a private authority and a client certificate", () => {
 
   forEachVersion("a certificate that the server does not trust is named as the reason", ({ file, port }, tls) =>
     Effect.gen(function* () {
-      const stranger = SelfSignedCertificate.make()
+      const stranger = Certificates.selfSigned()
       const files = { certFile: file("cert.pem", stranger.cert), keyFile: file("key.pem", stranger.key) }
       for (let attempt = 0; attempt < 20; attempt++) {
         assert.include(yield* refused(port, { ...tls, ...files }), "the server refused the client's certificate")
@@ -77,7 +74,7 @@ describe("TLS with a private authority and a client certificate", () => {
 
   forEachVersion("an authority that is not trusted is named as the reason", ({ client, file, port }, { maxVersion }) =>
     Effect.gen(function* () {
-      const caFile = file("ca.pem", SelfSignedCertificate.make().cert)
+      const caFile = file("ca.pem", Certificates.selfSigned().cert)
       for (const tls of [{ caFile }, {}]) {
         const message = yield* refused(port, { ...tls, ...client, maxVersion })
         assert.include(message, "Give the authority's certificate by caFile (REDIS_TLS_CA)")
@@ -100,7 +97,7 @@ describe("TLS with a private authority and a client certificate", () => {
       const keyFile = file("key.pem", client.key)
       const missing = certFile.replace("cert.pem", "missing.pem")
       const directory = certFile.replace("/cert.pem", "")
-      const otherKey = file("other.pem", SelfSignedCertificate.make().key)
+      const otherKey = file("other.pem", Certificates.selfSigned().key)
       const half = file("half.pem", client.key.slice(0, client.key.length / 2))
       const cases: ReadonlyArray<readonly [tls: RedisConnector.RedisTls, message: string]> = [
         [{ caFile: missing }, `caFile ${missing} could not be read (ENOENT). Check that it is there`],
@@ -124,7 +121,7 @@ describe("TLS with a private authority and a client certificate", () => {
       const { ca, client, file, port, trust } = yield* MutualTlsServer.make
       const tls = { ca, certFile: file("cert.pem", client.cert), keyFile: file("key.pem", client.key) }
       const before = yield* Connect.connection({ port, tls })
-      const next = SelfSignedCertificate.make()
+      const next = Certificates.selfSigned()
       yield* trust(next.cert)
       assert.include(yield* refused(port, tls), "the server refused the client's certificate")
       file("cert.pem", next.cert)

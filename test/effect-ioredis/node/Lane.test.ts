@@ -42,7 +42,9 @@ const make = Effect.gen(function* () {
   const keeper: Lane.Keeper = {
     connect: Effect.acquireRelease(
       Effect.suspend(() =>
-        state.refused-- > 0 ? Effect.fail(error("Refused")) : Effect.succeed({ address: { host: "localhost", port: 1 }, connection, introduction })
+        state.refused-- > 0
+          ? Effect.fail(error("Refused"))
+          : Effect.succeed({ address: { host: "localhost", port: 1 }, connection, introduction })
       ),
       () => Effect.sync(() => say("released"))
     ),

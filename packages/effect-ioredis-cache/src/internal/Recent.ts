@@ -8,31 +8,58 @@ export interface Recent<A> {
   /** What was added with a key so lately that to add it again would not keep it any longer. */
   readonly young: (key: string) => A | undefined
   readonly add: (key: string, value: A) => void
-  readonly delete: (key: string) => void
   readonly all: () => ReadonlyArray<readonly [string, A]>
+  /**
+   * The keys of some slots. It takes no longer the more keys there are of others. Where it was made
+   * without slots there are none.
+   */
+  readonly inSlots: (slots: Iterable<number>) => ReadonlyArray<readonly [string, A]>
 }
 
 /**
  * In two generations: to keep exactly `size` keys in their order would cost a deletion for each
- * that is added.
+ * that is added. Each generation has its own index by slot, which is dropped with it.
  */
-export const make = <A>(size: number): Recent<A> => {
-  let newer = new Map<string, A>()
-  let older = new Map<string, A>()
+export const make = <A>(size: number, slotOf?: (key: string) => number): Recent<A> => {
+  let newer = new Generation<A>()
+  let older = new Generation<A>()
   return {
-    isEmpty: () => newer.size === 0 && older.size === 0,
-    get: (key) => newer.get(key) ?? older.get(key),
-    young: (key) => newer.get(key),
+    isEmpty: () => newer.values.size === 0 && older.values.size === 0,
+    get: (key) => newer.values.get(key) ?? older.values.get(key),
+    young: (key) => newer.values.get(key),
     add: (key, value) => {
-      newer.set(key, value)
-      if (newer.size < size) return
+      if (slotOf !== undefined && !newer.values.has(key)) newer.index(slotOf(key), key)
+      newer.values.set(key, value)
+      if (newer.values.size < size) return
       older = newer
-      newer = new Map()
+      newer = new Generation()
     },
-    delete: (key) => {
-      newer.delete(key)
-      older.delete(key)
-    },
-    all: () => Array.from(new Map([...older, ...newer]))
+    all: () => Array.from(new Map([...older.values, ...newer.values])),
+    inSlots: (slots) => {
+      const found: Array<readonly [string, A]> = []
+      for (const slot of slots) {
+        newer.collect(slot, found)
+        older.collect(slot, found, newer)
+      }
+      return found
+    }
+  }
+}
+
+class Generation<A> {
+  readonly values = new Map<string, A>()
+  readonly #bySlot = new Map<number, Array<string>>()
+
+  index(slot: number, key: string): void {
+    const keys = this.#bySlot.get(slot)
+    if (keys === undefined) this.#bySlot.set(slot, [key])
+    else keys.push(key)
+  }
+
+  collect(slot: number, into: Array<readonly [string, A]>, unless?: Generation<A>): void {
+    for (const key of this.#bySlot.get(slot) ?? []) {
+      const value = this.values.get(key)
+      if (value !== undefined && unless?.values.has(key) !== true) into.push([key, value])
+    }
   }
 }

@@ -40,11 +40,16 @@ export interface RedisTier<in out Value> extends CacheTier<Value, RedisError.Red
 /**
  * Sets how a cache that stands on a tier uses it.
  */
-export interface TierOptions {
+export interface TierOptions<out Value> {
   /** The longest that a call takes, in milliseconds. Default: the client's `operationTimeout`. */
   readonly timeout?: number | undefined
   /** Says whether what is found under a key may be believed. What may not is a miss. */
   readonly believes?: ((key: string, found: Version, isCurrent: boolean) => boolean) | undefined
+  /**
+   * Gives the value of a write, where a nearer store holds it. It is not decoded again: a stamp
+   * names one write, and so one payload, for ever.
+   */
+  readonly held?: ((key: string, stamp: StoredValue.Stamp) => { readonly value: Value } | undefined) | undefined
 }
 
 /** Makes the tiers of regions, for a cache that stands on the client. */
@@ -57,7 +62,7 @@ export const make = Effect.fnUntraced(function* (client: RedisClient.RedisClient
   const random = yield* Random.Random
   const stamps = StoredValue.makeStampSource(() => random.nextDoubleUnsafe())
   const environment: Environment = { client, dispatch: Dispatch.of(client), fork, stamps }
-  return <Value>(region: TierRegion<Value>, options: TierOptions = {}): RedisTier<Value> =>
+  return <Value>(region: TierRegion<Value>, options: TierOptions<Value> = {}): RedisTier<Value> =>
     makeTier(environment, region, options)
 })
 
@@ -71,7 +76,7 @@ interface Environment {
 const makeTier = <Value>(
   environment: Environment,
   region: TierRegion<Value>,
-  options: TierOptions
+  options: TierOptions<Value>
 ): RedisTier<Value> => {
   const { client, dispatch } = environment
   const size = new SizeEstimate()
@@ -157,7 +162,7 @@ type Decode<Value> = (key: string, reply: RedisCommand.Reply, isCurrent: boolean
 const makeDecode = <Value>(
   { client, fork }: Environment,
   region: TierRegion<Value>,
-  { believes }: TierOptions,
+  { believes, held }: TierOptions<Value>,
   size: SizeEstimate
 ): Decode<Value> => {
   const unreadable = (key: string, stored: Uint8Array, problem: string): FoundThere<Value> => {
@@ -174,6 +179,12 @@ const makeDecode = <Value>(
     return missed
   }
 
+  // How long it lives in memory is not for another process alone to say.
+  const foundOf = (value: Value, timeToLive: number, bytes: number, version: Version): FoundThere<Value> => ({
+    hit: new Hit(value, Math.min(timeToLive, region.longestLife), bytes, version, timeToLive),
+    source: "redis"
+  })
+
   const decodePayload = (
     key: string,
     { header, payloadOffset, stored }: StoredValue.Value,
@@ -184,13 +195,12 @@ const makeDecode = <Value>(
     const timeToLive = writtenAt + header.life - time
     const version = { stamp: header.stamp, writtenAt }
     if (timeToLive <= 0 || believes?.(key, version, isCurrent) === false) return missOf(stored)
+    const same = held?.(key, version.stamp)
+    if (same !== undefined) return foundOf(same.value, timeToLive, stored.length, version)
     const decoded = region.codec.decode(stored, payloadOffset)
     switch (decoded._tag) {
-      case "Value": {
-        // How long it lives in memory is not for another process alone to say.
-        const life = Math.min(timeToLive, region.longestLife)
-        return { hit: new Hit(decoded.value, life, stored.length, version, timeToLive), source: "redis" }
-      }
+      case "Value":
+        return foundOf(decoded.value, timeToLive, stored.length, version)
       case "Mismatch":
         return unreadable(key, stored, decoded.problem)
       case "NotJson":
@@ -226,7 +236,7 @@ type Writes<Value> = Pick<
 const makeWrites = <Value>(
   { dispatch, stamps }: Environment,
   policy: Commands.RegionPolicy & Pick<TierRegion<Value>, "staleFor">,
-  { timeout }: TierOptions
+  { timeout }: Pick<TierOptions<Value>, "timeout">
 ): Writes<Value> => {
   const timeOf = (key: string) => Math.floor(dispatch.nodeOf(key).time())
 

@@ -125,9 +125,7 @@ export const make = ({
         if (Result.isSuccess(result)) return finish(result)
         const { failure } = result
         const isOver =
-          !isRedirect(failure) &&
-          mayRetry(call, failure) === undefined &&
-          !mayWait(call, failure, startedAt, now)
+          !isRedirect(failure) && mayRetry(call, failure) === undefined && !mayWait(call, failure, startedAt, now)
         if (isOver) return finish(result)
         const fiber = forkRetry(call, failure, startedAt)
         retrying = fiber

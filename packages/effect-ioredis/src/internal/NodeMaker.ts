@@ -29,10 +29,7 @@ export interface Made {
 }
 
 /** Holds what all nodes of a client share. */
-export type Options = Omit<
-  RedisNode.Options,
-  keyof Place | "circuit" | "onStall"
-> & {
+export type Options = Omit<RedisNode.Options, keyof Place | "circuit" | "onStall"> & {
   readonly circuitBreaker: Omit<CircuitBreaker.Options, "classify">
   /** Are all circuits of the client. */
   readonly circuits: Circuits
@@ -63,7 +60,10 @@ const makeOne = (options: Options) =>
     const { circuitBreaker, circuits, metrics, onEvent } = options
     const context = yield* Effect.context<never>()
     const name = place.label === "" ? options.name : `${options.name} ${place.label}`
-    const circuit = yield* Circuit.make({ ...circuitBreaker, name: circuitBreaker.name ?? options.name }, place.label === "" ? undefined : name)
+    const circuit = yield* Circuit.make(
+      { ...circuitBreaker, name: circuitBreaker.name ?? options.name },
+      place.label === "" ? undefined : name
+    )
     const node: RedisNode.RedisNode = yield* RedisNode.make({
       ...options,
       ...place,

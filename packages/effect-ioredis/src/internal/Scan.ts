@@ -1,42 +1,56 @@
 import { Effect, Exit, Option, Result, Stream } from "effect"
-import type { Dispatch, Session } from "../dispatch.ts"
+import type { Dispatch, Node, Session } from "../dispatch.ts"
 import * as RedisCommand from "../RedisCommand.ts"
 import * as RedisError from "../RedisError.ts"
 import * as Replies from "./Replies.ts"
 
+/** What a scan asks of a client. `version` grows whenever keys have other owners. */
+export type Scanned = Pick<Dispatch, "nodes" | "send"> & { readonly version?: () => number }
+
 /**
- * The keys of every server.
+ * The keys of every server, one server after the other.
  *
  * A cursor belongs to the data of the server that gave it. When the connection is lost or the
- * server may have other data, the scan begins anew: SCAN may give a key twice, but none that was
- * there all the time is left out.
+ * server may have other data, its scan begins anew, and that of all when keys have changed their
+ * owners: SCAN may give a key twice, but none that was there all the time is left out.
  */
 export const stream = (
-  dispatch: Dispatch,
+  dispatch: Scanned,
   options: { readonly match?: string | undefined; readonly count?: number | undefined } = {}
 ): Stream.Stream<string, RedisError.RedisCommandError> =>
-  Stream.paginate(beginning, (page: Page) =>
-    Effect.suspend(() => {
-      const session = page.session ?? dispatch.nodes()[0]?.sessionFor("")
-      // Nobody knows which session answers, so the answer only shows that there is one.
-      if (session === undefined) return Effect.andThen(next(dispatch, session, options, page), beginAnew(page))
-      if (page.session !== undefined && hasMoved(page.session, page)) return beginAnew(page)
-      return Effect.catchIf(
-        next(dispatch, session, options, page),
-        () => !session.isOpen(),
-        () => beginAnew(page)
-      )
-    })
+  Stream.suspend(() =>
+    Stream.paginate(beginningOf(dispatch, 0), (page: Page) =>
+      Effect.suspend(() => {
+        const session = page.session ?? page.nodes[0]?.sessionFor("")
+        if (session === undefined) return Effect.andThen(awaitSession(dispatch, options, page), beginAnew(page))
+        if (page.session !== undefined && hasMoved(page.session, page)) return beginAnew(page)
+        return Effect.catchIf(
+          next(dispatch, session, options, page),
+          () => !session.isOpen(),
+          () => beginAnew(page)
+        )
+      })
+    )
   )
 
 interface Page {
+  /** The servers whose keys are still to come, the present one first. */
+  readonly nodes: ReadonlyArray<Node>
+  readonly version: number
   readonly cursor: string
   readonly session: Session | undefined
   readonly generation: number
   readonly beginnings: number
 }
 
-const beginning: Page = { cursor: "0", session: undefined, generation: 0, beginnings: 0 }
+const beginningOf = (dispatch: Scanned, beginnings: number): Page => ({
+  nodes: dispatch.nodes(),
+  version: dispatch.version?.() ?? 0,
+  ...firstPage,
+  beginnings
+})
+
+const firstPage = { cursor: "0", session: undefined, generation: 0 }
 
 // A server that changes more often than this is not scanned to an end.
 const mostBeginnings = 10
@@ -46,15 +60,37 @@ const moving = RedisError.connectionError("SCAN", "Reset", "unknown", new Error(
 const hasMoved = (session: Session, { generation }: Page): boolean =>
   !session.isOpen() || session.node.generation() !== generation
 
-const beginAnew = ({ beginnings }: Page): Effect.Effect<Step, RedisError.RedisCommandError> =>
-  beginnings >= mostBeginnings
+const beginAnew = (page: Page): Effect.Effect<Step, RedisError.RedisCommandError> =>
+  page.beginnings >= mostBeginnings
     ? Effect.fail(moving)
-    : Effect.succeed([[], Option.some({ ...beginning, beginnings: beginnings + 1 })])
+    : Effect.succeed([[], Option.some({ ...page, ...firstPage, beginnings: page.beginnings + 1 })])
+
+// After the last key of a server. Where owners have changed meanwhile, a key may have gone from one
+// that was still to come to one that was done.
+const nextNode = (dispatch: Scanned, page: Page): Effect.Effect<Option.Option<Page>, RedisError.RedisCommandError> => {
+  const nodes = page.nodes.slice(1)
+  if (nodes.length > 0) return Effect.succeed(Option.some({ ...page, ...firstPage, nodes }))
+  if ((dispatch.version?.() ?? 0) === page.version) return Effect.succeed(Option.none())
+  return page.beginnings >= mostBeginnings
+    ? Effect.fail(moving)
+    : Effect.succeed(Option.some(beginningOf(dispatch, page.beginnings + 1)))
+}
+
+// Nobody knows which session answers, so the answer only shows that there is one. Where there are
+// several servers, another one would answer.
+const awaitSession = (
+  dispatch: Scanned,
+  options: Parameters<typeof stream>[1],
+  page: Page
+): Effect.Effect<unknown, RedisError.RedisCommandError> =>
+  dispatch.nodes().length > 1
+    ? Effect.fail(RedisError.connectionError("SCAN", "NotReady", "never"))
+    : next(dispatch, undefined, options ?? {}, page)
 
 type Step = readonly [keys: ReadonlyArray<string>, next: Option.Option<Page>]
 
 const next = (
-  dispatch: Dispatch,
+  dispatch: Scanned,
   session: Session | undefined,
   { count = 100, match }: { readonly match?: string | undefined; readonly count?: number | undefined },
   page: Page
@@ -74,8 +110,11 @@ const next = (
       const decoded = Replies.decode(command, reply)
       if (Result.isFailure(decoded)) return Effect.fail(decoded.failure)
       const { keys, next } = decoded.success
-      const rest = next === "0" ? Option.none() : Option.some({ ...page, cursor: next, session, generation })
-      return Effect.succeed([keys, rest])
+      const rest =
+        next === "0"
+          ? nextNode(dispatch, page)
+          : Effect.succeed(Option.some({ ...page, cursor: next, session, generation }))
+      return Effect.map(rest, (rest) => [keys, rest])
     }
   )
 }

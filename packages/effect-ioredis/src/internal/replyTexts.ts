@@ -329,6 +329,7 @@ const texts = lines(`
   ERR WATCH inside MULTI is not allowed
   ERR No such user '%s'
   ERR No such client
+  ERR No such master with that name
   ERR Invalid client ID
   ERR Client names cannot contain spaces, newlines or special characters
   ERR CLIENT PAUSE mode must be WRITE or ALL

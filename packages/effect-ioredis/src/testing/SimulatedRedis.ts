@@ -67,10 +67,14 @@
  */
 import { Context, Effect, Layer, type Scope } from "effect"
 import { type RedisAddress, RedisConnector } from "../RedisConnector.ts"
+import { clusterHandle } from "./internal/cluster/clusterHandle.ts"
 import * as Connection from "./internal/Connection.ts"
+import { Handles } from "./internal/Handles.ts"
 import { Network } from "./internal/Network.ts"
-import { serverHandle } from "./internal/serverHandle.ts"
+import { sentinelsHandle } from "./internal/sentinel/sentinelsHandle.ts"
 import * as Timers from "./internal/Timers.ts"
+import type * as SimulatedCluster from "./SimulatedCluster.ts"
+import type * as SimulatedSentinels from "./SimulatedSentinels.ts"
 import type * as SimulatedServer from "./SimulatedServer.ts"
 
 /**
@@ -97,6 +101,17 @@ export interface SimulatedRedis extends SimulatedServer.SimulatedServer {
     address: RedisAddress,
     options?: SimulatedServer.Options
   ) => Effect.Effect<SimulatedServer.SimulatedServer>
+  /**
+   * Makes new servers into a cluster. What its `server` does not say is as with the default server.
+   */
+  readonly cluster: (options?: SimulatedCluster.Options) => Effect.Effect<SimulatedCluster.SimulatedCluster>
+  /** Makes new servers into a master with replicas and the sentinels that watch it. */
+  readonly sentinels: (options?: SimulatedSentinels.Options) => Effect.Effect<SimulatedSentinels.SimulatedSentinels>
+  /**
+   * Lets new connections to an address reach this server, as a proxy or a name service does.
+   * Connections that are open stay where they are.
+   */
+  readonly route: (address: RedisAddress, server: SimulatedServer.SimulatedServer) => Effect.Effect<void>
   /**
    * Connects to these servers. Several clients may be built on it, each as a process of its own.
    */
@@ -125,10 +140,13 @@ export const make = Effect.fnUntraced(function* (
   const timers = yield* Timers.make
   const network = new Network(timers, options, warnOnce(yield* Effect.context<never>()))
   yield* Effect.addFinalizer(() => Effect.sync(() => network.close()))
-  const serverAt = (address: RedisAddress) => network.at(address)
+  const handles = new Handles(network)
   return {
-    ...serverHandle(network.default, serverAt),
-    server: (address, options = {}) => Effect.sync(() => serverHandle(network.server(address, options), serverAt)),
+    ...handles.of(network.default),
+    server: (address, options = {}) => Effect.sync(() => handles.of(network.server(address, options))),
+    cluster: (options = {}) => Effect.sync(() => clusterHandle(handles, options)),
+    sentinels: (options = {}) => Effect.sync(() => sentinelsHandle(handles, options)),
+    route: (address, server) => Effect.sync(() => network.route(address, handles.serverOf(server))),
     connector: {
       connect: (address, login) =>
         Effect.suspend(() =>

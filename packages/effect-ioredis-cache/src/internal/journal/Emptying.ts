@@ -5,7 +5,7 @@
 import { Effect, Result } from "effect"
 import { RedisCommand, type RedisError } from "effect-ioredis"
 import type { Node, Session } from "effect-ioredis/dispatch"
-import { clearedKey, markCleared, unlinkEarlier } from "./commands.ts"
+import { markCleared, unlinkEarlier } from "./commands.ts"
 import type { Failure } from "./Replay.ts"
 import * as Scripts from "./scripts.ts"
 import * as Sender from "./Sender.ts"
@@ -29,10 +29,22 @@ export const once = (state: State, region: Region): Effect.Effect<void, Failure>
 const step = (state: State, region: Region): Effect.Effect<void, Failure> =>
   Effect.suspend(() => {
     if (region.state._tag === "Denied") return Effect.andThen(probe(state, region), step(state, region))
-    // A write in doubt would come after the emptying. Its session is fenced first.
-    const isReady = region.state._tag === "Dirty" && !state.doubts.hasRegion(region.name)
-    return isReady ? empty(state, region) : Effect.void
+    const isReady = nextNode(state, region) !== undefined || isEmptied(state, region)
+    return region.state._tag === "Dirty" && isReady ? empty(state, region) : Effect.void
   })
+
+// A node that is to be emptied and may be now: a write in doubt would come after the emptying, so
+// its session is fenced first.
+const nextNode = (state: State, region: Region, failed?: ReadonlySet<string>): Node | undefined =>
+  state.dispatch
+    .nodes()
+    .find(
+      ({ name }) =>
+        !region.emptiedOn.has(name) && failed?.has(name) !== true && !state.doubts.hasRegion(region.name, name)
+    )
+
+const isEmptied = (state: State, { emptiedOn }: Region): boolean =>
+  state.dispatch.nodes().every(({ name }) => emptiedOn.has(name))
 
 // Asks for what it may do with commands that change nothing: no key of the region has an empty
 // name.
@@ -53,40 +65,59 @@ const empty = (state: State, region: Region): Effect.Effect<void, Failure> =>
   Effect.suspend(() => {
     const run = ++runs
     state.apply(region, { _tag: "Started", run })
-    return Effect.forEach(state.dispatch.nodes(), (node) => emptyNode(state, region, node, run), {
-      discard: true
-    }).pipe(
-      Effect.andThen(Effect.sync(() => state.apply(region, { _tag: "Emptied", run }))),
+    return emptyNodes(state, region, run).pipe(
       Effect.ensuring(Effect.sync(() => state.apply(region, { _tag: "Failed", run })))
     )
   })
 
 const isRunning = ({ state }: Region, run: number): boolean => state._tag === "Emptying" && state.run === run
 
+// Empties one node after the other. One that fails keeps no other from being emptied, and one that
+// was emptied is not emptied again because of another.
+const emptyNodes = Effect.fnUntraced(function* (state: State, region: Region, run: number) {
+  const failures = new Map<string, Failure>()
+  // Where Redis has no room for the mark, what was cleared makes room, and the mark follows.
+  const marked = yield* Effect.result(mark(state, region))
+  let node = nextNode(state, region)
+  while (node !== undefined && isRunning(region, run)) {
+    const { name } = node
+    // Slots that come to it from now on are not part of it.
+    region.emptiedOn.add(name)
+    const emptied = yield* Effect.result(emptyNode(state, region, node, run))
+    if (Result.isFailure(emptied)) failures.set(name, emptied.failure)
+    if (Result.isFailure(emptied) || !isRunning(region, run)) region.emptiedOn.delete(name)
+    node = nextNode(state, region, new Set(failures.keys()))
+  }
+  const [failure] = failures.values()
+  if (failure !== undefined) return yield* failure
+  yield* Effect.fromResult(marked)
+  if (isEmptied(state, region)) state.apply(region, { _tag: "Emptied", run })
+})
+
 const emptyNode = Effect.fnUntraced(function* (state: State, region: Region, node: Node, run: number) {
   const [session] = node.sessions()
   if (session === undefined) return yield* new Sender.NoSession({ message: "a node has no session" })
   yield* barrier(state, node, session)
-  if (state.doubts.hasRegion(region.name))
+  if (state.doubts.hasRegion(region.name, node.name))
     return yield* new Sender.NoSession({ message: "a session was lost meanwhile" })
   const { clearedAt } = region.state
-  // Where Redis has no room for the mark, what was cleared makes room, and the mark follows.
-  const marked = yield* Effect.result(mark(state, region, node, session))
   let cursor = "0"
   do {
     const reply = yield* scan(state, region, session, cursor)
     cursor = reply.cursor
     yield* unlinkAll(state, reply.keys, clearedAt, session)
   } while (cursor !== "0" && isRunning(region, run))
-  yield* Effect.fromResult(marked)
 })
 
-const mark = (state: State, region: Region, node: Node, session: Session) =>
+// One mark tells every process that replays something of the region, wherever that is kept.
+const mark = (state: State, region: Region) =>
   Effect.suspend(() => {
-    if (region.replay !== "latest" || state.dispatch.nodeOf(clearedKey(region)) !== node) return Effect.void
+    if (region.replay !== "latest") return Effect.void
     const version = { stamp: state.source.next(), writtenAt: region.state.clearedAt }
     const command = markCleared(region, version, state.situation().scripts)
-    return Effect.asVoid(Sender.sendOnce(state.dispatch, command, session))
+    return Effect.flatMap(Sender.sendAllOnce(state.dispatch, [command], {}), ([outcome]) =>
+      outcome === undefined ? Effect.void : Effect.asVoid(Effect.fromResult(outcome))
+    )
   })
 
 /**
@@ -120,25 +151,32 @@ const scan = (state: State, { keyspace }: Region, session: Session, cursor: stri
     }
   )
 
+// What has gone to another node while the map of them was old is unlinked there.
 const unlinkAll: (
   state: State,
   keys: ReadonlyArray<string>,
   clearedAt: number,
-  session: Session
+  session: Session | undefined
 ) => Effect.Effect<void, RedisError.RedisCommandError> = Effect.fnUntraced(function* (state, keys, clearedAt, session) {
   if (keys.length === 0) return
   const { scripts } = state.situation()
   const commands = keys.map((key) => unlinkEarlier(key, clearedAt + 1, scripts))
   const outcomes = yield* Sender.sendAllOnce(state.dispatch, commands, { session })
   const denied: Array<string> = []
+  const moved: Array<string> = []
   for (const [index, outcome] of outcomes.entries()) {
     const [key, command] = [keys[index], commands[index]]
     if (Result.isSuccess(outcome) || key === undefined || command === undefined) continue
     state.refused(command, outcome.failure, undefined)
-    if (!Scripts.isDenied(command, outcome.failure)) return yield* outcome.failure
-    denied.push(key)
+    if (Scripts.isDenied(command, outcome.failure)) denied.push(key)
+    else if (session !== undefined && isMoved(outcome.failure)) moved.push(key)
+    else return yield* outcome.failure
   }
   yield* unlinkAll(state, denied, clearedAt, session)
+  yield* unlinkAll(state, moved, clearedAt, undefined)
 })
+
+const isMoved = (error: RedisError.RedisCommandError): boolean =>
+  error._tag === "RedisOperationError" && (error.code === "MOVED" || error.code === "ASK")
 
 const escaped = (pattern: string): string => pattern.replace(/[\\*?[\]]/g, "\\$&")

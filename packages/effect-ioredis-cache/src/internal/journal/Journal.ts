@@ -37,7 +37,7 @@ import * as Ledger from "./Ledger.ts"
 import * as Loop from "./Loop.ts"
 import * as Replay from "./Replay.ts"
 import * as Sender from "./Sender.ts"
-import { type Entry, type NodeState, Region, type Seen, State, Write } from "./State.ts"
+import { type Entry, Region, type Seen, State, Write } from "./State.ts"
 
 /** Bounds what is kept. */
 export interface Options {
@@ -136,12 +136,15 @@ export const make = Effect.fnUntraced(function* (
 ): Effect.fn.Return<Journal, never, Scope.Scope> {
   const clock = yield* Clock.Clock
   const context = yield* Effect.context<never>()
-  const fibers: Array<Fiber.Fiber<unknown>> = []
+  const fibers = new Set<Fiber.Fiber<unknown>>()
   const run = (effect: Effect.Effect<unknown>) => Effect.runForkWith(context)(effect)
   let isOver = false
   // A call that ends after the journal may name a node that was not known before.
   const start = (loop: Loop.Loop): Loop.Loop => {
-    if (!isOver) fibers.push(run(loop.run))
+    if (isOver) return loop
+    const fiber = run(loop.run)
+    fibers.add(fiber)
+    fiber.addObserver(() => fibers.delete(fiber))
     return loop
   }
   const state: State = new State({
@@ -153,7 +156,7 @@ export const make = Effect.fnUntraced(function* (
     startNode: (node) =>
       start(
         Loop.make(
-          () => Replay.isLeft(state, node),
+          () => state.isLeftOn(node),
           Effect.suspend(() => Replay.once(state, node))
         )
       ),
@@ -165,6 +168,7 @@ export const make = Effect.fnUntraced(function* (
         )
       )
   })
+  for (const node of dispatch.nodes()) state.meet(node)
   const stop = dispatch.listen((event) => hear(state, event))
   yield* dispatch.watchHistory
   yield* Metrics.showJournalEntries(state.ledger.size)
@@ -180,7 +184,7 @@ export const make = Effect.fnUntraced(function* (
     region: (policy, seen) => regionJournal(state, regionOf(state, policy), seen),
     definitions: new Map(),
     size: state.ledger.size,
-    isAtRest: () => !state.isLeft() && !Array.from(state.nodes.values()).some((node) => Replay.isLeft(state, node)),
+    isAtRest: () => !state.isLeft() && !Array.from(state.nodes.values()).some((node) => state.isLeftOn(node)),
     checkInvariants: () => state.checkInvariants()
   }
 })
@@ -198,26 +202,33 @@ const regionOf = (state: State, policy: RegionPolicy): Region => {
 // -------------------------------------------------------------------------------------------------
 
 const hear = (state: State, event: NodeEvent): void => {
-  const nodeState = state.nodeState(event.node)
+  const nodeState = state.nodes.get(event.node.name)
   switch (event._tag) {
     case "SessionReady":
+      if (nodeState !== undefined || !state.isGone(event.node)) state.meet(event.node)
       state.tryPermissions()
-      nodeState.unfenceable.clear()
+      nodeState?.unfenceable.clear()
       // Where nothing tells of a server that was started anew, each session may be of one.
       if (event.session.runId === undefined) state.unverify(event.node)
       break
     case "SessionLost":
-      nodeState.loop.wake()
+      nodeState?.loop.wake()
       return
     case "HistoryChanged":
       state.unverify(event.node)
+      break
+    case "SlotsMoved":
+      state.moveSlots(event.slots, event.node)
+      return
+    case "NodeRemoved":
+      if (nodeState !== undefined) state.leave(nodeState)
       break
     case "CircuitClosed":
       break
     case "ConnectFailed":
       return
   }
-  nodeState.loop.recover()
+  nodeState?.loop.recover()
   for (const { loop } of state.regions) loop.recover()
 }
 
@@ -239,12 +250,11 @@ const closeRegions = (state: State): Effect.Effect<void> =>
 
 const closeNodes = (state: State): Effect.Effect<void> =>
   Effect.forEach(
-    Array.from(state.nodes.values()).filter(({ node }) => node.isReady()),
-    (nodeState: NodeState) => {
-      nodeState.node.makeDue()
-      const answered = Effect.suspend(() =>
-        state.ledger.size() === 0 ? Effect.void : Emptying.barrier(state, nodeState.node)
-      )
+    state.dispatch.nodes().filter((node) => node.isReady()),
+    (node) => {
+      const nodeState = state.meet(node)
+      node.makeDue()
+      const answered = Effect.suspend(() => (state.ledger.size() === 0 ? Effect.void : Emptying.barrier(state, node)))
       return Effect.ignore(Effect.andThen(Effect.ignore(Replay.once(state, nodeState)), answered))
     },
     { concurrency: "unbounded", discard: true }

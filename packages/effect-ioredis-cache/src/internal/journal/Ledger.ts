@@ -93,9 +93,10 @@ export class Entry<Region> {
   /** Counts the sendings of the key that have neither been answered nor lost their session. */
   open = 0
   /**
-   * Says where Redis has executed the last intent, and whether the server has kept its data since.
+   * Says where Redis has executed the last intent, and how many changes of servers there had been
+   * when it was sent.
    */
-  executed: { readonly session: object; readonly isVerified: boolean } | undefined = undefined
+  executed: { readonly session: object; readonly changes: number } | undefined = undefined
   /** Says whether Redis has refused the value for good, so that only its removal is left. */
   isRefused = false
   /** Counts the replays of the last intent that have lost their session before the reply. */

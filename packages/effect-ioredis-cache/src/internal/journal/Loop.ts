@@ -8,8 +8,10 @@ export interface Loop {
   readonly wake: () => void
   /** Says that what made it fail may be over, so that it is tried at once. */
   readonly recover: () => void
-  /** Runs for ever. */
-  readonly run: Effect.Effect<never>
+  /** Says that there will be no more work. */
+  readonly stop: () => void
+  /** Runs until it is stopped. */
+  readonly run: Effect.Effect<void>
 }
 
 /**
@@ -21,10 +23,11 @@ export interface Loop {
 export const make = (isLeft: () => boolean, once: Effect.Effect<void, unknown>): Loop => {
   const work = Latch.makeUnsafe()
   const recovered = Latch.makeUnsafe()
+  let isStopped = false
 
   const run = Effect.gen(function* () {
     let pause = firstPause
-    while (true) {
+    while (!isStopped) {
       yield* work.await
       // Whoever wakes it has not finished yet, and may have more work.
       yield* Effect.yieldNow
@@ -44,13 +47,19 @@ export const make = (isLeft: () => boolean, once: Effect.Effect<void, unknown>):
     }
   })
 
+  const recover = (): void => {
+    recovered.openUnsafe()
+    work.openUnsafe()
+  }
+
   return {
     wake: () => {
       work.openUnsafe()
     },
-    recover: () => {
-      recovered.openUnsafe()
-      work.openUnsafe()
+    recover,
+    stop: () => {
+      isStopped = true
+      recover()
     },
     run
   }

@@ -1,6 +1,6 @@
 /**
- * Works on one node in the background: it ends lost sessions, verifies
- * what was confirmed, and replays what was not, in this order and in batches, one at a time.
+ * Works on one node in the background: it ends lost sessions, verifies what was confirmed, and
+ * replays what was not, in this order and in batches, one at a time.
  */
 import { Effect, Result } from "effect"
 import { RedisCommand, RedisError } from "effect-ioredis"
@@ -12,13 +12,10 @@ import * as Scripts from "./scripts.ts"
 import * as Sender from "./Sender.ts"
 import { type Entry, type NodeState, type Region, type State, Write } from "./State.ts"
 
-/** Tells whether there is anything to do on a node. */
-export const isLeft = (state: State, { node, pending, unverified }: NodeState): boolean =>
-  pending.size > 0 || unverified.size > 0 || state.doubts.sessions().some((session) => session.node === node)
-
 /** Does all there is, or fails with what hindered it. */
 export const once = (state: State, nodeState: NodeState): Effect.Effect<void, Failure> =>
   Effect.gen(function* () {
+    if (state.isGone(nodeState.node)) state.leave(nodeState)
     const [session] = nodeState.node.sessions()
     if (session === undefined) return yield* new Sender.NoSession({ message: "the node has no session" })
     yield* fence(state, nodeState, session)
@@ -35,8 +32,7 @@ export type Failure = RedisError.RedisCommandError | Sender.NoSession
 
 // Ends the sessions that may still execute something on the server, so that nothing comes late.
 const fence = Effect.fnUntraced(function* (state: State, { node, unfenceable }: NodeState, open: Session) {
-  for (const lost of state.doubts.sessions()) {
-    if (lost.node !== node) continue
+  for (const lost of state.doubts.sessionsOn(node.name)) {
     const isSettled = !unfenceable.has(lost) && (yield* isGone(state, lost, open))
     if (isSettled) state.settle(lost)
     else {
@@ -75,27 +71,37 @@ const isGone = (state: State, lost: Session, open: Session): Effect.Effect<boole
 const verify = Effect.fnUntraced(function* (state: State, nodeState: NodeState) {
   const { unverified } = nodeState
   while (unverified.size > 0) {
-    const { changes } = nodeState
     const known = (key: string) => state.trust.get(key)
-    const keys = takeFirst(unverified, batchSize, (key) => known(key)?.isVerified === false)
-    const confirmed = keys.flatMap((key) => known(key)?.confirmed ?? [])
     const { scripts } = state.situation()
-    const commands = confirmed.map((version, index) => verifyOf(keys[index] ?? "", version, scripts))
-    const outcomes = yield* sendBatch(state, commands)
+    const taken = unverified.take(batchSize)
+    // Without scripts whatever there is would be unlinked. Of what moved from node to node that is
+    // good data, and until the next confirmation it is judged as unverified.
+    if (!scripts && state.dispatch.slotOf !== undefined) continue
+    const asked = taken.flatMap((key) => {
+      const one = known(key)
+      if (one === undefined || one.isVerified || state.doubts.has(key)) return []
+      const { changes, confirmed } = one
+      return [{ key, changes, confirmed, command: verifyOf(key, confirmed, scripts) }]
+    })
+    const outcomes = yield* sendBatch(
+      state,
+      asked.map(({ command }) => command)
+    )
     let failure: RedisError.RedisCommandError | undefined
-    outcomes.forEach((outcome, index) => {
-      const [key, version, command] = [keys[index], confirmed[index], commands[index]]
-      if (key === undefined || version === undefined || command === undefined) return
-      // Another change may have come meanwhile, and another confirmation.
-      const isDone = Result.isSuccess(outcome) && nodeState.changes === changes
-      const now = known(key)
-      if (!isDone) unverified.add(key)
-      else if (now?.confirmed === version) now.isVerified = true
-      if (Result.isSuccess(outcome)) return
+    for (const [index, { changes, command, confirmed, key }] of asked.entries()) {
+      const outcome = outcomes[index]
+      if (outcome === undefined) continue
+      if (Result.isSuccess(outcome)) {
+        // Another change may have come meanwhile, and another confirmation.
+        const now = known(key)
+        if (now?.confirmed === confirmed && now.changes === changes) now.isVerified = true
+        continue
+      }
+      state.verify([key])
       state.refused(command, outcome.failure, undefined)
       // It is done without scripts in the next round.
       if (!Scripts.isDenied(command, outcome.failure)) failure = outcome.failure
-    })
+    }
     if (failure !== undefined) return yield* failure
   }
 })
@@ -112,30 +118,28 @@ const replay = Effect.fnUntraced(function* (state: State, nodeState: NodeState) 
   while (turns > 0 && nodeState.pending.size > 0) {
     const size = Math.min(turns, batchSize)
     turns -= size
-    const batch = takeFirst(
-      nodeState.pending,
-      size,
-      (entry) => entry.isDeferred && !entry.isReplaying && !state.doubts.has(entry.key)
-    )
+    const batch = nodeState.pending
+      .take(size)
+      .filter((entry) => entry.isDeferred && !entry.isReplaying && !state.doubts.has(entry.key))
     if (batch.length === 0) continue
-    const { denied, error } = yield* replayBatch(state, batch)
+    const { denied, error, unasked } = yield* replayBatch(state, nodeState, batch)
     if (error !== undefined && error._tag !== "RedisOperationError") return yield* error
-    refusal = error ?? refusal
+    refusal = error ?? unasked ?? refusal
     // They get another turn, without scripts.
     turns += denied
   }
   if (refusal !== undefined) return yield* refusal
 })
 
-const replayBatch = (state: State, batch: ReadonlyArray<Entry>) =>
+const replayBatch = (state: State, nodeState: NodeState, batch: ReadonlyArray<Entry>) =>
   Effect.acquireUseRelease(
     Effect.sync(() => {
       for (const entry of batch) entry.isReplaying = true
     }),
     () =>
       Effect.gen(function* () {
-        yield* dropCleared(state, batch)
-        const writes = batch.flatMap((entry) => writeOf(state, entry))
+        const unasked = yield* dropCleared(state, nodeState, batch)
+        const writes = batch.flatMap((entry) => (unasked.has(entry.region) ? [] : writeOf(state, entry)))
         const commands = writes.map(({ command }) => command)
         const outcomes = yield* sendBatch(state, commands, writes)
         const failures = outcomes.flatMap((outcome, index) => {
@@ -147,7 +151,8 @@ const replayBatch = (state: State, batch: ReadonlyArray<Entry>) =>
         return {
           denied: failures.filter(isDenied).length,
           // What hinders everyone is of more interest than what one of them was refused for.
-          error: errors.find(({ _tag }) => _tag !== "RedisOperationError") ?? errors[0]
+          error: errors.find(({ _tag }) => _tag !== "RedisOperationError") ?? errors[0],
+          unasked: Array.from(unasked.values())[0]
         }
       }),
     () =>
@@ -168,9 +173,12 @@ const writeOf = (state: State, entry: Entry): ReadonlyArray<Write> => {
 }
 
 // Another process may have cleared the region since: what was written before is nobody's any more.
-const dropCleared = Effect.fnUntraced(function* (state: State, batch: ReadonlyArray<Entry>) {
+// The mark of it may be on another node. Regions whose mark that node does not tell wait, and the
+// others need not.
+const dropCleared = Effect.fnUntraced(function* (state: State, nodeState: NodeState, batch: ReadonlyArray<Entry>) {
+  const unasked = new Map<Region, RedisError.RedisCommandError>()
   const regions = Array.from(new Set(batch.map(({ region }) => region).filter(leavesMark)))
-  if (regions.length === 0) return
+  if (regions.length === 0) return unasked
   const keys = regions.map(clearedKey)
   const outcomes = yield* sendBatch(
     state,
@@ -181,7 +189,10 @@ const dropCleared = Effect.fnUntraced(function* (state: State, batch: ReadonlyAr
       // A key of another type, or one that the user may not read, must not hold up the other
       // regions.
       if (outcome.failure._tag === "RedisOperationError") continue
-      return yield* outcome.failure
+      const region = regions[index]
+      if (region === undefined || state.ownerOf(clearedKey(region)) === nodeState) return yield* outcome.failure
+      unasked.set(region, outcome.failure)
+      continue
     }
     const { success } = outcome
     const found = success instanceof Uint8Array ? StoredValue.read(keys[index] ?? "", success) : undefined
@@ -191,6 +202,7 @@ const dropCleared = Effect.fnUntraced(function* (state: State, batch: ReadonlyAr
       if (entry.region === regions[index] && entry.version.writtenAt <= at) state.ledger.delete(entry)
     }
   }
+  return unasked
 })
 
 const leavesMark = ({ removedFor, replay }: Region): boolean => replay === "latest" && removedFor > 0
@@ -203,18 +215,6 @@ const sendBatch = (
   commands.length === 0
     ? Effect.succeed([])
     : Sender.sendAllOnce(state.dispatch, commands, sendings === undefined ? {} : { sendings })
-
-// Takes out the first `size` and returns those of them that are wanted.
-const takeFirst = <A>(from: Set<A>, size: number, isWanted: (one: A) => boolean): ReadonlyArray<A> => {
-  const taken: Array<A> = []
-  let left = size
-  for (const one of from) {
-    if (left-- === 0) break
-    from.delete(one)
-    if (isWanted(one)) taken.push(one)
-  }
-  return taken
-}
 
 const isSuperseded = (error: RedisError.RedisCommandError): boolean =>
   error._tag === "RedisOperationError" && error.code === "SUPERSEDED"

@@ -4,7 +4,7 @@ import type { Dispatch, Node, Sending, SendingEnd, Session } from "effect-ioredi
 import type { StampSource } from "../StoredValue.ts"
 import type { Replay } from "../../Cache.ts"
 import type { Version, Write as TierWrite } from "../CacheTier.ts"
-import { clearedKey, lateOf, type RegionPolicy, type Situation } from "./commands.ts"
+import { lateOf, type RegionPolicy, type Situation } from "./commands.ts"
 import * as Doubts from "./Doubts.ts"
 import * as Ledger from "./Ledger.ts"
 import type { Loop } from "./Loop.ts"
@@ -12,6 +12,7 @@ import { initial, type RegionEvent, type RegionState, transition } from "./Regio
 import * as Scripts from "./scripts.ts"
 import * as Sequences from "../Sequences.ts"
 import * as Trust from "./Trust.ts"
+import { Waiting } from "./Waiting.ts"
 
 /** An entry of the ledger, as the journal keeps it. */
 export type Entry = Ledger.Entry<Region>
@@ -33,6 +34,11 @@ export class Region implements RegionPolicy {
   readonly sequences: Sequences.Sequences = Sequences.make()
   /** Whether it was logged, since the region was clean, that the user may not empty it. */
   isWarned = false
+  /**
+   * The names of the nodes that hold nothing any more of what it was last cleared of, or are being
+   * emptied of it. A node that gets slots meanwhile is emptied again.
+   */
+  readonly emptiedOn = new Set<string>()
   /** Is open while the region is clean. */
   readonly emptied: Latch.Latch = Latch.makeUnsafe(true)
   /** Empties it, so that a region which cannot be emptied slows down no other. */
@@ -47,24 +53,28 @@ export class Region implements RegionPolicy {
   }
 }
 
-/** Holds what the journal keeps for one node. */
+/**
+ * Holds what the journal keeps for one node, which its name identifies: one that left and came back
+ * is another object.
+ */
 export class NodeState {
-  readonly node: Node
-  /** Counts how often the node was found to have other data than before. */
-  changes = 0
+  /** The node as it was last met. */
+  node: Node
   /**
    * Deferred entries to be replayed. Whatever is in here besides is passed over when its turn
    * comes.
    */
-  readonly pending = new Set<Entry>()
-  /** Keys whose confirmed intents the node may have lost. */
-  readonly unverified = new Set<string>()
+  readonly pending: Waiting<Entry>
+  /** Keys whose confirmed intents the node may not have. */
+  readonly unverified: Waiting<string>
   /** Lost sessions that cannot be ended on the server, until a new session may be allowed to. */
   readonly unfenceable = new Set<Session>()
   readonly loop: Loop
 
-  constructor(node: Node, loop: (state: NodeState) => Loop) {
+  constructor(node: Node, slotOf: Dispatch["slotOf"], loop: (state: NodeState) => Loop) {
     this.node = node
+    this.pending = new Waiting(slotOf && (({ key }) => slotOf(key)))
+    this.unverified = new Waiting(slotOf)
     this.loop = loop(this)
   }
 }
@@ -97,14 +107,17 @@ export class State {
   readonly now: () => number
   readonly ledger: Ledger.Ledger<Region>
   readonly trust: Trust.Trust
-  readonly doubts = Doubts.make<Session>()
+  readonly doubts: Doubts.Doubts<Session>
   readonly regions: Array<Region> = []
-  readonly nodes = new Map<Node, NodeState>()
+  /** What is kept for nodes, by their names. */
+  readonly nodes = new Map<string, NodeState>()
   readonly emptying: Semaphore.Semaphore = Semaphore.makeUnsafe(1)
   readonly startRegion: Environment["startRegion"]
   readonly log: Environment["log"]
   readonly startNode: Environment["startNode"]
   isClosed = false
+  /** Counts how often a node was found to have other data than before, or other slots. */
+  changes = 0
   #scriptsAgainAt = Number.NEGATIVE_INFINITY
   #hasWarned = false
 
@@ -116,16 +129,92 @@ export class State {
     this.startNode = environment.startNode
     this.startRegion = environment.startRegion
     this.ledger = Ledger.make(environment.bounds)
-    this.trust = Trust.make(environment.source, rememberedKeys)
+    const { dispatch } = this
+    this.trust = Trust.make(environment.source, rememberedKeys, dispatch.slotOf)
+    this.doubts = Doubts.make({
+      nodeOf: ({ node }) => node.name,
+      ownerOf: (key) => dispatch.nodeOf(key).name,
+      slotOf: dispatch.slotOf
+    })
   }
 
+  // -----------------------------------------------------------------------------------------------
+  // Nodes
+  // -----------------------------------------------------------------------------------------------
+
   nodeState(node: Node): NodeState {
-    let state = this.nodes.get(node)
+    let state = this.nodes.get(node.name)
     if (state === undefined) {
-      state = new NodeState(node, this.startNode)
-      this.nodes.set(node, state)
+      state = new NodeState(node, this.dispatch.slotOf, this.startNode)
+      this.nodes.set(node.name, state)
     }
     return state
+  }
+
+  /** The state of the node that owns a key now. */
+  ownerOf(key: string): NodeState {
+    return this.meet(this.dispatch.nodeOf(key))
+  }
+
+  /** The state of a node that is there now, under its name, maybe after another object of it. */
+  meet(node: Node): NodeState {
+    const state = this.nodeState(node)
+    state.node = node
+    return state
+  }
+
+  /** Tells whether there is anything to do on a node. */
+  isLeftOn({ node, pending, unverified }: NodeState): boolean {
+    return pending.size > 0 || unverified.size > 0 || this.doubts.sessionsOn(node.name).length > 0
+  }
+
+  /** Tells whether a node owns no key, or none any more. */
+  isGone(node: Node): boolean {
+    return !this.dispatch.nodes().some(({ name }) => name === node.name)
+  }
+
+  /**
+   * What waits on a node that is gone goes to the owners. What is in doubt there is parked, and is
+   * waited out where no session is left to fence it in.
+   */
+  leave(state: NodeState): void {
+    for (const entry of state.pending.take(state.pending.size)) this.enqueue(entry)
+    this.verify(state.unverified.take(state.unverified.size))
+    if (state.node.sessions().length === 0) {
+      for (const lost of this.doubts.sessionsOn(state.node.name)) this.expireDoubts(lost)
+    }
+    this.forgetNodes()
+  }
+
+  /** Forgets the nodes that are gone and have left nothing. */
+  forgetNodes(): void {
+    for (const [name, state] of this.nodes) {
+      if (this.isLeftOn(state) || !this.isGone(state.node)) continue
+      this.nodes.delete(name)
+      state.loop.stop()
+    }
+  }
+
+  /**
+   * A node owns other slots than before, and nothing of theirs has been sent to it yet. The data
+   * normally moved along intact, so what was confirmed is verified there and no more is done. Who
+   * waited for a doubt of the old owner waits no longer.
+   */
+  moveSlots(slots: ReadonlySet<number>, node: Node): void {
+    this.changes++
+    const owner = this.meet(node)
+    for (const other of this.nodes.values()) {
+      if (other === owner) continue
+      for (const entry of other.pending.takeSlots(slots)) owner.pending.add(entry)
+      other.unverified.takeSlots(slots)
+    }
+    this.verify(this.trust.unverify(slots))
+    this.#resume(this.doubts.inSlots(slots))
+    for (const region of this.regions) {
+      region.emptiedOn.delete(node.name)
+      region.loop.wake()
+    }
+    owner.loop.wake()
   }
 
   /** Gives what commands depend on besides their intent. */
@@ -210,7 +299,7 @@ export class State {
    */
   enqueue(entry: Entry): void {
     if (!entry.isDeferred || this.doubts.has(entry.key)) return
-    const state = this.nodeState(this.dispatch.nodeOf(entry.key))
+    const state = this.ownerOf(entry.key)
     state.pending.add(entry)
     state.loop.wake()
   }
@@ -226,8 +315,9 @@ export class State {
     // have stayed.
     const last = entry.region.replay === "latest" ? undefined : this.trust.get(key)?.last.stamp
     const before = last === undefined || last === entry.version.stamp ? entry.base : last
-    this.trust.confirm(key, entry.version, before, executed.isVerified)
-    if (!executed.isVerified) this.#verify(this.dispatch.nodeOf(key), [key])
+    const isVerified = executed.changes === this.changes
+    this.trust.confirm(key, entry.version, before, isVerified)
+    if (!isVerified) this.verify([key])
     if (touch !== undefined) this.release(this.recordTouch(entry.region, key, touch))
   }
 
@@ -250,8 +340,8 @@ export class State {
     const late = lateOf(command, intent, region)
     if (late === "Nothing") return
     const end = late !== "Removes" && intent._tag === "Set" ? intent.expiresAt + intent.staleFor : this.now()
-    const doubted = late === "Revives" ? clearedKey(region) : key
-    this.doubts.add(session, doubted, region.name, Math.min(end, this.now() + longestDoubt))
+    const until = Math.min(end, this.now() + longestDoubt)
+    this.doubts.add(session, key, { region: region.name, until, isOfRegion: late === "Revives" })
     this.nodeState(session.node).loop.wake()
   }
 
@@ -270,12 +360,21 @@ export class State {
   }
 
   #settled(keys: ReadonlyArray<string>): void {
-    for (const key of keys) {
-      const entry = this.ledger.get(key)
-      if (entry !== undefined) this.enqueue(entry)
-    }
+    this.#resume(keys)
     // A region waits for what is in doubt of it.
     if (keys.length > 0) for (const { loop } of this.regions) loop.wake()
+    this.forgetNodes()
+  }
+
+  // Looks anew at what waits for doubts of these keys, or has to wait for them from now on.
+  #resume(keys: ReadonlyArray<string>): void {
+    for (const key of keys) {
+      const entry = this.ledger.get(key)
+      if (entry === undefined) continue
+      if (this.doubts.has(key)) entry.executed = undefined
+      this.enqueue(entry)
+    }
+    this.verify(keys.filter((key) => this.trust.get(key)?.isVerified === false))
   }
 
   // -----------------------------------------------------------------------------------------------
@@ -302,20 +401,29 @@ export class State {
     return verdict === "Trusted"
   }
 
-  /** A node may have other data than before. */
+  /** A node may have other data than before. What it does not own is no concern of it. */
   unverify(node: Node): void {
-    this.nodeState(node).changes++
-    this.#verify(
-      node,
-      this.trust.unverify((key) => this.dispatch.nodeOf(key) === node)
-    )
-    for (const region of this.regions) this.apply(region, { _tag: "ServerChanged" })
+    const { slotOf } = this.dispatch
+    if (this.isGone(node)) return
+    this.changes++
+    this.verify(this.trust.unverify(slotOf && slotsOf(node)))
+    for (const region of this.regions) {
+      region.emptiedOn.delete(node.name)
+      this.apply(region, { _tag: "ServerChanged" })
+    }
   }
 
-  #verify(node: Node, keys: ReadonlyArray<string>): void {
-    const state = this.nodeState(node)
-    for (const key of keys) state.unverified.add(key)
-    state.loop.wake()
+  /**
+   * Leaves keys to be verified where they are owned. One with a write in doubt waits for that,
+   * which may run after the verification.
+   */
+  verify(keys: ReadonlyArray<string>): void {
+    for (const key of keys) {
+      if (this.doubts.has(key)) continue
+      const state = this.ownerOf(key)
+      state.unverified.add(key)
+      state.loop.wake()
+    }
   }
 
   // -----------------------------------------------------------------------------------------------
@@ -325,6 +433,7 @@ export class State {
   /** Changes the state of a region. */
   apply(region: Region, event: RegionEvent): void {
     region.state = transition(region.state, event)
+    if (anew.has(event._tag)) region.emptiedOn.clear()
     if (region.state._tag === "Clean") {
       region.isWarned = false
       region.emptied.openUnsafe()
@@ -421,13 +530,25 @@ export class State {
       ...this.ledger
         .all()
         .filter(({ region, version }) => version.writtenAt <= region.state.clearedAt)
-        .map(({ key }) => `${key} is in the ledger, but was cleared`)
+        .map(({ key }) => `${key} is in the ledger, but was cleared`),
+      ...Array.from(this.nodes).flatMap(([name, node]) => this.#checkNode(name, node))
+    ]
+  }
+
+  #checkNode(name: string, { node, pending, unverified }: NodeState): ReadonlyArray<string> {
+    const isElsewhere = (key: string) => this.dispatch.nodeOf(key).name !== name
+    const keys = [...Array.from(pending, ({ key }) => key), ...unverified]
+    return [
+      ...pending.checkInvariants(),
+      ...unverified.checkInvariants(),
+      ...keys.filter(isElsewhere).map((key) => `${key} waits on ${name}, which does not own it`),
+      ...(node.name === name ? [] : [`what is kept for ${name} is of ${node.name}`])
     ]
   }
 
   /** Tells whether an entry waits for the replay or is part of it. */
   isBeingReplayed(entry: Entry): boolean {
-    return entry.isReplaying || this.nodeState(this.dispatch.nodeOf(entry.key)).pending.has(entry)
+    return entry.isReplaying || this.ownerOf(entry.key).pending.has(entry)
   }
 }
 
@@ -451,10 +572,10 @@ export class Write implements Sending {
     entry.isSent = true
   }
 
-  begin(session: Session): boolean {
+  begin(): boolean {
     if (!this.#isLast()) return false
     // Of several sendings the first counts: a change since then may have undone any of them.
-    this.#changes ??= this.state.nodeState(session.node).changes
+    this.#changes ??= this.state.changes
     this.entry.open++
     return true
   }
@@ -486,8 +607,7 @@ export class Write implements Sending {
       // What is in doubt may run after this, so that it has to be done again when the doubt is
       // settled.
       if (state.doubts.has(entry.key)) return
-      const isVerified = state.nodeState(session.node).changes === this.#changes
-      entry.executed = { session, isVerified }
+      entry.executed = { session, changes: this.#changes ?? state.changes }
     } else if (entry.executed !== undefined && entry.executed.session !== session) {
       // An earlier version, over another connection: which of the two came first is not known.
       entry.executed = undefined
@@ -518,6 +638,14 @@ export class Write implements Sending {
     if (this.#isLast() && isFinal(error)) this.entry.isRefused = true
   }
 }
+
+// The slots that a node owns.
+function* slotsOf(node: Node): Generator<number> {
+  for (const [from, to] of node.slots()) for (let slot = from; slot <= to; slot++) yield slot
+}
+
+// After these events every node may hold what is to be emptied.
+const anew: ReadonlySet<RegionEvent["_tag"]> = new Set(["Marked", "Refused", "Permitted", "Emptied"])
 
 const errorOf = (end: SendingEnd): RedisError.RedisCommandError | undefined => {
   if (end._tag !== "Confirmed") return end.error

@@ -27,8 +27,10 @@ export class Known {
   before: Stamp | undefined
   /** Says what this process knew last: its own write, or what it has read since. */
   last: Version
-  /** Says whether the server may have lost data since the confirmation. */
+  /** Says whether no server can have lost it since the confirmation, and no other owns the key. */
   isVerified: boolean
+  /** Counts how often it became unverified, so that a verification knows whether it came too late. */
+  changes = 0
 
   constructor(confirmed: Version, before: Stamp | undefined, isVerified: boolean) {
     this.confirmed = confirmed
@@ -72,13 +74,13 @@ export interface Trust {
   readonly judge: (key: string, found: Version) => Verdict
   /** Tells what is known of a key. */
   readonly get: (key: string) => Known | undefined
-  /** Makes the keys concerned unverified and returns them. */
-  readonly unverify: (isConcerned: (key: string) => boolean) => ReadonlyArray<string>
+  /** Makes the keys of some slots, or every key, unverified and returns them. */
+  readonly unverify: (slots: Iterable<number> | undefined) => ReadonlyArray<string>
 }
 
 /** Makes a record of at least `size` keys. */
-export const make = (source: StampSource, size: number): Trust => {
-  const keys = Recent.make<Known>(size)
+export const make = (source: StampSource, size: number, slotOf?: (key: string) => number): Trust => {
+  const keys = Recent.make<Known>(size, slotOf)
   return {
     isEmpty: keys.isEmpty,
     confirm: (key, confirmed, before, isVerified) => {
@@ -98,9 +100,12 @@ export const make = (source: StampSource, size: number): Trust => {
       return verdict
     },
     get: keys.get,
-    unverify: (isConcerned) => {
-      const concerned = keys.all().filter(([key]) => isConcerned(key))
-      for (const [, known] of concerned) known.isVerified = false
+    unverify: (slots) => {
+      const concerned = slots === undefined ? keys.all() : keys.inSlots(slots)
+      for (const [, known] of concerned) {
+        known.isVerified = false
+        known.changes++
+      }
       return concerned.map(([key]) => key)
     }
   }

@@ -18,7 +18,8 @@ export const make = Effect.gen(function* (): Effect.fn.Return<Circuits, never, S
   let isIsolated = false
   let published: ClientBreakerState | undefined
 
-  const now = (): ClientBreakerState => combine(Array.from(members, ([circuit, node]) => ({ node, state: circuit.state() })))
+  const now = (): ClientBreakerState =>
+    combine(Array.from(members, ([circuit, node]) => ({ node, state: circuit.state() })))
 
   const publish = (): void => {
     const state = now()

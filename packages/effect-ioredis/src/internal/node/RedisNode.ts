@@ -21,6 +21,7 @@ import * as Lineage from "./Lineage.ts"
 import * as LoginPace from "./LoginPace.ts"
 import * as Logins from "./Logins.ts"
 import { NodeSession } from "./NodeSession.ts"
+import * as Reauthentication from "./Reauthentication.ts"
 import * as Replacement from "./Replacement.ts"
 import * as StallRule from "./StallRule.ts"
 import type * as RedisCommand from "../../RedisCommand.ts"
@@ -192,11 +193,7 @@ export const make = Effect.fnUntraced(function* (
     connections: lanes.length,
     circuit,
     ...carriersOf(lanes, sessions, options.hash, () => closing),
-    status: () => {
-      if (closing) return "Closed"
-      if (sessions().length === lanes.length) return "Ready"
-      return wasReady ? "Reconnecting" : "Connecting"
-    },
+    status: () => (closing ? "Closed" : statusOf(sessions().length === lanes.length, wasReady)),
     isReady: () => sessions().length > 0,
     slots: options.slots,
     refuses: () => circuit.refuses(),
@@ -216,22 +213,15 @@ export const make = Effect.fnUntraced(function* (
       if (error.code === "READONLY") replacement.consider()
       options.onRefusal(error)
     },
-    reconnect: () => {
-      for (const session of sessions()) session.replace()
-    },
+    reconnect: () => replaceAll(sessions()),
     relocate: ({ host, port }) => {
       logins.forget()
       makeDue.forget()
       moves.wake()
-      for (const session of sessions()) {
-        if (session.address.host !== host || session.address.port !== port) session.replace()
-      }
+      replaceAll(sessions().filter(({ address }) => address.host !== host || address.port !== port))
     },
     askHistory,
-    refreshTime: Effect.suspend(() => {
-      const [session] = sessions()
-      return session === undefined ? Effect.void : lineage.refreshTime(session)
-    }),
+    refreshTime: Effect.suspend(() => Effect.forEach(sessions().slice(0, 1), lineage.refreshTime, { discard: true })),
     drain: Effect.suspend(() => {
       closing = true
       wake()
@@ -247,6 +237,15 @@ export const make = Effect.fnUntraced(function* (
 const sum = (lanes: ReadonlyArray<Lane.Lane>, of: (connection: RedisConnection.RedisConnection) => number): number =>
   lanes.reduce((total, { session }) => total + (session === undefined ? 0 : of(session.connection)), 0)
 
+const statusOf = (isWhole: boolean, wasReady: boolean): Status => {
+  if (isWhole) return "Ready"
+  return wasReady ? "Reconnecting" : "Connecting"
+}
+
+const replaceAll = (sessions: ReadonlyArray<NodeSession>): void => {
+  for (const session of sessions) session.replace()
+}
+
 const forkInScope = Effect.gen(function* () {
   const scope = yield* Effect.scope
   const runFork = Effect.runForkWith(yield* Effect.context<never>())
@@ -257,7 +256,7 @@ const drainAll = (sessions: ReadonlyArray<NodeSession>): Effect.Effect<void> =>
   Effect.forEach(sessions, ({ connection }) => connection.drain, { concurrency: "unbounded", discard: true })
 
 const connectOf = Effect.fnUntraced(function* (
-  { connectTimeout, locate, login, role }: Options,
+  { connectTimeout, locate, login, name, role }: Options,
   { asker }: Lineage.Lineage,
   moved: Effect.Effect<void>
 ) {
@@ -269,9 +268,11 @@ const connectOf = Effect.fnUntraced(function* (
   )
   return Effect.gen(function* () {
     const address = yield* locate
-    const connection = yield* connector.connect(address, yield* asked)
+    const login = yield* asked
+    const connection = yield* connector.connect(address, login)
     const introduction = yield* Introduction.introduce(connection, asker)
     if (role !== undefined && (introduction.history.role ?? role) !== role) return yield* wrongRole(role)
+    yield* Effect.forkScoped(Reauthentication.keep({ name, address, connection, login, ask: asked }))
     return { address, connection, introduction }
   }).pipe(
     Effect.timeoutOrElse({

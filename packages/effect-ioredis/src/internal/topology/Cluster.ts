@@ -39,12 +39,27 @@ export const make = Effect.fnUntraced(function* (
   const suspect = () => void Queue.offerUnsafe(suspicions, undefined)
   const owners = new Owners.Owners(onEvent)
   const members = new Members.Members(options, maker, owners, suspect)
-  const cluster: Cluster = { options, members, owners, now, epoch: 0, learntAt: Number.NEGATIVE_INFINITY, problem: undefined }
+  const cluster: Cluster = {
+    options,
+    members,
+    owners,
+    now,
+    epoch: 0,
+    learntAt: Number.NEGATIVE_INFINITY,
+    problem: undefined
+  }
   listeners.add((event) => {
     if (event._tag === "SessionLost" || (event._tag === "SessionReady" && !owners.isComplete())) suspect()
   })
   yield* Effect.forkScoped(watch(cluster, suspicions))
-  yield* Effect.forkScoped(Effect.forever(Effect.andThen(Effect.sleep(idleFor), Effect.suspend(() => members.retire(onEvent)))))
+  yield* Effect.forkScoped(
+    Effect.forever(
+      Effect.andThen(
+        Effect.sleep(idleFor),
+        Effect.suspend(() => members.retire(onEvent))
+      )
+    )
+  )
 
   return {
     nodes: () => (owners.masters().length > 0 ? owners.masters() : members.nodes()),
@@ -129,8 +144,13 @@ const ask = Effect.fnUntraced(function* (cluster: Cluster, askedAt: number) {
   const sessions = yield* Random.shuffle(members.nodes().flatMap((node) => node.sessions().slice(0, 1)))
   const asked = sessions.slice(0, askedAtOnce)
   if (asked.length === 0) return members.joinSeeds()
-  const answers = yield* Effect.forEach(asked, (session) => askOne(session, cluster.options), { concurrency: "unbounded" })
-  const best = answers.reduce((best, answer) => (answer !== undefined && answer.epoch >= (best?.epoch ?? 0) ? answer : best), undefined)
+  const answers = yield* Effect.forEach(asked, (session) => askOne(session, cluster.options), {
+    concurrency: "unbounded"
+  })
+  const best = answers.reduce(
+    (best, answer) => (answer !== undefined && answer.epoch >= (best?.epoch ?? 0) ? answer : best),
+    undefined
+  )
   if (best === undefined) return
   // One who has been away for long may know an older map, but a cluster made anew begins at 0.
   if (best.epoch < cluster.epoch && askedAt - cluster.learntAt < patience) return
@@ -147,7 +167,9 @@ interface Answer {
 
 const askOne = (session: NodeSession, { addressMap }: ClusterOptions): Effect.Effect<Answer | undefined> =>
   Effect.gen(function* () {
-    const replies = [clusterInfo, clusterSlots].map((command) => Effect.result(RedisConnection.send(session.connection, command)))
+    const replies = [clusterInfo, clusterSlots].map((command) =>
+      Effect.result(RedisConnection.send(session.connection, command))
+    )
     const [info, slots] = yield* Effect.all(replies, { concurrency: "unbounded" })
     if (slots === undefined || Result.isFailure(slots)) return undefined
     const map = SlotMap.parse(slots.success, session.address, (address) => translate(addressMap, address))

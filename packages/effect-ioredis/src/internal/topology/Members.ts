@@ -75,7 +75,11 @@ export class Members {
     }
     return Effect.forEach(
       leaving,
-      ({ close, node }) => Effect.andThen(close, Effect.sync(() => onEvent({ _tag: "NodeRemoved", node }))),
+      ({ close, node }) =>
+        Effect.andThen(
+          close,
+          Effect.sync(() => onEvent({ _tag: "NodeRemoved", node }))
+        ),
       { discard: true }
     )
   }

@@ -43,9 +43,13 @@ export const make = Effect.fnUntraced(function* (
   listeners.add(({ _tag }) => {
     if (_tag === "SessionLost") haste.begin()
   })
-  yield* Effect.forEach(options.sentinels, (address) => Effect.forkScoped(watch(address, options, known, node, haste)), {
-    discard: true
-  })
+  yield* Effect.forEach(
+    options.sentinels,
+    (address) => Effect.forkScoped(watch(address, options, known, node, haste)),
+    {
+      discard: true
+    }
+  )
   return { ...Single.make(node), problem: known.problem }
 })
 
@@ -109,7 +113,9 @@ class Known {
   // A mistake in the settings says more than a sentinel that is away.
   #worst(): RedisError.RedisConnectionError | undefined {
     const problems = Array.from(this.#problems.values())
-    return problems.find(({ reason }) => reason === "UnknownMaster" || reason === "Auth" || reason === "Tls") ?? problems[0]
+    return (
+      problems.find(({ reason }) => reason === "UnknownMaster" || reason === "Auth" || reason === "Tls") ?? problems[0]
+    )
   }
 }
 
@@ -154,7 +160,10 @@ const watch = Effect.fnUntraced(function* (
 
   const attend = Effect.gen(function* () {
     const connection = yield* inTime(
-      Effect.flatMap(Effect.catchCause(login, () => Effect.fail(noLogin)), (login) => connector.connect(sentinel, login))
+      Effect.flatMap(
+        Effect.catchCause(login, () => Effect.fail(noLogin)),
+        (login) => connector.connect(sentinel, login)
+      )
     )
     let activity = node.activity()
     while (true) {
@@ -167,11 +176,18 @@ const watch = Effect.fnUntraced(function* (
     }
   })
   return yield* Effect.scoped(attend).pipe(
-    Effect.catch((problem) => Effect.sync(() => known.fail(sentinel, problem))),
+    Effect.catch((problem) => Effect.sync(() => known.fail(sentinel, ofSentinel(sentinel, problem)))),
     Effect.andThen(Effect.sleep(beforeNext)),
     Effect.forever
   )
 })
+
+// Sentinels have users and certificates of their own.
+const ofSentinel = (address: RedisAddress, problem: RedisError.RedisConnectionError): RedisError.RedisConnectionError =>
+  new RedisError.RedisConnectionError({
+    ...problem,
+    message: `${problem.message}. This is what the sentinel at ${addressText(address)} said`
+  })
 
 const inTime = <A, R>(
   effect: Effect.Effect<A, RedisError.RedisConnectionError, R>

@@ -28,15 +28,25 @@ export const parse = (
   translate: (address: RedisAddress) => RedisAddress
 ): SlotMap | undefined => {
   if (!Array.isArray(reply)) return undefined
-  const shards = new Map<string, { master: RedisAddress; ranges: Array<[number, number]>; replicas: Array<RedisAddress> }>()
+  const shards = new Map<
+    string,
+    { master: RedisAddress; ranges: Array<[number, number]>; replicas: Array<RedisAddress> }
+  >()
   for (const entry of reply) {
     if (!Array.isArray(entry)) return undefined
     const [from, to, ...servers] = entry
-    const [master, ...replicas] = servers.map((server) => addressIn(server, asked.host)).map((address) => address && translate(address))
+    const [master, ...replicas] = servers
+      .map((server) => addressIn(server, asked.host))
+      .map((address) => address && translate(address))
     if (!isSlot(from) || !isSlot(to) || master === undefined) return undefined
     const known = shards.get(addressText(master))
     if (known !== undefined) known.ranges.push([from, to])
-    else shards.set(addressText(master), { master, ranges: [[from, to]], replicas: replicas.filter((replica) => replica !== undefined) })
+    else
+      shards.set(addressText(master), {
+        master,
+        ranges: [[from, to]],
+        replicas: replicas.filter((replica) => replica !== undefined)
+      })
   }
   return { shards: Array.from(shards.values()) }
 }

@@ -20,13 +20,17 @@ export const make = (
 ): Effect.Effect<Topology, never, Scope.Scope | RedisConnector> => {
   switch (topology._tag) {
     case "Server":
-      return Effect.sync(() => Single.make(maker.make({
-        label: "",
-        locate: Effect.succeed(topology.address),
-        slots: () => [],
-        hash: Hash.string,
-        onRefusal: () => {}
-      }).node))
+      return Effect.sync(() =>
+        Single.make(
+          maker.make({
+            label: "",
+            locate: Effect.succeed(topology.address),
+            slots: () => [],
+            hash: Hash.string,
+            onRefusal: () => {}
+          }).node
+        )
+      )
     case "Sentinel":
       return Sentinel.make(topology, maker, listeners)
     case "Cluster":

@@ -1,7 +1,9 @@
 import type { SimulatedScript } from "../SimulatedScript.ts"
+import type { ClusterNode } from "./cluster/ClusterNode.ts"
 import type { Keyspace } from "./Keyspace.ts"
 import type { RedisStore } from "./RedisStore.ts"
 import type { Replication } from "./Replication.ts"
+import type { Sentinel } from "./sentinel/Sentinels.ts"
 import type { ErrorReply, Wire } from "./Wire.ts"
 
 /** The client that sent a command, as the server knows it. */
@@ -9,6 +11,10 @@ export interface Client {
   readonly id: number
   db: number
   name: string
+  /** Says whether its next command may be for a slot that is still coming. */
+  asking: boolean
+  /** Says whether it takes what a replica has. */
+  readOnly: boolean
 }
 
 /** Describes what the commands of a server can reach. */
@@ -18,6 +24,10 @@ export interface Machine {
   readonly store: RedisStore
   readonly keyspace: Keyspace
   readonly replication: Replication
+  /** What the server is in a cluster, if it is in one. */
+  readonly cluster: ClusterNode | undefined
+  /** What the server is as a sentinel, if it is one. */
+  readonly sentinel: Sentinel | undefined
   readonly loading: boolean
   readonly startedAt: number
   readonly clients: () => number
@@ -39,8 +49,9 @@ export interface Machine {
   readonly replicaOf: (address: { readonly host: string; readonly port: number } | undefined) => void
   /**
    * Why the server refuses a command just now; `name` is in upper case, subcommands as `CLIENT|ID`.
+   * `args` are all that follows the first word.
    */
-  readonly refusal: (name: string, impact: Impact) => ErrorReply | undefined
+  readonly refusal: (name: string, impact: Impact, args: ReadonlyArray<Buffer>) => ErrorReply | undefined
   /** Runs what a script calls. */
   readonly execute: (name: string, args: ReadonlyArray<Buffer>) => Wire
 }
@@ -70,3 +81,7 @@ export const grow = (arity: number, run: Run): Command => ({ arity, impact: "gro
 export const at = (args: ReadonlyArray<Buffer>, index: number): Buffer => args[index] ?? Buffer.alloc(0)
 
 export const upper = (bytes: Buffer | undefined): string => (bytes ?? Buffer.alloc(0)).toString("latin1").toUpperCase()
+
+/** Tells what kind of server it is, as INFO and HELLO show it. */
+export const modeOf = ({ cluster, sentinel }: Pick<Machine, "cluster" | "sentinel">): string =>
+  sentinel !== undefined ? "sentinel" : cluster !== undefined ? "cluster" : "standalone"

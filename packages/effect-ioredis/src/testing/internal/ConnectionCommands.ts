@@ -1,10 +1,12 @@
-import { at, type Commands, type Machine, read, type Run, upper } from "./Command.ts"
+import { at, type Commands, type Machine, modeOf, read, type Run, upper } from "./Command.ts"
+import * as Refusal from "./Refusal.ts"
 import * as Wire from "./Wire.ts"
 
 const ping: Run = (args) => (args.length > 1 ? Wire.wrongArity("ping") : (args[0] ?? "PONG"))
 
-const select: Run = (args, { client, keyspace }) => {
+const select: Run = (args, { client, cluster, keyspace }) => {
   const db = Wire.integer(args[0])
+  if (cluster !== undefined && db !== 0) return Wire.fail(Refusal.selectInCluster)
   if (keyspace.databases[db] === undefined) return Wire.fail("ERR DB index is out of range")
   client.db = db
   return "OK"
@@ -40,15 +42,18 @@ const helloWords = (words: ReadonlyArray<Buffer>, machine: Machine): Wire.ErrorR
   return undefined
 }
 
-const helloReply = ({ client, replication }: Machine): Wire.Wire => [
+const helloReply = ({ client, replication, ...machine }: Machine): Wire.Wire => [
   ...["server", "redis", "version", "7.0.15"].map((word) => Buffer.from(word)),
   Buffer.from("proto"),
   2,
   Buffer.from("id"),
   client.id,
-  ...["mode", "standalone", "role", replication.history.role === "master" ? "master" : "replica", "modules"].map(
-    (word) => Buffer.from(word)
-  ),
+  ...["mode", modeOf(machine)].map((word) => Buffer.from(word)),
+  // A sentinel says nothing of its role.
+  ...(machine.sentinel === undefined
+    ? ["role", replication.history.role === "master" ? "master" : "replica"].map((word) => Buffer.from(word))
+    : []),
+  Buffer.from("modules"),
   []
 ]
 

@@ -118,5 +118,5 @@ export class History {
   }
 }
 
-const makeId = (random: () => number): string =>
+export const makeId = (random: () => number): string =>
   Array.from({ length: 40 }, () => Math.floor(random() * 16).toString(16)).join("")

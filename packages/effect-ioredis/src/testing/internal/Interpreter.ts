@@ -1,10 +1,12 @@
 import { Result } from "effect"
 import * as commandKeys from "../../internal/commandKeys.ts"
 import * as CollectionCommands from "./CollectionCommands.ts"
-import type { Command, Machine } from "./Command.ts"
+import type { Command, Commands, Machine } from "./Command.ts"
+import * as ClusterCommands from "./cluster/ClusterCommands.ts"
 import * as ConnectionCommands from "./ConnectionCommands.ts"
 import * as KeyCommands from "./KeyCommands.ts"
 import * as ScriptCommands from "./ScriptCommands.ts"
+import * as SentinelCommands from "./sentinel/SentinelCommands.ts"
 import * as ServerCommands from "./ServerCommands.ts"
 import * as StringCommands from "./StringCommands.ts"
 import * as Wire from "./Wire.ts"
@@ -15,11 +17,12 @@ import * as Wire from "./Wire.ts"
  */
 export const execute = (machine: Machine, name: string, args: ReadonlyArray<Buffer>): Wire.Wire => {
   const result = Result.try(() => {
-    const fullName = containers.has(name.toLowerCase()) ? withSubcommand(name, args) : name.toLowerCase()
-    const command = machine.commands.get(fullName) ?? table.get(fullName) ?? unknown(name, args)
+    const known = machine.sentinel === undefined ? ofServer : ofSentinel
+    const fullName = known.containers.has(name.toLowerCase()) ? withSubcommand(known, name, args) : name.toLowerCase()
+    const command = machine.commands.get(fullName) ?? known.table.get(fullName) ?? unknown(known, name, args)
     const { arity, impact, run } = command
     if (arity < 0 ? args.length + 1 < -arity : args.length + 1 !== arity) return Wire.wrongArity(fullName)
-    const refusal = machine.refusal(fullName.toUpperCase(), impact)
+    const refusal = machine.refusal(fullName.toUpperCase(), impact, args)
     if (refusal !== undefined) return refusal
     const wire = run(fullName.includes("|") ? args.slice(1) : args, machine)
     if (impact !== "none") machine.replication.written(size(name, args))
@@ -30,14 +33,29 @@ export const execute = (machine: Machine, name: string, args: ReadonlyArray<Buff
   throw result.failure
 }
 
-const table: ReadonlyMap<string, Command> = new Map(
-  [StringCommands, KeyCommands, CollectionCommands, ConnectionCommands, ServerCommands, ScriptCommands].flatMap(
-    ({ commands }) => Object.entries(commands)
-  )
-)
+/** Describes the commands that a kind of server knows. */
+interface Known {
+  readonly table: ReadonlyMap<string, Command>
+  /** The words that are only the first half of a name, such as CLIENT and SCRIPT. */
+  readonly containers: ReadonlySet<string>
+}
 
-// CLIENT and SCRIPT are only the first half of a name.
-const containers = new Set(Array.from(table.keys()).flatMap((name) => name.split("|").slice(0, -1)))
+const known = (modules: ReadonlyArray<{ readonly commands: Commands }>): Known => {
+  const table = new Map(modules.flatMap(({ commands }) => Object.entries(commands)))
+  return { table, containers: new Set(Array.from(table.keys()).flatMap((name) => name.split("|").slice(0, -1))) }
+}
+
+const ofServer = known([
+  StringCommands,
+  KeyCommands,
+  CollectionCommands,
+  ConnectionCommands,
+  ServerCommands,
+  ScriptCommands,
+  ClusterCommands
+])
+
+const ofSentinel = known([SentinelCommands])
 
 // How many bytes the command takes in the stream to replicas.
 const size = (name: string, args: ReadonlyArray<Buffer>): number =>
@@ -46,7 +64,7 @@ const size = (name: string, args: ReadonlyArray<Buffer>): number =>
     3 + String(args.length + 1).length
   )
 
-const withSubcommand = (name: string, [word]: ReadonlyArray<Buffer>): string => {
+const withSubcommand = ({ table }: Known, name: string, [word]: ReadonlyArray<Buffer>): string => {
   if (word === undefined) return Wire.wrongArity(name.toLowerCase())
   const fullName = `${name}|${word.toString("latin1")}`.toLowerCase()
   if (table.has(fullName)) return fullName
@@ -54,8 +72,9 @@ const withSubcommand = (name: string, [word]: ReadonlyArray<Buffer>): string => 
   return Wire.fail(`ERR unknown subcommand '${word.toString().slice(0, 128)}'. Try ${name.toUpperCase()} HELP.`)
 }
 
-const unknown = (name: string, args: ReadonlyArray<Buffer>): never =>
-  commandKeys.isKnown(name.toUpperCase())
+// A sentinel does not know what other servers do.
+const unknown = (known: Known, name: string, args: ReadonlyArray<Buffer>): never =>
+  known === ofServer && commandKeys.isKnown(name.toUpperCase())
     ? lacking(name)
     : Wire.fail(
         `ERR unknown command '${name.slice(0, 128)}', with args beginning with: ${args

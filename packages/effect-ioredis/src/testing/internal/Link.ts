@@ -38,6 +38,8 @@ export class Link implements Client {
   readonly outbox: TimedQueue.TimedQueue<Wire.Wire>
   db = 0
   name = ""
+  asking = false
+  readOnly = false
   /** Says whether the client's end is open: what it sent before it closed is still served. */
   open = true
   /** Says whether the connection ends with the next reply. */

@@ -15,6 +15,7 @@ export class Network {
   readonly #options: Options
   readonly #onMissingScript: (sha: string) => void
   readonly #servers = new Map<string, Server>()
+  readonly #routes = new Map<string, Server>()
 
   constructor(timers: Timers, options: Options, onMissingScript: (sha: string) => void) {
     this.#timers = timers
@@ -25,7 +26,17 @@ export class Network {
 
   /** The server that an address reaches. */
   at(address: RedisAddress): Server {
+    return this.#routes.get(keyOf(address)) ?? this.serverAt(address)
+  }
+
+  /** The server that listens at an address. */
+  serverAt(address: RedisAddress): Server {
     return this.#servers.get(keyOf(address)) ?? this.default
+  }
+
+  /** Lets an address reach another server than the one that listens there. */
+  route(address: RedisAddress, server: Server): void {
+    this.#routes.set(keyOf(address), server)
   }
 
   /**
@@ -56,7 +67,7 @@ export class Network {
       scripts,
       commands,
       onMissingScript: this.#onMissingScript,
-      serverAt: (address) => this.at(address)
+      serverAt: (address) => this.serverAt(address)
     })
     for (const scheduled of script) schedule(server, this.#timers, scheduled)
     return server

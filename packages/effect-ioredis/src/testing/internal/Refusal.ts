@@ -27,6 +27,9 @@ const loginCodes = new Set(["BUSY", "NOAUTH", "WRONGPASS"])
 export const readOnly = (): Wire.ErrorReply =>
   new Wire.ErrorReply({ message: "READONLY You can't write against a read only replica." })
 
+/** Tells what a node of a cluster says to whoever selects another database than the first. */
+export const selectInCluster = "ERR SELECT is not allowed in cluster mode"
+
 const refuses = (code: string, name: string, impact: Impact): boolean => {
   const [command = ""] = name.split("|")
   if (command === "AUTH" || command === "HELLO") return false

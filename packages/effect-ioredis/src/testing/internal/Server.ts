@@ -1,10 +1,13 @@
 import { Duration } from "effect"
+import * as commandKeys from "../../internal/commandKeys.ts"
 import type { RedisAddress } from "../../RedisConnector.ts"
 import * as RedisScript from "../../RedisScript.ts"
 import * as Fault from "../Fault.ts"
 import type { SimulatedCommand } from "../SimulatedCommand.ts"
 import * as SimulatedScript from "../SimulatedScript.ts"
 import * as Access from "./Access.ts"
+import type { ClusterNode } from "./cluster/ClusterNode.ts"
+import * as Redirection from "./cluster/Redirection.ts"
 import { type Client, type Command, type Impact, type Machine, read } from "./Command.ts"
 import { History } from "./History.ts"
 import * as Interpreter from "./Interpreter.ts"
@@ -15,6 +18,7 @@ import { Replication } from "./Replication.ts"
 import { keyOf } from "./RedisStore.ts"
 import * as ScriptCommands from "./ScriptCommands.ts"
 import * as SeededRandom from "./SeededRandom.ts"
+import type { Sentinel } from "./sentinel/Sentinels.ts"
 import type { Timers } from "./Timers.ts"
 import * as Wire from "./Wire.ts"
 
@@ -48,6 +52,10 @@ export class Server {
   readonly keyspace: Keyspace
   readonly history: History
   readonly replication: Replication
+  /** What it is in a cluster, if it is in one. */
+  cluster: ClusterNode | undefined
+  /** What it is as a sentinel, if it is one. */
+  sentinel: Sentinel | undefined
   readonly #options: Options
   readonly #timers: Timers
   readonly #now: () => number
@@ -147,6 +155,7 @@ export class Server {
     this.#loaded = new Set()
     this.#startedAt = this.#now()
     this.replication.restart()
+    this.cluster?.restarted()
     this.dropAll()
   }
 
@@ -156,7 +165,7 @@ export class Server {
 
   /** Executes a command for the test itself, past every fault. */
   execute(name: string, args: ReadonlyArray<Buffer>): Wire.Wire {
-    const console: Client = { id: 0, db: 0, name: "" }
+    const console: Client = { id: consoleId, db: 0, name: "", asking: false, readOnly: false }
     return Interpreter.execute(
       this.#machine(console, (_, impact) => this.#roleRefusal(impact)),
       name,
@@ -193,6 +202,9 @@ export class Server {
   #loginRefusal(link: Link, login: Access.Login): Wire.ErrorReply | undefined {
     const refusal = Refusal.ofLogin(this.#faultOf(link)) ?? Access.loginRefusal(this.#access, login)
     if (refusal !== undefined || login.db === 0) return refusal
+    if (this.sentinel !== undefined)
+      return new Wire.ErrorReply({ message: "ERR unknown command 'SELECT', with args beginning with: " })
+    if (this.cluster !== undefined) return new Wire.ErrorReply({ message: Refusal.selectInCluster })
     if (this.keyspace.databases[login.db] === undefined) {
       return new Wire.ErrorReply({ message: "ERR DB index is out of range" })
     }
@@ -212,8 +224,9 @@ export class Server {
       return
     }
     this.received.push({ ...target, at: this.#timers.wallClock(), connection: link.id })
-    const machine = this.#machine(link, (name, impact) => this.#refusal(link, name, impact))
+    const machine = this.#machine(link, (name, impact, args) => this.#refusal(link, name, impact, args))
     const wire = Interpreter.execute(machine, name, args)
+    if (name.toUpperCase() !== "ASKING") link.asking = false
     if (cut === "after") this.#drop(link, { executed: true })
     else this.#reply(link, wire)
   }
@@ -234,12 +247,26 @@ export class Server {
     return luck() < 0.5 ? "after" : "before"
   }
 
-  #refusal(link: Link, name: string, impact: Impact): Wire.ErrorReply | undefined {
+  #refusal(link: Link, name: string, impact: Impact, args: ReadonlyArray<Buffer> = []): Wire.ErrorReply | undefined {
     return (
       Access.commandRefusal(this.#access, name) ??
+      this.#redirection(Redirection.ofClient, link, name, impact, args) ??
       Refusal.ofFault(this.#faultOf(link), name, impact) ??
       this.#roleRefusal(impact)
     )
+  }
+
+  #redirection(
+    redirection: typeof Redirection.ofClient,
+    client: Client,
+    name: string,
+    impact: Impact,
+    args: ReadonlyArray<Buffer>
+  ): Wire.ErrorReply | undefined {
+    if (this.cluster === undefined) return undefined
+    const keys = commandKeys.keysOf(wordOf(name), args).map(Wire.encode)
+    const message = redirection(this.cluster, client, { keys, writes: impact !== "none" })
+    return message === undefined ? undefined : new Wire.ErrorReply({ message })
   }
 
   #roleRefusal(impact: Impact): Wire.ErrorReply | undefined {
@@ -253,6 +280,8 @@ export class Server {
       store: this.keyspace.database(client.db),
       keyspace: this.keyspace,
       replication: this.replication,
+      cluster: this.cluster,
+      sentinel: this.sentinel,
       loading: fault._tag === "Error" && fault.code === "LOADING",
       startedAt: this.#startedAt,
       clients: () => this.clients().length,
@@ -264,9 +293,20 @@ export class Server {
       loginRefusal: (username, password) => Access.authRefusal(this.#access, username, password),
       replicaOf: (address) => this.#replicaOf(address),
       refusal,
-      execute: (name, args) => Interpreter.execute(machine, name, args)
+      execute: (name, args) => Interpreter.execute(this.#inScript(machine), name, args)
     }
     return machine
+  }
+
+  // Keys that its client did not name may be another node's.
+  #inScript(machine: Machine): Machine {
+    const { client, refusal } = machine
+    if (this.cluster === undefined || client.id === consoleId) return machine
+    return {
+      ...machine,
+      refusal: (name, impact, args) =>
+        this.#redirection(Redirection.ofScript, client, name, impact, args) ?? refusal(name, impact, args)
+    }
   }
 
   #replicaOf(address: RedisAddress | undefined): void {
@@ -310,6 +350,12 @@ export class Server {
     return Math.floor(this.#random() * 2 ** 32)
   }
 }
+
+// Connections count from 1.
+const consoleId = 0
+
+// A subcommand's keys stand behind both words.
+const wordOf = (name: string): string => name.split("|", 1)[0] ?? name
 
 /** A cut that waits for its command. */
 interface Armed {

@@ -1,4 +1,4 @@
-import { at, type Commands, type Machine, read, type Run, upper } from "./Command.ts"
+import { at, type Commands, type Machine, modeOf, read, type Run, upper } from "./Command.ts"
 import * as Wire from "./Wire.ts"
 
 const time: Run = (_, { store }) => {
@@ -9,7 +9,8 @@ const time: Run = (_, { store }) => {
 const info: Run = (args, machine) => {
   const asked = new Set(args.map(upper))
   const all = asked.size === 0 || ["ALL", "DEFAULT", "EVERYTHING"].some((name) => asked.has(name))
-  const sections = Object.entries(infoSections).filter(([name]) => all || asked.has(name.toUpperCase()))
+  const known = machine.sentinel === undefined ? infoSections : sentinelSections
+  const sections = Object.entries(known).filter(([name]) => all || asked.has(name.toUpperCase()))
   return Buffer.from(
     sections
       .map(([name, fields]) => [
@@ -24,9 +25,9 @@ const info: Run = (args, machine) => {
 
 type Fields = Readonly<Record<string, string | number>>
 
-const server = ({ replication, startedAt, store }: Machine): Fields => ({
+const server = ({ replication, startedAt, store, ...machine }: Machine): Fields => ({
   redis_version: "7.0.15",
-  redis_mode: "standalone",
+  redis_mode: modeOf(machine),
   run_id: replication.history.runId,
   uptime_in_seconds: Math.floor((store.now() - startedAt) / 1000)
 })
@@ -69,7 +70,25 @@ const infoSections: Readonly<Record<string, (machine: Machine) => Fields>> = {
   Clients: ({ clients }) => ({ connected_clients: clients() }),
   Persistence: ({ loading }) => ({ loading: loading ? 1 : 0 }),
   Replication: replication,
+  Cluster: ({ cluster }) => ({ cluster_enabled: cluster === undefined ? 0 : 1 }),
   Keyspace: keyspace
+}
+
+// A sentinel has no data.
+const sentinelSections: typeof infoSections = {
+  Server: server,
+  Clients: infoSections.Clients as (machine: Machine) => Fields,
+  Sentinel: ({ sentinel }) => {
+    const watched = sentinel?.watched
+    if (sentinel === undefined || watched === undefined) return { sentinel_masters: 0 }
+    const { failed, master, name, replicas } = watched
+    const status = failed.has(master) ? "odown" : "ok"
+    const counts = `slaves=${replicas.length},sentinels=${sentinel.others.length + 1}`
+    return {
+      sentinel_masters: 1,
+      master0: `name=${name},status=${status},address=${master.host}:${master.port},${counts}`
+    }
+  }
 }
 
 // A master lists no replicas here: the simulation does not know where they listen.
@@ -85,6 +104,7 @@ const role: Run = (_, { replication: { connected, history, master } }) =>
       ]
 
 const replicaOf: Run = (args, machine) => {
+  if (machine.cluster !== undefined) return Wire.fail("ERR REPLICAOF not allowed in cluster mode.")
   if (upper(args[0]) === "NO" && upper(args[1]) === "ONE") machine.replicaOf(undefined)
   else {
     if (!Wire.isInteger(at(args, 1))) return Wire.fail("ERR Invalid master port")

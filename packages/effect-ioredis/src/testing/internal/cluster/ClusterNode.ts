@@ -1,0 +1,93 @@
+import type { RedisAddress } from "../../../RedisConnector.ts"
+import { slotOf } from "../../../internal/topology/slot.ts"
+import { bytesOf, type RedisStore } from "../RedisStore.ts"
+import type { Replication } from "../Replication.ts"
+import * as ClusterMap from "./ClusterMap.ts"
+
+/** Sets what all nodes of a cluster have in common. */
+export interface ClusterSettings {
+  /** Says whether no slot is served while one of them is not. */
+  readonly fullCoverage: boolean
+  /** Says how nodes name each other: by host and port, or by the port alone. */
+  readonly endpoint: "address" | "empty" | "unknown"
+}
+
+/** One server as a node of a cluster: what it knows of the others, and what it does with slots. */
+export class ClusterNode {
+  readonly id: string
+  readonly place: Replication
+  readonly settings: ClusterSettings
+  /** The address that the nodes give to clients. */
+  announced: RedisAddress
+  /** The map as this node knows it. */
+  map: ClusterMap.ClusterMap = ClusterMap.empty
+  /** The slots that are leaving, and where to; the slots that are coming, and from where. */
+  readonly migrating = new Map<number, ClusterNode>()
+  readonly importing = new Map<number, ClusterNode>()
+  /** Says whether it hears nothing of the others, and whether it has noticed. */
+  isolated: "unnoticed" | "noticed" | undefined
+
+  // What the map says of its coverage, once it was asked for: looking at each slot takes long.
+  #isCovered: boolean | undefined
+
+  constructor(id: string, place: Replication, settings: ClusterSettings) {
+    this.id = id
+    this.place = place
+    this.settings = settings
+    this.announced = { host: place.host, port: place.port }
+  }
+
+  /** Says whether it serves clients: CLUSTER INFO shows it as `cluster_state`. */
+  get isUp(): boolean {
+    if (this.isolated === "noticed") return false
+    if (!this.settings.fullCoverage) return true
+    this.#isCovered ??= ClusterMap.isCovered(this.map)
+    return this.#isCovered
+  }
+
+  /** The master that it knows as its own. */
+  get master(): ClusterNode | undefined {
+    return this.map.members.get(this)?.master
+  }
+
+  /** The data of a cluster are all in one database. */
+  get store(): RedisStore {
+    return this.place.keyspace.database(0)
+  }
+
+  /** Takes over a map, and becomes in it what it says. A replica that lags goes on lagging. */
+  learn(map: ClusterMap.ClusterMap): void {
+    this.map = map
+    this.#isCovered = undefined
+    const { master } = this
+    if (master === undefined) this.place.promote()
+    else if (this.place.master !== master.place) this.place.follow(master.place)
+  }
+
+  /** Catches up with its master, if it has one. */
+  synchronise(): void {
+    const { master, place } = this
+    if (master !== undefined && !(place.connected && place.master === master.place)) place.follow(master.place)
+  }
+
+  /** The process began anew and has read from its file what it knew. */
+  restarted(): void {
+    this.learn(this.map)
+  }
+
+  keysIn(slot: number): ReadonlyArray<Buffer> {
+    return this.store
+      .entries()
+      .map(([key]) => bytesOf(key))
+      .filter((key) => slotOf(key) === slot)
+  }
+
+  /** Gives a key to another node, as MIGRATE does with REPLACE. */
+  giveKey(key: Buffer, to: ClusterNode): void {
+    const entry = this.store.get(key)
+    if (entry === undefined) return
+    to.store.set(key, entry.value, entry.expiresAt)
+    this.store.delete(key)
+    for (const { place } of [this, to]) place.written(key.length)
+  }
+}
