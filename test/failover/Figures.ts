@@ -97,7 +97,7 @@ const errorsOf = (entries: ReadonlyArray<Entry>) => {
   const counts = new Map<string, number>()
   for (const { error, outcome } of entries) {
     if (outcome === "acknowledged") continue
-    const message = `${outcome}: ${(error ?? "no answer").replace(/\d{2,}/g, "#").slice(0, 160)}`
+    const message = `${outcome}: ${(error ?? "no answer").replace(/\d{2,}/g, "#").slice(0, 280)}`
     counts.set(message, (counts.get(message) ?? 0) + 1)
   }
   return Array.from(counts).sort(([, a], [, b]) => b - a)

@@ -21,7 +21,7 @@ export const of = (limits: Limits, figures: Figures): ReadonlyArray<Finding> => 
   ...cache(figures)
 ]
 
-const back = ({ back }: Limits, { library, marks, raw }: Figures): ReadonlyArray<Finding> => {
+const back = ({ back }: Limits, { lateMillis, library, marks, raw }: Figures): ReadonlyArray<Finding> => {
   if (back === undefined) return []
   const since = back.since === undefined ? 0 : (marks.get(back.since) ?? 0)
   const besideRaw = back.afterRaw === undefined ? 0 : raw[back.counts] + back.afterRaw
@@ -30,9 +30,9 @@ const back = ({ back }: Limits, { library, marks, raw }: Figures): ReadonlyArray
   return [
     {
       what: back.counts === "first" ? "back within" : "undisturbed from",
-      asked: `${millis(allowed)}${seen === "" ? "" : ` (${seen})`}`,
+      asked: `${millis(allowed)} + ${millis(lateMillis)} of this process${seen === "" ? "" : ` (${seen})`}`,
       measured: `first ${millis(library.first)}, steady ${millis(library.steady)} (raw ${millis(raw.first)}, ${millis(raw.steady)})`,
-      holds: library[back.counts] <= allowed
+      holds: library[back.counts] <= allowed + lateMillis
     }
   ]
 }
@@ -41,7 +41,7 @@ const wait = ({ wait }: Limits, { lateMillis, library, raw }: Figures): Finding 
   const asked = wait === "pause" ? Math.max(300, raw.longest + 300) : wait
   return {
     what: "longest wait",
-    asked: `${millis(asked)}, and how late this process was: ${millis(lateMillis)}`,
+    asked: `${millis(asked)} + ${millis(lateMillis)} of this process`,
     measured: `${millis(library.longest)} (raw ${millis(raw.longest)})`,
     // A timer that is due may still wait for a few others.
     holds: library.longest <= asked + lateMillis + 50
