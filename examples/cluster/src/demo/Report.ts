@@ -122,8 +122,7 @@ const agreement = ({ phases }: Run): Sentence => {
 
 // -------------------------------------------------------------------------------------------------
 
-const awayIn = ({ found, phases }: Run): Phase | undefined =>
-  found.promotedAfter === undefined ? undefined : phases.find(({ name }) => name === "A away")
+const awayIn = ({ phases }: Run): Phase | undefined => phases.find(({ name }) => name === "A away")
 
 const contradictions = (phases: ReadonlyArray<Phase>): ReadonlyArray<string> =>
   phases.flatMap(({ lost, name, others }) =>
