@@ -10,8 +10,8 @@
  *
  * A master that restarts answers CLUSTERDOWN for two seconds, and then goes on with what it knew.
  *
- * Nothing else happens by itself: nobody is elected and no node is taken for dead before the test says
- * so. What the test does here every node learns at once, except those that it has isolated.
+ * Nothing else happens by itself: nobody is elected and no node is taken for dead before the test
+ * says so. What the test does here every node learns at once, except those that it has isolated.
  *
  * **Gotchas**
  *
