@@ -176,8 +176,9 @@ export interface SimulatedCluster {
    */
   readonly removeNode: (server: SimulatedServer.SimulatedServer) => Effect.Effect<void>
   /**
-   * Changes the address that the nodes give clients for a server, which others may not be able to
-   * reach, or which may be another server's (see `route` of `SimulatedRedis`).
+   * Changes the address that the nodes give clients for a server. It may be one that they cannot
+   * reach (a host that ends in `.invalid`; any other that is nobody's reaches the default server),
+   * or another server's (see `route` of `SimulatedRedis`).
    */
   readonly announce: (server: SimulatedServer.SimulatedServer, address: RedisAddress) => Effect.Effect<void>
 }
