@@ -596,15 +596,17 @@ const awaitReady = Effect.fnUntraced(function* (
   connectTimeout: number,
   { requireReady }: Options
 ): Effect.fn.Return<void, RedisError.RedisConnectionError> {
-  const ready = Effect.callback<void>((resume) => {
+  const isOver = () => topology.isReady() || topology.nodes().every(isHopeless)
+  const toldByNode = Effect.callback<void>((resume) => {
     const check = () => {
-      if (topology.isReady() || topology.nodes().every(isHopeless)) resume(Effect.void)
+      if (isOver()) resume(Effect.void)
     }
     check()
     listeners.add(check)
     return Effect.sync(() => listeners.delete(check))
   })
-  yield* Effect.timeoutOption(ready, connectTimeout)
+  const toldByTopology = Effect.repeat(topology.changed, { until: isOver })
+  yield* Effect.timeoutOption(Effect.raceFirst(toldByNode, toldByTopology), connectTimeout)
   if (topology.isReady()) return
   const failure = connectErrorOf(topology) ?? RedisError.connectionError("CONNECT", "Timeout", "never")
   if (requireReady === true) return yield* failure

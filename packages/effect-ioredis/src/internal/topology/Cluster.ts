@@ -19,6 +19,7 @@ import * as Monotonic from "../Monotonic.ts"
 import type { NodeSession } from "../node/NodeSession.ts"
 import type { RedisNode } from "../node/RedisNode.ts"
 import type { NodeMaker } from "../NodeMaker.ts"
+import * as Waiters from "../Waiters.ts"
 import { translate } from "./address.ts"
 import * as Members from "./Members.ts"
 import * as Owners from "./Owners.ts"
@@ -46,7 +47,8 @@ export const make = Effect.fnUntraced(function* (
     now,
     epoch: 0,
     learntAt: Number.NEGATIVE_INFINITY,
-    problem: undefined
+    problem: undefined,
+    waiters: Waiters.make()
   }
   listeners.add((event) => {
     if (event._tag === "SessionLost" || (event._tag === "SessionReady" && !owners.isComplete())) suspect()
@@ -69,6 +71,7 @@ export const make = Effect.fnUntraced(function* (
     slotOf,
     version: () => owners.version,
     isReady: () => isReady(cluster),
+    changed: cluster.waiters.changed,
     problem: () => cluster.problem,
     follow: (asked, { ask, host, port, slot }) => {
       const given = host === "" ? asked.sessions()[0]?.address.host : host
@@ -94,6 +97,8 @@ interface Cluster {
   learntAt: number
   /** Why the servers do not say who owns what. */
   problem: RedisError.RedisConnectionError | undefined
+  /** Those who wait for what the servers say. */
+  readonly waiters: Waiters.Waiters
 }
 
 const isReady = ({ owners }: Cluster): boolean =>
@@ -123,6 +128,7 @@ const watch = Effect.fnUntraced(function* (cluster: Cluster, suspicions: Queue.Q
     askedAt = cluster.now()
     interval = longestBetween * (0.9 + random / 5)
     yield* ask(cluster, askedAt)
+    cluster.waiters.wake()
   }
 })
 

@@ -1,6 +1,7 @@
 /**
  * Finds the servers there are, and the one that owns a key.
  */
+import type { Effect } from "effect"
 import type { Redirect } from "../../RedisError.ts"
 import type * as RedisError from "../../RedisError.ts"
 import type { RedisNode } from "../node/RedisNode.ts"
@@ -23,6 +24,8 @@ export interface Topology {
   readonly version: () => number
   /** Tells whether every key can be reached. */
   readonly isReady: () => boolean
+  /** Ends when that may have become otherwise, or `problem` may have, without an event of a node. */
+  readonly changed: Effect.Effect<void>
   /** Why a key cannot be reached, as far as no node says so. */
   readonly problem: () => RedisError.RedisConnectionError | undefined
   /**
