@@ -596,7 +596,7 @@ const awaitReady = Effect.fnUntraced(function* (
   connectTimeout: number,
   { requireReady }: Options
 ): Effect.fn.Return<void, RedisError.RedisConnectionError> {
-  const isOver = () => topology.isReady() || topology.nodes().every(isHopeless)
+  const isOver = () => topology.isReady() || isHopeless(topology.problem()) || topology.nodes().every(nodeIsHopeless)
   const toldByNode = Effect.callback<void>((resume) => {
     const check = () => {
       if (isOver()) resume(Effect.void)
@@ -616,10 +616,10 @@ const awaitReady = Effect.fnUntraced(function* (
 })
 
 // What no waiting mends: somebody must change the settings, of the client or of the server.
-const isHopeless = (node: RedisNode.RedisNode): boolean => {
-  const reason = node.lastError()?.reason
-  return !node.isReady() && (reason === "Auth" || reason === "Tls" || reason === "UnknownMaster")
-}
+const isHopeless = (error: RedisError.RedisConnectionError | undefined): boolean =>
+  error?.reason === "Auth" || error?.reason === "Tls" || error?.reason === "UnknownMaster"
+
+const nodeIsHopeless = (node: RedisNode.RedisNode): boolean => !node.isReady() && isHopeless(node.lastError())
 
 const reporter =
   (name: string, context: Context.Context<never>) =>

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Fiber } from "effect"
 import { RedisClient, RedisConnector, RedisTopology } from "effect-ioredis"
 import { TestClock } from "effect/testing"
 import { withCluster } from "../../support/VirtualCluster.ts"
@@ -21,4 +21,26 @@ describe("A client of a cluster, in trouble", () => {
       })
     )
   )
+
+  for (const [what, denied, reason, text, connectTimeout] of [
+    ["the user may not ask", ["CLUSTER"], "Auth", "Grant the user", "1 minute"],
+    ["the server is none of a cluster", [], "NotReady", "cluster support disabled", "900 millis"]
+  ] as const) {
+    it.effect(`says within a second why it does not learn the owners: ${what}`, () =>
+      withCluster()(({ network }) =>
+        Effect.gen(function* () {
+          const address = { host: "other", port: 1 }
+          yield* network.server(address, { denied })
+          const topology = RedisTopology.cluster({ seeds: [address] })
+          const building = yield* start({ topology, connectTimeout }, network.connector)
+          yield* TestClock.adjust("1 second")
+          assert.strictEqual(result(building), "Success")
+          const redis = yield* Fiber.join(building)
+          const { connectError } = yield* redis.stats
+          assert.strictEqual(connectError?.reason, reason)
+          assert.include(connectError?.message ?? "", text)
+        })
+      )
+    )
+  }
 })
