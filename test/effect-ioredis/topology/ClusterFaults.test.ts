@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
-import { RedisClient, RedisConnector, RedisTopology } from "effect-ioredis"
+import { RedisClient, RedisCommand, RedisConnector, RedisTopology } from "effect-ioredis"
 import { TestClock } from "effect/testing"
 import { withCluster } from "../../support/VirtualCluster.ts"
 import { result } from "../../support/VirtualRedis.ts"
@@ -9,6 +9,7 @@ const start = (options: RedisClient.Options, connector: RedisConnector.RedisConn
   Effect.forkChild(Effect.provideService(RedisClient.make(options), RedisConnector.RedisConnector, connector), {
     startImmediately: true
   })
+const bytes = (...values: ReadonlyArray<number>) => Uint8Array.of(...values)
 
 describe("A client of a cluster, in trouble", () => {
   it.effect("is ready as soon as it knows the owners, although it was connected to all of them before", () =>
@@ -43,4 +44,19 @@ describe("A client of a cluster, in trouble", () => {
       )
     )
   }
+
+  it.effect("sends keys of bytes to their owners", () =>
+    withCluster()(({ cluster, redis }) =>
+      Effect.gen(function* () {
+        for (let byte = 0; byte < 256; byte += 5) {
+          yield* redis.run(RedisCommand.make("SET", [bytes(0x61, byte), "value"]))
+        }
+        const keys = Array.from({ length: 20 }, (_, n) => bytes(0xff, n))
+        yield* redis.run(RedisCommand.make("MGET", keys))
+        const all = yield* Effect.forEach(yield* cluster.masters, (master) => master.received)
+        const sets = all.flat().filter(({ name }) => name === "SET")
+        assert.strictEqual(sets.length, 52, "none is sent elsewhere first")
+      })
+    )
+  )
 })

@@ -9,7 +9,7 @@ import type { Carrier, RedisNode } from "./node/RedisNode.ts"
 import type { Topology } from "./topology/Topology.ts"
 import type { Attempt, Call } from "./Attempt.ts"
 import * as InDoubt from "./InDoubt.ts"
-import { keyText } from "./keyText.ts"
+import { type Key, keyFrom } from "./keyText.ts"
 import type { NodeSession } from "./node/NodeSession.ts"
 import * as Sendings from "./Sendings.ts"
 import * as Split from "./Split.ts"
@@ -310,10 +310,10 @@ const worstOf = (call: BatchCall): RedisError.RedisCommandError | undefined => {
   )
 }
 
-/** The first key of a command, as text. */
-export const keyOf = (command: RedisCommand.RedisCommand): string | undefined => {
+/** The first key of a command. */
+export const keyOf = (command: RedisCommand.RedisCommand): Key | undefined => {
   const key = commandKeys.keyOf(command.name, command.args)
-  return key === undefined ? undefined : keyText(key)
+  return key === undefined ? undefined : keyFrom(key)
 }
 
 const notConnected = (node: RedisNode, command: string): RedisError.RedisConnectionError => {

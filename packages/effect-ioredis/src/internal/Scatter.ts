@@ -14,7 +14,7 @@ import * as RedisError from "../RedisError.ts"
 import type { Attempts } from "./Attempts.ts"
 import { BatchCall, CommandCall, type Settings } from "./Calls.ts"
 import * as InDoubt from "./InDoubt.ts"
-import { keyText } from "./keyText.ts"
+import { keyFrom } from "./keyText.ts"
 import type { RedisNode } from "./node/RedisNode.ts"
 import * as Split from "./Split.ts"
 
@@ -122,7 +122,7 @@ const unitsByNode = (
 
 const partsOf = (settings: Settings, command: RedisCommand.RedisCommand): ReadonlyArray<Split.Part<unknown>> =>
   settings.splits(command)
-    ? Split.split(command, (key) => settings.topology.placeOf(keyText(key)))
+    ? Split.split(command, (key) => settings.topology.placeOf(keyFrom(key)))
     : [{ place: undefined, command, positions: [] }]
 
 // What has come of the commands so far.

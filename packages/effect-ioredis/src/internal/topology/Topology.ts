@@ -4,6 +4,7 @@
 import type { Effect } from "effect"
 import type { Redirect } from "../../RedisError.ts"
 import type * as RedisError from "../../RedisError.ts"
+import type { Key } from "../keyText.ts"
 import type { RedisNode } from "../node/RedisNode.ts"
 
 /**
@@ -13,9 +14,9 @@ export interface Topology {
   /** The servers that own keys now. There is always one, perhaps not connected. */
   readonly nodes: () => ReadonlyArray<RedisNode>
   /** The server that owns a key now; without a key, one that may be asked. */
-  readonly nodeFor: (key: string | undefined) => RedisNode
+  readonly nodeFor: (key: Key | undefined) => RedisNode
   /** Keys with the same place may be named by one command, and take the same connection. */
-  readonly placeOf: (key: string) => unknown
+  readonly placeOf: (key: Key) => unknown
   /** Tells whether different keys may have different places. */
   readonly isSpread: () => boolean
   /** The slot of a key, where keys have slots. */
