@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import { RedisClient, RedisCommand, RedisConnector, RedisTopology } from "effect-ioredis"
 import { TestClock } from "effect/testing"
-import { withCluster } from "../../support/VirtualCluster.ts"
+import { receivedBy, withCluster } from "../../support/VirtualCluster.ts"
 import { result } from "../../support/VirtualRedis.ts"
 
 const start = (options: RedisClient.Options, connector: RedisConnector.RedisConnector["Service"]) =>
@@ -56,6 +56,31 @@ describe("A client of a cluster, in trouble", () => {
         const all = yield* Effect.forEach(yield* cluster.masters, (master) => master.received)
         const sets = all.flat().filter(({ name }) => name === "SET")
         assert.strictEqual(sets.length, 52, "none is sent elsewhere first")
+      })
+    )
+  )
+
+  it.effect("asks nobody for a command that was superseded meanwhile", () =>
+    withCluster()(({ cluster, dispatch, redis }) =>
+      Effect.gen(function* () {
+        const [, other] = yield* cluster.masters
+        if (other === undefined) return assert.fail("there are no masters")
+        yield* redis.set("{hello}1", 1)
+        const migration = yield* cluster.migrate({ key: "hello" }, other)
+        yield* migration.moveKeys("{hello}1")
+        let begun = 0
+        let ended = 0
+        const sending = {
+          begin: () => begun++ === 0,
+          end: () => {
+            ended++
+          }
+        }
+        const told: Array<unknown> = []
+        dispatch.send(RedisCommand.make("GET", ["{hello}1"]), { sending }, (result) => told.push(result))
+        yield* TestClock.adjust("1 second")
+        assert.deepStrictEqual([begun, ended, told.length], [2, 1, 1])
+        assert.strictEqual((yield* receivedBy(other, "ASKING")).length, 0)
       })
     )
   )

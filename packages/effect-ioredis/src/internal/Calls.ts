@@ -148,9 +148,8 @@ export class CommandCall extends SettledCall implements Call<RedisCommand.Reply>
 
   send(attempt: Attempt<RedisCommand.Reply>): void {
     const { command, sending } = this
-    const carrier = this.carrier(attempt.node, command)
-    // What follows on the same connection in the same turn leaves with it.
-    if (this.#isAsking) carrier?.submit(asking, ignore)
+    const own = this.carrier(attempt.node, command)
+    const carrier = own !== undefined && this.#isAsking ? new AskingCarrier(own) : own
     this.#asked = attempt.node
     this.#next = undefined
     this.#isAsking = false
@@ -170,6 +169,25 @@ export class CommandCall extends SettledCall implements Call<RedisCommand.Reply>
     this.#next = topology.follow(asked, error.redirect)
     this.#isAsking = error.redirect.ask
     return this.#next !== undefined
+  }
+}
+
+// Sends ASKING with a command, and only with it: whatever came next would be taken for it.
+class AskingCarrier implements Carrier {
+  readonly carrier: Carrier
+
+  constructor(carrier: Carrier) {
+    this.carrier = carrier
+  }
+
+  get session(): NodeSession {
+    return this.carrier.session
+  }
+
+  submit(command: RedisCommand.RedisCommand, onReply: (result: ReplyResult) => void): void {
+    // What follows on the same connection in the same turn leaves with it.
+    this.carrier.submit(asking, ignore)
+    this.carrier.submit(command, onReply)
   }
 }
 
