@@ -1,10 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber } from "effect"
-import { RedisClient, RedisCommand, RedisConnector, RedisTopology } from "effect-ioredis"
+import { Effect, Fiber, Result } from "effect"
+import { RedisClient, RedisCommand, RedisConnector, RedisError, RedisTopology, RetryPolicy } from "effect-ioredis"
+import { Fault } from "effect-ioredis/testing"
 import { TestClock } from "effect/testing"
 import { receivedBy, withCluster } from "../../support/VirtualCluster.ts"
-import { result } from "../../support/VirtualRedis.ts"
+import { fork, result } from "../../support/VirtualRedis.ts"
 
+const incr = (key: string) => RedisCommand.make("INCR", [key])
 const start = (options: RedisClient.Options, connector: RedisConnector.RedisConnector["Service"]) =>
   Effect.forkChild(Effect.provideService(RedisClient.make(options), RedisConnector.RedisConnector, connector), {
     startImmediately: true
@@ -81,6 +83,43 @@ describe("A client of a cluster, in trouble", () => {
         yield* TestClock.adjust("1 second")
         assert.deepStrictEqual([begun, ended, told.length], [2, 1, 1])
         assert.strictEqual((yield* receivedBy(other, "ASKING")).length, 0)
+      })
+    )
+  )
+
+  it.effect("waits for a server that a reply to a batch has named, like for that of a single command", () =>
+    withCluster({ retry: RetryPolicy.none })(({ cluster, redis }) =>
+      Effect.gen(function* () {
+        const added = yield* cluster.addNode()
+        yield* cluster.moveSlots({ key: "hello" }, added)
+        const counted = yield* fork(redis.pipeline([incr("hello"), incr("hello"), incr("{hello}2")]))
+        yield* TestClock.adjust("1 second")
+        const results = yield* Fiber.join(counted)
+        assert.deepStrictEqual(
+          results.map((result) => (Result.isSuccess(result) ? result.success : result.failure.message)),
+          [1, 2, 1]
+        )
+      })
+    )
+  )
+
+  it.effect("keeps in doubt what a batch may have executed before it was sent elsewhere", () =>
+    withCluster()(({ cluster, redis }) =>
+      Effect.gen(function* () {
+        const owner = yield* cluster.ownerOf("hello")
+        const added = yield* cluster.addNode()
+        yield* added.inject(Fault.refuse)
+        yield* owner.inject(Fault.cut({ executed: true, at: "SET" }))
+        const set = (key: string) => RedisCommand.make("SET", [key, 1])
+        const written = yield* fork(redis.pipeline([set("hello"), set("{hello}2")]))
+        yield* TestClock.adjust(0)
+        yield* cluster.moveSlots({ key: "hello" }, added)
+        yield* TestClock.adjust("10 seconds")
+        const results = yield* Fiber.join(written)
+        assert.deepStrictEqual(
+          results.map((result) => RedisError.endOf(result)),
+          ["doubtful", "doubtful"]
+        )
       })
     )
   )

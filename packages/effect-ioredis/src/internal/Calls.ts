@@ -134,12 +134,19 @@ export class CommandCall extends SettledCall implements Call<RedisCommand.Reply>
   // for this one command.
   #next: RedisNode | undefined = undefined
   #isAsking = false
-  #asked: RedisNode | undefined = undefined
+  // The node that the last attempt was sent to.
+  #asked: RedisNode | undefined
 
-  constructor(settings: Settings, command: RedisCommand.RedisCommand, sending: Sending | undefined) {
+  constructor(
+    settings: Settings,
+    command: RedisCommand.RedisCommand,
+    sending: Sending | undefined,
+    asked?: RedisNode | undefined
+  ) {
     super(settings, command.name)
     this.command = command
     this.sending = sending
+    this.#asked = asked
   }
 
   node(): RedisNode {
@@ -161,12 +168,11 @@ export class CommandCall extends SettledCall implements Call<RedisCommand.Reply>
     return this.mayRepeat(error, kind) ? kind : undefined
   }
 
-  /** `asked` is the server that has answered; by default the last one that it was sent to. */
-  follow(error: RedisError.RedisCommandError, asked: RedisNode | undefined = this.#asked): boolean {
+  follow(error: RedisError.RedisCommandError): boolean {
     const { session, topology } = this.settings
     if (error._tag !== "RedisOperationError" || error.redirect === undefined) return false
-    if (session !== undefined || asked === undefined) return false
-    this.#next = topology.follow(asked, error.redirect)
+    if (session !== undefined || this.#asked === undefined) return false
+    this.#next = topology.follow(this.#asked, error.redirect)
     this.#isAsking = error.redirect.ask
     return this.#next !== undefined
   }
