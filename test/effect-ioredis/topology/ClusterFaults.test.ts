@@ -123,4 +123,22 @@ describe("A client of a cluster, in trouble", () => {
       })
     )
   )
+
+  it.effect("does not cut what is in flight on a server that has lost its slots", () =>
+    withCluster({ commandTimeout: "20 seconds", operationTimeout: "1 minute" })(({ cluster, redis }) =>
+      Effect.gen(function* () {
+        const [one, leaving] = yield* cluster.masters
+        if (one === undefined || leaving === undefined) return assert.fail("there are no masters")
+        const key = "k0"
+        const owner = yield* cluster.ownerOf(key)
+        const target = owner === one ? leaving : one
+        yield* owner.inject(Fault.delay("14 seconds"))
+        const slow = yield* fork(redis.incr(key))
+        yield* TestClock.adjust(1)
+        yield* cluster.moveSlots({ from: 0, to: 16_383 }, target)
+        yield* TestClock.adjust("30 seconds")
+        assert.strictEqual(result(slow), "Success")
+      })
+    )
+  )
 })
