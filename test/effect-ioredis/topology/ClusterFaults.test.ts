@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Result } from "effect"
+import { Effect, Fiber, Result, Scheduler } from "effect"
 import { RedisClient, RedisCommand, RedisConnector, RedisError, RedisTopology, RetryPolicy } from "effect-ioredis"
 import { Fault } from "effect-ioredis/testing"
 import { TestClock } from "effect/testing"
@@ -140,5 +140,17 @@ describe("A client of a cluster, in trouble", () => {
         assert.strictEqual(result(slow), "Success")
       })
     )
+  )
+
+  it.effect("runs the login in the scheduler of the program", () =>
+    Effect.gen(function* () {
+      const modes: Array<string> = []
+      const login = Effect.map(Effect.service(Scheduler.Scheduler), ({ executionMode }) => {
+        modes.push(executionMode)
+        return {}
+      })
+      yield* withCluster({ login })(() => Effect.void)
+      assert.deepStrictEqual(Array.from(new Set(modes)), ["async"])
+    })
   )
 })
