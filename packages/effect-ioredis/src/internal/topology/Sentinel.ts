@@ -13,6 +13,7 @@ import * as RedisConnection from "../../RedisConnection.ts"
 import { type RedisAddress, RedisConnector } from "../../RedisConnector.ts"
 import * as RedisError from "../../RedisError.ts"
 import type { SentinelOptions } from "../../RedisTopology.ts"
+import { keyText } from "../keyText.ts"
 import * as Monotonic from "../Monotonic.ts"
 import type { RedisNode } from "../node/RedisNode.ts"
 import type { NodeMaker } from "../NodeMaker.ts"
@@ -35,7 +36,7 @@ export const make = Effect.fnUntraced(function* (
     locate: known.locate,
     role: "master",
     slots: () => [],
-    hash: Hash.string,
+    hash: (key) => Hash.string(keyText(key)),
     onRefusal: ({ code }) => {
       if (tellsOfMaster.has(code)) haste.begin()
     }
