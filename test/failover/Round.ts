@@ -1,4 +1,4 @@
-import { Effect, Fiber, type Scope } from "effect"
+import { Effect, Fiber, Metric, type Scope } from "effect"
 import * as LoopDelay from "../chaos/LoopDelay.ts"
 import * as CacheLoad from "./CacheLoad.ts"
 import * as Figures from "./Figures.ts"
@@ -51,7 +51,8 @@ export const play = (row: Row, settings: Settings): Effect.Effect<Figures.Figure
       journal,
       lateMillis
     })
-  }).pipe(Effect.scoped)
+    // The size of the journal is a metric, and rows are not to see each other's.
+  }).pipe(Effect.scoped, Effect.provideService(Metric.MetricRegistry, new Map()))
 
 interface Noted {
   fault: number
