@@ -20,6 +20,10 @@ export interface Nodes {
   readonly finish: (slot: number) => Effect.Effect<void>
   /** Takes a slot from everybody. */
   readonly uncover: (slot: number) => Effect.Effect<void>
+  /** Ends the process of `one` and starts it anew. */
+  readonly restart: Effect.Effect<void>
+  /** Lets time go by until this holds. */
+  readonly waitFor: (condition: Effect.Effect<boolean>) => Effect.Effect<void>
   /** Waits until `replica` has a key of the slot. */
   readonly replicated: (slot: number) => Effect.Effect<void>
 }
@@ -73,6 +77,24 @@ export const clusterNodesSuite = <E>(
         assert.deepStrictEqual(yield* redirects(nodes), {
           MOVED: { slot: helloSlot, host: nodes.other.host, port: nodes.other.port, ask: false }
         })
+      })
+    )
+
+    test("serve no slot just after their start", true, (_say, nodes) =>
+      Effect.gen(function* () {
+        const restarted = Effect.gen(function* () {
+          yield* nodes.restart
+          const connection = yield* nodes.connector.connect(nodes.one, {})
+          return { connection, early: yield* answer(connection, "GET bar") }
+        })
+        // A machine that is busy enough may let it sleep through those two seconds.
+        const { connection, early } = yield* Effect.repeat(restarted, {
+          until: ({ early }) => early !== null,
+          times: 5
+        })
+        assert.strictEqual(early, "CLUSTERDOWN The cluster is down")
+        assert.strictEqual(named(nodes, yield* answer(connection, "CLUSTER MYID")), "id of one")
+        yield* nodes.waitFor(Effect.map(answer(connection, "GET bar"), (reply) => reply === null))
       })
     )
 

@@ -91,12 +91,20 @@ const followed = (call: BatchCall, index: number, result: ReplyResult, left: num
   return next.follow(result.failure, call.asked) ? next : undefined
 }
 
-// A command as it is sent: a whole one, or a part of one.
-interface Unit {
+// A command as it is sent: a whole one, or a part of one. A class for what `Deadlines` says of
+// things in flight.
+class Unit {
   readonly command: RedisCommand.RedisCommand
   readonly sending: Sending | undefined
   readonly index: number
   readonly part: number
+
+  constructor(command: RedisCommand.RedisCommand, sending: Sending | undefined, index: number, part: number) {
+    this.command = command
+    this.sending = sending
+    this.index = index
+    this.part = part
+  }
 }
 
 const unitsByNode = (
@@ -111,9 +119,9 @@ const unitsByNode = (
     gathering.expect(index, parts)
     parts.forEach(({ command }, part) => {
       const node = settings.nodeFor(command)
-      const unit = { command, sending: sendings?.[index], index, part }
+      const unit = new Unit(command, sendings?.[index], index, part)
       const units = byNode.get(node)
-      if (units === undefined) byNode.set(node, [unit])
+      if (units === undefined) byNode.set(node, Array.of(unit))
       else units.push(unit)
     })
   })
@@ -123,7 +131,9 @@ const unitsByNode = (
 const partsOf = (settings: Settings, command: RedisCommand.RedisCommand): ReadonlyArray<Split.Part<unknown>> =>
   settings.splits(command)
     ? Split.split(command, (key) => settings.topology.placeOf(keyText(key)))
-    : [{ place: undefined, command, positions: [] }]
+    : Array.of(new Split.Part(undefined, command, noPositions))
+
+const noPositions: ReadonlyArray<number> = []
 
 // What has come of the commands so far.
 class Gathering {

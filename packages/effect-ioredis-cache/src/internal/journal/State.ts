@@ -413,13 +413,9 @@ export class State {
     }
   }
 
-  /**
-   * Leaves keys to be verified where they are owned. One with a write in doubt waits for that,
-   * which may run after the verification.
-   */
+  /** Leaves keys to be verified where they are owned. */
   verify(keys: ReadonlyArray<string>): void {
     for (const key of keys) {
-      if (this.doubts.has(key)) continue
       const state = this.ownerOf(key)
       state.unverified.add(key)
       state.loop.wake()
