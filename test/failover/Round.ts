@@ -68,12 +68,16 @@ const makeStage = (caching: CacheLoad.CacheLoad | undefined) =>
     const stage: Stage = {
       fault: (concerns) =>
         Effect.gen(function* () {
-          noted.fault = performance.now()
           if (concerns !== undefined) noted.concerns = concerns
           if (caching !== undefined) writer = yield* Effect.forkIn(caching.writeAll(2), scope)
+          // The first of them are under way, so that some are in doubt where a server dies.
+          yield* nextTurn
+          noted.fault = performance.now()
         }),
       mark: (mark) => Effect.sync(() => void noted.marks.set(mark, performance.now()))
     }
     const writing = Effect.suspend(() => (writer === undefined ? Effect.void : Fiber.join(writer)))
     return { noted, stage, writing }
   })
+
+const nextTurn = Effect.callback<void>((resume) => void setImmediate(() => resume(Effect.void)))
