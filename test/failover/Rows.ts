@@ -271,11 +271,12 @@ const nodeRemoved = clusterRow(
   crowdedRow
 )
 
+// After a connection that was cut before its first reply, the next one is tried only five seconds later.
 const repliesCut = clusterRow(
   "replies-cut",
   "Cluster: ten times, every node executes a call and is cut off before its reply",
   {
-    back: { counts: "steady", within: 500, since: "healed" },
+    back: { counts: "steady", within: 5500, since: "healed" },
     wait: callMillis,
     failed: "concerned",
     lost: "none"
