@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, type Layer, Result, type Scope } from "effect"
-import { RedisCommand, RedisConnection, type RedisConnector, RedisScript } from "effect-ioredis"
+import { RedisCommand, RedisConnection, type RedisConnector, type RedisError, RedisScript } from "effect-ioredis"
 
 /**
  * Two masters and their replicas, whatever kind of servers they are: `one` owns the slots up to 8191, `other` those
@@ -74,9 +74,9 @@ export const clusterNodesSuite = <E>(
         yield* say(moved)
         yield* nodes.finish(helloSlot)
         yield* say(finished)
-        assert.deepStrictEqual(yield* redirects(nodes), {
-          MOVED: { slot: helloSlot, host: nodes.other.host, port: nodes.other.port, ask: false }
-        })
+        const { host, port } = nodes.other
+        const redirect: RedisError.Redirect = { slot: helloSlot, host, port, ask: false }
+        assert.deepStrictEqual(yield* redirects(nodes), { MOVED: redirect })
       })
     )
 

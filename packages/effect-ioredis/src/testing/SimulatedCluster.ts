@@ -10,8 +10,8 @@
  *
  * A master that restarts answers CLUSTERDOWN for two seconds, and then goes on with what it knew.
  *
- * Nothing else happens by itself: nobody is elected and no node is taken for dead before the test says
- * so. What the test does here every node learns at once, except those that it has isolated.
+ * Nothing else happens by itself: nobody is elected and no node is taken for dead before the test
+ * says so. What the test does here every node learns at once, except those that it has isolated.
  *
  * **Gotchas**
  *
@@ -176,8 +176,9 @@ export interface SimulatedCluster {
    */
   readonly removeNode: (server: SimulatedServer.SimulatedServer) => Effect.Effect<void>
   /**
-   * Changes the address that the nodes give clients for a server, which others may not be able to
-   * reach, or which may be another server's (see `route` of `SimulatedRedis`).
+   * Changes the address that the nodes give clients for a server. It may be one that they cannot
+   * reach (a host that ends in `.invalid`; any other that is nobody's reaches the default server),
+   * or another server's (see `route` of `SimulatedRedis`).
    */
   readonly announce: (server: SimulatedServer.SimulatedServer, address: RedisAddress) => Effect.Effect<void>
 }

@@ -105,10 +105,10 @@ export interface SimulatedSentinels {
    */
   readonly failOver: (to?: SimulatedServer.SimulatedServer) => Effect.Effect<SimulatedServer.SimulatedServer>
   /**
-   * Promotes a replica, the first one if none is named, and goes no further. The first sentinel that
-   * is not isolated leads: it names the replica as the address of the master, describes the old
-   * master with the next epoch, and flags it `failover_in_progress`. The other sentinels and the old
-   * master know nothing of it.
+   * Promotes a replica, the first one if none is named, and goes no further. The first sentinel
+   * that is not isolated leads: it names the replica as the address of the master, describes the
+   * old master with the next epoch, and flags it `failover_in_progress`. The other sentinels and
+   * the old master know nothing of it.
    */
   readonly beginFailOver: (to?: SimulatedServer.SimulatedServer) => Effect.Effect<FailOver>
   /**

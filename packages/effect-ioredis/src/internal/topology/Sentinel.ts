@@ -4,7 +4,8 @@
  * It is one node, whose address is asked at each connect: a failover is a change of what the node's
  * data descend from. Each sentinel is asked for itself, so that one that is frozen delays no other.
  * Of what they say, the highest epoch holds: one that was cut off names an old master for a while.
- * Where none answers, the last address that was known is used.
+ * Sentinels that are made anew count from 0 again, so it holds only while some sentinel goes on
+ * saying it. Where none answers, the last address that was known is used.
  */
 import { Clock, Effect, Hash, Latch, Result, type Scope } from "effect"
 import type { NodeEvent } from "../../dispatch.ts"
@@ -13,6 +14,7 @@ import * as RedisConnection from "../../RedisConnection.ts"
 import { type RedisAddress, RedisConnector } from "../../RedisConnector.ts"
 import * as RedisError from "../../RedisError.ts"
 import type { SentinelOptions } from "../../RedisTopology.ts"
+import { keyText } from "../keyText.ts"
 import * as Monotonic from "../Monotonic.ts"
 import type { RedisNode } from "../node/RedisNode.ts"
 import type { NodeMaker } from "../NodeMaker.ts"
@@ -28,14 +30,15 @@ export const make = Effect.fnUntraced(function* (
   listeners: Set<(event: NodeEvent) => void>
 ): Effect.fn.Return<Topology, never, Scope.Scope | RedisConnector> {
   const clock = yield* Clock.Clock
-  const known = new Known(options.sentinels.length)
-  const haste = new Haste(() => Monotonic.millis(clock))
+  const now = () => Monotonic.millis(clock)
+  const known = new Known(options.sentinels.length, now)
+  const haste = new Haste(now)
   const { node } = maker.make({
     label: "",
     locate: known.locate,
     role: "master",
     slots: () => [],
-    hash: Hash.string,
+    hash: (key) => Hash.string(keyText(key)),
     onRefusal: ({ code }) => {
       if (tellsOfMaster.has(code)) haste.begin()
     }
@@ -66,12 +69,16 @@ interface Master {
 
 class Known {
   readonly #sentinels: number
+  readonly #now: () => number
   readonly #heard: Latch.Latch = Latch.makeUnsafe()
   readonly #problems = new Map<RedisAddress, RedisError.RedisConnectionError>()
   #master: Master | undefined = undefined
+  /** When a sentinel has said last that this is the master. */
+  #saidAt = Number.NEGATIVE_INFINITY
 
-  constructor(sentinels: number) {
+  constructor(sentinels: number, now: () => number) {
     this.#sentinels = sentinels
+    this.#now = now
   }
 
   /** Gives the master's address as soon as a sentinel has said anything. */
@@ -91,17 +98,18 @@ class Known {
   learn(found: Master): RedisAddress | undefined {
     this.#problems.delete(found.source)
     const before = this.#master
+    const isSame = before !== undefined && addressText(before.address) === addressText(found.address)
     // An epoch belongs to one failover, and whoever has told it may correct himself.
     const isLater =
       before === undefined ||
       found.epoch > before.epoch ||
-      (found.epoch === before.epoch && found.source === before.source)
-    if (!isLater) return undefined
-    this.#master = found
+      (found.epoch === before.epoch && (isSame || found.source === before.source))
+    const isForgotten = this.#now() - this.#saidAt >= heldFor
+    if (!isLater && !isForgotten) return undefined
+    this.#saidAt = this.#now()
+    this.#master = isSame && found.epoch === before.epoch ? before : found
     this.#heard.openUnsafe()
-    return before === undefined || addressText(before.address) === addressText(found.address)
-      ? undefined
-      : found.address
+    return before === undefined || isSame ? undefined : found.address
   }
 
   /** A sentinel does not say who is the master. */
@@ -241,3 +249,4 @@ const inHaste = 50
 const hasteFor = 3000
 const beforeNext = 500
 const patience = 1000
+const heldFor = 15_000
