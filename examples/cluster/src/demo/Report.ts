@@ -68,8 +68,8 @@ const outage = (run: Run): Sentence => {
   return {
     kept: answered === requests && lookups === 0 && requests > 0,
     says:
-      `While A was away, ${count(answered)} of ${count(requests)} questions of its keys were answered from memory, ` +
-      `and ${lookups === 0 ? "none was" : `${lookups} were`} computed anew; the slowest took ${slowest(away.lost)} ms.`
+      `While A was away, ${count(answered)} of ${count(requests)} questions of its keys were answered, from memory until its replica ` +
+      `was there, and ${lookups === 0 ? "none was" : `${lookups} were`} computed anew; the slowest took ${slowest(away.lost)} ms.`
   }
 }
 
@@ -79,7 +79,7 @@ const others = (run: Run): Sentence => {
   return {
     kept: away !== undefined && deferred === 0,
     says:
-      `B and C never noticed: ${deferred === 0 ? "no write" : `${deferred} writes`} had to wait for Redis, ` +
+      `B and C ${deferred === 0 ? "never noticed: no write" : `noticed: ${deferred} writes`} had to wait for Redis, ` +
       `and the slowest of ${count(away?.others.questions.requests ?? 0)} answers took ${away === undefined ? "?" : slowest(away.others)} ms.`
   }
 }
@@ -122,8 +122,7 @@ const agreement = ({ phases }: Run): Sentence => {
 
 // -------------------------------------------------------------------------------------------------
 
-const awayIn = ({ found, phases }: Run): Phase | undefined =>
-  found.promotedAfter === undefined ? undefined : phases.find(({ name }) => name === "A away")
+const awayIn = ({ phases }: Run): Phase | undefined => phases.find(({ name }) => name === "A away")
 
 const contradictions = (phases: ReadonlyArray<Phase>): ReadonlyArray<string> =>
   phases.flatMap(({ lost, name, others }) =>
