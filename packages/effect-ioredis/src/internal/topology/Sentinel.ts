@@ -142,9 +142,9 @@ class Haste {
     this.#waiters.wake()
   }
 
-  pause(node: RedisNode, isSilent: boolean): Effect.Effect<unknown> {
+  pause(node: RedisNode): Effect.Effect<unknown> {
     return Effect.suspend(() =>
-      isSilent || !node.isReady() || this.#now() < this.#until
+      !node.isReady() || this.#now() < this.#until
         ? Effect.sleep(inHaste)
         : Effect.raceFirst(Effect.sleep(betweenPolls), this.#waiters.changed)
     )
@@ -175,12 +175,14 @@ const watch = Effect.fnUntraced(function* (
     )
     let activity = node.activity()
     while (true) {
-      const { address, epoch } = yield* inTime(askMaster(connection, options))
+      const { address, epoch, isWell } = yield* inTime(askMaster(connection, options))
       const moved = known.learn({ address, epoch, source: sentinel })
       if (moved !== undefined) node.relocate(moved)
+      // A sentinel says that a master is down, and that it is replaced, before it names another one.
       const isSilent = node.inFlight() > 0 && node.activity() === activity
       activity = node.activity()
-      yield* haste.pause(node, isSilent)
+      if (!isWell || isSilent) haste.begin()
+      yield* haste.pause(node)
     }
   })
   return yield* Effect.scoped(attend).pipe(
@@ -218,10 +220,13 @@ const askMaster = Effect.fnUntraced(function* (
   if (place === undefined || Result.isFailure(place)) return yield* problemOf(place?.failure)
   if (!Array.isArray(place.success)) return yield* RedisError.connectionError("CONNECT", "UnknownMaster", "never")
   const [host, port] = place.success
-  const fields = description !== undefined && Result.isSuccess(description) ? description.success : []
+  const described = description !== undefined && Result.isSuccess(description) ? description.success : []
+  const fields = Array.isArray(described) ? described : []
+  const epoch = Number(fieldOf(fields, "config-epoch"))
   return {
     address: translate(addressMap, { host: String(host), port: Number(port) }),
-    epoch: epochIn(Array.isArray(fields) ? fields : [])
+    epoch: Number.isFinite(epoch) ? epoch : 0,
+    isWell: !/s_down|o_down|failover_in_progress/.test(String(fieldOf(fields, "flags")))
   }
 })
 
@@ -232,10 +237,9 @@ const problemOf = (error: RedisError.RedisCommandError | undefined): RedisError.
 }
 
 // Names and values by turns.
-const epochIn = (fields: ReadonlyArray<RedisCommand.Reply>): number => {
-  const index = fields.indexOf("config-epoch")
-  const epoch = index === -1 ? 0 : Number(fields[index + 1])
-  return Number.isFinite(epoch) ? epoch : 0
+const fieldOf = (fields: ReadonlyArray<RedisCommand.Reply>, name: string): RedisCommand.Reply | undefined => {
+  const index = fields.indexOf(name)
+  return index === -1 ? undefined : fields[index + 1]
 }
 
 const loginCodes: ReadonlySet<string> = new Set(["NOAUTH", "WRONGPASS", "NOPERM"])
