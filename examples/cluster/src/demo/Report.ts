@@ -109,13 +109,13 @@ const afterwards = ({ phases, truth }: Run): Sentence => {
 
 const agreement = ({ phases }: Run): Sentence => {
   const wrong = contradictions(phases)
-  const behind = sum(phases, ({ notes }) => notes.behindDeferred)
+  const behind = sum(phases, ({ notes }) => notes.behindDeferred + notes.behindApplied)
   return wrong.length === 0
     ? {
         kept: true,
         says:
-          `The two processes contradicted neither themselves nor what Redis had confirmed. ${count(behind)} reads did not ` +
-          `know yet what the other process kept for Redis.`
+          `The two processes contradicted neither themselves nor Redis. ${count(behind)} reads came from a memory ` +
+          `that did not know yet what the other process had written.`
       }
     : { kept: false, says: `The two processes contradicted each other. The first time ${wrong[0]}` }
 }
@@ -125,18 +125,20 @@ const agreement = ({ phases }: Run): Sentence => {
 const awayIn = ({ phases }: Run): Phase | undefined => phases.find(({ name }) => name === "A away")
 
 const contradictions = (phases: ReadonlyArray<Phase>): ReadonlyArray<string> =>
-  phases.flatMap(({ lost, name, others }) =>
-    [
-      ...lost.notes.contradictions,
-      ...others.notes.contradictions,
-      // While A is away, one process may have had its keys back before the other.
-      ...stale(others.notes.behindApplied),
-      ...(name === "A away" ? [] : stale(lost.notes.behindApplied))
-    ].map((text) => `in "${name}": ${text}`)
+  phases.flatMap((phase) =>
+    [...phase.lost.notes.contradictions, ...phase.others.notes.contradictions, ...staleIn(phase)].map(
+      (text) => `in "${phase.name}": ${text}`
+    )
   )
 
-const stale = (reads: number): ReadonlyArray<string> =>
-  reads === 0 ? [] : [`${reads} reads were older than what Redis had confirmed`]
+// Memory may be behind what another process has written, and Redis may not.
+const staleIn = ({ after, before, lost, others }: Phase): ReadonlyArray<string> => {
+  const older = lost.notes.behindApplied + others.notes.behindApplied
+  const fromMemory = after.memoryHits - before.memoryHits
+  return older <= fromMemory
+    ? []
+    : [`${older} reads were older than what Redis had confirmed, and only ${fromMemory} came from memory`]
+}
 
 const parts = (phases: ReadonlyArray<Phase>): ReadonlyArray<Part> =>
   phases.flatMap(({ lost, others }) => [lost, others])
