@@ -1,6 +1,14 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Result, Scheduler } from "effect"
-import { RedisClient, RedisCommand, RedisConnector, RedisError, RedisTopology, RetryPolicy } from "effect-ioredis"
+import {
+  RedisClient,
+  RedisCommand,
+  RedisConnector,
+  RedisError,
+  RedisHealth,
+  RedisTopology,
+  RetryPolicy
+} from "effect-ioredis"
 import { Fault } from "effect-ioredis/testing"
 import { TestClock } from "effect/testing"
 import { receivedBy, withCluster } from "../../support/VirtualCluster.ts"
@@ -152,5 +160,39 @@ describe("A client of a cluster, in trouble", () => {
       yield* withCluster({ login })(() => Effect.void)
       assert.deepStrictEqual(Array.from(new Set(modes)), ["async"])
     })
+  )
+
+  it.effect("is not healthy while nobody tells it the owners, although every server answers", () =>
+    withCluster()(({ network }) =>
+      Effect.gen(function* () {
+        const address = { host: "other", port: 1 }
+        const server = yield* network.server(address, { denied: ["CLUSTER"] })
+        const building = yield* start({ topology: RedisTopology.cluster({ seeds: [address] }) }, network.connector)
+        yield* TestClock.adjust("1 second")
+        const redis = yield* Fiber.join(building)
+        const health = yield* Effect.provideService(RedisHealth.make(), RedisClient.RedisClient, redis)
+        for (const status of [yield* health.status, yield* health.check]) {
+          assert.isTrue(status._tag === "Down" && status.reason.includes("Grant the user"))
+        }
+        assert.strictEqual((yield* redis.stats).connection, "Connecting")
+        assert.strictEqual((yield* receivedBy(server, "PING")).length > 0, true)
+      })
+    )
+  )
+
+  it.effect("is healthy again when a dead master has been replaced, and not before", () =>
+    withCluster()(({ cluster, redis }) =>
+      Effect.gen(function* () {
+        const health = yield* Effect.provideService(RedisHealth.make(), RedisClient.RedisClient, redis)
+        const dead = yield* cluster.ownerOf("hello")
+        yield* dead.inject(Fault.refuse)
+        yield* TestClock.adjust("2 seconds")
+        assert.strictEqual((yield* health.status)._tag, "Down")
+        assert.strictEqual((yield* health.check)._tag, "Down")
+        yield* cluster.failOver(dead)
+        yield* TestClock.adjust("2 seconds")
+        assert.strictEqual((yield* health.status)._tag, "Up", "the old master is none of the owners")
+      })
+    )
   )
 })
