@@ -69,13 +69,15 @@ class Known {
   readonly #sentinels: number
   readonly #heard: Latch.Latch = Latch.makeUnsafe()
   readonly #problems = new Map<RedisAddress, RedisError.RedisConnectionError>()
+  // The epochs that those who answer have told last.
+  readonly #told = new Map<RedisAddress, number>()
   #master: Master | undefined = undefined
 
   constructor(sentinels: number) {
     this.#sentinels = sentinels
   }
 
-  /** Gives the master's address as soon as a sentinel has said anything. */
+  /** Gives the master's address as soon as a sentinel has told it, or all have failed. */
   readonly locate: Effect.Effect<RedisAddress, RedisError.RedisConnectionError> = Effect.andThen(
     this.#heard.await,
     Effect.suspend(() => {
@@ -88,27 +90,34 @@ class Known {
   readonly problem = (): RedisError.RedisConnectionError | undefined =>
     this.#problems.size === this.#sentinels ? this.#worst() : undefined
 
-  /** Takes what a sentinel has said, and gives the address if it is another one than before. */
+  /** Takes what a sentinel has said, and gives the address if whoever connects has another one. */
   learn(found: Master): RedisAddress | undefined {
-    this.#problems.delete(found.source)
     const before = this.#master
-    // An epoch belongs to one failover, and whoever has told it may correct himself.
-    const isLater =
-      before === undefined ||
-      found.epoch > before.epoch ||
-      (found.epoch === before.epoch && found.source === before.source)
-    if (!isLater) return undefined
+    const wasSoughtInVain = this.problem() !== undefined
+    this.#problems.delete(found.source)
+    this.#told.set(found.source, found.epoch)
+    if (before !== undefined && !this.#isLater(found, before)) return undefined
     this.#master = found
     this.#heard.openUnsafe()
-    return before === undefined || addressText(before.address) === addressText(found.address)
-      ? undefined
-      : found.address
+    const isNews = before === undefined ? wasSoughtInVain : addressText(before.address) !== addressText(found.address)
+    return isNews ? found.address : undefined
+  }
+
+  // An epoch belongs to one failover, and whoever has told it may correct himself, or another one
+  // when he is gone. Where all of them know only earlier epochs, they were set up anew.
+  #isLater({ epoch, source }: Master, before: Master): boolean {
+    if (epoch > before.epoch) return true
+    if (epoch === before.epoch) return source === before.source || !this.#told.has(before.source)
+    const epochs = Array.from(this.#told.values())
+    return epochs.length === this.#sentinels && epochs.every((each) => each < before.epoch)
   }
 
   /** A sentinel does not say who is the master. */
   fail(source: RedisAddress, problem: RedisError.RedisConnectionError): void {
+    this.#told.delete(source)
     this.#problems.set(source, problem)
-    this.#heard.openUnsafe()
+    // As long as another one may know, nothing is wrong.
+    if (this.problem() !== undefined) this.#heard.openUnsafe()
   }
 
   // A mistake in the settings says more than a sentinel that is away.
