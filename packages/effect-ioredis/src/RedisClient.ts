@@ -403,7 +403,9 @@ const assemble = Effect.fnUntraced(function* (
     watchHistory: yield* HistoryWatch.make(topology, millis(options.historyInterval, 1000))
   })
   yield* Effect.addFinalizer(() =>
-    closing.within(Effect.forEach(topology.nodes(), (node) => node.drain, { concurrency: "unbounded", discard: true }))
+    closing.within(
+      Effect.forEach(topology.members(), (node) => node.drain, { concurrency: "unbounded", discard: true })
+    )
   )
   const client: RedisClient = {
     ...commandsOn(name, dispatcher),
@@ -415,7 +417,7 @@ const assemble = Effect.fnUntraced(function* (
       return {
         connection: statusOf(topology),
         connections: sum(nodes, (node) => node.sessions().length),
-        inFlight: sum(nodes, (node) => node.inFlight()),
+        inFlight: sum(topology.members(), (node) => node.inFlight()),
         breaker: circuits.now(),
         lastFailure: attempts.lastFailure(),
         connectError: connectErrorOf(topology)

@@ -1,5 +1,5 @@
 import { assert, describe, layer } from "@effect/vitest"
-import { Context, Effect, Layer, Option, Result, Stream } from "effect"
+import { Context, Effect, Exit, Fiber, Layer, Option, Result, Scope, Stream } from "effect"
 import { IoredisConnector, RedisClient, RedisCommand, RedisTopology } from "effect-ioredis"
 import { slotOf } from "../../../packages/effect-ioredis/src/internal/topology/slot.ts"
 import * as RedisCluster from "../../support/RedisCluster.ts"
@@ -41,6 +41,22 @@ describe("a client on a real cluster", () => {
         assert.strictEqual(yield* redis.del(...all), 300)
         assert.deepStrictEqual(yield* redis.breaker.state, { _tag: "Closed", failures: 0 })
         assert.strictEqual((yield* redis.stats).connections, 3)
+      })
+    )
+
+    it.effect("is answered by every node before it closes", () =>
+      Effect.gen(function* () {
+        const scope = yield* Scope.make()
+        const redis = yield* Effect.provideService(connect, Scope.Scope, scope)
+        const calls = yield* Effect.forEach(keys(60, "closing"), (key) =>
+          Effect.forkChild(Effect.result(redis.incr(key)), { startImmediately: true })
+        )
+        yield* Scope.close(scope, Exit.void)
+        const results = yield* Effect.forEach(calls, Fiber.join)
+        assert.deepStrictEqual(
+          results.map((result) => (Result.isSuccess(result) ? result.success : result.failure.message)),
+          calls.map(() => 1)
+        )
       })
     )
 

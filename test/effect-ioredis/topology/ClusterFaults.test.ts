@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Result, Scheduler } from "effect"
+import { Effect, Exit, Fiber, Result, Scheduler, Scope } from "effect"
 import {
   RedisClient,
   RedisCommand,
@@ -192,6 +192,27 @@ describe("A client of a cluster, in trouble", () => {
         yield* cluster.failOver(dead)
         yield* TestClock.adjust("2 seconds")
         assert.strictEqual((yield* health.status)._tag, "Up", "the old master is none of the owners")
+      })
+    )
+  )
+
+  it.effect("ends without a defect although a reply names a new server meanwhile", () =>
+    withCluster()(({ cluster, connect }) =>
+      Effect.gen(function* () {
+        const scope = yield* Scope.make()
+        const redis = yield* Effect.provideService(connect(), Scope.Scope, scope)
+        const owner = yield* cluster.ownerOf("hello")
+        const added = yield* cluster.addNode()
+        yield* owner.inject(Fault.delay("300 millis"))
+        yield* cluster.moveSlots({ key: "hello" }, added)
+        const asked = yield* fork(redis.incr("hello"))
+        yield* TestClock.adjust(1)
+        const closing = yield* fork(Scope.close(scope, Exit.void))
+        yield* TestClock.adjust("10 seconds")
+        assert.deepStrictEqual([result(closing)], ["Success"])
+        assert.notStrictEqual(result(asked), "waiting")
+        // The other client has learnt of it too.
+        assert.isAtMost(yield* added.connections, 1)
       })
     )
   )

@@ -65,6 +65,7 @@ export const make = Effect.fnUntraced(function* (
 
   return {
     nodes: () => (owners.masters().length > 0 ? owners.masters() : members.nodes()),
+    members: () => members.nodes(),
     nodeFor: (key) => (key === undefined ? undefined : owners.ownerOf(slotOf(key))) ?? members.any(),
     placeOf: slotOf,
     isSpread: () => true,
