@@ -216,4 +216,40 @@ describe("A client of a cluster, in trouble", () => {
       })
     )
   )
+
+  it.effect("asks again although a reply was none that anybody could read", () =>
+    withCluster()(({ cluster, network }) =>
+      Effect.gen(function* () {
+        let isMad = true
+        // A value that has no text, as no server sends it.
+        const madness = Object.create(null) as RedisCommand.Reply
+        const connector: RedisConnector.RedisConnector["Service"] = {
+          ...network.connector,
+          connect: (address, login) =>
+            Effect.map(network.connector.connect(address, login), (connection) => {
+              const submit: typeof connection.submit = (command, onReply) =>
+                connection.submit(command, (result) =>
+                  onReply(isMad && command.args[0] === "INFO" ? Result.succeed(madness) : result)
+                )
+              return new Proxy(connection, {
+                get: (target, name) => {
+                  const own: unknown = Reflect.get(target, name)
+                  if (name === "submit") return submit
+                  return typeof own === "function" ? own.bind(target) : own
+                }
+              })
+            })
+        }
+        const building = yield* start(
+          { topology: RedisTopology.cluster({ seeds: cluster.seeds.slice(0, 1) }) },
+          connector
+        )
+        yield* TestClock.adjust("3 seconds")
+        const redis = yield* Fiber.join(building)
+        isMad = false
+        yield* TestClock.adjust("3 seconds")
+        assert.strictEqual((yield* redis.stats).connection, "Ready")
+      })
+    )
+  )
 })

@@ -128,7 +128,12 @@ const watch = Effect.fnUntraced(function* (cluster: Cluster, suspicions: Queue.Q
     if (wait > 0) yield* Effect.sleep(Math.ceil(wait))
     askedAt = cluster.now()
     interval = longestBetween * (0.9 + random / 5)
-    yield* ask(cluster, askedAt)
+    // Whatever the servers answer, they are asked again.
+    yield* Effect.catchDefect(ask(cluster, askedAt), (defect) =>
+      Effect.sync(() => {
+        cluster.problem = RedisError.connectionError("CONNECT", "NotReady", "never", defect)
+      })
+    )
     cluster.waiters.wake()
   }
 })
