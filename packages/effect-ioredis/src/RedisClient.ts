@@ -403,7 +403,9 @@ const assemble = Effect.fnUntraced(function* (
     watchHistory: yield* HistoryWatch.make(topology, millis(options.historyInterval, 1000))
   })
   yield* Effect.addFinalizer(() =>
-    closing.within(Effect.forEach(topology.nodes(), (node) => node.drain, { concurrency: "unbounded", discard: true }))
+    closing.within(
+      Effect.forEach(topology.members(), (node) => node.drain, { concurrency: "unbounded", discard: true })
+    )
   )
   const client: RedisClient = {
     ...commandsOn(name, dispatcher),
@@ -413,9 +415,9 @@ const assemble = Effect.fnUntraced(function* (
     stats: Effect.sync(() => {
       const nodes = topology.nodes()
       return {
-        connection: statusOf(nodes),
+        connection: statusOf(topology),
         connections: sum(nodes, (node) => node.sessions().length),
-        inFlight: sum(nodes, (node) => node.inFlight()),
+        inFlight: sum(topology.members(), (node) => node.inFlight()),
         breaker: circuits.now(),
         lastFailure: attempts.lastFailure(),
         connectError: connectErrorOf(topology)
@@ -433,10 +435,13 @@ const localhost = server({ host: "localhost", port: 6379 })
 const sum = (nodes: ReadonlyArray<RedisNode.RedisNode>, of: (node: RedisNode.RedisNode) => number): number =>
   nodes.reduce((total, node) => total + of(node), 0)
 
-// What the worst of them is.
-const statusOf = (nodes: ReadonlyArray<RedisNode.RedisNode>): RedisNode.Status => {
-  const statuses = nodes.map((node) => node.status())
-  return statuses.find((status) => status !== "Ready") ?? "Ready"
+// Of several servers one may be new. Where all are connected but nobody says who owns which keys,
+// the client is still on its way.
+const statusOf = (topology: Topology): RedisNode.Status => {
+  const statuses = topology.nodes().map((node) => node.status())
+  if (statuses.includes("Closed")) return "Closed"
+  if (statuses.every((status) => status === "Ready")) return topology.isReady() ? "Ready" : "Connecting"
+  return statuses.every((status) => status === "Connecting") ? "Connecting" : "Reconnecting"
 }
 
 const connectErrorOf = (topology: Topology): RedisError.RedisConnectionError | undefined => {

@@ -32,7 +32,7 @@ import {
 import type * as CircuitBreaker from "./CircuitBreaker.ts"
 import * as Metrics from "./internal/Metrics.ts"
 import { type Dispatch, type NodeEvent, of, type Session } from "./dispatch.ts"
-import { type ClientBreakerState, RedisClient } from "./RedisClient.ts"
+import { type ClientBreakerState, RedisClient, type Stats } from "./RedisClient.ts"
 import * as RedisCommand from "./RedisCommand.ts"
 import * as RedisError from "./RedisError.ts"
 import * as Settings from "./Settings.ts"
@@ -121,11 +121,11 @@ export const make = Effect.fnUntraced(function* (
   const scope = yield* Effect.scope
   const context = yield* Effect.context<never>()
   const signals = yield* Queue.unbounded<ClientBreakerState | NodeEvent>()
-  const { connectError, connections } = yield* client.stats
+  const unreachable = Effect.map(client.stats, (stats) => unreachableIn(dispatch, stats))
+  const reason = yield* unreachable
+  const since = yield* DateTime.now
   const current = yield* SubscriptionRef.make<Status>(
-    connections > 0
-      ? { _tag: "Up", since: yield* DateTime.now }
-      : { _tag: "Down", since: yield* DateTime.now, reason: connectError?.message ?? "not connected" }
+    reason === undefined ? { _tag: "Up", since } : { _tag: "Down", since, reason }
   )
   const { down, up } = reportOf(name, current, scope)
 
@@ -143,7 +143,10 @@ export const make = Effect.fnUntraced(function* (
     }
     yield* Effect.forEach(dispatch.nodes(), (node) => node.refreshTime, { discard: true }).pipe(Effect.forkIn(scope))
     // A refusal of our own says nothing of Redis.
-    if (outcome === "success") yield* up
+    if (outcome === "success") {
+      const reason = yield* unreachable
+      yield* reason === undefined ? up : down(reason)
+    }
     if (outcome === "failure") yield* down(failed?.message ?? "")
     return yield* SubscriptionRef.get(current)
   })
@@ -155,15 +158,21 @@ export const make = Effect.fnUntraced(function* (
       case "Open":
         return yield* down((yield* client.stats).lastFailure?.message ?? "the circuit is open")
       case "ConnectFailed":
-        return yield* down(signal.error.message)
+        // A server that owns nothing, or nothing any more, is nobody's outage.
+        return dispatch.nodes().includes(signal.node) ? yield* down(signal.error.message) : undefined
       case "SessionReady":
         return yield* ask
+      // In a resharding they come by the thousand.
+      case "SlotsMoved":
+        return (yield* SubscriptionRef.get(current))._tag === "Down" ? yield* ask : undefined
       // A connection that is lost may be back in 20 ms, a circuit that is half-open closed: what
       // comes next says.
       case "SessionLost":
       case "HistoryChanged":
       case "CircuitClosed":
       case "HalfOpen":
+      case "NodeRemoved":
+      case "Partial":
         return
     }
   })
@@ -248,6 +257,12 @@ const sessions = (dispatch: Dispatch): ReadonlyArray<Session | undefined> => {
   const open = dispatch.nodes().flatMap((node) => node.sessions())
   return open.length === 0 ? [undefined] : open
 }
+
+// Why some keys cannot be reached although those servers answer that are connected.
+const unreachableIn = (dispatch: Dispatch, { connectError, connection }: Stats): string | undefined =>
+  connection === "Connecting" || dispatch.nodes().some((node) => !node.isReady())
+    ? (connectError?.message ?? "not connected")
+    : undefined
 
 const pingOn = (dispatch: Dispatch, session: Session | undefined, timeout: number): Effect.Effect<Pinged> =>
   Effect.callback((resume) => {

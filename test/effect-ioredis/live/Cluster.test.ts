@@ -1,5 +1,5 @@
 import { assert, describe, layer } from "@effect/vitest"
-import { Context, Effect, Layer, Option, Result, Stream } from "effect"
+import { Context, Effect, Exit, Fiber, Layer, Option, Result, Scope, Stream } from "effect"
 import {
   IoredisConnector,
   RedisClient,
@@ -62,6 +62,22 @@ describe("a client on a real cluster", () => {
         if (error._tag !== "RedisOperationError") return
         const expected: RedisError.Redirect = { slot: 12_182, host: "127.0.0.1", port: owner.port, ask: false }
         assert.deepStrictEqual(error.redirect, expected)
+      })
+    )
+
+    it.effect("is answered by every node before it closes", () =>
+      Effect.gen(function* () {
+        const scope = yield* Scope.make()
+        const redis = yield* Effect.provideService(connect, Scope.Scope, scope)
+        const calls = yield* Effect.forEach(keys(60, "closing"), (key) =>
+          Effect.forkChild(Effect.result(redis.incr(key)), { startImmediately: true })
+        )
+        yield* Scope.close(scope, Exit.void)
+        const results = yield* Effect.forEach(calls, Fiber.join)
+        assert.deepStrictEqual(
+          results.map((result) => (Result.isSuccess(result) ? result.success : result.failure.message)),
+          calls.map(() => 1)
+        )
       })
     )
 

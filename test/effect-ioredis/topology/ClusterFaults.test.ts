@@ -1,6 +1,14 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Result, Scheduler } from "effect"
-import { RedisClient, RedisCommand, RedisConnector, RedisError, RedisTopology, RetryPolicy } from "effect-ioredis"
+import { Effect, Exit, Fiber, Result, Scheduler, Scope } from "effect"
+import {
+  RedisClient,
+  RedisCommand,
+  RedisConnector,
+  RedisError,
+  RedisHealth,
+  RedisTopology,
+  RetryPolicy
+} from "effect-ioredis"
 import { Fault } from "effect-ioredis/testing"
 import { TestClock } from "effect/testing"
 import { receivedBy, withCluster } from "../../support/VirtualCluster.ts"
@@ -152,5 +160,96 @@ describe("A client of a cluster, in trouble", () => {
       yield* withCluster({ login })(() => Effect.void)
       assert.deepStrictEqual(Array.from(new Set(modes)), ["async"])
     })
+  )
+
+  it.effect("is not healthy while nobody tells it the owners, although every server answers", () =>
+    withCluster()(({ network }) =>
+      Effect.gen(function* () {
+        const address = { host: "other", port: 1 }
+        const server = yield* network.server(address, { denied: ["CLUSTER"] })
+        const building = yield* start({ topology: RedisTopology.cluster({ seeds: [address] }) }, network.connector)
+        yield* TestClock.adjust("1 second")
+        const redis = yield* Fiber.join(building)
+        const health = yield* Effect.provideService(RedisHealth.make(), RedisClient.RedisClient, redis)
+        for (const status of [yield* health.status, yield* health.check]) {
+          assert.isTrue(status._tag === "Down" && status.reason.includes("Grant the user"))
+        }
+        assert.strictEqual((yield* redis.stats).connection, "Connecting")
+        assert.strictEqual((yield* receivedBy(server, "PING")).length > 0, true)
+      })
+    )
+  )
+
+  it.effect("is healthy again when a dead master has been replaced, and not before", () =>
+    withCluster()(({ cluster, redis }) =>
+      Effect.gen(function* () {
+        const health = yield* Effect.provideService(RedisHealth.make(), RedisClient.RedisClient, redis)
+        const dead = yield* cluster.ownerOf("hello")
+        yield* dead.inject(Fault.refuse)
+        yield* TestClock.adjust("2 seconds")
+        assert.strictEqual((yield* health.status)._tag, "Down")
+        assert.strictEqual((yield* health.check)._tag, "Down")
+        yield* cluster.failOver(dead)
+        yield* TestClock.adjust("2 seconds")
+        assert.strictEqual((yield* health.status)._tag, "Up", "the old master is none of the owners")
+      })
+    )
+  )
+
+  it.effect("ends without a defect although a reply names a new server meanwhile", () =>
+    withCluster()(({ cluster, connect }) =>
+      Effect.gen(function* () {
+        const scope = yield* Scope.make()
+        const redis = yield* Effect.provideService(connect(), Scope.Scope, scope)
+        const owner = yield* cluster.ownerOf("hello")
+        const added = yield* cluster.addNode()
+        yield* owner.inject(Fault.delay("300 millis"))
+        yield* cluster.moveSlots({ key: "hello" }, added)
+        const asked = yield* fork(redis.incr("hello"))
+        yield* TestClock.adjust(1)
+        const closing = yield* fork(Scope.close(scope, Exit.void))
+        yield* TestClock.adjust("10 seconds")
+        assert.deepStrictEqual([result(closing)], ["Success"])
+        assert.notStrictEqual(result(asked), "waiting")
+        // The other client has learnt of it too.
+        assert.isAtMost(yield* added.connections, 1)
+      })
+    )
+  )
+
+  it.effect("asks again although a reply was none that anybody could read", () =>
+    withCluster()(({ cluster, network }) =>
+      Effect.gen(function* () {
+        let isMad = true
+        // A value that has no text, as no server sends it.
+        const madness = Object.create(null) as RedisCommand.Reply
+        const connector: RedisConnector.RedisConnector["Service"] = {
+          ...network.connector,
+          connect: (address, login) =>
+            Effect.map(network.connector.connect(address, login), (connection) => {
+              const submit: typeof connection.submit = (command, onReply) =>
+                connection.submit(command, (result) =>
+                  onReply(isMad && command.args[0] === "INFO" ? Result.succeed(madness) : result)
+                )
+              return new Proxy(connection, {
+                get: (target, name) => {
+                  const own: unknown = Reflect.get(target, name)
+                  if (name === "submit") return submit
+                  return typeof own === "function" ? own.bind(target) : own
+                }
+              })
+            })
+        }
+        const building = yield* start(
+          { topology: RedisTopology.cluster({ seeds: cluster.seeds.slice(0, 1) }) },
+          connector
+        )
+        yield* TestClock.adjust("3 seconds")
+        const redis = yield* Fiber.join(building)
+        isMad = false
+        yield* TestClock.adjust("3 seconds")
+        assert.strictEqual((yield* redis.stats).connection, "Ready")
+      })
+    )
   )
 })

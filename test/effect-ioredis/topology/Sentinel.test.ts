@@ -184,4 +184,81 @@ describe("A client that asks sentinels", () => {
       assert.strictEqual(yield* reached.peek("a"), "1")
     }).pipe(Effect.scoped)
   )
+
+  it.effect("finds its master soon after the first sentinel comes, however long none was there", () =>
+    Effect.gen(function* () {
+      const { connect, sentinels } = yield* make()
+      yield* Effect.forEach(sentinels.sentinels, (sentinel) => sentinel.inject(Fault.refuse))
+      const redis = yield* connect()
+      yield* TestClock.adjust("1 minute")
+      const [first] = sentinels.sentinels
+      if (first === undefined) return assert.fail("there are no sentinels")
+      const asked = (yield* first.attempts).length
+      yield* first.heal
+      for (let n = 0; n < 200 && (yield* first.attempts).length === asked; n++) yield* TestClock.adjust(5)
+      yield* TestClock.adjust(20)
+      assert.strictEqual((yield* redis.stats).connection, "Ready")
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("minds no sentinel that does not know the master while another one may", () =>
+    Effect.gen(function* () {
+      const { network, sentinels } = yield* make()
+      const [ignorant, ...others] = sentinels.sentinels
+      if (ignorant === undefined) return assert.fail("there are no sentinels")
+      yield* sentinels.forget(ignorant)
+      yield* Effect.forEach(others, (sentinel) => sentinel.inject(Fault.delay("15 millis")))
+      const topology = RedisTopology.sentinel({
+        master: sentinels.name,
+        sentinels: sentinels.sentinels.map(({ address }) => address)
+      })
+      const building = yield* Effect.forkChild(
+        Effect.provideService(
+          RedisClient.make({ topology, requireReady: true }),
+          RedisConnector.RedisConnector,
+          network.connector
+        ),
+        { startImmediately: true }
+      )
+      yield* TestClock.adjust(100)
+      assert.strictEqual(result(building), "Success")
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("believes another sentinel of the same epoch when the one that it believed is gone", () =>
+    Effect.gen(function* () {
+      const { connect, sentinels } = yield* make({ sentinel: { denied: ["SENTINEL MASTER"] } })
+      const redis = yield* connect()
+      const [first] = sentinels.sentinels
+      if (first === undefined) return assert.fail("there are no sentinels")
+      yield* first.inject(Fault.refuse)
+      yield* TestClock.adjust("2 seconds")
+      const next = yield* sentinels.failOver()
+      yield* TestClock.adjust("2 seconds")
+      yield* redis.set("a", 1)
+      assert.strictEqual(yield* next.peek("a"), "1")
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("believes sentinels that were all set up anew, although their epochs begin again", () =>
+    Effect.gen(function* () {
+      const { connect, network, sentinels } = yield* make()
+      const redis = yield* connect()
+      yield* sentinels.failOver()
+      yield* TestClock.adjust("2 seconds")
+      const anew = yield* network.sentinels({
+        address: { host: "anew", port: 6379 },
+        sentinelAddress: { host: "anew", port: 26_379 }
+      })
+      for (const [index, old] of sentinels.sentinels.entries()) {
+        const other = anew.sentinels[index]
+        if (other === undefined) return assert.fail("there are fewer sentinels")
+        yield* network.route(old.address, other)
+        yield* old.inject(Fault.refuse)
+      }
+      yield* TestClock.adjust("5 seconds")
+      yield* redis.set("a", 1)
+      assert.strictEqual(yield* (yield* anew.master).peek("a"), "1")
+    }).pipe(Effect.scoped)
+  )
 })

@@ -36,12 +36,15 @@ export type Options = Omit<RedisNode.Options, keyof Place | "circuit" | "onStall
   readonly metrics: Metrics.Metrics
 }
 
-/** Makes the maker. All that it makes ends with the scope. */
+/**
+ * Makes the maker. All that it makes ends with the scope, when what was added to that later has
+ * ended: nodes that join late are drained too.
+ */
 export const make = Effect.fnUntraced(function* (
   options: Options
 ): Effect.fn.Return<NodeMaker, never, Scope.Scope | RedisConnector> {
   const context = yield* Effect.context<RedisConnector | Scope.Scope>()
-  const parent = Context.get(context, Scope.Scope)
+  const parent = yield* Scope.fork(Context.get(context, Scope.Scope))
   const build = makeOne(options)
   // What runs at once does so in a scheduler of its own, which is not for what goes on afterwards.
   const scheduler = Context.get(context, Scheduler.Scheduler)

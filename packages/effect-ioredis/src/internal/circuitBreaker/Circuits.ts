@@ -75,8 +75,8 @@ export const combine = (states: ReadonlyArray<NodeState>): ClientBreakerState =>
   const broken = states.filter(({ state }) => state._tag !== "Closed")
   if (broken.length === 0) return { _tag: "Closed", failures: Math.max(0, ...states.map(failuresOf)) }
   if (broken.length < states.length) return { _tag: "Partial", nodes: broken }
-  const probes = states.reduce((sum, { state }) => sum + (state._tag === "HalfOpen" ? state.probes : 0), 0)
-  if (probes > 0) return { _tag: "HalfOpen", probes }
+  const halfOpen = states.flatMap(({ state }) => (state._tag === "HalfOpen" ? [state] : []))
+  if (halfOpen.length > 0) return { _tag: "HalfOpen", probes: halfOpen.reduce((sum, { probes }) => sum + probes, 0) }
   const open = states.flatMap(({ state }) => (state._tag === "Open" ? [state] : []))
   return {
     _tag: "Open",

@@ -66,6 +66,7 @@ export const make = Effect.fnUntraced(function* (
 
   return {
     nodes: () => (owners.masters().length > 0 ? owners.masters() : members.nodes()),
+    members: () => members.nodes(),
     nodeFor: (key) => (key === undefined ? undefined : owners.ownerOf(slotOf(key))) ?? members.any(),
     placeOf: slotOf,
     isSpread: () => true,
@@ -130,7 +131,12 @@ const watch = Effect.fnUntraced(function* (cluster: Cluster, suspicions: Queue.Q
     if (wait > 0) yield* Effect.sleep(Math.ceil(wait))
     askedAt = cluster.now()
     interval = longestBetween * (0.9 + random / 5)
-    yield* ask(cluster, askedAt)
+    // Whatever the servers answer, they are asked again.
+    yield* Effect.catchDefect(ask(cluster, askedAt), (defect) =>
+      Effect.sync(() => {
+        cluster.problem = RedisError.connectionError("CONNECT", "NotReady", "never", defect)
+      })
+    )
     cluster.waiters.wake()
   }
 })

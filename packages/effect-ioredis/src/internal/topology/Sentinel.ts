@@ -4,8 +4,7 @@
  * It is one node, whose address is asked at each connect: a failover is a change of what the node's
  * data descend from. Each sentinel is asked for itself, so that one that is frozen delays no other.
  * Of what they say, the highest epoch holds: one that was cut off names an old master for a while.
- * Sentinels that are made anew count from 0 again, so it holds only while some sentinel goes on
- * saying it. Where none answers, the last address that was known is used.
+ * Where none answers, the last address that was known is used.
  */
 import { Clock, Effect, Hash, Latch, Result, type Scope } from "effect"
 import type { NodeEvent } from "../../dispatch.ts"
@@ -30,9 +29,8 @@ export const make = Effect.fnUntraced(function* (
   listeners: Set<(event: NodeEvent) => void>
 ): Effect.fn.Return<Topology, never, Scope.Scope | RedisConnector> {
   const clock = yield* Clock.Clock
-  const now = () => Monotonic.millis(clock)
-  const known = new Known(options.sentinels.length, now)
-  const haste = new Haste(now)
+  const known = new Known(options.sentinels.length)
+  const haste = new Haste(() => Monotonic.millis(clock))
   const { node } = maker.make({
     label: "",
     locate: known.locate,
@@ -69,19 +67,17 @@ interface Master {
 
 class Known {
   readonly #sentinels: number
-  readonly #now: () => number
   readonly #heard: Latch.Latch = Latch.makeUnsafe()
   readonly #problems = new Map<RedisAddress, RedisError.RedisConnectionError>()
+  // The epochs that those who answer have told last.
+  readonly #told = new Map<RedisAddress, number>()
   #master: Master | undefined = undefined
-  /** When a sentinel has said last that this is the master. */
-  #saidAt = Number.NEGATIVE_INFINITY
 
-  constructor(sentinels: number, now: () => number) {
+  constructor(sentinels: number) {
     this.#sentinels = sentinels
-    this.#now = now
   }
 
-  /** Gives the master's address as soon as a sentinel has said anything. */
+  /** Gives the master's address as soon as a sentinel has told it, or all have failed. */
   readonly locate: Effect.Effect<RedisAddress, RedisError.RedisConnectionError> = Effect.andThen(
     this.#heard.await,
     Effect.suspend(() => {
@@ -94,28 +90,35 @@ class Known {
   readonly problem = (): RedisError.RedisConnectionError | undefined =>
     this.#problems.size === this.#sentinels ? this.#worst() : undefined
 
-  /** Takes what a sentinel has said, and gives the address if it is another one than before. */
+  /** Takes what a sentinel has said, and gives the address if whoever connects has another one. */
   learn(found: Master): RedisAddress | undefined {
-    this.#problems.delete(found.source)
     const before = this.#master
-    const isSame = before !== undefined && addressText(before.address) === addressText(found.address)
-    // An epoch belongs to one failover, and whoever has told it may correct himself.
-    const isLater =
-      before === undefined ||
-      found.epoch > before.epoch ||
-      (found.epoch === before.epoch && (isSame || found.source === before.source))
-    const isForgotten = this.#now() - this.#saidAt >= heldFor
-    if (!isLater && !isForgotten) return undefined
-    this.#saidAt = this.#now()
-    this.#master = isSame && found.epoch === before.epoch ? before : found
+    const wasSoughtInVain = this.problem() !== undefined
+    this.#problems.delete(found.source)
+    this.#told.set(found.source, found.epoch)
+    if (before !== undefined && !this.#isLater(found, before)) return undefined
+    this.#master = found
     this.#heard.openUnsafe()
-    return before === undefined || isSame ? undefined : found.address
+    const isNews = before === undefined ? wasSoughtInVain : addressText(before.address) !== addressText(found.address)
+    return isNews ? found.address : undefined
+  }
+
+  // An epoch belongs to one failover, and whoever has told it may correct himself, or another one
+  // when he is gone. Where at least half of them answer and know only earlier epochs, they were set
+  // up anew: one that was cut off is fewer.
+  #isLater({ epoch, source }: Master, before: Master): boolean {
+    if (epoch > before.epoch) return true
+    if (epoch === before.epoch) return source === before.source || !this.#told.has(before.source)
+    const epochs = Array.from(this.#told.values())
+    return epochs.length * 2 >= this.#sentinels && epochs.every((each) => each < before.epoch)
   }
 
   /** A sentinel does not say who is the master. */
   fail(source: RedisAddress, problem: RedisError.RedisConnectionError): void {
+    this.#told.delete(source)
     this.#problems.set(source, problem)
-    this.#heard.openUnsafe()
+    // As long as another one may know, nothing is wrong.
+    if (this.problem() !== undefined) this.#heard.openUnsafe()
   }
 
   // A mistake in the settings says more than a sentinel that is away.
@@ -253,4 +256,3 @@ const inHaste = 50
 const hasteFor = 3000
 const beforeNext = 500
 const patience = 1000
-const heldFor = 15_000

@@ -7,6 +7,7 @@ export const make = (node: RedisNode): Topology => {
   const nodes = [node]
   return {
     nodes: () => nodes,
+    members: () => nodes,
     nodeFor: () => node,
     placeOf: (key) => node.sessionFor(key),
     isSpread: () => node.connections > 1,

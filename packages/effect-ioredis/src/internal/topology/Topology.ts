@@ -13,6 +13,8 @@ import type { RedisNode } from "../node/RedisNode.ts"
 export interface Topology {
   /** The servers that own keys now. There is always one, perhaps not connected. */
   readonly nodes: () => ReadonlyArray<RedisNode>
+  /** Those, and all others that there are connections to. */
+  readonly members: () => ReadonlyArray<RedisNode>
   /** The server that owns a key now; without a key, one that may be asked. */
   readonly nodeFor: (key: Key | undefined) => RedisNode
   /** Keys with the same place may be named by one command, and take the same connection. */
