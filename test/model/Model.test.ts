@@ -17,14 +17,16 @@ const failures = (options: Omit<Search.Options, "seed"> & { readonly seed?: numb
   Effect.runPromise(Search.search({ seed, cpuSeconds: 120, ...options }))
 
 describe("The model", () => {
-  for (const [what, runs, troubles] of [
-    ["that nothing befalls", 50, []],
-    ["with faults of every kind", 200, Generate.allTroubles]
+  for (const [what, runs, world, troubles] of [
+    ["that nothing befalls", 50, "Server", []],
+    ["with faults of every kind", 200, "Server", Generate.allTroubles],
+    ["on a cluster, with faults of every kind", 25, "Cluster", Generate.allTroubles],
+    ["with sentinels and faults of every kind", 30, "Sentinel", Generate.allTroubles]
   ] as const) {
     it(
       `${runs} histories ${what} break no promise`,
       async () => {
-        const [failure] = await failures({ runs, range: { troubles } })
+        const [failure] = await failures({ runs, range: { troubles, worlds: [world] } })
         if (failure !== undefined) assert.fail(Search.report(failure))
       },
       hangs
@@ -169,6 +171,95 @@ const found: Readonly<Record<string, History.History>> = {
   ),
   "89: a touch in the millisecond of a clear": history([call(clear()), call(touch(), { actor: 1 })], { latency: 3 })
 }
+
+const here = { region: 0, key: 0 }
+const failsOver = (planned: boolean): History.Step => ({ _tag: "FailOver", planned, on: here })
+
+// The master goes on taking writes, and its clients may find it for a while.
+const splitBrain: ReadonlyArray<History.Step> = [
+  call(set()),
+  wait(300),
+  { _tag: "Isolate", noticed: false, on: here },
+  call(set()),
+  failsOver(false),
+  call(set(), { actor: 1 }),
+  call(set(), { process: 1 }),
+  wait(100),
+  call(get),
+  wait(2500),
+  call(remove(), { process: 1 }),
+  wait(300),
+  { _tag: "Rejoin" },
+  call(get),
+  wait(1000),
+  call(get)
+]
+
+const twoProcesses = { processes: [Steps.process, Steps.process] }
+
+// What is promised of a cluster and of sentinels, whatever happens to them.
+const promised: Readonly<Record<string, History.History>> = {
+  "a slot moves away and back with a write in doubt": Steps.onCluster([
+    call(set()),
+    wait(10),
+    { _tag: "Stall", on: here },
+    call(set()),
+    wait(100),
+    { _tag: "MoveSlot", on: here, to: 0 },
+    { _tag: "MoveSlot", on: here, to: 1 },
+    wait(2500),
+    call(set(), { actor: 1 }),
+    wait(100),
+    { _tag: "MoveSlot", on: here, to: 2 },
+    { _tag: "Resume" },
+    call(get, { actor: 2 }),
+    wait(2500)
+  ]),
+  "a write in doubt on a key that has moved ahead of its slot": Steps.onCluster([
+    call(set()),
+    wait(10),
+    { _tag: "Migrate", on: here, to: 0 },
+    { _tag: "Migrate", on: here, to: 1 },
+    { _tag: "MoveKey", on: here },
+    { _tag: "Stall" },
+    call(set()),
+    wait(1100),
+    { _tag: "EndMigration", on: here, finishes: false },
+    call(get, { actor: 1 }),
+    wait(1000),
+    { _tag: "Resume" },
+    wait(2500)
+  ]),
+  "a cluster splits in two": Steps.onCluster(splitBrain, twoProcesses),
+  "a demoted master does not know it": Steps.withSentinels(splitBrain, twoProcesses),
+  "sentinels name the old master": Steps.withSentinels(
+    [call(set()), { _tag: "IsolateSentinel", sentinel: 0 }, { _tag: "IsolateSentinel", sentinel: 1 }, ...splitBrain],
+    twoProcesses
+  ),
+  "a master dies while a region is cleared": Steps.onCluster([
+    call({ _tag: "SetMany", region: 0, keys: [0, 1, 2, 3], life: 600_000 }),
+    wait(10),
+    { _tag: "Kill", freezes: true, on: here },
+    call(clear()),
+    wait(1000),
+    failsOver(false),
+    wait(2500),
+    call({ _tag: "GetMany", region: 0, keys: [0, 1, 2, 3] }),
+    wait(1000)
+  ])
+}
+
+describe("Histories of several servers", () => {
+  for (const [what, steps] of Object.entries(promised)) {
+    it(
+      what,
+      async () => {
+        assert.deepStrictEqual(await Effect.runPromise(Runner.run(steps)), [])
+      },
+      hangs
+    )
+  }
+})
 
 describe("Histories that broke a promise once", () => {
   for (const [what, steps] of Object.entries(found)) {

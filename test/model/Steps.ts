@@ -13,6 +13,14 @@ export const history = (steps: ReadonlyArray<Step>, options: Partial<History> = 
   ...options
 })
 
+/** On a cluster of three masters that serve what they can. */
+export const onCluster = (steps: ReadonlyArray<Step>, options: Partial<History> = {}): History =>
+  history(steps, { world: { _tag: "Cluster", fullCoverage: false }, ...options })
+
+/** With a master, a replica and three sentinels. */
+export const withSentinels = (steps: ReadonlyArray<Step>, options: Partial<History> = {}): History =>
+  history(steps, { world: { _tag: "Sentinel" }, ...options })
+
 /** A process with nothing out of the ordinary. */
 export const process: ProcessOptions = { connections: 1, clockOffset: 0, health: false }
 

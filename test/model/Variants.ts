@@ -95,7 +95,7 @@ const running = (
 
 /** Puts another method in the place of one of the journal's state, for the length of a history. */
 const patching =
-  <Name extends "believes">(
+  <Name extends "believes" | "doubt" | "moveSlots">(
     name: Name,
     wrong: (right: State[Name]) => (this: State, ...args: Parameters<State[Name]>) => ReturnType<State[Name]>
   ): NonNullable<Seams["patch"]> =>
@@ -155,7 +155,7 @@ const keepingFailures = (region: Region): Region => {
 // Histories that show what is seldom drawn
 // -------------------------------------------------------------------------------------------------
 
-const { call, clear, get, getOrSet, history, process, remove, set, trouble, wait } = Steps
+const { call, clear, get, getOrSet, history, onCluster, process, remove, set, trouble, wait, withSentinels } = Steps
 
 // What was stranded runs after another process has removed the key.
 const removedThenResumed = [
@@ -285,6 +285,82 @@ const clearedMeanwhile = history(
   ],
   { processes: [process, process] }
 )
+
+// The key of the calls above.
+const here = { region: unchanged, key: 0 }
+
+// The new master has another process's value, which this one has read and replaced twice.
+const lostByFailover = [
+  call(set(), { process: 1 }),
+  wait(300),
+  call(get),
+  wait(10),
+  { _tag: "Copy", on: here },
+  call(set()),
+  wait(300),
+  call(set()),
+  wait(300),
+  { _tag: "Kill", freezes: false, on: here },
+  { _tag: "FailOver", planned: false, on: here },
+  wait(1000),
+  call(get, { actor: 1 }),
+  wait(1000)
+] as const
+
+// A slot is another's while a write is in doubt, and is back when that runs.
+const awayAndBack = onCluster([
+  call(set()),
+  wait(10),
+  { _tag: "Stall", on: here },
+  call(set()),
+  wait(1100),
+  { _tag: "Kill", freezes: true, on: here },
+  { _tag: "Strand", process: 0 },
+  { _tag: "FailOver", planned: false, on: here },
+  wait(2500),
+  call(set(), { actor: 1 }),
+  wait(1000),
+  trouble("None"),
+  { _tag: "FailOver", planned: true, on: here },
+  wait(2500),
+  { _tag: "Resume" },
+  wait(10)
+])
+
+/** A planned failover and a resharding, which delete nothing. */
+export const resharded: History = onCluster([
+  call({ _tag: "SetMany", region: unchanged, keys: [0, 1, 2, 3], life: 600_000 }),
+  wait(10),
+  { _tag: "FailOver", planned: true, on: here },
+  wait(2500),
+  { _tag: "Migrate", on: here, to: 0 },
+  { _tag: "Migrate", on: here, to: 1 },
+  { _tag: "MoveKey", on: here },
+  call({ _tag: "GetMany", region: unchanged, keys: [0, 1, 2, 3] }),
+  wait(1000),
+  { _tag: "EndMigration", on: here, finishes: true },
+  { _tag: "AddNode" },
+  { _tag: "MoveSlot", on: { region: unchanged, key: 2 }, to: 3 },
+  call({ _tag: "GetMany", region: unchanged, keys: [0, 1, 2, 3] }),
+  wait(12_000),
+  { _tag: "RemoveNode" },
+  wait(12_000)
+])
+
+// A write is in doubt on a master that leaves for good.
+const doubtOnGoneNode = onCluster([
+  { _tag: "AddNode" },
+  { _tag: "MoveSlot", on: here, to: 3 },
+  call(set()),
+  wait(1000),
+  { _tag: "Stall", on: here },
+  call(set()),
+  wait(1100),
+  { _tag: "Trouble", trouble: { _tag: "Refuse" }, on: here },
+  { _tag: "Strand", process: 0 },
+  { _tag: "RemoveNode" },
+  wait(12_000)
+])
 
 // -------------------------------------------------------------------------------------------------
 // Trust
@@ -684,4 +760,100 @@ const others: Readonly<Record<string, Variant>> = {
   }
 }
 
-export const variants = { ...trust, ...replay, ...others }
+// -------------------------------------------------------------------------------------------------
+// Several servers
+// -------------------------------------------------------------------------------------------------
+
+const topologies: Readonly<Record<string, Variant>> = {
+  "a key is trusted on the owner that its slot moves to": {
+    breaks: ["contradicted"],
+    range: { isDense: true, worlds: ["Cluster"], troubles: ["Resync"], calls: ["Set", "Get"], regions: [unchanged] },
+    witness: onCluster(lostByFailover, { processes: [process, process] }),
+    seams: {
+      patch: patching(
+        "moveSlots",
+        (right) =>
+          function (slots, node) {
+            const { trust } = this
+            // It is the trust of this history alone.
+            Object.assign(this, { trust: { ...trust, unverify: () => [] } })
+            right.call(this, slots, node)
+            Object.assign(this, { trust })
+          }
+      )
+    }
+  },
+  "a doubt is forgotten when its slot moves": {
+    breaks: ["stored", "contradicted"],
+    range: { isDense: true, worlds: ["Cluster"], troubles: ["Late"], calls: ["Set", "Get"], regions: [unchanged] },
+    witness: awayAndBack,
+    seams: {
+      patch: patching(
+        "moveSlots",
+        (right) =>
+          function (slots, node) {
+            for (const { node: other } of this.nodes.values()) {
+              if (other.name !== node.name) for (const lost of this.doubts.sessionsOn(other.name)) this.settle(lost)
+            }
+            right.call(this, slots, node)
+          }
+      )
+    }
+  },
+  "a doubt that is not parked where its slot has moved": {
+    breaks: ["left behind"],
+    range: { isDense: true, worlds: ["Cluster"], troubles: ["Late"], calls: ["Set"], regions: [unchanged] },
+    witness: doubtOnGoneNode,
+    seams: {
+      patch: patching(
+        "doubt",
+        (right) =>
+          function (...args) {
+            const { dispatch, doubts } = this
+            const has = (key: string) => doubts.inSlots(new Set([dispatch.slotOf?.(key) ?? 0])).includes(key)
+            Object.assign(doubts, { has })
+            right.apply(this, args)
+          }
+      )
+    }
+  },
+  "verifying that unlinks what has moved": {
+    breaks: ["good data deleted"],
+    range: { isDense: true, worlds: ["Cluster"], troubles: ["Late"], calls: ["Set"], regions: [unchanged, latest] },
+    witness: resharded,
+    seams: {
+      scripts: running(
+        Scripts.unlinkEarlier,
+        () =>
+          ([key = ""], _, call) =>
+            call("UNLINK", key)
+      )
+    }
+  },
+  "a region that is emptied on one master": {
+    breaks: ["stored"],
+    range: { isDense: true, worlds: ["Cluster"], troubles: [], calls: ["Set", "Clear"], regions: [unchanged] },
+    witness: onCluster([
+      call({ _tag: "SetMany", region: unchanged, keys: [0, 1, 2, 3], life: 600_000 }),
+      wait(10),
+      call(clear()),
+      wait(1000)
+    ]),
+    seams: {
+      dispatch: (dispatch) => ({ ...dispatch, nodes: () => dispatch.nodes().slice(0, 1) })
+    }
+  },
+  "a failover that sentinels tell of is no change of history": {
+    breaks: ["contradicted"],
+    range: { isDense: true, worlds: ["Sentinel"], troubles: [], calls: ["Set", "Get"], regions: [unchanged] },
+    witness: withSentinels(lostByFailover, { processes: [process, process] }),
+    seams: {
+      dispatch: (dispatch) => ({
+        ...dispatch,
+        listen: (listener) => dispatch.listen((event) => event._tag !== "HistoryChanged" && listener(event))
+      })
+    }
+  }
+}
+
+export const variants = { ...trust, ...replay, ...topologies, ...others }

@@ -98,7 +98,7 @@ class VirtualClock implements Clock.Clock {
   }
 }
 
-const mostTurns = 1_000_000
+const mostTurns = 200_000
 
 /** The clock and the scheduler of a history. */
 export const layer: Layer.Layer<never> = Layer.effectContext(

@@ -299,14 +299,19 @@ export class State {
   }
 
   /**
-   * Leaves a deferred entry to the replay, unless something of it is in doubt: then it waits for
-   * that.
+   * Leaves a deferred entry to the replay, unless something of it is in doubt or has yet to be
+   * answered after Redis has executed it: then it waits for that.
    */
   enqueue(entry: Entry): void {
-    if (!entry.isDeferred || this.doubts.has(entry.key)) return
+    if (!entry.isDeferred || isAwaited(entry) || this.doubts.has(entry.key)) return
     const state = this.ownerOf(entry.key)
     state.pending.add(entry)
     state.loop.wake()
+  }
+
+  /** An entry whose last answer has come waits for nothing, and may have to be sent again. */
+  resume(entry: Entry): void {
+    if (entry.open === 0 && !entry.isReplaying && this.ledger.has(entry)) this.enqueue(entry)
   }
 
   /** Confirms an intent if nothing is open. */
@@ -521,7 +526,9 @@ export class State {
 
   /** Says which invariants do not hold. */
   checkInvariants(): ReadonlyArray<string> {
-    const parked = this.ledger.all().filter((entry) => entry.isDeferred && !this.doubts.has(entry.key))
+    const parked = this.ledger
+      .all()
+      .filter((entry) => entry.isDeferred && !isAwaited(entry) && !this.doubts.has(entry.key))
     for (const { sequences } of this.regions) sequences.checkInvariants()
     return [
       ...this.ledger.checkInvariants(),
@@ -591,6 +598,7 @@ export class Write implements Sending {
     else if (end._tag === "Confirmed" && Result.isSuccess(end.result)) this.#execute(session)
     else this.#refuse(end)
     this.state.conclude(this.entry)
+    this.state.resume(this.entry)
   }
 
   /**
@@ -657,9 +665,17 @@ const errorOf = (end: SendingEnd): RedisError.RedisCommandError | undefined => {
   return Result.isFailure(end.result) ? end.result.failure : undefined
 }
 
-// Redis will not take the value, however often it is offered.
+// Redis will not take the value, however often it is offered. Who says where it belongs refuses
+// nothing.
 const isFinal = (error: RedisError.RedisCommandError): boolean =>
-  error._tag === "RedisOperationError" && error.code !== "NOPERM" && !RedisError.isRetryable(error, "repeatable")
+  error._tag === "RedisOperationError" &&
+  error.redirect === undefined &&
+  error.code !== "NOPERM" &&
+  !RedisError.isRetryable(error, "repeatable")
+
+// Redis has executed it, and an earlier sending is still to be answered: on a master that the key
+// has left, say, which is frozen. Until then another replay would do nothing but the same again.
+const isAwaited = ({ executed, open }: Entry): boolean => executed !== undefined && open > 0
 
 const mostLostReplays = 3
 // Whoever sets `client-query-buffer-limit` can set no less than 1 MiB. A character of text is up to
