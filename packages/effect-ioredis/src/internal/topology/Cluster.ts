@@ -104,7 +104,8 @@ const isReady = ({ owners }: Cluster): boolean =>
 // -------------------------------------------------------------------------------------------------
 
 const watch = Effect.fnUntraced(function* (cluster: Cluster, suspicions: Queue.Queue<void>) {
-  const heard = new Map<RedisNode, number>()
+  // Weak, for nodes leave.
+  const heard = new WeakMap<RedisNode, number>()
   let askedAt = Number.NEGATIVE_INFINITY
   let interval = 0
   while (true) {
@@ -128,7 +129,7 @@ const watch = Effect.fnUntraced(function* (cluster: Cluster, suspicions: Queue.Q
 
 // A server with something in flight that has said nothing since the last look may be frozen, and
 // another one in its place, long before that is a stall.
-const someAreSilent = ({ owners }: Cluster, heard: Map<RedisNode, number>): boolean => {
+const someAreSilent = ({ owners }: Cluster, heard: WeakMap<RedisNode, number>): boolean => {
   let found = false
   for (const node of owners.masters()) {
     const activity = node.activity()
