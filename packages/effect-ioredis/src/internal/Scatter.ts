@@ -47,7 +47,9 @@ export const start = (
         units.map(({ command }) => command),
         units.map(({ sending }) => sending)
       ),
-      (results) => units.forEach((unit, index) => gathering.settle(unit, results[index]))
+      (results) => {
+        for (const [index, unit] of units.entries()) gathering.settle(unit, results[index])
+      }
     )
   )
   return () => {
