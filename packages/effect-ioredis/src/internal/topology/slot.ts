@@ -21,8 +21,8 @@ export const slotOf = (key: string | Uint8Array): number => {
 let lastKey = ""
 let lastSlot = 0
 
-// The variant XMODEM: polynomial 0x1021, begun with 0, nothing reflected. Nearly every key is ASCII,
-// and without bytes it takes half the time.
+// The variant XMODEM: polynomial 0x1021, begun with 0, nothing reflected. Nearly every key is
+// ASCII, and without bytes it takes half the time.
 const crcOfText = (key: string): number => {
   const open = key.indexOf("{")
   const close = open === -1 ? -1 : key.indexOf("}", open + 1)
