@@ -113,6 +113,7 @@ const isReady = ({ owners }: Cluster): boolean =>
 // -------------------------------------------------------------------------------------------------
 
 const watch = Effect.fnUntraced(function* (cluster: Cluster, suspicions: Queue.Queue<void>) {
+  // Weak, for nodes leave.
   const heard = new WeakMap<RedisNode, number>()
   let askedAt = Number.NEGATIVE_INFINITY
   let interval = 0
