@@ -4,8 +4,8 @@
  * It is one node, whose address is asked at each connect: a failover is a change of what the node's
  * data descend from. Each sentinel is asked for itself, so that one that is frozen delays no other.
  * Of what they say, the highest epoch holds: one that was cut off names an old master for a while.
- * Sentinels that are made anew count from 0 again, so it holds only while some sentinel goes on
- * saying it. Where none answers, the last address that was known is used.
+ * Sentinels that are made anew count from 0 again: half of them are believed when none has said
+ * otherwise for a while. Where none answers, the last address that was known is used.
  */
 import { Clock, Effect, Hash, Latch, Result, type Scope } from "effect"
 import type { NodeEvent } from "../../dispatch.ts"
@@ -71,6 +71,7 @@ class Known {
   readonly #now: () => number
   readonly #heard: Latch.Latch = Latch.makeUnsafe()
   readonly #problems = new Map<RedisAddress, RedisError.RedisConnectionError>()
+  readonly #said = new Map<RedisAddress, string>()
   #master: Master | undefined = undefined
   /** When a sentinel has said last that this is the master. */
   #saidAt = Number.NEGATIVE_INFINITY
@@ -95,15 +96,17 @@ class Known {
 
   /** Takes what a sentinel has said, and gives the address if it is another one than before. */
   learn(found: Master): RedisAddress | undefined {
+    const text = addressText(found.address)
     this.#problems.delete(found.source)
+    this.#said.set(found.source, text)
     const before = this.#master
-    const isSame = before !== undefined && addressText(before.address) === addressText(found.address)
+    const isSame = before !== undefined && addressText(before.address) === text
     // An epoch belongs to one failover, and whoever has told it may correct himself.
     const isLater =
       before === undefined ||
       found.epoch > before.epoch ||
       (found.epoch === before.epoch && (isSame || found.source === before.source))
-    const isForgotten = this.#now() - this.#saidAt >= heldFor
+    const isForgotten = this.#now() - this.#saidAt >= heldFor && this.#isSaidByHalf(text)
     if (!isLater && !isForgotten) return undefined
     this.#saidAt = this.#now()
     this.#master = isSame && found.epoch === before.epoch ? before : found
@@ -114,7 +117,14 @@ class Known {
   /** A sentinel does not say who is the master. */
   fail(source: RedisAddress, problem: RedisError.RedisConnectionError): void {
     this.#problems.set(source, problem)
+    this.#said.delete(source)
     this.#heard.openUnsafe()
+  }
+
+  // The only one that is left may have been frozen while the others made a failover.
+  #isSaidByHalf(address: string): boolean {
+    const saying = Array.from(this.#said.values()).filter((said) => said === address)
+    return saying.length * 2 >= this.#sentinels
   }
 
   // A mistake in the settings says more than a sentinel that is away.
