@@ -9,13 +9,14 @@
  * Invariants: every slot has at most one owner, which is a member; whoever owns a slot was told of
  * by `SlotsMoved` before; a member that owns nothing leaves when it has been silent for a while.
  */
-import { Clock, Effect, Queue, Random, Result, type Scope } from "effect"
+import { Clock, Effect, Option, Queue, Random, Result, type Scope } from "effect"
 import type { NodeEvent } from "../../dispatch.ts"
 import * as RedisCommand from "../../RedisCommand.ts"
 import * as RedisConnection from "../../RedisConnection.ts"
 import type * as RedisError from "../../RedisError.ts"
 import type { ClusterOptions } from "../../RedisTopology.ts"
 import * as Monotonic from "../Monotonic.ts"
+import * as Waiters from "../Waiters.ts"
 import type { NodeSession } from "../node/NodeSession.ts"
 import type { RedisNode } from "../node/RedisNode.ts"
 import type { NodeMaker } from "../NodeMaker.ts"
@@ -46,6 +47,7 @@ export const make = Effect.fnUntraced(function* (
     now,
     epoch: 0,
     learntAt: Number.NEGATIVE_INFINITY,
+    learnt: Waiters.make(),
     fruitless: 0,
     problem: undefined
   }
@@ -69,6 +71,11 @@ export const make = Effect.fnUntraced(function* (
     isSpread: () => true,
     slotOf,
     version: () => owners.version,
+    refresh: Effect.suspend(() => {
+      const since = now()
+      suspect()
+      return Effect.map(Effect.timeoutOption(awaitLearnt(cluster, since), refreshTimeout), Option.isSome)
+    }),
     isReady: () => isReady(cluster),
     problem: () => cluster.problem,
     follow: (asked, { ask, host, port, slot }) => {
@@ -93,6 +100,7 @@ interface Cluster {
   /** The highest epoch of the cluster that a server has told, and when it was told last. */
   epoch: number
   learntAt: number
+  readonly learnt: Waiters.Waiters
   /** Counts how often in a row nobody who was asked has answered. */
   fruitless: number
   /** Why the servers do not say who owns what. */
@@ -161,7 +169,15 @@ const ask = Effect.fnUntraced(function* (cluster: Cluster, askedAt: number) {
   cluster.learntAt = askedAt
   for (const { master } of best.map.shards) members.at(master)
   owners.learn(best.map, (address) => members.at(address), askedAt)
+  cluster.learnt.wake()
 })
+
+const awaitLearnt = (cluster: Cluster, since: number): Effect.Effect<void> =>
+  Effect.whileLoop({
+    while: () => cluster.learntAt < since,
+    body: () => cluster.learnt.changed,
+    step: () => {}
+  })
 
 // Owners know best: who owns nothing may have left, and know nothing. Where those who were asked did
 // not answer, it is the turn of others.
@@ -202,5 +218,6 @@ const askedAtOnce = 2
 const leastBetween = 100
 const longestBetween = 10_000
 const askTimeout = 400
+const refreshTimeout = 2000
 const patience = 15_000
 const idleFor = 5000

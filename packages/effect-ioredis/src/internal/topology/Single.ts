@@ -1,3 +1,4 @@
+import { Effect } from "effect"
 import type { RedisNode } from "../node/RedisNode.ts"
 import type { Topology } from "./Topology.ts"
 
@@ -11,6 +12,7 @@ export const make = (node: RedisNode): Topology => {
     isSpread: () => node.connections > 1,
     slotOf: undefined,
     version: () => 0,
+    refresh: Effect.succeed(true),
     isReady: node.isReady,
     problem: () => undefined,
     follow: () => undefined

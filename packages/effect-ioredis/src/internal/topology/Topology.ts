@@ -1,6 +1,7 @@
 /**
  * Finds the servers there are, and the one that owns a key.
  */
+import type { Effect } from "effect"
 import type { Redirect } from "../../RedisError.ts"
 import type * as RedisError from "../../RedisError.ts"
 import type { RedisNode } from "../node/RedisNode.ts"
@@ -21,6 +22,8 @@ export interface Topology {
   readonly slotOf: ((key: string) => number) | undefined
   /** Grows whenever keys have other owners than before. */
   readonly version: () => number
+  /** Asks who owns what now, and tells whether somebody has answered. */
+  readonly refresh: Effect.Effect<boolean>
   /** Tells whether every key can be reached. */
   readonly isReady: () => boolean
   /** Why a key cannot be reached, as far as no node says so. */
