@@ -78,6 +78,25 @@ describe("A client of a cluster", () => {
     )
   )
 
+  it.effect("asks the seeds again when all the servers that it knows have left and know nothing", () =>
+    withCluster()(({ cluster, connect }) =>
+      Effect.gen(function* () {
+        const leaving = yield* cluster.masters
+        const seed = yield* cluster.addNode()
+        const redis = yield* connect({ seeds: [seed.address] })
+        yield* TestClock.adjust("30 seconds")
+        assert.strictEqual((yield* redis.stats).connections, 3)
+        yield* cluster.moveSlots({ from: 0, to: 16_383 }, seed)
+        yield* Effect.forEach(leaving, (server) => cluster.removeNode(server))
+        yield* TestClock.adjust("30 seconds")
+        const write = yield* fork(redis.set("a", 1))
+        yield* TestClock.adjust("1 second")
+        assert.strictEqual(result(write), "Success")
+        assert.strictEqual(yield* seed.peek("a"), "1")
+      })
+    )
+  )
+
   it.effect("goes where a reply sends it at once, and never back", () =>
     withCluster()(({ cluster, events, redis }) =>
       Effect.gen(function* () {

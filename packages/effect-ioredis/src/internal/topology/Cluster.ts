@@ -162,7 +162,8 @@ const ask = Effect.fnUntraced(function* (cluster: Cluster, askedAt: number) {
     undefined
   )
   cluster.fruitless = best === undefined ? cluster.fruitless + 1 : 0
-  if (best === undefined) return
+  // All who are known may have left, and the seeds as well, when they owned nothing.
+  if (best === undefined) return members.joinSeeds()
   // One who has been away for long may know an older map, but a cluster made anew begins at 0.
   if (best.epoch < cluster.epoch && askedAt - cluster.learntAt < patience) return
   cluster.epoch = best.epoch
