@@ -180,8 +180,8 @@ const awaitLearnt = (cluster: Cluster, since: number): Effect.Effect<void> =>
     step: () => {}
   })
 
-// Owners know best: who owns nothing may have left, and know nothing. Where those who were asked did
-// not answer, it is the turn of others.
+// Owners know best: who owns nothing may have left, and know nothing. Where those who were asked
+// did not answer, it is the turn of others.
 const whoToAsk = Effect.fnUntraced(function* ({ fruitless, members, owners }: Cluster) {
   const sessions = yield* Random.shuffle(members.nodes().flatMap((node) => node.sessions().slice(0, 1)))
   const all = [
