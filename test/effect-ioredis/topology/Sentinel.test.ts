@@ -114,6 +114,22 @@ describe("A client that asks sentinels", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.effect("stays with the master although the one sentinel that is left names the old one", () =>
+    Effect.gen(function* () {
+      const { connect, sentinels } = yield* make()
+      const redis = yield* connect()
+      const [cutOff, ...others] = sentinels.sentinels
+      if (cutOff === undefined) return assert.fail("there are no sentinels")
+      yield* sentinels.isolate(cutOff)
+      const promoted = yield* sentinels.failOver()
+      yield* TestClock.adjust("2 seconds")
+      yield* Effect.forEach(others, (sentinel) => sentinel.inject(Fault.refuse))
+      yield* TestClock.adjust("30 seconds")
+      yield* redis.set("a", 1)
+      assert.strictEqual(yield* promoted.peek("a"), "1")
+    }).pipe(Effect.scoped)
+  )
+
   it.effect("goes where the leader of a failover sends it, while the others still name the old master", () =>
     Effect.gen(function* () {
       const { connect, sentinels } = yield* make()

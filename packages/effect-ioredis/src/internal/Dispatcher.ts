@@ -1,4 +1,4 @@
-import type { Context } from "effect"
+import type { Context, Effect } from "effect"
 import type { Cancel, Dispatch, Done, NodeEvent, SendOptions } from "../dispatch.ts"
 import type { Reply, RedisCommand } from "../RedisCommand.ts"
 import type { Attempts } from "./Attempts.ts"
@@ -24,6 +24,8 @@ export interface Dispatcher extends Dispatch {
   ) => Cancel
   /** Grows whenever keys have other owners than before. */
   readonly version: () => number
+  /** Asks who owns what now, and tells whether somebody has answered. */
+  readonly refresh: Effect.Effect<boolean>
 }
 
 /** Makes one on a topology. `listeners` are told of the events of its nodes. */
@@ -104,6 +106,7 @@ export const make = ({
     nodeOf: topology.nodeFor,
     slotOf: topology.slotOf,
     version: topology.version,
+    refresh: topology.refresh,
     listen: (listener) => {
       listeners.add(listener)
       return () => listeners.delete(listener)

@@ -9,7 +9,7 @@
  * Invariants: every slot has at most one owner, which is a member; whoever owns a slot was told of
  * by `SlotsMoved` before; a member that owns nothing leaves when it has been silent for a while.
  */
-import { Clock, Effect, Queue, Random, Result, type Scope } from "effect"
+import { Clock, Effect, Option, Queue, Random, Result, type Scope } from "effect"
 import type { NodeEvent } from "../../dispatch.ts"
 import * as RedisCommand from "../../RedisCommand.ts"
 import * as RedisConnection from "../../RedisConnection.ts"
@@ -72,6 +72,11 @@ export const make = Effect.fnUntraced(function* (
     isSpread: () => true,
     slotOf,
     version: () => owners.version,
+    refresh: Effect.suspend(() => {
+      const since = now()
+      suspect()
+      return Effect.map(Effect.timeoutOption(awaitLearnt(cluster, since), refreshTimeout), Option.isSome)
+    }),
     isReady: () => isReady(cluster),
     changed: cluster.waiters.changed,
     problem: () => cluster.problem,
@@ -180,8 +185,15 @@ const ask = Effect.fnUntraced(function* (cluster: Cluster, askedAt: number) {
   owners.learn(best.map, (address) => members.at(address), askedAt)
 })
 
-// Owners know best: who owns nothing may have left, and know nothing. Where those who were asked did
-// not answer, it is the turn of others.
+const awaitLearnt = (cluster: Cluster, since: number): Effect.Effect<void> =>
+  Effect.whileLoop({
+    while: () => cluster.learntAt < since,
+    body: () => cluster.waiters.changed,
+    step: () => {}
+  })
+
+// Owners know best: who owns nothing may have left, and know nothing. Where those who were asked
+// did not answer, it is the turn of others.
 const whoToAsk = Effect.fnUntraced(function* ({ fruitless, members, owners }: Cluster) {
   const sessions = yield* Random.shuffle(members.nodes().flatMap((node) => node.sessions().slice(0, 1)))
   const all = [
@@ -235,5 +247,6 @@ const askedAtOnce = 2
 const leastBetween = 100
 const longestBetween = 10_000
 const askTimeout = 400
+const refreshTimeout = 2000
 const patience = 15_000
 const idleFor = 5000

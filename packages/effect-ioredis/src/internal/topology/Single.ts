@@ -13,6 +13,7 @@ export const make = (node: RedisNode): Topology => {
     isSpread: () => node.connections > 1,
     slotOf: undefined,
     version: () => 0,
+    refresh: Effect.succeed(true),
     isReady: node.isReady,
     changed: Effect.never,
     problem: () => undefined,

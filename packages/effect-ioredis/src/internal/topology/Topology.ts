@@ -25,6 +25,8 @@ export interface Topology {
   readonly slotOf: ((key: string) => number) | undefined
   /** Grows whenever keys have other owners than before. */
   readonly version: () => number
+  /** Asks who owns what now, and tells whether somebody has answered. */
+  readonly refresh: Effect.Effect<boolean>
   /** Tells whether every key can be reached. */
   readonly isReady: () => boolean
   /** Ends when that may have become otherwise, or `problem` may have, without an event of a node. */
