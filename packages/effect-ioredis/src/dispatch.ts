@@ -124,7 +124,8 @@ export interface Node {
  *
  * - `HistoryChanged` comes before anything is sent in the session that showed it.
  * - `SlotsMoved` says that `node` owns these slots from now on, and comes before any of their keys'
- *   commands is sent to it. The first owner of a slot is told likewise.
+ *   commands is sent to it. `nodeOf` and `nodes` say so already. The first owner of a slot is told
+ *   likewise.
  * - `NodeRemoved` comes when a node is none of the client's any more. Its open sessions are lost.
  *
  * @category models

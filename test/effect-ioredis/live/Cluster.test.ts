@@ -1,7 +1,15 @@
 import { assert, describe, layer } from "@effect/vitest"
 import { Context, Effect, Exit, Fiber, Layer, Option, Result, Scope, Stream } from "effect"
-import { IoredisConnector, RedisClient, RedisCommand, RedisTopology } from "effect-ioredis"
+import {
+  IoredisConnector,
+  RedisClient,
+  RedisCommand,
+  RedisConnection,
+  type RedisError,
+  RedisTopology
+} from "effect-ioredis"
 import { slotOf } from "../../../packages/effect-ioredis/src/internal/topology/slot.ts"
+import * as Connect from "../../support/Connect.ts"
 import * as RedisCluster from "../../support/RedisCluster.ts"
 import * as Wait from "../../support/Wait.ts"
 
@@ -57,6 +65,19 @@ describe("a client on a real cluster", () => {
           results.map((result) => (Result.isSuccess(result) ? result.success : result.failure.message)),
           calls.map(() => 1)
         )
+      })
+    )
+
+    it.effect("is told where a key is by a server that does not own it", () =>
+      Effect.gen(function* () {
+        const cluster = yield* Cluster
+        const [other, owner] = [cluster.node(0), cluster.node(2)]
+        const connection = yield* Connect.connection({ port: other.port })
+        const error = yield* Effect.flip(RedisConnection.send(connection, RedisCommand.make("GET", ["foo"])))
+        assert.isTrue(error._tag === "RedisOperationError" && error.code === "MOVED")
+        if (error._tag !== "RedisOperationError") return
+        const expected: RedisError.Redirect = { slot: 12_182, host: "127.0.0.1", port: owner.port, ask: false }
+        assert.deepStrictEqual(error.redirect, expected)
       })
     )
 

@@ -88,12 +88,20 @@ const sendTo = (attempts: Attempts, now: () => number, call: BatchCall, done: Ga
   }
 }
 
-// A command as it is sent: a whole one, or a part of one.
-interface Unit {
+// A command as it is sent: a whole one, or a part of one. A class for what `Deadlines` says of
+// things in flight.
+class Unit {
   readonly command: RedisCommand.RedisCommand
   readonly sending: Sending | undefined
   readonly index: number
   readonly part: number
+
+  constructor(command: RedisCommand.RedisCommand, sending: Sending | undefined, index: number, part: number) {
+    this.command = command
+    this.sending = sending
+    this.index = index
+    this.part = part
+  }
 }
 
 const unitsByNode = (
@@ -108,9 +116,9 @@ const unitsByNode = (
     gathering.expect(index, parts)
     parts.forEach(({ command }, part) => {
       const node = settings.nodeFor(command)
-      const unit = { command, sending: sendings?.[index], index, part }
+      const unit = new Unit(command, sendings?.[index], index, part)
       const units = byNode.get(node)
-      if (units === undefined) byNode.set(node, [unit])
+      if (units === undefined) byNode.set(node, Array.of(unit))
       else units.push(unit)
     })
   })
@@ -120,7 +128,9 @@ const unitsByNode = (
 const partsOf = (settings: Settings, command: RedisCommand.RedisCommand): ReadonlyArray<Split.Part<unknown>> =>
   settings.splits(command)
     ? Split.split(command, (key) => settings.topology.placeOf(keyFrom(key)))
-    : [{ place: undefined, command, positions: [] }]
+    : Array.of(new Split.Part(undefined, command, noPositions))
+
+const noPositions: ReadonlyArray<number> = []
 
 // What has come of the commands so far.
 class Gathering {

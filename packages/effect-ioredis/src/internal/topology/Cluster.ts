@@ -47,6 +47,7 @@ export const make = Effect.fnUntraced(function* (
     now,
     epoch: 0,
     learntAt: Number.NEGATIVE_INFINITY,
+    fruitless: 0,
     problem: undefined,
     waiters: Waiters.make()
   }
@@ -96,6 +97,8 @@ interface Cluster {
   /** The highest epoch of the cluster that a server has told, and when it was told last. */
   epoch: number
   learntAt: number
+  /** Counts how often in a row nobody who was asked has answered. */
+  fruitless: number
   /** Why the servers do not say who owns what. */
   problem: RedisError.RedisConnectionError | undefined
   /** Those who wait for what the servers say. */
@@ -153,8 +156,7 @@ const someAreSilent = ({ owners }: Cluster, heard: WeakMap<RedisNode, number>): 
 // Servers whose views differ are told apart by the epoch of their cluster, which only grows.
 const ask = Effect.fnUntraced(function* (cluster: Cluster, askedAt: number) {
   const { members, owners } = cluster
-  const sessions = yield* Random.shuffle(members.nodes().flatMap((node) => node.sessions().slice(0, 1)))
-  const asked = sessions.slice(0, askedAtOnce)
+  const asked = yield* whoToAsk(cluster)
   const [maps, problems] = yield* Effect.partition(asked, (session) => askOne(session, cluster.options), {
     concurrency: "unbounded"
   })
@@ -162,6 +164,7 @@ const ask = Effect.fnUntraced(function* (cluster: Cluster, askedAt: number) {
     (best, answer) => (answer.epoch >= (best?.epoch ?? 0) ? answer : best),
     undefined
   )
+  cluster.fruitless = best === undefined ? cluster.fruitless + 1 : 0
   if (best === undefined) {
     cluster.problem = problems.find(({ reason }) => reason === "Auth") ?? problems[0]
     // Those that are connected may be none of the cluster any more.
@@ -174,6 +177,18 @@ const ask = Effect.fnUntraced(function* (cluster: Cluster, askedAt: number) {
   cluster.learntAt = askedAt
   for (const { master } of best.map.shards) members.at(master)
   owners.learn(best.map, (address) => members.at(address), askedAt)
+})
+
+// Owners know best: who owns nothing may have left, and know nothing. Where those who were asked did
+// not answer, it is the turn of others.
+const whoToAsk = Effect.fnUntraced(function* ({ fruitless, members, owners }: Cluster) {
+  const sessions = yield* Random.shuffle(members.nodes().flatMap((node) => node.sessions().slice(0, 1)))
+  const all = [
+    ...sessions.filter(({ node }) => owners.owns(node)),
+    ...sessions.filter(({ node }) => !owners.owns(node))
+  ]
+  const first = (fruitless * askedAtOnce) % Math.max(1, all.length)
+  return [...all.slice(first), ...all.slice(0, first)].slice(0, askedAtOnce)
 })
 
 interface Answer {

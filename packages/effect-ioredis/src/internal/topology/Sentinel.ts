@@ -4,7 +4,8 @@
  * It is one node, whose address is asked at each connect: a failover is a change of what the node's
  * data descend from. Each sentinel is asked for itself, so that one that is frozen delays no other.
  * Of what they say, the highest epoch holds: one that was cut off names an old master for a while.
- * Where none answers, the last address that was known is used.
+ * Sentinels that are made anew count from 0 again, so it holds only while some sentinel goes on
+ * saying it. Where none answers, the last address that was known is used.
  */
 import { Clock, Effect, Hash, Latch, Result, type Scope } from "effect"
 import type { NodeEvent } from "../../dispatch.ts"
@@ -29,8 +30,9 @@ export const make = Effect.fnUntraced(function* (
   listeners: Set<(event: NodeEvent) => void>
 ): Effect.fn.Return<Topology, never, Scope.Scope | RedisConnector> {
   const clock = yield* Clock.Clock
-  const known = new Known(options.sentinels.length)
-  const haste = new Haste(() => Monotonic.millis(clock))
+  const now = () => Monotonic.millis(clock)
+  const known = new Known(options.sentinels.length, now)
+  const haste = new Haste(now)
   const { node } = maker.make({
     label: "",
     locate: known.locate,
@@ -67,14 +69,16 @@ interface Master {
 
 class Known {
   readonly #sentinels: number
+  readonly #now: () => number
   readonly #heard: Latch.Latch = Latch.makeUnsafe()
   readonly #problems = new Map<RedisAddress, RedisError.RedisConnectionError>()
-  // The epochs that those who answer have told last.
-  readonly #told = new Map<RedisAddress, number>()
   #master: Master | undefined = undefined
+  /** When a sentinel has said last that this is the master. */
+  #saidAt = Number.NEGATIVE_INFINITY
 
-  constructor(sentinels: number) {
+  constructor(sentinels: number, now: () => number) {
     this.#sentinels = sentinels
+    this.#now = now
   }
 
   /** Gives the master's address as soon as a sentinel has told it, or all have failed. */
@@ -95,26 +99,23 @@ class Known {
     const before = this.#master
     const wasSoughtInVain = this.problem() !== undefined
     this.#problems.delete(found.source)
-    this.#told.set(found.source, found.epoch)
-    if (before !== undefined && !this.#isLater(found, before)) return undefined
-    this.#master = found
+    const isSame = before !== undefined && addressText(before.address) === addressText(found.address)
+    // An epoch belongs to one failover, and whoever has told it may correct himself.
+    const isLater =
+      before === undefined ||
+      found.epoch > before.epoch ||
+      (found.epoch === before.epoch && (isSame || found.source === before.source))
+    const isForgotten = this.#now() - this.#saidAt >= heldFor
+    if (!isLater && !isForgotten) return undefined
+    this.#saidAt = this.#now()
+    this.#master = isSame && found.epoch === before.epoch ? before : found
     this.#heard.openUnsafe()
-    const isNews = before === undefined ? wasSoughtInVain : addressText(before.address) !== addressText(found.address)
+    const isNews = before === undefined ? wasSoughtInVain : !isSame
     return isNews ? found.address : undefined
-  }
-
-  // An epoch belongs to one failover, and whoever has told it may correct himself, or another one
-  // when he is gone. Where all of them know only earlier epochs, they were set up anew.
-  #isLater({ epoch, source }: Master, before: Master): boolean {
-    if (epoch > before.epoch) return true
-    if (epoch === before.epoch) return source === before.source || !this.#told.has(before.source)
-    const epochs = Array.from(this.#told.values())
-    return epochs.length === this.#sentinels && epochs.every((each) => each < before.epoch)
   }
 
   /** A sentinel does not say who is the master. */
   fail(source: RedisAddress, problem: RedisError.RedisConnectionError): void {
-    this.#told.delete(source)
     this.#problems.set(source, problem)
     // As long as another one may know, nothing is wrong.
     if (this.problem() !== undefined) this.#heard.openUnsafe()
@@ -144,9 +145,9 @@ class Haste {
     this.#waiters.wake()
   }
 
-  pause(node: RedisNode, isSilent: boolean): Effect.Effect<unknown> {
+  pause(node: RedisNode): Effect.Effect<unknown> {
     return Effect.suspend(() =>
-      isSilent || !node.isReady() || this.#now() < this.#until
+      !node.isReady() || this.#now() < this.#until
         ? Effect.sleep(inHaste)
         : Effect.raceFirst(Effect.sleep(betweenPolls), this.#waiters.changed)
     )
@@ -177,12 +178,14 @@ const watch = Effect.fnUntraced(function* (
     )
     let activity = node.activity()
     while (true) {
-      const { address, epoch } = yield* inTime(askMaster(connection, options))
+      const { address, epoch, isWell } = yield* inTime(askMaster(connection, options))
       const moved = known.learn({ address, epoch, source: sentinel })
       if (moved !== undefined) node.relocate(moved)
+      // A sentinel says that a master is down, and that it is replaced, before it names another one.
       const isSilent = node.inFlight() > 0 && node.activity() === activity
       activity = node.activity()
-      yield* haste.pause(node, isSilent)
+      if (!isWell || isSilent) haste.begin()
+      yield* haste.pause(node)
     }
   })
   return yield* Effect.scoped(attend).pipe(
@@ -220,10 +223,13 @@ const askMaster = Effect.fnUntraced(function* (
   if (place === undefined || Result.isFailure(place)) return yield* problemOf(place?.failure)
   if (!Array.isArray(place.success)) return yield* RedisError.connectionError("CONNECT", "UnknownMaster", "never")
   const [host, port] = place.success
-  const fields = description !== undefined && Result.isSuccess(description) ? description.success : []
+  const described = description !== undefined && Result.isSuccess(description) ? description.success : []
+  const fields = Array.isArray(described) ? described : []
+  const epoch = Number(fieldOf(fields, "config-epoch"))
   return {
     address: translate(addressMap, { host: String(host), port: Number(port) }),
-    epoch: epochIn(Array.isArray(fields) ? fields : [])
+    epoch: Number.isFinite(epoch) ? epoch : 0,
+    isWell: !/s_down|o_down|failover_in_progress/.test(String(fieldOf(fields, "flags")))
   }
 })
 
@@ -234,10 +240,9 @@ const problemOf = (error: RedisError.RedisCommandError | undefined): RedisError.
 }
 
 // Names and values by turns.
-const epochIn = (fields: ReadonlyArray<RedisCommand.Reply>): number => {
-  const index = fields.indexOf("config-epoch")
-  const epoch = index === -1 ? 0 : Number(fields[index + 1])
-  return Number.isFinite(epoch) ? epoch : 0
+const fieldOf = (fields: ReadonlyArray<RedisCommand.Reply>, name: string): RedisCommand.Reply | undefined => {
+  const index = fields.indexOf(name)
+  return index === -1 ? undefined : fields[index + 1]
 }
 
 const loginCodes: ReadonlySet<string> = new Set(["NOAUTH", "WRONGPASS", "NOPERM"])
@@ -251,3 +256,4 @@ const inHaste = 50
 const hasteFor = 3000
 const beforeNext = 500
 const patience = 1000
+const heldFor = 15_000
