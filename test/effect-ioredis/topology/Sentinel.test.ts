@@ -250,7 +250,7 @@ describe("A client that asks sentinels", () => {
       yield* first.inject(Fault.refuse)
       yield* TestClock.adjust("2 seconds")
       const next = yield* sentinels.failOver()
-      yield* TestClock.adjust("2 seconds")
+      yield* TestClock.adjust("20 seconds")
       yield* redis.set("a", 1)
       assert.strictEqual(yield* next.peek("a"), "1")
     }).pipe(Effect.scoped)
@@ -272,7 +272,7 @@ describe("A client that asks sentinels", () => {
         yield* network.route(old.address, other)
         yield* old.inject(Fault.refuse)
       }
-      yield* TestClock.adjust("5 seconds")
+      yield* TestClock.adjust("20 seconds")
       yield* redis.set("a", 1)
       assert.strictEqual(yield* (yield* anew.master).peek("a"), "1")
     }).pipe(Effect.scoped)
