@@ -1,6 +1,6 @@
 import * as commandKeys from "./commandKeys.ts"
 import { type Context, Result } from "effect"
-import type { Sending, Session } from "../dispatch.ts"
+import type { Node, Sending, Session } from "../dispatch.ts"
 import * as RedisCommandModule from "../RedisCommand.ts"
 import type * as RedisCommand from "../RedisCommand.ts"
 import type { ReplyResult } from "../RedisConnection.ts"
@@ -17,24 +17,31 @@ import * as Split from "./Split.ts"
 // What sending needs of an attempt, whatever it answers.
 type Carried = Pick<Attempt<never>, "node" | "carriedBy" | "hear">
 
+/** Says how a call is made. */
+export interface Manner {
+  readonly timeout: number
+  readonly retry: boolean
+  readonly answer: "ignored" | undefined
+  readonly session: Session | undefined
+  readonly node: Node | undefined
+  readonly waitToSend: number
+}
+
 /** Holds what all attempts of a call share. */
-export class Settings {
+export class Settings implements Manner {
   readonly topology: Topology
   readonly timeout: number
   readonly retry: boolean
   readonly answer: "ignored" | undefined
   readonly session: Session | undefined
+  readonly node: Node | undefined
   readonly waitToSend: number
   readonly context: Context.Context<never>
   readonly onDefect: (defect: unknown) => void
 
   constructor(
     topology: Topology,
-    timeout: number,
-    retry: boolean,
-    answer: "ignored" | undefined,
-    session: Session | undefined,
-    waitToSend: number,
+    { answer, node, retry, session, timeout, waitToSend }: Manner,
     context: Context.Context<never>,
     onDefect: (defect: unknown) => void
   ) {
@@ -43,6 +50,7 @@ export class Settings {
     this.retry = retry
     this.answer = answer
     this.session = session
+    this.node = node
     this.waitToSend = waitToSend
     this.context = context
     this.onDefect = onDefect
@@ -53,17 +61,21 @@ export class Settings {
     return this.session === undefined && this.topology.isSpread() && Split.isSplittable(command)
   }
 
-  /** The node that a command goes to now. A session that must carry it is the node's own. */
+  /**
+   * The node that a command goes to now. A session or a node that it was given is one of the
+   * topology's own, for nobody else makes them.
+   */
   nodeFor(command: RedisCommand.RedisCommand | undefined): RedisNode {
-    const { session, topology } = this
+    const { node, session, topology } = this
     if (session !== undefined) return (session as NodeSession).node
+    if (node !== undefined) return node as RedisNode
     return topology.nodeFor(command && keyOf(command))
   }
 
   /** The same, with less time. */
   within(timeout: number): Settings {
-    const { answer, context, onDefect, retry, session, topology, waitToSend } = this
-    return new Settings(topology, timeout, retry, answer, session, waitToSend, context, onDefect)
+    const { answer, context, node, onDefect, retry, session, topology, waitToSend } = this
+    return new Settings(topology, { answer, node, retry, session, timeout, waitToSend }, context, onDefect)
   }
 }
 
@@ -164,9 +176,9 @@ export class CommandCall extends SettledCall implements Call<RedisCommand.Reply>
 
   /** `asked` is the server that has answered; by default the last one that it was sent to. */
   follow(error: RedisError.RedisCommandError, asked: RedisNode | undefined = this.#asked): boolean {
-    const { session, topology } = this.settings
+    const { node, session, topology } = this.settings
     if (error._tag !== "RedisOperationError" || error.redirect === undefined) return false
-    if (session !== undefined || asked === undefined) return false
+    if (session !== undefined || node !== undefined || asked === undefined) return false
     this.#next = topology.follow(asked, error.redirect)
     this.#isAsking = error.redirect.ask
     return this.#next !== undefined

@@ -77,6 +77,8 @@ export interface RedisNode extends Node {
   readonly changed: Effect.Effect<void>
   /** Says that a command of the session had no reply although `since` is long ago. */
   readonly suspect: StallRule.StallRule["suspect"]
+  /** Says what a call failed with that counts as an outage of the server. */
+  readonly fail: (error: RedisError.RedisCommandError) => void
   /** Says what a reply told of the server. */
   readonly observe: (error: RedisError.RedisOperationError) => void
   /** Replaces every connection. */
@@ -152,6 +154,7 @@ export const make = Effect.fnUntraced(function* (
   const { changed, wake } = Waiters.make()
   let closing = false
   let wasReady = false
+  let failure: RedisError.RedisCommandError | undefined
   let askedAt = Number.NEGATIVE_INFINITY
 
   const askHistory = Effect.suspend(() => {
@@ -203,15 +206,20 @@ export const make = Effect.fnUntraced(function* (
     refuses: () => circuit.refuses(),
     isClosed: () => circuit.isClosed(),
     makeDue: () => circuit.makeDue(),
+    dueIn: () => circuit.dueIn(),
     inFlight: () => sum(lanes, (connection) => connection.inFlight()),
     activity: () => sum(lanes, (connection) => connection.activity()),
-    lastError: () => lanes.find(({ lastError }) => lastError !== undefined)?.lastError,
+    lastError: () => lastErrorOf(lanes),
+    lastFailure: () => lastErrorOf(lanes) ?? failure,
     sessions,
     changed,
     history: lineage.history,
     generation: lineage.generation,
     time: lineage.asker.time.now,
     suspect: stallRule.suspect,
+    fail: (error) => {
+      failure = error
+    },
     observe: (error) => {
       if (tellsOfHistory.has(error.code) && now() - askedAt >= leastBetweenAsking) fork(askHistory)
       if (error.code === "READONLY") replacement.consider()
@@ -247,6 +255,9 @@ export const make = Effect.fnUntraced(function* (
 
 const sum = (lanes: ReadonlyArray<Lane.Lane>, of: (connection: RedisConnection.RedisConnection) => number): number =>
   lanes.reduce((total, { session }) => total + (session === undefined ? 0 : of(session.connection)), 0)
+
+const lastErrorOf = (lanes: ReadonlyArray<Lane.Lane>): RedisError.RedisConnectionError | undefined =>
+  lanes.find(({ lastError }) => lastError !== undefined)?.lastError
 
 const forkInScope = Effect.gen(function* () {
   const scope = yield* Effect.scope
