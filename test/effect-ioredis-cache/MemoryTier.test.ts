@@ -50,6 +50,21 @@ describe("MemoryTier", () => {
     })
   )
 
+  it.effect("has the value of a write of Redis for as long as it keeps that, and of no other write", () =>
+    Effect.gen(function* () {
+      const tier = yield* make({ staleFor: 500 })
+      const { stamp } = version
+      tier.take(write("a", "own"))
+      assert.isUndefined(tier.held("a", stamp))
+      tier.put("a", new Hit("1", 1000, 3, version, 1000), tier.now("a"))
+      assert.deepStrictEqual([tier.held("a", stamp)?.value, tier.held("a", "writer------2")], ["1", undefined])
+      yield* TestClock.adjust(1499)
+      assert.deepStrictEqual([tier.find("a"), tier.held("a", stamp)?.value], [undefined, "1"])
+      tier.drop("a")
+      assert.isUndefined(tier.held("a", stamp))
+    })
+  )
+
   it.effect("extends a life and never shortens one, and brings nothing back", () =>
     Effect.gen(function* () {
       const tier = yield* make()

@@ -164,7 +164,8 @@ export interface WriteOptions {
  *
  * **Gotchas**
  *
- * Values from memory are shared, not copied: treat them as read-only, as their types say.
+ * Values are shared, not copied: several reads of one write may be given the same object, so treat
+ * values as read-only, as their types say.
  *
  * The value of a lookup may be stored after a `remove` of another process that ran meanwhile,
  * unless the region has `removedFor`.

@@ -4,9 +4,10 @@
  *
  * **Details**
  *
- * A read asks Redis; a hit also fills memory for the rest of its life, and a miss empties it. Any
- * `RedisError`, and memory answers. A call spends at most `patience` (default 1 second) on Redis,
- * attempts and retries together. Writes go to both: `"Applied"` says that Redis confirmed it,
+ * A read asks Redis; a hit also fills memory for the rest of its life, and a miss empties it. A
+ * value is decoded once for each write of it, as long as memory holds it. Any `RedisError`, and
+ * memory answers. A call spends at most `patience` (default 1 second) on Redis, attempts and
+ * retries together. Writes go to both: `"Applied"` says that Redis confirmed it,
  * `"Deferred"` that this process has it, in its journal of unconfirmed writes, and that Redis stops
  * serving what it had before as soon as it is back.
  *

@@ -39,6 +39,7 @@ import { AbstractConnector, Redis, type RedisOptions } from "ioredis"
 import { authCommand } from "./internal/authCommand.ts"
 import { DriverConnection } from "./internal/DriverConnection.ts"
 import * as DriverError from "./internal/DriverError.ts"
+import { hangUp } from "./internal/tlsAdvice.ts"
 import * as TlsFiles from "./internal/TlsFiles.ts"
 import * as RedisCommand from "./RedisCommand.ts"
 import type { ReplyResult } from "./RedisConnection.ts"
@@ -88,7 +89,10 @@ export const make = Effect.fnUntraced(function* (options: Options = {}): Effect.
           Effect.sync(() => connection.destroy(closed()))
         )
         // The scope of the caller may live on after an interruption or a failure.
-        yield* Effect.onError(logIn(driver, login), () => Effect.sync(() => driver.connection.destroy(closed())))
+        yield* logIn(driver, login).pipe(
+          Effect.mapError((error) => (hungUp(driver, tls, error) ? certificateRefused() : error)),
+          Effect.onError(() => Effect.sync(() => driver.connection.destroy(closed())))
+        )
         return driver.connection
       }),
     clock: Clock.Clock.defaultValue()
@@ -232,6 +236,16 @@ const loginFailure = (error: RedisError.RedisCommandError): RedisError.RedisConn
   const reason = said === "NotReady" && error.code === "ERR" ? "Auth" : said
   return RedisError.connectionError("CONNECT", reason, "never", error.cause)
 }
+
+// With TLS 1.3 a client's certificate is looked at after the client has taken the handshake for
+// done. Some servers then hang up instead of saying that they refuse it.
+const hungUp = (
+  { connection }: Driver,
+  tls: Tls.ConnectionOptions | undefined,
+  { reason }: RedisError.RedisConnectionError
+): boolean => reason === "Reset" && connection.activity() === 0 && (tls?.cert !== undefined || tls?.pfx !== undefined)
+
+const certificateRefused = () => RedisError.connectionError("CONNECT", "Tls", "never", hangUp())
 
 const closed = () => RedisError.connectionError("CONNECT", "Closed", "never")
 

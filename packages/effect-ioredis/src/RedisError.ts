@@ -88,7 +88,8 @@ const Cause = Schema.optional(Schema.Defect())
  * - `NotReady`: it is being made, or the server is not ready to serve.
  * - `Timeout`: it was not made in time.
  * - `Stalled`: it was silent for too long and was replaced.
- * - `Dns`, `Tls`, `Auth`: the name was not resolved, the handshake failed, the login was refused.
+ * - `Dns`, `Auth`: the name was not resolved, the login was refused.
+ * - `Tls`: the handshake failed, or a file of a certificate or key could not be used.
  * - `Login`: the Effect that gives the login failed or took too long, so Redis was not asked.
  * - `TooManyClients`: the server has as many clients as it takes (`maxclients`).
  * - `UnknownMaster`: no sentinel knows a master of the name that was given.

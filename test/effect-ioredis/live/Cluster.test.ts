@@ -71,17 +71,18 @@ describe("a client on a real cluster", () => {
         const lost = cluster.node(0)
         const all = keys(200, "after")
         yield* lost.kill
-        const begun = Date.now()
         yield* cluster.nextOwnerOf(0, lost)
-        const promoted = Date.now()
-        yield* Wait.until(
-          "every key can be written",
-          Effect.map(
-            Effect.forEach(all, (key) => Effect.result(redis.set(key, 1)), { concurrency: "unbounded" }),
-            (results) => results.every(Result.isSuccess)
+        const { millis } = yield* Wait.timed(
+          Wait.until(
+            "every key can be written",
+            Effect.map(
+              Effect.forEach(all, (key) => Effect.result(redis.set(key, 1)), { concurrency: "unbounded" }),
+              (results) => results.every(Result.isSuccess)
+            )
           )
         )
-        console.log("promoted after", promoted - begun, "back after", Date.now() - begun)
+        // Twice what is asked for: the short round of failovers measures it, on a machine of its own.
+        assert.isBelow(millis, 1000)
       })
     )
   })

@@ -1,7 +1,9 @@
 import * as Fs from "node:fs"
+import type { AddressInfo } from "node:net"
+import * as Tls from "node:tls"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { RedisCommand, RedisConnection, type RedisConnector, type RedisError } from "effect-ioredis"
+import { RedisCommand, RedisConnection, type RedisConnector, type RedisError, RetryPolicy } from "effect-ioredis"
 import * as Captured from "../../support/Captured.ts"
 import * as Connect from "../../support/Connect.ts"
 import * as MutualTlsServer from "../../support/MutualTlsServer.ts"
@@ -31,6 +33,20 @@ const quotesNothing = (error: RedisError.RedisConnectionError, file: string | un
     if (line.length > 8) assert.notInclude(Captured.everyRendering(error), line)
   }
 }
+
+/** Node's own server, which says nothing to whom it does not trust. */
+const nodeServer = (options: Tls.TlsOptions, onConnection: (socket: Tls.TLSSocket) => void = () => {}) =>
+  Effect.acquireRelease(
+    Effect.callback<Tls.Server>((resume) => {
+      const server = Tls.createServer(options, (socket) => {
+        socket.on("error", () => {})
+        onConnection(socket)
+      })
+      server.on("tlsClientError", () => {})
+      server.listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))
+    }),
+    (server) => Effect.sync(() => server.close())
+  ).pipe(Effect.map((server) => (server.address() as AddressInfo).port))
 
 describe("TLS with a private authority and a client certificate", () => {
   const forEachVersion = (
@@ -82,6 +98,22 @@ describe("TLS with a private authority and a client certificate", () => {
     })
   )
 
+  it.live("a server that hangs up on a certificate it does not trust refuses it as well", () =>
+    Effect.gen(function* () {
+      const trusted = Certificates.selfSigned()
+      const stranger = Certificates.selfSigned()
+      const port = yield* nodeServer({ ...trusted, ca: trusted.cert, requestCert: true })
+      const tls = { ca: trusted.cert, ...stranger }
+      for (let attempt = 0; attempt < 20; attempt++) {
+        assert.include(yield* refused(port, tls), "as it does where it refuses the client's certificate")
+      }
+      // Without a certificate of the client it is lost, and no more is known.
+      const silent = yield* nodeServer({ ...trusted }, (socket) => socket.destroy())
+      const lost = Connect.connection({ port: silent, tls: { ca: trusted.cert } })
+      assert.strictEqual((yield* Effect.flip(lost)).reason, "Reset")
+    })
+  )
+
   it.live("a server of another name is named as the reason", () =>
     Effect.gen(function* () {
       const { ca, client, port } = yield* MutualTlsServer.make
@@ -113,6 +145,25 @@ describe("TLS with a private authority and a client certificate", () => {
       ]
       for (const [tls, message] of cases) assert.include(yield* refused(port, tls), message)
       assert.strictEqual(yield* ping(port, { ca, certFile, key: client.key }), "PONG")
+    })
+  )
+
+  it.live("a client says of each call what is wrong, and goes on by itself once the file is there", () =>
+    Effect.gen(function* () {
+      const { ca, client, file, port } = yield* MutualTlsServer.make
+      const later = file("later.pem", "")
+      Fs.rmSync(later)
+      const tls = { ...client, caFile: later }
+      const redis = yield* Connect.client({ port, tls }, { connectTimeout: "200 millis", retry: RetryPolicy.none })
+      const error = yield* Effect.flip(redis.get("a"))
+      assert.include(error.message, `GET was not sent: caFile ${later} could not be read (ENOENT)`)
+      file("later.pem", ca)
+      yield* Wait.until(
+        "it is connected",
+        Effect.map(redis.stats, ({ connection }) => connection === "Ready")
+      )
+      yield* redis.breaker.reset
+      assert.strictEqual(yield* redis.incr("a"), 1)
     })
   )
 

@@ -17,11 +17,18 @@ import type { Sequences } from "./Sequences.ts"
 import type { Stamp } from "./StoredValue.ts"
 
 /** Identifies a write and its moment. */
-export interface Version {
+export class Version {
   /** Says who wrote it, and the how-manieth write of that process it was. */
   readonly stamp: Stamp
   /** Says when it was written, in milliseconds of Redis' time. */
   readonly writtenAt: number
+
+  // A class, because memory keeps one with each value: V8 takes to allocating literals that live so
+  // long among the old objects, where they cost the collector more.
+  constructor(stamp: Stamp, writtenAt: number) {
+    this.stamp = stamp
+    this.writtenAt = writtenAt
+  }
 }
 
 /** Describes the region that a tier is asked to keep. */

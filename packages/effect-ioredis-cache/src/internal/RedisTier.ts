@@ -10,7 +10,7 @@ import {
   type FoundThere,
   Hit,
   type TierRegion,
-  type Version,
+  Version,
   type Write
 } from "./CacheTier.ts"
 import * as Commands from "./journal/commands.ts"
@@ -193,7 +193,7 @@ const makeDecode = <Value>(
   ): FoundThere<Value> => {
     const { writtenAt } = header
     const timeToLive = writtenAt + header.life - time
-    const version = { stamp: header.stamp, writtenAt }
+    const version = new Version(header.stamp, writtenAt)
     if (timeToLive <= 0 || believes?.(key, version, isCurrent) === false) return missOf(stored)
     const same = held?.(key, version.stamp)
     if (same !== undefined) return foundOf(same.value, timeToLive, stored.length, version)

@@ -1,8 +1,11 @@
 /** Says what to do about a TLS handshake that failed, by the code of its error. */
 
 /** The error for a file of TLS that cannot be used. Its message is the whole of the advice. */
-export const fileProblem = (problem: string): Error =>
-  Object.assign(new Error(problem), { code: fileCode, stack: `Error: ${problem}` })
+export const fileProblem = (problem: string): Error => coded(fileCode, problem)
+
+/** The error for a server that was shown a certificate and hung up right after the handshake. */
+export const hangUp = (): Error =>
+  coded(hangUpCode, "the server ended the connection right after the TLS handshake, without a word")
 
 /** The rest of a sentence that says why there is no connection, where the error is known. */
 export const tlsAdvice = (error: Error): string | undefined => {
@@ -11,7 +14,11 @@ export const tlsAdvice = (error: Error): string | undefined => {
   return code === fileCode ? error.message : advices.find(([codes]) => codes.test(code))?.[1]
 }
 
+const coded = (code: string, message: string): Error =>
+  Object.assign(new Error(message), { code, stack: `Error: ${message}` })
+
 const fileCode = "ERR_TLS_FILE"
+const hangUpCode = "ERR_TLS_HANG_UP"
 
 // The codes are OpenSSL's names of alerts, which the server sends, and of what is wrong with the
 // server's certificate, which is found here.
@@ -23,6 +30,10 @@ const advices: ReadonlyArray<readonly [codes: RegExp, advice: string]> = [
   [
     /ALERT_(UNKNOWN_CA|BAD_CERTIFICATE|UNSUPPORTED_CERTIFICATE|CERTIFICATE_|ACCESS_DENIED|DECRYPT_ERROR)/,
     "the server refused the client's certificate. Check certFile and keyFile (REDIS_TLS_CERT, REDIS_TLS_KEY): that they have not expired, and that the server trusts the authority that signed them"
+  ],
+  [
+    /^ERR_TLS_HANG_UP$/,
+    "the server ended the connection right after the TLS handshake, as it does where it refuses the client's certificate. Check certFile and keyFile (REDIS_TLS_CERT, REDIS_TLS_KEY), and that Redis runs where a proxy stands before it"
   ],
   [
     /SELF_SIGNED|UNABLE_TO_VERIFY|UNABLE_TO_GET_ISSUER|CERT_UNTRUSTED|CERT_SIGNATURE_FAILURE/,

@@ -196,11 +196,7 @@ export const make = Effect.fnUntraced(function* (
     connections: lanes.length,
     circuit,
     ...carriersOf(lanes, sessions, options.hash, () => closing),
-    status: () => {
-      if (closing) return "Closed"
-      if (sessions().length === lanes.length) return "Ready"
-      return wasReady ? "Reconnecting" : "Connecting"
-    },
+    status: () => (closing ? "Closed" : statusOf(sessions().length === lanes.length, wasReady)),
     isReady: () => sessions().length > 0,
     slots: options.slots,
     refuses: () => circuit.refuses(),
@@ -225,22 +221,15 @@ export const make = Effect.fnUntraced(function* (
       if (error.code === "READONLY") replacement.consider()
       options.onRefusal(error)
     },
-    reconnect: () => {
-      for (const session of sessions()) session.replace()
-    },
+    reconnect: () => replaceAll(sessions()),
     relocate: ({ host, port }) => {
       logins.forget()
       makeDue.forget()
       moves.wake()
-      for (const session of sessions()) {
-        if (session.address.host !== host || session.address.port !== port) session.replace()
-      }
+      replaceAll(sessions().filter(({ address }) => address.host !== host || address.port !== port))
     },
     askHistory,
-    refreshTime: Effect.suspend(() => {
-      const [session] = sessions()
-      return session === undefined ? Effect.void : lineage.refreshTime(session)
-    }),
+    refreshTime: Effect.suspend(() => Effect.forEach(sessions().slice(0, 1), lineage.refreshTime, { discard: true })),
     drain: Effect.suspend(() => {
       closing = true
       wake()
@@ -258,6 +247,15 @@ const sum = (lanes: ReadonlyArray<Lane.Lane>, of: (connection: RedisConnection.R
 
 const lastErrorOf = (lanes: ReadonlyArray<Lane.Lane>): RedisError.RedisConnectionError | undefined =>
   lanes.find(({ lastError }) => lastError !== undefined)?.lastError
+
+const statusOf = (isWhole: boolean, wasReady: boolean): Status => {
+  if (isWhole) return "Ready"
+  return wasReady ? "Reconnecting" : "Connecting"
+}
+
+const replaceAll = (sessions: ReadonlyArray<NodeSession>): void => {
+  for (const session of sessions) session.replace()
+}
 
 const forkInScope = Effect.gen(function* () {
   const scope = yield* Effect.scope

@@ -1,0 +1,145 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Fiber, Option, Redacted } from "effect"
+import { RedisClient, RedisConnector, RedisTopology } from "effect-ioredis"
+import * as Dispatch from "effect-ioredis/dispatch"
+import { Fault, SimulatedRedis, type SimulatedSentinels } from "effect-ioredis/testing"
+import { TestClock } from "effect/testing"
+import { fork, result } from "../../support/VirtualRedis.ts"
+
+const make = Effect.fnUntraced(function* (options: SimulatedSentinels.Options = {}) {
+  const network = yield* SimulatedRedis.make()
+  const sentinels = yield* network.sentinels({ replicas: 2, ...options })
+  const connect = (own: Partial<RedisTopology.SentinelOptions> = {}, client: RedisClient.Options = {}) =>
+    Effect.gen(function* () {
+      const addresses = sentinels.sentinels.map(({ address }) => address)
+      const topology = RedisTopology.sentinel({ master: sentinels.name, sentinels: addresses, ...own })
+      const building = yield* Effect.forkChild(
+        Effect.provideService(
+          RedisClient.make({ ...client, topology }),
+          RedisConnector.RedisConnector,
+          network.connector
+        ),
+        { startImmediately: true }
+      )
+      yield* TestClock.adjust("3 seconds")
+      return yield* Effect.orDie(Fiber.join(building))
+    })
+  return { network, sentinels, connect }
+})
+
+const byHand = { host: "elsewhere.example", port: 1 }
+
+describe("A client that asks sentinels", () => {
+  it.effect("goes to the next master as soon as a sentinel names it, and calls it another history", () =>
+    Effect.gen(function* () {
+      const { connect, sentinels } = yield* make()
+      const redis = yield* connect()
+      const changes: Array<string> = []
+      Dispatch.of(redis).listen(({ _tag }) => changes.push(_tag))
+      yield* redis.set("a", 1)
+      const old = yield* sentinels.master
+      yield* old.inject(Fault.refuse)
+      const promoted = yield* sentinels.failOver()
+      yield* TestClock.adjust(200)
+      assert.deepStrictEqual(yield* redis.get("a"), Option.some("1"))
+      yield* redis.set("b", 2)
+      assert.strictEqual(yield* promoted.peek("b"), "2")
+      assert.isTrue(changes.includes("HistoryChanged"))
+      assert.strictEqual((yield* redis.stats).connection, "Ready")
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("leaves a master that hands over although it answers", () =>
+    Effect.gen(function* () {
+      const { connect, sentinels } = yield* make()
+      const redis = yield* connect()
+      const old = yield* sentinels.master
+      yield* sentinels.failOver()
+      yield* TestClock.adjust("1100 millis")
+      assert.strictEqual(yield* old.connections, 0)
+      yield* redis.set("a", 1)
+      assert.strictEqual(yield* (yield* sentinels.master).peek("a"), "1")
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("is told by a refused write that there is another master, long before it would ask again", () =>
+    Effect.gen(function* () {
+      const { connect, sentinels } = yield* make()
+      const redis = yield* connect()
+      yield* sentinels.failOver()
+      const write = yield* fork(redis.set("a", 1))
+      yield* TestClock.adjust(400)
+      assert.strictEqual(result(write), "Success")
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("believes the highest epoch, whoever still names the old master", () =>
+    Effect.gen(function* () {
+      const { connect, sentinels } = yield* make()
+      const redis = yield* connect()
+      const [cutOff] = sentinels.sentinels
+      if (cutOff === undefined) return assert.fail("there are no sentinels")
+      yield* sentinels.isolate(cutOff)
+      const old = yield* sentinels.master
+      yield* sentinels.isolate(old)
+      const promoted = yield* sentinels.failOver()
+      yield* TestClock.adjust("10 seconds")
+      yield* redis.set("a", 1)
+      assert.strictEqual(yield* promoted.peek("a"), "1")
+      assert.strictEqual(yield* old.connections, 0)
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("is not held up by a sentinel that is frozen", () =>
+    Effect.gen(function* () {
+      const { connect, sentinels } = yield* make()
+      const redis = yield* connect()
+      yield* (sentinels.sentinels[0] ?? assert.fail("there are no sentinels")).inject(Fault.freeze)
+      yield* (yield* sentinels.master).inject(Fault.refuse)
+      yield* sentinels.failOver()
+      yield* TestClock.adjust(300)
+      yield* redis.set("a", 1)
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("comes back to the last known master while no sentinel answers, and says that none does", () =>
+    Effect.gen(function* () {
+      const { connect, sentinels } = yield* make()
+      const redis = yield* connect()
+      yield* Effect.forEach(sentinels.sentinels, (sentinel) => sentinel.inject(Fault.refuse))
+      yield* (yield* sentinels.master).inject(Fault.cut({ executed: false }))
+      const write = yield* fork(redis.set("a", 1))
+      yield* TestClock.adjust(500)
+      assert.strictEqual(result(write), "Success")
+      yield* TestClock.adjust("3 seconds")
+      const { connectError } = yield* redis.stats
+      assert.strictEqual(connectError?.reason, "Refused")
+      assert.include(connectError?.message ?? "", "the sentinel at")
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("says what is wrong with the master's name and with the sentinels' password", () =>
+    Effect.gen(function* () {
+      const { connect } = yield* make()
+      const unknown = yield* connect({ master: "other" })
+      assert.strictEqual((yield* unknown.stats).connectError?.reason, "UnknownMaster")
+      const secured = yield* make({ sentinel: { password: "secret" } })
+      for (const login of [{}, { password: Redacted.make("wrong") }]) {
+        const { connectError } = yield* (yield* secured.connect({ login })).stats
+        assert.strictEqual(connectError?.reason, "Auth")
+        assert.notInclude(connectError?.message ?? "", "wrong")
+      }
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("translates the addresses that sentinels tell", () =>
+    Effect.gen(function* () {
+      const { connect, network, sentinels } = yield* make()
+      const { address } = yield* sentinels.master
+      const reached = yield* network.server(byHand)
+      const redis = yield* connect({ addressMap: [{ from: address, to: byHand }] })
+      yield* redis.set("a", 1)
+      assert.strictEqual(yield* reached.peek("a"), "1")
+    }).pipe(Effect.scoped)
+  )
+})
