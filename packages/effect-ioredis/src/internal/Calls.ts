@@ -61,6 +61,17 @@ export class Settings implements Manner {
     return this.session === undefined && this.topology.isSpread() && Split.isSplittable(command)
   }
 
+  /** How the answers of all masters are put together, of a command that concerns each of them. */
+  responseOf(command: RedisCommand.RedisCommand): commandKeys.ResponsePolicy | undefined {
+    if (this.topology.slotOf === undefined || this.session !== undefined || this.node !== undefined) return undefined
+    return commandKeys.responseOf(command.name, command.args)
+  }
+
+  /** Tells whether several sendings are made of a command. */
+  divides(command: RedisCommand.RedisCommand): boolean {
+    return this.splits(command) || this.responseOf(command) !== undefined
+  }
+
   /**
    * The node that a command goes to now. A session or a node that it was given is one of the
    * topology's own, for nobody else makes them.
@@ -196,6 +207,8 @@ const ignore = () => {}
 export class BatchCall extends SettledCall implements Call<ReadonlyArray<ReplyResult>> {
   readonly commands: ReadonlyArray<RedisCommand.RedisCommand>
   readonly sendings: ReadonlyArray<Sending | undefined> | undefined
+  /** The node that it is for, where no key says so. */
+  readonly home: RedisNode | undefined
   readonly results: Array<ReplyResult | undefined>
   /** By command: what an earlier attempt left open. */
   readonly doubts: Array<RedisError.RedisCommandError | undefined> = []
@@ -207,16 +220,18 @@ export class BatchCall extends SettledCall implements Call<ReadonlyArray<ReplyRe
     settings: Settings,
     name: string,
     commands: ReadonlyArray<RedisCommand.RedisCommand>,
-    sendings: ReadonlyArray<Sending | undefined> | undefined
+    sendings: ReadonlyArray<Sending | undefined> | undefined,
+    home?: RedisNode
   ) {
     super(settings, name)
     this.commands = commands
     this.sendings = sendings
+    this.home = home
     this.results = commands.map(() => undefined)
   }
 
   node(): RedisNode {
-    return this.settings.nodeFor(this.commands[0])
+    return this.home ?? this.settings.nodeFor(this.commands.find(hasKey) ?? this.commands[0])
   }
 
   send(attempt: Attempt<ReadonlyArray<ReplyResult>>): void {
@@ -327,6 +342,10 @@ export const keyOf = (command: RedisCommand.RedisCommand): string | undefined =>
   const key = commandKeys.keyOf(command.name, command.args)
   return key === undefined ? undefined : keyText(key)
 }
+
+/** Tells whether a command names a key. */
+export const hasKey = (command: RedisCommand.RedisCommand): boolean =>
+  commandKeys.keyOf(command.name, command.args) !== undefined
 
 const notConnected = (node: RedisNode, command: string): RedisError.RedisConnectionError => {
   const known = node.lastError()

@@ -78,7 +78,7 @@ export const make = ({
   }
 
   const start = (settings: Settings, command: RedisCommand, options: SendOptions, done: Done<Reply>): Cancel => {
-    if (!settings.splits(command)) {
+    if (!settings.divides(command)) {
       return attempts.start(new CommandCall(settings, command, options.sending), done)
     }
     const sendings = options.sending === undefined ? undefined : [options.sending]

@@ -2,9 +2,10 @@
  * Sends commands to the nodes that own their keys, and puts the answers together: the one place
  * that knows that a call may concern several nodes.
  *
- * A command that says nothing but its keys is split by their places. Parts and commands of one node
- * are one batch, which has attempts of its own, so that the trouble of one node is no other's. A
- * command of which a node says that its key is elsewhere goes on by itself.
+ * A command that says nothing but its keys is split by their places, and one that concerns every
+ * master of a cluster is sent to each. Parts and commands of one node are one batch, which has
+ * attempts of its own, so that the trouble of one node is no other's. A command of which a node says
+ * that its key is elsewhere goes on by itself.
  */
 import { Result } from "effect"
 import type { Cancel, Sending } from "../dispatch.ts"
@@ -12,7 +13,8 @@ import type * as RedisCommand from "../RedisCommand.ts"
 import type { ReplyResult } from "../RedisConnection.ts"
 import * as RedisError from "../RedisError.ts"
 import type { Attempts } from "./Attempts.ts"
-import { BatchCall, CommandCall, type Settings } from "./Calls.ts"
+import { BatchCall, CommandCall, hasKey, type Settings } from "./Calls.ts"
+import * as EveryMaster from "./EveryMaster.ts"
 import * as InDoubt from "./InDoubt.ts"
 import { keyText } from "./keyText.ts"
 import type { RedisNode } from "./node/RedisNode.ts"
@@ -37,22 +39,29 @@ export const start = (
     return sendTo(attempts, now, new BatchCall(settings, name, commands, sendings), done)
   }
   const gathering = new Gathering(commands, done)
-  const cancels = Array.from(unitsByNode(settings, commands, sendings, gathering), (units) =>
-    sendTo(
-      attempts,
-      now,
-      new BatchCall(
-        settings,
-        name,
-        units.map(({ command }) => command),
-        units.map(({ sending }) => sending)
-      ),
-      (results) => units.forEach((unit, index) => gathering.settle(unit, results[index]))
-    )
+  const groups = unitsByNode(settings, commands, sendings, gathering)
+  const cancels = Array.from(groups, ([node, units]) =>
+    sendTo(attempts, now, batchOf(settings, name, node, units), (results) => {
+      for (const [index, unit] of units.entries()) gathering.settle(unit, results[index])
+    })
   )
   return () => {
     for (const cancel of cancels) cancel()
   }
+}
+
+// A batch follows its keys to their owner. One without keys of which every master has its own part
+// stays with that master.
+const batchOf = (settings: Settings, name: string, node: RedisNode, units: ReadonlyArray<Unit>): BatchCall => {
+  const commands = units.map(({ command }) => command)
+  const stays = units.some(({ isForAll }) => isForAll) && !commands.some(hasKey)
+  return new BatchCall(
+    settings,
+    name,
+    commands,
+    units.map(({ sending }) => sending),
+    stays ? node : undefined
+  )
 }
 
 // Sends the commands of one node. Those whose key is elsewhere go there one by one.
@@ -97,6 +106,8 @@ interface Unit {
   readonly sending: Sending | undefined
   readonly index: number
   readonly part: number
+  /** Says whether every master has a part of the command. */
+  readonly isForAll: boolean
 }
 
 const unitsByNode = (
@@ -104,32 +115,60 @@ const unitsByNode = (
   commands: ReadonlyArray<RedisCommand.RedisCommand>,
   sendings: ReadonlyArray<Sending | undefined> | undefined,
   gathering: Gathering
-): Iterable<ReadonlyArray<Unit>> => {
+): ReadonlyMap<RedisNode, ReadonlyArray<Unit>> => {
   const byNode = new Map<RedisNode, Array<Unit>>()
   commands.forEach((whole, index) => {
-    const parts = partsOf(settings, whole)
-    gathering.expect(index, parts)
-    parts.forEach(({ command }, part) => {
-      const node = settings.nodeFor(command)
-      const unit = { command, sending: sendings?.[index], index, part }
-      const units = byNode.get(node)
-      if (units === undefined) byNode.set(node, [unit])
+    const division = divisionOf(settings, whole)
+    gathering.expect(index, division)
+    division.parts.forEach(({ command, node }, part) => {
+      const unit = { command, sending: sendings?.[index], index, part, isForAll: node !== undefined }
+      const owner = node ?? settings.nodeFor(command)
+      const units = byNode.get(owner)
+      if (units === undefined) byNode.set(owner, [unit])
       else units.push(unit)
     })
   })
-  return byNode.values()
+  return byNode
 }
 
-const partsOf = (settings: Settings, command: RedisCommand.RedisCommand): ReadonlyArray<Split.Part<unknown>> =>
-  settings.splits(command)
-    ? Split.split(command, (key) => settings.topology.placeOf(keyText(key)))
-    : [{ place: undefined, command, positions: [] }]
+// What is sent in the place of a command, and what comes of it.
+interface Division {
+  /** A part that has a node goes there, and every other one to the owner of its keys. */
+  readonly parts: ReadonlyArray<{ readonly command: RedisCommand.RedisCommand; readonly node?: RedisNode }>
+  readonly join: (results: ReadonlyArray<ReplyResult>) => ReplyResult
+}
+
+const divisionOf = (settings: Settings, command: RedisCommand.RedisCommand): Division => {
+  const response = settings.responseOf(command)
+  if (response !== undefined) {
+    return {
+      parts: settings.topology.nodes().map((node) => ({ command, node })),
+      join: (results) => EveryMaster.join(response, results)
+    }
+  }
+  if (!settings.splits(command)) return { parts: [{ command }], join: theOnlyOne }
+  const parts = Split.split(command, (key) => settings.topology.placeOf(keyText(key)))
+  return {
+    parts,
+    join: (results) =>
+      InDoubt.ofParts(results) ??
+      Result.succeed(
+        Split.join(
+          command,
+          parts,
+          results.map((result) => (Result.isSuccess(result) ? result.success : null))
+        )
+      )
+  }
+}
+
+const theOnlyOne = ([result]: ReadonlyArray<ReplyResult>): ReplyResult => result ?? Result.fail(lost("PIPELINE"))
 
 // What has come of the commands so far.
 class Gathering {
   readonly commands: ReadonlyArray<RedisCommand.RedisCommand>
   readonly done: Gathered
-  readonly parts: Array<ReadonlyArray<Split.Part<unknown>>> = []
+  readonly divisions: Array<Division> = []
   readonly results: Array<Array<ReplyResult>> = []
   outstanding = 0
 
@@ -138,30 +177,22 @@ class Gathering {
     this.done = done
   }
 
-  expect(index: number, parts: ReadonlyArray<Split.Part<unknown>>): void {
-    this.parts[index] = parts
+  expect(index: number, division: Division): void {
+    this.divisions[index] = division
     this.results[index] = []
-    this.outstanding += parts.length
+    this.outstanding += division.parts.length
   }
 
   settle({ command, index, part }: Unit, result: ReplyResult | undefined): void {
     const own = this.results[index]
     if (own !== undefined) own[part] = result ?? Result.fail(lost(command.name))
     this.outstanding--
-    if (this.outstanding === 0) this.done(this.commands.map((command, index) => this.resultOf(command, index)))
+    if (this.outstanding === 0) this.done(this.divisions.map((division, index) => this.resultOf(division, index)))
   }
 
-  private resultOf(command: RedisCommand.RedisCommand, index: number): ReplyResult {
+  private resultOf(division: Division, index: number): ReplyResult {
     const results = this.results[index] ?? []
-    const [first] = results
-    if (results.length === 1 && first !== undefined) return first
-    const failures = results.flatMap((result) => (Result.isFailure(result) ? [result] : []))
-    const worst = failures.find((failure) => RedisError.endOf(failure) === "doubtful") ?? failures[0]
-    if (worst !== undefined) {
-      return failures.length < results.length ? Result.fail(InDoubt.inPart(worst.failure)) : worst
-    }
-    const replies = results.map((result) => (Result.isSuccess(result) ? result.success : null))
-    return Result.succeed(Split.join(command, this.parts[index] ?? [], replies))
+    return results.length === 1 ? theOnlyOne(results) : division.join(results)
   }
 }
 
