@@ -211,6 +211,8 @@ export interface SendOptions {
   readonly session?: Session | undefined
   /** The node that must be asked, whoever owns the keys. Default: their owner. */
   readonly node?: Node | undefined
+  /** Says which server answers first; reads alone may be asked of a replica. Default: the master. */
+  readonly readFrom?: "master" | "replica" | undefined
   /** Says that nobody reads the answer, so that idempotent commands may be sent again. */
   readonly answer?: "ignored" | undefined
   /**

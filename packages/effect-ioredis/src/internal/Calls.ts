@@ -24,6 +24,7 @@ export interface Manner {
   readonly answer: "ignored" | undefined
   readonly session: Session | undefined
   readonly node: Node | undefined
+  readonly readFrom: "master" | "replica" | undefined
   readonly waitToSend: number
 }
 
@@ -35,13 +36,14 @@ export class Settings implements Manner {
   readonly answer: "ignored" | undefined
   readonly session: Session | undefined
   readonly node: Node | undefined
+  readonly readFrom: "master" | "replica" | undefined
   readonly waitToSend: number
   readonly context: Context.Context<never>
   readonly onDefect: (defect: unknown) => void
 
   constructor(
     topology: Topology,
-    { answer, node, retry, session, timeout, waitToSend }: Manner,
+    { answer, node, readFrom, retry, session, timeout, waitToSend }: Manner,
     context: Context.Context<never>,
     onDefect: (defect: unknown) => void
   ) {
@@ -51,6 +53,7 @@ export class Settings implements Manner {
     this.answer = answer
     this.session = session
     this.node = node
+    this.readFrom = readFrom
     this.waitToSend = waitToSend
     this.context = context
     this.onDefect = onDefect
@@ -83,10 +86,18 @@ export class Settings implements Manner {
     return topology.nodeFor(command && keyOf(command))
   }
 
+  /** The node that the first attempt goes to. Every further one goes to the owner of the keys. */
+  firstNodeFor(command: RedisCommand.RedisCommand | undefined): RedisNode {
+    const { node, readFrom, session, topology } = this
+    const mayBeReplica = readFrom === "replica" && session === undefined && node === undefined
+    const replica = mayBeReplica ? topology.replicaFor(command && keyOf(command)) : undefined
+    return replica ?? this.nodeFor(command)
+  }
+
   /** The same, with less time. */
   within(timeout: number): Settings {
-    const { answer, context, node, onDefect, retry, session, topology, waitToSend } = this
-    return new Settings(topology, { answer, node, retry, session, timeout, waitToSend }, context, onDefect)
+    const { context, onDefect, topology } = this
+    return new Settings(topology, { ...this, timeout }, context, onDefect)
   }
 }
 
@@ -166,7 +177,8 @@ export class CommandCall extends SettledCall implements Call<RedisCommand.Reply>
   }
 
   node(): RedisNode {
-    return this.#next ?? this.settings.nodeFor(this.command)
+    if (this.#next !== undefined) return this.#next
+    return this.#asked === undefined ? this.settings.firstNodeFor(this.command) : this.settings.nodeFor(this.command)
   }
 
   send(attempt: Attempt<RedisCommand.Reply>): void {
@@ -231,7 +243,9 @@ export class BatchCall extends SettledCall implements Call<ReadonlyArray<ReplyRe
   }
 
   node(): RedisNode {
-    return this.home ?? this.settings.nodeFor(this.commands.find(hasKey) ?? this.commands[0])
+    if (this.home !== undefined) return this.home
+    const leader = this.commands.find(hasKey) ?? this.commands[0]
+    return this.asked === undefined ? this.settings.firstNodeFor(leader) : this.settings.nodeFor(leader)
   }
 
   send(attempt: Attempt<ReadonlyArray<ReplyResult>>): void {

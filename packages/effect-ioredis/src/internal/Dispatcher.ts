@@ -51,21 +51,27 @@ export const make = ({
 }): Dispatcher => {
   const settings = (
     of: Context.Context<never>,
-    { answer, node, retry, session, timeout = operationTimeout, waitToSend = 0 }: SendOptions
+    { answer, node, readFrom, retry, session, timeout = operationTimeout, waitToSend = 0 }: SendOptions
   ): Settings =>
-    new Settings(topology, { answer, node, retry: retry !== false, session, timeout, waitToSend }, of, onDefect)
+    new Settings(
+      topology,
+      { answer, node, readFrom, retry: retry !== false, session, timeout, waitToSend },
+      of,
+      onDefect
+    )
 
   // Most calls want the same as the one before, so that its settings serve them too.
   let last = settings(context, noOptions)
 
   const settingsOf = (of: Context.Context<never>, options: SendOptions): Settings => {
-    const { answer, node, retry, session, timeout = operationTimeout, waitToSend = 0 } = options
+    const { answer, node, readFrom, retry, session, timeout = operationTimeout, waitToSend = 0 } = options
     const isSame =
       last.timeout === timeout &&
       last.context === of &&
       last.answer === answer &&
       last.session === session &&
       last.node === node &&
+      last.readFrom === readFrom &&
       last.retry === (retry !== false) &&
       last.waitToSend === waitToSend
     if (!isSame) last = settings(of, options)

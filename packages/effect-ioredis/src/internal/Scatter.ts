@@ -122,7 +122,7 @@ const unitsByNode = (
     gathering.expect(index, division)
     division.parts.forEach(({ command, node }, part) => {
       const unit = { command, sending: sendings?.[index], index, part, isForAll: node !== undefined }
-      const owner = node ?? settings.nodeFor(command)
+      const owner = node ?? settings.firstNodeFor(command)
       const units = byNode.get(owner)
       if (units === undefined) byNode.set(owner, [unit])
       else units.push(unit)

@@ -104,6 +104,8 @@ export interface Options {
   readonly locate: Effect.Effect<RedisAddress, RedisError.RedisConnectionError>
   /** Says which role a server must have to be used. Default: any. */
   readonly role?: "master" | "replica" | undefined
+  /** Says whether each connection asks a server of a cluster for reads of what its master owns. */
+  readonly readOnly?: boolean | undefined
   /** Gives the slots that it owns. */
   readonly slots: () => ReadonlyArray<readonly [from: number, to: number]>
   /** Spreads keys over connections. Keys of one number keep to one connection. */
@@ -267,7 +269,7 @@ const drainAll = (sessions: ReadonlyArray<NodeSession>): Effect.Effect<void> =>
   Effect.forEach(sessions, ({ connection }) => connection.drain, { concurrency: "unbounded", discard: true })
 
 const connectOf = Effect.fnUntraced(function* (
-  { connectTimeout, locate, login, name, role }: Options,
+  { connectTimeout, locate, login, name, readOnly, role }: Options,
   { asker }: Lineage.Lineage,
   moved: Effect.Effect<void>
 ) {
@@ -281,7 +283,7 @@ const connectOf = Effect.fnUntraced(function* (
     const address = yield* locate
     const login = yield* asked
     const connection = yield* connector.connect(address, login)
-    const introduction = yield* Introduction.introduce(connection, asker)
+    const introduction = yield* Introduction.introduce(connection, asker, readOnly)
     if (role !== undefined && (introduction.history.role ?? role) !== role) return yield* wrongRole(role)
     yield* Effect.forkScoped(Reauthentication.keep({ name, address, connection, login, ask: asked }))
     return { address, connection, introduction }

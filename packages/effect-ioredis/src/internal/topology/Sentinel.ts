@@ -18,6 +18,7 @@ import type { RedisNode } from "../node/RedisNode.ts"
 import type { NodeMaker } from "../NodeMaker.ts"
 import * as Waiters from "../Waiters.ts"
 import { addressText, translate } from "./address.ts"
+import * as Replicas from "./Replicas.ts"
 import * as Single from "./Single.ts"
 import type { Topology } from "./Topology.ts"
 
@@ -30,6 +31,7 @@ export const make = Effect.fnUntraced(function* (
   const clock = yield* Clock.Clock
   const known = new Known(options.sentinels.length)
   const haste = new Haste(() => Monotonic.millis(clock))
+  const replicas = new Replicas.Replicas(maker, { hash: Hash.string })
   const { node } = maker.make({
     label: "",
     locate: known.locate,
@@ -45,13 +47,25 @@ export const make = Effect.fnUntraced(function* (
   })
   yield* Effect.forEach(
     options.sentinels,
-    (address) => Effect.forkScoped(watch(address, options, known, node, haste)),
+    (address) => Effect.forkScoped(watch(address, options, { known, node, replicas, haste })),
     {
       discard: true
     }
   )
-  return { ...Single.make(node), problem: known.problem }
+  return {
+    ...Single.make(node),
+    problem: known.problem,
+    replicaFor: (key) => replicas.of(node, key === undefined ? 0 : Hash.string(key))
+  }
 })
+
+// What the sentinels are asked for, and who is told.
+interface Watched {
+  readonly known: Known
+  readonly node: RedisNode
+  readonly replicas: Replicas.Replicas
+  readonly haste: Haste
+}
 
 // -------------------------------------------------------------------------------------------------
 // What is known of the master
@@ -86,6 +100,11 @@ class Known {
   /** Says why the master may have changed without this client's knowing: no sentinel answers. */
   readonly problem = (): RedisError.RedisConnectionError | undefined =>
     this.#problems.size === this.#sentinels ? this.#worst() : undefined
+
+  /** Tells whether the master is there, as far as is known. */
+  isMaster(address: RedisAddress): boolean {
+    return this.#master !== undefined && addressText(this.#master.address) === addressText(address)
+  }
 
   /** Takes what a sentinel has said, and gives the address if it is another one than before. */
   learn(found: Master): RedisAddress | undefined {
@@ -150,9 +169,7 @@ class Haste {
 const watch = Effect.fnUntraced(function* (
   sentinel: RedisAddress,
   options: SentinelOptions,
-  known: Known,
-  node: RedisNode,
-  haste: Haste
+  { haste, known, node, replicas }: Watched
 ) {
   const connector = yield* RedisConnector
   const login = Effect.isEffect(options.login) ? options.login : Effect.succeed(options.login ?? {})
@@ -170,6 +187,10 @@ const watch = Effect.fnUntraced(function* (
       const { address, epoch } = yield* inTime(askMaster(connection, options))
       const moved = known.learn({ address, epoch, source: sentinel })
       if (moved !== undefined) node.relocate(moved)
+      if (replicas.isWanted && known.isMaster(address)) {
+        const addresses = yield* inTime(askReplicas(connection, options))
+        yield* replicas.learn(new Map([[node, addresses]]))
+      }
       const isSilent = node.inFlight() > 0 && node.activity() === activity
       activity = node.activity()
       yield* haste.pause(node, isSilent)
@@ -217,17 +238,39 @@ const askMaster = Effect.fnUntraced(function* (
   }
 })
 
+// Those that the sentinel reaches, and that reach the master.
+const askReplicas = (
+  connection: RedisConnection.RedisConnection,
+  { addressMap, master }: SentinelOptions
+): Effect.Effect<ReadonlyArray<RedisAddress>, RedisError.RedisConnectionError> =>
+  Effect.matchEffect(RedisConnection.send(connection, RedisCommand.make("SENTINEL", ["REPLICAS", master])), {
+    onFailure: (error) => Effect.fail(problemOf(error)),
+    onSuccess: (reply) =>
+      Effect.succeed(
+        (Array.isArray(reply) ? reply : []).flatMap((fields) => {
+          const field = (name: string) => fieldIn(Array.isArray(fields) ? fields : [], name)
+          const isAway = /down|disconnected/.test(field("flags")) || field("master-link-status") === "err"
+          const port = Number(field("port"))
+          return isAway || !(port > 0) ? [] : [translate(addressMap, { host: field("ip"), port })]
+        })
+      )
+  })
+
 const problemOf = (error: RedisError.RedisCommandError | undefined): RedisError.RedisConnectionError => {
   if (error?._tag === "RedisConnectionError") return error
   const isLogin = error?._tag === "RedisOperationError" && loginCodes.has(error.code)
   return RedisError.connectionError("CONNECT", isLogin ? "Auth" : "NotReady", "never", error)
 }
 
-// Names and values by turns.
 const epochIn = (fields: ReadonlyArray<RedisCommand.Reply>): number => {
-  const index = fields.indexOf("config-epoch")
-  const epoch = index === -1 ? 0 : Number(fields[index + 1])
+  const epoch = Number(fieldIn(fields, "config-epoch"))
   return Number.isFinite(epoch) ? epoch : 0
+}
+
+// Names and values by turns.
+const fieldIn = (fields: ReadonlyArray<RedisCommand.Reply>, name: string): string => {
+  const index = fields.indexOf(name)
+  return index === -1 ? "" : String(fields[index + 1])
 }
 
 const loginCodes: ReadonlySet<string> = new Set(["NOAUTH", "WRONGPASS", "NOPERM"])

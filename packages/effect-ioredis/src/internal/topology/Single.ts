@@ -7,6 +7,7 @@ export const make = (node: RedisNode): Topology => {
   return {
     nodes: () => nodes,
     nodeFor: () => node,
+    replicaFor: () => undefined,
     placeOf: (key) => node.sessionFor(key),
     isSpread: () => node.connections > 1,
     slotOf: undefined,

@@ -13,6 +13,11 @@ export interface Topology {
   readonly nodes: () => ReadonlyArray<RedisNode>
   /** The server that owns a key now; without a key, one that may be asked. */
   readonly nodeFor: (key: string | undefined) => RedisNode
+  /**
+   * A server with a copy of a key, which may be older than what the owner has; `undefined` where
+   * none is ready.
+   */
+  readonly replicaFor: (key: string | undefined) => RedisNode | undefined
   /** Keys with the same place may be named by one command, and take the same connection. */
   readonly placeOf: (key: string) => unknown
   /** Tells whether different keys may have different places. */
