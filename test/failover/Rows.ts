@@ -10,12 +10,8 @@ import * as Servers from "./Servers.ts"
 // A master watched by sentinels
 // ---------------------------------------------------------------------------------------------------------------------
 
-// Sentinels whose election failed try again seconds later: half a second after they have agreed is early enough.
-const backFrom = (within: number): Back => ({
-  counts: "first",
-  within,
-  orAfter: { mark: "named", within: 500 }
-})
+// Sentinels whose election failed try again seconds later, which the raw writer has to wait for as well.
+const backFrom = (within: number): Back => ({ counts: "first", within, afterRaw: 500 })
 
 const replaced: Limits = { back: backFrom(downAfter + 2000), wait: callMillis, failed: "concerned", lost: "asRaw" }
 
@@ -140,7 +136,8 @@ const splitBrainGuarded = sentinelRow(
     lost: { begunWithin: 2000 }
   },
   splitBrain(8),
-  { proxied: true, config: ["min-replicas-to-write 1", "min-replicas-max-lag 1"] }
+  // With two replicas the new master has one left, without which it would refuse writes as well.
+  { proxied: true, replicas: 2, config: ["min-replicas-to-write 1", "min-replicas-max-lag 1"] }
 )
 
 // ---------------------------------------------------------------------------------------------------------------------

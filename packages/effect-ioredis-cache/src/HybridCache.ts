@@ -30,8 +30,8 @@
  *
  * @since 0.1.0
  */
-import { Cause, Clock, Config, Duration, Effect, Exit, Layer, Option } from "effect"
-import { Redis, type RedisClient, RedisConfig, RedisError, type RedisHealth, Settings } from "effect-ioredis"
+import { Clock, Config, Duration, Effect, Exit, Layer, Option } from "effect"
+import { Redis, type RedisClient, RedisConfig, type RedisHealth, Settings } from "effect-ioredis"
 import * as Dispatch from "effect-ioredis/dispatch"
 import * as Cache from "./Cache.ts"
 import type { WriteOutcome } from "./Cache.ts"
@@ -50,6 +50,7 @@ import * as MemoryStore from "./internal/MemoryStore.ts"
 import * as MemoryTier from "./internal/MemoryTier.ts"
 import { named } from "./internal/named.ts"
 import { checkHybrid, MaxEntries, Prefix } from "./internal/options.ts"
+import * as Outage from "./internal/Outage.ts"
 import * as RedisTier from "./internal/RedisTier.ts"
 import * as Region from "./internal/Region.ts"
 import * as MemoryCache from "./MemoryCache.ts"
@@ -109,7 +110,7 @@ const build = Effect.fnUntraced(function* (redis: RedisCache.RedisCache, options
   const memory = MemoryTier.make(store, yield* Clock.Clock, journal)
   const tierOf = yield* RedisTier.make(redis.client)
   const fork = Effect.runForkWith(yield* Effect.context<never>())
-  const outage = makeOutage(fork)
+  const outage = Outage.make((key) => dispatch.nodeOf(key).name, fork)
   return yield* Region.makeCache({
     name: redis.client.name,
     tier: (region) => {
@@ -226,7 +227,7 @@ interface Parts<in out Value> {
   readonly redis: RedisTier.RedisTier<Value>
   readonly memory: MemoryTier.MemoryTier<Value>
   readonly journal: Journal.RegionJournal
-  readonly outage: Outage
+  readonly outage: Outage.Outage
   /** In milliseconds, as is `staleFor`. */
   readonly patience: number
   readonly staleFor: number
@@ -283,14 +284,38 @@ const makeReads = <Value>({
     return answer ?? found
   }
 
-  // Reads keys of which the journal says nothing, or memory where Redis gives no answer.
-  const askMany: CacheTier<Value, never>["getMany"] = (keys, isCurrent, done) =>
+  // Reads keys of which the journal says nothing. A server that does not answer is no reason not to
+  // believe the others.
+  const askMany: CacheTier<Value, never>["getMany"] = (keys, isCurrent, done) => {
+    const parts = redis.byNode(keys)
+    if (parts === undefined) return askNode(keys, isCurrent, done)
+    const found = new Map<number, Found<Value>>()
+    let left = parts.length
+    const cancels = parts.map((indexes) =>
+      askNode(
+        indexes.map((index) => keys[index] ?? ""),
+        (n) => isCurrent(indexes[n] ?? -1),
+        (exit) => {
+          if (Exit.isSuccess(exit)) for (const [n, one] of exit.value.entries()) found.set(indexes[n] ?? -1, one)
+          left--
+          if (left === 0) done(Exit.succeed(keys.map((key, index) => found.get(index) ?? fallBack(key))))
+        }
+      )
+    )
+    return () => {
+      for (const cancel of cancels) cancel()
+    }
+  }
+
+  // Reads keys of one server, or memory where it gives no answer.
+  const askNode: CacheTier<Value, never>["getMany"] = (keys, isCurrent, done) =>
     redis.getMany(keys, isCurrent, (exit) => {
+      const [first = ""] = keys
       if (Exit.isFailure(exit)) {
-        outage.begin(exit.cause)
+        outage.begin(first, exit.cause)
         return done(Exit.succeed(keys.map(fallBack)))
       }
-      outage.end()
+      outage.end(first)
       const at = memory.now("")
       done(Exit.succeed(exit.value.map((found, index) => readAs(keys[index] ?? "", found, isCurrent(index), at))))
     })
@@ -300,16 +325,16 @@ const makeReads = <Value>({
     known: (key) => {
       const answer = journaledAs(key)
       if (answer !== undefined || !redis.refuses(key)) return answer
-      outage.refused()
+      outage.refused(key)
       return fallBack(key)
     },
     get: (key, current, done) =>
       redis.get(key, current, (exit) => {
         if (Exit.isFailure(exit)) {
-          outage.begin(exit.cause)
+          outage.begin(key, exit.cause)
           return done(Exit.succeed(fallBack(key)))
         }
-        outage.end()
+        outage.end(key)
         const read = readAs(key, exit.value, current.isCurrent(), memory.now(key))
         // A success is one whatever its failures would be.
         done(read === exit.value ? (exit as Exit.Success<Found<Value>, never>) : Exit.succeed(read))
@@ -434,40 +459,6 @@ const makeWrites = <Value>({
       memory.extend(key, timeToLive)
       const life = { timeToLive, staleFor }
       return journal.touch(key, life, patience, (outcome) => done(exitOf[outcome]))
-    }
-  }
-}
-
-// Says once that memory answers in the place of Redis, and once that it need not any more. A
-// warning here would be the second one of the same outage, and one per call where Redis is merely
-// slow.
-interface Outage {
-  readonly begin: (cause: Cause.Cause<RedisError.RedisError>) => void
-  /** The circuit breaker has refused. */
-  readonly refused: () => void
-  readonly end: () => void
-}
-
-const makeOutage = (fork: (effect: Effect.Effect<void>) => void): Outage => {
-  let fallbacks = 0
-  const fellBack = (reason: string): void => {
-    fallbacks++
-    if (fallbacks > 1) return
-    fork(Effect.logDebug("Redis does not answer the cache: memory does").pipe(Effect.annotateLogs({ reason })))
-  }
-  return {
-    begin: (cause) => {
-      const error = Cause.squash(cause)
-      // A Redis that refuses does answer.
-      if (RedisError.isRedisError(error) && error._tag === "RedisOperationError") return
-      fellBack(RedisError.isRedisError(error) ? error.message : "a defect")
-    },
-    refused: () => fellBack("the circuit is open"),
-    end: () => {
-      if (fallbacks === 0) return
-      const total = fallbacks
-      fallbacks = 0
-      fork(Effect.logDebug("Redis answers the cache again").pipe(Effect.annotateLogs({ fallbacks: total })))
     }
   }
 }

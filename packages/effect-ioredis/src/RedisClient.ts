@@ -609,11 +609,9 @@ const awaitReady = Effect.fnUntraced(function* (
     const check = () => {
       if (topology.isReady() || topology.nodes().every(isHopeless)) resume(Effect.void)
     }
-    // Slots are told of before their owner has them.
-    const listener = () => queueMicrotask(check)
     check()
-    listeners.add(listener)
-    return Effect.sync(() => listeners.delete(listener))
+    listeners.add(check)
+    return Effect.sync(() => listeners.delete(check))
   })
   yield* Effect.timeoutOption(ready, connectTimeout)
   if (topology.isReady()) return

@@ -134,7 +134,8 @@ export interface Node {
  *
  * - `HistoryChanged` comes before anything is sent in the session that showed it.
  * - `SlotsMoved` says that `node` owns these slots from now on, and comes before any of their keys'
- *   commands is sent to it. The first owner of a slot is told likewise.
+ *   commands is sent to it. `nodeOf` and `nodes` say so already. The first owner of a slot is told
+ *   likewise.
  * - `NodeRemoved` comes when a node is none of the client's any more. Its open sessions are lost.
  *
  * @category models
@@ -211,7 +212,7 @@ export interface SendOptions {
   readonly session?: Session | undefined
   /** The node that must be asked, whoever owns the keys. Default: their owner. */
   readonly node?: Node | undefined
-  /** Says which server answers first; reads alone may be asked of a replica. Default: the master. */
+  /** Says whom to ask first; a replica may be asked for reads alone. Default: the master. */
   readonly readFrom?: "master" | "replica" | undefined
   /** Says that nobody reads the answer, so that idempotent commands may be sent again. */
   readonly answer?: "ignored" | undefined

@@ -7,10 +7,16 @@ import { RedisCommand, RedisError } from "effect-ioredis"
 import type { Cancel, Dispatch, NodeEvent, SendOptions } from "effect-ioredis/dispatch"
 import { DispatchDouble } from "./DispatchDouble.ts"
 
-/** A few slots do: a key's is told by its last letter, so that `a` is in slot 0 and `z` in 25. */
-export const slotOf = (key: string): number => (key.charCodeAt(key.length - 1) - 97 + 26) % 26
+/** Few slots have keys: a key's is told by its last letter. */
+export const slotOf = (key: string): number => slotOfLetter(key.slice(-1))
 
-const lastSlot = 25
+/** The slot of the keys that end in a letter. */
+export const slotOfLetter = (letter: string): number => ((letter.charCodeAt(0) - 97 + 26) % 26) * width
+
+// The slots up to the next one move together.
+const width = 630
+const slots = Array.from({ length: 26 }, (_, index) => index * width)
+const lastOf = (slot: number): number => (slot === slots[25] ? 16_383 : slot + width - 1)
 
 export class ClusterDouble implements Dispatch {
   readonly servers = new Map<string, DispatchDouble>()
@@ -26,8 +32,8 @@ export class ClusterDouble implements Dispatch {
     this.#info = info
     for (const name of names) this.add(name)
     const doubles = Array.from(this.servers.values())
-    for (let slot = 0; slot <= lastSlot; slot++) {
-      const owner = doubles[Math.floor((slot * doubles.length) / (lastSlot + 1))]
+    for (const [index, slot] of slots.entries()) {
+      const owner = doubles[Math.floor((index * doubles.length) / slots.length)]
       if (owner !== undefined) this.#owners.set(slot, owner)
     }
   }
@@ -39,7 +45,7 @@ export class ClusterDouble implements Dispatch {
   /** A server that owns nothing yet. One of the same name is another object. */
   add(name: string): DispatchDouble {
     const slots = (): ReadonlyArray<readonly [number, number]> =>
-      Array.from(this.#owners).flatMap(([slot, owner]) => (owner === double ? [[slot, slot] as const] : []))
+      Array.from(this.#owners).flatMap(([slot, owner]) => (owner === double ? [[slot, lastOf(slot)] as const] : []))
     const double: DispatchDouble = new DispatchDouble({ now: this.#now, info: this.#info, name, slots })
     this.servers.set(name, double)
     double.listen((event) => this.#tell(event))
@@ -66,6 +72,11 @@ export class ClusterDouble implements Dispatch {
     this.give(slots, to)
     for (const one of from) if (one !== undefined && one !== to) this.#refuseOthers(one)
     this.#refuseOthers(to)
+  }
+
+  /** The client does not know who owns these slots. */
+  forget(slots: ReadonlyArray<number>): void {
+    for (const slot of slots) this.#owners.delete(slot)
   }
 
   /** Gives slots to a server, and tells nobody. */

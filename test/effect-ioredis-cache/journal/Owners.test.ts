@@ -6,13 +6,13 @@ import { SetIntent } from "../../../packages/effect-ioredis-cache/src/internal/j
 import type { Loop } from "../../../packages/effect-ioredis-cache/src/internal/journal/Loop.ts"
 import { Region, State, Write } from "../../../packages/effect-ioredis-cache/src/internal/journal/State.ts"
 import { makeStampSource } from "../../../packages/effect-ioredis-cache/src/internal/StoredValue.ts"
-import { ClusterDouble, slotOf } from "./ClusterDouble.ts"
+import { ClusterDouble, slotOf, slotOfLetter } from "./ClusterDouble.ts"
 import type { DispatchDouble } from "./DispatchDouble.ts"
 import { history } from "./ClusterHarness.ts"
 import { history as single } from "./JournalHarness.ts"
 
 // The slots of the keys of server A.
-const slotsOfA = [0, 1, 2, 3, 4, 5, 6, 7, 8]
+const slotsOfA = Array.from("abcdefghi", slotOfLetter)
 
 describe("A slot that moves intact", () => {
   history("loses nothing, and what was confirmed is verified where it is now", {}, (h) =>
@@ -23,7 +23,7 @@ describe("A slot that moves intact", () => {
       h.set("c", "1")
       yield* TestClock.adjust("1 second")
       h.other("c", "later")
-      h.cluster.move([0, 1, 2], h.B)
+      h.cluster.move(Array.from("abc", slotOfLetter), h.B)
       h.check()
       assert.strictEqual(h.read("a"), "2")
       yield* h.settled
@@ -104,7 +104,25 @@ describe("A change of history of one node", () => {
   )
 })
 
-describe("A change of history of a node that owns nothing", () => {
+describe("A change of history", () => {
+  single("while a verification is in flight makes it one that came too early", {}, (h) =>
+    Effect.gen(function* () {
+      h.other("a", "earlier")
+      const older = h.double.snapshot()
+      yield* TestClock.adjust("1 second")
+      h.set("a", "1")
+      let verified = 0
+      h.double.refuse = ({ name }) => {
+        if (name === "EVAL") h.double.changeHistory()
+        if (name === "EVALSHA" && ++verified === 2) h.double.restore(older)
+        return undefined
+      }
+      h.double.changeHistory()
+      yield* h.settled
+      assert.isUndefined(h.held("a"))
+    })
+  )
+
   single("concerns nobody", {}, (h) =>
     Effect.sync(() => {
       h.set("a", "1")
@@ -402,7 +420,7 @@ describe("The state of the journal", () => {
     const write = send(1)
     write.end(sessions.A, lost)
     state.release(write.entry)
-    cluster.assign([0, 1, 2, 3, 4, 5, 6, 7, 8], B)
+    cluster.assign(slotsOfA, B)
     state.moveSlots(new Set([0]), B.node)
     state.leave(state.nodeState(A.node))
     assert.isTrue(state.nodes.has("A"), "it has a doubt")
@@ -542,6 +560,21 @@ describe("A region on several nodes", () => {
     })
   )
 
+  history("waits until every slot has an owner", {}, (h) =>
+    Effect.gen(function* () {
+      h.other("t", "theirs")
+      const slotsOfC = Array.from("stuvwxyz", slotOfLetter)
+      h.cluster.forget(slotsOfC)
+      const fiber = yield* clear(h)
+      yield* TestClock.adjust("1 minute")
+      assert.isUndefined(fiber.pollUnsafe())
+      h.cluster.give(slotsOfC, h.C)
+      yield* TestClock.adjust("30 seconds")
+      assert.isTrue(yield* Fiber.join(fiber))
+      assert.isUndefined(h.held("t"))
+    })
+  )
+
   history("a node that gets slots after it was emptied is emptied again", {}, (h) =>
     Effect.gen(function* () {
       h.other("t", "theirs")
@@ -556,6 +589,26 @@ describe("A region on several nodes", () => {
       assert.isUndefined(h.held("t"))
       assert.strictEqual(h.A.countOf("SCAN"), 2)
       assert.strictEqual(h.B.countOf("SCAN"), 1)
+    })
+  )
+
+  history("is emptied of slots that had moved before, unknown to the client", {}, (h) =>
+    Effect.gen(function* () {
+      h.set("t", "1")
+      const moved = h.C.snapshot()
+      h.C.store.clear()
+      assert.isTrue(yield* Fiber.join(yield* clear(h)))
+      yield* TestClock.adjust("10 seconds")
+      h.A.restore(moved)
+      h.cluster.give([slotOf("t")], h.A)
+      h.check()
+      yield* h.settled
+      assert.isUndefined(h.held("t"))
+      assert.strictEqual(h.B.countOf("SCAN"), 1, "the others are not")
+      yield* TestClock.adjust("10 seconds")
+      h.cluster.give([slotOf("t")], h.B)
+      yield* h.settled
+      assert.strictEqual(h.B.countOf("SCAN"), 1, "what moves later held nothing any more")
     })
   )
 

@@ -30,7 +30,7 @@ describe("a client that asks real sentinels", () => {
         const promoted = yield* sentinels.nextMaster(sentinels.server(0))
         const { millis } = yield* Wait.timed(canWrite(redis))
         assert.isBelow(millis, 1000)
-        assert.strictEqual((yield* redis.info("server"))["tcp_port"], String(promoted.port))
+        assert.strictEqual((yield* redis.info("server")).tcp_port, String(promoted.port))
       }),
     { timeout: 30_000 }
   )
@@ -46,7 +46,7 @@ describe("a client that asks real sentinels", () => {
         const promoted = yield* sentinels.nextMaster(sentinels.server(0))
         const isThere = Effect.map(
           Effect.result(redis.info("server")),
-          (info) => Result.isSuccess(info) && info.success["tcp_port"] === String(promoted.port)
+          (info) => Result.isSuccess(info) && info.success.tcp_port === String(promoted.port)
         )
         yield* Wait.until("the new master is used", isThere)
         yield* canWrite(redis)

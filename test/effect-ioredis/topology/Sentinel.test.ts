@@ -69,6 +69,24 @@ describe("A client that asks sentinels", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.effect("goes where the leader of a failover sends it, while the others still name the old master", () =>
+    Effect.gen(function* () {
+      const { connect, sentinels } = yield* make()
+      const redis = yield* connect()
+      const old = yield* sentinels.master
+      const { finish, replica } = yield* sentinels.beginFailOver()
+      yield* TestClock.adjust("5 seconds")
+      yield* redis.set("a", 1)
+      assert.strictEqual(yield* replica.peek("a"), "1")
+      assert.isUndefined(yield* old.peek("a"))
+      const { clients } = replica
+      const before = yield* clients
+      yield* finish
+      yield* TestClock.adjust("5 seconds")
+      assert.deepStrictEqual(yield* clients, before, "it stays where it is")
+    }).pipe(Effect.scoped)
+  )
+
   it.effect("is not held up by a sentinel that is frozen", () =>
     Effect.gen(function* () {
       const { connect, sentinels } = yield* make()

@@ -35,6 +35,11 @@ export interface RedisTier<in out Value> extends CacheTier<Value, RedisError.Red
   readonly learn: (length: number) => void
   /** Tells whether the circuit breaker refuses to ask Redis for the key now. */
   readonly refuses: (key: string) => boolean
+  /**
+   * The indexes of keys by the server that owns them, or `undefined` where one owns them all: what
+   * is asked for together fails together.
+   */
+  readonly byNode: (keys: ReadonlyArray<string>) => ReadonlyArray<ReadonlyArray<number>> | undefined
 }
 
 /**
@@ -98,6 +103,7 @@ const makeTier = <Value>(
     stale: Option.none,
     learn: (length) => size.learn(length),
     refuses: (key) => dispatch.nodeOf(key).refuses(),
+    byNode: byNodeOf(dispatch),
     known: () => undefined,
     now: timeOf,
     get,
@@ -140,6 +146,20 @@ class SizeEstimate {
   learn(length: number): void {
     this.#seen = Math.min(this.#seen + 1, 16)
     this.bytes += (length - this.bytes) / this.#seen
+  }
+}
+
+const byNodeOf = (dispatch: Dispatch.Dispatch): RedisTier<never>["byNode"] => {
+  if (dispatch.slotOf === undefined) return () => undefined
+  return (keys) => {
+    const indexes = new Map<string, Array<number>>()
+    for (const [index, key] of keys.entries()) {
+      const { name } = dispatch.nodeOf(key)
+      const same = indexes.get(name)
+      if (same === undefined) indexes.set(name, [index])
+      else same.push(index)
+    }
+    return indexes.size > 1 ? Array.from(indexes.values()) : undefined
   }
 }
 

@@ -4,8 +4,8 @@
  *
  * A command that says nothing but its keys is split by their places, and one that concerns every
  * master of a cluster is sent to each. Parts and commands of one node are one batch, which has
- * attempts of its own, so that the trouble of one node is no other's. A command of which a node says
- * that its key is elsewhere goes on by itself.
+ * attempts of its own, so that the trouble of one node is no other's. A command of which a node
+ * says that its key is elsewhere goes on by itself.
  */
 import { Result } from "effect"
 import type { Cancel, Sending } from "../dispatch.ts"
@@ -14,6 +14,7 @@ import type { ReplyResult } from "../RedisConnection.ts"
 import * as RedisError from "../RedisError.ts"
 import type { Attempts } from "./Attempts.ts"
 import { BatchCall, CommandCall, hasKey, type Settings } from "./Calls.ts"
+import type { ResponsePolicy } from "./commandKeys.ts"
 import * as EveryMaster from "./EveryMaster.ts"
 import * as InDoubt from "./InDoubt.ts"
 import { keyText } from "./keyText.ts"
@@ -38,7 +39,7 @@ export const start = (
   if (settings.topology.slotOf === undefined && !splits) {
     return sendTo(attempts, now, new BatchCall(settings, name, commands, sendings), done)
   }
-  const gathering = new Gathering(commands, done)
+  const gathering = new Gathering(done)
   const groups = unitsByNode(settings, commands, sendings, gathering)
   const cancels = Array.from(groups, ([node, units]) =>
     sendTo(attempts, now, batchOf(settings, name, node, units), (results) => {
@@ -100,14 +101,29 @@ const followed = (call: BatchCall, index: number, result: ReplyResult, left: num
   return next.follow(result.failure, call.asked) ? next : undefined
 }
 
-// A command as it is sent: a whole one, or a part of one.
-interface Unit {
+// A command as it is sent: a whole one, or a part of one. Classes for what `Deadlines` says of
+// things in flight.
+class Unit {
   readonly command: RedisCommand.RedisCommand
   readonly sending: Sending | undefined
   readonly index: number
   readonly part: number
   /** Says whether every master has a part of the command. */
   readonly isForAll: boolean
+
+  constructor(
+    command: RedisCommand.RedisCommand,
+    sending: Sending | undefined,
+    index: number,
+    part: number,
+    isForAll: boolean
+  ) {
+    this.command = command
+    this.sending = sending
+    this.index = index
+    this.part = part
+    this.isForAll = isForAll
+  }
 }
 
 const unitsByNode = (
@@ -120,60 +136,76 @@ const unitsByNode = (
   commands.forEach((whole, index) => {
     const division = divisionOf(settings, whole)
     gathering.expect(index, division)
-    division.parts.forEach(({ command, node }, part) => {
-      const unit = { command, sending: sendings?.[index], index, part, isForAll: node !== undefined }
-      const owner = node ?? settings.firstNodeFor(command)
-      const units = byNode.get(owner)
-      if (units === undefined) byNode.set(owner, [unit])
+    division.parts.forEach(({ command }, part) => {
+      const node = division.nodes?.[part] ?? settings.firstNodeFor(command)
+      const unit = new Unit(command, sendings?.[index], index, part, division.nodes !== undefined)
+      const units = byNode.get(node)
+      if (units === undefined) byNode.set(node, Array.of(unit))
       else units.push(unit)
     })
   })
   return byNode
 }
 
-// What is sent in the place of a command, and what comes of it.
-interface Division {
-  /** A part that has a node goes there, and every other one to the owner of its keys. */
-  readonly parts: ReadonlyArray<{ readonly command: RedisCommand.RedisCommand; readonly node?: RedisNode }>
-  readonly join: (results: ReadonlyArray<ReplyResult>) => ReplyResult
+// What is sent in the place of a command.
+class Division {
+  readonly command: RedisCommand.RedisCommand
+  readonly parts: ReadonlyArray<Split.Part<unknown>>
+  /** Where the parts go, of a command of which every master has one. */
+  readonly nodes: ReadonlyArray<RedisNode> | undefined
+  readonly response: ResponsePolicy | undefined
+
+  constructor(
+    command: RedisCommand.RedisCommand,
+    parts: ReadonlyArray<Split.Part<unknown>>,
+    nodes?: ReadonlyArray<RedisNode>,
+    response?: ResponsePolicy
+  ) {
+    this.command = command
+    this.parts = parts
+    this.nodes = nodes
+    this.response = response
+  }
+
+  /** What came of the command, by what came of its parts. */
+  join(results: ReadonlyArray<ReplyResult>): ReplyResult {
+    const [first] = results
+    if (results.length === 1 && first !== undefined) return first
+    if (this.response !== undefined) return EveryMaster.join(this.response, results)
+    const replies = results.map((result) => (Result.isSuccess(result) ? result.success : null))
+    return InDoubt.ofParts(results) ?? Result.succeed(Split.join(this.command, this.parts, replies))
+  }
 }
 
 const divisionOf = (settings: Settings, command: RedisCommand.RedisCommand): Division => {
+  const whole = new Split.Part(undefined, command, noPositions)
   const response = settings.responseOf(command)
   if (response !== undefined) {
-    return {
-      parts: settings.topology.nodes().map((node) => ({ command, node })),
-      join: (results) => EveryMaster.join(response, results)
-    }
+    const nodes = settings.topology.nodes()
+    return new Division(
+      command,
+      nodes.map(() => whole),
+      nodes,
+      response
+    )
   }
-  if (!settings.splits(command)) return { parts: [{ command }], join: theOnlyOne }
-  const parts = Split.split(command, (key) => settings.topology.placeOf(keyText(key)))
-  return {
-    parts,
-    join: (results) =>
-      InDoubt.ofParts(results) ??
-      Result.succeed(
-        Split.join(
-          command,
-          parts,
-          results.map((result) => (Result.isSuccess(result) ? result.success : null))
-        )
-      )
-  }
+  if (!settings.splits(command)) return new Division(command, Array.of(whole))
+  return new Division(
+    command,
+    Split.split(command, (key) => settings.topology.placeOf(keyText(key)))
+  )
 }
 
-const theOnlyOne = ([result]: ReadonlyArray<ReplyResult>): ReplyResult => result ?? Result.fail(lost("PIPELINE"))
+const noPositions: ReadonlyArray<number> = []
 
 // What has come of the commands so far.
 class Gathering {
-  readonly commands: ReadonlyArray<RedisCommand.RedisCommand>
   readonly done: Gathered
   readonly divisions: Array<Division> = []
   readonly results: Array<Array<ReplyResult>> = []
   outstanding = 0
 
-  constructor(commands: ReadonlyArray<RedisCommand.RedisCommand>, done: Gathered) {
-    this.commands = commands
+  constructor(done: Gathered) {
     this.done = done
   }
 
@@ -187,12 +219,8 @@ class Gathering {
     const own = this.results[index]
     if (own !== undefined) own[part] = result ?? Result.fail(lost(command.name))
     this.outstanding--
-    if (this.outstanding === 0) this.done(this.divisions.map((division, index) => this.resultOf(division, index)))
-  }
-
-  private resultOf(division: Division, index: number): ReplyResult {
-    const results = this.results[index] ?? []
-    return results.length === 1 ? theOnlyOne(results) : division.join(results)
+    if (this.outstanding > 0) return
+    this.done(this.divisions.map((division, index) => division.join(this.results[index] ?? [])))
   }
 }
 

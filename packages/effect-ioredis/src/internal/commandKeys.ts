@@ -52,7 +52,7 @@ export const fullName = (name: string, args: ReadonlyArray<Argument>): string =>
  */
 export const isKnown = (name: string): boolean => commands.has(name)
 
-/** How the replies of all masters of a cluster are put together, of a command that all are asked. */
+/** How the replies of all masters are put together, of a command that all of them are asked. */
 export const responseOf = (name: string, args: ReadonlyArray<Argument>): ResponsePolicy | undefined =>
   commands.get(fullName(name, args))?.response
 

@@ -30,7 +30,9 @@ const step = (state: State, region: Region): Effect.Effect<void, Failure> =>
   Effect.suspend(() => {
     if (region.state._tag === "Denied") return Effect.andThen(probe(state, region), step(state, region))
     const isReady = nextNode(state, region) !== undefined || isEmptied(state, region)
-    return region.state._tag === "Dirty" && isReady ? empty(state, region) : Effect.void
+    if (region.state._tag !== "Dirty" || !isReady) return Effect.void
+    if (isMapped(state)) return empty(state, region)
+    return new Sender.NoSession({ message: "not every slot has an owner yet" })
   })
 
 // A node that is to be emptied and may be now: a write in doubt would come after the emptying, so
@@ -42,6 +44,15 @@ const nextNode = (state: State, region: Region, failed?: ReadonlySet<string>): N
       ({ name }) =>
         !region.emptiedOn.has(name) && failed?.has(name) !== true && !state.doubts.hasRegion(region.name, name)
     )
+
+// Before every slot has an owner, nobody knows where the region is kept.
+const isMapped = ({ dispatch }: State): boolean => {
+  if (dispatch.slotOf === undefined) return true
+  const ranges = dispatch.nodes().flatMap((node) => node.slots())
+  return ranges.reduce((total, [from, to]) => total + to - from + 1, 0) === slotCount
+}
+
+const slotCount = 16_384
 
 const isEmptied = (state: State, { emptiedOn }: Region): boolean =>
   state.dispatch.nodes().every(({ name }) => emptiedOn.has(name))

@@ -79,6 +79,7 @@ const verify = Effect.fnUntraced(function* (state: State, nodeState: NodeState) 
     if (!scripts && state.dispatch.slotOf !== undefined) continue
     const asked = taken.flatMap((key) => {
       const one = known(key)
+      // What is in doubt may run after the verification, and is waited for.
       if (one === undefined || one.isVerified || state.doubts.has(key)) return []
       const { changes, confirmed } = one
       return [{ key, changes, confirmed, command: verifyOf(key, confirmed, scripts) }]

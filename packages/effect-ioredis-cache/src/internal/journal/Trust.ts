@@ -29,7 +29,7 @@ export class Known {
   last: Version
   /** Says whether no server can have lost it since the confirmation, and no other owns the key. */
   isVerified: boolean
-  /** Counts how often it became unverified, so that a verification knows whether it came too late. */
+  /** Counts how often it became unverified, so that a verification knows if it came too late. */
   changes = 0
 
   constructor(confirmed: Version, before: Stamp | undefined, isVerified: boolean) {

@@ -156,7 +156,6 @@ export const make = Effect.fnUntraced(function* (
   const { changed, wake } = Waiters.make()
   let closing = false
   let wasReady = false
-  let failure: RedisError.RedisCommandError | undefined
   let askedAt = Number.NEGATIVE_INFINITY
 
   const askHistory = Effect.suspend(() => {
@@ -201,23 +200,16 @@ export const make = Effect.fnUntraced(function* (
     status: () => (closing ? "Closed" : statusOf(sessions().length === lanes.length, wasReady)),
     isReady: () => sessions().length > 0,
     slots: options.slots,
-    refuses: () => circuit.refuses(),
-    isClosed: () => circuit.isClosed(),
-    makeDue: () => circuit.makeDue(),
-    dueIn: () => circuit.dueIn(),
+    ...admissionOf(circuit),
     inFlight: () => sum(lanes, (connection) => connection.inFlight()),
     activity: () => sum(lanes, (connection) => connection.activity()),
-    lastError: () => lastErrorOf(lanes),
-    lastFailure: () => lastErrorOf(lanes) ?? failure,
+    ...failuresOf(lanes),
     sessions,
     changed,
     history: lineage.history,
     generation: lineage.generation,
     time: lineage.asker.time.now,
     suspect: stallRule.suspect,
-    fail: (error) => {
-      failure = error
-    },
     observe: (error) => {
       if (tellsOfHistory.has(error.code) && now() - askedAt >= leastBetweenAsking) fork(askHistory)
       if (error.code === "READONLY") replacement.consider()
@@ -244,11 +236,27 @@ export const make = Effect.fnUntraced(function* (
   return self
 })
 
+const admissionOf = (circuit: Circuit): Pick<RedisNode, "refuses" | "isClosed" | "makeDue" | "dueIn"> => ({
+  refuses: () => circuit.refuses(),
+  isClosed: () => circuit.isClosed(),
+  makeDue: () => circuit.makeDue(),
+  dueIn: () => circuit.dueIn()
+})
+
 const sum = (lanes: ReadonlyArray<Lane.Lane>, of: (connection: RedisConnection.RedisConnection) => number): number =>
   lanes.reduce((total, { session }) => total + (session === undefined ? 0 : of(session.connection)), 0)
 
-const lastErrorOf = (lanes: ReadonlyArray<Lane.Lane>): RedisError.RedisConnectionError | undefined =>
-  lanes.find(({ lastError }) => lastError !== undefined)?.lastError
+const failuresOf = (lanes: ReadonlyArray<Lane.Lane>): Pick<RedisNode, "fail" | "lastError" | "lastFailure"> => {
+  let failure: RedisError.RedisCommandError | undefined
+  const lastError = () => lanes.find(({ lastError }) => lastError !== undefined)?.lastError
+  return {
+    fail: (error) => {
+      failure = error
+    },
+    lastError,
+    lastFailure: () => lastError() ?? failure
+  }
+}
 
 const statusOf = (isWhole: boolean, wasReady: boolean): Status => {
   if (isWhole) return "Ready"

@@ -49,6 +49,7 @@ export const make = Effect.fnUntraced(function* (
     now,
     epoch: 0,
     learntAt: Number.NEGATIVE_INFINITY,
+    fruitless: 0,
     problem: undefined
   }
   listeners.add((event) => {
@@ -102,6 +103,8 @@ interface Cluster {
   /** The highest epoch of the cluster that a server has told, and when it was told last. */
   epoch: number
   learntAt: number
+  /** Counts how often in a row nobody who was asked has answered. */
+  fruitless: number
   /** Why the servers do not say who owns what. */
   problem: RedisError.RedisConnectionError | undefined
 }
@@ -151,8 +154,7 @@ const someAreSilent = ({ owners }: Cluster, heard: Map<RedisNode, number>): bool
 // Servers whose views differ are told apart by the epoch of their cluster, which only grows.
 const ask = Effect.fnUntraced(function* (cluster: Cluster, askedAt: number) {
   const { members, owners } = cluster
-  const sessions = yield* Random.shuffle(members.nodes().flatMap((node) => node.sessions().slice(0, 1)))
-  const asked = sessions.slice(0, askedAtOnce)
+  const asked = yield* whoToAsk(cluster)
   if (asked.length === 0) return members.joinSeeds()
   const answers = yield* Effect.forEach(asked, (session) => askOne(session, cluster.options), {
     concurrency: "unbounded"
@@ -161,6 +163,7 @@ const ask = Effect.fnUntraced(function* (cluster: Cluster, askedAt: number) {
     (best, answer) => (answer !== undefined && answer.epoch >= (best?.epoch ?? 0) ? answer : best),
     undefined
   )
+  cluster.fruitless = best === undefined ? cluster.fruitless + 1 : 0
   if (best === undefined) return
   // One who has been away for long may know an older map, but a cluster made anew begins at 0.
   if (best.epoch < cluster.epoch && askedAt - cluster.learntAt < patience) return
@@ -169,6 +172,18 @@ const ask = Effect.fnUntraced(function* (cluster: Cluster, askedAt: number) {
   const addresses = new Map(best.map.shards.map(({ master, replicas }) => [members.at(master), replicas]))
   owners.learn(best.map, (address) => members.at(address), askedAt)
   yield* cluster.replicas.learn(addresses)
+})
+
+// Owners know best: who owns nothing may have left, and know nothing. Where those who were asked
+// did not answer, it is the turn of others.
+const whoToAsk = Effect.fnUntraced(function* ({ fruitless, members, owners }: Cluster) {
+  const sessions = yield* Random.shuffle(members.nodes().flatMap((node) => node.sessions().slice(0, 1)))
+  const all = [
+    ...sessions.filter(({ node }) => owners.owns(node)),
+    ...sessions.filter(({ node }) => !owners.owns(node))
+  ]
+  const first = (fruitless * askedAtOnce) % Math.max(1, all.length)
+  return [...all.slice(first), ...all.slice(0, first)].slice(0, askedAtOnce)
 })
 
 interface Answer {

@@ -63,10 +63,11 @@ export class Owners {
     for (const slot of slots) if (this.#owners[slot] !== node) moved.add(slot)
     if (moved.size === 0) return
     this.version++
-    // Nothing goes to the new owner before everybody knows.
-    this.#onEvent({ _tag: "SlotsMoved", slots: moved, node })
     for (const slot of moved) this.#give(slot, node)
     this.#masters = Array.from(this.#counts.keys())
+    // Nothing goes to the new owner before everybody knows, and whoever hears of it asks for the
+    // owners of its keys.
+    this.#onEvent({ _tag: "SlotsMoved", slots: moved, node })
   }
 
   #give(slot: number, node: RedisNode): void {

@@ -12,6 +12,9 @@ export interface ClusterSettings {
   readonly endpoint: "address" | "empty" | "unknown"
 }
 
+// Redis' own, in milliseconds.
+const waitAfterStart = 2000
+
 /** One server as a node of a cluster: what it knows of the others, and what it does with slots. */
 export class ClusterNode {
   readonly id: string
@@ -27,6 +30,8 @@ export class ClusterNode {
   /** Says whether it hears nothing of the others, and whether it has noticed. */
   isolated: "unnoticed" | "noticed" | undefined
 
+  // When it serves again after its process began anew.
+  #servesFrom = 0
   // What the map says of its coverage, once it was asked for: looking at each slot takes long.
   #isCovered: boolean | undefined
 
@@ -39,7 +44,7 @@ export class ClusterNode {
 
   /** Says whether it serves clients: CLUSTER INFO shows it as `cluster_state`. */
   get isUp(): boolean {
-    if (this.isolated === "noticed") return false
+    if (this.isolated === "noticed" || this.#isWaiting) return false
     if (!this.settings.fullCoverage) return true
     this.#isCovered ??= ClusterMap.isCovered(this.map)
     return this.#isCovered
@@ -73,6 +78,12 @@ export class ClusterNode {
   /** The process began anew and has read from its file what it knew. */
   restarted(): void {
     this.learn(this.map)
+    this.#servesFrom = this.store.now() + waitAfterStart
+  }
+
+  // A master that was away first gives the others time to say whether it is one still.
+  get #isWaiting(): boolean {
+    return this.master === undefined && this.store.now() < this.#servesFrom
   }
 
   keysIn(slot: number): ReadonlyArray<Buffer> {
