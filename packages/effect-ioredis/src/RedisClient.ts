@@ -80,6 +80,19 @@ import * as RetryPolicy from "./RetryPolicy.ts"
 /**
  * Sets how one call is made.
  *
+ * **Example** (A read that may be a little old)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { RedisClient, RedisCommand } from "effect-ioredis"
+ *
+ * const ranking = Effect.gen(function* () {
+ *   const redis = yield* RedisClient.RedisClient
+ *   const top = RedisCommand.make("ZRANGE", ["ranking", 0, 9, "REV"])
+ *   return yield* redis.run(top, { readFrom: "replica" })
+ * })
+ * ```
+ *
  * @category models
  * @since 0.1.0
  */
@@ -189,6 +202,11 @@ export interface RedisClient {
   /**
    * Runs any command. A reply that its decoder does not take is a `RedisOperationError` of code
    * `"REPLY"`.
+   *
+   * On a cluster, a command that concerns every master is sent to each of them, as Redis' own tips
+   * say: DBSIZE is their sum, KEYS all of their keys, and FLUSHALL, SCRIPT LOAD, FUNCTION LOAD,
+   * CONFIG SET, PING and their like succeed where all of them do. Keys whose slots move meanwhile
+   * may be counted twice or not at all.
    */
   readonly run: <A>(
     command: RedisCommand.RedisCommand<A>,

@@ -53,17 +53,15 @@ import * as Settings from "./Settings.ts"
 /**
  * A server that does not answer, and what it owns.
  *
- * **Details**
- *
- * `node` is the client's name and the server's address, as in the client's breaker. `slots` are
- * ranges with their bounds, empty where one server owns every key.
- *
  * @category models
  * @since 0.1.0
  */
 export interface NodeDown {
+  /** The client's name and the server's address, as in the client's breaker. */
   readonly node: string
+  /** What it failed with last. */
   readonly reason: string
+  /** The ranges of its slots, bounds included; there are none where one server owns every key. */
   readonly slots: ReadonlyArray<readonly [from: number, to: number]>
 }
 

@@ -189,7 +189,7 @@ const watch = Effect.fnUntraced(function* (
       if (moved !== undefined) node.relocate(moved)
       if (replicas.isWanted && known.isMaster(address)) {
         const addresses = yield* inTime(askReplicas(connection, options))
-        yield* replicas.learn(new Map([[node, addresses]]))
+        if (addresses !== undefined) yield* replicas.learn(new Map([[node, addresses]]))
       }
       const isSilent = node.inFlight() > 0 && node.activity() === activity
       activity = node.activity()
@@ -238,13 +238,14 @@ const askMaster = Effect.fnUntraced(function* (
   }
 })
 
-// Those that the sentinel reaches, and that reach the master.
+// Those that the sentinel reaches, and that reach the master; `undefined` where it does not say.
 const askReplicas = (
   connection: RedisConnection.RedisConnection,
   { addressMap, master }: SentinelOptions
-): Effect.Effect<ReadonlyArray<RedisAddress>, RedisError.RedisConnectionError> =>
+): Effect.Effect<ReadonlyArray<RedisAddress> | undefined, RedisError.RedisConnectionError> =>
   Effect.matchEffect(RedisConnection.send(connection, RedisCommand.make("SENTINEL", ["REPLICAS", master])), {
-    onFailure: (error) => Effect.fail(problemOf(error)),
+    onFailure: (error) =>
+      error._tag === "RedisOperationError" ? Effect.succeed(undefined) : Effect.fail(problemOf(error)),
     onSuccess: (reply) =>
       Effect.succeed(
         (Array.isArray(reply) ? reply : []).flatMap((fields) => {
