@@ -161,6 +161,18 @@ describe("A read from a replica that sentinels name", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.effect("is the master's where the sentinels' user may not ask for replicas, which is no trouble else", () =>
+    Effect.gen(function* () {
+      const { connect } = yield* VirtualSentinels.make({ sentinel: { denied: ["SENTINEL REPLICAS"] } })
+      const redis = yield* connect()
+      for (let round = 0; round < 5; round++) {
+        assert.strictEqual(yield* redis.run(get("hello"), fromReplica), null)
+        yield* settled
+      }
+      assert.isUndefined((yield* redis.stats).connectError)
+    }).pipe(Effect.scoped)
+  )
+
   it.effect("is the master's where one server owns every key", () =>
     Effect.gen(function* () {
       const redis = yield* RedisClient.make()
