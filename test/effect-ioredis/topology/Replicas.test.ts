@@ -61,11 +61,13 @@ describe("A read from a replica of a cluster", () => {
         yield* redis.set("hello", "there")
         yield* redis.run(get("hello"), fromReplica)
         yield* settled
-        for (const fault of [Fault.refuse, Fault.freeze, Fault.error("MASTERDOWN")]) {
+        for (const fault of [Fault.error("MASTERDOWN"), Fault.refuse, Fault.freeze]) {
+          const asked = (yield* receivedBy(replica, "GET")).length
           yield* replica.inject(fault)
           const reading = yield* fork(redis.run(get("hello"), fromReplica))
           yield* TestClock.adjust("3 seconds")
           assert.strictEqual(yield* Fiber.join(reading), "there")
+          assert.isAtMost((yield* receivedBy(replica, "GET")).length, asked + 1, "it is asked once for each read")
           assert.strictEqual((yield* redis.breaker.state)._tag, "Closed")
           yield* replica.heal
           yield* TestClock.adjust("1 minute")
