@@ -271,16 +271,23 @@ const nodeRemoved = clusterRow(
   crowdedRow
 )
 
+// After a connection that was cut before its first reply, the next one is tried only five seconds later.
 const repliesCut = clusterRow(
   "replies-cut",
   "Cluster: ten times, every node executes a call and is cut off before its reply",
-  { wait: callMillis, failed: "concerned", lost: "none" },
+  {
+    back: { counts: "steady", within: 5500, since: "healed" },
+    wait: callMillis,
+    failed: "concerned",
+    lost: "none"
+  },
   Effect.fnUntraced(function* (cluster, stage) {
     yield* stage.fault()
     for (let cut = 0; cut < 10; cut++) {
       for (const node of cluster.nodes()) yield* node.cutAfterNextRequest
       yield* Effect.sleep("200 millis")
     }
+    yield* stage.mark("healed")
   }),
   { replicas: 0, proxied: true }
 )

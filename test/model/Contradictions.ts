@@ -2,8 +2,8 @@
  * Promise 2: a later read in a process never returns a value that this process, through any cache of
  * its client, wrote or read before its last acknowledged intent for that key.
  */
-import { regions } from "./History.ts"
-import { type Facts, type Intent, type Moment, type Place, placeOf } from "./Log.ts"
+import { type Place, regions } from "./History.ts"
+import { concerns, type Facts, type Intent, type Moment, placeOf } from "./Log.ts"
 import type { Rule, Violation } from "./Reference.ts"
 
 interface Read extends Place {
@@ -82,13 +82,15 @@ const isExempt = (facts: Facts, read: Read, origin: Origin, intent: Intent): boo
   if (Math.abs(origin.from.at - intent.from.at) <= facts.clockError) return true
   // A server that was resynchronised in place is noticed within a second, and without INFO not at all.
   return facts.log.losses.some(
-    ({ inPlace, moment }) =>
+    ({ inPlace, moment, node, slots }) =>
       inPlace &&
+      concerns({ slots }, read) &&
       moment.order < read.to.order &&
       (facts.denied.has("INFO") ||
         !facts.log.notices.some(
           (notice) =>
             notice.process === read.process &&
+            (node === undefined || notice.node.endsWith(node)) &&
             notice.moment.order > moment.order &&
             notice.moment.order < read.from.order
         ))

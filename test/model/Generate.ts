@@ -1,8 +1,25 @@
 import * as Draw from "./Draw.ts"
-import { type Call, type History, keys, type ProcessOptions, regions, type Step, type Trouble } from "./History.ts"
+import {
+  type Call,
+  type History,
+  keys,
+  type Place,
+  type ProcessOptions,
+  regions,
+  type Step,
+  type Trouble,
+  type World
+} from "./History.ts"
 
-/** What may befall the server in a history. */
+/** What may befall the servers in a history. */
 export type TroubleKind =
+  | "FailOver"
+  | "Kill"
+  | "Isolate"
+  | "MoveSlot"
+  | "Migrate"
+  | "Nodes"
+  | "Sentinels"
   | "Refuse"
   | "Freeze"
   | "Delay"
@@ -43,12 +60,24 @@ export const allTroubles: ReadonlyArray<TroubleKind> = [
   "NOPERM"
 ]
 
+/** What there is more of where there are several servers: mostly that is drawn. */
+const troublesOf: { readonly [tag in World["_tag"]]: ReadonlyArray<TroubleKind> } = {
+  Server: [],
+  Cluster: ["FailOver", "Kill", "Isolate", "MoveSlot", "Migrate", "MoveSlot", "Migrate", "Nodes", "Resync"],
+  Sentinel: ["FailOver", "Kill", "Isolate", "Sentinels", "Resync"]
+}
+
 // Late executions need more steps than anything else to show, and a loss of data more luck.
 const favoured: ReadonlySet<TroubleKind> = new Set(["Refuse", "Delay", "Late", "OldDump", "Resync", "FalseAlarm"])
 
 /** What histories are drawn from: by default everything. */
 export interface Range {
+  /** In which worlds they play, by turns. Default: with one server. */
+  readonly worlds?: ReadonlyArray<World["_tag"]> | undefined
+  /** Where there are several servers, whatever only they have is added where this is not empty. */
   readonly troubles?: ReadonlyArray<TroubleKind> | undefined
+  /** Whether nothing of that is added. */
+  readonly isExact?: boolean | undefined
   /** The numbers of regions. */
   readonly regions?: ReadonlyArray<number> | undefined
   readonly calls?: ReadonlyArray<Call["_tag"]> | undefined
@@ -63,9 +92,12 @@ export interface Range {
  * history of everything at once seldom does the same thing twice, and that is where it breaks.
  */
 export const history = (seed: number, range: Range = {}): History => {
-  const { troubles = allTroubles } = range
   const draw = Draw.make(seed)
-  const offered = [...troubles, ...troubles.filter((kind) => favoured.has(kind))]
+  const world = worldOf(seed, range)
+  const { troubles: asked = allTroubles } = range
+  const own = asked.length === 0 || range.isExact === true ? [] : troublesOf[world._tag]
+  const troubles = [...asked, ...own]
+  const offered = [...troubles, ...troubles.filter((kind) => favoured.has(kind)), ...own, ...own]
   const count = offered.length === 0 ? 0 : draw.one([1, 2, 2, 3])
   const isDense = range.isDense === true && draw.chance(0.5)
   const kinds = isDense ? troubles : Array.from({ length: count }, () => draw.one(offered))
@@ -78,7 +110,7 @@ export const history = (seed: number, range: Range = {}): History => {
       health: draw.chance(0.3)
     })
   )
-  const step = steps(draw, processes.length, { ...range, isDense })
+  const step = steps(draw, processes.length, world, { ...range, isDense })
 
   // A change for the worse or the better, and then some calls, close together or far apart.
   const phase = (): ReadonlyArray<Step> => {
@@ -87,12 +119,13 @@ export const history = (seed: number, range: Range = {}): History => {
       draw.chance(hurry) ? [step.event(), step.wait()] : [step.event()]
     ).flat()
     return kinds.length > 0 && draw.chance(0.7)
-      ? [...trouble(draw, draw.one(kinds), processes.length), ...events]
+      ? [...trouble(draw, draw.one(kinds), processes.length, world, step.place), ...events]
       : events
   }
 
   const drawn = {
     seed,
+    world,
     latency: draw.one([0, 0, 3, 40]),
     cramped: draw.chance(0.1),
     denied,
@@ -107,18 +140,29 @@ export const history = (seed: number, range: Range = {}): History => {
 
 // Whether the server's history changes while its connections stay open.
 const changesInPlace = (step: Step): boolean =>
-  step._tag === "Attach" || ((step._tag === "Resync" || step._tag === "Switch") && !step.cut)
+  step._tag === "Attach" ||
+  step._tag === "FailOver" ||
+  ((step._tag === "Resync" || step._tag === "Switch") && !step.cut)
+
+const worldOf = (seed: number, { worlds = ["Server"] }: Range): World => {
+  const _tag = worlds[seed % worlds.length] ?? "Server"
+  return _tag === "Cluster" ? { _tag, fullCoverage: Math.floor(seed / 3) % 2 === 1 } : { _tag }
+}
 
 // What the steps of one history are drawn from.
 const steps = (
   draw: Draw.Draw,
   processes: number,
+  world: World,
   { calls: offered = callKinds, isDense = false, regions: among = Array.from(regions.keys()) }: Range
 ) => {
   const actors = 1 + draw.below(3)
   const drawn = draw.one(among)
   const inRegions = draw.chance(0.8) ? [drawn] : [drawn, draw.one(among)]
-  const onKeys = keys.map((_, key) => key).slice(0, isDense ? 1 : draw.one([1, 1, 2, 4]))
+  const howMany = isDense ? 1 : draw.one([1, 1, 2, 4])
+  // On a cluster two keys are sometimes of one slot and sometimes not.
+  const first = world._tag === "Cluster" && howMany === 2 ? draw.one([0, 1]) : 0
+  const onKeys = keys.map((_, key) => key).slice(first, first + howMany)
   const calls = isDense ? offered : draw.some(offered, 0.5)
   const lives = draw.one([[600_000], [600_000, 1500], [600_000, 5000, 200]])
   const reopens = draw.chance(0.15)
@@ -160,6 +204,7 @@ const steps = (
   }
 
   return {
+    place: (): Place => ({ region: draw.one(inRegions), key: draw.one(onKeys) }),
     wait: (): Step => ({ _tag: "Wait", millis: draw.one(patient ? [...waits, longerThanLife] : waits) }),
     event: (): Step => {
       const roll = draw.below(100)
@@ -193,10 +238,19 @@ const waits = [0, 0, 1, 10, 100, 300, 1000, 1000, 1100, 2500, 6000, 12_000]
 // What cannot be fenced is kept for as long as values of the region live.
 const longerThanLife = 320_000
 
-const trouble = (draw: Draw.Draw, kind: TroubleKind, processes: number): ReadonlyArray<Step> => {
+const trouble = (
+  draw: Draw.Draw,
+  kind: TroubleKind,
+  processes: number,
+  world: World,
+  place: () => Place
+): ReadonlyArray<Step> => {
+  // Of several masters mostly the one that the calls go to.
+  const aim = () => (world._tag === "Cluster" && draw.chance(0.8) ? { on: place() } : {})
   const lasting = (is: Trouble): ReadonlyArray<Step> => [
-    { _tag: "Trouble", trouble: draw.chance(0.5) ? { _tag: "None" } : is }
+    draw.chance(0.5) ? { _tag: "Trouble", trouble: { _tag: "None" } } : { _tag: "Trouble", trouble: is, ...aim() }
   ]
+  const to = () => draw.below(world._tag === "Cluster" ? 5 : 1)
   switch (kind) {
     case "Refuse":
     case "Freeze":
@@ -205,30 +259,86 @@ const trouble = (draw: Draw.Draw, kind: TroubleKind, processes: number): Readonl
       return lasting({ _tag: "Delay", millis: draw.one([20, 400, 1500, 3000, 3000]) })
     case "Late":
       return [
-        draw.one<Step>([{ _tag: "Stall" }, { _tag: "Resume" }, { _tag: "Strand", process: draw.below(processes) }])
+        draw.one<Step>([
+          { _tag: "Stall", ...aim() },
+          { _tag: "Resume" },
+          { _tag: "Strand", process: draw.below(processes) }
+        ])
       ]
     case "Flaky":
       return lasting({ _tag: "Flaky", rate: draw.one([0.1, 0.5]), seed: draw.below(1000) })
     case "Cut":
-      return [{ _tag: "Cut", executed: draw.chance(0.5), at: draw.one([undefined, "SET", "UNLINK", "GET", "EVALSHA"]) }]
+      return [
+        {
+          _tag: "Cut",
+          executed: draw.chance(0.5),
+          at: draw.one([undefined, "SET", "UNLINK", "GET", "EVALSHA"]),
+          ...aim()
+        }
+      ]
     case "Restart":
-      return [{ _tag: "Restart", data: draw.one(["kept", "lost"]) }]
+      return [{ _tag: "Restart", data: draw.one(["kept", "lost"]), ...aim() }]
     case "OldDump":
-      return [draw.chance(0.5) ? { _tag: "Save" } : { _tag: "Restart", data: "dump" }]
+      return [draw.chance(0.5) ? { _tag: "Save", ...aim() } : { _tag: "Restart", data: "dump", ...aim() }]
     case "Resync":
-      return [draw.chance(0.5) ? { _tag: "Copy" } : { _tag: "Resync", cut: draw.chance(0.5) }]
+      return [draw.chance(0.5) ? { _tag: "Copy", ...aim() } : { _tag: "Resync", cut: draw.chance(0.5), ...aim() }]
     case "FalseAlarm":
       return [
         draw.one<Step>([
-          { _tag: "Switch", cut: draw.chance(0.5) },
-          { _tag: "Restart", data: "kept" },
-          { _tag: "Attach" }
+          { _tag: "Switch", cut: draw.chance(0.5), ...aim() },
+          { _tag: "Restart", data: "kept", ...aim() },
+          { _tag: "Attach", ...aim() }
         ])
       ]
     case "Crash":
       return [{ _tag: draw.one(["Crash", "Reopen"]), process: draw.below(processes) }]
     case "Permit":
       return [{ _tag: "Permit", denied: draw.one([[], ...denials]) }]
+    case "FailOver":
+      return [draw.chance(0.3) ? { _tag: "Copy", ...aim() } : { _tag: "FailOver", planned: draw.chance(0.5), ...aim() }]
+    case "Kill": {
+      const aimed = aim()
+      const dies: Step = { _tag: "Kill", freezes: draw.chance(0.5), ...aimed }
+      return draw.one<ReadonlyArray<Step>>([
+        [dies],
+        [dies, { _tag: "FailOver", planned: false, ...aimed }],
+        [{ _tag: "Trouble", trouble: { _tag: "None" } }]
+      ])
+    }
+    case "Isolate": {
+      const aimed = aim()
+      const leaves: Step = { _tag: "Isolate", noticed: draw.chance(0.3), ...aimed }
+      return draw.one<ReadonlyArray<Step>>([
+        [leaves],
+        [leaves, { _tag: "FailOver", planned: false, ...aimed }],
+        [{ _tag: "Rejoin" }]
+      ])
+    }
+    case "MoveSlot":
+      return [{ _tag: "MoveSlot", on: place(), to: to() }]
+    case "Migrate":
+      return [
+        draw.one<Step>([
+          { _tag: "Migrate", on: place(), to: to() },
+          { _tag: "MoveKey", on: place() },
+          { _tag: "EndMigration", on: place(), finishes: draw.chance(0.6) }
+        ])
+      ]
+    case "Nodes":
+      return [
+        draw.one<Step>([{ _tag: "AddNode" }, { _tag: "RemoveNode" }, { _tag: "MoveSlot", on: place(), to: to() }])
+      ]
+    case "Sentinels": {
+      const sentinel = draw.below(3)
+      return [
+        draw.one<Step>([
+          { _tag: "IsolateSentinel", sentinel },
+          { _tag: "IsolateSentinel", sentinel },
+          { _tag: "FreezeSentinel", sentinel },
+          { _tag: "Rejoin" }
+        ])
+      ]
+    }
     default:
       return lasting({ _tag: "Error", code: kind, commands: draw.one(refused) })
   }

@@ -1,4 +1,15 @@
-import { type Call, type History, keyName, keysOf, printCall, regionName, removedFor } from "./History.ts"
+import {
+  type Call,
+  type History,
+  keyName,
+  keysOf,
+  type Place,
+  printCall,
+  regionName,
+  removedFor,
+  storedKey
+} from "./History.ts"
+import { slotOf } from "../../packages/effect-ioredis/src/internal/topology/slot.ts"
 
 /** When something happened: its place in the order of everything that did, and the virtual time in milliseconds. */
 export interface Moment {
@@ -66,10 +77,20 @@ export interface ExecutedRecord extends Storing {
   readonly at: number
 }
 
-/** When the server was given older data. `inPlace` leaves its connections open. */
+/** When a server was given older data. `inPlace` leaves its connections open. */
 export interface LossRecord {
   readonly moment: Moment
   readonly inPlace: boolean
+  /** The slots that it concerns; without them every key may be. */
+  readonly slots: ReadonlySet<number> | undefined
+  /** The address of the node that has to notice, where there are several. */
+  readonly node: string | undefined
+}
+
+/** When some slots, or all of them, got another master. */
+export interface MoveRecord {
+  readonly moment: Moment
+  readonly slots: ReadonlySet<number> | undefined
 }
 
 /** What Redis holds once everything is well again: a value, the mark of a removal, or nothing. */
@@ -86,8 +107,9 @@ export interface Log {
   readonly foreign: Array<ForeignRecord>
   readonly submitted: Array<SubmittedRecord>
   readonly losses: Array<LossRecord>
-  /** When processes were told of a session, or of a change of history. */
-  readonly notices: Array<{ readonly process: number; readonly moment: Moment }>
+  readonly moves: Array<MoveRecord>
+  /** When processes were told of a session, of a change of history, or of another owner. */
+  readonly notices: Array<{ readonly process: number; readonly node: string; readonly moment: Moment }>
   readonly stored: Array<StoredRecord>
   executed: ReadonlyArray<ExecutedRecord>
   /** The processes that were alive when everything was well again, and when that was. */
@@ -101,6 +123,7 @@ export const empty = (): Log => ({
   foreign: [],
   submitted: [],
   losses: [],
+  moves: [],
   notices: [],
   stored: [],
   executed: [],
@@ -202,9 +225,14 @@ export class Facts {
     )
   }
 
-  /** Whether Redis lost data at some time from this moment on. */
-  lostSince({ order }: Moment): boolean {
-    return this.log.losses.some(({ moment }) => moment.order > order)
+  /** Whether Redis lost data at some time from this moment on: of this key, if one is named. */
+  lostSince({ order }: Moment, place?: Place): boolean {
+    return this.log.losses.some((loss) => loss.moment.order > order && (place === undefined || concerns(loss, place)))
+  }
+
+  /** Whether a key had the same master all the time. */
+  staysPut(place: Place): boolean {
+    return !this.log.moves.some((move) => concerns(move, place))
   }
 
   isAlive(process: number): boolean {
@@ -220,11 +248,9 @@ export class Facts {
   }
 }
 
-/** A key of a region. */
-export interface Place {
-  readonly region: number
-  readonly key: number
-}
+/** Whether a key is one of those that something happened to. */
+export const concerns = ({ slots }: Pick<LossRecord, "slots">, place: Place): boolean =>
+  slots === undefined || slots.has(slotOf(storedKey(place)))
 
 export const placeOf = ({ key, region }: Place): string => `${regionName(region)}.${keyName(key)}`
 

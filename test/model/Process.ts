@@ -5,7 +5,8 @@ import {
   type RedisConnection,
   RedisConnector,
   RedisError,
-  RedisHealth
+  RedisHealth,
+  type RedisTopology
 } from "effect-ioredis"
 import * as Dispatch from "effect-ioredis/dispatch"
 import { Cache, HybridCache, MemoryCache, RedisCache } from "effect-ioredis-cache"
@@ -78,6 +79,7 @@ export interface Options extends History.ProcessOptions {
   readonly regions: ReadonlyArray<number>
   readonly seams: Seams
   readonly network: SimulatedRedis.SimulatedRedis
+  readonly topology: RedisTopology.RedisTopology | undefined
   readonly onSubmit: (submitted: Submitted) => void
 }
 
@@ -230,7 +232,7 @@ class First extends Context.Service<First, Cache.Cache>()("test/model/First") {}
 class Second extends Context.Service<Second, Cache.Cache>()("test/model/Second") {}
 
 const layer = (
-  { connections, health, historyInterval, seams }: Options,
+  { connections, health, historyInterval, seams, topology }: Options,
   room: number,
   clock: Clock.Clock,
   longest: { millis: number }
@@ -242,7 +244,8 @@ const layer = (
       operationTimeout,
       connections,
       historyInterval,
-      circuitBreaker: { resetTimeout }
+      circuitBreaker: { resetTimeout },
+      ...(topology === undefined ? {} : { topology })
     }),
     (client) => {
       const dispatch = timed(seams.dispatch?.(Dispatch.of(client), clock) ?? Dispatch.of(client), clock, longest)

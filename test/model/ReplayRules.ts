@@ -2,8 +2,8 @@
  * What has to be in Redis, and what must not be, once everything is well again and every journal has
  * replayed what it had.
  */
-import { regions, removedFor } from "./History.ts"
-import { expiryOf, type Facts, type Intent, type Moment, type Place, placeOf } from "./Log.ts"
+import { type Place, regions, removedFor } from "./History.ts"
+import { expiryOf, type Facts, type Intent, type Moment, placeOf } from "./Log.ts"
 import type { Violation } from "./Reference.ts"
 
 /** What Redis holds under a key in the end. */
@@ -57,7 +57,7 @@ const resurrected = (facts: Facts, end: End): ReadonlyArray<Violation> => {
       other.from.order > order &&
       sent.every(({ moment }) => moment.order > (other.to?.order ?? 0)) &&
       // The key may since hold what the writer knew: by a late execution, or because data were lost.
-      !facts.lostSince(writer.from) &&
+      !facts.lostSince(writer.from, end) &&
       !facts
         .executedAt(end)
         .some(({ at, value }) => value !== writer.value && value !== other.value && at >= other.from.at)
@@ -145,7 +145,7 @@ const deleted = (facts: Facts, end: End): ReadonlyArray<Violation> => {
       one.process >= 0 &&
       one.outcome === "Applied" &&
       one.from.at + one.life > end.moment.at + margin &&
-      !facts.lostSince(one.from) &&
+      !facts.lostSince(one.from, end) &&
       intents.every((other) => other === one || isBehind(facts, other, one))
   )
   if (good === undefined || end.value === good.value) return []
@@ -210,6 +210,8 @@ const late = (facts: Facts): ReadonlyArray<Violation> => {
   return facts.log.executed.flatMap(({ at, by, key, region, value }): ReadonlyArray<Violation> => {
     if (value === undefined || by === "script") return []
     const place = { region, key }
+    // Where the key has had another master, what reached the old one was refused, or is lost.
+    if (!facts.staysPut(place)) return []
     const written =
       by === "SET"
         ? facts.intentsAt(place).find((intent) => intent.value === value)

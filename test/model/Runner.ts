@@ -8,6 +8,7 @@ import * as History from "./History.ts"
 import * as Log from "./Log.ts"
 import * as Process from "./Process.ts"
 import * as Reference from "./Reference.ts"
+import * as Servers from "./Servers.ts"
 import * as VirtualTime from "./VirtualTime.ts"
 
 /**
@@ -46,7 +47,7 @@ const play = Effect.fnUntraced(function* (
     world.checkInvariants(step)
   }
   yield* world.finish
-  onReceived(yield* world.network.received)
+  onReceived(yield* world.received)
   return [...Reference.check(history, world.log, Process.patience), ...world.violations]
 })
 
@@ -55,20 +56,18 @@ class World {
   readonly history: History.History
   readonly seams: Process.Seams
   readonly network: SimulatedRedis.SimulatedRedis
-  readonly replica: SimulatedServer.SimulatedServer
-  readonly clock: Clock.Clock
+  readonly servers: Servers.Servers
   /** The regions that the history is about, and one for the probes of those without any. */
   readonly regions: ReadonlyArray<number>
-  readonly log = Log.empty()
+  readonly log: Log.Log
   readonly violations: Array<Reference.Violation> = []
   /** The process in each place; the others have been closed or have crashed. */
   readonly processes: Array<Process.Process> = []
   readonly gone: Array<Process.Process> = []
   readonly actors = new Map<string, Fiber.Fiber<unknown, unknown>>()
-  #stalled: ReadonlyArray<number> = []
-  #hasCopy = false
+  #stalled: ReadonlyArray<{ readonly server: Servers.Server; readonly connection: number }> = []
   #opened = 0
-  #order = 0
+  readonly #now: () => Log.Moment
   #ids = 0
   // Writes of somebody else reach Redis only where it executes what it is sent.
   #standsStill = false
@@ -80,8 +79,18 @@ class World {
       denied: history.denied,
       scripts: seams.scripts?.(scripts) ?? scripts
     })
-    const replica = yield* network.server({ host: "replica", port: 6379 })
-    const world = new World(history, seams, network, replica, yield* Clock.Clock)
+    const log = Log.empty()
+    const clock = yield* Clock.Clock
+    let order = 0
+    const now = () => ({ order: ++order, at: clock.currentTimeMillisUnsafe() })
+    const servers = yield* Servers.make(history.world, network, {
+      lost: ({ inPlace, server, slots }) => {
+        const node = server && `${server.address.host}:${server.address.port}`
+        log.losses.push({ moment: now(), inPlace, slots, node })
+      },
+      moved: (slots) => log.moves.push({ moment: now(), slots })
+    })
+    const world = new World(history, seams, network, servers, log, now)
     for (const place of history.processes.keys()) yield* world.#open(place)
     return world
   })
@@ -90,19 +99,17 @@ class World {
     history: History.History,
     seams: Process.Seams,
     network: SimulatedRedis.SimulatedRedis,
-    replica: SimulatedServer.SimulatedServer,
-    clock: Clock.Clock
+    servers: Servers.Servers,
+    log: Log.Log,
+    now: () => Log.Moment
   ) {
     this.history = history
     this.seams = seams
     this.network = network
-    this.replica = replica
-    this.clock = clock
+    this.servers = servers
+    this.log = log
+    this.#now = now
     this.regions = Array.from(new Set([...History.placesOf(history).map(({ region }) => region), probed]))
-  }
-
-  #now(): Log.Moment {
-    return { order: ++this.#order, at: this.clock.currentTimeMillisUnsafe() }
   }
 
   #violated(rule: Reference.Rule, message: string): void {
@@ -128,14 +135,15 @@ class World {
         historyInterval,
         regions: this.regions,
         network: this.network,
+        topology: this.servers.topology,
         seams: this.seams,
         onSubmit
       }),
       (process) => {
         this.processes[place] = process
-        process.dispatch.listen(({ _tag }) => {
-          if (_tag !== "SessionReady" && _tag !== "HistoryChanged") return
-          this.log.notices.push({ process: process.number, moment: this.#now() })
+        process.dispatch.listen(({ _tag, node }) => {
+          if (_tag !== "SessionReady" && _tag !== "HistoryChanged" && _tag !== "SlotsMoved") return
+          this.log.notices.push({ process: process.number, node: node.name, moment: this.#now() })
         })
       }
     )
@@ -230,7 +238,6 @@ class World {
   // -----------------------------------------------------------------------------------------------
 
   take(step: number, is: History.Step): Effect.Effect<void> {
-    const { network } = this
     switch (is._tag) {
       case "Call": {
         const process = this.processes[is.process]
@@ -251,26 +258,26 @@ class World {
         return VirtualTime.pass(is.millis)
       case "Trouble":
         this.#standsStill = is.trouble._tag === "Freeze" || is.trouble._tag === "Refuse"
-        return network.inject(faultOf(is.trouble))
+        return Effect.andThen(
+          this.#each(is.on, (server) => server.inject(faultOf(is.trouble))),
+          is.trouble._tag === "None" ? this.servers.revive : Effect.void
+        )
       case "Cut":
-        return network.inject(Fault.cut(is))
+        return this.#each(is.on, (server) => server.inject(Fault.cut(is)))
       case "Stall":
-        return Effect.flatMap(network.clients, (clients) => {
-          this.#stalled = [...this.#stalled, ...clients]
-          return Effect.forEach(clients, (connection) => network.inject(Fault.freeze, { connection }), {
-            discard: true
-          })
-        })
+        return this.#each(is.on, (server) => this.#stall(server))
       case "Resume":
         return Effect.suspend(() => {
           const stalled = this.#stalled
           this.#stalled = []
-          return Effect.forEach(stalled, (connection) => network.inject(Fault.none, { connection }), { discard: true })
+          return Effect.forEach(stalled, ({ connection, server }) => server.inject(Fault.none, { connection }), {
+            discard: true
+          })
         })
       case "Strand":
         return Effect.sync(() => this.processes[is.process]?.strand())
       case "Permit":
-        return network.setAccess({ denied: is.denied })
+        return this.#each(undefined, (server) => server.setAccess({ denied: is.denied }))
       case "Crash":
         return Effect.sync(() => this.#crash(is.process))
       case "Reopen":
@@ -283,41 +290,29 @@ class World {
       case "Foreign":
         return this.#foreign(is.region, is.key, is.remove)
       default:
-        return this.#change(is)
+        if (is._tag === "Kill") this.#standsStill = true
+        return History.isTurn(is) ? this.servers.turn(is) : this.servers.change(is)
     }
   }
 
-  // What becomes of the server's data and of their history.
-  #change(is: Extract<History.Step, { readonly _tag: "Save" | "Copy" | "Attach" | "Restart" | "Resync" | "Switch" }>) {
-    const { network, replica } = this
-    const copy = Effect.andThen(replica.replicaOf(network), replica.cutReplication)
-    const cutIf = (cut: boolean) => (cut ? network.inject(Fault.cut({ executed: false })) : Effect.void)
-    const resync = replica.promote.pipe(Effect.andThen(network.replicaOf(replica)), Effect.andThen(network.promote))
-    switch (is._tag) {
-      case "Save":
-        return network.save
-      case "Attach":
-        return network.attachReplica
-      case "Copy":
-        this.#hasCopy = true
-        return copy
-      case "Switch":
-        this.#hasCopy = true
-        return copy.pipe(Effect.andThen(resync), Effect.andThen(cutIf(is.cut)))
-      case "Resync":
-        if (!this.#hasCopy) return Effect.void
-        this.log.losses.push({ moment: this.#now(), inPlace: !is.cut })
-        return Effect.andThen(resync, cutIf(is.cut))
-      case "Restart":
-        if (is.data !== "kept") this.log.losses.push({ moment: this.#now(), inPlace: false })
-        return network.restart(is)
-    }
+  // The server that a step is aimed at, or all of them.
+  #each(on: History.Place | undefined, act: (server: Servers.Server) => Effect.Effect<void>): Effect.Effect<void> {
+    return on === undefined
+      ? Effect.flatMap(this.servers.all, (all) => Effect.forEach(all, act, { discard: true }))
+      : Effect.flatMap(this.servers.ownerOf(History.storedKey(on)), act)
+  }
+
+  #stall(server: Servers.Server): Effect.Effect<void> {
+    return Effect.flatMap(server.clients, (clients) => {
+      this.#stalled = [...this.#stalled, ...clients.map((connection) => ({ server, connection }))]
+      return Effect.forEach(clients, (connection) => server.inject(Fault.freeze, { connection }), { discard: true })
+    })
   }
 
   #foreign(region: number, key: number, remove: boolean): Effect.Effect<void> {
     return Effect.suspend(() => {
       if (this.#standsStill) return Effect.void
-      const redisKey = storedKey(region, key)
+      const redisKey = History.storedKey({ region, key })
       const at = this.#now()
       const id = remove ? undefined : `x${++this.#ids}`
       this.log.foreign.push({ id, region, key, at })
@@ -328,7 +323,9 @@ class World {
   }
 
   #execute(name: string, ...args: ReadonlyArray<string | number>): Effect.Effect<void> {
-    return Effect.orDie(this.network.execute(RedisCommand.make(name, args)))
+    return Effect.flatMap(this.servers.ownerOf(String(args[0])), (server) =>
+      Effect.orDie(server.execute(RedisCommand.make(name, args)))
+    )
   }
 
   // -----------------------------------------------------------------------------------------------
@@ -344,20 +341,30 @@ class World {
     for (const process of this.processes) yield* this.#close(process)
     yield* VirtualTime.pass(closeTimeout + Process.patience)
     for (const process of this.gone) this.#checkLeft(process)
-    this.log.executed = (yield* this.network.received).flatMap(({ args, at, name }) => {
+    this.log.executed = (yield* this.received).flatMap(({ args, at, name }) => {
       const storing = storingOf(name, args)
       return storing === undefined ? [] : [{ ...storing, at }]
     })
   })
 
+  /** What reached the servers with data, in the order of its time. */
+  get received(): Effect.Effect<ReadonlyArray<SimulatedServer.Received>> {
+    return Effect.flatMap(this.servers.all, (all) =>
+      Effect.map(
+        Effect.forEach(all, ({ received }) => received),
+        (received) => received.flat().sort((one, other) => one.at - other.at)
+      )
+    )
+  }
+
   get #recover(): Effect.Effect<void> {
     return Effect.gen({ self: this }, function* () {
       const { steps } = this.history
-      yield* this.network.heal
-      yield* this.network.setAccess({})
+      yield* this.servers.heal
+      yield* this.#each(undefined, (server) => server.setAccess({}))
       // What a user may not do he may do again on his next connection.
       const isDenied = this.history.denied.length > 0 || steps.some(isDenial)
-      if (isDenied) yield* this.network.inject(Fault.cut({ executed: true }))
+      if (isDenied) yield* this.#each(undefined, (server) => server.inject(Fault.cut({ executed: true })))
       const recovery = isDenied || steps.some(preventsKill) ? recoveryUnfenced : recoveryFenced
       // By then whatever was still on its way has come.
       yield* VirtualTime.pass(Process.operationTimeout + 1000)
@@ -395,7 +402,8 @@ class World {
       this.log.end = this.#now()
       const places = History.placesOf(this.history)
       for (const { key, region } of places) {
-        const text = yield* this.network.peek(storedKey(region, key))
+        const redisKey = History.storedKey({ region, key })
+        const text = yield* (yield* this.servers.ownerOf(redisKey)).peek(redisKey)
         this.log.stored.push({ region, key, value: text === undefined ? undefined : valueIn(text) })
       }
       for (const process of this.#alive) {
@@ -509,12 +517,9 @@ const closeTimeout = 2000
 // The region of the calls that only find out whether Redis is back.
 const probed = 0
 
-const storedKey = (region: number, key: number): string =>
-  `cache:${History.regionName(region)}:v1:=${History.keyName(key)}`
-
-const places: ReadonlyMap<string, Log.Place> = new Map(
+const places: ReadonlyMap<string, History.Place> = new Map(
   Array.from(History.regions.keys()).flatMap((region) =>
-    Array.from(History.keys.keys(), (key) => [storedKey(region, key), { region, key }] as const)
+    Array.from(History.keys.keys(), (key) => [History.storedKey({ region, key }), { region, key }] as const)
   )
 )
 

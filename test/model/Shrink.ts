@@ -77,6 +77,13 @@ const plainerSteps = (step: Step): ReadonlyArray<Step> => {
       return [0, 1, 10, 100, 1000, 6000].filter((millis) => millis < step.millis).map((millis) => ({ ...step, millis }))
     case "Cut":
       return step.at === undefined ? [] : [{ ...step, at: undefined }]
+    case "MoveSlot":
+    case "Migrate":
+      return step.to > 0 ? [{ ...step, to: step.to - 1 }] : []
+    case "Kill":
+      return step.freezes ? [{ ...step, freezes: false }] : []
+    case "Isolate":
+      return step.noticed ? [{ ...step, noticed: false }] : []
     case "Foreign":
       return [...(step.region > 0 ? [{ ...step, region: 0 }] : []), ...(step.key > 0 ? [{ ...step, key: 0 }] : [])]
     case "Restart":

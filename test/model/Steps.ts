@@ -3,6 +3,7 @@ import type { Call, History, ProcessOptions, Step, Trouble } from "./History.ts"
 /** Histories written by hand, in few words. */
 export const history = (steps: ReadonlyArray<Step>, options: Partial<History> = {}): History => ({
   seed: 1,
+  world: { _tag: "Server" },
   latency: 0,
   historyInterval: 1000,
   cramped: false,

@@ -3,9 +3,11 @@ import * as Generate from "./Generate.ts"
 import * as Search from "./Search.ts"
 import { variants } from "./Variants.ts"
 
+import type { World } from "./History.ts"
+
 /**
  * `pnpm test:model [count] [seed]`: that many histories (default 10,000) from that seed on (default: of
- * the time). The seed of a history that fails is printed; `pnpm test:model 1 <seed>` runs it again.
+ * the time), by turns with one server, on a cluster and with sentinels; MODEL_WORLD names one of these. The seed of a history that fails is printed; `pnpm test:model 1 <seed>` runs it again.
  * MODEL_FAILURES says how many are looked for (default 1), MODEL_SECONDS how long at most, and
  * `MODEL_FAULTS=none` leaves the server alone. MODEL_VARIANT names one of `Variants.ts`, which is
  * then searched in the place of the library, with its own faults and calls. MODEL_COMMANDS=1 prints
@@ -25,6 +27,9 @@ const variant = Object.entries(variants).find(([name]) => name === named)?.[1]
 if (named !== undefined && variant === undefined) {
   throw new Error(`No such variant: ${named}. There are ${Object.keys(variants).join("; ")}`)
 }
+const worlds = ["Server", "Cluster", "Sentinel"] as const satisfies ReadonlyArray<World["_tag"]>
+const world = worlds.filter((tag) => tag === process.env.MODEL_WORLD)
+if (world.length === 0 && process.env.MODEL_WORLD !== undefined) throw new Error(`No such world. There are ${worlds}`)
 let histories = 0
 // Nobody reads the stacks of the errors that the servers of a history answer.
 Error.stackTraceLimit = 0
@@ -35,7 +40,10 @@ const failures = await Effect.runPromise(
     seed,
     runs,
     most,
-    range: variant?.range ?? { troubles: process.env.MODEL_FAULTS === "none" ? [] : Generate.allTroubles },
+    range: variant?.range ?? {
+      troubles: process.env.MODEL_FAULTS === "none" ? [] : Generate.allTroubles,
+      worlds: world.length === 0 ? worlds : world
+    },
     seams: variant?.seams,
     isTimeUp: () => seconds() > mostSeconds,
     onProgress: (done) => {

@@ -623,15 +623,17 @@ const awaitReady = Effect.fnUntraced(function* (
   connectTimeout: number,
   { requireReady }: Options
 ): Effect.fn.Return<void, RedisError.RedisConnectionError> {
-  const ready = Effect.callback<void>((resume) => {
+  const isOver = () => topology.isReady() || isHopeless(topology.problem()) || topology.nodes().every(nodeIsHopeless)
+  const toldByNode = Effect.callback<void>((resume) => {
     const check = () => {
-      if (topology.isReady() || topology.nodes().every(isHopeless)) resume(Effect.void)
+      if (isOver()) resume(Effect.void)
     }
     check()
     listeners.add(check)
     return Effect.sync(() => listeners.delete(check))
   })
-  yield* Effect.timeoutOption(ready, connectTimeout)
+  const toldByTopology = Effect.repeat(topology.changed, { until: isOver })
+  yield* Effect.timeoutOption(Effect.raceFirst(toldByNode, toldByTopology), connectTimeout)
   if (topology.isReady()) return
   const failure = connectErrorOf(topology) ?? RedisError.connectionError("CONNECT", "Timeout", "never")
   if (requireReady === true) return yield* failure
@@ -641,10 +643,10 @@ const awaitReady = Effect.fnUntraced(function* (
 })
 
 // What no waiting mends: somebody must change the settings, of the client or of the server.
-const isHopeless = (node: RedisNode.RedisNode): boolean => {
-  const reason = node.lastError()?.reason
-  return !node.isReady() && (reason === "Auth" || reason === "Tls" || reason === "UnknownMaster")
-}
+const isHopeless = (error: RedisError.RedisConnectionError | undefined): boolean =>
+  error?.reason === "Auth" || error?.reason === "Tls" || error?.reason === "UnknownMaster"
+
+const nodeIsHopeless = (node: RedisNode.RedisNode): boolean => !node.isReady() && isHopeless(node.lastError())
 
 const reporter =
   (name: string, context: Context.Context<never>) =>

@@ -69,6 +69,30 @@ describe("A client that asks sentinels", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.effect("believes sentinels that count from 0 again when nobody names the old master any more", () =>
+    Effect.gen(function* () {
+      const { connect, network, sentinels } = yield* make()
+      const anew = yield* network.sentinels({
+        name: sentinels.name,
+        address: { host: "anew.example", port: 6379 },
+        sentinelAddress: { host: "anew.example", port: 26379 }
+      })
+      const all = [...sentinels.sentinels, ...anew.sentinels]
+      yield* Effect.forEach(anew.sentinels, (sentinel) => sentinel.inject(Fault.refuse))
+      const redis = yield* connect({ sentinels: all.map(({ address }) => address) })
+      const promoted = yield* sentinels.failOver()
+      yield* TestClock.adjust("2 seconds")
+      yield* Effect.forEach(anew.sentinels, (sentinel) => sentinel.heal)
+      yield* TestClock.adjust("30 seconds")
+      yield* redis.set("a", 1)
+      assert.strictEqual(yield* promoted.peek("a"), "1", "the old ones are still there")
+      yield* Effect.forEach(sentinels.sentinels, (sentinel) => sentinel.inject(Fault.refuse))
+      yield* TestClock.adjust("20 seconds")
+      yield* redis.set("b", 2)
+      assert.strictEqual(yield* (yield* anew.master).peek("b"), "2")
+    }).pipe(Effect.scoped)
+  )
+
   it.effect("goes where the leader of a failover sends it, while the others still name the old master", () =>
     Effect.gen(function* () {
       const { connect, sentinels } = yield* make()

@@ -68,8 +68,8 @@ const outage = (run: Run): Sentence => {
   return {
     kept: answered === requests && lookups === 0 && requests > 0,
     says:
-      `While A was away, ${count(answered)} of ${count(requests)} questions of its keys were answered from memory, ` +
-      `and ${lookups === 0 ? "none was" : `${lookups} were`} computed anew; the slowest took ${slowest(away.lost)} ms.`
+      `While A was away, ${count(answered)} of ${count(requests)} questions of its keys were answered, from memory until its replica ` +
+      `was there, and ${lookups === 0 ? "none was" : `${lookups} were`} computed anew; the slowest took ${slowest(away.lost)} ms.`
   }
 }
 
@@ -79,7 +79,7 @@ const others = (run: Run): Sentence => {
   return {
     kept: away !== undefined && deferred === 0,
     says:
-      `B and C never noticed: ${deferred === 0 ? "no write" : `${deferred} writes`} had to wait for Redis, ` +
+      `B and C ${deferred === 0 ? "never noticed: no write" : `noticed: ${deferred} writes`} had to wait for Redis, ` +
       `and the slowest of ${count(away?.others.questions.requests ?? 0)} answers took ${away === undefined ? "?" : slowest(away.others)} ms.`
   }
 }
@@ -109,35 +109,36 @@ const afterwards = ({ phases, truth }: Run): Sentence => {
 
 const agreement = ({ phases }: Run): Sentence => {
   const wrong = contradictions(phases)
-  const behind = sum(phases, ({ notes }) => notes.behindDeferred)
+  const behind = sum(phases, ({ notes }) => notes.behindDeferred + notes.behindApplied)
   return wrong.length === 0
     ? {
         kept: true,
         says:
-          `The two processes contradicted neither themselves nor what Redis had confirmed. ${count(behind)} reads did not ` +
-          `know yet what the other process kept for Redis.`
+          `The two processes contradicted neither themselves nor Redis. ${count(behind)} reads came from a memory ` +
+          `that did not know yet what the other process had written.`
       }
     : { kept: false, says: `The two processes contradicted each other. The first time ${wrong[0]}` }
 }
 
 // -------------------------------------------------------------------------------------------------
 
-const awayIn = ({ found, phases }: Run): Phase | undefined =>
-  found.promotedAfter === undefined ? undefined : phases.find(({ name }) => name === "A away")
+const awayIn = ({ phases }: Run): Phase | undefined => phases.find(({ name }) => name === "A away")
 
 const contradictions = (phases: ReadonlyArray<Phase>): ReadonlyArray<string> =>
-  phases.flatMap(({ lost, name, others }) =>
-    [
-      ...lost.notes.contradictions,
-      ...others.notes.contradictions,
-      // While A is away, one process may have had its keys back before the other.
-      ...stale(others.notes.behindApplied),
-      ...(name === "A away" ? [] : stale(lost.notes.behindApplied))
-    ].map((text) => `in "${name}": ${text}`)
+  phases.flatMap((phase) =>
+    [...phase.lost.notes.contradictions, ...phase.others.notes.contradictions, ...staleIn(phase)].map(
+      (text) => `in "${phase.name}": ${text}`
+    )
   )
 
-const stale = (reads: number): ReadonlyArray<string> =>
-  reads === 0 ? [] : [`${reads} reads were older than what Redis had confirmed`]
+// Memory may be behind what another process has written, and Redis may not.
+const staleIn = ({ after, before, lost, others }: Phase): ReadonlyArray<string> => {
+  const older = lost.notes.behindApplied + others.notes.behindApplied
+  const fromMemory = after.memoryHits - before.memoryHits
+  return older <= fromMemory
+    ? []
+    : [`${older} reads were older than what Redis had confirmed, and only ${fromMemory} came from memory`]
+}
 
 const parts = (phases: ReadonlyArray<Phase>): ReadonlyArray<Part> =>
   phases.flatMap(({ lost, others }) => [lost, others])

@@ -59,6 +59,9 @@ export const make = (options: {
       does: Effect.gen(function* () {
         yield* master.start
         yield* say("The old master was started again, empty: it follows the one that took its place")
+        yield* until(
+          Effect.map(master.cli("INFO", "replication"), (info) => /master_link_status:up/.test(String(info)))
+        )
         yield* cluster.healthy
         yield* Effect.sleep("1 second")
       })

@@ -1,4 +1,4 @@
-import { Clock, Context, Effect, Exit, type Fiber, Result } from "effect"
+import { Clock, Context, Effect, Exit, Result } from "effect"
 import type { Cancel, Done } from "../dispatch.ts"
 import type { CommandKind } from "../RedisCommand.ts"
 import * as RedisError from "../RedisError.ts"
@@ -25,6 +25,16 @@ export interface Attempts {
    * Tells `done` once what came of the call, and returns what to call when nobody waits any more.
    */
   readonly start: <A>(call: Call<A>, done: Done<A>) => Cancel
+  /**
+   * The same for a call whose first attempt was a part of another's and ended with `error`. `doubt`
+   * is what was left open by then.
+   */
+  readonly goOn: <A>(
+    call: Call<A>,
+    error: RedisError.RedisCommandError,
+    doubt: RedisError.RedisCommandError | undefined,
+    done: Done<A>
+  ) => Cancel
   readonly lastFailure: () => RedisError.RedisCommandError | undefined
 }
 
@@ -65,12 +75,13 @@ export const make = ({
   const retry = Effect.fnUntraced(function* <A>(
     call: Call<A>,
     first: RedisError.RedisCommandError,
-    startedAt: number
+    startedAt: number,
+    doubtBefore: RedisError.RedisCommandError | undefined
   ): Effect.fn.Return<A, RedisError.RedisCommandError> {
     const until = startedAt + call.timeout
     let error = first
     // What an earlier attempt left open stays open, whatever comes of the last one.
-    let doubt: RedisError.RedisCommandError | undefined
+    let doubt = doubtBefore
     let nextDelay: Retries.NextDelay | undefined
     let hops = 0
     while (true) {
@@ -112,15 +123,28 @@ export const make = ({
     })
 
   // Retries live on the clock of the connections, whatever clock the caller lives on.
-  const forkRetry = <A>(call: Call<A>, error: RedisError.RedisCommandError, startedAt: number) =>
-    Effect.runForkWith(Context.add(call.context, Clock.Clock, clock))(Effect.result(retry(call, error, startedAt)))
+  const forkRetry = <A>(
+    call: Call<A>,
+    error: RedisError.RedisCommandError,
+    startedAt: number,
+    doubt: RedisError.RedisCommandError | undefined,
+    finish: Done<A>
+  ): Cancel => {
+    const retrying = Effect.result(retry(call, error, startedAt, doubt))
+    const fiber = Effect.runForkWith(Context.add(call.context, Clock.Clock, clock))(retrying)
+    // A schedule that dies is the end of the retries.
+    const stop = fiber.addObserver((exit) => finish(Exit.isSuccess(exit) ? exit.value : Result.fail(error)))
+    return () => {
+      stop()
+      fiber.interruptUnsafe()
+    }
+  }
 
   return {
     start: (call, done) => {
       budget.earn()
       const startedAt = now()
-      let retrying: Fiber.Fiber<unknown, unknown> | undefined
-      let cancelled = false
+      let stopRetrying: Cancel | undefined
       const finish: typeof done = (result) => tell(done, result, onDefect)
       const cancel = Attempt.start(environment, call, startedAt, Math.min(commandTimeout, call.timeout), (result) => {
         if (Result.isSuccess(result)) return finish(result)
@@ -128,24 +152,20 @@ export const make = ({
         const isOver =
           !isRedirect(failure) && mayRetry(call, failure) === undefined && !mayWait(call, failure, startedAt, now)
         if (isOver) return finish(result)
-        const fiber = forkRetry(call, failure, startedAt)
-        retrying = fiber
-        // A schedule that dies is the end of the retries.
-        fiber.addObserver((exit) => {
-          if (!cancelled) finish(Exit.isSuccess(exit) ? exit.value : result)
-        })
+        stopRetrying = forkRetry(call, failure, startedAt, undefined, finish)
       })
       return () => {
-        cancelled = true
         cancel()
-        retrying?.interruptUnsafe()
+        stopRetrying?.()
       }
     },
+    goOn: (call, error, doubt, done) => forkRetry(call, error, now(), doubt, (result) => tell(done, result, onDefect)),
     lastFailure: () => lastFailure
   }
 }
 
-const isRedirect = (error: RedisError.RedisCommandError): boolean =>
+/** Tells whether a reply says that a key is elsewhere. */
+export const isRedirect = (error: RedisError.RedisCommandError): boolean =>
   error._tag === "RedisOperationError" && error.redirect !== undefined
 
 // Servers whose views differ could send a command to and fro.

@@ -9,7 +9,7 @@ import type { Carrier, RedisNode } from "./node/RedisNode.ts"
 import type { Topology } from "./topology/Topology.ts"
 import type { Attempt, Call } from "./Attempt.ts"
 import * as InDoubt from "./InDoubt.ts"
-import { keyText } from "./keyText.ts"
+import { type Key, keyFrom } from "./keyText.ts"
 import type { NodeSession } from "./node/NodeSession.ts"
 import * as Sendings from "./Sendings.ts"
 import * as Split from "./Split.ts"
@@ -168,12 +168,19 @@ export class CommandCall extends SettledCall implements Call<RedisCommand.Reply>
   // for this one command.
   #next: RedisNode | undefined = undefined
   #isAsking = false
-  #asked: RedisNode | undefined = undefined
+  // The node that the last attempt was sent to.
+  #asked: RedisNode | undefined
 
-  constructor(settings: Settings, command: RedisCommand.RedisCommand, sending: Sending | undefined) {
+  constructor(
+    settings: Settings,
+    command: RedisCommand.RedisCommand,
+    sending: Sending | undefined,
+    asked?: RedisNode | undefined
+  ) {
     super(settings, command.name)
     this.command = command
     this.sending = sending
+    this.#asked = asked
   }
 
   node(): RedisNode {
@@ -183,9 +190,8 @@ export class CommandCall extends SettledCall implements Call<RedisCommand.Reply>
 
   send(attempt: Attempt<RedisCommand.Reply>): void {
     const { command, sending } = this
-    const carrier = this.carrier(attempt.node, command)
-    // What follows on the same connection in the same turn leaves with it.
-    if (this.#isAsking) carrier?.submit(asking, ignore)
+    const own = this.carrier(attempt.node, command)
+    const carrier = own !== undefined && this.#isAsking ? new AskingCarrier(own) : own
     this.#asked = attempt.node
     this.#next = undefined
     this.#isAsking = false
@@ -197,14 +203,32 @@ export class CommandCall extends SettledCall implements Call<RedisCommand.Reply>
     return this.mayRepeat(error, kind) ? kind : undefined
   }
 
-  /** `asked` is the server that has answered; by default the last one that it was sent to. */
-  follow(error: RedisError.RedisCommandError, asked: RedisNode | undefined = this.#asked): boolean {
+  follow(error: RedisError.RedisCommandError): boolean {
     const { node, session, topology } = this.settings
     if (error._tag !== "RedisOperationError" || error.redirect === undefined) return false
-    if (session !== undefined || node !== undefined || asked === undefined) return false
-    this.#next = topology.follow(asked, error.redirect)
+    if (session !== undefined || node !== undefined || this.#asked === undefined) return false
+    this.#next = topology.follow(this.#asked, error.redirect)
     this.#isAsking = error.redirect.ask
     return this.#next !== undefined
+  }
+}
+
+// Sends ASKING with a command, and only with it: whatever came next would be taken for it.
+class AskingCarrier implements Carrier {
+  readonly carrier: Carrier
+
+  constructor(carrier: Carrier) {
+    this.carrier = carrier
+  }
+
+  get session(): NodeSession {
+    return this.carrier.session
+  }
+
+  submit(command: RedisCommand.RedisCommand, onReply: (result: ReplyResult) => void): void {
+    // What follows on the same connection in the same turn leaves with it.
+    this.carrier.submit(asking, ignore)
+    this.carrier.submit(command, onReply)
   }
 }
 
@@ -351,10 +375,10 @@ const worstOf = (call: BatchCall): RedisError.RedisCommandError | undefined => {
   )
 }
 
-/** The first key of a command, as text. */
-export const keyOf = (command: RedisCommand.RedisCommand): string | undefined => {
+/** The first key of a command. */
+export const keyOf = (command: RedisCommand.RedisCommand): Key | undefined => {
   const key = commandKeys.keyOf(command.name, command.args)
-  return key === undefined ? undefined : keyText(key)
+  return key === undefined ? undefined : keyFrom(key)
 }
 
 /** Tells whether a command names a key. */

@@ -1,4 +1,4 @@
-import { Context, Effect, Exit, Scope } from "effect"
+import { Context, Effect, Exit, Scheduler, Scope } from "effect"
 import type * as CircuitBreaker from "../CircuitBreaker.ts"
 import type { NodeEvent } from "../dispatch.ts"
 import type { RedisConnector } from "../RedisConnector.ts"
@@ -47,11 +47,15 @@ export const make = Effect.fnUntraced(function* (
   const parent = Context.get(context, Scope.Scope)
   const build = makeOne(options)
   const living = new Set<RedisNode.RedisNode>()
+  // What runs at once does so in a scheduler of its own, which is not for what goes on afterwards.
+  const scheduler = Context.get(context, Scheduler.Scheduler)
   return {
     make: (place) => {
       const scope = Scope.forkUnsafe(parent)
       // Nothing of it waits: a node connects in the background.
-      const node = Effect.runSyncWith(Context.add(context, Scope.Scope, scope))(build(place))
+      const node = Effect.runSyncWith(Context.add(context, Scope.Scope, scope))(
+        Effect.provideService(build(place), Scheduler.Scheduler, scheduler)
+      )
       living.add(node)
       const leave = Effect.sync(() => living.delete(node))
       return { node, close: Effect.andThen(Scope.close(scope, Exit.void), leave) }

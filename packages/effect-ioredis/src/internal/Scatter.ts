@@ -12,12 +12,12 @@ import type { Cancel, Sending } from "../dispatch.ts"
 import type * as RedisCommand from "../RedisCommand.ts"
 import type { ReplyResult } from "../RedisConnection.ts"
 import * as RedisError from "../RedisError.ts"
-import type { Attempts } from "./Attempts.ts"
+import { type Attempts, isRedirect } from "./Attempts.ts"
 import { BatchCall, CommandCall, hasKey, type Settings } from "./Calls.ts"
 import type { ResponsePolicy } from "./commandKeys.ts"
 import * as EveryMaster from "./EveryMaster.ts"
 import * as InDoubt from "./InDoubt.ts"
-import { keyText } from "./keyText.ts"
+import { keyFrom } from "./keyText.ts"
 import type { RedisNode } from "./node/RedisNode.ts"
 import * as Split from "./Split.ts"
 
@@ -77,10 +77,12 @@ const sendTo = (attempts: Attempts, now: () => number, call: BatchCall, done: Ga
       if (outstanding === 0) done(results)
     }
     for (const [index, result] of results.entries()) {
-      const elsewhere = followed(call, index, result, until - now())
-      if (elsewhere === undefined) continue
+      const command = call.commands[index]
+      const left = until - now()
+      if (command === undefined || Result.isSuccess(result) || !isRedirect(result.failure) || left <= 0) continue
       outstanding++
-      const cancel = attempts.start(elsewhere, (result) => {
+      const elsewhere = new CommandCall(call.settings.within(left), command, call.sendings?.[index], call.asked)
+      const cancel = attempts.goOn(elsewhere, result.failure, call.doubts[index], (result) => {
         results[index] = result
         settle()
       })
@@ -92,13 +94,6 @@ const sendTo = (attempts: Attempts, now: () => number, call: BatchCall, done: Ga
     first()
     for (const cancel of following) cancel()
   }
-}
-
-const followed = (call: BatchCall, index: number, result: ReplyResult, left: number): CommandCall | undefined => {
-  const command = call.commands[index]
-  if (command === undefined || Result.isSuccess(result) || left <= 0) return undefined
-  const next = new CommandCall(call.settings.within(left), command, call.sendings?.[index])
-  return next.follow(result.failure, call.asked) ? next : undefined
 }
 
 // A command as it is sent: a whole one, or a part of one. Classes for what `Deadlines` says of
@@ -192,7 +187,7 @@ const divisionOf = (settings: Settings, command: RedisCommand.RedisCommand): Div
   if (!settings.splits(command)) return new Division(command, Array.of(whole))
   return new Division(
     command,
-    Split.split(command, (key) => settings.topology.placeOf(keyText(key)))
+    Split.split(command, (key) => settings.topology.placeOf(keyFrom(key)))
   )
 }
 

@@ -11,7 +11,7 @@ import { Clock, Effect, type Scope } from "effect"
 import type { Node, NodeEvent } from "../../dispatch.ts"
 import type { Deadlines } from "../Deadlines.ts"
 import type { Circuit } from "../circuitBreaker/Circuit.ts"
-import { keyText } from "../keyText.ts"
+import { type Key, keyFrom } from "../keyText.ts"
 import * as Monotonic from "../Monotonic.ts"
 import * as Waiters from "../Waiters.ts"
 import * as Affinity from "./Affinity.ts"
@@ -66,11 +66,11 @@ export interface RedisNode extends Node {
   /** Gives the sessions whose connections are open now. */
   readonly sessions: () => ReadonlyArray<NodeSession>
   /** Gives the session that a key's commands would be sent in now. */
-  readonly sessionFor: (key: string) => NodeSession | undefined
+  readonly sessionFor: (key: Key) => NodeSession | undefined
   /**
    * Gives what carries the commands of a key now, or of none; a given session carries them itself.
    */
-  readonly carrierFor: (key: string | undefined, session?: NodeSession) => Carrier | undefined
+  readonly carrierFor: (key: Key | undefined, session?: NodeSession) => Carrier | undefined
   /** Gives what carries a command of several keys in one session. */
   readonly carrierOf: (keys: ReadonlyArray<RedisCommand.Argument>, session: NodeSession) => Carrier
   /** Ends when a connection becomes ready, the circuit changes, or the node closes. */
@@ -109,7 +109,7 @@ export interface Options {
   /** Gives the slots that it owns. */
   readonly slots: () => ReadonlyArray<readonly [from: number, to: number]>
   /** Spreads keys over connections. Keys of one number keep to one connection. */
-  readonly hash: (key: string) => number
+  readonly hash: (key: Key) => number
   /** Asked at each login, so that passwords may rotate. */
   readonly login: Effect.Effect<RedisLogin, unknown>
   /** Sets how many connections to keep. */
@@ -365,7 +365,7 @@ const carriersOf = (
   isClosing: () => boolean
 ): Pick<RedisNode, "sessionFor" | "carrierFor" | "carrierOf"> => {
   const affinity = Affinity.make(lanes, isOpen, hash)
-  const sessionFor = (key: string | undefined): NodeSession | undefined => {
+  const sessionFor = (key: Key | undefined): NodeSession | undefined => {
     if (isClosing()) return undefined
     if (lanes.length === 1) return openSession(lanes[0])
     return key === undefined ? sessions()[0] : openSession(affinity.laneOf(affinity.bucketOf(key)))
@@ -381,7 +381,7 @@ const carriersOf = (
         ? session
         : new BucketCarrier(
             session,
-            keys.map((key) => affinity.bucketOf(keyText(key)))
+            keys.map((key) => affinity.bucketOf(keyFrom(key)))
           )
   }
 }

@@ -13,13 +13,14 @@ import { Clock, Effect, Queue, Random, Result, type Scope } from "effect"
 import type { NodeEvent } from "../../dispatch.ts"
 import * as RedisCommand from "../../RedisCommand.ts"
 import * as RedisConnection from "../../RedisConnection.ts"
-import type * as RedisError from "../../RedisError.ts"
+import * as RedisError from "../../RedisError.ts"
 import type { ClusterOptions } from "../../RedisTopology.ts"
 import * as Monotonic from "../Monotonic.ts"
 import type { NodeSession } from "../node/NodeSession.ts"
 import type { RedisNode } from "../node/RedisNode.ts"
 import type { NodeMaker } from "../NodeMaker.ts"
-import { translate } from "./address.ts"
+import * as Waiters from "../Waiters.ts"
+import { addressText, translate } from "./address.ts"
 import * as Members from "./Members.ts"
 import * as Owners from "./Owners.ts"
 import * as Replicas from "./Replicas.ts"
@@ -50,7 +51,8 @@ export const make = Effect.fnUntraced(function* (
     epoch: 0,
     learntAt: Number.NEGATIVE_INFINITY,
     fruitless: 0,
-    problem: undefined
+    problem: undefined,
+    waiters: Waiters.make()
   }
   listeners.add((event) => {
     if (event._tag === "SessionLost" || (event._tag === "SessionReady" && !owners.isComplete())) suspect()
@@ -79,6 +81,7 @@ export const make = Effect.fnUntraced(function* (
     slotOf,
     version: () => owners.version,
     isReady: () => isReady(cluster),
+    changed: cluster.waiters.changed,
     problem: () => cluster.problem,
     follow: (asked, { ask, host, port, slot }) => {
       const given = host === "" ? asked.sessions()[0]?.address.host : host
@@ -107,6 +110,8 @@ interface Cluster {
   fruitless: number
   /** Why the servers do not say who owns what. */
   problem: RedisError.RedisConnectionError | undefined
+  /** Those who wait for what the servers say. */
+  readonly waiters: Waiters.Waiters
 }
 
 const isReady = ({ owners }: Cluster): boolean =>
@@ -117,7 +122,7 @@ const isReady = ({ owners }: Cluster): boolean =>
 // -------------------------------------------------------------------------------------------------
 
 const watch = Effect.fnUntraced(function* (cluster: Cluster, suspicions: Queue.Queue<void>) {
-  const heard = new Map<RedisNode, number>()
+  const heard = new WeakMap<RedisNode, number>()
   let askedAt = Number.NEGATIVE_INFINITY
   let interval = 0
   while (true) {
@@ -136,12 +141,13 @@ const watch = Effect.fnUntraced(function* (cluster: Cluster, suspicions: Queue.Q
     askedAt = cluster.now()
     interval = longestBetween * (0.9 + random / 5)
     yield* ask(cluster, askedAt)
+    cluster.waiters.wake()
   }
 })
 
 // A server with something in flight that has said nothing since the last look may be frozen, and
 // another one in its place, long before that is a stall.
-const someAreSilent = ({ owners }: Cluster, heard: Map<RedisNode, number>): boolean => {
+const someAreSilent = ({ owners }: Cluster, heard: WeakMap<RedisNode, number>): boolean => {
   let found = false
   for (const node of owners.masters()) {
     const activity = node.activity()
@@ -155,16 +161,20 @@ const someAreSilent = ({ owners }: Cluster, heard: Map<RedisNode, number>): bool
 const ask = Effect.fnUntraced(function* (cluster: Cluster, askedAt: number) {
   const { members, owners } = cluster
   const asked = yield* whoToAsk(cluster)
-  if (asked.length === 0) return members.joinSeeds()
-  const answers = yield* Effect.forEach(asked, (session) => askOne(session, cluster.options), {
+  const [maps, problems] = yield* Effect.partition(asked, (session) => askOne(session, cluster.options), {
     concurrency: "unbounded"
   })
-  const best = answers.reduce(
-    (best, answer) => (answer !== undefined && answer.epoch >= (best?.epoch ?? 0) ? answer : best),
+  const best = maps.reduce<Answer | undefined>(
+    (best, answer) => (answer.epoch >= (best?.epoch ?? 0) ? answer : best),
     undefined
   )
   cluster.fruitless = best === undefined ? cluster.fruitless + 1 : 0
-  if (best === undefined) return
+  if (best === undefined) {
+    cluster.problem = problems.find(({ reason }) => reason === "Auth") ?? problems[0]
+    // Those that are connected may be none of the cluster any more.
+    return members.joinSeeds()
+  }
+  cluster.problem = undefined
   // One who has been away for long may know an older map, but a cluster made anew begins at 0.
   if (best.epoch < cluster.epoch && askedAt - cluster.learntAt < patience) return
   cluster.epoch = best.epoch
@@ -191,17 +201,33 @@ interface Answer {
   readonly map: SlotMap.SlotMap
 }
 
-const askOne = (session: NodeSession, { addressMap }: ClusterOptions): Effect.Effect<Answer | undefined> =>
+const askOne = (session: NodeSession, { addressMap }: ClusterOptions): Effect.Effect<Answer, Problem> =>
   Effect.gen(function* () {
     const replies = [clusterInfo, clusterSlots].map((command) =>
       Effect.result(RedisConnection.send(session.connection, command))
     )
     const [info, slots] = yield* Effect.all(replies, { concurrency: "unbounded" })
-    if (slots === undefined || Result.isFailure(slots)) return undefined
+    if (slots === undefined || Result.isFailure(slots)) return yield* problemOf(session, slots?.failure)
     const map = SlotMap.parse(slots.success, session.address, (address) => translate(addressMap, address))
-    const epoch = info !== undefined && Result.isSuccess(info) ? epochIn(String(info.success)) : 0
-    return map === undefined || map.shards.length === 0 ? undefined : { epoch, map }
-  }).pipe(Effect.timeoutOrElse({ duration: askTimeout, orElse: () => Effect.succeed(undefined) }))
+    if (map === undefined || map.shards.length === 0) return yield* problemOf(session, undefined)
+    return { epoch: info !== undefined && Result.isSuccess(info) ? epochIn(String(info.success)) : 0, map }
+  }).pipe(
+    Effect.timeoutOrElse({
+      duration: askTimeout,
+      orElse: () => Effect.fail(RedisError.connectionError("CONNECT", "Timeout", "never"))
+    })
+  )
+
+type Problem = RedisError.RedisConnectionError
+
+const problemOf = ({ address }: NodeSession, error: RedisError.RedisCommandError | undefined): Problem => {
+  if (error?._tag === "RedisConnectionError") return error
+  const reason = error?._tag === "RedisOperationError" && error.code === "NOPERM" ? "Auth" : "NotReady"
+  return new RedisError.RedisConnectionError({
+    ...RedisError.connectionError("CONNECT", reason, "never", error),
+    message: `The server at ${addressText(address)} does not say which server owns which keys: ${error?.message ?? "it knows of no owners"}`
+  })
+}
 
 const epochIn = (info: string): number => Number(/^cluster_current_epoch:(\d+)/m.exec(info)?.[1] ?? 0)
 

@@ -62,14 +62,17 @@ export class Members {
     return (this.#owners.masters().find(answers) ?? nodes.find(answers) ?? nodes[0]) as RedisNode
   }
 
-  /** Ends the connections to servers that own nothing and have been silent since the last time. */
+  /**
+   * Ends the connections to servers that own nothing, with nothing in flight and silent since the
+   * last time.
+   */
   retire(onEvent: (event: NodeEvent) => void): Effect.Effect<void> {
     if (this.#owners.masters().length === 0) return Effect.void
     const leaving: Array<Member> = []
     for (const [label, member] of this.#byAddress) {
       const { heard, node } = member
       member.heard = node.activity()
-      if (this.#owners.owns(node) || heard !== member.heard) continue
+      if (this.#owners.owns(node) || node.inFlight() > 0 || heard !== member.heard) continue
       this.#byAddress.delete(label)
       leaving.push(member)
     }

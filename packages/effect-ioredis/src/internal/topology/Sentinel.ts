@@ -4,7 +4,8 @@
  * It is one node, whose address is asked at each connect: a failover is a change of what the node's
  * data descend from. Each sentinel is asked for itself, so that one that is frozen delays no other.
  * Of what they say, the highest epoch holds: one that was cut off names an old master for a while.
- * Where none answers, the last address that was known is used.
+ * Sentinels that are made anew count from 0 again, so it holds only while some sentinel goes on
+ * saying it. Where none answers, the last address that was known is used.
  */
 import { Clock, Effect, Hash, Latch, Result, type Scope } from "effect"
 import type { NodeEvent } from "../../dispatch.ts"
@@ -13,6 +14,7 @@ import * as RedisConnection from "../../RedisConnection.ts"
 import { type RedisAddress, RedisConnector } from "../../RedisConnector.ts"
 import * as RedisError from "../../RedisError.ts"
 import type { SentinelOptions } from "../../RedisTopology.ts"
+import { keyText } from "../keyText.ts"
 import * as Monotonic from "../Monotonic.ts"
 import type { RedisNode } from "../node/RedisNode.ts"
 import type { NodeMaker } from "../NodeMaker.ts"
@@ -29,15 +31,16 @@ export const make = Effect.fnUntraced(function* (
   listeners: Set<(event: NodeEvent) => void>
 ): Effect.fn.Return<Topology, never, Scope.Scope | RedisConnector> {
   const clock = yield* Clock.Clock
-  const known = new Known(options.sentinels.length)
-  const haste = new Haste(() => Monotonic.millis(clock))
-  const replicas = new Replicas.Replicas(maker, { hash: Hash.string })
+  const now = () => Monotonic.millis(clock)
+  const known = new Known(options.sentinels.length, now)
+  const haste = new Haste(now)
+  const replicas = new Replicas.Replicas(maker, { hash: (key) => Hash.string(keyText(key)) })
   const { node } = maker.make({
     label: "",
     locate: known.locate,
     role: "master",
     slots: () => [],
-    hash: Hash.string,
+    hash: (key) => Hash.string(keyText(key)),
     onRefusal: ({ code }) => {
       if (tellsOfMaster.has(code)) haste.begin()
     }
@@ -55,7 +58,7 @@ export const make = Effect.fnUntraced(function* (
   return {
     ...Single.make(node),
     problem: known.problem,
-    replicaFor: (key) => replicas.of(node, key === undefined ? 0 : Hash.string(key))
+    replicaFor: (key) => replicas.of(node, key === undefined ? 0 : Hash.string(keyText(key)))
   }
 })
 
@@ -80,12 +83,16 @@ interface Master {
 
 class Known {
   readonly #sentinels: number
+  readonly #now: () => number
   readonly #heard: Latch.Latch = Latch.makeUnsafe()
   readonly #problems = new Map<RedisAddress, RedisError.RedisConnectionError>()
   #master: Master | undefined = undefined
+  /** When a sentinel has said last that this is the master. */
+  #saidAt = Number.NEGATIVE_INFINITY
 
-  constructor(sentinels: number) {
+  constructor(sentinels: number, now: () => number) {
     this.#sentinels = sentinels
+    this.#now = now
   }
 
   /** Gives the master's address as soon as a sentinel has said anything. */
@@ -110,17 +117,18 @@ class Known {
   learn(found: Master): RedisAddress | undefined {
     this.#problems.delete(found.source)
     const before = this.#master
+    const isSame = before !== undefined && addressText(before.address) === addressText(found.address)
     // An epoch belongs to one failover, and whoever has told it may correct himself.
     const isLater =
       before === undefined ||
       found.epoch > before.epoch ||
-      (found.epoch === before.epoch && found.source === before.source)
-    if (!isLater) return undefined
-    this.#master = found
+      (found.epoch === before.epoch && (isSame || found.source === before.source))
+    const isForgotten = this.#now() - this.#saidAt >= heldFor
+    if (!isLater && !isForgotten) return undefined
+    this.#saidAt = this.#now()
+    this.#master = isSame && found.epoch === before.epoch ? before : found
     this.#heard.openUnsafe()
-    return before === undefined || addressText(before.address) === addressText(found.address)
-      ? undefined
-      : found.address
+    return before === undefined || isSame ? undefined : found.address
   }
 
   /** A sentinel does not say who is the master. */
@@ -153,9 +161,9 @@ class Haste {
     this.#waiters.wake()
   }
 
-  pause(node: RedisNode, isSilent: boolean): Effect.Effect<unknown> {
+  pause(node: RedisNode): Effect.Effect<unknown> {
     return Effect.suspend(() =>
-      isSilent || !node.isReady() || this.#now() < this.#until
+      !node.isReady() || this.#now() < this.#until
         ? Effect.sleep(inHaste)
         : Effect.raceFirst(Effect.sleep(betweenPolls), this.#waiters.changed)
     )
@@ -184,16 +192,19 @@ const watch = Effect.fnUntraced(function* (
     )
     let activity = node.activity()
     while (true) {
-      const { address, epoch } = yield* inTime(askMaster(connection, options))
+      const { address, epoch, isWell } = yield* inTime(askMaster(connection, options))
       const moved = known.learn({ address, epoch, source: sentinel })
       if (moved !== undefined) node.relocate(moved)
       if (replicas.isWanted && known.isMaster(address)) {
         const addresses = yield* inTime(askReplicas(connection, options))
         if (addresses !== undefined) yield* replicas.learn(new Map([[node, addresses]]))
       }
+      // A sentinel says that a master is down, and that it is replaced, before it names another
+      // one.
       const isSilent = node.inFlight() > 0 && node.activity() === activity
       activity = node.activity()
-      yield* haste.pause(node, isSilent)
+      if (!isWell || isSilent) haste.begin()
+      yield* haste.pause(node)
     }
   })
   return yield* Effect.scoped(attend).pipe(
@@ -231,10 +242,13 @@ const askMaster = Effect.fnUntraced(function* (
   if (place === undefined || Result.isFailure(place)) return yield* problemOf(place?.failure)
   if (!Array.isArray(place.success)) return yield* RedisError.connectionError("CONNECT", "UnknownMaster", "never")
   const [host, port] = place.success
-  const fields = description !== undefined && Result.isSuccess(description) ? description.success : []
+  const described = description !== undefined && Result.isSuccess(description) ? description.success : []
+  const fields = Array.isArray(described) ? described : []
+  const epoch = Number(fieldOf(fields, "config-epoch"))
   return {
     address: translate(addressMap, { host: String(host), port: Number(port) }),
-    epoch: epochIn(Array.isArray(fields) ? fields : [])
+    epoch: Number.isFinite(epoch) ? epoch : 0,
+    isWell: !/s_down|o_down|failover_in_progress/.test(String(fieldOf(fields, "flags")))
   }
 })
 
@@ -249,7 +263,7 @@ const askReplicas = (
     onSuccess: (reply) =>
       Effect.succeed(
         (Array.isArray(reply) ? reply : []).flatMap((fields) => {
-          const field = (name: string) => fieldIn(Array.isArray(fields) ? fields : [], name)
+          const field = (name: string) => String(fieldOf(Array.isArray(fields) ? fields : [], name) ?? "")
           const isAway = /down|disconnected/.test(field("flags")) || field("master-link-status") === "err"
           const port = Number(field("port"))
           return isAway || !(port > 0) ? [] : [translate(addressMap, { host: field("ip"), port })]
@@ -263,15 +277,10 @@ const problemOf = (error: RedisError.RedisCommandError | undefined): RedisError.
   return RedisError.connectionError("CONNECT", isLogin ? "Auth" : "NotReady", "never", error)
 }
 
-const epochIn = (fields: ReadonlyArray<RedisCommand.Reply>): number => {
-  const epoch = Number(fieldIn(fields, "config-epoch"))
-  return Number.isFinite(epoch) ? epoch : 0
-}
-
 // Names and values by turns.
-const fieldIn = (fields: ReadonlyArray<RedisCommand.Reply>, name: string): string => {
+const fieldOf = (fields: ReadonlyArray<RedisCommand.Reply>, name: string): RedisCommand.Reply | undefined => {
   const index = fields.indexOf(name)
-  return index === -1 ? "" : String(fields[index + 1])
+  return index === -1 ? undefined : fields[index + 1]
 }
 
 const loginCodes: ReadonlySet<string> = new Set(["NOAUTH", "WRONGPASS", "NOPERM"])
@@ -285,3 +294,4 @@ const inHaste = 50
 const hasteFor = 3000
 const beforeNext = 500
 const patience = 1000
+const heldFor = 15_000

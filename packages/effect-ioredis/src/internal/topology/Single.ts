@@ -1,3 +1,4 @@
+import { Effect } from "effect"
 import type { RedisNode } from "../node/RedisNode.ts"
 import type { Topology } from "./Topology.ts"
 
@@ -13,6 +14,7 @@ export const make = (node: RedisNode): Topology => {
     slotOf: undefined,
     version: () => 0,
     isReady: node.isReady,
+    changed: Effect.never,
     problem: () => undefined,
     follow: () => undefined
   }

@@ -57,16 +57,15 @@ const shardsEntry = (map: ClusterMap.ClusterMap, node: ClusterNode): Wire.Wire =
 
 const info: NodeRun = (_, node) => {
   const { isUp, map, master } = node
-  const assigned = map.owners.filter((owner) => owner !== undefined)
-  const failed = assigned.filter((owner) => !isAlive(map, owner)).length
+  const { assigned, failed } = ClusterMap.coverageOf(map)
   const fields = {
     cluster_state: isUp ? "ok" : "fail",
-    cluster_slots_assigned: assigned.length,
-    cluster_slots_ok: assigned.length - failed,
+    cluster_slots_assigned: assigned,
+    cluster_slots_ok: assigned - failed,
     cluster_slots_pfail: 0,
     cluster_slots_fail: failed,
     cluster_known_nodes: map.members.size,
-    cluster_size: new Set(assigned).size,
+    cluster_size: new Set(ClusterMap.ranges(map).map(({ owner }) => owner)).size,
     cluster_current_epoch: map.epoch,
     cluster_my_epoch: map.members.get(master ?? node)?.epoch ?? 0
   }

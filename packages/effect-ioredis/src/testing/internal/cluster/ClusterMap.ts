@@ -74,9 +74,31 @@ export const leave = (map: ClusterMap, gone: ClusterNode): ClusterMap => {
 export const replicasOf = ({ members }: ClusterMap, master: ClusterNode): ReadonlyArray<ClusterNode> =>
   Array.from(members).flatMap(([node, member]) => (member.master === master ? [node] : []))
 
+/** Counts slots: those that have an owner, and of them those whose owner is taken for dead. */
+export interface Coverage {
+  readonly assigned: number
+  readonly failed: number
+}
+
+/** Tells how many slots are served. A map never changes, so this is counted once. */
+export const coverageOf = (map: ClusterMap): Coverage => {
+  let coverage = coverages.get(map)
+  if (coverage === undefined) {
+    const assigned = map.owners.filter((owner) => owner !== undefined)
+    const failed = assigned.filter((owner) => map.members.get(owner)?.failed !== false)
+    coverage = { assigned: assigned.length, failed: failed.length }
+    coverages.set(map, coverage)
+  }
+  return coverage
+}
+
+const coverages = new WeakMap<ClusterMap, Coverage>()
+
 /** Tells whether each slot has an owner that lives. */
-export const isCovered = ({ members, owners }: ClusterMap): boolean =>
-  owners.every((owner) => owner !== undefined && members.get(owner)?.failed === false)
+export const isCovered = (map: ClusterMap): boolean => {
+  const { assigned, failed } = coverageOf(map)
+  return assigned - failed === slotCount
+}
 
 export interface Range {
   readonly from: number
@@ -85,7 +107,17 @@ export interface Range {
 }
 
 /** The slots in their order, those in a row with one owner together. */
-export const ranges = ({ owners }: ClusterMap): ReadonlyArray<Range> => {
+export const ranges = (map: ClusterMap): ReadonlyArray<Range> => {
+  const known = rangesOf.get(map)
+  if (known !== undefined) return known
+  const found = findRanges(map)
+  rangesOf.set(map, found)
+  return found
+}
+
+const rangesOf = new WeakMap<ClusterMap, ReadonlyArray<Range>>()
+
+const findRanges = ({ owners }: ClusterMap): ReadonlyArray<Range> => {
   const found: Array<Range> = []
   let from = 0
   for (let slot = 1; slot <= slotCount; slot++) {

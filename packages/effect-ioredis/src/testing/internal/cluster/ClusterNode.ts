@@ -32,8 +32,6 @@ export class ClusterNode {
 
   // When it serves again after its process began anew.
   #servesFrom = 0
-  // What the map says of its coverage, once it was asked for: looking at each slot takes long.
-  #isCovered: boolean | undefined
 
   constructor(id: string, place: Replication, settings: ClusterSettings) {
     this.id = id
@@ -45,9 +43,7 @@ export class ClusterNode {
   /** Says whether it serves clients: CLUSTER INFO shows it as `cluster_state`. */
   get isUp(): boolean {
     if (this.isolated === "noticed" || this.#isWaiting) return false
-    if (!this.settings.fullCoverage) return true
-    this.#isCovered ??= ClusterMap.isCovered(this.map)
-    return this.#isCovered
+    return !this.settings.fullCoverage || ClusterMap.isCovered(this.map)
   }
 
   /** The master that it knows as its own. */
@@ -63,7 +59,6 @@ export class ClusterNode {
   /** Takes over a map, and becomes in it what it says. A replica that lags goes on lagging. */
   learn(map: ClusterMap.ClusterMap): void {
     this.map = map
-    this.#isCovered = undefined
     const { master } = this
     if (master === undefined) this.place.promote()
     else if (this.place.master !== master.place) this.place.follow(master.place)
