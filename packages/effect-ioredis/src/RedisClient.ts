@@ -80,6 +80,19 @@ import * as RetryPolicy from "./RetryPolicy.ts"
 /**
  * Sets how one call is made.
  *
+ * **Example** (A read that may be a little old)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { RedisClient, RedisCommand } from "effect-ioredis"
+ *
+ * const ranking = Effect.gen(function* () {
+ *   const redis = yield* RedisClient.RedisClient
+ *   const top = RedisCommand.make("ZRANGE", ["ranking", 0, 9, "REV"])
+ *   return yield* redis.run(top, { readFrom: "replica" })
+ * })
+ * ```
+ *
  * @category models
  * @since 0.1.0
  */
@@ -93,6 +106,13 @@ export interface CallOptions {
    * answer does not, such as SADD and DEL, may then be sent again.
    */
   readonly answer?: "ignored" | undefined
+  /**
+   * Sets which server answers. Default: `"master"`. `"replica"` is for commands of kind `read` that
+   * may answer something older: a replica of the key's master is asked first, and the master where
+   * none is ready, where there is none, or where the replica fails and the read may be tried again.
+   * Anything but a read fails with the code `"UNSUPPORTED"`.
+   */
+  readonly readFrom?: "master" | "replica" | undefined
   /**
    * Sets how long a command that has certainly not left may wait for a connection or for the
    * circuit to close, within `operationTimeout`. Waiting is no retry. Default: 0, which is no
@@ -182,6 +202,11 @@ export interface RedisClient {
   /**
    * Runs any command. A reply that its decoder does not take is a `RedisOperationError` of code
    * `"REPLY"`.
+   *
+   * On a cluster, a command that concerns every master is sent to each of them, as Redis' own tips
+   * say: DBSIZE is their sum, KEYS all of their keys, and FLUSHALL, SCRIPT LOAD, FUNCTION LOAD,
+   * CONFIG SET, PING and their like succeed where all of them do. Keys whose slots move meanwhile
+   * may be counted twice or not at all.
    */
   readonly run: <A>(
     command: RedisCommand.RedisCommand<A>,
@@ -365,7 +390,6 @@ const assemble = Effect.fnUntraced(function* (
   const tellAll = (event: NodeEvent): void => {
     for (const listener of Array.from(listeners)) tell(listener, event, onDefect)
   }
-  listeners.add((event) => countEvent(metrics, event, context))
   const circuits = yield* Circuits.make
   const maker = yield* NodeMaker.make({
     name,
@@ -403,21 +427,19 @@ const assemble = Effect.fnUntraced(function* (
     watchHistory: yield* HistoryWatch.make(topology, millis(options.historyInterval, 1000))
   })
   yield* Effect.addFinalizer(() =>
-    closing.within(
-      Effect.forEach(topology.members(), (node) => node.drain, { concurrency: "unbounded", discard: true })
-    )
+    closing.within(Effect.forEach(maker.nodes(), (node) => node.drain, { concurrency: "unbounded", discard: true }))
   )
   const client: RedisClient = {
     ...commandsOn(name, dispatcher),
     reconnect: Effect.sync(() => {
-      for (const node of topology.nodes()) node.reconnect()
+      for (const node of maker.nodes()) node.reconnect()
     }),
     stats: Effect.sync(() => {
       const nodes = topology.nodes()
       return {
         connection: statusOf(topology),
         connections: sum(nodes, (node) => node.sessions().length),
-        inFlight: sum(topology.members(), (node) => node.inFlight()),
+        inFlight: sum(maker.nodes(), (node) => node.inFlight()),
         breaker: circuits.now(),
         lastFailure: attempts.lastFailure(),
         connectError: connectErrorOf(topology)
@@ -489,7 +511,7 @@ const commandsOn = (name: string, dispatcher: Dispatcher.Dispatcher): Commands =
     options: SendOptions,
     decode: (reply: RedisCommand.Reply) => Result.Result<A, RedisError.RedisOperationError>
   ): Effect.Effect<A, RedisError.RedisCommandError> => {
-    const refused = refusal(command)
+    const refused = refusal(command, options.readFrom)
     if (refused !== undefined) return Effect.fail(refused)
     return traced(name, command.name, (of, done) => dispatcher.sendIn(of, command, options, done), decode)
   }
@@ -502,7 +524,9 @@ const commandsOn = (name: string, dispatcher: Dispatcher.Dispatcher): Commands =
   }
 
   const pipeline: RedisClient["pipeline"] = (commands, options = {}) => {
-    const refused = commands.map(refusal).find((refused) => refused !== undefined)
+    const refused = commands
+      .map((command) => refusal(command, options.readFrom))
+      .find((refused) => refused !== undefined)
     if (refused !== undefined) return Effect.fail(refused)
     const label = commands.length === 1 ? (commands[0]?.name ?? "") : "PIPELINE"
     const replies = Effect.orDie(
@@ -579,10 +603,11 @@ const decodeAll = <Commands extends ReadonlyArray<RedisCommand.RedisCommand>>(
 const millis = (duration: Duration.Input | undefined, fallback: number): number =>
   duration === undefined ? fallback : Duration.toMillis(duration)
 
-const sendOptions = ({ answer, operationTimeout, retry, waitToSend }: CallOptions): SendOptions => ({
+const sendOptions = ({ answer, operationTimeout, readFrom, retry, waitToSend }: CallOptions): SendOptions => ({
   timeout: operationTimeout === undefined ? undefined : Duration.toMillis(operationTimeout),
   retry,
   answer,
+  readFrom,
   waitToSend: waitToSend === undefined ? undefined : Duration.toMillis(waitToSend)
 })
 
@@ -635,17 +660,6 @@ const reporter =
       )
     )
   }
-
-const countEvent = (metrics: Metrics.Metrics, { _tag }: NodeEvent, context: Context.Context<never>): void => {
-  const event = countedEvents[_tag]
-  if (event !== undefined) metrics.connectionEvents(event).updateUnsafe(1, context)
-}
-
-const countedEvents: Readonly<Record<string, string>> = {
-  SessionReady: "ready",
-  SessionLost: "lost",
-  ConnectFailed: "failed"
-}
 
 // A span costs more than the rest of a call, so it is made only where a tracer is installed.
 // `decode` throws at no reply, so that it needs no effect of its own.

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Option, Redacted, Result } from "effect"
-import { IoredisConnector, RedisClient, RedisTopology } from "effect-ioredis"
+import { IoredisConnector, RedisClient, RedisCommand, RedisTopology } from "effect-ioredis"
 import * as RedisSentinels from "../../support/RedisSentinels.ts"
 import * as Wait from "../../support/Wait.ts"
 
@@ -52,6 +52,20 @@ describe("a client that asks real sentinels", () => {
         yield* canWrite(redis)
       }),
     { timeout: 30_000 }
+  )
+
+  it.effect("reads from the replica that they name, and from the master when it is killed", () =>
+    Effect.gen(function* () {
+      const sentinels = yield* RedisSentinels.make({ replicas: 1 })
+      const redis = yield* connect(sentinels)
+      const replica = sentinels.server(1)
+      yield* redis.set("greeting", "hello")
+      const read = redis.run(RedisCommand.make("GET", ["greeting"]), { readFrom: "replica" })
+      const calls = Effect.map(replica.cli("INFO", "commandstats"), (text) => String(text).includes("cmdstat_get:"))
+      yield* Wait.until("the replica answers", Effect.andThen(read, calls))
+      yield* replica.kill
+      for (let round = 0; round < 20; round++) assert.strictEqual(yield* read, "hello")
+    })
   )
 
   it.effect("says what is wrong with a name or a password", () =>

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Option, Result, Stream } from "effect"
-import { RedisCommand, RetryPolicy } from "effect-ioredis"
+import { RedisClient, RedisCommand, RedisConnector, RedisTopology, RetryPolicy } from "effect-ioredis"
 import { Fault } from "effect-ioredis/testing"
 import { TestClock } from "effect/testing"
 import { receivedBy, withCluster } from "../../support/VirtualCluster.ts"
@@ -31,6 +31,22 @@ describe("A client of a cluster", () => {
             ["redis simulated-cluster:7002", [[10_923, 16_383]]]
           ]
         )
+      })
+    )
+  )
+
+  it.effect("is ready when it knows all owners, although it was connected to each of them before", () =>
+    withCluster()(({ cluster, network }) =>
+      Effect.gen(function* () {
+        const { length } = yield* cluster.masters
+        const topology = RedisTopology.cluster({ seeds: cluster.seeds.slice(0, length) })
+        const client = RedisClient.make({ topology, connectTimeout: "10 seconds" })
+        const building = yield* client.pipe(
+          Effect.provideService(RedisConnector.RedisConnector, network.connector),
+          Effect.forkChild({ startImmediately: true })
+        )
+        yield* TestClock.adjust("1 second")
+        assert.strictEqual(result(building), "Success")
       })
     )
   )

@@ -35,7 +35,8 @@ const setUp = () => {
       const made = double(label)
       doubles.set(label, made)
       return { node: made.node, close: Effect.void }
-    }
+    },
+    nodes: () => assert.fail("they ask for one node after the other")
   }
   const members = new Members({ seeds: [owner, idle] }, maker, owners, () => {})
   owners.move(0, members.at(owner), 0)

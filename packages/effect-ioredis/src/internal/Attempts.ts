@@ -66,8 +66,9 @@ export const make = ({
     deadlines,
     metrics,
     now,
-    onFailure: (error) => {
+    onFailure: (error, node) => {
       lastFailure = error
+      node.fail(error)
     }
   }
 
@@ -194,13 +195,13 @@ const awaitSendable = <A>(call: Call<A>, until: number, now: () => number): Effe
     if (couldSend(node)) return Effect.succeed(true)
     if (left <= 0 || hasEnded(node)) return Effect.succeed(false)
     // Nobody tells when an open circuit becomes due, but the time is known.
-    const wait = Math.ceil(Math.min(left, node.circuit.dueIn() || left))
+    const wait = Math.ceil(Math.min(left, node.dueIn() || left))
     return Effect.andThen(Effect.timeoutOption(node.changed, wait), awaitSendable(call, until, now))
   })
 
 const hasEnded = (node: RedisNode): boolean => node.status() === "Closed"
 
-const couldSend = (node: RedisNode): boolean => node.isReady() && node.circuit.dueIn() === 0
+const couldSend = (node: RedisNode): boolean => node.isReady() && node.dueIn() === 0
 
 // Whether a connection or the circuit is what was missing.
 const isWaitable = <A>(call: Call<A>, error: RedisError.RedisCommandError): boolean => {

@@ -1,6 +1,6 @@
 import * as commandKeys from "./commandKeys.ts"
 import { type Context, Result } from "effect"
-import type { Sending, Session } from "../dispatch.ts"
+import type { Node, Sending, Session } from "../dispatch.ts"
 import * as RedisCommandModule from "../RedisCommand.ts"
 import type * as RedisCommand from "../RedisCommand.ts"
 import type { ReplyResult } from "../RedisConnection.ts"
@@ -17,24 +17,33 @@ import * as Split from "./Split.ts"
 // What sending needs of an attempt, whatever it answers.
 type Carried = Pick<Attempt<never>, "node" | "carriedBy" | "hear">
 
+/** Says how a call is made. */
+export interface Manner {
+  readonly timeout: number
+  readonly retry: boolean
+  readonly answer: "ignored" | undefined
+  readonly session: Session | undefined
+  readonly node: Node | undefined
+  readonly readFrom: "master" | "replica" | undefined
+  readonly waitToSend: number
+}
+
 /** Holds what all attempts of a call share. */
-export class Settings {
+export class Settings implements Manner {
   readonly topology: Topology
   readonly timeout: number
   readonly retry: boolean
   readonly answer: "ignored" | undefined
   readonly session: Session | undefined
+  readonly node: Node | undefined
+  readonly readFrom: "master" | "replica" | undefined
   readonly waitToSend: number
   readonly context: Context.Context<never>
   readonly onDefect: (defect: unknown) => void
 
   constructor(
     topology: Topology,
-    timeout: number,
-    retry: boolean,
-    answer: "ignored" | undefined,
-    session: Session | undefined,
-    waitToSend: number,
+    { answer, node, readFrom, retry, session, timeout, waitToSend }: Manner,
     context: Context.Context<never>,
     onDefect: (defect: unknown) => void
   ) {
@@ -43,6 +52,8 @@ export class Settings {
     this.retry = retry
     this.answer = answer
     this.session = session
+    this.node = node
+    this.readFrom = readFrom
     this.waitToSend = waitToSend
     this.context = context
     this.onDefect = onDefect
@@ -53,17 +64,40 @@ export class Settings {
     return this.session === undefined && this.topology.isSpread() && Split.isSplittable(command)
   }
 
-  /** The node that a command goes to now. A session that must carry it is the node's own. */
+  /** How the answers of all masters are put together, of a command that concerns each of them. */
+  responseOf(command: RedisCommand.RedisCommand): commandKeys.ResponsePolicy | undefined {
+    if (this.topology.slotOf === undefined || this.session !== undefined || this.node !== undefined) return undefined
+    return commandKeys.responseOf(command.name, command.args)
+  }
+
+  /** Tells whether several sendings are made of a command. */
+  divides(command: RedisCommand.RedisCommand): boolean {
+    return this.splits(command) || this.responseOf(command) !== undefined
+  }
+
+  /**
+   * The node that a command goes to now. A session or a node that it was given is one of the
+   * topology's own, for nobody else makes them.
+   */
   nodeFor(command: RedisCommand.RedisCommand | undefined): RedisNode {
-    const { session, topology } = this
+    const { node, session, topology } = this
     if (session !== undefined) return (session as NodeSession).node
+    if (node !== undefined) return node as RedisNode
     return topology.nodeFor(command && keyOf(command))
+  }
+
+  /** The node that the first attempt goes to. Every further one goes to the owner of the keys. */
+  firstNodeFor(command: RedisCommand.RedisCommand | undefined): RedisNode {
+    const { node, readFrom, session, topology } = this
+    const mayBeReplica = readFrom === "replica" && session === undefined && node === undefined
+    const replica = mayBeReplica ? topology.replicaFor(command && keyOf(command)) : undefined
+    return replica ?? this.nodeFor(command)
   }
 
   /** The same, with less time. */
   within(timeout: number): Settings {
-    const { answer, context, onDefect, retry, session, topology, waitToSend } = this
-    return new Settings(topology, timeout, retry, answer, session, waitToSend, context, onDefect)
+    const { context, onDefect, topology } = this
+    return new Settings(topology, { ...this, timeout }, context, onDefect)
   }
 }
 
@@ -150,7 +184,8 @@ export class CommandCall extends SettledCall implements Call<RedisCommand.Reply>
   }
 
   node(): RedisNode {
-    return this.#next ?? this.settings.nodeFor(this.command)
+    if (this.#next !== undefined) return this.#next
+    return this.#asked === undefined ? this.settings.firstNodeFor(this.command) : this.settings.nodeFor(this.command)
   }
 
   send(attempt: Attempt<RedisCommand.Reply>): void {
@@ -169,9 +204,9 @@ export class CommandCall extends SettledCall implements Call<RedisCommand.Reply>
   }
 
   follow(error: RedisError.RedisCommandError): boolean {
-    const { session, topology } = this.settings
+    const { node, session, topology } = this.settings
     if (error._tag !== "RedisOperationError" || error.redirect === undefined) return false
-    if (session !== undefined || this.#asked === undefined) return false
+    if (session !== undefined || node !== undefined || this.#asked === undefined) return false
     this.#next = topology.follow(this.#asked, error.redirect)
     this.#isAsking = error.redirect.ask
     return this.#next !== undefined
@@ -208,6 +243,8 @@ const ignore = () => {}
 export class BatchCall extends SettledCall implements Call<ReadonlyArray<ReplyResult>> {
   readonly commands: ReadonlyArray<RedisCommand.RedisCommand>
   readonly sendings: ReadonlyArray<Sending | undefined> | undefined
+  /** The node that it is for, where no key says so. */
+  readonly home: RedisNode | undefined
   readonly results: Array<ReplyResult | undefined>
   /** By command: what an earlier attempt left open. */
   readonly doubts: Array<RedisError.RedisCommandError | undefined> = []
@@ -219,16 +256,20 @@ export class BatchCall extends SettledCall implements Call<ReadonlyArray<ReplyRe
     settings: Settings,
     name: string,
     commands: ReadonlyArray<RedisCommand.RedisCommand>,
-    sendings: ReadonlyArray<Sending | undefined> | undefined
+    sendings: ReadonlyArray<Sending | undefined> | undefined,
+    home?: RedisNode
   ) {
     super(settings, name)
     this.commands = commands
     this.sendings = sendings
+    this.home = home
     this.results = commands.map(() => undefined)
   }
 
   node(): RedisNode {
-    return this.settings.nodeFor(this.commands[0])
+    if (this.home !== undefined) return this.home
+    const leader = this.commands.find(hasKey) ?? this.commands[0]
+    return this.asked === undefined ? this.settings.firstNodeFor(leader) : this.settings.nodeFor(leader)
   }
 
   send(attempt: Attempt<ReadonlyArray<ReplyResult>>): void {
@@ -339,6 +380,10 @@ export const keyOf = (command: RedisCommand.RedisCommand): Key | undefined => {
   const key = commandKeys.keyOf(command.name, command.args)
   return key === undefined ? undefined : keyFrom(key)
 }
+
+/** Tells whether a command names a key. */
+export const hasKey = (command: RedisCommand.RedisCommand): boolean =>
+  commandKeys.keyOf(command.name, command.args) !== undefined
 
 const notConnected = (node: RedisNode, command: string): RedisError.RedisConnectionError => {
   const known = node.lastError()

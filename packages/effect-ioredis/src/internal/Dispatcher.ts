@@ -51,19 +51,32 @@ export const make = ({
   readonly topology: Topology
   readonly watchHistory: Dispatch["watchHistory"]
 }): Dispatcher => {
+  const settings = (
+    of: Context.Context<never>,
+    { answer, node, readFrom, retry, session, timeout = operationTimeout, waitToSend = 0 }: SendOptions
+  ): Settings =>
+    new Settings(
+      topology,
+      { answer, node, readFrom, retry: retry !== false, session, timeout, waitToSend },
+      of,
+      onDefect
+    )
+
   // Most calls want the same as the one before, so that its settings serve them too.
-  let last = new Settings(topology, operationTimeout, true, undefined, undefined, 0, context, onDefect)
+  let last = settings(context, noOptions)
 
   const settingsOf = (of: Context.Context<never>, options: SendOptions): Settings => {
-    const { answer, retry, session, timeout = operationTimeout, waitToSend = 0 } = options
+    const { answer, node, readFrom, retry, session, timeout = operationTimeout, waitToSend = 0 } = options
     const isSame =
       last.timeout === timeout &&
       last.context === of &&
       last.answer === answer &&
       last.session === session &&
+      last.node === node &&
+      last.readFrom === readFrom &&
       last.retry === (retry !== false) &&
       last.waitToSend === waitToSend
-    if (!isSame) last = new Settings(topology, timeout, retry !== false, answer, session, waitToSend, of, onDefect)
+    if (!isSame) last = settings(of, options)
     return last
   }
 
@@ -73,7 +86,7 @@ export const make = ({
   }
 
   const start = (settings: Settings, command: RedisCommand, options: SendOptions, done: Done<Reply>): Cancel => {
-    if (!settings.splits(command)) {
+    if (!settings.divides(command)) {
       return attempts.start(new CommandCall(settings, command, options.sending), done)
     }
     const sendings = options.sending === undefined ? undefined : [options.sending]

@@ -77,6 +77,8 @@ export interface RedisNode extends Node {
   readonly changed: Effect.Effect<void>
   /** Says that a command of the session had no reply although `since` is long ago. */
   readonly suspect: StallRule.StallRule["suspect"]
+  /** Says what a call failed with that counts as an outage of the server. */
+  readonly fail: (error: RedisError.RedisCommandError) => void
   /** Says what a reply told of the server. */
   readonly observe: (error: RedisError.RedisOperationError) => void
   /** Replaces every connection. */
@@ -102,6 +104,8 @@ export interface Options {
   readonly locate: Effect.Effect<RedisAddress, RedisError.RedisConnectionError>
   /** Says which role a server must have to be used. Default: any. */
   readonly role?: "master" | "replica" | undefined
+  /** Says whether each connection asks a server of a cluster for reads of what its master owns. */
+  readonly readOnly?: boolean | undefined
   /** Gives the slots that it owns. */
   readonly slots: () => ReadonlyArray<readonly [from: number, to: number]>
   /** Spreads keys over connections. Keys of one number keep to one connection. */
@@ -196,12 +200,10 @@ export const make = Effect.fnUntraced(function* (
     status: () => (closing ? "Closed" : statusOf(sessions().length === lanes.length, wasReady)),
     isReady: () => sessions().length > 0,
     slots: options.slots,
-    refuses: () => circuit.refuses(),
-    isClosed: () => circuit.isClosed(),
-    makeDue: () => circuit.makeDue(),
+    ...admissionOf(circuit),
     inFlight: () => sum(lanes, (connection) => connection.inFlight()),
     activity: () => sum(lanes, (connection) => connection.activity()),
-    lastError: () => lanes.find(({ lastError }) => lastError !== undefined)?.lastError,
+    ...failuresOf(lanes),
     sessions,
     changed,
     history: lineage.history,
@@ -234,8 +236,27 @@ export const make = Effect.fnUntraced(function* (
   return self
 })
 
+const admissionOf = (circuit: Circuit): Pick<RedisNode, "refuses" | "isClosed" | "makeDue" | "dueIn"> => ({
+  refuses: () => circuit.refuses(),
+  isClosed: () => circuit.isClosed(),
+  makeDue: () => circuit.makeDue(),
+  dueIn: () => circuit.dueIn()
+})
+
 const sum = (lanes: ReadonlyArray<Lane.Lane>, of: (connection: RedisConnection.RedisConnection) => number): number =>
   lanes.reduce((total, { session }) => total + (session === undefined ? 0 : of(session.connection)), 0)
+
+const failuresOf = (lanes: ReadonlyArray<Lane.Lane>): Pick<RedisNode, "fail" | "lastError" | "lastFailure"> => {
+  let failure: RedisError.RedisCommandError | undefined
+  const lastError = () => lanes.find(({ lastError }) => lastError !== undefined)?.lastError
+  return {
+    fail: (error) => {
+      failure = error
+    },
+    lastError,
+    lastFailure: () => lastError() ?? failure
+  }
+}
 
 const statusOf = (isWhole: boolean, wasReady: boolean): Status => {
   if (isWhole) return "Ready"
@@ -256,7 +277,7 @@ const drainAll = (sessions: ReadonlyArray<NodeSession>): Effect.Effect<void> =>
   Effect.forEach(sessions, ({ connection }) => connection.drain, { concurrency: "unbounded", discard: true })
 
 const connectOf = Effect.fnUntraced(function* (
-  { connectTimeout, locate, login, name, role }: Options,
+  { connectTimeout, locate, login, name, readOnly, role }: Options,
   { asker }: Lineage.Lineage,
   moved: Effect.Effect<void>
 ) {
@@ -270,7 +291,7 @@ const connectOf = Effect.fnUntraced(function* (
     const address = yield* locate
     const login = yield* asked
     const connection = yield* connector.connect(address, login)
-    const introduction = yield* Introduction.introduce(connection, asker)
+    const introduction = yield* Introduction.introduce(connection, asker, readOnly)
     if (role !== undefined && (introduction.history.role ?? role) !== role) return yield* wrongRole(role)
     yield* Effect.forkScoped(Reauthentication.keep({ name, address, connection, login, ask: asked }))
     return { address, connection, introduction }

@@ -23,6 +23,7 @@ import * as Waiters from "../Waiters.ts"
 import { addressText, translate } from "./address.ts"
 import * as Members from "./Members.ts"
 import * as Owners from "./Owners.ts"
+import * as Replicas from "./Replicas.ts"
 import { slotOf } from "./slot.ts"
 import * as SlotMap from "./SlotMap.ts"
 import type { Topology } from "./Topology.ts"
@@ -40,10 +41,12 @@ export const make = Effect.fnUntraced(function* (
   const suspect = () => void Queue.offerUnsafe(suspicions, undefined)
   const owners = new Owners.Owners(onEvent)
   const members = new Members.Members(options, maker, owners, suspect)
+  const replicas = new Replicas.Replicas(maker, { hash: slotOf, readOnly: true })
   const cluster: Cluster = {
     options,
     members,
     owners,
+    replicas,
     now,
     epoch: 0,
     learntAt: Number.NEGATIVE_INFINITY,
@@ -66,8 +69,13 @@ export const make = Effect.fnUntraced(function* (
 
   return {
     nodes: () => (owners.masters().length > 0 ? owners.masters() : members.nodes()),
-    members: () => members.nodes(),
     nodeFor: (key) => (key === undefined ? undefined : owners.ownerOf(slotOf(key))) ?? members.any(),
+    replicaFor: (key) => {
+      if (key === undefined) return undefined
+      const slot = slotOf(key)
+      const owner = owners.ownerOf(slot)
+      return owner && replicas.of(owner, slot)
+    },
     placeOf: slotOf,
     isSpread: () => true,
     slotOf,
@@ -98,6 +106,7 @@ interface Cluster {
   readonly options: ClusterOptions
   readonly members: Members.Members
   readonly owners: Owners.Owners
+  readonly replicas: Replicas.Replicas
   readonly now: () => number
   /** The highest epoch of the cluster that a server has told, and when it was told last. */
   epoch: number
@@ -181,8 +190,9 @@ const ask = Effect.fnUntraced(function* (cluster: Cluster, askedAt: number) {
   if (best.epoch < cluster.epoch && askedAt - cluster.learntAt < patience) return
   cluster.epoch = best.epoch
   cluster.learntAt = askedAt
-  for (const { master } of best.map.shards) members.at(master)
+  const addresses = new Map(best.map.shards.map(({ master, replicas }) => [members.at(master), replicas]))
   owners.learn(best.map, (address) => members.at(address), askedAt)
+  yield* cluster.replicas.learn(addresses)
 })
 
 const awaitLearnt = (cluster: Cluster, since: number): Effect.Effect<void> =>

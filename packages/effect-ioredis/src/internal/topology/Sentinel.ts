@@ -19,6 +19,7 @@ import type { RedisNode } from "../node/RedisNode.ts"
 import type { NodeMaker } from "../NodeMaker.ts"
 import * as Waiters from "../Waiters.ts"
 import { addressText, translate } from "./address.ts"
+import * as Replicas from "./Replicas.ts"
 import * as Single from "./Single.ts"
 import type { Topology } from "./Topology.ts"
 
@@ -31,6 +32,7 @@ export const make = Effect.fnUntraced(function* (
   const clock = yield* Clock.Clock
   const known = new Known(options.sentinels.length)
   const haste = new Haste(() => Monotonic.millis(clock))
+  const replicas = new Replicas.Replicas(maker, { hash: (key) => Hash.string(keyText(key)) })
   const { node } = maker.make({
     label: "",
     locate: known.locate,
@@ -46,13 +48,25 @@ export const make = Effect.fnUntraced(function* (
   })
   yield* Effect.forEach(
     options.sentinels,
-    (address) => Effect.forkScoped(watch(address, options, known, node, haste)),
+    (address) => Effect.forkScoped(watch(address, options, { known, node, replicas, haste })),
     {
       discard: true
     }
   )
-  return { ...Single.make(node), problem: known.problem }
+  return {
+    ...Single.make(node),
+    problem: known.problem,
+    replicaFor: (key) => replicas.of(node, key === undefined ? 0 : Hash.string(keyText(key)))
+  }
 })
+
+// What the sentinels are asked for, and who is told.
+interface Watched {
+  readonly known: Known
+  readonly node: RedisNode
+  readonly replicas: Replicas.Replicas
+  readonly haste: Haste
+}
 
 // -------------------------------------------------------------------------------------------------
 // What is known of the master
@@ -89,6 +103,11 @@ class Known {
   /** Says why the master may have changed without this client's knowing: no sentinel answers. */
   readonly problem = (): RedisError.RedisConnectionError | undefined =>
     this.#problems.size === this.#sentinels ? this.#worst() : undefined
+
+  /** Tells whether the master is there, as far as is known. */
+  isMaster(address: RedisAddress): boolean {
+    return this.#master !== undefined && addressText(this.#master.address) === addressText(address)
+  }
 
   /** Takes what a sentinel has said, and gives the address if whoever connects has another one. */
   learn(found: Master): RedisAddress | undefined {
@@ -161,9 +180,7 @@ class Haste {
 const watch = Effect.fnUntraced(function* (
   sentinel: RedisAddress,
   options: SentinelOptions,
-  known: Known,
-  node: RedisNode,
-  haste: Haste
+  { haste, known, node, replicas }: Watched
 ) {
   const connector = yield* RedisConnector
   const login = Effect.isEffect(options.login) ? options.login : Effect.succeed(options.login ?? {})
@@ -181,7 +198,12 @@ const watch = Effect.fnUntraced(function* (
       const { address, epoch, isWell } = yield* inTime(askMaster(connection, options))
       const moved = known.learn({ address, epoch, source: sentinel })
       if (moved !== undefined) node.relocate(moved)
-      // A sentinel says that a master is down, and that it is replaced, before it names another one.
+      if (replicas.isWanted && known.isMaster(address)) {
+        const addresses = yield* inTime(askReplicas(connection, options))
+        if (addresses !== undefined) yield* replicas.learn(new Map([[node, addresses]]))
+      }
+      // A sentinel says that a master is down, and that it is replaced, before it names another
+      // one.
       const isSilent = node.inFlight() > 0 && node.activity() === activity
       activity = node.activity()
       if (!isWell || isSilent) haste.begin()
@@ -232,6 +254,25 @@ const askMaster = Effect.fnUntraced(function* (
     isWell: !/s_down|o_down|failover_in_progress/.test(String(fieldOf(fields, "flags")))
   }
 })
+
+// Those that the sentinel reaches, and that reach the master; `undefined` where it does not say.
+const askReplicas = (
+  connection: RedisConnection.RedisConnection,
+  { addressMap, master }: SentinelOptions
+): Effect.Effect<ReadonlyArray<RedisAddress> | undefined, RedisError.RedisConnectionError> =>
+  Effect.matchEffect(RedisConnection.send(connection, RedisCommand.make("SENTINEL", ["REPLICAS", master])), {
+    onFailure: (error) =>
+      error._tag === "RedisOperationError" ? Effect.succeed(undefined) : Effect.fail(problemOf(error)),
+    onSuccess: (reply) =>
+      Effect.succeed(
+        (Array.isArray(reply) ? reply : []).flatMap((fields) => {
+          const field = (name: string) => String(fieldOf(Array.isArray(fields) ? fields : [], name) ?? "")
+          const isAway = /down|disconnected/.test(field("flags")) || field("master-link-status") === "err"
+          const port = Number(field("port"))
+          return isAway || !(port > 0) ? [] : [translate(addressMap, { host: field("ip"), port })]
+        })
+      )
+  })
 
 const problemOf = (error: RedisError.RedisCommandError | undefined): RedisError.RedisConnectionError => {
   if (error?._tag === "RedisConnectionError") return error

@@ -7,8 +7,8 @@ export const make = (node: RedisNode): Topology => {
   const nodes = [node]
   return {
     nodes: () => nodes,
-    members: () => nodes,
     nodeFor: () => node,
+    replicaFor: () => undefined,
     placeOf: (key) => node.sessionFor(key),
     isSpread: () => node.connections > 1,
     slotOf: undefined,

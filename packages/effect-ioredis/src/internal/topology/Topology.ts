@@ -13,10 +13,13 @@ import type { RedisNode } from "../node/RedisNode.ts"
 export interface Topology {
   /** The servers that own keys now. There is always one, perhaps not connected. */
   readonly nodes: () => ReadonlyArray<RedisNode>
-  /** Those, and all others that there are connections to. */
-  readonly members: () => ReadonlyArray<RedisNode>
   /** The server that owns a key now; without a key, one that may be asked. */
   readonly nodeFor: (key: Key | undefined) => RedisNode
+  /**
+   * A server with a copy of a key, which may be older than what the owner has; `undefined` where
+   * none is ready.
+   */
+  readonly replicaFor: (key: Key | undefined) => RedisNode | undefined
   /** Keys with the same place may be named by one command, and take the same connection. */
   readonly placeOf: (key: Key) => unknown
   /** Tells whether different keys may have different places. */
@@ -29,7 +32,9 @@ export interface Topology {
   readonly refresh: Effect.Effect<boolean>
   /** Tells whether every key can be reached. */
   readonly isReady: () => boolean
-  /** Ends when that may have become otherwise, or `problem` may have, without an event of a node. */
+  /**
+   * Ends when that may have become otherwise, or `problem` may have, without an event of a node.
+   */
   readonly changed: Effect.Effect<void>
   /** Why a key cannot be reached, as far as no node says so. */
   readonly problem: () => RedisError.RedisConnectionError | undefined
