@@ -36,6 +36,9 @@ describe("The model", () => {
 
 const { call, clear, get, getOrSet, history, remove, set, touch, trouble, wait } = Steps
 
+const here = { region: 0, key: 0 }
+const failsOver = (planned: boolean): History.Step => ({ _tag: "FailOver", planned, on: here })
+
 // Each broke a promise once, or seemed to; most were found by `pnpm test:model` and made smaller.
 const found: Readonly<Record<string, History.History>> = {
   "93: a clear through the other cache in an outage": history([
@@ -169,11 +172,30 @@ const found: Readonly<Record<string, History.History>> = {
     ],
     { seed: 462622928, historyInterval: 3_600_000 }
   ),
+  "79: a value that only an old master of its key has heard of, which says who owns it": Steps.onCluster(
+    [
+      wait(13_100),
+      call({ _tag: "Get", region: 4, key: 2 }, { actor: 1 }),
+      wait(0),
+      { _tag: "Kill", freezes: true },
+      { _tag: "FailOver", planned: false },
+      call({ _tag: "Set", region: 4, key: 2, life: 600_000 }),
+      wait(300),
+      call({ _tag: "Get", region: 4, key: 3 }, { actor: 1 }),
+      wait(1100)
+    ],
+    { seed: 79 }
+  ),
+  "10221: a value that an old master of its key has yet to answer, and the new one has": Steps.onCluster([
+    call(set()),
+    wait(10),
+    { _tag: "Kill", freezes: true, on: here },
+    failsOver(false),
+    call(set()),
+    wait(2500)
+  ]),
   "89: a touch in the millisecond of a clear": history([call(clear()), call(touch(), { actor: 1 })], { latency: 3 })
 }
-
-const here = { region: 0, key: 0 }
-const failsOver = (planned: boolean): History.Step => ({ _tag: "FailOver", planned, on: here })
 
 // The master goes on taking writes, and its clients may find it for a while.
 const splitBrain: ReadonlyArray<History.Step> = [
