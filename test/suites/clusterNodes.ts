@@ -255,11 +255,16 @@ const conversation = Effect.fnUntraced(function* (nodes: Nodes): Effect.fn.Retur
 const answer = (connection: RedisConnection.RedisConnection, line: string) => {
   const [name = "", ...args] = line.split(line.includes("|") ? "|" : " ")
   return Effect.map(Effect.result(RedisConnection.send(connection, RedisCommand.make(name, args))), (result) =>
-    Result.isSuccess(result)
-      ? result.success
-      : result.failure.message.replace(/^\w+ was refused by Redis: /, "").replace(/, at line \d+ of the script$/, "")
+    Result.isSuccess(result) ? result.success : saidIn(result.failure.message)
   )
 }
+
+// What Redis said, without what the library adds to it.
+const saidIn = (message: string): string =>
+  message
+    .replace(/^\w+ was refused by Redis: /, "")
+    .replace(/, at line \d+ of the script$/, "")
+    .replace(/\. On a cluster, the keys of one command.*$/, "")
 
 const named = (nodes: Nodes, reply: RedisCommand.Reply): RedisCommand.Reply => {
   if (Array.isArray(reply)) return reply.map((item) => named(nodes, item))
