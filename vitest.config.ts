@@ -4,12 +4,15 @@ import "./test/support/Node20.ts"
 // The quick loop starts no process: virtual time and plain functions. What starts a server or a process is in these folders.
 const slow = ["test/**/live/**", "test/processes/**"]
 
+// The demo of a cluster takes half a minute, and processors that nobody else uses: `.ci/night` plays it.
+const nightly = ["test/examples/live/**"]
+
 const quick = process.env.QUICK !== undefined
 
 export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
-    exclude: quick ? [...defaultExclude, ...slow] : defaultExclude,
+    exclude: [...defaultExclude, ...(quick ? slow : []), ...(process.env.NIGHT === undefined ? nightly : [])],
     // Modules loaded once for all files are half of the quick loop's time.
     isolate: !quick,
     globalSetup: ["test/support/globalSetup.ts"],

@@ -45,10 +45,24 @@ const keySpec = (spec: unknown): string => {
   return `${start}${last === 0 ? "" : `>${last}`}${step === 1 ? "" : `/${step}`}${limit === 0 ? "" : `|${limit}`}`
 }
 
+// What a client of a cluster sends to every master, and how their replies are put together. What
+// Redis calls special is sent to one.
+const policy = (tips: unknown): ReadonlyArray<string> => {
+  const said = (kind: string) =>
+    array(tips)
+      .map(String)
+      .find((tip) => tip.startsWith(`${kind}_policy:`))
+      ?.slice(kind.length + "_policy:".length)
+  const request = said("request")
+  const response = said("response") ?? "any"
+  if ((request !== "all_nodes" && request !== "all_shards") || response === "special") return []
+  return [`*${response}`]
+}
+
 const line = (command: unknown, group: string): string => {
-  const [name, arity, flags, , , , , , specs] = array(command)
+  const [name, arity, flags, , , , , tips, specs] = array(command)
   const letters = array(flags).map((flag) => flagLetters[String(flag)] ?? "")
-  return [name, arity, letters.join("") || "-", group, ...array(specs).map(keySpec)].join(" ")
+  return [name, arity, letters.join("") || "-", group, ...policy(tips), ...array(specs).map(keySpec)].join(" ")
 }
 
 const lines = (commands: Resp.Reply, docs: Resp.Reply): ReadonlyArray<string> =>
@@ -65,7 +79,8 @@ const program = Effect.gen(function* () {
   writeFileSync(
     target,
     `/**
- * The commands of Redis 7.0, one in each line: name, arity, flags, group, and where its keys are.
+ * The commands of Redis 7.0, one in each line: name, arity, flags, group, how the replies of all
+ * masters are put together, and where its keys are.
  *
  * Made by \`scripts/commandTable.ts\` from a server's \`COMMAND\` and \`COMMAND DOCS\`; a test compares
  * the two.
@@ -74,7 +89,8 @@ const program = Effect.gen(function* () {
  * administration, \`p\` publish and subscribe. Keys, counted from the name as 0: \`1\` the word there;
  * \`1>-1\` from there to the last word; \`/2\` each second word; \`|2\` only the first half of what
  * follows; \`1#\` the word there is the number of keys after it; \`STREAMS@4\` after that word, sought
- * from there on; \`?\` a place that only the command itself knows.
+ * from there on; \`?\` a place that only the command itself knows. Replies: \`*\` and what Redis
+ * calls the response policy; of a command without one, only one master is asked.
  */
 export const commandTable = \`
 ${table.join("\n")}

@@ -15,6 +15,10 @@ export const bentocache = "bentocache"
 export const bentocacheRedisOnly = "bentocache:redisOnly"
 export const bentocaches = [bentocache, bentocacheRedisOnly]
 export const persistence = "persistence"
+export const clusterDriver = "cluster:ioredis"
+export const clusterAutoPipelining = "cluster:autoPipelining"
+export const clusterClient = "cluster:client"
+export const clusterRegion = "cluster:region"
 
 /** All that keep values in Redis, in the order of the tables. */
 export const caches = [
@@ -32,5 +36,5 @@ export const caches = [
 ]
 
 /** One process each, alive at the same time and idle while another has its turn. */
-export const startAll = (names: ReadonlyArray<string>, { port, url }: RedisServer) =>
+export const startAll = (names: ReadonlyArray<string>, { port, url }: Pick<RedisServer, "port" | "url">) =>
   Effect.all(names.map((name) => Child.start(name, { port, url })))

@@ -1,5 +1,4 @@
 import { Effect } from "effect"
-import type { RedisServer } from "../../test/support/RedisServer.ts"
 import type { Child } from "./Child.ts"
 import * as Figure from "./Figure.ts"
 import { type Cell, doesNotCount, firstLine } from "./Result.ts"
@@ -16,8 +15,8 @@ export interface Options {
   readonly unit?: "ops/s" | "ns"
   readonly name?: string
   readonly roundMillis?: number
-  /** The server whose traffic has to show the work, if it is to be done there. */
-  readonly server?: RedisServer
+  /** The servers whose traffic has to show the work, if it is to be done there. */
+  readonly servers?: Traffic.Servers
 }
 
 /**
@@ -38,7 +37,7 @@ export const measure = ({
     const millis = (options.roundMillis ?? Settings.roundMillis) / (waits ? 2 : 1)
     const entries: Array<Entry> = []
     for (const child of contenders) {
-      const entry: Entry = { child, operations: 0, figures: [], failure: undefined }
+      const entry: Entry = { child, operations: 0, figures: [], cpuMicros: [], failure: undefined }
       entries.push(entry)
       yield* unlessFailed(
         entry,
@@ -50,17 +49,19 @@ export const measure = ({
     }
     for (let round = 0; round < rounds; round++) {
       for (const entry of entries) {
-        const server = round === 0 ? options.server : undefined
-        yield* unlessFailed(entry, oneRound(entry, workload, unit, server))
+        const servers = round === 0 ? options.servers : undefined
+        yield* unlessFailed(entry, oneRound(entry, workload, unit, servers))
       }
     }
     return {
       name: options.name ?? Workload.name(workload),
       unit,
       baseline,
-      rows: entries.map(({ child, failure, figures }) => ({
+      rows: entries.map(({ child, cpuMicros, failure, figures }) => ({
         contender: child.name,
-        figure: failure === undefined ? Figure.make(figures) : `${doesNotCount}: ${failure}`
+        figure: failure === undefined ? Figure.make(figures) : `${doesNotCount}: ${failure}`,
+        // What other processes do to the machine is hardly seen in it.
+        ...(failure === undefined && unit !== "ns" && { detail: { "cpu µs": Figure.median(cpuMicros) } })
       }))
     }
   })
@@ -70,6 +71,8 @@ interface Entry {
   readonly child: Child
   operations: number
   readonly figures: Array<number>
+  /** Microseconds of processor time for each operation. */
+  readonly cpuMicros: Array<number>
   failure: string | undefined
 }
 
@@ -83,16 +86,17 @@ const unlessFailed = (entry: Entry, effect: Effect.Effect<void, Error>): Effect.
     : Effect.void
 
 const oneRound = Effect.fnUntraced(function* (
-  { child, figures, operations }: Entry,
+  { child, cpuMicros, figures, operations }: Entry,
   workload: Workload.Workload,
   unit: "ops/s" | "ns",
-  server: RedisServer | undefined
+  servers: Traffic.Servers | undefined
 ) {
-  const before = server === undefined ? undefined : yield* Traffic.of(server)
+  const before = servers === undefined ? undefined : yield* Traffic.of(servers)
   const measured = yield* child.request<Measured>("round", { workload, operations })
-  if (server !== undefined && before !== undefined) {
-    yield* Traffic.check(child.name, workload, operations, before, yield* Traffic.of(server))
+  if (servers !== undefined && before !== undefined) {
+    yield* Traffic.check(child.name, workload, operations, before, yield* Traffic.of(servers))
   }
   const perSecond = (measured.operations / measured.millis) * 1000
+  cpuMicros.push(measured.cpuMicros / measured.operations)
   figures.push(unit === "ns" ? 1e9 / perSecond : perSecond)
 })

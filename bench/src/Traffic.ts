@@ -9,10 +9,16 @@ export interface Traffic {
   readonly commands: number
 }
 
-export const of = (server: RedisServer): Effect.Effect<Traffic, Error> =>
+/** Those that share the work. */
+export type Servers = ReadonlyArray<Pick<RedisServer, "cli">>
+
+export const of = (servers: Servers): Effect.Effect<Traffic, Error> =>
   Effect.gen(function* () {
-    const info = String(yield* Effect.mapError(server.cli("INFO", "stats"), (error) => new Error(error.message)))
-    const field = (name: string) => Number(new RegExp(`^${name}:(\\d+)`, "m").exec(info)?.[1])
+    const infos = yield* Effect.forEach(servers, ({ cli }) => Effect.map(cli("INFO", "stats"), String)).pipe(
+      Effect.mapError((error) => new Error(error.message))
+    )
+    const field = (name: string) =>
+      infos.reduce((sum, info) => sum + Number(new RegExp(`^${name}:(\\d+)`, "m").exec(info)?.[1]), 0)
     return {
       hits: field("keyspace_hits"),
       misses: field("keyspace_misses"),

@@ -1,4 +1,4 @@
-import { Effect, Fiber, type Scope } from "effect"
+import { Effect, Fiber, Metric, type Scope } from "effect"
 import * as LoopDelay from "../chaos/LoopDelay.ts"
 import * as CacheLoad from "./CacheLoad.ts"
 import * as Figures from "./Figures.ts"
@@ -51,7 +51,8 @@ export const play = (row: Row, settings: Settings): Effect.Effect<Figures.Figure
       journal,
       lateMillis
     })
-  }).pipe(Effect.scoped)
+    // The size of the journal is a metric, and rows are not to see each other's.
+  }).pipe(Effect.scoped, Effect.provideService(Metric.MetricRegistry, new Map()))
 
 interface Noted {
   fault: number
@@ -67,12 +68,16 @@ const makeStage = (caching: CacheLoad.CacheLoad | undefined) =>
     const stage: Stage = {
       fault: (concerns) =>
         Effect.gen(function* () {
-          noted.fault = performance.now()
           if (concerns !== undefined) noted.concerns = concerns
           if (caching !== undefined) writer = yield* Effect.forkIn(caching.writeAll(2), scope)
+          // The first of them are under way, so that some are in doubt where a server dies.
+          yield* nextTurn
+          noted.fault = performance.now()
         }),
       mark: (mark) => Effect.sync(() => void noted.marks.set(mark, performance.now()))
     }
     const writing = Effect.suspend(() => (writer === undefined ? Effect.void : Fiber.join(writer)))
     return { noted, stage, writing }
   })
+
+const nextTurn = Effect.callback<void>((resume) => void setImmediate(() => resume(Effect.void)))

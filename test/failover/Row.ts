@@ -50,6 +50,6 @@ export interface Back {
   readonly within: number
   /** Where the time does not count from the fault. */
   readonly since?: Mark
-  /** Servers that were slow themselves are no client's fault: so long after this mark is early enough too. */
-  readonly orAfter?: { readonly mark: Mark; readonly within: number }
+  /** Servers that were slow themselves are no client's fault: so long after the raw writer is early enough too. */
+  readonly afterRaw?: number
 }

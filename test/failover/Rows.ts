@@ -10,12 +10,8 @@ import * as Servers from "./Servers.ts"
 // A master watched by sentinels
 // ---------------------------------------------------------------------------------------------------------------------
 
-// Sentinels whose election failed try again seconds later: half a second after they have agreed is early enough.
-const backFrom = (within: number): Back => ({
-  counts: "first",
-  within,
-  orAfter: { mark: "named", within: 500 }
-})
+// Sentinels whose election failed try again seconds later, which the raw writer has to wait for as well.
+const backFrom = (within: number): Back => ({ counts: "first", within, afterRaw: 500 })
 
 const replaced: Limits = { back: backFrom(downAfter + 2000), wait: callMillis, failed: "concerned", lost: "asRaw" }
 
@@ -140,7 +136,8 @@ const splitBrainGuarded = sentinelRow(
     lost: { begunWithin: 2000 }
   },
   splitBrain(8),
-  { proxied: true, config: ["min-replicas-to-write 1", "min-replicas-max-lag 1"] }
+  // With two replicas the new master has one left, without which it would refuse writes as well.
+  { proxied: true, replicas: 2, config: ["min-replicas-to-write 1", "min-replicas-max-lag 1"] }
 )
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -274,16 +271,23 @@ const nodeRemoved = clusterRow(
   crowdedRow
 )
 
+// After a connection that was cut before its first reply, the next one is tried only five seconds later.
 const repliesCut = clusterRow(
   "replies-cut",
   "Cluster: ten times, every node executes a call and is cut off before its reply",
-  { wait: callMillis, failed: "concerned", lost: "none" },
+  {
+    back: { counts: "steady", within: 5500, since: "healed" },
+    wait: callMillis,
+    failed: "concerned",
+    lost: "none"
+  },
   Effect.fnUntraced(function* (cluster, stage) {
     yield* stage.fault()
     for (let cut = 0; cut < 10; cut++) {
       for (const node of cluster.nodes()) yield* node.cutAfterNextRequest
       yield* Effect.sleep("200 millis")
     }
+    yield* stage.mark("healed")
   }),
   { replicas: 0, proxied: true }
 )

@@ -57,8 +57,10 @@ const topologyOf = (target: Target): RedisTopology.RedisTopology => {
 
 const failureOf = (error: RedisError.RedisCommandError): CallFailed => ({
   sent: "sent" in error ? error.sent : "never",
-  message: `${error._tag}: ${error.message}`
+  message: `${error._tag}: ${error.message}${becauseOf(error.cause)}`
 })
+
+const becauseOf = (cause: unknown): string => (cause instanceof Error ? ` [${cause.message}]` : "")
 
 const regionName = "failover"
 

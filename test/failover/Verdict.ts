@@ -1,4 +1,5 @@
 import type { Figures } from "./Figures.ts"
+import { millis } from "./millis.ts"
 import type { Limits } from "./Row.ts"
 
 /** One figure beside what it is held to. */
@@ -15,52 +16,50 @@ export const of = (limits: Limits, figures: Figures): ReadonlyArray<Finding> => 
   wait(limits, figures),
   failures(limits, figures),
   lost(limits, figures),
-  none("executed twice", figures.twice),
-  none("told never sent, yet executed", figures.lied),
+  none("executed twice", figures.library.twice),
+  none("told never sent, yet executed", figures.library.lied),
   ...cache(figures)
 ]
 
-const back = ({ back }: Limits, figures: Figures): ReadonlyArray<Finding> => {
+const back = ({ back }: Limits, { lateMillis, library, marks, raw }: Figures): ReadonlyArray<Finding> => {
   if (back === undefined) return []
-  const since = back.since === undefined ? 0 : (figures.marks.get(back.since) ?? 0)
-  const alternative = back.orAfter === undefined ? 0 : (figures.marks.get(back.orAfter.mark) ?? 0) + back.orAfter.within
-  const allowed = Math.max(since + back.within, alternative)
-  const measured = figures[back.counts]
-  const detail = `first ${seconds(figures.first)}, steady ${seconds(figures.steady)}`
-  const marks = Array.from(figures.marks, ([mark, at]) => `${mark} ${seconds(at)}`).join(", ")
+  const since = back.since === undefined ? 0 : (marks.get(back.since) ?? 0)
+  const besideRaw = back.afterRaw === undefined ? 0 : raw[back.counts] + back.afterRaw
+  const allowed = Math.max(since + back.within, besideRaw)
+  const seen = Array.from(marks, ([mark, at]) => `${mark} ${millis(at)}`).join(", ")
   return [
     {
       what: back.counts === "first" ? "back within" : "undisturbed from",
-      asked: `${seconds(allowed)}${marks === "" ? "" : ` (${marks})`}`,
-      measured: detail,
-      holds: measured <= allowed
+      asked: `${millis(allowed)} + ${millis(lateMillis)} of this process${seen === "" ? "" : ` (${seen})`}`,
+      measured: `first ${millis(library.first)}, steady ${millis(library.steady)} (raw ${millis(raw.first)}, ${millis(raw.steady)})`,
+      holds: library[back.counts] <= allowed + lateMillis
     }
   ]
 }
 
-const wait = ({ wait }: Limits, figures: Figures): Finding => {
-  const asked = wait === "pause" ? Math.max(300, figures.rawLongest + 300) : wait
+const wait = ({ wait }: Limits, { lateMillis, library, raw }: Figures): Finding => {
+  const asked = wait === "pause" ? Math.max(300, raw.longest + 300) : wait
   return {
     what: "longest wait",
-    asked: `${seconds(asked)}, and how late this process was: ${seconds(figures.lateMillis)}`,
-    measured: `${seconds(figures.longest)} (raw ${seconds(figures.rawLongest)})`,
+    asked: `${millis(asked)} + ${millis(lateMillis)} of this process`,
+    measured: `${millis(library.longest)} (raw ${millis(raw.longest)})`,
     // A timer that is due may still wait for a few others.
-    holds: figures.longest <= asked + figures.lateMillis + 50
+    holds: library.longest <= asked + lateMillis + 50
   }
 }
 
-const failures = ({ failed }: Limits, figures: Figures): Finding => {
-  const forbidden = failed === "none" ? figures.failed : figures.othersFailed
+const failures = ({ failed }: Limits, { library }: Figures): Finding => {
+  const forbidden = failed === "none" ? library.failed : library.othersFailed
   return {
     what: failed === "none" ? "calls failed" : "calls not concerned that failed",
     asked: "0",
-    measured: `${forbidden}${failed === "none" ? "" : ` (concerned ${figures.failed - figures.othersFailed})`}`,
+    measured: `${forbidden}${failed === "none" ? "" : ` (concerned ${library.failed - library.othersFailed})`}`,
     holds: forbidden === 0
   }
 }
 
-const lost = ({ lost }: Limits, figures: Figures): Finding => {
-  const measured = `${figures.lost} (raw ${figures.rawLost}), the last begun ${seconds(figures.lastLost)} after the fault`
+const lost = ({ lost }: Limits, { library, raw }: Figures): Finding => {
+  const measured = `${library.lost} (raw ${raw.lost}), the last begun ${millis(library.lastLost)} after the fault`
   const finding = (asked: string, holds: boolean): Finding => ({
     what: "acknowledged and lost",
     asked,
@@ -68,28 +67,32 @@ const lost = ({ lost }: Limits, figures: Figures): Finding => {
     holds
   })
   if (lost === "any") return finding("any", true)
-  if (lost === "none") return finding("0", figures.lost === 0)
+  if (lost === "none") return finding("0", library.lost === 0)
   if (lost === "asRaw") {
-    const allowed = Math.floor(figures.rawLost * 1.1 + 5)
-    return finding(`${allowed}`, figures.lost <= allowed)
+    const allowed = Math.floor(raw.lost * 1.1 + 5)
+    return finding(`${allowed}`, library.lost <= allowed)
   }
-  return finding(`begun within ${seconds(lost.begunWithin)}`, figures.lastLost <= lost.begunWithin)
+  return finding(`begun within ${millis(lost.begunWithin)}`, library.lastLost <= lost.begunWithin)
 }
 
-const cache = ({ cache, journal }: Figures): ReadonlyArray<Finding> => {
+// Beyond patience a call may wait for this process itself, which has the load, the proxies and the checks as well.
+const cacheMargin = 200
+
+const cache = ({ cache, journal, lateMillis }: Figures): ReadonlyArray<Finding> => {
   if (cache === undefined || journal === undefined) return []
+  const allowed = cache.patienceMillis + cacheMargin + lateMillis
   return [
     {
       what: "calls of the cache not answered",
-      asked: "0",
-      measured: `${cache.unanswered} of ${cache.calls}, longest ${seconds(cache.longestMillis)}`,
-      holds: cache.unanswered === 0
+      asked: `0, within ${millis(allowed)}`,
+      measured: `${cache.failed} of ${cache.calls}, longest ${millis(cache.longestMillis)}`,
+      holds: cache.failed === 0 && cache.longestMillis <= allowed
     },
     {
       what: "the journal's promise",
       asked: "nothing left, nothing older",
       measured:
-        `${journal.keys} keys: ${journal.left} left after ${seconds(journal.emptyAfterMillis)}, ` +
+        `${journal.keys} keys: ${journal.left} left after ${millis(journal.emptyAfterMillis)}, ` +
         `older: ${journal.olderInRedis} held, ${cache.older + journal.olderRead} read`,
       holds: journal.left + journal.olderInRedis + cache.older + journal.olderRead === 0
     }
@@ -97,6 +100,3 @@ const cache = ({ cache, journal }: Figures): ReadonlyArray<Finding> => {
 }
 
 const none = (what: string, count: number): Finding => ({ what, asked: "0", measured: `${count}`, holds: count === 0 })
-
-const seconds = (millis: number): string =>
-  Number.isFinite(millis) ? (millis < 995 ? `${Math.round(millis)} ms` : `${(millis / 1000).toFixed(2)} s`) : "never"

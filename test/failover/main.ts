@@ -1,6 +1,6 @@
 import { NodeRuntime, NodeServices } from "@effect/platform-node"
 import { Cause, Console, Data, Effect, Exit, Runtime } from "effect"
-import type * as Figures from "./Figures.ts"
+import * as Report from "./Report.ts"
 import * as Round from "./Round.ts"
 import type { Row } from "./Row.ts"
 import * as Rows from "./Rows.ts"
@@ -25,25 +25,18 @@ const settings: Round.Settings = {
 
 const chosen = (row: Row): boolean => (named.length > 0 ? named.includes(row.name) : row.short || !isShort)
 
-const playAndTell = Effect.fnUntraced(function* (row: Row) {
+const playAndTell = Effect.fnUntraced(function* (row: Row): Effect.fn.Return<Report.Played> {
   yield* Console.log(`\n${row.name}: ${row.title}`)
   const exit = yield* Effect.exit(Round.play(row, settings))
   if (Exit.isFailure(exit)) {
     yield* Console.log(`  ✘ could not be played: ${Cause.pretty(exit.cause)}`)
-    return false
+    return { row, figures: undefined, findings: [] }
   }
-  const findings = Verdict.of(row.limits, exit.value)
-  yield* Console.log([...findings.map(lineOf), ...errorLines(exit.value)].join("\n"))
-  return findings.every(({ holds }) => holds)
+  const figures = exit.value
+  const findings = Verdict.of(row.limits, figures)
+  yield* Console.log(Report.details(findings, figures).join("\n"))
+  return { row, figures, findings }
 })
-
-const lineOf = ({ asked, holds, measured, what }: Verdict.Finding): string =>
-  `  ${holds ? "✔" : "✘"} ${what.padEnd(32)} ${measured.padEnd(58)} asked: ${asked}`
-
-const errorLines = ({ calls, errors, failed, redirects }: Figures.Figures): ReadonlyArray<string> => [
-  `    ${failed} of ${calls} calls failed; the raw writer was sent elsewhere ${redirects.moved} times by MOVED, ${redirects.ask} by ASK`,
-  ...errors.slice(0, 4).map(([message, count]) => `    ${String(count).padStart(5)} × ${message}`)
-]
 
 const program = Effect.gen(function* () {
   const unknown = named.filter((name) => !Rows.all.some((row) => row.name === name))
@@ -53,12 +46,11 @@ const program = Effect.gen(function* () {
     )
     return yield* new PromiseBroken()
   }
-  const broken: Array<string> = []
-  for (const row of Rows.all.filter(chosen)) {
-    if (!(yield* playAndTell(row))) broken.push(row.name)
-  }
-  if (broken.length === 0) return yield* Console.log("\n✔ Every row holds.")
-  yield* Console.log(`\n✘ These rows do not hold: ${broken.join(", ")}.`)
+  const played = yield* Effect.forEach(Rows.all.filter(chosen), playAndTell)
+  const broken = played.filter((one) => !Report.holds(one))
+  yield* Console.log(["", ...Report.table(played), ""].join("\n"))
+  if (broken.length === 0) return yield* Console.log("✔ Every row holds.")
+  yield* Console.log(`✘ These rows do not hold: ${broken.map(({ row }) => row.name).join(", ")}.`)
   return yield* new PromiseBroken()
 })
 

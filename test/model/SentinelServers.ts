@@ -110,7 +110,7 @@ class Group {
       // A demoted master still answers reads, until its clients have noticed.
       else if ((yield* holdsWhat(master)) !== (yield* holdsWhat(replica))) this.#watcher.lost({ inPlace: true })
       this.#watcher.moved()
-      yield* this.#group.failOver({ to: replica })
+      yield* this.#group.failOver(replica)
       this.master = replica
       this.replica = master
     })

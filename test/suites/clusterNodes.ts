@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, type Layer, Result, type Scope } from "effect"
-import { RedisCommand, RedisConnection, type RedisConnector, RedisScript } from "effect-ioredis"
+import { RedisCommand, RedisConnection, type RedisConnector, type RedisError, RedisScript } from "effect-ioredis"
 
 /**
  * Two masters and their replicas, whatever kind of servers they are: `one` owns the slots up to 8191, `other` those
@@ -20,6 +20,10 @@ export interface Nodes {
   readonly finish: (slot: number) => Effect.Effect<void>
   /** Takes a slot from everybody. */
   readonly uncover: (slot: number) => Effect.Effect<void>
+  /** Ends the process of `one` and starts it anew. */
+  readonly restart: Effect.Effect<void>
+  /** Lets time go by until this holds. */
+  readonly waitFor: (condition: Effect.Effect<boolean>) => Effect.Effect<void>
   /** Waits until `replica` has a key of the slot. */
   readonly replicated: (slot: number) => Effect.Effect<void>
 }
@@ -70,9 +74,27 @@ export const clusterNodesSuite = <E>(
         yield* say(moved)
         yield* nodes.finish(helloSlot)
         yield* say(finished)
-        assert.deepStrictEqual(yield* redirects(nodes), {
-          MOVED: { slot: helloSlot, host: nodes.other.host, port: nodes.other.port, ask: false }
+        const { host, port } = nodes.other
+        const redirect: RedisError.Redirect = { slot: helloSlot, host, port, ask: false }
+        assert.deepStrictEqual(yield* redirects(nodes), { MOVED: redirect })
+      })
+    )
+
+    test("serve no slot just after their start", true, (_say, nodes) =>
+      Effect.gen(function* () {
+        const restarted = Effect.gen(function* () {
+          yield* nodes.restart
+          const connection = yield* nodes.connector.connect(nodes.one, {})
+          return { connection, early: yield* answer(connection, "GET bar") }
         })
+        // A machine that is busy enough may let it sleep through those two seconds.
+        const { connection, early } = yield* Effect.repeat(restarted, {
+          until: ({ early }) => early !== null,
+          times: 5
+        })
+        assert.strictEqual(early, "CLUSTERDOWN The cluster is down")
+        assert.strictEqual(named(nodes, yield* answer(connection, "CLUSTER MYID")), "id of one")
+        yield* nodes.waitFor(Effect.map(answer(connection, "GET bar"), (reply) => reply === null))
       })
     )
 
@@ -233,11 +255,16 @@ const conversation = Effect.fnUntraced(function* (nodes: Nodes): Effect.fn.Retur
 const answer = (connection: RedisConnection.RedisConnection, line: string) => {
   const [name = "", ...args] = line.split(line.includes("|") ? "|" : " ")
   return Effect.map(Effect.result(RedisConnection.send(connection, RedisCommand.make(name, args))), (result) =>
-    Result.isSuccess(result)
-      ? result.success
-      : result.failure.message.replace(/^\w+ was refused by Redis: /, "").replace(/, at line \d+ of the script$/, "")
+    Result.isSuccess(result) ? result.success : saidIn(result.failure.message)
   )
 }
+
+// What Redis said, without what the library adds to it.
+const saidIn = (message: string): string =>
+  message
+    .replace(/^\w+ was refused by Redis: /, "")
+    .replace(/, at line \d+ of the script$/, "")
+    .replace(/\. On a cluster, the keys of one command.*$/, "")
 
 const named = (nodes: Nodes, reply: RedisCommand.Reply): RedisCommand.Reply => {
   if (Array.isArray(reply)) return reply.map((item) => named(nodes, item))

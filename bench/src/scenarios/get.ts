@@ -17,7 +17,7 @@ export const get: Scenario = {
         ["2 KB", 256]
       ] as const) {
         const workload = { operation: "get", size, inFlight }
-        yield* emit(yield* Rounds.measure({ workload, server, contenders, baseline: rawAutoPipelining }))
+        yield* emit(yield* Rounds.measure({ workload, servers: [server], contenders, baseline: rawAutoPipelining }))
       }
     })
 }

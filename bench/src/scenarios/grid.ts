@@ -27,7 +27,7 @@ export const grid: Scenario = {
               yield* Rounds.measure({
                 name,
                 workload,
-                server,
+                servers: [server],
                 contenders,
                 baseline: rawAutoPipelining,
                 roundMillis: 50

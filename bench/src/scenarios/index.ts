@@ -1,5 +1,6 @@
 import type { Scenario } from "../Scenario.ts"
 import { breaker } from "./breaker.ts"
+import { cluster } from "./cluster.ts"
 import { coldStart } from "./cold-start.ts"
 import { footprint } from "./footprint.ts"
 import { get } from "./get.ts"
@@ -18,6 +19,7 @@ export const scenarios: ReadonlyArray<Scenario> = [
   get,
   set,
   reads,
+  cluster,
   memory,
   breaker,
   open,

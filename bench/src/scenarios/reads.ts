@@ -20,7 +20,7 @@ export const reads: Scenario = {
       ] as const) {
         const workload = { operation, size: "200 B", inFlight } as const
         const able = contenders.filter(({ name }) => !(without[operation] as ReadonlyArray<string>).includes(name))
-        const options = { workload, server, contenders: able, baseline: rawAutoPipelining, roundMillis: 120 }
+        const options = { workload, servers: [server], contenders: able, baseline: rawAutoPipelining, roundMillis: 120 }
         yield* emit(yield* Rounds.measure(options))
       }
     })

@@ -16,7 +16,7 @@ export const set: Scenario = {
         ["2 KB", 256]
       ] as const) {
         const workload = { operation: "set", size, inFlight }
-        yield* emit(yield* Rounds.measure({ workload, server, contenders, baseline: rawAutoPipelining }))
+        yield* emit(yield* Rounds.measure({ workload, servers: [server], contenders, baseline: rawAutoPipelining }))
       }
     })
 }

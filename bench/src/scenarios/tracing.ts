@@ -12,7 +12,7 @@ export const tracing: Scenario = {
       for (const inFlight of [256, 1]) {
         const workload = { operation: "get", size: "200 B", inFlight } as const
         const name = `tracing: ${inFlight} in flight`
-        yield* emit(yield* Rounds.measure({ name, workload, server, contenders, baseline: Contenders.ours }))
+        yield* emit(yield* Rounds.measure({ name, workload, servers: [server], contenders, baseline: Contenders.ours }))
       }
     })
 }

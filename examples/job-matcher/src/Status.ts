@@ -10,9 +10,12 @@ export const Health = Schema.Struct({
   status: Schema.Literals(["healthy", "degraded"]),
   redis: Schema.Union([
     Schema.Struct({
-      status: Schema.Literals(["up", "down"]),
+      status: Schema.Literals(["up", "partial", "down"]),
       since: Schema.DateTimeUtc,
+      /** Why a server does not answer, or what may cause trouble although all of them do. */
       reason: Schema.optionalKey(Schema.String),
+      /** Of several servers, those that do not answer. */
+      nodes: Schema.optionalKey(Schema.Array(Schema.String)),
       breaker: Breaker
     }),
     Schema.Literal("not configured")
@@ -28,6 +31,21 @@ export const Stats = Schema.Struct({
   /** The circuit breaker's states since the start (the last 1,000), the current one last. */
   breaker: Schema.Array(Breaker)
 })
+
+const redisOf = (status: RedisHealth.Status) => {
+  switch (status._tag) {
+    case "Up":
+      return { status: "up" as const, ...(status.warning === undefined ? {} : { reason: status.warning }) }
+    case "Partial":
+      return {
+        status: "partial" as const,
+        reason: status.nodes[0]?.reason ?? "",
+        nodes: status.nodes.map(({ node }) => node)
+      }
+    case "Down":
+      return { status: "down" as const, reason: status.reason }
+  }
+}
 
 /** What an operator wants to know of this service. */
 export class Status extends Context.Service<
@@ -52,15 +70,9 @@ export class Status extends Context.Service<
       const health = Effect.gen(function* () {
         const known = yield* redis.status
         const { _tag } = yield* breaker.state
-        const up = known._tag === "Up"
         return {
-          status: up && _tag === "Closed" ? ("healthy" as const) : ("degraded" as const),
-          redis: {
-            status: up ? ("up" as const) : ("down" as const),
-            since: known.since,
-            ...(up ? {} : { reason: known.reason }),
-            breaker: _tag
-          }
+          status: known._tag === "Up" && _tag === "Closed" ? ("healthy" as const) : ("degraded" as const),
+          redis: { ...redisOf(known), since: known.since, breaker: _tag }
         }
       })
       const stats = Effect.map(Effect.all([counters, Ref.get(states)]), ([counters, breaker]) => ({

@@ -80,6 +80,19 @@ import * as RetryPolicy from "./RetryPolicy.ts"
 /**
  * Sets how one call is made.
  *
+ * **Example** (A read that may be a little old)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { RedisClient, RedisCommand } from "effect-ioredis"
+ *
+ * const ranking = Effect.gen(function* () {
+ *   const redis = yield* RedisClient.RedisClient
+ *   const top = RedisCommand.make("ZRANGE", ["ranking", 0, 9, "REV"])
+ *   return yield* redis.run(top, { readFrom: "replica" })
+ * })
+ * ```
+ *
  * @category models
  * @since 0.1.0
  */
@@ -93,6 +106,13 @@ export interface CallOptions {
    * answer does not, such as SADD and DEL, may then be sent again.
    */
   readonly answer?: "ignored" | undefined
+  /**
+   * Sets which server answers. Default: `"master"`. `"replica"` is for commands of kind `read` that
+   * may answer something older: a replica of the key's master is asked first, and the master where
+   * none is ready, where there is none, or where the replica fails and the read may be tried again.
+   * Anything but a read fails with the code `"UNSUPPORTED"`.
+   */
+  readonly readFrom?: "master" | "replica" | undefined
   /**
    * Sets how long a command that has certainly not left may wait for a connection or for the
    * circuit to close, within `operationTimeout`. Waiting is no retry. Default: 0, which is no
@@ -182,6 +202,11 @@ export interface RedisClient {
   /**
    * Runs any command. A reply that its decoder does not take is a `RedisOperationError` of code
    * `"REPLY"`.
+   *
+   * On a cluster, a command that concerns every master is sent to each of them, as Redis' own tips
+   * say: DBSIZE is their sum, KEYS all of their keys, and FLUSHALL, SCRIPT LOAD, FUNCTION LOAD,
+   * CONFIG SET, PING and their like succeed where all of them do. Keys whose slots move meanwhile
+   * may be counted twice or not at all.
    */
   readonly run: <A>(
     command: RedisCommand.RedisCommand<A>,
@@ -365,7 +390,6 @@ const assemble = Effect.fnUntraced(function* (
   const tellAll = (event: NodeEvent): void => {
     for (const listener of Array.from(listeners)) tell(listener, event, onDefect)
   }
-  listeners.add((event) => countEvent(metrics, event, context))
   const circuits = yield* Circuits.make
   const maker = yield* NodeMaker.make({
     name,
@@ -403,19 +427,19 @@ const assemble = Effect.fnUntraced(function* (
     watchHistory: yield* HistoryWatch.make(topology, millis(options.historyInterval, 1000))
   })
   yield* Effect.addFinalizer(() =>
-    closing.within(Effect.forEach(topology.nodes(), (node) => node.drain, { concurrency: "unbounded", discard: true }))
+    closing.within(Effect.forEach(maker.nodes(), (node) => node.drain, { concurrency: "unbounded", discard: true }))
   )
   const client: RedisClient = {
     ...commandsOn(name, dispatcher),
     reconnect: Effect.sync(() => {
-      for (const node of topology.nodes()) node.reconnect()
+      for (const node of maker.nodes()) node.reconnect()
     }),
     stats: Effect.sync(() => {
       const nodes = topology.nodes()
       return {
-        connection: statusOf(nodes),
+        connection: statusOf(topology),
         connections: sum(nodes, (node) => node.sessions().length),
-        inFlight: sum(nodes, (node) => node.inFlight()),
+        inFlight: sum(maker.nodes(), (node) => node.inFlight()),
         breaker: circuits.now(),
         lastFailure: attempts.lastFailure(),
         connectError: connectErrorOf(topology)
@@ -433,10 +457,13 @@ const localhost = server({ host: "localhost", port: 6379 })
 const sum = (nodes: ReadonlyArray<RedisNode.RedisNode>, of: (node: RedisNode.RedisNode) => number): number =>
   nodes.reduce((total, node) => total + of(node), 0)
 
-// What the worst of them is.
-const statusOf = (nodes: ReadonlyArray<RedisNode.RedisNode>): RedisNode.Status => {
-  const statuses = nodes.map((node) => node.status())
-  return statuses.find((status) => status !== "Ready") ?? "Ready"
+// Of several servers one may be new. Where all are connected but nobody says who owns which keys,
+// the client is still on its way.
+const statusOf = (topology: Topology): RedisNode.Status => {
+  const statuses = topology.nodes().map((node) => node.status())
+  if (statuses.includes("Closed")) return "Closed"
+  if (statuses.every((status) => status === "Ready")) return topology.isReady() ? "Ready" : "Connecting"
+  return statuses.every((status) => status === "Connecting") ? "Connecting" : "Reconnecting"
 }
 
 const connectErrorOf = (topology: Topology): RedisError.RedisConnectionError | undefined => {
@@ -484,7 +511,7 @@ const commandsOn = (name: string, dispatcher: Dispatcher.Dispatcher): Commands =
     options: SendOptions,
     decode: (reply: RedisCommand.Reply) => Result.Result<A, RedisError.RedisOperationError>
   ): Effect.Effect<A, RedisError.RedisCommandError> => {
-    const refused = refusal(command)
+    const refused = refusal(command, options.readFrom)
     if (refused !== undefined) return Effect.fail(refused)
     return traced(name, command.name, (of, done) => dispatcher.sendIn(of, command, options, done), decode)
   }
@@ -497,7 +524,9 @@ const commandsOn = (name: string, dispatcher: Dispatcher.Dispatcher): Commands =
   }
 
   const pipeline: RedisClient["pipeline"] = (commands, options = {}) => {
-    const refused = commands.map(refusal).find((refused) => refused !== undefined)
+    const refused = commands
+      .map((command) => refusal(command, options.readFrom))
+      .find((refused) => refused !== undefined)
     if (refused !== undefined) return Effect.fail(refused)
     const label = commands.length === 1 ? (commands[0]?.name ?? "") : "PIPELINE"
     const replies = Effect.orDie(
@@ -574,10 +603,11 @@ const decodeAll = <Commands extends ReadonlyArray<RedisCommand.RedisCommand>>(
 const millis = (duration: Duration.Input | undefined, fallback: number): number =>
   duration === undefined ? fallback : Duration.toMillis(duration)
 
-const sendOptions = ({ answer, operationTimeout, retry, waitToSend }: CallOptions): SendOptions => ({
+const sendOptions = ({ answer, operationTimeout, readFrom, retry, waitToSend }: CallOptions): SendOptions => ({
   timeout: operationTimeout === undefined ? undefined : Duration.toMillis(operationTimeout),
   retry,
   answer,
+  readFrom,
   waitToSend: waitToSend === undefined ? undefined : Duration.toMillis(waitToSend)
 })
 
@@ -596,15 +626,17 @@ const awaitReady = Effect.fnUntraced(function* (
   connectTimeout: number,
   { requireReady }: Options
 ): Effect.fn.Return<void, RedisError.RedisConnectionError> {
-  const ready = Effect.callback<void>((resume) => {
+  const isOver = () => topology.isReady() || isHopeless(topology.problem()) || topology.nodes().every(nodeIsHopeless)
+  const toldByNode = Effect.callback<void>((resume) => {
     const check = () => {
-      if (topology.isReady() || topology.nodes().every(isHopeless)) resume(Effect.void)
+      if (isOver()) resume(Effect.void)
     }
     check()
     listeners.add(check)
     return Effect.sync(() => listeners.delete(check))
   })
-  yield* Effect.timeoutOption(ready, connectTimeout)
+  const toldByTopology = Effect.repeat(topology.changed, { until: isOver })
+  yield* Effect.timeoutOption(Effect.raceFirst(toldByNode, toldByTopology), connectTimeout)
   if (topology.isReady()) return
   const failure = connectErrorOf(topology) ?? RedisError.connectionError("CONNECT", "Timeout", "never")
   if (requireReady === true) return yield* failure
@@ -614,10 +646,10 @@ const awaitReady = Effect.fnUntraced(function* (
 })
 
 // What no waiting mends: somebody must change the settings, of the client or of the server.
-const isHopeless = (node: RedisNode.RedisNode): boolean => {
-  const reason = node.lastError()?.reason
-  return !node.isReady() && (reason === "Auth" || reason === "Tls" || reason === "UnknownMaster")
-}
+const isHopeless = (error: RedisError.RedisConnectionError | undefined): boolean =>
+  error?.reason === "Auth" || error?.reason === "Tls" || error?.reason === "UnknownMaster"
+
+const nodeIsHopeless = (node: RedisNode.RedisNode): boolean => !node.isReady() && isHopeless(node.lastError())
 
 const reporter =
   (name: string, context: Context.Context<never>) =>
@@ -628,17 +660,6 @@ const reporter =
       )
     )
   }
-
-const countEvent = (metrics: Metrics.Metrics, { _tag }: NodeEvent, context: Context.Context<never>): void => {
-  const event = countedEvents[_tag]
-  if (event !== undefined) metrics.connectionEvents(event).updateUnsafe(1, context)
-}
-
-const countedEvents: Readonly<Record<string, string>> = {
-  SessionReady: "ready",
-  SessionLost: "lost",
-  ConnectFailed: "failed"
-}
 
 // A span costs more than the rest of a call, so it is made only where a tracer is installed.
 // `decode` throws at no reply, so that it needs no effect of its own.

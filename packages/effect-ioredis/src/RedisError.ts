@@ -338,7 +338,7 @@ export const outcome = (error: RedisCommandError): "success" | "failure" | "igno
     case "RedisTimeoutError":
       return "failure"
     case "RedisConnectionError":
-      return error.reason === "Saturated" ? "ignored" : "failure"
+      return error.reason === "Saturated" || isFirstConnecting(error) ? "ignored" : "failure"
     case "RedisCircuitBreakerOpenError":
       return "ignored"
     case "RedisOperationError":
@@ -412,6 +412,11 @@ export const isRetryable = (
 
 // Redis cannot serve anyone right now: these count as an outage although they are replies.
 const outageCodes = new Set(["LOADING", "MASTERDOWN", "BUSY", "NOAUTH", "WRONGPASS"])
+
+// Nothing is known of a server to which the first connection is still being made: calls in their
+// hundreds opened the circuit of each server that joined a cluster.
+const isFirstConnecting = ({ cause, reason, sent }: RedisConnectionError): boolean =>
+  reason === "NotReady" && sent === "never" && cause === undefined
 
 // What a server says because of others of its cluster. Where it counted as an outage, one dead
 // master opened the circuits of the healthy ones.

@@ -1,51 +1,92 @@
 /**
- * Watches whether Redis answers, since when, and why not.
+ * Watches whether Redis answers, since when, and why not; of several servers, which do not, and
+ * which keys that concerns.
  *
  * **Details**
  *
  * A PING every `interval` (default 30 seconds) with a deadline of its own (`timeout`, default 2
- * seconds) goes through the circuit breaker like any command: it feeds the breaker, is the probe of
- * an open circuit as soon as that is due (so that a user's call seldom has to), and finds a
- * connection that no longer answers, an idle one included, which is then replaced.
+ * seconds) goes to each server through its circuit breaker like any command: it feeds the breaker,
+ * is the probe of an open circuit as soon as that is due (so that a user's call seldom has to), and
+ * finds a connection that no longer answers, an idle one included, which is then replaced.
  *
- * The start of an outage is logged as one warning, its end as one info line that sums it up; in
- * between there are summaries after 1, 2, 4… minutes, at most every hour. Failed checks are logged
- * at debug level.
+ * The start of an outage is logged as one warning that names the servers and their slots where
+ * there are several, and one more if none of them answers at last. Its end is one info line that
+ * sums it up; in between there are summaries after 1, 2, 4… minutes, at most every hour. Failed
+ * checks are logged at debug level.
+ *
+ * A server that has left a cluster is not down. Where a master answers but none of its sentinels
+ * does, nothing is down either: every key can be reached, and the status is `"Up"` with a
+ * `warning`, which is looked for at each check and logged as one warning when it appears.
+ *
+ * **Example** (A readiness probe that says what is missing)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { RedisHealth } from "effect-ioredis"
+ *
+ * const report = Effect.gen(function* () {
+ *   const health = yield* RedisHealth.RedisHealth
+ *   const status = yield* health.status
+ *   switch (status._tag) {
+ *     case "Up":
+ *       return status.warning ?? "all is well"
+ *     case "Partial":
+ *       return status.nodes.map(({ node, reason }) => `${node}: ${reason}`).join("\n")
+ *     case "Down":
+ *       return status.reason
+ *   }
+ * })
+ * ```
  *
  * @since 0.1.0
  */
-import {
-  Context,
-  DateTime,
-  Duration,
-  Effect,
-  Fiber,
-  Layer,
-  Option,
-  Queue,
-  Result,
-  Schedule,
-  type Scope,
-  Stream,
-  SubscriptionRef
-} from "effect"
+import { Context, type DateTime, Duration, Effect, Layer, Option, Queue, Result, type Scope, Stream } from "effect"
 import type * as CircuitBreaker from "./CircuitBreaker.ts"
+import { type Dispatch, type Node, type NodeEvent, of, type Session } from "./dispatch.ts"
+import * as HealthReport from "./internal/HealthReport.ts"
 import * as Metrics from "./internal/Metrics.ts"
-import { type Dispatch, type NodeEvent, of, type Session } from "./dispatch.ts"
 import { type ClientBreakerState, RedisClient } from "./RedisClient.ts"
 import * as RedisCommand from "./RedisCommand.ts"
 import * as RedisError from "./RedisError.ts"
 import * as Settings from "./Settings.ts"
 
 /**
- * Up or down, since when; down also says why.
+ * A server that does not answer, and what it owns.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface NodeDown {
+  /** The client's name and the server's address, as in the client's breaker. */
+  readonly node: string
+  /** What it failed with last. */
+  readonly reason: string
+  /** The ranges of its slots, bounds included; there are none where one server owns every key. */
+  readonly slots: ReadonlyArray<readonly [from: number, to: number]>
+}
+
+/**
+ * Says which servers answer, since when that is so, and why the others do not.
+ *
+ * **Details**
+ *
+ * - `Up`: all that own keys answer. A `warning` says what may cause trouble later: no sentinel
+ *   answers, so that a failover would not be noticed.
+ * - `Partial`: some of several do not, which `nodes` names with what they own.
+ * - `Down`: none answers; `reason` is that of the first of `nodes`.
  *
  * @category models
  * @since 0.1.0
  */
 export type Status =
-  | { readonly _tag: "Up"; readonly since: DateTime.Utc }
-  | { readonly _tag: "Down"; readonly since: DateTime.Utc; readonly reason: string }
+  | { readonly _tag: "Up"; readonly since: DateTime.Utc; readonly warning?: string | undefined }
+  | { readonly _tag: "Partial"; readonly since: DateTime.Utc; readonly nodes: ReadonlyArray<NodeDown> }
+  | {
+      readonly _tag: "Down"
+      readonly since: DateTime.Utc
+      readonly reason: string
+      readonly nodes: ReadonlyArray<NodeDown>
+    }
 
 /**
  * The health of one client.
@@ -61,8 +102,8 @@ export interface RedisHealth {
   /** Starts with what is known now and emits each change. */
   readonly changes: Stream.Stream<Status>
   /**
-   * Asks Redis and tells what came of it, also while the circuit is open: its PING is the probe
-   * then. Only where a probe runs already, or where the circuit was isolated, is Redis not asked.
+   * Asks each server and tells what came of it, also while a circuit is open: its PING is the probe
+   * then. Only where a probe runs already, or where the circuit was isolated, is it not asked.
    */
   readonly check: Effect.Effect<Status>
 }
@@ -121,56 +162,76 @@ export const make = Effect.fnUntraced(function* (
   const scope = yield* Effect.scope
   const context = yield* Effect.context<never>()
   const signals = yield* Queue.unbounded<ClientBreakerState | NodeEvent>()
-  const { connectError, connections } = yield* client.stats
-  const current = yield* SubscriptionRef.make<Status>(
-    connections > 0
-      ? { _tag: "Up", since: yield* DateTime.now }
-      : { _tag: "Down", since: yield* DateTime.now, reason: connectError?.message ?? "not connected" }
-  )
-  const { down, up } = reportOf(name, current, scope)
-
-  const ask = Effect.gen(function* () {
-    // Each is heard out: of an open circuit one PING is the probe, and that the others are refused
-    // must not end it.
-    const { failed, outcome } = verdictOf(
-      yield* Effect.forEach(sessions(dispatch), (session) => pingOn(dispatch, session, Duration.toMillis(timeout)), {
-        concurrency: "unbounded"
-      })
+  // Why servers do not answer, those included that own nothing now.
+  const reasons = new Map<Node, string>()
+  for (const node of dispatch.nodes()) {
+    if (!node.isReady()) reasons.set(node, node.lastFailure()?.message ?? "not connected")
+  }
+  const look = Effect.map(client.stats, ({ connectError, connection }) =>
+    HealthReport.found(
+      dispatch.nodes(),
+      connection === "Connecting" ? reasonsOfAll(dispatch, reasons, connectError?.message) : reasons,
+      connection === "Ready" ? connectError?.message : undefined
     )
+  )
+  const report = yield* HealthReport.make(name, yield* look, scope)
+  const assess = Effect.flatMap(look, report.update)
+
+  const ask = Effect.fnUntraced(function* (nodes: ReadonlyArray<Node>) {
+    const verdicts = yield* Effect.forEach(nodes, (node) => verdictOn(dispatch, node, Duration.toMillis(timeout)), {
+      concurrency: "unbounded"
+    })
+    for (const { failed, node, outcome } of verdicts) {
+      // A refusal of our own says nothing of Redis.
+      if (outcome === "success") reasons.delete(node)
+      if (outcome === "failure") reasons.set(node, failed?.message ?? "")
+    }
+    const { failed, outcome } = worstOf(verdicts)
     metrics.healthChecks(outcome).updateUnsafe(1, context)
     if (failed !== undefined) {
       yield* Effect.logDebug("Redis health check failed").pipe(Effect.annotateLogs({ name, error: failed.message }))
     }
-    yield* Effect.forEach(dispatch.nodes(), (node) => node.refreshTime, { discard: true }).pipe(Effect.forkIn(scope))
-    // A refusal of our own says nothing of Redis.
-    if (outcome === "success") yield* up
-    if (outcome === "failure") yield* down(failed?.message ?? "")
-    return yield* SubscriptionRef.get(current)
+    yield* Effect.forEach(nodes, (node) => node.refreshTime, { discard: true }).pipe(Effect.forkIn(scope))
+    yield* assess
   })
+  const askAll = Effect.suspend(() => ask(dispatch.nodes()))
 
-  const react = Effect.fnUntraced(function* (signal: ClientBreakerState | NodeEvent) {
+  const react = (signal: ClientBreakerState | NodeEvent): Effect.Effect<void> => {
     switch (signal._tag) {
-      case "Closed":
-        return (yield* client.stats).connection === "Ready" ? yield* up : undefined
       case "Open":
-        return yield* down((yield* client.stats).lastFailure?.message ?? "the circuit is open")
+      case "Partial":
+        for (const node of dispatch.nodes()) {
+          if (node.isClosed() || reasons.has(node)) continue
+          reasons.set(node, node.lastFailure()?.message ?? "the circuit is open")
+        }
+        return assess
+      case "CircuitClosed":
+        if (signal.node.isReady()) reasons.delete(signal.node)
+        return assess
       case "ConnectFailed":
-        return yield* down(signal.error.message)
+        // Another connection to that server may answer.
+        if (!signal.node.isReady()) reasons.set(signal.node, signal.error.message)
+        return assess
       case "SessionReady":
-        return yield* ask
+        return ask([signal.node])
+      case "NodeRemoved":
+        reasons.delete(signal.node)
+        return assess
+      case "SlotsMoved":
+        return assess
       // A connection that is lost may be back in 20 ms, a circuit that is half-open closed: what
       // comes next says.
       case "SessionLost":
       case "HistoryChanged":
-      case "CircuitClosed":
+      case "Closed":
       case "HalfOpen":
-        return
+        return Effect.void
     }
-  })
+  }
 
   const watch = Effect.gen(function* () {
-    const signal = yield* Effect.timeoutOption(Queue.take(signals), yield* pauseOf(client, interval))
-    yield* Option.isSome(signal) ? react(signal.value) : ask
+    const signal = yield* Effect.timeoutOption(Queue.take(signals), pauseOf(dispatch, Duration.toMillis(interval)))
+    yield* Option.isSome(signal) ? react(signal.value) : askAll
   })
 
   const stop = dispatch.listen((event) => Queue.offerUnsafe(signals, event))
@@ -180,57 +241,15 @@ export const make = Effect.fnUntraced(function* (
 
   return {
     name,
-    status: SubscriptionRef.get(current),
-    changes: SubscriptionRef.changes(current),
+    status: report.status,
+    changes: report.changes,
     // An outage is not the caller's who finds it: its log lines go on after him.
     check: Effect.suspend(() => {
       for (const node of dispatch.nodes()) node.makeDue()
-      return ask
+      return Effect.andThen(askAll, report.status)
     }).pipe(Effect.updateContext((_: Context.Context<never>) => context))
   }
 })
-
-// Tells what has become of Redis, and logs where an outage begins and ends.
-const reportOf = (name: string, current: SubscriptionRef.SubscriptionRef<Status>, scope: Scope.Scope) => {
-  let summaries: Fiber.Fiber<void> | undefined
-
-  const up = Effect.gen(function* () {
-    const before = yield* SubscriptionRef.get(current)
-    if (before._tag === "Up") return
-    const since = yield* DateTime.now
-    yield* SubscriptionRef.set(current, { _tag: "Up", since })
-    if (summaries === undefined) return
-    yield* Fiber.interrupt(summaries)
-    summaries = undefined
-    yield* Effect.logInfo("Redis answers again").pipe(
-      Effect.annotateLogs({
-        name,
-        downFor: Duration.format(DateTime.distance(before.since, since)),
-        reason: before.reason
-      })
-    )
-  })
-
-  const down = Effect.fnUntraced(function* (reason: string) {
-    const before = yield* SubscriptionRef.get(current)
-    const since = before._tag === "Down" ? before.since : yield* DateTime.now
-    // One outage may have several reasons: refused while Redis starts, then another password.
-    if (before._tag === "Up" || before.reason !== reason) {
-      yield* SubscriptionRef.set(current, { _tag: "Down", since, reason })
-    }
-    if (summaries !== undefined) return
-    yield* Effect.logWarning("Redis does not answer").pipe(Effect.annotateLogs({ name, reason }))
-    summaries = yield* Effect.forkIn(summarise(name, SubscriptionRef.get(current)), scope)
-  })
-
-  return { down, up }
-}
-
-// An open circuit is probed as soon as it is due.
-const pauseOf = (client: RedisClient, interval: Duration.Duration): Effect.Effect<Duration.Duration> =>
-  Effect.map(client.breaker.state, (state) =>
-    state._tag === "Open" && !state.isolated ? Duration.min(state.retryAfter, interval) : interval
-  )
 
 /**
  * Provides the health of the `RedisClient`.
@@ -241,39 +260,65 @@ const pauseOf = (client: RedisClient, interval: Duration.Duration): Effect.Effec
 export const layer = (options?: Options): Layer.Layer<RedisHealth, never, RedisClient> =>
   Layer.effect(RedisHealth, make(options))
 
+// While nobody tells who owns which keys, servers that answer are of no use.
+const reasonsOfAll = (
+  dispatch: Dispatch,
+  known: ReadonlyMap<Node, string>,
+  reason = "not connected"
+): ReadonlyMap<Node, string> => new Map(dispatch.nodes().map((node) => [node, known.get(node) ?? reason]))
+
+// An open circuit is probed as soon as it is due. What is due and could not be probed is not asked
+// again at once.
+const pauseOf = (dispatch: Dispatch, interval: number): number =>
+  dispatch
+    .nodes()
+    .filter((node) => !node.isClosed())
+    .reduce((pause, node) => Math.min(pause, Math.max(node.dueIn(), leastPause)), interval)
+
+// In milliseconds.
+const leastPause = 100
+
 const ping = RedisCommand.make("PING")
 
-// Every connection is asked; without any, the circuit and the client say why.
-const sessions = (dispatch: Dispatch): ReadonlyArray<Session | undefined> => {
-  const open = dispatch.nodes().flatMap((node) => node.sessions())
-  return open.length === 0 ? [undefined] : open
+interface Verdict {
+  readonly node: Node
+  readonly failed: RedisError.RedisCommandError | undefined
+  readonly outcome: CircuitBreaker.Outcome
 }
 
-const pingOn = (dispatch: Dispatch, session: Session | undefined, timeout: number): Effect.Effect<Pinged> =>
+// Every connection is asked, and each is heard out: of an open circuit one PING is the probe, and
+// that the others are refused must not end it. Without a connection, the circuit and the node say
+// why.
+const verdictOn = (dispatch: Dispatch, node: Node, timeout: number): Effect.Effect<Verdict> => {
+  const sessions = node.sessions()
+  const asked: ReadonlyArray<Session | undefined> = sessions.length === 0 ? [undefined] : sessions
+  return Effect.map(
+    Effect.forEach(asked, (session) => pingOn(dispatch, { node, session, timeout }), { concurrency: "unbounded" }),
+    worstOf
+  )
+}
+
+const pingOn = (
+  dispatch: Dispatch,
+  { node, session, timeout }: { readonly node: Node; readonly session: Session | undefined; readonly timeout: number }
+): Effect.Effect<Verdict> =>
   Effect.callback((resume) => {
-    const cancel = dispatch.send(ping, { session, timeout, retry: false }, (result) => resume(Effect.succeed(result)))
+    const cancel = dispatch.send(ping, { node, session, timeout, retry: false }, (result) =>
+      resume(
+        Effect.succeed(
+          Result.isSuccess(result)
+            ? { node, failed: undefined, outcome: "success" }
+            : { node, failed: result.failure, outcome: RedisError.outcome(result.failure) }
+        )
+      )
+    )
     return Effect.sync(cancel)
   })
 
-type Pinged = Result.Result<unknown, RedisError.RedisCommandError>
-
 // One that does not answer is an outage, whatever the others say. A refusal of our own says nothing
 // of Redis where another is answered.
-const verdictOf = (pinged: ReadonlyArray<Pinged>) => {
-  const verdicts = pinged.map((result) =>
-    Result.isSuccess(result)
-      ? { failed: undefined, outcome: "success" as const }
-      : { failed: result.failure, outcome: RedisError.outcome(result.failure) }
-  )
+const worstOf = (verdicts: ReadonlyArray<Verdict>): Verdict => {
   const first = (outcome: CircuitBreaker.Outcome) => verdicts.find((verdict) => verdict.outcome === outcome)
-  return first("failure") ?? first("success") ?? { failed: verdicts[0]?.failed, outcome: "ignored" as const }
+  // There is a node at least, and each is asked.
+  return first("failure") ?? first("success") ?? (verdicts[0] as Verdict)
 }
-
-const summarise = (name: string, current: Effect.Effect<Status>): Effect.Effect<void> =>
-  Effect.gen(function* () {
-    const status = yield* current
-    if (status._tag === "Up") return
-    const { reason, since } = status
-    const downFor = Duration.format(DateTime.distance(since, yield* DateTime.now))
-    yield* Effect.logWarning("Redis still does not answer").pipe(Effect.annotateLogs({ name, downFor, reason }))
-  }).pipe(Effect.schedule(Schedule.min([Schedule.exponential("1 minute"), Schedule.spaced("1 hour")])), Effect.asVoid)

@@ -96,6 +96,16 @@ export interface Node {
   readonly isClosed: () => boolean
   /** Lets an open circuit be probed now. */
   readonly makeDue: () => void
+  /**
+   * In how many milliseconds a command may be sent: 0 where the circuit is closed or due, infinite
+   * where only an event decides.
+   */
+  readonly dueIn: () => number
+  /**
+   * Gives what last counted as an outage of this server: what the last login failed with, while a
+   * connection is missing, or else a command.
+   */
+  readonly lastFailure: () => RedisError.RedisCommandError | undefined
   /** Sessions whose connections are open now. */
   readonly sessions: () => ReadonlyArray<Session>
   /** The session that a key's commands would be sent in now, if any is ready. */
@@ -200,6 +210,10 @@ export interface SendOptions {
   readonly retry?: boolean | undefined
   /** The session that must carry it; the call fails with `sent: "never"` when that is lost. */
   readonly session?: Session | undefined
+  /** The node that must be asked, whoever owns the keys. Default: their owner. */
+  readonly node?: Node | undefined
+  /** Says whom to ask first; a replica may be asked for reads alone. Default: the master. */
+  readonly readFrom?: "master" | "replica" | undefined
   /** Says that nobody reads the answer, so that idempotent commands may be sent again. */
   readonly answer?: "ignored" | undefined
   /**

@@ -77,12 +77,14 @@ export class DispatchDouble implements Dispatch {
       refuses: () => !this.isCircuitClosed,
       isClosed: () => this.isCircuitClosed,
       makeDue: () => {},
+      dueIn: () => 0,
       sessions: () => (this.session === undefined ? [] : [this.session]),
       sessionFor: () => this.session,
       history: () => undefined,
       generation: () => this.generation,
       time: now,
       refreshTime: Effect.void,
+      lastFailure: () => undefined,
       slots
     }
     this.connect()

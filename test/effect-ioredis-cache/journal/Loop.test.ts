@@ -73,4 +73,16 @@ describe("Loop", () => {
       assert.deepStrictEqual(ranAt.slice(-2), [20_000, 21_000])
     })
   )
+
+  it.effect("slows down anew where it has not recovered after all: a server that is back may not serve yet", () =>
+    Effect.gen(function* () {
+      const { ranAt, recover, wake, work } = yield* make
+      work.fails = true
+      wake()
+      yield* TestClock.adjust("20 seconds")
+      recover()
+      yield* TestClock.adjust("4 seconds")
+      assert.deepStrictEqual(ranAt.slice(-3), [20_000, 21_000, 23_000])
+    })
+  )
 })

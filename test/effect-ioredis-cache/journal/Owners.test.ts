@@ -592,6 +592,26 @@ describe("A region on several nodes", () => {
     })
   )
 
+  history("is emptied of slots that had moved before, unknown to the client", {}, (h) =>
+    Effect.gen(function* () {
+      h.set("t", "1")
+      const moved = h.C.snapshot()
+      h.C.store.clear()
+      assert.isTrue(yield* Fiber.join(yield* clear(h)))
+      yield* TestClock.adjust("10 seconds")
+      h.A.restore(moved)
+      h.cluster.give([slotOf("t")], h.A)
+      h.check()
+      yield* h.settled
+      assert.isUndefined(h.held("t"))
+      assert.strictEqual(h.B.countOf("SCAN"), 1, "the others are not")
+      yield* TestClock.adjust("10 seconds")
+      h.cluster.give([slotOf("t")], h.B)
+      yield* h.settled
+      assert.strictEqual(h.B.countOf("SCAN"), 1, "what moves later held nothing any more")
+    })
+  )
+
   history("what has gone to another node since it was found is unlinked there", {}, (h) =>
     Effect.gen(function* () {
       h.other("a", "theirs")

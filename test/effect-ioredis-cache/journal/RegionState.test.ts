@@ -16,6 +16,7 @@ const started = (run: number): RegionEvent => ({ _tag: "Started", run })
 const emptied = (run: number): RegionEvent => ({ _tag: "Emptied", run })
 const failed = (run: number): RegionEvent => ({ _tag: "Failed", run })
 const serverChanged: RegionEvent = { _tag: "ServerChanged" }
+const missed: RegionEvent = { _tag: "Missed" }
 const refused = (at: number): RegionEvent => ({ _tag: "Refused", at })
 const permitted: RegionEvent = { _tag: "Permitted" }
 
@@ -37,6 +38,15 @@ const table: ReadonlyArray<readonly [string, RegionState, RegionEvent, RegionSta
   ["a server that changes meanwhile makes it begin anew", emptying(5, 1), serverChanged, dirty(5)],
   ["no change empties a clean region again", clean(5), serverChanged, clean(5)],
   ["a change leaves a dirty region dirty", dirty(5), serverChanged, dirty(5)],
+  ["slots that moved while it was emptied are to be emptied too", clean(5), missed, dirty(5)],
+  ["slots that move say nothing to a dirty region", dirty(5), missed, dirty(5)],
+  [
+    "slots that move say nothing to one that is emptied: their server has another turn",
+    emptying(5, 1),
+    missed,
+    emptying(5, 1)
+  ],
+  ["slots that move give no permission", denied(5), missed, denied(5)],
   ["a change gives no permission", denied(5), serverChanged, denied(5)],
   ["a refusal in a clean region", clean(3), refused(5), denied(5)],
   ["a refusal in a dirty region", dirty(3), refused(5), denied(5)],

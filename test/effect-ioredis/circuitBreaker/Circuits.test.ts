@@ -19,6 +19,9 @@ describe("Circuits", () => {
     assert.deepStrictEqual(combined(open(5, true), open(3)), open(3))
     assert.deepStrictEqual(combined(open(5, true), open(3, true)), open(3, true))
     assert.deepStrictEqual(combined(open(5), halfOpen(2)), halfOpen(2))
+    // A probe that said nothing leaves a circuit half-open without any.
+    assert.deepStrictEqual(combined(halfOpen(0), halfOpen(0)), halfOpen(0))
+    assert.deepStrictEqual(combined(open(5, true), halfOpen(0)), halfOpen(0))
     assert.deepStrictEqual(combined(closed(0), open(5), halfOpen(1)), {
       _tag: "Partial",
       nodes: [

@@ -1,7 +1,15 @@
 import { assert, describe, layer } from "@effect/vitest"
-import { Context, Effect, Layer, Option, Result, Stream } from "effect"
-import { IoredisConnector, RedisClient, RedisCommand, RedisTopology } from "effect-ioredis"
+import { Context, Effect, Exit, Fiber, Layer, Option, Result, Scope, Stream } from "effect"
+import {
+  IoredisConnector,
+  RedisClient,
+  RedisCommand,
+  RedisConnection,
+  type RedisError,
+  RedisTopology
+} from "effect-ioredis"
 import { slotOf } from "../../../packages/effect-ioredis/src/internal/topology/slot.ts"
+import * as Connect from "../../support/Connect.ts"
 import * as RedisCluster from "../../support/RedisCluster.ts"
 import * as Wait from "../../support/Wait.ts"
 
@@ -41,6 +49,35 @@ describe("a client on a real cluster", () => {
         assert.strictEqual(yield* redis.del(...all), 300)
         assert.deepStrictEqual(yield* redis.breaker.state, { _tag: "Closed", failures: 0 })
         assert.strictEqual((yield* redis.stats).connections, 3)
+      })
+    )
+
+    it.effect("is told where a key is by a server that does not own it", () =>
+      Effect.gen(function* () {
+        const cluster = yield* Cluster
+        const [other, owner] = [cluster.node(0), cluster.node(2)]
+        const connection = yield* Connect.connection({ port: other.port })
+        const error = yield* Effect.flip(RedisConnection.send(connection, RedisCommand.make("GET", ["foo"])))
+        assert.isTrue(error._tag === "RedisOperationError" && error.code === "MOVED")
+        if (error._tag !== "RedisOperationError") return
+        const expected: RedisError.Redirect = { slot: 12_182, host: "127.0.0.1", port: owner.port, ask: false }
+        assert.deepStrictEqual(error.redirect, expected)
+      })
+    )
+
+    it.effect("is answered by every node before it closes", () =>
+      Effect.gen(function* () {
+        const scope = yield* Scope.make()
+        const redis = yield* Effect.provideService(connect, Scope.Scope, scope)
+        const calls = yield* Effect.forEach(keys(60, "closing"), (key) =>
+          Effect.forkChild(Effect.result(redis.incr(key)), { startImmediately: true })
+        )
+        yield* Scope.close(scope, Exit.void)
+        const results = yield* Effect.forEach(calls, Fiber.join)
+        assert.deepStrictEqual(
+          results.map((result) => (Result.isSuccess(result) ? result.success : result.failure.message)),
+          calls.map(() => 1)
+        )
       })
     )
 

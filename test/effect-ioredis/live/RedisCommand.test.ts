@@ -56,7 +56,7 @@ describe("The table of commands", () => {
       assert.isAbove(told.length, 300)
       assert.strictEqual(commandKeys.commands.size, told.length)
       for (const command of told) {
-        const [name, arity, flags, first, last, step] = list(command)
+        const [name, arity, flags, first, last, step, , tips] = list(command)
         const known = commandKeys.commands.get(String(name).toUpperCase())
         assert.strictEqual(known?.arity, arity, String(name))
         const has = (letter: string, flag: string) =>
@@ -64,6 +64,14 @@ describe("The table of commands", () => {
         has("w", "write")
         has("r", "readonly")
         has("b", "blocking")
+        const said = (kind: string) =>
+          list(tips)
+            .map(String)
+            .find((tip) => tip.startsWith(kind))
+            ?.slice(kind.length)
+        const isForAll = ["all_shards", "all_nodes"].includes(said("request_policy:") ?? "")
+        const response = said("response_policy:") ?? "any"
+        assert.strictEqual(known?.response, isForAll && response !== "special" ? response : undefined, String(name))
         // What the server says in the old way of fixed places has to come out of the key specifications too.
         if (Number(first) === 0 || list(flags).includes("movablekeys")) continue
         const words = Array.from({ length: 9 }, (_, index) => `w${index}`)

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Option, Redacted, Result } from "effect"
-import { IoredisConnector, RedisClient, RedisTopology } from "effect-ioredis"
+import { IoredisConnector, RedisClient, RedisCommand, RedisTopology } from "effect-ioredis"
 import * as RedisSentinels from "../../support/RedisSentinels.ts"
 import * as Wait from "../../support/Wait.ts"
 
@@ -30,7 +30,7 @@ describe("a client that asks real sentinels", () => {
         const promoted = yield* sentinels.nextMaster(sentinels.server(0))
         const { millis } = yield* Wait.timed(canWrite(redis))
         assert.isBelow(millis, 1000)
-        assert.strictEqual((yield* redis.info("server"))["tcp_port"], String(promoted.port))
+        assert.strictEqual((yield* redis.info("server")).tcp_port, String(promoted.port))
       }),
     { timeout: 30_000 }
   )
@@ -46,12 +46,26 @@ describe("a client that asks real sentinels", () => {
         const promoted = yield* sentinels.nextMaster(sentinels.server(0))
         const isThere = Effect.map(
           Effect.result(redis.info("server")),
-          (info) => Result.isSuccess(info) && info.success["tcp_port"] === String(promoted.port)
+          (info) => Result.isSuccess(info) && info.success.tcp_port === String(promoted.port)
         )
         yield* Wait.until("the new master is used", isThere)
         yield* canWrite(redis)
       }),
     { timeout: 30_000 }
+  )
+
+  it.effect("reads from the replica that they name, and from the master when it is killed", () =>
+    Effect.gen(function* () {
+      const sentinels = yield* RedisSentinels.make({ replicas: 1 })
+      const redis = yield* connect(sentinels)
+      const replica = sentinels.server(1)
+      yield* redis.set("greeting", "hello")
+      const read = redis.run(RedisCommand.make("GET", ["greeting"]), { readFrom: "replica" })
+      const calls = Effect.map(replica.cli("INFO", "commandstats"), (text) => String(text).includes("cmdstat_get:"))
+      yield* Wait.until("the replica answers", Effect.andThen(read, calls))
+      yield* replica.kill
+      for (let round = 0; round < 20; round++) assert.strictEqual(yield* read, "hello")
+    })
   )
 
   it.effect("says what is wrong with a name or a password", () =>

@@ -14,7 +14,11 @@ describe("Affinity", () => {
       const random = SeededRandom.make(seed)
       const below = (n: number) => Math.floor(random() * n)
       const lanes = Array.from({ length: 1 + below(5) }, (): Lane => ({ open: true, queue: [] }))
-      const affinity = Affinity.make(lanes, ({ open }) => open, Hash.string)
+      const affinity = Affinity.make(
+        lanes,
+        ({ open }) => open,
+        (key) => Hash.string(String(key))
+      )
       const executed = new Map<string, number>()
       const lose = (lane: Lane) => {
         lane.open = false
@@ -51,7 +55,11 @@ describe("Affinity", () => {
 
   it("spreads keys over all lanes", () => {
     const lanes = [0, 1, 2, 3, 4]
-    const affinity = Affinity.make(lanes, () => true, Hash.string)
+    const affinity = Affinity.make(
+      lanes,
+      () => true,
+      (key) => Hash.string(String(key))
+    )
     const counts = lanes.map(() => 0)
     for (let n = 0; n < 5000; n++) {
       const lane = affinity.laneOf(affinity.bucketOf(`user:${n}`)) ?? -1

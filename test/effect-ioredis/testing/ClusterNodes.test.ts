@@ -1,5 +1,6 @@
 import { Effect, Layer } from "effect"
 import { type SimulatedCluster, SimulatedRedis, SimulatedScript } from "effect-ioredis/testing"
+import { TestClock } from "effect/testing"
 import { clusterNodesSuite, Nodes, scripts } from "../../suites/clusterNodes.ts"
 
 const simulated = (fullCoverage: boolean) =>
@@ -36,6 +37,12 @@ const simulated = (fullCoverage: boolean) =>
         moveKeys: (...keys) => migration?.moveKeys(...keys) ?? Effect.void,
         finish: () => migration?.finish ?? Effect.void,
         uncover: (slot) => cluster.uncover([slot]),
+        restart: one.restart({ data: "lost" }),
+        waitFor: (condition) =>
+          Effect.repeat(Effect.andThen(TestClock.adjust("100 millis"), condition), {
+            until: (held) => held,
+            times: 100
+          }).pipe(Effect.flatMap((held) => (held ? Effect.void : Effect.die("it never came to that")))),
         replicated: () => Effect.void
       }
     })

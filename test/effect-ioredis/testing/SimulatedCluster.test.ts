@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Result } from "effect"
 import { RedisCommand, RedisConnection } from "effect-ioredis"
 import { Fault, SimulatedCluster, SimulatedRedis, type SimulatedServer } from "effect-ioredis/testing"
+import { TestClock } from "effect/testing"
 
 // How nodes answer is in suites/clusterNodes.ts, and held against Redis. Here: what a test can do to a cluster.
 
@@ -60,10 +61,18 @@ describe("SimulatedCluster", () => {
       assert.strictEqual(yield* ask(atOne, "GET", "{hello}2"), "2")
       yield* given.abandon
       assert.isNull(yield* ask(atOne, "GET", "{hello}1"))
+      const atOther = yield* connect(other)
+      yield* ask(atOther, "ASKING")
+      assert.strictEqual(yield* ask(atOther, "GET", "{hello}1"), "MOVED 866 simulated-cluster:7000")
       const again = yield* cluster.migrate({ key: "{hello}1" }, other)
       yield* again.finish
       assert.strictEqual(yield* ask(yield* connect(other), "GET", "{hello}2"), "2")
       assert.strictEqual(yield* ask(atOne, "GET", "{hello}2"), "MOVED 866 simulated-cluster:7001")
+      // Nothing of it is left open when the slot comes back.
+      yield* cluster.moveSlots([866], one)
+      assert.isNull(yield* ask(atOne, "GET", "{hello}3"))
+      yield* ask(atOther, "ASKING")
+      assert.strictEqual(yield* ask(atOther, "GET", "{hello}3"), "MOVED 866 simulated-cluster:7000")
     })
   )
 
@@ -101,6 +110,22 @@ describe("SimulatedCluster", () => {
       yield* ask(yield* connect(second), "SET", "hello", 2)
       assert.strictEqual(yield* first.peek("hello"), "2")
       assert.strictEqual(yield* one.peek("hello"), "2")
+      // Both follow it, and not each other.
+      assert.strictEqual(yield* cluster.replicaOf(second), one)
+      assert.strictEqual(yield* cluster.replicaOf(second, 1), first)
+    })
+  )
+
+  it.effect("a replica that lags goes on lagging while slots move", () =>
+    Effect.gen(function* () {
+      const { cluster, connect, one, other } = yield* start({ replicas: 1 })
+      const replica = yield* cluster.replicaOf(one)
+      yield* replica.cutReplication
+      yield* ask(yield* connect(one), "SET", "hello", 1)
+      yield* cluster.moveSlots({ key: "bar" }, other)
+      assert.isUndefined(yield* replica.peek("hello"))
+      yield* cluster.failOver(one)
+      assert.isNull(yield* ask(yield* connect(replica), "GET", "hello"))
     })
   )
 
@@ -180,6 +205,12 @@ describe("SimulatedCluster", () => {
       assert.include(String(yield* ask(yield* connect(other), "CLUSTER", "INFO")), known)
       assert.strictEqual(yield* ask(yield* connect(one), "GET", "hello"), "CLUSTERDOWN Hash slot not served")
       assert.deepStrictEqual(yield* ask(yield* connect(one), "CLUSTER", "SLOTS"), [])
+
+      // A replica without its master is a master of nothing.
+      yield* cluster.moveSlots({ from: 0, to: 8191 }, other)
+      yield* cluster.removeNode(added)
+      assert.include(JSON.stringify(yield* ask(yield* connect(replica), "ROLE")), "master")
+      assert.deepStrictEqual(yield* cluster.masters, [other])
     })
   )
 
@@ -225,6 +256,10 @@ describe("SimulatedCluster", () => {
       yield* ask(yield* connect(one), "SET", "hello", 1)
       yield* replica.restart({ data: "lost" })
       yield* one.restart({ data: "kept" })
+      const early = yield* connect(one)
+      yield* TestClock.adjust(1999)
+      assert.strictEqual(yield* ask(early, "GET", "hello"), "CLUSTERDOWN The cluster is down")
+      yield* TestClock.adjust(1)
       const atReplica = yield* connect(replica)
       yield* ask(atReplica, "READONLY")
       assert.strictEqual(yield* ask(atReplica, "GET", "hello"), "1")

@@ -26,7 +26,7 @@ describe("SimulatedSentinels", () => {
     Effect.gen(function* () {
       const { group, master, sentinels } = yield* start({ replicas: 2 })
       const [first = master, second = master] = yield* group.replicas
-      assert.strictEqual(yield* group.failOver({ to: second }), second)
+      assert.strictEqual(yield* group.failOver(second), second)
       assert.deepStrictEqual(
         yield* named(sentinels),
         sentinels.map(() => "simulated-primary:6381 of 1")
@@ -41,6 +41,30 @@ describe("SimulatedSentinels", () => {
         yield* named(sentinels),
         sentinels.map(() => "simulated-primary:6379 of 2")
       )
+    })
+  )
+
+  it.effect("during a failover the leader alone names the replica", () =>
+    Effect.gen(function* () {
+      const { group, master, sentinels } = yield* start()
+      const failOver = yield* group.beginFailOver()
+      const before = "simulated-primary:6379 of 0"
+      assert.deepStrictEqual(yield* named(sentinels), ["simulated-primary:6380 of 1", before, before])
+      const leader = JSON.stringify(yield* ask(sentinels[0], "SENTINEL", "MASTERS"))
+      assert.include(leader, '"ip","simulated-primary","port","6379"')
+      assert.include(leader, '"flags","master,failover_in_progress"')
+      const replicas = JSON.stringify(yield* ask(sentinels[0], "SENTINEL", "REPLICAS", "primary"))
+      assert.include(replicas, '"flags","slave,promoted"')
+      // Both are masters now, and what the old one takes is lost.
+      yield* failOver.replica.execute(RedisCommand.make("SET", ["a", 1]))
+      yield* master.execute(RedisCommand.make("SET", ["a", 2]))
+      yield* failOver.finish
+      assert.deepStrictEqual(
+        yield* named(sentinels),
+        sentinels.map(() => "simulated-primary:6380 of 1")
+      )
+      assert.notInclude(JSON.stringify(yield* ask(sentinels[0], "SENTINEL", "MASTERS")), "failover_in_progress")
+      assert.strictEqual(yield* master.peek("a"), "1")
     })
   )
 

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Option, Result, Stream } from "effect"
-import { RedisCommand, RetryPolicy } from "effect-ioredis"
+import { RedisClient, RedisCommand, RedisConnector, RedisTopology, RetryPolicy } from "effect-ioredis"
 import { Fault } from "effect-ioredis/testing"
 import { TestClock } from "effect/testing"
 import { receivedBy, withCluster } from "../../support/VirtualCluster.ts"
@@ -35,6 +35,22 @@ describe("A client of a cluster", () => {
     )
   )
 
+  it.effect("is ready when it knows all owners, although it was connected to each of them before", () =>
+    withCluster()(({ cluster, network }) =>
+      Effect.gen(function* () {
+        const { length } = yield* cluster.masters
+        const topology = RedisTopology.cluster({ seeds: cluster.seeds.slice(0, length) })
+        const client = RedisClient.make({ topology, connectTimeout: "10 seconds" })
+        const building = yield* client.pipe(
+          Effect.provideService(RedisConnector.RedisConnector, network.connector),
+          Effect.forkChild({ startImmediately: true })
+        )
+        yield* TestClock.adjust("1 second")
+        assert.strictEqual(result(building), "Success")
+      })
+    )
+  )
+
   it.effect("splits by slots what names keys alone, and puts the answers together in order", () =>
     withCluster()(({ cluster, redis }) =>
       Effect.gen(function* () {
@@ -46,6 +62,53 @@ describe("A client of a cluster", () => {
         for (const master of yield* cluster.masters) {
           assert.isAbove((yield* receivedBy(master, "DEL")).length, 0)
         }
+      })
+    )
+  )
+
+  it.effect("scans anew when keys have gone to a server that was done, although nothing told it so", () =>
+    withCluster()(({ cluster, redis }) =>
+      Effect.gen(function* () {
+        const all = keys(60)
+        yield* Effect.forEach(all, (key) => redis.set(key, 1))
+        const [first, , last] = yield* cluster.masters
+        if (first === undefined || last === undefined) return assert.fail("there are no masters")
+        const isOf = (owner: typeof first) =>
+          Effect.filter(all, (key) => Effect.map(cluster.ownerOf(key), (server) => server === owner))
+        const firsts = yield* isOf(first)
+        const [late = assert.fail("the last has no key")] = yield* isOf(last)
+        const got = new Set<string>()
+        const scanning = redis.scan({ count: 10 }).pipe(
+          Stream.runForEach((key) =>
+            Effect.suspend(() => {
+              got.add(key)
+              return got.size === firsts.length + 1 ? cluster.moveSlots({ key: late }, first) : Effect.void
+            })
+          )
+        )
+        const scan = yield* fork(scanning)
+        yield* TestClock.adjust("1 second")
+        assert.strictEqual(result(scan), "Success")
+        assert.deepStrictEqual(Array.from(got).sort(), Array.from(all).sort())
+      })
+    )
+  )
+
+  it.effect("asks the seeds again when all the servers that it knows have left and know nothing", () =>
+    withCluster()(({ cluster, connect }) =>
+      Effect.gen(function* () {
+        const leaving = yield* cluster.masters
+        const seed = yield* cluster.addNode()
+        const redis = yield* connect({ seeds: [seed.address] })
+        yield* TestClock.adjust("30 seconds")
+        assert.strictEqual((yield* redis.stats).connections, 3)
+        yield* cluster.moveSlots({ from: 0, to: 16_383 }, seed)
+        yield* Effect.forEach(leaving, (server) => cluster.removeNode(server))
+        yield* TestClock.adjust("30 seconds")
+        const write = yield* fork(redis.set("a", 1))
+        yield* TestClock.adjust("1 second")
+        assert.strictEqual(result(write), "Success")
+        assert.strictEqual(yield* seed.peek("a"), "1")
       })
     )
   )

@@ -9,7 +9,7 @@ const make = () => {
   const owners: Owners = new Owners((event: NodeEvent) => {
     if (event._tag !== "SlotsMoved") return assert.fail(event._tag)
     const [slot = -1] = event.slots
-    told.push(`${event.slots.size} to ${event.node.name}, of ${owners.ownerOf(slot)?.name ?? "nobody"}`)
+    told.push(`${event.slots.size} to ${event.node.name}, now of ${owners.ownerOf(slot)?.name ?? "nobody"}`)
   })
   // Owners ask nothing else of a node.
   const nodes = ["a", "b", "c"].map((name) => ({ name }) as RedisNode)
@@ -25,11 +25,11 @@ const make = () => {
 const names = (nodes: ReadonlyArray<RedisNode>) => nodes.map(({ name }) => name).join()
 
 describe("Owners", () => {
-  it("tells of each move before it is one", () => {
+  it("tells of each move, and knows of it already when it tells", () => {
     const { learn, owners, told } = make()
     learn(1, [0, 9999], [10_000, 16_383])
     learn(2, [0, 9989], [9990, 16_383])
-    assert.deepStrictEqual(told, ["10000 to a, of nobody", "6384 to b, of nobody", "10 to b, of a"])
+    assert.deepStrictEqual(told, ["10000 to a, now of a", "6384 to b, now of b", "10 to b, now of b"])
     assert.isTrue(owners.isComplete())
     assert.strictEqual(owners.version, 3)
   })

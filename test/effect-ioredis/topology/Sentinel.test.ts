@@ -1,31 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Option, Redacted } from "effect"
+import { Effect, Option, Redacted } from "effect"
 import { RedisClient, RedisConnector, RedisTopology } from "effect-ioredis"
 import * as Dispatch from "effect-ioredis/dispatch"
-import { Fault, SimulatedRedis, type SimulatedSentinels } from "effect-ioredis/testing"
+import { Fault } from "effect-ioredis/testing"
 import { TestClock } from "effect/testing"
 import { fork, result } from "../../support/VirtualRedis.ts"
-
-const make = Effect.fnUntraced(function* (options: SimulatedSentinels.Options = {}) {
-  const network = yield* SimulatedRedis.make()
-  const sentinels = yield* network.sentinels({ replicas: 2, ...options })
-  const connect = (own: Partial<RedisTopology.SentinelOptions> = {}, client: RedisClient.Options = {}) =>
-    Effect.gen(function* () {
-      const addresses = sentinels.sentinels.map(({ address }) => address)
-      const topology = RedisTopology.sentinel({ master: sentinels.name, sentinels: addresses, ...own })
-      const building = yield* Effect.forkChild(
-        Effect.provideService(
-          RedisClient.make({ ...client, topology }),
-          RedisConnector.RedisConnector,
-          network.connector
-        ),
-        { startImmediately: true }
-      )
-      yield* TestClock.adjust("3 seconds")
-      return yield* Effect.orDie(Fiber.join(building))
-    })
-  return { network, sentinels, connect }
-})
+import { make } from "../../support/VirtualSentinels.ts"
 
 const byHand = { host: "elsewhere.example", port: 1 }
 
@@ -90,6 +70,64 @@ describe("A client that asks sentinels", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.effect("believes sentinels that count from 0 again when nobody names the old master any more", () =>
+    Effect.gen(function* () {
+      const { connect, network, sentinels } = yield* make()
+      const anew = yield* network.sentinels({
+        name: sentinels.name,
+        address: { host: "anew.example", port: 6379 },
+        sentinelAddress: { host: "anew.example", port: 26379 }
+      })
+      const all = [...sentinels.sentinels, ...anew.sentinels]
+      yield* Effect.forEach(anew.sentinels, (sentinel) => sentinel.inject(Fault.refuse))
+      const redis = yield* connect({ sentinels: all.map(({ address }) => address) })
+      const promoted = yield* sentinels.failOver()
+      yield* TestClock.adjust("2 seconds")
+      yield* Effect.forEach(anew.sentinels, (sentinel) => sentinel.heal)
+      yield* TestClock.adjust("30 seconds")
+      yield* redis.set("a", 1)
+      assert.strictEqual(yield* promoted.peek("a"), "1", "the old ones are still there")
+      yield* Effect.forEach(sentinels.sentinels, (sentinel) => sentinel.inject(Fault.refuse))
+      yield* TestClock.adjust("20 seconds")
+      yield* redis.set("b", 2)
+      assert.strictEqual(yield* (yield* anew.master).peek("b"), "2")
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("stays with the master although the one sentinel that is left names the old one", () =>
+    Effect.gen(function* () {
+      const { connect, sentinels } = yield* make()
+      const redis = yield* connect()
+      const [cutOff, ...others] = sentinels.sentinels
+      if (cutOff === undefined) return assert.fail("there are no sentinels")
+      yield* sentinels.isolate(cutOff)
+      const promoted = yield* sentinels.failOver()
+      yield* TestClock.adjust("2 seconds")
+      yield* Effect.forEach(others, (sentinel) => sentinel.inject(Fault.refuse))
+      yield* TestClock.adjust("30 seconds")
+      yield* redis.set("a", 1)
+      assert.strictEqual(yield* promoted.peek("a"), "1")
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("goes where the leader of a failover sends it, while the others still name the old master", () =>
+    Effect.gen(function* () {
+      const { connect, sentinels } = yield* make()
+      const redis = yield* connect()
+      const old = yield* sentinels.master
+      const { finish, replica } = yield* sentinels.beginFailOver()
+      yield* TestClock.adjust("5 seconds")
+      yield* redis.set("a", 1)
+      assert.strictEqual(yield* replica.peek("a"), "1")
+      assert.isUndefined(yield* old.peek("a"))
+      const { clients } = replica
+      const before = yield* clients
+      yield* finish
+      yield* TestClock.adjust("5 seconds")
+      assert.deepStrictEqual(yield* clients, before, "it stays where it is")
+    }).pipe(Effect.scoped)
+  )
+
   it.effect("is not held up by a sentinel that is frozen", () =>
     Effect.gen(function* () {
       const { connect, sentinels } = yield* make()
@@ -140,6 +178,83 @@ describe("A client that asks sentinels", () => {
       const redis = yield* connect({ addressMap: [{ from: address, to: byHand }] })
       yield* redis.set("a", 1)
       assert.strictEqual(yield* reached.peek("a"), "1")
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("finds its master soon after the first sentinel comes, however long none was there", () =>
+    Effect.gen(function* () {
+      const { connect, sentinels } = yield* make()
+      yield* Effect.forEach(sentinels.sentinels, (sentinel) => sentinel.inject(Fault.refuse))
+      const redis = yield* connect()
+      yield* TestClock.adjust("1 minute")
+      const [first] = sentinels.sentinels
+      if (first === undefined) return assert.fail("there are no sentinels")
+      const asked = (yield* first.attempts).length
+      yield* first.heal
+      for (let n = 0; n < 200 && (yield* first.attempts).length === asked; n++) yield* TestClock.adjust(5)
+      yield* TestClock.adjust(20)
+      assert.strictEqual((yield* redis.stats).connection, "Ready")
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("minds no sentinel that does not know the master while another one may", () =>
+    Effect.gen(function* () {
+      const { network, sentinels } = yield* make()
+      const [ignorant, ...others] = sentinels.sentinels
+      if (ignorant === undefined) return assert.fail("there are no sentinels")
+      yield* sentinels.forget(ignorant)
+      yield* Effect.forEach(others, (sentinel) => sentinel.inject(Fault.delay("15 millis")))
+      const topology = RedisTopology.sentinel({
+        master: sentinels.name,
+        sentinels: sentinels.sentinels.map(({ address }) => address)
+      })
+      const building = yield* Effect.forkChild(
+        Effect.provideService(
+          RedisClient.make({ topology, requireReady: true }),
+          RedisConnector.RedisConnector,
+          network.connector
+        ),
+        { startImmediately: true }
+      )
+      yield* TestClock.adjust(100)
+      assert.strictEqual(result(building), "Success")
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("believes another sentinel of the same epoch when the one that it believed is gone", () =>
+    Effect.gen(function* () {
+      const { connect, sentinels } = yield* make({ sentinel: { denied: ["SENTINEL MASTER"] } })
+      const redis = yield* connect()
+      const [first] = sentinels.sentinels
+      if (first === undefined) return assert.fail("there are no sentinels")
+      yield* first.inject(Fault.refuse)
+      yield* TestClock.adjust("2 seconds")
+      const next = yield* sentinels.failOver()
+      yield* TestClock.adjust("20 seconds")
+      yield* redis.set("a", 1)
+      assert.strictEqual(yield* next.peek("a"), "1")
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("believes sentinels that were all set up anew, although their epochs begin again", () =>
+    Effect.gen(function* () {
+      const { connect, network, sentinels } = yield* make()
+      const redis = yield* connect()
+      yield* sentinels.failOver()
+      yield* TestClock.adjust("2 seconds")
+      const anew = yield* network.sentinels({
+        address: { host: "anew", port: 6379 },
+        sentinelAddress: { host: "anew", port: 26_379 }
+      })
+      for (const [index, old] of sentinels.sentinels.entries()) {
+        const other = anew.sentinels[index]
+        if (other === undefined) return assert.fail("there are fewer sentinels")
+        yield* network.route(old.address, other)
+        yield* old.inject(Fault.refuse)
+      }
+      yield* TestClock.adjust("20 seconds")
+      yield* redis.set("a", 1)
+      assert.strictEqual(yield* (yield* anew.master).peek("a"), "1")
     }).pipe(Effect.scoped)
   )
 })

@@ -64,7 +64,8 @@ describe("SlotMap", () => {
       [[-1, 5, ["a", 1]]],
       [["0", 1, ["a", 1]]],
       [[0, 1, ["a", 0]]],
-      [[0, 1, [1, 1]]]
+      [[0, 1, [1, 1]]],
+      [[0, 1, ["a", 70_000, "id"]]]
     ]
     for (const reply of bad) assert.isUndefined(read(reply), JSON.stringify(reply))
   })

@@ -21,6 +21,14 @@ describe("slotOf", () => {
     assert.strictEqual(slotOf("}foo{bar"), 7622)
   })
 
+  it("is the same for text and for its bytes, whatever was asked before", () => {
+    const letters = ["a", "{", "}", "é", "✓", "𝒳", "9"]
+    for (let n = 0; n < 2000; n++) {
+      const key = Array.from({ length: n % 9 }, (_, index) => letters[(n * 31 + index * index * 7 + n) % 7]).join("")
+      assert.strictEqual(slotOf(key), slotOf(new TextEncoder().encode(key)), key)
+    }
+  })
+
   it("counts text as its UTF-8", () => {
     assert.strictEqual(slotOf("clé-✓"), slotOf(new TextEncoder().encode("clé-✓")))
   })

@@ -43,6 +43,8 @@ export const makeQuestions = Effect.fnUntraced(function* (count: number) {
 export const run = (options: {
   readonly client: HttpClient.HttpClient
   readonly questions: Questions
+  /** How many a second. Default: `perSecond`. */
+  readonly rate?: number | undefined
   /** Where the requests due now are written down. */
   readonly tally: Effect.Effect<Tally>
   readonly stop: Effect.Effect<unknown>
@@ -65,7 +67,7 @@ export const run = (options: {
     tally.latencies.push(Number((yield* Clock.monotonicTimeNanos) - due) / 1e6)
   })
 
-  return Stream.fromSchedule(Schedule.fixed(Duration.millis(1000 / perSecond))).pipe(
+  return Stream.fromSchedule(Schedule.fixed(Duration.millis(1000 / (options.rate ?? perSecond)))).pipe(
     Stream.interruptWhen(options.stop),
     Stream.mapEffect(
       Effect.fnUntraced(function* () {
@@ -88,7 +90,7 @@ const choose = (questions: Questions) =>
   })
 
 /** The skills in any order, for it is one and the same question. */
-const toRequest = ({ candidate, skills, location }: MatchQuery) =>
+export const toRequest = ({ candidate, skills, location }: MatchQuery) =>
   Effect.map(Random.shuffle(skills), (shuffled) =>
     HttpClientRequest.get("/match", { urlParams: { candidate, skills: shuffled.join(","), location } })
   )

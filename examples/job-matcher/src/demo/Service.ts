@@ -5,10 +5,13 @@ import { ChildProcess } from "effect/process"
 import * as FreePort from "../../../../test/support/FreePort.ts"
 import { Stats } from "../Status.ts"
 
-/** The service in a process of its own, as it would run in production. It is told to stop when the scope closes. */
-export const start = Effect.fnUntraced(function* (settings: Readonly<Record<string, string>>) {
+/**
+ * The service in a process of its own, as it would run in production. It is told to stop when the scope closes. `program`
+ * is another one that answers `/stats` as this one does.
+ */
+export const start = Effect.fnUntraced(function* (settings: Readonly<Record<string, string>>, program = main) {
   const port = yield* FreePort.make
-  const child = yield* ChildProcess.make(process.execPath, ["--import", "tsx", main], {
+  const child = yield* ChildProcess.make(process.execPath, ["--import", "tsx", program], {
     cwd: workspace,
     env: { ...withoutSettings, ...settings, HOST: "127.0.0.1", PORT: String(port) },
     extendEnv: true,

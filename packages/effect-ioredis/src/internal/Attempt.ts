@@ -56,7 +56,7 @@ export interface Environment {
   /** The monotonic time in milliseconds. */
   readonly now: () => number
   /** Is told of each failure that counts as an outage of Redis. */
-  readonly onFailure: (error: RedisError.RedisCommandError) => void
+  readonly onFailure: (error: RedisError.RedisCommandError, node: RedisNode) => void
 }
 
 /**
@@ -211,7 +211,7 @@ class Running<A> implements Attempt<A> {
   fail(error: RedisError.RedisCommandError, outcome: CircuitBreaker.Outcome, at: number, event: unknown): void {
     const { context, metrics, onFailure } = this.environment
     if (countsAsError(error)) metrics.errors(error._tag)(codeOf(error)).updateUnsafe(1, context)
-    if (outcome === "failure") onFailure(error)
+    if (outcome === "failure") onFailure(error, this.node)
     this.settle(Result.fail(error), outcome, at, event)
   }
 

@@ -1,4 +1,4 @@
-import { Clock, Context, Effect, Exit, type Fiber, Result } from "effect"
+import { Clock, Context, Effect, Exit, Result } from "effect"
 import type { Cancel, Done } from "../dispatch.ts"
 import type { CommandKind } from "../RedisCommand.ts"
 import * as RedisError from "../RedisError.ts"
@@ -25,6 +25,16 @@ export interface Attempts {
    * Tells `done` once what came of the call, and returns what to call when nobody waits any more.
    */
   readonly start: <A>(call: Call<A>, done: Done<A>) => Cancel
+  /**
+   * The same for a call whose first attempt was a part of another's and ended with `error`. `doubt`
+   * is what was left open by then.
+   */
+  readonly goOn: <A>(
+    call: Call<A>,
+    error: RedisError.RedisCommandError,
+    doubt: RedisError.RedisCommandError | undefined,
+    done: Done<A>
+  ) => Cancel
   readonly lastFailure: () => RedisError.RedisCommandError | undefined
 }
 
@@ -56,20 +66,22 @@ export const make = ({
     deadlines,
     metrics,
     now,
-    onFailure: (error) => {
+    onFailure: (error, node) => {
       lastFailure = error
+      node.fail(error)
     }
   }
 
   const retry = Effect.fnUntraced(function* <A>(
     call: Call<A>,
     first: RedisError.RedisCommandError,
-    startedAt: number
+    startedAt: number,
+    doubtBefore: RedisError.RedisCommandError | undefined
   ): Effect.fn.Return<A, RedisError.RedisCommandError> {
     const until = startedAt + call.timeout
     let error = first
     // What an earlier attempt left open stays open, whatever comes of the last one.
-    let doubt: RedisError.RedisCommandError | undefined
+    let doubt = doubtBefore
     let nextDelay: Retries.NextDelay | undefined
     let hops = 0
     while (true) {
@@ -111,15 +123,28 @@ export const make = ({
     })
 
   // Retries live on the clock of the connections, whatever clock the caller lives on.
-  const forkRetry = <A>(call: Call<A>, error: RedisError.RedisCommandError, startedAt: number) =>
-    Effect.runForkWith(Context.add(call.context, Clock.Clock, clock))(Effect.result(retry(call, error, startedAt)))
+  const forkRetry = <A>(
+    call: Call<A>,
+    error: RedisError.RedisCommandError,
+    startedAt: number,
+    doubt: RedisError.RedisCommandError | undefined,
+    finish: Done<A>
+  ): Cancel => {
+    const retrying = Effect.result(retry(call, error, startedAt, doubt))
+    const fiber = Effect.runForkWith(Context.add(call.context, Clock.Clock, clock))(retrying)
+    // A schedule that dies is the end of the retries.
+    const stop = fiber.addObserver((exit) => finish(Exit.isSuccess(exit) ? exit.value : Result.fail(error)))
+    return () => {
+      stop()
+      fiber.interruptUnsafe()
+    }
+  }
 
   return {
     start: (call, done) => {
       budget.earn()
       const startedAt = now()
-      let retrying: Fiber.Fiber<unknown, unknown> | undefined
-      let cancelled = false
+      let stopRetrying: Cancel | undefined
       const finish: typeof done = (result) => tell(done, result, onDefect)
       const cancel = Attempt.start(environment, call, startedAt, Math.min(commandTimeout, call.timeout), (result) => {
         if (Result.isSuccess(result)) return finish(result)
@@ -127,24 +152,20 @@ export const make = ({
         const isOver =
           !isRedirect(failure) && mayRetry(call, failure) === undefined && !mayWait(call, failure, startedAt, now)
         if (isOver) return finish(result)
-        const fiber = forkRetry(call, failure, startedAt)
-        retrying = fiber
-        // A schedule that dies is the end of the retries.
-        fiber.addObserver((exit) => {
-          if (!cancelled) finish(Exit.isSuccess(exit) ? exit.value : result)
-        })
+        stopRetrying = forkRetry(call, failure, startedAt, undefined, finish)
       })
       return () => {
-        cancelled = true
         cancel()
-        retrying?.interruptUnsafe()
+        stopRetrying?.()
       }
     },
+    goOn: (call, error, doubt, done) => forkRetry(call, error, now(), doubt, (result) => tell(done, result, onDefect)),
     lastFailure: () => lastFailure
   }
 }
 
-const isRedirect = (error: RedisError.RedisCommandError): boolean =>
+/** Tells whether a reply says that a key is elsewhere. */
+export const isRedirect = (error: RedisError.RedisCommandError): boolean =>
   error._tag === "RedisOperationError" && error.redirect !== undefined
 
 // Servers whose views differ could send a command to and fro.
@@ -174,13 +195,13 @@ const awaitSendable = <A>(call: Call<A>, until: number, now: () => number): Effe
     if (couldSend(node)) return Effect.succeed(true)
     if (left <= 0 || hasEnded(node)) return Effect.succeed(false)
     // Nobody tells when an open circuit becomes due, but the time is known.
-    const wait = Math.ceil(Math.min(left, node.circuit.dueIn() || left))
+    const wait = Math.ceil(Math.min(left, node.dueIn() || left))
     return Effect.andThen(Effect.timeoutOption(node.changed, wait), awaitSendable(call, until, now))
   })
 
 const hasEnded = (node: RedisNode): boolean => node.status() === "Closed"
 
-const couldSend = (node: RedisNode): boolean => node.isReady() && node.circuit.dueIn() === 0
+const couldSend = (node: RedisNode): boolean => node.isReady() && node.dueIn() === 0
 
 // Whether a connection or the circuit is what was missing.
 const isWaitable = <A>(call: Call<A>, error: RedisError.RedisCommandError): boolean => {

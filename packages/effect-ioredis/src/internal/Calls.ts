@@ -1,6 +1,6 @@
 import * as commandKeys from "./commandKeys.ts"
 import { type Context, Result } from "effect"
-import type { Sending, Session } from "../dispatch.ts"
+import type { Node, Sending, Session } from "../dispatch.ts"
 import * as RedisCommandModule from "../RedisCommand.ts"
 import type * as RedisCommand from "../RedisCommand.ts"
 import type { ReplyResult } from "../RedisConnection.ts"
@@ -9,7 +9,7 @@ import type { Carrier, RedisNode } from "./node/RedisNode.ts"
 import type { Topology } from "./topology/Topology.ts"
 import type { Attempt, Call } from "./Attempt.ts"
 import * as InDoubt from "./InDoubt.ts"
-import { keyText } from "./keyText.ts"
+import { type Key, keyFrom } from "./keyText.ts"
 import type { NodeSession } from "./node/NodeSession.ts"
 import * as Sendings from "./Sendings.ts"
 import * as Split from "./Split.ts"
@@ -17,24 +17,33 @@ import * as Split from "./Split.ts"
 // What sending needs of an attempt, whatever it answers.
 type Carried = Pick<Attempt<never>, "node" | "carriedBy" | "hear">
 
+/** Says how a call is made. */
+export interface Manner {
+  readonly timeout: number
+  readonly retry: boolean
+  readonly answer: "ignored" | undefined
+  readonly session: Session | undefined
+  readonly node: Node | undefined
+  readonly readFrom: "master" | "replica" | undefined
+  readonly waitToSend: number
+}
+
 /** Holds what all attempts of a call share. */
-export class Settings {
+export class Settings implements Manner {
   readonly topology: Topology
   readonly timeout: number
   readonly retry: boolean
   readonly answer: "ignored" | undefined
   readonly session: Session | undefined
+  readonly node: Node | undefined
+  readonly readFrom: "master" | "replica" | undefined
   readonly waitToSend: number
   readonly context: Context.Context<never>
   readonly onDefect: (defect: unknown) => void
 
   constructor(
     topology: Topology,
-    timeout: number,
-    retry: boolean,
-    answer: "ignored" | undefined,
-    session: Session | undefined,
-    waitToSend: number,
+    { answer, node, readFrom, retry, session, timeout, waitToSend }: Manner,
     context: Context.Context<never>,
     onDefect: (defect: unknown) => void
   ) {
@@ -43,6 +52,8 @@ export class Settings {
     this.retry = retry
     this.answer = answer
     this.session = session
+    this.node = node
+    this.readFrom = readFrom
     this.waitToSend = waitToSend
     this.context = context
     this.onDefect = onDefect
@@ -53,17 +64,40 @@ export class Settings {
     return this.session === undefined && this.topology.isSpread() && Split.isSplittable(command)
   }
 
-  /** The node that a command goes to now. A session that must carry it is the node's own. */
+  /** How the answers of all masters are put together, of a command that concerns each of them. */
+  responseOf(command: RedisCommand.RedisCommand): commandKeys.ResponsePolicy | undefined {
+    if (this.topology.slotOf === undefined || this.session !== undefined || this.node !== undefined) return undefined
+    return commandKeys.responseOf(command.name, command.args)
+  }
+
+  /** Tells whether several sendings are made of a command. */
+  divides(command: RedisCommand.RedisCommand): boolean {
+    return this.splits(command) || this.responseOf(command) !== undefined
+  }
+
+  /**
+   * The node that a command goes to now. A session or a node that it was given is one of the
+   * topology's own, for nobody else makes them.
+   */
   nodeFor(command: RedisCommand.RedisCommand | undefined): RedisNode {
-    const { session, topology } = this
+    const { node, session, topology } = this
     if (session !== undefined) return (session as NodeSession).node
+    if (node !== undefined) return node as RedisNode
     return topology.nodeFor(command && keyOf(command))
+  }
+
+  /** The node that the first attempt goes to. Every further one goes to the owner of the keys. */
+  firstNodeFor(command: RedisCommand.RedisCommand | undefined): RedisNode {
+    const { node, readFrom, session, topology } = this
+    const mayBeReplica = readFrom === "replica" && session === undefined && node === undefined
+    const replica = mayBeReplica ? topology.replicaFor(command && keyOf(command)) : undefined
+    return replica ?? this.nodeFor(command)
   }
 
   /** The same, with less time. */
   within(timeout: number): Settings {
-    const { answer, context, onDefect, retry, session, topology, waitToSend } = this
-    return new Settings(topology, timeout, retry, answer, session, waitToSend, context, onDefect)
+    const { context, onDefect, topology } = this
+    return new Settings(topology, { ...this, timeout }, context, onDefect)
   }
 }
 
@@ -134,23 +168,30 @@ export class CommandCall extends SettledCall implements Call<RedisCommand.Reply>
   // for this one command.
   #next: RedisNode | undefined = undefined
   #isAsking = false
-  #asked: RedisNode | undefined = undefined
+  // The node that the last attempt was sent to.
+  #asked: RedisNode | undefined
 
-  constructor(settings: Settings, command: RedisCommand.RedisCommand, sending: Sending | undefined) {
+  constructor(
+    settings: Settings,
+    command: RedisCommand.RedisCommand,
+    sending: Sending | undefined,
+    asked?: RedisNode | undefined
+  ) {
     super(settings, command.name)
     this.command = command
     this.sending = sending
+    this.#asked = asked
   }
 
   node(): RedisNode {
-    return this.#next ?? this.settings.nodeFor(this.command)
+    if (this.#next !== undefined) return this.#next
+    return this.#asked === undefined ? this.settings.firstNodeFor(this.command) : this.settings.nodeFor(this.command)
   }
 
   send(attempt: Attempt<RedisCommand.Reply>): void {
     const { command, sending } = this
-    const carrier = this.carrier(attempt.node, command)
-    // What follows on the same connection in the same turn leaves with it.
-    if (this.#isAsking) carrier?.submit(asking, ignore)
+    const own = this.carrier(attempt.node, command)
+    const carrier = own !== undefined && this.#isAsking ? new AskingCarrier(own) : own
     this.#asked = attempt.node
     this.#next = undefined
     this.#isAsking = false
@@ -162,14 +203,32 @@ export class CommandCall extends SettledCall implements Call<RedisCommand.Reply>
     return this.mayRepeat(error, kind) ? kind : undefined
   }
 
-  /** `asked` is the server that has answered; by default the last one that it was sent to. */
-  follow(error: RedisError.RedisCommandError, asked: RedisNode | undefined = this.#asked): boolean {
-    const { session, topology } = this.settings
+  follow(error: RedisError.RedisCommandError): boolean {
+    const { node, session, topology } = this.settings
     if (error._tag !== "RedisOperationError" || error.redirect === undefined) return false
-    if (session !== undefined || asked === undefined) return false
-    this.#next = topology.follow(asked, error.redirect)
+    if (session !== undefined || node !== undefined || this.#asked === undefined) return false
+    this.#next = topology.follow(this.#asked, error.redirect)
     this.#isAsking = error.redirect.ask
     return this.#next !== undefined
+  }
+}
+
+// Sends ASKING with a command, and only with it: whatever came next would be taken for it.
+class AskingCarrier implements Carrier {
+  readonly carrier: Carrier
+
+  constructor(carrier: Carrier) {
+    this.carrier = carrier
+  }
+
+  get session(): NodeSession {
+    return this.carrier.session
+  }
+
+  submit(command: RedisCommand.RedisCommand, onReply: (result: ReplyResult) => void): void {
+    // What follows on the same connection in the same turn leaves with it.
+    this.carrier.submit(asking, ignore)
+    this.carrier.submit(command, onReply)
   }
 }
 
@@ -184,6 +243,8 @@ const ignore = () => {}
 export class BatchCall extends SettledCall implements Call<ReadonlyArray<ReplyResult>> {
   readonly commands: ReadonlyArray<RedisCommand.RedisCommand>
   readonly sendings: ReadonlyArray<Sending | undefined> | undefined
+  /** The node that it is for, where no key says so. */
+  readonly home: RedisNode | undefined
   readonly results: Array<ReplyResult | undefined>
   /** By command: what an earlier attempt left open. */
   readonly doubts: Array<RedisError.RedisCommandError | undefined> = []
@@ -195,16 +256,20 @@ export class BatchCall extends SettledCall implements Call<ReadonlyArray<ReplyRe
     settings: Settings,
     name: string,
     commands: ReadonlyArray<RedisCommand.RedisCommand>,
-    sendings: ReadonlyArray<Sending | undefined> | undefined
+    sendings: ReadonlyArray<Sending | undefined> | undefined,
+    home?: RedisNode
   ) {
     super(settings, name)
     this.commands = commands
     this.sendings = sendings
+    this.home = home
     this.results = commands.map(() => undefined)
   }
 
   node(): RedisNode {
-    return this.settings.nodeFor(this.commands[0])
+    if (this.home !== undefined) return this.home
+    const leader = this.commands.find(hasKey) ?? this.commands[0]
+    return this.asked === undefined ? this.settings.firstNodeFor(leader) : this.settings.nodeFor(leader)
   }
 
   send(attempt: Attempt<ReadonlyArray<ReplyResult>>): void {
@@ -310,11 +375,15 @@ const worstOf = (call: BatchCall): RedisError.RedisCommandError | undefined => {
   )
 }
 
-/** The first key of a command, as text. */
-export const keyOf = (command: RedisCommand.RedisCommand): string | undefined => {
+/** The first key of a command. */
+export const keyOf = (command: RedisCommand.RedisCommand): Key | undefined => {
   const key = commandKeys.keyOf(command.name, command.args)
-  return key === undefined ? undefined : keyText(key)
+  return key === undefined ? undefined : keyFrom(key)
 }
+
+/** Tells whether a command names a key. */
+export const hasKey = (command: RedisCommand.RedisCommand): boolean =>
+  commandKeys.keyOf(command.name, command.args) !== undefined
 
 const notConnected = (node: RedisNode, command: string): RedisError.RedisConnectionError => {
   const known = node.lastError()

@@ -157,7 +157,9 @@ const advices: Readonly<Record<string, string>> = {
   NOPERM: ". Grant the user this command and these keys",
   OOM: ". Raise maxmemory or choose an eviction policy",
   MISCONF: ". Redis cannot save its data to disk and therefore refuses writes",
-  READONLY: ". This server is a replica"
+  READONLY: ". This server is a replica",
+  CROSSSLOT:
+    ". On a cluster, the keys of one command must be in one slot: give them a part in braces in common, as {user:1}:name and {user:1}:mail have"
 }
 
 const describe = (error: unknown): { readonly name: string; readonly message: string; readonly code: string } => ({

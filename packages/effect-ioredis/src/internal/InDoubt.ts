@@ -1,3 +1,5 @@
+import { Result } from "effect"
+import type { ReplyResult } from "../RedisConnection.ts"
 import * as RedisError from "../RedisError.ts"
 
 /**
@@ -11,6 +13,21 @@ export const since = (
 ): RedisError.RedisCommandError => {
   if (doubt === undefined) return error
   return error._tag === "RedisCircuitBreakerOpenError" ? doubt : inPart(error)
+}
+
+/**
+ * Gives what a command ends with of which parts went to several servers, or `undefined` where all
+ * of them succeeded.
+ */
+export const ofParts = (
+  results: ReadonlyArray<ReplyResult>
+): Result.Failure<never, RedisError.RedisCommandError> | undefined => {
+  const failures = results.flatMap((result) => (Result.isFailure(result) ? [result.failure] : []))
+  const worst = failures.find((error) => RedisError.endOf(Result.fail(error)) === "doubtful") ?? failures[0]
+  if (worst === undefined) return undefined
+  const failure = failures.length < results.length ? inPart(worst) : worst
+  // It is a failure, which the type of `fail` does not say.
+  return Result.fail(failure) as Result.Failure<never, RedisError.RedisCommandError>
 }
 
 /**

@@ -129,7 +129,8 @@ class Reader {
   }
 }
 
-const get = (key: string) => RedisCommand.make("GET", Array.of(key), asBytes)
+/** The command that reads one key, as bytes. */
+export const get = (key: string): RedisCommand.RedisCommand => RedisCommand.make("GET", Array.of(key), asBytes)
 
 const mget = (readers: ReadonlyArray<Reader>) =>
   RedisCommand.make(

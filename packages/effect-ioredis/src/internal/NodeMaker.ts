@@ -1,5 +1,6 @@
-import { Context, Effect, Exit, Scope } from "effect"
+import { Context, Effect, Exit, Scheduler, Scope } from "effect"
 import type * as CircuitBreaker from "../CircuitBreaker.ts"
+import type { NodeEvent } from "../dispatch.ts"
 import type { RedisConnector } from "../RedisConnector.ts"
 import * as Circuit from "./circuitBreaker/Circuit.ts"
 import type { Circuits } from "./circuitBreaker/Circuits.ts"
@@ -14,10 +15,12 @@ import * as RedisNode from "./node/RedisNode.ts"
 export interface NodeMaker {
   /** Makes a node, at once. It lives until it is closed, or as long as the client. */
   readonly make: (place: Place) => Made
+  /** All that live, also those that own nothing. */
+  readonly nodes: () => ReadonlyArray<RedisNode.RedisNode>
 }
 
 /** Says which server a node is, and what it owns. */
-export type Place = Pick<RedisNode.Options, "locate" | "role" | "slots" | "hash" | "onRefusal"> & {
+export type Place = Pick<RedisNode.Options, "locate" | "role" | "readOnly" | "slots" | "hash" | "onRefusal"> & {
   /** Tells it from the other servers of the client; empty where there is one. */
   readonly label: string
 }
@@ -36,20 +39,31 @@ export type Options = Omit<RedisNode.Options, keyof Place | "circuit" | "onStall
   readonly metrics: Metrics.Metrics
 }
 
-/** Makes the maker. All that it makes ends with the scope. */
+/**
+ * Makes the maker. All that it makes ends with the scope, when what was added to that later has
+ * ended: nodes that join late are drained too.
+ */
 export const make = Effect.fnUntraced(function* (
   options: Options
 ): Effect.fn.Return<NodeMaker, never, Scope.Scope | RedisConnector> {
   const context = yield* Effect.context<RedisConnector | Scope.Scope>()
-  const parent = Context.get(context, Scope.Scope)
+  const parent = yield* Scope.fork(Context.get(context, Scope.Scope))
   const build = makeOne(options)
+  const living = new Set<RedisNode.RedisNode>()
+  // What runs at once does so in a scheduler of its own, which is not for what goes on afterwards.
+  const scheduler = Context.get(context, Scheduler.Scheduler)
   return {
     make: (place) => {
       const scope = Scope.forkUnsafe(parent)
       // Nothing of it waits: a node connects in the background.
-      const node = Effect.runSyncWith(Context.add(context, Scope.Scope, scope))(build(place))
-      return { node, close: Scope.close(scope, Exit.void) }
-    }
+      const node = Effect.runSyncWith(Context.add(context, Scope.Scope, scope))(
+        Effect.provideService(build(place), Scheduler.Scheduler, scheduler)
+      )
+      living.add(node)
+      const leave = Effect.sync(() => living.delete(node))
+      return { node, close: Effect.andThen(Scope.close(scope, Exit.void), leave) }
+    },
+    nodes: () => Array.from(living)
   }
 })
 
@@ -57,8 +71,14 @@ const makeOne = (options: Options) =>
   Effect.fnUntraced(function* (
     place: Place
   ): Effect.fn.Return<RedisNode.RedisNode, never, Scope.Scope | RedisConnector> {
-    const { circuitBreaker, circuits, metrics, onEvent } = options
+    const { circuitBreaker, circuits, metrics } = options
     const context = yield* Effect.context<never>()
+    const isReplica = place.role === "replica"
+    // Nobody need know of a server whose place another one takes whenever it is missing.
+    const onEvent: Options["onEvent"] = (event) => {
+      countEvent(metrics, event, context)
+      if (!isReplica) options.onEvent(event)
+    }
     const name = place.label === "" ? options.name : `${options.name} ${place.label}`
     const circuit = yield* Circuit.make(
       { ...circuitBreaker, name: circuitBreaker.name ?? options.name },
@@ -69,14 +89,26 @@ const makeOne = (options: Options) =>
       ...place,
       name,
       circuit,
+      onEvent,
       onStall: () => metrics.connectionEvents("stalled").updateUnsafe(1, context)
     })
     circuit.listeners.add(() => {
       if (circuit.isClosed()) onEvent({ _tag: "CircuitClosed", node })
     })
-    yield* circuits.add(name, circuit)
+    yield* circuits.add(isReplica ? undefined : name, circuit)
     yield* Gauges.show(metrics.commandsInFlight, node.inFlight)
     yield* Gauges.show(metrics.connections, () => node.sessions().length)
     yield* Gauges.show(metrics.connectionState, () => (node.status() === "Ready" ? 1 : 0))
     return node
   })
+
+const countEvent = (metrics: Metrics.Metrics, { _tag }: NodeEvent, context: Context.Context<never>): void => {
+  const event = countedEvents[_tag]
+  if (event !== undefined) metrics.connectionEvents(event).updateUnsafe(1, context)
+}
+
+const countedEvents: Readonly<Record<string, string>> = {
+  SessionReady: "ready",
+  SessionLost: "lost",
+  ConnectFailed: "failed"
+}

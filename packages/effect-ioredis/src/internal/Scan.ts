@@ -4,8 +4,12 @@ import * as RedisCommand from "../RedisCommand.ts"
 import * as RedisError from "../RedisError.ts"
 import * as Replies from "./Replies.ts"
 
-/** What a scan asks of a client. `version` grows whenever keys have other owners. */
-export type Scanned = Pick<Dispatch, "nodes" | "send"> & { readonly version?: () => number }
+/** What a scan asks of a client. `version` grows whenever keys have other owners, which
+ * `refresh` asks for. */
+export type Scanned = Pick<Dispatch, "nodes" | "send"> & {
+  readonly version?: () => number
+  readonly refresh?: Effect.Effect<boolean>
+}
 
 /**
  * The keys of every server, one server after the other.
@@ -57,6 +61,8 @@ const mostBeginnings = 10
 
 const moving = RedisError.connectionError("SCAN", "Reset", "unknown", new Error("The server changed again and again."))
 
+const unknown = RedisError.connectionError("SCAN", "NotReady", "unknown", new Error("No server said who owns what."))
+
 const hasMoved = (session: Session, { generation }: Page): boolean =>
   !session.isOpen() || session.node.generation() !== generation
 
@@ -66,15 +72,18 @@ const beginAnew = (page: Page): Effect.Effect<Step, RedisError.RedisCommandError
     : Effect.succeed([[], Option.some({ ...page, ...firstPage, beginnings: page.beginnings + 1 })])
 
 // After the last key of a server. Where owners have changed meanwhile, a key may have gone from one
-// that was still to come to one that was done.
-const nextNode = (dispatch: Scanned, page: Page): Effect.Effect<Option.Option<Page>, RedisError.RedisCommandError> => {
+// that was still to come to one that was done. A client that sends nothing else is not told of it.
+const nextNode = Effect.fnUntraced(function* (
+  dispatch: Scanned,
+  page: Page
+): Effect.fn.Return<Option.Option<Page>, RedisError.RedisCommandError> {
   const nodes = page.nodes.slice(1)
-  if (nodes.length > 0) return Effect.succeed(Option.some({ ...page, ...firstPage, nodes }))
-  if ((dispatch.version?.() ?? 0) === page.version) return Effect.succeed(Option.none())
-  return page.beginnings >= mostBeginnings
-    ? Effect.fail(moving)
-    : Effect.succeed(Option.some(beginningOf(dispatch, page.beginnings + 1)))
-}
+  if (nodes.length > 0) return Option.some({ ...page, ...firstPage, nodes })
+  const isKnown = yield* dispatch.refresh ?? Effect.succeed(true)
+  if (!isKnown) return yield* unknown
+  if ((dispatch.version?.() ?? 0) === page.version) return Option.none()
+  return page.beginnings >= mostBeginnings ? yield* moving : Option.some(beginningOf(dispatch, page.beginnings + 1))
+})
 
 // Nobody knows which session answers, so the answer only shows that there is one. Where there are
 // several servers, another one would answer.

@@ -1,11 +1,20 @@
 import type { Argument, RedisCommand, Reply } from "../RedisCommand.ts"
 import * as RedisCommandModule from "../RedisCommand.ts"
 
-/** A part of a command: its keys that go to one place, and where they stood. */
-export interface Part<Place> {
+/**
+ * A part of a command: its keys that go to one place, and where they stood. A class, for it lives
+ * while the command is in flight.
+ */
+export class Part<Place> {
   readonly place: Place
   readonly command: RedisCommand
   readonly positions: ReadonlyArray<number>
+
+  constructor(place: Place, command: RedisCommand, positions: ReadonlyArray<number>) {
+    this.place = place
+    this.command = command
+    this.positions = positions
+  }
 }
 
 /** Tells whether a command says nothing but its keys, so that several of it say the same. */
@@ -17,20 +26,16 @@ export const split = <Place>(command: RedisCommand, placeOf: (key: Argument) => 
   command.args.forEach((key, position) => {
     const place = placeOf(key)
     const known = positions.get(place)
-    if (known === undefined) positions.set(place, [position])
+    if (known === undefined) positions.set(place, Array.of(position))
     else known.push(position)
   })
-  if (positions.size === 1)
-    return [{ place: placeOf(command.args[0] ?? ""), command, positions: command.args.map((_, n) => n) }]
-  return Array.from(positions, ([place, own]) => ({
-    place,
-    positions: own,
-    command: RedisCommandModule.make(
-      command.name,
-      own.map((position) => command.args[position] ?? ""),
-      { kind: command.kind, reply: command.reply }
-    )
-  }))
+  if (positions.size === 1) return Array.from(positions, ([place, own]) => new Part(place, command, own))
+  const { args, kind, name, reply } = command
+  const options = { kind, reply }
+  return Array.from(positions, ([place, own]) => {
+    const keys = own.map((position) => args[position] ?? "")
+    return new Part(place, RedisCommandModule.make(name, keys, options), own)
+  })
 }
 
 /**

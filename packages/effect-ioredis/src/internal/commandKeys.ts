@@ -6,8 +6,16 @@ export interface KnownCommand {
   readonly arity: number
   readonly flags: string
   readonly group: string
+  /** Says how the replies of all masters of a cluster are put together, where all are asked. */
+  readonly response: ResponsePolicy | undefined
   readonly keys: ReadonlyArray<KeySpec>
 }
+
+/**
+ * Redis' own words for putting replies together: `any` where it has none, and there is one answer
+ * or a list of all.
+ */
+export type ResponsePolicy = "all_succeeded" | "one_succeeded" | "agg_sum" | "agg_min" | "agg_logical_and" | "any"
 
 /**
  * Describes where keys begin, and how far they go from there. `last` counts from the end where it
@@ -43,6 +51,10 @@ export const fullName = (name: string, args: ReadonlyArray<Argument>): string =>
  * Tells whether Redis 7.0 has a command of that name: upper-case, a sub-command as `CONFIG|GET`.
  */
 export const isKnown = (name: string): boolean => commands.has(name)
+
+/** How the replies of all masters are put together, of a command that all of them are asked. */
+export const responseOf = (name: string, args: ReadonlyArray<Argument>): ResponsePolicy | undefined =>
+  commands.get(fullName(name, args))?.response
 
 /** The keys among the arguments, in the order in which Redis names them. */
 export const keysOf = (name: string, args: ReadonlyArray<Argument>): ReadonlyArray<Argument> => {
@@ -114,8 +126,11 @@ const parseSpec = (text: string): ReadonlyArray<KeySpec> => {
 }
 
 const parse = (line: string): readonly [string, KnownCommand] => {
-  const [name = "", arity, flags = "", group = "", ...specs] = line.split(" ")
-  return [name.toUpperCase(), { arity: Number(arity), flags, group, keys: specs.flatMap(parseSpec) }]
+  const [name = "", arity, flags = "", group = "", ...rest] = line.split(" ")
+  const specs = rest.filter((word) => !word.startsWith("*"))
+  // The table is made of what Redis says, and held against it by a test.
+  const response = rest.find((word) => word.startsWith("*"))?.slice(1) as ResponsePolicy | undefined
+  return [name.toUpperCase(), { arity: Number(arity), flags, group, response, keys: specs.flatMap(parseSpec) }]
 }
 
 /** The commands of Redis 7.0 by upper-case name. */

@@ -1,5 +1,6 @@
 /**
- * The commands of Redis 7.0, one in each line: name, arity, flags, group, and where its keys are.
+ * The commands of Redis 7.0, one in each line: name, arity, flags, group, how the replies of all
+ * masters are put together, and where its keys are.
  *
  * Made by `scripts/commandTable.ts` from a server's `COMMAND` and `COMMAND DOCS`; a test compares
  * the two.
@@ -8,7 +9,8 @@
  * administration, `p` publish and subscribe. Keys, counted from the name as 0: `1` the word there;
  * `1>-1` from there to the last word; `/2` each second word; `|2` only the first half of what
  * follows; `1#` the word there is the number of keys after it; `STREAMS@4` after that word, sought
- * from there on; `?` a place that only the command itself knows.
+ * from there on; `?` a place that only the command itself knows. Replies: `*` and what Redis
+ * calls the response policy; of a command without one, only one master is asked.
  */
 export const commandTable = `
 acl -2 - server
@@ -101,9 +103,9 @@ config|get -3 a server
 config|help 2 - server
 config|resetstat 2 a server
 config|rewrite 2 a server
-config|set -4 a server
+config|set -4 a server *all_succeeded
 copy -3 wm generic 1 2
-dbsize 1 r server
+dbsize 1 r server *agg_sum
 debug -2 a server
 decr 2 wm string 1
 decrby 3 wm string 1
@@ -123,17 +125,17 @@ expiretime 2 r generic 1
 failover -1 a server
 fcall -3 - scripting 2#
 fcall_ro -3 r scripting 2#
-flushall -1 w server
-flushdb -1 w server
+flushall -1 w server *all_succeeded
+flushdb -1 w server *all_succeeded
 function -2 - scripting
-function|delete 3 w scripting
+function|delete 3 w scripting *all_succeeded
 function|dump 2 - scripting
-function|flush -2 w scripting
+function|flush -2 w scripting *all_succeeded
 function|help 2 - scripting
-function|kill 2 - scripting
+function|kill 2 - scripting *one_succeeded
 function|list -2 - scripting
-function|load -3 wm scripting
-function|restore -3 wm scripting
+function|load -3 wm scripting *all_succeeded
+function|restore -3 wm scripting *all_succeeded
 function|stats 2 - scripting
 geoadd -5 wm geo 1
 geodist -4 r geo 1
@@ -172,7 +174,7 @@ incr 2 wm string 1
 incrby 3 wm string 1
 incrbyfloat 3 wm string 1
 info -1 - server
-keys 2 r generic
+keys 2 r generic *any
 lastsave 1 - server
 latency -2 - server
 latency|doctor 2 a server
@@ -181,7 +183,7 @@ latency|help 2 - server
 latency|histogram -2 a server
 latency|history 3 a server
 latency|latest 2 a server
-latency|reset -2 a server
+latency|reset -2 a server *all_succeeded
 lcs -3 r string 1>1
 lindex 3 r list 1
 linsert 5 wm list 1
@@ -201,7 +203,7 @@ memory -2 - server
 memory|doctor 2 - server
 memory|help 2 - server
 memory|malloc-stats 2 - server
-memory|purge 2 - server
+memory|purge 2 - server *all_succeeded
 memory|stats 2 - server
 memory|usage -3 r server 2
 mget -2 r string 1>-1
@@ -232,7 +234,7 @@ pfcount -2 r hyperloglog 1>-1
 pfdebug 3 wma hyperloglog 2
 pfmerge -2 wm hyperloglog 1 2>-1
 pfselftest 1 a hyperloglog
-ping -1 - connection
+ping -1 - connection *all_succeeded
 psetex 4 wm string 1
 psubscribe -2 p pubsub
 psync -3 a server
@@ -247,7 +249,7 @@ pubsub|shardchannels -2 p pubsub
 pubsub|shardnumsub -2 p pubsub
 punsubscribe -1 p pubsub
 quit -1 - connection
-randomkey 1 r generic
+randomkey 1 r generic *any
 readonly 1 - cluster
 readwrite 1 - cluster
 rename 3 w generic 1 2
@@ -268,11 +270,11 @@ scan -2 r generic
 scard 2 r set 1
 script -2 - scripting
 script|debug 3 - scripting
-script|exists -3 - scripting
-script|flush -2 - scripting
+script|exists -3 - scripting *agg_logical_and
+script|flush -2 - scripting *all_succeeded
 script|help 2 - scripting
-script|kill 2 - scripting
-script|load 3 - scripting
+script|kill 2 - scripting *one_succeeded
+script|load 3 - scripting *all_succeeded
 sdiff -2 r set 1>-1
 sdiffstore -3 wm set 1 2>-1
 select 2 - connection
@@ -288,10 +290,10 @@ sinterstore -3 wm set 1 2>-1
 sismember 3 r set 1
 slaveof 3 a server
 slowlog -2 - server
-slowlog|get -2 a server
+slowlog|get -2 a server *any
 slowlog|help 2 - server
-slowlog|len 2 a server
-slowlog|reset 2 a server
+slowlog|len 2 a server *agg_sum
+slowlog|reset 2 a server *all_succeeded
 smembers 2 r set 1
 smismember -3 r set 1
 smove 4 w set 1 2
@@ -318,7 +320,7 @@ type 2 r generic 1
 unlink -2 w generic 1>-1
 unsubscribe -1 p pubsub
 unwatch 1 - transactions
-wait 3 - generic
+wait 3 - generic *agg_min
 watch -2 - transactions 1>-1
 xack -4 w stream 1
 xadd -5 wm stream 1

@@ -9,9 +9,13 @@ import { RedisOperationError } from "../RedisError.ts"
  * Refused with the code `"ARGUMENT"` are a command without a name and arguments that are not an
  * {@link Argument} (the driver would write `[object Object]`). Refused with `"UNSUPPORTED"` are
  * `blocking` commands, behind which everyone else would wait, and `connection` commands, which
- * would change the connection for its other users.
+ * would change the connection for its other users; so is what is no `read` and is to go to a
+ * replica.
  */
-export const refusal = (command: RedisCommand): RedisOperationError | undefined => {
+export const refusal = (
+  command: RedisCommand,
+  readFrom?: "master" | "replica" | undefined
+): RedisOperationError | undefined => {
   const { args, kind, name } = command
   if (name === "") {
     return refuse("(no name)", "ARGUMENT", "it has no name. Pass the name of a command, such as GET")
@@ -34,6 +38,13 @@ export const refusal = (command: RedisCommand): RedisOperationError | undefined 
     const why =
       "it would change the shared connection for every other caller. Use eval for transactions, and a connection of its own for the rest"
     return refuse(name, "UNSUPPORTED", why)
+  }
+  if (readFrom === "replica" && kind !== "read") {
+    return refuse(
+      name,
+      "UNSUPPORTED",
+      "a replica answers reads alone. Leave out readFrom, or run a command of kind read"
+    )
   }
   return undefined
 }

@@ -8,8 +8,10 @@
  * CLUSTER SLOTS, SHARDS, INFO, MYID, KEYSLOT, COUNTKEYSINSLOT and GETKEYSINSLOT, READONLY,
  * READWRITE and ASKING.
  *
- * Nothing happens by itself: nobody is elected and no node is taken for dead before the test says
- * so. What the test does here every node learns at once, except those that it has isolated.
+ * A master that restarts answers CLUSTERDOWN for two seconds, and then goes on with what it knew.
+ *
+ * Nothing else happens by itself: nobody is elected and no node is taken for dead before the test
+ * says so. What the test does here every node learns at once, except those that it has isolated.
  *
  * **Gotchas**
  *
@@ -135,7 +137,7 @@ export interface SimulatedCluster {
    * Lets a replica take over from its master, which follows it from now on, and gives that
    * replica: the master's first one if none is named.
    *
-   * It becomes master with the data that it has, so that writes are lost if its replication was cut.
+   * It becomes master with the data that it has: writes are lost if its replication was cut.
    * With `planned` it catches up first, as CLUSTER FAILOVER does.
    */
   readonly failOver: (
@@ -165,6 +167,7 @@ export interface SimulatedCluster {
   readonly rejoin: (server: SimulatedServer.SimulatedServer) => Effect.Effect<void>
   /** Adds a node at the next port: a master without slots, or a replica. */
   readonly addNode: (options?: {
+    /** Names the master that it follows. */
     readonly replicaOf?: SimulatedServer.SimulatedServer | undefined
   }) => Effect.Effect<SimulatedServer.SimulatedServer>
   /**
@@ -173,8 +176,9 @@ export interface SimulatedCluster {
    */
   readonly removeNode: (server: SimulatedServer.SimulatedServer) => Effect.Effect<void>
   /**
-   * Changes the address that the nodes give clients for a server, which others may not be able to
-   * reach, or which may be another server's (see `route` of `SimulatedRedis`).
+   * Changes the address that the nodes give clients for a server. It may be one that they cannot
+   * reach (a host that ends in `.invalid`; any other that is nobody's reaches the default server),
+   * or another server's (see `route` of `SimulatedRedis`).
    */
   readonly announce: (server: SimulatedServer.SimulatedServer, address: RedisAddress) => Effect.Effect<void>
 }
@@ -191,6 +195,31 @@ export const SimulatedCluster: Context.Service<SimulatedCluster, SimulatedCluste
 
 /**
  * Makes servers of the network into a cluster.
+ *
+ * **Example** (A cluster beside a way to it)
+ *
+ * ```ts
+ * import { Effect, Layer } from "effect"
+ * import { SimulatedCluster, SimulatedRedis } from "effect-ioredis/testing"
+ *
+ * const layer = SimulatedCluster.layer({ masters: 3 }).pipe(
+ *   Layer.provideMerge(SimulatedRedis.layer())
+ * )
+ *
+ * const program = Effect.gen(function* () {
+ *   const cluster = yield* SimulatedCluster.SimulatedCluster
+ *   const [first] = yield* cluster.masters
+ *   if (first === undefined) return
+ *   yield* cluster.moveSlots({ key: "visits" }, first)
+ *
+ *   const migration = yield* cluster.migrate({ from: 0, to: 99 }, yield* cluster.addNode())
+ *   yield* migration.finish
+ *   const masters = yield* cluster.masters
+ *   masters.map((server) => server.address.port) // => [7003, 7000, 7001, 7002]
+ * })
+ *
+ * Effect.runPromise(Effect.provide(program, layer))
+ * ```
  *
  * @category layers
  * @since 0.1.0

@@ -13,20 +13,25 @@
  * There is one server, which every address reaches, until `server` gives an address one of its own.
  * Host names that end in `.invalid` have no address.
  * Servers can replicate each other, be promoted, restarted and cut off, and show it as Redis 7.0
- * does. {@link layer} provides the servers and a way to them. Two clients built on one
- * {@link layerServer} are two processes that share the servers; so are two on one `connector`.
+ * does. `cluster` makes some into a cluster, whose slots move and whose masters fail over (see
+ * `SimulatedCluster`); `sentinels` makes a master with replicas and the sentinels that watch it
+ * (see `SimulatedSentinels`). {@link layer} provides the servers and a way to them. Two clients
+ * built on one {@link layerServer} are two processes that share the servers; so are two on one
+ * `connector`.
  *
  * Everything takes its time from the clock of the program that built the layer: replies, logins,
- * keys that expire. The same suite of tests holds this and a real Redis to the same behaviour.
+ * keys that expire. The same suites of tests hold this and a real Redis to the same behaviour.
  *
  * It knows strings (GET, SET with its options, SETNX, SETEX, PSETEX, GETSET, GETDEL, GETEX,
  * GETRANGE, SETRANGE, MGET, MSET, INCR, INCRBY, DECR, DECRBY, APPEND, STRLEN), keys (DEL, UNLINK,
  * EXISTS, TOUCH, TYPE, the EXPIRE and TTL families, PERSIST, SCAN, KEYS, DBSIZE, FLUSHDB,
  * FLUSHALL), of lists LPUSH, RPUSH, LPOP, RPOP, LRANGE and LLEN, of hashes HSET, HGET, HGETALL,
  * HDEL, HLEN and HEXISTS, PING, ECHO, SELECT, AUTH, HELLO, TIME, INFO, ROLE, REPLICAOF, CLIENT ID,
- * GETNAME, SETNAME and KILL ID, and EVAL, EVALSHA and SCRIPT for scripts that have a counterpart in
- * JavaScript (see `SimulatedScript`). A test can add others (see `SimulatedCommand`). What Redis
- * 7.0 knows and the simulation lacks is answered with the error `NOSIMULATEDCOMMAND`.
+ * GETNAME, SETNAME and KILL ID, of clusters CLUSTER SLOTS, SHARDS, INFO, MYID, KEYSLOT,
+ * COUNTKEYSINSLOT and GETKEYSINSLOT, READONLY, READWRITE and ASKING, and EVAL, EVALSHA and SCRIPT
+ * for scripts that have a counterpart in JavaScript (see `SimulatedScript`). A test can add others
+ * (see `SimulatedCommand`). What Redis 7.0 knows and the simulation lacks is answered with the
+ * error `NOSIMULATEDCOMMAND`.
  *
  * **Gotchas**
  *

@@ -71,6 +71,19 @@ export interface Options {
 }
 
 /**
+ * A failover that is under way: the replica is a master, and one sentinel knows it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface FailOver {
+  /** The replica that was promoted. */
+  readonly replica: SimulatedServer.SimulatedServer
+  /** Tells the other sentinels, and makes the others its replicas. */
+  readonly finish: Effect.Effect<void>
+}
+
+/**
  * A master with replicas and its sentinels, in the hands of a test.
  *
  * @category models
@@ -90,12 +103,17 @@ export interface SimulatedSentinels {
    * the old master too unless it is isolated. It has the data that it has: writes are lost if its
    * replication was cut.
    */
-  readonly failOver: (options?: {
-    readonly to?: SimulatedServer.SimulatedServer | undefined
-  }) => Effect.Effect<SimulatedServer.SimulatedServer>
+  readonly failOver: (to?: SimulatedServer.SimulatedServer) => Effect.Effect<SimulatedServer.SimulatedServer>
   /**
-   * Lets the sentinels take a server for dead: its flags say so. It breaks nothing; that is what the
-   * server's own faults are for.
+   * Promotes a replica, the first one if none is named, and goes no further. The first sentinel
+   * that is not isolated leads: it names the replica as the address of the master, describes the
+   * old master with the next epoch, and flags it `failover_in_progress`. The other sentinels and
+   * the old master know nothing of it.
+   */
+  readonly beginFailOver: (to?: SimulatedServer.SimulatedServer) => Effect.Effect<FailOver>
+  /**
+   * Lets the sentinels take a server for dead: its flags say so. It breaks nothing; that is what
+   * the server's own faults are for.
    */
   readonly markFailed: (server: SimulatedServer.SimulatedServer) => Effect.Effect<void>
   /** Lets the sentinels take it for alive again. */
@@ -126,6 +144,25 @@ export const SimulatedSentinels: Context.Service<SimulatedSentinels, SimulatedSe
 
 /**
  * Makes servers of the network into a master with replicas and its sentinels.
+ *
+ * **Example** (Sentinels beside a way to them)
+ *
+ * ```ts
+ * import { Effect, Layer } from "effect"
+ * import { SimulatedRedis, SimulatedSentinels } from "effect-ioredis/testing"
+ *
+ * const layer = SimulatedSentinels.layer({ replicas: 2 }).pipe(
+ *   Layer.provideMerge(SimulatedRedis.layer())
+ * )
+ *
+ * const program = Effect.gen(function* () {
+ *   const group = yield* SimulatedSentinels.SimulatedSentinels
+ *   const master = yield* group.failOver()
+ *   master.address.port // => 6380
+ * })
+ *
+ * Effect.runPromise(Effect.provide(program, layer))
+ * ```
  *
  * @category layers
  * @since 0.1.0

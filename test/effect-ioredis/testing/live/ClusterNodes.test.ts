@@ -51,6 +51,8 @@ const live = (fullCoverage: boolean) =>
               discard: true
             }
           ),
+        restart: Effect.orDie(Effect.andThen(one.kill, one.start)),
+        waitFor: (condition) => Wait.until("it is so", condition),
         replicated: (slot) =>
           Wait.until(
             "the replica has a key of the slot",

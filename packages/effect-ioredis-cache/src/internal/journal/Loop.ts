@@ -24,9 +24,9 @@ export const make = (isLeft: () => boolean, once: Effect.Effect<void, unknown>):
   const work = Latch.makeUnsafe()
   const recovered = Latch.makeUnsafe()
   let isStopped = false
+  let pause = firstPause
 
   const run = Effect.gen(function* () {
-    let pause = firstPause
     while (!isStopped) {
       yield* work.await
       // Whoever wakes it has not finished yet, and may have more work.
@@ -40,14 +40,16 @@ export const make = (isLeft: () => boolean, once: Effect.Effect<void, unknown>):
           pause = firstPause
           continue
         }
-        yield* Effect.timeoutOption(isFailure ? recovered.await : work.await, pause)
+        const present = pause
         pause = isFailure ? Math.min(pause * 2, longestPause) : firstPause
+        yield* Effect.timeoutOption(isFailure ? recovered.await : work.await, present)
         yield* work.open
       } else pause = firstPause
     }
   })
 
   const recover = (): void => {
+    pause = firstPause
     recovered.openUnsafe()
     work.openUnsafe()
   }

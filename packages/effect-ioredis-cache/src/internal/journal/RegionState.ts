@@ -26,6 +26,7 @@ export type RegionState =
  * - `Started`, `Emptied`, `Failed`: the run with this number began to empty it, has done so, or
  *   could not.
  * - `ServerChanged`: a server that it is kept on has other data than before.
+ * - `Missed`: a server got slots that were moved, unknown to this client, while it was emptied.
  * - `Refused`, `Permitted`: the user may not write, or may again.
  */
 export type RegionEvent =
@@ -34,6 +35,7 @@ export type RegionEvent =
   | { readonly _tag: "Emptied"; readonly run: number }
   | { readonly _tag: "Failed"; readonly run: number }
   | { readonly _tag: "ServerChanged" }
+  | { readonly _tag: "Missed" }
   | { readonly _tag: "Refused"; readonly at: number }
   | { readonly _tag: "Permitted" }
 
@@ -55,6 +57,8 @@ export const transition = (state: RegionState, event: RegionEvent): RegionState 
       // A clean region stays clean: what the server remembers of it again was written before
       // `clearedAt`.
       return state._tag === "Emptying" ? { _tag: "Dirty", clearedAt: state.clearedAt } : state
+    case "Missed":
+      return state._tag === "Clean" ? { _tag: "Dirty", clearedAt: state.clearedAt } : state
     case "Refused":
       return { _tag: "Denied", clearedAt: Math.max(state.clearedAt, event.at) }
     case "Permitted":

@@ -39,6 +39,8 @@ export class Region implements RegionPolicy {
    * emptied of it. A node that gets slots meanwhile is emptied again.
    */
   readonly emptiedOn = new Set<string>()
+  /** Says when all of them were emptied for the first time since it was cleared. */
+  emptiedAt: number | undefined = undefined
   /** Is open while the region is clean. */
   readonly emptied: Latch.Latch = Latch.makeUnsafe(true)
   /** Empties it, so that a region which cannot be emptied slows down no other. */
@@ -212,6 +214,9 @@ export class State {
     this.#resume(this.doubts.inSlots(slots))
     for (const region of this.regions) {
       region.emptiedOn.delete(node.name)
+      const { emptiedAt } = region
+      // The slots may have moved while it was emptied, and this client hears of it only now.
+      if (emptiedAt !== undefined && this.now() - emptiedAt < latestNews) this.apply(region, { _tag: "Missed" })
       region.loop.wake()
     }
     owner.loop.wake()
@@ -434,7 +439,11 @@ export class State {
   /** Changes the state of a region. */
   apply(region: Region, event: RegionEvent): void {
     region.state = transition(region.state, event)
-    if (anew.has(event._tag)) region.emptiedOn.clear()
+    if (event._tag === "Emptied" && region.state._tag === "Clean") region.emptiedAt ??= this.now()
+    if (anew.has(event._tag)) {
+      region.emptiedOn.clear()
+      region.emptiedAt = undefined
+    }
     if (region.state._tag === "Clean") {
       region.isWarned = false
       region.emptied.openUnsafe()
@@ -649,7 +658,7 @@ function* slotsOf(node: Node): Generator<number> {
 }
 
 // After these events every node may hold what is to be emptied.
-const anew: ReadonlySet<RegionEvent["_tag"]> = new Set(["Marked", "Refused", "Permitted", "Emptied"])
+const anew: ReadonlySet<RegionEvent["_tag"]> = new Set(["Marked", "Refused", "Permitted"])
 
 const errorOf = (end: SendingEnd): RedisError.RedisCommandError | undefined => {
   if (end._tag !== "Confirmed") return end.error
@@ -679,3 +688,5 @@ const longestDoubt = 24 * 60 * 60 * 1000
 // No clock is that far ahead: the value is broken, or its writer's clock is.
 const farthestAhead = 24 * 60 * 60 * 1000
 const scriptsPause = 30_000
+// A client hears of a slot that moved when it next asks who owns what, every 10 s or so.
+const latestNews = 15_000

@@ -7,19 +7,24 @@ import type { Circuit } from "./Circuit.ts"
 export interface Circuits extends ClientBreaker {
   /** The state of all of them now. */
   readonly now: () => ClientBreakerState
-  /** Takes in the circuit of a new node. A client that is isolated isolates it too. */
-  readonly add: (node: string, circuit: Circuit) => Effect.Effect<void, never, Scope.Scope>
+  /**
+   * Takes in the circuit of a new node. A client that is isolated isolates it too. One without a
+   * name is not part of the state: no call is refused where it is open.
+   */
+  readonly add: (node: string | undefined, circuit: Circuit) => Effect.Effect<void, never, Scope.Scope>
 }
 
 /** Makes the view over no circuits yet. */
 export const make = Effect.gen(function* (): Effect.fn.Return<Circuits, never, Scope.Scope> {
-  const members = new Map<Circuit, string>()
+  const members = new Map<Circuit, string | undefined>()
   const states = yield* Effect.acquireRelease(PubSub.unbounded<ClientBreakerState>({ replay: 1 }), PubSub.shutdown)
   let isIsolated = false
   let published: ClientBreakerState | undefined
 
   const now = (): ClientBreakerState =>
-    combine(Array.from(members, ([circuit, node]) => ({ node, state: circuit.state() })))
+    combine(
+      Array.from(members).flatMap(([circuit, node]) => (node === undefined ? [] : [{ node, state: circuit.state() }]))
+    )
 
   const publish = (): void => {
     const state = now()
@@ -75,8 +80,8 @@ export const combine = (states: ReadonlyArray<NodeState>): ClientBreakerState =>
   const broken = states.filter(({ state }) => state._tag !== "Closed")
   if (broken.length === 0) return { _tag: "Closed", failures: Math.max(0, ...states.map(failuresOf)) }
   if (broken.length < states.length) return { _tag: "Partial", nodes: broken }
-  const probes = states.reduce((sum, { state }) => sum + (state._tag === "HalfOpen" ? state.probes : 0), 0)
-  if (probes > 0) return { _tag: "HalfOpen", probes }
+  const halfOpen = states.flatMap(({ state }) => (state._tag === "HalfOpen" ? [state] : []))
+  if (halfOpen.length > 0) return { _tag: "HalfOpen", probes: halfOpen.reduce((sum, { probes }) => sum + probes, 0) }
   const open = states.flatMap(({ state }) => (state._tag === "Open" ? [state] : []))
   return {
     _tag: "Open",

@@ -1,3 +1,5 @@
+import type { Key } from "../keyText.ts"
+
 /**
  * Chooses the lane that carries a key, so that the commands of one key stay in order.
  *
@@ -7,7 +9,7 @@
  */
 export interface Affinity<Lane> {
   /** The bucket of a key. */
-  readonly bucketOf: (key: string) => Bucket<Lane>
+  readonly bucketOf: (key: Key) => Bucket<Lane>
   /** The lane that carries a bucket now, or `undefined` while no lane is open. */
   readonly laneOf: (bucket: Bucket<Lane>) => Lane | undefined
   /** Throws where a count cannot be right. For tests. */
@@ -25,7 +27,7 @@ export interface Bucket<Lane> {
 export const make = <Lane>(
   lanes: ReadonlyArray<Lane>,
   isOpen: (lane: Lane) => boolean,
-  hash: (key: string) => number
+  hash: (key: Key) => number
 ): Affinity<Lane> => {
   const buckets = Array.from(
     { length: lanes.length * bucketsPerLane },

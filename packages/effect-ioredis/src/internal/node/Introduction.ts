@@ -34,11 +34,13 @@ export const makeWitness = (random: number): RedisScript.RedisScript =>
  *
  * It fails where the server says that it cannot serve yet. What the user may not ask for is left
  * out: without INFO, a script of ours that the server has forgotten shows that it was started anew,
- * and without scripts every session is taken for a new server.
+ * and without scripts every session is taken for a new server. A connection to a replica of a
+ * cluster says that it will read there.
  */
 export const introduce = Effect.fnUntraced(function* (
   connection: RedisConnection.RedisConnection,
-  asker: Asker
+  asker: Asker,
+  isReadOnly = false
 ): Effect.fn.Return<Introduction, RedisError.RedisConnectionError> {
   const first = [ping, clientId, information].map((command) => ask(connection, command))
   const [pong, id, info] = yield* Effect.all(first, { concurrency: "unbounded" })
@@ -59,6 +61,12 @@ export const introduce = Effect.fnUntraced(function* (
           isNew: !(yield* remembers(connection, asker.witness))
         }
       : { id: known, history: told, isNew: false }
+  if (isReadOnly) {
+    const reply = yield* ask(connection, readOnly)
+    if (Result.isFailure(reply)) {
+      return yield* RedisError.connectionError("CONNECT", "NotReady", "never", reply.failure)
+    }
+  }
   // What was lost meanwhile has said nothing of the server.
   if (!connection.isOpen()) return yield* RedisError.connectionError("CONNECT", "Reset", "never")
   return introduction
@@ -111,4 +119,5 @@ const clientId = RedisCommand.make("CLIENT", ["ID"])
 const information = RedisCommand.make("INFO", ["server", "replication"])
 const replication = RedisCommand.make("INFO", ["replication"])
 const redisTime = RedisCommand.make("TIME")
+const readOnly = RedisCommand.make("READONLY")
 const hello = RedisCommand.make("HELLO")

@@ -11,7 +11,7 @@ import { Clock, Effect, type Scope } from "effect"
 import type { Node, NodeEvent } from "../../dispatch.ts"
 import type { Deadlines } from "../Deadlines.ts"
 import type { Circuit } from "../circuitBreaker/Circuit.ts"
-import { keyText } from "../keyText.ts"
+import { type Key, keyFrom } from "../keyText.ts"
 import * as Monotonic from "../Monotonic.ts"
 import * as Waiters from "../Waiters.ts"
 import * as Affinity from "./Affinity.ts"
@@ -66,17 +66,19 @@ export interface RedisNode extends Node {
   /** Gives the sessions whose connections are open now. */
   readonly sessions: () => ReadonlyArray<NodeSession>
   /** Gives the session that a key's commands would be sent in now. */
-  readonly sessionFor: (key: string) => NodeSession | undefined
+  readonly sessionFor: (key: Key) => NodeSession | undefined
   /**
    * Gives what carries the commands of a key now, or of none; a given session carries them itself.
    */
-  readonly carrierFor: (key: string | undefined, session?: NodeSession) => Carrier | undefined
+  readonly carrierFor: (key: Key | undefined, session?: NodeSession) => Carrier | undefined
   /** Gives what carries a command of several keys in one session. */
   readonly carrierOf: (keys: ReadonlyArray<RedisCommand.Argument>, session: NodeSession) => Carrier
   /** Ends when a connection becomes ready, the circuit changes, or the node closes. */
   readonly changed: Effect.Effect<void>
   /** Says that a command of the session had no reply although `since` is long ago. */
   readonly suspect: StallRule.StallRule["suspect"]
+  /** Says what a call failed with that counts as an outage of the server. */
+  readonly fail: (error: RedisError.RedisCommandError) => void
   /** Says what a reply told of the server. */
   readonly observe: (error: RedisError.RedisOperationError) => void
   /** Replaces every connection. */
@@ -102,10 +104,12 @@ export interface Options {
   readonly locate: Effect.Effect<RedisAddress, RedisError.RedisConnectionError>
   /** Says which role a server must have to be used. Default: any. */
   readonly role?: "master" | "replica" | undefined
+  /** Says whether each connection asks a server of a cluster for reads of what its master owns. */
+  readonly readOnly?: boolean | undefined
   /** Gives the slots that it owns. */
   readonly slots: () => ReadonlyArray<readonly [from: number, to: number]>
   /** Spreads keys over connections. Keys of one number keep to one connection. */
-  readonly hash: (key: string) => number
+  readonly hash: (key: Key) => number
   /** Asked at each login, so that passwords may rotate. */
   readonly login: Effect.Effect<RedisLogin, unknown>
   /** Sets how many connections to keep. */
@@ -196,12 +200,10 @@ export const make = Effect.fnUntraced(function* (
     status: () => (closing ? "Closed" : statusOf(sessions().length === lanes.length, wasReady)),
     isReady: () => sessions().length > 0,
     slots: options.slots,
-    refuses: () => circuit.refuses(),
-    isClosed: () => circuit.isClosed(),
-    makeDue: () => circuit.makeDue(),
+    ...admissionOf(circuit),
     inFlight: () => sum(lanes, (connection) => connection.inFlight()),
     activity: () => sum(lanes, (connection) => connection.activity()),
-    lastError: () => lanes.find(({ lastError }) => lastError !== undefined)?.lastError,
+    ...failuresOf(lanes),
     sessions,
     changed,
     history: lineage.history,
@@ -234,8 +236,27 @@ export const make = Effect.fnUntraced(function* (
   return self
 })
 
+const admissionOf = (circuit: Circuit): Pick<RedisNode, "refuses" | "isClosed" | "makeDue" | "dueIn"> => ({
+  refuses: () => circuit.refuses(),
+  isClosed: () => circuit.isClosed(),
+  makeDue: () => circuit.makeDue(),
+  dueIn: () => circuit.dueIn()
+})
+
 const sum = (lanes: ReadonlyArray<Lane.Lane>, of: (connection: RedisConnection.RedisConnection) => number): number =>
   lanes.reduce((total, { session }) => total + (session === undefined ? 0 : of(session.connection)), 0)
+
+const failuresOf = (lanes: ReadonlyArray<Lane.Lane>): Pick<RedisNode, "fail" | "lastError" | "lastFailure"> => {
+  let failure: RedisError.RedisCommandError | undefined
+  const lastError = () => lanes.find(({ lastError }) => lastError !== undefined)?.lastError
+  return {
+    fail: (error) => {
+      failure = error
+    },
+    lastError,
+    lastFailure: () => lastError() ?? failure
+  }
+}
 
 const statusOf = (isWhole: boolean, wasReady: boolean): Status => {
   if (isWhole) return "Ready"
@@ -256,7 +277,7 @@ const drainAll = (sessions: ReadonlyArray<NodeSession>): Effect.Effect<void> =>
   Effect.forEach(sessions, ({ connection }) => connection.drain, { concurrency: "unbounded", discard: true })
 
 const connectOf = Effect.fnUntraced(function* (
-  { connectTimeout, locate, login, name, role }: Options,
+  { connectTimeout, locate, login, name, readOnly, role }: Options,
   { asker }: Lineage.Lineage,
   moved: Effect.Effect<void>
 ) {
@@ -270,7 +291,7 @@ const connectOf = Effect.fnUntraced(function* (
     const address = yield* locate
     const login = yield* asked
     const connection = yield* connector.connect(address, login)
-    const introduction = yield* Introduction.introduce(connection, asker)
+    const introduction = yield* Introduction.introduce(connection, asker, readOnly)
     if (role !== undefined && (introduction.history.role ?? role) !== role) return yield* wrongRole(role)
     yield* Effect.forkScoped(Reauthentication.keep({ name, address, connection, login, ask: asked }))
     return { address, connection, introduction }
@@ -344,7 +365,7 @@ const carriersOf = (
   isClosing: () => boolean
 ): Pick<RedisNode, "sessionFor" | "carrierFor" | "carrierOf"> => {
   const affinity = Affinity.make(lanes, isOpen, hash)
-  const sessionFor = (key: string | undefined): NodeSession | undefined => {
+  const sessionFor = (key: Key | undefined): NodeSession | undefined => {
     if (isClosing()) return undefined
     if (lanes.length === 1) return openSession(lanes[0])
     return key === undefined ? sessions()[0] : openSession(affinity.laneOf(affinity.bucketOf(key)))
@@ -360,7 +381,7 @@ const carriersOf = (
         ? session
         : new BucketCarrier(
             session,
-            keys.map((key) => affinity.bucketOf(keyText(key)))
+            keys.map((key) => affinity.bucketOf(keyFrom(key)))
           )
   }
 }

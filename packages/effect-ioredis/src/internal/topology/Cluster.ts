@@ -9,19 +9,21 @@
  * Invariants: every slot has at most one owner, which is a member; whoever owns a slot was told of
  * by `SlotsMoved` before; a member that owns nothing leaves when it has been silent for a while.
  */
-import { Clock, Effect, Queue, Random, Result, type Scope } from "effect"
+import { Clock, Effect, Option, Queue, Random, Result, type Scope } from "effect"
 import type { NodeEvent } from "../../dispatch.ts"
 import * as RedisCommand from "../../RedisCommand.ts"
 import * as RedisConnection from "../../RedisConnection.ts"
-import type * as RedisError from "../../RedisError.ts"
+import * as RedisError from "../../RedisError.ts"
 import type { ClusterOptions } from "../../RedisTopology.ts"
 import * as Monotonic from "../Monotonic.ts"
 import type { NodeSession } from "../node/NodeSession.ts"
 import type { RedisNode } from "../node/RedisNode.ts"
 import type { NodeMaker } from "../NodeMaker.ts"
-import { translate } from "./address.ts"
+import * as Waiters from "../Waiters.ts"
+import { addressText, translate } from "./address.ts"
 import * as Members from "./Members.ts"
 import * as Owners from "./Owners.ts"
+import * as Replicas from "./Replicas.ts"
 import { slotOf } from "./slot.ts"
 import * as SlotMap from "./SlotMap.ts"
 import type { Topology } from "./Topology.ts"
@@ -39,14 +41,18 @@ export const make = Effect.fnUntraced(function* (
   const suspect = () => void Queue.offerUnsafe(suspicions, undefined)
   const owners = new Owners.Owners(onEvent)
   const members = new Members.Members(options, maker, owners, suspect)
+  const replicas = new Replicas.Replicas(maker, { hash: slotOf, readOnly: true })
   const cluster: Cluster = {
     options,
     members,
     owners,
+    replicas,
     now,
     epoch: 0,
     learntAt: Number.NEGATIVE_INFINITY,
-    problem: undefined
+    fruitless: 0,
+    problem: undefined,
+    waiters: Waiters.make()
   }
   listeners.add((event) => {
     if (event._tag === "SessionLost" || (event._tag === "SessionReady" && !owners.isComplete())) suspect()
@@ -64,11 +70,23 @@ export const make = Effect.fnUntraced(function* (
   return {
     nodes: () => (owners.masters().length > 0 ? owners.masters() : members.nodes()),
     nodeFor: (key) => (key === undefined ? undefined : owners.ownerOf(slotOf(key))) ?? members.any(),
+    replicaFor: (key) => {
+      if (key === undefined) return undefined
+      const slot = slotOf(key)
+      const owner = owners.ownerOf(slot)
+      return owner && replicas.of(owner, slot)
+    },
     placeOf: slotOf,
     isSpread: () => true,
     slotOf,
     version: () => owners.version,
+    refresh: Effect.suspend(() => {
+      const since = now()
+      suspect()
+      return Effect.map(Effect.timeoutOption(awaitLearnt(cluster, since), refreshTimeout), Option.isSome)
+    }),
     isReady: () => isReady(cluster),
+    changed: cluster.waiters.changed,
     problem: () => cluster.problem,
     follow: (asked, { ask, host, port, slot }) => {
       const given = host === "" ? asked.sessions()[0]?.address.host : host
@@ -88,12 +106,17 @@ interface Cluster {
   readonly options: ClusterOptions
   readonly members: Members.Members
   readonly owners: Owners.Owners
+  readonly replicas: Replicas.Replicas
   readonly now: () => number
   /** The highest epoch of the cluster that a server has told, and when it was told last. */
   epoch: number
   learntAt: number
+  /** Counts how often in a row nobody who was asked has answered. */
+  fruitless: number
   /** Why the servers do not say who owns what. */
   problem: RedisError.RedisConnectionError | undefined
+  /** Those who wait for what the servers say. */
+  readonly waiters: Waiters.Waiters
 }
 
 const isReady = ({ owners }: Cluster): boolean =>
@@ -104,7 +127,8 @@ const isReady = ({ owners }: Cluster): boolean =>
 // -------------------------------------------------------------------------------------------------
 
 const watch = Effect.fnUntraced(function* (cluster: Cluster, suspicions: Queue.Queue<void>) {
-  const heard = new Map<RedisNode, number>()
+  // Weak, for nodes leave.
+  const heard = new WeakMap<RedisNode, number>()
   let askedAt = Number.NEGATIVE_INFINITY
   let interval = 0
   while (true) {
@@ -122,13 +146,19 @@ const watch = Effect.fnUntraced(function* (cluster: Cluster, suspicions: Queue.Q
     if (wait > 0) yield* Effect.sleep(Math.ceil(wait))
     askedAt = cluster.now()
     interval = longestBetween * (0.9 + random / 5)
-    yield* ask(cluster, askedAt)
+    // Whatever the servers answer, they are asked again.
+    yield* Effect.catchDefect(ask(cluster, askedAt), (defect) =>
+      Effect.sync(() => {
+        cluster.problem = RedisError.connectionError("CONNECT", "NotReady", "never", defect)
+      })
+    )
+    cluster.waiters.wake()
   }
 })
 
 // A server with something in flight that has said nothing since the last look may be frozen, and
 // another one in its place, long before that is a stall.
-const someAreSilent = ({ owners }: Cluster, heard: Map<RedisNode, number>): boolean => {
+const someAreSilent = ({ owners }: Cluster, heard: WeakMap<RedisNode, number>): boolean => {
   let found = false
   for (const node of owners.masters()) {
     const activity = node.activity()
@@ -141,23 +171,47 @@ const someAreSilent = ({ owners }: Cluster, heard: Map<RedisNode, number>): bool
 // Servers whose views differ are told apart by the epoch of their cluster, which only grows.
 const ask = Effect.fnUntraced(function* (cluster: Cluster, askedAt: number) {
   const { members, owners } = cluster
-  const sessions = yield* Random.shuffle(members.nodes().flatMap((node) => node.sessions().slice(0, 1)))
-  const asked = sessions.slice(0, askedAtOnce)
-  if (asked.length === 0) return members.joinSeeds()
-  const answers = yield* Effect.forEach(asked, (session) => askOne(session, cluster.options), {
+  const asked = yield* whoToAsk(cluster)
+  const [maps, problems] = yield* Effect.partition(asked, (session) => askOne(session, cluster.options), {
     concurrency: "unbounded"
   })
-  const best = answers.reduce(
-    (best, answer) => (answer !== undefined && answer.epoch >= (best?.epoch ?? 0) ? answer : best),
+  const best = maps.reduce<Answer | undefined>(
+    (best, answer) => (answer.epoch >= (best?.epoch ?? 0) ? answer : best),
     undefined
   )
-  if (best === undefined) return
+  cluster.fruitless = best === undefined ? cluster.fruitless + 1 : 0
+  if (best === undefined) {
+    cluster.problem = problems.find(({ reason }) => reason === "Auth") ?? problems[0]
+    // Those that are connected may be none of the cluster any more.
+    return members.joinSeeds()
+  }
+  cluster.problem = undefined
   // One who has been away for long may know an older map, but a cluster made anew begins at 0.
   if (best.epoch < cluster.epoch && askedAt - cluster.learntAt < patience) return
   cluster.epoch = best.epoch
   cluster.learntAt = askedAt
-  for (const { master } of best.map.shards) members.at(master)
+  const addresses = new Map(best.map.shards.map(({ master, replicas }) => [members.at(master), replicas]))
   owners.learn(best.map, (address) => members.at(address), askedAt)
+  yield* cluster.replicas.learn(addresses)
+})
+
+const awaitLearnt = (cluster: Cluster, since: number): Effect.Effect<void> =>
+  Effect.whileLoop({
+    while: () => cluster.learntAt < since,
+    body: () => cluster.waiters.changed,
+    step: () => {}
+  })
+
+// Owners know best: who owns nothing may have left, and know nothing. Where those who were asked
+// did not answer, it is the turn of others.
+const whoToAsk = Effect.fnUntraced(function* ({ fruitless, members, owners }: Cluster) {
+  const sessions = yield* Random.shuffle(members.nodes().flatMap((node) => node.sessions().slice(0, 1)))
+  const all = [
+    ...sessions.filter(({ node }) => owners.owns(node)),
+    ...sessions.filter(({ node }) => !owners.owns(node))
+  ]
+  const first = (fruitless * askedAtOnce) % Math.max(1, all.length)
+  return [...all.slice(first), ...all.slice(0, first)].slice(0, askedAtOnce)
 })
 
 interface Answer {
@@ -165,17 +219,33 @@ interface Answer {
   readonly map: SlotMap.SlotMap
 }
 
-const askOne = (session: NodeSession, { addressMap }: ClusterOptions): Effect.Effect<Answer | undefined> =>
+const askOne = (session: NodeSession, { addressMap }: ClusterOptions): Effect.Effect<Answer, Problem> =>
   Effect.gen(function* () {
     const replies = [clusterInfo, clusterSlots].map((command) =>
       Effect.result(RedisConnection.send(session.connection, command))
     )
     const [info, slots] = yield* Effect.all(replies, { concurrency: "unbounded" })
-    if (slots === undefined || Result.isFailure(slots)) return undefined
+    if (slots === undefined || Result.isFailure(slots)) return yield* problemOf(session, slots?.failure)
     const map = SlotMap.parse(slots.success, session.address, (address) => translate(addressMap, address))
-    const epoch = info !== undefined && Result.isSuccess(info) ? epochIn(String(info.success)) : 0
-    return map === undefined || map.shards.length === 0 ? undefined : { epoch, map }
-  }).pipe(Effect.timeoutOrElse({ duration: askTimeout, orElse: () => Effect.succeed(undefined) }))
+    if (map === undefined || map.shards.length === 0) return yield* problemOf(session, undefined)
+    return { epoch: info !== undefined && Result.isSuccess(info) ? epochIn(String(info.success)) : 0, map }
+  }).pipe(
+    Effect.timeoutOrElse({
+      duration: askTimeout,
+      orElse: () => Effect.fail(RedisError.connectionError("CONNECT", "Timeout", "never"))
+    })
+  )
+
+type Problem = RedisError.RedisConnectionError
+
+const problemOf = ({ address }: NodeSession, error: RedisError.RedisCommandError | undefined): Problem => {
+  if (error?._tag === "RedisConnectionError") return error
+  const reason = error?._tag === "RedisOperationError" && error.code === "NOPERM" ? "Auth" : "NotReady"
+  return new RedisError.RedisConnectionError({
+    ...RedisError.connectionError("CONNECT", reason, "never", error),
+    message: `The server at ${addressText(address)} does not say which server owns which keys: ${error?.message ?? "it knows of no owners"}`
+  })
+}
 
 const epochIn = (info: string): number => Number(/^cluster_current_epoch:(\d+)/m.exec(info)?.[1] ?? 0)
 
@@ -187,5 +257,6 @@ const askedAtOnce = 2
 const leastBetween = 100
 const longestBetween = 10_000
 const askTimeout = 400
+const refreshTimeout = 2000
 const patience = 15_000
 const idleFor = 5000

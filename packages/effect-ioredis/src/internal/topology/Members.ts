@@ -46,7 +46,7 @@ export class Members {
         if (tellsOfOwners.has(code)) this.#suspect()
       }
     })
-    this.#byAddress.set(label, { ...made, heard: -1 })
+    this.#byAddress.set(label, { ...made, carried: -1 })
     return made.node
   }
 
@@ -62,14 +62,17 @@ export class Members {
     return (this.#owners.masters().find(answers) ?? nodes.find(answers) ?? nodes[0]) as RedisNode
   }
 
-  /** Ends the connections to servers that own nothing and have been silent since the last time. */
+  /**
+   * Ends the connections to servers that own nothing and that no caller has used since the last
+   * time. What the topology itself asks them does not count: it asks any that there is.
+   */
   retire(onEvent: (event: NodeEvent) => void): Effect.Effect<void> {
     if (this.#owners.masters().length === 0) return Effect.void
     const leaving: Array<Member> = []
     for (const [label, member] of this.#byAddress) {
-      const { heard, node } = member
-      member.heard = node.activity()
-      if (this.#owners.owns(node) || heard !== member.heard) continue
+      const { carried, node } = member
+      member.carried = node.sessions().reduce((sum, session) => sum + session.carried, 0)
+      if (this.#owners.owns(node) || carried !== member.carried || node.inFlight() > 0) continue
       this.#byAddress.delete(label)
       leaving.push(member)
     }
@@ -86,8 +89,8 @@ export class Members {
 }
 
 interface Member extends Made {
-  /** What it had heard when it was looked at last. */
-  heard: number
+  /** How many commands its sessions had carried when it was looked at last. */
+  carried: number
 }
 
 // What a server says that no longer owns what it is asked for, or cannot know.

@@ -13,11 +13,13 @@ import * as RedisConnection from "../../RedisConnection.ts"
 import { type RedisAddress, RedisConnector } from "../../RedisConnector.ts"
 import * as RedisError from "../../RedisError.ts"
 import type { SentinelOptions } from "../../RedisTopology.ts"
+import { keyText } from "../keyText.ts"
 import * as Monotonic from "../Monotonic.ts"
 import type { RedisNode } from "../node/RedisNode.ts"
 import type { NodeMaker } from "../NodeMaker.ts"
 import * as Waiters from "../Waiters.ts"
 import { addressText, translate } from "./address.ts"
+import * as Replicas from "./Replicas.ts"
 import * as Single from "./Single.ts"
 import type { Topology } from "./Topology.ts"
 
@@ -30,12 +32,13 @@ export const make = Effect.fnUntraced(function* (
   const clock = yield* Clock.Clock
   const known = new Known(options.sentinels.length)
   const haste = new Haste(() => Monotonic.millis(clock))
+  const replicas = new Replicas.Replicas(maker, { hash: (key) => Hash.string(keyText(key)) })
   const { node } = maker.make({
     label: "",
     locate: known.locate,
     role: "master",
     slots: () => [],
-    hash: Hash.string,
+    hash: (key) => Hash.string(keyText(key)),
     onRefusal: ({ code }) => {
       if (tellsOfMaster.has(code)) haste.begin()
     }
@@ -45,13 +48,25 @@ export const make = Effect.fnUntraced(function* (
   })
   yield* Effect.forEach(
     options.sentinels,
-    (address) => Effect.forkScoped(watch(address, options, known, node, haste)),
+    (address) => Effect.forkScoped(watch(address, options, { known, node, replicas, haste })),
     {
       discard: true
     }
   )
-  return { ...Single.make(node), problem: known.problem }
+  return {
+    ...Single.make(node),
+    problem: known.problem,
+    replicaFor: (key) => replicas.of(node, key === undefined ? 0 : Hash.string(keyText(key)))
+  }
 })
+
+// What the sentinels are asked for, and who is told.
+interface Watched {
+  readonly known: Known
+  readonly node: RedisNode
+  readonly replicas: Replicas.Replicas
+  readonly haste: Haste
+}
 
 // -------------------------------------------------------------------------------------------------
 // What is known of the master
@@ -68,13 +83,15 @@ class Known {
   readonly #sentinels: number
   readonly #heard: Latch.Latch = Latch.makeUnsafe()
   readonly #problems = new Map<RedisAddress, RedisError.RedisConnectionError>()
+  // The epochs that those who answer have told last.
+  readonly #told = new Map<RedisAddress, number>()
   #master: Master | undefined = undefined
 
   constructor(sentinels: number) {
     this.#sentinels = sentinels
   }
 
-  /** Gives the master's address as soon as a sentinel has said anything. */
+  /** Gives the master's address as soon as a sentinel has told it, or all have failed. */
   readonly locate: Effect.Effect<RedisAddress, RedisError.RedisConnectionError> = Effect.andThen(
     this.#heard.await,
     Effect.suspend(() => {
@@ -87,27 +104,40 @@ class Known {
   readonly problem = (): RedisError.RedisConnectionError | undefined =>
     this.#problems.size === this.#sentinels ? this.#worst() : undefined
 
-  /** Takes what a sentinel has said, and gives the address if it is another one than before. */
+  /** Tells whether the master is there, as far as is known. */
+  isMaster(address: RedisAddress): boolean {
+    return this.#master !== undefined && addressText(this.#master.address) === addressText(address)
+  }
+
+  /** Takes what a sentinel has said, and gives the address if whoever connects has another one. */
   learn(found: Master): RedisAddress | undefined {
-    this.#problems.delete(found.source)
     const before = this.#master
-    // An epoch belongs to one failover, and whoever has told it may correct himself.
-    const isLater =
-      before === undefined ||
-      found.epoch > before.epoch ||
-      (found.epoch === before.epoch && found.source === before.source)
-    if (!isLater) return undefined
+    const wasSoughtInVain = this.problem() !== undefined
+    this.#problems.delete(found.source)
+    this.#told.set(found.source, found.epoch)
+    if (before !== undefined && !this.#isLater(found, before)) return undefined
     this.#master = found
     this.#heard.openUnsafe()
-    return before === undefined || addressText(before.address) === addressText(found.address)
-      ? undefined
-      : found.address
+    const isNews = before === undefined ? wasSoughtInVain : addressText(before.address) !== addressText(found.address)
+    return isNews ? found.address : undefined
+  }
+
+  // An epoch belongs to one failover, and whoever has told it may correct himself, or another one
+  // when he is gone. Where at least half of them answer and know only earlier epochs, they were set
+  // up anew: one that was cut off is fewer.
+  #isLater({ epoch, source }: Master, before: Master): boolean {
+    if (epoch > before.epoch) return true
+    if (epoch === before.epoch) return source === before.source || !this.#told.has(before.source)
+    const epochs = Array.from(this.#told.values())
+    return epochs.length * 2 >= this.#sentinels && epochs.every((each) => each < before.epoch)
   }
 
   /** A sentinel does not say who is the master. */
   fail(source: RedisAddress, problem: RedisError.RedisConnectionError): void {
+    this.#told.delete(source)
     this.#problems.set(source, problem)
-    this.#heard.openUnsafe()
+    // As long as another one may know, nothing is wrong.
+    if (this.problem() !== undefined) this.#heard.openUnsafe()
   }
 
   // A mistake in the settings says more than a sentinel that is away.
@@ -134,9 +164,9 @@ class Haste {
     this.#waiters.wake()
   }
 
-  pause(node: RedisNode, isSilent: boolean): Effect.Effect<unknown> {
+  pause(node: RedisNode): Effect.Effect<unknown> {
     return Effect.suspend(() =>
-      isSilent || !node.isReady() || this.#now() < this.#until
+      !node.isReady() || this.#now() < this.#until
         ? Effect.sleep(inHaste)
         : Effect.raceFirst(Effect.sleep(betweenPolls), this.#waiters.changed)
     )
@@ -150,9 +180,7 @@ class Haste {
 const watch = Effect.fnUntraced(function* (
   sentinel: RedisAddress,
   options: SentinelOptions,
-  known: Known,
-  node: RedisNode,
-  haste: Haste
+  { haste, known, node, replicas }: Watched
 ) {
   const connector = yield* RedisConnector
   const login = Effect.isEffect(options.login) ? options.login : Effect.succeed(options.login ?? {})
@@ -167,12 +195,19 @@ const watch = Effect.fnUntraced(function* (
     )
     let activity = node.activity()
     while (true) {
-      const { address, epoch } = yield* inTime(askMaster(connection, options))
+      const { address, epoch, isWell } = yield* inTime(askMaster(connection, options))
       const moved = known.learn({ address, epoch, source: sentinel })
       if (moved !== undefined) node.relocate(moved)
+      if (replicas.isWanted && known.isMaster(address)) {
+        const addresses = yield* inTime(askReplicas(connection, options))
+        if (addresses !== undefined) yield* replicas.learn(new Map([[node, addresses]]))
+      }
+      // A sentinel says that a master is down, and that it is replaced, before it names another
+      // one.
       const isSilent = node.inFlight() > 0 && node.activity() === activity
       activity = node.activity()
-      yield* haste.pause(node, isSilent)
+      if (!isWell || isSilent) haste.begin()
+      yield* haste.pause(node)
     }
   })
   return yield* Effect.scoped(attend).pipe(
@@ -210,12 +245,34 @@ const askMaster = Effect.fnUntraced(function* (
   if (place === undefined || Result.isFailure(place)) return yield* problemOf(place?.failure)
   if (!Array.isArray(place.success)) return yield* RedisError.connectionError("CONNECT", "UnknownMaster", "never")
   const [host, port] = place.success
-  const fields = description !== undefined && Result.isSuccess(description) ? description.success : []
+  const described = description !== undefined && Result.isSuccess(description) ? description.success : []
+  const fields = Array.isArray(described) ? described : []
+  const epoch = Number(fieldOf(fields, "config-epoch"))
   return {
     address: translate(addressMap, { host: String(host), port: Number(port) }),
-    epoch: epochIn(Array.isArray(fields) ? fields : [])
+    epoch: Number.isFinite(epoch) ? epoch : 0,
+    isWell: !/s_down|o_down|failover_in_progress/.test(String(fieldOf(fields, "flags")))
   }
 })
+
+// Those that the sentinel reaches, and that reach the master; `undefined` where it does not say.
+const askReplicas = (
+  connection: RedisConnection.RedisConnection,
+  { addressMap, master }: SentinelOptions
+): Effect.Effect<ReadonlyArray<RedisAddress> | undefined, RedisError.RedisConnectionError> =>
+  Effect.matchEffect(RedisConnection.send(connection, RedisCommand.make("SENTINEL", ["REPLICAS", master])), {
+    onFailure: (error) =>
+      error._tag === "RedisOperationError" ? Effect.succeed(undefined) : Effect.fail(problemOf(error)),
+    onSuccess: (reply) =>
+      Effect.succeed(
+        (Array.isArray(reply) ? reply : []).flatMap((fields) => {
+          const field = (name: string) => String(fieldOf(Array.isArray(fields) ? fields : [], name) ?? "")
+          const isAway = /down|disconnected/.test(field("flags")) || field("master-link-status") === "err"
+          const port = Number(field("port"))
+          return isAway || !(port > 0) ? [] : [translate(addressMap, { host: field("ip"), port })]
+        })
+      )
+  })
 
 const problemOf = (error: RedisError.RedisCommandError | undefined): RedisError.RedisConnectionError => {
   if (error?._tag === "RedisConnectionError") return error
@@ -224,10 +281,9 @@ const problemOf = (error: RedisError.RedisCommandError | undefined): RedisError.
 }
 
 // Names and values by turns.
-const epochIn = (fields: ReadonlyArray<RedisCommand.Reply>): number => {
-  const index = fields.indexOf("config-epoch")
-  const epoch = index === -1 ? 0 : Number(fields[index + 1])
-  return Number.isFinite(epoch) ? epoch : 0
+const fieldOf = (fields: ReadonlyArray<RedisCommand.Reply>, name: string): RedisCommand.Reply | undefined => {
+  const index = fields.indexOf(name)
+  return index === -1 ? undefined : fields[index + 1]
 }
 
 const loginCodes: ReadonlySet<string> = new Set(["NOAUTH", "WRONGPASS", "NOPERM"])

@@ -64,7 +64,7 @@ export const slotsIn = function* (
 const addressIn = (server: Reply, asked: string): RedisAddress | undefined => {
   if (!Array.isArray(server)) return undefined
   const [host, port] = server
-  if (typeof port !== "number" || port <= 0) return undefined
+  if (typeof port !== "number" || port <= 0 || port > 65_535) return undefined
   // Without a preferred endpoint it is nil, and before the servers have met it is empty.
   if (host === null || host === "" || host === "?") return { host: asked, port }
   return typeof host === "string" ? { host, port } : undefined

@@ -2,6 +2,7 @@ import { Effect, Hash, type Scope } from "effect"
 import type { NodeEvent } from "../../dispatch.ts"
 import type { RedisConnector } from "../../RedisConnector.ts"
 import type { RedisTopology } from "../../RedisTopology.ts"
+import { keyText } from "../keyText.ts"
 import type { NodeMaker } from "../NodeMaker.ts"
 import * as Cluster from "./Cluster.ts"
 import * as Sentinel from "./Sentinel.ts"
@@ -26,7 +27,7 @@ export const make = (
             label: "",
             locate: Effect.succeed(topology.address),
             slots: () => [],
-            hash: Hash.string,
+            hash: (key) => Hash.string(keyText(key)),
             onRefusal: () => {}
           }).node
         )

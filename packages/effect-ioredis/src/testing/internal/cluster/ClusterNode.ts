@@ -12,6 +12,9 @@ export interface ClusterSettings {
   readonly endpoint: "address" | "empty" | "unknown"
 }
 
+// Redis' own, in milliseconds.
+const waitAfterStart = 2000
+
 /** One server as a node of a cluster: what it knows of the others, and what it does with slots. */
 export class ClusterNode {
   readonly id: string
@@ -27,6 +30,9 @@ export class ClusterNode {
   /** Says whether it hears nothing of the others, and whether it has noticed. */
   isolated: "unnoticed" | "noticed" | undefined
 
+  // When it serves again after its process began anew.
+  #servesFrom = 0
+
   constructor(id: string, place: Replication, settings: ClusterSettings) {
     this.id = id
     this.place = place
@@ -36,7 +42,7 @@ export class ClusterNode {
 
   /** Says whether it serves clients: CLUSTER INFO shows it as `cluster_state`. */
   get isUp(): boolean {
-    if (this.isolated === "noticed") return false
+    if (this.isolated === "noticed" || this.#isWaiting) return false
     return !this.settings.fullCoverage || ClusterMap.isCovered(this.map)
   }
 
@@ -67,6 +73,12 @@ export class ClusterNode {
   /** The process began anew and has read from its file what it knew. */
   restarted(): void {
     this.learn(this.map)
+    this.#servesFrom = this.store.now() + waitAfterStart
+  }
+
+  // A master that was away first gives the others time to say whether it is one still.
+  get #isWaiting(): boolean {
+    return this.master === undefined && this.store.now() < this.#servesFrom
   }
 
   keysIn(slot: number): ReadonlyArray<Buffer> {

@@ -25,12 +25,16 @@ const fieldsOf = (fields: Readonly<Record<string, string | number>>): ReadonlyAr
 
 const addressOf: SentinelRun = (args, sentinel) => {
   const watched = sentinel.find(at(args, 0).toString())
-  return watched === undefined ? null : [text(watched.master.host), text(watched.master.port)]
+  if (watched === undefined) return null
+  // While a failover is under way it names the replica, and still describes the old master.
+  const { host, port } = watched.promoted ?? watched.master
+  return [text(host), text(port)]
 }
 
-const masterFields = ({ epoch, failed, master, name, replicas }: Watched, { group, others }: Sentinel) =>
-  fieldsOf({
-    ...instance(name, master, failed.has(master) ? "s_down,o_down,master,disconnected" : "master"),
+const masterFields = (watched: Watched, { group, others }: Sentinel) => {
+  const { epoch, master, name, replicas } = watched
+  return fieldsOf({
+    ...instance(name, master, masterFlags(watched)),
     ...reported("master"),
     "config-epoch": epoch,
     "num-slaves": replicas.length,
@@ -39,13 +43,20 @@ const masterFields = ({ epoch, failed, master, name, replicas }: Watched, { grou
     "failover-timeout": 180_000,
     "parallel-syncs": 1
   })
+}
 
-const replicaFields = (replica: Replication, { failed, master }: Watched) =>
+const masterFlags = ({ failed, master, promoted }: Watched): string =>
+  [
+    failed.has(master) ? "s_down,o_down,master,disconnected" : "master",
+    ...(promoted === undefined ? [] : ["failover_in_progress"])
+  ].join(",")
+
+const replicaFields = (replica: Replication, { failed, master, promoted }: Watched) =>
   fieldsOf({
     ...instance(
       `${replica.host}:${replica.port}`,
       replica,
-      failed.has(replica) ? "s_down,slave,disconnected" : "slave"
+      failed.has(replica) ? "s_down,slave,disconnected" : replica === promoted ? "slave,promoted" : "slave"
     ),
     ...reported(replica.history.role),
     "master-link-down-time": 0,

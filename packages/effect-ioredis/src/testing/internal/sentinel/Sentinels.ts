@@ -12,6 +12,8 @@ export interface Watched {
   readonly replicas: ReadonlyArray<Replication>
   /** The servers that the sentinels take for dead. */
   readonly failed: ReadonlySet<Replication>
+  /** The replica that is a master already, while a failover is under way. */
+  readonly promoted: Replication | undefined
 }
 
 /** One sentinel: a server at an address of its own, and what it knows. */
@@ -46,6 +48,8 @@ export class Sentinels {
   readonly #all: Array<Sentinel> = []
   readonly #cutOff = new Set<Replication>()
   #watched: Watched
+  /** Whoever leads the failover that is under way, and what it knows ahead of the others. */
+  #leading: { readonly sentinel: Sentinel; readonly watched: Watched } | undefined
 
   constructor(watched: Watched, quorum: number, random: () => number) {
     this.#watched = watched
@@ -69,11 +73,21 @@ export class Sentinels {
     return sentinel
   }
 
+  /** Makes a replica a master, which only the sentinel knows that leads the failover. */
+  beginFailOver(to: Replication): void {
+    const sentinel = this.#all.find(({ isolated }) => !isolated)
+    if (sentinel === undefined) throw new Error("SimulatedSentinels: every sentinel is isolated")
+    this.#leading = { sentinel, watched: { ...this.#watched, epoch: this.#watched.epoch + 1, promoted: to } }
+    to.promote()
+    this.#tell()
+  }
+
   /** Makes a replica the master, with the data that it has, and the others its replicas. */
   failOver(to: Replication): void {
     const { epoch, master, replicas } = this.#watched
     const others = [master, ...replicas].filter((place) => place !== to)
     this.#watched = { ...this.#watched, epoch: epoch + 1, master: to, replicas: others }
+    this.#leading = undefined
     to.promote()
     for (const place of others) if (!this.#cutOff.has(place)) place.follow(to)
     this.#tell()
@@ -89,7 +103,7 @@ export class Sentinels {
   }
 
   /**
-   * Connects a server again: it becomes what the sentinels say, and a sentinel knows what they know.
+   * Connects a server again: it becomes what the sentinels say. A sentinel knows what they know.
    */
   rejoin(place: Replication): void {
     const sentinel = this.#sentinelAt(place)
@@ -119,7 +133,10 @@ export class Sentinels {
   }
 
   #tell(): void {
-    for (const sentinel of this.#all) if (!sentinel.isolated) sentinel.watched = this.#watched
+    for (const sentinel of this.#all) {
+      if (sentinel.isolated) continue
+      sentinel.watched = this.#leading?.sentinel === sentinel ? this.#leading.watched : this.#watched
+    }
   }
 
   #places(): ReadonlyArray<Replication> {

@@ -14,7 +14,14 @@ export const sentinelsHandle = (handles: Handles, options: Options): SimulatedSe
   const [nextServer, nextSentinel] = [nextPort(address), nextPort(sentinelAddress)]
   const place = () => handles.network.server(nextServer(), options.server ?? {}).replication
   const group = new Sentinels(
-    { name, epoch: 0, master: place(), replicas: Array.from({ length: replicas }, place), failed: new Set() },
+    {
+      name,
+      epoch: 0,
+      master: place(),
+      replicas: Array.from({ length: replicas }, place),
+      failed: new Set(),
+      promoted: undefined
+    },
     Math.floor(sentinels / 2) + 1,
     SeededRandom.make(options.sentinel?.seed ?? sentinelAddress.port)
   )
@@ -24,19 +31,28 @@ export const sentinelsHandle = (handles: Handles, options: Options): SimulatedSe
   }
   const handleOf = (place: Replication) => handles.of(handles.serverOf({ address: place }))
   const placeOf = (server: SimulatedServer) => handles.serverOf(server).replication
+  const replicaFor = (to: SimulatedServer | undefined): Replication => {
+    const replica = to === undefined ? group.watched.replicas[0] : placeOf(to)
+    if (replica === undefined) throw new Error(`SimulatedSentinels: ${name} has no replica`)
+    return replica
+  }
 
   return {
     name,
     sentinels: group.all.map(({ place }) => handleOf(place)),
     master: Effect.sync(() => handleOf(group.watched.master)),
     replicas: Effect.sync(() => group.watched.replicas.map(handleOf)),
-    failOver: ({ to } = {}) =>
+    failOver: (to) =>
       Effect.sync(() => {
-        const [first] = group.watched.replicas
-        const replica = to === undefined ? first : placeOf(to)
-        if (replica === undefined) throw new Error(`SimulatedSentinels: ${name} has no replica`)
+        const replica = replicaFor(to)
         group.failOver(replica)
         return handleOf(replica)
+      }),
+    beginFailOver: (to) =>
+      Effect.sync(() => {
+        const replica = replicaFor(to)
+        group.beginFailOver(replica)
+        return { replica: handleOf(replica), finish: Effect.sync(() => group.failOver(replica)) }
       }),
     markFailed: (server) => Effect.sync(() => group.setFailed(placeOf(server), true)),
     markAlive: (server) => Effect.sync(() => group.setFailed(placeOf(server), false)),
