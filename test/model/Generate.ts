@@ -76,8 +76,6 @@ export interface Range {
   readonly worlds?: ReadonlyArray<World["_tag"]> | undefined
   /** Where there are several servers, whatever only they have is added where this is not empty. */
   readonly troubles?: ReadonlyArray<TroubleKind> | undefined
-  /** Whether nothing of that is added. */
-  readonly isExact?: boolean | undefined
   /** The numbers of regions. */
   readonly regions?: ReadonlyArray<number> | undefined
   readonly calls?: ReadonlyArray<Call["_tag"]> | undefined
@@ -95,7 +93,7 @@ export const history = (seed: number, range: Range = {}): History => {
   const draw = Draw.make(seed)
   const world = worldOf(seed, range)
   const { troubles: asked = allTroubles } = range
-  const own = asked.length === 0 || range.isExact === true ? [] : troublesOf[world._tag]
+  const own = asked.length === 0 ? [] : troublesOf[world._tag]
   const troubles = [...asked, ...own]
   const offered = [...troubles, ...troubles.filter((kind) => favoured.has(kind)), ...own, ...own]
   const count = offered.length === 0 ? 0 : draw.one([1, 2, 2, 3])
@@ -250,7 +248,6 @@ const trouble = (
   const lasting = (is: Trouble): ReadonlyArray<Step> => [
     draw.chance(0.5) ? { _tag: "Trouble", trouble: { _tag: "None" } } : { _tag: "Trouble", trouble: is, ...aim() }
   ]
-  const to = () => draw.below(world._tag === "Cluster" ? 5 : 1)
   switch (kind) {
     case "Refuse":
     case "Freeze":
@@ -295,6 +292,29 @@ const trouble = (
     case "Permit":
       return [{ _tag: "Permit", denied: draw.one([[], ...denials]) }]
     case "FailOver":
+    case "Kill":
+    case "Isolate":
+    case "MoveSlot":
+    case "Migrate":
+    case "Nodes":
+    case "Sentinels":
+      return turn(draw, kind, aim, place)
+    default:
+      return lasting({ _tag: "Error", code: kind, commands: draw.one(refused) })
+  }
+}
+
+type TurnKind = "FailOver" | "Kill" | "Isolate" | "MoveSlot" | "Migrate" | "Nodes" | "Sentinels"
+
+// What befalls several servers. Of the masters that a slot may move to, two join only now and then.
+const turn = (
+  draw: Draw.Draw,
+  kind: TurnKind,
+  aim: () => { readonly on?: Place },
+  place: () => Place
+): ReadonlyArray<Step> => {
+  switch (kind) {
+    case "FailOver":
       return [draw.chance(0.3) ? { _tag: "Copy", ...aim() } : { _tag: "FailOver", planned: draw.chance(0.5), ...aim() }]
     case "Kill": {
       const aimed = aim()
@@ -315,18 +335,22 @@ const trouble = (
       ])
     }
     case "MoveSlot":
-      return [{ _tag: "MoveSlot", on: place(), to: to() }]
+      return [{ _tag: "MoveSlot", on: place(), to: draw.below(5) }]
     case "Migrate":
       return [
         draw.one<Step>([
-          { _tag: "Migrate", on: place(), to: to() },
+          { _tag: "Migrate", on: place(), to: draw.below(5) },
           { _tag: "MoveKey", on: place() },
           { _tag: "EndMigration", on: place(), finishes: draw.chance(0.6) }
         ])
       ]
     case "Nodes":
       return [
-        draw.one<Step>([{ _tag: "AddNode" }, { _tag: "RemoveNode" }, { _tag: "MoveSlot", on: place(), to: to() }])
+        draw.one<Step>([
+          { _tag: "AddNode" },
+          { _tag: "RemoveNode" },
+          { _tag: "MoveSlot", on: place(), to: draw.below(5) }
+        ])
       ]
     case "Sentinels": {
       const sentinel = draw.below(3)
@@ -339,8 +363,6 @@ const trouble = (
         ])
       ]
     }
-    default:
-      return lasting({ _tag: "Error", code: kind, commands: draw.one(refused) })
   }
 }
 

@@ -41,6 +41,9 @@ export const shrink = <A>(
 const plainer = (history: History): ReadonlyArray<History> => [
   ...(history.latency > 0 ? [{ ...history, latency: 0 }] : []),
   ...(history.cramped ? [{ ...history, cramped: false }] : []),
+  ...(history.world._tag === "Cluster" && history.world.fullCoverage
+    ? [{ ...history, world: { ...history.world, fullCoverage: false } }]
+    : []),
   ...(history.denied.length > 0 ? [{ ...history, denied: [] }] : []),
   ...(history.processes.length > 1
     ? [{ ...history, processes: history.processes.slice(0, -1), steps: withoutLast(history) }]

@@ -1,17 +1,18 @@
 import { Effect } from "effect"
 import * as Generate from "./Generate.ts"
+import type { World } from "./History.ts"
 import * as Search from "./Search.ts"
 import { variants } from "./Variants.ts"
 
-import type { World } from "./History.ts"
-
 /**
  * `pnpm test:model [count] [seed]`: that many histories (default 10,000) from that seed on (default: of
- * the time), by turns with one server, on a cluster and with sentinels; MODEL_WORLD names one of these. The seed of a history that fails is printed; `pnpm test:model 1 <seed>` runs it again.
+ * the time), with one server, on a cluster and with sentinels by turns. MODEL_WORLD names one of these:
+ * Server, Cluster or Sentinel. The seed of a history that fails is printed with its world, and what runs
+ * it again.
  * MODEL_FAILURES says how many are looked for (default 1), MODEL_SECONDS how long at most, and
- * `MODEL_FAULTS=none` leaves the server alone. MODEL_VARIANT names one of `Variants.ts`, which is
- * then searched in the place of the library, with its own faults and calls. MODEL_COMMANDS=1 prints
- * what reached the server in the smallest history that fails.
+ * `MODEL_FAULTS=none` leaves the servers alone. MODEL_VARIANT names one of `Variants.ts`, which is
+ * then searched in the place of the library, with its own worlds, faults and calls. MODEL_COMMANDS=1
+ * prints what reached the servers in the smallest history that fails.
  */
 const number = (text: string | undefined, otherwise: number): number => (text === undefined ? otherwise : Number(text))
 
