@@ -99,7 +99,9 @@ export const play = Effect.fnUntraced(function* (
       yield* Effect.sleep(settings.after)
       const marks: Marks = { start, fault: struck, healed, end: now() }
       yield* tellAll({ _tag: "Pause" })
-      const observed = yield* tellAll({ _tag: "Report", marks, awaitsClears: fault.forgetsClears !== true })
+      // A client knows nothing of what another one has cleared, and may write it again.
+      const awaitsClears = fault.forgetsClears !== true && settings.areClientsApart !== true
+      const observed = yield* tellAll({ _tag: "Report", marks, awaitsClears })
       yield* resume
       const outcome: Outcome = { fault, marks, workers: observed.filter((one) => one !== null) }
       return outcome

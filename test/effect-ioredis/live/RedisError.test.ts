@@ -399,7 +399,7 @@ describe("Connections that cannot be made", () => {
     Effect.gen(function* () {
       const error = yield* cannotConnect({ port: (yield* RedisServer.make({ tls: true })).port, tls: true })
       assert.strictEqual(error.reason, "Tls")
-      assert.include(error.message, "certificate is trusted")
+      assert.include(error.message, "Give the authority's certificate by caFile (REDIS_TLS_CA)")
       assert.deepStrictEqual<Meaning>(meaning(error), neverSent)
     })
   )
