@@ -38,15 +38,8 @@ export interface Attempts {
   readonly lastFailure: () => RedisError.RedisCommandError | undefined
 }
 
-export const make = ({
-  clock,
-  commandTimeout,
-  context,
-  deadlines,
-  metrics,
-  onDefect,
-  policy
-}: {
+/** Holds what all calls of a client share. */
+export interface Options {
   readonly clock: Clock.Clock
   readonly commandTimeout: number
   readonly context: Context.Context<never>
@@ -54,7 +47,11 @@ export const make = ({
   readonly metrics: Metrics.Metrics
   readonly onDefect: (defect: unknown) => void
   readonly policy: RetryPolicy.RetryPolicy
-}): Attempts => {
+}
+
+/** Makes the attempts of one client. */
+export const make = (options: Options): Attempts => {
+  const { clock, commandTimeout, context, deadlines, metrics, onDefect, policy } = options
   const budget = Retries.makeBudget(policy.budget)
   let lastFailure: RedisError.RedisCommandError | undefined
 
@@ -107,20 +104,11 @@ export const make = ({
       }
       // A busy event loop wakes it late, perhaps when nobody waits for it any more.
       if (now() >= until) return yield* InDoubt.since(doubt, error)
-      const result = yield* again(call, until)
+      const result = yield* again(environment, call, until)
       if (Result.isSuccess(result)) return result.success
       error = result.failure
     }
   })
-
-  const again = <A>(call: Call<A>, until: number) =>
-    Effect.callback<Result.Result<A, RedisError.RedisCommandError>>((resume) => {
-      const sentAt = now()
-      const cancel = Attempt.start(environment, call, sentAt, Math.min(commandTimeout, until - sentAt), (result) =>
-        resume(Exit.succeed(result))
-      )
-      return Effect.sync(cancel)
-    })
 
   // Retries live on the clock of the connections, whatever clock the caller lives on.
   const forkRetry = <A>(
@@ -148,11 +136,8 @@ export const make = ({
       const finish: typeof done = (result) => tell(done, result, onDefect)
       const cancel = Attempt.start(environment, call, startedAt, Math.min(commandTimeout, call.timeout), (result) => {
         if (Result.isSuccess(result)) return finish(result)
-        const { failure } = result
-        const isOver =
-          !isRedirect(failure) && mayRetry(call, failure) === undefined && !mayWait(call, failure, startedAt, now)
-        if (isOver) return finish(result)
-        stopRetrying = forkRetry(call, failure, startedAt, undefined, finish)
+        if (isOver(call, result.failure, startedAt, now)) return finish(result)
+        stopRetrying = forkRetry(call, result.failure, startedAt, undefined, finish)
       })
       return () => {
         cancel()
@@ -164,12 +149,27 @@ export const make = ({
   }
 }
 
+// Another attempt, as an Effect.
+const again = <A>(environment: Attempt.Environment, call: Call<A>, until: number) =>
+  Effect.callback<Result.Result<A, RedisError.RedisCommandError>>((resume) => {
+    const { commandTimeout, now } = environment
+    const sentAt = now()
+    const cancel = Attempt.start(environment, call, sentAt, Math.min(commandTimeout, until - sentAt), (result) =>
+      resume(Exit.succeed(result))
+    )
+    return Effect.sync(cancel)
+  })
+
 /** Tells whether a reply says that a key is elsewhere. */
 export const isRedirect = (error: RedisError.RedisCommandError): boolean =>
   error._tag === "RedisOperationError" && error.redirect !== undefined
 
 // Servers whose views differ could send a command to and fro.
 const mostHops = 5
+
+// Whether the first attempt was the last one.
+const isOver = <A>(call: Call<A>, error: RedisError.RedisCommandError, startedAt: number, now: () => number): boolean =>
+  !isRedirect(error) && mayRetry(call, error) === undefined && !mayWait(call, error, startedAt, now)
 
 const mayRetry = <A>(call: Call<A>, error: RedisError.RedisCommandError): CommandKind | undefined =>
   call.retry && call.node().isClosed() && !hasEnded(call.node()) ? call.retryable(error) : undefined
