@@ -4,8 +4,9 @@ import "./test/support/Node20.ts"
 // The quick loop starts no process: virtual time and plain functions. What starts a server or a process is in these folders.
 const slow = ["test/**/live/**", "test/processes/**"]
 
-// The demo of a cluster takes half a minute, and processors that nobody else uses: `.ci/night` plays it.
-const nightly = ["test/examples/live/**"]
+// What starts one cluster after the other would take a third of the whole: `.ci/night` has it. These are the demo of a
+// cluster, the tests of the tests' own servers, and what managed services do otherwise.
+const nightly = ["test/examples/live/**", "test/support/live/**", "test/effect-ioredis-cache/live/Services.test.ts"]
 
 const quick = process.env.QUICK !== undefined
 
