@@ -6,14 +6,22 @@ const slow = ["test/**/live/**", "test/processes/**"]
 
 // What starts one cluster after the other would take a third of the whole: `.ci/night` has it. These are the demo of a
 // cluster, the tests of the tests' own servers, and what managed services do otherwise.
-const nightly = ["test/examples/live/**", "test/support/live/**", "test/effect-ioredis-cache/live/Services.test.ts"]
+const nightly = [
+  "examples/live/**",
+  "support/live/Redis{Cluster,Sentinels}.test.ts",
+  "effect-ioredis-cache/live/Services.test.ts"
+]
 
 const quick = process.env.QUICK !== undefined
 
 export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
-    exclude: [...defaultExclude, ...(quick ? slow : []), ...(process.env.NIGHT === undefined ? nightly : [])],
+    exclude: [
+      ...defaultExclude,
+      ...(quick ? slow : []),
+      ...(process.env.NIGHT === undefined ? nightly.map((files) => `test/${files}`) : [])
+    ],
     // Modules loaded once for all files are half of the quick loop's time.
     isolate: !quick,
     globalSetup: ["test/support/globalSetup.ts"],
