@@ -138,6 +138,7 @@ const watch = Effect.fnUntraced(function* (cluster: Cluster, suspicions: Queue.Q
     const suspicion = yield* Effect.timeoutOption(Queue.take(suspicions), pause)
     const isDue =
       suspicion._tag === "Some" ||
+      cluster.fruitless > 0 ||
       !isReady(cluster) ||
       someAreSilent(cluster, heard) ||
       cluster.now() - askedAt >= interval
