@@ -1,5 +1,5 @@
 import * as Crypto from "node:crypto"
-import { Data, Effect, type Scope } from "effect"
+import { Data, Effect, Schedule, type Scope } from "effect"
 import * as Announced from "./Announced.ts"
 import type * as Certificates from "./Certificates.ts"
 import type * as FreePort from "./FreePort.ts"
@@ -355,15 +355,29 @@ const moveSlots = Effect.fnUntraced(function* (
   to: ClusterNode,
   how: HowToMove
 ) {
+  const { masters, ownerOf } = yield* Effect.retry(ownersOf(nodes, slots, to), {
+    // Soon after a failover two nodes may give up the same slot, until they have heard of each other.
+    schedule: Schedule.spaced("20 millis"),
+    times: 250
+  })
+  for (const slot of slots) {
+    const from = ownerOf.get(slot)
+    if (from !== undefined && from !== to) yield* moveSlot(slot, from, to, masters, how)
+  }
+}, LiveClock.provide)
+
+const ownersOf = Effect.fnUntraced(function* (
+  nodes: ReadonlyArray<ClusterNode>,
+  slots: ReadonlyArray<number>,
+  to: ClusterNode
+) {
   const owned = yield* Effect.forEach(nodes, slotsOf)
   const ownerOf = new Map(nodes.flatMap((node, index) => (owned[index] ?? []).map((slot) => [slot, node] as const)))
   const masters = nodes.filter((node, index) => node === to || (owned[index] ?? []).length > 0)
-  for (const slot of slots) {
-    const from = ownerOf.get(slot)
-    if (from === undefined) return yield* new ClusterError({ message: `nobody owns slot ${slot}` })
-    if (from !== to) yield* moveSlot(slot, from, to, masters, how)
-  }
-}, LiveClock.provide)
+  const missing = slots.find((slot) => !ownerOf.has(slot))
+  if (missing !== undefined) return yield* new ClusterError({ message: `nobody owns slot ${missing}` })
+  return { masters, ownerOf }
+})
 
 const moveSlot = Effect.fnUntraced(function* (
   slot: number,
