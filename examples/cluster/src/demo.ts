@@ -1,9 +1,8 @@
-import { NodeHttpClient, NodeRuntime, NodeServices } from "@effect/platform-node"
-import { Config, Data, Effect, Layer, Runtime, Stdio, Terminal } from "effect"
+import { NodeRuntime } from "@effect/platform-node"
+import { Effect } from "effect"
 import * as RedisCluster from "../../../test/support/RedisCluster.ts"
 import * as Load from "../../job-matcher/src/demo/Load.ts"
-import * as Style from "../../job-matcher/src/demo/Style.ts"
-import { Jobs } from "../../job-matcher/src/Jobs.ts"
+import * as Stage from "../../job-matcher/src/demo/Stage.ts"
 import * as Notes from "./demo/Notes.ts"
 import * as Pair from "./demo/Pair.ts"
 import * as Play from "./demo/Play.ts"
@@ -16,11 +15,8 @@ import * as Warm from "./demo/Warm.ts"
 const nodeTimeout = 2000
 
 const demo = Effect.gen(function* () {
-  const terminal = yield* Terminal.Terminal
-  const live = yield* (yield* Stdio.Stdio).stdoutIsTerminal
-  const noColor = yield* Config.String("NO_COLOR").pipe(Config.withDefault(""))
-  const style = Style.make(live && noColor === "")
-  const print = (...lines: ReadonlyArray<string>) => terminal.display(lines.map((line) => `${line}\n`).join(""))
+  const stage = yield* Stage.make
+  const { print, style } = stage
 
   yield* print("", style.bold("A job matcher on a cluster, one of whose masters dies"), "")
   const run = yield* Effect.scoped(
@@ -51,25 +47,12 @@ const demo = Effect.gen(function* () {
     })
   )
 
-  const verdict = Report.verdict(run)
-  yield* print("", ...Report.table(run, style), "")
-  yield* print(...verdict.map(({ kept, says }) => `${kept ? style.green("✔") : style.red("✘")} ${says}`), "")
-  const broken = verdict.some(({ kept }) => !kept)
-  if (broken) yield* print("What the two processes logged:", ...run.log, "")
-  yield* print(JSON.stringify(Report.summary(run)))
-  if (broken) return yield* new PromiseBroken()
+  yield* Stage.end(stage, {
+    table: Report.table(run, style),
+    verdict: Report.verdict(run),
+    summary: Report.summary(run),
+    logged: { by: "the two processes", lines: run.log }
+  })
 })
 
-class PromiseBroken extends Data.TaggedError("PromiseBroken") {
-  // The verdict has been printed, and its JSON is to be the last line.
-  override readonly [Runtime.errorReported] = false
-}
-
-const services = Layer.mergeAll(
-  NodeServices.layer,
-  // In turn, so that no connection is idle so long that the service closes it just when the next request goes out.
-  NodeHttpClient.layerNodeHttpOptions({ keepAlive: true, scheduling: "fifo" }),
-  Jobs.layer
-)
-
-demo.pipe(Effect.provide(services), NodeRuntime.runMain)
+demo.pipe(Effect.provide(Stage.services), NodeRuntime.runMain)
