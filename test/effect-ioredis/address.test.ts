@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { addressText, translate } from "../../../packages/effect-ioredis/src/internal/topology/address.ts"
+import { addressText, translate } from "../../packages/effect-ioredis/src/internal/address.ts"
 
 describe("addressText", () => {
   it("keeps the colons of IPv6 apart from that of the port", () => {

@@ -58,6 +58,7 @@ import * as ClosingTime from "./internal/ClosingTime.ts"
 import * as Deadlines from "./internal/Deadlines.ts"
 import * as Dispatcher from "./internal/Dispatcher.ts"
 import * as HistoryWatch from "./internal/HistoryWatch.ts"
+import { isHopeless } from "./internal/isHopeless.ts"
 import * as Metrics from "./internal/Metrics.ts"
 import * as Monotonic from "./internal/Monotonic.ts"
 import * as NodeMaker from "./internal/NodeMaker.ts"
@@ -626,7 +627,10 @@ const awaitReady = Effect.fnUntraced(function* (
   connectTimeout: number,
   { requireReady }: Options
 ): Effect.fn.Return<void, RedisError.RedisConnectionError> {
-  const isOver = () => topology.isReady() || isHopeless(topology.problem()) || topology.nodes().every(nodeIsHopeless)
+  const isOver = () =>
+    topology.isReady() ||
+    isInVain(topology.problem()) ||
+    topology.nodes().every((node) => !node.isReady() && isInVain(node.lastError()))
   const toldByNode = Effect.callback<void>((resume) => {
     const check = () => {
       if (isOver()) resume(Effect.void)
@@ -645,11 +649,9 @@ const awaitReady = Effect.fnUntraced(function* (
   )
 })
 
-// What no waiting mends: somebody must change the settings, of the client or of the server.
-const isHopeless = (error: RedisError.RedisConnectionError | undefined): boolean =>
-  error?.reason === "Auth" || error?.reason === "Tls" || error?.reason === "UnknownMaster"
-
-const nodeIsHopeless = (node: RedisNode.RedisNode): boolean => !node.isReady() && isHopeless(node.lastError())
+// Whether waiting is of no use, by what is wrong.
+const isInVain = (problem: RedisError.RedisConnectionError | undefined): boolean =>
+  problem !== undefined && isHopeless(problem)
 
 const reporter =
   (name: string, context: Context.Context<never>) =>

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import type { RedisNode } from "../../../packages/effect-ioredis/src/internal/node/RedisNode.ts"
-import { addressText } from "../../../packages/effect-ioredis/src/internal/topology/address.ts"
+import { addressText } from "../../../packages/effect-ioredis/src/internal/address.ts"
 import { Members } from "../../../packages/effect-ioredis/src/internal/topology/Members.ts"
 import { Owners } from "../../../packages/effect-ioredis/src/internal/topology/Owners.ts"
 

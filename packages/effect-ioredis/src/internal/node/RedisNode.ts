@@ -9,6 +9,7 @@
  */
 import { Clock, Effect, type Scope } from "effect"
 import type { Node, NodeEvent } from "../../dispatch.ts"
+import { isSameAddress } from "../address.ts"
 import type { Deadlines } from "../Deadlines.ts"
 import type { Circuit } from "../circuitBreaker/Circuit.ts"
 import { type Key, keyFrom } from "../keyText.ts"
@@ -216,11 +217,11 @@ export const make = Effect.fnUntraced(function* (
       options.onRefusal(error)
     },
     reconnect: () => replaceAll(sessions()),
-    relocate: ({ host, port }) => {
+    relocate: (address) => {
       logins.forget()
       makeDue.forget()
       moves.wake()
-      replaceAll(sessions().filter(({ address }) => address.host !== host || address.port !== port))
+      replaceAll(sessions().filter((session) => !isSameAddress(session.address, address)))
     },
     askHistory,
     refreshTime: Effect.suspend(() => Effect.forEach(sessions().slice(0, 1), lineage.refreshTime, { discard: true })),

@@ -15,12 +15,13 @@ import * as RedisCommand from "../../RedisCommand.ts"
 import * as RedisConnection from "../../RedisConnection.ts"
 import * as RedisError from "../../RedisError.ts"
 import type { ClusterOptions } from "../../RedisTopology.ts"
+import { isHopeless } from "../isHopeless.ts"
 import * as Monotonic from "../Monotonic.ts"
 import type { NodeSession } from "../node/NodeSession.ts"
 import type { RedisNode } from "../node/RedisNode.ts"
 import type { NodeMaker } from "../NodeMaker.ts"
 import * as Waiters from "../Waiters.ts"
-import { addressText, translate } from "./address.ts"
+import { addressText, translate } from "../address.ts"
 import * as Members from "./Members.ts"
 import * as Owners from "./Owners.ts"
 import * as Replicas from "./Replicas.ts"
@@ -182,7 +183,7 @@ const ask = Effect.fnUntraced(function* (cluster: Cluster, askedAt: number) {
   )
   cluster.fruitless = best === undefined ? cluster.fruitless + 1 : 0
   if (best === undefined) {
-    cluster.problem = problems.find(({ reason }) => reason === "Auth") ?? problems[0]
+    cluster.problem = problems.find(isHopeless) ?? problems[0]
     // Those that are connected may be none of the cluster any more.
     return members.joinSeeds()
   }

@@ -4,7 +4,7 @@ import type { RedisAddress } from "../../RedisConnector.ts"
 import type { ClusterOptions } from "../../RedisTopology.ts"
 import type { RedisNode } from "../node/RedisNode.ts"
 import type { Made, NodeMaker } from "../NodeMaker.ts"
-import { addressText } from "./address.ts"
+import { addressText } from "../address.ts"
 import type { Owners } from "./Owners.ts"
 import { slotOf } from "./slot.ts"
 

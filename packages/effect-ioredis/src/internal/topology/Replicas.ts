@@ -2,7 +2,7 @@ import { Effect } from "effect"
 import type { RedisAddress } from "../../RedisConnector.ts"
 import type { RedisNode } from "../node/RedisNode.ts"
 import type { Made, NodeMaker, Place } from "../NodeMaker.ts"
-import { addressText } from "./address.ts"
+import { addressText } from "../address.ts"
 
 /**
  * The servers that hold copies of what others own. There are connections to them only when a caller

@@ -14,11 +14,12 @@ import { type RedisAddress, RedisConnector } from "../../RedisConnector.ts"
 import * as RedisError from "../../RedisError.ts"
 import type { SentinelOptions } from "../../RedisTopology.ts"
 import { keyText } from "../keyText.ts"
+import { isHopeless } from "../isHopeless.ts"
 import * as Monotonic from "../Monotonic.ts"
 import type { RedisNode } from "../node/RedisNode.ts"
 import type { NodeMaker } from "../NodeMaker.ts"
 import * as Waiters from "../Waiters.ts"
-import { addressText, translate } from "./address.ts"
+import { addressText, isSameAddress, translate } from "../address.ts"
 import * as Replicas from "./Replicas.ts"
 import * as Single from "./Single.ts"
 import type { Topology } from "./Topology.ts"
@@ -106,7 +107,7 @@ class Known {
 
   /** Tells whether the master is there, as far as is known. */
   isMaster(address: RedisAddress): boolean {
-    return this.#master !== undefined && addressText(this.#master.address) === addressText(address)
+    return this.#master !== undefined && isSameAddress(this.#master.address, address)
   }
 
   /** Takes what a sentinel has said, and gives the address if whoever connects has another one. */
@@ -118,7 +119,7 @@ class Known {
     if (before !== undefined && !this.#isLater(found, before)) return undefined
     this.#master = found
     this.#heard.openUnsafe()
-    const isNews = before === undefined ? wasSoughtInVain : addressText(before.address) !== addressText(found.address)
+    const isNews = before === undefined ? wasSoughtInVain : !isSameAddress(before.address, found.address)
     return isNews ? found.address : undefined
   }
 
@@ -143,9 +144,7 @@ class Known {
   // A mistake in the settings says more than a sentinel that is away.
   #worst(): RedisError.RedisConnectionError | undefined {
     const problems = Array.from(this.#problems.values())
-    return (
-      problems.find(({ reason }) => reason === "UnknownMaster" || reason === "Auth" || reason === "Tls") ?? problems[0]
-    )
+    return problems.find(isHopeless) ?? problems[0]
   }
 }
 

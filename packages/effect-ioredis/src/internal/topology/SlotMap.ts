@@ -1,6 +1,6 @@
 import type { Reply } from "../../RedisCommand.ts"
 import type { RedisAddress } from "../../RedisConnector.ts"
-import { addressText } from "./address.ts"
+import { addressText } from "../address.ts"
 
 /** A cluster has so many slots. */
 export const slotCount = 16_384
