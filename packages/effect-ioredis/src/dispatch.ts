@@ -34,7 +34,7 @@
  *
  * @since 0.1.0
  */
-import type { Effect, Result, Scope } from "effect"
+import type { Clock, Effect, Result, Scope } from "effect"
 import type { RedisClient } from "./RedisClient.ts"
 import type * as RedisCommand from "./RedisCommand.ts"
 import type * as RedisError from "./RedisError.ts"
@@ -249,6 +249,8 @@ export type Cancel = () => void
  * @since 0.1.0
  */
 export interface Dispatch {
+  /** The clock that its waits live on: for sockets the live one, which no `TestClock` moves. */
+  readonly clock: Clock.Clock
   /** The servers that own keys now. */
   readonly nodes: () => ReadonlyArray<Node>
   /** The server that owns a key. */

@@ -51,6 +51,11 @@ export interface TierRegion<in out Value> {
   /** Says for how many milliseconds the mark of a removal stays; 0 where a removal leaves none. */
   readonly removedFor: number
   /**
+   * Says how old a value may be, in milliseconds, that memory answers while Redis does too;
+   * `undefined` where each read asks Redis.
+   */
+  readonly maxStaleness?: number | undefined
+  /**
    * Is called for a stored value that could not be read, with what was wrong and without the value.
    * The tier answers with a miss.
    */

@@ -1,6 +1,8 @@
 import { type Clock, Effect, Exit, Option } from "effect"
 import type { CacheTier, Cancel, Done, Found, Hit, TierRegion, Version, Write } from "./CacheTier.ts"
 import type { Entry, MemoryStore } from "./MemoryStore.ts"
+import type { Epoch } from "./near/Epoch.ts"
+import type { Demote } from "./near/Near.ts"
 import { now } from "./now.ts"
 import type { Stamp } from "./StoredValue.ts"
 
@@ -19,9 +21,10 @@ export interface MemoryTier<in out Value> extends CacheTier<Value, never> {
   readonly take: (write: Write<Value>, expiresAt?: number) => void
   /**
    * Holds what another tier was read to have. It never shortens the life that a write gave the key
-   * to the region's usual one. `at` is the time of `now`.
+   * to the region's usual one. `at` is the time of `now`, and `epoch` the one in which it was read
+   * there, if that is known.
    */
-  readonly put: (key: string, hit: Hit<Value>, at: number) => void
+  readonly put: (key: string, hit: Hit<Value>, at: number, epoch?: Epoch) => void
   /** Drops a key. */
   readonly drop: (key: string) => void
   /** Drops a key, or all keys of the region. */
@@ -45,13 +48,22 @@ class Held implements Entry {
   readonly staleUntil: number
   readonly bytes: number
   readonly version: Version | undefined
+  epoch: Epoch | undefined
 
-  constructor(value: unknown, expiresAt: number, staleUntil: number, bytes: number, version?: Version) {
+  constructor(
+    value: unknown,
+    expiresAt: number,
+    staleUntil: number,
+    bytes: number,
+    version: Version | undefined,
+    epoch: Epoch | undefined
+  ) {
     this.value = value
     this.expiresAt = expiresAt
     this.staleUntil = staleUntil
     this.bytes = bytes
     this.version = version
+    this.epoch = epoch
   }
 }
 
@@ -88,8 +100,15 @@ export const make =
 
     const find = (key: string): Kept<Value> | undefined => entryOf(key, now(clock))
 
-    const hold = (key: string, value: Value, expiresAt: number, bytes: number, version?: Version): void => {
-      memory.set(space + key, new Held(value, expiresAt, expiresAt + region.staleFor, bytes, version))
+    const hold = (
+      key: string,
+      value: Value,
+      expiresAt: number,
+      bytes: number,
+      version?: Version,
+      epoch?: Epoch
+    ): void => {
+      memory.set(space + key, new Held(value, expiresAt, expiresAt + region.staleFor, bytes, version, epoch))
     }
 
     const take = ({ key, text, timeToLive, value }: Write<Value>, expiresAt = now(clock) + timeToLive): void =>
@@ -115,10 +134,10 @@ export const make =
         return entry?.version?.stamp === stamp ? entry : undefined
       },
       take,
-      put: (key, { bytes, lifeThere, timeToLive, value, version }, at) => {
+      put: (key, { bytes, lifeThere, timeToLive, value, version }, at, epoch) => {
         // The tier that was read has cut a longer life short, so what a write gave it here counts.
         const given = timeToLive >= region.longestLife ? Math.min(find(key)?.expiresAt ?? at, at + lifeThere) : at
-        hold(key, value, Math.max(at + timeToLive, given), bytes, version)
+        hold(key, value, Math.max(at + timeToLive, given), bytes, version, epoch)
       },
       drop,
       forget: (key) => {
@@ -130,7 +149,8 @@ export const make =
         const at = now(clock)
         const entry = entryOf(key, at)
         if (entry === undefined) return
-        memory.set(space + key, new Held(entry.value, at, entry.staleUntil ?? at, entry.bytes, entry.version))
+        const { bytes, staleUntil = at, value, version } = entry
+        memory.set(space + key, new Held(value, at, staleUntil, bytes, version, undefined))
       },
       stale: (key) => {
         const entry = region.staleFor > 0 ? memory.getStale(space + key, now(clock)) : undefined
@@ -177,6 +197,17 @@ export const make =
       })
     }
   }
+
+/** Demotes what a memory has of an owner's key: it stays there, and is near no more. */
+export const demoting = (memory: MemoryStore, owner: object): Demote => {
+  const space = spaceOf(memory, owner)
+  return (key) => {
+    const entry = memory.peek(space + key)
+    const wasNear = entry?.epoch?.isOver === false
+    if (entry !== undefined) entry.epoch = undefined
+    return wasNear
+  }
+}
 
 // What the keys of an owner begin with: nothing for the first one, so that its keys need not be put
 // together. No name of a region begins with a colon.

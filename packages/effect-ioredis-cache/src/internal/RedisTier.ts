@@ -23,13 +23,22 @@ import * as StoredValue from "./StoredValue.ts"
  * A tier in Redis.
  */
 export interface RedisTier<in out Value> extends CacheTier<Value, RedisError.RedisError> {
-  /** Reads a key, and tells of a value what a nearer store needs to know. */
-  readonly get: (key: string, current: Current, done: Done<FoundThere<Value>, RedisError.RedisError>) => Cancel
+  /**
+   * Reads a key, and tells of a value what a nearer store needs to know. A `sending` follows the
+   * command in a cluster, where a server may name another one to be asked.
+   */
+  readonly get: (
+    key: string,
+    current: Current,
+    done: Done<FoundThere<Value>, RedisError.RedisError>,
+    sending?: Dispatch.Sending
+  ) => Cancel
   /** Reads several keys, likewise. */
   readonly getMany: (
     keys: ReadonlyArray<string>,
     isCurrent: (index: number) => boolean,
-    done: Done<ReadonlyArray<FoundThere<Value>>, RedisError.RedisError>
+    done: Done<ReadonlyArray<FoundThere<Value>>, RedisError.RedisError>,
+    sending?: Dispatch.Sending
   ) => Cancel
   /** Says how long a value of the region was, so that reads of short ones are sent together. */
   readonly learn: (length: number) => void
@@ -90,14 +99,18 @@ const makeTier = <Value>(
   const { timeout } = options
   const timeOf = (key: string): number => dispatch.nodeOf(key).time()
 
-  const get: RedisTier<Value>["get"] = (key, current, done) =>
-    dispatch.get(key, { bytes: size.bytes, timeout }, (result) => {
+  const get: RedisTier<Value>["get"] = (key, current, done, sending) => {
+    const end: Dispatch.Done<RedisCommand.Reply> = (result) => {
       if (Result.isSuccess(result))
         return done(Exit.succeed(decode(key, result.success, current.isCurrent(), timeOf(key))))
       if (!isForeign(result.failure)) return done(Exit.fail(result.failure))
       region.onUnreadable(key, "it is of another Redis type")
       done(Exit.succeed(missedOtherType))
-    })
+    }
+    return sending === undefined || dispatch.slotOf === undefined
+      ? dispatch.get(key, { bytes: size.bytes, timeout }, end)
+      : dispatch.send(RedisCommand.make("GET", [key], { reply: "bytes" }), { timeout, sending }, end)
+  }
 
   return {
     stale: Option.none,
@@ -108,12 +121,12 @@ const makeTier = <Value>(
     now: timeOf,
     get,
     peek: get,
-    getMany: (keys, isCurrent, done) => {
+    getMany: (keys, isCurrent, done, sending) => {
       if (keys.length === 0) {
         done(Exit.succeed([]))
         return ignore
       }
-      return dispatch.send(RedisCommand.make("MGET", keys, { reply: "bytes" }), { timeout }, (result) => {
+      return dispatch.send(RedisCommand.make("MGET", keys, { reply: "bytes" }), { timeout, sending }, (result) => {
         if (Result.isFailure(result)) return done(Exit.fail(result.failure))
         const replies = Array.isArray(result.success) ? result.success : []
         const timeOf = timesOf(dispatch)

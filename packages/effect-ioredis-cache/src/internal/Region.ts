@@ -106,6 +106,7 @@ const make = <Key, Value, E>(
     staleFor: Duration.toMillis(options.staleFor ?? 0),
     replay: options.replay ?? "ifUnchanged",
     removedFor: Regions.removedMillis(options),
+    maxStaleness: Regions.nearMillis(options),
     onUnreadable: (key, problem) => recorder.unreadable(encoding.hash(key), problem)
   })
   const lookups = SharedLookups.make(name, scope, (key) => sequences.watch(key))

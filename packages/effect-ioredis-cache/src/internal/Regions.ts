@@ -56,6 +56,7 @@ interface Definition {
   readonly staleFor?: Duration.Input | undefined
   readonly replay?: string | undefined
   readonly removedFor?: Duration.Input | undefined
+  readonly near?: Cache.NearOptions | undefined
 }
 
 const refuse = (region: string, message: string): Effect.Effect<never> =>
@@ -112,6 +113,7 @@ const differenceOf = (one: Definition, other: Definition): string | undefined =>
   if (staleMillis(one) !== staleMillis(other)) return "staleFor"
   if ((one.replay ?? "ifUnchanged") !== (other.replay ?? "ifUnchanged")) return "replay"
   if (removedMillis(one) !== removedMillis(other)) return "removedFor"
+  if (nearMillis(one) !== nearMillis(other)) return "near"
   if ((one.jitter ?? 0) !== (other.jitter ?? 0)) return "jitter"
   if ((one.maxBytes ?? defaultMaxBytes) !== (other.maxBytes ?? defaultMaxBytes)) return "maxBytes"
   return undefined
@@ -153,6 +155,10 @@ let classes = 0
  */
 export const removedMillis = ({ removedFor, replay }: Pick<Definition, "removedFor" | "replay">): number =>
   Math.min(Duration.toMillis(removedFor ?? (replay === "latest" ? "10 minutes" : 0)), longestLife)
+
+/** How old a near value may be, in milliseconds; `undefined` where each read asks Redis. */
+export const nearMillis = ({ near }: Pick<Definition, "near">): number | undefined =>
+  near === undefined ? undefined : Duration.toMillis(near.maxStaleness)
 
 const staleMillis = ({ staleFor }: Definition): number => Duration.toMillis(staleFor ?? 0)
 

@@ -75,6 +75,14 @@ const Extension = durationThat((duration) => !Duration.isNegative(duration)).ann
   example: "10 minutes"
 })
 
+const Staleness = durationThat((duration) => {
+  const millis = Duration.toMillis(duration)
+  return millis >= 100 && millis < Number.POSITIVE_INFINITY
+}).annotate({
+  expected: "a duration from 100 milliseconds up that ends",
+  example: "2 seconds"
+})
+
 // -------------------------------------------------------------------------------------------------
 // What is wrong
 // -------------------------------------------------------------------------------------------------
@@ -115,7 +123,7 @@ export const checkMemory = ({
 
 /** Says everything that is wrong with the definition of a region, a line for each option. */
 export const regionProblem = <Key, Value>(options: Cache.RegionOptions<Key, Value>): string | undefined => {
-  const { jitter, key, maxBytes, name, removedFor, replay, staleFor, timeToLive, value, version } = options
+  const { jitter, key, maxBytes, name, near, removedFor, replay, staleFor, timeToLive, value, version } = options
   const problems = [
     Settings.problem("name", RegionName, name),
     Settings.problem("version", Version, version),
@@ -126,7 +134,8 @@ export const regionProblem = <Key, Value>(options: Cache.RegionOptions<Key, Valu
     problem("staleFor", Extension, staleFor),
     problem("maxBytes", Count, maxBytes),
     problem("replay", Replay, replay),
-    problem("removedFor", Extension, removedFor)
+    problem("removedFor", Extension, removedFor),
+    near === undefined ? undefined : Settings.problem("near.maxStaleness", Staleness, near?.maxStaleness)
   ].filter((problem) => problem !== undefined)
   return problems.length === 0 ? undefined : problems.map((problem) => `${shownRegion(name)}: ${problem}`).join("\n")
 }
