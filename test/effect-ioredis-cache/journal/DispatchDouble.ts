@@ -86,7 +86,8 @@ export class DispatchDouble implements Dispatch {
       time: now,
       refreshTime: Effect.void,
       lastFailure: () => undefined,
-      slots
+      slots,
+      connect: Effect.suspend(() => Effect.fail(RedisError.connectionError("CONNECT", "NotReady", "never")))
     }
     this.connect()
   }

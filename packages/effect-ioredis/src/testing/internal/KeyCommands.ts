@@ -139,7 +139,7 @@ export const commands: Commands = {
   dbsize: read(1, (_, { store }) => store.entries().length),
   flushdb: write(
     -1,
-    flush(({ store }) => store.clear())
+    flush(({ client, keyspace }) => keyspace.clearDatabase(client.db))
   ),
   flushall: write(
     -1,

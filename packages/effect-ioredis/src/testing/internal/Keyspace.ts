@@ -9,18 +9,29 @@ export interface KeyspaceChange {
   readonly change: RedisStore.Change
 }
 
+/** Hears which keys have changed, in any database. */
+export interface Watcher {
+  readonly touched: (key: string) => void
+  readonly flushed: () => void
+}
+
 /** The numbered databases of one server. */
 export class Keyspace {
   readonly databases: ReadonlyArray<RedisStore.RedisStore>
+  readonly #watcher: Watcher
   #seed = 0
 
-  constructor(now: () => number, seed: number, changed: (change: KeyspaceChange) => void) {
+  constructor(now: () => number, seed: number, changed: (change: KeyspaceChange) => void, watcher: Watcher) {
     this.#seed = seed
+    this.#watcher = watcher
     this.databases = Array.from({ length: 16 }, (_, db) =>
       RedisStore.make(
         now,
         (key) => placeOf(key, this.#seed),
-        (change) => changed({ db, change })
+        (change) => {
+          changed({ db, change })
+          if (change._tag !== "Clear") watcher.touched(change.key)
+        }
       )
     )
   }
@@ -33,6 +44,12 @@ export class Keyspace {
 
   clear(): void {
     for (const store of this.databases) store.clear()
+    this.#watcher.flushed()
+  }
+
+  clearDatabase(db: number): void {
+    this.database(db).clear()
+    this.#watcher.flushed()
   }
 
   apply({ change, db }: KeyspaceChange): void {

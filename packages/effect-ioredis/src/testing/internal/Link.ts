@@ -1,14 +1,18 @@
+import type { Push } from "../../RedisConnection.ts"
 import type * as Fault from "../Fault.ts"
 import type { Login } from "./Access.ts"
 import type { Client } from "./Command.ts"
+import { Subscriptions } from "./PubSub.ts"
 import * as SeededRandom from "./SeededRandom.ts"
 import * as TimedQueue from "./TimedQueue.ts"
 import type { Timers } from "./Timers.ts"
+import type { Tracked } from "./Tracking.ts"
 import type * as Wire from "./Wire.ts"
 
 /** The client's end of a connection, as the server sees it. */
 export interface Peer {
   readonly reply: (wire: Wire.Wire) => void
+  readonly push: (push: Push) => void
   readonly closed: (error: unknown) => void
 }
 
@@ -16,6 +20,9 @@ export interface Peer {
 export type Packet =
   | { readonly _tag: "Login"; readonly login: Login }
   | { readonly _tag: "Command"; readonly name: string; readonly args: ReadonlyArray<Buffer> }
+
+/** Describes what a server sends. */
+export type Sent = { readonly _tag: "Reply"; readonly wire: Wire.Wire } | { readonly _tag: "Push"; readonly push: Push }
 
 /** A fault that holds, and the chances that it takes. */
 export class HeldFault {
@@ -35,11 +42,13 @@ export class Link implements Client {
   readonly id: number
   readonly peer: Peer
   readonly inbox: TimedQueue.TimedQueue<Packet>
-  readonly outbox: TimedQueue.TimedQueue<Wire.Wire>
+  readonly outbox: TimedQueue.TimedQueue<Sent>
   db = 0
   name = ""
   asking = false
   readOnly = false
+  readonly subscriptions = new Subscriptions()
+  tracked: Tracked | undefined
   /** Says whether the client's end is open: what it sent before it closed is still served. */
   open = true
   /** Says whether the connection ends with the next reply. */
@@ -53,8 +62,9 @@ export class Link implements Client {
     this.id = id
     this.peer = peer
     this.inbox = TimedQueue.make(timers, (packet: Packet) => receive(this, packet))
-    this.outbox = TimedQueue.make(timers, (wire: Wire.Wire) => {
-      peer.reply(wire)
+    this.outbox = TimedQueue.make(timers, (sent: Sent) => {
+      if (sent._tag === "Push") return peer.push(sent.push)
+      peer.reply(sent.wire)
       if (this.ending) this.drop(connectionReset(), { executed: false })
     })
   }

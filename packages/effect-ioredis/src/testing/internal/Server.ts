@@ -1,5 +1,6 @@
 import { Duration } from "effect"
 import * as commandKeys from "../../internal/commandKeys.ts"
+import type { Push } from "../../RedisConnection.ts"
 import type { RedisAddress } from "../../RedisConnector.ts"
 import * as RedisScript from "../../RedisScript.ts"
 import * as Fault from "../Fault.ts"
@@ -13,6 +14,7 @@ import { History } from "./History.ts"
 import * as Interpreter from "./Interpreter.ts"
 import { type Dump, Keyspace } from "./Keyspace.ts"
 import { connectionRefused, connectionReset, HeldFault, Link, type Packet, type Peer } from "./Link.ts"
+import { PubSub, Subscriptions } from "./PubSub.ts"
 import * as Refusal from "./Refusal.ts"
 import { Replication } from "./Replication.ts"
 import { keyOf } from "./RedisStore.ts"
@@ -20,6 +22,7 @@ import * as ScriptCommands from "./ScriptCommands.ts"
 import * as SeededRandom from "./SeededRandom.ts"
 import type { Sentinel } from "./sentinel/Sentinels.ts"
 import type { Timers } from "./Timers.ts"
+import { Tracking } from "./Tracking.ts"
 import * as Wire from "./Wire.ts"
 
 /**
@@ -52,6 +55,8 @@ export class Server {
   readonly keyspace: Keyspace
   readonly history: History
   readonly replication: Replication
+  readonly pubSub: PubSub
+  readonly tracking: Tracking
   /** What it is in a cluster, if it is in one. */
   cluster: ClusterNode | undefined
   /** What it is as a sentinel, if it is one. */
@@ -79,7 +84,13 @@ export class Server {
     this.#now = () => timers.wallClock() + options.clockOffset
     this.#startedAt = this.#now()
     this.history = new History(this.#random, timers.now)
-    this.keyspace = new Keyspace(this.#now, this.#seed(), (change) => this.replication.changed(change))
+    const reach = {
+      clients: () => this.#links,
+      push: (client: Client, push: Push) => this.#push(client as Link, push)
+    }
+    this.pubSub = new PubSub(reach)
+    this.tracking = new Tracking(timers, reach)
+    this.keyspace = new Keyspace(this.#now, this.#seed(), (change) => this.replication.changed(change), this.tracking)
     this.replication = new Replication(options.address, this.history, this.keyspace)
     this.#scripts = new Map([deleteIfEqual, ...options.scripts].map((script) => [script.script.sha, script]))
     this.#commands = new Map(options.commands.map((command) => [command.name.toLowerCase(), simulated(command)]))
@@ -165,7 +176,15 @@ export class Server {
 
   /** Executes a command for the test itself, past every fault. */
   execute(name: string, args: ReadonlyArray<Buffer>): Wire.Wire {
-    const console: Client = { id: consoleId, db: 0, name: "", asking: false, readOnly: false }
+    const console: Client = {
+      id: consoleId,
+      db: 0,
+      name: "",
+      asking: false,
+      readOnly: false,
+      subscriptions: new Subscriptions(),
+      tracked: undefined
+    }
     return Interpreter.execute(
       this.#machine(console, (_, impact) => this.#roleRefusal(impact)),
       name,
@@ -232,7 +251,11 @@ export class Server {
   }
 
   #reply(link: Link, wire: Wire.Wire): void {
-    if (link.open) link.outbox.offer(wire, this.#options.latency)
+    if (link.open) link.outbox.offer({ _tag: "Reply", wire }, this.#options.latency)
+  }
+
+  #push(link: Link, push: Push): void {
+    if (link.open) link.outbox.offer({ _tag: "Push", push }, this.#options.latency)
   }
 
   // Whether this command costs its connection, and on which side of being executed.
@@ -251,6 +274,7 @@ export class Server {
     return (
       Access.commandRefusal(this.#access, name) ??
       this.#redirection(Redirection.ofClient, link, name, impact, args) ??
+      Refusal.ofSubscribed(link, name) ??
       Refusal.ofFault(this.#faultOf(link), name, impact) ??
       this.#roleRefusal(impact)
     )
@@ -285,6 +309,8 @@ export class Server {
       loading: fault._tag === "Error" && fault.code === "LOADING",
       startedAt: this.#startedAt,
       clients: () => this.clients().length,
+      isConnected: (clientId) => this.clients().includes(clientId),
+      pubSub: this.pubSub,
       commands: this.#commands,
       scripts: this.#scripts,
       loaded: this.#loaded,
