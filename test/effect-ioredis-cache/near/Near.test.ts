@@ -1,9 +1,11 @@
-import { assert, describe } from "@effect/vitest"
+import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Option } from "effect"
 import { RedisClient, RedisCommand } from "effect-ioredis"
 import { Cache, HybridCache, MemoryCache, RedisCache } from "effect-ioredis-cache"
-import { Fault } from "effect-ioredis/testing"
+import { scripts } from "effect-ioredis-cache/testing"
+import { Fault, SimulatedRedis } from "effect-ioredis/testing"
 import { TestClock } from "effect/testing"
+import { layerProcess } from "../../suites/cacheLayers.ts"
 import { asked, fork, keyOf, maxStaleness, options, test, write } from "./NearHarness.ts"
 
 describe("A near region", () => {
@@ -42,7 +44,23 @@ describe("A near region", () => {
       assert.strictEqual(yield* h.asks(h.region.getMany(["d", "c", "b", "a"])), 0)
     }))
 
-  test("a region that is not near asks at each read, and makes no link", (h) =>
+  it.effect("is the only one that makes a link, which ends with the cache", () =>
+    Effect.gen(function* () {
+      const server = yield* SimulatedRedis.SimulatedRedis
+      yield* Effect.gen(function* () {
+        yield* TestClock.adjust("1 second")
+        yield* Cache.region({ ...options, name: "plain", near: undefined })
+        yield* TestClock.adjust("10 seconds")
+        assert.strictEqual(yield* server.connections, 1)
+        yield* Cache.region(options)
+        yield* TestClock.adjust("1 second")
+        assert.strictEqual(yield* server.connections, 2)
+      }).pipe(Effect.provide(layerProcess()))
+      assert.strictEqual(yield* server.connections, 0)
+    }).pipe(Effect.provide(SimulatedRedis.layerServer({ scripts })))
+  )
+
+  test("beside it, a region that is not near asks at each read", (h) =>
     Effect.gen(function* () {
       const plain = yield* Cache.region({ ...options, name: "plain", near: undefined })
       yield* write(h.server, keyOf("k", "plain"), "v")
@@ -272,11 +290,11 @@ describe("The rules, each by the history that it prevents", () => {
       h.data().hold()
       const reading = yield* fork(h.read("k"))
       yield* TestClock.adjust(1)
-      const setting = yield* fork(h.region.set("k", "own"))
-      yield* TestClock.adjust("1 second")
-      assert.strictEqual(yield* Fiber.join(setting), "Deferred")
+      yield* h.client.breaker.isolate
+      assert.strictEqual(yield* h.region.set("k", "own"), "Deferred")
       h.data().release()
-      yield* Fiber.join(reading)
+      assert.strictEqual(yield* Fiber.join(reading), "own")
+      yield* h.client.breaker.release
       yield* TestClock.adjust("10 seconds")
       yield* h.near("k", "own")
     }))
@@ -301,6 +319,8 @@ describe("The links", () => {
           const warnings = () => h.captured.logs.filter((line) => line.includes("Near regions"))
           assert.strictEqual(warnings().length, 1)
           assert.include(warnings()[0], missing)
+          yield* h.client.reconnect
+          yield* TestClock.adjust("3 seconds")
           assert.strictEqual(yield* h.server.connections, 1)
           yield* h.server.setAccess({})
           yield* h.client.reconnect
@@ -318,8 +338,12 @@ describe("The links", () => {
       yield* h.near("k", "v")
       const names = ["later", "latest"]
       const regions = []
+      yield* h.server.inject(Fault.delay("200 millis"))
       for (const name of names) regions.push(yield* Cache.region({ ...options, name }))
+      yield* TestClock.adjust("300 millis")
+      assert.strictEqual(yield* h.server.connections, 3)
       assert.strictEqual(yield* h.asks(h.read("k")), 0)
+      yield* h.server.heal
       yield* TestClock.adjust("1 second")
       assert.strictEqual(yield* h.server.connections, 2)
       yield* h.near("k", "v")
