@@ -1,7 +1,6 @@
-import type { RedisCommand, Reply } from "../RedisCommand.ts"
+import type { Argument, RedisCommand, Reply } from "../RedisCommand.ts"
 import type { Push } from "../RedisConnection.ts"
 import { type DriverReply, toReply } from "./DriverReply.ts"
-import { keyText } from "./keyText.ts"
 
 /**
  * Says what came from the server: a push, a part of the answer to the next command, the last or
@@ -31,7 +30,7 @@ export class Subscriptions {
     if (next !== undefined && verb !== undefined && kind.toUpperCase() === next.name) {
       const name = nameOf(told[1])
       const expected = next.args[this.#answered]
-      if (expected === undefined || keyText(expected) === name) return this.#learn(name, next, verb)
+      if (expected === undefined || nameOf(expected) === name) return this.#learn(name, next, verb)
     }
     // A shard channel ends by itself when its slot leaves the server.
     if (kind === "sunsubscribe" && this.#names.shardChannel.delete(nameOf(told[1]))) return "Push"
@@ -94,5 +93,6 @@ const verbs: ReadonlyMap<string, Verb> = new Map([
   ["SUNSUBSCRIBE", { family: "shardChannel", ends: true }]
 ])
 
-// What UNSUBSCRIBE answers where there is nothing to end has no name.
-const nameOf = (part: DriverReply | undefined): string => (part instanceof Uint8Array ? keyText(part) : "")
+// Names are compared byte by byte. What UNSUBSCRIBE answers where there is nothing to end has none.
+const nameOf = (name: Argument | DriverReply | undefined): string =>
+  Buffer.from(name instanceof Uint8Array ? name : String(name ?? "")).toString("latin1")

@@ -40,6 +40,8 @@ export interface Machine {
   /** Tells whether a client is connected. */
   readonly isConnected: (clientId: number) => boolean
   readonly pubSub: PubSub
+  /** Tells the client of the keys that change from now on, or of none. */
+  readonly track: (tracked: Tracked | undefined) => void
   /** Commands that the simulation was given beside its own, by lower-case name. */
   readonly commands: ReadonlyMap<string, Command>
   /**

@@ -1,3 +1,4 @@
+import type { Reply } from "../../RedisCommand.ts"
 import type { Push } from "../../RedisConnection.ts"
 import type * as Fault from "../Fault.ts"
 import type { Login } from "./Access.ts"
@@ -43,6 +44,9 @@ export class Link implements Client {
   readonly peer: Peer
   readonly inbox: TimedQueue.TimedQueue<Packet>
   readonly outbox: TimedQueue.TimedQueue<Sent>
+  // What was pushed and has not left, and how many bytes it takes.
+  #unread: ReadonlyArray<Push> = []
+  #unreadBytes = 0
   db = 0
   name = ""
   asking = false
@@ -75,6 +79,28 @@ export class Link implements Client {
   }
 
   /**
+   * Pushes something, or keeps it while the way to the client stands still. Gives how many bytes
+   * are kept.
+   */
+  push(push: Push, isFrozen: boolean, latency: number): number {
+    if (!isFrozen) this.outbox.offer({ _tag: "Push", push }, latency)
+    else {
+      this.#unread = [...this.#unread, push]
+      this.#unreadBytes += sizeOf(push)
+    }
+    return this.#unreadBytes
+  }
+
+  /** The way to the client is open again: what was pushed meanwhile comes before all else. */
+  thaw(latency: number): void {
+    const unread = this.#unread
+    this.#unread = []
+    this.#unreadBytes = 0
+    for (const push of unread) this.outbox.offer({ _tag: "Push", push }, latency)
+    this.inbox.resume()
+  }
+
+  /**
    * The client closed its end. What it sent is in the server's socket buffer and is executed all
    * the same.
    */
@@ -90,6 +116,11 @@ export class Link implements Client {
     if (!executed) this.inbox.clear()
     if (wasOpen) this.peer.closed(error)
   }
+}
+
+const sizeOf = (reply: Reply): number => {
+  if (Array.isArray(reply)) return reply.reduce((sum: number, item: Reply) => sum + sizeOf(item), 16)
+  return reply instanceof Uint8Array || typeof reply === "string" ? reply.length + 16 : 16
 }
 
 export const connectionReset = (): Error => Object.assign(new Error("read ECONNRESET"), { code: "ECONNRESET" })

@@ -6,6 +6,7 @@ import * as RedisScript from "../../RedisScript.ts"
 import * as Fault from "../Fault.ts"
 import type { SimulatedCommand } from "../SimulatedCommand.ts"
 import * as SimulatedScript from "../SimulatedScript.ts"
+import { ActiveExpiry } from "./ActiveExpiry.ts"
 import * as Access from "./Access.ts"
 import type { ClusterNode } from "./cluster/ClusterNode.ts"
 import * as Redirection from "./cluster/Redirection.ts"
@@ -68,6 +69,7 @@ export class Server {
   readonly #links = new Set<Link>()
   readonly #scripts: ReadonlyMap<string, SimulatedScript.SimulatedScript>
   readonly #commands: ReadonlyMap<string, Command>
+  readonly #expiry: ActiveExpiry
   #access: Access.Access
   #held = new HeldFault(Fault.none)
   #armed: Armed | undefined
@@ -90,7 +92,23 @@ export class Server {
     }
     this.pubSub = new PubSub(reach)
     this.tracking = new Tracking(timers, reach)
-    this.keyspace = new Keyspace(this.#now, this.#seed(), (change) => this.replication.changed(change), this.tracking)
+    this.#expiry = new ActiveExpiry({
+      timers,
+      keyspace: () => this.keyspace,
+      isWatched: () => this.tracking.isOn() && this.#held.fault._tag !== "Freeze"
+    })
+    this.keyspace = new Keyspace({
+      now: this.#now,
+      seed: this.#seed(),
+      changed: (change) => this.replication.changed(change),
+      watcher: {
+        touched: (key, entry) => {
+          this.tracking.touched(key)
+          if (entry?.expiresAt !== undefined) this.#expiry.watch(entry.expiresAt)
+        },
+        flushed: () => this.tracking.flushed()
+      }
+    })
     this.replication = new Replication(options.address, this.history, this.keyspace)
     this.#scripts = new Map([deleteIfEqual, ...options.scripts].map((script) => [script.script.sha, script]))
     this.#commands = new Map(options.commands.map((command) => [command.name.toLowerCase(), simulated(command)]))
@@ -174,6 +192,11 @@ export class Server {
     for (const link of Array.from(this.#links)) this.#drop(link, { executed: false })
   }
 
+  /** Removes a key of database 0, as for want of memory. Tells whether there was one. */
+  evict(key: Buffer): boolean {
+    return this.keyspace.database(0).delete(key)
+  }
+
   /** Executes a command for the test itself, past every fault. */
   execute(name: string, args: ReadonlyArray<Buffer>): Wire.Wire {
     const console: Client = {
@@ -255,7 +278,10 @@ export class Server {
   }
 
   #push(link: Link, push: Push): void {
-    if (link.open) link.outbox.offer({ _tag: "Push", push }, this.#options.latency)
+    const { _tag } = this.#faultOf(link)
+    if (_tag === "Mute") link.mute = true
+    if (!link.open || link.mute) return
+    if (link.push(push, _tag === "Freeze", this.#options.latency) > outputLimit) this.#drop(link, { executed: false })
   }
 
   // Whether this command costs its connection, and on which side of being executed.
@@ -273,6 +299,7 @@ export class Server {
   #refusal(link: Link, name: string, impact: Impact, args: ReadonlyArray<Buffer> = []): Wire.ErrorReply | undefined {
     return (
       Access.commandRefusal(this.#access, name) ??
+      Access.channelRefusal(this.#access, name, args) ??
       this.#redirection(Redirection.ofClient, link, name, impact, args) ??
       Refusal.ofSubscribed(link, name) ??
       Refusal.ofFault(this.#faultOf(link), name, impact) ??
@@ -311,6 +338,10 @@ export class Server {
       clients: () => this.clients().length,
       isConnected: (clientId) => this.clients().includes(clientId),
       pubSub: this.pubSub,
+      track: (tracked) => {
+        client.tracked = tracked
+        this.#expiry.resume()
+      },
       commands: this.#commands,
       scripts: this.#scripts,
       loaded: this.#loaded,
@@ -355,8 +386,9 @@ export class Server {
       const { _tag } = this.#faultOf(link)
       if (_tag === "Refuse" || _tag === "DropLogins") this.#drop(link, { executed: false })
       else if (_tag === "Freeze") link.inbox.pause()
-      else link.inbox.resume()
+      else link.thaw(this.#options.latency)
     }
+    this.#expiry.resume()
   }
 
   #faultOf(link: Link): Fault.Fault {
@@ -376,6 +408,9 @@ export class Server {
     return Math.floor(this.#random() * 2 ** 32)
   }
 }
+
+// The hard limit of `client-output-buffer-limit pubsub` by default, in bytes.
+const outputLimit = 32 * 1024 * 1024
 
 // Connections count from 1.
 const consoleId = 0

@@ -26,12 +26,23 @@ export class Tracking {
     this.#reach = reach
   }
 
+  /** Tells whether anybody is told. */
+  isOn(): boolean {
+    for (const { tracked } of this.#reach.clients()) if (tracked !== undefined) return true
+    return false
+  }
+
   /** A key of any database has changed. */
   touched(key: string): void {
+    let isTold = false
     for (const { tracked } of this.#reach.clients()) {
-      for (const [prefix, keys] of tracked?.prefixes ?? []) if (key.startsWith(prefix)) keys.add(key)
+      for (const [prefix, keys] of tracked?.prefixes ?? []) {
+        if (!key.startsWith(prefix)) continue
+        keys.add(key)
+        isTold = true
+      }
     }
-    if (this.#isScheduled) return
+    if (!isTold || this.#isScheduled) return
     this.#isScheduled = true
     this.#timers.soon(() => this.#endCycle())
   }

@@ -3,13 +3,12 @@ import { keyOf } from "./RedisStore.ts"
 import * as Wire from "./Wire.ts"
 
 const tracking: Run = ([word, ...words], machine) => {
-  const { client } = machine
   const options = optionsOf(words)
   switch (upper(word)) {
     case "ON":
       return start(options, machine)
     case "OFF":
-      client.tracked = undefined
+      machine.track(undefined)
       return "OK"
     default:
       return Wire.syntaxError()
@@ -38,7 +37,7 @@ const optionsOf = (words: ReadonlyArray<Buffer>): Options => {
   return options
 }
 
-const start = ({ broadcast, prefixes, redirect }: Options, { client, isConnected }: Machine): Wire.Wire => {
+const start = ({ broadcast, prefixes, redirect }: Options, { client, isConnected, track }: Machine): Wire.Wire => {
   if (redirect !== undefined && !isConnected(redirect)) {
     return Wire.fail("ERR The client ID you want redirect to does not exist")
   }
@@ -49,19 +48,17 @@ const start = ({ broadcast, prefixes, redirect }: Options, { client, isConnected
   const known = client.tracked?.prefixes ?? new Map<string, Set<string>>()
   const added = prefixes.length === 0 && known.size === 0 ? [""] : prefixes
   for (const [index, prefix] of added.entries()) {
-    const other = [...known.keys(), ...added.slice(0, index)].find((other) => overlap(prefix, other))
-    if (other !== undefined) {
-      return Wire.fail(
-        `ERR Prefix '${prefix}' overlaps with an existing prefix '${other}'. Prefixes for a single client must not overlap.`
-      )
-    }
+    const clash = (others: Iterable<string>) => Array.from(others).find((other) => overlap(prefix, other))
+    const [existing, provided] = [clash(known.keys()), clash(added.slice(index + 1))]
+    if (existing !== undefined) return overlapping(prefix, `an existing prefix '${existing}'`)
+    if (provided !== undefined) return overlapping(prefix, `another provided prefix '${provided}'`)
   }
-  client.tracked = {
-    redirect,
-    prefixes: new Map([...known, ...added.map((prefix) => [prefix, new Set<string>()] as const)])
-  }
+  track({ redirect, prefixes: new Map([...known, ...added.map((prefix) => [prefix, new Set<string>()] as const)]) })
   return "OK"
 }
+
+const overlapping = (prefix: string, what: string): never =>
+  Wire.fail(`ERR Prefix '${prefix}' overlaps with ${what}. Prefixes for a single client must not overlap.`)
 
 const overlap = (one: string, other: string): boolean => one.startsWith(other) || other.startsWith(one)
 
