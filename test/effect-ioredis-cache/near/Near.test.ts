@@ -294,9 +294,6 @@ describe("The rules, each by the history that it prevents", () => {
       assert.strictEqual(yield* h.region.set("k", "own"), "Deferred")
       h.data().release()
       assert.strictEqual(yield* Fiber.join(reading), "own")
-      yield* h.client.breaker.release
-      yield* TestClock.adjust("10 seconds")
-      yield* h.near("k", "own")
     }))
 })
 
