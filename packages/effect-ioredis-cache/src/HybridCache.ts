@@ -261,13 +261,26 @@ const makeTier = <Value>(parts: Parts<Value>): CacheTier<Value, never> => {
   }
 }
 
-const makeReads = <Value>({
-  journal,
-  memory,
-  near,
-  outage,
-  redis
-}: Parts<Value>): Pick<CacheTier<Value, never>, "known" | "get" | "getMany"> => {
+/** Answers from what this process has, and takes what was read. */
+interface Answers<in out Value> {
+  /** What memory has, because Redis gives no answer. */
+  readonly fallBack: (key: string) => Found<Value>
+  /** What can be said of a key without asking Redis, if anything. */
+  readonly knownAs: (key: string) => Found<Value> | undefined
+  /**
+   * What a read is answered with. The key may have been written since it was asked for, and the
+   * journal know better by now. `at` is the time in memory.
+   */
+  readonly readAs: (
+    key: string,
+    found: FoundThere<Value>,
+    isCurrent: boolean,
+    at: number,
+    read: NearRead | undefined
+  ) => Found<Value>
+}
+
+const makeAnswers = <Value>({ journal, memory, near }: Parts<Value>): Answers<Value> => {
   const remember = (
     key: string,
     found: FoundThere<Value>,
@@ -279,8 +292,6 @@ const makeReads = <Value>({
     if (found.hit !== undefined && found.hit.timeToLive > 0) memory.put(key, found.hit, at, read?.epochOf(key))
     else memory.expire(key)
   }
-
-  const fallBack = (key: string): Found<Value> => ({ hit: memory.find(key), source: "fallback" })
 
   // What the journal says of a key, if anything.
   const journaledAs = (key: string): Found<Value> | undefined => {
@@ -299,25 +310,40 @@ const makeReads = <Value>({
     return hit !== undefined && near.mayAnswer(hit.epoch) ? { hit, source: "memory" } : undefined
   }
 
-  const knownAs = (key: string): Found<Value> | undefined => journaledAs(key) ?? nearAs(key)
+  return {
+    fallBack: (key) => ({ hit: memory.find(key), source: "fallback" }),
+    knownAs: (key) => journaledAs(key) ?? nearAs(key),
+    readAs: (key, found, isCurrent, at, read) => {
+      const answer = journaledAs(key)
+      if (answer === undefined) remember(key, found, isCurrent, at, read)
+      return answer ?? found
+    }
+  }
+}
 
-  // The key may have been written since it was asked for, and the journal know better by now. `at`
-  // is the time in memory.
-  const readAs = (
-    key: string,
-    found: FoundThere<Value>,
-    isCurrent: boolean,
-    at: number,
-    read: NearRead | undefined
-  ): Found<Value> => {
-    const answer = journaledAs(key)
-    if (answer === undefined) remember(key, found, isCurrent, at, read)
-    return answer ?? found
+// Reads keys that are not known. A server that does not answer is no reason not to believe the
+// others.
+const makeAskMany = <Value>(
+  { memory, near, outage, redis }: Parts<Value>,
+  { fallBack, readAs }: Answers<Value>
+): CacheTier<Value, never>["getMany"] => {
+  // Reads keys of one server, or memory where it gives no answer.
+  const askNode: CacheTier<Value, never>["getMany"] = (keys, isCurrent, done) => {
+    const [first = ""] = keys
+    const read = near?.begin(first)
+    const end: Done<ReadonlyArray<FoundThere<Value>>, RedisError.RedisError> = (exit) => {
+      if (Exit.isFailure(exit)) {
+        outage.begin(first, exit.cause)
+        return done(Exit.succeed(keys.map(fallBack)))
+      }
+      outage.end(first)
+      const at = memory.now("")
+      done(Exit.succeed(exit.value.map((found, index) => readAs(keys[index] ?? "", found, isCurrent(index), at, read))))
+    }
+    return redis.getMany(keys, isCurrent, end, read)
   }
 
-  // Reads keys of which the journal says nothing. A server that does not answer is no reason not to
-  // believe the others.
-  const askMany: CacheTier<Value, never>["getMany"] = (keys, isCurrent, done) => {
+  return (keys, isCurrent, done) => {
     const parts = redis.byNode(keys)
     if (parts === undefined) return askNode(keys, isCurrent, done)
     const found = new Map<number, Found<Value>>()
@@ -337,23 +363,13 @@ const makeReads = <Value>({
       for (const cancel of cancels) cancel()
     }
   }
+}
 
-  // Reads keys of one server, or memory where it gives no answer.
-  const askNode: CacheTier<Value, never>["getMany"] = (keys, isCurrent, done) => {
-    const [first = ""] = keys
-    const read = near?.begin(first)
-    const end: Done<ReadonlyArray<FoundThere<Value>>, RedisError.RedisError> = (exit) => {
-      if (Exit.isFailure(exit)) {
-        outage.begin(first, exit.cause)
-        return done(Exit.succeed(keys.map(fallBack)))
-      }
-      outage.end(first)
-      const at = memory.now("")
-      done(Exit.succeed(exit.value.map((found, index) => readAs(keys[index] ?? "", found, isCurrent(index), at, read))))
-    }
-    return redis.getMany(keys, isCurrent, end, read)
-  }
-
+const makeReads = <Value>(parts: Parts<Value>): Pick<CacheTier<Value, never>, "known" | "get" | "getMany"> => {
+  const { journal, memory, near, outage, redis } = parts
+  const answers = makeAnswers(parts)
+  const { fallBack, knownAs, readAs } = answers
+  const askMany = makeAskMany(parts, answers)
   return {
     // An open circuit is not asked again for every read.
     known: (key) => {
@@ -378,10 +394,10 @@ const makeReads = <Value>({
     },
     getMany: (keys, isCurrent, done) => {
       if (near === undefined && journal.isEmpty() && keys.length > 0) return askMany(keys, isCurrent, done)
-      const answers = keys.map(knownAs)
-      const asked = keys.flatMap((key, index) => (answers[index] === undefined ? [{ key, index }] : []))
+      const known = keys.map(knownAs)
+      const asked = keys.flatMap((key, index) => (known[index] === undefined ? [{ key, index }] : []))
       if (asked.length === 0) {
-        done(Exit.succeed(answers.map((answer, index) => answer ?? fallBack(keys[index] ?? ""))))
+        done(Exit.succeed(known.map((answer, index) => answer ?? fallBack(keys[index] ?? ""))))
         return ignore
       }
       const askedKeys = asked.map(({ key }) => key)
@@ -389,7 +405,7 @@ const makeReads = <Value>({
       return askMany(askedKeys, isAskedCurrent, (exit) => {
         if (Exit.isFailure(exit)) return done(exit)
         const rest = exit.value[Symbol.iterator]()
-        done(Exit.succeed(keys.map((key, index) => answers[index] ?? rest.next().value ?? fallBack(key))))
+        done(Exit.succeed(keys.map((key, index) => known[index] ?? rest.next().value ?? fallBack(key))))
       })
     }
   }

@@ -160,43 +160,55 @@ export const make =
       get: (key, _, done) => atOnce(done, found(key)),
       peek: (key, _, done) => atOnce(done, found(key)),
       getMany: (keys, _, done) => atOnce(done, keys.map(found)),
-      answersAtOnce: always,
-      setAtOnce: (write) => {
-        take(write)
-        return "Applied"
-      },
-      set: (write, _, done) => {
-        take(write)
-        return atOnce(done, "Applied")
-      },
-      setMany: (writes, isCurrent, done) => {
-        writes.forEach((write, index) => {
-          if (isCurrent(index)) take(write)
-        })
-        return atOnce(done, writes.map(applied))
-      },
-      remove: (keys, isCurrent, done) => {
-        keys.forEach((key, index) => {
-          if (isCurrent(index)) drop(key)
-        })
-        return atOnce(done, keys.map(applied))
-      },
+      ...makeWrites({ take, drop, extend }),
       extend,
       now: () => now(clock),
-      fill: ({ write }, isCurrent, done) => {
-        if (isCurrent()) take(write)
-        return atOnce(done, "Applied")
-      },
-      touch: (key, timeToLive, done) => {
-        extend(key, timeToLive)
-        return atOnce(done, "Applied")
-      },
       clear: Effect.sync(() => {
         memory.deletePrefix(keyspace)
         return "Applied" as const
       })
     }
   }
+
+// The writes of a tier in terms of what memory does at once.
+const makeWrites = <Value>({
+  drop,
+  extend,
+  take
+}: Pick<MemoryTier<Value>, "take" | "drop" | "extend">): Pick<
+  CacheTier<Value, never>,
+  "answersAtOnce" | "setAtOnce" | "set" | "setMany" | "remove" | "fill" | "touch"
+> => ({
+  answersAtOnce: always,
+  setAtOnce: (write) => {
+    take(write)
+    return "Applied"
+  },
+  set: (write, _, done) => {
+    take(write)
+    return atOnce(done, "Applied")
+  },
+  setMany: (writes, isCurrent, done) => {
+    writes.forEach((write, index) => {
+      if (isCurrent(index)) take(write)
+    })
+    return atOnce(done, writes.map(applied))
+  },
+  remove: (keys, isCurrent, done) => {
+    keys.forEach((key, index) => {
+      if (isCurrent(index)) drop(key)
+    })
+    return atOnce(done, keys.map(applied))
+  },
+  fill: ({ write }, isCurrent, done) => {
+    if (isCurrent()) take(write)
+    return atOnce(done, "Applied")
+  },
+  touch: (key, timeToLive, done) => {
+    extend(key, timeToLive)
+    return atOnce(done, "Applied")
+  }
+})
 
 /** Demotes what a memory has of an owner's key: it stays there, and is near no more. */
 export const demoting = (memory: MemoryStore, owner: object): Demote => {

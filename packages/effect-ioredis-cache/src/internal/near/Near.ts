@@ -55,8 +55,8 @@ export class NearRegion {
   }
 
   /**
-   * Begins a read of a key, or of several of one server, that is about to be sent. `undefined`: what
-   * it finds cannot be near.
+   * Begins a read of a key, or of several of one server, that is about to be sent. `undefined`:
+   * what it finds cannot be near.
    */
   begin(key: string): NearRead | undefined {
     const hearing = this.#links.hearingOf(key)
@@ -64,7 +64,9 @@ export class NearRegion {
   }
 }
 
-/** Makes one that works over `dispatch` until its scope closes. It makes no link without a region. */
+/**
+ * Makes one that works over `dispatch` until its scope closes. It makes no link without a region.
+ */
 export const make = Effect.fnUntraced(function* (dispatch: Dispatch): Effect.fn.Return<Near, never, Scope.Scope> {
   // What waits for a socket lives on its clock.
   const context = Context.add(yield* Effect.context<never>(), Clock.Clock, dispatch.clock)
