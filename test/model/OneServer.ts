@@ -35,6 +35,7 @@ export const make = Effect.fnUntraced(function* (network: SimulatedRedis.Simulat
 
   const servers: Servers = {
     topology: undefined,
+    elsewhere: replica,
     all: Effect.succeed([network]),
     ownerOf: () => Effect.succeed(network),
     change: (is) => Effect.suspend(() => change(is)),

@@ -12,6 +12,8 @@ export type Server = SimulatedServer.SimulatedServer
 export interface Servers {
   /** Where the clients find them; `undefined` for the one server that every address reaches. */
   readonly topology: RedisTopology.RedisTopology | undefined
+  /** One with older data that nobody writes to, where there is any. */
+  readonly elsewhere?: Server
   /** Those with data, whether they are masters now or not. */
   readonly all: Effect.Effect<ReadonlyArray<Server>>
   /** The master that owns a key now. */

@@ -1,5 +1,5 @@
 import { Data, Duration, Effect, Latch, type Scope } from "effect"
-import { RedisCommand, RedisConnection, type RedisError } from "effect-ioredis"
+import { RedisCommand, RedisConnection, RedisError } from "effect-ioredis"
 import type { Node } from "effect-ioredis/dispatch"
 import { now } from "../now.ts"
 import { Hearing } from "./Hearing.ts"
@@ -130,8 +130,11 @@ const textOf = (key: RedisCommand.Reply): string => (key instanceof Uint8Array ?
 
 const decoder = new TextDecoder()
 
+// A server that cannot serve now may do so soon: it is busy, or loads its data.
 const endOf = (error: RedisError.RedisCommandError, missing: string): LinkError =>
-  error._tag === "RedisOperationError" ? new Refused({ missing }) : new Lost()
+  error._tag === "RedisOperationError" && RedisError.outcome(error) === "success"
+    ? new Refused({ missing })
+    : new Lost()
 
 const tracking = (id: number, keyspaces: ReadonlySet<string>): RedisCommand.RedisCommand =>
   RedisCommand.make("CLIENT", [
