@@ -43,7 +43,15 @@ export type TroubleKind =
 /** What may befall the links of a process, its other connections and its clock, and what nobody tells twice. */
 export type NearTrouble = "Link" | "Data" | "Both" | "Flush" | "Divert" | "Suspend" | "Jump"
 
-export const nearTroubles: ReadonlyArray<NearTrouble> = ["Link", "Data", "Both", "Flush", "Divert", "Suspend", "Jump"]
+export const allNearTroubles: ReadonlyArray<NearTrouble> = [
+  "Link",
+  "Data",
+  "Both",
+  "Flush",
+  "Divert",
+  "Suspend",
+  "Jump"
+]
 
 export const allTroubles: ReadonlyArray<TroubleKind> = [
   "Refuse",
@@ -85,8 +93,10 @@ export interface Range {
   /** The numbers of regions. */
   readonly regions?: ReadonlyArray<number> | undefined
   readonly calls?: ReadonlyArray<Call["_tag"]> | undefined
-  /** Whether regions are near, and what that needs befalls them too. */
+  /** Whether regions are near. */
   readonly isNear?: boolean | undefined
+  /** What befalls near regions beside the `troubles`: by default everything. */
+  readonly nearTroubles?: ReadonlyArray<NearTrouble> | undefined
   /** Whether every other history has all of that, and one key. */
   readonly isDense?: boolean | undefined
 }
@@ -100,9 +110,8 @@ export interface Range {
 export const history = (seed: number, range: Range = {}): History => {
   const draw = Draw.make(seed)
   const world = worldOf(seed, range)
-  const { troubles: asked = allTroubles } = range
-  const isNear = range.isNear === true
-  const own = asked.length === 0 ? [] : [...troublesOf[world._tag], ...(isNear ? nearTroubles : [])]
+  const { isNear = false, nearTroubles: nearAsked = allNearTroubles, troubles: asked = allTroubles } = range
+  const own = [...(asked.length === 0 ? [] : troublesOf[world._tag]), ...(isNear ? nearAsked : [])]
   const troubles = [...asked, ...own]
   const offered = [...troubles, ...troubles.filter((kind) => favoured.has(kind)), ...own, ...own]
   const count = offered.length === 0 ? 0 : draw.one([1, 2, 2, 3])
@@ -130,7 +139,7 @@ export const history = (seed: number, range: Range = {}): History => {
       : events
   }
 
-  const near = isNear ? draw.one([500, 1000, 2000]) : undefined
+  const near = isNear ? draw.one([1000, 1000, 2000]) : undefined
   // A link is made soon after the first session.
   const first: ReadonlyArray<Step> = isNear ? [{ _tag: "Wait", millis: draw.one([0, 1000]) }] : []
 
@@ -343,9 +352,7 @@ const local = (draw: Draw.Draw, kind: Exclude<NearTrouble, "Flush">, process: nu
     case "Link":
     case "Data":
     case "Both":
-      return [
-        { _tag: draw.one(["Lose", "Hold", "Hold", "Release", "Release", "Mute"]), process, which: whichOf[kind] }
-      ]
+      return [{ _tag: draw.one(["Lose", "Hold", "Hold", "Release", "Release", "Mute"]), process, which: whichOf[kind] }]
     case "Divert":
       return [{ _tag: draw.one(["Divert", "Return"]), process }]
     case "Suspend":

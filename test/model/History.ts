@@ -308,7 +308,17 @@ const connections = { link: "its links", data: "its other connections", all: "al
 /** Tells what concerns one process alone. */
 export const isLocal = (step: Step): step is Local => localTags.has(step._tag)
 
-const localTags: ReadonlySet<string> = new Set(["Lose", "Hold", "Release", "Mute", "Divert", "Return", "Suspend", "Wake", "Jump"])
+const localTags: ReadonlySet<string> = new Set([
+  "Lose",
+  "Hold",
+  "Release",
+  "Mute",
+  "Divert",
+  "Return",
+  "Suspend",
+  "Wake",
+  "Jump"
+])
 
 const printChange = (step: Change): string => {
   switch (step._tag) {

@@ -67,8 +67,11 @@ export interface Process {
   readonly crash: () => void
   /** Stops its connections and its monotonic time, as the suspension of its machine does. */
   readonly suspend: () => void
-  readonly wake: () => void
   readonly isSuspended: () => boolean
+  /** Lets it go on. It has yet to hear what has come meanwhile. */
+  readonly wake: () => void
+  readonly isWaking: () => boolean
+  readonly hear: () => void
   /** Closes it, and says how long that took. */
   readonly close: Effect.Effect<number>
 }
@@ -113,7 +116,7 @@ export const open = Effect.fnUntraced(function* (number: number, options: Option
     onSubmit: (command) => options.onSubmit({ process: number, command })
   })
   const longest = { millis: 0 }
-  let isSuspended = false
+  let state: "Awake" | "Suspended" | "Waking" = "Awake"
   const scope = yield* Scope.make()
   const room = options.cramped ? 2 : 100
   const connector = Layer.succeed(RedisConnector.RedisConnector, { connect: wire.connect, clock })
@@ -150,17 +153,21 @@ export const open = Effect.fnUntraced(function* (number: number, options: Option
     isCrashed: wire.isCrashed,
     crash: wire.crash,
     suspend: () => {
-      isSuspended = true
+      state = "Suspended"
       clock.stop()
       wire.sleep()
     },
+    isSuspended: () => state === "Suspended",
     wake: () => {
-      if (!isSuspended) return
-      isSuspended = false
+      if (state === "Suspended") state = "Waking"
       clock.goOn()
+    },
+    isWaking: () => state === "Waking",
+    hear: () => {
+      if (state !== "Waking") return
+      state = "Awake"
       wire.release("all")
     },
-    isSuspended: () => isSuspended,
     close: Effect.gen(function* () {
       const from = clock.currentTimeMillisUnsafe()
       let to = from

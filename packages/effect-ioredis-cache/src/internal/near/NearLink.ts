@@ -1,5 +1,5 @@
 import { Data, Duration, Effect, Latch, type Scope } from "effect"
-import { RedisCommand, RedisConnection, RedisError } from "effect-ioredis"
+import { RedisCommand, RedisConnection, type RedisError } from "effect-ioredis"
 import type { Node } from "effect-ioredis/dispatch"
 import { now } from "../now.ts"
 import { Hearing } from "./Hearing.ts"
@@ -130,9 +130,10 @@ const textOf = (key: RedisCommand.Reply): string => (key instanceof Uint8Array ?
 
 const decoder = new TextDecoder()
 
-// A server that cannot serve now may do so soon: it is busy, or loads its data.
+// Every other error reply may be another one soon: of a server that is busy, loads its data, or
+// cannot save them and therefore answers no PING.
 const endOf = (error: RedisError.RedisCommandError, missing: string): LinkError =>
-  error._tag === "RedisOperationError" && RedisError.outcome(error) === "success"
+  error._tag === "RedisOperationError" && (error.code === "NOPERM" || error.code === "ERR")
     ? new Refused({ missing })
     : new Lost()
 
