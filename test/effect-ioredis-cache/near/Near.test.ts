@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Layer, Option } from "effect"
+import { Effect, Fiber, Layer, Option, Redacted } from "effect"
 import { RedisClient, RedisCommand } from "effect-ioredis"
 import { Cache, HybridCache, MemoryCache, RedisCache } from "effect-ioredis-cache"
 import { scripts } from "effect-ioredis-cache/testing"
@@ -392,6 +392,27 @@ describe("The links", () => {
       yield* h.other("k", "v")
       yield* h.near("k", "v")
     }))
+
+  test(
+    "is made again when its password expires, which it cannot renew in place",
+    (h) =>
+      Effect.gen(function* () {
+        yield* h.other("k", "v")
+        for (let n = 0; n < 5; n++) {
+          yield* TestClock.adjust("50 seconds")
+          yield* h.near("k", "v")
+        }
+        assert.isAbove((yield* h.server.attempts).length, 4)
+        assert.deepStrictEqual(
+          h.captured.logs.filter((line) => line.includes("level=Warn")),
+          []
+        )
+      }),
+    {
+      client: { login: Effect.succeed({ password: Redacted.make("secret"), expiresIn: "1 minute" }) },
+      server: { password: "secret" }
+    }
+  )
 
   test("is made again after an outage", (h) =>
     Effect.gen(function* () {
