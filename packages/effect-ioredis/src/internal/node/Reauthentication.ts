@@ -20,8 +20,8 @@ export interface Options {
   /** The login that the connection was made with. */
   readonly login: RedisLogin
   /**
-   * Says whether somebody makes another one in its place. It is ended where AUTH is refused, as by a
-   * connection that is subscribed.
+   * Says whether somebody makes another one in its place. It is ended where AUTH is refused, as by
+   * a connection that is subscribed.
    */
   readonly isReplaceable: boolean
   /** Asks for the login anew. */
