@@ -121,6 +121,7 @@ export class DriverConnection implements RedisConnection {
   }
 
   readonly onPush = (listener: (push: Push) => void): (() => void) => {
+    if (this.#lost !== undefined) return () => {}
     const own = (push: Push) => listener(push)
     this.#pushListeners.add(own)
     return () => this.#pushListeners.delete(own)
@@ -128,7 +129,7 @@ export class DriverConnection implements RedisConnection {
 
   /** Tells the listeners of a push. */
   readonly push = (push: Push): void => {
-    for (const listener of this.#pushListeners) if (this.#lost === undefined) tell(listener, push, this.onDefect)
+    for (const listener of this.#pushListeners) tell(listener, push, this.onDefect)
   }
 
   readonly destroy = (error: RedisError.RedisConnectionError): void => this.#lose(error)
@@ -146,9 +147,10 @@ export class DriverConnection implements RedisConnection {
     this.#socket.destroy()
     first?.lose(error)
     for (const { command } of this.#redis.commandQueue.toArray()) {
+      if (command === this.#receiver) continue
       // Nothing else is ever in the queue, for the driver's handshake is empty.
-      const waiting = command as Sending | PushReceiver
-      if (waiting !== this.#receiver) (waiting as Sending).lose(error)
+      const sending = command as Sending
+      sending.lose(error)
     }
     for (const listener of this.#listeners) tell(listener, error, this.onDefect)
     this.#listeners.clear()
