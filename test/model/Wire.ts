@@ -167,7 +167,8 @@ class Line {
     // Only the loss itself is heard at once, and what was not heard before is not heard any more.
     if (!this.connection.isOpen()) {
       if (Result.isFailure(result) && result.failure._tag === "RedisConnectionError") this.#lose(result.failure)
-      return onReply(result)
+      onReply(result)
+      return
     }
     this.#hear({
       tell: () => onReply(result),
