@@ -12,6 +12,7 @@ import { Cache, HybridCache, MemoryCache, RedisCache } from "effect-ioredis-cach
 import type { SimulatedRedis, SimulatedScript } from "effect-ioredis/testing"
 import * as MemoryStore from "../../packages/effect-ioredis-cache/src/internal/MemoryStore.ts"
 import * as Journal from "../../packages/effect-ioredis-cache/src/internal/journal/Journal.ts"
+import { now } from "../../packages/effect-ioredis-cache/src/internal/now.ts"
 import * as ClockDouble from "../support/ClockDouble.ts"
 import * as History from "./History.ts"
 import * as VirtualTime from "./VirtualTime.ts"
@@ -265,9 +266,9 @@ const timed = (dispatch: Dispatch.Dispatch, clock: Clock.Clock, longest: { milli
       start: (...args: readonly [...Args, (result: A) => void]) => Dispatch.Cancel
     ) =>
     (...args: readonly [...Args, (result: A) => void]): Dispatch.Cancel => {
-      const from = clock.currentTimeMillisUnsafe()
+      const from = now(clock)
       const end = () => {
-        longest.millis = Math.max(longest.millis, clock.currentTimeMillisUnsafe() - from)
+        longest.millis = Math.max(longest.millis, now(clock) - from)
       }
       // The callback is the last argument.
       const done = args[args.length - 1] as (result: A) => void

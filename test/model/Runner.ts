@@ -393,7 +393,7 @@ class World {
   }
 
   #execute(name: string, ...args: ReadonlyArray<string | number>): Effect.Effect<void> {
-    return Effect.flatMap(this.servers.ownerOf(String(args[0])), (server) =>
+    return Effect.flatMap(this.servers.holderOf(String(args[0])), (server) =>
       Effect.orDie(server.execute(RedisCommand.make(name, args)))
     )
   }

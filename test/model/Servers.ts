@@ -18,6 +18,8 @@ export interface Servers {
   readonly all: Effect.Effect<ReadonlyArray<Server>>
   /** The master that owns a key now. */
   readonly ownerOf: (key: string) => Effect.Effect<Server>
+  /** The master that has a key now, which may have moved ahead of its slot, or would get it. */
+  readonly holderOf: (key: string) => Effect.Effect<Server>
   readonly change: (change: Change) => Effect.Effect<void>
   readonly turn: (turn: Turn) => Effect.Effect<void>
   /** Lets those that were killed live again. */

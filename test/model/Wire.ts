@@ -52,9 +52,9 @@ export const make = ({ connect, connections, onSubmit, seam }: Options): Wire =>
     connect: (address, login) =>
       Effect.suspend(() => {
         if (crashed) return Effect.never
-        const connectNow = diverted !== undefined && makesLink() ? diverted : connect
-        return Effect.map(connectNow(address, login), (connection) => {
-          const line = new Line(connection)
+        const other = makesLink() ? diverted : undefined
+        return Effect.map((other ?? connect)(address, login), (connection) => {
+          const line = new Line(connection, other !== undefined)
           open.add(line)
           line.connection.onLoss(() => open.delete(line))
           if (crashed) strand()
@@ -70,7 +70,7 @@ export const make = ({ connect, connections, onSubmit, seam }: Options): Wire =>
     heal: () => {
       diverted = undefined
       for (const line of Array.from(open)) {
-        if (line.isMute() && !line.isLink) line.connection.destroy(stranded())
+        if (line.isDiverted || (line.isMute() && !line.isLink)) line.connection.destroy(stranded())
         else line.release()
       }
     },
@@ -97,14 +97,17 @@ interface Unheard {
 /** One connection, on which each direction may stand still. */
 class Line {
   readonly connection: RedisConnection.RedisConnection
+  /** Whether it reaches another server than it should. */
+  readonly isDiverted: boolean
   isLink = false
   #state: "Open" | "Held" | "Asleep" | "Mute" = "Open"
   #unheard: Array<Unheard> = []
   #unsent: Array<() => void> = []
   #activity = 0
 
-  constructor(connection: RedisConnection.RedisConnection) {
+  constructor(connection: RedisConnection.RedisConnection, isDiverted: boolean) {
     this.connection = connection
+    this.isDiverted = isDiverted
     // What was said comes no more after the loss, and whoever waits for it is told so first.
     connection.onLoss((error) => this.#lose(error))
   }
@@ -140,6 +143,8 @@ class Line {
       destroy: connection.destroy,
       submit: (command, onReply) => {
         if (command.name === "CLIENT" && command.args[0] === "TRACKING") this.isLink = true
+        // It has turned out to be no link.
+        if (this.isDiverted && !introductions.has(command.name)) connection.destroy(stranded())
         onSubmit(command)
         this.#send(command, onReply)
       }
@@ -196,5 +201,16 @@ class Line {
     })
   }
 }
+
+const introductions: ReadonlySet<string> = new Set([
+  "PING",
+  "CLIENT",
+  "INFO",
+  "TIME",
+  "HELLO",
+  "SCRIPT",
+  "READONLY",
+  "SUBSCRIBE"
+])
 
 const stranded = () => RedisError.connectionError("CONNECT", "Reset", "unknown", new Error("The connection was lost."))
