@@ -196,6 +196,26 @@ describe("A client of a cluster, in trouble", () => {
     )
   )
 
+  it.effect("sends what waits for a dead master to the one that takes over, as soon as that is known", () =>
+    withCluster({ cluster: { fullCoverage: false } })(({ cluster, redis }) =>
+      Effect.gen(function* () {
+        const dead = yield* cluster.ownerOf("a")
+        yield* dead.inject(Fault.refuse)
+        const patient = { operationTimeout: "1 minute", waitToSend: "30 seconds" } as const
+        const waiting = [
+          yield* fork(redis.run(incr("a"), patient)),
+          yield* fork(redis.pipeline([incr("a"), incr("{a}b")], patient))
+        ]
+        yield* TestClock.adjust("2 seconds")
+        assert.deepStrictEqual(waiting.map(result), ["waiting", "waiting"])
+        const promoted = yield* cluster.failOver(dead)
+        yield* TestClock.adjust("1 second")
+        assert.deepStrictEqual(waiting.map(result), ["Success", "Success"])
+        assert.strictEqual((yield* receivedBy(promoted, "INCR")).length, 3)
+      })
+    )
+  )
+
   it.effect("ends without a defect although a reply names a new server meanwhile", () =>
     withCluster()(({ cluster, connect }) =>
       Effect.gen(function* () {
