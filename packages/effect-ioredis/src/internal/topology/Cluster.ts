@@ -248,7 +248,10 @@ const problemOf = ({ address }: NodeSession, error: RedisError.RedisCommandError
   if (error?._tag === "RedisConnectionError") return error
   const reason = error?._tag === "RedisOperationError" && error.code === "NOPERM" ? "Auth" : "NotReady"
   return new RedisError.RedisConnectionError({
-    ...RedisError.connectionError("CONNECT", reason, "never", error),
+    command: "CONNECT",
+    reason,
+    sent: "never",
+    cause: error,
     message: `The server at ${addressText(address)} does not say which server owns which keys: ${error?.message ?? "it knows of no owners"}`
   })
 }
