@@ -27,7 +27,7 @@ export default defineConfig({
     globalSetup: ["test/support/globalSetup.ts"],
     reporters: ["default", "./test/support/CountReporter.ts"],
     // Beyond any wait of test/support, so that its message is the one that is seen.
-    testTimeout: 20_000,
-    hookTimeout: 20_000
+    testTimeout: 60_000,
+    hookTimeout: 60_000
   }
 })
