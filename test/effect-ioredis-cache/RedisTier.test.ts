@@ -47,6 +47,7 @@ const withTier = (
             staleFor: 0,
             replay: "ifUnchanged",
             removedFor: 0,
+            tags: false,
             onUnreadable: (_, problem) => problems.push(problem),
             ...region
           },

@@ -67,6 +67,7 @@ export const layerStrict = Layer.effect(
   Effect.map(RedisCache.RedisCache, (redis) =>
     Cache.Cache.of({
       stats: redis.stats,
+      invalidateTag: (tag) => Effect.orDie(redis.invalidateTag(tag)),
       region: (options) =>
         Effect.map(redis.region(options), (region) => {
           const orElse = <A, R, E extends { readonly _tag: string }>(

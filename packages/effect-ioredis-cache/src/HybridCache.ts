@@ -31,7 +31,7 @@
  * @since 0.1.0
  */
 import { Clock, Config, Duration, Effect, Exit, Layer, Option } from "effect"
-import { Redis, type RedisClient, RedisConfig, type RedisHealth, Settings } from "effect-ioredis"
+import { Redis, type RedisClient, RedisConfig, type RedisError, type RedisHealth, Settings } from "effect-ioredis"
 import * as Dispatch from "effect-ioredis/dispatch"
 import * as Cache from "./Cache.ts"
 import type { WriteOutcome } from "./Cache.ts"
@@ -239,6 +239,7 @@ const makeTier = <Value>(parts: Parts<Value>): CacheTier<Value, never> => {
     ...makeReads(parts),
     ...makeWrites(parts),
     peek: memory.peek,
+    glance: memory.glance,
     stale: memory.stale,
     sequences: journal.sequences,
     forget: memory.forget,
@@ -286,9 +287,9 @@ const makeReads = <Value>({
 
   // Reads keys of which the journal says nothing. A server that does not answer is no reason not to
   // believe the others.
-  const askMany: CacheTier<Value, never>["getMany"] = (keys, isCurrent, done) => {
+  const askMany: CacheTier<Value, never>["getMany"] = (keys, isCurrent, done, timeLeft) => {
     const parts = redis.byNode(keys)
-    if (parts === undefined) return askNode(keys, isCurrent, done)
+    if (parts === undefined) return askNode(keys, isCurrent, done, timeLeft)
     const found = new Map<number, Found<Value>>()
     let left = parts.length
     const cancels = parts.map((indexes) =>
@@ -299,7 +300,8 @@ const makeReads = <Value>({
           if (Exit.isSuccess(exit)) for (const [n, one] of exit.value.entries()) found.set(indexes[n] ?? -1, one)
           left--
           if (left === 0) done(Exit.succeed(keys.map((key, index) => found.get(index) ?? fallBack(key))))
-        }
+        },
+        timeLeft
       )
     )
     return () => {
@@ -308,8 +310,8 @@ const makeReads = <Value>({
   }
 
   // Reads keys of one server, or memory where it gives no answer.
-  const askNode: CacheTier<Value, never>["getMany"] = (keys, isCurrent, done) =>
-    redis.getMany(keys, isCurrent, (exit) => {
+  const askNode: CacheTier<Value, never>["getMany"] = (keys, isCurrent, done, timeLeft) => {
+    const told: Done<ReadonlyArray<FoundThere<Value>>, RedisError.RedisError> = (exit) => {
       const [first = ""] = keys
       if (Exit.isFailure(exit)) {
         outage.begin(first, exit.cause)
@@ -318,7 +320,9 @@ const makeReads = <Value>({
       outage.end(first)
       const at = memory.now("")
       done(Exit.succeed(exit.value.map((found, index) => readAs(keys[index] ?? "", found, isCurrent(index), at))))
-    })
+    }
+    return redis.getMany(keys, isCurrent, told, timeLeft)
+  }
 
   return {
     // An open circuit is not asked again for every read.
@@ -339,8 +343,8 @@ const makeReads = <Value>({
         // A success is one whatever its failures would be.
         done(read === exit.value ? (exit as Exit.Success<Found<Value>, never>) : Exit.succeed(read))
       }),
-    getMany: (keys, isCurrent, done) => {
-      if (journal.isEmpty() && keys.length > 0) return askMany(keys, isCurrent, done)
+    getMany: (keys, isCurrent, done, timeLeft) => {
+      if (journal.isEmpty() && keys.length > 0) return askMany(keys, isCurrent, done, timeLeft)
       const answers = keys.map(journaledAs)
       const asked = keys.flatMap((key, index) => (answers[index] === undefined ? [{ key, index }] : []))
       if (asked.length === 0) {
@@ -349,11 +353,12 @@ const makeReads = <Value>({
       }
       const askedKeys = asked.map(({ key }) => key)
       const isAskedCurrent = (n: number) => isCurrent(asked[n]?.index ?? -1)
-      return askMany(askedKeys, isAskedCurrent, (exit) => {
+      const told: Done<ReadonlyArray<Found<Value>>, never> = (exit) => {
         if (Exit.isFailure(exit)) return done(exit)
         const rest = exit.value[Symbol.iterator]()
         done(Exit.succeed(keys.map((key, index) => answers[index] ?? rest.next().value ?? fallBack(key))))
-      })
+      }
+      return askMany(askedKeys, isAskedCurrent, told, timeLeft)
     }
   }
 }
@@ -386,10 +391,10 @@ const makeWrites = <Value>({
     })
   }
 
-  const intentOf = ({ text, timeToLive, value }: Write<Value>): SetIntent => {
+  const intentOf = ({ extension, text, timeToLive, value }: Write<Value>): SetIntent => {
     redis.learn(text.length)
     const expiresAt = journal.now() + timeToLive
-    return new SetIntent({ value, payload: text, life: timeToLive, staleFor, lookupTime: 0, expiresAt })
+    return new SetIntent({ value, payload: text, extension, life: timeToLive, staleFor, lookupTime: 0, expiresAt })
   }
 
   return {
@@ -438,12 +443,13 @@ const makeWrites = <Value>({
       ),
     fill: (fill, isCurrent, done) => {
       const { beganAt, lookupTime, replaces, write } = fill
-      const { key, text, timeToLive } = write
+      const { extension, key, text, timeToLive } = write
       memory.fill(fill, isCurrent, ignore)
       return journal.fill(
         {
           key,
           payload: text,
+          extension,
           timeToLive,
           staleFor,
           lookupTime,

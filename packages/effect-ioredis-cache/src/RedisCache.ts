@@ -39,6 +39,8 @@ export interface RedisCache {
   readonly region: <Key, Value>(
     options: Cache.RegionOptions<Key, Value>
   ) => Effect.Effect<Cache.Region<Key, Value, RedisError.RedisError>>
+  /** Makes every value a miss that was written with the tag, in whichever region. */
+  readonly invalidateTag: (tag: string) => Effect.Effect<Cache.WriteOutcome, RedisError.RedisError>
   /** Tells how reads ended since the cache was made. */
   readonly stats: Effect.Effect<Cache.Stats>
   /** Gives the client that it stands on. */

@@ -80,6 +80,7 @@ export class Harness {
     const fill = {
       key: this.key(name),
       payload,
+      extension: "",
       timeToLive: 300_000,
       staleFor: 0,
       lookupTime: 0,

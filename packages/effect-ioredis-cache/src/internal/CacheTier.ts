@@ -50,6 +50,8 @@ export interface TierRegion<in out Value> {
   readonly replay: Replay
   /** Says for how many milliseconds the mark of a removal stays; 0 where a removal leaves none. */
   readonly removedFor: number
+  /** Says whether every value has a tag of the region, so that one without it is none. */
+  readonly tags: boolean
   /**
    * Is called for a stored value that could not be read, with what was wrong and without the value.
    * The tier answers with a miss.
@@ -92,12 +94,15 @@ export class Write<out Value> {
   readonly text: string
   /** Says for how many milliseconds it lives, infinite for ever. */
   readonly timeToLive: number
+  /** Holds the extension units that stand before the payload. */
+  readonly extension: string
 
-  constructor(key: string, value: Value, text: string, timeToLive: number) {
+  constructor(key: string, value: Value, text: string, timeToLive: number, extension = "") {
     this.key = key
     this.value = value
     this.text = text
     this.timeToLive = timeToLive
+    this.extension = extension
   }
 }
 
@@ -172,8 +177,8 @@ export type Cancel = () => void
  *
  * A read that is not current may not enter a nearer store any more. A write is asked before each
  * attempt whether it is. Where there are several keys, `isCurrent` is asked by index. `timeLeft` is
- * how many milliseconds Redis may take for a write that is part of a larger one; with 0 Redis is
- * not asked at all.
+ * how many milliseconds Redis may take for what is part of a larger call; with 0 a write does not
+ * ask it at all.
  *
  * What can be answered at once has a method of its own, `known` and `setAtOnce`. It costs neither a
  * callback nor a watch: a third of what the other way takes.
@@ -192,7 +197,8 @@ export interface CacheTier<in out Value, out E> {
   readonly getMany: (
     keys: ReadonlyArray<string>,
     isCurrent: (index: number) => boolean,
-    done: Done<ReadonlyArray<Found<Value>>, E>
+    done: Done<ReadonlyArray<Found<Value>>, E>,
+    timeLeft?: number
   ) => Cancel
   /** Tells whether a value can be stored without asking Redis, or not at all just now. */
   readonly answersAtOnce: (key: string) => boolean
@@ -225,6 +231,8 @@ export interface CacheTier<in out Value, out E> {
   readonly touch: (key: string, timeToLive: number, done: Done<WriteOutcome, E>) => Cancel
   /** Removes every value of the region. */
   readonly clear: Effect.Effect<WriteOutcome, E>
+  /** Gives what memory has of a key, fresh or not, where there is a memory. */
+  readonly glance: (key: string) => { readonly value: Value } | undefined
   /** Gives an expired value that is held on in memory, where there is one. */
   readonly stale: (key: string) => Option.Option<Value>
   /** Orders intents together with other caches, where it does. */

@@ -5,6 +5,8 @@ import * as CacheCodec from "./CacheCodec.ts"
 import * as CacheKey from "../CacheKey.ts"
 import { keyHash } from "./keyHash.ts"
 import { Write } from "./CacheTier.ts"
+import * as Tag from "./tags/Tag.ts"
+import { withTags } from "./tags/Tagged.ts"
 import { lifetime, lifetimeAdvice } from "./Regions.ts"
 
 /** Turns the keys and values of one region into what a tier keeps, or says why it cannot. */
@@ -15,13 +17,16 @@ export interface Encoding<in Key, in out Value> {
   readonly keyspace: string
   /** The hash that stands for a rendered key in logs and errors. */
   readonly hash: (rendered: string) => string
+  /** Says why a call is refused. */
+  readonly refusal: (operation: string, message: string) => RedisError.RedisSerializationError
   readonly key: (operation: string, key: Key) => Result.Result<string, RedisError.RedisSerializationError>
   readonly value: (
     operation: string,
     rendered: string,
     key: Key,
     value: Value,
-    timeToLive: Duration.Input | undefined
+    timeToLive: Duration.Input | undefined,
+    tags?: ReadonlyArray<Tag.Tag>
   ) => Result.Result<Write<Value>, RedisError.RedisSerializationError>
   /** For how many milliseconds a value of the key lives from now on that is not given. */
   readonly life: (
@@ -58,6 +63,7 @@ export const make = <Key, Value>(
     codec,
     keyspace,
     hash,
+    refusal: problem,
     longestLife: typeof timeToLive === "function" ? Number.POSITIVE_INFINITY : (fixed ?? 0),
     key: (operation, key) => {
       const rendered = renderKey(key)
@@ -72,7 +78,7 @@ export const make = <Key, Value>(
         ? Result.fail(problem(operation, `the timeToLive is ${lifetimeAdvice}`, rendered))
         : Result.succeed(millis)
     },
-    value: (operation, rendered, key, value, given) => {
+    value: (operation, rendered, key, value, given, tags) => {
       const chosen = given ?? (typeof timeToLive === "function" ? timeToLive(key, value) : undefined)
       const whole = chosen === undefined ? fixed : lifetime(chosen)
       if (whole === undefined) {
@@ -80,9 +86,13 @@ export const make = <Key, Value>(
       }
       const millis = jitter === 0 ? whole : Math.max(1, Math.round(whole * (1 - jitter * random.nextDoubleUnsafe())))
       const encoded = codec.encode(value)
-      return Result.isFailure(encoded)
-        ? Result.fail(problem(operation, encoded.failure, rendered))
-        : Result.succeed(new Write(rendered, encoded.success.value, encoded.success.payload, millis))
+      if (Result.isFailure(encoded)) return Result.fail(problem(operation, encoded.failure, rendered))
+      const { payload, value: kept } = encoded.success
+      return Result.succeed(
+        tags === undefined
+          ? new Write(rendered, kept, payload, millis)
+          : new Write(rendered, withTags(kept, tags), payload, millis, Tag.unitsOf(tags))
+      )
     }
   }
 }

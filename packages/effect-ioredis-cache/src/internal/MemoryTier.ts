@@ -136,6 +136,7 @@ export const make =
         const entry = region.staleFor > 0 ? memory.getStale(space + key, now(clock)) : undefined
         return Option.map(Option.fromUndefinedOr(entry), ({ value }) => value as Value)
       },
+      glance: entryOf,
       known: found,
       get: (key, _, done) => atOnce(done, found(key)),
       peek: (key, _, done) => atOnce(done, found(key)),

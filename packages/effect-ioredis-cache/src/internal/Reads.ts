@@ -1,5 +1,6 @@
 import { Effect, Exit, Option, Result } from "effect"
 import type { CacheTier, Cancel, Done, Found } from "./CacheTier.ts"
+import type { Began } from "./tags/Verification.ts"
 import { fromCallback, holding, inSpan, isTraced, type RegionParts, render, traced } from "./RegionParts.ts"
 
 /**
@@ -20,24 +21,42 @@ export interface Reads<in Key, out Value, out E> {
 
 /** Makes the reads of one region. */
 export const make = <Key, Value, E>(parts: RegionParts<Key, Value, E>): Reads<Key, Value, E> => {
-  const { encoding, recorder, reject, sequences, spanAttributes, tier } = parts
+  const { encoding, recorder, reject, sequences, spanAttributes, tier, verification } = parts
+
+  const verifyOne = (found: Found<Value>, began: Began<E>, done: Done<Found<Value>, E>): Cancel =>
+    verification.verify([found], began, (exit) => done(Exit.map(exit, ([verified = found]) => verified)))
 
   const look = (key: string, from: CacheTier<Value, E>["get"], done: Done<Found<Value>, E>): Cancel => {
     const watch = sequences.watch(key)
     const startedAt = recorder.now()
+    const expected = verification.expect(key)
+    let verifying: Cancel | undefined
     const cancel = from(key, watch, (exit) => {
       watch.end()
-      if (Exit.isSuccess(exit)) recorder.timed("get", exit.value.source, startedAt)
+      if (Exit.isSuccess(exit)) {
+        recorder.timed("get", exit.value.source, startedAt)
+        if (verification.concerns(exit.value)) {
+          verifying = verifyOne(exit.value, { at: startedAt, expected }, done)
+          return
+        }
+      }
       done(exit)
     })
     return () => {
       cancel()
+      verifying?.()
       watch.end()
     }
   }
 
-  const getBeforeLookup = (key: string): Effect.Effect<Found<Value>, E> => {
+  // What can be said without asking Redis.
+  const atOnce = (key: string): Found<Value> | undefined => {
     const known = tier.known(key)
+    return known === undefined || !verification.concerns(known) ? known : verification.known(known)
+  }
+
+  const getBeforeLookup = (key: string): Effect.Effect<Found<Value>, E> => {
+    const known = atOnce(key)
     if (known !== undefined) {
       recorder.read(known)
       return Effect.succeed(known)
@@ -64,10 +83,25 @@ export const make = <Key, Value, E>(parts: RegionParts<Key, Value, E>): Reads<Ke
     })
   }
 
+  const getManyVerified: CacheTier<Value, E>["getMany"] = (keys, isCurrent, done) => {
+    const at = recorder.now()
+    const expected = verification.expectMany(keys)
+    let verifying: Cancel | undefined
+    const cancel = tier.getMany(keys, isCurrent, (exit) => {
+      if (Exit.isSuccess(exit) && exit.value.some(verification.concerns)) {
+        verifying = verification.verify(exit.value, { at, expected }, done)
+      } else done(exit)
+    })
+    return () => {
+      cancel()
+      verifying?.()
+    }
+  }
+
   const readRendered = (keys: ReadonlyArray<string>): Effect.Effect<ReadonlyArray<Option.Option<Value>>, E> =>
     Effect.map(
       holding<ReadonlyArray<Found<Value>>, E>(recorder, "getMany", keys, sequences.watch, (isCurrent, done) =>
-        tier.getMany(keys, isCurrent, (exit) =>
+        getManyVerified(keys, isCurrent, (exit) =>
           done(exit, Exit.isSuccess(exit) ? (exit.value[0]?.source ?? "none") : "none")
         )
       ),
@@ -98,7 +132,7 @@ export const make = <Key, Value, E>(parts: RegionParts<Key, Value, E>): Reads<Ke
   const get = (key: Key): Effect.Effect<Option.Option<Value>, E> => {
     const rendered = encoding.key("get", key)
     if (Result.isFailure(rendered)) return Effect.as(reject(rendered.failure), Option.none())
-    const known = tier.known(rendered.success)
+    const known = atOnce(rendered.success)
     return known === undefined
       ? fromCallback((done) =>
           look(rendered.success, tier.get, (exit) =>

@@ -18,6 +18,8 @@ import { Entry, type Intent, remove, SetIntent } from "./journal/Ledger.ts"
 import * as Scripts from "./journal/scripts.ts"
 import * as Sender from "./journal/Sender.ts"
 import * as StoredValue from "./StoredValue.ts"
+import * as Tag from "./tags/Tag.ts"
+import { untagged, withTags } from "./tags/Tagged.ts"
 
 /**
  * A tier in Redis.
@@ -29,7 +31,8 @@ export interface RedisTier<in out Value> extends CacheTier<Value, RedisError.Red
   readonly getMany: (
     keys: ReadonlyArray<string>,
     isCurrent: (index: number) => boolean,
-    done: Done<ReadonlyArray<FoundThere<Value>>, RedisError.RedisError>
+    done: Done<ReadonlyArray<FoundThere<Value>>, RedisError.RedisError>,
+    timeLeft?: number
   ) => Cancel
   /** Says how long a value of the region was, so that reads of short ones are sent together. */
   readonly learn: (length: number) => void
@@ -101,6 +104,7 @@ const makeTier = <Value>(
 
   return {
     stale: Option.none,
+    glance: () => undefined,
     learn: (length) => size.learn(length),
     refuses: (key) => dispatch.nodeOf(key).refuses(),
     byNode: byNodeOf(dispatch),
@@ -108,12 +112,12 @@ const makeTier = <Value>(
     now: timeOf,
     get,
     peek: get,
-    getMany: (keys, isCurrent, done) => {
+    getMany: (keys, isCurrent, done, timeLeft = timeout) => {
       if (keys.length === 0) {
         done(Exit.succeed([]))
         return ignore
       }
-      return dispatch.send(RedisCommand.make("MGET", keys, { reply: "bytes" }), { timeout }, (result) => {
+      return dispatch.send(RedisCommand.make("MGET", keys, { reply: "bytes" }), { timeout: timeLeft }, (result) => {
         if (Result.isFailure(result)) return done(Exit.fail(result.failure))
         const replies = Array.isArray(result.success) ? result.success : []
         const timeOf = timesOf(dispatch)
@@ -205,22 +209,24 @@ const makeDecode = <Value>(
     source: "redis"
   })
 
-  const decodePayload = (
-    key: string,
-    { header, payloadOffset, stored }: StoredValue.Value,
-    isCurrent: boolean,
-    time: number
-  ): FoundThere<Value> => {
+  // Where there are tags they are kept with the value, in its place: whoever reads it judges them.
+  const tagged = (value: Value, { payloadOffset, stored }: StoredValue.Value): Value =>
+    payloadOffset === StoredValue.headerLength && !region.tags
+      ? value
+      : withTags(value, Tag.read(stored, payloadOffset), missOf(stored).replaces)
+
+  const decodePayload = (key: string, read: StoredValue.Value, isCurrent: boolean, time: number): FoundThere<Value> => {
+    const { header, payloadOffset, stored } = read
     const { writtenAt } = header
     const timeToLive = writtenAt + header.life - time
     const version = new Version(header.stamp, writtenAt)
     if (timeToLive <= 0 || believes?.(key, version, isCurrent) === false) return missOf(stored)
     const same = held?.(key, version.stamp)
-    if (same !== undefined) return foundOf(same.value, timeToLive, stored.length, version)
+    if (same !== undefined) return foundOf(tagged(untagged(same.value), read), timeToLive, stored.length, version)
     const decoded = region.codec.decode(stored, payloadOffset)
     switch (decoded._tag) {
       case "Value":
-        return foundOf(decoded.value, timeToLive, stored.length, version)
+        return foundOf(tagged(decoded.value, read), timeToLive, stored.length, version)
       case "Mismatch":
         return unreadable(key, stored, decoded.problem)
       case "NotJson":
@@ -260,10 +266,11 @@ const makeWrites = <Value>(
 ): Writes<Value> => {
   const timeOf = (key: string) => Math.floor(dispatch.nodeOf(key).time())
 
-  const intentOf = ({ text, timeToLive, value }: Write<Value>, lookupTime: number) =>
+  const intentOf = ({ extension, text, timeToLive, value }: Write<Value>, lookupTime: number) =>
     new SetIntent({
       value,
       payload: text,
+      extension,
       life: timeToLive,
       staleFor: policy.staleFor,
       lookupTime,

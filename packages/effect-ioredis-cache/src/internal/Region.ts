@@ -1,15 +1,21 @@
-import { type Context, Duration, Effect, Option, type Scope } from "effect"
-import type { RedisError } from "effect-ioredis"
+import { Clock, Context, Duration, Effect, Option, Random, Schema, type Scope } from "effect"
+import * as RedisError from "effect-ioredis/RedisError"
 import * as Cache from "../Cache.ts"
+import * as CacheCodec from "./CacheCodec.ts"
 import type { CacheTier, TierRegion } from "./CacheTier.ts"
 import * as Encoding from "./Encoding.ts"
 import * as Lookups from "./Lookups.ts"
+import { now } from "./now.ts"
 import * as Reads from "./Reads.ts"
 import * as Recorder from "./Recorder.ts"
 import type { RegionParts } from "./RegionParts.ts"
 import * as Regions from "./Regions.ts"
 import * as Sequences from "./Sequences.ts"
 import * as SharedLookups from "./SharedLookups.ts"
+import * as Tag from "./tags/Tag.ts"
+import * as Tagging from "./tags/Tagging.ts"
+import * as Tokens from "./tags/Tokens.ts"
+import * as Verification from "./tags/Verification.ts"
 import * as Writes from "./Writes.ts"
 
 /** Holds what the regions of a cache are built with. */
@@ -53,11 +59,22 @@ export const makeRegions = Effect.fnUntraced(function* <E>(environment: Environm
     isClosed: () => closed,
     onClose: (leave) => leaving.push(leave)
   }
+  const tokens = tokensOf(environment, lifetime)
   const regions = Regions.make<E>(
-    (options) => make(environment, options, lifetime),
+    (options) => make(environment, options, lifetime, tokens),
     environment.definitions ?? new Map()
   )
-  return { region: regions.get, stats: Effect.sync((): Cache.Stats => ({ ...counters })) }
+  return {
+    region: regions.get,
+    invalidateTag: (tag: string): Effect.Effect<Cache.WriteOutcome, E> =>
+      Effect.suspend(() => {
+        const problem = Tagging.problemOf(tag)
+        return problem === undefined
+          ? tokens.replace(Tag.idOf(tag))
+          : Effect.as(environment.reject(refusedTag(problem)), "Rejected" as const)
+      }),
+    stats: Effect.sync((): Cache.Stats => ({ ...counters }))
+  }
 })
 
 /** Makes a `Cache` on a tier that cannot fail: what cannot be stored is logged. */
@@ -80,6 +97,33 @@ export const makeCache = (options: Omit<Environment<never>, "reject">) => {
   )
 }
 
+const refusedTag = (problem: string) =>
+  new RedisError.RedisSerializationError({
+    command: "invalidateTag",
+    region: "",
+    keyHash: "",
+    direction: "encode",
+    message: `invalidateTag: ${problem}`
+  })
+
+// The tokens are made when the first of them is wanted: most programs want none.
+const tokensOf = <E>({ prefix = "", tier }: Environment<E>, { context }: Lifetime): Tokens.Tokens<E> => {
+  const keyspace = `${prefix}!tags:`
+  const codec = CacheCodec.make(Schema.String)
+  const clock = Context.get(context, Clock.Clock)
+  const random = Context.get(context, Random.Random)
+  return Tokens.lazily(() => {
+    const replay = "latest"
+    const removedFor = Regions.removedMillis({ replay })
+    const kept = { keyspace, codec, longestLife: Number.POSITIVE_INFINITY, staleFor: 0, replay, removedFor } as const
+    return Tokens.make(tier<string>({ name: "!tags", tags: false, onUnreadable: () => {}, ...kept }), {
+      keyspace,
+      random: () => random.nextDoubleUnsafe(),
+      now: () => now(clock)
+    })
+  })
+}
+
 /** Holds what all regions of one cache share. */
 interface Lifetime {
   readonly scope: Scope.Scope
@@ -93,7 +137,8 @@ interface Lifetime {
 const make = <Key, Value, E>(
   { name: cacheName, patience, prefix = "", reject, tier: makeTier, timeToLive }: Environment<E>,
   options: Cache.RegionOptions<Key, Value>,
-  { context, counters, isClosed, onClose, scope }: Lifetime
+  { context, counters, isClosed, onClose, scope }: Lifetime,
+  tokens: Tokens.Tokens<E>
 ): Cache.Region<Key, Value, E> => {
   const { name } = options
   const encoding = Encoding.make(options, timeToLive ?? "300 seconds", prefix, context)
@@ -106,6 +151,7 @@ const make = <Key, Value, E>(
     staleFor: Duration.toMillis(options.staleFor ?? 0),
     replay: options.replay ?? "ifUnchanged",
     removedFor: Regions.removedMillis(options),
+    tags: options.tags === true,
     onUnreadable: (key, problem) => recorder.unreadable(encoding.hash(key), problem)
   })
   const lookups = SharedLookups.make(name, scope, (key) => sequences.watch(key))
@@ -116,18 +162,27 @@ const make = <Key, Value, E>(
   })
   onClose(sequences.leave)
   const spanAttributes = { "cache.name": cacheName, "cache.region": name }
-  const parts: RegionParts<Key, Value, E> = { spanAttributes, encoding, recorder, reject, sequences, lookups, tier }
+  const ofRegion = options.tags === true ? Tag.idOfRegion(encoding.keyspace) : undefined
+  const patienceMillis = patience === undefined ? undefined : Duration.toMillis(patience)
+  const parts: RegionParts<Key, Value, E> = {
+    spanAttributes,
+    encoding,
+    recorder,
+    reject,
+    sequences,
+    lookups,
+    tier,
+    tagging: Tagging.make(tokens, ofRegion),
+    verification: Verification.make({ tokens, tier, ofRegion, patience: patienceMillis, now: recorder.now })
+  }
   const reads = Reads.make(parts)
-  const writes = Writes.make(parts, {
-    isClosed,
-    patience: patience === undefined ? undefined : Duration.toMillis(patience)
-  })
+  const writes = Writes.make(parts, { isClosed, patience: patienceMillis, scope })
   return {
     get: reads.get,
     getMany: reads.getMany,
     has: (key) => Effect.map(reads.get(key), Option.isSome),
-    set: (key, value, write) => writes.set(key, value, write?.timeToLive),
-    setMany: (entries, write) => writes.setMany(entries, write?.timeToLive),
+    set: writes.set,
+    setMany: writes.setMany,
     remove: writes.remove,
     removeMany: writes.removeMany,
     touch: (key, write) => writes.touch(key, write?.timeToLive),

@@ -56,6 +56,7 @@ interface Definition {
   readonly staleFor?: Duration.Input | undefined
   readonly replay?: string | undefined
   readonly removedFor?: Duration.Input | undefined
+  readonly tags?: boolean | undefined
 }
 
 const refuse = (region: string, message: string): Effect.Effect<never> =>
@@ -112,6 +113,7 @@ const differenceOf = (one: Definition, other: Definition): string | undefined =>
   if (staleMillis(one) !== staleMillis(other)) return "staleFor"
   if ((one.replay ?? "ifUnchanged") !== (other.replay ?? "ifUnchanged")) return "replay"
   if (removedMillis(one) !== removedMillis(other)) return "removedFor"
+  if ((one.tags ?? false) !== (other.tags ?? false)) return "tags"
   if ((one.jitter ?? 0) !== (other.jitter ?? 0)) return "jitter"
   if ((one.maxBytes ?? defaultMaxBytes) !== (other.maxBytes ?? defaultMaxBytes)) return "maxBytes"
   return undefined

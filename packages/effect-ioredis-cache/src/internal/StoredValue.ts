@@ -149,6 +149,8 @@ export interface Fields {
   readonly staleLife: number
   /** Says how many milliseconds its lookup took. It is kept to about 0.3 %. */
   readonly lookupTime: number
+  /** Holds whole extension units: at most 63 of 8 digits each. Default: none. */
+  readonly extension?: string | undefined
 }
 
 /**
@@ -291,9 +293,10 @@ export interface Foreign {
  * life beyond 2.17 years is {@link longestLife}, and what is not a number is 0.
  */
 export const encode = (key: string, fields: Fields, payload: Uint8Array): Buffer => {
-  const stored = Buffer.allocUnsafe(headerLength + payload.length)
-  stored.write(headerText(key, fields), "latin1")
-  stored.set(payload, headerLength)
+  const beginning = headerText(key, fields)
+  const stored = Buffer.allocUnsafe(beginning.length + payload.length)
+  stored.write(beginning, "latin1")
+  stored.set(payload, beginning.length)
   return stored
 }
 
@@ -400,13 +403,18 @@ const six = (value: number): string => {
   return pair(above >>> 12) + pair(above) + pair(value % 4096)
 }
 
-const headerText = (key: string, { kind, life, lookupTime, staleLife, stamp, writtenAt }: Fields): string => {
+// The header and the extension units.
+const headerText = (
+  key: string,
+  { extension = "", kind, life, lookupTime, staleLife, stamp, writtenAt }: Fields
+): string => {
   const check = keyCheck(key)
   const lookup = lookupTime > 0 ? pair(lookupDigits(lookupTime)) : "--"
-  return `${beginnings[kind]}${pair(check >>> 12)}${pair(check)}${stamp}${timeText(writtenAt)}${lifeText(life)}${lifeText(staleLife)}${lookup}:`
+  const units = alphabet.charAt(extension.length / extensionUnitLength)
+  return `${beginnings[kind]}${units}${pair(check >>> 12)}${pair(check)}${stamp}${timeText(writtenAt)}${lifeText(life)}${lifeText(staleLife)}${lookup}:${extension}`
 }
 
-const beginnings: { readonly [kind in Kind]: string } = { set: "E1j-s-", filled: "E1j-f-", removed: "E1j-x-" }
+const beginnings: { readonly [kind in Kind]: string } = { set: "E1j-s", filled: "E1j-f", removed: "E1j-x" }
 
 // The upper five digits stay the same for four seconds, and most values of a program live equally
 // long, so both are remembered.

@@ -55,6 +55,8 @@ const Replay = Schema.Literals(["ifUnchanged", "latest", "invalidate", "overwrit
   example: '"ifUnchanged"'
 })
 
+const Switch = Schema.Boolean.annotate({ expected: "true or false", example: "true" })
+
 const ASchema = Schema.declare(Schema.isSchema).annotate({ expected: "a schema", example: "Schema.String" })
 
 const durationThat = (holds: (duration: Duration.Duration) => boolean) =>
@@ -115,7 +117,7 @@ export const checkMemory = ({
 
 /** Says everything that is wrong with the definition of a region, a line for each option. */
 export const regionProblem = <Key, Value>(options: Cache.RegionOptions<Key, Value>): string | undefined => {
-  const { jitter, key, maxBytes, name, removedFor, replay, staleFor, timeToLive, value, version } = options
+  const { jitter, key, maxBytes, name, removedFor, replay, staleFor, tags, timeToLive, value, version } = options
   const problems = [
     Settings.problem("name", RegionName, name),
     Settings.problem("version", Version, version),
@@ -126,7 +128,8 @@ export const regionProblem = <Key, Value>(options: Cache.RegionOptions<Key, Valu
     problem("staleFor", Extension, staleFor),
     problem("maxBytes", Count, maxBytes),
     problem("replay", Replay, replay),
-    problem("removedFor", Extension, removedFor)
+    problem("removedFor", Extension, removedFor),
+    problem("tags", Switch, tags)
   ].filter((problem) => problem !== undefined)
   return problems.length === 0 ? undefined : problems.map((problem) => `${shownRegion(name)}: ${problem}`).join("\n")
 }

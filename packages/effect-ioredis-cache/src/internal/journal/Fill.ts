@@ -17,6 +17,7 @@ import type { Region, State } from "./State.ts"
 export interface Fill {
   readonly key: string
   readonly payload: string | Uint8Array
+  readonly extension: string
   /** In milliseconds, as are `staleFor` and `lookupTime`. */
   readonly timeToLive: number
   readonly staleFor: number
@@ -39,13 +40,13 @@ export const send = (
   timeout: number | undefined,
   done: (outcome: WriteOutcome) => void
 ): Cancel => {
-  const { beganAt, found, isCurrent, key, lookupTime, payload, staleFor, timeToLive } = fill
+  const { beganAt, extension, found, isCurrent, key, lookupTime, payload, staleFor, timeToLive } = fill
   // The region may have been cleared in the very millisecond in which the lookup began.
   const writtenAt = Math.max(beganAt, region.state.clearedAt + 1)
   const version: Version = { stamp: state.source.next(), writtenAt }
   const expiresAt = state.now() + timeToLive
   const life = timeToLive + Math.max(0, timeOf(state, key) - writtenAt)
-  const intent = new SetIntent({ value: undefined, payload, life, staleFor, lookupTime, expiresAt })
+  const intent = new SetIntent({ value: undefined, payload, extension, life, staleFor, lookupTime, expiresAt })
   const command = fillOf(
     key,
     storedOf(key, "filled", intent, version),

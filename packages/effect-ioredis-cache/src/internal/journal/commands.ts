@@ -28,9 +28,9 @@ export interface Situation {
 
 /** The bytes or the text to be stored for a value. */
 export const storedOf = (key: string, kind: StoredValue.Kind, intent: SetIntent, version: Version) => {
-  const { life, lookupTime, payload, staleFor } = intent
+  const { extension, life, lookupTime, payload, staleFor } = intent
   const { stamp, writtenAt } = version
-  const fields = { kind, stamp, writtenAt, life, staleLife: life + staleFor, lookupTime }
+  const fields = { kind, stamp, writtenAt, life, staleLife: life + staleFor, lookupTime, extension }
   return typeof payload === "string"
     ? StoredValue.encodeText(key, fields, payload)
     : StoredValue.encode(key, fields, payload)
