@@ -183,3 +183,25 @@ describe("tags and other processes", () => {
     })
   )
 })
+
+describe("a clear of a region with tags", () => {
+  testSimulated("is answered at once, and Redis is emptied slowly, of what was there", () =>
+    Effect.gen(function* () {
+      const texts = yield* Cache.region(tagged)
+      const server = yield* SimulatedRedis.SimulatedRedis
+      const count = Effect.map(server.entries, (entries) =>
+        Array.from(entries.keys()).filter((key) => key.startsWith("cache:grouped:")).length
+      )
+      const entries = Array.from({ length: 3000 }, (_, index) => [`k${index}`, "old"] as const)
+      yield* texts.setMany(entries)
+      assert.strictEqual(yield* count, 3000)
+      yield* TestClock.adjust(1)
+      assert.strictEqual(yield* texts.clear, "Applied")
+      assert.isAbove(yield* count, 1000, "no time has passed")
+      yield* texts.set("k0", "new")
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(yield* count, 1)
+      assert.deepStrictEqual(yield* texts.getMany(["k0", "k1"]), [some("new"), none])
+    })
+  )
+})

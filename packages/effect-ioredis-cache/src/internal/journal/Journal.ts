@@ -239,14 +239,14 @@ const close = Effect.fnUntraced(function* (state: State) {
     yield* state.dispatch.closeWithin(Effect.andThen(closeNodes(state), closeRegions(state)))
   }
   if (!state.isLeft()) return
-  const regions = state.regions.filter((region) => region.state._tag !== "Clean").map(({ name }) => name)
+  const regions = state.uncleared().map(({ name }) => name)
   yield* Effect.logWarning("The cache closes with writes that Redis has not confirmed").pipe(
     Effect.annotateLogs({ keys: state.ledger.size(), ...(regions.length === 0 ? {} : { regions }) })
   )
 })
 
 const closeRegions = (state: State): Effect.Effect<void> =>
-  Effect.forEach(state.regions, (region) => Effect.ignore(Emptying.once(state, region)), { discard: true })
+  Effect.forEach(state.uncleared(), (region) => Effect.ignore(Emptying.once(state, region)), { discard: true })
 
 const closeNodes = (state: State): Effect.Effect<void> =>
   Effect.forEach(

@@ -26,6 +26,7 @@ export class Region implements RegionPolicy {
   readonly keyspace: string
   readonly replay: Replay
   readonly removedFor: number
+  readonly tags: boolean
   /** Says what is left to be done for it as a whole. */
   state: RegionState = initial
   /** The latest written-at that was read or given out in it. A `clear` is no earlier. */
@@ -51,6 +52,7 @@ export class Region implements RegionPolicy {
     this.keyspace = policy.keyspace
     this.replay = policy.replay
     this.removedFor = policy.removedFor
+    this.tags = policy.tags === true
     this.loop = loop(this)
   }
 }
@@ -521,7 +523,12 @@ export class State {
 
   /** Tells whether anything is left that Redis has not confirmed. */
   isLeft(): boolean {
-    return this.ledger.size() > 0 || this.regions.some(({ state }) => state._tag !== "Clean")
+    return this.ledger.size() > 0 || this.uncleared().length > 0
+  }
+
+  /** The regions whose `clear` Redis has not confirmed. With tags another token confirms it. */
+  uncleared(): ReadonlyArray<Region> {
+    return this.regions.filter(({ state, tags }) => state._tag !== "Clean" && !tags)
   }
 
   /** Says which invariants do not hold. */

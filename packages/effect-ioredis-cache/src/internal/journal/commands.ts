@@ -16,6 +16,8 @@ export interface RegionPolicy {
   readonly replay: Replay
   /** For how many milliseconds the mark of a removal stays; 0 where a removal leaves none. */
   readonly removedFor: number
+  /** Says whether its values are misses by their tags, so that emptying it is in no hurry. */
+  readonly tags?: boolean | undefined
 }
 
 /** Describes what the commands depend on besides the intent. */
