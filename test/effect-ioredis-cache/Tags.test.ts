@@ -189,8 +189,9 @@ describe("a clear of a region with tags", () => {
     Effect.gen(function* () {
       const texts = yield* Cache.region(tagged)
       const server = yield* SimulatedRedis.SimulatedRedis
-      const count = Effect.map(server.entries, (entries) =>
-        Array.from(entries.keys()).filter((key) => key.startsWith("cache:grouped:")).length
+      const count = Effect.map(
+        server.entries,
+        (entries) => Array.from(entries.keys()).filter((key) => key.startsWith("cache:grouped:")).length
       )
       const entries = Array.from({ length: 3000 }, (_, index) => [`k${index}`, "old"] as const)
       yield* texts.setMany(entries)

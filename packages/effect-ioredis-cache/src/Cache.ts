@@ -363,7 +363,12 @@ export const region = <Key, Value>(
  * import { Cache, MemoryCache } from "effect-ioredis-cache"
  *
  * const program = Effect.gen(function* () {
- *   const jobs = yield* Cache.region({ name: "jobs", version: 1, key: Schema.Int, value: Schema.String })
+ *   const jobs = yield* Cache.region({
+ *     name: "jobs",
+ *     version: 1,
+ *     key: Schema.Int,
+ *     value: Schema.String
+ *   })
  *
  *   yield* jobs.set(1, "Engineer", { tags: ["user:42"] }) // => "Applied"
  *   yield* jobs.set(2, "Pilot", { tags: ["user:43"] }) // => "Applied"

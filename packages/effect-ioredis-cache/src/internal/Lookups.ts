@@ -80,9 +80,7 @@ export const make = <Key, Value, E>(
         ({ hit, replaces }): Effect.Effect<Value, E | E2, R> =>
           hit !== undefined
             ? Effect.succeed(hit.value)
-            : lookups.join(rendered.success, (watch) =>
-                lookUp(rendered.success, key, lookup, options, replaces, watch)
-              )
+            : lookups.join(rendered.success, (watch) => lookUp(rendered.success, key, lookup, options, replaces, watch))
       )
     })
 }

@@ -259,7 +259,9 @@ const makeSetEntries = <Key, Value, E>(parts: RegionParts<Key, Value, E>, { drop
     const rendered = yield* Effect.forEach(entries, ([key]) => render(parts, operation, key))
     const encoded = entries.map((entry, index) => {
       const key = rendered[index]
-      return key === undefined ? undefined : ([key, encoding.value(operation, key, entry[0], entry[1], given, tags)] as const)
+      return key === undefined
+        ? undefined
+        : ([key, encoding.value(operation, key, entry[0], entry[1], given, tags)] as const)
     })
     // Of a key given twice the last value is meant.
     const meant = Array.from(new Map(encoded.filter((one) => one !== undefined)))

@@ -49,7 +49,9 @@ export const make =
       })
       return Effect.ensuring(
         written,
-        Effect.sync(() => intents.forEach((intent) => intent?.end()))
+        Effect.sync(() => {
+          for (const intent of intents) intent?.end()
+        })
       )
     })
 

@@ -66,23 +66,6 @@ export const make = <E>(tier: CacheTier<Token, E>, { keyspace, now, random }: Op
     return answers
   }
 
-  const readAll = (ids: ReadonlyArray<TagId>, done: Done<Answers, E>, timeLeft: number | undefined): Cancel => {
-    const watches = ids.map((id) => sequences.watch(keyOf(id)))
-    const end = () => {
-      for (const watch of watches) watch.end()
-    }
-    const isCurrent = (index: number) => watches[index]?.isCurrent() === true
-    const told: Done<ReadonlyArray<Found<Token>>, E> = (exit) => {
-      end()
-      done(Exit.map(exit, (all) => new Map(all.map((found, index) => [ids[index] ?? "", found]))))
-    }
-    const cancel = tier.getMany(ids.map(keyOf), isCurrent, told, timeLeft)
-    return () => {
-      cancel()
-      end()
-    }
-  }
-
   let gathering: Reading<E> | undefined
 
   const read: Tokens<E>["read"] = (ids, done, timeLeft) => {
@@ -91,7 +74,7 @@ export const make = <E>(tier: CacheTier<Token, E>, { keyspace, now, random }: Op
       gathering = reading
       queueMicrotask(() => {
         gathering = undefined
-        reading.start(readAll)
+        reading.start((ids, told, timeLeft) => readAll({ tier, sequences, keyOf }, ids, told, timeLeft))
       })
     }
     return reading.join(ids, done, timeLeft)
@@ -158,6 +141,35 @@ export const make = <E>(tier: CacheTier<Token, E>, { keyspace, now, random }: Op
   }
 }
 
+// Reads tokens, as any read of several keys is done.
+const readAll = <E>(
+  { keyOf, sequences, tier }: Store<E>,
+  ids: ReadonlyArray<TagId>,
+  done: Done<Answers, E>,
+  timeLeft: number | undefined
+): Cancel => {
+  const watches = ids.map((id) => sequences.watch(keyOf(id)))
+  const end = () => {
+    for (const watch of watches) watch.end()
+  }
+  const isCurrent = (index: number) => watches[index]?.isCurrent() === true
+  const told: Done<ReadonlyArray<Found<Token>>, E> = (exit) => {
+    end()
+    done(Exit.map(exit, (all) => new Map(all.map((found, index) => [ids[index] ?? "", found]))))
+  }
+  const cancel = tier.getMany(ids.map(keyOf), isCurrent, told, timeLeft)
+  return () => {
+    cancel()
+    end()
+  }
+}
+
+interface Store<out E> {
+  readonly tier: CacheTier<Token, E>
+  readonly sequences: Sequences.Member
+  readonly keyOf: (id: TagId) => string
+}
+
 /** Makes tokens when one of them is first wanted. */
 export const lazily = <E>(make: () => Tokens<E>): Tokens<E> => {
   let made: Tokens<E> | undefined
@@ -192,9 +204,7 @@ class Reading<E> {
     }
   }
 
-  start(
-    readAll: (ids: ReadonlyArray<TagId>, done: Done<Answers, E>, timeLeft: number | undefined) => Cancel
-  ): void {
+  start(readAll: (ids: ReadonlyArray<TagId>, done: Done<Answers, E>, timeLeft: number | undefined) => Cancel): void {
     if (this.#waiting.size === 0) return
     const told: Done<Answers, E> = (exit) => {
       for (const done of this.#waiting) done(exit)

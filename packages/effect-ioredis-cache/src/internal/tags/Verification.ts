@@ -37,7 +37,9 @@ export interface Options<in out Value, in out E> {
   readonly tier: CacheTier<Value, E>
   /** The tag that every value of the region has, in a region with tags. */
   readonly ofRegion: TagId | undefined
-  /** The longest that one call may wait for Redis altogether, in milliseconds, where that is bounded. */
+  /**
+   * The longest that one call may wait for Redis altogether, in milliseconds, where that is bounded.
+   */
   readonly patience: number | undefined
   /** The monotonic time in milliseconds. */
   readonly now: () => number
@@ -79,7 +81,10 @@ export const make = <Value, E>(options: Options<Value, E>): Verification<Value, 
       const complete = (exit: Exit.Exit<Answers, E>): void => {
         const answers = Exit.isSuccess(exit) ? exit.value : undefined
         const missing = answers === undefined ? [] : idsOf(all).filter((id) => !answers.has(id))
-        if (answers === undefined || missing.length === 0) return judgeAll(exit)
+        if (answers === undefined || missing.length === 0) {
+          judgeAll(exit)
+          return
+        }
         const timeLeft = patience === undefined ? undefined : Math.max(1, patience - (now() - at))
         const merge = (rest: Exit.Exit<Answers, E>) =>
           judgeAll(Exit.map(rest, (found) => new Map([...answers, ...found])))
