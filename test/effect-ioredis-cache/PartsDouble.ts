@@ -92,7 +92,9 @@ export const make = Effect.gen(function* () {
     clear: Effect.callback<WriteOutcome>((resume) => {
       start("clear", () => true, resume)
     }),
-    stale: () => Effect.runSync(Effect.succeedNone)
+    stale: () => undefined,
+    lifeOf: () => ({ timeToLive: 0, origin: undefined }),
+    replacedBy: (key, done) => start(`replacedBy ${nameOf(key)}`, () => true, done)
   }
   const parts: RegionParts<string, string, never> = {
     spanAttributes: { "cache.name": "double", "cache.region": "texts" },
