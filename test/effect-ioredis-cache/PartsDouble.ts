@@ -96,7 +96,9 @@ export const make = Effect.gen(function* () {
       start("clear", () => true, resume)
     }),
     glance: () => undefined,
-    stale: () => Effect.runSync(Effect.succeedNone)
+    stale: () => undefined,
+    lifeOf: () => ({ timeToLive: 0, origin: undefined }),
+    replacedBy: (key, done) => start(`replacedBy ${nameOf(key)}`, () => true, done)
   }
   const tokens = Tokens.lazily<never>(() => {
     throw new Error("nothing here has tags")

@@ -45,6 +45,7 @@ const withTier = (
             codec: CacheCodec.make(Schema.String),
             longestLife: 60_000,
             staleFor: 0,
+            refreshes: false,
             replay: "ifUnchanged",
             removedFor: 0,
             tags: false,

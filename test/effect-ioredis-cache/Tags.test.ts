@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Option, Schema } from "effect"
 import { RedisClient, RedisCommand } from "effect-ioredis"
-import { Cache, MemoryCache } from "effect-ioredis-cache"
+import { Cache, MemoryCache, RefreshPolicy } from "effect-ioredis-cache"
 import { Fault, SimulatedRedis } from "effect-ioredis/testing"
 import { TestClock } from "effect/testing"
 import { layerProcess, layerSimulated, layerStrict, testSimulated } from "../suites/cacheLayers.ts"
@@ -180,6 +180,38 @@ describe("tags and other processes", () => {
       const read = yield* Effect.forkChild(texts.get("a"), { startImmediately: true })
       yield* TestClock.adjust("1 second")
       assert.isDefined(read.pollUnsafe())
+    })
+  )
+})
+
+describe("tags and expired values", () => {
+  testSimulated("an expired value is served where its lookup fails, until one of its tags is invalidated", () =>
+    Effect.gen(function* () {
+      const texts = yield* Cache.region({ ...plain, timeToLive: "10 seconds", staleFor: "1 hour" })
+      const failing = texts.getOrSet("a", Effect.fail("the lookup failed"), { tags: ["x"] })
+      yield* texts.set("a", "1", { tags: ["x"] })
+      yield* TestClock.adjust("11 seconds")
+      assert.strictEqual(yield* failing, "1")
+      yield* otherProcess(Cache.invalidateTag("x"))
+      assert.strictEqual(yield* Effect.flip(failing), "the lookup failed")
+      yield* texts.set("a", "2", { tags: ["x"] })
+      yield* TestClock.adjust("11 seconds")
+      assert.strictEqual(yield* failing, "2")
+    })
+  )
+
+  testSimulated("a value that is due for a refresh is given while its tags hold", () =>
+    Effect.gen(function* () {
+      const policy = { staleFor: "1 hour", refresh: RefreshPolicy.afterExpiry } as const
+      const texts = yield* Cache.region({ ...plain, ...policy, timeToLive: "10 seconds" })
+      const get = (value: string) => texts.getOrSet("a", lookup(value), { tags: ["x"] })
+      assert.strictEqual(yield* get("1"), "1")
+      yield* TestClock.adjust("11 seconds")
+      assert.strictEqual(yield* get("2"), "1")
+      yield* TestClock.adjust(10)
+      assert.strictEqual(yield* get("3"), "2", "the refresh gave it its tags again")
+      yield* Cache.invalidateTag("x")
+      assert.strictEqual(yield* get("4"), "4")
     })
   )
 })

@@ -89,6 +89,11 @@ export const layerStrict = Layer.effect(
               Effect.catch(region.getOrSet(key, lookup, write), (error) => {
                 if (!RedisError.isRedisError(error)) return Effect.fail(error)
                 return error._tag === "RedisSerializationError" ? lookup : Effect.die(error)
+              }),
+            refresh: (key, lookup, write) =>
+              Effect.catch(region.refresh(key, lookup, write), (error) => {
+                if (!RedisError.isRedisError(error)) return Effect.fail(error)
+                return error._tag === "RedisSerializationError" ? lookup : Effect.die(error)
               })
           }
         })

@@ -32,7 +32,8 @@
  *
  * @since 0.1.0
  */
-import { Context, Data, type Duration, Effect, type Option, type Schema } from "effect"
+import { Context, Data, type Duration, Effect, type Option, Schema } from "effect"
+import type { RefreshPolicy } from "./RefreshPolicy.ts"
 
 /**
  * Tells what became of a write.
@@ -99,7 +100,7 @@ export type Replay = "ifUnchanged" | "latest" | "invalidate" | "overwrite"
  * @category models
  * @since 0.1.0
  */
-export interface RegionOptions<in out Key, in out Value> {
+export interface RegionOptions<in out Key, in out Value, out Hard extends Duration.Input | undefined = undefined> {
   /** Names the region. It is part of every key, and a label of its metrics. */
   readonly name: string
   /**
@@ -122,10 +123,26 @@ export interface RegionOptions<in out Key, in out Value> {
    */
   readonly jitter?: number | undefined
   /**
-   * Sets for how long after its end a value that this process still holds in memory may be the
-   * answer of a `getOrSet` whose lookup fails. It is counted as stale. Default: 0.
+   * Sets for how long after its end a value may be the answer of a `getOrSet` whose lookup fails or
+   * takes too long. Redis keeps it for as long, and so any process can serve it. It is counted as
+   * stale, and to a `get` it is a miss. Default: 0.
    */
   readonly staleFor?: Duration.Input | undefined
+  /**
+   * Sets when a value is looked up anew although there is one, such as
+   * `RefreshPolicy.ahead()`. The caller is given at once what there is, expired by less than
+   * `staleFor` included. Default: a value is looked up when it has expired, and its caller waits.
+   */
+  readonly refresh?: RefreshPolicy | undefined
+  /** Sets how long a lookup may take. Default: as long as it takes. */
+  readonly lookupTimeout?: LookupTimeout<Hard> | undefined
+  /**
+   * Sets for how long a lookup that failed is not tried again. Meanwhile a `getOrSet` of the key
+   * gives the expired value, or fails likewise at once. A `set` or `remove` of the key ends that.
+   * The last 10,000 failures of the region are remembered. Default: 0, and 1 second where the
+   * lookup was to refresh a value.
+   */
+  readonly retryAfterFailure?: Duration.Input | undefined
   /** Bounds the encoded size of a value, in bytes. Default: 8 MiB. */
   readonly maxBytes?: number | undefined
   /**
@@ -145,6 +162,35 @@ export interface RegionOptions<in out Key, in out Value> {
    */
   readonly tags?: boolean | undefined
 }
+
+/**
+ * Sets how long a lookup may take.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface LookupTimeout<out Hard extends Duration.Input | undefined = Duration.Input | undefined> {
+  /**
+   * Sets how long a caller waits for a lookup where there is an expired value, which it is given
+   * then. The lookup goes on, and its value is stored. It has no effect without `staleFor`.
+   */
+  readonly soft?: Duration.Input | undefined
+  /**
+   * Sets when a lookup is interrupted. It has failed then, with a {@link LookupTimeoutError}, and
+   * whoever waits is given the expired value or that error.
+   */
+  readonly hard?: Hard | undefined
+}
+
+/**
+ * The error that lookups of a region have besides their own: none where there is no `hard` timeout.
+ *
+ * @category utility types
+ * @since 0.1.0
+ */
+export type LookupErrorOf<Hard extends Duration.Input | undefined> = [Hard] extends [undefined]
+  ? never
+  : LookupTimeoutError
 
 /**
  * Sets how one value is written.
@@ -194,7 +240,7 @@ export interface WriteOptions {
  * @category models
  * @since 0.1.0
  */
-export interface Region<in Key, in out Value, out E = never> {
+export interface Region<in Key, in out Value, out E = never, out LookupError = never> {
   /** Reads a key. */
   readonly get: (key: Key) => Effect.Effect<Option.Option<Value>, E>
   /** Reads several keys in one round trip, and answers in the order asked. */
@@ -228,14 +274,29 @@ export interface Region<in Key, in out Value, out E = never> {
    * Reads a key, and where there is nothing runs the lookup and stores its value.
    *
    * One lookup for each key runs at a time in this process. Its failure reaches everyone who waits
-   * and is not kept, it ends early only when everyone who waits has left, and the answer does not
-   * wait for the write.
+   * and is not kept (but for `retryAfterFailure`), it ends early only when everyone who waits has
+   * left, and the answer does not wait for the write. Where there is an expired value that may
+   * still be served, a failure is answered with that.
    */
   readonly getOrSet: <E2, R>(
     key: Key,
     lookup: Effect.Effect<Value, E2, R>,
     options?: WriteOptions
-  ) => Effect.Effect<Value, E | E2, R>
+  ) => Effect.Effect<Value, E | E2 | LookupError, R>
+  /**
+   * Looks a key up whatever there is, stores the value and answers with it.
+   *
+   * Calls that overlap share one lookup, and whoever finds nothing meanwhile joins it. A lookup that
+   * `getOrSet` has begun before goes on for its callers, and its value is not stored. The new value
+   * takes the place of what is in Redis when the lookup begins. It is no `set`: it gives way to one
+   * that comes meanwhile, and after an outage nothing of it is told to Redis. A failure is given to
+   * the caller, and leaves what there is.
+   */
+  readonly refresh: <E2, R>(
+    key: Key,
+    lookup: Effect.Effect<Value, E2, R>,
+    options?: WriteOptions
+  ) => Effect.Effect<Value, E | E2 | LookupError, R>
 }
 
 /**
@@ -255,7 +316,7 @@ export interface Stats {
   readonly fallbacks: number
   /** Counts the stored values that could not be read. */
   readonly corrupt: number
-  /** Counts the expired values that were served in the place of a failed lookup. */
+  /** Counts the expired values that were served. The read has counted as a miss before. */
   readonly stale: number
   /** Counts the lookups that ran. */
   readonly lookups: number
@@ -280,7 +341,9 @@ export interface Stats {
  */
 export interface Cache {
   /** Gives the region of a definition. */
-  readonly region: <Key, Value>(options: RegionOptions<Key, Value>) => Effect.Effect<Region<Key, Value>>
+  readonly region: <Key, Value, Hard extends Duration.Input | undefined = undefined>(
+    options: RegionOptions<Key, Value, Hard>
+  ) => Effect.Effect<Region<Key, Value, never, LookupErrorOf<Hard>>>
   /** Makes every value a miss that was written with the tag, in whichever region. */
   readonly invalidateTag: (tag: string) => Effect.Effect<WriteOutcome>
   /** Tells how reads ended since the cache was made. */
@@ -336,9 +399,25 @@ export const Cache: Context.Service<Cache, Cache> = Context.Service<Cache>("effe
  * @category constructors
  * @since 0.1.0
  */
-export const region = <Key, Value>(
-  options: RegionOptions<Key, Value>
-): Effect.Effect<Region<Key, Value>, never, Cache> => Effect.flatMap(Cache, (cache) => cache.region(options))
+export const region = <Key, Value, Hard extends Duration.Input | undefined = undefined>(
+  options: RegionOptions<Key, Value, Hard>
+): Effect.Effect<Region<Key, Value, never, LookupErrorOf<Hard>>, never, Cache> =>
+  Effect.flatMap(Cache, (cache) => cache.region(options))
+
+/**
+ * A lookup that took longer than the `hard` timeout of its region, and was interrupted.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class LookupTimeoutError extends Schema.TaggedError<LookupTimeoutError>()("LookupTimeoutError", {
+  /** Names the region of the lookup. */
+  region: Schema.String,
+  /** Says how long it was allowed to take. */
+  duration: Schema.Duration,
+  /** Says in one line what happened. */
+  message: Schema.String
+}) {}
 
 /**
  * Makes every value a miss that was written with the tag, in whichever region of the `Cache` in the

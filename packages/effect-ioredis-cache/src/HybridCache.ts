@@ -42,6 +42,8 @@ import {
   exitOf,
   type Found,
   type FoundThere,
+  Hit,
+  Origin,
   type Write
 } from "./internal/CacheTier.ts"
 import * as Journal from "./internal/journal/Journal.ts"
@@ -234,7 +236,7 @@ interface Parts<in out Value> {
 }
 
 const makeTier = <Value>(parts: Parts<Value>): CacheTier<Value, never> => {
-  const { journal, memory, patience } = parts
+  const { journal, memory, patience, redis } = parts
   return {
     ...makeReads(parts),
     ...makeWrites(parts),
@@ -242,6 +244,18 @@ const makeTier = <Value>(parts: Parts<Value>): CacheTier<Value, never> => {
     glance: memory.glance,
     stale: memory.stale,
     sequences: journal.sequences,
+    lifeOf: (hit) => {
+      if (hit instanceof SetIntent) {
+        const { expiresAt, life } = hit
+        return { timeToLive: expiresAt - journal.now(), origin: new Origin(expiresAt - life, 0) }
+      }
+      return hit instanceof Hit ? redis.lifeOf(hit) : memory.lifeOf(hit)
+    },
+    // What is not known is not replaced.
+    replacedBy: (key, done) =>
+      redis.refuses(key)
+        ? memory.replacedBy(key, done)
+        : redis.replacedBy(key, (exit) => done(Exit.succeed(Exit.isSuccess(exit) ? exit.value : undefined))),
     forget: memory.forget,
     clear: Effect.andThen(
       memory.clear,

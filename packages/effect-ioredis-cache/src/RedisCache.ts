@@ -36,9 +36,9 @@ import * as Region from "./internal/Region.ts"
  */
 export interface RedisCache {
   /** Gives the region of a definition. */
-  readonly region: <Key, Value>(
-    options: Cache.RegionOptions<Key, Value>
-  ) => Effect.Effect<Cache.Region<Key, Value, RedisError.RedisError>>
+  readonly region: <Key, Value, Hard extends Duration.Input | undefined = undefined>(
+    options: Cache.RegionOptions<Key, Value, Hard>
+  ) => Effect.Effect<Cache.Region<Key, Value, RedisError.RedisError, Cache.LookupErrorOf<Hard>>>
   /** Makes every value a miss that was written with the tag, in whichever region. */
   readonly invalidateTag: (tag: string) => Effect.Effect<Cache.WriteOutcome, RedisError.RedisError>
   /** Tells how reads ended since the cache was made. */

@@ -112,7 +112,7 @@ export class Harness {
   read(name: string): string | undefined {
     const key = this.key(name)
     const answer = this.region.isEmpty() ? undefined : this.region.answer(key)
-    if (answer !== undefined) return answer._tag === "Value" ? String(answer.value) : undefined
+    if (answer !== undefined) return answer._tag === "Set" ? String(answer.value) : undefined
     const held = this.held(name)
     if (held?._tag !== "Value" || !this.region.believes(key, held.header, true)) return undefined
     this.memory.set(key, { stamp: held.header.stamp, writtenAt: held.header.writtenAt })

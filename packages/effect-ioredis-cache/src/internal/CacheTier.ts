@@ -10,10 +10,11 @@
  * A key is one string from the call to the socket and to every map that knows it, because each copy
  * would be put together and hashed anew: a tenth of what a `get` costs.
  */
-import { type Effect, Exit, type Option } from "effect"
+import { type Effect, Exit } from "effect"
 import type { Replay, WriteOutcome } from "../Cache.ts"
 import type { CacheCodec } from "./CacheCodec.ts"
 import type { Sequences } from "./Sequences.ts"
+import type { Stale } from "./Stale.ts"
 import type { Stamp } from "./StoredValue.ts"
 
 /** Identifies a write and its moment. */
@@ -46,6 +47,8 @@ export interface TierRegion<in out Value> {
   readonly longestLife: number
   /** Says for how many milliseconds an expired value may still be served when its lookup fails. */
   readonly staleFor: number
+  /** Says whether it refreshes its values, and so wants to know where they come from. */
+  readonly refreshes: boolean
   /** Chooses what Redis is told, when it is back, of a value that was set while it was away. */
   readonly replay: Replay
   /** Says for how many milliseconds the mark of a removal stays; 0 where a removal leaves none. */
@@ -57,6 +60,27 @@ export interface TierRegion<in out Value> {
    * The tier answers with a miss.
    */
   readonly onUnreadable: (key: string, problem: string) => void
+}
+
+/** Says when a value was made, by the process's monotonic clock, and how long that took. */
+export class Origin {
+  /** Says when its lookup began, or when it was set, in the milliseconds of `now`. */
+  readonly madeAt: number
+  /** Says how many milliseconds its lookup took; 0 where there was none. */
+  readonly lookupTime: number
+
+  constructor(madeAt: number, lookupTime: number) {
+    this.madeAt = madeAt
+    this.lookupTime = lookupTime
+  }
+}
+
+/** Tells how long a fresh value still lives. */
+export interface Life {
+  /** Says for how many milliseconds, infinite for ever. */
+  readonly timeToLive: number
+  /** Says where it comes from, in a region that refreshes its values. */
+  readonly origin: Origin | undefined
 }
 
 /** Holds a value that was found in Redis, with what a nearer store needs to know to keep it. */
@@ -73,15 +97,25 @@ export class Hit<out Value> {
    * believed.
    */
   readonly lifeThere: number
+  /** Says where it comes from, in a region that refreshes its values. */
+  readonly origin: Origin | undefined
 
   // A class, as what lives while a command is in flight has to be: see `Deadlines` of
   // effect-ioredis.
-  constructor(value: Value, timeToLive: number, bytes: number, version: Version, lifeThere: number) {
+  constructor(
+    value: Value,
+    timeToLive: number,
+    bytes: number,
+    version: Version,
+    lifeThere: number,
+    origin?: Origin | undefined
+  ) {
     this.value = value
     this.timeToLive = timeToLive
     this.bytes = bytes
     this.version = version
     this.lifeThere = lifeThere
+    this.origin = origin
   }
 }
 
@@ -117,6 +151,8 @@ export interface Found<out Value> {
   readonly source: "redis" | "memory" | "fallback"
   /** Describes what Redis holds in the place of a value, where that is a miss. */
   readonly replaces?: Replaced | undefined
+  /** Holds what has expired in Redis and may still be served, where that is a miss. */
+  readonly stale?: Stale<Value> | undefined
 }
 
 /** Tells what was found for a key in Redis. */
@@ -140,7 +176,7 @@ export interface Fill<out Value> {
   readonly beganAt: number
   /** Says how many milliseconds the lookup took. */
   readonly lookupTime: number
-  /** Describes what the read before the lookup found in the place of a value. */
+  /** Describes what was found before the lookup, and is to be replaced. */
   readonly replaces: Replaced | undefined
 }
 
@@ -220,6 +256,10 @@ export interface CacheTier<in out Value, out E> {
     done: Done<ReadonlyArray<WriteOutcome>, E>,
     timeLeft?: number
   ) => Cancel
+  /** Tells how long what was found still lives. */
+  readonly lifeOf: (hit: { readonly value: Value }) => Life
+  /** Tells what the value of a lookup that begins now would replace, be it a fresh value or not. */
+  readonly replacedBy: (key: string, done: Done<Replaced | undefined, E>) => Cancel
   /** Tells the time at which a lookup of the key begins. */
   readonly now: (key: string) => number
   /** Stores the value of a lookup. It is no intent, and gives way to every one. */
@@ -233,8 +273,8 @@ export interface CacheTier<in out Value, out E> {
   readonly clear: Effect.Effect<WriteOutcome, E>
   /** Gives what memory has of a key, fresh or not, where there is a memory. */
   readonly glance: (key: string) => { readonly value: Value } | undefined
-  /** Gives an expired value that is held on in memory, where there is one. */
-  readonly stale: (key: string) => Option.Option<Value>
+  /** Gives what memory holds of a key, expired or not, where there is a memory. */
+  readonly stale: (key: string) => Stale<Value> | undefined
   /** Orders intents together with other caches, where it does. */
   readonly sequences?: Sequences
   /**

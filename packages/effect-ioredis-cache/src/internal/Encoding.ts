@@ -1,13 +1,12 @@
 import { Context, type Duration, Random, Result } from "effect"
 import * as RedisError from "effect-ioredis/RedisError"
-import type * as Cache from "../Cache.ts"
 import * as CacheCodec from "./CacheCodec.ts"
 import * as CacheKey from "../CacheKey.ts"
 import { keyHash } from "./keyHash.ts"
 import { Write } from "./CacheTier.ts"
 import * as Tag from "./tags/Tag.ts"
 import { withTags } from "./tags/Tagged.ts"
-import { lifetime, lifetimeAdvice } from "./Regions.ts"
+import { lifetime, lifetimeAdvice, type RegionDefinition } from "./Regions.ts"
 
 /** Turns the keys and values of one region into what a tier keeps, or says why it cannot. */
 export interface Encoding<in Key, in out Value> {
@@ -37,7 +36,7 @@ export interface Encoding<in Key, in out Value> {
 }
 
 export const make = <Key, Value>(
-  options: Cache.RegionOptions<Key, Value>,
+  options: RegionDefinition<Key, Value>,
   defaultTimeToLive: Duration.Input,
   prefix: string,
   context: Context.Context<never>

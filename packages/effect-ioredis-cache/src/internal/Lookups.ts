@@ -1,88 +1,68 @@
-import { Cause, Effect, Option, Result, type Scope } from "effect"
+import { Effect, Result, type Scope } from "effect"
 import type * as Cache from "../Cache.ts"
-import type { Replaced } from "./CacheTier.ts"
+import type { Failures } from "./Failures.ts"
+import { isPlain, type LookupPolicy } from "./LookupPolicy.ts"
+import * as LookupRuns from "./LookupRuns.ts"
 import type { Reads } from "./Reads.ts"
 import { type RegionParts, traced } from "./RegionParts.ts"
-import type { Tag } from "./tags/Tag.ts"
+import * as StaleReads from "./StaleReads.ts"
 import { untagged } from "./tags/Tagged.ts"
-import type * as Sequences from "./Sequences.ts"
 import type { Writes } from "./Writes.ts"
 
-/**
- * Makes `getOrSet` of one region: a read, a shared lookup where it finds nothing, and a write of
- * what that gives.
- */
-export const make = <Key, Value, E>(
-  { encoding, lookups, recorder, reject, spanAttributes, tagging, tier }: RegionParts<Key, Value, E>,
-  reads: Reads<Key, Value, E>,
-  writes: Writes<Key, Value, E>,
-  scope: Scope.Scope
-): Cache.Region<Key, Value, E>["getOrSet"] => {
-  // The answer does not wait for the write.
-  const store = (...fill: Parameters<Writes<Key, Value, E>["fill"]>) =>
-    writes.fill(...fill).pipe(
-      Effect.catchCause((cause) => Effect.logDebug("The value of a lookup could not be stored", cause)),
-      Effect.forkIn(scope, { startImmediately: true })
-    )
+/** The methods of a region that look values up. */
+export type Lookups<Key, Value, E> = Pick<Cache.Region<Key, Value, E>, "getOrSet" | "refresh">
 
-  // An expired value takes the place of a failed lookup's, but not of one that was interrupted.
-  const staleOr = <E2>(rendered: string, cause: Cause.Cause<E2>): Effect.Effect<Value, E2> =>
-    Effect.suspend(() => {
-      const stale = Cause.hasInterruptsOnly(cause) ? Option.none() : tier.stale(rendered)
-      if (Option.isNone(stale)) return Effect.failCause(cause)
-      recorder.stale()
-      return Effect.as(Effect.logDebug("A lookup failed: an expired value is served", cause), stale.value)
-    })
-
-  const tagsOf = (
-    options: Cache.WriteOptions | undefined
-  ): Effect.Effect<Result.Result<ReadonlyArray<Tag> | undefined, string>, E> =>
-    tagging.isNeeded(options) ? tagging.tagsOf(options) : noTags
-
-  // Runs in a fiber of its own, for everyone who waits for the key.
-  const lookUp = <E2, R>(
-    rendered: string,
-    key: Key,
-    lookup: Effect.Effect<Value, E2, R>,
-    options: Cache.WriteOptions | undefined,
-    replaces: Replaced | undefined,
-    watch: Sequences.Watch
-  ): Effect.Effect<Value, E | E2, R> =>
-    // What is invalidated while the lookup runs has another token after it.
-    Effect.flatMap(tagsOf(options), (tags) => {
-      const given = options?.timeToLive
-      const beganAt = tier.now(rendered)
-      const startedAt = recorder.now()
-      const looked = Effect.onExit(lookup, (exit) => Effect.sync(() => recorder.lookup(exit)))
-      const stored = Effect.flatMap(looked, (value) => {
-        const write = Result.isSuccess(tags)
-          ? encoding.value("getOrSet", rendered, key, value, given, tags.success)
-          : Result.fail(encoding.refusal("getOrSet", tags.failure))
-        // Whoever looked it up is given what a later read will have, without undeclared fields.
-        const answer = Result.isSuccess(write) ? untagged(write.success.value) : value
-        if (!watch.isCurrent()) return Effect.succeed(answer)
-        const lookupTime = recorder.now() - startedAt
-        return Effect.as(store([key, value], given, write, { beganAt, lookupTime, replaces }), answer)
-      })
-      return Effect.catchCause(stored, (cause) => staleOr(rendered, cause))
-    })
-
-  return <E2, R>(
-    key: Key,
-    lookup: Effect.Effect<Value, E2, R>,
-    options?: Cache.WriteOptions
-  ): Effect.Effect<Value, E | E2, R> =>
-    traced(spanAttributes, "getOrSet", () => {
-      const rendered = encoding.key("getOrSet", key)
-      if (Result.isFailure(rendered)) return Effect.andThen(reject(rendered.failure), lookup)
-      return Effect.flatMap(
-        reads.getBeforeLookup(rendered.success),
-        ({ hit, replaces }): Effect.Effect<Value, E | E2, R> =>
-          hit !== undefined
-            ? Effect.succeed(hit.value)
-            : lookups.join(rendered.success, (watch) => lookUp(rendered.success, key, lookup, options, replaces, watch))
-      )
-    })
+/** Holds what the lookups of one region are made with. */
+export interface Environment<in out Key, in out Value, in out E> {
+  readonly parts: RegionParts<Key, Value, E>
+  readonly reads: Reads<Key, Value, E>
+  readonly writes: Writes<Key, Value, E>
+  readonly policy: LookupPolicy
+  readonly failures: Failures
+  /** Gives a number from 0 up to 1. */
+  readonly random: () => number
+  /** Holds what goes on when its caller has its answer. */
+  readonly scope: Scope.Scope
 }
 
-const noTags = Effect.succeed(Result.succeed(undefined))
+/** Gives the value of a key, and looks it up where there is none. */
+export type GetOrSet<Key, Value, E> = <E2, R>(
+  request: LookupRuns.Request<Key, Value, E2, R>
+) => Effect.Effect<Value, E | E2, R>
+
+/** Makes the lookups of one region. */
+export const make = <Key, Value, E>(environment: Environment<Key, Value, E>): Lookups<Key, Value, E> => {
+  const { parts, policy, scope, writes } = environment
+  const { encoding, lookups, reject, spanAttributes } = parts
+  const runs = LookupRuns.make(parts, writes, scope)
+  const getOrSet = isPlain(policy) ? makePlain(environment, runs) : StaleReads.make(environment, runs)
+  const refresh: GetOrSet<Key, Value, E> = (request) =>
+    lookups.renew(request.rendered, (watch) => runs.replace(request, watch))
+
+  const method =
+    (operation: string, call: GetOrSet<Key, Value, E>): Lookups<Key, Value, E>["getOrSet"] =>
+    (key, lookup, options) =>
+      traced(spanAttributes, operation, () => {
+        const rendered = encoding.key(operation, key)
+        return Result.isFailure(rendered)
+          ? Effect.andThen(reject(rendered.failure), lookup)
+          : call({ key, rendered: rendered.success, lookup, options })
+      })
+
+  return { getOrSet: method("getOrSet", getOrSet), refresh: method("refresh", refresh) }
+}
+
+// Without a policy a read is a hit, or waits for its lookup.
+const makePlain =
+  <Key, Value, E>(
+    { parts: { lookups }, reads }: Environment<Key, Value, E>,
+    runs: LookupRuns.LookupRuns<Key, Value, E>
+  ): GetOrSet<Key, Value, E> =>
+  <E2, R>(request: LookupRuns.Request<Key, Value, E2, R>) =>
+    Effect.flatMap(
+      reads.getBeforeLookup(request.rendered),
+      ({ hit, replaces }): Effect.Effect<Value, E | E2, R> =>
+        hit !== undefined
+          ? Effect.succeed(untagged(hit.value))
+          : lookups.join(request.rendered, (watch) => runs.fill(request, replaces, watch))
+    )

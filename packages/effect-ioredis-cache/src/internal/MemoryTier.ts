@@ -1,7 +1,18 @@
-import { type Clock, Effect, Exit, Option } from "effect"
-import type { CacheTier, Cancel, Done, Found, Hit, TierRegion, Version, Write } from "./CacheTier.ts"
+import { type Clock, Effect, Exit } from "effect"
+import {
+  type CacheTier,
+  type Cancel,
+  type Done,
+  type Found,
+  type Hit,
+  Origin,
+  type TierRegion,
+  type Version,
+  type Write
+} from "./CacheTier.ts"
 import type { Entry, MemoryStore } from "./MemoryStore.ts"
 import { now } from "./now.ts"
+import { Stale } from "./Stale.ts"
 import type { Stamp } from "./StoredValue.ts"
 
 /**
@@ -15,8 +26,11 @@ export interface MemoryTier<in out Value> extends CacheTier<Value, never> {
   readonly versionOf: (key: string) => Version | undefined
   /** Gives the entry of a key if it is of that write of Redis, be it fresh or not. */
   readonly held: (key: string, stamp: Stamp) => Kept<Value> | undefined
-  /** Holds a value that is written. `expiresAt` is in the milliseconds of `now`. */
-  readonly take: (write: Write<Value>, expiresAt?: number) => void
+  /**
+   * Holds a value that is written. `expiresAt` is in the milliseconds of `now`, and `lookupTime` is
+   * how many its lookup took.
+   */
+  readonly take: (write: Write<Value>, expiresAt?: number, lookupTime?: number) => void
   /**
    * Holds what another tier was read to have. It never shortens the life that a write gave the key
    * to the region's usual one. `at` is the time of `now`.
@@ -37,6 +51,7 @@ export interface MemoryTier<in out Value> extends CacheTier<Value, never> {
 
 interface Kept<out Value> extends Entry {
   readonly value: Value
+  readonly origin: Origin | undefined
 }
 
 class Held implements Entry {
@@ -45,13 +60,22 @@ class Held implements Entry {
   readonly staleUntil: number
   readonly bytes: number
   readonly version: Version | undefined
+  readonly origin: Origin | undefined
 
-  constructor(value: unknown, expiresAt: number, staleUntil: number, bytes: number, version?: Version) {
+  constructor(
+    value: unknown,
+    expiresAt: number,
+    staleUntil: number,
+    bytes: number,
+    version: Version | undefined,
+    origin: Origin | undefined
+  ) {
     this.value = value
     this.expiresAt = expiresAt
     this.staleUntil = staleUntil
     this.bytes = bytes
     this.version = version
+    this.origin = origin
   }
 }
 
@@ -88,17 +112,31 @@ export const make =
 
     const find = (key: string): Kept<Value> | undefined => entryOf(key, now(clock))
 
-    const hold = (key: string, value: Value, expiresAt: number, bytes: number, version?: Version): void => {
-      memory.set(space + key, new Held(value, expiresAt, expiresAt + region.staleFor, bytes, version))
+    const hold = (
+      key: string,
+      value: Value,
+      expiresAt: number,
+      bytes: number,
+      version: Version | undefined,
+      origin: Origin | undefined
+    ): void => {
+      memory.set(space + key, new Held(value, expiresAt, expiresAt + region.staleFor, bytes, version, origin))
     }
 
-    const take = ({ key, text, timeToLive, value }: Write<Value>, expiresAt = now(clock) + timeToLive): void =>
-      hold(key, value, expiresAt, text.length)
+    const take = (
+      { key, text, timeToLive, value }: Write<Value>,
+      expiresAt = now(clock) + timeToLive,
+      lookupTime = 0
+    ): void => {
+      const origin = region.refreshes ? new Origin(now(clock) - lookupTime, lookupTime) : undefined
+      hold(key, value, expiresAt, text.length, undefined, origin)
+    }
 
     const extend = (key: string, timeToLive: number): void => {
       const expiresAt = now(clock) + timeToLive
       const kept = find(key)
-      if (kept !== undefined && kept.expiresAt < expiresAt) hold(key, kept.value, expiresAt, kept.bytes, kept.version)
+      if (kept === undefined || kept.expiresAt >= expiresAt) return
+      hold(key, kept.value, expiresAt, kept.bytes, kept.version, kept.origin)
     }
 
     const drop = (key: string): void => {
@@ -115,10 +153,10 @@ export const make =
         return entry?.version?.stamp === stamp ? entry : undefined
       },
       take,
-      put: (key, { bytes, lifeThere, timeToLive, value, version }, at) => {
+      put: (key, { bytes, lifeThere, origin, timeToLive, value, version }, at) => {
         // The tier that was read has cut a longer life short, so what a write gave it here counts.
         const given = timeToLive >= region.longestLife ? Math.min(find(key)?.expiresAt ?? at, at + lifeThere) : at
-        hold(key, value, Math.max(at + timeToLive, given), bytes, version)
+        hold(key, value, Math.max(at + timeToLive, given), bytes, version, origin)
       },
       drop,
       forget: (key) => {
@@ -130,11 +168,14 @@ export const make =
         const at = now(clock)
         const entry = entryOf(key, at)
         if (entry === undefined) return
-        memory.set(space + key, new Held(entry.value, at, entry.staleUntil ?? at, entry.bytes, entry.version))
+        const { bytes, origin, staleUntil, value, version } = entry
+        memory.set(space + key, new Held(value, at, staleUntil ?? at, bytes, version, origin))
       },
       stale: (key) => {
         const entry = region.staleFor > 0 ? memory.getStale(space + key, now(clock)) : undefined
-        return Option.map(Option.fromUndefinedOr(entry), ({ value }) => value as Value)
+        if (entry === undefined) return undefined
+        const { expiresAt, staleUntil = expiresAt } = entry
+        return new Stale(expiresAt, staleUntil, () => entry as Kept<Value>)
       },
       glance: entryOf,
       known: found,
@@ -163,9 +204,15 @@ export const make =
         return atOnce(done, keys.map(applied))
       },
       extend,
+      // Only this tier's own entries are handed in.
+      lifeOf: (hit) => {
+        const { expiresAt, origin } = hit as Kept<Value>
+        return { timeToLive: expiresAt - now(clock), origin }
+      },
+      replacedBy: (_, done) => atOnce(done, undefined),
       now: () => now(clock),
-      fill: ({ write }, isCurrent, done) => {
-        if (isCurrent()) take(write)
+      fill: ({ lookupTime, write }, isCurrent, done) => {
+        if (isCurrent()) take(write, undefined, lookupTime)
         return atOnce(done, "Applied")
       },
       touch: (key, timeToLive, done) => {

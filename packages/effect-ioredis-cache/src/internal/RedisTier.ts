@@ -1,4 +1,4 @@
-import { Effect, Exit, Option, Random, Result, Stream } from "effect"
+import { Clock, Effect, Exit, Random, Result, Stream } from "effect"
 import { type RedisClient, RedisCommand, type RedisError } from "effect-ioredis"
 import * as Dispatch from "effect-ioredis/dispatch"
 import type { WriteOutcome } from "../Cache.ts"
@@ -9,6 +9,8 @@ import {
   type Done,
   type FoundThere,
   Hit,
+  Origin,
+  type Replaced,
   type TierRegion,
   Version,
   type Write
@@ -17,6 +19,8 @@ import * as Commands from "./journal/commands.ts"
 import { Entry, type Intent, remove, SetIntent } from "./journal/Ledger.ts"
 import * as Scripts from "./journal/scripts.ts"
 import * as Sender from "./journal/Sender.ts"
+import { now } from "./now.ts"
+import { Stale } from "./Stale.ts"
 import * as StoredValue from "./StoredValue.ts"
 import * as Tag from "./tags/Tag.ts"
 import { untagged, withTags } from "./tags/Tagged.ts"
@@ -69,13 +73,15 @@ export const make = Effect.fnUntraced(function* (client: RedisClient.RedisClient
   }
   const random = yield* Random.Random
   const stamps = StoredValue.makeStampSource(() => random.nextDoubleUnsafe())
-  const environment: Environment = { client, dispatch: Dispatch.of(client), fork, stamps }
+  const clock = yield* Clock.Clock
+  const environment: Environment = { client, clock, dispatch: Dispatch.of(client), fork, stamps }
   return <Value>(region: TierRegion<Value>, options: TierOptions<Value> = {}): RedisTier<Value> =>
     makeTier(environment, region, options)
 })
 
 interface Environment {
   readonly client: RedisClient.RedisClient
+  readonly clock: Clock.Clock
   readonly dispatch: Dispatch.Dispatch
   readonly fork: (effect: Effect.Effect<void>) => void
   readonly stamps: StoredValue.StampSource
@@ -103,12 +109,18 @@ const makeTier = <Value>(
     })
 
   return {
-    stale: Option.none,
     glance: () => undefined,
+    stale: () => undefined,
     learn: (length) => size.learn(length),
     refuses: (key) => dispatch.nodeOf(key).refuses(),
     byNode: byNodeOf(dispatch),
     known: () => undefined,
+    // Only what this tier has found is handed in.
+    lifeOf: (hit) => {
+      const { lifeThere, origin } = hit as Hit<Value>
+      return { timeToLive: lifeThere, origin }
+    },
+    replacedBy: replacedByOf(dispatch, timeout),
     now: timeOf,
     get,
     peek: get,
@@ -167,6 +179,18 @@ const byNodeOf = (dispatch: Dispatch.Dispatch): RedisTier<never>["byNode"] => {
   }
 }
 
+// The whole value is read, although its beginning would do: that is one command, whose reply is of
+// one moment.
+const replacedByOf =
+  (dispatch: Dispatch.Dispatch, timeout: number | undefined): RedisTier<never>["replacedBy"] =>
+  (key, done) =>
+    dispatch.get(key, { bytes: 0, timeout }, (result) => {
+      if (Result.isSuccess(result)) {
+        return done(Exit.succeed(result.success instanceof Uint8Array ? replacedOf(result.success) : undefined))
+      }
+      done(isForeign(result.failure) ? Exit.succeed(otherType) : Exit.fail(result.failure))
+    })
+
 // The time of each key's node, which is asked for once for neighbours of one node: to read a clock
 // for each of 50 keys takes a fortieth of a `getMany`.
 const timesOf = (dispatch: Dispatch.Dispatch): ((key: string) => number) => {
@@ -184,7 +208,7 @@ const timesOf = (dispatch: Dispatch.Dispatch): ((key: string) => number) => {
 type Decode<Value> = (key: string, reply: RedisCommand.Reply, isCurrent: boolean, time: number) => FoundThere<Value>
 
 const makeDecode = <Value>(
-  { client, fork }: Environment,
+  { client, clock, fork }: Environment,
   region: TierRegion<Value>,
   { believes, held }: TierOptions<Value>,
   size: SizeEstimate
@@ -203,11 +227,8 @@ const makeDecode = <Value>(
     return missed
   }
 
-  // How long it lives in memory is not for another process alone to say.
-  const foundOf = (value: Value, timeToLive: number, bytes: number, version: Version): FoundThere<Value> => ({
-    hit: new Hit(value, Math.min(timeToLive, region.longestLife), bytes, version, timeToLive),
-    source: "redis"
-  })
+  const originOf = ({ lookupTime, writtenAt }: StoredValue.Header, time: number): Origin =>
+    new Origin(now(clock) - (time - writtenAt), lookupTime)
 
   // Where there are tags they are kept with the value, in its place: whoever reads it judges them.
   const tagged = (value: Value, { payloadOffset, stored }: StoredValue.Value): Value =>
@@ -215,18 +236,66 @@ const makeDecode = <Value>(
       ? value
       : withTags(value, Tag.read(stored, payloadOffset), missOf(stored).replaces)
 
-  const decodePayload = (key: string, read: StoredValue.Value, isCurrent: boolean, time: number): FoundThere<Value> => {
-    const { header, payloadOffset, stored } = read
+  // How long it lives in memory is not for another process alone to say.
+  const foundOf = (
+    value: Value,
+    { header, stored }: StoredValue.Value,
+    version: Version,
+    timeToLive: number,
+    time: number
+  ): FoundThere<Value> => {
+    const origin = region.refreshes ? originOf(header, time) : undefined
+    const life = Math.min(timeToLive, region.longestLife)
+    return { hit: new Hit(value, life, stored.length, version, timeToLive, origin), source: "redis" }
+  }
+
+  const isBelieved = (key: string, version: Version, isCurrent: boolean): boolean =>
+    believes?.(key, version, isCurrent) !== false
+
+  // A miss, whose value is decoded only where a lookup has nothing better. How long it may be
+  // served is not for its writer alone to say.
+  const expired = (
+    key: string,
+    read: StoredValue.Value,
+    version: Version,
+    isCurrent: boolean,
+    time: number
+  ): FoundThere<Value> => {
+    const { header, stored } = read
+    const end = version.writtenAt + header.life
+    const left = Math.min(version.writtenAt + header.staleLife, end + region.staleFor) - time
+    const miss = missOf(stored)
+    if (left <= 0 || !isBelieved(key, version, isCurrent)) return miss
+    const at = now(clock)
+    const find = () => held?.(key, version.stamp) ?? decodePayload(key, read, version, 0, time).hit
+    return { ...miss, stale: new Stale(at + end - time, at + left, find) }
+  }
+
+  const decodeValue = (key: string, read: StoredValue.Value, isCurrent: boolean, time: number): FoundThere<Value> => {
+    const { header, stored } = read
     const { writtenAt } = header
     const timeToLive = writtenAt + header.life - time
     const version = new Version(header.stamp, writtenAt)
-    if (timeToLive <= 0 || believes?.(key, version, isCurrent) === false) return missOf(stored)
+    if (timeToLive <= 0) return expired(key, read, version, isCurrent, time)
+    if (!isBelieved(key, version, isCurrent)) return missOf(stored)
     const same = held?.(key, version.stamp)
-    if (same !== undefined) return foundOf(tagged(untagged(same.value), read), timeToLive, stored.length, version)
+    return same === undefined
+      ? decodePayload(key, read, version, timeToLive, time)
+      : foundOf(tagged(untagged(same.value), read), read, version, timeToLive, time)
+  }
+
+  const decodePayload = (
+    key: string,
+    read: StoredValue.Value,
+    version: Version,
+    timeToLive: number,
+    time: number
+  ): FoundThere<Value> => {
+    const { payloadOffset, stored } = read
     const decoded = region.codec.decode(stored, payloadOffset)
     switch (decoded._tag) {
       case "Value":
-        return foundOf(tagged(decoded.value, read), timeToLive, stored.length, version)
+        return foundOf(tagged(decoded.value, read), read, version, timeToLive, time)
       case "Mismatch":
         return unreadable(key, stored, decoded.problem)
       case "NotJson":
@@ -242,7 +311,7 @@ const makeDecode = <Value>(
     const read = StoredValue.read(key, reply, keyCheck)
     switch (read._tag) {
       case "Value":
-        return decodePayload(key, read, isCurrent, time)
+        return decodeValue(key, read, isCurrent, time)
       case "Removed":
         return missOf(reply)
       case "Broken":
@@ -363,17 +432,20 @@ const comparedBytes = 64
 
 const missed: FoundThere<never> = { hit: undefined, source: "redis" }
 
-const missedOtherType: FoundThere<never> = {
-  hit: undefined,
-  source: "redis",
-  replaces: { start: new Uint8Array(0), length: Scripts.otherType }
-}
+const otherType: Replaced = { start: new Uint8Array(0), length: Scripts.otherType }
 
-// A copy, because the reply may be a part of something much larger.
+const missedOtherType: FoundThere<never> = { hit: undefined, source: "redis", replaces: otherType }
+
 const missOf = (stored: Uint8Array): FoundThere<never> => ({
   hit: undefined,
   source: "redis",
-  replaces: { start: Uint8Array.from(stored.subarray(0, comparedBytes)), length: stored.length }
+  replaces: replacedOf(stored)
+})
+
+// A copy, because the reply may be a part of something much larger.
+const replacedOf = (stored: Uint8Array): Replaced => ({
+  start: Uint8Array.from(stored.subarray(0, comparedBytes)),
+  length: stored.length
 })
 
 const ignore = () => {}

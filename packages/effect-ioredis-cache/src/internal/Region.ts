@@ -4,6 +4,8 @@ import * as Cache from "../Cache.ts"
 import * as CacheCodec from "./CacheCodec.ts"
 import type { CacheTier, TierRegion } from "./CacheTier.ts"
 import * as Encoding from "./Encoding.ts"
+import * as Failures from "./Failures.ts"
+import * as LookupPolicy from "./LookupPolicy.ts"
 import * as Lookups from "./Lookups.ts"
 import { now } from "./now.ts"
 import * as Reads from "./Reads.ts"
@@ -115,7 +117,15 @@ const tokensOf = <E>({ prefix = "", tier }: Environment<E>, { context }: Lifetim
   return Tokens.lazily(() => {
     const replay = "latest"
     const removedFor = Regions.removedMillis({ replay })
-    const kept = { keyspace, codec, longestLife: Number.POSITIVE_INFINITY, staleFor: 0, replay, removedFor } as const
+    const kept = {
+      keyspace,
+      refreshes: false,
+      codec,
+      longestLife: Number.POSITIVE_INFINITY,
+      staleFor: 0,
+      replay,
+      removedFor
+    } as const
     return Tokens.make(tier<string>({ name: "!tags", tags: false, onUnreadable: () => {}, ...kept }), {
       keyspace,
       random: () => random.nextDoubleUnsafe(),
@@ -136,25 +146,33 @@ interface Lifetime {
 /** Assembles a region, the same for every tier, of its reads, its writes and its lookups. */
 const make = <Key, Value, E>(
   { name: cacheName, patience, prefix = "", reject, tier: makeTier, timeToLive }: Environment<E>,
-  options: Cache.RegionOptions<Key, Value>,
+  options: Regions.RegionDefinition<Key, Value>,
   { context, counters, isClosed, onClose, scope }: Lifetime,
   tokens: Tokens.Tokens<E>
 ): Cache.Region<Key, Value, E> => {
   const { name } = options
+  const policy = LookupPolicy.make(options)
   const encoding = Encoding.make(options, timeToLive ?? "300 seconds", prefix, context)
   const recorder = Recorder.make(name, counters, context)
+  const random = Context.get(context, Random.Random)
   const tier = makeTier({
     name,
     keyspace: encoding.keyspace,
     codec: encoding.codec,
     longestLife: encoding.longestLife,
-    staleFor: Duration.toMillis(options.staleFor ?? 0),
+    staleFor: policy.staleFor,
+    refreshes: policy.isDue !== undefined,
     replay: options.replay ?? "ifUnchanged",
     removedFor: Regions.removedMillis(options),
     tags: options.tags === true,
     onUnreadable: (key, problem) => recorder.unreadable(encoding.hash(key), problem)
   })
-  const lookups = SharedLookups.make(name, scope, (key) => sequences.watch(key))
+  const failures = Failures.make(LookupPolicy.failurePause(policy), recorder.now)
+  const lookups = SharedLookups.make(name, scope, (key) => sequences.watch(key), {
+    limit: policy.hard,
+    onFailure: LookupPolicy.remembersFailures(policy) ? failures.add : undefined,
+    onDetach: failures.forget
+  })
   const sequences = (tier.sequences ?? Sequences.make()).join((key) => {
     if (key === undefined) lookups.detachAll()
     else lookups.detach(key)
@@ -187,6 +205,6 @@ const make = <Key, Value, E>(
     removeMany: writes.removeMany,
     touch: (key, write) => writes.touch(key, write?.timeToLive),
     clear: writes.clear,
-    getOrSet: Lookups.make(parts, reads, writes, scope)
+    ...Lookups.make({ parts, reads, writes, policy, failures, random: () => random.nextDoubleUnsafe(), scope })
   }
 }

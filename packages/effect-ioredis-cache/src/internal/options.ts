@@ -2,14 +2,15 @@
  * What options may be, wherever they come from: given in code or read from the environment, they
  * are checked by the same schemas, and everything that is wrong is said at once.
  */
-import { type Config, Duration, Effect, Option, Result, Schema } from "effect"
+import { type Config, Duration, Effect, Option, Predicate, Result, Schema } from "effect"
 import * as Settings from "effect-ioredis/Settings"
-import type * as Cache from "../Cache.ts"
 import * as CacheKey from "../CacheKey.ts"
 import type * as HybridCache from "../HybridCache.ts"
 import type * as MemoryCache from "../MemoryCache.ts"
 import type * as RedisCache from "../RedisCache.ts"
+import type { RefreshPolicy } from "../RefreshPolicy.ts"
 import { maxMaxEntries } from "./MemoryStore.ts"
+import type { RegionDefinition } from "./Regions.ts"
 
 // -------------------------------------------------------------------------------------------------
 // What each may be
@@ -77,6 +78,26 @@ const Extension = durationThat((duration) => !Duration.isNegative(duration)).ann
   example: "10 minutes"
 })
 
+const isRefresh = (policy: RefreshPolicy): boolean => {
+  switch (policy._tag) {
+    case "Ahead":
+      return policy.beta > 0 && policy.beta < Number.POSITIVE_INFINITY
+    case "FromAge":
+      return Schema.is(Life)(policy.age)
+    case "AfterExpiry":
+      return true
+  }
+}
+
+const Refresh = Schema.declare(
+  (input): input is RefreshPolicy =>
+    Predicate.hasProperty(input, "_tag") && isRefresh(input as unknown as RefreshPolicy)
+).annotate({
+  expected:
+    "RefreshPolicy.ahead with a beta above zero, RefreshPolicy.fromAge with a duration above zero, or RefreshPolicy.afterExpiry",
+  example: "RefreshPolicy.ahead()"
+})
+
 // -------------------------------------------------------------------------------------------------
 // What is wrong
 // -------------------------------------------------------------------------------------------------
@@ -116,8 +137,9 @@ export const checkMemory = ({
   ])
 
 /** Says everything that is wrong with the definition of a region, a line for each option. */
-export const regionProblem = <Key, Value>(options: Cache.RegionOptions<Key, Value>): string | undefined => {
-  const { jitter, key, maxBytes, name, removedFor, replay, staleFor, tags, timeToLive, value, version } = options
+export const regionProblem = <Key, Value>(options: RegionDefinition<Key, Value>): string | undefined => {
+  const { jitter, key, lookupTimeout, maxBytes, name, refresh, removedFor } = options
+  const { replay, retryAfterFailure, staleFor, tags, timeToLive, value, version } = options
   const problems = [
     Settings.problem("name", RegionName, name),
     Settings.problem("version", Version, version),
@@ -126,6 +148,10 @@ export const regionProblem = <Key, Value>(options: Cache.RegionOptions<Key, Valu
     typeof timeToLive === "function" ? undefined : problem("timeToLive", Life, timeToLive),
     problem("jitter", Share, jitter),
     problem("staleFor", Extension, staleFor),
+    problem("refresh", Refresh, refresh),
+    problem("lookupTimeout.soft", Settings.AboveZero, lookupTimeout?.soft),
+    problem("lookupTimeout.hard", Settings.AboveZero, lookupTimeout?.hard),
+    problem("retryAfterFailure", Extension, retryAfterFailure),
     problem("maxBytes", Count, maxBytes),
     problem("replay", Replay, replay),
     problem("removedFor", Extension, removedFor),

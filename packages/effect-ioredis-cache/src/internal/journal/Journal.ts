@@ -57,7 +57,7 @@ export interface ValueWrite {
  * Describes what a read is answered with in the place of Redis: what the journal says, or whatever
  * memory has.
  */
-export type Answer = { readonly _tag: "Value"; readonly value: unknown } | { readonly _tag: "Memory" }
+export type Answer = Ledger.SetIntent | { readonly _tag: "Memory" }
 
 /** Is told what became of a write, or of each of several, at once or later. */
 export type Done<Outcome = WriteOutcome> = (outcome: Outcome) => void
@@ -315,7 +315,7 @@ const answer = (state: State, region: Region, key: string): Answer | undefined =
   // A `touch` says nothing of the value. What a lookup found after a removal is in memory.
   if (intent === undefined || intent._tag === "Touch") return undefined
   if (intent._tag === "Remove") return fromMemory
-  return intent.expiresAt > state.now() ? { _tag: "Value", value: intent.value } : fromMemory
+  return intent.expiresAt > state.now() ? intent : fromMemory
 }
 
 const fromMemory: Answer = { _tag: "Memory" }

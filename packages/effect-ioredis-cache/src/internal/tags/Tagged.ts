@@ -31,7 +31,7 @@ export const judge = <Value>(found: Found<Value>, ofRegion: TagId | undefined, t
   if (hit === undefined || tagged === undefined) return found
   const isOfRegion = ofRegion === undefined || tagged.tags.some(({ id }) => id === ofRegion)
   return isOfRegion && tagged.tags.every(({ id, token }) => tokenOf(id) === token)
-    ? { hit: { value: untagged(hit.value) }, source }
+    ? found
     : { hit: undefined, source, replaces: tagged.replaces }
 }
 

@@ -7,6 +7,10 @@ import type { Tokens } from "./Tokens.ts"
 export interface Tagging<out E> {
   /** Tells whether a write has tags: its own, or that of the region. */
   readonly isNeeded: (options: WriteOptions | undefined) => boolean
+  /** The same as `tagsOf`, with `undefined` for a write that has none. */
+  readonly tagsFor: (
+    options: WriteOptions | undefined
+  ) => Effect.Effect<Result.Result<ReadonlyArray<Tag> | undefined, string>, E>
   /**
    * The tags of a write with their tokens, which are made where they are missing. It gives what is
    * wrong with the names of the tags, if anything.
@@ -28,18 +32,25 @@ export const make = <E>(tokens: Tokens<E>, ofRegion: TagId | undefined): Tagging
     return named > mostNamed ? Result.fail(tooMany(named)) : Result.succeed(ids)
   }
 
+  const isNeeded: Tagging<E>["isNeeded"] = (options) => ofRegion !== undefined || options?.tags !== undefined
+
+  const tagsOf: Tagging<E>["tagsOf"] = (options) =>
+    Effect.suspend((): Effect.Effect<Result.Result<ReadonlyArray<Tag>, string>, E> => {
+      const ids = idsOf(options?.tags ?? [])
+      return Result.isFailure(ids)
+        ? Effect.succeed(Result.fail(ids.failure))
+        : Effect.map(tokens.obtain(ids.success), Result.succeed)
+    })
+
   return {
-    isNeeded: (options) => ofRegion !== undefined || options?.tags !== undefined,
-    tagsOf: (options) =>
-      Effect.suspend((): Effect.Effect<Result.Result<ReadonlyArray<Tag>, string>, E> => {
-        const ids = idsOf(options?.tags ?? [])
-        return Result.isFailure(ids)
-          ? Effect.succeed(Result.fail(ids.failure))
-          : Effect.map(tokens.obtain(ids.success), Result.succeed)
-      }),
+    isNeeded,
+    tagsOf,
+    tagsFor: (options) => (isNeeded(options) ? tagsOf(options) : none),
     invalidateOwn: ofRegion === undefined ? undefined : tokens.replace(ofRegion)
   }
 }
+
+const none = Effect.succeed(Result.succeed(undefined))
 
 /** Says what is wrong with the name of a tag, if anything. */
 export const problemOf = (name: string): string | undefined =>

@@ -1,5 +1,6 @@
-import { Exit } from "effect"
+import { Effect, Exit } from "effect"
 import type { CacheTier, Cancel, Done, Found } from "../CacheTier.ts"
+import { fromCallback } from "../RegionParts.ts"
 import type { TagId } from "./Tag.ts"
 import { judge, Tagged, taggedIn } from "./Tagged.ts"
 import type { Answers, Tokens } from "./Tokens.ts"
@@ -13,6 +14,8 @@ export interface Verification<in out Value, in out E> {
   readonly concerns: (found: Found<Value>) => boolean
   /** Verifies what was found, if that takes no asking. */
   readonly known: (found: Found<Value>) => Found<Value> | undefined
+  /** Gives what there is while all of its tags have the tokens that it carries. */
+  readonly ifValid: (hit: Hit<Value>) => Effect.Effect<Hit<Value> | undefined>
   /** Asks for the tokens that a read of a key is expected to need, side by side with it. */
   readonly expect: (key: string) => Expected<E> | undefined
   /** Asks for the tokens that a read of several keys is expected to need. */
@@ -23,6 +26,11 @@ export interface Verification<in out Value, in out E> {
     began: Began<E>,
     done: Done<ReadonlyArray<Found<Value>>, E>
   ) => Cancel
+}
+
+/** A value that was found, with or without tags. */
+interface Hit<out Value> {
+  readonly value: Value
 }
 
 /** Says when reads began, by `Options.now`, and which tokens were asked for beside them. */
@@ -61,7 +69,45 @@ export const make = <Value, E>(options: Options<Value, E>): Verification<Value, 
     return ids.size === 0 ? undefined : new Expected<E>(tokens, Array.from(ids))
   }
 
+  const verify: Verification<Value, E>["verify"] = (all, { at, expected }, done) => {
+    const judgeAll = (exit: Exit.Exit<Answers, E>): void =>
+      done(Exit.map(exit, (answers) => all.map((found) => verified(found, answers))))
+    let cancel: Cancel = ignore
+    // What was not expected is asked for within what the reads have left of their time.
+    const complete = (exit: Exit.Exit<Answers, E>): void => {
+      const answers = Exit.isSuccess(exit) ? exit.value : undefined
+      const missing = answers === undefined ? [] : idsOf(all).filter((id) => !answers.has(id))
+      if (answers === undefined || missing.length === 0) {
+        judgeAll(exit)
+        return
+      }
+      const timeLeft = patience === undefined ? undefined : Math.max(1, patience - (now() - at))
+      const merge = (rest: Exit.Exit<Answers, E>) =>
+        judgeAll(Exit.map(rest, (found) => new Map([...answers, ...found])))
+      cancel = tokens.read(missing, merge, timeLeft)
+    }
+    if (expected === undefined) complete(none)
+    else expected.whenTold(complete)
+    return () => {
+      expected?.cancel()
+      cancel()
+    }
+  }
+
   return {
+    verify,
+    // A token that cannot be read proves nothing.
+    ifValid: (hit) => {
+      if (taggedIn(hit) === undefined) return Effect.succeed(hit)
+      const all = [{ hit, source: "memory" }] as const
+      const read = fromCallback<ReadonlyArray<Found<Value>>, E>((done) =>
+        verify(all, { at: now(), expected: undefined }, done)
+      )
+      return Effect.orElseSucceed(
+        Effect.map(read, ([found]) => found?.hit),
+        () => undefined
+      )
+    },
     concerns: ({ hit }) => {
       if (hit === undefined || !(hit.value instanceof Tagged)) return false
       hasTags = true
@@ -72,31 +118,7 @@ export const make = <Value, E>(options: Options<Value, E>): Verification<Value, 
       return answers && verified(found, answers)
     },
     expect: (key) => (hasTags ? expectMany([key]) : undefined),
-    expectMany,
-    verify: (all, { at, expected }, done) => {
-      const judgeAll = (exit: Exit.Exit<Answers, E>): void =>
-        done(Exit.map(exit, (answers) => all.map((found) => verified(found, answers))))
-      let cancel: Cancel = ignore
-      // What was not expected is asked for within what the reads have left of their time.
-      const complete = (exit: Exit.Exit<Answers, E>): void => {
-        const answers = Exit.isSuccess(exit) ? exit.value : undefined
-        const missing = answers === undefined ? [] : idsOf(all).filter((id) => !answers.has(id))
-        if (answers === undefined || missing.length === 0) {
-          judgeAll(exit)
-          return
-        }
-        const timeLeft = patience === undefined ? undefined : Math.max(1, patience - (now() - at))
-        const merge = (rest: Exit.Exit<Answers, E>) =>
-          judgeAll(Exit.map(rest, (found) => new Map([...answers, ...found])))
-        cancel = tokens.read(missing, merge, timeLeft)
-      }
-      if (expected === undefined) complete(none)
-      else expected.whenTold(complete)
-      return () => {
-        expected?.cancel()
-        cancel()
-      }
-    }
+    expectMany
   }
 }
 
