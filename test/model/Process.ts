@@ -194,6 +194,7 @@ const wireOf = (number: number, { network, onSubmit, seams }: Options) => {
     inFlight: connection.inFlight,
     activity: connection.activity,
     onLoss: connection.onLoss,
+    onPush: connection.onPush,
     drain: connection.drain,
     destroy: connection.destroy,
     submit: (command, onReply) => {

@@ -51,6 +51,8 @@ export interface Connection {
   readonly mute: Effect.Effect<void>
   /** Nothing goes either way, as if the other side were stopped. */
   readonly freeze: Effect.Effect<void>
+  /** What a `freeze` has held back goes on. */
+  readonly thaw: Effect.Effect<void>
   /** Ends it at once by RST. */
   readonly reset: Effect.Effect<void>
   /** Keeps from now on what the client sends over it. */
@@ -168,6 +170,7 @@ interface State {
 const connectionOf = (link: Link): Connection => ({
   mute: Effect.sync(() => link.fail("DropReplies")),
   freeze: Effect.sync(() => link.fail("Hold")),
+  thaw: Effect.sync(() => link.fail("Pass")),
   reset: Effect.sync(() => link.reset()),
   listenIn: Effect.sync(() => link.listenIn()),
   sent: link.sent
@@ -306,6 +309,9 @@ const makeLink = (client: Net.Socket, targetPort: number, shared: State, onClose
     },
     fail: (mode) => {
       own = mode
+      // What a server cannot send piles up there.
+      if (mode === "Hold") upstream.pause()
+      else upstream.resume()
       requests.pump()
       replies.pump()
     },

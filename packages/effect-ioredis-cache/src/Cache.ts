@@ -161,6 +161,36 @@ export interface RegionOptions<in out Key, in out Value, out Hard extends Durati
    * read asks for one key more. Default: false.
    */
   readonly tags?: boolean | undefined
+  /**
+   * Lets memory answer while Redis answers too, for as long as Redis tells of every write of other
+   * processes. Default: each read asks Redis. See `docs/near_cache.md`.
+   */
+  readonly near?: NearOptions | undefined
+}
+
+/**
+ * Sets how old what memory answers may be.
+ *
+ * **Details**
+ *
+ * A read never returns a value that another process's write has replaced, if Redis acknowledged
+ * that write `maxStaleness` or longer before the read began. When that cannot be known, Redis is
+ * asked.
+ *
+ * **Gotchas**
+ *
+ * - It is for values that are read often and written rarely: every write of the region is told to
+ *   every process that holds it near.
+ * - `MemoryCache` holds 1,000 entries by default, which is too few for most near regions.
+ * - SWAPDB is told to nobody, and is not supported.
+ * - A `RedisCache` and a cache on memory alone ignore it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface NearOptions {
+  /** Bounds how old a value may be, from 100 milliseconds up; 1 to 5 seconds are usual. */
+  readonly maxStaleness: Duration.Input
 }
 
 /**

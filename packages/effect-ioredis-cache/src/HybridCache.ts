@@ -48,6 +48,8 @@ import {
 } from "./internal/CacheTier.ts"
 import * as Journal from "./internal/journal/Journal.ts"
 import { SetIntent } from "./internal/journal/Ledger.ts"
+import type { NearRead } from "./internal/near/Hearing.ts"
+import * as Near from "./internal/near/Near.ts"
 import * as MemoryStore from "./internal/MemoryStore.ts"
 import * as MemoryTier from "./internal/MemoryTier.ts"
 import { named } from "./internal/named.ts"
@@ -112,17 +114,22 @@ const build = Effect.fnUntraced(function* (redis: RedisCache.RedisCache, options
   const memory = MemoryTier.make(store, yield* Clock.Clock, journal)
   const tierOf = yield* RedisTier.make(redis.client)
   const fork = Effect.runForkWith(yield* Effect.context<never>())
+  const links = yield* Near.shared(dispatch, redis.prefix)
+  const leave = links.join(MemoryTier.demoting(store, journal))
+  yield* Effect.addFinalizer(() => Effect.sync(leave))
   const outage = Outage.make((key) => dispatch.nodeOf(key).name, fork)
   return yield* Region.makeCache({
     name: redis.client.name,
     tier: (region) => {
-      const near = memory(region)
-      const regionJournal = journal.region(region, near.versionOf)
+      const nearer = memory(region)
+      const regionJournal = journal.region(region, nearer.versionOf)
       const timeout = Duration.toMillis(patience)
-      const tier = tierOf(region, { timeout, believes: regionJournal.believes, held: near.held })
+      const tier = tierOf(region, { timeout, believes: regionJournal.believes, held: nearer.held })
+      const { keyspace, maxStaleness } = region
       return makeTier({
         redis: tier,
-        memory: near,
+        memory: nearer,
+        near: maxStaleness === undefined ? undefined : links.region(keyspace, maxStaleness),
         journal: regionJournal,
         outage,
         patience: timeout,
@@ -228,6 +235,8 @@ const optional = <A>(config: Config.Config<A>) => Config.withDefault(config, und
 interface Parts<in out Value> {
   readonly redis: RedisTier.RedisTier<Value>
   readonly memory: MemoryTier.MemoryTier<Value>
+  /** Tells when memory may answer although Redis does, in a region that wants it. */
+  readonly near: Near.NearRegion | undefined
   readonly journal: Journal.RegionJournal
   readonly outage: Outage.Outage
   /** In milliseconds, as is `staleFor`. */
@@ -267,19 +276,37 @@ const makeTier = <Value>(parts: Parts<Value>): CacheTier<Value, never> => {
   }
 }
 
-const makeReads = <Value>({
-  journal,
-  memory,
-  outage,
-  redis
-}: Parts<Value>): Pick<CacheTier<Value, never>, "known" | "get" | "getMany"> => {
-  const remember = (key: string, found: FoundThere<Value>, isCurrent: boolean, at: number): void => {
+/** Answers from what this process has, and takes what was read. */
+interface Answers<in out Value> {
+  /** What memory has, because Redis gives no answer. */
+  readonly fallBack: (key: string) => Found<Value>
+  /** What can be said of a key without asking Redis, if anything. */
+  readonly knownAs: (key: string) => Found<Value> | undefined
+  /**
+   * What a read is answered with. The key may have been written since it was asked for, and the
+   * journal know better by now. `at` is the time in memory.
+   */
+  readonly readAs: (
+    key: string,
+    found: FoundThere<Value>,
+    isCurrent: boolean,
+    at: number,
+    read: NearRead | undefined
+  ) => Found<Value>
+}
+
+const makeAnswers = <Value>({ journal, memory, near }: Parts<Value>): Answers<Value> => {
+  const remember = (
+    key: string,
+    found: FoundThere<Value>,
+    isCurrent: boolean,
+    at: number,
+    read: NearRead | undefined
+  ): void => {
     if (!isCurrent) return
-    if (found.hit !== undefined && found.hit.timeToLive > 0) memory.put(key, found.hit, at)
+    if (found.hit !== undefined && found.hit.timeToLive > 0) memory.put(key, found.hit, at, read?.epochOf(key))
     else memory.expire(key)
   }
-
-  const fallBack = (key: string): Found<Value> => ({ hit: memory.find(key), source: "fallback" })
 
   // What the journal says of a key, if anything.
   const journaledAs = (key: string): Found<Value> | undefined => {
@@ -291,17 +318,47 @@ const makeReads = <Value>({
     return { hit: answer as { readonly value: Value }, source: "memory" }
   }
 
-  // The key may have been written since it was asked for, and the journal know better by now. `at`
-  // is the time in memory.
-  const readAs = (key: string, found: FoundThere<Value>, isCurrent: boolean, at: number): Found<Value> => {
-    const answer = journaledAs(key)
-    if (answer === undefined) remember(key, found, isCurrent, at)
-    return answer ?? found
+  // What memory may answer although Redis would. The journal has been asked before.
+  const nearAs = (key: string): Found<Value> | undefined => {
+    if (near === undefined) return undefined
+    const hit = memory.find(key)
+    return hit !== undefined && near.mayAnswer(hit.epoch) ? { hit, source: "memory" } : undefined
   }
 
-  // Reads keys of which the journal says nothing. A server that does not answer is no reason not to
-  // believe the others.
-  const askMany: CacheTier<Value, never>["getMany"] = (keys, isCurrent, done, timeLeft) => {
+  return {
+    fallBack: (key) => ({ hit: memory.find(key), source: "fallback" }),
+    knownAs: (key) => journaledAs(key) ?? nearAs(key),
+    readAs: (key, found, isCurrent, at, read) => {
+      const answer = journaledAs(key)
+      if (answer === undefined) remember(key, found, isCurrent, at, read)
+      return answer ?? found
+    }
+  }
+}
+
+// Reads keys that are not known. A server that does not answer is no reason not to believe the
+// others.
+const makeAskMany = <Value>(
+  { memory, near, outage, redis }: Parts<Value>,
+  { fallBack, readAs }: Answers<Value>
+): CacheTier<Value, never>["getMany"] => {
+  // Reads keys of one server, or memory where it gives no answer.
+  const askNode: CacheTier<Value, never>["getMany"] = (keys, isCurrent, done, timeLeft) => {
+    const [first = ""] = keys
+    const read = near?.begin(first)
+    const end: Done<ReadonlyArray<FoundThere<Value>>, RedisError.RedisError> = (exit) => {
+      if (Exit.isFailure(exit)) {
+        outage.begin(first, exit.cause)
+        return done(Exit.succeed(keys.map(fallBack)))
+      }
+      outage.end(first)
+      const at = memory.now("")
+      done(Exit.succeed(exit.value.map((found, index) => readAs(keys[index] ?? "", found, isCurrent(index), at, read))))
+    }
+    return redis.getMany(keys, isCurrent, end, timeLeft, read)
+  }
+
+  return (keys, isCurrent, done, timeLeft) => {
     const parts = redis.byNode(keys)
     if (parts === undefined) return askNode(keys, isCurrent, done, timeLeft)
     const found = new Map<number, Found<Value>>()
@@ -322,47 +379,43 @@ const makeReads = <Value>({
       for (const cancel of cancels) cancel()
     }
   }
+}
 
-  // Reads keys of one server, or memory where it gives no answer.
-  const askNode: CacheTier<Value, never>["getMany"] = (keys, isCurrent, done, timeLeft) => {
-    const told: Done<ReadonlyArray<FoundThere<Value>>, RedisError.RedisError> = (exit) => {
-      const [first = ""] = keys
-      if (Exit.isFailure(exit)) {
-        outage.begin(first, exit.cause)
-        return done(Exit.succeed(keys.map(fallBack)))
-      }
-      outage.end(first)
-      const at = memory.now("")
-      done(Exit.succeed(exit.value.map((found, index) => readAs(keys[index] ?? "", found, isCurrent(index), at))))
-    }
-    return redis.getMany(keys, isCurrent, told, timeLeft)
-  }
-
+const makeReads = <Value>(parts: Parts<Value>): Pick<CacheTier<Value, never>, "known" | "get" | "getMany"> => {
+  const { journal, memory, near, outage, redis } = parts
+  const answers = makeAnswers(parts)
+  const { fallBack, knownAs, readAs } = answers
+  const askMany = makeAskMany(parts, answers)
   return {
     // An open circuit is not asked again for every read.
     known: (key) => {
-      const answer = journaledAs(key)
+      const answer = knownAs(key)
       if (answer !== undefined || !redis.refuses(key)) return answer
       outage.refused(key)
       return fallBack(key)
     },
-    get: (key, current, done) =>
-      redis.get(key, current, (exit) => {
+    get: (key, current, done) => {
+      const read = near?.begin(key)
+      const end: Done<FoundThere<Value>, RedisError.RedisError> = (exit) => {
         if (Exit.isFailure(exit)) {
           outage.begin(key, exit.cause)
           return done(Exit.succeed(fallBack(key)))
         }
         outage.end(key)
-        const read = readAs(key, exit.value, current.isCurrent(), memory.now(key))
+        const answer = readAs(key, exit.value, current.isCurrent(), memory.now(key), read)
         // A success is one whatever its failures would be.
-        done(read === exit.value ? (exit as Exit.Success<Found<Value>, never>) : Exit.succeed(read))
-      }),
+        done(answer === exit.value ? (exit as Exit.Success<Found<Value>, never>) : Exit.succeed(answer))
+      }
+      return redis.get(key, current, end, read)
+    },
     getMany: (keys, isCurrent, done, timeLeft) => {
-      if (journal.isEmpty() && keys.length > 0) return askMany(keys, isCurrent, done, timeLeft)
-      const answers = keys.map(journaledAs)
-      const asked = keys.flatMap((key, index) => (answers[index] === undefined ? [{ key, index }] : []))
+      if (near === undefined && journal.isEmpty() && keys.length > 0) {
+        return askMany(keys, isCurrent, done, timeLeft)
+      }
+      const known = keys.map(knownAs)
+      const asked = keys.flatMap((key, index) => (known[index] === undefined ? [{ key, index }] : []))
       if (asked.length === 0) {
-        done(Exit.succeed(answers.map((answer, index) => answer ?? fallBack(keys[index] ?? ""))))
+        done(Exit.succeed(known.map((answer, index) => answer ?? fallBack(keys[index] ?? ""))))
         return ignore
       }
       const askedKeys = asked.map(({ key }) => key)
@@ -370,7 +423,7 @@ const makeReads = <Value>({
       const told: Done<ReadonlyArray<Found<Value>>, never> = (exit) => {
         if (Exit.isFailure(exit)) return done(exit)
         const rest = exit.value[Symbol.iterator]()
-        done(Exit.succeed(keys.map((key, index) => answers[index] ?? rest.next().value ?? fallBack(key))))
+        done(Exit.succeed(keys.map((key, index) => known[index] ?? rest.next().value ?? fallBack(key))))
       }
       return askMany(askedKeys, isAskedCurrent, told, timeLeft)
     }

@@ -56,6 +56,11 @@ export interface TierRegion<in out Value> {
   /** Says whether every value has a tag of the region, so that one without it is none. */
   readonly tags: boolean
   /**
+   * Says how old a value may be, in milliseconds, that memory answers while Redis does too;
+   * `undefined` where each read asks Redis.
+   */
+  readonly maxStaleness?: number | undefined
+  /**
    * Is called for a stored value that could not be read, with what was wrong and without the value.
    * The tier answers with a miss.
    */

@@ -11,6 +11,8 @@ import {
   type Write
 } from "./CacheTier.ts"
 import type { Entry, MemoryStore } from "./MemoryStore.ts"
+import type { Epoch } from "./near/Epoch.ts"
+import type { Demote } from "./near/Near.ts"
 import { now } from "./now.ts"
 import { Stale } from "./Stale.ts"
 import type { Stamp } from "./StoredValue.ts"
@@ -33,9 +35,10 @@ export interface MemoryTier<in out Value> extends CacheTier<Value, never> {
   readonly take: (write: Write<Value>, expiresAt?: number, lookupTime?: number) => void
   /**
    * Holds what another tier was read to have. It never shortens the life that a write gave the key
-   * to the region's usual one. `at` is the time of `now`.
+   * to the region's usual one. `at` is the time of `now`, and `epoch` the one in which it was read
+   * there, if that is known.
    */
-  readonly put: (key: string, hit: Hit<Value>, at: number) => void
+  readonly put: (key: string, hit: Hit<Value>, at: number, epoch?: Epoch) => void
   /** Drops a key. */
   readonly drop: (key: string) => void
   /** Drops a key, or all keys of the region. */
@@ -61,6 +64,7 @@ class Held implements Entry {
   readonly bytes: number
   readonly version: Version | undefined
   readonly origin: Origin | undefined
+  epoch: Epoch | undefined
 
   constructor(
     value: unknown,
@@ -68,7 +72,8 @@ class Held implements Entry {
     staleUntil: number,
     bytes: number,
     version: Version | undefined,
-    origin: Origin | undefined
+    origin: Origin | undefined,
+    epoch: Epoch | undefined
   ) {
     this.value = value
     this.expiresAt = expiresAt
@@ -76,6 +81,7 @@ class Held implements Entry {
     this.bytes = bytes
     this.version = version
     this.origin = origin
+    this.epoch = epoch
   }
 }
 
@@ -118,9 +124,10 @@ export const make =
       expiresAt: number,
       bytes: number,
       version: Version | undefined,
-      origin: Origin | undefined
+      origin: Origin | undefined,
+      epoch: Epoch | undefined
     ): void => {
-      memory.set(space + key, new Held(value, expiresAt, expiresAt + region.staleFor, bytes, version, origin))
+      memory.set(space + key, new Held(value, expiresAt, expiresAt + region.staleFor, bytes, version, origin, epoch))
     }
 
     const take = (
@@ -129,14 +136,14 @@ export const make =
       lookupTime = 0
     ): void => {
       const origin = region.refreshes ? new Origin(now(clock) - lookupTime, lookupTime) : undefined
-      hold(key, value, expiresAt, text.length, undefined, origin)
+      hold(key, value, expiresAt, text.length, undefined, origin, undefined)
     }
 
     const extend = (key: string, timeToLive: number): void => {
       const expiresAt = now(clock) + timeToLive
       const kept = find(key)
       if (kept === undefined || kept.expiresAt >= expiresAt) return
-      hold(key, kept.value, expiresAt, kept.bytes, kept.version, kept.origin)
+      hold(key, kept.value, expiresAt, kept.bytes, kept.version, kept.origin, undefined)
     }
 
     const drop = (key: string): void => {
@@ -153,10 +160,10 @@ export const make =
         return entry?.version?.stamp === stamp ? entry : undefined
       },
       take,
-      put: (key, { bytes, lifeThere, origin, timeToLive, value, version }, at) => {
+      put: (key, { bytes, lifeThere, origin, timeToLive, value, version }, at, epoch) => {
         // The tier that was read has cut a longer life short, so what a write gave it here counts.
         const given = timeToLive >= region.longestLife ? Math.min(find(key)?.expiresAt ?? at, at + lifeThere) : at
-        hold(key, value, Math.max(at + timeToLive, given), bytes, version, origin)
+        hold(key, value, Math.max(at + timeToLive, given), bytes, version, origin, epoch)
       },
       drop,
       forget: (key) => {
@@ -169,7 +176,7 @@ export const make =
         const entry = entryOf(key, at)
         if (entry === undefined) return
         const { bytes, origin, staleUntil, value, version } = entry
-        memory.set(space + key, new Held(value, at, staleUntil ?? at, bytes, version, origin))
+        memory.set(space + key, new Held(value, at, staleUntil ?? at, bytes, version, origin, undefined))
       },
       stale: (key) => {
         const entry = region.staleFor > 0 ? memory.getStale(space + key, now(clock)) : undefined
@@ -182,27 +189,7 @@ export const make =
       get: (key, _, done) => atOnce(done, found(key)),
       peek: (key, _, done) => atOnce(done, found(key)),
       getMany: (keys, _, done) => atOnce(done, keys.map(found)),
-      answersAtOnce: always,
-      setAtOnce: (write) => {
-        take(write)
-        return "Applied"
-      },
-      set: (write, _, done) => {
-        take(write)
-        return atOnce(done, "Applied")
-      },
-      setMany: (writes, isCurrent, done) => {
-        writes.forEach((write, index) => {
-          if (isCurrent(index)) take(write)
-        })
-        return atOnce(done, writes.map(applied))
-      },
-      remove: (keys, isCurrent, done) => {
-        keys.forEach((key, index) => {
-          if (isCurrent(index)) drop(key)
-        })
-        return atOnce(done, keys.map(applied))
-      },
+      ...makeWrites({ take, drop, extend }),
       extend,
       // Only this tier's own entries are handed in.
       lifeOf: (hit) => {
@@ -211,20 +198,63 @@ export const make =
       },
       replacedBy: (_, done) => atOnce(done, undefined),
       now: () => now(clock),
-      fill: ({ lookupTime, write }, isCurrent, done) => {
-        if (isCurrent()) take(write, undefined, lookupTime)
-        return atOnce(done, "Applied")
-      },
-      touch: (key, timeToLive, done) => {
-        extend(key, timeToLive)
-        return atOnce(done, "Applied")
-      },
       clear: Effect.sync(() => {
         memory.deletePrefix(keyspace)
         return "Applied" as const
       })
     }
   }
+
+// The writes of a tier in terms of what memory does at once.
+const makeWrites = <Value>({
+  drop,
+  extend,
+  take
+}: Pick<MemoryTier<Value>, "take" | "drop" | "extend">): Pick<
+  CacheTier<Value, never>,
+  "answersAtOnce" | "setAtOnce" | "set" | "setMany" | "remove" | "fill" | "touch"
+> => ({
+  answersAtOnce: always,
+  setAtOnce: (write) => {
+    take(write)
+    return "Applied"
+  },
+  set: (write, _, done) => {
+    take(write)
+    return atOnce(done, "Applied")
+  },
+  setMany: (writes, isCurrent, done) => {
+    writes.forEach((write, index) => {
+      if (isCurrent(index)) take(write)
+    })
+    return atOnce(done, writes.map(applied))
+  },
+  remove: (keys, isCurrent, done) => {
+    keys.forEach((key, index) => {
+      if (isCurrent(index)) drop(key)
+    })
+    return atOnce(done, keys.map(applied))
+  },
+  fill: ({ lookupTime, write }, isCurrent, done) => {
+    if (isCurrent()) take(write, undefined, lookupTime)
+    return atOnce(done, "Applied")
+  },
+  touch: (key, timeToLive, done) => {
+    extend(key, timeToLive)
+    return atOnce(done, "Applied")
+  }
+})
+
+/** Demotes what a memory has of an owner's key: it stays there, and is near no more. */
+export const demoting = (memory: MemoryStore, owner: object): Demote => {
+  const space = spaceOf(memory, owner)
+  return (key) => {
+    const entry = memory.peek(space + key)
+    const wasNear = entry?.epoch?.isOver === false
+    if (entry !== undefined) entry.epoch = undefined
+    return wasNear
+  }
+}
 
 // What the keys of an owner begin with: nothing for the first one, so that its keys need not be put
 // together. No name of a region begins with a colon.

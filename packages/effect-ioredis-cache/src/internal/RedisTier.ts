@@ -29,14 +29,23 @@ import { untagged, withTags } from "./tags/Tagged.ts"
  * A tier in Redis.
  */
 export interface RedisTier<in out Value> extends CacheTier<Value, RedisError.RedisError> {
-  /** Reads a key, and tells of a value what a nearer store needs to know. */
-  readonly get: (key: string, current: Current, done: Done<FoundThere<Value>, RedisError.RedisError>) => Cancel
+  /**
+   * Reads a key, and tells of a value what a nearer store needs to know. A `sending` follows the
+   * command in a cluster, where a server may name another one to be asked.
+   */
+  readonly get: (
+    key: string,
+    current: Current,
+    done: Done<FoundThere<Value>, RedisError.RedisError>,
+    sending?: Dispatch.Sending
+  ) => Cancel
   /** Reads several keys, likewise. */
   readonly getMany: (
     keys: ReadonlyArray<string>,
     isCurrent: (index: number) => boolean,
     done: Done<ReadonlyArray<FoundThere<Value>>, RedisError.RedisError>,
-    timeLeft?: number
+    timeLeft?: number,
+    sending?: Dispatch.Sending
   ) => Cancel
   /** Says how long a value of the region was, so that reads of short ones are sent together. */
   readonly learn: (length: number) => void
@@ -99,14 +108,18 @@ const makeTier = <Value>(
   const { timeout } = options
   const timeOf = (key: string): number => dispatch.nodeOf(key).time()
 
-  const get: RedisTier<Value>["get"] = (key, current, done) =>
-    dispatch.get(key, { bytes: size.bytes, timeout }, (result) => {
+  const get: RedisTier<Value>["get"] = (key, current, done, sending) => {
+    const end: Dispatch.Done<RedisCommand.Reply> = (result) => {
       if (Result.isSuccess(result))
         return done(Exit.succeed(decode(key, result.success, current.isCurrent(), timeOf(key))))
       if (!isForeign(result.failure)) return done(Exit.fail(result.failure))
       region.onUnreadable(key, "it is of another Redis type")
       done(Exit.succeed(missedOtherType))
-    })
+    }
+    return sending === undefined || dispatch.slotOf === undefined
+      ? dispatch.get(key, { bytes: size.bytes, timeout }, end)
+      : dispatch.send(RedisCommand.make("GET", [key], { reply: "bytes" }), { timeout, sending }, end)
+  }
 
   return {
     glance: () => undefined,
@@ -124,12 +137,13 @@ const makeTier = <Value>(
     now: timeOf,
     get,
     peek: get,
-    getMany: (keys, isCurrent, done, timeLeft = timeout) => {
+    getMany: (keys, isCurrent, done, timeLeft = timeout, sending) => {
       if (keys.length === 0) {
         done(Exit.succeed([]))
         return ignore
       }
-      return dispatch.send(RedisCommand.make("MGET", keys, { reply: "bytes" }), { timeout: timeLeft }, (result) => {
+      const command = RedisCommand.make("MGET", keys, { reply: "bytes" })
+      return dispatch.send(command, { timeout: timeLeft, sending }, (result) => {
         if (Result.isFailure(result)) return done(Exit.fail(result.failure))
         const replies = Array.isArray(result.success) ? result.success : []
         const timeOf = timesOf(dispatch)

@@ -64,6 +64,7 @@ interface Definition {
   readonly refresh?: RefreshPolicy | undefined
   readonly lookupTimeout?: Cache.LookupTimeout | undefined
   readonly retryAfterFailure?: Duration.Input | undefined
+  readonly near?: Cache.NearOptions | undefined
 }
 
 const refuse = (region: string, message: string): Effect.Effect<never> =>
@@ -121,6 +122,7 @@ const differenceOf = (one: Definition, other: Definition): string | undefined =>
   if ((one.replay ?? "ifUnchanged") !== (other.replay ?? "ifUnchanged")) return "replay"
   if (removedMillis(one) !== removedMillis(other)) return "removedFor"
   if ((one.tags ?? false) !== (other.tags ?? false)) return "tags"
+  if (nearMillis(one) !== nearMillis(other)) return "near"
   if ((one.jitter ?? 0) !== (other.jitter ?? 0)) return "jitter"
   if (refreshText(one.refresh) !== refreshText(other.refresh)) return "refresh"
   if (millisOf(one.lookupTimeout?.soft) !== millisOf(other.lookupTimeout?.soft)) return "lookupTimeout.soft"
@@ -166,6 +168,10 @@ let classes = 0
  */
 export const removedMillis = ({ removedFor, replay }: Pick<Definition, "removedFor" | "replay">): number =>
   Math.min(Duration.toMillis(removedFor ?? (replay === "latest" ? "10 minutes" : 0)), longestLife)
+
+/** How old a near value may be, in milliseconds; `undefined` where each read asks Redis. */
+export const nearMillis = ({ near }: Pick<Definition, "near">): number | undefined =>
+  near === undefined ? undefined : Duration.toMillis(near.maxStaleness)
 
 const millisOf = (duration: Duration.Input | undefined): number | undefined =>
   duration === undefined ? undefined : Duration.toMillis(duration)

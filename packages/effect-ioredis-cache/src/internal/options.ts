@@ -98,6 +98,14 @@ const Refresh = Schema.declare(
   example: "RefreshPolicy.ahead()"
 })
 
+const Staleness = durationThat((duration) => {
+  const millis = Duration.toMillis(duration)
+  return millis >= 100 && millis < Number.POSITIVE_INFINITY
+}).annotate({
+  expected: "a duration from 100 milliseconds up that ends",
+  example: "2 seconds"
+})
+
 // -------------------------------------------------------------------------------------------------
 // What is wrong
 // -------------------------------------------------------------------------------------------------
@@ -138,7 +146,7 @@ export const checkMemory = ({
 
 /** Says everything that is wrong with the definition of a region, a line for each option. */
 export const regionProblem = <Key, Value>(options: RegionDefinition<Key, Value>): string | undefined => {
-  const { jitter, key, lookupTimeout, maxBytes, name, refresh, removedFor } = options
+  const { jitter, key, lookupTimeout, maxBytes, name, near, refresh, removedFor } = options
   const { replay, retryAfterFailure, staleFor, tags, timeToLive, value, version } = options
   const problems = [
     Settings.problem("name", RegionName, name),
@@ -155,7 +163,8 @@ export const regionProblem = <Key, Value>(options: RegionDefinition<Key, Value>)
     problem("maxBytes", Count, maxBytes),
     problem("replay", Replay, replay),
     problem("removedFor", Extension, removedFor),
-    problem("tags", Switch, tags)
+    problem("tags", Switch, tags),
+    near === undefined ? undefined : Settings.problem("near.maxStaleness", Staleness, near?.maxStaleness)
   ].filter((problem) => problem !== undefined)
   return problems.length === 0 ? undefined : problems.map((problem) => `${shownRegion(name)}: ${problem}`).join("\n")
 }

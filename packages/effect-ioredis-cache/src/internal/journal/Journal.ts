@@ -20,7 +20,7 @@
  * `State` holds all of it and everything that changes it, `Replay` and `Emptying` work in the
  * background, and this module is what a cache calls.
  */
-import { Clock, Effect, Exit, Fiber, Scope, Semaphore } from "effect"
+import { Clock, Effect, Fiber, type Scope } from "effect"
 import type { RedisCommand } from "effect-ioredis"
 import type { Cancel, Dispatch, NodeEvent } from "effect-ioredis/dispatch"
 import type { WriteOutcome } from "../../Cache.ts"
@@ -30,6 +30,7 @@ import { makeStampSource } from "../StoredValue.ts"
 import * as Metrics from "../Metrics.ts"
 import type { Definitions } from "../Regions.ts"
 import type { Sequences } from "../Sequences.ts"
+import * as Shared from "../shared.ts"
 import { commandOf, type RegionPolicy, type Situation, touchOf } from "./commands.ts"
 import * as Emptying from "./Emptying.ts"
 import * as Fills from "./Fill.ts"
@@ -467,61 +468,12 @@ export const shared = (
   dispatch: Dispatch,
   prefix: string,
   options: Options = {}
-): Effect.Effect<Journal, never, Scope.Scope> =>
-  Effect.map(
-    Effect.acquireRelease(acquire(dispatch, prefix, options), (shared) => release(dispatch, prefix, shared)),
-    ({ journal }) => journal
-  )
+): Effect.Effect<Journal, never, Scope.Scope> => sharing(dispatch, prefix, make(dispatch, options), textOf(options))
 
-class Shared {
-  readonly journal: Journal
-  readonly scope: Scope.Closeable
-  readonly options: string
-  users = 0
-
-  constructor(journal: Journal, scope: Scope.Closeable, options: string) {
-    this.journal = journal
-    this.scope = scope
-    this.options = options
-  }
-}
-
-const journals = new WeakMap<Dispatch, Map<string, Shared>>()
-
-// Making a journal may take turns with other fibers, and one of them may want the same.
-const acquiring = Semaphore.makeUnsafe(1)
-
-const acquire = Effect.fnUntraced(
-  function* (dispatch: Dispatch, prefix: string, options: Options) {
-    const ofDispatch = journals.get(dispatch) ?? new Map<string, Shared>()
-    journals.set(dispatch, ofDispatch)
-    const text = textOf(options)
-    let shared = ofDispatch.get(prefix)
-    if (shared === undefined) {
-      const scope = yield* Scope.make()
-      const journal = yield* Scope.provide(make(dispatch, options), scope)
-      shared = new Shared(journal, scope, text)
-      ofDispatch.set(prefix, shared)
-    } else if (shared.options !== text) {
-      return yield* Effect.die(
-        new Error(
-          `Two caches of one Redis client with the prefix ${prefix} share a journal, and its options differ: ${shared.options} and ${text}. Give both the same`
-        )
-      )
-    }
-    shared.users++
-    return shared
-  },
-  (acquired) => acquiring.withPermit(acquired)
+const sharing = Shared.make<Journal>(
+  (prefix, one, other) =>
+    `Two caches of one Redis client with the prefix ${prefix} share a journal, and its options differ: ${one} and ${other}. Give both the same`
 )
-
-const release = (dispatch: Dispatch, prefix: string, shared: Shared): Effect.Effect<void> =>
-  Effect.suspend(() => {
-    shared.users--
-    if (shared.users > 0) return Effect.void
-    journals.get(dispatch)?.delete(prefix)
-    return Scope.close(shared.scope, Exit.void)
-  })
 
 const textOf = ({ maxBytes = 16 * 1024 * 1024, maxEntries = 10_000 }: Options): string =>
   `maxEntries ${maxEntries}, maxBytes ${maxBytes}`

@@ -19,6 +19,7 @@ import * as Affinity from "./Affinity.ts"
 import * as Introduction from "./Introduction.ts"
 import * as Lane from "./Lane.ts"
 import * as Lineage from "./Lineage.ts"
+import * as Links from "./Links.ts"
 import * as LoginPace from "./LoginPace.ts"
 import * as Logins from "./Logins.ts"
 import { NodeSession } from "./NodeSession.ts"
@@ -150,10 +151,20 @@ export const make = Effect.fnUntraced(function* (
   const lineage = yield* Lineage.make(() => options.onEvent({ _tag: "HistoryChanged", node: self }))
   const logins = yield* Logins.make(deadlines, now)
   const moves = Waiters.make()
-  const connect = yield* connectOf(options, lineage, moves.changed)
+  const connectAs = yield* connectOf(options, moves.changed)
+  const connect = connectAs((connection) => Introduction.introduce(connection, lineage.asker, options.readOnly))
   const makeDue = makeDueOf(options, now, sessions)
   const stallRule = stallRuleOf(options, now, sessions)
-  const replacement = Replacement.make({ connect, fork, now, sessions })
+  const failures = failuresOf(lanes)
+  const links = yield* Links.make({
+    connect: connectAs((connection) => Introduction.identify(connection, options.readOnly)),
+    logins,
+    sessionOf: (connected) => new NodeSession(self, connected, now(), options.maxInFlight),
+    problem: () => linkProblem(closing, sessions().length > 0, failures.lastError()),
+    isLast: () => sessions().length === 0
+  })
+  const connections = () => [...sessions(), ...links.open()]
+  const replacement = Replacement.make({ connect, fork, now, sessions: connections })
   const { changed, wake } = Waiters.make()
   let closing = false
   let wasReady = false
@@ -204,7 +215,7 @@ export const make = Effect.fnUntraced(function* (
     ...admissionOf(circuit),
     inFlight: () => sum(lanes, (connection) => connection.inFlight()),
     activity: () => sum(lanes, (connection) => connection.activity()),
-    ...failuresOf(lanes),
+    ...failures,
     sessions,
     changed,
     history: lineage.history,
@@ -216,13 +227,14 @@ export const make = Effect.fnUntraced(function* (
       if (error.code === "READONLY") replacement.consider()
       options.onRefusal(error)
     },
-    reconnect: () => replaceAll(sessions()),
+    reconnect: () => replaceAll(connections()),
     relocate: (address) => {
       logins.forget()
       makeDue.forget()
       moves.wake()
-      replaceAll(sessions().filter((session) => !isSameAddress(session.address, address)))
+      replaceAll(connections().filter((session) => !isSameAddress(session.address, address)))
     },
+    connect: links.connect,
     askHistory,
     refreshTime: Effect.suspend(() => Effect.forEach(sessions().slice(0, 1), lineage.refreshTime, { discard: true })),
     drain: Effect.suspend(() => {
@@ -264,6 +276,16 @@ const statusOf = (isWhole: boolean, wasReady: boolean): Status => {
   return wasReady ? "Reconnecting" : "Connecting"
 }
 
+// A link stands beside the sessions of a server that answers.
+const linkProblem = (
+  isClosing: boolean,
+  isReady: boolean,
+  lastError: RedisError.RedisConnectionError | undefined
+): RedisError.RedisConnectionError | undefined => {
+  if (isClosing) return RedisError.connectionError("CONNECT", "Closed", "never")
+  return isReady ? undefined : (lastError ?? RedisError.connectionError("CONNECT", "NotReady", "never"))
+}
+
 const replaceAll = (sessions: ReadonlyArray<NodeSession>): void => {
   for (const session of sessions) session.replace()
 }
@@ -278,8 +300,7 @@ const drainAll = (sessions: ReadonlyArray<NodeSession>): Effect.Effect<void> =>
   Effect.forEach(sessions, ({ connection }) => connection.drain, { concurrency: "unbounded", discard: true })
 
 const connectOf = Effect.fnUntraced(function* (
-  { connectTimeout, locate, login, name, readOnly, role }: Options,
-  { asker }: Lineage.Lineage,
+  { connectTimeout, locate, login, name, role }: Options,
   moved: Effect.Effect<void>
 ) {
   const connector = yield* RedisConnector
@@ -288,23 +309,29 @@ const connectOf = Effect.fnUntraced(function* (
   const asked = Effect.catchCause(login, () => noLogin).pipe(
     Effect.timeoutOrElse({ duration: connectTimeout, orElse: () => noLogin })
   )
-  return Effect.gen(function* () {
+  const connect = Effect.fnUntraced(function* (introduce: Introduce) {
     const address = yield* locate
     const login = yield* asked
     const connection = yield* connector.connect(address, login)
-    const introduction = yield* Introduction.introduce(connection, asker, readOnly)
+    const introduction = yield* introduce(connection)
     if (role !== undefined && (introduction.history.role ?? role) !== role) return yield* wrongRole(role)
     yield* Effect.forkScoped(Reauthentication.keep({ name, address, connection, login, ask: asked }))
     return { address, connection, introduction }
-  }).pipe(
-    Effect.timeoutOrElse({
-      duration: connectTimeout,
-      orElse: () => Effect.fail(RedisError.connectionError("CONNECT", "Timeout", "never"))
-    }),
-    // Whoever logs in at an address that is no longer right need not wait for it.
-    Effect.raceFirst(Effect.andThen(moved, Effect.fail(hasMoved)))
-  ) satisfies Lane.Connect
+  })
+  return (introduce: Introduce): Lane.Connect =>
+    connect(introduce).pipe(
+      Effect.timeoutOrElse({
+        duration: connectTimeout,
+        orElse: () => Effect.fail(RedisError.connectionError("CONNECT", "Timeout", "never"))
+      }),
+      // Whoever logs in at an address that is no longer right need not wait for it.
+      Effect.raceFirst(Effect.andThen(moved, Effect.fail(hasMoved)))
+    )
 })
+
+type Introduce = (
+  connection: RedisConnection.RedisConnection
+) => Effect.Effect<Introduction.Introduction, RedisError.RedisConnectionError>
 
 const wrongRole = (role: "master" | "replica"): RedisError.RedisConnectionError =>
   RedisError.connectionError("CONNECT", "NotReady", "never", new Error(`The server is no ${role} now.`))

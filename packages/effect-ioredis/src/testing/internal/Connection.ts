@@ -2,7 +2,7 @@ import { Effect, Redacted, Result, type Scope } from "effect"
 import * as DriverError from "../../internal/DriverError.ts"
 import { tell } from "../../internal/tell.ts"
 import type { RedisCommand } from "../../RedisCommand.ts"
-import type { RedisConnection, ReplyResult } from "../../RedisConnection.ts"
+import type { Push, RedisConnection, ReplyResult } from "../../RedisConnection.ts"
 import type { RedisLogin } from "../../RedisConnector.ts"
 import * as RedisError from "../../RedisError.ts"
 import type { Login } from "./Access.ts"
@@ -59,6 +59,7 @@ class Connection implements RedisConnection {
   readonly #server: Server
   readonly #timers: Timers
   readonly #listeners = new Set<(error: RedisError.RedisConnectionError) => void>()
+  readonly #pushListeners = new Set<(push: Push) => void>()
   #inFlight: Array<InFlight> = []
   #link: Link | undefined
   #loginDone: LoginDone | undefined
@@ -74,6 +75,7 @@ class Connection implements RedisConnection {
   login(login: Login): void {
     this.#link = this.#server.open({
       reply: (wire) => this.#onReply(wire),
+      push: (push) => this.#onPush(push),
       closed: (error) => this.#lose(error)
     })
     if (this.#link !== undefined) this.#server.write(this.#link, { _tag: "Login", login })
@@ -107,6 +109,12 @@ class Connection implements RedisConnection {
     return () => this.#listeners.delete(listening)
   }
 
+  readonly onPush = (listener: (push: Push) => void): (() => void) => {
+    const listening = (push: Push) => listener(push)
+    this.#pushListeners.add(listening)
+    return () => this.#pushListeners.delete(listening)
+  }
+
   readonly drain = Effect.void
 
   readonly destroy = (error: RedisError.RedisConnectionError): void => this.#end(error)
@@ -120,6 +128,11 @@ class Connection implements RedisConnection {
       if (next === undefined) this.#lose(new Error("Redis sent a reply that nobody asked for"))
       else this.#tell(next.onReply, result(next.command, wire))
     }
+  }
+
+  #onPush(push: Push): void {
+    this.#activity++
+    for (const listener of this.#pushListeners) if (this.#lost === undefined) this.#tell(listener, push)
   }
 
   #onLoginReply(wire: Wire.Wire, loginDone: LoginDone): void {
@@ -149,6 +162,7 @@ class Connection implements RedisConnection {
     }
     const listeners = Array.from(this.#listeners)
     this.#listeners.clear()
+    this.#pushListeners.clear()
     for (const listener of listeners) this.#tell(listener, error)
     this.#loginDone?.(Result.fail(error))
   }

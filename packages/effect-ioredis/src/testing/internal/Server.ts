@@ -1,10 +1,12 @@
 import { Duration } from "effect"
 import * as commandKeys from "../../internal/commandKeys.ts"
+import type { Push } from "../../RedisConnection.ts"
 import type { RedisAddress } from "../../RedisConnector.ts"
 import * as RedisScript from "../../RedisScript.ts"
 import * as Fault from "../Fault.ts"
 import type { SimulatedCommand } from "../SimulatedCommand.ts"
 import * as SimulatedScript from "../SimulatedScript.ts"
+import { ActiveExpiry } from "./ActiveExpiry.ts"
 import * as Access from "./Access.ts"
 import type { ClusterNode } from "./cluster/ClusterNode.ts"
 import * as Redirection from "./cluster/Redirection.ts"
@@ -13,6 +15,7 @@ import { History } from "./History.ts"
 import * as Interpreter from "./Interpreter.ts"
 import { type Dump, Keyspace } from "./Keyspace.ts"
 import { connectionRefused, connectionReset, HeldFault, Link, type Packet, type Peer } from "./Link.ts"
+import { PubSub, Subscriptions } from "./PubSub.ts"
 import * as Refusal from "./Refusal.ts"
 import { Replication } from "./Replication.ts"
 import { keyOf } from "./RedisStore.ts"
@@ -20,6 +23,7 @@ import * as ScriptCommands from "./ScriptCommands.ts"
 import * as SeededRandom from "./SeededRandom.ts"
 import type { Sentinel } from "./sentinel/Sentinels.ts"
 import type { Timers } from "./Timers.ts"
+import { Tracking } from "./Tracking.ts"
 import * as Wire from "./Wire.ts"
 
 /**
@@ -52,6 +56,8 @@ export class Server {
   readonly keyspace: Keyspace
   readonly history: History
   readonly replication: Replication
+  readonly pubSub: PubSub
+  readonly tracking: Tracking
   /** What it is in a cluster, if it is in one. */
   cluster: ClusterNode | undefined
   /** What it is as a sentinel, if it is one. */
@@ -63,6 +69,7 @@ export class Server {
   readonly #links = new Set<Link>()
   readonly #scripts: ReadonlyMap<string, SimulatedScript.SimulatedScript>
   readonly #commands: ReadonlyMap<string, Command>
+  readonly #expiry: ActiveExpiry
   #access: Access.Access
   #held = new HeldFault(Fault.none)
   #armed: Armed | undefined
@@ -79,7 +86,29 @@ export class Server {
     this.#now = () => timers.wallClock() + options.clockOffset
     this.#startedAt = this.#now()
     this.history = new History(this.#random, timers.now)
-    this.keyspace = new Keyspace(this.#now, this.#seed(), (change) => this.replication.changed(change))
+    const reach = {
+      clients: () => this.#links,
+      push: (client: Client, push: Push) => this.#push(client as Link, push)
+    }
+    this.pubSub = new PubSub(reach)
+    this.tracking = new Tracking(timers, reach)
+    this.#expiry = new ActiveExpiry({
+      timers,
+      keyspace: () => this.keyspace,
+      isWatched: () => this.tracking.isOn() && this.#held.fault._tag !== "Freeze"
+    })
+    this.keyspace = new Keyspace({
+      now: this.#now,
+      seed: this.#seed(),
+      changed: (change) => this.replication.changed(change),
+      watcher: {
+        touched: (key, entry) => {
+          this.tracking.touched(key)
+          if (entry?.expiresAt !== undefined) this.#expiry.watch(entry.expiresAt)
+        },
+        flushed: () => this.tracking.flushed()
+      }
+    })
     this.replication = new Replication(options.address, this.history, this.keyspace)
     this.#scripts = new Map([deleteIfEqual, ...options.scripts].map((script) => [script.script.sha, script]))
     this.#commands = new Map(options.commands.map((command) => [command.name.toLowerCase(), simulated(command)]))
@@ -163,9 +192,22 @@ export class Server {
     for (const link of Array.from(this.#links)) this.#drop(link, { executed: false })
   }
 
+  /** Removes a key of database 0, as for want of memory. Tells whether there was one. */
+  evict(key: Buffer): boolean {
+    return this.keyspace.database(0).delete(key)
+  }
+
   /** Executes a command for the test itself, past every fault. */
   execute(name: string, args: ReadonlyArray<Buffer>): Wire.Wire {
-    const console: Client = { id: consoleId, db: 0, name: "", asking: false, readOnly: false }
+    const console: Client = {
+      id: consoleId,
+      db: 0,
+      name: "",
+      asking: false,
+      readOnly: false,
+      subscriptions: new Subscriptions(),
+      tracked: undefined
+    }
     return Interpreter.execute(
       this.#machine(console, (_, impact) => this.#roleRefusal(impact)),
       name,
@@ -232,7 +274,14 @@ export class Server {
   }
 
   #reply(link: Link, wire: Wire.Wire): void {
-    if (link.open) link.outbox.offer(wire, this.#options.latency)
+    if (link.open) link.outbox.offer({ _tag: "Reply", wire }, this.#options.latency)
+  }
+
+  #push(link: Link, push: Push): void {
+    const { _tag } = this.#faultOf(link)
+    if (_tag === "Mute") link.mute = true
+    if (!link.open || link.mute) return
+    if (link.push(push, _tag === "Freeze", this.#options.latency) > outputLimit) this.#drop(link, { executed: false })
   }
 
   // Whether this command costs its connection, and on which side of being executed.
@@ -250,7 +299,9 @@ export class Server {
   #refusal(link: Link, name: string, impact: Impact, args: ReadonlyArray<Buffer> = []): Wire.ErrorReply | undefined {
     return (
       Access.commandRefusal(this.#access, name) ??
+      Access.channelRefusal(this.#access, name, args) ??
       this.#redirection(Redirection.ofClient, link, name, impact, args) ??
+      Refusal.ofSubscribed(link, name) ??
       Refusal.ofFault(this.#faultOf(link), name, impact) ??
       this.#roleRefusal(impact)
     )
@@ -285,6 +336,12 @@ export class Server {
       loading: fault._tag === "Error" && fault.code === "LOADING",
       startedAt: this.#startedAt,
       clients: () => this.clients().length,
+      isConnected: (clientId) => this.clients().includes(clientId),
+      pubSub: this.pubSub,
+      track: (tracked) => {
+        client.tracked = tracked
+        this.#expiry.resume()
+      },
       commands: this.#commands,
       scripts: this.#scripts,
       loaded: this.#loaded,
@@ -329,8 +386,9 @@ export class Server {
       const { _tag } = this.#faultOf(link)
       if (_tag === "Refuse" || _tag === "DropLogins") this.#drop(link, { executed: false })
       else if (_tag === "Freeze") link.inbox.pause()
-      else link.inbox.resume()
+      else link.thaw(this.#options.latency)
     }
+    this.#expiry.resume()
   }
 
   #faultOf(link: Link): Fault.Fault {
@@ -350,6 +408,9 @@ export class Server {
     return Math.floor(this.#random() * 2 ** 32)
   }
 }
+
+// The hard limit of `client-output-buffer-limit pubsub` by default, in bytes.
+const outputLimit = 32 * 1024 * 1024
 
 // Connections count from 1.
 const consoleId = 0
