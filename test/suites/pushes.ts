@@ -246,8 +246,8 @@ export const pushesSuite = <E>(name: string, layer: Layer.Layer<Harness, E>): vo
 
     test("a PONG comes before what was written in the same cycle", (harness) =>
       Effect.gen(function* () {
-        const { connection, events } = yield* tracking("k")
         const writer = yield* connect
+        const { connection, events } = yield* tracking("k")
         yield* harness.freeze
         writer.submit(RedisCommand.make("SET", ["k", 1]), () => {})
         connection.submit(RedisCommand.make("PING"), () => events.push("pong"))

@@ -83,7 +83,7 @@ describe("A hostile server and a connection that subscribes", () => {
   for (const reply of ["+OK\r\n", "$-1\r\n", ":1\r\n", "-ERR what\r\n", array("message", "a"), array("pong", "")]) {
     it.live(`unasked, when it is subscribed: ${JSON.stringify(reply)}`, () =>
       Effect.gen(function* () {
-        const rest = array("message", "a", "late") + "$-1\r\n$-1\r\n"
+        const rest = `${array("message", "a", "late")}$-1\r\n$-1\r\n`
         const { events } = yield* converse(["SUBSCRIBE a"], [subscribed + reply + rest])
         yield* Wait.until("it is lost", () => events.length >= 2)
         assert.deepStrictEqual(events, ['SUBSCRIBE: ["subscribe","a",1]', unasked])

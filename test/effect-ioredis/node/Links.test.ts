@@ -205,7 +205,7 @@ describe("A link", () => {
   for (const denied of [[], ["INFO"]]) {
     it.effect(`hides no change of history from the node${denied.length > 0 ? " whose user may not ask" : ""}`, () =>
       withRedis(
-        {},
+        { topology: RedisTopology.server(address) },
         { denied }
       )((_, server, dispatch) =>
         Effect.gen(function* () {

@@ -121,6 +121,7 @@ export class DriverConnection implements RedisConnection {
   }
 
   readonly onPush = (listener: (push: Push) => void): (() => void) => {
+    if (this.#lost !== undefined) return () => {}
     const own = (push: Push) => listener(push)
     this.#pushListeners.add(own)
     return () => this.#pushListeners.delete(own)
@@ -128,7 +129,7 @@ export class DriverConnection implements RedisConnection {
 
   /** Tells the listeners of a push. */
   readonly push = (push: Push): void => {
-    for (const listener of this.#pushListeners) if (this.#lost === undefined) tell(listener, push, this.onDefect)
+    for (const listener of this.#pushListeners) tell(listener, push, this.onDefect)
   }
 
   readonly destroy = (error: RedisError.RedisConnectionError): void => this.#lose(error)

@@ -6,7 +6,6 @@ import { pushOf, Subscriptions } from "./Subscriptions.ts"
 
 /** Describes what a receiver tells its connection. */
 export interface Receiving {
-  readonly isOpen: () => boolean
   readonly push: (push: Push) => void
   /** Ends the connection because of something that answers no command. */
   readonly breakAt: (sending: undefined, error: unknown) => void
@@ -47,7 +46,6 @@ export class PushReceiver {
     const meaning = this.#subscriptions.take(reply, next?.command)
     if (meaning === "Answer") this.#queue.shift()
     this.#queue.unshift(this.#item)
-    if (!this.#connection.isOpen()) return
     if (meaning === "Push") this.#connection.push(pushOf(reply))
     else if (meaning === "Answer") next?.resolve(reply)
     else if (meaning === "Nonsense") this.#connection.breakAt(undefined, nobodyAsked())

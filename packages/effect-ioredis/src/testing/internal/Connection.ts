@@ -110,6 +110,7 @@ class Connection implements RedisConnection {
   }
 
   readonly onPush = (listener: (push: Push) => void): (() => void) => {
+    if (this.#lost !== undefined) return () => {}
     const listening = (push: Push) => listener(push)
     this.#pushListeners.add(listening)
     return () => this.#pushListeners.delete(listening)
@@ -132,7 +133,7 @@ class Connection implements RedisConnection {
 
   #onPush(push: Push): void {
     this.#activity++
-    for (const listener of this.#pushListeners) if (this.#lost === undefined) this.#tell(listener, push)
+    for (const listener of this.#pushListeners) this.#tell(listener, push)
   }
 
   #onLoginReply(wire: Wire.Wire, loginDone: LoginDone): void {
