@@ -135,6 +135,7 @@ const make = <Key, Value, E>(
   return {
     get: reads.get,
     getMany: reads.getMany,
+    timeToLive: reads.timeToLive,
     has: (key) => Effect.map(reads.get(key), Option.isSome),
     set: (key, value, write) => writes.set(key, value, write?.timeToLive),
     setMany: (entries, write) => writes.setMany(entries, write?.timeToLive),
