@@ -79,6 +79,7 @@ export const layerStrict = Layer.effect(
             get: (key) => orElse(region.get(key), Effect.succeedNone),
             getMany: (keys) => Effect.orDie(region.getMany(keys)),
             has: (key) => orElse(region.has(key), Effect.succeed(false)),
+            timeToLive: (key) => orElse(region.timeToLive(key), Effect.succeedNone),
             set: (key, value, write) => orElse(region.set(key, value, write), rejected),
             setMany: (entries, write) => Effect.orDie(region.setMany(entries, write)),
             remove: (key) => orElse(region.remove(key), rejected),

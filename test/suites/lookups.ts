@@ -356,6 +356,35 @@ export const lookupSuite = (name: string, layer: Layer.Layer<Cache.Cache, unknow
       }))
   })
 
+  describe(`timeToLive on ${name}`, () => {
+    test("is what is left of a value's life, to the millisecond, and nothing where there is no value", () =>
+      Effect.gen(function* () {
+        const region = yield* Cache.region({ ...texts, staleFor: "1 minute" })
+        const left = (key: string) => Effect.map(region.timeToLive(key), Option.map(Duration.toMillis))
+        assert.deepStrictEqual(yield* left("a"), Option.none())
+        yield* region.set("a", "1")
+        yield* region.set("b", "1", { timeToLive: "1 hour" })
+        yield* region.set("c", "1", { timeToLive: Duration.infinity })
+        yield* region
+          .getOrSet("d", Effect.delay(Effect.succeed("1"), "1 second"))
+          .pipe(Effect.forkChild({ startImmediately: true }))
+        yield* TestClock.adjust("1 second")
+        yield* settle
+        assert.deepStrictEqual(yield* left("a"), Option.some(9_000))
+        assert.deepStrictEqual(yield* left("b"), Option.some(3_599_000))
+        assert.deepStrictEqual(yield* left("c"), Option.some(Number.POSITIVE_INFINITY))
+        assert.deepStrictEqual(yield* left("d"), Option.some(10_000))
+        yield* TestClock.adjust(8_999)
+        assert.deepStrictEqual(yield* left("a"), Option.some(1))
+        yield* region.touch("d", { timeToLive: "20 seconds" })
+        assert.deepStrictEqual(yield* left("d"), Option.some(20_000))
+        yield* TestClock.adjust(1)
+        assert.deepStrictEqual(yield* left("a"), Option.none())
+        yield* region.remove("b")
+        assert.deepStrictEqual(yield* left("b"), Option.none())
+      }))
+  })
+
   describe(`refresh on ${name}`, () => {
     test("looks up whatever there is, once for all who ask, and the value takes its place", () =>
       Effect.gen(function* () {

@@ -277,6 +277,11 @@ export interface Region<in Key, in out Value, out E = never, out LookupError = n
   readonly getMany: (keys: ReadonlyArray<Key>) => Effect.Effect<ReadonlyArray<Option.Option<Value>>, E>
   /** Tells whether a `get` would find a value. It reads the value. */
   readonly has: (key: Key) => Effect.Effect<boolean, E>
+  /**
+   * Tells for how long a `get` would go on finding the value, `Duration.infinity` for ever. It reads
+   * the value.
+   */
+  readonly timeToLive: (key: Key) => Effect.Effect<Option.Option<Duration.Duration>, E>
   /** Stores a value. */
   readonly set: (key: Key, value: Value, options?: WriteOptions) => Effect.Effect<WriteOutcome, E>
   /** Stores several values, and answers in their order. */

@@ -43,7 +43,6 @@ import {
   type Found,
   type FoundThere,
   Hit,
-  Origin,
   type Write
 } from "./internal/CacheTier.ts"
 import * as Journal from "./internal/journal/Journal.ts"
@@ -254,10 +253,8 @@ const makeTier = <Value>(parts: Parts<Value>): CacheTier<Value, never> => {
     stale: memory.stale,
     sequences: journal.sequences,
     lifeOf: (hit) => {
-      if (hit instanceof SetIntent) {
-        const { expiresAt, life } = hit
-        return { timeToLive: expiresAt - journal.now(), origin: new Origin(expiresAt - life, 0) }
-      }
+      // A refresh gives way to what Redis has not confirmed, so nothing tells its age.
+      if (hit instanceof SetIntent) return { timeToLive: hit.expiresAt - journal.now(), origin: undefined }
       return hit instanceof Hit ? redis.lifeOf(hit) : memory.lifeOf(hit)
     },
     // What is not known is not replaced.

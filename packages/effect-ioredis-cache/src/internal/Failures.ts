@@ -1,29 +1,41 @@
 import { Cause } from "effect"
 import { Lru } from "./Lru.ts"
 
-/** Remembers the lookups that failed last, which are not tried again for a while. */
+/** Remembers the keys whose last lookup was of no use, and which are not looked up again for a while. */
 export interface Failures {
+  /** Tells whether a key is not to be looked up again yet. */
+  readonly has: (key: string) => boolean
   /** Gives the failure of a key's last lookup, if it is not to be tried again yet. */
   readonly get: (key: string) => Cause.Cause<unknown> | undefined
   /** Remembers the failure of a lookup. One that was interrupted has not failed. */
   readonly add: (key: string, cause: Cause.Cause<unknown>) => void
-  /** Forgets the failure of a key, or of all. */
+  /** Remembers that the value of a lookup was not stored, so that the next read would find no other. */
+  readonly addUnstored: (key: string) => void
+  /** Forgets a key, or all. */
   readonly forget: (key: string | undefined) => void
 }
 
 /** Makes a memory of failures, each for `pause` milliseconds of the time that `now` tells. */
 export const make = (pause: number, now: () => number): Failures => {
   let failures = new Lru<Failure>(mostFailures, Number.POSITIVE_INFINITY)
+
+  const find = (key: string): Failure | undefined => {
+    const failure = failures.get(key)
+    if (failure === undefined || now() < failure.until) return failure
+    failures.delete(key)
+    return undefined
+  }
+
+  const add = (key: string, cause: Cause.Cause<unknown> | undefined): void =>
+    failures.set(key, { cause, until: now() + pause }, 1)
+
   return {
-    get: (key) => {
-      const failure = failures.get(key)
-      if (failure === undefined || now() < failure.until) return failure?.cause
-      failures.delete(key)
-      return undefined
-    },
+    has: (key) => find(key) !== undefined,
+    get: (key) => find(key)?.cause,
     add: (key, cause) => {
-      if (!Cause.hasInterruptsOnly(cause)) failures.set(key, { cause, until: now() + pause }, 1)
+      if (!Cause.hasInterruptsOnly(cause)) add(key, cause)
     },
+    addUnstored: (key) => add(key, undefined),
     forget: (key) => {
       if (failures.size === 0) return
       if (key === undefined) failures = new Lru(mostFailures, Number.POSITIVE_INFINITY)
@@ -33,7 +45,8 @@ export const make = (pause: number, now: () => number): Failures => {
 }
 
 interface Failure {
-  readonly cause: Cause.Cause<unknown>
+  /** Says why it failed; nothing where its value was not stored. */
+  readonly cause: Cause.Cause<unknown> | undefined
   readonly until: number
 }
 

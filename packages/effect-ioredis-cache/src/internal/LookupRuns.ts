@@ -29,16 +29,27 @@ export interface LookupRuns<in Key, in out Value, out E> {
   readonly replace: <E2, R>(request: Request<Key, Value, E2, R>, watch: Current) => Effect.Effect<Value, E | E2, R>
 }
 
-/** Makes what the lookups of one region do. Values are stored in the scope. */
+/** Says what becomes of the values of lookups. */
+export interface Options {
+  /** Holds what stores them. */
+  readonly scope: Scope.Scope
+  /** Is told of a key where Redis has not taken the value. */
+  readonly onUnstored: ((key: string) => void) | undefined
+}
+
+/** Makes what the lookups of one region do. */
 export const make = <Key, Value, E>(
   { encoding, recorder, tagging, tier }: RegionParts<Key, Value, E>,
   writes: Writes<Key, Value, E>,
-  scope: Scope.Scope
+  { onUnstored, scope }: Options
 ): LookupRuns<Key, Value, E> => {
   // The answer does not wait for the write.
-  const store = (...fill: Parameters<Writes<Key, Value, E>["fill"]>) =>
+  const store = (rendered: string, ...fill: Parameters<Writes<Key, Value, E>["fill"]>) =>
     writes.fill(...fill).pipe(
-      Effect.catchCause((cause) => Effect.logDebug("The value of a lookup could not be stored", cause)),
+      Effect.catchCause((cause) =>
+        Effect.as(Effect.logDebug("The value of a lookup could not be stored", cause), ["Deferred" as const])
+      ),
+      Effect.tap(([outcome]) => Effect.sync(() => (outcome === "Applied" ? undefined : onUnstored?.(rendered)))),
       Effect.forkIn(scope, { startImmediately: true })
     )
 
@@ -57,7 +68,7 @@ export const make = <Key, Value, E>(
         const answer = Result.isSuccess(write) ? untagged(write.success.value) : value
         if (!watch.isCurrent()) return Effect.succeed(answer)
         const lookupTime = recorder.now() - startedAt
-        return Effect.as(store([key, value], given, write, { beganAt, lookupTime, replaces }), answer)
+        return Effect.as(store(rendered, [key, value], given, write, { beganAt, lookupTime, replaces }), answer)
       })
     })
 

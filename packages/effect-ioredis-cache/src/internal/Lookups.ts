@@ -32,9 +32,12 @@ export type GetOrSet<Key, Value, E> = <E2, R>(
 
 /** Makes the lookups of one region. */
 export const make = <Key, Value, E>(environment: Environment<Key, Value, E>): Lookups<Key, Value, E> => {
-  const { parts, policy, scope, writes } = environment
+  const { failures, parts, policy, scope, writes } = environment
   const { encoding, lookups, reject, spanAttributes } = parts
-  const runs = LookupRuns.make(parts, writes, scope)
+  const runs = LookupRuns.make(parts, writes, {
+    scope,
+    onUnstored: policy.isDue === undefined ? undefined : failures.addUnstored
+  })
   const getOrSet = isPlain(policy) ? makePlain(environment, runs) : StaleReads.make(environment, runs)
   const refresh: GetOrSet<Key, Value, E> = (request) =>
     lookups.renew(request.rendered, (watch) => runs.replace(request, watch))

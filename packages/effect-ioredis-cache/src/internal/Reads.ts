@@ -1,4 +1,4 @@
-import { Effect, Exit, Option, Result } from "effect"
+import { Duration, Effect, Exit, Option, Result } from "effect"
 import type { CacheTier, Cancel, Done, Found } from "./CacheTier.ts"
 import type { Began } from "./tags/Verification.ts"
 import { fromCallback, holding, inSpan, isTraced, type RegionParts, render, traced } from "./RegionParts.ts"
@@ -10,6 +10,8 @@ import { fromCallback, holding, inSpan, isTraced, type RegionParts, render, trac
 export interface Reads<in Key, out Value, out E> {
   /** Reads one key. */
   readonly get: (key: Key) => Effect.Effect<Option.Option<Value>, E>
+  /** Reads one key, and tells how long its value still lives. */
+  readonly timeToLive: (key: Key) => Effect.Effect<Option.Option<Duration.Duration>, E>
   /** Reads several keys, and answers in their order. */
   readonly getMany: (keys: ReadonlyArray<Key>) => Effect.Effect<ReadonlyArray<Option.Option<Value>>, E>
   /**
@@ -97,7 +99,24 @@ export const make = <Key, Value, E>(parts: RegionParts<Key, Value, E>): Reads<Ke
       : Exit.succeed(recorder.read(known))
   }
 
+  const timeToLive = (key: Key): Effect.Effect<Option.Option<Duration.Duration>, E> => {
+    const rendered = encoding.key("timeToLive", key)
+    if (Result.isFailure(rendered)) return Effect.as(reject(rendered.failure), Option.none())
+    const known = atOnce(rendered.success)
+    const found: Effect.Effect<Found<Value>, E> = known === undefined
+      ? fromCallback((done) => look(rendered.success, tier.get, done))
+      : Effect.succeed(known)
+    return Effect.map(found, (found) => {
+      recorder.read(found)
+      return Option.map(Option.fromUndefinedOr(found.hit), (hit) =>
+        // What is left of a millisecond is left.
+        Duration.millis(Math.ceil(tier.lifeOf(hit).timeToLive))
+      )
+    })
+  }
+
   return {
+    timeToLive: (key) => traced(spanAttributes, "timeToLive", () => timeToLive(key)),
     get: (key) =>
       Effect.withFiber((fiber) => (isTraced(fiber) ? inSpan(spanAttributes, "get", () => get(key)) : get(key))),
     getMany: (keys) => traced(spanAttributes, "getMany", () => readMany(keys)),

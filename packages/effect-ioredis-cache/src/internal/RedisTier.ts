@@ -349,12 +349,13 @@ const makeWrites = <Value>(
 ): Writes<Value> => {
   const timeOf = (key: string) => Math.floor(dispatch.nodeOf(key).time())
 
-  const intentOf = ({ extension, text, timeToLive, value }: Write<Value>, lookupTime: number) =>
+  // `age` is how long ago it was written: a value lives as long from when it is stored.
+  const intentOf = ({ extension, text, timeToLive, value }: Write<Value>, lookupTime = 0, age = 0) =>
     new SetIntent({
       value,
       payload: text,
       extension,
-      life: timeToLive,
+      life: timeToLive + age,
       staleFor: policy.staleFor,
       lookupTime,
       expiresAt: timeToLive
@@ -384,10 +385,10 @@ const makeWrites = <Value>(
     answersAtOnce: never,
     setAtOnce: () => "Rejected",
     set: (write, current, done) =>
-      sendAll([entryOf(write.key, intentOf(write, 0))], () => current.isCurrent(), firstOf(done), undefined),
+      sendAll([entryOf(write.key, intentOf(write))], () => current.isCurrent(), firstOf(done), undefined),
     setMany: (writes, isCurrent, done, timeLeft) =>
       sendAll(
-        writes.map((write) => entryOf(write.key, intentOf(write, 0))),
+        writes.map((write) => entryOf(write.key, intentOf(write))),
         isCurrent,
         done,
         timeLeft
@@ -405,8 +406,8 @@ const makeWrites = <Value>(
     },
     fill: ({ beganAt, lookupTime, replaces, write }, isCurrent, done) => {
       const { key } = write
-      const intent = intentOf(write, lookupTime)
       const version = { stamp: stamps.next(), writtenAt: Math.floor(beganAt) }
+      const intent = intentOf(write, lookupTime, Math.max(0, timeOf(key) - version.writtenAt))
       const stored = Commands.storedOf(key, "filled", intent, version)
       const command = Commands.fillOf(key, stored, write.timeToLive + policy.staleFor, replaces, true)
       if (command === undefined) {

@@ -199,6 +199,7 @@ const make = <Key, Value, E>(
   return {
     get: reads.get,
     getMany: reads.getMany,
+    timeToLive: reads.timeToLive,
     has: (key) => Effect.map(reads.get(key), Option.isSome),
     set: writes.set,
     setMany: writes.setMany,

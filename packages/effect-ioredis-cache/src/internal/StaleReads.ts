@@ -23,9 +23,9 @@ export const make = <Key, Value, E>(
 
   // The lookup goes on when its caller has left with what there is.
   const refresh = <E2, R>(request: Request<Key, Value, E2, R>): Effect.Effect<void, never, R> =>
-    failures.get(request.rendered) === undefined
-      ? lookups.start(request.rendered, (watch) => runs.replace(request, watch))
-      : Effect.void
+    failures.has(request.rendered)
+      ? Effect.void
+      : lookups.start(request.rendered, (watch) => runs.replace(request, watch))
 
   const afterHit = <E2, R>(request: Request<Key, Value, E2, R>, hit: { readonly value: Value }) =>
     policy.isDue?.(tier.lifeOf(hit), recorder.now(), random) === true
