@@ -238,3 +238,28 @@ describe("a clear of a region with tags", () => {
     })
   )
 })
+
+describe("tags of a near region", () => {
+  testSimulated("have their tokens near: memory answers both, and is told of what another process invalidates", () =>
+    Effect.gen(function* () {
+      const near = { maxStaleness: "1 second" } as const
+      const texts = yield* Cache.region({ ...tagged, near })
+      const server = yield* SimulatedRedis.SimulatedRedis
+      const reads = Effect.map(
+        server.received,
+        (all) => all.filter(({ name }) => name === "GET" || name === "MGET").length
+      )
+      yield* TestClock.adjust("1 second")
+      yield* texts.set("a", "1", { tags: ["x"] })
+      yield* TestClock.adjust(10)
+      assert.deepStrictEqual(yield* texts.get("a"), some("1"))
+      yield* TestClock.adjust(10)
+      const before = yield* reads
+      assert.deepStrictEqual(yield* texts.get("a"), some("1"))
+      assert.strictEqual(yield* reads, before, "nothing was asked for")
+      yield* otherProcess(Cache.invalidateTag("x"))
+      yield* TestClock.adjust(10)
+      assert.deepStrictEqual(yield* texts.get("a"), none)
+    })
+  )
+})

@@ -72,7 +72,7 @@ export const makeRegions = Effect.fnUntraced(function* <E>(environment: Environm
       Effect.suspend(() => {
         const problem = Tagging.problemOf(tag)
         return problem === undefined
-          ? tokens.replace(Tag.idOf(tag))
+          ? tokens(undefined).replace(Tag.idOf(tag))
           : Effect.as(environment.reject(refusedTag(problem)), "Rejected" as const)
       }),
     stats: Effect.sync((): Cache.Stats => ({ ...counters }))
@@ -108,8 +108,25 @@ const refusedTag = (problem: string) =>
     message: `invalidateTag: ${problem}`
   })
 
-// The tokens are made when the first of them is wanted: most programs want none.
-const tokensOf = <E>({ prefix = "", tier }: Environment<E>, { context }: Lifetime): Tokens.Tokens<E> => {
+// Those of a near region are near themselves, and no older than its values may be. They are made
+// when the first of them is wanted: most programs want none.
+const tokensOf = <E>(environment: Environment<E>, lifetime: Lifetime): TokensFor<E> => {
+  const known = new Map<number | undefined, Tokens.Tokens<E>>()
+  return (maxStaleness) => {
+    const tokens = known.get(maxStaleness) ?? makeTokens(environment, lifetime, maxStaleness)
+    known.set(maxStaleness, tokens)
+    return tokens
+  }
+}
+
+/** Gives the tokens for regions that are that near. */
+type TokensFor<E> = (maxStaleness: number | undefined) => Tokens.Tokens<E>
+
+const makeTokens = <E>(
+  { prefix = "", tier }: Environment<E>,
+  { context }: Lifetime,
+  maxStaleness: number | undefined
+): Tokens.Tokens<E> => {
   const keyspace = `${prefix}!tags:`
   const codec = CacheCodec.make(Schema.String)
   const clock = Context.get(context, Clock.Clock)
@@ -126,7 +143,7 @@ const tokensOf = <E>({ prefix = "", tier }: Environment<E>, { context }: Lifetim
       replay,
       removedFor
     } as const
-    return Tokens.make(tier<string>({ name: "!tags", tags: false, onUnreadable: () => {}, ...kept }), {
+    return Tokens.make(tier<string>({ name: "!tags", tags: false, maxStaleness, onUnreadable: () => {}, ...kept }), {
       keyspace,
       random: () => random.nextDoubleUnsafe(),
       now: () => now(clock)
@@ -148,7 +165,7 @@ const make = <Key, Value, E>(
   { name: cacheName, patience, prefix = "", reject, tier: makeTier, timeToLive }: Environment<E>,
   options: Regions.RegionDefinition<Key, Value>,
   { context, counters, isClosed, onClose, scope }: Lifetime,
-  tokens: Tokens.Tokens<E>
+  tokensFor: TokensFor<E>
 ): Cache.Region<Key, Value, E> => {
   const { name } = options
   const policy = LookupPolicy.make(options)
@@ -181,6 +198,7 @@ const make = <Key, Value, E>(
   })
   onClose(sequences.leave)
   const spanAttributes = { "cache.name": cacheName, "cache.region": name }
+  const tokens = tokensFor(Regions.nearMillis(options))
   const ofRegion = options.tags === true ? Tag.idOfRegion(encoding.keyspace) : undefined
   const patienceMillis = patience === undefined ? undefined : Duration.toMillis(patience)
   const parts: RegionParts<Key, Value, E> = {
