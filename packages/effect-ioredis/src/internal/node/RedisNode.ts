@@ -142,7 +142,7 @@ export interface Options {
 export const make = Effect.fnUntraced(function* (
   options: Options
 ): Effect.fn.Return<RedisNode, never, Scope.Scope | RedisConnector> {
-  const { circuit, commandTimeout, deadlines } = options
+  const { circuit, deadlines } = options
   const clock = yield* Clock.Clock
   const fork = yield* forkInScope
   const now = () => Monotonic.millis(clock)
@@ -156,11 +156,12 @@ export const make = Effect.fnUntraced(function* (
   const makeDue = makeDueOf(options, now, sessions)
   const stallRule = stallRuleOf(options, now, sessions)
   const failures = failuresOf(lanes)
+  const sessionOf = (connected: Lane.Connected) => new NodeSession(self, connected, now(), options.maxInFlight)
   const links = yield* Links.make({
     connect: connectAs((connection) => Introduction.identify(connection, options.readOnly)),
     logins,
-    sessionOf: (connected) => new NodeSession(self, connected, now(), options.maxInFlight),
-    problem: () => linkProblem(closing, sessions().length > 0, failures.lastError()),
+    sessionOf,
+    problem: () => linkProblem(self.status(), sessions().length > 0, failures.lastError()),
     isLast: () => sessions().length === 0
   })
   const connections = () => [...sessions(), ...links.open()]
@@ -168,25 +169,14 @@ export const make = Effect.fnUntraced(function* (
   const { changed, wake } = Waiters.make()
   let closing = false
   let wasReady = false
-  let askedAt = Number.NEGATIVE_INFINITY
 
-  const askHistory = Effect.suspend(() => {
-    const [session] = sessions()
-    if (session === undefined) return Effect.void
-    const activity = session.connection.activity()
-    askedAt = now()
-    // An idle connection that no longer answers is found out by the way.
-    const until = askedAt + commandTimeout
-    deadlines.add(until, commandTimeout, () => stallRule.suspect(session, activity, until - commandTimeout, until))
-    return lineage.ask(session)
-  })
-
+  const asking = askingOf(options, now, sessions, stallRule, lineage)
   const keeper: Lane.Keeper = {
     connect,
     logins,
     isLast: () => sessions().length === 0,
     onReady: (lane, connected) => {
-      const session = new NodeSession(self, connected, now(), options.maxInFlight)
+      const session = sessionOf(connected)
       lineage.learn(connected.introduction)
       lane.session = session
       lane.lastError = undefined
@@ -223,19 +213,17 @@ export const make = Effect.fnUntraced(function* (
     time: lineage.asker.time.now,
     suspect: stallRule.suspect,
     observe: (error) => {
-      if (tellsOfHistory.has(error.code) && now() - askedAt >= leastBetweenAsking) fork(askHistory)
+      if (tellsOfHistory.has(error.code) && asking.isDue()) fork(asking.askHistory)
       if (error.code === "READONLY") replacement.consider()
       options.onRefusal(error)
     },
-    reconnect: () => replaceAll(connections()),
-    relocate: (address) => {
+    ...replacingOf(connections, () => {
       logins.forget()
       makeDue.forget()
       moves.wake()
-      replaceAll(connections().filter((session) => !isSameAddress(session.address, address)))
-    },
+    }),
     connect: links.connect,
-    askHistory,
+    askHistory: asking.askHistory,
     refreshTime: Effect.suspend(() => Effect.forEach(sessions().slice(0, 1), lineage.refreshTime, { discard: true })),
     drain: Effect.suspend(() => {
       closing = true
@@ -278,13 +266,24 @@ const statusOf = (isWhole: boolean, wasReady: boolean): Status => {
 
 // A link stands beside the sessions of a server that answers.
 const linkProblem = (
-  isClosing: boolean,
+  status: Status,
   isReady: boolean,
   lastError: RedisError.RedisConnectionError | undefined
 ): RedisError.RedisConnectionError | undefined => {
-  if (isClosing) return RedisError.connectionError("CONNECT", "Closed", "never")
+  if (status === "Closed") return RedisError.connectionError("CONNECT", "Closed", "never")
   return isReady ? undefined : (lastError ?? RedisError.connectionError("CONNECT", "NotReady", "never"))
 }
+
+const replacingOf = (
+  connections: () => ReadonlyArray<NodeSession>,
+  forget: () => void
+): Pick<RedisNode, "reconnect" | "relocate"> => ({
+  reconnect: () => replaceAll(connections()),
+  relocate: (address) => {
+    forget()
+    replaceAll(connections().filter((session) => !isSameAddress(session.address, address)))
+  }
+})
 
 const replaceAll = (sessions: ReadonlyArray<NodeSession>): void => {
   for (const session of sessions) session.replace()
@@ -385,6 +384,29 @@ const stallRuleOf = (
       session.connection.destroy(stalled())
     }
   })
+
+const askingOf = (
+  { commandTimeout, deadlines }: Options,
+  now: () => number,
+  sessions: () => ReadonlyArray<NodeSession>,
+  stallRule: StallRule.StallRule,
+  lineage: Lineage.Lineage
+) => {
+  let askedAt = Number.NEGATIVE_INFINITY
+  return {
+    isDue: () => now() - askedAt >= leastBetweenAsking,
+    askHistory: Effect.suspend(() => {
+      const [session] = sessions()
+      if (session === undefined) return Effect.void
+      const activity = session.connection.activity()
+      askedAt = now()
+      // An idle connection that no longer answers is found out by the way.
+      const until = askedAt + commandTimeout
+      deadlines.add(until, commandTimeout, () => stallRule.suspect(session, activity, until - commandTimeout, until))
+      return lineage.ask(session)
+    })
+  }
+}
 
 const carriersOf = (
   lanes: ReadonlyArray<Lane.Lane>,

@@ -39,13 +39,13 @@ export class HeldFault {
 /**
  * The server's end of one connection: both directions, and what the server remembers of the client.
  */
-export class Link implements Client {
+export class Socket implements Client {
   readonly id: number
   readonly peer: Peer
   readonly inbox: TimedQueue.TimedQueue<Packet>
   readonly outbox: TimedQueue.TimedQueue<Sent>
   // What was pushed and has not left, and how many bytes it takes.
-  #unread: ReadonlyArray<Push> = []
+  #unread: Array<Push> = []
   #unreadBytes = 0
   db = 0
   name = ""
@@ -62,7 +62,7 @@ export class Link implements Client {
   /** The fault that holds for this connection in the place of the server's. */
   held: HeldFault | undefined
 
-  constructor(id: number, peer: Peer, timers: Timers, receive: (link: Link, packet: Packet) => void) {
+  constructor(id: number, peer: Peer, timers: Timers, receive: (socket: Socket, packet: Packet) => void) {
     this.id = id
     this.peer = peer
     this.inbox = TimedQueue.make(timers, (packet: Packet) => receive(this, packet))
@@ -85,7 +85,7 @@ export class Link implements Client {
   push(push: Push, isFrozen: boolean, latency: number): number {
     if (!isFrozen) this.outbox.offer({ _tag: "Push", push }, latency)
     else {
-      this.#unread = [...this.#unread, push]
+      this.#unread.push(push)
       this.#unreadBytes += sizeOf(push)
     }
     return this.#unreadBytes
@@ -106,6 +106,7 @@ export class Link implements Client {
    */
   close(): void {
     this.open = false
+    this.#unread = []
     this.outbox.clear()
   }
 
