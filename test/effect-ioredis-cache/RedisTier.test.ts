@@ -47,6 +47,7 @@ const withTier = (
             staleFor: 0,
             replay: "ifUnchanged",
             removedFor: 0,
+            maxBytes: 1000,
             onUnreadable: (_, problem) => problems.push(problem),
             ...region
           },
@@ -157,14 +158,14 @@ describe("RedisTier", () => {
           )
           assert.deepStrictEqual(
             found.map(({ hit }) => hit && [hit.value, hit.timeToLive, hit.bytes, hit.version.stamp]),
-            [["held", 60_000, same.length, stampOf(same)], undefined, undefined]
+            [["held", 60_000, 7, stampOf(same)], undefined, undefined]
           )
           assert.deepStrictEqual(h.problems, ["it was written under another key"])
         }),
       {},
       {
         believes: (key) => key !== "texts:unbelieved",
-        held: () => ({ value: "held" })
+        held: () => ({ value: "held", bytes: 7 })
       }
     )
   })

@@ -1,4 +1,7 @@
+import { brotliDecompressSync } from "node:zlib"
 import { Result, Schema } from "effect"
+import { Compression } from "effect-ioredis-cache"
+import { compressor, decompress, type Failure } from "../../packages/effect-ioredis-cache/src/internal/brotli.ts"
 import * as CacheCodec from "../../packages/effect-ioredis-cache/src/internal/CacheCodec.ts"
 import * as StoredValue from "../../packages/effect-ioredis-cache/src/internal/StoredValue.ts"
 
@@ -53,9 +56,9 @@ const tree = (depth: number): Tree => ({
 /** What reads the values of one schema. */
 interface Reader {
   readonly schema: string
-  readonly decode: (stored: Uint8Array, offset?: number) => CacheCodec.Decoded<unknown>
-  /** Reads by JSON.parse and the schema alone. */
-  readonly alone: (json: unknown) => unknown
+  readonly decode: CacheCodec.CacheCodec<unknown>["decode"]
+  /** Reads a payload by what a program would use without a cache, such as JSON.parse and the schema. */
+  readonly alone: (payload: Buffer) => unknown
 }
 
 /** A stored value, what reads its payload, and the key that it is stored under. */
@@ -73,18 +76,33 @@ class Sample {
 
 const readers = new Map<string, Reader>()
 
+// What is longer when it is decompressed is not read.
+const maxBytes = 1024 * 1024
+
+const compress = compressor(Compression.brotli({ from: 0 }))
+
+const unpacked = ({ form, payloadOffset, stored }: StoredValue.Value): Uint8Array | Failure => {
+  const packed = stored.subarray(payloadOffset)
+  return form.compression === "brotli" ? decompress(packed, maxBytes) : packed
+}
+
+/** Makes samples. Those of a region whose name begins with `packed` are compressed. */
 const sample = <A>(schema: Schema.Codec<A, unknown>, key: string, value: A, kind: StoredValue.Kind = "set"): Sample => {
   const codec = CacheCodec.make(schema)
   const name = key.split(":")[1] ?? ""
+  const isPacked = name.startsWith("packed")
+  const ofJson = Schema.decodeUnknownSync(Schema.toCodecJson(schema))
   const reader = readers.get(name) ?? {
     schema: name,
     decode: codec.decode,
-    alone: Schema.decodeUnknownSync(Schema.toCodecJson(schema))
+    alone: (payload) =>
+      ofJson(JSON.parse((isPacked ? brotliDecompressSync(payload, { maxOutputLength: maxBytes }) : payload).toString()))
   }
   readers.set(name, reader)
-  const { payload } = Result.getOrThrow(codec.encode(value))
+  const encoded = Result.getOrThrow(codec.encode(value)).payload
+  const payload = isPacked ? compress(encoded) : encoded
   const fields = { kind, stamp: "Ada0_z----0K", writtenAt: 1.79e12, life: 3e5, staleLife: 3.6e6, lookupTime: 120 }
-  return new Sample(key, StoredValue.encode(key, fields, Buffer.from(payload)), reader)
+  return new Sample(key, Buffer.from(StoredValue.encode(key, fields, payload)), reader)
 }
 
 const job = (index: number) => ({
@@ -97,6 +115,8 @@ const job = (index: number) => ({
 
 const samples: ReadonlyArray<Sample> = [
   ...[0, 1, 2, 5, 20].map((index) => sample(Job, `cache:jobs:v1:=job-${index}`, job(index))),
+  ...[2, 20, 50].map((index) => sample(Job, `cache:packed-jobs:v1:=job-${index}`, job(index))),
+  sample(Tree, "cache:packed-trees:v1:=a", tree(60)),
   sample(Tree, "cache:trees:v1:#höher", tree(60), "filled"),
   sample(Schema.String, "cache:texts:v1:=a", "€".repeat(50)),
   sample(Schema.Undefined, "cache:none:v1:=a", undefined),
@@ -225,22 +245,23 @@ const nanosOf = (batch: ReadonlyArray<Sample>, read: (sample: Sample) => unknown
   return (user + system) * 1000
 }
 
-/** The offset of the payload, when all fields that a cache asks for were read. */
-const readFormat = ({ key, stored }: Sample): number | undefined => {
+/** What was read, when all fields that a cache asks for were. */
+const readFormat = ({ key, stored }: Sample): StoredValue.Value | undefined => {
   const read = StoredValue.read(key, stored)
   if (read._tag !== "Value") return undefined
   const { life, staleLife, stamp, writtenAt } = read.header
-  return writtenAt + life >= 0 && staleLife >= 0 && stamp.length === 12 ? read.payloadOffset : undefined
+  return writtenAt + life >= 0 && staleLife >= 0 && stamp.length === 12 ? read : undefined
 }
 
 const readAsCache = (sample: Sample): boolean => {
-  const offset = readFormat(sample)
-  return offset !== undefined && sample.reader.decode(sample.stored, offset)._tag === "Value"
+  const read = readFormat(sample)
+  const payload = read === undefined ? "Broken" : unpacked(read)
+  return typeof payload !== "string" && sample.reader.decode(payload, 0, read?.form.codec)._tag === "Value"
 }
 
 const readAlone = ({ reader, stored }: Sample): unknown => {
   try {
-    return reader.alone(JSON.parse(stored.toString("utf8", StoredValue.headerLength)))
+    return reader.alone(stored.subarray(StoredValue.headerLength))
   } catch {
     return undefined
   }

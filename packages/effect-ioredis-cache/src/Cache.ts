@@ -34,6 +34,8 @@
  */
 import { Context, Data, type Duration, Effect, type Option, type Schema } from "effect"
 
+import type { Compression } from "./Compression.ts"
+
 /**
  * Tells what became of a write.
  *
@@ -128,6 +130,8 @@ export interface RegionOptions<in out Key, in out Value> {
   readonly staleFor?: Duration.Input | undefined
   /** Bounds the encoded size of a value, in bytes. Default: 8 MiB. */
   readonly maxBytes?: number | undefined
+  /** Says which values are compressed in Redis. Default: none. */
+  readonly compression?: Compression | undefined
   /**
    * Chooses what becomes in Redis of a value that was set while Redis was away. Default:
    * `"ifUnchanged"`.

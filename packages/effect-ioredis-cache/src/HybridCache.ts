@@ -35,6 +35,7 @@ import { Redis, type RedisClient, RedisConfig, type RedisHealth, Settings } from
 import * as Dispatch from "effect-ioredis/dispatch"
 import * as Cache from "./Cache.ts"
 import type { WriteOutcome } from "./Cache.ts"
+import { compressor } from "./internal/brotli.ts"
 import {
   type CacheTier,
   type Cancel,
@@ -128,6 +129,7 @@ const build = Effect.fnUntraced(function* (redis: RedisCache.RedisCache, options
       })
     },
     prefix: `${redis.prefix}:`,
+    makeCompressor: compressor,
     timeToLive: options.timeToLive,
     definitions: journal.definitions,
     patience
@@ -386,10 +388,10 @@ const makeWrites = <Value>({
     })
   }
 
-  const intentOf = ({ text, timeToLive, value }: Write<Value>): SetIntent => {
-    redis.learn(text.length)
+  const intentOf = ({ payload, timeToLive, value }: Write<Value>): SetIntent => {
+    redis.learn(payload.length)
     const expiresAt = journal.now() + timeToLive
-    return new SetIntent({ value, payload: text, life: timeToLive, staleFor, lookupTime: 0, expiresAt })
+    return new SetIntent({ value, payload, life: timeToLive, staleFor, lookupTime: 0, expiresAt })
   }
 
   return {
@@ -397,7 +399,7 @@ const makeWrites = <Value>({
     // An open circuit is not asked again for every write.
     answersAtOnce: redis.refuses,
     setAtOnce: (write) => {
-      redis.learn(write.text.length)
+      redis.learn(write.payload.length)
       const expiresAt = journal.now() + write.timeToLive
       const outcome = journal.defer(write, staleFor, expiresAt)
       memory.take(write, expiresAt)
@@ -438,12 +440,12 @@ const makeWrites = <Value>({
       ),
     fill: (fill, isCurrent, done) => {
       const { beganAt, lookupTime, replaces, write } = fill
-      const { key, text, timeToLive } = write
+      const { key, payload, timeToLive } = write
       memory.fill(fill, isCurrent, ignore)
       return journal.fill(
         {
           key,
-          payload: text,
+          payload,
           timeToLive,
           staleFor,
           lookupTime,

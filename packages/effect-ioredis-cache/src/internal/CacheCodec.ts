@@ -1,6 +1,6 @@
 import { Result, Schema, SchemaAST } from "effect"
 import { contain, describe, describeDefinition } from "./schemaFailure.ts"
-import * as StoredValue from "./StoredValue.ts"
+import { type Form, type Payload, payloadText } from "./StoredValue.ts"
 
 /**
  * Makes payloads of the values of one region, and values of payloads.
@@ -11,16 +11,19 @@ export interface CacheCodec<in out Value> {
    * does not throw.
    */
   readonly encode: (value: Value) => Result.Result<Encoded<Value>, string>
-  /** Reads the payload that begins at `offset` (default 0) of the bytes. It does not throw. */
-  readonly decode: (stored: Uint8Array, offset?: number) => Decoded<Value>
+  /**
+   * Reads the payload that begins at `offset` (default 0) of the bytes, and was made by a codec
+   * (default JSON). It does not throw.
+   */
+  readonly decode: (stored: Uint8Array, offset?: number, codec?: Form["codec"]) => Decoded<Value>
 }
 
 /**
  * A value that was encoded.
  */
 export class Encoded<out Value> {
-  /** The JSON text, whose UTF-8 is the payload. */
-  readonly payload: string
+  /** The payload, before it is compressed. */
+  readonly payload: Payload
   /**
    * The value as decoding the payload would give it: without undeclared fields, and shared with
    * nobody.
@@ -29,7 +32,7 @@ export class Encoded<out Value> {
 
   // A class, as what lives while a command is in flight has to be: see `Deadlines` of
   // effect-ioredis.
-  constructor(payload: string, value: Value) {
+  constructor(payload: Payload, value: Value) {
     this.payload = payload
     this.value = value
   }
@@ -43,9 +46,9 @@ export class Encoded<out Value> {
  * - `Value`: a value of the schema.
  * - `Mismatch`: JSON that does not fit the schema, perhaps a value of another deployment. `problem`
  *   says in one line what was expected and where, never what was found.
- * - `NotJson`: nobody could read it.
+ * - `Broken`: nobody could read it.
  */
-export type Decoded<Value> = DecodedValue<Value> | Mismatch | NotJson
+export type Decoded<Value> = DecodedValue<Value> | Mismatch | Broken
 
 /**
  * A value of the schema.
@@ -71,11 +74,11 @@ export interface Mismatch {
 }
 
 /**
- * Bytes that are no JSON.
+ * Bytes that are no payload of their codec.
  */
-export interface NotJson {
+export interface Broken {
   /** Tells it from other outcomes. */
-  readonly _tag: "NotJson"
+  readonly _tag: "Broken"
 }
 
 /**
@@ -122,22 +125,24 @@ export const make = <Value>(
 
   // Only a schema that nests walks as deep as the JSON is.
   const decode = (stored: Uint8Array, offset: number): Decoded<Value> => {
-    const text = StoredValue.payloadText(stored, offset)
-    if (text === undefined) return notJson
+    const text = payloadText(stored, offset)
+    if (text === undefined) return broken
     if (nests && text.length >= shortestDeep && isDeep(stored, offset)) return mismatch(deepProblem)
     const json = contain<unknown>(() => JSON.parse(text), noValue)
-    return json === notJson ? notJson : contain<Decoded<Value>>(() => new DecodedValue(fromJson(json)), unfit)
+    return json === broken ? broken : contain<Decoded<Value>>(() => new DecodedValue(fromJson(json)), unfit)
   }
 
   return {
     encode: (value) => contain(() => encode(value), doesNotFit),
-    decode: (stored, offset = 0) => decode(stored, offset)
+    decode: (stored, offset = 0, codec = "json") => (codec === "json" ? decode(stored, offset) : otherCodec)
   }
 }
 
-const notJson: NotJson = { _tag: "NotJson" }
+const broken: Broken = { _tag: "Broken" }
 
-const noValue = () => notJson
+const otherCodec: Mismatch = { _tag: "Mismatch", problem: "it is in the binary form, which the region does not use" }
+
+const noValue = () => broken
 
 const mismatch = (problem: string): Mismatch => ({ _tag: "Mismatch", problem })
 

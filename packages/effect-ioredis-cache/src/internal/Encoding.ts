@@ -3,13 +3,17 @@ import * as RedisError from "effect-ioredis/RedisError"
 import type * as Cache from "../Cache.ts"
 import * as CacheCodec from "./CacheCodec.ts"
 import * as CacheKey from "../CacheKey.ts"
+import type { Compression } from "../Compression.ts"
 import { keyHash } from "./keyHash.ts"
 import { Write } from "./CacheTier.ts"
 import { lifetime, lifetimeAdvice } from "./Regions.ts"
+import type { Payload } from "./StoredValue.ts"
 
 /** Turns the keys and values of one region into what a tier keeps, or says why it cannot. */
 export interface Encoding<in Key, in out Value> {
   readonly codec: CacheCodec.CacheCodec<Value>
+  /** Bounds the encoded size of a value, in bytes. */
+  readonly maxBytes: number
   readonly longestLife: number
   /** Says what every rendered key begins with. */
   readonly keyspace: string
@@ -31,11 +35,15 @@ export interface Encoding<in Key, in out Value> {
   ) => Result.Result<number, RedisError.RedisSerializationError>
 }
 
+/** Makes what compresses payloads as a policy says. */
+export type MakeCompressor = (policy: Compression) => (payload: Payload) => Payload
+
 export const make = <Key, Value>(
   options: Cache.RegionOptions<Key, Value>,
   defaultTimeToLive: Duration.Input,
   prefix: string,
-  context: Context.Context<never>
+  context: Context.Context<never>,
+  makeCompressor?: MakeCompressor
 ): Encoding<Key, Value> => {
   const { jitter = 0, name, timeToLive = defaultTimeToLive } = options
   const random = Context.get(context, Random.Random)
@@ -43,7 +51,9 @@ export const make = <Key, Value>(
   const renderKey = CacheKey.make(options.key, keyspace)
   const hash = (rendered: string): string => keyHash(rendered.slice(prefix.length))
   const fixed = typeof timeToLive === "function" ? undefined : lifetime(timeToLive)
-  const codec = CacheCodec.make(options.value, { maxBytes: options.maxBytes })
+  const { maxBytes = CacheCodec.defaultMaxBytes } = options
+  const codec = CacheCodec.make(options.value, { maxBytes })
+  const compress = options.compression && makeCompressor?.(options.compression)
 
   const problem = (operation: string, message: string, rendered?: string) =>
     new RedisError.RedisSerializationError({
@@ -56,6 +66,7 @@ export const make = <Key, Value>(
 
   return {
     codec,
+    maxBytes,
     keyspace,
     hash,
     longestLife: typeof timeToLive === "function" ? Number.POSITIVE_INFINITY : (fixed ?? 0),
@@ -80,9 +91,9 @@ export const make = <Key, Value>(
       }
       const millis = jitter === 0 ? whole : Math.max(1, Math.round(whole * (1 - jitter * random.nextDoubleUnsafe())))
       const encoded = codec.encode(value)
-      return Result.isFailure(encoded)
-        ? Result.fail(problem(operation, encoded.failure, rendered))
-        : Result.succeed(new Write(rendered, encoded.success.value, encoded.success.payload, millis))
+      if (Result.isFailure(encoded)) return Result.fail(problem(operation, encoded.failure, rendered))
+      const { payload, value: own } = encoded.success
+      return Result.succeed(new Write(rendered, own, compress === undefined ? payload : compress(payload), millis))
     }
   }
 }

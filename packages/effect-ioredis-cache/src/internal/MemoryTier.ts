@@ -2,7 +2,7 @@ import { type Clock, Effect, Exit, Option } from "effect"
 import type { CacheTier, Cancel, Done, Found, Hit, TierRegion, Version, Write } from "./CacheTier.ts"
 import type { Entry, MemoryStore } from "./MemoryStore.ts"
 import { now } from "./now.ts"
-import type { Stamp } from "./StoredValue.ts"
+import { encodedLength, type Stamp } from "./StoredValue.ts"
 
 /**
  * A tier in memory, with what a tier in front of another needs: to find, put and drop one key at
@@ -92,8 +92,8 @@ export const make =
       memory.set(space + key, new Held(value, expiresAt, expiresAt + region.staleFor, bytes, version))
     }
 
-    const take = ({ key, text, timeToLive, value }: Write<Value>, expiresAt = now(clock) + timeToLive): void =>
-      hold(key, value, expiresAt, text.length)
+    const take = ({ key, payload, timeToLive, value }: Write<Value>, expiresAt = now(clock) + timeToLive): void =>
+      hold(key, value, expiresAt, encodedLength(payload))
 
     const extend = (key: string, timeToLive: number): void => {
       const expiresAt = now(clock) + timeToLive

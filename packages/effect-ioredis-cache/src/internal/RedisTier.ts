@@ -13,6 +13,8 @@ import {
   Version,
   type Write
 } from "./CacheTier.ts"
+import { decompress } from "./brotli.ts"
+import type * as CacheCodec from "./CacheCodec.ts"
 import * as Commands from "./journal/commands.ts"
 import { Entry, type Intent, remove, SetIntent } from "./journal/Ledger.ts"
 import * as Scripts from "./journal/scripts.ts"
@@ -54,7 +56,13 @@ export interface TierOptions<out Value> {
    * Gives the value of a write, where a nearer store holds it. It is not decoded again: a stamp
    * names one write, and so one payload, for ever.
    */
-  readonly held?: ((key: string, stamp: StoredValue.Stamp) => { readonly value: Value } | undefined) | undefined
+  readonly held?: ((key: string, stamp: StoredValue.Stamp) => Held<Value> | undefined) | undefined
+}
+
+/** A value that a nearer store holds, and how much room it takes there. */
+export interface Held<out Value> {
+  readonly value: Value
+  readonly bytes: number
 }
 
 /** Makes the tiers of regions, for a cache that stands on the client. */
@@ -122,11 +130,11 @@ const makeTier = <Value>(
     },
     ...writes,
     set: (write, current, done) => {
-      size.learn(write.text.length)
+      size.learn(write.payload.length)
       return writes.set(write, current, done)
     },
     setMany: (all, isCurrent, done, timeLeft) => {
-      for (const { text } of all) size.learn(text.length)
+      for (const { payload } of all) size.learn(payload.length)
       return writes.setMany(all, isCurrent, done, timeLeft)
     },
     clear: client.scan({ match: `${region.keyspace}*`, count: 500 }).pipe(
@@ -205,27 +213,50 @@ const makeDecode = <Value>(
     source: "redis"
   })
 
-  const decodePayload = (
+  const answerOf = (
     key: string,
-    { header, payloadOffset, stored }: StoredValue.Value,
-    isCurrent: boolean,
-    time: number
+    stored: Uint8Array,
+    decoded: CacheCodec.Decoded<Value>,
+    bytes: number,
+    timeToLive: number,
+    version: Version
   ): FoundThere<Value> => {
+    switch (decoded._tag) {
+      case "Value":
+        return foundOf(decoded.value, timeToLive, bytes, version)
+      case "Mismatch":
+        return unreadable(key, stored, decoded.problem)
+      case "Broken":
+        return discard(key, stored)
+    }
+  }
+
+  const decodePacked = (
+    key: string,
+    { form, payloadOffset, stored }: StoredValue.Value,
+    timeToLive: number,
+    version: Version
+  ): FoundThere<Value> => {
+    const packed = stored.subarray(payloadOffset)
+    const payload = form.compression === "brotli" ? decompress(packed, region.maxBytes) : packed
+    if (payload === "Broken") return discard(key, stored)
+    if (payload === "TooLong") {
+      return unreadable(key, stored, `it takes more than maxBytes, ${region.maxBytes}, when it is decompressed`)
+    }
+    const decoded = region.codec.decode(payload, 0, form.codec)
+    return answerOf(key, stored, decoded, StoredValue.headerLength + payload.length, timeToLive, version)
+  }
+
+  const decodePayload = (key: string, read: StoredValue.Value, isCurrent: boolean, time: number): FoundThere<Value> => {
+    const { form, header, payloadOffset, stored } = read
     const { writtenAt } = header
     const timeToLive = writtenAt + header.life - time
     const version = new Version(header.stamp, writtenAt)
     if (timeToLive <= 0 || believes?.(key, version, isCurrent) === false) return missOf(stored)
     const same = held?.(key, version.stamp)
-    if (same !== undefined) return foundOf(same.value, timeToLive, stored.length, version)
-    const decoded = region.codec.decode(stored, payloadOffset)
-    switch (decoded._tag) {
-      case "Value":
-        return foundOf(decoded.value, timeToLive, stored.length, version)
-      case "Mismatch":
-        return unreadable(key, stored, decoded.problem)
-      case "NotJson":
-        return discard(key, stored)
-    }
+    if (same !== undefined) return foundOf(same.value, timeToLive, same.bytes, version)
+    if (form !== StoredValue.plainJson) return decodePacked(key, read, timeToLive, version)
+    return answerOf(key, stored, region.codec.decode(stored, payloadOffset), stored.length, timeToLive, version)
   }
 
   const keyCheck = StoredValue.keyCheckAfter(region.keyspace)
@@ -260,10 +291,10 @@ const makeWrites = <Value>(
 ): Writes<Value> => {
   const timeOf = (key: string) => Math.floor(dispatch.nodeOf(key).time())
 
-  const intentOf = ({ text, timeToLive, value }: Write<Value>, lookupTime: number) =>
+  const intentOf = ({ payload, timeToLive, value }: Write<Value>, lookupTime: number) =>
     new SetIntent({
       value,
-      payload: text,
+      payload,
       life: timeToLive,
       staleFor: policy.staleFor,
       lookupTime,

@@ -24,6 +24,8 @@ export interface Environment<E> {
   readonly timeToLive: Duration.Input | undefined
   /** What every key of the cache begins with. Default: nothing. */
   readonly prefix?: string | undefined
+  /** Makes what compresses payloads. Default: nothing is compressed, as it stays in memory. */
+  readonly makeCompressor?: Encoding.MakeCompressor | undefined
   /** The definitions that it shares with other caches. Default: none. */
   readonly definitions?: Regions.Definitions | undefined
   /**
@@ -91,17 +93,18 @@ interface Lifetime {
 
 /** Assembles a region, the same for every tier, of its reads, its writes and its lookups. */
 const make = <Key, Value, E>(
-  { name: cacheName, patience, prefix = "", reject, tier: makeTier, timeToLive }: Environment<E>,
+  { makeCompressor, name: cacheName, patience, prefix = "", reject, tier: makeTier, timeToLive }: Environment<E>,
   options: Cache.RegionOptions<Key, Value>,
   { context, counters, isClosed, onClose, scope }: Lifetime
 ): Cache.Region<Key, Value, E> => {
   const { name } = options
-  const encoding = Encoding.make(options, timeToLive ?? "300 seconds", prefix, context)
+  const encoding = Encoding.make(options, timeToLive ?? "300 seconds", prefix, context, makeCompressor)
   const recorder = Recorder.make(name, counters, context)
   const tier = makeTier({
     name,
     keyspace: encoding.keyspace,
     codec: encoding.codec,
+    maxBytes: encoding.maxBytes,
     longestLife: encoding.longestLife,
     staleFor: Duration.toMillis(options.staleFor ?? 0),
     replay: options.replay ?? "ifUnchanged",

@@ -1,5 +1,6 @@
 import { Duration, Effect, Predicate, Schema, SchemaAST, SchemaRepresentation } from "effect"
 import * as Cache from "../Cache.ts"
+import type { Compression } from "../Compression.ts"
 import { defaultMaxBytes } from "./CacheCodec.ts"
 import { regionProblem } from "./options.ts"
 import { longestLife } from "./StoredValue.ts"
@@ -53,6 +54,7 @@ interface Definition {
   readonly timeToLive?: unknown
   readonly jitter?: number | undefined
   readonly maxBytes?: number | undefined
+  readonly compression?: Compression | undefined
   readonly staleFor?: Duration.Input | undefined
   readonly replay?: string | undefined
   readonly removedFor?: Duration.Input | undefined
@@ -114,8 +116,12 @@ const differenceOf = (one: Definition, other: Definition): string | undefined =>
   if (removedMillis(one) !== removedMillis(other)) return "removedFor"
   if ((one.jitter ?? 0) !== (other.jitter ?? 0)) return "jitter"
   if ((one.maxBytes ?? defaultMaxBytes) !== (other.maxBytes ?? defaultMaxBytes)) return "maxBytes"
+  if (compressionText(one) !== compressionText(other)) return "compression"
   return undefined
 }
+
+const compressionText = ({ compression }: Definition): string =>
+  compression === undefined ? "none" : `${compression._tag} ${compression.from} ${compression.upTo}`
 
 const sameSchema = (one: Schema.Top, other: Schema.Top): boolean =>
   one === other || fingerprint(one) === fingerprint(other)

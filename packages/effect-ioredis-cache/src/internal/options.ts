@@ -50,6 +50,17 @@ const Share = Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: 1 })).
   example: "0.1"
 })
 
+const Compression = Schema.Struct({
+  _tag: Schema.tag("Brotli"),
+  from: Schema.Int.check(Schema.isGreaterThanOrEqualTo(0)),
+  upTo: Schema.Int
+})
+  .check(Schema.makeFilter(({ from, upTo }) => from <= upTo))
+  .annotate({
+    expected: "Compression.brotli with whole numbers of bytes, from no more than upTo",
+    example: "Compression.brotli({ from: 1024 })"
+  })
+
 const Replay = Schema.Literals(["ifUnchanged", "latest", "invalidate", "overwrite"]).annotate({
   expected: '"ifUnchanged", "latest", "invalidate" or "overwrite"',
   example: '"ifUnchanged"'
@@ -115,7 +126,7 @@ export const checkMemory = ({
 
 /** Says everything that is wrong with the definition of a region, a line for each option. */
 export const regionProblem = <Key, Value>(options: Cache.RegionOptions<Key, Value>): string | undefined => {
-  const { jitter, key, maxBytes, name, removedFor, replay, staleFor, timeToLive, value, version } = options
+  const { compression, jitter, key, maxBytes, name, removedFor, replay, staleFor, timeToLive, value, version } = options
   const problems = [
     Settings.problem("name", RegionName, name),
     Settings.problem("version", Version, version),
@@ -125,6 +136,7 @@ export const regionProblem = <Key, Value>(options: Cache.RegionOptions<Key, Valu
     problem("jitter", Share, jitter),
     problem("staleFor", Extension, staleFor),
     problem("maxBytes", Count, maxBytes),
+    problem("compression", Compression, compression),
     problem("replay", Replay, replay),
     problem("removedFor", Extension, removedFor)
   ].filter((problem) => problem !== undefined)

@@ -7,7 +7,7 @@
  * takes longer the more there is.
  */
 import type { Version, Write } from "../CacheTier.ts"
-import type { Stamp } from "../StoredValue.ts"
+import type { Payload, Stamp } from "../StoredValue.ts"
 
 /** Describes what was asked for a key. */
 export type Intent = SetIntent | RemoveIntent | TouchIntent
@@ -19,7 +19,7 @@ export type Intent = SetIntent | RemoveIntent | TouchIntent
 export class SetIntent {
   readonly _tag = "Set"
   value: unknown
-  payload: string | Uint8Array
+  payload: Payload
   /**
    * For how long from the version's `writtenAt` it is fresh, infinite for ever, and for how long it
    * is kept after that.
@@ -39,9 +39,9 @@ export class SetIntent {
     this.expiresAt = options.expiresAt
   }
 
-  become({ text, timeToLive, value }: Write<unknown>, staleFor: number, expiresAt: number): void {
+  become({ payload, timeToLive, value }: Write<unknown>, staleFor: number, expiresAt: number): void {
     this.value = value
-    this.payload = text
+    this.payload = payload
     this.life = timeToLive
     this.staleFor = staleFor
     this.lookupTime = 0
