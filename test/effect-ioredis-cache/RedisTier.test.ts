@@ -4,7 +4,7 @@ import { RedisCommand, type RedisError } from "effect-ioredis"
 import { scripts } from "effect-ioredis-cache/testing"
 import { Fault } from "effect-ioredis/testing"
 import { TestClock } from "effect/testing"
-import * as CacheCodec from "../../packages/effect-ioredis-cache/src/internal/CacheCodec.ts"
+import * as JsonCodec from "../../packages/effect-ioredis-cache/src/internal/JsonCodec.ts"
 import {
   type Cancel,
   type Done,
@@ -42,7 +42,7 @@ const withTier = (
           {
             name: "texts",
             keyspace: "texts:",
-            codec: CacheCodec.make(Schema.String),
+            codec: JsonCodec.make(Schema.String),
             longestLife: 60_000,
             staleFor: 0,
             replay: "ifUnchanged",

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs"
 import { assert, describe, it } from "@effect/vitest"
-import { Schema } from "effect"
+import { Result, Schema } from "effect"
+import * as BinaryCodec from "../../packages/effect-ioredis-cache/src/internal/BinaryCodec.ts"
 import * as StoredValue from "../../packages/effect-ioredis-cache/src/internal/StoredValue.ts"
 import { bytesOf } from "../support/Stored.ts"
 import * as Mutations from "../fuzz/Mutations.ts"
@@ -241,6 +242,24 @@ describe("docs/stored_format.md", () => {
     for (const place of ["keyCheck", "writer", "number", "writtenAt", "life", "staleLife", "lookupTime"] as const) {
       const [start, end] = StoredValue.offsets[place]
       assert.include(page, `| ${start}–${end - 1} | \`${stored.slice(start, end)}\` |`, place)
+    }
+  })
+})
+
+describe("docs/stored_format.md, the binary form", () => {
+  it("its example is what is written", () => {
+    const page = readFileSync(new URL("../../docs/stored_format.md", import.meta.url), "utf8")
+    const codec = BinaryCodec.make(Schema.Struct({ id: Schema.Int }), { maxBytes: 100 })
+    const frame = bytesOf(Result.getOrThrow(codec.encode({ id: 42 })).payload)
+    assert.strictEqual(frame.length, 11)
+    for (const [start, end] of [
+      [0, 1],
+      [1, 2],
+      [2, 10],
+      [10, 11]
+    ]) {
+      const hex = Array.from(frame.subarray(start, end), (byte) => byte.toString(16).padStart(2, "0"))
+      assert.include(page, `| \`${hex.join(" ")}\` |`)
     }
   })
 })

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Config, ConfigProvider, Duration, Effect, Exit, Layer, Schema } from "effect"
 import { RedisClient } from "effect-ioredis"
+import { binary } from "effect-ioredis-cache/BinaryCodec"
 import { Cache, Compression, HybridCache, MemoryCache, RedisCache } from "effect-ioredis-cache"
 import { scripts } from "effect-ioredis-cache/testing"
 import { SimulatedRedis } from "effect-ioredis/testing"
@@ -177,6 +178,7 @@ describe("a region that cannot be as it is defined is a defect that says what to
     ["jitter", "a share from 0 to 1, for example 0.1", [1.1, ...noNumbers]],
     ["staleFor", "a duration, zero for none, for example 10 minutes", noDurations],
     ["maxBytes", count, noCounts],
+    ["codec", "binary of effect-ioredis-cache/BinaryCodec, or nothing for JSON, for example", [5, "binary", {}, null]],
     [
       "compression",
       "Compression.brotli with whole numbers of bytes, from no more than upTo, for example Compression.brotli(",
@@ -225,6 +227,14 @@ describe("a region that cannot be as it is defined is a defect that says what to
     }).pipe(Effect.provide(memory({})))
   )
 })
+
+it.effect("a region is no other by its codec alone", () =>
+  Effect.gen(function* () {
+    yield* Cache.region(users)
+    assert.include(String(yield* defectOf(Cache.region({ ...users, codec: binary }))), "another codec")
+    yield* Cache.region({ ...users, version: 2, codec: binary })
+  }).pipe(Effect.provide(memory({})))
+)
 
 describe("what makes sense is taken", () => {
   const good: ReadonlyArray<Partial<Cache.RegionOptions<string, string>>> = [

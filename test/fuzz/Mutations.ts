@@ -1,8 +1,11 @@
 import { brotliDecompressSync } from "node:zlib"
 import { Result, Schema } from "effect"
+import * as SchemaBinary from "effect/encoding/SchemaBinary"
 import { Compression } from "effect-ioredis-cache"
 import { compressor, decompress, type Failure } from "../../packages/effect-ioredis-cache/src/internal/brotli.ts"
-import * as CacheCodec from "../../packages/effect-ioredis-cache/src/internal/CacheCodec.ts"
+import * as BinaryCodec from "../../packages/effect-ioredis-cache/src/internal/BinaryCodec.ts"
+import type * as CacheCodec from "../../packages/effect-ioredis-cache/src/internal/CacheCodec.ts"
+import * as JsonCodec from "../../packages/effect-ioredis-cache/src/internal/JsonCodec.ts"
 import * as StoredValue from "../../packages/effect-ioredis-cache/src/internal/StoredValue.ts"
 
 export interface Settings {
@@ -38,6 +41,8 @@ const Job = Schema.Struct({
   posted: Schema.Date,
   skills: Schema.Array(Schema.String)
 })
+
+const Bytes = Schema.Struct({ type: Schema.String, data: Schema.Uint8Array })
 
 interface Tree {
   readonly name: string
@@ -81,22 +86,31 @@ const maxBytes = 1024 * 1024
 
 const compress = compressor(Compression.brotli({ from: 0 }))
 
-const unpacked = ({ form, payloadOffset, stored }: StoredValue.Value): Uint8Array | Failure => {
+const decoded = (
+  { form, payloadOffset, stored }: StoredValue.Value,
+  { decode }: Reader
+): CacheCodec.Decoded<unknown> | Failure => {
+  if (form === StoredValue.plainJson) return decode(stored, payloadOffset)
   const packed = stored.subarray(payloadOffset)
-  return form.compression === "brotli" ? decompress(packed, maxBytes) : packed
+  const payload = form.compression === "brotli" ? decompress(packed, maxBytes) : packed
+  return typeof payload === "string" ? payload : decode(payload, 0, form.codec)
 }
 
-/** Makes samples. Those of a region whose name begins with `packed` are compressed. */
+/** Makes samples. The names of their regions say whether they are compressed, and whether they are binary. */
 const sample = <A>(schema: Schema.Codec<A, unknown>, key: string, value: A, kind: StoredValue.Kind = "set"): Sample => {
-  const codec = CacheCodec.make(schema)
   const name = key.split(":")[1] ?? ""
-  const isPacked = name.startsWith("packed")
+  const isPacked = name.includes("packed")
+  const isBinary = name.includes("binary")
+  const codec = isBinary ? BinaryCodec.make(schema, { maxBytes }) : JsonCodec.make(schema, { maxBytes })
   const ofJson = Schema.decodeUnknownSync(Schema.toCodecJson(schema))
+  const ofFrame = Schema.decodeUnknownSync(SchemaBinary.toCodec(schema, { fingerprint: true }))
   const reader = readers.get(name) ?? {
     schema: name,
     decode: codec.decode,
-    alone: (payload) =>
-      ofJson(JSON.parse((isPacked ? brotliDecompressSync(payload, { maxOutputLength: maxBytes }) : payload).toString()))
+    alone: (payload) => {
+      const bytes = isPacked ? brotliDecompressSync(payload, { maxOutputLength: maxBytes }) : payload
+      return isBinary ? ofFrame(new Uint8Array(bytes)) : ofJson(JSON.parse(bytes.toString()))
+    }
   }
   readers.set(name, reader)
   const encoded = Result.getOrThrow(codec.encode(value)).payload
@@ -117,6 +131,11 @@ const samples: ReadonlyArray<Sample> = [
   ...[0, 1, 2, 5, 20].map((index) => sample(Job, `cache:jobs:v1:=job-${index}`, job(index))),
   ...[2, 20, 50].map((index) => sample(Job, `cache:packed-jobs:v1:=job-${index}`, job(index))),
   sample(Tree, "cache:packed-trees:v1:=a", tree(60)),
+  ...[0, 2, 20].map((index) => sample(Job, `cache:binary-jobs:v1:=job-${index}`, job(index))),
+  sample(Tree, "cache:binary-trees:v1:=a", tree(60)),
+  sample(Schema.Unknown, "cache:binary-json:v1:=a", { a: [1, { b: null }], ["__proto__"]: "x" }),
+  sample(Bytes, "cache:binary-bytes:v1:=a", { type: "image/png", data: new Uint8Array(500).fill(137) }),
+  sample(Schema.Array(Job), "cache:packed-binary-jobs:v1:=a", [1, 2, 3].map(job)),
   sample(Tree, "cache:trees:v1:#höher", tree(60), "filled"),
   sample(Schema.String, "cache:texts:v1:=a", "€".repeat(50)),
   sample(Schema.Undefined, "cache:none:v1:=a", undefined),
@@ -255,8 +274,8 @@ const readFormat = ({ key, stored }: Sample): StoredValue.Value | undefined => {
 
 const readAsCache = (sample: Sample): boolean => {
   const read = readFormat(sample)
-  const payload = read === undefined ? "Broken" : unpacked(read)
-  return typeof payload !== "string" && sample.reader.decode(payload, 0, read?.form.codec)._tag === "Value"
+  const found = read === undefined ? "Broken" : decoded(read, sample.reader)
+  return typeof found !== "string" && found._tag === "Value"
 }
 
 const readAlone = ({ reader, stored }: Sample): unknown => {

@@ -65,8 +65,8 @@ export interface Brotli {
  * **Gotchas**
  *
  * A value is compressed and decompressed on the program's one thread, where it is also made JSON
- * and parsed: about 3 µs for each KiB, and 10 µs at least (docs/performance.md). `upTo` bounds how long
- * one value holds everybody up: 1 MiB takes about 4 ms. The region's `maxBytes` bounds what is
+ * and parsed: about 3 µs for each KiB, and 10 µs at least (docs/performance.md). `upTo` bounds how
+ * long one value holds everybody up: 1 MiB takes about 4 ms. The region's `maxBytes` bounds what is
  * decompressed: a value that would be longer is a miss.
  *
  * @category constructors

@@ -22,10 +22,6 @@ cacheSuite("HybridCache that compresses, on SimulatedRedis", Layer.provideMerge(
   time: "virtual"
 })
 
-cacheSuite("HybridCache that compresses, on a real server", Layer.provideMerge(compressing, layerReal()), {
-  time: "real"
-})
-
 const texts = { name: "texts", version: 1, key: Schema.String, value: Schema.String } as const
 const packed = { ...texts, compression: Compression.brotli() }
 

@@ -4,6 +4,7 @@ import type * as Cache from "../Cache.ts"
 import * as CacheCodec from "./CacheCodec.ts"
 import * as CacheKey from "../CacheKey.ts"
 import type { Compression } from "../Compression.ts"
+import * as JsonCodec from "./JsonCodec.ts"
 import { keyHash } from "./keyHash.ts"
 import { Write } from "./CacheTier.ts"
 import { lifetime, lifetimeAdvice } from "./Regions.ts"
@@ -52,7 +53,8 @@ export const make = <Key, Value>(
   const hash = (rendered: string): string => keyHash(rendered.slice(prefix.length))
   const fixed = typeof timeToLive === "function" ? undefined : lifetime(timeToLive)
   const { maxBytes = CacheCodec.defaultMaxBytes } = options
-  const codec = CacheCodec.make(options.value, { maxBytes })
+  const makeCodec = options.codec?.[CacheCodec.TypeId] ?? JsonCodec.make
+  const codec = makeCodec(options.value, { maxBytes })
   const compress = options.compression && makeCompressor?.(options.compression)
 
   const problem = (operation: string, message: string, rendered?: string) =>

@@ -54,6 +54,7 @@ interface Definition {
   readonly timeToLive?: unknown
   readonly jitter?: number | undefined
   readonly maxBytes?: number | undefined
+  readonly codec?: Cache.Codec | undefined
   readonly compression?: Compression | undefined
   readonly staleFor?: Duration.Input | undefined
   readonly replay?: string | undefined
@@ -116,6 +117,7 @@ const differenceOf = (one: Definition, other: Definition): string | undefined =>
   if (removedMillis(one) !== removedMillis(other)) return "removedFor"
   if ((one.jitter ?? 0) !== (other.jitter ?? 0)) return "jitter"
   if ((one.maxBytes ?? defaultMaxBytes) !== (other.maxBytes ?? defaultMaxBytes)) return "maxBytes"
+  if (one.codec?._tag !== other.codec?._tag) return "codec"
   if (compressionText(one) !== compressionText(other)) return "compression"
   return undefined
 }

@@ -2,13 +2,14 @@
  * What options may be, wherever they come from: given in code or read from the environment, they
  * are checked by the same schemas, and everything that is wrong is said at once.
  */
-import { type Config, Duration, Effect, Option, Result, Schema } from "effect"
+import { type Config, Duration, Effect, Option, Predicate, Result, Schema } from "effect"
 import * as Settings from "effect-ioredis/Settings"
 import type * as Cache from "../Cache.ts"
 import * as CacheKey from "../CacheKey.ts"
 import type * as HybridCache from "../HybridCache.ts"
 import type * as MemoryCache from "../MemoryCache.ts"
 import type * as RedisCache from "../RedisCache.ts"
+import { TypeId as CodecTypeId } from "./CacheCodec.ts"
 import { maxMaxEntries } from "./MemoryStore.ts"
 
 // -------------------------------------------------------------------------------------------------
@@ -48,6 +49,11 @@ const Count = Schema.Int.check(Schema.isGreaterThan(0)).annotate({
 const Share = Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: 1 })).annotate({
   expected: "a share from 0 to 1",
   example: "0.1"
+})
+
+const Codec = Schema.declare((input) => Predicate.hasProperty(input, CodecTypeId)).annotate({
+  expected: "binary of effect-ioredis-cache/BinaryCodec, or nothing for JSON",
+  example: "BinaryCodec.binary"
 })
 
 const Compression = Schema.Struct({
@@ -126,7 +132,8 @@ export const checkMemory = ({
 
 /** Says everything that is wrong with the definition of a region, a line for each option. */
 export const regionProblem = <Key, Value>(options: Cache.RegionOptions<Key, Value>): string | undefined => {
-  const { compression, jitter, key, maxBytes, name, removedFor, replay, staleFor, timeToLive, value, version } = options
+  const { codec, compression, jitter, key, maxBytes, name, removedFor, replay, staleFor, timeToLive, value, version } =
+    options
   const problems = [
     Settings.problem("name", RegionName, name),
     Settings.problem("version", Version, version),
@@ -136,6 +143,7 @@ export const regionProblem = <Key, Value>(options: Cache.RegionOptions<Key, Valu
     problem("jitter", Share, jitter),
     problem("staleFor", Extension, staleFor),
     problem("maxBytes", Count, maxBytes),
+    problem("codec", Codec, codec),
     problem("compression", Compression, compression),
     problem("replay", Replay, replay),
     problem("removedFor", Extension, removedFor)
