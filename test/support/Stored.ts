@@ -18,5 +18,9 @@ export const stored = (
     json
   )
 
+/** What is stored, or a payload, as bytes. */
+export const bytesOf = (stored: StoredValue.Payload | Uint8Array): Buffer =>
+  Buffer.from(typeof stored === "string" || stored instanceof Uint8Array ? stored : stored.bytes)
+
 /** The payload of what is stored, as text. */
 export const payloadOf = (text: string): string => text.slice(StoredValue.headerLength)

@@ -35,6 +35,9 @@
 import { Context, Data, type Duration, Effect, type Option, Schema } from "effect"
 import type { RefreshPolicy } from "./RefreshPolicy.ts"
 
+import type { Compression } from "./Compression.ts"
+import type * as CacheCodec from "./internal/CacheCodec.ts"
+
 /**
  * Tells what became of a write.
  *
@@ -77,11 +80,25 @@ export type WriteOutcome = "Applied" | "Deferred" | "Rejected"
 export type Replay = "ifUnchanged" | "latest" | "invalidate" | "overwrite"
 
 /**
+ * A form in which values are stored, other than JSON.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Codec {
+  /** Tells it from other forms. */
+  readonly _tag: "Binary"
+  /** Makes the codec of a region, for the cache alone. */
+  readonly [CacheCodec.TypeId]: CacheCodec.Make
+}
+
+/**
  * Defines a region.
  *
  * **Details**
  *
- * Values are stored as JSON, in the form given by `Schema.toCodecJson`. Dates, bigints, bytes,
+ * Values are stored as JSON, in the form given by `Schema.toCodecJson`, where no `codec` says
+ * otherwise. Dates, bigints, bytes,
  * options, classes, brands, collections and recursive types come back as they were, and so do
  * `undefined`, `null`, `0`, `""` and `false`. Lists and objects nest up to 500 deep.
  *
@@ -145,6 +162,13 @@ export interface RegionOptions<in out Key, in out Value, out Hard extends Durati
   readonly retryAfterFailure?: Duration.Input | undefined
   /** Bounds the encoded size of a value, in bytes. Default: 8 MiB. */
   readonly maxBytes?: number | undefined
+  /**
+   * Chooses the form in which values are stored: `binary` of `effect-ioredis-cache/BinaryCodec`.
+   * Default: JSON.
+   */
+  readonly codec?: Codec | undefined
+  /** Says which values are compressed in Redis. Default: none. */
+  readonly compression?: Compression | undefined
   /**
    * Chooses what becomes in Redis of a value that was set while Redis was away. Default:
    * `"ifUnchanged"`.

@@ -35,6 +35,7 @@ import { Redis, type RedisClient, RedisConfig, type RedisError, type RedisHealth
 import * as Dispatch from "effect-ioredis/dispatch"
 import * as Cache from "./Cache.ts"
 import type { WriteOutcome } from "./Cache.ts"
+import { compressor } from "./internal/brotli.ts"
 import {
   type CacheTier,
   type Cancel,
@@ -136,6 +137,7 @@ const build = Effect.fnUntraced(function* (redis: RedisCache.RedisCache, options
       })
     },
     prefix: `${redis.prefix}:`,
+    makeCompressor: compressor,
     timeToLive: options.timeToLive,
     definitions: journal.definitions,
     patience
@@ -455,10 +457,10 @@ const makeWrites = <Value>({
     })
   }
 
-  const intentOf = ({ extension, text, timeToLive, value }: Write<Value>): SetIntent => {
-    redis.learn(text.length)
+  const intentOf = ({ extension, payload, timeToLive, value }: Write<Value>): SetIntent => {
+    redis.learn(payload.length)
     const expiresAt = journal.now() + timeToLive
-    return new SetIntent({ value, payload: text, extension, life: timeToLive, staleFor, lookupTime: 0, expiresAt })
+    return new SetIntent({ value, payload, extension, life: timeToLive, staleFor, lookupTime: 0, expiresAt })
   }
 
   return {
@@ -466,7 +468,7 @@ const makeWrites = <Value>({
     // An open circuit is not asked again for every write.
     answersAtOnce: redis.refuses,
     setAtOnce: (write) => {
-      redis.learn(write.text.length)
+      redis.learn(write.payload.length)
       const expiresAt = journal.now() + write.timeToLive
       const outcome = journal.defer(write, staleFor, expiresAt)
       memory.take(write, expiresAt)
@@ -507,12 +509,12 @@ const makeWrites = <Value>({
       ),
     fill: (fill, isCurrent, done) => {
       const { beganAt, lookupTime, replaces, write } = fill
-      const { extension, key, text, timeToLive } = write
+      const { extension, key, payload, timeToLive } = write
       memory.fill(fill, isCurrent, ignore)
       return journal.fill(
         {
           key,
-          payload: text,
+          payload,
           extension,
           timeToLive,
           staleFor,

@@ -23,6 +23,7 @@
 import { Context, type Duration, Effect, Layer } from "effect"
 import { RedisClient, type RedisError } from "effect-ioredis"
 import type * as Cache from "./Cache.ts"
+import { compressor } from "./internal/brotli.ts"
 import { checkRedis } from "./internal/options.ts"
 import { named } from "./internal/named.ts"
 import * as RedisTier from "./internal/RedisTier.ts"
@@ -96,6 +97,7 @@ export const make = Effect.fnUntraced(function* (options: Options = {}) {
       tier,
       reject: Effect.fail,
       prefix: `${prefix}:`,
+      makeCompressor: compressor,
       timeToLive: options.timeToLive
     })
   )

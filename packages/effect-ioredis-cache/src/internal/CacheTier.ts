@@ -15,7 +15,7 @@ import type { Replay, WriteOutcome } from "../Cache.ts"
 import type { CacheCodec } from "./CacheCodec.ts"
 import type { Sequences } from "./Sequences.ts"
 import type { Stale } from "./Stale.ts"
-import type { Stamp } from "./StoredValue.ts"
+import type { Payload, Stamp } from "./StoredValue.ts"
 
 /** Identifies a write and its moment. */
 export class Version {
@@ -38,8 +38,10 @@ export interface TierRegion<in out Value> {
   readonly name: string
   /** Says what its keys begin with. */
   readonly keyspace: string
-  /** Turns values into JSON and back. */
+  /** Turns values into payloads and back. */
   readonly codec: CacheCodec<Value>
+  /** Bounds the length of a payload that was compressed, in bytes. */
+  readonly maxBytes: number
   /**
    * Says how long its values live at most, in milliseconds: what another process says beyond that
    * is taken for a clock that is off.
@@ -129,17 +131,17 @@ export class Write<out Value> {
   readonly key: string
   /** Holds the value as Redis will give it back. */
   readonly value: Value
-  /** Holds its payload as text. */
-  readonly text: string
+  /** Holds its payload as it is to be stored in Redis. */
+  readonly payload: Payload
   /** Says for how many milliseconds it lives, infinite for ever. */
   readonly timeToLive: number
   /** Holds the extension units that stand before the payload. */
   readonly extension: string
 
-  constructor(key: string, value: Value, text: string, timeToLive: number, extension = "") {
+  constructor(key: string, value: Value, payload: Payload, timeToLive: number, extension = "") {
     this.key = key
     this.value = value
-    this.text = text
+    this.payload = payload
     this.timeToLive = timeToLive
     this.extension = extension
   }

@@ -2,15 +2,20 @@ import { Context, type Duration, Random, Result } from "effect"
 import * as RedisError from "effect-ioredis/RedisError"
 import * as CacheCodec from "./CacheCodec.ts"
 import * as CacheKey from "../CacheKey.ts"
+import type { Compression } from "../Compression.ts"
+import * as JsonCodec from "./JsonCodec.ts"
 import { keyHash } from "./keyHash.ts"
 import { Write } from "./CacheTier.ts"
 import * as Tag from "./tags/Tag.ts"
 import { withTags } from "./tags/Tagged.ts"
 import { lifetime, lifetimeAdvice, type RegionDefinition } from "./Regions.ts"
+import type { Payload } from "./StoredValue.ts"
 
 /** Turns the keys and values of one region into what a tier keeps, or says why it cannot. */
 export interface Encoding<in Key, in out Value> {
   readonly codec: CacheCodec.CacheCodec<Value>
+  /** Bounds the encoded size of a value, in bytes. */
+  readonly maxBytes: number
   readonly longestLife: number
   /** Says what every rendered key begins with. */
   readonly keyspace: string
@@ -35,11 +40,15 @@ export interface Encoding<in Key, in out Value> {
   ) => Result.Result<number, RedisError.RedisSerializationError>
 }
 
+/** Makes what compresses payloads as a policy says. */
+export type MakeCompressor = (policy: Compression) => (payload: Payload) => Payload
+
 export const make = <Key, Value>(
   options: RegionDefinition<Key, Value>,
   defaultTimeToLive: Duration.Input,
   prefix: string,
-  context: Context.Context<never>
+  context: Context.Context<never>,
+  makeCompressor?: MakeCompressor
 ): Encoding<Key, Value> => {
   const { jitter = 0, name, timeToLive = defaultTimeToLive } = options
   const random = Context.get(context, Random.Random)
@@ -47,7 +56,10 @@ export const make = <Key, Value>(
   const renderKey = CacheKey.make(options.key, keyspace)
   const hash = (rendered: string): string => keyHash(rendered.slice(prefix.length))
   const fixed = typeof timeToLive === "function" ? undefined : lifetime(timeToLive)
-  const codec = CacheCodec.make(options.value, { maxBytes: options.maxBytes })
+  const { maxBytes = CacheCodec.defaultMaxBytes } = options
+  const makeCodec = options.codec?.[CacheCodec.TypeId] ?? JsonCodec.make
+  const codec = makeCodec(options.value, { maxBytes })
+  const compress = options.compression && makeCompressor?.(options.compression)
 
   const problem = (operation: string, message: string, rendered?: string) =>
     new RedisError.RedisSerializationError({
@@ -60,6 +72,7 @@ export const make = <Key, Value>(
 
   return {
     codec,
+    maxBytes,
     keyspace,
     hash,
     refusal: problem,
@@ -86,11 +99,12 @@ export const make = <Key, Value>(
       const millis = jitter === 0 ? whole : Math.max(1, Math.round(whole * (1 - jitter * random.nextDoubleUnsafe())))
       const encoded = codec.encode(value)
       if (Result.isFailure(encoded)) return Result.fail(problem(operation, encoded.failure, rendered))
-      const { payload, value: kept } = encoded.success
+      const { payload, value: own } = encoded.success
+      const packed = compress === undefined ? payload : compress(payload)
       return Result.succeed(
         tags === undefined
-          ? new Write(rendered, kept, payload, millis)
-          : new Write(rendered, withTags(kept, tags), payload, millis, Tag.unitsOf(tags))
+          ? new Write(rendered, own, packed, millis)
+          : new Write(rendered, withTags(own, tags), packed, millis, Tag.unitsOf(tags))
       )
     }
   }

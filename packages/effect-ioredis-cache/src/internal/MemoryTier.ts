@@ -15,7 +15,7 @@ import type { Epoch } from "./near/Epoch.ts"
 import type { Demote } from "./near/Near.ts"
 import { now } from "./now.ts"
 import { Stale } from "./Stale.ts"
-import type { Stamp } from "./StoredValue.ts"
+import { encodedLength, type Stamp } from "./StoredValue.ts"
 
 /**
  * A tier in memory, with what a tier in front of another needs: to find, put and drop one key at
@@ -131,12 +131,12 @@ export const make =
     }
 
     const take = (
-      { key, text, timeToLive, value }: Write<Value>,
+      { key, payload, timeToLive, value }: Write<Value>,
       expiresAt = now(clock) + timeToLive,
       lookupTime = 0
     ): void => {
       const origin = region.refreshes ? new Origin(now(clock) - lookupTime, lookupTime) : undefined
-      hold(key, value, expiresAt, text.length, undefined, origin, undefined)
+      hold(key, value, expiresAt, encodedLength(payload), undefined, origin, undefined)
     }
 
     const extend = (key: string, timeToLive: number): void => {

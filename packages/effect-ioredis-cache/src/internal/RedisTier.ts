@@ -2,28 +2,13 @@ import { Clock, Effect, Exit, Random, Result, Stream } from "effect"
 import { type RedisClient, RedisCommand, type RedisError } from "effect-ioredis"
 import * as Dispatch from "effect-ioredis/dispatch"
 import type { WriteOutcome } from "../Cache.ts"
-import {
-  type CacheTier,
-  type Cancel,
-  type Current,
-  type Done,
-  type FoundThere,
-  Hit,
-  Origin,
-  type Replaced,
-  type TierRegion,
-  Version,
-  type Write
-} from "./CacheTier.ts"
+import type { CacheTier, Cancel, Current, Done, FoundThere, Hit, Replaced, TierRegion, Write } from "./CacheTier.ts"
+import * as Findings from "./Findings.ts"
 import * as Commands from "./journal/commands.ts"
 import { Entry, type Intent, remove, SetIntent } from "./journal/Ledger.ts"
 import * as Scripts from "./journal/scripts.ts"
 import * as Sender from "./journal/Sender.ts"
-import { now } from "./now.ts"
-import { Stale } from "./Stale.ts"
 import * as StoredValue from "./StoredValue.ts"
-import * as Tag from "./tags/Tag.ts"
-import { untagged, withTags } from "./tags/Tagged.ts"
 
 /**
  * A tier in Redis.
@@ -61,16 +46,9 @@ export interface RedisTier<in out Value> extends CacheTier<Value, RedisError.Red
 /**
  * Sets how a cache that stands on a tier uses it.
  */
-export interface TierOptions<out Value> {
+export interface TierOptions<out Value> extends Findings.Options<Value> {
   /** The longest that a call takes, in milliseconds. Default: the client's `operationTimeout`. */
   readonly timeout?: number | undefined
-  /** Says whether what is found under a key may be believed. What may not is a miss. */
-  readonly believes?: ((key: string, found: Version, isCurrent: boolean) => boolean) | undefined
-  /**
-   * Gives the value of a write, where a nearer store holds it. It is not decoded again: a stamp
-   * names one write, and so one payload, for ever.
-   */
-  readonly held?: ((key: string, stamp: StoredValue.Stamp) => { readonly value: Value } | undefined) | undefined
 }
 
 /** Makes the tiers of regions, for a cache that stands on the client. */
@@ -88,11 +66,8 @@ export const make = Effect.fnUntraced(function* (client: RedisClient.RedisClient
     makeTier(environment, region, options)
 })
 
-interface Environment {
-  readonly client: RedisClient.RedisClient
-  readonly clock: Clock.Clock
+interface Environment extends Findings.Environment {
   readonly dispatch: Dispatch.Dispatch
-  readonly fork: (effect: Effect.Effect<void>) => void
   readonly stamps: StoredValue.StampSource
 }
 
@@ -103,15 +78,19 @@ const makeTier = <Value>(
 ): RedisTier<Value> => {
   const { client, dispatch } = environment
   const size = new SizeEstimate()
-  const decode = makeDecode(environment, region, options, size)
+  const judge = Findings.make(environment, region, options)
   const writes = makeWrites(environment, region, options)
   const { timeout } = options
+  const find: Findings.Judge<Value> = (key, reply, isCurrent, time) => {
+    if (reply instanceof Uint8Array) size.learn(reply.length)
+    return judge(key, reply, isCurrent, time)
+  }
   const timeOf = (key: string): number => dispatch.nodeOf(key).time()
 
   const get: RedisTier<Value>["get"] = (key, current, done, sending) => {
     const end: Dispatch.Done<RedisCommand.Reply> = (result) => {
       if (Result.isSuccess(result))
-        return done(Exit.succeed(decode(key, result.success, current.isCurrent(), timeOf(key))))
+        return done(Exit.succeed(find(key, result.success, current.isCurrent(), timeOf(key))))
       if (!isForeign(result.failure)) return done(Exit.fail(result.failure))
       region.onUnreadable(key, "it is of another Redis type")
       done(Exit.succeed(missedOtherType))
@@ -147,16 +126,16 @@ const makeTier = <Value>(
         if (Result.isFailure(result)) return done(Exit.fail(result.failure))
         const replies = Array.isArray(result.success) ? result.success : []
         const timeOf = timesOf(dispatch)
-        done(Exit.succeed(keys.map((key, index) => decode(key, replies[index] ?? null, isCurrent(index), timeOf(key)))))
+        done(Exit.succeed(keys.map((key, index) => find(key, replies[index] ?? null, isCurrent(index), timeOf(key)))))
       })
     },
     ...writes,
     set: (write, current, done) => {
-      size.learn(write.text.length)
+      size.learn(write.payload.length)
       return writes.set(write, current, done)
     },
     setMany: (all, isCurrent, done, timeLeft) => {
-      for (const { text } of all) size.learn(text.length)
+      for (const { payload } of all) size.learn(payload.length)
       return writes.setMany(all, isCurrent, done, timeLeft)
     },
     clear: client.scan({ match: `${region.keyspace}*`, count: 500 }).pipe(
@@ -200,7 +179,9 @@ const replacedByOf =
   (key, done) =>
     dispatch.get(key, { bytes: 0, timeout }, (result) => {
       if (Result.isSuccess(result)) {
-        return done(Exit.succeed(result.success instanceof Uint8Array ? replacedOf(result.success) : undefined))
+        return done(
+          Exit.succeed(result.success instanceof Uint8Array ? Findings.replacedOf(result.success) : undefined)
+        )
       }
       done(isForeign(result.failure) ? Exit.succeed(otherType) : Exit.fail(result.failure))
     })
@@ -218,124 +199,6 @@ const timesOf = (dispatch: Dispatch.Dispatch): ((key: string) => number) => {
   }
 }
 
-/** `time` is that of Redis. */
-type Decode<Value> = (key: string, reply: RedisCommand.Reply, isCurrent: boolean, time: number) => FoundThere<Value>
-
-const makeDecode = <Value>(
-  { client, clock, fork }: Environment,
-  region: TierRegion<Value>,
-  { believes, held }: TierOptions<Value>,
-  size: SizeEstimate
-): Decode<Value> => {
-  const unreadable = (key: string, stored: Uint8Array, problem: string): FoundThere<Value> => {
-    region.onUnreadable(key, problem)
-    return missOf(stored)
-  }
-
-  // The header tells writes apart, so that its script need not be sent the whole. The answer does
-  // not wait for the removal.
-  const discard = (key: string, stored: Uint8Array): FoundThere<Value> => {
-    const begins = stored.subarray(0, comparedBytes)
-    fork(client.eval(Scripts.deleteIfBegins, [key], [stored.length, begins]).pipe(Effect.ignore))
-    region.onUnreadable(key, "it is a broken value of this region, and is removed")
-    return missed
-  }
-
-  const originOf = ({ lookupTime, writtenAt }: StoredValue.Header, time: number): Origin =>
-    new Origin(now(clock) - (time - writtenAt), lookupTime)
-
-  // Where there are tags they are kept with the value, in its place: whoever reads it judges them.
-  const tagged = (value: Value, { payloadOffset, stored }: StoredValue.Value): Value =>
-    payloadOffset === StoredValue.headerLength && !region.tags
-      ? value
-      : withTags(value, Tag.read(stored, payloadOffset), missOf(stored).replaces)
-
-  // How long it lives in memory is not for another process alone to say.
-  const foundOf = (
-    value: Value,
-    { header, stored }: StoredValue.Value,
-    version: Version,
-    timeToLive: number,
-    time: number
-  ): FoundThere<Value> => {
-    const origin = region.refreshes ? originOf(header, time) : undefined
-    const life = Math.min(timeToLive, region.longestLife)
-    return { hit: new Hit(value, life, stored.length, version, timeToLive, origin), source: "redis" }
-  }
-
-  const isBelieved = (key: string, version: Version, isCurrent: boolean): boolean =>
-    believes?.(key, version, isCurrent) !== false
-
-  // A miss, whose value is decoded only where a lookup has nothing better. How long it may be
-  // served is not for its writer alone to say.
-  const expired = (
-    key: string,
-    read: StoredValue.Value,
-    version: Version,
-    isCurrent: boolean,
-    time: number
-  ): FoundThere<Value> => {
-    const { header, stored } = read
-    const end = version.writtenAt + header.life
-    const left = Math.min(version.writtenAt + header.staleLife, end + region.staleFor) - time
-    const miss = missOf(stored)
-    if (left <= 0 || !isBelieved(key, version, isCurrent)) return miss
-    const at = now(clock)
-    const find = () => held?.(key, version.stamp) ?? decodePayload(key, read, version, 0, time).hit
-    return { ...miss, stale: new Stale(at + end - time, at + left, find) }
-  }
-
-  const decodeValue = (key: string, read: StoredValue.Value, isCurrent: boolean, time: number): FoundThere<Value> => {
-    const { header, stored } = read
-    const { writtenAt } = header
-    const timeToLive = writtenAt + header.life - time
-    const version = new Version(header.stamp, writtenAt)
-    if (timeToLive <= 0) return expired(key, read, version, isCurrent, time)
-    if (!isBelieved(key, version, isCurrent)) return missOf(stored)
-    const same = held?.(key, version.stamp)
-    return same === undefined
-      ? decodePayload(key, read, version, timeToLive, time)
-      : foundOf(tagged(untagged(same.value), read), read, version, timeToLive, time)
-  }
-
-  const decodePayload = (
-    key: string,
-    read: StoredValue.Value,
-    version: Version,
-    timeToLive: number,
-    time: number
-  ): FoundThere<Value> => {
-    const { payloadOffset, stored } = read
-    const decoded = region.codec.decode(stored, payloadOffset)
-    switch (decoded._tag) {
-      case "Value":
-        return foundOf(tagged(decoded.value, read), read, version, timeToLive, time)
-      case "Mismatch":
-        return unreadable(key, stored, decoded.problem)
-      case "NotJson":
-        return discard(key, stored)
-    }
-  }
-
-  const keyCheck = StoredValue.keyCheckAfter(region.keyspace)
-
-  return (key, reply, isCurrent, time) => {
-    if (!(reply instanceof Uint8Array)) return missed
-    size.learn(reply.length)
-    const read = StoredValue.read(key, reply, keyCheck)
-    switch (read._tag) {
-      case "Value":
-        return decodeValue(key, read, isCurrent, time)
-      case "Removed":
-        return missOf(reply)
-      case "Broken":
-        return discard(key, reply)
-      case "Foreign":
-        return unreadable(key, reply, problems[read.reason])
-    }
-  }
-}
-
 type Writes<Value> = Pick<
   RedisTier<Value>,
   "answersAtOnce" | "setAtOnce" | "set" | "setMany" | "remove" | "fill" | "touch"
@@ -350,10 +213,10 @@ const makeWrites = <Value>(
   const timeOf = (key: string) => Math.floor(dispatch.nodeOf(key).time())
 
   // `age` is how long ago it was written: a value lives as long from when it is stored.
-  const intentOf = ({ extension, text, timeToLive, value }: Write<Value>, lookupTime = 0, age = 0) =>
+  const intentOf = ({ extension, payload, timeToLive, value }: Write<Value>, lookupTime = 0, age = 0) =>
     new SetIntent({
       value,
-      payload: text,
+      payload,
       extension,
       life: timeToLive + age,
       staleFor: policy.staleFor,
@@ -436,32 +299,9 @@ class UnlessOvertaken implements Dispatch.Sending {
 // The strict cache tells of a refused script as of any refusal.
 const situation: Commands.Situation = { now: 0, scripts: true }
 
-const problems: { readonly [reason in StoredValue.Foreign["reason"]]: string } = {
-  NotOurs: "it is not a value of this library, or of another release of it",
-  OtherKey: "it was written under another key",
-  UnknownLetter: "it is of a format that this release does not know"
-}
-
-// More than the header: so two broken values of one writer differ too, where their headers do not.
-const comparedBytes = 64
-
-const missed: FoundThere<never> = { hit: undefined, source: "redis" }
-
 const otherType: Replaced = { start: new Uint8Array(0), length: Scripts.otherType }
 
 const missedOtherType: FoundThere<never> = { hit: undefined, source: "redis", replaces: otherType }
-
-const missOf = (stored: Uint8Array): FoundThere<never> => ({
-  hit: undefined,
-  source: "redis",
-  replaces: replacedOf(stored)
-})
-
-// A copy, because the reply may be a part of something much larger.
-const replacedOf = (stored: Uint8Array): Replaced => ({
-  start: Uint8Array.from(stored.subarray(0, comparedBytes)),
-  length: stored.length
-})
 
 const ignore = () => {}
 

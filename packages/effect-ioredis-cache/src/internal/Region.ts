@@ -1,7 +1,7 @@
 import { Clock, Context, Duration, Effect, Option, Random, Schema, type Scope } from "effect"
 import * as RedisError from "effect-ioredis/RedisError"
 import * as Cache from "../Cache.ts"
-import * as CacheCodec from "./CacheCodec.ts"
+import * as JsonCodec from "./JsonCodec.ts"
 import type { CacheTier, TierRegion } from "./CacheTier.ts"
 import * as Encoding from "./Encoding.ts"
 import * as Failures from "./Failures.ts"
@@ -32,6 +32,8 @@ export interface Environment<E> {
   readonly timeToLive: Duration.Input | undefined
   /** What every key of the cache begins with. Default: nothing. */
   readonly prefix?: string | undefined
+  /** Makes what compresses payloads. Default: nothing is compressed, as it stays in memory. */
+  readonly makeCompressor?: Encoding.MakeCompressor | undefined
   /** The definitions that it shares with other caches. Default: none. */
   readonly definitions?: Regions.Definitions | undefined
   /**
@@ -128,7 +130,7 @@ const makeTokens = <E>(
   maxStaleness: number | undefined
 ): Tokens.Tokens<E> => {
   const keyspace = `${prefix}!tags:`
-  const codec = CacheCodec.make(Schema.String)
+  const codec = JsonCodec.make(Schema.String)
   const clock = Context.get(context, Clock.Clock)
   const random = Context.get(context, Random.Random)
   return Tokens.lazily(() => {
@@ -138,6 +140,7 @@ const makeTokens = <E>(
       keyspace,
       refreshes: false,
       codec,
+      maxBytes: 100,
       longestLife: Number.POSITIVE_INFINITY,
       staleFor: 0,
       replay,
@@ -162,20 +165,21 @@ interface Lifetime {
 
 /** Assembles a region, the same for every tier, of its reads, its writes and its lookups. */
 const make = <Key, Value, E>(
-  { name: cacheName, patience, prefix = "", reject, tier: makeTier, timeToLive }: Environment<E>,
+  { makeCompressor, name: cacheName, patience, prefix = "", reject, tier: makeTier, timeToLive }: Environment<E>,
   options: Regions.RegionDefinition<Key, Value>,
   { context, counters, isClosed, onClose, scope }: Lifetime,
   tokensFor: TokensFor<E>
 ): Cache.Region<Key, Value, E> => {
   const { name } = options
   const policy = LookupPolicy.make(options)
-  const encoding = Encoding.make(options, timeToLive ?? "300 seconds", prefix, context)
+  const encoding = Encoding.make(options, timeToLive ?? "300 seconds", prefix, context, makeCompressor)
   const recorder = Recorder.make(name, counters, context)
   const random = Context.get(context, Random.Random)
   const tier = makeTier({
     name,
     keyspace: encoding.keyspace,
     codec: encoding.codec,
+    maxBytes: encoding.maxBytes,
     longestLife: encoding.longestLife,
     staleFor: policy.staleFor,
     refreshes: policy.isDue !== undefined,

@@ -1,5 +1,6 @@
 import { Duration, Effect, Predicate, Schema, SchemaAST, SchemaRepresentation } from "effect"
 import * as Cache from "../Cache.ts"
+import type { Compression } from "../Compression.ts"
 import type { RefreshPolicy } from "../RefreshPolicy.ts"
 import { defaultMaxBytes } from "./CacheCodec.ts"
 import { regionProblem } from "./options.ts"
@@ -57,6 +58,8 @@ interface Definition {
   readonly timeToLive?: unknown
   readonly jitter?: number | undefined
   readonly maxBytes?: number | undefined
+  readonly codec?: Cache.Codec | undefined
+  readonly compression?: Compression | undefined
   readonly staleFor?: Duration.Input | undefined
   readonly replay?: string | undefined
   readonly removedFor?: Duration.Input | undefined
@@ -129,8 +132,13 @@ const differenceOf = (one: Definition, other: Definition): string | undefined =>
   if (millisOf(one.lookupTimeout?.hard) !== millisOf(other.lookupTimeout?.hard)) return "lookupTimeout.hard"
   if ((millisOf(one.retryAfterFailure) ?? 0) !== (millisOf(other.retryAfterFailure) ?? 0)) return "retryAfterFailure"
   if ((one.maxBytes ?? defaultMaxBytes) !== (other.maxBytes ?? defaultMaxBytes)) return "maxBytes"
+  if (one.codec?._tag !== other.codec?._tag) return "codec"
+  if (compressionText(one) !== compressionText(other)) return "compression"
   return undefined
 }
+
+const compressionText = ({ compression }: Definition): string =>
+  compression === undefined ? "none" : `${compression._tag} ${compression.from} ${compression.upTo}`
 
 const sameSchema = (one: Schema.Top, other: Schema.Top): boolean =>
   one === other || fingerprint(one) === fingerprint(other)

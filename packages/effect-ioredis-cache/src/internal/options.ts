@@ -9,6 +9,7 @@ import type * as HybridCache from "../HybridCache.ts"
 import type * as MemoryCache from "../MemoryCache.ts"
 import type * as RedisCache from "../RedisCache.ts"
 import type { RefreshPolicy } from "../RefreshPolicy.ts"
+import { TypeId as CodecTypeId } from "./CacheCodec.ts"
 import { maxMaxEntries } from "./MemoryStore.ts"
 import type { RegionDefinition } from "./Regions.ts"
 
@@ -50,6 +51,22 @@ const Share = Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: 1 })).
   expected: "a share from 0 to 1",
   example: "0.1"
 })
+
+const Codec = Schema.declare((input) => Predicate.hasProperty(input, CodecTypeId)).annotate({
+  expected: "binary of effect-ioredis-cache/BinaryCodec, or nothing for JSON",
+  example: "BinaryCodec.binary"
+})
+
+const Compression = Schema.Struct({
+  _tag: Schema.tag("Brotli"),
+  from: Schema.Int.check(Schema.isGreaterThanOrEqualTo(0)),
+  upTo: Schema.Int
+})
+  .check(Schema.makeFilter(({ from, upTo }) => from <= upTo))
+  .annotate({
+    expected: "Compression.brotli with whole numbers of bytes, from no more than upTo",
+    example: "Compression.brotli({ from: 1024 })"
+  })
 
 const Replay = Schema.Literals(["ifUnchanged", "latest", "invalidate", "overwrite"]).annotate({
   expected: '"ifUnchanged", "latest", "invalidate" or "overwrite"',
@@ -146,7 +163,7 @@ export const checkMemory = ({
 
 /** Says everything that is wrong with the definition of a region, a line for each option. */
 export const regionProblem = <Key, Value>(options: RegionDefinition<Key, Value>): string | undefined => {
-  const { jitter, key, lookupTimeout, maxBytes, name, near, refresh, removedFor } = options
+  const { codec, compression, jitter, key, lookupTimeout, maxBytes, name, near, refresh, removedFor } = options
   const { replay, retryAfterFailure, staleFor, tags, timeToLive, value, version } = options
   const problems = [
     Settings.problem("name", RegionName, name),
@@ -161,6 +178,8 @@ export const regionProblem = <Key, Value>(options: RegionDefinition<Key, Value>)
     problem("lookupTimeout.hard", Settings.AboveZero, lookupTimeout?.hard),
     problem("retryAfterFailure", Extension, retryAfterFailure),
     problem("maxBytes", Count, maxBytes),
+    problem("codec", Codec, codec),
+    problem("compression", Compression, compression),
     problem("replay", Replay, replay),
     problem("removedFor", Extension, removedFor),
     problem("tags", Switch, tags),

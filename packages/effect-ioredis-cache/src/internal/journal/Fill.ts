@@ -4,6 +4,7 @@ import type { Cancel, Sending, SendingEnd, Session } from "effect-ioredis/dispat
 import type { WriteOutcome } from "../../Cache.ts"
 import type { Replaced, Version } from "../CacheTier.ts"
 import { fillOf, remainingLife, storedOf } from "./commands.ts"
+import type { Payload } from "../StoredValue.ts"
 import { SetIntent } from "./Ledger.ts"
 import * as Sender from "./Sender.ts"
 import type { Region, State } from "./State.ts"
@@ -16,7 +17,7 @@ import type { Region, State } from "./State.ts"
  */
 export interface Fill {
   readonly key: string
-  readonly payload: string | Uint8Array
+  readonly payload: Payload
   readonly extension: string
   /** In milliseconds, as are `staleFor` and `lookupTime`. */
   readonly timeToLive: number

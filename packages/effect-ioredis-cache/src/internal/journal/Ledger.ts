@@ -7,7 +7,7 @@
  * takes longer the more there is.
  */
 import type { Version, Write } from "../CacheTier.ts"
-import type { Stamp } from "../StoredValue.ts"
+import type { Payload, Stamp } from "../StoredValue.ts"
 
 /** Describes what was asked for a key. */
 export type Intent = SetIntent | RemoveIntent | TouchIntent
@@ -19,7 +19,7 @@ export type Intent = SetIntent | RemoveIntent | TouchIntent
 export class SetIntent {
   readonly _tag = "Set"
   value: unknown
-  payload: string | Uint8Array
+  payload: Payload
   /** The extension units that stand before the payload. */
   extension: string
   /**
@@ -42,9 +42,9 @@ export class SetIntent {
     this.expiresAt = options.expiresAt
   }
 
-  become({ extension, text, timeToLive, value }: Write<unknown>, staleFor: number, expiresAt: number): void {
+  become({ extension, payload, timeToLive, value }: Write<unknown>, staleFor: number, expiresAt: number): void {
     this.value = value
-    this.payload = text
+    this.payload = payload
     this.extension = extension
     this.life = timeToLive
     this.staleFor = staleFor

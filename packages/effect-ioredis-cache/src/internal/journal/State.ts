@@ -258,7 +258,7 @@ export class State {
    * 7 % less thereby.
    */
   defer(region: Region, seen: Seen | undefined, write: TierWrite<unknown>, staleFor: number, expiresAt: number): void {
-    const { extension, key, text, timeToLive, value } = write
+    const { extension, key, payload, timeToLive, value } = write
     const entry = this.ledger.get(key)
     if (entry !== undefined && !entry.isSent && entry.intent._tag === "Set") {
       entry.intent.become(write, staleFor, expiresAt)
@@ -267,7 +267,7 @@ export class State {
       this.ledger.renew(entry)
       this.release(entry)
     } else {
-      const options = { value, payload: text, extension, life: timeToLive, staleFor, lookupTime: 0, expiresAt }
+      const options = { value, payload, extension, life: timeToLive, staleFor, lookupTime: 0, expiresAt }
       this.release(this.record(region, key, seen, new Ledger.SetIntent(options)))
     }
   }

@@ -33,9 +33,7 @@ export const storedOf = (key: string, kind: StoredValue.Kind, intent: SetIntent,
   const { extension, life, lookupTime, payload, staleFor } = intent
   const { stamp, writtenAt } = version
   const fields = { kind, stamp, writtenAt, life, staleLife: life + staleFor, lookupTime, extension }
-  return typeof payload === "string"
-    ? StoredValue.encodeText(key, fields, payload)
-    : StoredValue.encode(key, fields, payload)
+  return StoredValue.encode(key, fields, payload)
 }
 
 /**
