@@ -147,9 +147,10 @@ export class DriverConnection implements RedisConnection {
     this.#socket.destroy()
     first?.lose(error)
     for (const { command } of this.#redis.commandQueue.toArray()) {
+      if (command === this.#receiver) continue
       // Nothing else is ever in the queue, for the driver's handshake is empty.
-      const waiting = command as Sending | PushReceiver
-      if (waiting !== this.#receiver) (waiting as Sending).lose(error)
+      const sending = command as Sending
+      sending.lose(error)
     }
     for (const listener of this.#listeners) tell(listener, error, this.onDefect)
     this.#listeners.clear()

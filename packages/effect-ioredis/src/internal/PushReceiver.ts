@@ -46,7 +46,7 @@ export class PushReceiver {
     const meaning = this.#subscriptions.take(reply, next?.command)
     if (meaning === "Answer") this.#queue.shift()
     this.#queue.unshift(this.#item)
-    if (meaning === "Push") this.#connection.push(pushOf(reply))
+    if (meaning === "Push") this.#push(reply)
     else if (meaning === "Answer") next?.resolve(reply)
     else if (meaning === "Nonsense") this.#connection.breakAt(undefined, nobodyAsked())
   }
@@ -63,6 +63,18 @@ export class PushReceiver {
     this.#queue.unshift(this.#item)
     if (next === undefined) this.#connection.breakAt(undefined, nobodyAsked())
     else next.reject(error)
+  }
+
+  #push(reply: DriverReply): void {
+    let push: Push
+    // What may throw is a lack of memory, as with a reply.
+    try {
+      push = pushOf(reply)
+    } catch (error) {
+      this.#connection.breakAt(undefined, error)
+      return
+    }
+    this.#connection.push(push)
   }
 
   #next(): Waiting | undefined {

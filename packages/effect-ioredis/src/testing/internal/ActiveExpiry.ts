@@ -41,6 +41,7 @@ export class ActiveExpiry {
 
   #run(): void {
     this.#dueAt = Number.POSITIVE_INFINITY
+    this.#cancel = () => {}
     if (!this.#options.isWatched()) return
     this.#options.keyspace().expire()
     this.resume()

@@ -88,6 +88,7 @@ export class Server {
     this.history = new History(this.#random, timers.now)
     const reach = {
       clients: () => this.#sockets,
+      // Its clients are its sockets.
       push: (client: Client, push: Push) => this.#push(client as Socket, push)
     }
     this.pubSub = new PubSub(reach)
