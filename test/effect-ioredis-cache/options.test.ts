@@ -191,9 +191,14 @@ describe("a region that cannot be as it is defined is a defect that says what to
       ]
     ],
     ["replay", '"ifUnchanged", "latest", "invalidate" or "overwrite", for example', ["", "later", 5, {}, null, hidden]],
-    ["removedFor", "a duration, zero for none, for example 10 minutes", noDurations]
+    ["removedFor", "a duration, zero for none, for example 10 minutes", noDurations],
+    [
+      "near.maxStaleness",
+      "a duration from 100 milliseconds up that ends, for",
+      [undefined, 99, "99 millis", ...noBounds]
+    ]
   ]
-  checks(rows, (option, bad) => definitionError(Cache.region(anything({ ...users, [option]: bad }))))
+  checks(rows, (option, bad) => definitionError(Cache.region(anything({ ...users, ...nested(option, bad) }))))
 
   it.effect("everything that is wrong is one error, a line for each, and each names the region", () =>
     Effect.gen(function* () {
@@ -240,7 +245,10 @@ describe("what makes sense is taken", () => {
   const good: ReadonlyArray<Partial<Cache.RegionOptions<string, string>>> = [
     { timeToLive: Duration.infinity, staleFor: Duration.infinity, removedFor: Duration.infinity },
     { timeToLive: 10n, staleFor: 0, removedFor: 0 },
-    { jitter: 1, maxBytes: 1, version: 0, replay: "latest", compression: Compression.brotli({ from: 0, upTo: 0 }) }
+    { jitter: 1, maxBytes: 1, version: 0, replay: "latest", compression: Compression.brotli({ from: 0, upTo: 0 }) },
+    { tags: true },
+    { near: { maxStaleness: 100 } },
+    { near: { maxStaleness: "365 days" } }
   ]
   it.effect("at its ends", () =>
     Effect.gen(function* () {

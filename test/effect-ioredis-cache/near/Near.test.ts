@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Layer, Option } from "effect"
+import { Effect, Fiber, Layer, Metric, Option, Redacted } from "effect"
 import { RedisClient, RedisCommand } from "effect-ioredis"
 import { Cache, HybridCache, MemoryCache, RedisCache } from "effect-ioredis-cache"
 import { scripts } from "effect-ioredis-cache/testing"
@@ -7,6 +7,8 @@ import { Fault, SimulatedRedis } from "effect-ioredis/testing"
 import { TestClock } from "effect/testing"
 import { layerProcess } from "../../suites/cacheLayers.ts"
 import { asked, fork, keyOf, maxStaleness, options, test, write } from "./NearHarness.ts"
+
+const registry: Metric.MetricRegistry = new Map()
 
 describe("A near region", () => {
   test("answers from memory what it has read, and asks for what it has not", (h) =>
@@ -379,6 +381,35 @@ describe("The links", () => {
       yield* h.near("k", "3")
     }))
 
+  test(
+    "show in the metrics that they stand, what they told and what that took",
+    (h) =>
+      Effect.gen(function* () {
+        const shown = Effect.map(Metric.snapshot, (all) =>
+          ["cache_near_links", "cache_near_notices_total", "cache_near_demotions_total"].map((id) => {
+            const metric = all.find((metric) => metric.id === id)
+            assert.strictEqual(metric?.attributes?.name, "redis")
+            if (metric?.type === "Gauge") return Number(metric.state.value)
+            return metric?.type === "Counter" ? Number(metric.state.count) : undefined
+          })
+        )
+        assert.deepStrictEqual(yield* shown, [1, 0, 0])
+        yield* h.other("k", "1")
+        yield* h.other("k", "2")
+        yield* h.near("k", "2")
+        assert.deepStrictEqual(yield* shown, [1, 2, 0])
+        yield* h.other("k", "3")
+        yield* h.other("k", "4")
+        assert.deepStrictEqual(yield* shown, [1, 4, 1])
+        yield* h.server.execute(RedisCommand.make("FLUSHALL"))
+        yield* TestClock.adjust(1)
+        yield* h.server.inject(Fault.refuse)
+        yield* TestClock.adjust(1)
+        assert.deepStrictEqual(yield* shown, [0, 5, 1])
+      }).pipe(Effect.provideService(Metric.MetricRegistry, registry)),
+    { registry }
+  )
+
   test("a server that cuts every link is not logged in to in a loop", (h) =>
     Effect.gen(function* () {
       const before = (yield* h.server.attempts).length
@@ -392,6 +423,27 @@ describe("The links", () => {
       yield* h.other("k", "v")
       yield* h.near("k", "v")
     }))
+
+  test(
+    "is made again when its password expires, which it cannot renew in place",
+    (h) =>
+      Effect.gen(function* () {
+        yield* h.other("k", "v")
+        for (let n = 0; n < 5; n++) {
+          yield* TestClock.adjust("50 seconds")
+          yield* h.near("k", "v")
+        }
+        assert.isAbove((yield* h.server.attempts).length, 4)
+        assert.deepStrictEqual(
+          h.captured.logs.filter((line) => line.includes("level=Warn")),
+          []
+        )
+      }),
+    {
+      client: { login: Effect.succeed({ password: Redacted.make("secret"), expiresIn: "1 minute" }) },
+      server: { password: "secret" }
+    }
+  )
 
   test("is made again after an outage", (h) =>
     Effect.gen(function* () {

@@ -1,5 +1,5 @@
 import { assert, it } from "@effect/vitest"
-import { Clock, Effect, Fiber, Layer, Option, Schema, type Scope } from "effect"
+import { Clock, Effect, Fiber, identity, Layer, Metric, Option, Schema, type Scope } from "effect"
 import { RedisClient, RedisCommand, RedisConnector } from "effect-ioredis"
 import { Cache, type MemoryCache } from "effect-ioredis-cache"
 import { scripts } from "effect-ioredis-cache/testing"
@@ -69,6 +69,8 @@ export interface Harness {
 export interface Options extends MemoryCache.Options {
   readonly client?: RedisClient.Options
   readonly server?: SimulatedRedis.Options
+  /** Where it counts. Default: where everybody does. */
+  readonly registry?: Metric.MetricRegistry
   /** Is done before the region is defined. */
   readonly before?: (server: SimulatedRedis.SimulatedRedis) => Effect.Effect<void>
 }
@@ -76,7 +78,7 @@ export interface Options extends MemoryCache.Options {
 export const test = (
   title: string,
   body: (h: Harness) => Effect.Effect<void, unknown, Scope.Scope | Cache.Cache | RedisClient.RedisClient>,
-  { before, client, server: serverOptions, ...memory }: Options = {}
+  { before, client, registry, server: serverOptions, ...memory }: Options = {}
 ) =>
   it.effect(title, () =>
     Effect.gen(function* () {
@@ -91,6 +93,7 @@ export const test = (
           Layer.provideMerge(RedisClient.layer({ closeTimeout: 0, ...client, requireReady: false })),
           Layer.provide(Layer.succeed(RedisConnector.RedisConnector, connector)),
           Layer.provideMerge(captured.layer),
+          registry === undefined ? identity : Layer.provide(Layer.succeed(Metric.MetricRegistry, registry)),
           Layer.provide(withClock)
         )
         yield* Effect.provide(

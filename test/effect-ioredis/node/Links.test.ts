@@ -4,6 +4,7 @@ import { RedisClient, RedisCommand, RedisConnection, RedisConnector, RedisTopolo
 import * as Dispatch from "effect-ioredis/dispatch"
 import { Fault, SimulatedRedis } from "effect-ioredis/testing"
 import { TestClock } from "effect/testing"
+import * as Captured from "../../support/Captured.ts"
 import { fork, noRetry, result, settled, withRedis } from "../../support/VirtualRedis.ts"
 import * as VirtualSentinels from "../../support/VirtualSentinels.ts"
 
@@ -47,6 +48,27 @@ describe("A link", () => {
         assert.strictEqual(nodeOf(dispatch).sessions().length, 1)
       }).pipe(Effect.scoped)
     )
+  )
+
+  it.effect("is logged in anew before its password expires, or ends where it is subscribed and takes no AUTH", () =>
+    Effect.suspend(() => {
+      const captured = Captured.make()
+      const login = Effect.succeed({ password: Redacted.make("secret"), expiresIn: "100 seconds" } as const)
+      return withRedis(
+        { login },
+        { password: "secret" }
+      )((_, server, dispatch) =>
+        Effect.gen(function* () {
+          const [plain, subscribed] = [yield* connect(dispatch), yield* connect(dispatch)]
+          yield* ask(subscribed, "SUBSCRIBE", "a")
+          const [kept, lost] = [lossOf(plain), lossOf(subscribed)]
+          yield* TestClock.adjust("100 seconds")
+          assert.deepStrictEqual([kept, lost], [[], ["Login"]])
+          assert.strictEqual(yield* server.connections, 2)
+          assert.deepStrictEqual(captured.logs, [])
+        }).pipe(Effect.scoped)
+      ).pipe(Effect.provide(captured.layer))
+    })
   )
 
   it.effect("says nothing of itself where its user may not ask", () =>

@@ -152,13 +152,13 @@ export const make = Effect.fnUntraced(function* (
   const logins = yield* Logins.make(deadlines, now)
   const moves = Waiters.make()
   const connectAs = yield* connectOf(options, moves.changed)
-  const connect = connectAs((connection) => Introduction.introduce(connection, lineage.asker, options.readOnly))
+  const connect = connectAs((connection) => Introduction.introduce(connection, lineage.asker, options.readOnly), false)
   const makeDue = makeDueOf(options, now, sessions)
   const stallRule = stallRuleOf(options, now, sessions)
   const failures = failuresOf(lanes)
   const sessionOf = (connected: Lane.Connected) => new NodeSession(self, connected, now(), options.maxInFlight)
   const links = yield* Links.make({
-    connect: connectAs((connection) => Introduction.identify(connection, options.readOnly)),
+    connect: connectAs((connection) => Introduction.identify(connection, options.readOnly), true),
     logins,
     sessionOf,
     problem: () => linkProblem(self.status(), sessions().length > 0, failures.lastError()),
@@ -308,17 +308,17 @@ const connectOf = Effect.fnUntraced(function* (
   const asked = Effect.catchCause(login, () => noLogin).pipe(
     Effect.timeoutOrElse({ duration: connectTimeout, orElse: () => noLogin })
   )
-  const connect = Effect.fnUntraced(function* (introduce: Introduce) {
+  const connect = Effect.fnUntraced(function* (introduce: Introduce, isReplaceable: boolean) {
     const address = yield* locate
     const login = yield* asked
     const connection = yield* connector.connect(address, login)
     const introduction = yield* introduce(connection)
     if (role !== undefined && (introduction.history.role ?? role) !== role) return yield* wrongRole(role)
-    yield* Effect.forkScoped(Reauthentication.keep({ name, address, connection, login, ask: asked }))
+    yield* Effect.forkScoped(Reauthentication.keep({ name, address, connection, login, isReplaceable, ask: asked }))
     return { address, connection, introduction }
   })
-  return (introduce: Introduce): Lane.Connect =>
-    connect(introduce).pipe(
+  return (introduce: Introduce, isReplaceable: boolean): Lane.Connect =>
+    connect(introduce, isReplaceable).pipe(
       Effect.timeoutOrElse({
         duration: connectTimeout,
         orElse: () => Effect.fail(RedisError.connectionError("CONNECT", "Timeout", "never"))
