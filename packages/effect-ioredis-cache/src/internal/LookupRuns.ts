@@ -1,4 +1,4 @@
-import { type Duration, Effect, Result, type Scope } from "effect"
+import { Cause, type Duration, Effect, Exit, Result, type Scope } from "effect"
 import type { Current, Replaced } from "./CacheTier.ts"
 import { fromCallback, type RegionParts } from "./RegionParts.ts"
 import type { Writes } from "./Writes.ts"
@@ -7,9 +7,42 @@ import type { Writes } from "./Writes.ts"
 export interface Request<out Key, out Value, out E, out R> {
   readonly key: Key
   readonly rendered: string
-  readonly lookup: Effect.Effect<Value, E, R>
   /** Says how long its value lives, in the place of the region's `timeToLive`. */
   readonly timeToLive: Duration.Input | undefined
+  /** Says that it is looked up together with other keys, so that it may have no value. */
+  readonly isPart: boolean
+  /** Gives the lookup. It is called where nobody looks the key up yet. */
+  readonly begin: (how: "fill" | "replace") => Effect.Effect<Value | Absent, E, R>
+  /** Is told that the lookup will not be run after all. */
+  readonly abandon: () => void
+}
+
+/** What a lookup of several keys gives for one that has no value. */
+export const absent: unique symbol = Symbol("effect-ioredis-cache/absent")
+
+/** The type of {@link absent}. */
+export type Absent = typeof absent
+
+/** One key with a lookup of its own. */
+export class Single<out Key, out Value, out E, out R> implements Request<Key, Value, E, R> {
+  readonly key: Key
+  readonly rendered: string
+  readonly lookup: Effect.Effect<Value, E, R>
+  readonly timeToLive: Duration.Input | undefined
+  readonly isPart = false
+
+  constructor(key: Key, rendered: string, lookup: Effect.Effect<Value, E, R>, timeToLive: Duration.Input | undefined) {
+    this.key = key
+    this.rendered = rendered
+    this.lookup = lookup
+    this.timeToLive = timeToLive
+  }
+
+  begin(): Effect.Effect<Value, E, R> {
+    return this.lookup
+  }
+
+  abandon(): void {}
 }
 
 /**
@@ -22,16 +55,24 @@ export interface LookupRuns<in Key, in out Value, out E> {
     request: Request<Key, Value, E2, R>,
     replaces: Replaced | undefined,
     watch: Current
-  ) => Effect.Effect<Value, E2, R>
+  ) => Effect.Effect<Value | Absent, E2, R>
   /** Stores the value in the place of whatever there is now. */
-  readonly replace: <E2, R>(request: Request<Key, Value, E2, R>, watch: Current) => Effect.Effect<Value, E | E2, R>
+  readonly replace: <E2, R>(
+    request: Request<Key, Value, E2, R>,
+    watch: Current
+  ) => Effect.Effect<Value | Absent, E | E2, R>
+  /** Does likewise for nobody who waits. */
+  readonly refresh: <E2, R>(
+    request: Request<Key, Value, E2, R>,
+    watch: Current
+  ) => Effect.Effect<Value | Absent, E | E2, R>
 }
 
 /** Says what becomes of the values of lookups. */
 export interface Options {
   /** Holds what stores them. */
   readonly scope: Scope.Scope
-  /** Is told of a key where Redis has not taken the value. */
+  /** Is told of a key where Redis has not taken the value, or there was none. */
   readonly onUnstored: ((key: string) => void) | undefined
 }
 
@@ -51,12 +92,22 @@ export const make = <Key, Value, E>(
       Effect.forkIn(scope, { startImmediately: true })
     )
 
-  const fill: LookupRuns<Key, Value, E>["fill"] = ({ key, lookup, rendered, timeToLive }, replaces, watch) =>
+  const run = <E2, R>(
+    { isPart, key, rendered, timeToLive }: Request<Key, Value, E2, R>,
+    lookup: Effect.Effect<Value | Absent, E2, R>,
+    replaces: Replaced | undefined,
+    watch: Current
+  ): Effect.Effect<Value | Absent, E2, R> =>
     Effect.suspend(() => {
       const beganAt = tier.now(rendered)
       const startedAt = recorder.now()
-      const looked = Effect.onExit(lookup, (exit) => Effect.sync(() => recorder.lookup(exit)))
+      // A lookup of several keys is one, and is counted as one by whoever runs it.
+      const looked = isPart ? lookup : Effect.onExit(lookup, (exit) => Effect.sync(() => recorder.lookup(exit)))
       return Effect.flatMap(looked, (value) => {
+        if (value === absent) {
+          onUnstored?.(rendered)
+          return Effect.succeed(value)
+        }
         const write = encoding.value("getOrSet", rendered, key, value, timeToLive)
         // Whoever looked it up is given what a later read will have, without undeclared fields.
         const answer = Result.isSuccess(write) ? write.success.value : value
@@ -66,12 +117,21 @@ export const make = <Key, Value, E>(
       })
     })
 
+  const replace: LookupRuns<Key, Value, E>["replace"] = (request, watch) => {
+    const lookup = request.begin("replace")
+    const found = Effect.onExit(
+      fromCallback<Replaced | undefined, E>((done) => tier.replacedBy(request.rendered, done)),
+      (exit) => Effect.sync(() => (Exit.isFailure(exit) ? request.abandon() : undefined))
+    )
+    return Effect.flatMap(found, (replaces) => run(request, lookup, replaces, watch))
+  }
+
   return {
-    fill,
-    replace: (request, watch) =>
-      Effect.flatMap(
-        fromCallback<Replaced | undefined, E>((done) => tier.replacedBy(request.rendered, done)),
-        (replaces) => fill(request, replaces, watch)
+    fill: (request, replaces, watch) => run(request, request.begin("fill"), replaces, watch),
+    replace,
+    refresh: (request, watch) =>
+      Effect.tapCause(replace(request, watch), (cause) =>
+        Cause.hasInterruptsOnly(cause) ? Effect.void : Effect.logDebug("A refresh failed: what there is stays", cause)
       )
   }
 }

@@ -146,6 +146,7 @@ export const make =
     const found = (key: string): Found<Value> => ({ hit: find(key), source: "memory" })
 
     return {
+      ...makeWrites({ take, drop, extend }),
       find,
       versionOf: (key) => entryOf(key)?.version,
       held: (key, stamp) => {
@@ -181,27 +182,6 @@ export const make =
       get: (key, _, done) => atOnce(done, found(key)),
       peek: (key, _, done) => atOnce(done, found(key)),
       getMany: (keys, _, done) => atOnce(done, keys.map(found)),
-      answersAtOnce: always,
-      setAtOnce: (write) => {
-        take(write)
-        return "Applied"
-      },
-      set: (write, _, done) => {
-        take(write)
-        return atOnce(done, "Applied")
-      },
-      setMany: (writes, isCurrent, done) => {
-        writes.forEach((write, index) => {
-          if (isCurrent(index)) take(write)
-        })
-        return atOnce(done, writes.map(applied))
-      },
-      remove: (keys, isCurrent, done) => {
-        keys.forEach((key, index) => {
-          if (isCurrent(index)) drop(key)
-        })
-        return atOnce(done, keys.map(applied))
-      },
       extend,
       // Only this tier's own entries are handed in.
       lifeOf: (hit) => {
@@ -210,20 +190,51 @@ export const make =
       },
       replacedBy: (_, done) => atOnce(done, undefined),
       now: () => now(clock),
-      fill: ({ lookupTime, write }, isCurrent, done) => {
-        if (isCurrent()) take(write, undefined, lookupTime)
-        return atOnce(done, "Applied")
-      },
-      touch: (key, timeToLive, done) => {
-        extend(key, timeToLive)
-        return atOnce(done, "Applied")
-      },
       clear: Effect.sync(() => {
         memory.deletePrefix(keyspace)
         return "Applied" as const
       })
     }
   }
+
+const makeWrites = <Value>({
+  drop,
+  extend,
+  take
+}: Pick<MemoryTier<Value>, "take" | "drop" | "extend">): Pick<
+  MemoryTier<Value>,
+  "answersAtOnce" | "setAtOnce" | "set" | "setMany" | "remove" | "fill" | "touch"
+> => ({
+  answersAtOnce: always,
+  setAtOnce: (write) => {
+    take(write)
+    return "Applied"
+  },
+  set: (write, _, done) => {
+    take(write)
+    return atOnce(done, "Applied")
+  },
+  setMany: (writes, isCurrent, done) => {
+    writes.forEach((write, index) => {
+      if (isCurrent(index)) take(write)
+    })
+    return atOnce(done, writes.map(applied))
+  },
+  remove: (keys, isCurrent, done) => {
+    keys.forEach((key, index) => {
+      if (isCurrent(index)) drop(key)
+    })
+    return atOnce(done, keys.map(applied))
+  },
+  fill: ({ lookupTime, write }, isCurrent, done) => {
+    if (isCurrent()) take(write, undefined, lookupTime)
+    return atOnce(done, "Applied")
+  },
+  touch: (key, timeToLive, done) => {
+    extend(key, timeToLive)
+    return atOnce(done, "Applied")
+  }
+})
 
 // What the keys of an owner begin with: nothing for the first one, so that its keys need not be put
 // together. No name of a region begins with a colon.

@@ -1,6 +1,15 @@
 import { Duration, Effect, Exit, Option, Result } from "effect"
 import type { CacheTier, Cancel, Done, Found } from "./CacheTier.ts"
-import { fromCallback, holding, inSpan, isTraced, type RegionParts, render, traced } from "./RegionParts.ts"
+import {
+  fromCallback,
+  holding,
+  inSpan,
+  isTraced,
+  type RegionParts,
+  render,
+  traced,
+  whileAllHeld
+} from "./RegionParts.ts"
 
 /**
  * The reads of one region. What they find may enter a nearer store only while the key was not
@@ -18,63 +27,19 @@ export interface Reads<in Key, out Value, out E> {
    * key was written meanwhile, perhaps by the very lookup that would be repeated.
    */
   readonly getBeforeLookup: (rendered: string) => Effect.Effect<Found<Value>, E>
+  /** Reads several rendered keys before a lookup, likewise. */
+  readonly getManyBeforeLookup: (rendered: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<Found<Value>>, E>
 }
 
 /** Makes the reads of one region. */
 export const make = <Key, Value, E>(parts: RegionParts<Key, Value, E>): Reads<Key, Value, E> => {
-  const { encoding, recorder, reject, sequences, spanAttributes, tier } = parts
+  const { encoding, recorder, reject, spanAttributes, tier } = parts
 
-  const look = (key: string, from: CacheTier<Value, E>["get"], done: Done<Found<Value>, E>): Cancel => {
-    const watch = sequences.watch(key)
-    const startedAt = recorder.now()
-    const cancel = from(key, watch, (exit) => {
-      watch.end()
-      if (Exit.isSuccess(exit)) recorder.timed("get", exit.value.source, startedAt)
-      done(exit)
-    })
-    return () => {
-      cancel()
-      watch.end()
-    }
-  }
-
-  const getBeforeLookup = (key: string): Effect.Effect<Found<Value>, E> => {
-    const known = tier.known(key)
-    if (known !== undefined) {
-      recorder.read(known)
-      return Effect.succeed(known)
-    }
-    return fromCallback((done) => {
-      const watch = sequences.watch(key)
-      let second: Cancel | undefined
-      const counted: Done<Found<Value>, E> = (exit) => {
-        if (Exit.isSuccess(exit)) recorder.read(exit.value)
-        done(exit)
-      }
-      const cancel = look(key, tier.get, (exit) => {
-        const isCurrent = watch.isCurrent()
-        watch.end()
-        if (Exit.isFailure(exit) || exit.value.hit !== undefined || isCurrent) return counted(exit)
-        recorder.read(exit.value)
-        second = look(key, tier.peek, counted)
-      })
-      return () => {
-        watch.end()
-        cancel()
-        second?.()
-      }
-    })
-  }
+  const { find, look } = makeFinds(parts)
+  const beforeLookup = makeBeforeLookup(parts)
 
   const readRendered = (keys: ReadonlyArray<string>): Effect.Effect<ReadonlyArray<Option.Option<Value>>, E> =>
-    Effect.map(
-      holding<ReadonlyArray<Found<Value>>, E>(recorder, "getMany", keys, sequences.watch, (isCurrent, done) =>
-        tier.getMany(keys, isCurrent, (exit) =>
-          done(exit, Exit.isSuccess(exit) ? (exit.value[0]?.source ?? "none") : "none")
-        )
-      ),
-      (found) => found.map(recorder.read)
-    )
+    Effect.map(find(keys), (found) => found.map(recorder.read))
 
   const readWithRejected = Effect.fnUntraced(function* (
     keys: ReadonlyArray<Key>
@@ -131,6 +96,87 @@ export const make = <Key, Value, E>(parts: RegionParts<Key, Value, E>): Reads<Ke
     get: (key) =>
       Effect.withFiber((fiber) => (isTraced(fiber) ? inSpan(spanAttributes, "get", () => get(key)) : get(key))),
     getMany: (keys) => traced(spanAttributes, "getMany", () => readMany(keys)),
-    getBeforeLookup
+    ...beforeLookup
   }
+}
+
+// Reads of rendered keys, which are not counted.
+const makeFinds = <Key, Value, E>({ recorder, sequences, tier }: RegionParts<Key, Value, E>) => {
+  const look = (key: string, from: CacheTier<Value, E>["get"], done: Done<Found<Value>, E>): Cancel => {
+    const watch = sequences.watch(key)
+    const startedAt = recorder.now()
+    const cancel = from(key, watch, (exit) => {
+      watch.end()
+      if (Exit.isSuccess(exit)) recorder.timed("get", exit.value.source, startedAt)
+      done(exit)
+    })
+    return () => {
+      cancel()
+      watch.end()
+    }
+  }
+
+  const find = (keys: ReadonlyArray<string>): Effect.Effect<ReadonlyArray<Found<Value>>, E> =>
+    holding<ReadonlyArray<Found<Value>>, E>(recorder, "getMany", keys, sequences.watch, (isCurrent, done) =>
+      tier.getMany(keys, isCurrent, (exit) =>
+        done(exit, Exit.isSuccess(exit) ? (exit.value[0]?.source ?? "none") : "none")
+      )
+    )
+
+  return { look, find }
+}
+
+const makeBeforeLookup = <Key, Value, E>(
+  parts: RegionParts<Key, Value, E>
+): Pick<Reads<Key, Value, E>, "getBeforeLookup" | "getManyBeforeLookup"> => {
+  const { recorder, sequences, tier } = parts
+  const { find, look } = makeFinds(parts)
+
+  const getBeforeLookup = (key: string): Effect.Effect<Found<Value>, E> => {
+    const known = tier.known(key)
+    if (known !== undefined) {
+      recorder.read(known)
+      return Effect.succeed(known)
+    }
+    return fromCallback((done) => {
+      const watch = sequences.watch(key)
+      let second: Cancel | undefined
+      const counted: Done<Found<Value>, E> = (exit) => {
+        if (Exit.isSuccess(exit)) recorder.read(exit.value)
+        done(exit)
+      }
+      const cancel = look(key, tier.get, (exit) => {
+        const isCurrent = watch.isCurrent()
+        watch.end()
+        if (Exit.isFailure(exit) || exit.value.hit !== undefined || isCurrent) return counted(exit)
+        recorder.read(exit.value)
+        second = look(key, tier.peek, counted)
+      })
+      return () => {
+        watch.end()
+        cancel()
+        second?.()
+      }
+    })
+  }
+
+  const getManyBeforeLookup = (keys: ReadonlyArray<string>): Effect.Effect<ReadonlyArray<Found<Value>>, E> => {
+    const lookAgain = (key: string, found: Found<Value>, isCurrent: boolean): Effect.Effect<Found<Value>, E> => {
+      recorder.read(found)
+      if (found.hit !== undefined || isCurrent) return Effect.succeed(found)
+      return Effect.tap(
+        fromCallback<Found<Value>, E>((done) => look(key, tier.peek, done)),
+        (second) => Effect.sync(() => recorder.read(second))
+      )
+    }
+    return whileAllHeld(
+      () => keys.map(sequences.watch),
+      (watches) =>
+        Effect.flatMap(find(keys), (found) =>
+          Effect.forEach(found, (one, index) => lookAgain(keys[index] ?? "", one, watches[index]?.isCurrent() === true))
+        )
+    )
+  }
+
+  return { getBeforeLookup, getManyBeforeLookup }
 }

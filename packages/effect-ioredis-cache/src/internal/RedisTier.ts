@@ -203,12 +203,8 @@ const timesOf = (dispatch: Dispatch.Dispatch): ((key: string) => number) => {
 /** `time` is that of Redis. */
 type Decode<Value> = (key: string, reply: RedisCommand.Reply, isCurrent: boolean, time: number) => FoundThere<Value>
 
-const makeDecode = <Value>(
-  { client, clock, fork }: Environment,
-  region: TierRegion<Value>,
-  { believes, held }: TierOptions<Value>,
-  size: SizeEstimate
-): Decode<Value> => {
+// Makes a hit of a value, or a miss of what cannot be read as one.
+const makeDecodePayload = <Value>({ client, clock, fork }: Environment, region: TierRegion<Value>) => {
   const unreadable = (key: string, stored: Uint8Array, problem: string): FoundThere<Value> => {
     region.onUnreadable(key, problem)
     return missOf(stored)
@@ -238,6 +234,37 @@ const makeDecode = <Value>(
     const life = Math.min(timeToLive, region.longestLife)
     return { hit: new Hit(value, life, stored.length, version, timeToLive, origin), source: "redis" }
   }
+
+  const decodePayload = (
+    key: string,
+    read: StoredValue.Value,
+    version: Version,
+    timeToLive: number,
+    time: number
+  ): FoundThere<Value> => {
+    const { payloadOffset, stored } = read
+    const decoded = region.codec.decode(stored, payloadOffset)
+    switch (decoded._tag) {
+      case "Value":
+        return foundOf(decoded.value, read, version, timeToLive, time)
+      case "Mismatch":
+        return unreadable(key, stored, decoded.problem)
+      case "NotJson":
+        return discard(key, stored)
+    }
+  }
+
+  return { unreadable, discard, foundOf, decodePayload }
+}
+
+const makeDecode = <Value>(
+  environment: Environment,
+  region: TierRegion<Value>,
+  { believes, held }: TierOptions<Value>,
+  size: SizeEstimate
+): Decode<Value> => {
+  const { clock } = environment
+  const { decodePayload, discard, foundOf, unreadable } = makeDecodePayload(environment, region)
 
   const isBelieved = (key: string, version: Version, isCurrent: boolean): boolean =>
     believes?.(key, version, isCurrent) !== false
@@ -272,25 +299,6 @@ const makeDecode = <Value>(
     return same === undefined
       ? decodePayload(key, read, version, timeToLive, time)
       : foundOf(same.value, read, version, timeToLive, time)
-  }
-
-  const decodePayload = (
-    key: string,
-    read: StoredValue.Value,
-    version: Version,
-    timeToLive: number,
-    time: number
-  ): FoundThere<Value> => {
-    const { payloadOffset, stored } = read
-    const decoded = region.codec.decode(stored, payloadOffset)
-    switch (decoded._tag) {
-      case "Value":
-        return foundOf(decoded.value, read, version, timeToLive, time)
-      case "Mismatch":
-        return unreadable(key, stored, decoded.problem)
-      case "NotJson":
-        return discard(key, stored)
-    }
   }
 
   const keyCheck = StoredValue.keyCheckAfter(region.keyspace)
