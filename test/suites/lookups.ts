@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Clock, Data, Duration, Effect, Exit, Fiber, type Layer, Option, Random, Schema } from "effect"
-import { Cache, RefreshPolicy } from "effect-ioredis-cache"
+import { Cause, Clock, Context, Data, Duration, Effect, Exit, Fiber, type Layer, Option, Random, Schema } from "effect"
+import { Cache, ReadThrough, RefreshPolicy } from "effect-ioredis-cache"
 import { TestClock } from "effect/testing"
 
 class LookupError extends Data.TaggedError("LookupError")<{ readonly attempt: number }> {}
@@ -520,6 +520,60 @@ export const lookupSuite = (name: string, layer: Layer.Layer<Cache.Cache, unknow
       }))
   })
 
+  describe(`ReadThrough on ${name}`, () => {
+    test("looks up with the services of where it was made, once for 50 callers", () =>
+      Effect.gen(function* () {
+        const asked: Array<string> = []
+        const lookup = (key: string) =>
+          Effect.gen(function* () {
+            asked.push(key)
+            yield* Effect.sleep(100)
+            return `${key}${(yield* Suffix).text}`
+          })
+        const made = yield* ReadThrough.make({ ...texts, lookup }).pipe(Effect.provideService(Suffix, { text: "!" }))
+        const fibers = yield* callers(timed(made.get("a")))
+        yield* TestClock.adjust(100)
+        assert.deepStrictEqual(yield* valuesOf(fibers), ["a! after 100"])
+        const many = yield* callers(timed(Effect.map(made.getMany(["a", "b", "a"]), shownAll)))
+        yield* TestClock.adjust(100)
+        assert.deepStrictEqual(yield* valuesOf(many), ["a!,b!,a! after 100"])
+        assert.deepStrictEqual(asked, ["a", "b"])
+        const refreshed = yield* callers(timed(made.refresh("a")))
+        yield* TestClock.adjust(100)
+        assert.deepStrictEqual(yield* valuesOf(refreshed), ["a! after 100"])
+        assert.deepStrictEqual(asked, ["a", "b", "a"])
+      }))
+
+    test("looks several keys up at once where it knows how, and again what was invalidated", () =>
+      Effect.gen(function* () {
+        const asked: Array<ReadonlyArray<string>> = []
+        const region = yield* Cache.region(texts)
+        const made = yield* ReadThrough.fromRegion(region, {
+          lookup: (key: string) => Effect.fail(new LookupError({ attempt: key.length })),
+          lookupMany: (keys) =>
+            Effect.sync(() => {
+              asked.push(keys)
+              return keys.filter((key) => key !== "none").map((key) => [key, `${key}!`] as const)
+            })
+        })
+        const get = Effect.map(made.getMany(["a", "none", "b", "c"]), shownAll)
+        assert.strictEqual(yield* get, "a!,,b!,c!")
+        yield* settle
+        assert.strictEqual(yield* made.invalidate("a"), "Applied")
+        assert.deepStrictEqual(yield* made.invalidateMany(["b"]), ["Applied"])
+        assert.strictEqual(yield* get, "a!,,b!,c!")
+        yield* settle
+        assert.strictEqual(yield* made.invalidateAll, "Applied")
+        assert.strictEqual(yield* get, "a!,,b!,c!")
+        assert.deepStrictEqual(asked, [
+          ["a", "none", "b", "c"],
+          ["a", "none", "b"],
+          ["a", "none", "b", "c"]
+        ])
+        assert.strictEqual(yield* failureOf(made.get("none")), "LookupError 4")
+      }))
+  })
+
   describe(`timeToLive on ${name}`, () => {
     test("is what is left of a value's life, to the millisecond, and nothing where there is no value", () =>
       Effect.gen(function* () {
@@ -627,6 +681,8 @@ export const lookupSuite = (name: string, layer: Layer.Layer<Cache.Cache, unknow
     }
   })
 }
+
+class Suffix extends Context.Service<Suffix, { readonly text: string }>()("test/Suffix") {}
 
 type Texts = Cache.Region<string, string>
 

@@ -293,9 +293,9 @@ export interface Region<in Key, in out Value, out E = never, out LookupError = n
    *
    * Calls that overlap share one lookup, and whoever finds nothing meanwhile joins it. A lookup
    * that `getOrSet` has begun before goes on for its callers, and its value is not stored. The new
-   * value takes the place of what is in Redis when the lookup begins. It is no `set`: it gives way to one
-   * that comes meanwhile, and after an outage nothing of it is told to Redis. A failure is given to
-   * the caller, and leaves what there is.
+   * value takes the place of what is in Redis when the lookup begins. It is no `set`: it gives way
+   * to one that comes meanwhile, and after an outage nothing of it is told to Redis. A failure is
+   * given to the caller, and leaves what there is.
    */
   readonly refresh: <E2, R>(
     key: Key,
