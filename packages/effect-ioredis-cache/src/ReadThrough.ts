@@ -104,6 +104,32 @@ export const make = <Key, Value, E = never, R = never, Hard extends Duration.Inp
 /**
  * Makes one on a region, which may be that of a strict `RedisCache`.
  *
+ * **Example** (What is looked up together)
+ *
+ * ```ts
+ * import { Effect, Schema } from "effect"
+ * import { Cache, MemoryCache, ReadThrough } from "effect-ioredis-cache"
+ *
+ * const program = Effect.gen(function* () {
+ *   const region = yield* Cache.region({
+ *     name: "lengths",
+ *     version: 1,
+ *     key: Schema.String,
+ *     value: Schema.Int
+ *   })
+ *   const lengths = yield* ReadThrough.fromRegion(region, {
+ *     lookup: (key: string) => Effect.succeed(key.length),
+ *     lookupMany: (keys) => Effect.succeed(keys.map((key) => [key, key.length] as const))
+ *   })
+ *   yield* lengths.getMany(["a", "bc"]) // => [Option.some(1), Option.some(2)]
+ *   yield* region.set("a", 5) // => "Applied"
+ *   yield* lengths.get("a") // => 5
+ *   yield* lengths.refresh("a") // => 1
+ * })
+ *
+ * Effect.runPromise(Effect.provide(program, MemoryCache.layerCache))
+ * ```
+ *
  * @category constructors
  * @since 0.1.0
  */
