@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Config, ConfigProvider, Duration, Effect, Exit, Layer, Schema } from "effect"
 import { RedisClient } from "effect-ioredis"
-import { Cache, HybridCache, MemoryCache, RedisCache } from "effect-ioredis-cache"
+import { Cache, HybridCache, MemoryCache, RedisCache, RefreshPolicy } from "effect-ioredis-cache"
 import { scripts } from "effect-ioredis-cache/testing"
 import { SimulatedRedis } from "effect-ioredis/testing"
 import * as Captured from "../support/Captured.ts"
@@ -176,6 +176,18 @@ describe("a region that cannot be as it is defined is a defect that says what to
     ["timeToLive", life, noLives.filter((bad) => typeof bad !== "function")],
     ["jitter", "a share from 0 to 1, for example 0.1", [1.1, ...noNumbers]],
     ["staleFor", "a duration, zero for none, for example 10 minutes", noDurations],
+    ["retryAfterFailure", "a duration, zero for none, for example 10 minutes", noDurations],
+    [
+      "refresh",
+      "RefreshPolicy.ahead with a beta above zero, RefreshPolicy.fromAge with a duration above zero, or RefreshPolicy.afterExpiry, for example RefreshPolicy.ahead()",
+      [
+        RefreshPolicy.ahead({ beta: 0 }),
+        RefreshPolicy.ahead({ beta: Number.NaN }),
+        RefreshPolicy.fromAge(0),
+        "ahead",
+        {}
+      ]
+    ],
     ["maxBytes", count, noCounts],
     ["replay", '"ifUnchanged", "latest", "invalidate" or "overwrite", for example', ["", "later", 5, {}, null, hidden]],
     ["removedFor", "a duration, zero for none, for example 10 minutes", noDurations]
