@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, Layer, Option, Schema } from "effect"
+import { Duration, Effect, Layer, Logger, Option, References, Schema } from "effect"
 import { RedisClient } from "effect-ioredis"
 import { Cache, MemoryCache, RefreshPolicy } from "effect-ioredis-cache"
 import { TestClock } from "effect/testing"
@@ -69,4 +69,34 @@ describe("without scripts", () => {
       assert.strictEqual(runs, 2)
     }).pipe(Effect.provide(layerSimulated({ server: { scripts: [] } })))
   )
+})
+
+describe("a refresh that fails", () => {
+  it.effect("is logged at debug and counted as a failed lookup", () => {
+    const lines: Array<string> = []
+    const logs = Logger.layer([
+      Logger.make(({ logLevel, message }) => {
+        lines.push(`${logLevel} ${String(message)}`)
+      })
+    ])
+    return Effect.gen(function* () {
+      const region = yield* Cache.region({
+        name: "texts",
+        version: 1,
+        key: Schema.String,
+        value: Schema.String,
+        refresh: RefreshPolicy.fromAge("1 second")
+      })
+      yield* region.set("a", "1")
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(yield* region.getOrSet("a", Effect.fail("the database is away")), "1")
+      yield* TestClock.adjust(0)
+      assert.deepStrictEqual(lines, ["Debug A refresh failed: what there is stays"])
+      assert.strictEqual((yield* (yield* Cache.Cache).stats).lookups, 1)
+    }).pipe(
+      Effect.provide(Layer.fresh(MemoryCache.layerCache)),
+      Effect.provide(logs),
+      Effect.provideService(References.MinimumLogLevel, "Debug")
+    )
+  })
 })

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Cause, Config, ConfigProvider, Duration, Effect, Exit, Layer, Schema } from "effect"
 import { RedisClient } from "effect-ioredis"
 import { binary } from "effect-ioredis-cache/BinaryCodec"
-import { Cache, Compression, HybridCache, MemoryCache, RedisCache } from "effect-ioredis-cache"
+import { Cache, Compression, HybridCache, MemoryCache, RedisCache, RefreshPolicy } from "effect-ioredis-cache"
 import { scripts } from "effect-ioredis-cache/testing"
 import { SimulatedRedis } from "effect-ioredis/testing"
 import * as Captured from "../support/Captured.ts"
@@ -177,6 +177,18 @@ describe("a region that cannot be as it is defined is a defect that says what to
     ["timeToLive", life, noLives.filter((bad) => typeof bad !== "function")],
     ["jitter", "a share from 0 to 1, for example 0.1", [1.1, ...noNumbers]],
     ["staleFor", "a duration, zero for none, for example 10 minutes", noDurations],
+    ["retryAfterFailure", "a duration, zero for none, for example 10 minutes", noDurations],
+    [
+      "refresh",
+      "RefreshPolicy.ahead with a beta above zero, RefreshPolicy.fromAge with a duration above zero, or RefreshPolicy.afterExpiry, for example RefreshPolicy.ahead()",
+      [
+        RefreshPolicy.ahead({ beta: 0 }),
+        RefreshPolicy.ahead({ beta: Number.NaN }),
+        RefreshPolicy.fromAge(0),
+        "ahead",
+        {}
+      ]
+    ],
     ["maxBytes", count, noCounts],
     ["codec", "binary of effect-ioredis-cache/BinaryCodec, or nothing for JSON, for example", [5, "binary", {}, null]],
     [

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Deferred, Duration, Effect, Exit, Fiber, type Layer, Option, Schema } from "effect"
-import { Cache, CacheKey, Compression } from "effect-ioredis-cache"
+import { Cache, CacheKey, Compression, RefreshPolicy } from "effect-ioredis-cache"
 import { TestClock } from "effect/testing"
 import { eventually } from "./cacheLayers.ts"
 
@@ -304,6 +304,10 @@ export const cacheSuite = (name: string, layer: Layer.Layer<Cache.Cache, unknown
             "compression"
           ],
           [Cache.region({ ...texts, timeToLive: "1 minute", staleFor: "1 minute" }), "staleFor"],
+          [Cache.region({ ...texts, timeToLive: "1 minute", refresh: RefreshPolicy.ahead() }), "refresh"],
+          [Cache.region({ ...texts, timeToLive: "1 minute", lookupTimeout: { soft: 1 } }), "lookupTimeout.soft"],
+          [Cache.region({ ...texts, timeToLive: "1 minute", lookupTimeout: { hard: 1 } }), "lookupTimeout.hard"],
+          [Cache.region({ ...texts, timeToLive: "1 minute", retryAfterFailure: 1 }), "retryAfterFailure"],
           [Cache.region({ ...texts, timeToLive: "1 minute", replay: "latest" }), "replay"],
           [Cache.region({ ...texts, timeToLive: "1 minute", removedFor: "1 minute" }), "removedFor"]
         ]

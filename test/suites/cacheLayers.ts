@@ -91,6 +91,10 @@ export const layerStrict = Layer.effect(
                 if (!RedisError.isRedisError(error)) return Effect.fail(error)
                 return error._tag === "RedisSerializationError" ? lookup : Effect.die(error)
               }),
+            getOrSetMany: (keys, lookup, write) =>
+              Effect.catch(region.getOrSetMany(keys, lookup, write), (error) =>
+                RedisError.isRedisError(error) ? Effect.die(error) : Effect.fail(error)
+              ),
             refresh: (key, lookup, write) =>
               Effect.catch(region.refresh(key, lookup, write), (error) => {
                 if (!RedisError.isRedisError(error)) return Effect.fail(error)

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Clock, Data, Duration, Effect, Exit, Fiber, type Layer, Option, Random, Schema } from "effect"
-import { Cache, RefreshPolicy } from "effect-ioredis-cache"
+import { Cause, Clock, Context, Data, Duration, Effect, Exit, Fiber, type Layer, Option, Random, Schema } from "effect"
+import { Cache, ReadThrough, RefreshPolicy } from "effect-ioredis-cache"
 import { TestClock } from "effect/testing"
 
 class LookupError extends Data.TaggedError("LookupError")<{ readonly attempt: number }> {}
@@ -356,6 +356,224 @@ export const lookupSuite = (name: string, layer: Layer.Layer<Cache.Cache, unknow
       }))
   })
 
+  describe(`getOrSetMany on ${name}`, () => {
+    test("one lookup for all that is missing, once for 50 callers, and answers in the order asked", () =>
+      Effect.gen(function* () {
+        const region = yield* Cache.region(texts)
+        yield* region.set("b", "there")
+        const lookup = giving("", 100)
+        const asked: Array<ReadonlyArray<string>> = []
+        const many = (missing: ReadonlyArray<string>) => {
+          asked.push(missing)
+          return Effect.as(
+            lookup.effect,
+            new Map(missing.filter((key) => key !== "none").map((key) => [key, `${key}!`]))
+          )
+        }
+        const keys = ["a", "b", "none", "c", "a"]
+        const fibers = yield* callers(
+          timed(Effect.map(region.getOrSetMany(keys, many), (found) => found.map(Option.getOrUndefined).join()))
+        )
+        yield* TestClock.adjust(100)
+        assert.deepStrictEqual(yield* valuesOf(fibers), ["a!,there,,c!,a! after 100"])
+        assert.deepStrictEqual(asked, [["a", "none", "c"]])
+        yield* settle
+        assert.deepStrictEqual(yield* region.getMany(["a", "b", "none", "c"]), [
+          Option.some("a!"),
+          Option.some("there"),
+          Option.none(),
+          Option.some("c!")
+        ])
+        assert.strictEqual((yield* (yield* Cache.Cache).stats).lookups, 1)
+        assert.deepStrictEqual(yield* region.getOrSetMany([], many), [])
+        assert.deepStrictEqual(yield* region.getOrSetMany(["a", "b"], many), [Option.some("a!"), Option.some("there")])
+        assert.strictEqual(asked.length, 1)
+      }))
+
+    test("a key that is being looked up is waited for, by one and by the other", () =>
+      Effect.gen(function* () {
+        const region = yield* Cache.region(texts)
+        const single = giving("single", 200)
+        const first = yield* callers(region.getOrSet("a", single.effect))
+        const asked: Array<ReadonlyArray<string>> = []
+        const many = (missing: ReadonlyArray<string>) => {
+          asked.push(missing)
+          return Effect.as(Effect.sleep(100), [["b", "many"]] as const)
+        }
+        const second = yield* callers(timed(Effect.map(region.getOrSetMany(["a", "b", "c"], many), shownAll)))
+        const third = yield* callers(timed(region.getOrSet("b", Effect.die("it is looked up"))))
+        // The lookup of several has no value for this one.
+        const own = giving("own", 50)
+        const fourth = yield* callers(timed(region.getOrSet("c", own.effect)))
+        yield* TestClock.adjust(200)
+        assert.deepStrictEqual(yield* valuesOf(first), ["single"])
+        assert.deepStrictEqual(yield* valuesOf(second), ["single,many, after 200"])
+        assert.deepStrictEqual(yield* valuesOf(third), ["many after 100"])
+        assert.deepStrictEqual(yield* valuesOf(fourth), ["own after 150"])
+        assert.deepStrictEqual(asked, [["b", "c"]])
+        assert.deepStrictEqual([single.runs(), own.runs()], [1, 1])
+      }))
+
+    test("its failure is everybody's, and expired values take its place where there are some for all", () =>
+      Effect.gen(function* () {
+        const region = yield* Cache.region({ ...texts, staleFor: "1 minute" })
+        yield* region.setMany([
+          ["a", "1"],
+          ["b", "2"]
+        ])
+        yield* TestClock.adjust("11 seconds")
+        const lookup = failing(100)
+        const call = (keys: ReadonlyArray<string>) => region.getOrSetMany(keys, () => lookup.effect)
+        const fibers = yield* callers(timed(Effect.map(call(["a", "b"]), shownAll)))
+        yield* TestClock.adjust(100)
+        assert.deepStrictEqual(yield* valuesOf(fibers), ["1,2 after 100"])
+        const failed = yield* callers(timed(Effect.flip(call(["a", "c"]))))
+        yield* TestClock.adjust(100)
+        assert.deepStrictEqual(yield* valuesOf(failed), ["LookupError 2 after 100"])
+        assert.strictEqual(lookup.runs(), 2)
+      }))
+
+    test("what is due is refreshed by one lookup that nobody waits for", () =>
+      Effect.gen(function* () {
+        const refresh = RefreshPolicy.fromAge("1 second")
+        const region = yield* Cache.region({ ...texts, staleFor: "1 minute", refresh })
+        yield* region.setMany([
+          ["a", "1"],
+          ["b", "2"]
+        ])
+        yield* TestClock.adjust("2 seconds")
+        const asked: Array<ReadonlyArray<string>> = []
+        const many = (missing: ReadonlyArray<string>) => {
+          asked.push(missing)
+          return Effect.as(
+            Effect.sleep(100),
+            missing.map((key) => [key, "new"] as const)
+          )
+        }
+        const fibers = yield* callers(timed(Effect.map(region.getOrSetMany(["a", "b", "c"], many), shownAll)))
+        yield* TestClock.adjust(100)
+        assert.deepStrictEqual(yield* valuesOf(fibers), ["1,2,new after 100"])
+        yield* settle
+        assert.strictEqual(shownAll(yield* region.getMany(["a", "b", "c"])), "new,new,new")
+        assert.deepStrictEqual(asked, [["a", "b"], ["c"]])
+      }))
+
+    test("it ends early only when nobody waits for any of its keys", () =>
+      Effect.gen(function* () {
+        const region = yield* Cache.region(texts)
+        const lookup = giving("", 100)
+        const many = (missing: ReadonlyArray<string>) =>
+          Effect.as(
+            lookup.effect,
+            missing.map((key) => [key, "1"] as const)
+          )
+        const first = yield* callers(region.getOrSetMany(["a", "b"], many))
+        const second = yield* callers(region.getOrSet("b", Effect.die("it is looked up")))
+        yield* Fiber.interruptAll(first)
+        yield* TestClock.adjust(100)
+        assert.deepStrictEqual(yield* valuesOf(second), ["1"])
+        assert.deepStrictEqual([lookup.runs(), lookup.interrupted()], [1, 0])
+        const third = yield* callers(region.getOrSetMany(["c", "d"], many))
+        yield* Fiber.interruptAll(third)
+        assert.deepStrictEqual([lookup.runs(), lookup.interrupted()], [2, 1])
+      }))
+
+    test("a set that comes meanwhile stays, and undefined is a value", () =>
+      Effect.gen(function* () {
+        const region = yield* Cache.region({ ...texts, value: Schema.UndefinedOr(Schema.String) })
+        const many = (missing: ReadonlyArray<string>) =>
+          Effect.as(
+            Effect.sleep(100),
+            missing.map((key) => [key, undefined] as const)
+          )
+        const fibers = yield* callers(region.getOrSetMany(["a", "b"], many))
+        yield* region.set("a", "set")
+        yield* TestClock.adjust(100)
+        yield* valuesOf(fibers)
+        yield* settle
+        assert.deepStrictEqual(yield* region.getMany(["a", "b"]), [Option.some("set"), Option.some(undefined)])
+        assert.deepStrictEqual(yield* region.getOrSetMany(["b"], many), [Option.some(undefined)])
+      }))
+
+    test("the hard timeout ends it, and a failure is not tried again for a while", () =>
+      Effect.gen(function* () {
+        const lookupTimeout = { hard: "100 millis" } as const
+        const region = yield* Cache.region({ ...texts, lookupTimeout, retryAfterFailure: "1 second" })
+        const lookup = giving("", 1000)
+        const call = region.getOrSetMany(["a", "b"], () => Effect.as(lookup.effect, []))
+        const fibers = yield* callers(timed(Effect.flip(call)))
+        yield* TestClock.adjust(100)
+        const message = "LookupTimeoutError: A lookup of region texts took longer than its 100ms"
+        assert.deepStrictEqual(yield* valuesOf(fibers), [`${message} after 100`])
+        assert.deepStrictEqual([lookup.runs(), lookup.interrupted()], [1, 1])
+        assert.deepStrictEqual(yield* valuesOf(yield* callers(timed(Effect.flip(call)))), [`${message} after 0`])
+        assert.strictEqual(lookup.runs(), 1)
+      }))
+
+    test("a lookup that asks for one of its own keys is told so", () =>
+      Effect.gen(function* () {
+        const region = yield* Cache.region(texts)
+        const exit = yield* Effect.exit(
+          region.getOrSetMany(["a"], () => Effect.as(region.getOrSet("a", Effect.succeed("1")), []))
+        )
+        assert.instanceOf(Exit.isFailure(exit) && Cause.squash(exit.cause), Cache.LookupCycleError)
+      }))
+  })
+
+  describe(`ReadThrough on ${name}`, () => {
+    test("looks up with the services of where it was made, once for 50 callers", () =>
+      Effect.gen(function* () {
+        const asked: Array<string> = []
+        const lookup = (key: string) =>
+          Effect.gen(function* () {
+            asked.push(key)
+            yield* Effect.sleep(100)
+            return `${key}${(yield* Suffix).text}`
+          })
+        const made = yield* ReadThrough.make({ ...texts, lookup }).pipe(Effect.provideService(Suffix, { text: "!" }))
+        const fibers = yield* callers(timed(made.get("a")))
+        yield* TestClock.adjust(100)
+        assert.deepStrictEqual(yield* valuesOf(fibers), ["a! after 100"])
+        const many = yield* callers(timed(Effect.map(made.getMany(["a", "b", "a"]), shownAll)))
+        yield* TestClock.adjust(100)
+        assert.deepStrictEqual(yield* valuesOf(many), ["a!,b!,a! after 100"])
+        assert.deepStrictEqual(asked, ["a", "b"])
+        const refreshed = yield* callers(timed(made.refresh("a")))
+        yield* TestClock.adjust(100)
+        assert.deepStrictEqual(yield* valuesOf(refreshed), ["a! after 100"])
+        assert.deepStrictEqual(asked, ["a", "b", "a"])
+      }))
+
+    test("looks several keys up at once where it knows how, and again what was invalidated", () =>
+      Effect.gen(function* () {
+        const asked: Array<ReadonlyArray<string>> = []
+        const region = yield* Cache.region(texts)
+        const made = yield* ReadThrough.fromRegion(region, {
+          lookup: (key: string) => Effect.fail(new LookupError({ attempt: key.length })),
+          lookupMany: (keys) =>
+            Effect.sync(() => {
+              asked.push(keys)
+              return keys.filter((key) => key !== "none").map((key) => [key, `${key}!`] as const)
+            })
+        })
+        const get = Effect.map(made.getMany(["a", "none", "b", "c"]), shownAll)
+        assert.strictEqual(yield* get, "a!,,b!,c!")
+        yield* settle
+        assert.strictEqual(yield* made.invalidate("a"), "Applied")
+        assert.deepStrictEqual(yield* made.invalidateMany(["b"]), ["Applied"])
+        assert.strictEqual(yield* get, "a!,,b!,c!")
+        yield* settle
+        assert.strictEqual(yield* made.invalidateAll, "Applied")
+        assert.strictEqual(yield* get, "a!,,b!,c!")
+        assert.deepStrictEqual(asked, [
+          ["a", "none", "b", "c"],
+          ["a", "none", "b"],
+          ["a", "none", "b", "c"]
+        ])
+        assert.strictEqual(yield* failureOf(made.get("none")), "LookupError 4")
+      }))
+  })
+
   describe(`timeToLive on ${name}`, () => {
     test("is what is left of a value's life, to the millisecond, and nothing where there is no value", () =>
       Effect.gen(function* () {
@@ -464,6 +682,8 @@ export const lookupSuite = (name: string, layer: Layer.Layer<Cache.Cache, unknow
   })
 }
 
+class Suffix extends Context.Service<Suffix, { readonly text: string }>()("test/Suffix") {}
+
 type Texts = Cache.Region<string, string>
 
 /** A lookup that counts its runs, and takes so many milliseconds. */
@@ -506,6 +726,8 @@ const timed = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
     const answer = yield* effect
     return `${shown(answer)} after ${(yield* Clock.currentTimeMillis) - startedAt}`
   })
+
+const shownAll = (found: ReadonlyArray<Option.Option<string>>): string => found.map(Option.getOrUndefined).join()
 
 const failureOf = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.map(Effect.flip(effect), shown)
 

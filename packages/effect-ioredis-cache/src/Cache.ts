@@ -302,8 +302,8 @@ export interface Region<in Key, in out Value, out E = never, out LookupError = n
   /** Tells whether a `get` would find a value. It reads the value. */
   readonly has: (key: Key) => Effect.Effect<boolean, E>
   /**
-   * Tells for how long a `get` would go on finding the value, `Duration.infinity` for ever. It reads
-   * the value.
+   * Tells for how long a `get` would go on finding the value, `Duration.infinity` for ever. It
+   * reads the value.
    */
   readonly timeToLive: (key: Key) => Effect.Effect<Option.Option<Duration.Duration>, E>
   /** Stores a value. */
@@ -343,13 +343,27 @@ export interface Region<in Key, in out Value, out E = never, out LookupError = n
     options?: WriteOptions
   ) => Effect.Effect<Value, E | E2 | LookupError, R>
   /**
+   * Reads several keys, runs one lookup for all that is missing, and answers in the order asked.
+   *
+   * The lookup is given the missing keys and answers with pairs of key and value, such as a `Map`,
+   * in any order. A key that it leaves out has no value: its answer is none, and nothing is stored.
+   * Keys that are being looked up are waited for and not looked up again, and a `getOrSet` of a
+   * missing key waits for this lookup. Its failure is that of the whole call, unless expired values
+   * may be served for all of its keys. A key that does not fit its schema is not looked up.
+   */
+  readonly getOrSetMany: <K extends Key, E2, R>(
+    keys: ReadonlyArray<K>,
+    lookup: (missing: readonly [K, ...Array<K>]) => Effect.Effect<Iterable<readonly [key: Key, value: Value]>, E2, R>,
+    options?: WriteOptions
+  ) => Effect.Effect<ReadonlyArray<Option.Option<Value>>, E | E2 | LookupError, R>
+  /**
    * Looks a key up whatever there is, stores the value and answers with it.
    *
-   * Calls that overlap share one lookup, and whoever finds nothing meanwhile joins it. A lookup that
-   * `getOrSet` has begun before goes on for its callers, and its value is not stored. The new value
-   * takes the place of what is in Redis when the lookup begins. It is no `set`: it gives way to one
-   * that comes meanwhile, and after an outage nothing of it is told to Redis. A failure is given to
-   * the caller, and leaves what there is.
+   * Calls that overlap share one lookup, and whoever finds nothing meanwhile joins it. A lookup
+   * that `getOrSet` has begun before goes on for its callers, and its value is not stored. The new
+   * value takes the place of what is in Redis when the lookup begins. It is no `set`: it gives way
+   * to one that comes meanwhile, and after an outage nothing of it is told to Redis. A failure is
+   * given to the caller, and leaves what there is.
    */
   readonly refresh: <E2, R>(
     key: Key,

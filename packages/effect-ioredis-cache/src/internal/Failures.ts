@@ -1,7 +1,7 @@
 import { Cause } from "effect"
 import { Lru } from "./Lru.ts"
 
-/** Remembers the keys whose last lookup was of no use, and which are not looked up again for a while. */
+/** Remembers the keys whose last lookup was of no use, and which wait before the next one. */
 export interface Failures {
   /** Tells whether a key is not to be looked up again yet. */
   readonly has: (key: string) => boolean
@@ -9,7 +9,7 @@ export interface Failures {
   readonly get: (key: string) => Cause.Cause<unknown> | undefined
   /** Remembers the failure of a lookup. One that was interrupted has not failed. */
   readonly add: (key: string, cause: Cause.Cause<unknown>) => void
-  /** Remembers that the value of a lookup was not stored, so that the next read would find no other. */
+  /** Remembers that the value of a lookup was not stored: the next read would find no other. */
   readonly addUnstored: (key: string) => void
   /** Forgets a key, or all. */
   readonly forget: (key: string | undefined) => void

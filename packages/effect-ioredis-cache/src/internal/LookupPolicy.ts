@@ -2,11 +2,14 @@ import { Duration } from "effect"
 import type * as Cache from "../Cache.ts"
 import * as RefreshDue from "./refreshDue.ts"
 
-/** Says what becomes of a read in one region while its lookup is slow or fails. Times are in milliseconds. */
+/**
+ * Says what becomes of a read in one region while its lookup is slow or fails. Times are in
+ * milliseconds.
+ */
 export interface LookupPolicy {
   /** For how long an expired value may still be served. */
   readonly staleFor: number
-  /** Tells whether a fresh value is due to be looked up anew; nothing where that waits for its end. */
+  /** Tells whether a fresh value is due to be looked up anew, where values are refreshed. */
   readonly isDue: RefreshDue.Due | undefined
   /** How long a caller waits for a lookup that it has an expired value in the place of. */
   readonly soft: number | undefined
@@ -33,7 +36,10 @@ export const isPlain = ({ isDue, retryAfterFailure, staleFor }: LookupPolicy): b
 export const remembersFailures = ({ isDue, retryAfterFailure }: LookupPolicy): boolean =>
   isDue !== undefined || retryAfterFailure > 0
 
-/** For how long a lookup that failed is not tried again; without a time of its own, only for refreshes. */
+/**
+ * For how long a lookup that failed is not tried again. Where the region does not say, that is so
+ * for refreshes alone.
+ */
 export const failurePause = ({ retryAfterFailure }: LookupPolicy): number => retryAfterFailure || 1000
 
 type Options = Pick<

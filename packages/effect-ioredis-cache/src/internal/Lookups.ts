@@ -1,16 +1,19 @@
 import { Effect, Result, type Scope } from "effect"
 import type * as Cache from "../Cache.ts"
+import type { Current, Found } from "./CacheTier.ts"
 import type { Failures } from "./Failures.ts"
 import { isPlain, type LookupPolicy } from "./LookupPolicy.ts"
 import * as LookupRuns from "./LookupRuns.ts"
+import * as ManyLookups from "./ManyLookups.ts"
 import type { Reads } from "./Reads.ts"
-import { type RegionParts, traced } from "./RegionParts.ts"
+import { type RegionParts, traced, whileHeld } from "./RegionParts.ts"
+import type { SharedLookups } from "./SharedLookups.ts"
 import * as StaleReads from "./StaleReads.ts"
 import { untagged } from "./tags/Tagged.ts"
 import type { Writes } from "./Writes.ts"
 
 /** The methods of a region that look values up. */
-export type Lookups<Key, Value, E> = Pick<Cache.Region<Key, Value, E>, "getOrSet" | "refresh">
+export type Lookups<Key, Value, E> = Pick<Cache.Region<Key, Value, E>, "getOrSet" | "getOrSetMany" | "refresh">
 
 /** Holds what the lookups of one region are made with. */
 export interface Environment<in out Key, in out Value, in out E> {
@@ -19,53 +22,97 @@ export interface Environment<in out Key, in out Value, in out E> {
   readonly writes: Writes<Key, Value, E>
   readonly policy: LookupPolicy
   readonly failures: Failures
+  /** Runs lookups of several keys. */
+  readonly batches: SharedLookups
   /** Gives a number from 0 up to 1. */
   readonly random: () => number
   /** Holds what goes on when its caller has its answer. */
   readonly scope: Scope.Scope
 }
 
-/** Gives the value of a key, and looks it up where there is none. */
-export type GetOrSet<Key, Value, E> = <E2, R>(
-  request: LookupRuns.Request<Key, Value, E2, R>
-) => Effect.Effect<Value, E | E2, R>
+/**
+ * Answers a read by what it found, or waits for a lookup. `watch` has been current since before the
+ * read.
+ */
+export type AfterRead<Key, Value, E> = <E2, R>(
+  request: LookupRuns.Request<Key, Value, E2, R>,
+  found: Found<Value>,
+  watch: Current
+) => Effect.Effect<Value | LookupRuns.Absent, E | E2, R>
 
 /** Makes the lookups of one region. */
 export const make = <Key, Value, E>(environment: Environment<Key, Value, E>): Lookups<Key, Value, E> => {
-  const { failures, parts, policy, scope, writes } = environment
-  const { encoding, lookups, reject, spanAttributes } = parts
+  const { failures, parts, policy, reads, scope, writes } = environment
+  const { encoding, lookups, reject, sequences, spanAttributes } = parts
   const runs = LookupRuns.make(parts, writes, {
     scope,
     onUnstored: policy.isDue === undefined ? undefined : failures.addUnstored
   })
-  const getOrSet = isPlain(policy) ? makePlain(environment, runs) : StaleReads.make(environment, runs)
-  const refresh: GetOrSet<Key, Value, E> = (request) =>
-    lookups.renew(request.rendered, (watch) => runs.replace(request, watch))
+  const plain = makePlain(environment, runs)
+  const afterRead = isPlain(policy) ? plain : StaleReads.make(environment, runs)
+
+  // Another's lookup of several keys may have had no value for this one, so this one is looked up.
+  const untilPresent = <E2, R>(
+    request: LookupRuns.Request<Key, Value, E2, R>,
+    answer: Effect.Effect<Value | LookupRuns.Absent, E | E2, R>
+  ): Effect.Effect<Value, E | E2, R> =>
+    Effect.flatMap(answer, (value) =>
+      value === LookupRuns.absent ? untilPresent(request, plain(request, nothing, always)) : Effect.succeed(value)
+    )
+
+  const getPlain = <E2, R>(request: LookupRuns.Request<Key, Value, E2, R>): Effect.Effect<Value, E | E2, R> =>
+    Effect.flatMap(reads.getBeforeLookup(request.rendered), (found) =>
+      found.hit === undefined ? untilPresent(request, plain(request, found, always)) : Effect.succeed(found.hit.value)
+    )
+
+  const getWatched = <E2, R>(request: LookupRuns.Request<Key, Value, E2, R>): Effect.Effect<Value, E | E2, R> =>
+    whileHeld(
+      () => sequences.watch(request.rendered),
+      (watch) =>
+        Effect.flatMap(reads.getBeforeLookup(request.rendered), (found) =>
+          untilPresent(request, afterRead(request, found, watch))
+        )
+    )
 
   const method =
-    (operation: string, call: GetOrSet<Key, Value, E>): Lookups<Key, Value, E>["getOrSet"] =>
+    (
+      operation: string,
+      call: <E2, R>(request: LookupRuns.Request<Key, Value, E2, R>) => Effect.Effect<Value, E | E2, R>
+    ): Lookups<Key, Value, E>["getOrSet"] =>
     (key, lookup, options) =>
       traced(spanAttributes, operation, () => {
         const rendered = encoding.key(operation, key)
         return Result.isFailure(rendered)
           ? Effect.andThen(reject(rendered.failure), lookup)
-          : call({ key, rendered: rendered.success, lookup, options })
+          : call(new LookupRuns.Single(key, rendered.success, lookup, options))
       })
 
-  return { getOrSet: method("getOrSet", getOrSet), refresh: method("refresh", refresh) }
+  return {
+    getOrSet: method("getOrSet", isPlain(policy) ? getPlain : getWatched),
+    getOrSetMany: ManyLookups.make(environment, afterRead),
+    refresh: method("refresh", (request) =>
+      untilPresent(
+        request,
+        lookups.renew(request.rendered, (watch) => runs.replace(request, watch))
+      )
+    )
+  }
 }
 
 // Without a policy a read is a hit, or waits for its lookup.
 const makePlain =
   <Key, Value, E>(
-    { parts: { lookups }, reads }: Environment<Key, Value, E>,
+    { parts: { lookups } }: Environment<Key, Value, E>,
     runs: LookupRuns.LookupRuns<Key, Value, E>
-  ): GetOrSet<Key, Value, E> =>
-  <E2, R>(request: LookupRuns.Request<Key, Value, E2, R>) =>
-    Effect.flatMap(
-      reads.getBeforeLookup(request.rendered),
-      ({ hit, replaces }): Effect.Effect<Value, E | E2, R> =>
-        hit !== undefined
-          ? Effect.succeed(untagged(hit.value))
-          : lookups.join(request.rendered, (watch) => runs.fill(request, replaces, watch))
-    )
+  ): AfterRead<Key, Value, E> =>
+  <E2, R>(
+    request: LookupRuns.Request<Key, Value, E2, R>,
+    { hit, replaces }: Found<Value>
+  ): Effect.Effect<Value | LookupRuns.Absent, E | E2, R> =>
+    hit === undefined
+      ? lookups.join(request.rendered, (watch) => runs.fill(request, replaces, watch))
+      : Effect.succeed(untagged(hit.value))
+
+const nothing: Found<never> = { hit: undefined, source: "memory" }
+
+const always: Current = { isCurrent: () => true }

@@ -153,6 +153,7 @@ export const make =
     const found = (key: string): Found<Value> => ({ hit: find(key), source: "memory" })
 
     return {
+      ...makeWrites({ take, drop, extend }),
       find,
       versionOf: (key) => entryOf(key)?.version,
       held: (key, stamp) => {

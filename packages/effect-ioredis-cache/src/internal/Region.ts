@@ -229,6 +229,18 @@ const make = <Key, Value, E>(
     removeMany: writes.removeMany,
     touch: (key, write) => writes.touch(key, write?.timeToLive),
     clear: writes.clear,
-    ...Lookups.make({ parts, reads, writes, policy, failures, random: () => random.nextDoubleUnsafe(), scope })
+    ...Lookups.make({
+      parts,
+      reads,
+      writes,
+      policy,
+      failures,
+      batches: SharedLookups.make(name, scope, () => unwatched),
+      random: () => random.nextDoubleUnsafe(),
+      scope
+    })
   }
 }
+
+// Each key of a lookup of several is watched by itself.
+const unwatched: Sequences.Watch = { isCurrent: () => true, end: () => {} }

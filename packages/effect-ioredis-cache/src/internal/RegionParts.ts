@@ -82,6 +82,17 @@ export const whileHeld = <A, E, R>(
   use: (watch: Sequences.Watch) => Effect.Effect<A, E, R>
 ): Effect.Effect<A, E, R> => Effect.acquireUseRelease(Effect.sync(hold), use, (watch) => Effect.sync(() => watch.end()))
 
+/** Holds several watches while an Effect runs. */
+export const whileAllHeld = <A, E, R>(
+  hold: () => ReadonlyArray<Sequences.Watch>,
+  use: (watches: ReadonlyArray<Sequences.Watch>) => Effect.Effect<A, E, R>
+): Effect.Effect<A, E, R> =>
+  Effect.acquireUseRelease(Effect.sync(hold), use, (watches) =>
+    Effect.sync(() => {
+      for (const watch of watches) watch.end()
+    })
+  )
+
 /** Makes one Effect of a call with a callback. Interrupted, it cancels the call. */
 export const fromCallback = <A, E>(start: (done: Done<A, E>) => Cancel): Effect.Effect<A, E> =>
   Effect.callback((resume) => {

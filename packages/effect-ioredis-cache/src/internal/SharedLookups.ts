@@ -173,7 +173,7 @@ class Lookup implements Current {
   readonly done = Deferred.makeUnsafe<unknown, unknown>()
   /** Says what this lookup waits for, in whichever of its fibers. */
   readonly waits = new Set<Wait>()
-  /** Says that it began although there may have been a value, so that whoever wants that joins it. */
+  /** Says that it began although there may have been a value, so that a `renew` joins it. */
   readonly renews: boolean
   /** Says that it goes on when nobody waits. */
   goesOn: boolean
