@@ -71,6 +71,23 @@ for (const [name, layer] of Object.entries(everyCache)) {
     )
 
     test(
+      "are what a lookup of several keys gives its values",
+      Effect.gen(function* () {
+        const texts = yield* Cache.region(plain)
+        const get = (value: string) =>
+          texts.getOrSetMany(["a", "b"], (missing) => Effect.succeed(missing.map((key) => [key, value] as const)), {
+            tags: ["x"]
+          })
+        assert.deepStrictEqual(yield* get("1"), [some("1"), some("1")])
+        assert.deepStrictEqual(yield* get("2"), [some("1"), some("1")])
+        yield* Cache.invalidateTag("x")
+        assert.deepStrictEqual(yield* get("3"), [some("3"), some("3")])
+        assert.strictEqual(yield* texts.refresh("a", lookup("4"), { tags: ["x"] }), "4")
+        assert.deepStrictEqual(yield* texts.getMany(["a", "b"]), [some("4"), some("3")])
+      })
+    )
+
+    test(
       "that are invalidated while a lookup runs make a miss of its value",
       Effect.gen(function* () {
         const texts = yield* Cache.region(plain)

@@ -62,7 +62,9 @@ export const make = <Key, Value, E>(environment: Environment<Key, Value, E>): Lo
 
   const getPlain = <E2, R>(request: LookupRuns.Request<Key, Value, E2, R>): Effect.Effect<Value, E | E2, R> =>
     Effect.flatMap(reads.getBeforeLookup(request.rendered), (found) =>
-      found.hit === undefined ? untilPresent(request, plain(request, found, always)) : Effect.succeed(found.hit.value)
+      found.hit === undefined
+        ? untilPresent(request, plain(request, found, always))
+        : Effect.succeed(untagged(found.hit.value))
     )
 
   const getWatched = <E2, R>(request: LookupRuns.Request<Key, Value, E2, R>): Effect.Effect<Value, E | E2, R> =>
