@@ -45,7 +45,7 @@ export interface Options<in out Value, in out E> {
   readonly tier: CacheTier<Value, E>
   /** The tag that every value of the region has, in a region with tags. */
   readonly ofRegion: TagId | undefined
-  /** The longest that a call may wait for Redis altogether, in milliseconds, where it is bounded. */
+  /** The longest that a call waits for Redis altogether, in milliseconds, where it is bounded. */
   readonly patience: number | undefined
   /** The monotonic time in milliseconds. */
   readonly now: () => number
