@@ -11,7 +11,7 @@
  * would be put together and hashed anew: a tenth of what a `get` costs.
  */
 import { type Effect, Exit, type Option } from "effect"
-import type { Replay, WriteOutcome } from "../Cache.ts"
+import type { RemoveOutcome, Replay, WriteOutcome } from "../Cache.ts"
 import type { CacheCodec } from "./CacheCodec.ts"
 import type { Sequences } from "./Sequences.ts"
 import type { Payload, Stamp } from "./StoredValue.ts"
@@ -213,7 +213,7 @@ export interface CacheTier<in out Value, out E> {
   readonly remove: (
     keys: ReadonlyArray<string>,
     isCurrent: (index: number) => boolean,
-    done: Done<ReadonlyArray<WriteOutcome>, E>,
+    done: Done<ReadonlyArray<RemoveOutcome>, E>,
     timeLeft?: number
   ) => Cancel
   /** Tells the time at which a lookup of the key begins. */

@@ -1,4 +1,5 @@
 import { type Clock, Effect, Exit, Option } from "effect"
+import type { RemoveOutcome } from "../Cache.ts"
 import type { CacheTier, Cancel, Done, Found, Hit, TierRegion, Version, Write } from "./CacheTier.ts"
 import type { Entry, MemoryStore } from "./MemoryStore.ts"
 import { now } from "./now.ts"
@@ -66,6 +67,19 @@ const ignore = () => {}
 const applied = () => "Applied" as const
 
 const always = () => true
+
+const removeEach = (
+  keys: ReadonlyArray<string>,
+  isCurrent: (index: number) => boolean,
+  find: (key: string) => object | undefined,
+  drop: (key: string) => void
+): ReadonlyArray<RemoveOutcome> =>
+  keys.map((key, index) => {
+    if (!isCurrent(index)) return "Applied"
+    const held = find(key)
+    drop(key)
+    return held === undefined ? "Absent" : "Applied"
+  })
 
 /**
  * The tier of one region in this process's memory.
@@ -155,12 +169,7 @@ export const make =
         })
         return atOnce(done, writes.map(applied))
       },
-      remove: (keys, isCurrent, done) => {
-        keys.forEach((key, index) => {
-          if (isCurrent(index)) drop(key)
-        })
-        return atOnce(done, keys.map(applied))
-      },
+      remove: (keys, isCurrent, done) => atOnce(done, removeEach(keys, isCurrent, find, drop)),
       extend,
       now: () => now(clock),
       fill: ({ write }, isCurrent, done) => {
