@@ -21,6 +21,8 @@ describe("types", () => {
     expectTypeOf<Region["clear"]>().toEqualTypeOf<Effect.Effect<Cache.WriteOutcome>>()
     expectTypeOf<Region["get"]>().toEqualTypeOf<(key: string) => Effect.Effect<Option.Option<number>>>()
     expectTypeOf<ReturnType<Region["set"]>>().toEqualTypeOf<Effect.Effect<"Applied" | "Deferred" | "Rejected">>()
+    expectTypeOf<ReturnType<Region["remove"]>>().toEqualTypeOf<Effect.Effect<Cache.RemoveOutcome>>()
+    expectTypeOf<ReturnType<Region["removeMany"]>>().toEqualTypeOf<Effect.Effect<ReadonlyArray<Cache.RemoveOutcome>>>()
     expectTypeOf<Cache.Cache["stats"]>().toEqualTypeOf<Effect.Effect<Cache.Stats>>()
   })
 

@@ -53,7 +53,8 @@ export const cacheSuite = (name: string, layer: Layer.Layer<Cache.Cache, unknown
         assert.strictEqual(yield* region.remove("a"), "Applied")
         assertNone(yield* region.get("a"))
         assert.isFalse(yield* region.has("a"))
-        assert.strictEqual(yield* region.remove("a"), "Applied")
+        assert.strictEqual(yield* region.remove("a"), "Absent")
+        assert.strictEqual(yield* region.remove("never there"), "Absent")
       }))
 
     test("a write says its effect each time it runs, not when it is made", () =>
@@ -86,9 +87,9 @@ export const cacheSuite = (name: string, layer: Layer.Layer<Cache.Cache, unknown
           ["Applied", "Applied", "Applied", "Applied"]
         )
         assert.deepStrictEqual(yield* values(region, ["c", "x", "a", "b", "c"]), ["3", undefined, "4", "2", "3"])
-        assert.deepStrictEqual(yield* region.removeMany(["b", "x", "c"]), ["Applied", "Applied", "Applied"])
+        assert.deepStrictEqual(yield* region.removeMany(["b", "x", "c"]), ["Applied", "Absent", "Applied"])
         assert.deepStrictEqual(yield* values(region, ["a", "b", "c"]), ["4", undefined, undefined])
-        assert.deepStrictEqual(yield* region.removeMany(["a", "b", "a"]), ["Applied", "Applied", "Applied"])
+        assert.deepStrictEqual(yield* region.removeMany(["a", "b", "a"]), ["Applied", "Absent", "Applied"])
         assert.isFalse(yield* region.has("a"))
       }))
 

@@ -54,6 +54,26 @@ import type * as CacheCodec from "./internal/CacheCodec.ts"
 export type WriteOutcome = "Applied" | "Deferred" | "Rejected"
 
 /**
+ * Tells what became of a removal.
+ *
+ * **Details**
+ *
+ * `"Absent"`: it is applied, Redis said that there was nothing to remove, and this process had
+ * nothing either. The others say what they say of every write.
+ *
+ * **Gotchas**
+ *
+ * `"Applied"` does not say that there was something. What was there is not known where the command
+ * had to be sent again, where a write of this process for the key was not confirmed, and in a
+ * region that leaves marks (`removedFor`) without `replay: "latest"`. A value that has expired and
+ * is kept for `staleFor` was there.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type RemoveOutcome = WriteOutcome | "Absent"
+
+/**
  * Chooses what becomes in Redis of a value that was set while Redis was away.
  *
  * **Details**
@@ -313,10 +333,10 @@ export interface Region<in Key, in out Value, out E = never, out LookupError = n
     entries: ReadonlyArray<readonly [key: Key, value: Value]>,
     options?: WriteOptions
   ) => Effect.Effect<ReadonlyArray<WriteOutcome>, E>
-  /** Removes a key. An absent one is no failure. */
-  readonly remove: (key: Key) => Effect.Effect<WriteOutcome, E>
-  /** Removes several keys, and answers in their order. */
-  readonly removeMany: (keys: ReadonlyArray<Key>) => Effect.Effect<ReadonlyArray<WriteOutcome>, E>
+  /** Removes a key, and says where it knows that there was nothing. That is no failure. */
+  readonly remove: (key: Key) => Effect.Effect<RemoveOutcome, E>
+  /** Removes several keys, and answers in their order, as `remove` does for each. */
+  readonly removeMany: (keys: ReadonlyArray<Key>) => Effect.Effect<ReadonlyArray<RemoveOutcome>, E>
   /**
    * Lets what is there live for the `timeToLive` from now on, and never shortens it. An absent key
    * is no failure (`"Applied"`: read it to know), and a value that has expired is absent, also
@@ -463,6 +483,7 @@ export const Cache: Context.Service<Cache, Cache> = Context.Service<Cache>("effe
  *   yield* jobs.set(2, "Pilot", { timeToLive: "1 minute" }) // => "Applied"
  *   yield* jobs.getMany([2, 3]) // => [Option.some("Pilot"), Option.none()]
  *   yield* jobs.remove(1) // => "Applied"
+ *   yield* jobs.remove(1) // => "Absent"
  *   yield* jobs.has(1) // => false
  * })
  *

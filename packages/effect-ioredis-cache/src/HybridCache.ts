@@ -34,7 +34,7 @@ import { Clock, Config, Duration, Effect, Exit, Layer, Option } from "effect"
 import { Redis, type RedisClient, RedisConfig, type RedisError, type RedisHealth, Settings } from "effect-ioredis"
 import * as Dispatch from "effect-ioredis/dispatch"
 import * as Cache from "./Cache.ts"
-import type { WriteOutcome } from "./Cache.ts"
+import type { RemoveOutcome, WriteOutcome } from "./Cache.ts"
 import { compressor } from "./internal/brotli.ts"
 import {
   type CacheTier,
@@ -442,11 +442,11 @@ const makeWrites = <Value>({
   "answersAtOnce" | "setAtOnce" | "set" | "setMany" | "remove" | "fill" | "touch" | "now"
 > => {
   // What something newer has overtaken is that one's to tell.
-  const overtaken = <A>(
+  const overtaken = <A, Outcome extends RemoveOutcome>(
     all: ReadonlyArray<A>,
     isCurrent: (index: number) => boolean,
-    write: (current: ReadonlyArray<A>, done: Journal.Done<ReadonlyArray<WriteOutcome>>) => Cancel,
-    done: Done<ReadonlyArray<WriteOutcome>, never>
+    write: (current: ReadonlyArray<A>, done: Journal.Done<ReadonlyArray<Outcome>>) => Cancel,
+    done: Done<ReadonlyArray<Outcome | "Deferred">, never>
   ): Cancel => {
     const current = all.filter((_, index) => isCurrent(index))
     if (current.length === all.length) return write(all, (outcomes) => done(Exit.succeed(outcomes)))
@@ -485,7 +485,7 @@ const makeWrites = <Value>({
       return cancel
     },
     setMany: (writes, isCurrent, done, timeLeft) =>
-      overtaken(
+      overtaken<Write<Value>, WriteOutcome>(
         writes,
         isCurrent,
         (current, told) => {
@@ -497,11 +497,15 @@ const makeWrites = <Value>({
         done
       ),
     remove: (keys, isCurrent, done, timeLeft) =>
-      overtaken(
+      overtaken<string, RemoveOutcome>(
         keys,
         isCurrent,
         (current, told) => {
-          const cancel = journal.remove(current, timeLeft ?? patience, told)
+          // What memory has was there, also where its fill has not reached Redis.
+          const held = current.map((key) => memory.find(key) !== undefined)
+          const cancel = journal.remove(current, timeLeft ?? patience, (outcomes) =>
+            told(outcomes.map((outcome, index) => (outcome === "Absent" && held[index] ? "Applied" : outcome)))
+          )
           for (const key of current) memory.drop(key)
           return cancel
         },

@@ -11,7 +11,7 @@
  * would be put together and hashed anew: a tenth of what a `get` costs.
  */
 import { type Effect, Exit } from "effect"
-import type { Replay, WriteOutcome } from "../Cache.ts"
+import type { RemoveOutcome, Replay, WriteOutcome } from "../Cache.ts"
 import type { CacheCodec } from "./CacheCodec.ts"
 import type { Sequences } from "./Sequences.ts"
 import type { Stale } from "./Stale.ts"
@@ -260,7 +260,7 @@ export interface CacheTier<in out Value, out E> {
   readonly remove: (
     keys: ReadonlyArray<string>,
     isCurrent: (index: number) => boolean,
-    done: Done<ReadonlyArray<WriteOutcome>, E>,
+    done: Done<ReadonlyArray<RemoveOutcome>, E>,
     timeLeft?: number
   ) => Cancel
   /** Tells how long what was found still lives. */

@@ -1,4 +1,5 @@
 import { type Clock, Effect, Exit } from "effect"
+import type { RemoveOutcome } from "../Cache.ts"
 import {
   type CacheTier,
   type Cancel,
@@ -97,6 +98,19 @@ const applied = () => "Applied" as const
 
 const always = () => true
 
+const removeEach = (
+  keys: ReadonlyArray<string>,
+  isCurrent: (index: number) => boolean,
+  find: (key: string) => object | undefined,
+  drop: (key: string) => void
+): ReadonlyArray<RemoveOutcome> =>
+  keys.map((key, index) => {
+    if (!isCurrent(index)) return "Applied"
+    const held = find(key)
+    drop(key)
+    return held === undefined ? "Absent" : "Applied"
+  })
+
 /**
  * The tier of one region in this process's memory.
  *
@@ -190,7 +204,7 @@ export const make =
       get: (key, _, done) => atOnce(done, found(key)),
       peek: (key, _, done) => atOnce(done, found(key)),
       getMany: (keys, _, done) => atOnce(done, keys.map(found)),
-      ...makeWrites({ take, drop, extend }),
+      ...makeWrites({ take, drop, extend, find }),
       extend,
       // Only this tier's own entries are handed in.
       lifeOf: (hit) => {
@@ -210,8 +224,9 @@ export const make =
 const makeWrites = <Value>({
   drop,
   extend,
+  find,
   take
-}: Pick<MemoryTier<Value>, "take" | "drop" | "extend">): Pick<
+}: Pick<MemoryTier<Value>, "take" | "drop" | "extend" | "find">): Pick<
   CacheTier<Value, never>,
   "answersAtOnce" | "setAtOnce" | "set" | "setMany" | "remove" | "fill" | "touch"
 > => ({
@@ -230,12 +245,7 @@ const makeWrites = <Value>({
     })
     return atOnce(done, writes.map(applied))
   },
-  remove: (keys, isCurrent, done) => {
-    keys.forEach((key, index) => {
-      if (isCurrent(index)) drop(key)
-    })
-    return atOnce(done, keys.map(applied))
-  },
+  remove: (keys, isCurrent, done) => atOnce(done, removeEach(keys, isCurrent, find, drop)),
   fill: ({ lookupTime, write }, isCurrent, done) => {
     if (isCurrent()) take(write, undefined, lookupTime)
     return atOnce(done, "Applied")

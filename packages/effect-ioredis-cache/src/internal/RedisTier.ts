@@ -227,10 +227,11 @@ const makeWrites = <Value>(
   const entryOf = (key: string, intent: Intent) =>
     new Entry(key, policy, undefined, intent, { stamp: stamps.next(), writtenAt: timeOf(key) })
 
-  const sendAll = (
+  const sendAll = <Outcome>(
     entries: ReadonlyArray<Entry<Commands.RegionPolicy>>,
     isCurrent: (index: number) => boolean,
-    done: Done<ReadonlyArray<WriteOutcome>, RedisError.RedisError>,
+    appliedOf: AppliedOf<Outcome>,
+    done: Done<ReadonlyArray<Outcome | "Deferred">, RedisError.RedisError>,
     timeLeft: number | undefined
   ): Cancel => {
     if (entries.length === 0) {
@@ -240,7 +241,9 @@ const makeWrites = <Value>(
     const commands = entries.flatMap((entry) => Commands.commandOf(entry, situation) ?? [])
     const sendings = commands.map((_, index) => new UnlessOvertaken(() => isCurrent(index)))
     const options = { timeout: timeLeft ?? timeout, answer: "ignored", sendings } as const
-    return Sender.sendAll(dispatch, commands, options, (outcomes) => done(outcomesOf(outcomes)))
+    return Sender.sendAll(dispatch, commands, options, (outcomes) =>
+      done(outcomesOf(outcomes, commands, sendings, appliedOf))
+    )
   }
 
   return {
@@ -248,11 +251,12 @@ const makeWrites = <Value>(
     answersAtOnce: never,
     setAtOnce: () => "Rejected",
     set: (write, current, done) =>
-      sendAll([entryOf(write.key, intentOf(write))], () => current.isCurrent(), firstOf(done), undefined),
+      sendAll([entryOf(write.key, intentOf(write))], () => current.isCurrent(), applied, firstOf(done), undefined),
     setMany: (writes, isCurrent, done, timeLeft) =>
       sendAll(
         writes.map((write) => entryOf(write.key, intentOf(write))),
         isCurrent,
+        applied,
         done,
         timeLeft
       ),
@@ -260,12 +264,13 @@ const makeWrites = <Value>(
       sendAll(
         keys.map((key) => entryOf(key, remove)),
         isCurrent,
+        removed,
         done,
         timeLeft
       ),
     touch: (key, timeToLive, done) => {
       const entry = entryOf(key, Commands.touchOf(timeOf(key), timeToLive, policy.staleFor))
-      return sendAll([entry], always, firstOf(done), undefined)
+      return sendAll([entry], always, applied, firstOf(done), undefined)
     },
     fill: ({ beganAt, lookupTime, replaces, write }, isCurrent, done) => {
       const { key } = write
@@ -279,7 +284,7 @@ const makeWrites = <Value>(
       }
       const sending = new UnlessOvertaken(isCurrent)
       return Sender.send(dispatch, command, { timeout, retry: false, sending }, (outcome) =>
-        done(Exit.map(outcomesOf([outcome]), first))
+        done(Exit.map(outcomesOf([outcome], [command], [sending], applied), first))
       )
     }
   }
@@ -287,10 +292,18 @@ const makeWrites = <Value>(
 
 // Nothing of a write that something newer has overtaken is sent.
 class UnlessOvertaken implements Dispatch.Sending {
-  readonly begin: () => boolean
+  readonly isCurrent: () => boolean
+  /** Counts how often it was sent. */
+  count = 0
 
   constructor(isCurrent: () => boolean) {
-    this.begin = isCurrent
+    this.isCurrent = isCurrent
+  }
+
+  begin(): boolean {
+    if (!this.isCurrent()) return false
+    this.count++
+    return true
   }
 
   end(): void {}
@@ -318,13 +331,32 @@ const firstOf =
 
 // Of what something newer has overtaken, that is the one that counts: this process has it, and
 // Redis is told by it.
-const outcomesOf = (
-  outcomes: ReadonlyArray<Sender.Outcome>
-): Exit.Exit<ReadonlyArray<WriteOutcome>, RedisError.RedisError> => {
+const outcomesOf = <Outcome>(
+  outcomes: ReadonlyArray<Sender.Outcome>,
+  commands: ReadonlyArray<RedisCommand.RedisCommand>,
+  sendings: ReadonlyArray<UnlessOvertaken>,
+  appliedOf: AppliedOf<Outcome>
+): Exit.Exit<ReadonlyArray<Outcome | "Deferred">, RedisError.RedisError> => {
   const refused = outcomes.find((one) => Result.isFailure(one) && !isSuperseded(one.failure))
   if (refused !== undefined && Result.isFailure(refused)) return Exit.fail(refused.failure)
-  return Exit.succeed(outcomes.map((one) => (Result.isSuccess(one) ? "Applied" : "Deferred")))
+  return Exit.succeed(
+    outcomes.map((one, index) =>
+      Result.isSuccess(one) ? appliedOf(one.success, commands[index], sendings[index]?.count ?? 0) : "Deferred"
+    )
+  )
 }
+
+// What came of a command that Redis has confirmed, by its reply to the so-manieth sending.
+type AppliedOf<Outcome> = (
+  reply: RedisCommand.Reply,
+  command: RedisCommand.RedisCommand | undefined,
+  sendings: number
+) => Outcome
+
+const applied: AppliedOf<"Applied"> = () => "Applied"
+
+const removed: AppliedOf<"Applied" | "Absent"> = (reply, command, sendings) =>
+  command !== undefined && Commands.saysAbsent(command, reply, sendings) ? "Absent" : "Applied"
 
 const isSuperseded = (error: RedisError.RedisError): boolean =>
   error._tag === "RedisOperationError" && error.code === "SUPERSEDED"

@@ -1,5 +1,5 @@
 import { Array as Arr, type Duration, Effect, Exit, Result, type Scope } from "effect"
-import type { WriteOptions, WriteOutcome } from "../Cache.ts"
+import type { RemoveOutcome, WriteOptions, WriteOutcome } from "../Cache.ts"
 import { type Done, exitOf, type Fill, type Write } from "./CacheTier.ts"
 import { fromCallback, holding, inSpan, isTraced, type RegionParts, render, traced, whileHeld } from "./RegionParts.ts"
 import type * as Sequences from "./Sequences.ts"
@@ -25,9 +25,9 @@ export interface Writes<in Key, in Value, out E> {
   /** Lets what is there live for longer. */
   readonly touch: (key: Key, timeToLive: Duration.Input | undefined) => Effect.Effect<WriteOutcome, E>
   /** Removes one key. */
-  readonly remove: (key: Key) => Effect.Effect<WriteOutcome, E>
+  readonly remove: (key: Key) => Effect.Effect<RemoveOutcome, E>
   /** Removes several keys, and answers in their order. */
-  readonly removeMany: (keys: ReadonlyArray<Key>) => Effect.Effect<ReadonlyArray<WriteOutcome>, E>
+  readonly removeMany: (keys: ReadonlyArray<Key>) => Effect.Effect<ReadonlyArray<RemoveOutcome>, E>
   /** Empties the region. */
   readonly clear: Effect.Effect<WriteOutcome, E>
 }
@@ -58,7 +58,7 @@ export const make = <Key, Value, E>(
     operation: string,
     keys: ReadonlyArray<Key>,
     timeLeft?: number
-  ): Effect.fn.Return<ReadonlyArray<WriteOutcome>, E> {
+  ): Effect.fn.Return<ReadonlyArray<RemoveOutcome>, E> {
     const rendered = yield* Effect.forEach(keys, (key) => render(parts, operation, key))
     const distinct = Array.from(new Set(rendered.filter((key) => key !== undefined)))
     const removed = yield* intents.drop(operation, distinct, timeLeft)
@@ -97,12 +97,12 @@ export const make = <Key, Value, E>(
       ? intents.clear
       : Effect.andThen(Effect.forkIn(intents.clear, scope, { startImmediately: true }), tagging.invalidateOwn)
 
-  const recorded = (outcomes: Effect.Effect<ReadonlyArray<WriteOutcome>, E>) =>
+  const recorded = <Outcome extends RemoveOutcome>(outcomes: Effect.Effect<ReadonlyArray<Outcome>, E>) =>
     Effect.tap(outcomes, (all) => Effect.sync(() => all.forEach(recorder.write)))
 
-  const inTime = <A>(
+  const inTime = <A, Outcome extends RemoveOutcome>(
     all: ReadonlyArray<A>,
-    call: (part: ReadonlyArray<A>, timeLeft?: number) => Effect.Effect<ReadonlyArray<WriteOutcome>, E>
+    call: (part: ReadonlyArray<A>, timeLeft?: number) => Effect.Effect<ReadonlyArray<Outcome>, E>
   ) => recorded(inParts(all, patience, recorder.now, call))
 
   return {
@@ -161,7 +161,7 @@ interface Intents<in Value, out E> {
     operation: string,
     keys: ReadonlyArray<string>,
     timeLeft?: number
-  ) => Effect.Effect<ReadonlyArray<WriteOutcome>, E>
+  ) => Effect.Effect<ReadonlyArray<RemoveOutcome>, E>
   readonly fill: (fill: Fill<Value>) => Effect.Effect<ReadonlyArray<WriteOutcome>, E>
   readonly touch: (key: string, timeToLive: number) => Effect.Effect<ReadonlyArray<WriteOutcome>, E>
   readonly clear: Effect.Effect<WriteOutcome, E>
@@ -177,19 +177,19 @@ const makeIntents = <Key, Value, E>(
     return sequences.intend(key)
   }
 
-  const intending = (
+  const intending = <Outcome extends RemoveOutcome>(
     keys: ReadonlyArray<string>,
     operation: string,
-    start: (isCurrent: (index: number) => boolean, done: Done<ReadonlyArray<WriteOutcome>, E>) => () => void
+    start: (isCurrent: (index: number) => boolean, done: Done<ReadonlyArray<Outcome>, E>) => () => void
   ) =>
-    holding<ReadonlyArray<WriteOutcome>, E>(recorder, operation, keys, intend, (isCurrent, done) =>
+    holding<ReadonlyArray<Outcome>, E>(recorder, operation, keys, intend, (isCurrent, done) =>
       start(isCurrent, (exit) => done(exit, Exit.isSuccess(exit) ? sourceOf(exit.value) : "none"))
     )
 
   const drop: Intents<Value, E>["drop"] = (operation, keys, timeLeft) =>
     untilClosed(
       isClosed,
-      intending(keys, operation, (isCurrent, done) => tier.remove(keys, isCurrent, done, timeLeft))
+      intending<RemoveOutcome>(keys, operation, (isCurrent, done) => tier.remove(keys, isCurrent, done, timeLeft))
     )
 
   return {
@@ -280,16 +280,17 @@ const makeSetEntries = <Key, Value, E>(parts: RegionParts<Key, Value, E>, { drop
   })
 
 // After the end of the cache nobody replays what Redis has not confirmed.
-const untilClosed = <E>(
+const untilClosed = <Outcome extends RemoveOutcome, E>(
   isClosed: () => boolean,
-  write: Effect.Effect<ReadonlyArray<WriteOutcome>, E>
-): Effect.Effect<ReadonlyArray<WriteOutcome>, E> =>
+  write: Effect.Effect<ReadonlyArray<Outcome>, E>
+): Effect.Effect<ReadonlyArray<Outcome | "Rejected">, E> =>
   Effect.suspend(() =>
     isClosed()
       ? Effect.tap(
           Effect.map(
             write,
-            Arr.map((outcome) => (outcome === "Deferred" ? "Rejected" : outcome))
+            (outcomes): ReadonlyArray<Outcome | "Rejected"> =>
+              outcomes.map((outcome) => (outcome === "Deferred" ? "Rejected" : outcome))
           ),
           Effect.logDebug("A write came after the cache had closed")
         )
@@ -321,13 +322,14 @@ const inParts = <A, B, E>(
 
 const rejected = (): WriteOutcome => "Rejected"
 
-const first = (outcomes: ReadonlyArray<WriteOutcome>): WriteOutcome => outcomes[0] ?? "Rejected"
+const first = <Outcome>(outcomes: ReadonlyArray<Outcome>): Outcome | "Rejected" => outcomes[0] ?? "Rejected"
 
-const sourceNames: { readonly [outcome in WriteOutcome]: string } = {
+const sourceNames: { readonly [outcome in RemoveOutcome]: string } = {
   Applied: "applied",
+  Absent: "applied",
   Deferred: "deferred",
   Rejected: "rejected"
 }
 
-const sourceOf = (outcomes: ReadonlyArray<WriteOutcome>): string =>
+const sourceOf = (outcomes: ReadonlyArray<RemoveOutcome>): string =>
   outcomes[0] === undefined ? "none" : sourceNames[outcomes[0]]

@@ -4,7 +4,7 @@ import type { Dispatch, Node, Sending, SendingEnd, Session } from "effect-ioredi
 import type { StampSource } from "../StoredValue.ts"
 import type { Replay } from "../../Cache.ts"
 import type { Version, Write as TierWrite } from "../CacheTier.ts"
-import { lateOf, type RegionPolicy, type Situation } from "./commands.ts"
+import { lateOf, type RegionPolicy, saysAbsent, type Situation } from "./commands.ts"
 import * as Doubts from "./Doubts.ts"
 import * as Ledger from "./Ledger.ts"
 import type { Loop } from "./Loop.ts"
@@ -580,7 +580,10 @@ export class Write implements Sending {
   readonly command: RedisCommand.RedisCommand
   /** Says whether Redis has executed it. */
   isExecuted = false
+  /** Says whether Redis has said that there was nothing to remove. */
+  isAbsent = false
   #changes: number | undefined
+  #sendings = 0
 
   constructor(state: State, entry: Entry, command: RedisCommand.RedisCommand) {
     this.state = state
@@ -595,6 +598,7 @@ export class Write implements Sending {
     if (!this.#isLast()) return false
     // Of several sendings the first counts: a change since then may have undone any of them.
     this.#changes ??= this.state.changes
+    this.#sendings++
     this.entry.open++
     return true
   }
@@ -602,7 +606,7 @@ export class Write implements Sending {
   end(session: Session, end: SendingEnd): void {
     this.entry.open--
     if (end._tag === "Doubtful") this.#doubt(session)
-    else if (end._tag === "Confirmed" && Result.isSuccess(end.result)) this.#execute(session)
+    else if (end._tag === "Confirmed" && Result.isSuccess(end.result)) this.#execute(session, end.result.success)
     else this.#refuse(end)
     this.state.conclude(this.entry)
     this.state.resume(this.entry)
@@ -620,9 +624,12 @@ export class Write implements Sending {
     return this.entry.version === this.version && this.state.ledger.has(this.entry)
   }
 
-  #execute(session: Session): void {
-    const { entry, state } = this
+  #execute(session: Session, reply: RedisCommand.Reply): void {
+    const { command, entry, intent, state } = this
     this.isExecuted = true
+    // What this process had set there, and Redis had not confirmed, was there to it.
+    const isFirst = entry.first === this.version.stamp
+    if (intent._tag === "Remove" && isFirst) this.isAbsent = saysAbsent(command, reply, this.#sendings)
     if (this.#isLast()) {
       // What is in doubt may run after this, so that it has to be done again when the doubt is
       // settled.

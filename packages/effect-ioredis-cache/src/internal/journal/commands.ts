@@ -109,6 +109,18 @@ export const commandOf = (
   }
 }
 
+/**
+ * Tells whether Redis has said that there was nothing to remove, by its reply to the so-manieth
+ * sending of the command. An earlier sending may have removed what UNLINK no longer found; the
+ * script finds its own mark then, and says so.
+ */
+export const saysAbsent = (
+  { args, name }: RedisCommand.RedisCommand,
+  reply: RedisCommand.Reply,
+  sendings: number
+): boolean =>
+  name === "UNLINK" ? reply === 0 && sendings === 1 : reply === 2 && args[0] === Scripts.replaceEarlier.sha
+
 /** The command that replays an intent, or `undefined` where nothing is left to be done. */
 export const replayOf = (entry: Entry<RegionPolicy>, situation: Situation): RedisCommand.RedisCommand | undefined => {
   const { base, first, followsRemoval, intent, isRefused, key, region, version } = entry
