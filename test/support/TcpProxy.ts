@@ -47,6 +47,8 @@ export interface TcpProxy {
 
 /** One client's connection through the proxy. Its own fault holds until it is closed, whatever the proxy is switched to. */
 export interface Connection {
+  /** The port that the server sees it come from, as in CLIENT LIST. */
+  readonly port: () => number | undefined
   /** Requests reach the server, replies are swallowed. */
   readonly mute: Effect.Effect<void>
   /** Nothing goes either way, as if the other side were stopped. */
@@ -168,6 +170,7 @@ interface State {
 }
 
 const connectionOf = (link: Link): Connection => ({
+  port: link.port,
   mute: Effect.sync(() => link.fail("DropReplies")),
   freeze: Effect.sync(() => link.fail("Hold")),
   thaw: Effect.sync(() => link.fail("Pass")),
@@ -178,6 +181,7 @@ const connectionOf = (link: Link): Connection => ({
 
 /** One client's connection and the one to the server behind it. */
 interface Link {
+  readonly port: () => number | undefined
   readonly changed: () => void
   readonly fail: (mode: Mode) => void
   readonly reset: () => void
@@ -296,6 +300,7 @@ const makeLink = (client: Net.Socket, targetPort: number, shared: State, onClose
   upstream.on("error", () => {})
 
   return {
+    port: () => upstream.localPort,
     changed: () => {
       if (state.mode === "Pass" && lost) return destroy()
       requests.pump()

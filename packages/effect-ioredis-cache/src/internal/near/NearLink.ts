@@ -122,8 +122,12 @@ const textOf = (key: RedisCommand.Reply): string => (key instanceof Uint8Array ?
 
 const decoder = new TextDecoder()
 
+// Every other error reply may be another one soon: of a server that is busy, loads its data, or
+// cannot save them and therefore answers no PING.
 const endOf = (error: RedisError.RedisCommandError, missing: string): LinkError =>
-  error._tag === "RedisOperationError" ? new Refused({ missing }) : new Lost()
+  error._tag === "RedisOperationError" && (error.code === "NOPERM" || error.code === "ERR")
+    ? new Refused({ missing })
+    : new Lost()
 
 const tracking = (id: number, keyspaces: ReadonlySet<string>): RedisCommand.RedisCommand =>
   RedisCommand.make("CLIENT", [
