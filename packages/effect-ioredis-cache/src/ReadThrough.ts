@@ -65,9 +65,9 @@ export interface ReadThrough<in Key, in out Value, out E = never, out RegionErro
   /** Looks a key up whatever there is, and gives the new value. */
   readonly refresh: (key: Key) => Effect.Effect<Value, E | RegionError>
   /** Removes a key, so that the next `get` looks it up. */
-  readonly invalidate: (key: Key) => Effect.Effect<Cache.WriteOutcome, RegionError>
+  readonly invalidate: (key: Key) => Effect.Effect<Cache.RemoveOutcome, RegionError>
   /** Removes several keys, and answers in their order. */
-  readonly invalidateMany: (keys: ReadonlyArray<Key>) => Effect.Effect<ReadonlyArray<Cache.WriteOutcome>, RegionError>
+  readonly invalidateMany: (keys: ReadonlyArray<Key>) => Effect.Effect<ReadonlyArray<Cache.RemoveOutcome>, RegionError>
   /** Removes every value of the region. */
   readonly invalidateAll: Effect.Effect<Cache.WriteOutcome, RegionError>
 }
