@@ -53,10 +53,11 @@ describe("BatchLookup", () => {
     Effect.gen(function* () {
       const { a, asked, b } = yield* make
       const first = a.begin("replace")
-      b.begin("replace")
+      const second = b.begin("replace")
       const fiber = yield* fork(first)
       yield* settle
       assert.deepStrictEqual(asked, [])
+      assert.isDefined(second, "it is never run")
       b.abandon("replace")
       assert.strictEqual(yield* Fiber.join(fiber), "1")
     })

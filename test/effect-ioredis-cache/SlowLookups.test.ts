@@ -94,8 +94,7 @@ describe("a refresh that fails", () => {
       assert.deepStrictEqual(lines, ["Debug A refresh failed: what there is stays"])
       assert.strictEqual((yield* (yield* Cache.Cache).stats).lookups, 1)
     }).pipe(
-      Effect.provide(Layer.fresh(MemoryCache.layerCache)),
-      Effect.provide(logs),
+      Effect.provide([Layer.fresh(MemoryCache.layerCache), logs]),
       Effect.provideService(References.MinimumLogLevel, "Debug")
     )
   })
