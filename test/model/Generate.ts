@@ -337,7 +337,7 @@ const trouble = (
     case "Divert":
     case "Suspend":
     case "Jump":
-      return local(draw, kind, draw.below(processes))
+      return local(draw, kind, draw.below(processes), place)
     case "Flush":
       return [{ _tag: "Flush", ...aim() }]
     default:
@@ -347,7 +347,12 @@ const trouble = (
 
 const whichOf = { Link: "link", Data: "data", Both: "all" } as const
 
-const local = (draw: Draw.Draw, kind: Exclude<NearTrouble, "Flush">, process: number): ReadonlyArray<Step> => {
+const local = (
+  draw: Draw.Draw,
+  kind: Exclude<NearTrouble, "Flush">,
+  process: number,
+  place: () => Place
+): ReadonlyArray<Step> => {
   switch (kind) {
     case "Link":
     case "Data":
@@ -355,8 +360,12 @@ const local = (draw: Draw.Draw, kind: Exclude<NearTrouble, "Flush">, process: nu
       return [{ _tag: draw.one(["Lose", "Hold", "Hold", "Release", "Release", "Mute"]), process, which: whichOf[kind] }]
     case "Divert":
       return [{ _tag: draw.one(["Divert", "Return"]), process }]
-    case "Suspend":
-      return [{ _tag: draw.one(["Suspend", "Wake"]), process }]
+    case "Suspend": {
+      const [sleeps, wakes] = [{ _tag: "Suspend", process } as const, { _tag: "Wake", process } as const]
+      const written = { _tag: "Foreign", ...place(), remove: draw.chance(0.2) } as const
+      const slept = { _tag: "Wait", millis: draw.one([300, 1100, 1500, 2000]) } as const
+      return draw.one([[sleeps], [wakes], [sleeps, written, slept, wakes]])
+    }
     case "Jump":
       return [{ _tag: "Jump", process, millis: draw.one([-3000, -1500, 500, 1500, 3000]) }]
   }

@@ -103,6 +103,13 @@ export interface SplitRecord {
   to: Moment | undefined
 }
 
+/** When a process was suspended, and until when. */
+export interface SuspensionRecord {
+  readonly process: number
+  readonly from: Moment
+  to: Moment | undefined
+}
+
 /** What Redis holds once everything is well again: a value, the mark of a removal, or nothing. */
 export interface StoredRecord {
   readonly region: number
@@ -119,6 +126,7 @@ export interface Log {
   readonly losses: Array<LossRecord>
   readonly moves: Array<MoveRecord>
   readonly splits: Array<SplitRecord>
+  readonly suspensions: Array<SuspensionRecord>
   /** When processes were told of a session, of a change of history, or of another owner. */
   readonly notices: Array<{ readonly process: number; readonly node: string; readonly moment: Moment }>
   readonly stored: Array<StoredRecord>
@@ -136,6 +144,7 @@ export const empty = (): Log => ({
   losses: [],
   moves: [],
   splits: [],
+  suspensions: [],
   notices: [],
   stored: [],
   executed: [],

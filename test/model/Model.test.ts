@@ -197,6 +197,14 @@ const found: Readonly<Record<string, History.History>> = {
     call(set()),
     wait(2500)
   ]),
+  "128: a link whose PING a busy server refuses, which is no word about its user": Steps.near([
+    { _tag: "Trouble", trouble: { _tag: "Error", code: "BUSY", commands: undefined } },
+    wait(1000)
+  ]),
+  "1228: a link whose PING a server refuses that cannot save its data": Steps.near([
+    { _tag: "Trouble", trouble: { _tag: "Error", code: "MISCONF", commands: undefined } },
+    wait(1000)
+  ]),
   "89: a touch in the millisecond of a clear": history([call(clear()), call(touch(), { actor: 1 })], { latency: 3 })
 }
 

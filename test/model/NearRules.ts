@@ -28,7 +28,7 @@ const stale = (facts: Facts, record: CallRecord, maxStaleness: number): Readonly
           intent.outcome === "Applied" &&
           intent.value !== value &&
           intent.to !== undefined &&
-          intent.to.at + maxStaleness + undetected(facts) <= from.at &&
+          intent.to.at + maxStaleness + unnoticed(facts, record) <= from.at &&
           since !== undefined &&
           since < intent.from.at - marginOf(facts, intent) &&
           !facts.lostSince(intent.from, place) &&
@@ -65,8 +65,12 @@ const isOwnDeferred = (facts: Facts, { from, process, to, wasJournaling }: CallR
 const isLookedUp = (facts: Facts, { from }: CallRecord, value: string): boolean =>
   facts.log.lookups.some(({ id, to }) => id === value && (to === undefined || to.order > from.order))
 
-// A suspension of less than a second goes unnoticed.
-const undetected = ({ history }: Facts): number => (history.steps.some(({ _tag }) => _tag === "Suspend") ? 1000 : 0)
+// What a suspension of up to a second takes goes unnoticed.
+const unnoticed = ({ log }: Facts, { process }: CallRecord): number =>
+  log.suspensions.reduce((sum, { from, process: by, to }) => {
+    const took = by === process && to !== undefined ? to.at - from.at : 0
+    return took <= 1000 ? sum + took : sum
+  }, 0)
 
 // By how much the clocks may decide what is replaced: by a `clear`, and where marks of removals are compared.
 const marginOf = ({ clockError }: Facts, { _tag, process, region }: Intent): number =>

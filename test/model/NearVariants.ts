@@ -14,7 +14,15 @@ import type { Which } from "./Wire.ts"
 
 const { call, foreign, get, near, set, wait } = Steps
 
-const range = (more: Partial<Range>): Range => ({ isNear: true, isDense: true, troubles: ["Cut"], ...more })
+// Of reads, which others' writes follow, and the faults that are named.
+const range = (nearTroubles: Range["nearTroubles"], more: Partial<Range> = {}): Range => ({
+  isNear: true,
+  isDense: true,
+  troubles: [],
+  nearTroubles,
+  calls: ["Get"],
+  ...more
+})
 
 // -------------------------------------------------------------------------------------------------
 // Seams
@@ -194,13 +202,12 @@ const neverAfter =
 // -------------------------------------------------------------------------------------------------
 
 const local = (_tag: "Lose" | "Hold" | "Release" | "Mute", which: Which): Step => ({ _tag, process: 0, which })
-const calls = ["Get"] as const
 
 /** By what they leave out. */
 export const nearVariants: Readonly<Record<string, Variant>> = {
   "near: a read under way that a notice does not spoil": {
     breaks: ["stale"],
-    range: range({ calls }),
+    range: range(["Data"]),
     witness: near([
       foreign(),
       wait(10),
@@ -223,7 +230,7 @@ export const nearVariants: Readonly<Record<string, Variant>> = {
   },
   "near: what was read in the last life of a link": {
     breaks: ["stale"],
-    range: range({ calls }),
+    range: range(["Link"]),
     witness: near([
       foreign(),
       wait(10),
@@ -238,7 +245,7 @@ export const nearVariants: Readonly<Record<string, Variant>> = {
   },
   "near: a link that is believed however long it is silent": {
     breaks: ["stale"],
-    range: range({ calls }),
+    range: range(["Link"]),
     witness: near([foreign(), wait(10), call(get), local("Mute", "link"), foreign(), wait(1500), call(get)]),
     seams: {
       patch: patching(Lease.prototype, {
@@ -251,14 +258,14 @@ export const nearVariants: Readonly<Record<string, Variant>> = {
   },
   "near: a lease that outlives a machine's sleep": {
     breaks: ["stale"],
-    range: range({ calls, troubles: [], nearTroubles: ["Suspend"] }),
+    range: range(["Suspend"]),
     witness: near([
       foreign(),
       wait(10),
       call(get),
       { _tag: "Suspend", process: 0 },
       foreign(),
-      wait(2000),
+      wait(1500),
       { _tag: "Wake", process: 0 },
       call(get)
     ]),
@@ -266,7 +273,7 @@ export const nearVariants: Readonly<Record<string, Variant>> = {
   },
   "near: what was written here is near when it is applied": {
     breaks: ["stale"],
-    range: range({ calls: ["Set", "Get"] }),
+    range: range(["Data"], { calls: ["Set", "Get"] }),
     witness: near([
       call({ _tag: "Set", region: 0, key: 1, life: 600_000 }),
       wait(10),
@@ -284,7 +291,7 @@ export const nearVariants: Readonly<Record<string, Variant>> = {
   },
   "near: a flush that demotes nothing": {
     breaks: ["stale"],
-    range: range({ calls, nearTroubles: ["Flush"] }),
+    range: range(["Flush"]),
     witness: near([foreign(), wait(10), call(get), { _tag: "Flush" }, wait(2000), call(get)]),
     seams: {
       connection: (connection) => ({
@@ -295,25 +302,25 @@ export const nearVariants: Readonly<Record<string, Variant>> = {
   },
   "near: another connection answers the PINGs": {
     breaks: ["stale"],
-    range: range({ calls }),
+    range: range(["Link"]),
     witness: near([foreign(), wait(10), call(get), local("Mute", "link"), foreign(), wait(2000), call(get)]),
     seams: { connection: answeringPings }
   },
   "near: a link to another server than the data's": {
     breaks: ["stale"],
-    range: range({ calls, nearTroubles: ["Divert"] }),
+    range: range(["Divert"]),
     witness: near([foreign(), { _tag: "Divert", process: 0 }, wait(6000), call(get), foreign(), wait(2000), call(get)]),
     seams: { dispatch: believedRunId }
   },
   "near: a silent link that is kept": {
     breaks: ["not near again"],
-    range: range({ calls }),
+    range: range(["Link"]),
     witness: near([local("Mute", "link"), wait(2500)]),
     seams: { dispatch: neverAfter(2000) }
   },
   "near: what is demoted is dropped": {
     breaks: ["nothing to fall back on"],
-    range: range({ calls }),
+    range: range(["Link"]),
     witness: near([call(get)]),
     seams: {
       memory: (memory) => ({
@@ -328,7 +335,7 @@ export const nearVariants: Readonly<Record<string, Variant>> = {
   },
   "near: memory is asked before the journal": {
     breaks: ["contradicted"],
-    range: range({ calls: ["Set", "Get"], troubles: ["MISCONF", "READONLY"], nearTroubles: [] }),
+    range: range([], { calls: ["Set", "Get"], troubles: ["MISCONF", "READONLY"] }),
     witness: near([
       call(set()),
       wait(10),

@@ -356,6 +356,11 @@ class World {
     })
   }
 
+  #wake(process: Process.Process): void {
+    for (const one of this.log.suspensions) if (one.process === process.number) one.to ??= this.#now()
+    process.wake()
+  }
+
   #endSplits(): void {
     for (const split of this.log.splits) split.to ??= this.#now()
   }
@@ -383,9 +388,11 @@ class World {
         case "Return":
           return wire.divert(undefined)
         case "Suspend":
+          if (process.isSuspended()) return
+          this.log.suspensions.push({ process: process.number, from: this.#now(), to: undefined })
           return process.suspend()
         case "Wake":
-          return process.wake()
+          return this.#wake(process)
         case "Jump":
           clock.wallOffset += is.millis
       }
@@ -433,9 +440,9 @@ class World {
       const { steps } = this.history
       yield* this.servers.heal
       this.#endSplits()
-      for (const { wire, wake } of this.#alive) {
-        wake()
-        wire.heal()
+      for (const process of this.#alive) {
+        this.#wake(process)
+        process.wire.heal()
       }
       yield* this.#each(undefined, (server) => server.setAccess({}))
       // What a user may not do he may do again on his next connection.

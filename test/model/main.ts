@@ -47,6 +47,7 @@ const failures = await Effect.runPromise(
       isNear: process.env.MODEL_NEAR !== undefined
     },
     seams: variant?.seams,
+    rules: variant?.breaks,
     isTimeUp: () => seconds() > mostSeconds,
     onProgress: (done) => {
       histories = done

@@ -98,7 +98,7 @@ export const play = Effect.fnUntraced(function* (settings: Settings) {
     pids: processes.map(({ pid }) => pid)
   }
 
-  yield* Effect.sleep(settings.calm + 1000)
+  yield* Effect.sleep(settings.calm + 500)
   yield* judge("nothing")
   const until = performance.now() + settings.millis
   let left: ReadonlyArray<Fault.Fault> = []
