@@ -1,7 +1,6 @@
-import { Clock, Context, Duration, Effect, Option, Random, Schema, type Scope } from "effect"
+import { Clock, Context, Duration, Effect, Option, Random, type Scope } from "effect"
 import * as RedisError from "effect-ioredis/RedisError"
 import * as Cache from "../Cache.ts"
-import * as JsonCodec from "./JsonCodec.ts"
 import type { CacheTier, TierRegion } from "./CacheTier.ts"
 import * as Encoding from "./Encoding.ts"
 import * as Failures from "./Failures.ts"
@@ -101,6 +100,13 @@ export const makeCache = (options: Omit<Environment<never>, "reject">) => {
   )
 }
 
+const tokensOf = <E>({ prefix = "", tier }: Environment<E>, { context, onClose }: Lifetime): Tokens.TokensFor<E> => {
+  const random = Context.get(context, Random.Random)
+  const clock = Context.get(context, Clock.Clock)
+  const keyspace = `${prefix}!tags:`
+  return Tokens.ofCache({ tier, keyspace, onClose, random: () => random.nextDoubleUnsafe(), now: () => now(clock) })
+}
+
 const refusedTag = (problem: string) =>
   new RedisError.RedisSerializationError({
     command: "invalidateTag",
@@ -109,50 +115,6 @@ const refusedTag = (problem: string) =>
     direction: "encode",
     message: `invalidateTag: ${problem}`
   })
-
-// Those of a near region are near themselves, and no older than its values may be. They are made
-// when the first of them is wanted: most programs want none.
-const tokensOf = <E>(environment: Environment<E>, lifetime: Lifetime): TokensFor<E> => {
-  const known = new Map<number | undefined, Tokens.Tokens<E>>()
-  return (maxStaleness) => {
-    const tokens = known.get(maxStaleness) ?? makeTokens(environment, lifetime, maxStaleness)
-    known.set(maxStaleness, tokens)
-    return tokens
-  }
-}
-
-/** Gives the tokens for regions that are that near. */
-type TokensFor<E> = (maxStaleness: number | undefined) => Tokens.Tokens<E>
-
-const makeTokens = <E>(
-  { prefix = "", tier }: Environment<E>,
-  { context }: Lifetime,
-  maxStaleness: number | undefined
-): Tokens.Tokens<E> => {
-  const keyspace = `${prefix}!tags:`
-  const codec = JsonCodec.make(Schema.String)
-  const clock = Context.get(context, Clock.Clock)
-  const random = Context.get(context, Random.Random)
-  return Tokens.lazily(() => {
-    const replay = "latest"
-    const removedFor = Regions.removedMillis({ replay })
-    const kept = {
-      keyspace,
-      refreshes: false,
-      codec,
-      maxBytes: 100,
-      longestLife: Number.POSITIVE_INFINITY,
-      staleFor: 0,
-      replay,
-      removedFor
-    } as const
-    return Tokens.make(tier<string>({ name: "!tags", tags: false, maxStaleness, onUnreadable: () => {}, ...kept }), {
-      keyspace,
-      random: () => random.nextDoubleUnsafe(),
-      now: () => now(clock)
-    })
-  })
-}
 
 /** Holds what all regions of one cache share. */
 interface Lifetime {
@@ -168,7 +130,7 @@ const make = <Key, Value, E>(
   { makeCompressor, name: cacheName, patience, prefix = "", reject, tier: makeTier, timeToLive }: Environment<E>,
   options: Regions.RegionDefinition<Key, Value>,
   { context, counters, isClosed, onClose, scope }: Lifetime,
-  tokensFor: TokensFor<E>
+  tokensFor: Tokens.TokensFor<E>
 ): Cache.Region<Key, Value, E> => {
   const { name } = options
   const policy = LookupPolicy.make(options)

@@ -11,10 +11,12 @@
  * A tag whose token is not there has none: its values are misses until one is made, which is never
  * one that was there before. So what Redis evicts costs misses and revives nothing.
  */
-import { Effect, Exit } from "effect"
+import { Effect, Exit, Schema } from "effect"
 import type { WriteOutcome } from "../../Cache.ts"
-import { type CacheTier, type Cancel, type Done, exitOf, type Found, Write } from "../CacheTier.ts"
+import { type CacheTier, type Cancel, type Done, exitOf, type Found, type TierRegion, Write } from "../CacheTier.ts"
 import * as Recent from "../Recent.ts"
+import { removedMillis } from "../Regions.ts"
+import * as JsonCodec from "../JsonCodec.ts"
 import { fromCallback, whileHeld } from "../RegionParts.ts"
 import * as Sequences from "../Sequences.ts"
 import { makeToken, type Tag, type TagId, type Token } from "./Tag.ts"
@@ -37,10 +39,55 @@ export interface Tokens<out E> {
 /** Tells what was found for each token. */
 export type Answers = ReadonlyMap<TagId, Found<Token>>
 
+/**
+ * Gives the tokens for regions whose values may be that old, in milliseconds, or that ask Redis at
+ * each read. Those of a near region are near themselves.
+ */
+export type TokensFor<out E> = (maxStaleness: number | undefined) => Tokens<E>
+
+/** Describes what the tokens of a cache are made of. */
+export interface CacheOptions<in out E> extends Omit<Options, "sequences"> {
+  /** Makes the tier that they are kept in. */
+  readonly tier: (region: TierRegion<Token>) => CacheTier<Token, E>
+  /** Takes what is to be called when the cache closes. */
+  readonly onClose: (leave: () => void) => void
+}
+
+/** The tokens of one cache. They are made when one is first wanted: most programs want none. */
+export const ofCache = <E>({ onClose, tier, ...options }: CacheOptions<E>): TokensFor<E> => {
+  const known = new Map<number | undefined, Tokens<E>>()
+  const order = Sequences.make()
+  const makeFor = (maxStaleness: number | undefined): Tokens<E> => {
+    const kept = tier({ ...region, keyspace: options.keyspace, codec: JsonCodec.make(Schema.String), maxStaleness })
+    const sequences = (kept.sequences ?? order).join((key) => kept.forget?.(key))
+    onClose(sequences.leave)
+    return make(kept, { ...options, sequences })
+  }
+  return (maxStaleness) => {
+    const tokens = known.get(maxStaleness) ?? lazily(() => makeFor(maxStaleness))
+    known.set(maxStaleness, tokens)
+    return tokens
+  }
+}
+
+const region = {
+  name: "!tags",
+  maxBytes: 100,
+  longestLife: Number.POSITIVE_INFINITY,
+  staleFor: 0,
+  refreshes: false,
+  replay: "latest",
+  removedFor: removedMillis({ replay: "latest" }),
+  tags: false,
+  onUnreadable: () => {}
+} as const
+
 /** Describes what tokens are made of. */
 export interface Options {
   /** Says what the keys of the tokens begin with. */
   readonly keyspace: string
+  /** Orders what is written under them. */
+  readonly sequences: Sequences.Member
   /** Gives a number from 0 up to but not including 1. */
   readonly random: () => number
   /** The monotonic time in milliseconds. */
@@ -48,8 +95,7 @@ export interface Options {
 }
 
 /** Makes the tokens of the cache that a tier is of. */
-export const make = <E>(tier: CacheTier<Token, E>, { keyspace, now, random }: Options): Tokens<E> => {
-  const sequences = (tier.sequences ?? Sequences.make()).join((key) => tier.forget?.(key))
+export const make = <E>(tier: CacheTier<Token, E>, { keyspace, now, random, sequences }: Options): Tokens<E> => {
   const keyOf = (id: TagId): string => keyspace + id
   const writeOf = (id: TagId): Write<Token> => {
     const token = makeToken(random)
