@@ -96,6 +96,7 @@ describe("two caches of one client", () => {
         const another = [
           other.region({ ...options, value: Schema.Number }),
           other.region({ ...options, replay: "latest" }),
+          other.region({ ...options, near: { maxStaleness: "1 second" } }),
           other.region({ ...options, removedFor: "1 minute" })
         ] as const
         for (const region of another) assert.isTrue(Exit.isFailure(yield* Effect.exit<unknown, never, never>(region)))

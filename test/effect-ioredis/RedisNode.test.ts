@@ -326,12 +326,13 @@ describe("Closing a client", () => {
         connect: (address, login) =>
           Effect.map(
             server.connector.connect(address, login),
-            ({ activity, destroy, inFlight, isOpen, onLoss, submit }) => ({
+            ({ activity, destroy, inFlight, isOpen, onLoss, onPush, submit }) => ({
               activity,
               destroy,
               inFlight,
               isOpen,
               onLoss,
+              onPush,
               submit,
               drain: Effect.never
             })

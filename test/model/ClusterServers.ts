@@ -22,6 +22,7 @@ export const make = Effect.fnUntraced(function* (
     topology: RedisTopology.cluster({ seeds: cluster.seeds }),
     all: Effect.sync(() => made.servers()),
     ownerOf: (key) => Effect.sync(() => made.ownerOf(slotOf(key)).master),
+    holderOf: (key) => made.holderOf(key),
     change: (is) => made.change(is),
     turn: (is) => made.turn(is),
     revive: made.revive,
@@ -76,6 +77,20 @@ class Shards {
 
   ownerOf(slot: number): Shard {
     return this.#owners[slot] ?? this.#at(0)
+  }
+
+  /** Of a slot that moves, the source sends whoever asks for a key that it has not to the target. */
+  holderOf(key: string): Effect.Effect<Server> {
+    return Effect.suspend(() => {
+      const { master } = this.ownerOf(slotOf(key))
+      const moving = this.#moving.get(slotOf(key))
+      if (moving === undefined) return Effect.succeed(master)
+      return Effect.map(master.peek(key), (value) => {
+        if (value !== undefined) return master
+        moving.hasMoved = true
+        return moving.to.master
+      })
+    })
   }
 
   #at(index: number): Shard {

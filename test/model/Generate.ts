@@ -38,6 +38,20 @@ export type TroubleKind =
   | "LOADING"
   | "BUSY"
   | "NOPERM"
+  | NearTrouble
+
+/** What may befall the links of a process, its other connections and its clock, and what nobody tells twice. */
+export type NearTrouble = "Link" | "Data" | "Both" | "Flush" | "Divert" | "Suspend" | "Jump"
+
+export const allNearTroubles: ReadonlyArray<NearTrouble> = [
+  "Link",
+  "Data",
+  "Both",
+  "Flush",
+  "Divert",
+  "Suspend",
+  "Jump"
+]
 
 export const allTroubles: ReadonlyArray<TroubleKind> = [
   "Refuse",
@@ -79,6 +93,10 @@ export interface Range {
   /** The numbers of regions. */
   readonly regions?: ReadonlyArray<number> | undefined
   readonly calls?: ReadonlyArray<Call["_tag"]> | undefined
+  /** Whether regions are near. */
+  readonly isNear?: boolean | undefined
+  /** What befalls near regions beside the `troubles`: by default everything. */
+  readonly nearTroubles?: ReadonlyArray<NearTrouble> | undefined
   /** Whether every other history has all of that, and one key. */
   readonly isDense?: boolean | undefined
 }
@@ -92,8 +110,8 @@ export interface Range {
 export const history = (seed: number, range: Range = {}): History => {
   const draw = Draw.make(seed)
   const world = worldOf(seed, range)
-  const { troubles: asked = allTroubles } = range
-  const own = asked.length === 0 ? [] : troublesOf[world._tag]
+  const { isNear = false, nearTroubles: nearAsked = allNearTroubles, troubles: asked = allTroubles } = range
+  const own = [...(asked.length === 0 ? [] : troublesOf[world._tag]), ...(isNear ? nearAsked : [])]
   const troubles = [...asked, ...own]
   const offered = [...troubles, ...troubles.filter((kind) => favoured.has(kind)), ...own, ...own]
   const count = offered.length === 0 ? 0 : draw.one([1, 2, 2, 3])
@@ -121,14 +139,19 @@ export const history = (seed: number, range: Range = {}): History => {
       : events
   }
 
+  const near = isNear ? draw.one([1000, 1000, 2000]) : undefined
+  // A link is made soon after the first session.
+  const first: ReadonlyArray<Step> = isNear ? [{ _tag: "Wait", millis: draw.one([0, 1000]) }] : []
+
   const drawn = {
     seed,
     world,
+    ...(near === undefined ? {} : { near }),
     latency: draw.one([0, 0, 3, 40]),
     cramped: draw.chance(0.1),
     denied,
     processes,
-    steps: Array.from({ length: 3 + draw.below(8) }, phase).flat()
+    steps: [...first, ...Array.from({ length: 3 + draw.below(8) }, phase).flat()]
   }
   // To be asked again and again is much of what a history costs, so the others are not. It is to be often
   // enough that the end of a history comes after it.
@@ -152,7 +175,7 @@ const steps = (
   draw: Draw.Draw,
   processes: number,
   world: World,
-  { calls: offered = callKinds, isDense = false, regions: among = Array.from(regions.keys()) }: Range
+  { calls: offered = callKinds, isDense = false, isNear = false, regions: among = Array.from(regions.keys()) }: Range
 ) => {
   const actors = 1 + draw.below(3)
   const drawn = draw.one(among)
@@ -164,10 +187,10 @@ const steps = (
   const calls = isDense ? offered : draw.some(offered, 0.5)
   const lives = draw.one([[600_000], [600_000, 1500], [600_000, 5000, 200]])
   const reopens = draw.chance(0.15)
-  const foreign = draw.chance(0.2)
+  const foreign = draw.chance(isNear ? 0.8 : 0.2)
   const interrupts = draw.chance(0.3)
   const otherCache = draw.chance(0.2)
-  const patient = draw.chance(0.1)
+  const patient = draw.chance(isNear ? 0 : 0.1)
 
   const where = () => ({ process: draw.below(processes), actor: draw.below(actors) })
 
@@ -201,10 +224,19 @@ const steps = (
     return { _tag: "Call", ...where(), cache, call }
   }
 
+  // What is read again and again while others write it.
+  const nearEvent = (): Step => {
+    const place = { region: draw.one(inRegions), key: draw.one(onKeys) }
+    return draw.chance(0.25) && foreign
+      ? { _tag: "Foreign", ...place, remove: draw.chance(0.2) }
+      : calling({ _tag: "Get", ...place })
+  }
+
   return {
     place: (): Place => ({ region: draw.one(inRegions), key: draw.one(onKeys) }),
     wait: (): Step => ({ _tag: "Wait", millis: draw.one(patient ? [...waits, longerThanLife] : waits) }),
     event: (): Step => {
+      if (isNear && draw.chance(0.5)) return nearEvent()
       const roll = draw.below(100)
       if (roll < 8 && reopens) return { _tag: "Reopen", process: draw.below(processes) }
       if (roll < 15 && interrupts) return { _tag: "Interrupt", ...where() }
@@ -299,8 +331,43 @@ const trouble = (
     case "Nodes":
     case "Sentinels":
       return turn(draw, kind, aim, place)
+    case "Link":
+    case "Data":
+    case "Both":
+    case "Divert":
+    case "Suspend":
+    case "Jump":
+      return local(draw, kind, draw.below(processes), place)
+    case "Flush":
+      return [{ _tag: "Flush", ...aim() }]
     default:
       return lasting({ _tag: "Error", code: kind, commands: draw.one(refused) })
+  }
+}
+
+const whichOf = { Link: "link", Data: "data", Both: "all" } as const
+
+const local = (
+  draw: Draw.Draw,
+  kind: Exclude<NearTrouble, "Flush">,
+  process: number,
+  place: () => Place
+): ReadonlyArray<Step> => {
+  switch (kind) {
+    case "Link":
+    case "Data":
+    case "Both":
+      return [{ _tag: draw.one(["Lose", "Hold", "Hold", "Release", "Release", "Mute"]), process, which: whichOf[kind] }]
+    case "Divert":
+      return [{ _tag: draw.one(["Divert", "Return"]), process }]
+    case "Suspend": {
+      const [sleeps, wakes] = [{ _tag: "Suspend", process } as const, { _tag: "Wake", process } as const]
+      const written = { _tag: "Foreign", ...place(), remove: draw.chance(0.2) } as const
+      const slept = { _tag: "Wait", millis: draw.one([300, 1100, 1500, 2000]) } as const
+      return draw.one([[sleeps], [wakes], [sleeps, written, slept, wakes]])
+    }
+    case "Jump":
+      return [{ _tag: "Jump", process, millis: draw.one([-3000, -1500, 500, 1500, 3000]) }]
   }
 }
 

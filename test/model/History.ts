@@ -1,3 +1,5 @@
+import type { Which } from "./Wire.ts"
+
 /**
  * A history: the circumstances, and the steps one after the other. It is plain data, so that it can
  * be printed, shrunk and kept as a test.
@@ -13,6 +15,8 @@ export interface History {
   readonly cramped: boolean
   /** What the users of all processes may not do at first. */
   readonly denied: ReadonlyArray<string>
+  /** Where regions are near: how old an answer from memory may be, in milliseconds. */
+  readonly near?: number | undefined
   /** The processes that are alive at first. */
   readonly processes: ReadonlyArray<ProcessOptions>
   readonly steps: ReadonlyArray<Step>
@@ -113,6 +117,21 @@ export type Turn =
   | { readonly _tag: "IsolateSentinel" | "FreezeSentinel"; readonly sentinel: number }
 
 /**
+ * What becomes of the network and the clock of one process. What concerns connections concerns those that
+ * are open now: the links, which are told of writes, the others, or all.
+ *
+ * - `Lose`: the process loses them. `Hold`: what the servers say is held back until `Release`. `Mute`:
+ *   nothing comes and nothing goes any more, and they stay open.
+ * - `Divert`: the process loses its links, and finds another server for new ones until `Return`.
+ * - `Suspend`: the process does nothing and its monotonic time stands still, until `Wake`.
+ * - `Jump`: its wall clock is set.
+ */
+export type Local =
+  | { readonly _tag: "Lose" | "Hold" | "Release" | "Mute"; readonly process: number; readonly which: Which }
+  | { readonly _tag: "Divert" | "Return" | "Suspend" | "Wake"; readonly process: number }
+  | { readonly _tag: "Jump"; readonly process: number; readonly millis: number }
+
+/**
  * One step. A call by an actor who still waits for his last one is left out, as is an interruption
  * of one who does not wait, and whatever a process does that has crashed.
  *
@@ -122,7 +141,7 @@ export type Turn =
  * - `Permit`: from now on users may not do this.
  * - `Crash`: a process is gone, and its journal with it. `Reopen`: it is closed unless it has
  *   crashed, and another one takes its place.
- * - `Foreign`: a write by somebody else, straight into Redis.
+ * - `Foreign`: a write by somebody else, straight into Redis. `Flush`: somebody else's FLUSHALL.
  */
 export type Step =
   | {
@@ -140,6 +159,8 @@ export type Step =
   | { readonly _tag: "Resume" }
   | Change
   | Turn
+  | Local
+  | ({ readonly _tag: "Flush" } & Aimed)
   | { readonly _tag: "Strand" | "Crash" | "Reopen"; readonly process: number }
   | { readonly _tag: "Permit"; readonly denied: ReadonlyArray<string> }
   | { readonly _tag: "Interrupt"; readonly process: number; readonly actor: number }
@@ -185,7 +206,17 @@ export const placesOf = ({ steps }: History): ReadonlyArray<Place> => {
 export const isWrite = ({ _tag }: Call): boolean => !["Get", "GetMany", "GetOrSet", "Touch"].includes(_tag)
 
 /** As a person reads it, one line per step; the step's number is that of the violations. */
-export const print = ({ cramped, denied, historyInterval, latency, processes, seed, steps, world }: History): string =>
+export const print = ({
+  cramped,
+  denied,
+  historyInterval,
+  latency,
+  near,
+  processes,
+  seed,
+  steps,
+  world
+}: History): string =>
   [
     [
       `seed ${seed}`,
@@ -193,6 +224,7 @@ export const print = ({ cramped, denied, historyInterval, latency, processes, se
       `latency ${latency} ms, asked each ${historyInterval} ms`,
       ...processes.map(printProcess),
       ...(denied.length > 0 ? [`users without ${denied.join()}`] : []),
+      ...(near === undefined ? [] : [`near within ${near} ms`]),
       ...(cramped ? ["room for two keys in journal and memory"] : [])
     ].join(", "),
     ...steps.map((step, index) => `${String(index).padStart(3)}  ${printStep(step)}`)
@@ -240,10 +272,53 @@ const printStep = (step: Step): string => {
       return `process ${step.process} ends, and another one begins`
     case "Foreign":
       return `somebody else ${step.remove ? "removes" : "sets"} ${place(step.region, step.key)}`
+    case "Flush":
+      return `somebody else flushes everything${on}`
     default:
+      if (isLocal(step)) return `process ${step.process}${printLocal(step)}`
       return isTurn(step) ? printTurn(step) : printChange(step) + on
   }
 }
+
+const printLocal = (step: Local): string => {
+  switch (step._tag) {
+    case "Lose":
+      return ` loses ${connections[step.which]}`
+    case "Hold":
+      return ` hears nothing for now on ${connections[step.which]}`
+    case "Release":
+      return ` hears again on ${connections[step.which]}`
+    case "Mute":
+      return `: ${connections[step.which]} are silent for good`
+    case "Divert":
+      return " loses its links, and new ones reach another server"
+    case "Return":
+      return " finds the same server for links again"
+    case "Suspend":
+      return " is suspended"
+    case "Wake":
+      return " goes on"
+    case "Jump":
+      return ` sets its wall clock by ${step.millis} ms`
+  }
+}
+
+const connections = { link: "its links", data: "its other connections", all: "all its connections" } as const
+
+/** Tells what concerns one process alone. */
+export const isLocal = (step: Step): step is Local => localTags.has(step._tag)
+
+const localTags: ReadonlySet<string> = new Set([
+  "Lose",
+  "Hold",
+  "Release",
+  "Mute",
+  "Divert",
+  "Return",
+  "Suspend",
+  "Wake",
+  "Jump"
+])
 
 const printChange = (step: Change): string => {
   switch (step._tag) {

@@ -36,6 +36,10 @@ export interface CallRecord {
   readonly from: Moment
   to: Moment | undefined
   result: Result
+  /** Whether its cache has answered meanwhile because Redis did not. */
+  fellBack: boolean
+  /** Whether the journal of the process had anything while it ran. */
+  wasJournaling: boolean
 }
 
 /** A lookup as it went; what it found, or failed with, has its id. */
@@ -93,6 +97,19 @@ export interface MoveRecord {
   readonly slots: ReadonlySet<number> | undefined
 }
 
+/** When a master was cut off from the others, and nobody told its clients, and until when. */
+export interface SplitRecord {
+  readonly from: Moment
+  to: Moment | undefined
+}
+
+/** When a process was suspended, and until when. */
+export interface SuspensionRecord {
+  readonly process: number
+  readonly from: Moment
+  to: Moment | undefined
+}
+
 /** What Redis holds once everything is well again: a value, the mark of a removal, or nothing. */
 export interface StoredRecord {
   readonly region: number
@@ -108,6 +125,8 @@ export interface Log {
   readonly submitted: Array<SubmittedRecord>
   readonly losses: Array<LossRecord>
   readonly moves: Array<MoveRecord>
+  readonly splits: Array<SplitRecord>
+  readonly suspensions: Array<SuspensionRecord>
   /** When processes were told of a session, of a change of history, or of another owner. */
   readonly notices: Array<{ readonly process: number; readonly node: string; readonly moment: Moment }>
   readonly stored: Array<StoredRecord>
@@ -124,6 +143,8 @@ export const empty = (): Log => ({
   submitted: [],
   losses: [],
   moves: [],
+  splits: [],
+  suspensions: [],
   notices: [],
   stored: [],
   executed: [],
@@ -183,9 +204,14 @@ export class Facts {
     )
     // Nothing bounds how long an answer of TIME takes that a connection holds back.
     const holdsBack = history.steps.some(
-      (step) => step._tag === "Stall" || (step._tag === "Trouble" && step.trouble._tag === "Freeze")
+      (step) =>
+        step._tag === "Stall" ||
+        step._tag === "Hold" ||
+        step._tag === "Suspend" ||
+        (step._tag === "Trouble" && step.trouble._tag === "Freeze")
     )
-    this.clockError = 100 + history.latency + Math.max(0, ...delays) + (holdsBack ? 2000 : 0)
+    const jumps = history.steps.reduce((sum, step) => sum + (step._tag === "Jump" ? Math.abs(step.millis) : 0), 0)
+    this.clockError = 100 + history.latency + Math.max(0, ...delays) + (holdsBack ? 2000 : 0) + jumps
     const permits = history.steps.flatMap((step) => (step._tag === "Permit" ? step.denied : []))
     this.denied = new Set([...history.denied, ...permits])
     const codes = history.steps.flatMap((step) =>

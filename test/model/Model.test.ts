@@ -17,16 +17,19 @@ const failures = (options: Omit<Search.Options, "seed"> & { readonly seed?: numb
   Effect.runPromise(Search.search({ seed, cpuSeconds: 120, ...options }))
 
 describe("The model", () => {
-  for (const [what, runs, world, troubles] of [
-    ["that nothing befalls", 50, "Server", []],
-    ["with faults of every kind", 200, "Server", Generate.allTroubles],
-    ["on a cluster, with faults of every kind", 25, "Cluster", Generate.allTroubles],
-    ["with sentinels and faults of every kind", 30, "Sentinel", Generate.allTroubles]
+  for (const [what, runs, world, troubles, isNear] of [
+    ["that nothing befalls", 50, "Server", [], false],
+    ["with faults of every kind", 200, "Server", Generate.allTroubles, false],
+    ["on a cluster, with faults of every kind", 25, "Cluster", Generate.allTroubles, false],
+    ["with sentinels and faults of every kind", 30, "Sentinel", Generate.allTroubles, false],
+    ["of near regions", 120, "Server", Generate.allTroubles, true],
+    ["of near regions on a cluster", 10, "Cluster", Generate.allTroubles, true],
+    ["of near regions with sentinels", 10, "Sentinel", Generate.allTroubles, true]
   ] as const) {
     it(
       `${runs} histories ${what} break no promise`,
       async () => {
-        const [failure] = await failures({ runs, range: { troubles, worlds: [world] } })
+        const [failure] = await failures({ runs, range: { troubles, isNear, worlds: [world] } })
         if (failure !== undefined) assert.fail(Search.report(failure))
       },
       hangs
@@ -193,6 +196,14 @@ const found: Readonly<Record<string, History.History>> = {
     failsOver(false),
     call(set()),
     wait(2500)
+  ]),
+  "128: a link whose PING a busy server refuses, which is no word about its user": Steps.near([
+    { _tag: "Trouble", trouble: { _tag: "Error", code: "BUSY", commands: undefined } },
+    wait(1000)
+  ]),
+  "1228: a link whose PING a server refuses that cannot save its data": Steps.near([
+    { _tag: "Trouble", trouble: { _tag: "Error", code: "MISCONF", commands: undefined } },
+    wait(1000)
   ]),
   "89: a touch in the millisecond of a clear": history([call(clear()), call(touch(), { actor: 1 })], { latency: 3 })
 }

@@ -35,8 +35,10 @@ export const make = Effect.fnUntraced(function* (network: SimulatedRedis.Simulat
 
   const servers: Servers = {
     topology: undefined,
+    elsewhere: replica,
     all: Effect.succeed([network]),
     ownerOf: () => Effect.succeed(network),
+    holderOf: () => Effect.succeed(network),
     change: (is) => Effect.suspend(() => change(is)),
     turn: () => Effect.void,
     revive: Effect.void,

@@ -4,7 +4,6 @@ import {
   type RedisCommand,
   type RedisConnection,
   RedisConnector,
-  RedisError,
   RedisHealth,
   type RedisTopology
 } from "effect-ioredis"
@@ -13,9 +12,11 @@ import { Cache, HybridCache, MemoryCache, RedisCache } from "effect-ioredis-cach
 import type { SimulatedRedis, SimulatedScript } from "effect-ioredis/testing"
 import * as MemoryStore from "../../packages/effect-ioredis-cache/src/internal/MemoryStore.ts"
 import * as Journal from "../../packages/effect-ioredis-cache/src/internal/journal/Journal.ts"
+import { now } from "../../packages/effect-ioredis-cache/src/internal/now.ts"
 import * as ClockDouble from "../support/ClockDouble.ts"
 import * as History from "./History.ts"
 import * as VirtualTime from "./VirtualTime.ts"
+import * as Wire from "./Wire.ts"
 
 export type Region = Cache.Region<string, string>
 
@@ -58,11 +59,20 @@ export interface Process {
   readonly left: () => { readonly fibers: number; readonly sleepers: number }
   /** The longest call of the client, in milliseconds. */
   readonly longestCall: () => number
-  /** Loses its connections without the server hearing of it. */
-  readonly strand: () => void
+  readonly wire: Wire.Wire
+  readonly clock: ClockDouble.ClockDouble
+  /** How often a cache has answered from memory because Redis did not. */
+  readonly fallbacks: (cache: number) => Effect.Effect<number>
   /** Whether it is gone, so that it reaches no server any more. */
   readonly isCrashed: () => boolean
   readonly crash: () => void
+  /** Stops its connections and its monotonic time, as the suspension of its machine does. */
+  readonly suspend: () => void
+  readonly isSuspended: () => boolean
+  /** Lets it go on. It has yet to hear what has come meanwhile. */
+  readonly wake: () => void
+  readonly isWaking: () => boolean
+  readonly hear: () => void
   /** Closes it, and says how long that took. */
   readonly close: Effect.Effect<number>
 }
@@ -75,6 +85,7 @@ export const operationTimeout = 5000
 export interface Options extends History.ProcessOptions {
   readonly cramped: boolean
   readonly historyInterval: number
+  readonly near: number | undefined
   /** The numbers of the regions. */
   readonly regions: ReadonlyArray<number>
   readonly seams: Seams
@@ -99,8 +110,14 @@ export const open = Effect.fnUntraced(function* (number: number, options: Option
   const clock = yield* ClockDouble.make
   clock.wallOffset = options.clockOffset
   const { counted, left } = count(clock)
-  const wire = wireOf(number, options)
+  const wire = Wire.make({
+    connect: options.network.connector.connect,
+    connections: options.connections,
+    seam: options.seams.connection,
+    onSubmit: (command) => options.onSubmit({ process: number, command })
+  })
   const longest = { millis: 0 }
+  let state: "Awake" | "Suspended" | "Waking" = "Awake"
   const scope = yield* Scope.make()
   const room = options.cramped ? 2 : 100
   const connector = Layer.succeed(RedisConnector.RedisConnector, { connect: wire.connect, clock })
@@ -113,9 +130,10 @@ export const open = Effect.fnUntraced(function* (number: number, options: Option
   const redis = Context.get(context, RedisCache.RedisCache)
   const dispatch = Dispatch.of(redis.client)
   const journal = yield* counted(Scope.provide(Journal.shared(dispatch, redis.prefix, { maxEntries: room }), scope))
-  const caches = yield* Effect.forEach([Context.get(context, First), Context.get(context, Second)], (cache) =>
+  const both = [Context.get(context, First), Context.get(context, Second)]
+  const caches = yield* Effect.forEach(both, (cache) =>
     Effect.map(
-      Effect.forEach(options.regions, (region) => openRegion(options.seams, cache, redis, region)),
+      Effect.forEach(options.regions, (region) => openRegion(options, cache, redis, region)),
       (opened) => new Map(opened)
     )
   )
@@ -129,9 +147,28 @@ export const open = Effect.fnUntraced(function* (number: number, options: Option
     counted,
     left,
     longestCall: () => longest.millis,
-    strand: wire.strand,
+    wire,
+    clock,
+    fallbacks: (cache) =>
+      Effect.map(both[cache]?.stats ?? Effect.die(new Error("no such cache")), ({ fallbacks }) => fallbacks),
     isCrashed: wire.isCrashed,
     crash: wire.crash,
+    suspend: () => {
+      state = "Suspended"
+      clock.stop()
+      wire.sleep()
+    },
+    isSuspended: () => state === "Suspended",
+    wake: () => {
+      if (state === "Suspended") state = "Waking"
+      clock.goOn()
+    },
+    isWaking: () => state === "Waking",
+    hear: () => {
+      if (state !== "Waking") return
+      state = "Awake"
+      wire.release("all")
+    },
     close: Effect.gen(function* () {
       const from = clock.currentTimeMillisUnsafe()
       let to = from
@@ -145,13 +182,14 @@ export const open = Effect.fnUntraced(function* (number: number, options: Option
 })
 
 const openRegion = Effect.fnUntraced(function* (
-  seams: Seams,
+  { near, seams }: Options,
   cache: Cache.Cache,
   redis: RedisCache.RedisCache,
   number: number
 ) {
-  const definition = definitions[number]
-  if (definition === undefined) return yield* Effect.die(new Error(`There is no region ${number}`))
+  const known = definitions[number]
+  if (known === undefined) return yield* Effect.die(new Error(`There is no region ${number}`))
+  const definition = near === undefined ? known : { ...known, near: { maxStaleness: near } }
   const options = seams.definition?.(definition) ?? definition
   const region = yield* cache.region(options)
   return [number, yield* seams.region?.(region, { options, redis, cache }) ?? Effect.succeed(region)] as const
@@ -179,53 +217,6 @@ const count = (clock: ClockDouble.ClockDouble) => {
     left: () => ({ fibers, sleepers: clock.asleep })
   }
 }
-
-// The connections of a process. Once it has crashed, nothing of it reaches a server any more.
-const wireOf = (number: number, { network, onSubmit, seams }: Options) => {
-  const open = new Set<RedisConnection.RedisConnection>()
-  let crashed = false
-
-  const strand = (): void => {
-    for (const connection of Array.from(open)) connection.destroy(stranded())
-  }
-
-  const noted = (connection: RedisConnection.RedisConnection): RedisConnection.RedisConnection => ({
-    isOpen: connection.isOpen,
-    inFlight: connection.inFlight,
-    activity: connection.activity,
-    onLoss: connection.onLoss,
-    drain: connection.drain,
-    destroy: connection.destroy,
-    submit: (command, onReply) => {
-      onSubmit({ process: number, command })
-      connection.submit(command, onReply)
-    }
-  })
-
-  const connect: RedisConnector.RedisConnector["Service"]["connect"] = (address, login) =>
-    Effect.suspend(() => {
-      if (crashed) return Effect.never
-      return Effect.map(network.connector.connect(address, login), (connection) => {
-        open.add(connection)
-        connection.onLoss(() => open.delete(connection))
-        if (crashed) strand()
-        const followed = noted(connection)
-        return seams.connection?.(followed) ?? followed
-      })
-    })
-
-  return {
-    connect,
-    strand,
-    isCrashed: () => crashed,
-    crash: () => {
-      crashed = true
-      strand()
-    }
-  }
-}
-
-const stranded = () => RedisError.connectionError("CONNECT", "Reset", "unknown", new Error("The connection was lost."))
 
 // Two caches of one client, each with a memory of its own.
 class First extends Context.Service<First, Cache.Cache>()("test/model/First") {}
@@ -275,9 +266,9 @@ const timed = (dispatch: Dispatch.Dispatch, clock: Clock.Clock, longest: { milli
       start: (...args: readonly [...Args, (result: A) => void]) => Dispatch.Cancel
     ) =>
     (...args: readonly [...Args, (result: A) => void]): Dispatch.Cancel => {
-      const from = clock.currentTimeMillisUnsafe()
+      const from = now(clock)
       const end = () => {
-        longest.millis = Math.max(longest.millis, clock.currentTimeMillisUnsafe() - from)
+        longest.millis = Math.max(longest.millis, now(clock) - from)
       }
       // The callback is the last argument.
       const done = args[args.length - 1] as (result: A) => void

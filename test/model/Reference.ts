@@ -1,6 +1,7 @@
 import * as Contradictions from "./Contradictions.ts"
 import { type History, isWrite, keysOf, printCall } from "./History.ts"
 import { type CallRecord, Facts, type Log, type LookupRecord, type Moment } from "./Log.ts"
+import * as NearRules from "./NearRules.ts"
 import * as ReplayRules from "./ReplayRules.ts"
 
 export type Rule =
@@ -25,6 +26,9 @@ export type Rule =
   | "outlived"
   | "left behind"
   | "bypassed for ever"
+  | "stale"
+  | "not near again"
+  | "nothing to fall back on"
 
 /** A promise that was broken. */
 export interface Violation {
@@ -60,10 +64,14 @@ export const check = (history: History, log: Log, patience: number): ReadonlyArr
     ...Contradictions.check(facts, reads, "contradicted"),
     ...Contradictions.check(facts, stored, "stored"),
     ...ReplayRules.check(facts),
-    ...log.calls.flatMap((record) => conduct(record, log, patience)),
+    ...NearRules.check(facts),
+    // While a process is suspended its time does not pass.
+    ...log.calls.flatMap((record) => conduct(record, log, isSuspended(history) ? Number.POSITIVE_INFINITY : patience)),
     ...besideEachOther(log)
   ]
 }
+
+const isSuspended = ({ steps }: History): boolean => steps.some(({ _tag }) => _tag === "Suspend")
 
 const conduct = (record: CallRecord, log: Log, patience: number): ReadonlyArray<Violation> => {
   const { call, from, result, step, to } = record

@@ -42,8 +42,11 @@ const play = Effect.fnUntraced(function* (
   yield* VirtualTime.pass(3_600_000)
   const world = yield* World.make(history, seams)
   for (const [step, is] of history.steps.entries()) {
+    const woken = world.processes.filter((process) => process.isWaking())
     yield* world.take(step, is)
     yield* VirtualTime.settle
+    // Who goes on hears what has come meanwhile only after what is next to be done.
+    for (const process of woken) process.hear()
     world.checkInvariants(step)
   }
   yield* world.finish
@@ -69,6 +72,8 @@ class World {
   #opened = 0
   readonly #now: () => Log.Moment
   #ids = 0
+  // How many reads were sent to Redis.
+  #asked = 0
   // Writes of somebody else reach Redis only where it executes what it is sent.
   #standsStill = false
 
@@ -123,9 +128,10 @@ class World {
   #open(place: number): Effect.Effect<void> {
     const options = this.history.processes[place]
     if (options === undefined) return Effect.void
-    const { cramped, historyInterval } = this.history
+    const { cramped, historyInterval, near } = this.history
     const onSubmit = ({ command, process }: Process.Submitted): void => {
       const storing = storingOf(command.name, command.args.map(String))
+      if (command.name === "GET" || command.name === "MGET") this.#asked++
       if (storing !== undefined) this.log.submitted.push({ ...storing, process, moment: this.#now() })
     }
     return Effect.map(
@@ -133,6 +139,7 @@ class World {
         ...options,
         cramped,
         historyInterval,
+        near,
         regions: this.regions,
         network: this.network,
         topology: this.servers.topology,
@@ -217,15 +224,19 @@ class World {
         writes: isSet ? History.keysOf(call).map(() => `v${++this.#ids}`) : [],
         from: this.#now(),
         to: undefined,
-        result: { _tag: "Pending" }
+        result: { _tag: "Pending" },
+        fellBack: false,
+        wasJournaling: process.journal.size() > 0
       }
       this.log.calls.push(record)
-      const performed = process.counted(perform(record, region, this.#lookUp(record))).pipe(
-        Effect.onExit((exit) =>
-          Effect.sync(() => {
+      const performed = Effect.flatMap(process.fallbacks(cache), (before) =>
+        Effect.onExit(process.counted(perform(record, region, this.#lookUp(record))), (exit) =>
+          Effect.map(process.fallbacks(cache), (after) => {
             if (record.to !== undefined) return
             record.to = this.#now()
             record.result = resultOf(exit)
+            record.fellBack = after > before
+            record.wasJournaling ||= process.journal.size() > 0
           })
         )
       )
@@ -243,7 +254,7 @@ class World {
         const process = this.processes[is.process]
         const actor = `${process?.number} ${is.actor}`
         const last = this.actors.get(actor)
-        if (process === undefined || process.isCrashed()) return Effect.void
+        if (process === undefined || process.isCrashed() || process.isSuspended()) return Effect.void
         if (last !== undefined && last.pollUnsafe() === undefined) return Effect.void
         return Effect.map(this.#start(step, process, is.cache, is.call), (fiber) => {
           this.actors.set(actor, fiber)
@@ -275,7 +286,7 @@ class World {
           })
         })
       case "Strand":
-        return Effect.sync(() => this.processes[is.process]?.strand())
+        return Effect.sync(() => this.processes[is.process]?.wire.strand())
       case "Permit":
         return this.#each(undefined, (server) => server.setAccess({ denied: is.denied }))
       case "Crash":
@@ -289,7 +300,12 @@ class World {
         })
       case "Foreign":
         return this.#foreign(is.region, is.key, is.remove)
+      case "Flush":
+        return this.#flush(is.on)
       default:
+        if (History.isLocal(is)) return this.#befall(is)
+        if (is._tag === "Isolate") this.log.splits.push({ from: this.#now(), to: undefined })
+        if (is._tag === "Rejoin") this.#endSplits()
         if (is._tag === "Kill") this.#standsStill = true
         return History.isTurn(is) ? this.servers.turn(is) : this.servers.change(is)
     }
@@ -322,8 +338,69 @@ class World {
     })
   }
 
+  // Everything that the owner of a key has is gone, or that the owners of all keys have.
+  #flush(on: History.Place | undefined): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function* () {
+      if (this.#standsStill) return
+      const aimed = on === undefined ? undefined : yield* this.servers.ownerOf(History.storedKey(on))
+      const flushed = new Set<Servers.Server>()
+      this.log.losses.push({ moment: this.#now(), inPlace: false, slots: undefined, node: undefined })
+      for (const place of History.placesOf(this.history)) {
+        const owner = yield* this.servers.ownerOf(History.storedKey(place))
+        if (owner !== (aimed ?? owner)) continue
+        this.log.foreign.push({ ...place, id: undefined, at: this.#now() })
+        flushed.add(owner)
+      }
+      const flush = RedisCommand.make("FLUSHALL")
+      yield* Effect.forEach(flushed, (server) => Effect.orDie(server.execute(flush)), { discard: true })
+    })
+  }
+
+  #wake(process: Process.Process): void {
+    for (const one of this.log.suspensions) if (one.process === process.number) one.to ??= this.#now()
+    process.wake()
+  }
+
+  #endSplits(): void {
+    for (const split of this.log.splits) split.to ??= this.#now()
+  }
+
+  #befall(is: History.Local): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function* () {
+      const process = this.processes[is.process]
+      if (process === undefined || process.isCrashed()) return
+      const { clock, wire } = process
+      switch (is._tag) {
+        case "Lose":
+          return wire.strand(is.which)
+        case "Hold":
+          return wire.hold(is.which)
+        case "Release":
+          return process.isSuspended() ? undefined : wire.release(is.which)
+        case "Mute":
+          return wire.mute(is.which)
+        case "Divert": {
+          const { elsewhere } = this.servers
+          if (elsewhere === undefined) return
+          wire.divert((_, login) => this.network.connector.connect(elsewhere.address, login))
+          return wire.strand("link")
+        }
+        case "Return":
+          return wire.divert(undefined)
+        case "Suspend":
+          if (process.isSuspended()) return
+          this.log.suspensions.push({ process: process.number, from: this.#now(), to: undefined })
+          return process.suspend()
+        case "Wake":
+          return this.#wake(process)
+        case "Jump":
+          clock.wallOffset += is.millis
+      }
+    })
+  }
+
   #execute(name: string, ...args: ReadonlyArray<string | number>): Effect.Effect<void> {
-    return Effect.flatMap(this.servers.ownerOf(String(args[0])), (server) =>
+    return Effect.flatMap(this.servers.holderOf(String(args[0])), (server) =>
       Effect.orDie(server.execute(RedisCommand.make(name, args)))
     )
   }
@@ -337,6 +414,7 @@ class World {
     if (this.log.calls.every(({ to }) => to !== undefined)) {
       yield* this.#look
       for (const process of this.#alive) yield* this.#probe(process)
+      if (this.history.near !== undefined) yield* this.#probeNear(this.history.near)
     }
     for (const process of this.processes) yield* this.#close(process)
     yield* VirtualTime.pass(closeTimeout + Process.patience)
@@ -361,10 +439,16 @@ class World {
     return Effect.gen({ self: this }, function* () {
       const { steps } = this.history
       yield* this.servers.heal
+      this.#endSplits()
+      for (const process of this.#alive) {
+        this.#wake(process)
+        process.wire.heal()
+      }
       yield* this.#each(undefined, (server) => server.setAccess({}))
       // What a user may not do he may do again on his next connection.
       const isDenied = this.history.denied.length > 0 || steps.some(isDenial)
-      if (isDenied) yield* this.#each(undefined, (server) => server.inject(Fault.cut({ executed: true })))
+      const isRefused = isDenied || (this.history.near !== undefined && steps.some(preventsKill))
+      if (isRefused) yield* this.#each(undefined, (server) => server.inject(Fault.cut({ executed: true })))
       const recovery = isDenied || steps.some(preventsKill) ? recoveryUnfenced : recoveryFenced
       // By then whatever was still on its way has come.
       yield* VirtualTime.pass(Process.operationTimeout + 1000)
@@ -443,6 +527,51 @@ class World {
     })
   }
 
+  // Whether everybody reads from memory again, and then what another process writes, and has something to
+  // fall back on when Redis is gone, be it older.
+  #probeNear(maxStaleness: number): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function* () {
+      yield* this.#writeProbe("first")
+      for (const process of this.#alive) {
+        if (yield* this.#isNearSoon(process)) continue
+        this.#violated(
+          "not near again",
+          `long after all was well process ${process.number} asks Redis for what it has read`
+        )
+      }
+      yield* this.#writeProbe("second")
+      yield* VirtualTime.pass(maxStaleness)
+      yield* this.#each(undefined, (server) => server.inject(Fault.refuse))
+      for (const process of this.#alive) {
+        if ((yield* inTime(process, get)) !== undefined) continue
+        this.#violated(
+          "nothing to fall back on",
+          `process ${process.number} has forgotten what was replaced, and Redis is gone`
+        )
+      }
+      yield* this.#each(undefined, (server) => server.inject(Fault.none))
+    })
+  }
+
+  #writeProbe(value: string): Effect.Effect<void> {
+    const probe = `cache:${History.regionName(probed)}:v1:=probe`
+    const text = stored(probe, `"${value}"`, { writtenAt: this.#now().at, life: 600_000 })
+    return this.#execute("SET", probe, text)
+  }
+
+  // A link that was lost again and again is made again after a while.
+  #isNearSoon(process: Process.Process): Effect.Effect<boolean> {
+    return Effect.gen({ self: this }, function* () {
+      for (let passed = 0; passed <= 12_000; passed += 1000) {
+        yield* inTime(process, get)
+        const asked = this.#asked
+        if ((yield* inTime(process, get)) === "first" && this.#asked === asked) return true
+        yield* VirtualTime.pass(1000)
+      }
+      return false
+    })
+  }
+
   #checkLeft(process: Process.Process): void {
     if (process.isCrashed()) return
     const { fibers, sleepers } = process.left()
@@ -452,11 +581,14 @@ class World {
         `process ${process.number} left ${fibers} fibers, ${sleepers} of the clock's sleepers`
       )
     }
-    if (process.longestCall() > Process.operationTimeout) {
+    const wasSuspended = this.history.steps.some(({ _tag }) => _tag === "Suspend")
+    if (process.longestCall() > Process.operationTimeout && !wasSuspended) {
       this.#violated("outlived", `a call of the client of process ${process.number} took ${process.longestCall()} ms`)
     }
   }
 }
+
+const get = (region: Process.Region) => Effect.map(region.get("probe"), Option.getOrUndefined)
 
 const inTime = <A>(
   process: Process.Process,
@@ -478,7 +610,11 @@ const perform = (
     _tag: "Values",
     values: found.map(Option.getOrUndefined)
   })
-  const outcomes = (all: ReadonlyArray<string>): Log.Result => ({ _tag: "Outcomes", outcomes: all })
+  // A removal of what is not there is applied like any other.
+  const outcomes = (all: ReadonlyArray<string>): Log.Result => ({
+    _tag: "Outcomes",
+    outcomes: all.map((outcome) => (outcome === "Absent" ? "Applied" : outcome))
+  })
   const one = (outcome: string) => outcomes([outcome])
   switch (call._tag) {
     case "Get":

@@ -81,7 +81,7 @@ export const commands = ({ smallest }: Failure, seams?: Seams): Effect.Effect<st
 
 export const report = ({ original, smallest, violations }: Failure): string =>
   [
-    `\`MODEL_WORLD=${original.world._tag} pnpm test:model 1 ${original.seed}\` fails; the smallest history found of its kind:`,
+    `\`${original.near === undefined ? "" : "MODEL_NEAR=1 "}MODEL_WORLD=${original.world._tag} pnpm test:model 1 ${original.seed}\` fails; the smallest history found of its kind:`,
     History.print(smallest),
     ...violations.map(({ message, rule }) => `  ${rule}: ${message}`)
   ].join("\n")

@@ -17,6 +17,7 @@ export const make = Effect.fnUntraced(function* (network: SimulatedRedis.Simulat
     }),
     all: Effect.succeed([made.master, made.replica]),
     ownerOf: () => Effect.sync(() => made.master),
+    holderOf: () => Effect.sync(() => made.master),
     change: (is) => made.change(is),
     turn: (is) => made.turn(is),
     revive: made.revive,

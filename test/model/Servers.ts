@@ -12,10 +12,14 @@ export type Server = SimulatedServer.SimulatedServer
 export interface Servers {
   /** Where the clients find them; `undefined` for the one server that every address reaches. */
   readonly topology: RedisTopology.RedisTopology | undefined
+  /** One with older data that nobody writes to, where there is any. */
+  readonly elsewhere?: Server
   /** Those with data, whether they are masters now or not. */
   readonly all: Effect.Effect<ReadonlyArray<Server>>
   /** The master that owns a key now. */
   readonly ownerOf: (key: string) => Effect.Effect<Server>
+  /** The master that has a key now, which may have moved ahead of its slot, or would get it. */
+  readonly holderOf: (key: string) => Effect.Effect<Server>
   readonly change: (change: Change) => Effect.Effect<void>
   readonly turn: (turn: Turn) => Effect.Effect<void>
   /** Lets those that were killed live again. */

@@ -87,6 +87,16 @@ const plainerSteps = (step: Step): ReadonlyArray<Step> => {
       return step.freezes ? [{ ...step, freezes: false }] : []
     case "Isolate":
       return step.noticed ? [{ ...step, noticed: false }] : []
+    case "Hold":
+    case "Release":
+    case "Mute":
+    case "Lose":
+      return step.which === "all"
+        ? [
+            { ...step, which: "link" },
+            { ...step, which: "data" }
+          ]
+        : []
     case "Foreign":
       return [...(step.region > 0 ? [{ ...step, region: 0 }] : []), ...(step.key > 0 ? [{ ...step, key: 0 }] : [])]
     case "Restart":

@@ -17,6 +17,10 @@ export const history = (steps: ReadonlyArray<Step>, options: Partial<History> = 
 export const onCluster = (steps: ReadonlyArray<Step>, options: Partial<History> = {}): History =>
   history(steps, { world: { _tag: "Cluster", fullCoverage: false }, ...options })
 
+/** With near regions, whose links are there. */
+export const near = (steps: ReadonlyArray<Step>, options: Partial<History> = {}): History =>
+  history([wait(1000), ...steps], { near: 1000, ...options })
+
 /** With a master, a replica and three sentinels. */
 export const withSentinels = (steps: ReadonlyArray<Step>, options: Partial<History> = {}): History =>
   history(steps, { world: { _tag: "Sentinel" }, ...options })
@@ -35,6 +39,8 @@ export const call = (
 ): Step => ({ _tag: "Call", process, actor, cache, call })
 
 export const set = (life = 600_000, region = 0): Call => ({ _tag: "Set", region, key: 0, life })
+/** Somebody else writes straight into Redis. */
+export const foreign = (remove = false, key = 0): Step => ({ _tag: "Foreign", region: 0, key, remove })
 export const touch = (life = 600_000, region = 0): Call => ({ _tag: "Touch", region, key: 0, life })
 export const get: Call = { _tag: "Get", region: 0, key: 0 }
 export const remove = (region = 0): Call => ({ _tag: "Remove", region, key: 0 })

@@ -7,6 +7,7 @@ import { State } from "../../packages/effect-ioredis-cache/src/internal/journal/
 import { writerOf } from "../../packages/effect-ioredis-cache/src/internal/StoredValue.ts"
 import type { Range } from "./Generate.ts"
 import type { History } from "./History.ts"
+import { nearVariants } from "./NearVariants.ts"
 import type { Region, Seams } from "./Process.ts"
 import type { Rule } from "./Reference.ts"
 import * as Steps from "./Steps.ts"
@@ -856,4 +857,4 @@ const topologies: Readonly<Record<string, Variant>> = {
   }
 }
 
-export const variants = { ...trust, ...replay, ...topologies, ...others }
+export const variants = { ...trust, ...replay, ...topologies, ...others, ...nearVariants }

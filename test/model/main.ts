@@ -7,7 +7,7 @@ import { variants } from "./Variants.ts"
 /**
  * `pnpm test:model [count] [seed]`: that many histories (default 10,000) from that seed on (default: of
  * the time), with one server, on a cluster and with sentinels by turns. MODEL_WORLD names one of these:
- * Server, Cluster or Sentinel. The seed of a history that fails is printed with its world, and what runs
+ * Server, Cluster or Sentinel; with MODEL_NEAR=1 regions are near. The seed of a history that fails is printed with its world, and what runs
  * it again.
  * MODEL_FAILURES says how many are looked for (default 1), MODEL_SECONDS how long at most, and
  * `MODEL_FAULTS=none` leaves the servers alone. MODEL_VARIANT names one of `Variants.ts`, which is
@@ -43,9 +43,11 @@ const failures = await Effect.runPromise(
     most,
     range: variant?.range ?? {
       troubles: process.env.MODEL_FAULTS === "none" ? [] : Generate.allTroubles,
-      worlds: world.length === 0 ? worlds : world
+      worlds: world.length === 0 ? worlds : world,
+      isNear: process.env.MODEL_NEAR !== undefined
     },
     seams: variant?.seams,
+    rules: variant?.breaks,
     isTimeUp: () => seconds() > mostSeconds,
     onProgress: (done) => {
       histories = done

@@ -80,6 +80,19 @@ export const clusterNodesSuite = <E>(
       })
     )
 
+    test("tell whoever tracks keys of one that moves: where it was and where it comes", true, (say, nodes) =>
+      Effect.gen(function* () {
+        const leaving = yield* tracking(nodes, "one")
+        const coming = yield* tracking(nodes, "other")
+        yield* say([["one", "SET hello 1", "OK"]])
+        yield* nodes.waitFor(Effect.sync(() => leaving.length === 1))
+        yield* nodes.open(helloSlot)
+        yield* nodes.moveKeys("hello")
+        yield* nodes.waitFor(Effect.sync(() => leaving.length === 2 && coming.length === 1))
+        assert.deepStrictEqual([leaving, coming], [["hello", "hello"], ["hello"]])
+      })
+    )
+
     test("serve no slot just after their start", true, (_say, nodes) =>
       Effect.gen(function* () {
         const restarted = Effect.gen(function* () {
@@ -249,6 +262,18 @@ const conversation = Effect.fnUntraced(function* (nodes: Nodes): Effect.fn.Retur
       assert.deepStrictEqual(named(nodes, reply), expected, `${node}: ${line}`)
     }
   })
+})
+
+/** The keys that a connection of its own is told of by a node. */
+const tracking = Effect.fnUntraced(function* (nodes: Nodes, node: NodeName) {
+  const connection = yield* nodes.connector.connect(nodes[node], {})
+  const told: Array<string> = []
+  connection.onPush(([, , keys]) => told.push(Array.isArray(keys) ? keys.map(String).join() : "all"))
+  const id = yield* RedisConnection.send(connection, RedisCommand.make("CLIENT", ["ID"]))
+  for (const line of [`CLIENT TRACKING ON REDIRECT ${id} BCAST`, "SUBSCRIBE __redis__:invalidate"]) {
+    yield* answer(connection, line)
+  }
+  return told
 })
 
 // What it says beside the reply is the library's.

@@ -77,6 +77,7 @@ const connection = (
     inFlight: () => inFlight,
     activity: () => activity++,
     onLoss: () => () => {},
+    onPush: () => () => {},
     drain,
     destroy: () => {}
   }

@@ -47,10 +47,14 @@ export interface TcpProxy {
 
 /** One client's connection through the proxy. Its own fault holds until it is closed, whatever the proxy is switched to. */
 export interface Connection {
+  /** The port that the server sees it come from, as in CLIENT LIST. */
+  readonly port: () => number | undefined
   /** Requests reach the server, replies are swallowed. */
   readonly mute: Effect.Effect<void>
   /** Nothing goes either way, as if the other side were stopped. */
   readonly freeze: Effect.Effect<void>
+  /** What a `freeze` has held back goes on. */
+  readonly thaw: Effect.Effect<void>
   /** Ends it at once by RST. */
   readonly reset: Effect.Effect<void>
   /** Keeps from now on what the client sends over it. */
@@ -166,8 +170,10 @@ interface State {
 }
 
 const connectionOf = (link: Link): Connection => ({
+  port: link.port,
   mute: Effect.sync(() => link.fail("DropReplies")),
   freeze: Effect.sync(() => link.fail("Hold")),
+  thaw: Effect.sync(() => link.fail("Pass")),
   reset: Effect.sync(() => link.reset()),
   listenIn: Effect.sync(() => link.listenIn()),
   sent: link.sent
@@ -175,6 +181,7 @@ const connectionOf = (link: Link): Connection => ({
 
 /** One client's connection and the one to the server behind it. */
 interface Link {
+  readonly port: () => number | undefined
   readonly changed: () => void
   readonly fail: (mode: Mode) => void
   readonly reset: () => void
@@ -293,6 +300,7 @@ const makeLink = (client: Net.Socket, targetPort: number, shared: State, onClose
   upstream.on("error", () => {})
 
   return {
+    port: () => upstream.localPort,
     changed: () => {
       if (state.mode === "Pass" && lost) return destroy()
       requests.pump()
@@ -306,6 +314,9 @@ const makeLink = (client: Net.Socket, targetPort: number, shared: State, onClose
     },
     fail: (mode) => {
       own = mode
+      // What a server cannot send piles up there.
+      if (mode === "Hold") upstream.pause()
+      else upstream.resume()
       requests.pump()
       replies.pump()
     },

@@ -31,10 +31,11 @@
  * @since 0.1.0
  */
 import { Clock, Config, Duration, Effect, Exit, Layer, Option } from "effect"
-import { Redis, type RedisClient, RedisConfig, type RedisHealth, Settings } from "effect-ioredis"
+import { Redis, type RedisClient, RedisConfig, type RedisError, type RedisHealth, Settings } from "effect-ioredis"
 import * as Dispatch from "effect-ioredis/dispatch"
 import * as Cache from "./Cache.ts"
-import type { WriteOutcome } from "./Cache.ts"
+import type { RemoveOutcome, WriteOutcome } from "./Cache.ts"
+import { compressor } from "./internal/brotli.ts"
 import {
   type CacheTier,
   type Cancel,
@@ -42,10 +43,13 @@ import {
   exitOf,
   type Found,
   type FoundThere,
+  Hit,
   type Write
 } from "./internal/CacheTier.ts"
 import * as Journal from "./internal/journal/Journal.ts"
 import { SetIntent } from "./internal/journal/Ledger.ts"
+import type { NearRead } from "./internal/near/Hearing.ts"
+import * as Near from "./internal/near/Near.ts"
 import * as MemoryStore from "./internal/MemoryStore.ts"
 import * as MemoryTier from "./internal/MemoryTier.ts"
 import { named } from "./internal/named.ts"
@@ -110,17 +114,22 @@ const build = Effect.fnUntraced(function* (redis: RedisCache.RedisCache, options
   const memory = MemoryTier.make(store, yield* Clock.Clock, journal)
   const tierOf = yield* RedisTier.make(redis.client)
   const fork = Effect.runForkWith(yield* Effect.context<never>())
+  const links = yield* Near.shared(dispatch, redis.prefix)
+  const leave = links.join(MemoryTier.demoting(store, journal))
+  yield* Effect.addFinalizer(() => Effect.sync(leave))
   const outage = Outage.make((key) => dispatch.nodeOf(key).name, fork)
   return yield* Region.makeCache({
     name: redis.client.name,
     tier: (region) => {
-      const near = memory(region)
-      const regionJournal = journal.region(region, near.versionOf)
+      const nearer = memory(region)
+      const regionJournal = journal.region(region, nearer.versionOf)
       const timeout = Duration.toMillis(patience)
-      const tier = tierOf(region, { timeout, believes: regionJournal.believes, held: near.held })
+      const tier = tierOf(region, { timeout, believes: regionJournal.believes, held: nearer.held })
+      const { keyspace, maxStaleness } = region
       return makeTier({
         redis: tier,
-        memory: near,
+        memory: nearer,
+        near: maxStaleness === undefined ? undefined : links.region(keyspace, maxStaleness),
         journal: regionJournal,
         outage,
         patience: timeout,
@@ -128,6 +137,7 @@ const build = Effect.fnUntraced(function* (redis: RedisCache.RedisCache, options
       })
     },
     prefix: `${redis.prefix}:`,
+    makeCompressor: compressor,
     timeToLive: options.timeToLive,
     definitions: journal.definitions,
     patience
@@ -226,6 +236,8 @@ const optional = <A>(config: Config.Config<A>) => Config.withDefault(config, und
 interface Parts<in out Value> {
   readonly redis: RedisTier.RedisTier<Value>
   readonly memory: MemoryTier.MemoryTier<Value>
+  /** Tells when memory may answer although Redis does, in a region that wants it. */
+  readonly near: Near.NearRegion | undefined
   readonly journal: Journal.RegionJournal
   readonly outage: Outage.Outage
   /** In milliseconds, as is `staleFor`. */
@@ -234,13 +246,24 @@ interface Parts<in out Value> {
 }
 
 const makeTier = <Value>(parts: Parts<Value>): CacheTier<Value, never> => {
-  const { journal, memory, patience } = parts
+  const { journal, memory, patience, redis } = parts
   return {
     ...makeReads(parts),
     ...makeWrites(parts),
     peek: memory.peek,
+    glance: memory.glance,
     stale: memory.stale,
     sequences: journal.sequences,
+    lifeOf: (hit) => {
+      // A refresh gives way to what Redis has not confirmed, so nothing tells its age.
+      if (hit instanceof SetIntent) return { timeToLive: hit.expiresAt - journal.now(), origin: undefined }
+      return hit instanceof Hit ? redis.lifeOf(hit) : memory.lifeOf(hit)
+    },
+    // What is not known is not replaced.
+    replacedBy: (key, done) =>
+      redis.refuses(key)
+        ? memory.replacedBy(key, done)
+        : redis.replacedBy(key, (exit) => done(Exit.succeed(Exit.isSuccess(exit) ? exit.value : undefined))),
     forget: memory.forget,
     clear: Effect.andThen(
       memory.clear,
@@ -252,19 +275,37 @@ const makeTier = <Value>(parts: Parts<Value>): CacheTier<Value, never> => {
   }
 }
 
-const makeReads = <Value>({
-  journal,
-  memory,
-  outage,
-  redis
-}: Parts<Value>): Pick<CacheTier<Value, never>, "known" | "get" | "getMany"> => {
-  const remember = (key: string, found: FoundThere<Value>, isCurrent: boolean, at: number): void => {
+/** Answers from what this process has, and takes what was read. */
+interface Answers<in out Value> {
+  /** What memory has, because Redis gives no answer. */
+  readonly fallBack: (key: string) => Found<Value>
+  /** What can be said of a key without asking Redis, if anything. */
+  readonly knownAs: (key: string) => Found<Value> | undefined
+  /**
+   * What a read is answered with. The key may have been written since it was asked for, and the
+   * journal know better by now. `at` is the time in memory.
+   */
+  readonly readAs: (
+    key: string,
+    found: FoundThere<Value>,
+    isCurrent: boolean,
+    at: number,
+    read: NearRead | undefined
+  ) => Found<Value>
+}
+
+const makeAnswers = <Value>({ journal, memory, near }: Parts<Value>): Answers<Value> => {
+  const remember = (
+    key: string,
+    found: FoundThere<Value>,
+    isCurrent: boolean,
+    at: number,
+    read: NearRead | undefined
+  ): void => {
     if (!isCurrent) return
-    if (found.hit !== undefined && found.hit.timeToLive > 0) memory.put(key, found.hit, at)
+    if (found.hit !== undefined && found.hit.timeToLive > 0) memory.put(key, found.hit, at, read?.epochOf(key))
     else memory.expire(key)
   }
-
-  const fallBack = (key: string): Found<Value> => ({ hit: memory.find(key), source: "fallback" })
 
   // What the journal says of a key, if anything.
   const journaledAs = (key: string): Found<Value> | undefined => {
@@ -276,19 +317,49 @@ const makeReads = <Value>({
     return { hit: answer as { readonly value: Value }, source: "memory" }
   }
 
-  // The key may have been written since it was asked for, and the journal know better by now. `at`
-  // is the time in memory.
-  const readAs = (key: string, found: FoundThere<Value>, isCurrent: boolean, at: number): Found<Value> => {
-    const answer = journaledAs(key)
-    if (answer === undefined) remember(key, found, isCurrent, at)
-    return answer ?? found
+  // What memory may answer although Redis would. The journal has been asked before.
+  const nearAs = (key: string): Found<Value> | undefined => {
+    if (near === undefined) return undefined
+    const hit = memory.find(key)
+    return hit !== undefined && near.mayAnswer(hit.epoch) ? { hit, source: "memory" } : undefined
   }
 
-  // Reads keys of which the journal says nothing. A server that does not answer is no reason not to
-  // believe the others.
-  const askMany: CacheTier<Value, never>["getMany"] = (keys, isCurrent, done) => {
+  return {
+    fallBack: (key) => ({ hit: memory.find(key), source: "fallback" }),
+    knownAs: (key) => journaledAs(key) ?? nearAs(key),
+    readAs: (key, found, isCurrent, at, read) => {
+      const answer = journaledAs(key)
+      if (answer === undefined) remember(key, found, isCurrent, at, read)
+      return answer ?? found
+    }
+  }
+}
+
+// Reads keys that are not known. A server that does not answer is no reason not to believe the
+// others.
+const makeAskMany = <Value>(
+  { memory, near, outage, redis }: Parts<Value>,
+  { fallBack, readAs }: Answers<Value>
+): CacheTier<Value, never>["getMany"] => {
+  // Reads keys of one server, or memory where it gives no answer.
+  const askNode: CacheTier<Value, never>["getMany"] = (keys, isCurrent, done, timeLeft) => {
+    const [first = ""] = keys
+    const read = near?.begin(first)
+    const end: Done<ReadonlyArray<FoundThere<Value>>, RedisError.RedisError> = (exit) => {
+      if (Exit.isFailure(exit)) {
+        outage.begin(first, exit.cause)
+        return done(Exit.succeed(keys.map(fallBack)))
+      }
+      outage.end(first)
+      const at = memory.now("")
+      done(Exit.succeed(exit.value.map((found, index) => readAs(keys[index] ?? "", found, isCurrent(index), at, read))))
+    }
+    return redis.getMany(keys, isCurrent, end, timeLeft, read)
+  }
+
+  return (keys, isCurrent, done, timeLeft) => {
     const parts = redis.byNode(keys)
-    if (parts === undefined) return askNode(keys, isCurrent, done)
+    if (parts === undefined) return askNode(keys, isCurrent, done, timeLeft)
     const found = new Map<number, Found<Value>>()
     let left = parts.length
     const cancels = parts.map((indexes) =>
@@ -299,61 +370,61 @@ const makeReads = <Value>({
           if (Exit.isSuccess(exit)) for (const [n, one] of exit.value.entries()) found.set(indexes[n] ?? -1, one)
           left--
           if (left === 0) done(Exit.succeed(keys.map((key, index) => found.get(index) ?? fallBack(key))))
-        }
+        },
+        timeLeft
       )
     )
     return () => {
       for (const cancel of cancels) cancel()
     }
   }
+}
 
-  // Reads keys of one server, or memory where it gives no answer.
-  const askNode: CacheTier<Value, never>["getMany"] = (keys, isCurrent, done) =>
-    redis.getMany(keys, isCurrent, (exit) => {
-      const [first = ""] = keys
-      if (Exit.isFailure(exit)) {
-        outage.begin(first, exit.cause)
-        return done(Exit.succeed(keys.map(fallBack)))
-      }
-      outage.end(first)
-      const at = memory.now("")
-      done(Exit.succeed(exit.value.map((found, index) => readAs(keys[index] ?? "", found, isCurrent(index), at))))
-    })
-
+const makeReads = <Value>(parts: Parts<Value>): Pick<CacheTier<Value, never>, "known" | "get" | "getMany"> => {
+  const { journal, memory, near, outage, redis } = parts
+  const answers = makeAnswers(parts)
+  const { fallBack, knownAs, readAs } = answers
+  const askMany = makeAskMany(parts, answers)
   return {
     // An open circuit is not asked again for every read.
     known: (key) => {
-      const answer = journaledAs(key)
+      const answer = knownAs(key)
       if (answer !== undefined || !redis.refuses(key)) return answer
       outage.refused(key)
       return fallBack(key)
     },
-    get: (key, current, done) =>
-      redis.get(key, current, (exit) => {
+    get: (key, current, done) => {
+      const read = near?.begin(key)
+      const end: Done<FoundThere<Value>, RedisError.RedisError> = (exit) => {
         if (Exit.isFailure(exit)) {
           outage.begin(key, exit.cause)
           return done(Exit.succeed(fallBack(key)))
         }
         outage.end(key)
-        const read = readAs(key, exit.value, current.isCurrent(), memory.now(key))
+        const answer = readAs(key, exit.value, current.isCurrent(), memory.now(key), read)
         // A success is one whatever its failures would be.
-        done(read === exit.value ? (exit as Exit.Success<Found<Value>, never>) : Exit.succeed(read))
-      }),
-    getMany: (keys, isCurrent, done) => {
-      if (journal.isEmpty() && keys.length > 0) return askMany(keys, isCurrent, done)
-      const answers = keys.map(journaledAs)
-      const asked = keys.flatMap((key, index) => (answers[index] === undefined ? [{ key, index }] : []))
+        done(answer === exit.value ? (exit as Exit.Success<Found<Value>, never>) : Exit.succeed(answer))
+      }
+      return redis.get(key, current, end, read)
+    },
+    getMany: (keys, isCurrent, done, timeLeft) => {
+      if (near === undefined && journal.isEmpty() && keys.length > 0) {
+        return askMany(keys, isCurrent, done, timeLeft)
+      }
+      const known = keys.map(knownAs)
+      const asked = keys.flatMap((key, index) => (known[index] === undefined ? [{ key, index }] : []))
       if (asked.length === 0) {
-        done(Exit.succeed(answers.map((answer, index) => answer ?? fallBack(keys[index] ?? ""))))
+        done(Exit.succeed(known.map((answer, index) => answer ?? fallBack(keys[index] ?? ""))))
         return ignore
       }
       const askedKeys = asked.map(({ key }) => key)
       const isAskedCurrent = (n: number) => isCurrent(asked[n]?.index ?? -1)
-      return askMany(askedKeys, isAskedCurrent, (exit) => {
+      const told: Done<ReadonlyArray<Found<Value>>, never> = (exit) => {
         if (Exit.isFailure(exit)) return done(exit)
         const rest = exit.value[Symbol.iterator]()
-        done(Exit.succeed(keys.map((key, index) => answers[index] ?? rest.next().value ?? fallBack(key))))
-      })
+        done(Exit.succeed(keys.map((key, index) => known[index] ?? rest.next().value ?? fallBack(key))))
+      }
+      return askMany(askedKeys, isAskedCurrent, told, timeLeft)
     }
   }
 }
@@ -371,11 +442,11 @@ const makeWrites = <Value>({
   "answersAtOnce" | "setAtOnce" | "set" | "setMany" | "remove" | "fill" | "touch" | "now"
 > => {
   // What something newer has overtaken is that one's to tell.
-  const overtaken = <A>(
+  const overtaken = <A, Outcome extends RemoveOutcome>(
     all: ReadonlyArray<A>,
     isCurrent: (index: number) => boolean,
-    write: (current: ReadonlyArray<A>, done: Journal.Done<ReadonlyArray<WriteOutcome>>) => Cancel,
-    done: Done<ReadonlyArray<WriteOutcome>, never>
+    write: (current: ReadonlyArray<A>, done: Journal.Done<ReadonlyArray<Outcome>>) => Cancel,
+    done: Done<ReadonlyArray<Outcome | "Deferred">, never>
   ): Cancel => {
     const current = all.filter((_, index) => isCurrent(index))
     if (current.length === all.length) return write(all, (outcomes) => done(Exit.succeed(outcomes)))
@@ -386,10 +457,10 @@ const makeWrites = <Value>({
     })
   }
 
-  const intentOf = ({ text, timeToLive, value }: Write<Value>): SetIntent => {
-    redis.learn(text.length)
+  const intentOf = ({ extension, payload, timeToLive, value }: Write<Value>): SetIntent => {
+    redis.learn(payload.length)
     const expiresAt = journal.now() + timeToLive
-    return new SetIntent({ value, payload: text, life: timeToLive, staleFor, lookupTime: 0, expiresAt })
+    return new SetIntent({ value, payload, extension, life: timeToLive, staleFor, lookupTime: 0, expiresAt })
   }
 
   return {
@@ -397,7 +468,7 @@ const makeWrites = <Value>({
     // An open circuit is not asked again for every write.
     answersAtOnce: redis.refuses,
     setAtOnce: (write) => {
-      redis.learn(write.text.length)
+      redis.learn(write.payload.length)
       const expiresAt = journal.now() + write.timeToLive
       const outcome = journal.defer(write, staleFor, expiresAt)
       memory.take(write, expiresAt)
@@ -414,7 +485,7 @@ const makeWrites = <Value>({
       return cancel
     },
     setMany: (writes, isCurrent, done, timeLeft) =>
-      overtaken(
+      overtaken<Write<Value>, WriteOutcome>(
         writes,
         isCurrent,
         (current, told) => {
@@ -426,11 +497,15 @@ const makeWrites = <Value>({
         done
       ),
     remove: (keys, isCurrent, done, timeLeft) =>
-      overtaken(
+      overtaken<string, RemoveOutcome>(
         keys,
         isCurrent,
         (current, told) => {
-          const cancel = journal.remove(current, timeLeft ?? patience, told)
+          // What memory has was there, also where its fill has not reached Redis.
+          const held = current.map((key) => memory.find(key) !== undefined)
+          const cancel = journal.remove(current, timeLeft ?? patience, (outcomes) =>
+            told(outcomes.map((outcome, index) => (outcome === "Absent" && held[index] ? "Applied" : outcome)))
+          )
           for (const key of current) memory.drop(key)
           return cancel
         },
@@ -438,12 +513,13 @@ const makeWrites = <Value>({
       ),
     fill: (fill, isCurrent, done) => {
       const { beganAt, lookupTime, replaces, write } = fill
-      const { key, text, timeToLive } = write
+      const { extension, key, payload, timeToLive } = write
       memory.fill(fill, isCurrent, ignore)
       return journal.fill(
         {
           key,
-          payload: text,
+          payload,
+          extension,
           timeToLive,
           staleFor,
           lookupTime,

@@ -418,6 +418,7 @@ const assemble = Effect.fnUntraced(function* (
   })
   const dispatcher = Dispatcher.make({
     attempts,
+    clock,
     closeWithin: closing.within,
     context,
     listeners,

@@ -21,6 +21,23 @@ import type { RedisCommandError, RedisConnectionError } from "./RedisError.ts"
 export type ReplyResult = Result.Result<Reply, RedisCommandError>
 
 /**
+ * Describes what a subscribed connection is sent that answers no command.
+ *
+ * **Details**
+ *
+ * - `["message", channel, payload]`, and `"smessage"` of a shard channel.
+ * - `["pmessage", pattern, channel, payload]` for who has subscribed to a pattern.
+ * - `["sunsubscribe", channel, count]` when a shard channel's slot has left the server.
+ *
+ * Kinds, patterns and channels are text, a payload is bytes. On `__redis__:invalidate` the payload
+ * is an array of keys as bytes, or `null`: everything may have changed.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Push = ReadonlyArray<Reply>
+
+/**
  * Submits commands and tells what came of them.
  *
  * **Details**
@@ -29,6 +46,10 @@ export type ReplyResult = Result.Result<Reply, RedisCommandError>
  * commands. Nothing that a server sends and nothing that a callback throws gets past the adapter:
  * a reply that cannot be taken (too large, not of the protocol, one that nobody asked for) ends the
  * connection, and a throwing callback is reported and harms nobody else.
+ *
+ * A connection may subscribe, as nobody else uses it then. SUBSCRIBE, PSUBSCRIBE and SSUBSCRIBE and
+ * what ends them are answered once for each channel: the last answer is the command's reply. While
+ * it is subscribed it takes only these and PING, which is answered by an array.
  *
  * @category models
  * @since 0.1.0
@@ -53,6 +74,13 @@ export interface RedisConnection {
    * ends it.
    */
   readonly onLoss: (listener: (error: RedisConnectionError) => void) => () => void
+  /**
+   * Calls the listener for each push, in the order in which pushes and replies arrive, until the
+   * returned function is called. After the loss nothing is told.
+   *
+   * A connection that has never subscribed is sent none: there, what answers no command ends it.
+   */
+  readonly onPush: (listener: (push: Push) => void) => () => void
   /**
    * Waits for the replies of what is in flight, or for the loss. The simulation does not wait, for
    * nobody moves its time while a program closes.

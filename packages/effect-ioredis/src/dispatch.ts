@@ -34,9 +34,10 @@
  *
  * @since 0.1.0
  */
-import type { Effect, Result, Scope } from "effect"
+import type { Clock, Effect, Result, Scope } from "effect"
 import type { RedisClient } from "./RedisClient.ts"
 import type * as RedisCommand from "./RedisCommand.ts"
+import type { RedisConnection } from "./RedisConnection.ts"
 import type * as RedisError from "./RedisError.ts"
 
 /**
@@ -71,6 +72,26 @@ export interface Session {
   readonly runId: string | undefined
   /** Tells whether the connection is still open. */
   readonly isOpen: () => boolean
+}
+
+/**
+ * One more login of a node, which nothing else uses: to subscribe on, or to be tracked for.
+ *
+ * **Details**
+ *
+ * It is connected once. Whoever made it hears of its loss by `connection.onLoss`, and makes another
+ * one if there shall be one.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Link {
+  /** Carries its commands. */
+  readonly connection: RedisConnection
+  /** The CLIENT ID, or `undefined` where the user may not ask. */
+  readonly id: number | undefined
+  /** The server's `run_id` when it was made, or `undefined` where the user may not ask. */
+  readonly runId: string | undefined
 }
 
 /**
@@ -125,6 +146,22 @@ export interface Node {
    * every key, and where it owns nothing or nothing is known of it yet.
    */
   readonly slots: () => ReadonlyArray<readonly [from: number, to: number]>
+  /**
+   * Logs in once more beside the node's own sessions, and keeps that connection for the caller.
+   *
+   * **Details**
+   *
+   * It waits for its turn among the logins of the node and uses the node's address and login of
+   * that moment. While the node has no session it fails at once with what the last login failed
+   * with. It ends with its scope, with the client, and when the node leaves an address or replaces
+   * its connections.
+   *
+   * **Gotchas**
+   *
+   * It counts neither for nor against the node's circuit breaker, its stall rule and its readiness:
+   * whoever uses it must find out for himself that it is silent.
+   */
+  readonly connect: Effect.Effect<Link, RedisError.RedisConnectionError, Scope.Scope>
 }
 
 /**
@@ -249,6 +286,8 @@ export type Cancel = () => void
  * @since 0.1.0
  */
 export interface Dispatch {
+  /** The clock that its waits live on: for sockets the live one, which no `TestClock` moves. */
+  readonly clock: Clock.Clock
   /** The servers that own keys now. */
   readonly nodes: () => ReadonlyArray<Node>
   /** The server that owns a key. */

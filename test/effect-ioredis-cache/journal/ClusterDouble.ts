@@ -2,7 +2,7 @@
  * A `Dispatch` over several servers with slots, all in the hands of a test. Commands go to the
  * server that the client believes to own their key; a server that knows better refuses them.
  */
-import { Effect, Option, Result } from "effect"
+import { Clock, Context, Effect, Option, Result } from "effect"
 import { RedisCommand, RedisError } from "effect-ioredis"
 import type { Cancel, Dispatch, NodeEvent, SendOptions } from "effect-ioredis/dispatch"
 import { DispatchDouble } from "./DispatchDouble.ts"
@@ -19,6 +19,7 @@ const slots = Array.from({ length: 26 }, (_, index) => index * width)
 const lastOf = (slot: number): number => (slot === slots[25] ? 16_383 : slot + width - 1)
 
 export class ClusterDouble implements Dispatch {
+  readonly clock = Context.get(Context.empty(), Clock.Clock)
   readonly servers = new Map<string, DispatchDouble>()
   readonly #owners = new Map<number, DispatchDouble>()
   readonly #listeners = new Set<(event: NodeEvent) => void>()

@@ -4,7 +4,7 @@
  * The server executes a command when it arrives, unless it is frozen. A lost session's commands stay in
  * its buffer and run when it thaws, as they do in Redis, unless CLIENT KILL has ended the session there.
  */
-import { Effect, Option, Result } from "effect"
+import { Clock, Context, Effect, Option, Result } from "effect"
 import { RedisCommand, RedisError } from "effect-ioredis"
 import { scripts } from "effect-ioredis-cache/testing"
 import type { Cancel, Dispatch, Node, NodeEvent, Sending, SendOptions, Session } from "effect-ioredis/dispatch"
@@ -51,6 +51,7 @@ export interface Options {
 }
 
 export class DispatchDouble implements Dispatch {
+  readonly clock = Context.get(Context.empty(), Clock.Clock)
   readonly node: Node
   readonly listeners = new Set<(event: NodeEvent) => void>()
   readonly received: Array<RedisCommand.RedisCommand> = []
@@ -85,7 +86,8 @@ export class DispatchDouble implements Dispatch {
       time: now,
       refreshTime: Effect.void,
       lastFailure: () => undefined,
-      slots
+      slots,
+      connect: Effect.suspend(() => Effect.fail(RedisError.connectionError("CONNECT", "NotReady", "never")))
     }
     this.connect()
   }

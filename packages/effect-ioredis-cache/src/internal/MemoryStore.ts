@@ -3,6 +3,7 @@ import type { Options } from "../MemoryCache.ts"
 import type { Version } from "./CacheTier.ts"
 import { idleSleep } from "./idleSleep.ts"
 import { Lru } from "./Lru.ts"
+import type { Epoch } from "./near/Epoch.ts"
 import * as Metrics from "./Metrics.ts"
 import { now } from "./now.ts"
 
@@ -20,6 +21,8 @@ export interface Entry {
   readonly bytes: number
   /** Says which write of Redis the value is of, where it comes from there. */
   readonly version?: Version | undefined
+  /** Says in which epoch of a link it was read; `undefined` where it is not near. */
+  epoch?: Epoch | undefined
 }
 
 /** The key that a `MemoryCache` keeps its store under. */
@@ -38,6 +41,8 @@ export interface MemoryStore {
   readonly get: (key: string, now: number) => Entry | undefined
   /** The entry of a key, expired or not, while it is held on. */
   readonly getStale: (key: string, now: number) => Entry | undefined
+  /** The entry of a key, expired or not. It does not count as a use. */
+  readonly peek: (key: string) => Entry | undefined
   /**
    * Holds an entry. One larger than `maxBytes` is not held, and what was there before is dropped.
    */
@@ -105,6 +110,7 @@ export const make = Effect.fnUntraced(function* (
       return entry === undefined || now < entry.expiresAt ? entry : undefined
     },
     getStale: held,
+    peek: (key) => entries.peek(key),
     set: (key, entry) => {
       entries.set(key, entry, sizeOf(entry))
     },

@@ -72,6 +72,25 @@ const journalEntries = Metric.gauge("cache_journal_entries", {
 /** Shows the number of keys in a journal. */
 export const showJournalEntries = (read: () => number) => showGauge(journalEntries, read)
 
+const nearLinks = Metric.gauge("cache_near_links", {
+  description: "Servers that tell near regions of writes"
+})
+
+/** Shows the number of servers that tell of writes. */
+export const showNearLinks = (read: () => number) => showGauge(nearLinks, read)
+
+/** Counts what servers tell. */
+export const nearNotices = Metric.counter("cache_near_notices_total", {
+  description: "Keys that a server told of as written, and times at which it had forgotten all",
+  incremental: true
+})
+
+/** Counts what that takes from near regions. */
+export const nearDemotions = Metric.counter("cache_near_demotions_total", {
+  description: "Values that near regions no longer answer from memory, because they were written",
+  incremental: true
+})
+
 function once<A>(build: (label: string) => A): (label: string) => A {
   const built = new Map<string, A>()
   return (label) => {

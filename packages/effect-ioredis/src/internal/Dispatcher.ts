@@ -1,4 +1,4 @@
-import type { Context, Effect } from "effect"
+import type { Clock, Context, Effect } from "effect"
 import type { Cancel, Dispatch, Done, NodeEvent, SendOptions } from "../dispatch.ts"
 import type { Reply, RedisCommand } from "../RedisCommand.ts"
 import type { Attempts } from "./Attempts.ts"
@@ -31,6 +31,7 @@ export interface Dispatcher extends Dispatch {
 /** Makes one on a topology. `listeners` are told of the events of its nodes. */
 export const make = ({
   attempts,
+  clock,
   closeWithin,
   context,
   listeners,
@@ -41,6 +42,7 @@ export const make = ({
   watchHistory
 }: {
   readonly attempts: Attempts
+  readonly clock: Clock.Clock
   readonly closeWithin: Dispatch["closeWithin"]
   readonly context: Context.Context<never>
   readonly listeners: Set<(event: NodeEvent) => void>
@@ -115,6 +117,7 @@ export const make = ({
   )
 
   return {
+    clock,
     nodes: topology.nodes,
     nodeOf: topology.nodeFor,
     slotOf: topology.slotOf,

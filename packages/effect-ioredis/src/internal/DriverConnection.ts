@@ -10,17 +10,23 @@
  *
  * Commands that a loss fails stay in the driver's queue, so that what is left of a chunk still has
  * somebody to go to; what is settled already takes no notice.
+ *
+ * From the first SUBSCRIBE on, a `PushReceiver` stands first in the queue and tells pushes from
+ * replies, of which there may then be any number.
  */
 import { Effect, Result } from "effect"
 import { Command, type Redis } from "ioredis"
 import type { Socket } from "node:net"
 import { make, type RedisCommand, type Reply } from "../RedisCommand.ts"
-import type { RedisConnection, ReplyResult } from "../RedisConnection.ts"
+import type { Push, RedisConnection, ReplyResult } from "../RedisConnection.ts"
 import * as RedisError from "../RedisError.ts"
+import { type DriverReply, toReply } from "./DriverReply.ts"
 import * as DriverError from "./DriverError.ts"
 import { encode } from "./encode.ts"
 import { Outgoing } from "./Outgoing.ts"
+import { PushReceiver } from "./PushReceiver.ts"
 import { ReplyFrames } from "./ReplyFrames.ts"
+import * as Subscriptions from "./Subscriptions.ts"
 import { tell } from "./tell.ts"
 
 export interface DriverConnectionOptions {
@@ -45,6 +51,8 @@ export class DriverConnection implements RedisConnection {
   #reported: unknown
   #lost: RedisError.RedisConnectionError | undefined
   readonly #outgoing: Outgoing
+  readonly #pushListeners = new Set<(push: Push) => void>()
+  #receiver: PushReceiver | undefined
   #activity = 0
 
   constructor({ maxReplyBytes, onDefect, redis, showScriptErrors, socket }: DriverConnectionOptions) {
@@ -78,6 +86,7 @@ export class DriverConnection implements RedisConnection {
     // The driver throws where a command is longer than a string can be. Nothing is written then.
     try {
       const sending = new Sending(command, onReply, this)
+      if (Subscriptions.concerns(command)) this.#receiver ??= PushReceiver.install(this.#redis, this)
       this.#outgoing.expect(command.args.length)
       this.#redis.sendCommand(sending, this.#outgoing)
     } catch (error) {
@@ -93,7 +102,10 @@ export class DriverConnection implements RedisConnection {
 
   readonly isOpen = (): boolean => this.#lost === undefined
 
-  readonly inFlight = (): number => (this.#lost === undefined ? this.#redis.commandQueue.length : 0)
+  readonly inFlight = (): number => {
+    if (this.#lost !== undefined) return 0
+    return this.#redis.commandQueue.length - (this.#receiver === undefined ? 0 : 1)
+  }
 
   readonly activity = (): number => this.#activity
 
@@ -108,13 +120,26 @@ export class DriverConnection implements RedisConnection {
     return () => this.#listeners.delete(own)
   }
 
+  readonly onPush = (listener: (push: Push) => void): (() => void) => {
+    if (this.#lost !== undefined) return () => {}
+    const own = (push: Push) => listener(push)
+    this.#pushListeners.add(own)
+    return () => this.#pushListeners.delete(own)
+  }
+
+  /** Tells the listeners of a push. */
+  readonly push = (push: Push): void => {
+    for (const listener of this.#pushListeners) tell(listener, push, this.onDefect)
+  }
+
   readonly destroy = (error: RedisError.RedisConnectionError): void => this.#lose(error)
 
   /**
    * Ends the connection because of a reply that cannot be taken; the command that it was for is the
    * first to fail.
    */
-  readonly breakAt = (sending: Sending, error: unknown): void => this.#lose(lossBy(this.#reported ?? error), sending)
+  readonly breakAt = (sending: Sending | undefined, error: unknown): void =>
+    this.#lose(lossBy(this.#reported ?? error), sending)
 
   #lose(error: RedisError.RedisConnectionError, first?: Sending): void {
     if (this.#lost !== undefined) return
@@ -122,18 +147,21 @@ export class DriverConnection implements RedisConnection {
     this.#socket.destroy()
     first?.lose(error)
     for (const { command } of this.#redis.commandQueue.toArray()) {
+      if (command === this.#receiver) continue
       // Nothing else is ever in the queue, for the driver's handshake is empty.
       const sending = command as Sending
       sending.lose(error)
     }
     for (const listener of this.#listeners) tell(listener, error, this.onDefect)
     this.#listeners.clear()
+    this.#pushListeners.clear()
   }
 
   readonly #receive = (chunk: Buffer): void => {
     if (this.#lost !== undefined) return
     this.#activity++
-    const accepted = this.#frames.accept(chunk, this.#redis.commandQueue.length)
+    const expected = this.#receiver === undefined ? this.#redis.commandQueue.length : Number.POSITIVE_INFINITY
+    const accepted = this.#frames.accept(chunk, expected)
     if (accepted > 0) this.#decode?.(accepted === chunk.length ? chunk : chunk.subarray(0, accepted))
     if (this.#frames.fault !== undefined) this.#lose(lossBy(coded("ERR_REDIS_PROTOCOL", this.#frames.fault)))
   }
@@ -192,7 +220,7 @@ function settleWithReply(this: Sending, reply: DriverReply): void {
   let taken: Reply
   // What is decoded here has passed `ReplyFrames`: what may still throw is a lack of memory.
   try {
-    taken = fromDriver(reply, this.command.reply)
+    taken = toReply(reply, this.command.reply)
   } catch (error) {
     this.connection.breakAt(this, error)
     return
@@ -231,14 +259,3 @@ const notSent = ({ name }: RedisCommand, error: unknown) =>
     message: `${name} was not sent: its arguments are too large`,
     cause: DriverError.redact(error)
   })
-
-// With `stringNumbers` and no encoding, an integer comes as a string and everything else as bytes.
-type DriverReply = null | string | Buffer | Error | ReadonlyArray<DriverReply>
-
-const fromDriver = (reply: DriverReply, as: RedisCommand["reply"]): Reply => {
-  if (reply instanceof Uint8Array) return as === "text" ? reply.toString() : reply
-  if (typeof reply === "string") return Number.isSafeInteger(Number(reply)) ? Number(reply) : BigInt(reply)
-  // An error reply that a script put into an array.
-  if (reply instanceof Error) return reply.message
-  return reply === null ? null : reply.map((item) => fromDriver(item, as))
-}

@@ -335,6 +335,11 @@ const texts = lines(`
   ERR CLIENT PAUSE mode must be WRITE or ALL
   ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR
   ERR The client ID you want redirect to does not exist
+  ERR A client can only redirect to a single other client
+  ERR PREFIX option requires BCAST mode to be enabled
+  ERR Prefix '%s' overlaps with an existing prefix '%s'. Prefixes for a single client must not overlap
+  ERR Prefix '%s' overlaps with another provided prefix '%s'. Prefixes for a single client must not overlap
+  ERR OPTIN and OPTOUT are not compatible with BCAST
   ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?
   ERR Client sent AUTH, but no password is set
   ERR Error in ACL SETUSER modifier '%s': %s

@@ -126,7 +126,8 @@ export const refuse: Fault = { _tag: "Refuse" }
 /**
  * The server stands still: connections stay open and can be made, but nothing is answered. When it
  * goes on it executes everything that was sent meanwhile, also what its sender no longer waits for
- * and what came on a connection that was closed since.
+ * and what came on a connection that was closed since. Of one connection, what is pushed to it
+ * waits too.
  *
  * @category constructors
  * @since 0.1.0
@@ -135,7 +136,8 @@ export const freeze: Fault = { _tag: "Freeze" }
 
 /**
  * Connections can be made, but whatever is sent on them disappears: nothing is executed and nothing
- * answered. A connection that swallowed something stays mute when the fault ends.
+ * answered. Pushes disappear too. A connection that swallowed something stays mute when the fault
+ * ends.
  *
  * @category constructors
  * @since 0.1.0

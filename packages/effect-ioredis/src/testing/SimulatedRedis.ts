@@ -27,11 +27,17 @@
  * EXISTS, TOUCH, TYPE, the EXPIRE and TTL families, PERSIST, SCAN, KEYS, DBSIZE, FLUSHDB,
  * FLUSHALL), of lists LPUSH, RPUSH, LPOP, RPOP, LRANGE and LLEN, of hashes HSET, HGET, HGETALL,
  * HDEL, HLEN and HEXISTS, PING, ECHO, SELECT, AUTH, HELLO, TIME, INFO, ROLE, REPLICAOF, CLIENT ID,
- * GETNAME, SETNAME and KILL ID, of clusters CLUSTER SLOTS, SHARDS, INFO, MYID, KEYSLOT,
- * COUNTKEYSINSLOT and GETKEYSINSLOT, READONLY, READWRITE and ASKING, and EVAL, EVALSHA and SCRIPT
- * for scripts that have a counterpart in JavaScript (see `SimulatedScript`). A test can add others
- * (see `SimulatedCommand`). What Redis 7.0 knows and the simulation lacks is answered with the
- * error `NOSIMULATEDCOMMAND`.
+ * GETNAME, SETNAME, KILL ID and TRACKING with BCAST, SUBSCRIBE, PSUBSCRIBE, what ends them, and
+ * PUBLISH to the subscribers of that server, of clusters CLUSTER SLOTS, SHARDS, INFO, MYID,
+ * KEYSLOT, COUNTKEYSINSLOT and GETKEYSINSLOT, READONLY, READWRITE and ASKING, and EVAL, EVALSHA and
+ * SCRIPT for scripts that have a counterpart in JavaScript (see `SimulatedScript`). A test can add
+ * others (see `SimulatedCommand`). What Redis 7.0 knows and the simulation lacks is answered with
+ * the error `NOSIMULATEDCOMMAND`.
+ *
+ * Who tracks keys is told as by Redis: of each change at the end of a cycle, of an expiry when it
+ * is noticed (by a read, or 100 milliseconds late), of everything after FLUSHALL, FLUSHDB, a load
+ * or a full resynchronisation; of no promotion. A connection that takes nothing is dropped when 32
+ * MB have piled up for it.
  *
  * **Gotchas**
  *

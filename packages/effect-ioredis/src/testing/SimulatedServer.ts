@@ -88,6 +88,11 @@ export interface SimulatedServer {
    */
   readonly reload: Effect.Effect<void>
   /**
+   * Removes one key of database 0, as Redis does when memory is short, and tells whether there was
+   * one.
+   */
+  readonly evict: (key: string) => Effect.Effect<boolean>
+  /**
    * Becomes a replica of another server of the network: takes over its data and its replication id,
    * follows each of its writes and refuses the writes of clients, who stay connected.
    */

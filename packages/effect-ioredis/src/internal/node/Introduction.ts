@@ -42,34 +42,44 @@ export const introduce = Effect.fnUntraced(function* (
   asker: Asker,
   isReadOnly = false
 ): Effect.fn.Return<Introduction, RedisError.RedisConnectionError> {
+  const introduction = yield* identify(connection, isReadOnly)
+  // The clock of another server is not the one that was read before.
+  asker.time.refresh()
+  for (let answers = 0; answers < 3; answers++) yield* askTime(connection, asker)
+  const isNew = introduction.history.runId === undefined && !(yield* remembers(connection, asker.witness))
+  // What was lost meanwhile has said nothing of the server.
+  if (!connection.isOpen()) return yield* RedisError.connectionError("CONNECT", "Reset", "never")
+  return { ...introduction, isNew }
+})
+
+/**
+ * Asks who a connection is and whom it talks to, and nothing that the node's sessions rely on: the
+ * witness must be missing when the first of them reaches a server that was started anew.
+ */
+export const identify = Effect.fnUntraced(function* (
+  connection: RedisConnection.RedisConnection,
+  isReadOnly = false
+): Effect.fn.Return<Introduction, RedisError.RedisConnectionError> {
   const first = [ping, clientId, information].map((command) => ask(connection, command))
   const [pong, id, info] = yield* Effect.all(first, { concurrency: "unbounded" })
   if (pong !== undefined && Result.isFailure(pong) && RedisError.outcome(pong.failure) === "failure") {
     if (pong.failure._tag === "RedisConnectionError") return yield* pong.failure
     return yield* RedisError.connectionError("CONNECT", "NotReady", "never", pong.failure)
   }
-  // The clock of another server is not the one that was read before.
-  asker.time.refresh()
-  for (let answers = 0; answers < 3; answers++) yield* askTime(connection, asker)
-  const known = id !== undefined && Result.isSuccess(id) ? Number(id.success) : undefined
   const told = info !== undefined && Result.isSuccess(info) ? History.parse(String(info.success)) : History.unknown
-  const introduction =
-    told.runId === undefined
-      ? {
-          id: known,
-          history: { ...told, role: told.role ?? (yield* askRole(connection)) },
-          isNew: !(yield* remembers(connection, asker.witness))
-        }
-      : { id: known, history: told, isNew: false }
+  const role = told.role ?? (told.runId === undefined ? yield* askRole(connection) : undefined)
   if (isReadOnly) {
     const reply = yield* ask(connection, readOnly)
     if (Result.isFailure(reply)) {
       return yield* RedisError.connectionError("CONNECT", "NotReady", "never", reply.failure)
     }
   }
-  // What was lost meanwhile has said nothing of the server.
   if (!connection.isOpen()) return yield* RedisError.connectionError("CONNECT", "Reset", "never")
-  return introduction
+  return {
+    id: id !== undefined && Result.isSuccess(id) ? Number(id.success) : undefined,
+    history: { ...told, role },
+    isNew: false
+  }
 })
 
 /** Asks for the server's history once more. `undefined` where there is no answer. */

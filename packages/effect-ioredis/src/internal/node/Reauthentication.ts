@@ -8,7 +8,7 @@
 import { Duration, Effect, Random, Schedule } from "effect"
 import type { RedisAddress, RedisLogin } from "../../RedisConnector.ts"
 import * as RedisConnection from "../../RedisConnection.ts"
-import type { RedisCommandError, RedisConnectionError } from "../../RedisError.ts"
+import { connectionError, type RedisCommandError, type RedisConnectionError } from "../../RedisError.ts"
 import { authCommand } from "../authCommand.ts"
 
 /** Describes one connection and where its login comes from. */
@@ -19,6 +19,11 @@ export interface Options {
   readonly connection: RedisConnection.RedisConnection
   /** The login that the connection was made with. */
   readonly login: RedisLogin
+  /**
+   * Says whether somebody makes another one in its place. It is ended where AUTH is refused, as by
+   * a connection that is subscribed.
+   */
+  readonly isReplaceable: boolean
   /** Asks for the login anew. */
   readonly ask: Effect.Effect<RedisLogin, RedisConnectionError>
 }
@@ -40,7 +45,7 @@ const pause = (expiresIn: Duration.Input, random: number): Duration.Duration =>
 const leastPause = Duration.millis(100)
 
 const renew = (options: Options): Effect.Effect<RedisLogin["expiresIn"]> => {
-  const { ask, connection } = options
+  const { ask, connection, isReplaceable } = options
   const attempt = Effect.gen(function* () {
     const login = yield* ask
     const auth = authCommand(login)
@@ -49,7 +54,11 @@ const renew = (options: Options): Effect.Effect<RedisLogin["expiresIn"]> => {
   })
   return attempt.pipe(
     // A connection that was lost needs no login any more.
-    Effect.tapError((error) => (connection.isOpen() ? warn(options, error) : Effect.void)),
+    Effect.tapError((error) => {
+      if (!connection.isOpen()) return Effect.void
+      if (!isReplaceable || error._tag !== "RedisOperationError") return warn(options, error)
+      return Effect.sync(() => connection.destroy(connectionError("CONNECT", "Login", "unknown", error)))
+    }),
     Effect.retry({ schedule: backoff, while: () => connection.isOpen() }),
     Effect.orElseSucceed(() => undefined)
   )

@@ -19,6 +19,7 @@ import * as Affinity from "./Affinity.ts"
 import * as Introduction from "./Introduction.ts"
 import * as Lane from "./Lane.ts"
 import * as Lineage from "./Lineage.ts"
+import * as Links from "./Links.ts"
 import * as LoginPace from "./LoginPace.ts"
 import * as Logins from "./Logins.ts"
 import { NodeSession } from "./NodeSession.ts"
@@ -143,7 +144,7 @@ export interface Options {
 export const make = Effect.fnUntraced(function* (
   options: Options
 ): Effect.fn.Return<RedisNode, never, Scope.Scope | RedisConnector> {
-  const { circuit, commandTimeout, deadlines } = options
+  const { circuit, deadlines } = options
   const clock = yield* Clock.Clock
   const fork = yield* forkInScope
   const now = () => Monotonic.millis(clock)
@@ -152,32 +153,32 @@ export const make = Effect.fnUntraced(function* (
   const lineage = yield* Lineage.make(() => options.onEvent({ _tag: "HistoryChanged", node: self }))
   const logins = yield* Logins.make(deadlines, now)
   const moves = Waiters.make()
-  const connect = yield* connectOf(options, lineage, moves.changed)
+  const connectAs = yield* connectOf(options, moves.changed)
+  const connect = connectAs((connection) => Introduction.introduce(connection, lineage.asker, options.readOnly), false)
   const makeDue = makeDueOf(options, now, sessions)
   const stallRule = stallRuleOf(options, now, sessions)
-  const replacement = Replacement.make({ connect, fork, now, sessions })
+  const failures = failuresOf(lanes)
+  const sessionOf = (connected: Lane.Connected) => new NodeSession(self, connected, now(), options.maxInFlight)
+  const links = yield* Links.make({
+    connect: connectAs((connection) => Introduction.identify(connection, options.readOnly), true),
+    logins,
+    sessionOf,
+    problem: () => linkProblem(self.status(), sessions().length > 0, failures.lastError()),
+    isLast: () => sessions().length === 0
+  })
+  const connections = () => [...sessions(), ...links.open()]
+  const replacement = Replacement.make({ connect, fork, now, sessions: connections })
   const { changed, wake } = Waiters.make()
   let closing = false
   let wasReady = false
-  let askedAt = Number.NEGATIVE_INFINITY
 
-  const askHistory = Effect.suspend(() => {
-    const [session] = sessions()
-    if (session === undefined) return Effect.void
-    const activity = session.connection.activity()
-    askedAt = now()
-    // An idle connection that no longer answers is found out by the way.
-    const until = askedAt + commandTimeout
-    deadlines.add(until, commandTimeout, () => stallRule.suspect(session, activity, until - commandTimeout, until))
-    return lineage.ask(session)
-  })
-
+  const asking = askingOf(options, now, sessions, stallRule, lineage)
   const keeper: Lane.Keeper = {
     connect,
     logins,
     isLast: () => sessions().length === 0,
     onReady: (lane, connected) => {
-      const session = new NodeSession(self, connected, now(), options.maxInFlight)
+      const session = sessionOf(connected)
       lineage.learn(connected.introduction)
       lane.session = session
       lane.lastError = undefined
@@ -206,7 +207,7 @@ export const make = Effect.fnUntraced(function* (
     ...admissionOf(circuit),
     inFlight: () => sum(lanes, (connection) => connection.inFlight()),
     activity: () => sum(lanes, (connection) => connection.activity()),
-    ...failuresOf(lanes),
+    ...failures,
     sessions,
     changed,
     wake,
@@ -215,18 +216,17 @@ export const make = Effect.fnUntraced(function* (
     time: lineage.asker.time.now,
     suspect: stallRule.suspect,
     observe: (error) => {
-      if (tellsOfHistory.has(error.code) && now() - askedAt >= leastBetweenAsking) fork(askHistory)
+      if (tellsOfHistory.has(error.code) && asking.isDue()) fork(asking.askHistory)
       if (error.code === "READONLY") replacement.consider()
       options.onRefusal(error)
     },
-    reconnect: () => replaceAll(sessions()),
-    relocate: (address) => {
+    ...replacingOf(connections, () => {
       logins.forget()
       makeDue.forget()
       moves.wake()
-      replaceAll(sessions().filter((session) => !isSameAddress(session.address, address)))
-    },
-    askHistory,
+    }),
+    connect: links.connect,
+    askHistory: asking.askHistory,
     refreshTime: Effect.suspend(() => Effect.forEach(sessions().slice(0, 1), lineage.refreshTime, { discard: true })),
     drain: Effect.suspend(() => {
       closing = true
@@ -267,6 +267,27 @@ const statusOf = (isWhole: boolean, wasReady: boolean): Status => {
   return wasReady ? "Reconnecting" : "Connecting"
 }
 
+// A link stands beside the sessions of a server that answers.
+const linkProblem = (
+  status: Status,
+  isReady: boolean,
+  lastError: RedisError.RedisConnectionError | undefined
+): RedisError.RedisConnectionError | undefined => {
+  if (status === "Closed") return RedisError.connectionError("CONNECT", "Closed", "never")
+  return isReady ? undefined : (lastError ?? RedisError.connectionError("CONNECT", "NotReady", "never"))
+}
+
+const replacingOf = (
+  connections: () => ReadonlyArray<NodeSession>,
+  forget: () => void
+): Pick<RedisNode, "reconnect" | "relocate"> => ({
+  reconnect: () => replaceAll(connections()),
+  relocate: (address) => {
+    forget()
+    replaceAll(connections().filter((session) => !isSameAddress(session.address, address)))
+  }
+})
+
 const replaceAll = (sessions: ReadonlyArray<NodeSession>): void => {
   for (const session of sessions) session.replace()
 }
@@ -281,8 +302,7 @@ const drainAll = (sessions: ReadonlyArray<NodeSession>): Effect.Effect<void> =>
   Effect.forEach(sessions, ({ connection }) => connection.drain, { concurrency: "unbounded", discard: true })
 
 const connectOf = Effect.fnUntraced(function* (
-  { connectTimeout, locate, login, name, readOnly, role }: Options,
-  { asker }: Lineage.Lineage,
+  { connectTimeout, locate, login, name, role }: Options,
   moved: Effect.Effect<void>
 ) {
   const connector = yield* RedisConnector
@@ -291,23 +311,29 @@ const connectOf = Effect.fnUntraced(function* (
   const asked = Effect.catchCause(login, () => noLogin).pipe(
     Effect.timeoutOrElse({ duration: connectTimeout, orElse: () => noLogin })
   )
-  return Effect.gen(function* () {
+  const connect = Effect.fnUntraced(function* (introduce: Introduce, isReplaceable: boolean) {
     const address = yield* locate
     const login = yield* asked
     const connection = yield* connector.connect(address, login)
-    const introduction = yield* Introduction.introduce(connection, asker, readOnly)
+    const introduction = yield* introduce(connection)
     if (role !== undefined && (introduction.history.role ?? role) !== role) return yield* wrongRole(role)
-    yield* Effect.forkScoped(Reauthentication.keep({ name, address, connection, login, ask: asked }))
+    yield* Effect.forkScoped(Reauthentication.keep({ name, address, connection, login, isReplaceable, ask: asked }))
     return { address, connection, introduction }
-  }).pipe(
-    Effect.timeoutOrElse({
-      duration: connectTimeout,
-      orElse: () => Effect.fail(RedisError.connectionError("CONNECT", "Timeout", "never"))
-    }),
-    // Whoever logs in at an address that is no longer right need not wait for it.
-    Effect.raceFirst(Effect.andThen(moved, Effect.fail(hasMoved)))
-  ) satisfies Lane.Connect
+  })
+  return (introduce: Introduce, isReplaceable: boolean): Lane.Connect =>
+    connect(introduce, isReplaceable).pipe(
+      Effect.timeoutOrElse({
+        duration: connectTimeout,
+        orElse: () => Effect.fail(RedisError.connectionError("CONNECT", "Timeout", "never"))
+      }),
+      // Whoever logs in at an address that is no longer right need not wait for it.
+      Effect.raceFirst(Effect.andThen(moved, Effect.fail(hasMoved)))
+    )
 })
+
+type Introduce = (
+  connection: RedisConnection.RedisConnection
+) => Effect.Effect<Introduction.Introduction, RedisError.RedisConnectionError>
 
 const wrongRole = (role: "master" | "replica"): RedisError.RedisConnectionError =>
   RedisError.connectionError("CONNECT", "NotReady", "never", new Error(`The server is no ${role} now.`))
@@ -361,6 +387,29 @@ const stallRuleOf = (
       session.connection.destroy(stalled())
     }
   })
+
+const askingOf = (
+  { commandTimeout, deadlines }: Options,
+  now: () => number,
+  sessions: () => ReadonlyArray<NodeSession>,
+  stallRule: StallRule.StallRule,
+  lineage: Lineage.Lineage
+) => {
+  let askedAt = Number.NEGATIVE_INFINITY
+  return {
+    isDue: () => now() - askedAt >= leastBetweenAsking,
+    askHistory: Effect.suspend(() => {
+      const [session] = sessions()
+      if (session === undefined) return Effect.void
+      const activity = session.connection.activity()
+      askedAt = now()
+      // An idle connection that no longer answers is found out by the way.
+      const until = askedAt + commandTimeout
+      deadlines.add(until, commandTimeout, () => stallRule.suspect(session, activity, until - commandTimeout, until))
+      return lineage.ask(session)
+    })
+  }
+}
 
 const carriersOf = (
   lanes: ReadonlyArray<Lane.Lane>,

@@ -1,3 +1,5 @@
+import * as Glob from "./Glob.ts"
+import { keyOf } from "./RedisStore.ts"
 import * as Wire from "./Wire.ts"
 
 /** Sets who may log in, and which commands are refused to everybody. */
@@ -11,6 +13,11 @@ export interface Access {
    * one.
    */
   readonly denied?: ReadonlyArray<string> | undefined
+  /**
+   * Patterns of the channels that may be used, as in the rules of an ACL without their `&`.
+   * Default: all.
+   */
+  readonly channels?: ReadonlyArray<string> | undefined
 }
 
 /** Describes what a client says of itself when it logs in. */
@@ -49,6 +56,32 @@ export const commandRefusal = ({ denied = [] }: Access, name: string): Wire.Erro
   denied.some((entry) => covers(entry.toUpperCase().replace(" ", "|"), name))
     ? new Wire.ErrorReply({ message: `NOPERM this user has no permissions to run the '${name.toLowerCase()}' command` })
     : undefined
+
+/** Why a command is refused for the channels that it names, if it is. */
+export const channelRefusal = (
+  { channels }: Access,
+  name: string,
+  args: ReadonlyArray<Buffer>
+): Wire.ErrorReply | undefined => {
+  if (channels === undefined || channels.includes("*")) return undefined
+  const isAllowed = allowedBy[name]?.(channels)
+  const named = name === "PUBLISH" ? args.slice(0, 1) : args
+  return isAllowed === undefined || named.every((channel) => isAllowed(keyOf(channel)))
+    ? undefined
+    : new Wire.ErrorReply({
+        message: "NOPERM this user has no permissions to access one of the channels used as arguments"
+      })
+}
+
+const byPattern = (channels: ReadonlyArray<string>) => (channel: string) =>
+  channels.some((pattern) => Glob.matches(pattern)(channel))
+
+// A pattern must be one of those that the rules name.
+const allowedBy: Readonly<Record<string, (channels: ReadonlyArray<string>) => (channel: string) => boolean>> = {
+  SUBSCRIBE: byPattern,
+  PUBLISH: byPattern,
+  PSUBSCRIBE: (channels) => (pattern) => channels.includes(pattern)
+}
 
 /** Tells whether a name in a list of commands means this command. */
 export const covers = (entry: string, name: string): boolean => entry === name || name.startsWith(`${entry}|`)

@@ -1,9 +1,11 @@
 import type { SimulatedScript } from "../SimulatedScript.ts"
 import type { ClusterNode } from "./cluster/ClusterNode.ts"
 import type { Keyspace } from "./Keyspace.ts"
+import type { PubSub, Subscriptions } from "./PubSub.ts"
 import type { RedisStore } from "./RedisStore.ts"
 import type { Replication } from "./Replication.ts"
 import type { Sentinel } from "./sentinel/Sentinels.ts"
+import type { Tracked } from "./Tracking.ts"
 import type { ErrorReply, Wire } from "./Wire.ts"
 
 /** The client that sent a command, as the server knows it. */
@@ -15,6 +17,10 @@ export interface Client {
   asking: boolean
   /** Says whether it takes what a replica has. */
   readOnly: boolean
+  /** Holds the channels that it hears of. */
+  readonly subscriptions: Subscriptions
+  /** The keys that it is told of when they change. */
+  tracked: Tracked | undefined
 }
 
 /** Describes what the commands of a server can reach. */
@@ -31,6 +37,11 @@ export interface Machine {
   readonly loading: boolean
   readonly startedAt: number
   readonly clients: () => number
+  /** Tells whether a client is connected. */
+  readonly isConnected: (clientId: number) => boolean
+  readonly pubSub: PubSub
+  /** Tells the client of the keys that change from now on, or of none. */
+  readonly track: (tracked: Tracked | undefined) => void
   /** Commands that the simulation was given beside its own, by lower-case name. */
   readonly commands: ReadonlyMap<string, Command>
   /**

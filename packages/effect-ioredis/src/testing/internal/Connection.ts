@@ -2,11 +2,11 @@ import { Effect, Redacted, Result, type Scope } from "effect"
 import * as DriverError from "../../internal/DriverError.ts"
 import { tell } from "../../internal/tell.ts"
 import type { RedisCommand } from "../../RedisCommand.ts"
-import type { RedisConnection, ReplyResult } from "../../RedisConnection.ts"
+import type { Push, RedisConnection, ReplyResult } from "../../RedisConnection.ts"
 import type { RedisLogin } from "../../RedisConnector.ts"
 import * as RedisError from "../../RedisError.ts"
 import type { Login } from "./Access.ts"
-import type { Link } from "./Link.ts"
+import type { Socket } from "./Socket.ts"
 import type { Server } from "./Server.ts"
 import type { Timers } from "./Timers.ts"
 import * as Wire from "./Wire.ts"
@@ -59,8 +59,9 @@ class Connection implements RedisConnection {
   readonly #server: Server
   readonly #timers: Timers
   readonly #listeners = new Set<(error: RedisError.RedisConnectionError) => void>()
+  readonly #pushListeners = new Set<(push: Push) => void>()
   #inFlight: Array<InFlight> = []
-  #link: Link | undefined
+  #socket: Socket | undefined
   #loginDone: LoginDone | undefined
   #lost: RedisError.RedisConnectionError | undefined
   #activity = 0
@@ -72,22 +73,23 @@ class Connection implements RedisConnection {
   }
 
   login(login: Login): void {
-    this.#link = this.#server.open({
+    this.#socket = this.#server.open({
       reply: (wire) => this.#onReply(wire),
+      push: (push) => this.#onPush(push),
       closed: (error) => this.#lose(error)
     })
-    if (this.#link !== undefined) this.#server.write(this.#link, { _tag: "Login", login })
+    if (this.#socket !== undefined) this.#server.write(this.#socket, { _tag: "Login", login })
   }
 
   readonly submit = (command: RedisCommand, onReply: (result: ReplyResult) => void): void => {
     const lost = this.#lost
-    if (lost !== undefined || this.#link === undefined) {
+    if (lost !== undefined || this.#socket === undefined) {
       const error = RedisError.connectionError(command.name, lost?.reason ?? "NotReady", "never", lost?.cause)
       this.#timers.soon(() => this.#tell(onReply, Result.fail(error)))
       return
     }
     this.#inFlight.push(new InFlight(command, onReply))
-    this.#server.write(this.#link, { _tag: "Command", name: command.name, args: command.args.map(Wire.encode) })
+    this.#server.write(this.#socket, { _tag: "Command", name: command.name, args: command.args.map(Wire.encode) })
   }
 
   readonly isOpen = (): boolean => this.#lost === undefined
@@ -107,6 +109,13 @@ class Connection implements RedisConnection {
     return () => this.#listeners.delete(listening)
   }
 
+  readonly onPush = (listener: (push: Push) => void): (() => void) => {
+    if (this.#lost !== undefined) return () => {}
+    const listening = (push: Push) => listener(push)
+    this.#pushListeners.add(listening)
+    return () => this.#pushListeners.delete(listening)
+  }
+
   readonly drain = Effect.void
 
   readonly destroy = (error: RedisError.RedisConnectionError): void => this.#end(error)
@@ -120,6 +129,11 @@ class Connection implements RedisConnection {
       if (next === undefined) this.#lose(new Error("Redis sent a reply that nobody asked for"))
       else this.#tell(next.onReply, result(next.command, wire))
     }
+  }
+
+  #onPush(push: Push): void {
+    this.#activity++
+    for (const listener of this.#pushListeners) this.#tell(listener, push)
   }
 
   #onLoginReply(wire: Wire.Wire, loginDone: LoginDone): void {
@@ -140,7 +154,7 @@ class Connection implements RedisConnection {
   #end(error: RedisError.RedisConnectionError): void {
     if (this.#lost !== undefined) return
     this.#lost = error
-    if (this.#link !== undefined) this.#server.close(this.#link)
+    if (this.#socket !== undefined) this.#server.close(this.#socket)
     const { cause, reason } = error
     const inFlight = this.#inFlight
     this.#inFlight = []
@@ -149,6 +163,7 @@ class Connection implements RedisConnection {
     }
     const listeners = Array.from(this.#listeners)
     this.#listeners.clear()
+    this.#pushListeners.clear()
     for (const listener of listeners) this.#tell(listener, error)
     this.#loginDone?.(Result.fail(error))
   }

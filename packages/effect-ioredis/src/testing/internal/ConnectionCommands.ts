@@ -2,7 +2,11 @@ import { at, type Commands, type Machine, modeOf, read, type Run, upper } from "
 import * as Refusal from "./Refusal.ts"
 import * as Wire from "./Wire.ts"
 
-const ping: Run = (args) => (args.length > 1 ? Wire.wrongArity("ping") : (args[0] ?? "PONG"))
+const ping: Run = (args, { client }) => {
+  if (args.length > 1) return Wire.wrongArity("ping")
+  if (client.subscriptions.count > 0) return [Buffer.from("pong"), args[0] ?? Buffer.alloc(0)]
+  return args[0] ?? "PONG"
+}
 
 const select: Run = (args, { client, cluster, keyspace }) => {
   const db = Wire.integer(args[0])

@@ -139,10 +139,10 @@ export const commands: Commands = {
   dbsize: read(1, (_, { store }) => store.entries().length),
   flushdb: write(
     -1,
-    flush(({ store }) => store.clear())
+    flush(({ client, keyspace }) => keyspace.clear(client.db))
   ),
   flushall: write(
     -1,
-    flush(({ keyspace }) => keyspace.clear())
+    flush(({ keyspace }) => keyspace.clear("all"))
   )
 }

@@ -57,13 +57,14 @@ export class Network {
   }
 
   #make(address: RedisAddress, options: Options): Server {
-    const { clockOffset = 0, commands = [], denied, latency = 0, password, script = [], scripts = [], users } = options
+    const { clockOffset = 0, commands = [], latency = 0, script = [], scripts = [] } = options
+    const { channels, denied, password, users } = options
     const server = new Server(this.#timers, {
       address,
       latency: Duration.toMillis(latency),
       clockOffset: Duration.toMillis(clockOffset),
       seed: options.seed ?? 0,
-      access: { password, users, denied },
+      access: { password, users, denied, channels },
       scripts,
       commands,
       onMissingScript: this.#onMissingScript,

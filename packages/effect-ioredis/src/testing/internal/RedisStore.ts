@@ -33,7 +33,10 @@ export interface RedisStore {
    * behind them.
    */
   readonly page: (cursor: number, count: number) => Page
-  readonly clear: () => void
+  /** Removes the keys whose time is over. */
+  readonly expire: () => void
+  /** When the next key is gone, or was, as wall-clock milliseconds; infinite where none ends. */
+  readonly nextExpiry: () => number
   /** Does what was done to another store, and tells nobody. */
   readonly apply: (change: Change) => void
 }
@@ -48,7 +51,8 @@ export const bytesOf = (key: string): Buffer => Buffer.from(key, "latin1")
 
 /**
  * Makes an empty store. `placeOf` says where SCAN meets a key: a number from 0 to 2³² − 1 that
- * differs from one server process to the next. `changed` hears of every change but those applied.
+ * differs from one server process to the next. `changed` hears of every change but those applied,
+ * and of keys whose time is over when that is noticed.
  */
 export const make = (
   now: () => number,
@@ -80,8 +84,13 @@ export const make = (
   const live = (name: string): Entry | undefined => {
     const entry = keys.get(name)
     if (entry?.expiresAt === undefined || now() < entry.expiresAt) return entry
-    keys.delete(name)
+    change({ _tag: "Delete", key: name })
     return undefined
+  }
+  const nextExpiry = (): number => {
+    let next = Number.POSITIVE_INFINITY
+    for (const { expiresAt } of keys.values()) if (expiresAt !== undefined && expiresAt < next) next = expiresAt
+    return next
   }
   const inOrder = () =>
     Array.from(keys.keys(), (key) => [placeOf(key), key] as const).sort(([one], [other]) => one - other)
@@ -114,7 +123,10 @@ export const make = (
       }
       return { next: 0, entries }
     },
-    clear: () => change({ _tag: "Clear" }),
+    expire: () => {
+      for (const key of Array.from(keys.keys())) live(key)
+    },
+    nextExpiry,
     apply
   }
 }

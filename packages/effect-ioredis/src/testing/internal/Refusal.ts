@@ -1,6 +1,7 @@
 import type * as Fault from "../Fault.ts"
 import { covers } from "./Access.ts"
-import type { Impact } from "./Command.ts"
+import type { Client, Impact } from "./Command.ts"
+import { isAllowed } from "./PubSubCommands.ts"
 import * as Wire from "./Wire.ts"
 
 /**
@@ -29,6 +30,14 @@ export const readOnly = (): Wire.ErrorReply =>
 
 /** Tells what a node of a cluster says to whoever selects another database than the first. */
 export const selectInCluster = "ERR SELECT is not allowed in cluster mode"
+
+/** What a client is told that is subscribed and asks for something else. */
+export const ofSubscribed = ({ subscriptions }: Client, name: string): Wire.ErrorReply | undefined =>
+  subscriptions.count === 0 || isAllowed(name)
+    ? undefined
+    : new Wire.ErrorReply({
+        message: `ERR Can't execute '${name.toLowerCase()}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context`
+      })
 
 const refuses = (code: string, name: string, impact: Impact): boolean => {
   const [command = ""] = name.split("|")

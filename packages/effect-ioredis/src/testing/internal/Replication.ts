@@ -79,7 +79,8 @@ export class Replication {
     master.history.replicaAttached()
     this.history.follow(master.history, continued)
     this.connected = true
-    this.keyspace.restore(master.keyspace.dump())
+    if (continued) this.keyspace.catchUp(master.keyspace.dump())
+    else this.keyspace.restore(master.keyspace.dump())
     this.#takeAlong()
   }
 

@@ -1,10 +1,12 @@
 import { Duration } from "effect"
 import * as commandKeys from "../../internal/commandKeys.ts"
+import type { Push } from "../../RedisConnection.ts"
 import type { RedisAddress } from "../../RedisConnector.ts"
 import * as RedisScript from "../../RedisScript.ts"
 import * as Fault from "../Fault.ts"
 import type { SimulatedCommand } from "../SimulatedCommand.ts"
 import * as SimulatedScript from "../SimulatedScript.ts"
+import { ActiveExpiry } from "./ActiveExpiry.ts"
 import * as Access from "./Access.ts"
 import type { ClusterNode } from "./cluster/ClusterNode.ts"
 import * as Redirection from "./cluster/Redirection.ts"
@@ -12,7 +14,8 @@ import { type Client, type Command, type Impact, type Machine, read } from "./Co
 import { History } from "./History.ts"
 import * as Interpreter from "./Interpreter.ts"
 import { type Dump, Keyspace } from "./Keyspace.ts"
-import { connectionRefused, connectionReset, HeldFault, Link, type Packet, type Peer } from "./Link.ts"
+import { connectionRefused, connectionReset, HeldFault, Socket, type Packet, type Peer } from "./Socket.ts"
+import { PubSub, Subscriptions } from "./PubSub.ts"
 import * as Refusal from "./Refusal.ts"
 import { Replication } from "./Replication.ts"
 import { keyOf } from "./RedisStore.ts"
@@ -20,6 +23,7 @@ import * as ScriptCommands from "./ScriptCommands.ts"
 import * as SeededRandom from "./SeededRandom.ts"
 import type { Sentinel } from "./sentinel/Sentinels.ts"
 import type { Timers } from "./Timers.ts"
+import { Tracking } from "./Tracking.ts"
 import * as Wire from "./Wire.ts"
 
 /**
@@ -52,6 +56,8 @@ export class Server {
   readonly keyspace: Keyspace
   readonly history: History
   readonly replication: Replication
+  readonly pubSub: PubSub
+  readonly tracking: Tracking
   /** What it is in a cluster, if it is in one. */
   cluster: ClusterNode | undefined
   /** What it is as a sentinel, if it is one. */
@@ -60,9 +66,10 @@ export class Server {
   readonly #timers: Timers
   readonly #now: () => number
   readonly #random: () => number
-  readonly #links = new Set<Link>()
+  readonly #sockets = new Set<Socket>()
   readonly #scripts: ReadonlyMap<string, SimulatedScript.SimulatedScript>
   readonly #commands: ReadonlyMap<string, Command>
+  readonly #expiry: ActiveExpiry
   #access: Access.Access
   #held = new HeldFault(Fault.none)
   #armed: Armed | undefined
@@ -79,35 +86,58 @@ export class Server {
     this.#now = () => timers.wallClock() + options.clockOffset
     this.#startedAt = this.#now()
     this.history = new History(this.#random, timers.now)
-    this.keyspace = new Keyspace(this.#now, this.#seed(), (change) => this.replication.changed(change))
+    const reach = {
+      clients: () => this.#sockets,
+      // Its clients are its sockets.
+      push: (client: Client, push: Push) => this.#push(client as Socket, push)
+    }
+    this.pubSub = new PubSub(reach)
+    this.tracking = new Tracking(timers, reach)
+    this.#expiry = new ActiveExpiry({
+      timers,
+      keyspace: () => this.keyspace,
+      isWatched: () => this.tracking.isOn() && this.#held.fault._tag !== "Freeze"
+    })
+    this.keyspace = new Keyspace({
+      now: this.#now,
+      seed: this.#seed(),
+      changed: (change) => this.replication.changed(change),
+      watcher: {
+        touched: (key, entry) => {
+          this.tracking.touched(key)
+          if (entry?.expiresAt !== undefined) this.#expiry.watch(entry.expiresAt)
+        },
+        flushed: () => this.tracking.flushed()
+      }
+    })
     this.replication = new Replication(options.address, this.history, this.keyspace)
     this.#scripts = new Map([deleteIfEqual, ...options.scripts].map((script) => [script.script.sha, script]))
     this.#commands = new Map(options.commands.map((command) => [command.name.toLowerCase(), simulated(command)]))
   }
 
   /** Connects; the login is the first packet to send. */
-  open(peer: Peer): Link | undefined {
+  open(peer: Peer): Socket | undefined {
     this.attempts.push(this.#timers.wallClock())
     if (this.#held.fault._tag === "Refuse") {
       this.#timers.soon(() => peer.closed(connectionRefused()))
       return undefined
     }
-    const link = new Link(++this.#lastId, peer, this.#timers, (link, packet) => this.#receive(link, packet))
-    if (this.#held.fault._tag === "Freeze") link.inbox.pause()
-    this.#links.add(link)
-    return link
+    const socket = new Socket(++this.#lastId, peer, this.#timers, (socket, packet) => this.#receive(socket, packet))
+    if (this.#held.fault._tag === "Freeze") socket.inbox.pause()
+    this.#sockets.add(socket)
+    return socket
   }
 
-  write(link: Link, packet: Packet): void {
-    if (!link.open) return
-    const fault = this.#faultOf(link)
-    link.inbox.offer(packet, fault._tag === "Delay" ? Duration.toMillis(fault.duration) : 0)
+  write(socket: Socket, packet: Packet): void {
+    if (!socket.open) return
+    const fault = this.#faultOf(socket)
+    socket.inbox.offer(packet, fault._tag === "Delay" ? Duration.toMillis(fault.duration) : 0)
   }
 
   /** The client closed its end. */
-  close(link: Link): void {
-    link.close()
-    this.#forgetIfDone(link)
+  close(socket: Socket): void {
+    socket.close()
+    this.#forgetIfDone(socket)
   }
 
   get fault(): Fault.Fault {
@@ -115,24 +145,24 @@ export class Server {
   }
 
   inject(fault: Fault.Fault, connection?: number): void {
-    const links = Array.from(this.#links).filter(({ id }) => connection === undefined || id === connection)
+    const sockets = Array.from(this.#sockets).filter(({ id }) => connection === undefined || id === connection)
     if (fault._tag === "Cut") {
-      if (fault.at === undefined) for (const link of links) this.#drop(link, fault)
+      if (fault.at === undefined) for (const socket of sockets) this.#drop(socket, fault)
       else this.#armed = { executed: fault.executed, matches: fault.at, connection }
       return
     }
     if (fault._tag === "Unsolicited") {
-      for (const link of links) this.#reply(link, fault.reply === null ? null : Buffer.from(fault.reply))
+      for (const socket of sockets) this.#reply(socket, fault.reply === null ? null : Buffer.from(fault.reply))
       return
     }
     if (connection === undefined) this.#held = new HeldFault(fault)
-    else for (const link of links) link.held = fault._tag === "None" ? undefined : new HeldFault(fault)
-    this.#enforce(links)
+    else for (const socket of sockets) socket.held = fault._tag === "None" ? undefined : new HeldFault(fault)
+    this.#enforce(sockets)
   }
 
   heal(): void {
     this.#armed = undefined
-    for (const link of this.#links) link.held = undefined
+    for (const socket of this.#sockets) socket.held = undefined
     this.inject(Fault.none)
   }
 
@@ -160,12 +190,25 @@ export class Server {
   }
 
   dropAll(): void {
-    for (const link of Array.from(this.#links)) this.#drop(link, { executed: false })
+    for (const socket of Array.from(this.#sockets)) this.#drop(socket, { executed: false })
+  }
+
+  /** Removes a key of database 0, as for want of memory. Tells whether there was one. */
+  evict(key: Buffer): boolean {
+    return this.keyspace.database(0).delete(key)
   }
 
   /** Executes a command for the test itself, past every fault. */
   execute(name: string, args: ReadonlyArray<Buffer>): Wire.Wire {
-    const console: Client = { id: consoleId, db: 0, name: "", asking: false, readOnly: false }
+    const console: Client = {
+      id: consoleId,
+      db: 0,
+      name: "",
+      asking: false,
+      readOnly: false,
+      subscriptions: new Subscriptions(),
+      tracked: undefined
+    }
     return Interpreter.execute(
       this.#machine(console, (_, impact) => this.#roleRefusal(impact)),
       name,
@@ -175,32 +218,32 @@ export class Server {
 
   /** The CLIENT IDs of the connections that are open. */
   clients(): ReadonlyArray<number> {
-    return Array.from(this.#links).flatMap(({ id, open }) => (open ? [id] : []))
+    return Array.from(this.#sockets).flatMap(({ id, open }) => (open ? [id] : []))
   }
 
-  #receive(link: Link, packet: Packet): void {
-    if (link.ending) return
-    if (this.#faultOf(link)._tag === "Mute") link.mute = true
-    if (!link.mute) {
-      if (packet._tag === "Login") this.#login(link, packet.login)
-      else this.#serve(link, packet)
+  #receive(socket: Socket, packet: Packet): void {
+    if (socket.ending) return
+    if (this.#faultOf(socket)._tag === "Mute") socket.mute = true
+    if (!socket.mute) {
+      if (packet._tag === "Login") this.#login(socket, packet.login)
+      else this.#serve(socket, packet)
     }
-    this.#forgetIfDone(link)
+    this.#forgetIfDone(socket)
   }
 
-  #login(link: Link, login: Access.Login): void {
-    const refusal = this.#loginRefusal(link, login)
+  #login(socket: Socket, login: Access.Login): void {
+    const refusal = this.#loginRefusal(socket, login)
     if (refusal === undefined) {
-      link.db = login.db
-      link.name = login.clientName
-      const fault = this.#faultOf(link)
-      if (fault._tag === "DropLogins") this.#dropLater(link, Duration.toMillis(fault.after))
+      socket.db = login.db
+      socket.name = login.clientName
+      const fault = this.#faultOf(socket)
+      if (fault._tag === "DropLogins") this.#dropLater(socket, Duration.toMillis(fault.after))
     }
-    this.#reply(link, refusal ?? "OK")
+    this.#reply(socket, refusal ?? "OK")
   }
 
-  #loginRefusal(link: Link, login: Access.Login): Wire.ErrorReply | undefined {
-    const refusal = Refusal.ofLogin(this.#faultOf(link)) ?? Access.loginRefusal(this.#access, login)
+  #loginRefusal(socket: Socket, login: Access.Login): Wire.ErrorReply | undefined {
+    const refusal = Refusal.ofLogin(this.#faultOf(socket)) ?? Access.loginRefusal(this.#access, login)
     if (refusal !== undefined || login.db === 0) return refusal
     if (this.sentinel !== undefined)
       return new Wire.ErrorReply({ message: "ERR unknown command 'SELECT', with args beginning with: " })
@@ -208,50 +251,65 @@ export class Server {
     if (this.keyspace.databases[login.db] === undefined) {
       return new Wire.ErrorReply({ message: "ERR DB index is out of range" })
     }
-    return this.#refusal(link, "SELECT", "none")
+    return this.#refusal(socket, "SELECT", "none")
   }
 
-  #dropLater(link: Link, millis: number): void {
-    if (millis === 0) link.ending = true
-    else this.#timers.after(millis + this.#options.latency, () => this.#drop(link, { executed: false }))
+  #dropLater(socket: Socket, millis: number): void {
+    if (millis === 0) socket.ending = true
+    else this.#timers.after(millis + this.#options.latency, () => this.#drop(socket, { executed: false }))
   }
 
-  #serve(link: Link, { args, name }: Extract<Packet, { readonly _tag: "Command" }>): void {
+  #serve(socket: Socket, { args, name }: Extract<Packet, { readonly _tag: "Command" }>): void {
     const target: Fault.Target = { name, args: args.map((arg) => arg.toString()) }
-    const cut = this.#cutOf(link, target)
+    const cut = this.#cutOf(socket, target)
     if (cut === "before") {
-      this.#drop(link, { executed: false })
+      this.#drop(socket, { executed: false })
       return
     }
-    this.received.push({ ...target, at: this.#timers.wallClock(), connection: link.id })
-    const machine = this.#machine(link, (name, impact, args) => this.#refusal(link, name, impact, args))
+    this.received.push({ ...target, at: this.#timers.wallClock(), connection: socket.id })
+    const machine = this.#machine(socket, (name, impact, args) => this.#refusal(socket, name, impact, args))
     const wire = Interpreter.execute(machine, name, args)
-    if (name.toUpperCase() !== "ASKING") link.asking = false
-    if (cut === "after") this.#drop(link, { executed: true })
-    else this.#reply(link, wire)
+    if (name.toUpperCase() !== "ASKING") socket.asking = false
+    if (cut === "after") this.#drop(socket, { executed: true })
+    else this.#reply(socket, wire)
   }
 
-  #reply(link: Link, wire: Wire.Wire): void {
-    if (link.open) link.outbox.offer(wire, this.#options.latency)
+  #reply(socket: Socket, wire: Wire.Wire): void {
+    if (socket.open) socket.outbox.offer({ _tag: "Reply", wire }, this.#options.latency)
+  }
+
+  #push(socket: Socket, push: Push): void {
+    const { _tag } = this.#faultOf(socket)
+    if (_tag === "Mute") socket.mute = true
+    if (!socket.open || socket.mute) return
+    if (socket.push(push, _tag === "Freeze", this.#options.latency) > outputLimit)
+      this.#drop(socket, { executed: false })
   }
 
   // Whether this command costs its connection, and on which side of being executed.
-  #cutOf(link: Link, target: Fault.Target): "before" | "after" | undefined {
+  #cutOf(socket: Socket, target: Fault.Target): "before" | "after" | undefined {
     const armed = this.#armed
-    if (armed !== undefined && (armed.connection ?? link.id) === link.id && armed.matches(target)) {
+    if (armed !== undefined && (armed.connection ?? socket.id) === socket.id && armed.matches(target)) {
       this.#armed = undefined
       return armed.executed ? "after" : "before"
     }
-    const { fault, luck } = link.held ?? this.#held
+    const { fault, luck } = socket.held ?? this.#held
     if (fault._tag !== "Flaky" || luck() >= fault.rate) return undefined
     return luck() < 0.5 ? "after" : "before"
   }
 
-  #refusal(link: Link, name: string, impact: Impact, args: ReadonlyArray<Buffer> = []): Wire.ErrorReply | undefined {
+  #refusal(
+    socket: Socket,
+    name: string,
+    impact: Impact,
+    args: ReadonlyArray<Buffer> = []
+  ): Wire.ErrorReply | undefined {
     return (
       Access.commandRefusal(this.#access, name) ??
-      this.#redirection(Redirection.ofClient, link, name, impact, args) ??
-      Refusal.ofFault(this.#faultOf(link), name, impact) ??
+      Access.channelRefusal(this.#access, name, args) ??
+      this.#redirection(Redirection.ofClient, socket, name, impact, args) ??
+      Refusal.ofSubscribed(socket, name) ??
+      Refusal.ofFault(this.#faultOf(socket), name, impact) ??
       this.#roleRefusal(impact)
     )
   }
@@ -285,6 +343,12 @@ export class Server {
       loading: fault._tag === "Error" && fault.code === "LOADING",
       startedAt: this.#startedAt,
       clients: () => this.clients().length,
+      isConnected: (clientId) => this.clients().includes(clientId),
+      pubSub: this.pubSub,
+      track: (tracked) => {
+        client.tracked = tracked
+        this.#expiry.resume()
+      },
       commands: this.#commands,
       scripts: this.#scripts,
       loaded: this.#loaded,
@@ -316,40 +380,44 @@ export class Server {
 
   // Also a connection that its client has closed: what it sent may still be on its way.
   #kill(clientId: number, by: number): boolean {
-    const link = Array.from(this.#links).find(({ id }) => id === clientId)
-    if (link === undefined) return false
+    const socket = Array.from(this.#sockets).find(({ id }) => id === clientId)
+    if (socket === undefined) return false
     // Its own connection is told so first.
-    if (clientId === by) link.ending = true
-    else this.#drop(link, { executed: false })
+    if (clientId === by) socket.ending = true
+    else this.#drop(socket, { executed: false })
     return true
   }
 
-  #enforce(links: ReadonlyArray<Link>): void {
-    for (const link of links) {
-      const { _tag } = this.#faultOf(link)
-      if (_tag === "Refuse" || _tag === "DropLogins") this.#drop(link, { executed: false })
-      else if (_tag === "Freeze") link.inbox.pause()
-      else link.inbox.resume()
+  #enforce(sockets: ReadonlyArray<Socket>): void {
+    for (const socket of sockets) {
+      const { _tag } = this.#faultOf(socket)
+      if (_tag === "Refuse" || _tag === "DropLogins") this.#drop(socket, { executed: false })
+      else if (_tag === "Freeze") socket.inbox.pause()
+      else socket.thaw(this.#options.latency)
     }
+    this.#expiry.resume()
   }
 
-  #faultOf(link: Link): Fault.Fault {
-    return (link.held ?? this.#held).fault
+  #faultOf(socket: Socket): Fault.Fault {
+    return (socket.held ?? this.#held).fault
   }
 
-  #drop(link: Link, how: { readonly executed: boolean }): void {
-    link.drop(connectionReset(), how)
-    this.#forgetIfDone(link)
+  #drop(socket: Socket, how: { readonly executed: boolean }): void {
+    socket.drop(connectionReset(), how)
+    this.#forgetIfDone(socket)
   }
 
-  #forgetIfDone(link: Link): void {
-    if (link.isDone) this.#links.delete(link)
+  #forgetIfDone(socket: Socket): void {
+    if (socket.isDone) this.#sockets.delete(socket)
   }
 
   #seed(): number {
     return Math.floor(this.#random() * 2 ** 32)
   }
 }
+
+// The hard limit of `client-output-buffer-limit pubsub` by default, in bytes.
+const outputLimit = 32 * 1024 * 1024
 
 // Connections count from 1.
 const consoleId = 0

@@ -15,6 +15,7 @@ export const serverHandle = (server: Server, serverAt: (address: RedisAddress) =
   restart: ({ data }) => Effect.sync(() => server.restart(data)),
   save: Effect.sync(() => server.save()),
   reload: Effect.sync(() => server.reload()),
+  evict: (key) => Effect.sync(() => server.evict(Wire.encode(key))),
   replicaOf: ({ address }) => Effect.sync(() => server.replication.follow(serverAt(address).replication)),
   cutReplication: Effect.sync(() => server.replication.cut()),
   promote: Effect.sync(() => server.replication.promote()),

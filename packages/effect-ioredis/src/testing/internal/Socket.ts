@@ -1,14 +1,19 @@
+import type { Reply } from "../../RedisCommand.ts"
+import type { Push } from "../../RedisConnection.ts"
 import type * as Fault from "../Fault.ts"
 import type { Login } from "./Access.ts"
 import type { Client } from "./Command.ts"
+import { Subscriptions } from "./PubSub.ts"
 import * as SeededRandom from "./SeededRandom.ts"
 import * as TimedQueue from "./TimedQueue.ts"
 import type { Timers } from "./Timers.ts"
+import type { Tracked } from "./Tracking.ts"
 import type * as Wire from "./Wire.ts"
 
 /** The client's end of a connection, as the server sees it. */
 export interface Peer {
   readonly reply: (wire: Wire.Wire) => void
+  readonly push: (push: Push) => void
   readonly closed: (error: unknown) => void
 }
 
@@ -16,6 +21,9 @@ export interface Peer {
 export type Packet =
   | { readonly _tag: "Login"; readonly login: Login }
   | { readonly _tag: "Command"; readonly name: string; readonly args: ReadonlyArray<Buffer> }
+
+/** Describes what a server sends. */
+export type Sent = { readonly _tag: "Reply"; readonly wire: Wire.Wire } | { readonly _tag: "Push"; readonly push: Push }
 
 /** A fault that holds, and the chances that it takes. */
 export class HeldFault {
@@ -31,15 +39,20 @@ export class HeldFault {
 /**
  * The server's end of one connection: both directions, and what the server remembers of the client.
  */
-export class Link implements Client {
+export class Socket implements Client {
   readonly id: number
   readonly peer: Peer
   readonly inbox: TimedQueue.TimedQueue<Packet>
-  readonly outbox: TimedQueue.TimedQueue<Wire.Wire>
+  readonly outbox: TimedQueue.TimedQueue<Sent>
+  // What was pushed and has not left, and how many bytes it takes.
+  #unread: Array<Push> = []
+  #unreadBytes = 0
   db = 0
   name = ""
   asking = false
   readOnly = false
+  readonly subscriptions = new Subscriptions()
+  tracked: Tracked | undefined
   /** Says whether the client's end is open: what it sent before it closed is still served. */
   open = true
   /** Says whether the connection ends with the next reply. */
@@ -49,12 +62,13 @@ export class Link implements Client {
   /** The fault that holds for this connection in the place of the server's. */
   held: HeldFault | undefined
 
-  constructor(id: number, peer: Peer, timers: Timers, receive: (link: Link, packet: Packet) => void) {
+  constructor(id: number, peer: Peer, timers: Timers, receive: (socket: Socket, packet: Packet) => void) {
     this.id = id
     this.peer = peer
     this.inbox = TimedQueue.make(timers, (packet: Packet) => receive(this, packet))
-    this.outbox = TimedQueue.make(timers, (wire: Wire.Wire) => {
-      peer.reply(wire)
+    this.outbox = TimedQueue.make(timers, (sent: Sent) => {
+      if (sent._tag === "Push") return peer.push(sent.push)
+      peer.reply(sent.wire)
       if (this.ending) this.drop(connectionReset(), { executed: false })
     })
   }
@@ -65,11 +79,34 @@ export class Link implements Client {
   }
 
   /**
+   * Pushes something, or keeps it while the way to the client stands still. Gives how many bytes
+   * are kept.
+   */
+  push(push: Push, isFrozen: boolean, latency: number): number {
+    if (!isFrozen) this.outbox.offer({ _tag: "Push", push }, latency)
+    else {
+      this.#unread.push(push)
+      this.#unreadBytes += sizeOf(push)
+    }
+    return this.#unreadBytes
+  }
+
+  /** The way to the client is open again: what was pushed meanwhile comes before all else. */
+  thaw(latency: number): void {
+    const unread = this.#unread
+    this.#unread = []
+    this.#unreadBytes = 0
+    for (const push of unread) this.outbox.offer({ _tag: "Push", push }, latency)
+    this.inbox.resume()
+  }
+
+  /**
    * The client closed its end. What it sent is in the server's socket buffer and is executed all
    * the same.
    */
   close(): void {
     this.open = false
+    this.#unread = []
     this.outbox.clear()
   }
 
@@ -80,6 +117,11 @@ export class Link implements Client {
     if (!executed) this.inbox.clear()
     if (wasOpen) this.peer.closed(error)
   }
+}
+
+const sizeOf = (reply: Reply): number => {
+  if (Array.isArray(reply)) return reply.reduce((sum: number, item: Reply) => sum + sizeOf(item), 16)
+  return reply instanceof Uint8Array || typeof reply === "string" ? reply.length + 16 : 16
 }
 
 export const connectionReset = (): Error => Object.assign(new Error("read ECONNRESET"), { code: "ECONNRESET" })

@@ -1,0 +1,87 @@
+import { Clock, Effect, type Scope } from "effect"
+import type { Link } from "../../dispatch.ts"
+import * as RedisError from "../../RedisError.ts"
+import * as Waiters from "../Waiters.ts"
+import type { Connect, Connected } from "./Lane.ts"
+import type { Logins } from "./Logins.ts"
+import type { NodeSession } from "./NodeSession.ts"
+
+/**
+ * The logins of a node that others keep for themselves, beside the sessions of its lanes.
+ *
+ * They take their turns with the lanes, for a server that drops whoever logs in is not logged in to
+ * in a loop by these either. Nothing else that becomes of them concerns the node.
+ */
+export interface Links {
+  /** Makes one, which ends with the caller's scope. */
+  readonly connect: Effect.Effect<Link, RedisError.RedisConnectionError, Scope.Scope>
+  /** Those whose connections are open now. */
+  readonly open: () => ReadonlyArray<NodeSession>
+}
+
+/** Describes what links ask of their node. */
+export interface Options {
+  readonly connect: Connect
+  readonly logins: Logins
+  /** Makes a session that no lane has. */
+  readonly sessionOf: (connected: Connected) => NodeSession
+  /** Why none can be made now, if that is so. */
+  readonly problem: () => RedisError.RedisConnectionError | undefined
+  /** Says that no session is open. */
+  readonly isLast: () => boolean
+}
+
+/** Makes the links of a node. They end with the scope. */
+export const make = Effect.fnUntraced(function* (options: Options): Effect.fn.Return<Links, never, Scope.Scope> {
+  const { isLast, logins, problem, sessionOf } = options
+  const clock = yield* Clock.Clock
+  const open = new Set<NodeSession>()
+  const { changed: closed, wake } = Waiters.make()
+  let isClosed = false
+  yield* Effect.addFinalizer(() =>
+    Effect.sync(() => {
+      isClosed = true
+      wake()
+      for (const link of open) link.connection.destroy(closing())
+    })
+  )
+
+  const logIn = Effect.gen(function* () {
+    const beganAt = yield* logins.turn
+    const connected = yield* Effect.tapError(options.connect, (error) =>
+      Effect.sync(() => logins.failed(beganAt, error))
+    )
+    const link = sessionOf(connected)
+    logins.ready(link)
+    open.add(link)
+    const stop = link.connection.onLoss(() => {
+      open.delete(link)
+      logins.lost(beganAt, link, isLast())
+    })
+    // Whoever ends it says nothing of the server.
+    yield* Effect.addFinalizer(() =>
+      Effect.sync(() => {
+        stop()
+        open.delete(link)
+      })
+    )
+    return link
+  })
+
+  return {
+    open: () => Array.from(open),
+    connect: Effect.suspend(() => {
+      const reason = isClosed ? closing() : problem()
+      if (reason !== undefined) return Effect.fail(reason)
+      return Effect.raceFirst(
+        logIn,
+        Effect.andThen(
+          closed,
+          Effect.suspend(() => Effect.fail(closing()))
+        )
+      )
+    }).pipe(Effect.provideService(Clock.Clock, clock))
+  }
+})
+
+const closing = () => RedisError.connectionError("CONNECT", "Closed", "never", new Error("The client was closed."))
