@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os"
 import { defaultExclude, defineConfig } from "vitest/config"
 import "./test/support/Node20.ts"
 
@@ -24,10 +25,12 @@ export default defineConfig({
     ],
     // Modules loaded once for all files are half of the quick loop's time.
     isolate: !quick,
+    // Most tests wait for a server rather than compute, so that two files at once take half the time of one after the other.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     globalSetup: ["test/support/globalSetup.ts"],
     reporters: ["default", "./test/support/CountReporter.ts"],
     // Beyond any wait of test/support, so that its message is the one that is seen.
-    testTimeout: 20_000,
-    hookTimeout: 20_000
+    testTimeout: 60_000,
+    hookTimeout: 60_000
   }
 })

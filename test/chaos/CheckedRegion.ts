@@ -119,7 +119,7 @@ export const make = Effect.fnUntraced(function* (
             ? region.remove(key)
             : region.set(key, { key, version, text }, shortLived ? { timeToLive: "2 seconds" } : {})
         return Effect.map(recorder.call({ operation, isRead: false }, asked), (outcome) => {
-          counts.writes[outcome]++
+          counts.writes[outcome === "Absent" ? "Applied" : outcome]++
           if (outcome !== "Rejected") checker.acknowledge(key, version)
         })
       })

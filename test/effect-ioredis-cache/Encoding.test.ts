@@ -41,8 +41,8 @@ describe("Encoding", () => {
     it.effect(`a value's life is ${what}`, () =>
       Effect.gen(function* () {
         const written = (yield* make({ timeToLive })).value("set", "key", "a", "one", given)
-        const { key, text, timeToLive: life, value } = Result.getOrThrow(written)
-        assert.deepStrictEqual([key, value, text, life], ["key", "one", '"one"', millis])
+        const { key, payload, timeToLive: life, value } = Result.getOrThrow(written)
+        assert.deepStrictEqual([key, value, payload, life], ["key", "one", '"one"', millis])
       })
     )
   }

@@ -12,6 +12,9 @@ import * as Recorder from "../../packages/effect-ioredis-cache/src/internal/Reco
 import type { RegionParts } from "../../packages/effect-ioredis-cache/src/internal/RegionParts.ts"
 import * as Sequences from "../../packages/effect-ioredis-cache/src/internal/Sequences.ts"
 import * as SharedLookups from "../../packages/effect-ioredis-cache/src/internal/SharedLookups.ts"
+import * as Tagging from "../../packages/effect-ioredis-cache/src/internal/tags/Tagging.ts"
+import * as Tokens from "../../packages/effect-ioredis-cache/src/internal/tags/Tokens.ts"
+import * as Verification from "../../packages/effect-ioredis-cache/src/internal/tags/Verification.ts"
 
 /** A call of the tier that has not ended. */
 interface Pending {
@@ -92,8 +95,14 @@ export const make = Effect.gen(function* () {
     clear: Effect.callback<WriteOutcome>((resume) => {
       start("clear", () => true, resume)
     }),
-    stale: () => Effect.runSync(Effect.succeedNone)
+    glance: () => undefined,
+    stale: () => undefined,
+    lifeOf: () => ({ timeToLive: 0, origin: undefined }),
+    replacedBy: (key, done) => start(`replacedBy ${nameOf(key)}`, () => true, done)
   }
+  const tokens = Tokens.lazily<never>(() => {
+    throw new Error("nothing here has tags")
+  })
   const parts: RegionParts<string, string, never> = {
     spanAttributes: { "cache.name": "double", "cache.region": "texts" },
     encoding: Encoding.make(definition, "5 minutes", "cache:", context),
@@ -101,6 +110,8 @@ export const make = Effect.gen(function* () {
     tier,
     sequences,
     lookups: SharedLookups.make("texts", scope, sequences.watch),
+    tagging: Tagging.make(tokens, undefined),
+    verification: Verification.make({ tokens, tier, ofRegion: undefined, patience: undefined, now: () => 0 }),
     reject: ({ message }) => Effect.sync(() => void rejected.push(message))
   }
   /** Ends the oldest call of the tier that has not ended, and says whether it was current. */

@@ -4,7 +4,7 @@ import { RedisCommand, type RedisError } from "effect-ioredis"
 import { scripts } from "effect-ioredis-cache/testing"
 import { Fault } from "effect-ioredis/testing"
 import { TestClock } from "effect/testing"
-import * as CacheCodec from "../../packages/effect-ioredis-cache/src/internal/CacheCodec.ts"
+import * as JsonCodec from "../../packages/effect-ioredis-cache/src/internal/JsonCodec.ts"
 import {
   type Cancel,
   type Done,
@@ -42,11 +42,14 @@ const withTier = (
           {
             name: "texts",
             keyspace: "texts:",
-            codec: CacheCodec.make(Schema.String),
+            codec: JsonCodec.make(Schema.String),
             longestLife: 60_000,
             staleFor: 0,
+            refreshes: false,
             replay: "ifUnchanged",
             removedFor: 0,
+            tags: false,
+            maxBytes: 1000,
             onUnreadable: (_, problem) => problems.push(problem),
             ...region
           },
@@ -157,14 +160,14 @@ describe("RedisTier", () => {
           )
           assert.deepStrictEqual(
             found.map(({ hit }) => hit && [hit.value, hit.timeToLive, hit.bytes, hit.version.stamp]),
-            [["held", 60_000, same.length, stampOf(same)], undefined, undefined]
+            [["held", 60_000, 7, stampOf(same)], undefined, undefined]
           )
           assert.deepStrictEqual(h.problems, ["it was written under another key"])
         }),
       {},
       {
         believes: (key) => key !== "texts:unbelieved",
-        held: () => ({ value: "held" })
+        held: () => ({ value: "held", bytes: 7 })
       }
     )
   })

@@ -1,7 +1,9 @@
 import { readFileSync } from "node:fs"
 import { assert, describe, it } from "@effect/vitest"
-import { Schema } from "effect"
+import { Result, Schema } from "effect"
+import * as BinaryCodec from "../../packages/effect-ioredis-cache/src/internal/BinaryCodec.ts"
 import * as StoredValue from "../../packages/effect-ioredis-cache/src/internal/StoredValue.ts"
+import { bytesOf } from "../support/Stored.ts"
 import * as Mutations from "../fuzz/Mutations.ts"
 
 const key = "cache:jobs:v1:=job-42"
@@ -17,6 +19,9 @@ const fields: StoredValue.Fields = {
 
 const payload = Buffer.from('{"n":1}')
 
+const encode = (key: string, fields: StoredValue.Fields, payload: Buffer): Buffer =>
+  Buffer.from(StoredValue.encodeText(key, fields, payload.toString()))
+
 const readValue = (redisKey: string, stored: Uint8Array): StoredValue.Value => {
   const read = StoredValue.read(redisKey, stored)
   if (read._tag !== "Value") throw new Error(`${read._tag} in the place of a value`)
@@ -24,7 +29,7 @@ const readValue = (redisKey: string, stored: Uint8Array): StoredValue.Value => {
 }
 
 /** The stored bytes with others in the place of those from `at` on. */
-const patched = (at: number, text: string, stored = StoredValue.encode(key, fields, payload)): Buffer => {
+const patched = (at: number, text: string, stored = encode(key, fields, payload)): Buffer => {
   const copy = Buffer.from(stored)
   copy.write(text, at, "latin1")
   return copy
@@ -34,10 +39,9 @@ const foreign = (reason: StoredValue.Foreign["reason"]) => ({ _tag: "Foreign", r
 
 describe("StoredValue", () => {
   it("is a header of 44 characters and the payload", () => {
-    const stored = StoredValue.encode(key, fields, payload)
+    const stored = encode(key, fields, payload)
     assert.strictEqual(stored.subarray(0, 6).toString(), "E1j-s-")
     assert.strictEqual(stored.toString().slice(10), 'Ada0_zNumberP23J5k---08EV--Ciu---:{"n":1}')
-    assert.strictEqual(StoredValue.encodeText(key, fields, payload.toString()), stored.toString())
   })
 
   it.prop(
@@ -51,7 +55,7 @@ describe("StoredValue", () => {
       staleLife: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: StoredValue.longestLife }))
     },
     ({ key, payload, ...given }) => {
-      const stored = StoredValue.encode(key, { ...fields, ...given }, Buffer.from(payload))
+      const stored = encode(key, { ...fields, ...given }, Buffer.from(payload))
       const { header, payloadOffset } = readValue(key, stored)
       assert.deepStrictEqual(
         { kind: header.kind, writtenAt: header.writtenAt, life: header.life, staleLife: header.staleLife },
@@ -64,8 +68,33 @@ describe("StoredValue", () => {
     }
   )
 
+  it("a payload of another form says so in its letters", () => {
+    const bytes = Buffer.from([0, 255, 10])
+    const json = StoredValue.Packed.brotli("text", 100, bytes)
+    const binary = StoredValue.Packed.binary(bytes)
+    const rows = [
+      ["jb", { codec: "json", compression: "brotli" }, json],
+      ["b-", { codec: "binary", compression: "none" }, binary],
+      ["bb", { codec: "binary", compression: "brotli" }, StoredValue.Packed.brotli(binary, 100, bytes)]
+    ] as const
+    for (const [letters, form, packed] of rows) {
+      const stored = bytesOf(StoredValue.encode(key, fields, packed))
+      assert.strictEqual(
+        stored.toString("latin1"),
+        `E1${letters}s-${encode(key, fields, bytes).toString("latin1", 6, 44)}\x00\xff\n`
+      )
+      const read = readValue(key, stored)
+      assert.include(read.form, form)
+      assert.isTrue(stored.subarray(read.payloadOffset).equals(bytes))
+    }
+    assert.strictEqual(readValue(key, encode(key, fields, payload)).form, StoredValue.plainJson)
+    for (const letters of ["jz", "z-", "jj", "-j", "b:"]) {
+      assert.deepStrictEqual(StoredValue.read(key, patched(2, letters)), foreign("UnknownLetter"))
+    }
+  })
+
   it("a life is infinite, or at most 2.17 years", () => {
-    const lifeOf = (life: number) => readValue(key, StoredValue.encode(key, { ...fields, life }, payload)).header.life
+    const lifeOf = (life: number) => readValue(key, encode(key, { ...fields, life }, payload)).header.life
     assert.strictEqual(lifeOf(Number.POSITIVE_INFINITY), Number.POSITIVE_INFINITY)
     assert.strictEqual(lifeOf(1e15), StoredValue.longestLife)
     assert.strictEqual(lifeOf(StoredValue.longestLife + 1), StoredValue.longestLife)
@@ -81,7 +110,7 @@ describe("StoredValue", () => {
 
   it("a lookup's time is kept to 0.3 %", () => {
     for (const lookupTime of [0, 1, 7, 250, 30_000, 86_400_000]) {
-      const { header } = readValue(key, StoredValue.encode(key, { ...fields, lookupTime }, payload))
+      const { header } = readValue(key, encode(key, { ...fields, lookupTime }, payload))
       assert.approximately(header.lookupTime, lookupTime, lookupTime * 0.003 + 0.01)
     }
   })
@@ -112,7 +141,7 @@ describe("StoredValue", () => {
   })
 
   it("a mark of a removal has no payload", () => {
-    const read = StoredValue.read(key, StoredValue.encode(key, { ...fields, kind: "removed" }, Buffer.alloc(0)))
+    const read = StoredValue.read(key, encode(key, { ...fields, kind: "removed" }, Buffer.alloc(0)))
     assert.strictEqual(read._tag, "Removed")
     assert.strictEqual(read._tag === "Removed" ? read.header.kind : undefined, "removed")
   })
@@ -135,7 +164,7 @@ describe("StoredValue", () => {
   })
 
   it("what was written under another key is foreign, whatever follows", () => {
-    const stored = StoredValue.encode(key, fields, payload)
+    const stored = encode(key, fields, payload)
     assert.deepStrictEqual(StoredValue.read(`${key}3`, stored), foreign("OtherKey"))
     assert.deepStrictEqual(StoredValue.read(`${key}3`, stored.subarray(0, 20)), foreign("OtherKey"))
   })
@@ -156,14 +185,14 @@ describe("StoredValue", () => {
       assert.strictEqual(StoredValue.read(key, patched(at, "\u00e9"))._tag, "Broken", `${at}`)
     }
     assert.strictEqual(StoredValue.read(key, patched(5, "2"))._tag, "Broken")
-    const stored = StoredValue.encode(key, fields, payload)
+    const stored = encode(key, fields, payload)
     for (let end = 10; end < StoredValue.headerLength; end++) {
       assert.strictEqual(StoredValue.read(key, stored.subarray(0, end))._tag, "Broken", `${end}`)
     }
   })
 
   it("offsets are where the fields are", () => {
-    const text = StoredValue.encode(key, fields, payload).toString("latin1")
+    const text = encode(key, fields, payload).toString("latin1")
     const at = (place: keyof typeof StoredValue.offsets) => text.slice(...StoredValue.offsets[place])
     assert.strictEqual(at("format") + at("codec") + at("compression") + at("kind") + at("extension"), "E1j-s-")
     assert.strictEqual(at("keyCheck"), StoredValue.digitsOf(StoredValue.keyCheck(key), 4))
@@ -213,6 +242,24 @@ describe("docs/stored_format.md", () => {
     for (const place of ["keyCheck", "writer", "number", "writtenAt", "life", "staleLife", "lookupTime"] as const) {
       const [start, end] = StoredValue.offsets[place]
       assert.include(page, `| ${start}–${end - 1} | \`${stored.slice(start, end)}\` |`, place)
+    }
+  })
+})
+
+describe("docs/stored_format.md, the binary form", () => {
+  it("its example is what is written", () => {
+    const page = readFileSync(new URL("../../docs/stored_format.md", import.meta.url), "utf8")
+    const codec = BinaryCodec.make(Schema.Struct({ id: Schema.Int }), { maxBytes: 100 })
+    const frame = bytesOf(Result.getOrThrow(codec.encode({ id: 42 })).payload)
+    assert.strictEqual(frame.length, 11)
+    for (const [start, end] of [
+      [0, 1],
+      [1, 2],
+      [2, 10],
+      [10, 11]
+    ]) {
+      const hex = Array.from(frame.subarray(start, end), (byte) => byte.toString(16).padStart(2, "0"))
+      assert.include(page, `| \`${hex.join(" ")}\` |`)
     }
   })
 })

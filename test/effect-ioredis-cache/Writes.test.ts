@@ -6,8 +6,9 @@ import * as PartsDouble from "./PartsDouble.ts"
 
 const make = Effect.fnUntraced(function* (options: Partial<Writes.Options> = {}) {
   const double = yield* PartsDouble.make
+  const scope = yield* Effect.scope
   let closed = false
-  const writes = Writes.make(double.parts, { patience: undefined, isClosed: () => closed, ...options })
+  const writes = Writes.make(double.parts, { patience: undefined, isClosed: () => closed, scope, ...options })
   const close = () => {
     closed = true
   }

@@ -1,7 +1,7 @@
 import { describe, it } from "@effect/vitest"
-import { Config, Effect, type Layer, type Option, Schema } from "effect"
+import { Config, type Duration, Effect, type Layer, type Option, Schema } from "effect"
 import { Redis, RedisClient, RedisConfig, type RedisConnector, type RedisError, type RedisHealth } from "effect-ioredis"
-import { Cache, HybridCache, MemoryCache, RedisCache } from "effect-ioredis-cache"
+import { Cache, HybridCache, MemoryCache, ReadThrough, RedisCache } from "effect-ioredis-cache"
 import { expectTypeOf } from "vitest"
 
 class LookupError {
@@ -21,6 +21,8 @@ describe("types", () => {
     expectTypeOf<Region["clear"]>().toEqualTypeOf<Effect.Effect<Cache.WriteOutcome>>()
     expectTypeOf<Region["get"]>().toEqualTypeOf<(key: string) => Effect.Effect<Option.Option<number>>>()
     expectTypeOf<ReturnType<Region["set"]>>().toEqualTypeOf<Effect.Effect<"Applied" | "Deferred" | "Rejected">>()
+    expectTypeOf<ReturnType<Region["remove"]>>().toEqualTypeOf<Effect.Effect<Cache.RemoveOutcome>>()
+    expectTypeOf<ReturnType<Region["removeMany"]>>().toEqualTypeOf<Effect.Effect<ReadonlyArray<Cache.RemoveOutcome>>>()
     expectTypeOf<Cache.Cache["stats"]>().toEqualTypeOf<Effect.Effect<Cache.Stats>>()
   })
 
@@ -35,6 +37,36 @@ describe("types", () => {
       (region) => region.getOrSet("a", Effect.succeed(1))
     )
     expectTypeOf(total).toEqualTypeOf<Effect.Effect<number, never, Cache.Cache>>()
+  })
+
+  it("a timeout shows where lookups have one, and only there", () => {
+    const texts = { name: "r", version: 1, key: Schema.String, value: Schema.String }
+    const program = Effect.gen(function* () {
+      const hard = yield* Cache.region({ ...texts, lookupTimeout: { soft: "1 second", hard: "2 seconds" } })
+      return yield* hard.getOrSet("a", Effect.fail(new LookupError()))
+    })
+    expectTypeOf(program).toEqualTypeOf<Effect.Effect<string, LookupError | Cache.LookupTimeoutError, Cache.Cache>>()
+    const soft = Effect.flatMap(Cache.region({ ...texts, lookupTimeout: { soft: "1 second" } }), (region) =>
+      region.getOrSet("a", Effect.succeed("1"))
+    )
+    expectTypeOf(soft).toEqualTypeOf<Effect.Effect<string, never, Cache.Cache>>()
+    const maybe = (hard: Duration.Duration | undefined) =>
+      Effect.flatMap(Cache.region({ ...texts, lookupTimeout: { hard } }), (region) =>
+        region.getOrSet("a", Effect.succeed("1"))
+      )
+    expectTypeOf(maybe).returns.toEqualTypeOf<Effect.Effect<string, Cache.LookupTimeoutError, Cache.Cache>>()
+    const through = ReadThrough.make({
+      ...texts,
+      lookupTimeout: { hard: "2 seconds" },
+      lookup: (key) => Effect.as(RedisClient.RedisClient, key)
+    })
+    expectTypeOf(through).toEqualTypeOf<
+      Effect.Effect<
+        ReadThrough.ReadThrough<string, string, Cache.LookupTimeoutError>,
+        never,
+        Cache.Cache | RedisClient.RedisClient
+      >
+    >()
   })
 
   it("options are what a layer takes, whatever they say of readiness", () => {

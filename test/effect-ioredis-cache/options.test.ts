@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Config, ConfigProvider, Duration, Effect, Exit, Layer, Schema } from "effect"
 import { RedisClient } from "effect-ioredis"
-import { Cache, HybridCache, MemoryCache, RedisCache } from "effect-ioredis-cache"
+import { binary } from "effect-ioredis-cache/BinaryCodec"
+import { Cache, Compression, HybridCache, MemoryCache, RedisCache, RefreshPolicy } from "effect-ioredis-cache"
 import { scripts } from "effect-ioredis-cache/testing"
 import { SimulatedRedis } from "effect-ioredis/testing"
 import * as Captured from "../support/Captured.ts"
@@ -176,7 +177,31 @@ describe("a region that cannot be as it is defined is a defect that says what to
     ["timeToLive", life, noLives.filter((bad) => typeof bad !== "function")],
     ["jitter", "a share from 0 to 1, for example 0.1", [1.1, ...noNumbers]],
     ["staleFor", "a duration, zero for none, for example 10 minutes", noDurations],
+    ["retryAfterFailure", "a duration, zero for none, for example 10 minutes", noDurations],
+    [
+      "refresh",
+      "RefreshPolicy.ahead with a beta above zero, RefreshPolicy.fromAge with a duration above zero, or RefreshPolicy.afterExpiry, for example RefreshPolicy.ahead()",
+      [
+        RefreshPolicy.ahead({ beta: 0 }),
+        RefreshPolicy.ahead({ beta: Number.NaN }),
+        RefreshPolicy.fromAge(0),
+        "ahead",
+        {}
+      ]
+    ],
     ["maxBytes", count, noCounts],
+    ["codec", "binary of effect-ioredis-cache/BinaryCodec, or nothing for JSON, for example", [5, "binary", {}, null]],
+    [
+      "compression",
+      "Compression.brotli with whole numbers of bytes, from no more than upTo, for example Compression.brotli(",
+      [
+        5,
+        "brotli",
+        {},
+        { _tag: "Zip", from: 1, upTo: 2 },
+        ...[{ from: -1 }, { from: 1.5 }, { from: Number.NaN }, { upTo: 1000 }].map(Compression.brotli)
+      ]
+    ],
     ["replay", '"ifUnchanged", "latest", "invalidate" or "overwrite", for example', ["", "later", 5, {}, null, hidden]],
     ["removedFor", "a duration, zero for none, for example 10 minutes", noDurations],
     [
@@ -220,11 +245,20 @@ describe("a region that cannot be as it is defined is a defect that says what to
   )
 })
 
+it.effect("a region is no other by its codec alone", () =>
+  Effect.gen(function* () {
+    yield* Cache.region(users)
+    assert.include(String(yield* defectOf(Cache.region({ ...users, codec: binary }))), "another codec")
+    yield* Cache.region({ ...users, version: 2, codec: binary })
+  }).pipe(Effect.provide(memory({})))
+)
+
 describe("what makes sense is taken", () => {
   const good: ReadonlyArray<Partial<Cache.RegionOptions<string, string>>> = [
     { timeToLive: Duration.infinity, staleFor: Duration.infinity, removedFor: Duration.infinity },
     { timeToLive: 10n, staleFor: 0, removedFor: 0 },
-    { jitter: 1, maxBytes: 1, version: 0, replay: "latest" },
+    { jitter: 1, maxBytes: 1, version: 0, replay: "latest", compression: Compression.brotli({ from: 0, upTo: 0 }) },
+    { tags: true },
     { near: { maxStaleness: 100 } },
     { near: { maxStaleness: "365 days" } }
   ]

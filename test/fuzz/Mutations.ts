@@ -1,5 +1,11 @@
+import { brotliDecompressSync } from "node:zlib"
 import { Result, Schema } from "effect"
-import * as CacheCodec from "../../packages/effect-ioredis-cache/src/internal/CacheCodec.ts"
+import * as SchemaBinary from "effect/encoding/SchemaBinary"
+import { Compression } from "effect-ioredis-cache"
+import { compressor, decompress, type Failure } from "../../packages/effect-ioredis-cache/src/internal/brotli.ts"
+import * as BinaryCodec from "../../packages/effect-ioredis-cache/src/internal/BinaryCodec.ts"
+import type * as CacheCodec from "../../packages/effect-ioredis-cache/src/internal/CacheCodec.ts"
+import * as JsonCodec from "../../packages/effect-ioredis-cache/src/internal/JsonCodec.ts"
 import * as StoredValue from "../../packages/effect-ioredis-cache/src/internal/StoredValue.ts"
 
 export interface Settings {
@@ -36,6 +42,8 @@ const Job = Schema.Struct({
   skills: Schema.Array(Schema.String)
 })
 
+const Bytes = Schema.Struct({ type: Schema.String, data: Schema.Uint8Array })
+
 interface Tree {
   readonly name: string
   readonly children: ReadonlyArray<Tree>
@@ -53,9 +61,9 @@ const tree = (depth: number): Tree => ({
 /** What reads the values of one schema. */
 interface Reader {
   readonly schema: string
-  readonly decode: (stored: Uint8Array, offset?: number) => CacheCodec.Decoded<unknown>
-  /** Reads by JSON.parse and the schema alone. */
-  readonly alone: (json: unknown) => unknown
+  readonly decode: CacheCodec.CacheCodec<unknown>["decode"]
+  /** Reads a payload by what a program would use without a cache, such as JSON.parse and the schema. */
+  readonly alone: (payload: Buffer) => unknown
 }
 
 /** A stored value, what reads its payload, and the key that it is stored under. */
@@ -73,18 +81,42 @@ class Sample {
 
 const readers = new Map<string, Reader>()
 
+// What is longer when it is decompressed is not read.
+const maxBytes = 1024 * 1024
+
+const compress = compressor(Compression.brotli({ from: 0 }))
+
+const decoded = (
+  { form, payloadOffset, stored }: StoredValue.Value,
+  { decode }: Reader
+): CacheCodec.Decoded<unknown> | Failure => {
+  if (form === StoredValue.plainJson) return decode(stored, payloadOffset)
+  const packed = stored.subarray(payloadOffset)
+  const payload = form.compression === "brotli" ? decompress(packed, maxBytes) : packed
+  return typeof payload === "string" ? payload : decode(payload, 0, form.codec)
+}
+
+/** Makes samples. The names of their regions say whether they are compressed, and whether they are binary. */
 const sample = <A>(schema: Schema.Codec<A, unknown>, key: string, value: A, kind: StoredValue.Kind = "set"): Sample => {
-  const codec = CacheCodec.make(schema)
   const name = key.split(":")[1] ?? ""
+  const isPacked = name.includes("packed")
+  const isBinary = name.includes("binary")
+  const codec = isBinary ? BinaryCodec.make(schema, { maxBytes }) : JsonCodec.make(schema, { maxBytes })
+  const ofJson = Schema.decodeUnknownSync(Schema.toCodecJson(schema))
+  const ofFrame = Schema.decodeUnknownSync(SchemaBinary.toCodec(schema, { fingerprint: true }))
   const reader = readers.get(name) ?? {
     schema: name,
     decode: codec.decode,
-    alone: Schema.decodeUnknownSync(Schema.toCodecJson(schema))
+    alone: (payload) => {
+      const bytes = isPacked ? brotliDecompressSync(payload, { maxOutputLength: maxBytes }) : payload
+      return isBinary ? ofFrame(new Uint8Array(bytes)) : ofJson(JSON.parse(bytes.toString()))
+    }
   }
   readers.set(name, reader)
-  const { payload } = Result.getOrThrow(codec.encode(value))
+  const encoded = Result.getOrThrow(codec.encode(value)).payload
+  const payload = isPacked ? compress(encoded) : encoded
   const fields = { kind, stamp: "Ada0_z----0K", writtenAt: 1.79e12, life: 3e5, staleLife: 3.6e6, lookupTime: 120 }
-  return new Sample(key, StoredValue.encode(key, fields, Buffer.from(payload)), reader)
+  return new Sample(key, Buffer.from(StoredValue.encode(key, fields, payload)), reader)
 }
 
 const job = (index: number) => ({
@@ -97,6 +129,13 @@ const job = (index: number) => ({
 
 const samples: ReadonlyArray<Sample> = [
   ...[0, 1, 2, 5, 20].map((index) => sample(Job, `cache:jobs:v1:=job-${index}`, job(index))),
+  ...[2, 20, 50].map((index) => sample(Job, `cache:packed-jobs:v1:=job-${index}`, job(index))),
+  sample(Tree, "cache:packed-trees:v1:=a", tree(60)),
+  ...[0, 2, 20].map((index) => sample(Job, `cache:binary-jobs:v1:=job-${index}`, job(index))),
+  sample(Tree, "cache:binary-trees:v1:=a", tree(60)),
+  sample(Schema.Unknown, "cache:binary-json:v1:=a", { a: [1, { b: null }], ["__proto__"]: "x" }),
+  sample(Bytes, "cache:binary-bytes:v1:=a", { type: "image/png", data: new Uint8Array(500).fill(137) }),
+  sample(Schema.Array(Job), "cache:packed-binary-jobs:v1:=a", [1, 2, 3].map(job)),
   sample(Tree, "cache:trees:v1:#höher", tree(60), "filled"),
   sample(Schema.String, "cache:texts:v1:=a", "€".repeat(50)),
   sample(Schema.Undefined, "cache:none:v1:=a", undefined),
@@ -225,22 +264,23 @@ const nanosOf = (batch: ReadonlyArray<Sample>, read: (sample: Sample) => unknown
   return (user + system) * 1000
 }
 
-/** The offset of the payload, when all fields that a cache asks for were read. */
-const readFormat = ({ key, stored }: Sample): number | undefined => {
+/** What was read, when all fields that a cache asks for were. */
+const readFormat = ({ key, stored }: Sample): StoredValue.Value | undefined => {
   const read = StoredValue.read(key, stored)
   if (read._tag !== "Value") return undefined
   const { life, staleLife, stamp, writtenAt } = read.header
-  return writtenAt + life >= 0 && staleLife >= 0 && stamp.length === 12 ? read.payloadOffset : undefined
+  return writtenAt + life >= 0 && staleLife >= 0 && stamp.length === 12 ? read : undefined
 }
 
 const readAsCache = (sample: Sample): boolean => {
-  const offset = readFormat(sample)
-  return offset !== undefined && sample.reader.decode(sample.stored, offset)._tag === "Value"
+  const read = readFormat(sample)
+  const found = read === undefined ? "Broken" : decoded(read, sample.reader)
+  return typeof found !== "string" && found._tag === "Value"
 }
 
 const readAlone = ({ reader, stored }: Sample): unknown => {
   try {
-    return reader.alone(JSON.parse(stored.toString("utf8", StoredValue.headerLength)))
+    return reader.alone(stored.subarray(StoredValue.headerLength))
   } catch {
     return undefined
   }

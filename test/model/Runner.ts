@@ -610,7 +610,11 @@ const perform = (
     _tag: "Values",
     values: found.map(Option.getOrUndefined)
   })
-  const outcomes = (all: ReadonlyArray<string>): Log.Result => ({ _tag: "Outcomes", outcomes: all })
+  // A removal of what is not there is applied like any other.
+  const outcomes = (all: ReadonlyArray<string>): Log.Result => ({
+    _tag: "Outcomes",
+    outcomes: all.map((outcome) => (outcome === "Absent" ? "Applied" : outcome))
+  })
   const one = (outcome: string) => outcomes([outcome])
   switch (call._tag) {
     case "Get":

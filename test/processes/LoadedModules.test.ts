@@ -1,4 +1,6 @@
 import { spawnSync } from "node:child_process"
+import { readFileSync } from "node:fs"
+import { dirname, join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 
 /** The files of a package that a process has loaded when it has imported a module. */
@@ -13,6 +15,16 @@ const loads = (specifier: string, packageName: string): ReadonlyArray<string> =>
   return files.filter((file) => file.includes(`/node_modules/${packageName}/`))
 }
 
+const sources = "packages/effect-ioredis-cache/src"
+
+/** What a module and those of its package that it imports import, as text. Node does not tell which modules it has. */
+const importedBy = (file: string, seen = new Set<string>()): ReadonlyArray<string> => {
+  if (seen.has(file)) return []
+  seen.add(file)
+  const imported = Array.from(readFileSync(file, "utf8").matchAll(/ from "(.+)"$/gm), ([, specifier = ""]) => specifier)
+  return imported.flatMap((one) => (one.startsWith(".") ? importedBy(join(dirname(file), one), seen) : [one]))
+}
+
 describe("What a module loads", () => {
   for (const specifier of [
     "effect-ioredis-cache/MemoryCache",
@@ -23,6 +35,12 @@ describe("What a module loads", () => {
       assert.deepStrictEqual(loads(specifier, "ioredis"), [])
     })
   }
+
+  it("a cache loads no binary codec, and whoever asks for it does", () => {
+    const needs = (file: string) => importedBy(join(sources, file)).includes("effect/encoding/SchemaBinary")
+    assert.isFalse(needs("index.ts"))
+    assert.isTrue(needs("BinaryCodec.ts"))
+  })
 
   it("a live Redis does", () => {
     assert.isNotEmpty(loads("effect-ioredis/IoredisConnector", "ioredis"))

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Deferred, Duration, Effect, Exit, Fiber, type Layer, Option, Schema } from "effect"
-import { Cache, CacheKey } from "effect-ioredis-cache"
+import { Cache, CacheKey, Compression, RefreshPolicy } from "effect-ioredis-cache"
 import { TestClock } from "effect/testing"
 import { eventually } from "./cacheLayers.ts"
 
@@ -53,7 +53,8 @@ export const cacheSuite = (name: string, layer: Layer.Layer<Cache.Cache, unknown
         assert.strictEqual(yield* region.remove("a"), "Applied")
         assertNone(yield* region.get("a"))
         assert.isFalse(yield* region.has("a"))
-        assert.strictEqual(yield* region.remove("a"), "Applied")
+        assert.strictEqual(yield* region.remove("a"), "Absent")
+        assert.strictEqual(yield* region.remove("never there"), "Absent")
       }))
 
     test("a write says its effect each time it runs, not when it is made", () =>
@@ -86,9 +87,9 @@ export const cacheSuite = (name: string, layer: Layer.Layer<Cache.Cache, unknown
           ["Applied", "Applied", "Applied", "Applied"]
         )
         assert.deepStrictEqual(yield* values(region, ["c", "x", "a", "b", "c"]), ["3", undefined, "4", "2", "3"])
-        assert.deepStrictEqual(yield* region.removeMany(["b", "x", "c"]), ["Applied", "Applied", "Applied"])
+        assert.deepStrictEqual(yield* region.removeMany(["b", "x", "c"]), ["Applied", "Absent", "Applied"])
         assert.deepStrictEqual(yield* values(region, ["a", "b", "c"]), ["4", undefined, undefined])
-        assert.deepStrictEqual(yield* region.removeMany(["a", "b", "a"]), ["Applied", "Applied", "Applied"])
+        assert.deepStrictEqual(yield* region.removeMany(["a", "b", "a"]), ["Applied", "Absent", "Applied"])
         assert.isFalse(yield* region.has("a"))
       }))
 
@@ -299,7 +300,15 @@ export const cacheSuite = (name: string, layer: Layer.Layer<Cache.Cache, unknown
           [Cache.region({ ...texts, timeToLive: () => "1 minute" }), "timeToLive"],
           [Cache.region({ ...texts, timeToLive: "1 minute", jitter: 0.1 }), "jitter"],
           [Cache.region({ ...texts, timeToLive: "1 minute", maxBytes: 100 }), "maxBytes"],
+          [
+            Cache.region({ ...texts, timeToLive: "1 minute", compression: Compression.brotli({ upTo: 5000 }) }),
+            "compression"
+          ],
           [Cache.region({ ...texts, timeToLive: "1 minute", staleFor: "1 minute" }), "staleFor"],
+          [Cache.region({ ...texts, timeToLive: "1 minute", refresh: RefreshPolicy.ahead() }), "refresh"],
+          [Cache.region({ ...texts, timeToLive: "1 minute", lookupTimeout: { soft: 1 } }), "lookupTimeout.soft"],
+          [Cache.region({ ...texts, timeToLive: "1 minute", lookupTimeout: { hard: 1 } }), "lookupTimeout.hard"],
+          [Cache.region({ ...texts, timeToLive: "1 minute", retryAfterFailure: 1 }), "retryAfterFailure"],
           [Cache.region({ ...texts, timeToLive: "1 minute", replay: "latest" }), "replay"],
           [Cache.region({ ...texts, timeToLive: "1 minute", removedFor: "1 minute" }), "removedFor"]
         ]

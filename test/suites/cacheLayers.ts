@@ -67,6 +67,7 @@ export const layerStrict = Layer.effect(
   Effect.map(RedisCache.RedisCache, (redis) =>
     Cache.Cache.of({
       stats: redis.stats,
+      invalidateTag: (tag) => Effect.orDie(redis.invalidateTag(tag)),
       region: (options) =>
         Effect.map(redis.region(options), (region) => {
           const orElse = <A, R, E extends { readonly _tag: string }>(
@@ -78,6 +79,7 @@ export const layerStrict = Layer.effect(
             get: (key) => orElse(region.get(key), Effect.succeedNone),
             getMany: (keys) => Effect.orDie(region.getMany(keys)),
             has: (key) => orElse(region.has(key), Effect.succeed(false)),
+            timeToLive: (key) => orElse(region.timeToLive(key), Effect.succeedNone),
             set: (key, value, write) => orElse(region.set(key, value, write), rejected),
             setMany: (entries, write) => Effect.orDie(region.setMany(entries, write)),
             remove: (key) => orElse(region.remove(key), rejected),
@@ -86,6 +88,15 @@ export const layerStrict = Layer.effect(
             clear: Effect.orDie(region.clear),
             getOrSet: (key, lookup, write) =>
               Effect.catch(region.getOrSet(key, lookup, write), (error) => {
+                if (!RedisError.isRedisError(error)) return Effect.fail(error)
+                return error._tag === "RedisSerializationError" ? lookup : Effect.die(error)
+              }),
+            getOrSetMany: (keys, lookup, write) =>
+              Effect.catch(region.getOrSetMany(keys, lookup, write), (error) =>
+                RedisError.isRedisError(error) ? Effect.die(error) : Effect.fail(error)
+              ),
+            refresh: (key, lookup, write) =>
+              Effect.catch(region.refresh(key, lookup, write), (error) => {
                 if (!RedisError.isRedisError(error)) return Effect.fail(error)
                 return error._tag === "RedisSerializationError" ? lookup : Effect.die(error)
               })

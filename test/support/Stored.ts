@@ -6,13 +6,21 @@ const stamps = StoredValue.makeStampSource(Math.random)
 export const stored = (
   redisKey: string,
   json: string,
-  { life = Number.POSITIVE_INFINITY, writtenAt = 0 }: { readonly life?: number; readonly writtenAt?: number } = {}
+  {
+    life = Number.POSITIVE_INFINITY,
+    staleLife = life,
+    writtenAt = 0
+  }: { readonly life?: number; readonly staleLife?: number; readonly writtenAt?: number } = {}
 ): string =>
   StoredValue.encodeText(
     redisKey,
-    { kind: "set", stamp: stamps.next(), writtenAt, life, staleLife: life, lookupTime: 0 },
+    { kind: "set", stamp: stamps.next(), writtenAt, life, staleLife, lookupTime: 0 },
     json
   )
+
+/** What is stored, or a payload, as bytes. */
+export const bytesOf = (stored: StoredValue.Payload | Uint8Array): Buffer =>
+  Buffer.from(typeof stored === "string" || stored instanceof Uint8Array ? stored : stored.bytes)
 
 /** The payload of what is stored, as text. */
 export const payloadOf = (text: string): string => text.slice(StoredValue.headerLength)

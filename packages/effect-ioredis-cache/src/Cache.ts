@@ -32,7 +32,11 @@
  *
  * @since 0.1.0
  */
-import { Context, Data, type Duration, Effect, type Option, type Schema } from "effect"
+import { Context, Data, type Duration, Effect, type Option, Schema } from "effect"
+import type { RefreshPolicy } from "./RefreshPolicy.ts"
+
+import type { Compression } from "./Compression.ts"
+import type * as CacheCodec from "./internal/CacheCodec.ts"
 
 /**
  * Tells what became of a write.
@@ -48,6 +52,26 @@ import { Context, Data, type Duration, Effect, type Option, type Schema } from "
  * @since 0.1.0
  */
 export type WriteOutcome = "Applied" | "Deferred" | "Rejected"
+
+/**
+ * Tells what became of a removal.
+ *
+ * **Details**
+ *
+ * `"Absent"`: it is applied, Redis said that there was nothing to remove, and this process had
+ * nothing either. The others say what they say of every write.
+ *
+ * **Gotchas**
+ *
+ * `"Applied"` does not say that there was something. What was there is not known where the command
+ * had to be sent again, where a write of this process for the key was not confirmed, and in a
+ * region that leaves marks (`removedFor`) without `replay: "latest"`. A value that has expired and
+ * is kept for `staleFor` was there.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type RemoveOutcome = WriteOutcome | "Absent"
 
 /**
  * Chooses what becomes in Redis of a value that was set while Redis was away.
@@ -76,11 +100,25 @@ export type WriteOutcome = "Applied" | "Deferred" | "Rejected"
 export type Replay = "ifUnchanged" | "latest" | "invalidate" | "overwrite"
 
 /**
+ * A form in which values are stored, other than JSON.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Codec {
+  /** Tells it from other forms. */
+  readonly _tag: "Binary"
+  /** Makes the codec of a region, for the cache alone. */
+  readonly [CacheCodec.TypeId]: CacheCodec.Make
+}
+
+/**
  * Defines a region.
  *
  * **Details**
  *
- * Values are stored as JSON, in the form given by `Schema.toCodecJson`. Dates, bigints, bytes,
+ * Values are stored as JSON, in the form given by `Schema.toCodecJson`, where no `codec` says
+ * otherwise. Dates, bigints, bytes,
  * options, classes, brands, collections and recursive types come back as they were, and so do
  * `undefined`, `null`, `0`, `""` and `false`. Lists and objects nest up to 500 deep.
  *
@@ -99,7 +137,7 @@ export type Replay = "ifUnchanged" | "latest" | "invalidate" | "overwrite"
  * @category models
  * @since 0.1.0
  */
-export interface RegionOptions<in out Key, in out Value> {
+export interface RegionOptions<in out Key, in out Value, out Hard extends Duration.Input | undefined = undefined> {
   /** Names the region. It is part of every key, and a label of its metrics. */
   readonly name: string
   /**
@@ -122,12 +160,35 @@ export interface RegionOptions<in out Key, in out Value> {
    */
   readonly jitter?: number | undefined
   /**
-   * Sets for how long after its end a value that this process still holds in memory may be the
-   * answer of a `getOrSet` whose lookup fails. It is counted as stale. Default: 0.
+   * Sets for how long after its end a value may be the answer of a `getOrSet` whose lookup fails or
+   * takes too long. Redis keeps it for as long, and so any process can serve it. It is counted as
+   * stale, and to a `get` it is a miss. Default: 0.
    */
   readonly staleFor?: Duration.Input | undefined
+  /**
+   * Sets when a value is looked up anew although there is one, such as
+   * `RefreshPolicy.ahead()`. The caller is given at once what there is, expired by less than
+   * `staleFor` included. Default: a value is looked up when it has expired, and its caller waits.
+   */
+  readonly refresh?: RefreshPolicy | undefined
+  /** Sets how long a lookup may take. Default: as long as it takes. */
+  readonly lookupTimeout?: LookupTimeout<Hard> | undefined
+  /**
+   * Sets for how long a lookup that failed is not tried again. Meanwhile a `getOrSet` of the key
+   * gives the expired value, or fails likewise at once. A `set` or `remove` of the key ends that.
+   * The last 10,000 failures of the region are remembered. Default: 0, and 1 second where the
+   * lookup was to refresh a value.
+   */
+  readonly retryAfterFailure?: Duration.Input | undefined
   /** Bounds the encoded size of a value, in bytes. Default: 8 MiB. */
   readonly maxBytes?: number | undefined
+  /**
+   * Chooses the form in which values are stored: `binary` of `effect-ioredis-cache/BinaryCodec`.
+   * Default: JSON.
+   */
+  readonly codec?: Codec | undefined
+  /** Says which values are compressed in Redis. Default: none. */
+  readonly compression?: Compression | undefined
   /**
    * Chooses what becomes in Redis of a value that was set while Redis was away. Default:
    * `"ifUnchanged"`.
@@ -138,6 +199,12 @@ export interface RegionOptions<in out Key, in out Value> {
    * Default: 10 minutes with `replay: "latest"`, else none is left.
    */
   readonly removedFor?: Duration.Input | undefined
+  /**
+   * Gives every value a tag of the region, so that `clear` takes as long with a million values as
+   * with ten: one write makes all of them misses, and they are unlinked in the background. Each
+   * read asks for one key more. Default: false.
+   */
+  readonly tags?: boolean | undefined
   /**
    * Lets memory answer while Redis answers too, for as long as Redis tells of every write of other
    * processes. Default: each read asks Redis. See `docs/near_cache.md`.
@@ -171,6 +238,35 @@ export interface NearOptions {
 }
 
 /**
+ * Sets how long a lookup may take.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface LookupTimeout<out Hard extends Duration.Input | undefined = Duration.Input | undefined> {
+  /**
+   * Sets how long a caller waits for a lookup where there is an expired value, which it is given
+   * then. The lookup goes on, and its value is stored. It has no effect without `staleFor`.
+   */
+  readonly soft?: Duration.Input | undefined
+  /**
+   * Sets when a lookup is interrupted. It has failed then, with a {@link LookupTimeoutError}, and
+   * whoever waits is given the expired value or that error.
+   */
+  readonly hard?: Hard | undefined
+}
+
+/**
+ * The error that lookups of a region have besides their own: none where there is no `hard` timeout.
+ *
+ * @category utility types
+ * @since 0.1.0
+ */
+export type LookupErrorOf<Hard extends Duration.Input | undefined> = [Hard] extends [undefined]
+  ? never
+  : LookupTimeoutError
+
+/**
  * Sets how one value is written.
  *
  * @category models
@@ -179,6 +275,14 @@ export interface NearOptions {
 export interface WriteOptions {
   /** Sets how long the value lives, in the place of the region's `timeToLive`. */
   readonly timeToLive?: Duration.Input | undefined
+  /**
+   * Names the groups that the value belongs to, at most 20 of them: it is a miss after an
+   * {@link invalidateTag} of any. A tag is of the whole cache, over all regions. Default: none.
+   *
+   * A tag that no write used for 30 days is forgotten, and its values are misses then. `touch`
+   * takes no tags: the value keeps those that it has.
+   */
+  readonly tags?: ReadonlyArray<string> | undefined
 }
 
 /**
@@ -210,13 +314,18 @@ export interface WriteOptions {
  * @category models
  * @since 0.1.0
  */
-export interface Region<in Key, in out Value, out E = never> {
+export interface Region<in Key, in out Value, out E = never, out LookupError = never> {
   /** Reads a key. */
   readonly get: (key: Key) => Effect.Effect<Option.Option<Value>, E>
   /** Reads several keys in one round trip, and answers in the order asked. */
   readonly getMany: (keys: ReadonlyArray<Key>) => Effect.Effect<ReadonlyArray<Option.Option<Value>>, E>
   /** Tells whether a `get` would find a value. It reads the value. */
   readonly has: (key: Key) => Effect.Effect<boolean, E>
+  /**
+   * Tells for how long a `get` would go on finding the value, `Duration.infinity` for ever. It
+   * reads the value.
+   */
+  readonly timeToLive: (key: Key) => Effect.Effect<Option.Option<Duration.Duration>, E>
   /** Stores a value. */
   readonly set: (key: Key, value: Value, options?: WriteOptions) => Effect.Effect<WriteOutcome, E>
   /** Stores several values, and answers in their order. */
@@ -224,10 +333,10 @@ export interface Region<in Key, in out Value, out E = never> {
     entries: ReadonlyArray<readonly [key: Key, value: Value]>,
     options?: WriteOptions
   ) => Effect.Effect<ReadonlyArray<WriteOutcome>, E>
-  /** Removes a key. An absent one is no failure. */
-  readonly remove: (key: Key) => Effect.Effect<WriteOutcome, E>
-  /** Removes several keys, and answers in their order. */
-  readonly removeMany: (keys: ReadonlyArray<Key>) => Effect.Effect<ReadonlyArray<WriteOutcome>, E>
+  /** Removes a key, and says where it knows that there was nothing. That is no failure. */
+  readonly remove: (key: Key) => Effect.Effect<RemoveOutcome, E>
+  /** Removes several keys, and answers in their order, as `remove` does for each. */
+  readonly removeMany: (keys: ReadonlyArray<Key>) => Effect.Effect<ReadonlyArray<RemoveOutcome>, E>
   /**
    * Lets what is there live for the `timeToLive` from now on, and never shortens it. An absent key
    * is no failure (`"Applied"`: read it to know), and a value that has expired is absent, also
@@ -244,14 +353,43 @@ export interface Region<in Key, in out Value, out E = never> {
    * Reads a key, and where there is nothing runs the lookup and stores its value.
    *
    * One lookup for each key runs at a time in this process. Its failure reaches everyone who waits
-   * and is not kept, it ends early only when everyone who waits has left, and the answer does not
-   * wait for the write.
+   * and is not kept (but for `retryAfterFailure`), it ends early only when everyone who waits has
+   * left, and the answer does not wait for the write. Where there is an expired value that may
+   * still be served, a failure is answered with that.
    */
   readonly getOrSet: <E2, R>(
     key: Key,
     lookup: Effect.Effect<Value, E2, R>,
     options?: WriteOptions
-  ) => Effect.Effect<Value, E | E2, R>
+  ) => Effect.Effect<Value, E | E2 | LookupError, R>
+  /**
+   * Reads several keys, runs one lookup for all that is missing, and answers in the order asked.
+   *
+   * The lookup is given the missing keys and answers with pairs of key and value, such as a `Map`,
+   * in any order. A key that it leaves out has no value: its answer is none, and nothing is stored.
+   * Keys that are being looked up are waited for and not looked up again, and a `getOrSet` of a
+   * missing key waits for this lookup. Its failure is that of the whole call, unless expired values
+   * may be served for all of its keys. A key that does not fit its schema is not looked up.
+   */
+  readonly getOrSetMany: <K extends Key, E2, R>(
+    keys: ReadonlyArray<K>,
+    lookup: (missing: readonly [K, ...Array<K>]) => Effect.Effect<Iterable<readonly [key: Key, value: Value]>, E2, R>,
+    options?: WriteOptions
+  ) => Effect.Effect<ReadonlyArray<Option.Option<Value>>, E | E2 | LookupError, R>
+  /**
+   * Looks a key up whatever there is, stores the value and answers with it.
+   *
+   * Calls that overlap share one lookup, and whoever finds nothing meanwhile joins it. A lookup
+   * that `getOrSet` has begun before goes on for its callers, and its value is not stored. The new
+   * value takes the place of what is in Redis when the lookup begins. It is no `set`: it gives way
+   * to one that comes meanwhile, and after an outage nothing of it is told to Redis. A failure is
+   * given to the caller, and leaves what there is.
+   */
+  readonly refresh: <E2, R>(
+    key: Key,
+    lookup: Effect.Effect<Value, E2, R>,
+    options?: WriteOptions
+  ) => Effect.Effect<Value, E | E2 | LookupError, R>
 }
 
 /**
@@ -271,7 +409,7 @@ export interface Stats {
   readonly fallbacks: number
   /** Counts the stored values that could not be read. */
   readonly corrupt: number
-  /** Counts the expired values that were served in the place of a failed lookup. */
+  /** Counts the expired values that were served. The read has counted as a miss before. */
   readonly stale: number
   /** Counts the lookups that ran. */
   readonly lookups: number
@@ -296,7 +434,11 @@ export interface Stats {
  */
 export interface Cache {
   /** Gives the region of a definition. */
-  readonly region: <Key, Value>(options: RegionOptions<Key, Value>) => Effect.Effect<Region<Key, Value>>
+  readonly region: <Key, Value, Hard extends Duration.Input | undefined = undefined>(
+    options: RegionOptions<Key, Value, Hard>
+  ) => Effect.Effect<Region<Key, Value, never, LookupErrorOf<Hard>>>
+  /** Makes every value a miss that was written with the tag, in whichever region. */
+  readonly invalidateTag: (tag: string) => Effect.Effect<WriteOutcome>
   /** Tells how reads ended since the cache was made. */
   readonly stats: Effect.Effect<Stats>
 }
@@ -341,6 +483,7 @@ export const Cache: Context.Service<Cache, Cache> = Context.Service<Cache>("effe
  *   yield* jobs.set(2, "Pilot", { timeToLive: "1 minute" }) // => "Applied"
  *   yield* jobs.getMany([2, 3]) // => [Option.some("Pilot"), Option.none()]
  *   yield* jobs.remove(1) // => "Applied"
+ *   yield* jobs.remove(1) // => "Absent"
  *   yield* jobs.has(1) // => false
  * })
  *
@@ -350,9 +493,70 @@ export const Cache: Context.Service<Cache, Cache> = Context.Service<Cache>("effe
  * @category constructors
  * @since 0.1.0
  */
-export const region = <Key, Value>(
-  options: RegionOptions<Key, Value>
-): Effect.Effect<Region<Key, Value>, never, Cache> => Effect.flatMap(Cache, (cache) => cache.region(options))
+export const region = <Key, Value, Hard extends Duration.Input | undefined = undefined>(
+  options: RegionOptions<Key, Value, Hard>
+): Effect.Effect<Region<Key, Value, never, LookupErrorOf<Hard>>, never, Cache> =>
+  Effect.flatMap(Cache, (cache) => cache.region(options))
+
+/**
+ * A lookup that took longer than the `hard` timeout of its region, and was interrupted.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class LookupTimeoutError extends Schema.TaggedError<LookupTimeoutError>()("LookupTimeoutError", {
+  /** Names the region of the lookup. */
+  region: Schema.String,
+  /** Says how long it was allowed to take. */
+  duration: Schema.Duration,
+  /** Says in one line what happened. */
+  message: Schema.String
+}) {}
+
+/**
+ * Makes every value a miss that was written with the tag, in whichever region of the `Cache` in the
+ * context.
+ *
+ * **Details**
+ *
+ * A tag stands in Redis as a random token, and a value carries the tokens of its tags. Invalidating
+ * a tag is one write of another token, with all that is promised of writes: `"Applied"` says that
+ * Redis has it and no process reads those values any more, `"Deferred"` that this process reads
+ * none of them, and that Redis is told as soon as it is back.
+ *
+ * **Gotchas**
+ *
+ * A read of a value with tags needs their tokens as well. They are asked for side by side with the
+ * value where this process has read it before, and after it otherwise.
+ *
+ * **Example** (All that is known of a user)
+ *
+ * ```ts
+ * import { Effect, Schema } from "effect"
+ * import { Cache, MemoryCache } from "effect-ioredis-cache"
+ *
+ * const program = Effect.gen(function* () {
+ *   const jobs = yield* Cache.region({
+ *     name: "jobs",
+ *     version: 1,
+ *     key: Schema.Int,
+ *     value: Schema.String
+ *   })
+ *
+ *   yield* jobs.set(1, "Engineer", { tags: ["user:42"] }) // => "Applied"
+ *   yield* jobs.set(2, "Pilot", { tags: ["user:43"] }) // => "Applied"
+ *   yield* Cache.invalidateTag("user:42") // => "Applied"
+ *   yield* jobs.getMany([1, 2]) // => [Option.none(), Option.some("Pilot")]
+ * })
+ *
+ * Effect.runPromise(Effect.provide(program, MemoryCache.layerCache))
+ * ```
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const invalidateTag = (tag: string): Effect.Effect<WriteOutcome, never, Cache> =>
+  Effect.flatMap(Cache, (cache) => cache.invalidateTag(tag))
 
 /**
  * A lookup that waits for itself: it would wait for ever. It is always a defect: the program has to

@@ -34,7 +34,8 @@ import { Clock, Config, Duration, Effect, Exit, Layer, Option } from "effect"
 import { Redis, type RedisClient, RedisConfig, type RedisError, type RedisHealth, Settings } from "effect-ioredis"
 import * as Dispatch from "effect-ioredis/dispatch"
 import * as Cache from "./Cache.ts"
-import type { WriteOutcome } from "./Cache.ts"
+import type { RemoveOutcome, WriteOutcome } from "./Cache.ts"
+import { compressor } from "./internal/brotli.ts"
 import {
   type CacheTier,
   type Cancel,
@@ -42,6 +43,7 @@ import {
   exitOf,
   type Found,
   type FoundThere,
+  Hit,
   type Write
 } from "./internal/CacheTier.ts"
 import * as Journal from "./internal/journal/Journal.ts"
@@ -135,6 +137,7 @@ const build = Effect.fnUntraced(function* (redis: RedisCache.RedisCache, options
       })
     },
     prefix: `${redis.prefix}:`,
+    makeCompressor: compressor,
     timeToLive: options.timeToLive,
     definitions: journal.definitions,
     patience
@@ -243,13 +246,24 @@ interface Parts<in out Value> {
 }
 
 const makeTier = <Value>(parts: Parts<Value>): CacheTier<Value, never> => {
-  const { journal, memory, patience } = parts
+  const { journal, memory, patience, redis } = parts
   return {
     ...makeReads(parts),
     ...makeWrites(parts),
     peek: memory.peek,
+    glance: memory.glance,
     stale: memory.stale,
     sequences: journal.sequences,
+    lifeOf: (hit) => {
+      // A refresh gives way to what Redis has not confirmed, so nothing tells its age.
+      if (hit instanceof SetIntent) return { timeToLive: hit.expiresAt - journal.now(), origin: undefined }
+      return hit instanceof Hit ? redis.lifeOf(hit) : memory.lifeOf(hit)
+    },
+    // What is not known is not replaced.
+    replacedBy: (key, done) =>
+      redis.refuses(key)
+        ? memory.replacedBy(key, done)
+        : redis.replacedBy(key, (exit) => done(Exit.succeed(Exit.isSuccess(exit) ? exit.value : undefined))),
     forget: memory.forget,
     clear: Effect.andThen(
       memory.clear,
@@ -328,7 +342,7 @@ const makeAskMany = <Value>(
   { fallBack, readAs }: Answers<Value>
 ): CacheTier<Value, never>["getMany"] => {
   // Reads keys of one server, or memory where it gives no answer.
-  const askNode: CacheTier<Value, never>["getMany"] = (keys, isCurrent, done) => {
+  const askNode: CacheTier<Value, never>["getMany"] = (keys, isCurrent, done, timeLeft) => {
     const [first = ""] = keys
     const read = near?.begin(first)
     const end: Done<ReadonlyArray<FoundThere<Value>>, RedisError.RedisError> = (exit) => {
@@ -340,12 +354,12 @@ const makeAskMany = <Value>(
       const at = memory.now("")
       done(Exit.succeed(exit.value.map((found, index) => readAs(keys[index] ?? "", found, isCurrent(index), at, read))))
     }
-    return redis.getMany(keys, isCurrent, end, read)
+    return redis.getMany(keys, isCurrent, end, timeLeft, read)
   }
 
-  return (keys, isCurrent, done) => {
+  return (keys, isCurrent, done, timeLeft) => {
     const parts = redis.byNode(keys)
-    if (parts === undefined) return askNode(keys, isCurrent, done)
+    if (parts === undefined) return askNode(keys, isCurrent, done, timeLeft)
     const found = new Map<number, Found<Value>>()
     let left = parts.length
     const cancels = parts.map((indexes) =>
@@ -356,7 +370,8 @@ const makeAskMany = <Value>(
           if (Exit.isSuccess(exit)) for (const [n, one] of exit.value.entries()) found.set(indexes[n] ?? -1, one)
           left--
           if (left === 0) done(Exit.succeed(keys.map((key, index) => found.get(index) ?? fallBack(key))))
-        }
+        },
+        timeLeft
       )
     )
     return () => {
@@ -392,8 +407,10 @@ const makeReads = <Value>(parts: Parts<Value>): Pick<CacheTier<Value, never>, "k
       }
       return redis.get(key, current, end, read)
     },
-    getMany: (keys, isCurrent, done) => {
-      if (near === undefined && journal.isEmpty() && keys.length > 0) return askMany(keys, isCurrent, done)
+    getMany: (keys, isCurrent, done, timeLeft) => {
+      if (near === undefined && journal.isEmpty() && keys.length > 0) {
+        return askMany(keys, isCurrent, done, timeLeft)
+      }
       const known = keys.map(knownAs)
       const asked = keys.flatMap((key, index) => (known[index] === undefined ? [{ key, index }] : []))
       if (asked.length === 0) {
@@ -402,11 +419,12 @@ const makeReads = <Value>(parts: Parts<Value>): Pick<CacheTier<Value, never>, "k
       }
       const askedKeys = asked.map(({ key }) => key)
       const isAskedCurrent = (n: number) => isCurrent(asked[n]?.index ?? -1)
-      return askMany(askedKeys, isAskedCurrent, (exit) => {
+      const told: Done<ReadonlyArray<Found<Value>>, never> = (exit) => {
         if (Exit.isFailure(exit)) return done(exit)
         const rest = exit.value[Symbol.iterator]()
         done(Exit.succeed(keys.map((key, index) => known[index] ?? rest.next().value ?? fallBack(key))))
-      })
+      }
+      return askMany(askedKeys, isAskedCurrent, told, timeLeft)
     }
   }
 }
@@ -424,11 +442,11 @@ const makeWrites = <Value>({
   "answersAtOnce" | "setAtOnce" | "set" | "setMany" | "remove" | "fill" | "touch" | "now"
 > => {
   // What something newer has overtaken is that one's to tell.
-  const overtaken = <A>(
+  const overtaken = <A, Outcome extends RemoveOutcome>(
     all: ReadonlyArray<A>,
     isCurrent: (index: number) => boolean,
-    write: (current: ReadonlyArray<A>, done: Journal.Done<ReadonlyArray<WriteOutcome>>) => Cancel,
-    done: Done<ReadonlyArray<WriteOutcome>, never>
+    write: (current: ReadonlyArray<A>, done: Journal.Done<ReadonlyArray<Outcome>>) => Cancel,
+    done: Done<ReadonlyArray<Outcome | "Deferred">, never>
   ): Cancel => {
     const current = all.filter((_, index) => isCurrent(index))
     if (current.length === all.length) return write(all, (outcomes) => done(Exit.succeed(outcomes)))
@@ -439,10 +457,10 @@ const makeWrites = <Value>({
     })
   }
 
-  const intentOf = ({ text, timeToLive, value }: Write<Value>): SetIntent => {
-    redis.learn(text.length)
+  const intentOf = ({ extension, payload, timeToLive, value }: Write<Value>): SetIntent => {
+    redis.learn(payload.length)
     const expiresAt = journal.now() + timeToLive
-    return new SetIntent({ value, payload: text, life: timeToLive, staleFor, lookupTime: 0, expiresAt })
+    return new SetIntent({ value, payload, extension, life: timeToLive, staleFor, lookupTime: 0, expiresAt })
   }
 
   return {
@@ -450,7 +468,7 @@ const makeWrites = <Value>({
     // An open circuit is not asked again for every write.
     answersAtOnce: redis.refuses,
     setAtOnce: (write) => {
-      redis.learn(write.text.length)
+      redis.learn(write.payload.length)
       const expiresAt = journal.now() + write.timeToLive
       const outcome = journal.defer(write, staleFor, expiresAt)
       memory.take(write, expiresAt)
@@ -467,7 +485,7 @@ const makeWrites = <Value>({
       return cancel
     },
     setMany: (writes, isCurrent, done, timeLeft) =>
-      overtaken(
+      overtaken<Write<Value>, WriteOutcome>(
         writes,
         isCurrent,
         (current, told) => {
@@ -479,11 +497,15 @@ const makeWrites = <Value>({
         done
       ),
     remove: (keys, isCurrent, done, timeLeft) =>
-      overtaken(
+      overtaken<string, RemoveOutcome>(
         keys,
         isCurrent,
         (current, told) => {
-          const cancel = journal.remove(current, timeLeft ?? patience, told)
+          // What memory has was there, also where its fill has not reached Redis.
+          const held = current.map((key) => memory.find(key) !== undefined)
+          const cancel = journal.remove(current, timeLeft ?? patience, (outcomes) =>
+            told(outcomes.map((outcome, index) => (outcome === "Absent" && held[index] ? "Applied" : outcome)))
+          )
           for (const key of current) memory.drop(key)
           return cancel
         },
@@ -491,12 +513,13 @@ const makeWrites = <Value>({
       ),
     fill: (fill, isCurrent, done) => {
       const { beganAt, lookupTime, replaces, write } = fill
-      const { key, text, timeToLive } = write
+      const { extension, key, payload, timeToLive } = write
       memory.fill(fill, isCurrent, ignore)
       return journal.fill(
         {
           key,
-          payload: text,
+          payload,
+          extension,
           timeToLive,
           staleFor,
           lookupTime,

@@ -23,6 +23,7 @@
 import { Context, type Duration, Effect, Layer } from "effect"
 import { RedisClient, type RedisError } from "effect-ioredis"
 import type * as Cache from "./Cache.ts"
+import { compressor } from "./internal/brotli.ts"
 import { checkRedis } from "./internal/options.ts"
 import { named } from "./internal/named.ts"
 import * as RedisTier from "./internal/RedisTier.ts"
@@ -36,9 +37,11 @@ import * as Region from "./internal/Region.ts"
  */
 export interface RedisCache {
   /** Gives the region of a definition. */
-  readonly region: <Key, Value>(
-    options: Cache.RegionOptions<Key, Value>
-  ) => Effect.Effect<Cache.Region<Key, Value, RedisError.RedisError>>
+  readonly region: <Key, Value, Hard extends Duration.Input | undefined = undefined>(
+    options: Cache.RegionOptions<Key, Value, Hard>
+  ) => Effect.Effect<Cache.Region<Key, Value, RedisError.RedisError, Cache.LookupErrorOf<Hard>>>
+  /** Makes every value a miss that was written with the tag, in whichever region. */
+  readonly invalidateTag: (tag: string) => Effect.Effect<Cache.WriteOutcome, RedisError.RedisError>
   /** Tells how reads ended since the cache was made. */
   readonly stats: Effect.Effect<Cache.Stats>
   /** Gives the client that it stands on. */
@@ -94,6 +97,7 @@ export const make = Effect.fnUntraced(function* (options: Options = {}) {
       tier,
       reject: Effect.fail,
       prefix: `${prefix}:`,
+      makeCompressor: compressor,
       timeToLive: options.timeToLive
     })
   )

@@ -1,5 +1,8 @@
 export * as Cache from "./Cache.ts"
 export * as CacheKey from "./CacheKey.ts"
+export * as Compression from "./Compression.ts"
 export * as HybridCache from "./HybridCache.ts"
 export * as MemoryCache from "./MemoryCache.ts"
+export * as ReadThrough from "./ReadThrough.ts"
 export * as RedisCache from "./RedisCache.ts"
+export * as RefreshPolicy from "./RefreshPolicy.ts"

@@ -70,7 +70,8 @@ const replaceEarlier = SimulatedScript.make(
       const isOwn = at(header, offsets.writer) === at(value, offsets.writer)
       if (isOwn ? stamp > mine : at(header, offsets.writtenAt) > latest) return 0
     }
-    return store(key, value, life, call)
+    store(key, value, life, call)
+    return header === undefined || at(header, offsets.kind) === "x" ? 2 : 1
   }
 )
 

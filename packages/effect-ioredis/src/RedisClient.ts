@@ -115,9 +115,9 @@ export interface CallOptions {
    */
   readonly readFrom?: "master" | "replica" | undefined
   /**
-   * Sets how long a command that has certainly not left may wait for a connection or for the
-   * circuit to close, within `operationTimeout`. Waiting is no retry. Default: 0, which is no
-   * longer than its retries take.
+   * Sets how long a command that has certainly not left may wait for a connection, for the circuit
+   * to close, or for another server to own its key, within `operationTimeout`. Waiting is no retry.
+   * Default: 0, which is no longer than its retries take.
    */
   readonly waitToSend?: Duration.Input | undefined
 }

@@ -1,6 +1,6 @@
 import { assert, it } from "@effect/vitest"
 import { Clock, Effect, type Scope } from "effect"
-import type { WriteOutcome } from "effect-ioredis-cache/Cache"
+import type { RemoveOutcome, WriteOutcome } from "effect-ioredis-cache/Cache"
 import { type Version, Write } from "../../../packages/effect-ioredis-cache/src/internal/CacheTier.ts"
 import { TestClock } from "effect/testing"
 import type { RegionPolicy } from "../../../packages/effect-ioredis-cache/src/internal/journal/commands.ts"
@@ -42,8 +42,8 @@ export class Harness {
   readonly key = (name: string) => `${keyspace}=${name}`
 
   /** Starts a call and returns what it has been told so far. */
-  start(begin: (done: Journal.Done) => unknown): ReadonlyArray<WriteOutcome> {
-    const told: Array<WriteOutcome> = []
+  start(begin: (done: Journal.Done<RemoveOutcome>) => unknown): ReadonlyArray<RemoveOutcome> {
+    const told: Array<RemoveOutcome> = []
     begin((outcome) => told.push(outcome))
     this.check()
     return told
@@ -80,6 +80,7 @@ export class Harness {
     const fill = {
       key: this.key(name),
       payload,
+      extension: "",
       timeToLive: 300_000,
       staleFor: 0,
       lookupTime: 0,
@@ -111,7 +112,7 @@ export class Harness {
   read(name: string): string | undefined {
     const key = this.key(name)
     const answer = this.region.isEmpty() ? undefined : this.region.answer(key)
-    if (answer !== undefined) return answer._tag === "Value" ? String(answer.value) : undefined
+    if (answer !== undefined) return answer._tag === "Set" ? String(answer.value) : undefined
     const held = this.held(name)
     if (held?._tag !== "Value" || !this.region.believes(key, held.header, true)) return undefined
     this.memory.set(key, { stamp: held.header.stamp, writtenAt: held.header.writtenAt })

@@ -636,7 +636,11 @@ describe("A region on several nodes", () => {
       h.defer("k", "1")
       h.B.isCircuitClosed = false
       const intent = { life: 60_000, staleFor: 0, lookupTime: 0, expiresAt: other.now() + 60_000 }
-      other.defer({ key: "cache:o:v1:=k", value: "1", text: "1", timeToLive: 60_000 }, 0, intent.expiresAt)
+      other.defer(
+        { key: "cache:o:v1:=k", value: "1", payload: "1", timeToLive: 60_000, extension: "" },
+        0,
+        intent.expiresAt
+      )
       h.A.lose()
       h.B.connect()
       yield* h.settled

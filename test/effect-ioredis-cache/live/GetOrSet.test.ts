@@ -1,9 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Layer, Option, Schema } from "effect"
+import { Duration, Effect, Fiber, Layer, Option, Schema } from "effect"
 import { Cache, MemoryCache } from "effect-ioredis-cache"
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
-import { layerReal, quiet, Server } from "../../suites/cacheLayers.ts"
+import { eventually, layerReal, layerStrict, quiet, Server } from "../../suites/cacheLayers.ts"
 
 const texts = { name: "texts", version: 1, key: Schema.String, value: Schema.String }
 
@@ -58,4 +58,31 @@ const collect: () => void = runInNewContext("gc")
 const heapUsed = () => {
   collect()
   return process.memoryUsage().heapUsed
+}
+
+for (const [name, layer] of [
+  ["a cache on Redis and memory", layerReal()],
+  ["the strict cache", Layer.provideMerge(layerStrict, layerReal())]
+] as const) {
+  it.live(`${name} on a real server: serves what has expired, and a refresh takes its place`, () =>
+    Effect.gen(function* () {
+      const cache = yield* Cache.region({ ...texts, timeToLive: "1 minute", staleFor: "1 minute" })
+      yield* cache.set("a", "old", { timeToLive: "20 millis" })
+      yield* eventually(Effect.map(cache.has("a"), (has) => !has))
+      assert.deepStrictEqual(yield* cache.timeToLive("a"), Option.none())
+      assert.strictEqual(yield* cache.getOrSet("a", Effect.fail("no")), "old")
+      assert.strictEqual(yield* cache.refresh("a", Effect.succeed("new")), "new")
+      yield* eventually(cache.has("a"))
+      // A fresh one is replaced as well, by exactly what the lookup found there.
+      assert.strictEqual(yield* cache.refresh("a", Effect.succeed("newer")), "newer")
+      yield* eventually(Effect.map(cache.get("a"), (found) => Option.getOrNull(found) === "newer"))
+      const left = Option.getOrThrow(yield* cache.timeToLive("a"))
+      assert.isTrue(Duration.between(left, { minimum: Duration.seconds(50), maximum: Duration.seconds(60) }))
+      const many = yield* cache.getOrSetMany(["a", "b"], (missing) =>
+        Effect.succeed(missing.map((key) => [key, "looked up"] as const))
+      )
+      assert.deepStrictEqual(many, [Option.some("newer"), Option.some("looked up")])
+      yield* eventually(cache.has("b"))
+    }).pipe(Effect.provide(layer))
+  )
 }

@@ -13,7 +13,7 @@ const session = (runId: string | undefined, of = node): Session => ({
 })
 
 const hearing = (slotOf?: (key: string) => number) => {
-  const made = new Hearing(node, "run", new Set(["cache:users:v1:"]), slotOf)
+  const made = new Hearing(node, "run", { keyspaces: new Set(["cache:users:v1:"]), maxStaleness: 1000 }, slotOf)
   made.compare([session("run")])
   return made
 }

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Option, Redacted } from "effect"
-import { RedisClient, RedisConnector, RedisTopology } from "effect-ioredis"
+import { Effect, Fiber, Option, Redacted } from "effect"
+import { RedisClient, RedisConnector, RedisError, RedisTopology } from "effect-ioredis"
 import * as Dispatch from "effect-ioredis/dispatch"
 import { Fault } from "effect-ioredis/testing"
 import { TestClock } from "effect/testing"
@@ -167,6 +167,31 @@ describe("A client that asks sentinels", () => {
         assert.strictEqual(connectError?.reason, "Auth")
         assert.notInclude(connectError?.message ?? "", "wrong")
       }
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("tells a caller, too, that it was a sentinel that refused the login", () =>
+    Effect.gen(function* () {
+      const { connect } = yield* make({ sentinel: { password: "secret" } })
+      const redis = yield* connect()
+      const { message } = yield* Effect.flip(redis.get("a"))
+      assert.match(message, /^GET was not sent: Redis refused the login\..*This was the sentinel at .*sentinelPassword/)
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("says within a second that a server is no sentinel", () =>
+    Effect.gen(function* () {
+      const { network } = yield* make()
+      const topology = RedisTopology.sentinel({ master: "main", sentinels: [byHand] })
+      const building = yield* RedisClient.make({ topology, connectTimeout: "1 minute" }).pipe(
+        Effect.provideService(RedisConnector.RedisConnector, network.connector),
+        Effect.forkChild({ startImmediately: true })
+      )
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(result(building), "Success")
+      const { connectError } = yield* (yield* Fiber.join(building)).stats
+      assert.match(connectError?.message ?? "", /unknown command 'SENTINEL'.*the sentinel at/)
+      assert.instanceOf(connectError?.cause, RedisError.RedisOperationError)
     }).pipe(Effect.scoped)
   )
 

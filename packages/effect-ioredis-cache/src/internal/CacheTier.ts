@@ -10,11 +10,12 @@
  * A key is one string from the call to the socket and to every map that knows it, because each copy
  * would be put together and hashed anew: a tenth of what a `get` costs.
  */
-import { type Effect, Exit, type Option } from "effect"
-import type { Replay, WriteOutcome } from "../Cache.ts"
+import { type Effect, Exit } from "effect"
+import type { RemoveOutcome, Replay, WriteOutcome } from "../Cache.ts"
 import type { CacheCodec } from "./CacheCodec.ts"
 import type { Sequences } from "./Sequences.ts"
-import type { Stamp } from "./StoredValue.ts"
+import type { Stale } from "./Stale.ts"
+import type { Payload, Stamp } from "./StoredValue.ts"
 
 /** Identifies a write and its moment. */
 export class Version {
@@ -37,8 +38,10 @@ export interface TierRegion<in out Value> {
   readonly name: string
   /** Says what its keys begin with. */
   readonly keyspace: string
-  /** Turns values into JSON and back. */
+  /** Turns values into payloads and back. */
   readonly codec: CacheCodec<Value>
+  /** Bounds the length of a payload that was compressed, in bytes. */
+  readonly maxBytes: number
   /**
    * Says how long its values live at most, in milliseconds: what another process says beyond that
    * is taken for a clock that is off.
@@ -46,10 +49,14 @@ export interface TierRegion<in out Value> {
   readonly longestLife: number
   /** Says for how many milliseconds an expired value may still be served when its lookup fails. */
   readonly staleFor: number
+  /** Says whether it refreshes its values, and so wants to know where they come from. */
+  readonly refreshes: boolean
   /** Chooses what Redis is told, when it is back, of a value that was set while it was away. */
   readonly replay: Replay
   /** Says for how many milliseconds the mark of a removal stays; 0 where a removal leaves none. */
   readonly removedFor: number
+  /** Says whether every value has a tag of the region, so that one without it is none. */
+  readonly tags: boolean
   /**
    * Says how old a value may be, in milliseconds, that memory answers while Redis does too;
    * `undefined` where each read asks Redis.
@@ -60,6 +67,27 @@ export interface TierRegion<in out Value> {
    * The tier answers with a miss.
    */
   readonly onUnreadable: (key: string, problem: string) => void
+}
+
+/** Says when a value was made, by the process's monotonic clock, and how long that took. */
+export class Origin {
+  /** Says when its lookup began, or when it was set, in the milliseconds of `now`. */
+  readonly madeAt: number
+  /** Says how many milliseconds its lookup took; 0 where there was none. */
+  readonly lookupTime: number
+
+  constructor(madeAt: number, lookupTime: number) {
+    this.madeAt = madeAt
+    this.lookupTime = lookupTime
+  }
+}
+
+/** Tells how long a fresh value still lives. */
+export interface Life {
+  /** Says for how many milliseconds, infinite for ever. */
+  readonly timeToLive: number
+  /** Says where it comes from, in a region that refreshes its values. */
+  readonly origin: Origin | undefined
 }
 
 /** Holds a value that was found in Redis, with what a nearer store needs to know to keep it. */
@@ -76,15 +104,25 @@ export class Hit<out Value> {
    * believed.
    */
   readonly lifeThere: number
+  /** Says where it comes from, in a region that refreshes its values. */
+  readonly origin: Origin | undefined
 
   // A class, as what lives while a command is in flight has to be: see `Deadlines` of
   // effect-ioredis.
-  constructor(value: Value, timeToLive: number, bytes: number, version: Version, lifeThere: number) {
+  constructor(
+    value: Value,
+    timeToLive: number,
+    bytes: number,
+    version: Version,
+    lifeThere: number,
+    origin?: Origin | undefined
+  ) {
     this.value = value
     this.timeToLive = timeToLive
     this.bytes = bytes
     this.version = version
     this.lifeThere = lifeThere
+    this.origin = origin
   }
 }
 
@@ -93,16 +131,19 @@ export class Write<out Value> {
   readonly key: string
   /** Holds the value as Redis will give it back. */
   readonly value: Value
-  /** Holds its payload as text. */
-  readonly text: string
+  /** Holds its payload as it is to be stored in Redis. */
+  readonly payload: Payload
   /** Says for how many milliseconds it lives, infinite for ever. */
   readonly timeToLive: number
+  /** Holds the extension units that stand before the payload. */
+  readonly extension: string
 
-  constructor(key: string, value: Value, text: string, timeToLive: number) {
+  constructor(key: string, value: Value, payload: Payload, timeToLive: number, extension = "") {
     this.key = key
     this.value = value
-    this.text = text
+    this.payload = payload
     this.timeToLive = timeToLive
+    this.extension = extension
   }
 }
 
@@ -117,6 +158,8 @@ export interface Found<out Value> {
   readonly source: "redis" | "memory" | "fallback"
   /** Describes what Redis holds in the place of a value, where that is a miss. */
   readonly replaces?: Replaced | undefined
+  /** Holds what has expired in Redis and may still be served, where that is a miss. */
+  readonly stale?: Stale<Value> | undefined
 }
 
 /** Tells what was found for a key in Redis. */
@@ -140,7 +183,7 @@ export interface Fill<out Value> {
   readonly beganAt: number
   /** Says how many milliseconds the lookup took. */
   readonly lookupTime: number
-  /** Describes what the read before the lookup found in the place of a value. */
+  /** Describes what was found before the lookup, and is to be replaced. */
   readonly replaces: Replaced | undefined
 }
 
@@ -177,8 +220,8 @@ export type Cancel = () => void
  *
  * A read that is not current may not enter a nearer store any more. A write is asked before each
  * attempt whether it is. Where there are several keys, `isCurrent` is asked by index. `timeLeft` is
- * how many milliseconds Redis may take for a write that is part of a larger one; with 0 Redis is
- * not asked at all.
+ * how many milliseconds Redis may take for what is part of a larger call; with 0 a write does not
+ * ask it at all.
  *
  * What can be answered at once has a method of its own, `known` and `setAtOnce`. It costs neither a
  * callback nor a watch: a third of what the other way takes.
@@ -197,7 +240,8 @@ export interface CacheTier<in out Value, out E> {
   readonly getMany: (
     keys: ReadonlyArray<string>,
     isCurrent: (index: number) => boolean,
-    done: Done<ReadonlyArray<Found<Value>>, E>
+    done: Done<ReadonlyArray<Found<Value>>, E>,
+    timeLeft?: number
   ) => Cancel
   /** Tells whether a value can be stored without asking Redis, or not at all just now. */
   readonly answersAtOnce: (key: string) => boolean
@@ -216,9 +260,13 @@ export interface CacheTier<in out Value, out E> {
   readonly remove: (
     keys: ReadonlyArray<string>,
     isCurrent: (index: number) => boolean,
-    done: Done<ReadonlyArray<WriteOutcome>, E>,
+    done: Done<ReadonlyArray<RemoveOutcome>, E>,
     timeLeft?: number
   ) => Cancel
+  /** Tells how long what was found still lives. */
+  readonly lifeOf: (hit: { readonly value: Value }) => Life
+  /** Tells what the value of a lookup that begins now would replace, be it a fresh value or not. */
+  readonly replacedBy: (key: string, done: Done<Replaced | undefined, E>) => Cancel
   /** Tells the time at which a lookup of the key begins. */
   readonly now: (key: string) => number
   /** Stores the value of a lookup. It is no intent, and gives way to every one. */
@@ -230,8 +278,10 @@ export interface CacheTier<in out Value, out E> {
   readonly touch: (key: string, timeToLive: number, done: Done<WriteOutcome, E>) => Cancel
   /** Removes every value of the region. */
   readonly clear: Effect.Effect<WriteOutcome, E>
-  /** Gives an expired value that is held on in memory, where there is one. */
-  readonly stale: (key: string) => Option.Option<Value>
+  /** Gives what memory has of a key, fresh or not, where there is a memory. */
+  readonly glance: (key: string) => { readonly value: Value } | undefined
+  /** Gives what memory holds of a key, expired or not, where there is a memory. */
+  readonly stale: (key: string) => Stale<Value> | undefined
   /** Orders intents together with other caches, where it does. */
   readonly sequences?: Sequences
   /**

@@ -1,27 +1,36 @@
 import { Context, type Duration, Random, Result } from "effect"
 import * as RedisError from "effect-ioredis/RedisError"
-import type * as Cache from "../Cache.ts"
 import * as CacheCodec from "./CacheCodec.ts"
 import * as CacheKey from "../CacheKey.ts"
+import type { Compression } from "../Compression.ts"
+import * as JsonCodec from "./JsonCodec.ts"
 import { keyHash } from "./keyHash.ts"
 import { Write } from "./CacheTier.ts"
-import { lifetime, lifetimeAdvice } from "./Regions.ts"
+import * as Tag from "./tags/Tag.ts"
+import { withTags } from "./tags/Tagged.ts"
+import { lifetime, lifetimeAdvice, type RegionDefinition } from "./Regions.ts"
+import type { Payload } from "./StoredValue.ts"
 
 /** Turns the keys and values of one region into what a tier keeps, or says why it cannot. */
 export interface Encoding<in Key, in out Value> {
   readonly codec: CacheCodec.CacheCodec<Value>
+  /** Bounds the encoded size of a value, in bytes. */
+  readonly maxBytes: number
   readonly longestLife: number
   /** Says what every rendered key begins with. */
   readonly keyspace: string
   /** The hash that stands for a rendered key in logs and errors. */
   readonly hash: (rendered: string) => string
+  /** Says why a call is refused. */
+  readonly refusal: (operation: string, message: string) => RedisError.RedisSerializationError
   readonly key: (operation: string, key: Key) => Result.Result<string, RedisError.RedisSerializationError>
   readonly value: (
     operation: string,
     rendered: string,
     key: Key,
     value: Value,
-    timeToLive: Duration.Input | undefined
+    timeToLive: Duration.Input | undefined,
+    tags?: ReadonlyArray<Tag.Tag>
   ) => Result.Result<Write<Value>, RedisError.RedisSerializationError>
   /** For how many milliseconds a value of the key lives from now on that is not given. */
   readonly life: (
@@ -31,11 +40,15 @@ export interface Encoding<in Key, in out Value> {
   ) => Result.Result<number, RedisError.RedisSerializationError>
 }
 
+/** Makes what compresses payloads as a policy says. */
+export type MakeCompressor = (policy: Compression) => (payload: Payload) => Payload
+
 export const make = <Key, Value>(
-  options: Cache.RegionOptions<Key, Value>,
+  options: RegionDefinition<Key, Value>,
   defaultTimeToLive: Duration.Input,
   prefix: string,
-  context: Context.Context<never>
+  context: Context.Context<never>,
+  makeCompressor?: MakeCompressor
 ): Encoding<Key, Value> => {
   const { jitter = 0, name, timeToLive = defaultTimeToLive } = options
   const random = Context.get(context, Random.Random)
@@ -43,7 +56,10 @@ export const make = <Key, Value>(
   const renderKey = CacheKey.make(options.key, keyspace)
   const hash = (rendered: string): string => keyHash(rendered.slice(prefix.length))
   const fixed = typeof timeToLive === "function" ? undefined : lifetime(timeToLive)
-  const codec = CacheCodec.make(options.value, { maxBytes: options.maxBytes })
+  const { maxBytes = CacheCodec.defaultMaxBytes } = options
+  const makeCodec = options.codec?.[CacheCodec.TypeId] ?? JsonCodec.make
+  const codec = makeCodec(options.value, { maxBytes })
+  const compress = options.compression && makeCompressor?.(options.compression)
 
   const problem = (operation: string, message: string, rendered?: string) =>
     new RedisError.RedisSerializationError({
@@ -56,8 +72,10 @@ export const make = <Key, Value>(
 
   return {
     codec,
+    maxBytes,
     keyspace,
     hash,
+    refusal: problem,
     longestLife: typeof timeToLive === "function" ? Number.POSITIVE_INFINITY : (fixed ?? 0),
     key: (operation, key) => {
       const rendered = renderKey(key)
@@ -72,7 +90,7 @@ export const make = <Key, Value>(
         ? Result.fail(problem(operation, `the timeToLive is ${lifetimeAdvice}`, rendered))
         : Result.succeed(millis)
     },
-    value: (operation, rendered, key, value, given) => {
+    value: (operation, rendered, key, value, given, tags) => {
       const chosen = given ?? (typeof timeToLive === "function" ? timeToLive(key, value) : undefined)
       const whole = chosen === undefined ? fixed : lifetime(chosen)
       if (whole === undefined) {
@@ -80,9 +98,14 @@ export const make = <Key, Value>(
       }
       const millis = jitter === 0 ? whole : Math.max(1, Math.round(whole * (1 - jitter * random.nextDoubleUnsafe())))
       const encoded = codec.encode(value)
-      return Result.isFailure(encoded)
-        ? Result.fail(problem(operation, encoded.failure, rendered))
-        : Result.succeed(new Write(rendered, encoded.success.value, encoded.success.payload, millis))
+      if (Result.isFailure(encoded)) return Result.fail(problem(operation, encoded.failure, rendered))
+      const { payload, value: own } = encoded.success
+      const packed = compress === undefined ? payload : compress(payload)
+      return Result.succeed(
+        tags === undefined
+          ? new Write(rendered, own, packed, millis)
+          : new Write(rendered, withTags(own, tags), packed, millis, Tag.unitsOf(tags))
+      )
     }
   }
 }

@@ -1,77 +1,120 @@
-import { Cause, type Duration, Effect, Option, Result, type Scope } from "effect"
+import { Effect, Result, type Scope } from "effect"
 import type * as Cache from "../Cache.ts"
-import type { Replaced } from "./CacheTier.ts"
+import type { Current, Found } from "./CacheTier.ts"
+import type { Failures } from "./Failures.ts"
+import { isPlain, type LookupPolicy } from "./LookupPolicy.ts"
+import * as LookupRuns from "./LookupRuns.ts"
+import * as ManyLookups from "./ManyLookups.ts"
 import type { Reads } from "./Reads.ts"
-import { type RegionParts, traced } from "./RegionParts.ts"
-import type * as Sequences from "./Sequences.ts"
+import { type RegionParts, traced, whileHeld } from "./RegionParts.ts"
+import type { SharedLookups } from "./SharedLookups.ts"
+import * as StaleReads from "./StaleReads.ts"
+import { untagged } from "./tags/Tagged.ts"
 import type { Writes } from "./Writes.ts"
 
+/** The methods of a region that look values up. */
+export type Lookups<Key, Value, E> = Pick<Cache.Region<Key, Value, E>, "getOrSet" | "getOrSetMany" | "refresh">
+
+/** Holds what the lookups of one region are made with. */
+export interface Environment<in out Key, in out Value, in out E> {
+  readonly parts: RegionParts<Key, Value, E>
+  readonly reads: Reads<Key, Value, E>
+  readonly writes: Writes<Key, Value, E>
+  readonly policy: LookupPolicy
+  readonly failures: Failures
+  /** Runs lookups of several keys. */
+  readonly batches: SharedLookups
+  /** Gives a number from 0 up to 1. */
+  readonly random: () => number
+  /** Holds what goes on when its caller has its answer. */
+  readonly scope: Scope.Scope
+}
+
 /**
- * Makes `getOrSet` of one region: a read, a shared lookup where it finds nothing, and a write of
- * what that gives.
+ * Answers a read by what it found, or waits for a lookup. `watch` has been current since before the
+ * read.
  */
-export const make = <Key, Value, E>(
-  { encoding, lookups, recorder, reject, spanAttributes, tier }: RegionParts<Key, Value, E>,
-  reads: Reads<Key, Value, E>,
-  writes: Writes<Key, Value, E>,
-  scope: Scope.Scope
-): Cache.Region<Key, Value, E>["getOrSet"] => {
-  // The answer does not wait for the write.
-  const store = (...fill: Parameters<Writes<Key, Value, E>["fill"]>) =>
-    writes.fill(...fill).pipe(
-      Effect.catchCause((cause) => Effect.logDebug("The value of a lookup could not be stored", cause)),
-      Effect.forkIn(scope, { startImmediately: true })
+export type AfterRead<Key, Value, E> = <E2, R>(
+  request: LookupRuns.Request<Key, Value, E2, R>,
+  found: Found<Value>,
+  watch: Current
+) => Effect.Effect<Value | LookupRuns.Absent, E | E2, R>
+
+/** Makes the lookups of one region. */
+export const make = <Key, Value, E>(environment: Environment<Key, Value, E>): Lookups<Key, Value, E> => {
+  const { failures, parts, policy, reads, scope, writes } = environment
+  const { encoding, lookups, reject, sequences, spanAttributes } = parts
+  const runs = LookupRuns.make(parts, writes, {
+    scope,
+    onUnstored: policy.isDue === undefined ? undefined : failures.addUnstored
+  })
+  const plain = makePlain(environment, runs)
+  const afterRead = isPlain(policy) ? plain : StaleReads.make(environment, runs)
+
+  // Another's lookup of several keys may have had no value for this one, so this one is looked up.
+  const untilPresent = <E2, R>(
+    request: LookupRuns.Request<Key, Value, E2, R>,
+    answer: Effect.Effect<Value | LookupRuns.Absent, E | E2, R>
+  ): Effect.Effect<Value, E | E2, R> =>
+    Effect.flatMap(answer, (value) =>
+      value === LookupRuns.absent ? untilPresent(request, plain(request, nothing, always)) : Effect.succeed(value)
     )
 
-  // An expired value takes the place of a failed lookup's, but not of one that was interrupted.
-  const staleOr = <E2>(rendered: string, cause: Cause.Cause<E2>): Effect.Effect<Value, E2> =>
-    Effect.suspend(() => {
-      const stale = Cause.hasInterruptsOnly(cause) ? Option.none() : tier.stale(rendered)
-      if (Option.isNone(stale)) return Effect.failCause(cause)
-      recorder.stale()
-      return Effect.as(Effect.logDebug("A lookup failed: an expired value is served", cause), stale.value)
-    })
+  const getPlain = <E2, R>(request: LookupRuns.Request<Key, Value, E2, R>): Effect.Effect<Value, E | E2, R> =>
+    Effect.flatMap(reads.getBeforeLookup(request.rendered), (found) =>
+      found.hit === undefined
+        ? untilPresent(request, plain(request, found, always))
+        : Effect.succeed(untagged(found.hit.value))
+    )
 
-  // Runs in a fiber of its own, for everyone who waits for the key.
-  const lookUp = <E2, R>(
-    rendered: string,
-    key: Key,
-    lookup: Effect.Effect<Value, E2, R>,
-    given: Duration.Input | undefined,
-    replaces: Replaced | undefined,
-    watch: Sequences.Watch
-  ): Effect.Effect<Value, E2, R> =>
-    Effect.suspend(() => {
-      const beganAt = tier.now(rendered)
-      const startedAt = recorder.now()
-      const looked = Effect.onExit(lookup, (exit) => Effect.sync(() => recorder.lookup(exit)))
-      const stored = Effect.flatMap(looked, (value) => {
-        const write = encoding.value("getOrSet", rendered, key, value, given)
-        // Whoever looked it up is given what a later read will have, without undeclared fields.
-        const answer = Result.isSuccess(write) ? write.success.value : value
-        if (!watch.isCurrent()) return Effect.succeed(answer)
-        const lookupTime = recorder.now() - startedAt
-        return Effect.as(store([key, value], given, write, { beganAt, lookupTime, replaces }), answer)
+  const getWatched = <E2, R>(request: LookupRuns.Request<Key, Value, E2, R>): Effect.Effect<Value, E | E2, R> =>
+    whileHeld(
+      () => sequences.watch(request.rendered),
+      (watch) =>
+        Effect.flatMap(reads.getBeforeLookup(request.rendered), (found) =>
+          untilPresent(request, afterRead(request, found, watch))
+        )
+    )
+
+  const method =
+    (
+      operation: string,
+      call: <E2, R>(request: LookupRuns.Request<Key, Value, E2, R>) => Effect.Effect<Value, E | E2, R>
+    ): Lookups<Key, Value, E>["getOrSet"] =>
+    (key, lookup, options) =>
+      traced(spanAttributes, operation, () => {
+        const rendered = encoding.key(operation, key)
+        return Result.isFailure(rendered)
+          ? Effect.andThen(reject(rendered.failure), lookup)
+          : call(new LookupRuns.Single(key, rendered.success, lookup, options))
       })
-      return Effect.catchCause(stored, (cause) => staleOr(rendered, cause))
-    })
 
-  return <E2, R>(
-    key: Key,
-    lookup: Effect.Effect<Value, E2, R>,
-    options?: Cache.WriteOptions
-  ): Effect.Effect<Value, E | E2, R> =>
-    traced(spanAttributes, "getOrSet", () => {
-      const rendered = encoding.key("getOrSet", key)
-      if (Result.isFailure(rendered)) return Effect.andThen(reject(rendered.failure), lookup)
-      return Effect.flatMap(
-        reads.getBeforeLookup(rendered.success),
-        ({ hit, replaces }): Effect.Effect<Value, E2, R> =>
-          hit !== undefined
-            ? Effect.succeed(hit.value)
-            : lookups.join(rendered.success, (watch) =>
-                lookUp(rendered.success, key, lookup, options?.timeToLive, replaces, watch)
-              )
+  return {
+    getOrSet: method("getOrSet", isPlain(policy) ? getPlain : getWatched),
+    getOrSetMany: ManyLookups.make(environment, afterRead),
+    refresh: method("refresh", (request) =>
+      untilPresent(
+        request,
+        lookups.renew(request.rendered, (watch) => runs.replace(request, watch))
       )
-    })
+    )
+  }
 }
+
+// Without a policy a read is a hit, or waits for its lookup.
+const makePlain =
+  <Key, Value, E>(
+    { parts: { lookups } }: Environment<Key, Value, E>,
+    runs: LookupRuns.LookupRuns<Key, Value, E>
+  ): AfterRead<Key, Value, E> =>
+  <E2, R>(
+    request: LookupRuns.Request<Key, Value, E2, R>,
+    { hit, replaces }: Found<Value>
+  ): Effect.Effect<Value | LookupRuns.Absent, E | E2, R> =>
+    hit === undefined
+      ? lookups.join(request.rendered, (watch) => runs.fill(request, replaces, watch))
+      : Effect.succeed(untagged(hit.value))
+
+const nothing: Found<never> = { hit: undefined, source: "memory" }
+
+const always: Current = { isCurrent: () => true }

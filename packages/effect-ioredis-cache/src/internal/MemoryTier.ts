@@ -1,10 +1,22 @@
-import { type Clock, Effect, Exit, Option } from "effect"
-import type { CacheTier, Cancel, Done, Found, Hit, TierRegion, Version, Write } from "./CacheTier.ts"
+import { type Clock, Effect, Exit } from "effect"
+import type { RemoveOutcome } from "../Cache.ts"
+import {
+  type CacheTier,
+  type Cancel,
+  type Done,
+  type Found,
+  type Hit,
+  Origin,
+  type TierRegion,
+  type Version,
+  type Write
+} from "./CacheTier.ts"
 import type { Entry, MemoryStore } from "./MemoryStore.ts"
 import type { Epoch } from "./near/Epoch.ts"
 import type { Demote } from "./near/Near.ts"
 import { now } from "./now.ts"
-import type { Stamp } from "./StoredValue.ts"
+import { Stale } from "./Stale.ts"
+import { encodedLength, type Stamp } from "./StoredValue.ts"
 
 /**
  * A tier in memory, with what a tier in front of another needs: to find, put and drop one key at
@@ -17,8 +29,11 @@ export interface MemoryTier<in out Value> extends CacheTier<Value, never> {
   readonly versionOf: (key: string) => Version | undefined
   /** Gives the entry of a key if it is of that write of Redis, be it fresh or not. */
   readonly held: (key: string, stamp: Stamp) => Kept<Value> | undefined
-  /** Holds a value that is written. `expiresAt` is in the milliseconds of `now`. */
-  readonly take: (write: Write<Value>, expiresAt?: number) => void
+  /**
+   * Holds a value that is written. `expiresAt` is in the milliseconds of `now`, and `lookupTime` is
+   * how many its lookup took.
+   */
+  readonly take: (write: Write<Value>, expiresAt?: number, lookupTime?: number) => void
   /**
    * Holds what another tier was read to have. It never shortens the life that a write gave the key
    * to the region's usual one. `at` is the time of `now`, and `epoch` the one in which it was read
@@ -40,6 +55,7 @@ export interface MemoryTier<in out Value> extends CacheTier<Value, never> {
 
 interface Kept<out Value> extends Entry {
   readonly value: Value
+  readonly origin: Origin | undefined
 }
 
 class Held implements Entry {
@@ -48,6 +64,7 @@ class Held implements Entry {
   readonly staleUntil: number
   readonly bytes: number
   readonly version: Version | undefined
+  readonly origin: Origin | undefined
   epoch: Epoch | undefined
 
   constructor(
@@ -56,6 +73,7 @@ class Held implements Entry {
     staleUntil: number,
     bytes: number,
     version: Version | undefined,
+    origin: Origin | undefined,
     epoch: Epoch | undefined
   ) {
     this.value = value
@@ -63,6 +81,7 @@ class Held implements Entry {
     this.staleUntil = staleUntil
     this.bytes = bytes
     this.version = version
+    this.origin = origin
     this.epoch = epoch
   }
 }
@@ -78,6 +97,19 @@ const ignore = () => {}
 const applied = () => "Applied" as const
 
 const always = () => true
+
+const removeEach = (
+  keys: ReadonlyArray<string>,
+  isCurrent: (index: number) => boolean,
+  find: (key: string) => object | undefined,
+  drop: (key: string) => void
+): ReadonlyArray<RemoveOutcome> =>
+  keys.map((key, index) => {
+    if (!isCurrent(index)) return "Applied"
+    const held = find(key)
+    drop(key)
+    return held === undefined ? "Absent" : "Applied"
+  })
 
 /**
  * The tier of one region in this process's memory.
@@ -105,19 +137,27 @@ export const make =
       value: Value,
       expiresAt: number,
       bytes: number,
-      version?: Version,
-      epoch?: Epoch
+      version: Version | undefined,
+      origin: Origin | undefined,
+      epoch: Epoch | undefined
     ): void => {
-      memory.set(space + key, new Held(value, expiresAt, expiresAt + region.staleFor, bytes, version, epoch))
+      memory.set(space + key, new Held(value, expiresAt, expiresAt + region.staleFor, bytes, version, origin, epoch))
     }
 
-    const take = ({ key, text, timeToLive, value }: Write<Value>, expiresAt = now(clock) + timeToLive): void =>
-      hold(key, value, expiresAt, text.length)
+    const take = (
+      { key, payload, timeToLive, value }: Write<Value>,
+      expiresAt = now(clock) + timeToLive,
+      lookupTime = 0
+    ): void => {
+      const origin = region.refreshes ? new Origin(now(clock) - lookupTime, lookupTime) : undefined
+      hold(key, value, expiresAt, encodedLength(payload), undefined, origin, undefined)
+    }
 
     const extend = (key: string, timeToLive: number): void => {
       const expiresAt = now(clock) + timeToLive
       const kept = find(key)
-      if (kept !== undefined && kept.expiresAt < expiresAt) hold(key, kept.value, expiresAt, kept.bytes, kept.version)
+      if (kept === undefined || kept.expiresAt >= expiresAt) return
+      hold(key, kept.value, expiresAt, kept.bytes, kept.version, kept.origin, undefined)
     }
 
     const drop = (key: string): void => {
@@ -127,6 +167,7 @@ export const make =
     const found = (key: string): Found<Value> => ({ hit: find(key), source: "memory" })
 
     return {
+      ...makeWrites({ take, drop, extend, find }),
       find,
       versionOf: (key) => entryOf(key)?.version,
       held: (key, stamp) => {
@@ -134,10 +175,10 @@ export const make =
         return entry?.version?.stamp === stamp ? entry : undefined
       },
       take,
-      put: (key, { bytes, lifeThere, timeToLive, value, version }, at, epoch) => {
+      put: (key, { bytes, lifeThere, origin, timeToLive, value, version }, at, epoch) => {
         // The tier that was read has cut a longer life short, so what a write gave it here counts.
         const given = timeToLive >= region.longestLife ? Math.min(find(key)?.expiresAt ?? at, at + lifeThere) : at
-        hold(key, value, Math.max(at + timeToLive, given), bytes, version, epoch)
+        hold(key, value, Math.max(at + timeToLive, given), bytes, version, origin, epoch)
       },
       drop,
       forget: (key) => {
@@ -149,19 +190,28 @@ export const make =
         const at = now(clock)
         const entry = entryOf(key, at)
         if (entry === undefined) return
-        const { bytes, staleUntil = at, value, version } = entry
-        memory.set(space + key, new Held(value, at, staleUntil, bytes, version, undefined))
+        const { bytes, origin, staleUntil, value, version } = entry
+        memory.set(space + key, new Held(value, at, staleUntil ?? at, bytes, version, origin, undefined))
       },
       stale: (key) => {
         const entry = region.staleFor > 0 ? memory.getStale(space + key, now(clock)) : undefined
-        return Option.map(Option.fromUndefinedOr(entry), ({ value }) => value as Value)
+        if (entry === undefined) return undefined
+        const { expiresAt, staleUntil = expiresAt } = entry
+        return new Stale(expiresAt, staleUntil, () => entry as Kept<Value>)
       },
+      glance: entryOf,
       known: found,
       get: (key, _, done) => atOnce(done, found(key)),
       peek: (key, _, done) => atOnce(done, found(key)),
       getMany: (keys, _, done) => atOnce(done, keys.map(found)),
-      ...makeWrites({ take, drop, extend }),
+      ...makeWrites({ take, drop, extend, find }),
       extend,
+      // Only this tier's own entries are handed in.
+      lifeOf: (hit) => {
+        const { expiresAt, origin } = hit as Kept<Value>
+        return { timeToLive: expiresAt - now(clock), origin }
+      },
+      replacedBy: (_, done) => atOnce(done, undefined),
       now: () => now(clock),
       clear: Effect.sync(() => {
         memory.deletePrefix(keyspace)
@@ -174,8 +224,9 @@ export const make =
 const makeWrites = <Value>({
   drop,
   extend,
+  find,
   take
-}: Pick<MemoryTier<Value>, "take" | "drop" | "extend">): Pick<
+}: Pick<MemoryTier<Value>, "take" | "drop" | "extend" | "find">): Pick<
   CacheTier<Value, never>,
   "answersAtOnce" | "setAtOnce" | "set" | "setMany" | "remove" | "fill" | "touch"
 > => ({
@@ -194,14 +245,9 @@ const makeWrites = <Value>({
     })
     return atOnce(done, writes.map(applied))
   },
-  remove: (keys, isCurrent, done) => {
-    keys.forEach((key, index) => {
-      if (isCurrent(index)) drop(key)
-    })
-    return atOnce(done, keys.map(applied))
-  },
-  fill: ({ write }, isCurrent, done) => {
-    if (isCurrent()) take(write)
+  remove: (keys, isCurrent, done) => atOnce(done, removeEach(keys, isCurrent, find, drop)),
+  fill: ({ lookupTime, write }, isCurrent, done) => {
+    if (isCurrent()) take(write, undefined, lookupTime)
     return atOnce(done, "Applied")
   },
   touch: (key, timeToLive, done) => {

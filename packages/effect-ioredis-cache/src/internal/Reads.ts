@@ -1,6 +1,16 @@
-import { Effect, Exit, Option, Result } from "effect"
+import { Duration, Effect, Exit, Option, Result } from "effect"
 import type { CacheTier, Cancel, Done, Found } from "./CacheTier.ts"
-import { fromCallback, holding, inSpan, isTraced, type RegionParts, render, traced } from "./RegionParts.ts"
+import type { Began } from "./tags/Verification.ts"
+import {
+  fromCallback,
+  holding,
+  inSpan,
+  isTraced,
+  type RegionParts,
+  render,
+  traced,
+  whileAllHeld
+} from "./RegionParts.ts"
 
 /**
  * The reads of one region. What they find may enter a nearer store only while the key was not
@@ -9,6 +19,8 @@ import { fromCallback, holding, inSpan, isTraced, type RegionParts, render, trac
 export interface Reads<in Key, out Value, out E> {
   /** Reads one key. */
   readonly get: (key: Key) => Effect.Effect<Option.Option<Value>, E>
+  /** Reads one key, and tells how long its value still lives. */
+  readonly timeToLive: (key: Key) => Effect.Effect<Option.Option<Duration.Duration>, E>
   /** Reads several keys, and answers in their order. */
   readonly getMany: (keys: ReadonlyArray<Key>) => Effect.Effect<ReadonlyArray<Option.Option<Value>>, E>
   /**
@@ -16,28 +28,144 @@ export interface Reads<in Key, out Value, out E> {
    * key was written meanwhile, perhaps by the very lookup that would be repeated.
    */
   readonly getBeforeLookup: (rendered: string) => Effect.Effect<Found<Value>, E>
+  /** Reads several rendered keys before a lookup, likewise. */
+  readonly getManyBeforeLookup: (rendered: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<Found<Value>>, E>
 }
 
 /** Makes the reads of one region. */
 export const make = <Key, Value, E>(parts: RegionParts<Key, Value, E>): Reads<Key, Value, E> => {
-  const { encoding, recorder, reject, sequences, spanAttributes, tier } = parts
+  const { encoding, recorder, reject, spanAttributes, tier } = parts
+
+  const { atOnce, find, look } = makeFinds(parts)
+  const beforeLookup = makeBeforeLookup(parts)
+
+  const readRendered = (keys: ReadonlyArray<string>): Effect.Effect<ReadonlyArray<Option.Option<Value>>, E> =>
+    Effect.map(find(keys), (found) => found.map(recorder.read))
+
+  const readWithRejected = Effect.fnUntraced(function* (
+    keys: ReadonlyArray<Key>
+  ): Effect.fn.Return<ReadonlyArray<Option.Option<Value>>, E> {
+    const rendered = yield* Effect.forEach(keys, (key) => render(parts, "getMany", key))
+    const read = yield* readRendered(rendered.filter((key) => key !== undefined))
+    const values = read[Symbol.iterator]()
+    return rendered.map((key) => (key === undefined ? Option.none() : (values.next().value ?? Option.none())))
+  })
+
+  // An Effect is made for each key only where one is rejected: with one for each, and with the
+  // journal asked for each although it is empty, 50 keys took 383 µs in the place of 354.
+  const readMany = (keys: ReadonlyArray<Key>): Effect.Effect<ReadonlyArray<Option.Option<Value>>, E> => {
+    const rendered: Array<string> = []
+    for (const key of keys) {
+      const one = encoding.key("getMany", key)
+      if (Result.isFailure(one)) return readWithRejected(keys)
+      rendered.push(one.success)
+    }
+    return readRendered(rendered)
+  }
+
+  const get = (key: Key): Effect.Effect<Option.Option<Value>, E> => {
+    const rendered = encoding.key("get", key)
+    if (Result.isFailure(rendered)) return Effect.as(reject(rendered.failure), Option.none())
+    const known = atOnce(rendered.success)
+    return known === undefined
+      ? fromCallback((done) =>
+          look(rendered.success, tier.get, (exit) =>
+            done(Exit.isSuccess(exit) ? Exit.succeed(recorder.read(exit.value)) : Exit.failCause(exit.cause))
+          )
+        )
+      : Exit.succeed(recorder.read(known))
+  }
+
+  const timeToLive = (key: Key): Effect.Effect<Option.Option<Duration.Duration>, E> => {
+    const rendered = encoding.key("timeToLive", key)
+    if (Result.isFailure(rendered)) return Effect.as(reject(rendered.failure), Option.none())
+    const known = atOnce(rendered.success)
+    const found: Effect.Effect<Found<Value>, E> = known === undefined
+      ? fromCallback((done) => look(rendered.success, tier.get, done))
+      : Effect.succeed(known)
+    return Effect.map(found, (found) => {
+      recorder.read(found)
+      return Option.map(Option.fromUndefinedOr(found.hit), (hit) =>
+        // What is left of a millisecond is left.
+        Duration.millis(Math.ceil(tier.lifeOf(hit).timeToLive))
+      )
+    })
+  }
+
+  return {
+    timeToLive: (key) => traced(spanAttributes, "timeToLive", () => timeToLive(key)),
+    get: (key) =>
+      Effect.withFiber((fiber) => (isTraced(fiber) ? inSpan(spanAttributes, "get", () => get(key)) : get(key))),
+    getMany: (keys) => traced(spanAttributes, "getMany", () => readMany(keys)),
+    ...beforeLookup
+  }
+}
+
+// Reads of rendered keys, which are not counted. What has tags is verified by them.
+const makeFinds = <Key, Value, E>({ recorder, sequences, tier, verification }: RegionParts<Key, Value, E>) => {
+  const verifyOne = (found: Found<Value>, began: Began<E>, done: Done<Found<Value>, E>): Cancel =>
+    verification.verify([found], began, (exit) => done(Exit.map(exit, ([verified = found]) => verified)))
 
   const look = (key: string, from: CacheTier<Value, E>["get"], done: Done<Found<Value>, E>): Cancel => {
     const watch = sequences.watch(key)
     const startedAt = recorder.now()
+    const expected = verification.expect(key)
+    let verifying: Cancel | undefined
     const cancel = from(key, watch, (exit) => {
       watch.end()
-      if (Exit.isSuccess(exit)) recorder.timed("get", exit.value.source, startedAt)
+      if (Exit.isSuccess(exit)) {
+        recorder.timed("get", exit.value.source, startedAt)
+        if (verification.concerns(exit.value)) {
+          verifying = verifyOne(exit.value, { at: startedAt, expected }, done)
+          return
+        }
+      }
       done(exit)
     })
     return () => {
       cancel()
+      verifying?.()
       watch.end()
     }
   }
 
-  const getBeforeLookup = (key: string): Effect.Effect<Found<Value>, E> => {
+  // What can be said without asking Redis.
+  const atOnce = (key: string): Found<Value> | undefined => {
     const known = tier.known(key)
+    return known === undefined || !verification.concerns(known) ? known : verification.known(known)
+  }
+
+  const getMany: CacheTier<Value, E>["getMany"] = (keys, isCurrent, done) => {
+    const at = recorder.now()
+    const expected = verification.expectMany(keys)
+    let verifying: Cancel | undefined
+    const cancel = tier.getMany(keys, isCurrent, (exit) => {
+      if (Exit.isSuccess(exit) && exit.value.some(verification.concerns)) {
+        verifying = verification.verify(exit.value, { at, expected }, done)
+      } else done(exit)
+    })
+    return () => {
+      cancel()
+      verifying?.()
+    }
+  }
+
+  const find = (keys: ReadonlyArray<string>): Effect.Effect<ReadonlyArray<Found<Value>>, E> =>
+    holding<ReadonlyArray<Found<Value>>, E>(recorder, "getMany", keys, sequences.watch, (isCurrent, done) =>
+      getMany(keys, isCurrent, (exit) => done(exit, Exit.isSuccess(exit) ? (exit.value[0]?.source ?? "none") : "none"))
+    )
+
+  return { atOnce, look, find }
+}
+
+const makeBeforeLookup = <Key, Value, E>(
+  parts: RegionParts<Key, Value, E>
+): Pick<Reads<Key, Value, E>, "getBeforeLookup" | "getManyBeforeLookup"> => {
+  const { recorder, sequences, tier } = parts
+  const { atOnce, find, look } = makeFinds(parts)
+
+  const getBeforeLookup = (key: string): Effect.Effect<Found<Value>, E> => {
+    const known = atOnce(key)
     if (known !== undefined) {
       recorder.read(known)
       return Effect.succeed(known)
@@ -64,54 +192,23 @@ export const make = <Key, Value, E>(parts: RegionParts<Key, Value, E>): Reads<Ke
     })
   }
 
-  const readRendered = (keys: ReadonlyArray<string>): Effect.Effect<ReadonlyArray<Option.Option<Value>>, E> =>
-    Effect.map(
-      holding<ReadonlyArray<Found<Value>>, E>(recorder, "getMany", keys, sequences.watch, (isCurrent, done) =>
-        tier.getMany(keys, isCurrent, (exit) =>
-          done(exit, Exit.isSuccess(exit) ? (exit.value[0]?.source ?? "none") : "none")
-        )
-      ),
-      (found) => found.map(recorder.read)
-    )
-
-  const readWithRejected = Effect.fnUntraced(function* (
-    keys: ReadonlyArray<Key>
-  ): Effect.fn.Return<ReadonlyArray<Option.Option<Value>>, E> {
-    const rendered = yield* Effect.forEach(keys, (key) => render(parts, "getMany", key))
-    const read = yield* readRendered(rendered.filter((key) => key !== undefined))
-    const values = read[Symbol.iterator]()
-    return rendered.map((key) => (key === undefined ? Option.none() : (values.next().value ?? Option.none())))
-  })
-
-  // An Effect is made for each key only where one is rejected: with one for each, and with the
-  // journal asked for each although it is empty, 50 keys took 383 µs in the place of 354.
-  const readMany = (keys: ReadonlyArray<Key>): Effect.Effect<ReadonlyArray<Option.Option<Value>>, E> => {
-    const rendered: Array<string> = []
-    for (const key of keys) {
-      const one = encoding.key("getMany", key)
-      if (Result.isFailure(one)) return readWithRejected(keys)
-      rendered.push(one.success)
+  const getManyBeforeLookup = (keys: ReadonlyArray<string>): Effect.Effect<ReadonlyArray<Found<Value>>, E> => {
+    const lookAgain = (key: string, found: Found<Value>, isCurrent: boolean): Effect.Effect<Found<Value>, E> => {
+      recorder.read(found)
+      if (found.hit !== undefined || isCurrent) return Effect.succeed(found)
+      return Effect.tap(
+        fromCallback<Found<Value>, E>((done) => look(key, tier.peek, done)),
+        (second) => Effect.sync(() => recorder.read(second))
+      )
     }
-    return readRendered(rendered)
-  }
-
-  const get = (key: Key): Effect.Effect<Option.Option<Value>, E> => {
-    const rendered = encoding.key("get", key)
-    if (Result.isFailure(rendered)) return Effect.as(reject(rendered.failure), Option.none())
-    const known = tier.known(rendered.success)
-    return known === undefined
-      ? fromCallback((done) =>
-          look(rendered.success, tier.get, (exit) =>
-            done(Exit.isSuccess(exit) ? Exit.succeed(recorder.read(exit.value)) : Exit.failCause(exit.cause))
-          )
+    return whileAllHeld(
+      () => keys.map(sequences.watch),
+      (watches) =>
+        Effect.flatMap(find(keys), (found) =>
+          Effect.forEach(found, (one, index) => lookAgain(keys[index] ?? "", one, watches[index]?.isCurrent() === true))
         )
-      : Exit.succeed(recorder.read(known))
+    )
   }
 
-  return {
-    get: (key) =>
-      Effect.withFiber((fiber) => (isTraced(fiber) ? inSpan(spanAttributes, "get", () => get(key)) : get(key))),
-    getMany: (keys) => traced(spanAttributes, "getMany", () => readMany(keys)),
-    getBeforeLookup
-  }
+  return { getBeforeLookup, getManyBeforeLookup }
 }

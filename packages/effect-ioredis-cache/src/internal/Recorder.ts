@@ -1,15 +1,16 @@
 import { Clock, Context, Effect, Exit, Option } from "effect"
 import { tallyOf } from "effect-ioredis/dispatch"
 import type * as Cache from "../Cache.ts"
-import type { WriteOutcome } from "../Cache.ts"
+import type { RemoveOutcome } from "../Cache.ts"
 import type { Found } from "./CacheTier.ts"
 import * as Metrics from "./Metrics.ts"
 import { now } from "./now.ts"
+import { untagged } from "./tags/Tagged.ts"
 
 /** Counts what happens in one region, in metrics and in `Cache.stats`. */
 export interface Recorder {
   readonly read: <Value>(found: Found<Value>) => Option.Option<Value>
-  readonly write: (outcome: WriteOutcome) => void
+  readonly write: (outcome: RemoveOutcome) => void
   readonly stale: () => void
   readonly lookup: (exit: Exit.Exit<unknown, unknown>) => void
   /** A stored value was taken as a miss. `problem` says why, without the value. */
@@ -38,8 +39,10 @@ export const make = (region: string, counters: Counters, context: Context.Contex
   const [hit, miss] = [requests("hit"), requests("miss")]
   const hits = { redis: hit, memory: hit, fallback: requests("fallback_hit") }
   const misses = { redis: miss, memory: miss, fallback: requests("fallback_miss") }
+  const applied = tallyOf(metrics.writes("applied"), context)
   const writes = {
-    Applied: tallyOf(metrics.writes("applied"), context),
+    Applied: applied,
+    Absent: applied,
     Deferred: tallyOf(metrics.writes("deferred"), context),
     Rejected: tallyOf(metrics.writes("rejected"), context)
   }
@@ -56,7 +59,7 @@ export const make = (region: string, counters: Counters, context: Context.Contex
       if (source === "redis") counters.redisHits++
       else counters.memoryHits++
       hits[source].count++
-      return Option.some(hit.value)
+      return Option.some(untagged(hit.value))
     },
     write: (outcome) => {
       writes[outcome].count++

@@ -1,18 +1,9 @@
-import { Effect, Exit, Option, Random, Result, Stream } from "effect"
+import { Clock, Effect, Exit, Random, Result, Stream } from "effect"
 import { type RedisClient, RedisCommand, type RedisError } from "effect-ioredis"
 import * as Dispatch from "effect-ioredis/dispatch"
 import type { WriteOutcome } from "../Cache.ts"
-import {
-  type CacheTier,
-  type Cancel,
-  type Current,
-  type Done,
-  type FoundThere,
-  Hit,
-  type TierRegion,
-  Version,
-  type Write
-} from "./CacheTier.ts"
+import type { CacheTier, Cancel, Current, Done, FoundThere, Hit, Replaced, TierRegion, Write } from "./CacheTier.ts"
+import * as Findings from "./Findings.ts"
 import * as Commands from "./journal/commands.ts"
 import { Entry, type Intent, remove, SetIntent } from "./journal/Ledger.ts"
 import * as Scripts from "./journal/scripts.ts"
@@ -38,6 +29,7 @@ export interface RedisTier<in out Value> extends CacheTier<Value, RedisError.Red
     keys: ReadonlyArray<string>,
     isCurrent: (index: number) => boolean,
     done: Done<ReadonlyArray<FoundThere<Value>>, RedisError.RedisError>,
+    timeLeft?: number,
     sending?: Dispatch.Sending
   ) => Cancel
   /** Says how long a value of the region was, so that reads of short ones are sent together. */
@@ -54,16 +46,9 @@ export interface RedisTier<in out Value> extends CacheTier<Value, RedisError.Red
 /**
  * Sets how a cache that stands on a tier uses it.
  */
-export interface TierOptions<out Value> {
+export interface TierOptions<out Value> extends Findings.Options<Value> {
   /** The longest that a call takes, in milliseconds. Default: the client's `operationTimeout`. */
   readonly timeout?: number | undefined
-  /** Says whether what is found under a key may be believed. What may not is a miss. */
-  readonly believes?: ((key: string, found: Version, isCurrent: boolean) => boolean) | undefined
-  /**
-   * Gives the value of a write, where a nearer store holds it. It is not decoded again: a stamp
-   * names one write, and so one payload, for ever.
-   */
-  readonly held?: ((key: string, stamp: StoredValue.Stamp) => { readonly value: Value } | undefined) | undefined
 }
 
 /** Makes the tiers of regions, for a cache that stands on the client. */
@@ -75,15 +60,14 @@ export const make = Effect.fnUntraced(function* (client: RedisClient.RedisClient
   }
   const random = yield* Random.Random
   const stamps = StoredValue.makeStampSource(() => random.nextDoubleUnsafe())
-  const environment: Environment = { client, dispatch: Dispatch.of(client), fork, stamps }
+  const clock = yield* Clock.Clock
+  const environment: Environment = { client, clock, dispatch: Dispatch.of(client), fork, stamps }
   return <Value>(region: TierRegion<Value>, options: TierOptions<Value> = {}): RedisTier<Value> =>
     makeTier(environment, region, options)
 })
 
-interface Environment {
-  readonly client: RedisClient.RedisClient
+interface Environment extends Findings.Environment {
   readonly dispatch: Dispatch.Dispatch
-  readonly fork: (effect: Effect.Effect<void>) => void
   readonly stamps: StoredValue.StampSource
 }
 
@@ -94,15 +78,19 @@ const makeTier = <Value>(
 ): RedisTier<Value> => {
   const { client, dispatch } = environment
   const size = new SizeEstimate()
-  const decode = makeDecode(environment, region, options, size)
+  const judge = Findings.make(environment, region, options)
   const writes = makeWrites(environment, region, options)
   const { timeout } = options
+  const find: Findings.Judge<Value> = (key, reply, isCurrent, time) => {
+    if (reply instanceof Uint8Array) size.learn(reply.length)
+    return judge(key, reply, isCurrent, time)
+  }
   const timeOf = (key: string): number => dispatch.nodeOf(key).time()
 
   const get: RedisTier<Value>["get"] = (key, current, done, sending) => {
     const end: Dispatch.Done<RedisCommand.Reply> = (result) => {
       if (Result.isSuccess(result))
-        return done(Exit.succeed(decode(key, result.success, current.isCurrent(), timeOf(key))))
+        return done(Exit.succeed(find(key, result.success, current.isCurrent(), timeOf(key))))
       if (!isForeign(result.failure)) return done(Exit.fail(result.failure))
       region.onUnreadable(key, "it is of another Redis type")
       done(Exit.succeed(missedOtherType))
@@ -113,33 +101,41 @@ const makeTier = <Value>(
   }
 
   return {
-    stale: Option.none,
+    glance: () => undefined,
+    stale: () => undefined,
     learn: (length) => size.learn(length),
     refuses: (key) => dispatch.nodeOf(key).refuses(),
     byNode: byNodeOf(dispatch),
     known: () => undefined,
+    // Only what this tier has found is handed in.
+    lifeOf: (hit) => {
+      const { lifeThere, origin } = hit as Hit<Value>
+      return { timeToLive: lifeThere, origin }
+    },
+    replacedBy: replacedByOf(dispatch, timeout),
     now: timeOf,
     get,
     peek: get,
-    getMany: (keys, isCurrent, done, sending) => {
+    getMany: (keys, isCurrent, done, timeLeft = timeout, sending) => {
       if (keys.length === 0) {
         done(Exit.succeed([]))
         return ignore
       }
-      return dispatch.send(RedisCommand.make("MGET", keys, { reply: "bytes" }), { timeout, sending }, (result) => {
+      const command = RedisCommand.make("MGET", keys, { reply: "bytes" })
+      return dispatch.send(command, { timeout: timeLeft, sending }, (result) => {
         if (Result.isFailure(result)) return done(Exit.fail(result.failure))
         const replies = Array.isArray(result.success) ? result.success : []
         const timeOf = timesOf(dispatch)
-        done(Exit.succeed(keys.map((key, index) => decode(key, replies[index] ?? null, isCurrent(index), timeOf(key)))))
+        done(Exit.succeed(keys.map((key, index) => find(key, replies[index] ?? null, isCurrent(index), timeOf(key)))))
       })
     },
     ...writes,
     set: (write, current, done) => {
-      size.learn(write.text.length)
+      size.learn(write.payload.length)
       return writes.set(write, current, done)
     },
     setMany: (all, isCurrent, done, timeLeft) => {
-      for (const { text } of all) size.learn(text.length)
+      for (const { payload } of all) size.learn(payload.length)
       return writes.setMany(all, isCurrent, done, timeLeft)
     },
     clear: client.scan({ match: `${region.keyspace}*`, count: 500 }).pipe(
@@ -176,6 +172,20 @@ const byNodeOf = (dispatch: Dispatch.Dispatch): RedisTier<never>["byNode"] => {
   }
 }
 
+// The whole value is read, although its beginning would do: that is one command, whose reply is of
+// one moment.
+const replacedByOf =
+  (dispatch: Dispatch.Dispatch, timeout: number | undefined): RedisTier<never>["replacedBy"] =>
+  (key, done) =>
+    dispatch.get(key, { bytes: 0, timeout }, (result) => {
+      if (Result.isSuccess(result)) {
+        return done(
+          Exit.succeed(result.success instanceof Uint8Array ? Findings.replacedOf(result.success) : undefined)
+        )
+      }
+      done(isForeign(result.failure) ? Exit.succeed(otherType) : Exit.fail(result.failure))
+    })
+
 // The time of each key's node, which is asked for once for neighbours of one node: to read a clock
 // for each of 50 keys takes a fortieth of a `getMany`.
 const timesOf = (dispatch: Dispatch.Dispatch): ((key: string) => number) => {
@@ -186,77 +196,6 @@ const timesOf = (dispatch: Dispatch.Dispatch): ((key: string) => number) => {
     if (node !== last) time = node.time()
     last = node
     return time
-  }
-}
-
-/** `time` is that of Redis. */
-type Decode<Value> = (key: string, reply: RedisCommand.Reply, isCurrent: boolean, time: number) => FoundThere<Value>
-
-const makeDecode = <Value>(
-  { client, fork }: Environment,
-  region: TierRegion<Value>,
-  { believes, held }: TierOptions<Value>,
-  size: SizeEstimate
-): Decode<Value> => {
-  const unreadable = (key: string, stored: Uint8Array, problem: string): FoundThere<Value> => {
-    region.onUnreadable(key, problem)
-    return missOf(stored)
-  }
-
-  // The header tells writes apart, so that its script need not be sent the whole. The answer does
-  // not wait for the removal.
-  const discard = (key: string, stored: Uint8Array): FoundThere<Value> => {
-    const begins = stored.subarray(0, comparedBytes)
-    fork(client.eval(Scripts.deleteIfBegins, [key], [stored.length, begins]).pipe(Effect.ignore))
-    region.onUnreadable(key, "it is a broken value of this region, and is removed")
-    return missed
-  }
-
-  // How long it lives in memory is not for another process alone to say.
-  const foundOf = (value: Value, timeToLive: number, bytes: number, version: Version): FoundThere<Value> => ({
-    hit: new Hit(value, Math.min(timeToLive, region.longestLife), bytes, version, timeToLive),
-    source: "redis"
-  })
-
-  const decodePayload = (
-    key: string,
-    { header, payloadOffset, stored }: StoredValue.Value,
-    isCurrent: boolean,
-    time: number
-  ): FoundThere<Value> => {
-    const { writtenAt } = header
-    const timeToLive = writtenAt + header.life - time
-    const version = new Version(header.stamp, writtenAt)
-    if (timeToLive <= 0 || believes?.(key, version, isCurrent) === false) return missOf(stored)
-    const same = held?.(key, version.stamp)
-    if (same !== undefined) return foundOf(same.value, timeToLive, stored.length, version)
-    const decoded = region.codec.decode(stored, payloadOffset)
-    switch (decoded._tag) {
-      case "Value":
-        return foundOf(decoded.value, timeToLive, stored.length, version)
-      case "Mismatch":
-        return unreadable(key, stored, decoded.problem)
-      case "NotJson":
-        return discard(key, stored)
-    }
-  }
-
-  const keyCheck = StoredValue.keyCheckAfter(region.keyspace)
-
-  return (key, reply, isCurrent, time) => {
-    if (!(reply instanceof Uint8Array)) return missed
-    size.learn(reply.length)
-    const read = StoredValue.read(key, reply, keyCheck)
-    switch (read._tag) {
-      case "Value":
-        return decodePayload(key, read, isCurrent, time)
-      case "Removed":
-        return missOf(reply)
-      case "Broken":
-        return discard(key, reply)
-      case "Foreign":
-        return unreadable(key, reply, problems[read.reason])
-    }
   }
 }
 
@@ -273,11 +212,13 @@ const makeWrites = <Value>(
 ): Writes<Value> => {
   const timeOf = (key: string) => Math.floor(dispatch.nodeOf(key).time())
 
-  const intentOf = ({ text, timeToLive, value }: Write<Value>, lookupTime: number) =>
+  // `age` is how long ago it was written: a value lives as long from when it is stored.
+  const intentOf = ({ extension, payload, timeToLive, value }: Write<Value>, lookupTime = 0, age = 0) =>
     new SetIntent({
       value,
-      payload: text,
-      life: timeToLive,
+      payload,
+      extension,
+      life: timeToLive + age,
       staleFor: policy.staleFor,
       lookupTime,
       expiresAt: timeToLive
@@ -286,10 +227,11 @@ const makeWrites = <Value>(
   const entryOf = (key: string, intent: Intent) =>
     new Entry(key, policy, undefined, intent, { stamp: stamps.next(), writtenAt: timeOf(key) })
 
-  const sendAll = (
+  const sendAll = <Outcome>(
     entries: ReadonlyArray<Entry<Commands.RegionPolicy>>,
     isCurrent: (index: number) => boolean,
-    done: Done<ReadonlyArray<WriteOutcome>, RedisError.RedisError>,
+    appliedOf: AppliedOf<Outcome>,
+    done: Done<ReadonlyArray<Outcome | "Deferred">, RedisError.RedisError>,
     timeLeft: number | undefined
   ): Cancel => {
     if (entries.length === 0) {
@@ -299,7 +241,9 @@ const makeWrites = <Value>(
     const commands = entries.flatMap((entry) => Commands.commandOf(entry, situation) ?? [])
     const sendings = commands.map((_, index) => new UnlessOvertaken(() => isCurrent(index)))
     const options = { timeout: timeLeft ?? timeout, answer: "ignored", sendings } as const
-    return Sender.sendAll(dispatch, commands, options, (outcomes) => done(outcomesOf(outcomes)))
+    return Sender.sendAll(dispatch, commands, options, (outcomes) =>
+      done(outcomesOf(outcomes, commands, sendings, appliedOf))
+    )
   }
 
   return {
@@ -307,11 +251,12 @@ const makeWrites = <Value>(
     answersAtOnce: never,
     setAtOnce: () => "Rejected",
     set: (write, current, done) =>
-      sendAll([entryOf(write.key, intentOf(write, 0))], () => current.isCurrent(), firstOf(done), undefined),
+      sendAll([entryOf(write.key, intentOf(write))], () => current.isCurrent(), applied, firstOf(done), undefined),
     setMany: (writes, isCurrent, done, timeLeft) =>
       sendAll(
-        writes.map((write) => entryOf(write.key, intentOf(write, 0))),
+        writes.map((write) => entryOf(write.key, intentOf(write))),
         isCurrent,
+        applied,
         done,
         timeLeft
       ),
@@ -319,17 +264,18 @@ const makeWrites = <Value>(
       sendAll(
         keys.map((key) => entryOf(key, remove)),
         isCurrent,
+        removed,
         done,
         timeLeft
       ),
     touch: (key, timeToLive, done) => {
       const entry = entryOf(key, Commands.touchOf(timeOf(key), timeToLive, policy.staleFor))
-      return sendAll([entry], always, firstOf(done), undefined)
+      return sendAll([entry], always, applied, firstOf(done), undefined)
     },
     fill: ({ beganAt, lookupTime, replaces, write }, isCurrent, done) => {
       const { key } = write
-      const intent = intentOf(write, lookupTime)
       const version = { stamp: stamps.next(), writtenAt: Math.floor(beganAt) }
+      const intent = intentOf(write, lookupTime, Math.max(0, timeOf(key) - version.writtenAt))
       const stored = Commands.storedOf(key, "filled", intent, version)
       const command = Commands.fillOf(key, stored, write.timeToLive + policy.staleFor, replaces, true)
       if (command === undefined) {
@@ -338,7 +284,7 @@ const makeWrites = <Value>(
       }
       const sending = new UnlessOvertaken(isCurrent)
       return Sender.send(dispatch, command, { timeout, retry: false, sending }, (outcome) =>
-        done(Exit.map(outcomesOf([outcome]), first))
+        done(Exit.map(outcomesOf([outcome], [command], [sending], applied), first))
       )
     }
   }
@@ -346,10 +292,18 @@ const makeWrites = <Value>(
 
 // Nothing of a write that something newer has overtaken is sent.
 class UnlessOvertaken implements Dispatch.Sending {
-  readonly begin: () => boolean
+  readonly isCurrent: () => boolean
+  /** Counts how often it was sent. */
+  count = 0
 
   constructor(isCurrent: () => boolean) {
-    this.begin = isCurrent
+    this.isCurrent = isCurrent
+  }
+
+  begin(): boolean {
+    if (!this.isCurrent()) return false
+    this.count++
+    return true
   }
 
   end(): void {}
@@ -358,29 +312,9 @@ class UnlessOvertaken implements Dispatch.Sending {
 // The strict cache tells of a refused script as of any refusal.
 const situation: Commands.Situation = { now: 0, scripts: true }
 
-const problems: { readonly [reason in StoredValue.Foreign["reason"]]: string } = {
-  NotOurs: "it is not a value of this library, or of another release of it",
-  OtherKey: "it was written under another key",
-  UnknownLetter: "it is of a format that this release does not know"
-}
+const otherType: Replaced = { start: new Uint8Array(0), length: Scripts.otherType }
 
-// More than the header: so two broken values of one writer differ too, where their headers do not.
-const comparedBytes = 64
-
-const missed: FoundThere<never> = { hit: undefined, source: "redis" }
-
-const missedOtherType: FoundThere<never> = {
-  hit: undefined,
-  source: "redis",
-  replaces: { start: new Uint8Array(0), length: Scripts.otherType }
-}
-
-// A copy, because the reply may be a part of something much larger.
-const missOf = (stored: Uint8Array): FoundThere<never> => ({
-  hit: undefined,
-  source: "redis",
-  replaces: { start: Uint8Array.from(stored.subarray(0, comparedBytes)), length: stored.length }
-})
+const missedOtherType: FoundThere<never> = { hit: undefined, source: "redis", replaces: otherType }
 
 const ignore = () => {}
 
@@ -397,13 +331,32 @@ const firstOf =
 
 // Of what something newer has overtaken, that is the one that counts: this process has it, and
 // Redis is told by it.
-const outcomesOf = (
-  outcomes: ReadonlyArray<Sender.Outcome>
-): Exit.Exit<ReadonlyArray<WriteOutcome>, RedisError.RedisError> => {
+const outcomesOf = <Outcome>(
+  outcomes: ReadonlyArray<Sender.Outcome>,
+  commands: ReadonlyArray<RedisCommand.RedisCommand>,
+  sendings: ReadonlyArray<UnlessOvertaken>,
+  appliedOf: AppliedOf<Outcome>
+): Exit.Exit<ReadonlyArray<Outcome | "Deferred">, RedisError.RedisError> => {
   const refused = outcomes.find((one) => Result.isFailure(one) && !isSuperseded(one.failure))
   if (refused !== undefined && Result.isFailure(refused)) return Exit.fail(refused.failure)
-  return Exit.succeed(outcomes.map((one) => (Result.isSuccess(one) ? "Applied" : "Deferred")))
+  return Exit.succeed(
+    outcomes.map((one, index) =>
+      Result.isSuccess(one) ? appliedOf(one.success, commands[index], sendings[index]?.count ?? 0) : "Deferred"
+    )
+  )
 }
+
+// What came of a command that Redis has confirmed, by its reply to the so-manieth sending.
+type AppliedOf<Outcome> = (
+  reply: RedisCommand.Reply,
+  command: RedisCommand.RedisCommand | undefined,
+  sendings: number
+) => Outcome
+
+const applied: AppliedOf<"Applied"> = () => "Applied"
+
+const removed: AppliedOf<"Applied" | "Absent"> = (reply, command, sendings) =>
+  command !== undefined && Commands.saysAbsent(command, reply, sendings) ? "Absent" : "Applied"
 
 const isSuperseded = (error: RedisError.RedisError): boolean =>
   error._tag === "RedisOperationError" && error.code === "SUPERSEDED"

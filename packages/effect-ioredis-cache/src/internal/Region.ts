@@ -1,15 +1,22 @@
-import { type Context, Duration, Effect, Option, type Scope } from "effect"
-import type { RedisError } from "effect-ioredis"
+import { Clock, Context, Duration, Effect, Option, Random, type Scope } from "effect"
+import * as RedisError from "effect-ioredis/RedisError"
 import * as Cache from "../Cache.ts"
 import type { CacheTier, TierRegion } from "./CacheTier.ts"
 import * as Encoding from "./Encoding.ts"
+import * as Failures from "./Failures.ts"
+import * as LookupPolicy from "./LookupPolicy.ts"
 import * as Lookups from "./Lookups.ts"
+import { now } from "./now.ts"
 import * as Reads from "./Reads.ts"
 import * as Recorder from "./Recorder.ts"
 import type { RegionParts } from "./RegionParts.ts"
 import * as Regions from "./Regions.ts"
 import * as Sequences from "./Sequences.ts"
 import * as SharedLookups from "./SharedLookups.ts"
+import * as Tag from "./tags/Tag.ts"
+import * as Tagging from "./tags/Tagging.ts"
+import * as Tokens from "./tags/Tokens.ts"
+import * as Verification from "./tags/Verification.ts"
 import * as Writes from "./Writes.ts"
 
 /** Holds what the regions of a cache are built with. */
@@ -24,6 +31,8 @@ export interface Environment<E> {
   readonly timeToLive: Duration.Input | undefined
   /** What every key of the cache begins with. Default: nothing. */
   readonly prefix?: string | undefined
+  /** Makes what compresses payloads. Default: nothing is compressed, as it stays in memory. */
+  readonly makeCompressor?: Encoding.MakeCompressor | undefined
   /** The definitions that it shares with other caches. Default: none. */
   readonly definitions?: Regions.Definitions | undefined
   /**
@@ -53,11 +62,22 @@ export const makeRegions = Effect.fnUntraced(function* <E>(environment: Environm
     isClosed: () => closed,
     onClose: (leave) => leaving.push(leave)
   }
+  const tokens = tokensOf(environment, lifetime)
   const regions = Regions.make<E>(
-    (options) => make(environment, options, lifetime),
+    (options) => make(environment, options, lifetime, tokens),
     environment.definitions ?? new Map()
   )
-  return { region: regions.get, stats: Effect.sync((): Cache.Stats => ({ ...counters })) }
+  return {
+    region: regions.get,
+    invalidateTag: (tag: string): Effect.Effect<Cache.WriteOutcome, E> =>
+      Effect.suspend(() => {
+        const problem = Tagging.problemOf(tag)
+        return problem === undefined
+          ? tokens(undefined).replace(Tag.idOf(tag))
+          : Effect.as(environment.reject(refusedTag(problem)), "Rejected" as const)
+      }),
+    stats: Effect.sync((): Cache.Stats => ({ ...counters }))
+  }
 })
 
 /** Makes a `Cache` on a tier that cannot fail: what cannot be stored is logged. */
@@ -80,6 +100,22 @@ export const makeCache = (options: Omit<Environment<never>, "reject">) => {
   )
 }
 
+const tokensOf = <E>({ prefix = "", tier }: Environment<E>, { context, onClose }: Lifetime): Tokens.TokensFor<E> => {
+  const random = Context.get(context, Random.Random)
+  const clock = Context.get(context, Clock.Clock)
+  const keyspace = `${prefix}!tags:`
+  return Tokens.ofCache({ tier, keyspace, onClose, random: () => random.nextDoubleUnsafe(), now: () => now(clock) })
+}
+
+const refusedTag = (problem: string) =>
+  new RedisError.RedisSerializationError({
+    command: "invalidateTag",
+    region: "",
+    keyHash: "",
+    direction: "encode",
+    message: `invalidateTag: ${problem}`
+  })
+
 /** Holds what all regions of one cache share. */
 interface Lifetime {
   readonly scope: Scope.Scope
@@ -91,25 +127,36 @@ interface Lifetime {
 
 /** Assembles a region, the same for every tier, of its reads, its writes and its lookups. */
 const make = <Key, Value, E>(
-  { name: cacheName, patience, prefix = "", reject, tier: makeTier, timeToLive }: Environment<E>,
-  options: Cache.RegionOptions<Key, Value>,
-  { context, counters, isClosed, onClose, scope }: Lifetime
+  { makeCompressor, name: cacheName, patience, prefix = "", reject, tier: makeTier, timeToLive }: Environment<E>,
+  options: Regions.RegionDefinition<Key, Value>,
+  { context, counters, isClosed, onClose, scope }: Lifetime,
+  tokensFor: Tokens.TokensFor<E>
 ): Cache.Region<Key, Value, E> => {
   const { name } = options
-  const encoding = Encoding.make(options, timeToLive ?? "300 seconds", prefix, context)
+  const policy = LookupPolicy.make(options)
+  const encoding = Encoding.make(options, timeToLive ?? "300 seconds", prefix, context, makeCompressor)
   const recorder = Recorder.make(name, counters, context)
+  const random = Context.get(context, Random.Random)
   const tier = makeTier({
     name,
     keyspace: encoding.keyspace,
     codec: encoding.codec,
+    maxBytes: encoding.maxBytes,
     longestLife: encoding.longestLife,
-    staleFor: Duration.toMillis(options.staleFor ?? 0),
+    staleFor: policy.staleFor,
+    refreshes: policy.isDue !== undefined,
     replay: options.replay ?? "ifUnchanged",
     removedFor: Regions.removedMillis(options),
+    tags: options.tags === true,
     maxStaleness: Regions.nearMillis(options),
     onUnreadable: (key, problem) => recorder.unreadable(encoding.hash(key), problem)
   })
-  const lookups = SharedLookups.make(name, scope, (key) => sequences.watch(key))
+  const failures = Failures.make(LookupPolicy.failurePause(policy), recorder.now)
+  const lookups = SharedLookups.make(name, scope, (key) => sequences.watch(key), {
+    limit: policy.hard,
+    onFailure: LookupPolicy.remembersFailures(policy) ? failures.add : undefined,
+    onDetach: failures.forget
+  })
   const sequences = (tier.sequences ?? Sequences.make()).join((key) => {
     if (key === undefined) lookups.detachAll()
     else lookups.detach(key)
@@ -117,22 +164,45 @@ const make = <Key, Value, E>(
   })
   onClose(sequences.leave)
   const spanAttributes = { "cache.name": cacheName, "cache.region": name }
-  const parts: RegionParts<Key, Value, E> = { spanAttributes, encoding, recorder, reject, sequences, lookups, tier }
+  const tokens = tokensFor(Regions.nearMillis(options))
+  const ofRegion = options.tags === true ? Tag.idOfRegion(encoding.keyspace) : undefined
+  const patienceMillis = patience === undefined ? undefined : Duration.toMillis(patience)
+  const parts: RegionParts<Key, Value, E> = {
+    spanAttributes,
+    encoding,
+    recorder,
+    reject,
+    sequences,
+    lookups,
+    tier,
+    tagging: Tagging.make(tokens, ofRegion),
+    verification: Verification.make({ tokens, tier, ofRegion, patience: patienceMillis, now: recorder.now })
+  }
   const reads = Reads.make(parts)
-  const writes = Writes.make(parts, {
-    isClosed,
-    patience: patience === undefined ? undefined : Duration.toMillis(patience)
-  })
+  const writes = Writes.make(parts, { isClosed, patience: patienceMillis, scope })
   return {
     get: reads.get,
     getMany: reads.getMany,
+    timeToLive: reads.timeToLive,
     has: (key) => Effect.map(reads.get(key), Option.isSome),
-    set: (key, value, write) => writes.set(key, value, write?.timeToLive),
-    setMany: (entries, write) => writes.setMany(entries, write?.timeToLive),
+    set: writes.set,
+    setMany: writes.setMany,
     remove: writes.remove,
     removeMany: writes.removeMany,
     touch: (key, write) => writes.touch(key, write?.timeToLive),
     clear: writes.clear,
-    getOrSet: Lookups.make(parts, reads, writes, scope)
+    ...Lookups.make({
+      parts,
+      reads,
+      writes,
+      policy,
+      failures,
+      batches: SharedLookups.make(name, scope, () => unwatched),
+      random: () => random.nextDoubleUnsafe(),
+      scope
+    })
   }
 }
+
+// Each key of a lookup of several is watched by itself.
+const unwatched: Sequences.Watch = { isCurrent: () => true, end: () => {} }

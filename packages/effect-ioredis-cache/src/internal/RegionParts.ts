@@ -5,6 +5,8 @@ import type { Encoding } from "./Encoding.ts"
 import type { Recorder } from "./Recorder.ts"
 import type * as Sequences from "./Sequences.ts"
 import type { SharedLookups } from "./SharedLookups.ts"
+import type { Tagging } from "./tags/Tagging.ts"
+import type { Verification } from "./tags/Verification.ts"
 
 /** Holds what the reads, the writes and the lookups of one region share. */
 export interface RegionParts<in out Key, in out Value, in out E> {
@@ -15,6 +17,10 @@ export interface RegionParts<in out Key, in out Value, in out E> {
   readonly tier: CacheTier<Value, E>
   readonly sequences: Sequences.Member
   readonly lookups: SharedLookups
+  /** Gives writes their tags. */
+  readonly tagging: Tagging<E>
+  /** Verifies the tags of what reads find. */
+  readonly verification: Verification<Value, E>
   /** Says what becomes of a call whose key or value does not fit. */
   readonly reject: (error: RedisError.RedisSerializationError) => Effect.Effect<void, E>
 }
@@ -75,6 +81,17 @@ export const whileHeld = <A, E, R>(
   hold: () => Sequences.Watch,
   use: (watch: Sequences.Watch) => Effect.Effect<A, E, R>
 ): Effect.Effect<A, E, R> => Effect.acquireUseRelease(Effect.sync(hold), use, (watch) => Effect.sync(() => watch.end()))
+
+/** Holds several watches while an Effect runs. */
+export const whileAllHeld = <A, E, R>(
+  hold: () => ReadonlyArray<Sequences.Watch>,
+  use: (watches: ReadonlyArray<Sequences.Watch>) => Effect.Effect<A, E, R>
+): Effect.Effect<A, E, R> =>
+  Effect.acquireUseRelease(Effect.sync(hold), use, (watches) =>
+    Effect.sync(() => {
+      for (const watch of watches) watch.end()
+    })
+  )
 
 /** Makes one Effect of a call with a callback. Interrupted, it cancels the call. */
 export const fromCallback = <A, E>(start: (done: Done<A, E>) => Cancel): Effect.Effect<A, E> =>

@@ -1,5 +1,7 @@
 import { Duration, Effect, Predicate, Schema, SchemaAST, SchemaRepresentation } from "effect"
 import * as Cache from "../Cache.ts"
+import type { Compression } from "../Compression.ts"
+import type { RefreshPolicy } from "../RefreshPolicy.ts"
 import { defaultMaxBytes } from "./CacheCodec.ts"
 import { regionProblem } from "./options.ts"
 import { longestLife } from "./StoredValue.ts"
@@ -9,8 +11,11 @@ import { longestLife } from "./StoredValue.ts"
  * region, with the same lookups in progress.
  */
 export interface Regions<E> {
-  readonly get: <Key, Value>(options: Cache.RegionOptions<Key, Value>) => Effect.Effect<Cache.Region<Key, Value, E>>
+  readonly get: <Key, Value>(options: RegionDefinition<Key, Value>) => Effect.Effect<Cache.Region<Key, Value, E>>
 }
+
+/** The options of a region, with or without a `hard` timeout of its lookups. */
+export type RegionDefinition<Key, Value> = Cache.RegionOptions<Key, Value, Duration.Input | undefined>
 
 /**
  * How regions are defined, by name and version. The caches of one client and prefix share it,
@@ -19,12 +24,12 @@ export interface Regions<E> {
 export type Definitions = Map<string, Definition>
 
 export const make = <E>(
-  build: <Key, Value>(options: Cache.RegionOptions<Key, Value>) => Cache.Region<Key, Value, E>,
+  build: <Key, Value>(options: RegionDefinition<Key, Value>) => Cache.Region<Key, Value, E>,
   definitions: Definitions
 ): Regions<E> => {
   const regions = new Map<string, unknown>()
   return {
-    get: <Key, Value>(options: Cache.RegionOptions<Key, Value>) =>
+    get: <Key, Value>(options: RegionDefinition<Key, Value>) =>
       Effect.suspend(() => {
         const problem = regionProblem(options) ?? redactedProblem(options)
         if (problem !== undefined) return refuse(String(options.name), problem)
@@ -53,16 +58,22 @@ interface Definition {
   readonly timeToLive?: unknown
   readonly jitter?: number | undefined
   readonly maxBytes?: number | undefined
+  readonly codec?: Cache.Codec | undefined
+  readonly compression?: Compression | undefined
   readonly staleFor?: Duration.Input | undefined
   readonly replay?: string | undefined
   readonly removedFor?: Duration.Input | undefined
+  readonly tags?: boolean | undefined
+  readonly refresh?: RefreshPolicy | undefined
+  readonly lookupTimeout?: Cache.LookupTimeout | undefined
+  readonly retryAfterFailure?: Duration.Input | undefined
   readonly near?: Cache.NearOptions | undefined
 }
 
 const refuse = (region: string, message: string): Effect.Effect<never> =>
   Effect.die(new Cache.RegionDefinitionError({ region, message }))
 
-const redactedProblem = <Key, Value>({ key, name }: Cache.RegionOptions<Key, Value>): string | undefined =>
+const redactedProblem = <Key, Value>({ key, name }: RegionDefinition<Key, Value>): string | undefined =>
   isRedacted(key)
     ? `The key schema of region ${name} has a Schema.Redacted in it, and keys stand in Redis in the clear. Use a key that is no secret, such as a hash of it`
     : undefined
@@ -113,11 +124,21 @@ const differenceOf = (one: Definition, other: Definition): string | undefined =>
   if (staleMillis(one) !== staleMillis(other)) return "staleFor"
   if ((one.replay ?? "ifUnchanged") !== (other.replay ?? "ifUnchanged")) return "replay"
   if (removedMillis(one) !== removedMillis(other)) return "removedFor"
+  if ((one.tags ?? false) !== (other.tags ?? false)) return "tags"
   if (nearMillis(one) !== nearMillis(other)) return "near"
   if ((one.jitter ?? 0) !== (other.jitter ?? 0)) return "jitter"
+  if (refreshText(one.refresh) !== refreshText(other.refresh)) return "refresh"
+  if (millisOf(one.lookupTimeout?.soft) !== millisOf(other.lookupTimeout?.soft)) return "lookupTimeout.soft"
+  if (millisOf(one.lookupTimeout?.hard) !== millisOf(other.lookupTimeout?.hard)) return "lookupTimeout.hard"
+  if ((millisOf(one.retryAfterFailure) ?? 0) !== (millisOf(other.retryAfterFailure) ?? 0)) return "retryAfterFailure"
   if ((one.maxBytes ?? defaultMaxBytes) !== (other.maxBytes ?? defaultMaxBytes)) return "maxBytes"
+  if (one.codec?._tag !== other.codec?._tag) return "codec"
+  if (compressionText(one) !== compressionText(other)) return "compression"
   return undefined
 }
+
+const compressionText = ({ compression }: Definition): string =>
+  compression === undefined ? "none" : `${compression._tag} ${compression.from} ${compression.upTo}`
 
 const sameSchema = (one: Schema.Top, other: Schema.Top): boolean =>
   one === other || fingerprint(one) === fingerprint(other)
@@ -159,6 +180,12 @@ export const removedMillis = ({ removedFor, replay }: Pick<Definition, "removedF
 /** How old a near value may be, in milliseconds; `undefined` where each read asks Redis. */
 export const nearMillis = ({ near }: Pick<Definition, "near">): number | undefined =>
   near === undefined ? undefined : Duration.toMillis(near.maxStaleness)
+
+const millisOf = (duration: Duration.Input | undefined): number | undefined =>
+  duration === undefined ? undefined : Duration.toMillis(duration)
+
+const refreshText = (policy: RefreshPolicy | undefined): string | undefined =>
+  policy?._tag === "FromAge" ? `FromAge ${millisOf(policy.age)}` : JSON.stringify(policy)
 
 const staleMillis = ({ staleFor }: Definition): number => Duration.toMillis(staleFor ?? 0)
 

@@ -1,5 +1,6 @@
-import { Context, Deferred, Effect, type Fiber, type Scope } from "effect"
+import { type Cause, Context, Deferred, Duration, Effect, Exit, type Fiber, Option, type Scope } from "effect"
 import * as Cache from "../Cache.ts"
+import type { Current } from "./CacheTier.ts"
 import type * as Sequences from "./Sequences.ts"
 
 /**
@@ -7,8 +8,8 @@ import type * as Sequences from "./Sequences.ts"
  *
  * **Details**
  *
- * A lookup runs in a fiber of its own, so that it ends early only when every waiter has left. Its
- * failure reaches every waiter.
+ * A lookup runs in a fiber of its own, so that it ends early only when every waiter has left, and
+ * not even then where it was started for nobody. Its failure reaches every waiter.
  *
  * A lookup that comes to wait for itself, at once or through other lookups, would wait for ever. It
  * is a defect at once where the lookups' own fibers wait. A fiber that a lookup has forked may be
@@ -20,10 +21,26 @@ export interface SharedLookups {
    * Waits for the lookup of a key that runs, or starts this one. Its key is watched from the moment
    * it is started, because its fiber begins later, and what is written until then is newer too.
    */
-  readonly join: <A, E, R>(
+  readonly join: <A, E, R>(key: string, lookup: (watch: Current) => Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  /**
+   * Waits for the lookup likewise, but no longer than so many milliseconds. The lookup then goes on
+   * for nobody.
+   */
+  readonly joinFor: <A, E, R>(
     key: string,
-    lookup: (watch: Sequences.Watch) => Effect.Effect<A, E, R>
-  ) => Effect.Effect<A, E, R>
+    millis: number,
+    lookup: (watch: Current) => Effect.Effect<A, E, R>
+  ) => Effect.Effect<Option.Option<A>, E, R>
+  /**
+   * Waits for this lookup in the place of one that runs, which goes on for its waiters and stores
+   * nothing. Whoever comes later joins this one, by whichever method.
+   */
+  readonly renew: <A, E, R>(key: string, lookup: (watch: Current) => Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  /** Starts this lookup for nobody, unless one of the key runs. */
+  readonly start: <R>(
+    key: string,
+    lookup: (watch: Current) => Effect.Effect<unknown, unknown, R>
+  ) => Effect.Effect<void, never, R>
   /**
    * Lets whoever joins from now on start a new lookup. The one that runs goes on for its waiters.
    */
@@ -32,51 +49,38 @@ export interface SharedLookups {
   readonly detachAll: () => void
 }
 
+/** Describes how lookups end, besides by themselves. */
+export interface Options {
+  /** The longest that one may take, in milliseconds. Default: as long as it takes. */
+  readonly limit?: number | undefined
+  /** Is told of a lookup that failed, unless its key was written meanwhile. */
+  readonly onFailure?: ((key: string, cause: Cause.Cause<unknown>) => void) | undefined
+  /** Is told whose lookups are detached: of a key, or of all. */
+  readonly onDetach?: ((key: string | undefined) => void) | undefined
+}
+
 /** Makes the lookups of one region. They run in the scope, and end with it. */
-export const make = (region: string, scope: Scope.Scope, watch: (key: string) => Sequences.Watch): SharedLookups => {
-  const running = new Map<string, Lookup>()
+export const make = (
+  region: string,
+  scope: Scope.Scope,
+  watch: (key: string) => Sequences.Watch,
+  options: Options = {}
+): SharedLookups => {
+  const running: Running = new Map()
+  const { onDetach } = options
 
-  const end = (key: string, lookup: Lookup): void => {
-    if (running.get(key) === lookup) running.delete(key)
-  }
+  const begin = makeBegin(region, scope, watch, running, options)
 
-  const start = <A, E, R>(
-    key: string,
-    effect: (watch: Sequences.Watch) => Effect.Effect<A, E, R>
-  ): Effect.Effect<Lookup, never, R> => {
-    const lookup = new Lookup()
-    const watching = watch(key)
-    running.set(key, lookup)
-    return effect(watching).pipe(
-      Effect.provideService(Current, lookup),
-      Effect.forkIn(scope),
-      Effect.map((fiber) => {
-        lookup.fiber = fiber
-        // An observer is told even of a fiber that was interrupted before it began.
-        fiber.addObserver((exit) => {
-          end(key, lookup)
-          watching.end()
-          lookup.waits.clear()
-          Deferred.doneUnsafe(lookup.done, exit)
-        })
-        return lookup
-      })
-    )
-  }
-
-  const enter = <A, E, R>(
-    key: string,
-    effect: (watch: Sequences.Watch) => Effect.Effect<A, E, R>
-  ): Effect.Effect<Wait, never, R> =>
+  const enter = <R>(key: string, run: Run<R>): Effect.Effect<Wait, never, R> =>
     Effect.withFiber((fiber) => {
-      const current = fiber.getRef(Current)
+      const current = fiber.getRef(RunningFor)
       // A lookup that has ended waits for nothing, and the fibers it left behind are nobody's.
       const by = current === undefined || current.hasEnded() ? undefined : current
       const isOwn = by?.fiber === fiber
       const known = running.get(key)
       const cycle = known === undefined || by === undefined ? "none" : cycleOf(known, by, isOwn)
       if (cycle === "certain") return dieOfCycle(region)
-      return Effect.map(known === undefined ? start(key, effect) : Effect.succeed(known), (lookup) => {
+      return Effect.map(known === undefined ? begin(key, run) : Effect.succeed(known), (lookup) => {
         const wait = new Wait(lookup, by, isOwn, cycle === "possible")
         lookup.waiters++
         by?.waits.add(wait)
@@ -84,42 +88,155 @@ export const make = (region: string, scope: Scope.Scope, watch: (key: string) =>
       })
     })
 
-  // The last waiter to leave ends the lookup, but does not wait for its end, being perhaps part of
-  // it.
-  const leave = (key: string, wait: Wait): void => {
-    const { by, lookup } = wait
-    by?.waits.delete(wait)
-    lookup.waiters--
-    if (lookup.waiters > 0 || lookup.hasEnded()) return
-    end(key, lookup)
-    lookup.fiber?.interruptUnsafe()
-  }
+  // A waiter may be given another caller's lookup. It is of the same key, and so of the same kind.
+  const waitFor = <A, E, R>(key: string, run: Run<R>, use: (wait: Wait) => Effect.Effect<unknown, unknown>) =>
+    Effect.acquireUseRelease(enter(key, run), use, (wait) => Effect.sync(() => wait.leave())) as Effect.Effect<A, E, R>
+
+  const join = <A, E, R>(key: string, lookup: (watch: Current) => Effect.Effect<A, E, R>, renews = false) =>
+    waitFor<A, E, R>(key, { lookup, renews }, (wait) => answerOf(wait, region))
 
   return {
-    join: <A, E, R>(key: string, lookup: (watch: Sequences.Watch) => Effect.Effect<A, E, R>) =>
-      // A waiter may be given another caller's lookup. It is of the same key, and so of the same
-      // kind.
-      Effect.acquireUseRelease(
-        enter(key, lookup),
-        (wait) => answerOf(wait, region),
-        (wait) => Effect.sync(() => leave(key, wait))
-      ) as Effect.Effect<A, E, R>,
+    join: (key, lookup) => join(key, lookup),
+    joinFor: <A, E, R>(key: string, millis: number, lookup: (watch: Current) => Effect.Effect<A, E, R>) =>
+      waitFor<Option.Option<A>, E, R>(key, { lookup, renews: false }, (wait) =>
+        Effect.map(Effect.timeoutOption(answerOf(wait, region), millis), (answer) => {
+          if (Option.isNone(answer)) wait.lookup.goesOn = true
+          return answer
+        })
+      ),
+    renew: (key, lookup) =>
+      Effect.suspend(() => {
+        const known = running.get(key)
+        if (known?.renews === false) known.replace()
+        return join(key, lookup, true)
+      }),
+    start: (key, lookup) =>
+      Effect.suspend(() => (running.has(key) ? Effect.void : begin(key, { lookup, renews: false, goesOn: true }))),
     detach: (key) => {
       running.delete(key)
+      onDetach?.(key)
     },
-    detachAll: () => running.clear()
+    detachAll: () => {
+      running.clear()
+      onDetach?.(undefined)
+    }
   }
 }
 
-class Lookup {
+/** Describes a lookup that is to run. */
+interface Run<R> {
+  readonly lookup: (watch: Current) => Effect.Effect<unknown, unknown, R>
+  readonly renews: boolean
+  readonly goesOn?: boolean
+}
+
+type Running = Map<string, Lookup>
+
+const makeBegin = (
+  region: string,
+  scope: Scope.Scope,
+  watch: (key: string) => Sequences.Watch,
+  running: Running,
+  { limit, onFailure }: Options
+) => {
+  // Runs beside the lookup rather than around it. So the lookup keeps the fiber by which a cycle is
+  // known, and one that cannot be interrupted keeps nobody waiting.
+  const endInTime = (lookup: Lookup, millis: number): Effect.Effect<Lookup> =>
+    Effect.sleep(millis).pipe(
+      Effect.andThen(Effect.sync(() => lookup.end(Exit.fail(timeout(region, millis))))),
+      Effect.forkIn(scope, { startImmediately: true }),
+      Effect.map((timer) => {
+        lookup.fiber?.addObserver(() => timer.interruptUnsafe())
+        return lookup
+      })
+    )
+
+  return <R>(key: string, run: Run<R>): Effect.Effect<Lookup, never, R> => {
+    const lookup = new Lookup(key, watch(key), running, run, onFailure)
+    running.set(key, lookup)
+    const begun = run.lookup(lookup).pipe(
+      Effect.provideService(RunningFor, lookup),
+      Effect.forkIn(scope),
+      Effect.map((fiber) => {
+        lookup.fiber = fiber
+        // An observer is told even of a fiber that was interrupted before it began.
+        fiber.addObserver((exit) => lookup.end(exit))
+        return lookup
+      })
+    )
+    return limit === undefined ? begun : Effect.flatMap(begun, (lookup) => endInTime(lookup, limit))
+  }
+}
+
+class Lookup implements Current {
+  readonly key: string
   readonly done = Deferred.makeUnsafe<unknown, unknown>()
   /** Says what this lookup waits for, in whichever of its fibers. */
   readonly waits = new Set<Wait>()
+  /** Says that it began although there may have been a value, so that a `renew` joins it. */
+  readonly renews: boolean
+  /** Says that it goes on when nobody waits. */
+  goesOn: boolean
   waiters = 0
   fiber: Fiber.Fiber<unknown, unknown> | undefined = undefined
+  readonly #watch: Sequences.Watch
+  readonly #running: Running
+  readonly #onFailure: Options["onFailure"]
+  #isReplaced = false
+
+  constructor(
+    key: string,
+    watch: Sequences.Watch,
+    running: Running,
+    { goesOn = false, renews }: Pick<Run<never>, "goesOn" | "renews">,
+    onFailure: Options["onFailure"]
+  ) {
+    this.key = key
+    this.#watch = watch
+    this.#running = running
+    this.goesOn = goesOn
+    this.renews = renews
+    this.#onFailure = onFailure
+  }
+
+  isCurrent(): boolean {
+    return !this.#isReplaced && this.#watch.isCurrent()
+  }
 
   hasEnded(): boolean {
     return Deferred.isDoneUnsafe(this.done)
+  }
+
+  /** Another lookup begins in its place, and its value is not stored. */
+  replace(): void {
+    this.#isReplaced = true
+    this.#leaveRunning()
+  }
+
+  /**
+   * Ends it for everyone who waits. Its fiber may go on until it can be interrupted, and nobody
+   * waits for that, being perhaps part of it.
+   */
+  end(exit: Exit.Exit<unknown, unknown>): void {
+    if (this.hasEnded()) return
+    this.#leaveRunning()
+    if (Exit.isFailure(exit) && this.isCurrent()) this.#onFailure?.(this.key, exit.cause)
+    this.#watch.end()
+    this.waits.clear()
+    Deferred.doneUnsafe(this.done, exit)
+    this.fiber?.interruptUnsafe()
+  }
+
+  /** The last waiter to leave interrupts it. */
+  left(): void {
+    this.waiters--
+    if (this.waiters > 0 || this.goesOn || this.hasEnded()) return
+    this.#leaveRunning()
+    this.fiber?.interruptUnsafe()
+  }
+
+  #leaveRunning(): void {
+    if (this.#running.get(this.key) === this) this.#running.delete(this.key)
   }
 }
 
@@ -139,11 +256,16 @@ class Wait {
     this.isOwn = isOwn
     this.mayBeCycle = mayBeCycle
   }
+
+  leave(): void {
+    this.by?.waits.delete(this)
+    this.lookup.left()
+  }
 }
 
 // The lookup that the current fiber runs for, if any. Fibers inherit it from the one that forks
 // them.
-const Current = Context.Reference<Lookup | undefined>("effect-ioredis-cache/SharedLookups/Current", {
+const RunningFor = Context.Reference<Lookup | undefined>("effect-ioredis-cache/SharedLookups/Current", {
   defaultValue: () => undefined
 })
 
@@ -177,3 +299,9 @@ const dieOfCycle = (region: string): Effect.Effect<never> =>
       message: `A lookup of region ${region} waits for itself: it asks, at once or through other lookups, for its own key. Look that value up without the cache`
     })
   )
+
+const timeout = (region: string, millis: number): Cache.LookupTimeoutError => {
+  const duration = Duration.millis(millis)
+  const message = `A lookup of region ${region} took longer than its ${Duration.format(duration)}`
+  return new Cache.LookupTimeoutError({ region, duration, message })
+}

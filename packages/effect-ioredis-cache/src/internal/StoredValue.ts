@@ -131,6 +131,83 @@ export const makeStampSource = (random: () => number, firstNumber = 0): StampSou
 export type Kind = "set" | "filled" | "removed"
 
 /**
+ * Says how a payload was made from the value, and how it was made smaller.
+ */
+export class Form {
+  /** Says how the payload was made from the value. */
+  readonly codec: "json" | "binary"
+  /** Says how the payload was made smaller. */
+  readonly compression: "none" | "brotli"
+  /** What a header of this form begins with, for each kind. */
+  readonly beginnings: { readonly [kind in Kind]: string }
+
+  constructor(codec: Form["codec"], compression: Form["compression"]) {
+    this.codec = codec
+    this.compression = compression
+    const letters = codecLetters[codec] + compressionLetters[compression]
+    this.beginnings = { set: `E1${letters}s`, filled: `E1${letters}f`, removed: `E1${letters}x` }
+  }
+}
+
+const codecLetters = { json: "j", binary: "b" } as const
+const compressionLetters = { none: "-", brotli: "b" } as const
+
+/**
+ * The form of a payload that is JSON and no more: what most values have.
+ */
+export const plainJson = /* @__PURE__ */ new Form("json", "none")
+
+const compressedJson = /* @__PURE__ */ new Form("json", "brotli")
+const plainBinary = /* @__PURE__ */ new Form("binary", "none")
+const compressedBinary = /* @__PURE__ */ new Form("binary", "brotli")
+
+/**
+ * A payload as it is stored. A text is JSON and no more: the driver writes a command whose
+ * arguments are all text in one piece, and one with bytes in several.
+ */
+export type Payload = string | Packed
+
+/**
+ * A payload in any other form.
+ */
+export class Packed {
+  /** The bytes that are stored. */
+  readonly bytes: Uint8Array
+  /** Says what they are. */
+  readonly form: Form
+  /** Counts the bytes of the payload before it was compressed. */
+  readonly encodedLength: number
+
+  private constructor(bytes: Uint8Array, form: Form, encodedLength: number) {
+    this.bytes = bytes
+    this.form = form
+    this.encodedLength = encodedLength
+  }
+
+  /** A payload of the binary codec. */
+  static binary(bytes: Uint8Array): Packed {
+    return new Packed(bytes, plainBinary, bytes.length)
+  }
+
+  /** A payload that was compressed by Brotli. */
+  static brotli(payload: Payload, encodedLength: number, bytes: Uint8Array): Packed {
+    return new Packed(bytes, typeof payload === "string" ? compressedJson : compressedBinary, encodedLength)
+  }
+
+  /** Counts the bytes that are stored. */
+  get length(): number {
+    return this.bytes.length
+  }
+}
+
+/**
+ * Counts what a payload takes before it is compressed: of a text its characters, of which most take
+ * one byte.
+ */
+export const encodedLength = (payload: Payload): number =>
+  typeof payload === "string" ? payload.length : payload.encodedLength
+
+/**
  * Holds what a header says besides what follows from the key and the payload.
  */
 export interface Fields {
@@ -149,6 +226,8 @@ export interface Fields {
   readonly staleLife: number
   /** Says how many milliseconds its lookup took. It is kept to about 0.3 %. */
   readonly lookupTime: number
+  /** Holds whole extension units: at most 63 of 8 digits each. Default: none. */
+  readonly extension?: string | undefined
 }
 
 /**
@@ -160,10 +239,6 @@ export interface Fields {
  * them.
  */
 export class Header implements Fields {
-  /** Says how the payload was made from the value. */
-  readonly codec = "json"
-  /** Says how the payload was made smaller. */
-  readonly compression = "none"
   /** The bytes that it was read from. */
   readonly stored: Uint8Array
 
@@ -237,6 +312,8 @@ export class Value {
   readonly _tag = "Value"
   /** Holds what its header says. */
   readonly header: Header
+  /** Says what the payload is. */
+  readonly form: Form
   /** The bytes that were read. */
   readonly stored: Uint8Array
   /** Says where the payload begins. */
@@ -244,8 +321,9 @@ export class Value {
 
   // A class, as what lives while a command is in flight has to be: see `Deadlines` of
   // effect-ioredis.
-  constructor(stored: Uint8Array, payloadOffset: number) {
+  constructor(form: Form, stored: Uint8Array, payloadOffset: number) {
     this.header = new Header(stored)
+    this.form = form
     this.stored = stored
     this.payloadOffset = payloadOffset
   }
@@ -283,29 +361,30 @@ export interface Foreign {
 }
 
 /**
- * Gives the bytes to be stored under a Redis key.
+ * Gives what is to be stored under a Redis key: text for a payload that is text, bytes for one that
+ * is bytes.
  *
  * **Details**
  *
  * Numbers are brought into the bounds of their fields: a fraction of a millisecond is dropped, a
  * life beyond 2.17 years is {@link longestLife}, and what is not a number is 0.
  */
-export const encode = (key: string, fields: Fields, payload: Uint8Array): Buffer => {
-  const stored = Buffer.allocUnsafe(headerLength + payload.length)
-  stored.write(headerText(key, fields), "latin1")
-  stored.set(payload, headerLength)
-  return stored
-}
+export const encode = (key: string, fields: Fields, payload: Payload): string | Uint8Array =>
+  typeof payload === "string" ? encodeText(key, fields, payload) : encodePacked(key, fields, payload)
 
 /**
- * Gives what {@link encode} gives, as text, for a payload that is text.
- *
- * **Details**
- *
- * The driver writes a command whose arguments are all text in one piece, and one with bytes in
- * several.
+ * Gives what {@link encode} gives, for a payload that is text.
  */
-export const encodeText = (key: string, fields: Fields, payload: string): string => headerText(key, fields) + payload
+export const encodeText = (key: string, fields: Fields, payload: string): string =>
+  headerText(key, fields, plainJson) + payload
+
+const encodePacked = (key: string, fields: Fields, { bytes, form }: Packed): Buffer => {
+  const beginning = headerText(key, fields, form)
+  const stored = Buffer.allocUnsafe(beginning.length + bytes.length)
+  stored.write(beginning, "latin1")
+  stored.set(bytes, beginning.length)
+  return stored
+}
 
 /**
  * Reads what is stored under a Redis key. `check` gives what {@link keyCheck} does.
@@ -315,12 +394,13 @@ export const read = (key: string, stored: Uint8Array, check: (key: string) => nu
   if (stored.length < 10 || stored[0] !== upperE || stored[1] !== one) return notOurs
   if (numberAt(stored, 6, 4) !== check(key)) return otherKey
   const kind = stored[4]
-  if (stored[2] !== letterJson || stored[3] !== letterNone) return unknownLetter
+  const form = stored[2] === letterJson && stored[3] === letterNone ? plainJson : packedForm(stored[2], stored[3])
+  if (form === undefined) return unknownLetter
   if (kind !== letterSet && kind !== letterFilled && kind !== letterRemoved) return unknownLetter
   if (!hasDigits(stored)) return broken
   const payloadOffset = headerLength + valueAt(stored, 5) * extensionUnitLength
   if (stored.length < payloadOffset) return broken
-  return kind === letterRemoved ? new Removed(stored) : new Value(stored, payloadOffset)
+  return kind === letterRemoved ? new Removed(stored) : new Value(form, stored, payloadOffset)
 }
 
 /**
@@ -371,6 +451,8 @@ const one = 49
 const colon = 58
 const letterJson = 106
 const letterNone = 45
+const letterBinary = 98
+const letterBrotli = 98
 const letterSet = 115
 const letterFilled = 102
 const letterRemoved = 120
@@ -379,6 +461,13 @@ const kinds: { readonly [letter: number]: Kind } = {
   [letterSet]: "set",
   [letterFilled]: "filled",
   [letterRemoved]: "removed"
+}
+
+const packedForm = (codec: number | undefined, compression: number | undefined): Form | undefined => {
+  const isCompressed = compression === letterBrotli
+  if (!isCompressed && compression !== letterNone) return undefined
+  if (codec === letterBinary) return isCompressed ? compressedBinary : plainBinary
+  return codec === letterJson ? compressedJson : undefined
 }
 
 const broken: Broken = { _tag: "Broken" }
@@ -400,13 +489,17 @@ const six = (value: number): string => {
   return pair(above >>> 12) + pair(above) + pair(value % 4096)
 }
 
-const headerText = (key: string, { kind, life, lookupTime, staleLife, stamp, writtenAt }: Fields): string => {
+// The header and the extension units.
+const headerText = (
+  key: string,
+  { extension = "", kind, life, lookupTime, staleLife, stamp, writtenAt }: Fields,
+  { beginnings }: Form
+): string => {
   const check = keyCheck(key)
   const lookup = lookupTime > 0 ? pair(lookupDigits(lookupTime)) : "--"
-  return `${beginnings[kind]}${pair(check >>> 12)}${pair(check)}${stamp}${timeText(writtenAt)}${lifeText(life)}${lifeText(staleLife)}${lookup}:`
+  const units = alphabet.charAt(extension.length / extensionUnitLength)
+  return `${beginnings[kind]}${units}${pair(check >>> 12)}${pair(check)}${stamp}${timeText(writtenAt)}${lifeText(life)}${lifeText(staleLife)}${lookup}:${extension}`
 }
-
-const beginnings: { readonly [kind in Kind]: string } = { set: "E1j-s-", filled: "E1j-f-", removed: "E1j-x-" }
 
 // The upper five digits stay the same for four seconds, and most values of a program live equally
 // long, so both are remembered.

@@ -1,17 +1,19 @@
-import { Array as Arr, type Duration, Effect, Exit, Result } from "effect"
-import type { WriteOutcome } from "../Cache.ts"
+import { Array as Arr, type Duration, Effect, Exit, Result, type Scope } from "effect"
+import type { RemoveOutcome, WriteOptions, WriteOutcome } from "../Cache.ts"
 import { type Done, exitOf, type Fill, type Write } from "./CacheTier.ts"
 import { fromCallback, holding, inSpan, isTraced, type RegionParts, render, traced, whileHeld } from "./RegionParts.ts"
 import type * as Sequences from "./Sequences.ts"
+import type { Tag } from "./tags/Tag.ts"
+import * as TaggedWrites from "./tags/TaggedWrites.ts"
 
 /** The writes of one region. Each is the newest intent for its keys from the moment it runs. */
 export interface Writes<in Key, in Value, out E> {
   /** Stores one value. */
-  readonly set: (key: Key, value: Value, timeToLive: Duration.Input | undefined) => Effect.Effect<WriteOutcome, E>
+  readonly set: (key: Key, value: Value, options: WriteOptions | undefined) => Effect.Effect<WriteOutcome, E>
   /** Stores several values, and answers in their order. */
   readonly setMany: (
     entries: ReadonlyArray<readonly [key: Key, value: Value]>,
-    timeToLive: Duration.Input | undefined
+    options: WriteOptions | undefined
   ) => Effect.Effect<ReadonlyArray<WriteOutcome>, E>
   /** Stores the value of a lookup, which is encoded already. */
   readonly fill: (
@@ -19,13 +21,13 @@ export interface Writes<in Key, in Value, out E> {
     timeToLive: Duration.Input | undefined,
     write: Result.Result<Write<Value>, unknown>,
     lookup: Omit<Fill<Value>, "write">
-  ) => Effect.Effect<unknown, E>
+  ) => Effect.Effect<ReadonlyArray<WriteOutcome>, E>
   /** Lets what is there live for longer. */
   readonly touch: (key: Key, timeToLive: Duration.Input | undefined) => Effect.Effect<WriteOutcome, E>
   /** Removes one key. */
-  readonly remove: (key: Key) => Effect.Effect<WriteOutcome, E>
+  readonly remove: (key: Key) => Effect.Effect<RemoveOutcome, E>
   /** Removes several keys, and answers in their order. */
-  readonly removeMany: (keys: ReadonlyArray<Key>) => Effect.Effect<ReadonlyArray<WriteOutcome>, E>
+  readonly removeMany: (keys: ReadonlyArray<Key>) => Effect.Effect<ReadonlyArray<RemoveOutcome>, E>
   /** Empties the region. */
   readonly clear: Effect.Effect<WriteOutcome, E>
 }
@@ -39,14 +41,16 @@ export interface Options {
   readonly patience: number | undefined
   /** Says whether the cache has closed, so that nobody will replay a write any more. */
   readonly isClosed: () => boolean
+  /** Holds what goes on after the answer. */
+  readonly scope: Scope.Scope
 }
 
 /** Makes the writes of one region. */
 export const make = <Key, Value, E>(
   parts: RegionParts<Key, Value, E>,
-  { isClosed, patience }: Options
+  { isClosed, patience, scope }: Options
 ): Writes<Key, Value, E> => {
-  const { encoding, recorder, spanAttributes, tier } = parts
+  const { encoding, recorder, spanAttributes, tagging, tier } = parts
   const intents = makeIntents(parts, isClosed)
   const setEntries = makeSetEntries(parts, intents)
 
@@ -54,7 +58,7 @@ export const make = <Key, Value, E>(
     operation: string,
     keys: ReadonlyArray<Key>,
     timeLeft?: number
-  ): Effect.fn.Return<ReadonlyArray<WriteOutcome>, E> {
+  ): Effect.fn.Return<ReadonlyArray<RemoveOutcome>, E> {
     const rendered = yield* Effect.forEach(keys, (key) => render(parts, operation, key))
     const distinct = Array.from(new Set(rendered.filter((key) => key !== undefined)))
     const removed = yield* intents.drop(operation, distinct, timeLeft)
@@ -63,7 +67,9 @@ export const make = <Key, Value, E>(
   })
 
   // `setEntries` of one entry that fits, at a third of its cost.
-  const set = (key: Key, value: Value, given: Duration.Input | undefined): Effect.Effect<WriteOutcome, E> => {
+  const set = (key: Key, value: Value, options: WriteOptions | undefined): Effect.Effect<WriteOutcome, E> => {
+    if (tagging.isNeeded(options)) return Effect.map(recorded(setTagged("set", [[key, value]], options)), first)
+    const given = options?.timeToLive
     const rendered = encoding.key("set", key)
     const write = Result.isSuccess(rendered)
       ? encoding.value("set", rendered.success, key, value, given)
@@ -76,22 +82,39 @@ export const make = <Key, Value, E>(
       : intents.storeOne(write.success)
   }
 
-  const recorded = (outcomes: Effect.Effect<ReadonlyArray<WriteOutcome>, E>) =>
+  const setTagged = TaggedWrites.make(
+    parts,
+    patience
+  )((operation, options) => (entries, tags, timeLeft) => {
+    const given = options?.timeToLive
+    const store = (part: typeof entries, left = timeLeft) => setEntries(operation, part, given, left, tags)
+    return inParts(entries, timeLeft, recorder.now, store)
+  })
+
+  // What carries a tag of its own is a miss as soon as that has another token.
+  const clear =
+    tagging.invalidateOwn === undefined
+      ? intents.clear
+      : Effect.andThen(Effect.forkIn(intents.clear, scope, { startImmediately: true }), tagging.invalidateOwn)
+
+  const recorded = <Outcome extends RemoveOutcome>(outcomes: Effect.Effect<ReadonlyArray<Outcome>, E>) =>
     Effect.tap(outcomes, (all) => Effect.sync(() => all.forEach(recorder.write)))
 
-  const inTime = <A>(
+  const inTime = <A, Outcome extends RemoveOutcome>(
     all: ReadonlyArray<A>,
-    call: (part: ReadonlyArray<A>, timeLeft?: number) => Effect.Effect<ReadonlyArray<WriteOutcome>, E>
+    call: (part: ReadonlyArray<A>, timeLeft?: number) => Effect.Effect<ReadonlyArray<Outcome>, E>
   ) => recorded(inParts(all, patience, recorder.now, call))
 
   return {
-    set: (key, value, given) =>
+    set: (key, value, options) =>
       Effect.withFiber((fiber) =>
-        isTraced(fiber) ? inSpan(spanAttributes, "set", () => set(key, value, given)) : set(key, value, given)
+        isTraced(fiber) ? inSpan(spanAttributes, "set", () => set(key, value, options)) : set(key, value, options)
       ),
-    setMany: (entries, given) =>
+    setMany: (entries, options) =>
       traced(spanAttributes, "setMany", () =>
-        inTime(entries, (part, timeLeft) => setEntries("setMany", part, given, timeLeft))
+        tagging.isNeeded(options)
+          ? recorded(setTagged("setMany", entries, options))
+          : inTime(entries, (part, timeLeft) => setEntries("setMany", part, options?.timeToLive, timeLeft))
       ),
     fill: (entry, given, write, lookup) =>
       Effect.suspend(() =>
@@ -117,7 +140,7 @@ export const make = <Key, Value, E>(
       traced(spanAttributes, "removeMany", () =>
         inTime(keys, (part, timeLeft) => removeKeys("removeMany", part, timeLeft))
       ),
-    clear: traced(spanAttributes, "clear", () => Effect.map(recorded(Effect.map(intents.clear, Arr.of)), first))
+    clear: traced(spanAttributes, "clear", () => Effect.map(recorded(Effect.map(clear, Arr.of)), first))
   }
 }
 
@@ -138,7 +161,7 @@ interface Intents<in Value, out E> {
     operation: string,
     keys: ReadonlyArray<string>,
     timeLeft?: number
-  ) => Effect.Effect<ReadonlyArray<WriteOutcome>, E>
+  ) => Effect.Effect<ReadonlyArray<RemoveOutcome>, E>
   readonly fill: (fill: Fill<Value>) => Effect.Effect<ReadonlyArray<WriteOutcome>, E>
   readonly touch: (key: string, timeToLive: number) => Effect.Effect<ReadonlyArray<WriteOutcome>, E>
   readonly clear: Effect.Effect<WriteOutcome, E>
@@ -154,19 +177,19 @@ const makeIntents = <Key, Value, E>(
     return sequences.intend(key)
   }
 
-  const intending = (
+  const intending = <Outcome extends RemoveOutcome>(
     keys: ReadonlyArray<string>,
     operation: string,
-    start: (isCurrent: (index: number) => boolean, done: Done<ReadonlyArray<WriteOutcome>, E>) => () => void
+    start: (isCurrent: (index: number) => boolean, done: Done<ReadonlyArray<Outcome>, E>) => () => void
   ) =>
-    holding<ReadonlyArray<WriteOutcome>, E>(recorder, operation, keys, intend, (isCurrent, done) =>
+    holding<ReadonlyArray<Outcome>, E>(recorder, operation, keys, intend, (isCurrent, done) =>
       start(isCurrent, (exit) => done(exit, Exit.isSuccess(exit) ? sourceOf(exit.value) : "none"))
     )
 
   const drop: Intents<Value, E>["drop"] = (operation, keys, timeLeft) =>
     untilClosed(
       isClosed,
-      intending(keys, operation, (isCurrent, done) => tier.remove(keys, isCurrent, done, timeLeft))
+      intending<RemoveOutcome>(keys, operation, (isCurrent, done) => tier.remove(keys, isCurrent, done, timeLeft))
     )
 
   return {
@@ -229,13 +252,16 @@ const makeSetEntries = <Key, Value, E>(parts: RegionParts<Key, Value, E>, { drop
     operation: string,
     entries: ReadonlyArray<readonly [Key, Value]>,
     given: Duration.Input | undefined,
-    timeLeft?: number
+    timeLeft?: number,
+    tags?: ReadonlyArray<Tag>
   ): Effect.fn.Return<ReadonlyArray<WriteOutcome>, E> {
     const { encoding, reject } = parts
     const rendered = yield* Effect.forEach(entries, ([key]) => render(parts, operation, key))
     const encoded = entries.map((entry, index) => {
       const key = rendered[index]
-      return key === undefined ? undefined : ([key, encoding.value(operation, key, entry[0], entry[1], given)] as const)
+      return key === undefined
+        ? undefined
+        : ([key, encoding.value(operation, key, entry[0], entry[1], given, tags)] as const)
     })
     // Of a key given twice the last value is meant.
     const meant = Array.from(new Map(encoded.filter((one) => one !== undefined)))
@@ -254,16 +280,17 @@ const makeSetEntries = <Key, Value, E>(parts: RegionParts<Key, Value, E>, { drop
   })
 
 // After the end of the cache nobody replays what Redis has not confirmed.
-const untilClosed = <E>(
+const untilClosed = <Outcome extends RemoveOutcome, E>(
   isClosed: () => boolean,
-  write: Effect.Effect<ReadonlyArray<WriteOutcome>, E>
-): Effect.Effect<ReadonlyArray<WriteOutcome>, E> =>
+  write: Effect.Effect<ReadonlyArray<Outcome>, E>
+): Effect.Effect<ReadonlyArray<Outcome | "Rejected">, E> =>
   Effect.suspend(() =>
     isClosed()
       ? Effect.tap(
           Effect.map(
             write,
-            Arr.map((outcome) => (outcome === "Deferred" ? "Rejected" : outcome))
+            (outcomes): ReadonlyArray<Outcome | "Rejected"> =>
+              outcomes.map((outcome) => (outcome === "Deferred" ? "Rejected" : outcome))
           ),
           Effect.logDebug("A write came after the cache had closed")
         )
@@ -295,13 +322,14 @@ const inParts = <A, B, E>(
 
 const rejected = (): WriteOutcome => "Rejected"
 
-const first = (outcomes: ReadonlyArray<WriteOutcome>): WriteOutcome => outcomes[0] ?? "Rejected"
+const first = <Outcome>(outcomes: ReadonlyArray<Outcome>): Outcome | "Rejected" => outcomes[0] ?? "Rejected"
 
-const sourceNames: { readonly [outcome in WriteOutcome]: string } = {
+const sourceNames: { readonly [outcome in RemoveOutcome]: string } = {
   Applied: "applied",
+  Absent: "applied",
   Deferred: "deferred",
   Rejected: "rejected"
 }
 
-const sourceOf = (outcomes: ReadonlyArray<WriteOutcome>): string =>
+const sourceOf = (outcomes: ReadonlyArray<RemoveOutcome>): string =>
   outcomes[0] === undefined ? "none" : sourceNames[outcomes[0]]

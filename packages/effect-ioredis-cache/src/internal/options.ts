@@ -2,14 +2,16 @@
  * What options may be, wherever they come from: given in code or read from the environment, they
  * are checked by the same schemas, and everything that is wrong is said at once.
  */
-import { type Config, Duration, Effect, Option, Result, Schema } from "effect"
+import { type Config, Duration, Effect, Option, Predicate, Result, Schema } from "effect"
 import * as Settings from "effect-ioredis/Settings"
-import type * as Cache from "../Cache.ts"
 import * as CacheKey from "../CacheKey.ts"
 import type * as HybridCache from "../HybridCache.ts"
 import type * as MemoryCache from "../MemoryCache.ts"
 import type * as RedisCache from "../RedisCache.ts"
+import type { RefreshPolicy } from "../RefreshPolicy.ts"
+import { TypeId as CodecTypeId } from "./CacheCodec.ts"
 import { maxMaxEntries } from "./MemoryStore.ts"
+import type { RegionDefinition } from "./Regions.ts"
 
 // -------------------------------------------------------------------------------------------------
 // What each may be
@@ -50,10 +52,28 @@ const Share = Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: 1 })).
   example: "0.1"
 })
 
+const Codec = Schema.declare((input) => Predicate.hasProperty(input, CodecTypeId)).annotate({
+  expected: "binary of effect-ioredis-cache/BinaryCodec, or nothing for JSON",
+  example: "BinaryCodec.binary"
+})
+
+const Compression = Schema.Struct({
+  _tag: Schema.tag("Brotli"),
+  from: Schema.Int.check(Schema.isGreaterThanOrEqualTo(0)),
+  upTo: Schema.Int
+})
+  .check(Schema.makeFilter(({ from, upTo }) => from <= upTo))
+  .annotate({
+    expected: "Compression.brotli with whole numbers of bytes, from no more than upTo",
+    example: "Compression.brotli({ from: 1024 })"
+  })
+
 const Replay = Schema.Literals(["ifUnchanged", "latest", "invalidate", "overwrite"]).annotate({
   expected: '"ifUnchanged", "latest", "invalidate" or "overwrite"',
   example: '"ifUnchanged"'
 })
+
+const Switch = Schema.Boolean.annotate({ expected: "true or false", example: "true" })
 
 const ASchema = Schema.declare(Schema.isSchema).annotate({ expected: "a schema", example: "Schema.String" })
 
@@ -73,6 +93,26 @@ const Life = durationThat(Duration.isPositive).annotate({
 const Extension = durationThat((duration) => !Duration.isNegative(duration)).annotate({
   expected: "a duration, zero for none",
   example: "10 minutes"
+})
+
+const isRefresh = (policy: RefreshPolicy): boolean => {
+  switch (policy._tag) {
+    case "Ahead":
+      return policy.beta > 0 && policy.beta < Number.POSITIVE_INFINITY
+    case "FromAge":
+      return Schema.is(Life)(policy.age)
+    case "AfterExpiry":
+      return true
+  }
+}
+
+const Refresh = Schema.declare(
+  (input): input is RefreshPolicy =>
+    Predicate.hasProperty(input, "_tag") && isRefresh(input as unknown as RefreshPolicy)
+).annotate({
+  expected:
+    "RefreshPolicy.ahead with a beta above zero, RefreshPolicy.fromAge with a duration above zero, or RefreshPolicy.afterExpiry",
+  example: "RefreshPolicy.ahead()"
 })
 
 const Staleness = durationThat((duration) => {
@@ -122,8 +162,9 @@ export const checkMemory = ({
   ])
 
 /** Says everything that is wrong with the definition of a region, a line for each option. */
-export const regionProblem = <Key, Value>(options: Cache.RegionOptions<Key, Value>): string | undefined => {
-  const { jitter, key, maxBytes, name, near, removedFor, replay, staleFor, timeToLive, value, version } = options
+export const regionProblem = <Key, Value>(options: RegionDefinition<Key, Value>): string | undefined => {
+  const { codec, compression, jitter, key, lookupTimeout, maxBytes, name, near, refresh, removedFor } = options
+  const { replay, retryAfterFailure, staleFor, tags, timeToLive, value, version } = options
   const problems = [
     Settings.problem("name", RegionName, name),
     Settings.problem("version", Version, version),
@@ -132,9 +173,16 @@ export const regionProblem = <Key, Value>(options: Cache.RegionOptions<Key, Valu
     typeof timeToLive === "function" ? undefined : problem("timeToLive", Life, timeToLive),
     problem("jitter", Share, jitter),
     problem("staleFor", Extension, staleFor),
+    problem("refresh", Refresh, refresh),
+    problem("lookupTimeout.soft", Settings.AboveZero, lookupTimeout?.soft),
+    problem("lookupTimeout.hard", Settings.AboveZero, lookupTimeout?.hard),
+    problem("retryAfterFailure", Extension, retryAfterFailure),
     problem("maxBytes", Count, maxBytes),
+    problem("codec", Codec, codec),
+    problem("compression", Compression, compression),
     problem("replay", Replay, replay),
     problem("removedFor", Extension, removedFor),
+    problem("tags", Switch, tags),
     near === undefined ? undefined : Settings.problem("near.maxStaleness", Staleness, near?.maxStaleness)
   ].filter((problem) => problem !== undefined)
   return problems.length === 0 ? undefined : problems.map((problem) => `${shownRegion(name)}: ${problem}`).join("\n")

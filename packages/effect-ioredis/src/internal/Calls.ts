@@ -388,5 +388,9 @@ export const hasKey = (command: RedisCommand.RedisCommand): boolean =>
 const notConnected = (node: RedisNode, command: string): RedisError.RedisConnectionError => {
   const known = node.lastError()
   const reason = node.status() === "Closed" ? "Closed" : (known?.reason ?? "NotReady")
-  return RedisError.connectionError(command, reason, "never", known?.cause)
+  const cause = known?.cause
+  if (known === undefined || reason === "Closed") return RedisError.connectionError(command, reason, "never", cause)
+  // What is known may name the sentinel that it comes from.
+  const message = known.message.replace("No connection to Redis", `${command} was not sent`)
+  return new RedisError.RedisConnectionError({ command, reason, sent: "never", message, cause })
 }

@@ -4,6 +4,7 @@ import type { Cancel, Sending, SendingEnd, Session } from "effect-ioredis/dispat
 import type { WriteOutcome } from "../../Cache.ts"
 import type { Replaced, Version } from "../CacheTier.ts"
 import { fillOf, remainingLife, storedOf } from "./commands.ts"
+import type { Payload } from "../StoredValue.ts"
 import { SetIntent } from "./Ledger.ts"
 import * as Sender from "./Sender.ts"
 import type { Region, State } from "./State.ts"
@@ -16,7 +17,8 @@ import type { Region, State } from "./State.ts"
  */
 export interface Fill {
   readonly key: string
-  readonly payload: string | Uint8Array
+  readonly payload: Payload
+  readonly extension: string
   /** In milliseconds, as are `staleFor` and `lookupTime`. */
   readonly timeToLive: number
   readonly staleFor: number
@@ -39,13 +41,13 @@ export const send = (
   timeout: number | undefined,
   done: (outcome: WriteOutcome) => void
 ): Cancel => {
-  const { beganAt, found, isCurrent, key, lookupTime, payload, staleFor, timeToLive } = fill
+  const { beganAt, extension, found, isCurrent, key, lookupTime, payload, staleFor, timeToLive } = fill
   // The region may have been cleared in the very millisecond in which the lookup began.
   const writtenAt = Math.max(beganAt, region.state.clearedAt + 1)
   const version: Version = { stamp: state.source.next(), writtenAt }
   const expiresAt = state.now() + timeToLive
   const life = timeToLive + Math.max(0, timeOf(state, key) - writtenAt)
-  const intent = new SetIntent({ value: undefined, payload, life, staleFor, lookupTime, expiresAt })
+  const intent = new SetIntent({ value: undefined, payload, extension, life, staleFor, lookupTime, expiresAt })
   const command = fillOf(
     key,
     storedOf(key, "filled", intent, version),

@@ -23,7 +23,7 @@
 import { Clock, Effect, Fiber, type Scope } from "effect"
 import type { RedisCommand } from "effect-ioredis"
 import type { Cancel, Dispatch, NodeEvent } from "effect-ioredis/dispatch"
-import type { WriteOutcome } from "../../Cache.ts"
+import type { RemoveOutcome, WriteOutcome } from "../../Cache.ts"
 import type { Version, Write as TierWrite } from "../CacheTier.ts"
 import { now } from "../now.ts"
 import { makeStampSource } from "../StoredValue.ts"
@@ -58,7 +58,7 @@ export interface ValueWrite {
  * Describes what a read is answered with in the place of Redis: what the journal says, or whatever
  * memory has.
  */
-export type Answer = { readonly _tag: "Value"; readonly value: unknown } | { readonly _tag: "Memory" }
+export type Answer = Ledger.SetIntent | { readonly _tag: "Memory" }
 
 /** Is told what became of a write, or of each of several, at once or later. */
 export type Done<Outcome = WriteOutcome> = (outcome: Outcome) => void
@@ -94,7 +94,7 @@ export interface RegionJournal {
   readonly remove: (
     keys: ReadonlyArray<string>,
     timeout: number | undefined,
-    done: Done<ReadonlyArray<WriteOutcome>>
+    done: Done<ReadonlyArray<RemoveOutcome>>
   ) => Cancel
   /** Lets a value live for `timeToLive` from now on, if there is one and it would end sooner. */
   readonly touch: (key: string, life: Touch, timeout: number | undefined, done: Done) => Cancel
@@ -240,14 +240,14 @@ const close = Effect.fnUntraced(function* (state: State) {
     yield* state.dispatch.closeWithin(Effect.andThen(closeNodes(state), closeRegions(state)))
   }
   if (!state.isLeft()) return
-  const regions = state.regions.filter((region) => region.state._tag !== "Clean").map(({ name }) => name)
+  const regions = state.uncleared().map(({ name }) => name)
   yield* Effect.logWarning("The cache closes with writes that Redis has not confirmed").pipe(
     Effect.annotateLogs({ keys: state.ledger.size(), ...(regions.length === 0 ? {} : { regions }) })
   )
 })
 
 const closeRegions = (state: State): Effect.Effect<void> =>
-  Effect.forEach(state.regions, (region) => Effect.ignore(Emptying.once(state, region)), { discard: true })
+  Effect.forEach(state.uncleared(), (region) => Effect.ignore(Emptying.once(state, region)), { discard: true })
 
 const closeNodes = (state: State): Effect.Effect<void> =>
   Effect.forEach(
@@ -274,7 +274,7 @@ const regionJournal = (state: State, region: Region, seen: Seen | undefined): Re
   runsOnMemory: () => region.state._tag === "Denied",
   set: (key, intent, timeout, done) => {
     const atOnce = outcomeAtOnce(state, region)
-    if (atOnce === undefined) return call(state, state.record(region, key, seen, intent), timeout, done)
+    if (atOnce === undefined) return call(state, state.record(region, key, seen, intent), timeout, outcomeOf, done)
     done(atOnce)
     return ignore
   },
@@ -286,16 +286,16 @@ const regionJournal = (state: State, region: Region, seen: Seen | undefined): Re
   },
   setMany: (writes, timeout, done) => {
     const record = ({ intent, key }: ValueWrite) => state.record(region, key, seen, intent)
-    return callAll(state, region, writes, record, timeout, done)
+    return callAll(state, region, writes, record, timeout, outcomeOf, done)
   },
   remove: (keys, timeout, done) => {
     const record = (key: string) => state.record(region, key, seen, Ledger.remove)
-    return callAll(state, region, keys, record, timeout, done)
+    return callAll<string, RemoveOutcome>(state, region, keys, record, timeout, removalOf, done)
   },
   touch: (key, life, timeout, done) => {
     const atOnce = outcomeAtOnce(state, region)
     const entry = atOnce === undefined ? recordTouch(state, region, key, life) : undefined
-    if (entry !== undefined) return call(state, entry, timeout, done)
+    if (entry !== undefined) return call(state, entry, timeout, outcomeOf, done)
     // Where there is nothing to be recorded, a removal is in progress, and an absent key is no
     // failure.
     done(atOnce ?? "Applied")
@@ -316,7 +316,7 @@ const answer = (state: State, region: Region, key: string): Answer | undefined =
   // A `touch` says nothing of the value. What a lookup found after a removal is in memory.
   if (intent === undefined || intent._tag === "Touch") return undefined
   if (intent._tag === "Remove") return fromMemory
-  return intent.expiresAt > state.now() ? { _tag: "Value", value: intent.value } : fromMemory
+  return intent.expiresAt > state.now() ? intent : fromMemory
 }
 
 const fromMemory: Answer = { _tag: "Memory" }
@@ -377,7 +377,13 @@ const outcomeAtOnce = (state: State, region: Region): WriteOutcome | undefined =
 
 // A write is in the ledger from before it is sent. Whatever ends its call defers it, if it was not
 // confirmed.
-const call = (state: State, entry: Entry, timeout: number | undefined, done: Done): Cancel => {
+const call = <Outcome>(
+  state: State,
+  entry: Entry,
+  timeout: number | undefined,
+  outcomeOf: (write: Write | undefined) => Outcome,
+  done: Done<Outcome | WriteOutcome>
+): Cancel => {
   const write = timeout === 0 ? undefined : writeOf(state, entry, state.situation())
   if (write === undefined) {
     state.release(entry)
@@ -402,13 +408,14 @@ const call = (state: State, entry: Entry, timeout: number | undefined, done: Don
 }
 
 // Several writes, likewise. They are sent back to back.
-const callAll = <A>(
+const callAll = <A, Outcome>(
   state: State,
   region: Region,
   requests: ReadonlyArray<A>,
   record: (request: A) => Entry,
   timeout: number | undefined,
-  done: Done<ReadonlyArray<WriteOutcome>>
+  outcomeOf: (write: Write | undefined) => Outcome,
+  done: Done<ReadonlyArray<Outcome | WriteOutcome>>
 ): Cancel => {
   const atOnce = outcomeAtOnce(state, region)
   if (atOnce !== undefined) {
@@ -417,7 +424,8 @@ const callAll = <A>(
   }
   const entries = requests.map(record)
   const [only] = entries
-  if (only !== undefined && entries.length === 1) return call(state, only, timeout, (outcome) => done([outcome]))
+  if (only !== undefined && entries.length === 1)
+    return call(state, only, timeout, outcomeOf, (outcome) => done([outcome]))
   const situation = state.situation()
   const writes = entries.map((entry) => (timeout === 0 ? undefined : writeOf(state, entry, situation)))
   const sendings = writes.filter((write) => write !== undefined)
@@ -453,6 +461,9 @@ const writeOf = (state: State, entry: Entry, situation: Situation): Write | unde
 }
 
 const outcomeOf = (write: Write | undefined): WriteOutcome => (write?.isApplied() === true ? "Applied" : "Deferred")
+
+const removalOf = (write: Write | undefined): RemoveOutcome =>
+  write?.isAbsent === true && write.isApplied() ? "Absent" : outcomeOf(write)
 
 const ignore = () => {}
 

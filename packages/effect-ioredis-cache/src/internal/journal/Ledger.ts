@@ -7,7 +7,7 @@
  * takes longer the more there is.
  */
 import type { Version, Write } from "../CacheTier.ts"
-import type { Stamp } from "../StoredValue.ts"
+import type { Payload, Stamp } from "../StoredValue.ts"
 
 /** Describes what was asked for a key. */
 export type Intent = SetIntent | RemoveIntent | TouchIntent
@@ -19,7 +19,9 @@ export type Intent = SetIntent | RemoveIntent | TouchIntent
 export class SetIntent {
   readonly _tag = "Set"
   value: unknown
-  payload: string | Uint8Array
+  payload: Payload
+  /** The extension units that stand before the payload. */
+  extension: string
   /**
    * For how long from the version's `writtenAt` it is fresh, infinite for ever, and for how long it
    * is kept after that.
@@ -30,24 +32,29 @@ export class SetIntent {
   /** Says when it is fresh no longer, by the clock of this process. */
   expiresAt: number
 
-  constructor(options: Omit<SetIntent, "_tag" | "become">) {
+  constructor({ extension = "", ...options }: SetOptions) {
     this.value = options.value
     this.payload = options.payload
+    this.extension = extension
     this.life = options.life
     this.staleFor = options.staleFor
     this.lookupTime = options.lookupTime
     this.expiresAt = options.expiresAt
   }
 
-  become({ text, timeToLive, value }: Write<unknown>, staleFor: number, expiresAt: number): void {
+  become({ extension, payload, timeToLive, value }: Write<unknown>, staleFor: number, expiresAt: number): void {
     this.value = value
-    this.payload = text
+    this.payload = payload
+    this.extension = extension
     this.life = timeToLive
     this.staleFor = staleFor
     this.lookupTime = 0
     this.expiresAt = expiresAt
   }
 }
+
+/** Describes a `SetIntent`. Default: no extension. */
+type SetOptions = Omit<SetIntent, "_tag" | "become" | "extension"> & { readonly extension?: string | undefined }
 
 /** Whatever is there is to be removed. */
 export interface RemoveIntent {
@@ -259,4 +266,5 @@ const descend = (entry: Entry<unknown>, base: Stamp | undefined, intent: Intent,
   entry.first = stamp
 }
 
-const bytesOf = (intent: Intent): number => (intent._tag === "Set" ? intent.payload.length : 0)
+const bytesOf = (intent: Intent): number =>
+  intent._tag === "Set" ? intent.extension.length + intent.payload.length : 0

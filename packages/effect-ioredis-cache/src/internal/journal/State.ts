@@ -4,7 +4,7 @@ import type { Dispatch, Node, Sending, SendingEnd, Session } from "effect-ioredi
 import type { StampSource } from "../StoredValue.ts"
 import type { Replay } from "../../Cache.ts"
 import type { Version, Write as TierWrite } from "../CacheTier.ts"
-import { lateOf, type RegionPolicy, type Situation } from "./commands.ts"
+import { lateOf, type RegionPolicy, saysAbsent, type Situation } from "./commands.ts"
 import * as Doubts from "./Doubts.ts"
 import * as Ledger from "./Ledger.ts"
 import type { Loop } from "./Loop.ts"
@@ -26,6 +26,7 @@ export class Region implements RegionPolicy {
   readonly keyspace: string
   readonly replay: Replay
   readonly removedFor: number
+  readonly tags: boolean
   /** Says what is left to be done for it as a whole. */
   state: RegionState = initial
   /** The latest written-at that was read or given out in it. A `clear` is no earlier. */
@@ -51,6 +52,7 @@ export class Region implements RegionPolicy {
     this.keyspace = policy.keyspace
     this.replay = policy.replay
     this.removedFor = policy.removedFor
+    this.tags = policy.tags === true
     this.loop = loop(this)
   }
 }
@@ -256,7 +258,7 @@ export class State {
    * 7 % less thereby.
    */
   defer(region: Region, seen: Seen | undefined, write: TierWrite<unknown>, staleFor: number, expiresAt: number): void {
-    const { key, text, timeToLive, value } = write
+    const { extension, key, payload, timeToLive, value } = write
     const entry = this.ledger.get(key)
     if (entry !== undefined && !entry.isSent && entry.intent._tag === "Set") {
       entry.intent.become(write, staleFor, expiresAt)
@@ -265,7 +267,7 @@ export class State {
       this.ledger.renew(entry)
       this.release(entry)
     } else {
-      const options = { value, payload: text, life: timeToLive, staleFor, lookupTime: 0, expiresAt }
+      const options = { value, payload, extension, life: timeToLive, staleFor, lookupTime: 0, expiresAt }
       this.release(this.record(region, key, seen, new Ledger.SetIntent(options)))
     }
   }
@@ -521,7 +523,12 @@ export class State {
 
   /** Tells whether anything is left that Redis has not confirmed. */
   isLeft(): boolean {
-    return this.ledger.size() > 0 || this.regions.some(({ state }) => state._tag !== "Clean")
+    return this.ledger.size() > 0 || this.uncleared().length > 0
+  }
+
+  /** The regions whose `clear` Redis has not confirmed. With tags another token confirms it. */
+  uncleared(): ReadonlyArray<Region> {
+    return this.regions.filter(({ state, tags }) => state._tag !== "Clean" && !tags)
   }
 
   /** Says which invariants do not hold. */
@@ -573,7 +580,10 @@ export class Write implements Sending {
   readonly command: RedisCommand.RedisCommand
   /** Says whether Redis has executed it. */
   isExecuted = false
+  /** Says whether Redis has said that there was nothing to remove. */
+  isAbsent = false
   #changes: number | undefined
+  #sendings = 0
 
   constructor(state: State, entry: Entry, command: RedisCommand.RedisCommand) {
     this.state = state
@@ -588,6 +598,7 @@ export class Write implements Sending {
     if (!this.#isLast()) return false
     // Of several sendings the first counts: a change since then may have undone any of them.
     this.#changes ??= this.state.changes
+    this.#sendings++
     this.entry.open++
     return true
   }
@@ -595,7 +606,7 @@ export class Write implements Sending {
   end(session: Session, end: SendingEnd): void {
     this.entry.open--
     if (end._tag === "Doubtful") this.#doubt(session)
-    else if (end._tag === "Confirmed" && Result.isSuccess(end.result)) this.#execute(session)
+    else if (end._tag === "Confirmed" && Result.isSuccess(end.result)) this.#execute(session, end.result.success)
     else this.#refuse(end)
     this.state.conclude(this.entry)
     this.state.resume(this.entry)
@@ -613,9 +624,12 @@ export class Write implements Sending {
     return this.entry.version === this.version && this.state.ledger.has(this.entry)
   }
 
-  #execute(session: Session): void {
-    const { entry, state } = this
+  #execute(session: Session, reply: RedisCommand.Reply): void {
+    const { command, entry, intent, state } = this
     this.isExecuted = true
+    // What this process had set there, and Redis had not confirmed, was there to it.
+    const isFirst = entry.first === this.version.stamp
+    if (intent._tag === "Remove" && isFirst) this.isAbsent = saysAbsent(command, reply, this.#sendings)
     if (this.#isLast()) {
       // What is in doubt may run after this, so that it has to be done again when the doubt is
       // settled.

@@ -16,6 +16,8 @@ export interface RegionPolicy {
   readonly replay: Replay
   /** For how many milliseconds the mark of a removal stays; 0 where a removal leaves none. */
   readonly removedFor: number
+  /** Says whether its values are misses by their tags, so that emptying it is in no hurry. */
+  readonly tags?: boolean | undefined
 }
 
 /** Describes what the commands depend on besides the intent. */
@@ -28,12 +30,10 @@ export interface Situation {
 
 /** The bytes or the text to be stored for a value. */
 export const storedOf = (key: string, kind: StoredValue.Kind, intent: SetIntent, version: Version) => {
-  const { life, lookupTime, payload, staleFor } = intent
+  const { extension, life, lookupTime, payload, staleFor } = intent
   const { stamp, writtenAt } = version
-  const fields = { kind, stamp, writtenAt, life, staleLife: life + staleFor, lookupTime }
-  return typeof payload === "string"
-    ? StoredValue.encodeText(key, fields, payload)
-    : StoredValue.encode(key, fields, payload)
+  const fields = { kind, stamp, writtenAt, life, staleLife: life + staleFor, lookupTime, extension }
+  return StoredValue.encode(key, fields, payload)
 }
 
 /**
@@ -108,6 +108,18 @@ export const commandOf = (
     }
   }
 }
+
+/**
+ * Tells whether Redis has said that there was nothing to remove, by its reply to the so-manieth
+ * sending of the command. An earlier sending may have removed what UNLINK no longer found; the
+ * script finds its own mark then, and says so.
+ */
+export const saysAbsent = (
+  { args, name }: RedisCommand.RedisCommand,
+  reply: RedisCommand.Reply,
+  sendings: number
+): boolean =>
+  name === "UNLINK" ? reply === 0 && sendings === 1 : reply === 2 && args[0] === Scripts.replaceEarlier.sha
 
 /** The command that replays an intent, or `undefined` where nothing is left to be done. */
 export const replayOf = (entry: Entry<RegionPolicy>, situation: Situation): RedisCommand.RedisCommand | undefined => {

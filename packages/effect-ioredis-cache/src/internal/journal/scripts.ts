@@ -64,7 +64,8 @@ return 0`,
 /**
  * Stores ARGV[1] for ARGV[2] milliseconds unless the key holds what was written later than ARGV[3].
  * Of two writes of one writer the one with the later number stays. The mark of a removal is stored
- * likewise. Answers 1 where it is stored.
+ * likewise. Answers 1 where it is stored, and 2 where it is stored in the place of nothing, of a
+ * mark or of what is not of this format. Run again, it does not answer 2.
  */
 export const replaceEarlier: RedisScript.RedisScript = RedisScript.make({
   lua: `${header}${store}
@@ -78,7 +79,8 @@ if h then
     return 0
   end
 end
-return store(KEYS[1], ARGV[1], ARGV[2])`,
+store(KEYS[1], ARGV[1], ARGV[2])
+return h and string.sub(h, 5, 5) ~= "x" and 1 or 2`,
   kind: "idempotent"
 })
 

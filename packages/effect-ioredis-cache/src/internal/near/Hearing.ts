@@ -1,6 +1,14 @@
 import type { Node, Sending, Session } from "effect-ioredis/dispatch"
 import { Epoch, Lease } from "./Epoch.ts"
 
+/** Says what near regions want of a link. */
+export interface Demand {
+  /** Lists what their keys begin with. */
+  readonly keyspaces: ReadonlySet<string>
+  /** Says how old an answer may be in the most demanding one, in milliseconds. */
+  readonly maxStaleness: number
+}
+
 /**
  * What one link has told, from the reply to its SUBSCRIBE until its loss.
  *
@@ -18,6 +26,8 @@ export class Hearing {
   readonly runId: string
   /** Lists the keyspaces that it hears of. */
   readonly keyspaces: ReadonlySet<string>
+  /** Says how old an answer may be in the most demanding region, in milliseconds. */
+  readonly maxStaleness: number
   readonly lease = new Lease()
   readonly #epochs = new Map<number, Epoch>()
   readonly #slotOf: ((key: string) => number) | undefined
@@ -32,12 +42,13 @@ export class Hearing {
   constructor(
     node: Node,
     runId: string,
-    keyspaces: ReadonlySet<string>,
+    { keyspaces, maxStaleness }: Demand,
     slotOf?: ((key: string) => number) | undefined
   ) {
     this.node = node
     this.runId = runId
     this.keyspaces = keyspaces
+    this.maxStaleness = maxStaleness
     this.#slotOf = slotOf
   }
 

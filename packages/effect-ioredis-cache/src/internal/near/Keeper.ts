@@ -11,7 +11,7 @@ export interface Keeper {
   readonly hearing: () => Hearing | undefined
   /** Says that the sessions of the node are others, and whether there is a new one. */
   readonly sessionsChanged: (isReady: boolean) => void
-  /** Says that there are more regions. */
+  /** Says that there are more regions, or one that wants more. */
   readonly regionsChanged: () => void
   /** Runs until it is interrupted. */
   readonly run: Effect.Effect<void>
@@ -22,14 +22,14 @@ export interface Options {
   readonly node: Node
   /** Opens a link to the node, for the regions of now. */
   readonly open: Effect.Effect<NearLink.NearLink, NearLink.LinkError, Scope.Scope>
-  /** Counts the regions. */
-  readonly regions: () => number
+  /** Tells whether a link hears all that the regions want to be told of, as often as they want. */
+  readonly isEnough: (hearing: Hearing) => boolean
   readonly onRefused: (refused: NearLink.Refused) => void
   readonly onReady: () => void
 }
 
 /** Makes one. */
-export const make = ({ node, onReady, onRefused, open, regions }: Options): Keeper => {
+export const make = ({ isEnough, node, onReady, onRefused, open }: Options): Keeper => {
   // Are opened, and replaced, by what may make another link necessary, or possible.
   let changed = Latch.makeUnsafe()
   let sessionReady = Latch.makeUnsafe()
@@ -57,8 +57,9 @@ export const make = ({ node, onReady, onRefused, open, regions }: Options): Keep
 
   const whileRight = (hearing: Hearing): Effect.Effect<void> =>
     Effect.suspend(() => {
-      const isRight = isOfServer(node, hearing) && hearing.keyspaces.size === regions()
-      return isRight ? Effect.andThen(changed.await, whileRight(hearing)) : Effect.void
+      return isOfServer(node, hearing) && isEnough(hearing)
+        ? Effect.andThen(changed.await, whileRight(hearing))
+        : Effect.void
     })
 
   // One after another, ever more slowly while they are lost soon.

@@ -17,7 +17,7 @@ import * as Metrics from "../Metrics.ts"
 import { now } from "../now.ts"
 import * as Shared from "../shared.ts"
 import { type Epoch, mayAnswer } from "./Epoch.ts"
-import type { Hearing, NearRead } from "./Hearing.ts"
+import type { Demand, Hearing, NearRead } from "./Hearing.ts"
 import * as Keeper from "./Keeper.ts"
 import * as NearLink from "./NearLink.ts"
 
@@ -127,7 +127,7 @@ class Links {
   }
 
   add(keyspace: string, maxStaleness: number): void {
-    if (this.#keyspaces.has(keyspace)) return
+    if ((this.#keyspaces.get(keyspace) ?? Number.POSITIVE_INFINITY) <= maxStaleness) return
     this.#keyspaces = new Map(this.#keyspaces).set(keyspace, maxStaleness)
     this.#meetNodes()
     for (const { keeper } of this.#keepers.values()) keeper.regionsChanged()
@@ -182,7 +182,8 @@ class Links {
           this.#notices.count++
         }
       }),
-      regions: () => this.#keyspaces.size,
+      isEnough: ({ keyspaces, maxStaleness }) =>
+        keyspaces.size === this.#keyspaces.size && maxStaleness <= this.#demand().maxStaleness,
       onReady: () => {
         this.#hasWarned = false
       },
@@ -194,7 +195,7 @@ class Links {
     return { keeper, fiber }
   }
 
-  #demand(): NearLink.Demand {
+  #demand(): Demand {
     return {
       keyspaces: new Set(this.#keyspaces.keys()),
       maxStaleness: Math.min(...this.#keyspaces.values())

@@ -2,7 +2,7 @@ import { Data, Duration, Effect, Latch, type Scope } from "effect"
 import { RedisCommand, RedisConnection, type RedisError } from "effect-ioredis"
 import type { Node } from "effect-ioredis/dispatch"
 import { now } from "../now.ts"
-import { Hearing } from "./Hearing.ts"
+import { type Demand, Hearing } from "./Hearing.ts"
 
 /**
  * Keeps one connection to a server that tells of every write below some keyspaces.
@@ -34,10 +34,7 @@ export type LinkError = Refused | Lost
 export interface Options {
   readonly node: Node
   readonly slotOf: ((key: string) => number) | undefined
-  /**
-   * Gives the keyspaces of all regions, and how old an answer may be in the most demanding one, in
-   * milliseconds. It is asked when the connection is there.
-   */
+  /** Gives what all regions want. It is asked when the connection is there. */
   readonly demand: () => Demand
   /** Is told of each key that was written. */
   readonly onKey: (key: string) => void
@@ -45,19 +42,14 @@ export interface Options {
   readonly onAll: () => void
 }
 
-/** Says what near regions want of a link. */
-export interface Demand {
-  readonly keyspaces: ReadonlySet<string>
-  readonly maxStaleness: number
-}
-
 /** Opens a link that is kept until the scope closes. */
 export const open = Effect.fnUntraced(function* (options: Options): Effect.fn.Return<NearLink, LinkError, Scope.Scope> {
   const { connection, id, runId } = yield* Effect.mapError(options.node.connect, () => new Lost())
   if (runId === undefined) return yield* new Refused({ missing: "+info" })
   if (id === undefined) return yield* new Refused({ missing: "+client|id" })
-  const { keyspaces, maxStaleness } = options.demand()
-  const hearing = new Hearing(options.node, runId, keyspaces, options.slotOf)
+  const demand = options.demand()
+  const { keyspaces, maxStaleness } = demand
+  const hearing = new Hearing(options.node, runId, demand, options.slotOf)
   const stop = connection.onPush((push) => hear(hearing, options, push))
   yield* Effect.addFinalizer(() =>
     Effect.sync(() => {

@@ -75,8 +75,10 @@ export interface RedisNode extends Node {
   readonly carrierFor: (key: Key | undefined, session?: NodeSession) => Carrier | undefined
   /** Gives what carries a command of several keys in one session. */
   readonly carrierOf: (keys: ReadonlyArray<RedisCommand.Argument>, session: NodeSession) => Carrier
-  /** Ends when a connection becomes ready, the circuit changes, or the node closes. */
+  /** Ends when a connection becomes ready, the circuit changes, the node closes, or at `wake`. */
   readonly changed: Effect.Effect<void>
+  /** Ends the waiting for `changed`: keys that were this node's may be another's by now. */
+  readonly wake: () => void
   /** Says that a command of the session had no reply although `since` is long ago. */
   readonly suspect: StallRule.StallRule["suspect"]
   /** Says what a call failed with that counts as an outage of the server. */
@@ -208,6 +210,7 @@ export const make = Effect.fnUntraced(function* (
     ...failures,
     sessions,
     changed,
+    wake,
     history: lineage.history,
     generation: lineage.generation,
     time: lineage.asker.time.now,

@@ -40,7 +40,11 @@ export const make = Effect.fnUntraced(function* (
   const now = () => Monotonic.millis(clock)
   const suspicions = yield* Queue.sliding<void>(1)
   const suspect = () => void Queue.offerUnsafe(suspicions, undefined)
-  const owners = new Owners.Owners(onEvent)
+  const owners = new Owners.Owners((event) => {
+    onEvent(event)
+    // What waits for a server that may never answer again goes to the new owner of its keys.
+    for (const node of members.nodes()) node.wake()
+  })
   const members = new Members.Members(options, maker, owners, suspect)
   const replicas = new Replicas.Replicas(maker, { hash: slotOf, readOnly: true })
   const cluster: Cluster = {
@@ -244,7 +248,10 @@ const problemOf = ({ address }: NodeSession, error: RedisError.RedisCommandError
   if (error?._tag === "RedisConnectionError") return error
   const reason = error?._tag === "RedisOperationError" && error.code === "NOPERM" ? "Auth" : "NotReady"
   return new RedisError.RedisConnectionError({
-    ...RedisError.connectionError("CONNECT", reason, "never", error),
+    command: "CONNECT",
+    reason,
+    sent: "never",
+    cause: error,
     message: `The server at ${addressText(address)} does not say which server owns which keys: ${error?.message ?? "it knows of no owners"}`
   })
 }

@@ -217,11 +217,22 @@ const watch = Effect.fnUntraced(function* (
 })
 
 // Sentinels have users and certificates of their own.
-const ofSentinel = (address: RedisAddress, problem: RedisError.RedisConnectionError): RedisError.RedisConnectionError =>
-  new RedisError.RedisConnectionError({
-    ...problem,
-    message: `${problem.message}. This is what the sentinel at ${addressText(address)} said`
+const ofSentinel = (
+  address: RedisAddress,
+  problem: RedisError.RedisConnectionError
+): RedisError.RedisConnectionError => {
+  const own =
+    problem.reason === "Auth" ? ", which has users of its own (sentinelPassword, REDIS_SENTINEL_PASSWORD)" : ""
+  // A spread would leave the cause out, for that is not enumerable.
+  const { cause, command, reason, sent } = problem
+  return new RedisError.RedisConnectionError({
+    command,
+    reason,
+    sent,
+    cause,
+    message: `${problem.message}. This was the sentinel at ${addressText(address)}${own}`
   })
+}
 
 const inTime = <A, R>(
   effect: Effect.Effect<A, RedisError.RedisConnectionError, R>
@@ -275,8 +286,16 @@ const askReplicas = (
 
 const problemOf = (error: RedisError.RedisCommandError | undefined): RedisError.RedisConnectionError => {
   if (error?._tag === "RedisConnectionError") return error
-  const isLogin = error?._tag === "RedisOperationError" && loginCodes.has(error.code)
-  return RedisError.connectionError("CONNECT", isLogin ? "Auth" : "NotReady", "never", error)
+  if (error?._tag !== "RedisOperationError") return RedisError.connectionError("CONNECT", "NotReady", "never", error)
+  if (loginCodes.has(error.code)) return RedisError.connectionError("CONNECT", "Auth", "never", error)
+  // One that is no sentinel says so.
+  return new RedisError.RedisConnectionError({
+    command: "CONNECT",
+    reason: "NotReady",
+    sent: "never",
+    message: `No connection to Redis: ${error.message}`,
+    cause: error
+  })
 }
 
 // Names and values by turns.

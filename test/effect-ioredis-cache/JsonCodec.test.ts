@@ -1,12 +1,15 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Arbitrary, Effect, Equal, Option, Result, Schema, SchemaIssue, SchemaTransformation } from "effect"
+import { Effect, Equal, Option, Result, Schema, SchemaIssue, SchemaTransformation } from "effect"
 import * as CacheCodec from "../../packages/effect-ioredis-cache/src/internal/CacheCodec.ts"
+import * as JsonCodec from "../../packages/effect-ioredis-cache/src/internal/JsonCodec.ts"
+import { leaves, Person, schemaAndValue, Tree } from "../support/GeneratedSchemas.ts"
+import { bytesOf } from "../support/Stored.ts"
 import { asynchronousSchema } from "../support/asynchronousSchema.ts"
 
 const roundTrip = <A>(schema: Schema.Codec<A, unknown>, value: A) => {
-  const codec = CacheCodec.make(schema)
+  const codec = JsonCodec.make(schema)
   const encoded = Result.getOrThrow(codec.encode(value))
-  const decoded = codec.decode(Buffer.from(encoded.payload))
+  const decoded = codec.decode(bytesOf(encoded.payload))
   if (decoded._tag !== "Value") throw new Error(`${decoded._tag} in the place of a value`)
   // What was encoded is at once what decoding gives.
   assert.isTrue(Equal.equals(encoded.value, decoded.value))
@@ -15,28 +18,13 @@ const roundTrip = <A>(schema: Schema.Codec<A, unknown>, value: A) => {
 
 const failureOf = <A>(schema: Schema.Codec<A, unknown>, value: unknown, options?: { readonly maxBytes: number }) => {
   // Untyped callers hand in values that do not fit: that is what is tested.
-  const result = CacheCodec.make(schema, options).encode(value as A)
+  const result = JsonCodec.make(schema, options).encode(value as A)
   assert.isTrue(Result.isFailure(result), "a failure")
   const message = Result.isFailure(result) ? result.failure : ""
   assert.notMatch(message, /\n/)
   assert.isBelow(message.length, 300)
   return message
 }
-
-class Person extends Schema.Class<Person>("Person")({ name: Schema.String, born: Schema.Date }) {
-  get greeting() {
-    return `Hello ${this.name}`
-  }
-}
-
-interface Tree {
-  readonly at: Date
-  readonly children: ReadonlyArray<Tree>
-}
-const Tree: Schema.Codec<Tree, unknown> = Schema.Struct({
-  at: Schema.Date,
-  children: Schema.Array(Schema.suspend(() => Tree))
-})
 
 const boom = (): never => {
   throw new Error("boom")
@@ -45,69 +33,7 @@ const throwing = Schema.String.pipe(
   Schema.decodeTo(Schema.String, SchemaTransformation.transform<string, string>({ decode: boom, encode: boom }))
 )
 
-// JSON has no negative zero; the docs say so.
-const notNegativeZero = Schema.makeFilter((n: number) => !Object.is(n, -0))
-
-/** Schemas whose JSON form is never null, so that they can stand in a NullOr, an optional or an UndefinedOr. */
-const leaves: ReadonlyArray<Schema.Codec<unknown, unknown>> = [
-  Schema.String,
-  Schema.Finite.check(notNegativeZero),
-  Schema.Number.check(notNegativeZero),
-  Schema.Int.check(notNegativeZero),
-  Schema.Boolean,
-  Schema.BigInt,
-  Schema.Date,
-  Schema.Uint8Array,
-  Schema.Duration,
-  Schema.DateTimeUtc,
-  Schema.BigDecimal,
-  Schema.Literals(["a", 1, true]),
-  Schema.String.pipe(Schema.brand("Id")),
-  Schema.NonEmptyString,
-  Person,
-  Tree
-]
-
-type AnyCodec = Schema.Codec<unknown, unknown>
-const wrappers: ReadonlyArray<(a: AnyCodec, b: AnyCodec) => AnyCodec> = [
-  (a) => Schema.Array(a),
-  (a) => Schema.NonEmptyArray(a),
-  (a, b) => Schema.Struct({ a, b: Schema.optionalKey(b) }),
-  (a, b) => Schema.Struct({ ["__proto__"]: a, b: Schema.optional(b) }),
-  (a, b) => Schema.Tuple([a, b]),
-  (a) => Schema.Record(Schema.String, a),
-  (a) => Schema.Option(a),
-  (a, b) => Schema.Result(a, b),
-  (a, b) => Schema.ReadonlyMap(a, b),
-  (a) => Schema.ReadonlySet(a),
-  (a) => Schema.Chunk(a),
-  (a) => Schema.HashMap(Schema.String, a),
-  (a) => Schema.Option(Schema.UndefinedOr(a)),
-  (a) => Schema.Option(Schema.NullOr(a)),
-  (a, b) =>
-    Schema.Union([
-      Schema.Struct({ _tag: Schema.tag("A"), a }),
-      Schema.Struct({ _tag: Schema.tag("B"), b, c: Schema.Undefined })
-    ])
-]
-
-const index = (length: number) =>
-  Arbitrary.schema(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: length - 1 })))
-
-const oneOf = <A>(list: ReadonlyArray<A>) => Arbitrary.map(index(list.length), (i) => list[i] as A)
-
-const schemas = (depth: number): Arbitrary.Arbitrary<AnyCodec> =>
-  depth === 0
-    ? oneOf(leaves)
-    : Arbitrary.map(Arbitrary.all([oneOf(wrappers), schemas(depth - 1), schemas(0)]), ([wrap, a, b]) => wrap(a, b))
-
-const schemaAndValue = Arbitrary.flatMap(
-  Arbitrary.flatMap(oneOf([0, 1, 2, 3]), schemas),
-  (schema): Arbitrary.Arbitrary<{ schema: AnyCodec; value: unknown }> =>
-    Arbitrary.map(Arbitrary.schema(schema), (value) => ({ schema, value }))
-)
-
-describe("CacheCodec", () => {
+describe("JsonCodec", () => {
   it.prop(
     "every value of a generated schema round-trips exactly",
     { generated: schemaAndValue },
@@ -156,7 +82,7 @@ describe("CacheCodec", () => {
   })
 
   it("the payload is the JSON of the schema's JSON form", () => {
-    const encoded = CacheCodec.make(Schema.Struct({ d: Schema.Date, n: Schema.BigInt })).encode({
+    const encoded = JsonCodec.make(Schema.Struct({ d: Schema.Date, n: Schema.BigInt })).encode({
       d: new Date(0),
       n: 1n
     })
@@ -165,7 +91,7 @@ describe("CacheCodec", () => {
 
   it("a payload is read where it begins", () => {
     assert.deepStrictEqual(
-      CacheCodec.make(Schema.Finite).decode(Buffer.from("junk12"), 4),
+      JsonCodec.make(Schema.Finite).decode(Buffer.from("junk12"), 4),
       new CacheCodec.DecodedValue(12)
     )
   })
@@ -174,7 +100,7 @@ describe("CacheCodec", () => {
     const plain = Schema.Struct({ id: Schema.String, tags: Schema.Array(Schema.Struct({ name: Schema.String })) })
     const rich = Schema.Struct({ at: Schema.Date, tags: Schema.Array(Schema.Struct({ name: Schema.String })) })
     const within = <A>(schema: Schema.Codec<A, unknown>, value: A) =>
-      Result.getOrThrow(CacheCodec.make(schema).encode(value)).value
+      Result.getOrThrow(JsonCodec.make(schema).encode(value)).value
 
     it("without the fields that the schema does not declare, at any depth", () => {
       // A looked-up row has more fields than its type says.
@@ -210,8 +136,8 @@ describe("CacheCodec", () => {
 
   describe("what is not a value is told apart", () => {
     const Job = Schema.Struct({ id: Schema.String, n: Schema.Finite })
-    const codec = CacheCodec.make(Job)
-    const good = Buffer.from(Result.getOrThrow(codec.encode({ id: "a€", n: 1 })).payload)
+    const codec = JsonCodec.make(Job)
+    const good = bytesOf(Result.getOrThrow(codec.encode({ id: "a€", n: 1 })).payload)
 
     const notJson: ReadonlyArray<string | Buffer> = [
       "",
@@ -225,7 +151,7 @@ describe("CacheCodec", () => {
     ]
     for (const stored of notJson) {
       it(`no JSON: ${JSON.stringify(stored.toString().slice(0, 40))}`, () => {
-        assert.strictEqual(codec.decode(Buffer.from(stored))._tag, "NotJson")
+        assert.strictEqual(codec.decode(Buffer.from(stored))._tag, "Broken")
       })
     }
 
@@ -245,12 +171,12 @@ describe("CacheCodec", () => {
     it("every truncation is no JSON, also inside a character", () => {
       assert.strictEqual(codec.decode(good)._tag, "Value")
       for (let end = 0; end < good.length; end++) {
-        assert.strictEqual(codec.decode(good.subarray(0, end))._tag, "NotJson", `${end}`)
+        assert.strictEqual(codec.decode(good.subarray(0, end))._tag, "Broken", `${end}`)
       }
     })
 
     it("the replacement character is a character", () => {
-      const text = CacheCodec.make(Schema.String)
+      const text = JsonCodec.make(Schema.String)
       assert.deepStrictEqual(text.decode(Buffer.from('"\ufffd"')), new CacheCodec.DecodedValue("\ufffd"))
     })
 
@@ -259,15 +185,15 @@ describe("CacheCodec", () => {
     })
 
     it("a transformation that throws is a misfit", () => {
-      assert.deepStrictEqual(CacheCodec.make(throwing).decode(Buffer.from('"x"')), {
+      assert.deepStrictEqual(JsonCodec.make(throwing).decode(Buffer.from('"x"')), {
         _tag: "Mismatch",
         problem: "decoding it threw Error"
       })
-      assert.isTrue(Result.isFailure(CacheCodec.make(throwing).encode("x")))
+      assert.isTrue(Result.isFailure(JsonCodec.make(throwing).encode("x")))
     })
 
     it("an asynchronous schema fits nothing, and says so", () => {
-      const decoded = CacheCodec.make(asynchronousSchema).decode(Buffer.from('"x"'))
+      const decoded = JsonCodec.make(asynchronousSchema).decode(Buffer.from('"x"'))
       assert.strictEqual(decoded._tag, "Mismatch")
       assert.include(decoded._tag === "Mismatch" ? decoded.problem : "", "works asynchronously")
       assert.include(failureOf(asynchronousSchema, "x"), "works asynchronously")
@@ -277,9 +203,9 @@ describe("CacheCodec", () => {
       const tree = (depth: number): Tree => ({ at: new Date(0), children: depth === 0 ? [] : [tree(depth - 1)] })
 
       it("up to 500 deep is a value", () => {
-        const codec = CacheCodec.make(Tree)
+        const codec = JsonCodec.make(Tree)
         const { payload } = Result.getOrThrow(codec.encode(tree(249)))
-        assert.strictEqual(codec.decode(Buffer.from(payload))._tag, "Value")
+        assert.strictEqual(codec.decode(bytesOf(payload))._tag, "Value")
         assert.include(failureOf(Tree, tree(250)), "more than 500 deep")
       })
 
@@ -288,7 +214,7 @@ describe("CacheCodec", () => {
         for (const deep of [`${open.repeat(100_000)}${"]}".repeat(100_000)}`, "[".repeat(200_000)]) {
           const bytes = Buffer.from(deep)
           const startedAt = performance.now()
-          const decoded = CacheCodec.make(Tree).decode(bytes)
+          const decoded = JsonCodec.make(Tree).decode(bytes)
           assert.deepStrictEqual(decoded, {
             _tag: "Mismatch",
             problem: "expected lists and objects no more than 500 deep"
@@ -407,13 +333,13 @@ describe("CacheCodec", () => {
 
   describe("maxBytes", () => {
     it("counts the UTF-8 bytes of the payload", () => {
-      const codec = CacheCodec.make(Schema.String, { maxBytes: 8 })
+      const codec = JsonCodec.make(Schema.String, { maxBytes: 8 })
       assert.isTrue(Result.isSuccess(codec.encode("€€"))) // "€€" is 2 + 6 bytes
       assert.isTrue(Result.isFailure(codec.encode("€€a")))
     })
 
     it("is 8 MiB by default", () => {
-      const codec = CacheCodec.make(Schema.String)
+      const codec = JsonCodec.make(Schema.String)
       const limit = 8 * 1024 * 1024
       assert.isTrue(Result.isSuccess(codec.encode("a".repeat(limit - 2))))
       assert.include(failureOf(Schema.String, "a".repeat(limit - 1)), "more than the limit of 8388608. Store less")

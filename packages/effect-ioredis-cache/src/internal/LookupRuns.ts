@@ -1,0 +1,173 @@
+import { Cause, Effect, Exit, Result, type Scope } from "effect"
+import type { WriteOptions } from "../Cache.ts"
+import type { Current, Replaced } from "./CacheTier.ts"
+import { fromCallback, type RegionParts } from "./RegionParts.ts"
+import type { Tag } from "./tags/Tag.ts"
+import { untagged } from "./tags/Tagged.ts"
+import type { Writes } from "./Writes.ts"
+
+/** Describes what is to be looked up. */
+export interface Request<out Key, out Value, out E, out R> {
+  readonly key: Key
+  readonly rendered: string
+  /** Says how its value is written. */
+  readonly options: WriteOptions | undefined
+  /** Says that it is looked up together with other keys, so that it may have no value. */
+  readonly isPart: boolean
+  /** Gives the lookup. It is called where nobody looks the key up yet. */
+  readonly begin: (how: How) => Effect.Effect<Value | Absent, E, R>
+  /** Is told that the lookup will not be run after all. */
+  readonly abandon: (how: How) => void
+}
+
+/** Says whether somebody waits for the value, or what there is is to be replaced. */
+export type How = "fill" | "replace"
+
+/** What a lookup of several keys gives for one that has no value. */
+export const absent: unique symbol = Symbol("effect-ioredis-cache/absent")
+
+/** The type of {@link absent}. */
+export type Absent = typeof absent
+
+/** One key with a lookup of its own. */
+export class Single<out Key, out Value, out E, out R> implements Request<Key, Value, E, R> {
+  readonly key: Key
+  readonly rendered: string
+  readonly lookup: Effect.Effect<Value, E, R>
+  readonly options: WriteOptions | undefined
+  readonly isPart = false
+
+  constructor(key: Key, rendered: string, lookup: Effect.Effect<Value, E, R>, options: WriteOptions | undefined) {
+    this.key = key
+    this.rendered = rendered
+    this.lookup = lookup
+    this.options = options
+  }
+
+  begin(): Effect.Effect<Value, E, R> {
+    return this.lookup
+  }
+
+  abandon(): void {}
+}
+
+/**
+ * What a shared lookup does, in a fiber of its own for everyone who waits for the key: it looks the
+ * value up, and stores it unless the key was written meanwhile.
+ */
+export interface LookupRuns<in Key, in out Value, out E> {
+  /** Stores the value in the place of what a read has found before. */
+  readonly fill: <E2, R>(
+    request: Request<Key, Value, E2, R>,
+    replaces: Replaced | undefined,
+    watch: Current
+  ) => Effect.Effect<Value | Absent, E | E2, R>
+  /** Stores the value in the place of whatever there is now. */
+  readonly replace: <E2, R>(
+    request: Request<Key, Value, E2, R>,
+    watch: Current
+  ) => Effect.Effect<Value | Absent, E | E2, R>
+  /** Does likewise for nobody who waits. */
+  readonly refresh: <E2, R>(
+    request: Request<Key, Value, E2, R>,
+    watch: Current
+  ) => Effect.Effect<Value | Absent, E | E2, R>
+}
+
+/** Says what becomes of the values of lookups. */
+export interface Options {
+  /** Holds what stores them. */
+  readonly scope: Scope.Scope
+  /** Is told of a key where Redis has not taken the value, or there was none. */
+  readonly onUnstored: ((key: string) => void) | undefined
+}
+
+/** Makes what the lookups of one region do. */
+export const make = <Key, Value, E>(
+  { encoding, recorder, tagging, tier }: RegionParts<Key, Value, E>,
+  writes: Writes<Key, Value, E>,
+  { onUnstored, scope }: Options
+): LookupRuns<Key, Value, E> => {
+  // The answer does not wait for the write.
+  const store = (rendered: string, ...fill: Parameters<Writes<Key, Value, E>["fill"]>) =>
+    writes.fill(...fill).pipe(
+      Effect.catchCause((cause) =>
+        Effect.as(Effect.logDebug("The value of a lookup could not be stored", cause), ["Deferred" as const])
+      ),
+      Effect.tap(([outcome]) => Effect.sync(() => (outcome === "Applied" ? undefined : onUnstored?.(rendered)))),
+      Effect.forkIn(scope, { startImmediately: true })
+    )
+
+  // What is invalidated while the lookup runs has another token after it.
+  const run = <E2, R>(
+    request: Request<Key, Value, E2, R>,
+    how: How,
+    lookup: Effect.Effect<Value | Absent, E2, R>,
+    replaces: Replaced | undefined,
+    watch: Current
+  ): Effect.Effect<Value | Absent, E | E2, R> => {
+    const { options } = request
+    if (!tagging.isNeeded(options)) return runWith(request, noTags, lookup, replaces, watch)
+    return Effect.flatMap(orAbandon(request, how, tagging.tagsOf(options)), (tags) =>
+      runWith(request, tags, lookup, replaces, watch)
+    )
+  }
+
+  const runWith = <E2, R>(
+    { isPart, key, options, rendered }: Request<Key, Value, E2, R>,
+    tags: Result.Result<ReadonlyArray<Tag> | undefined, string>,
+    lookup: Effect.Effect<Value | Absent, E2, R>,
+    replaces: Replaced | undefined,
+    watch: Current
+  ): Effect.Effect<Value | Absent, E2, R> =>
+    Effect.suspend(() => {
+      const given = options?.timeToLive
+      const beganAt = tier.now(rendered)
+      const startedAt = recorder.now()
+      // A lookup of several keys is one, and is counted as one by whoever runs it.
+      const looked = isPart ? lookup : Effect.onExit(lookup, (exit) => Effect.sync(() => recorder.lookup(exit)))
+      return Effect.flatMap(looked, (value) => {
+        if (value === absent) {
+          onUnstored?.(rendered)
+          return Effect.succeed(value)
+        }
+        const write = Result.isSuccess(tags)
+          ? encoding.value("getOrSet", rendered, key, value, given, tags.success)
+          : Result.fail(encoding.refusal("getOrSet", tags.failure))
+        // Whoever looked it up is given what a later read will have, without undeclared fields.
+        const answer = Result.isSuccess(write) ? untagged(write.success.value) : value
+        if (!watch.isCurrent()) return Effect.succeed(answer)
+        const lookupTime = recorder.now() - startedAt
+        return Effect.as(store(rendered, [key, value], given, write, { beganAt, lookupTime, replaces }), answer)
+      })
+    })
+
+  const replace: LookupRuns<Key, Value, E>["replace"] = (request, watch) => {
+    const lookup = request.begin("replace")
+    const found = orAbandon(
+      request,
+      "replace",
+      fromCallback<Replaced | undefined, E>((done) => tier.replacedBy(request.rendered, done))
+    )
+    return Effect.flatMap(found, (replaces) => run(request, "replace", lookup, replaces, watch))
+  }
+
+  return {
+    fill: (request, replaces, watch) => run(request, "fill", request.begin("fill"), replaces, watch),
+    replace,
+    refresh: (request, watch) =>
+      Effect.tapCause(replace(request, watch), (cause) =>
+        Cause.hasInterruptsOnly(cause) ? Effect.void : Effect.logDebug("A refresh failed: what there is stays", cause)
+      )
+  }
+}
+
+// Whoever looks up several keys waits for each of them, unless he is told.
+const orAbandon = <A, E>(
+  request: Request<unknown, unknown, unknown, unknown>,
+  how: How,
+  effect: Effect.Effect<A, E>
+): Effect.Effect<A, E> =>
+  Effect.onExit(effect, (exit) => Effect.sync(() => (Exit.isFailure(exit) ? request.abandon(how) : undefined)))
+
+const noTags = Result.succeed(undefined)

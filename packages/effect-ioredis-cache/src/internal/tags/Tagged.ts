@@ -1,0 +1,48 @@
+import type { Found, Replaced } from "../CacheTier.ts"
+import type { Tag, TagId, Token } from "./Tag.ts"
+
+/**
+ * A value together with the tags that stand beside it in Redis. Tiers keep it in the place of the
+ * value, so that a value without tags costs nothing more.
+ */
+export class Tagged<out Value> {
+  readonly value: Value
+  readonly tags: ReadonlyArray<Tag>
+  /** Describes the stored value, which a fill replaces where a token has changed. */
+  readonly replaces: Replaced | undefined
+
+  constructor(value: Value, tags: ReadonlyArray<Tag>, replaces?: Replaced) {
+    this.value = value
+    this.tags = tags
+    this.replaces = replaces
+  }
+}
+
+/** The token of each tag, `undefined` where there is none. */
+export type TokenOf = (id: TagId) => Token | undefined
+
+/**
+ * Judges what was found: a value with tags is a hit while each of them has the token that it
+ * carries. In a region whose values all have one tag, a value without that is none.
+ */
+export const judge = <Value>(found: Found<Value>, ofRegion: TagId | undefined, tokenOf: TokenOf): Found<Value> => {
+  const { hit, source } = found
+  const tagged = taggedIn(hit)
+  if (hit === undefined || tagged === undefined) return found
+  const isOfRegion = ofRegion === undefined || tagged.tags.some(({ id }) => id === ofRegion)
+  return isOfRegion && tagged.tags.every(({ id, token }) => tokenOf(id) === token)
+    ? found
+    : { hit: undefined, source, replaces: tagged.replaces }
+}
+
+/** The value with tags of a hit, if it has any. */
+export const taggedIn = (hit: { readonly value: unknown } | undefined): Tagged<unknown> | undefined =>
+  hit !== undefined && hit.value instanceof Tagged ? hit.value : undefined
+
+/** The value with tags, in the place of the value. */
+export const withTags = <Value>(value: Value, tags: ReadonlyArray<Tag>, replaces?: Replaced): Value =>
+  // A tier hands values on and looks into none. Whoever reads one takes the tags off.
+  new Tagged(value, tags, replaces) as Value
+
+/** The value alone. A tier of values keeps nothing but values, with or without tags. */
+export const untagged = <Value>(value: Value): Value => (value instanceof Tagged ? (value.value as Value) : value)

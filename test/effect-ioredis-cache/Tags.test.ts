@@ -1,0 +1,285 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Layer, Option, Schema } from "effect"
+import { RedisClient, RedisCommand } from "effect-ioredis"
+import { Cache, MemoryCache, RefreshPolicy } from "effect-ioredis-cache"
+import { Fault, SimulatedRedis } from "effect-ioredis/testing"
+import { TestClock } from "effect/testing"
+import { layerProcess, layerSimulated, layerStrict, testSimulated } from "../suites/cacheLayers.ts"
+
+const plain = { name: "texts", version: 1, key: Schema.String, value: Schema.String } as const
+const tagged = { ...plain, name: "grouped", tags: true } as const
+
+const otherProcess = <A, E, R>(use: Effect.Effect<A, E, R>) =>
+  Effect.flatMap(Layer.build(Layer.fresh(layerProcess())), (context) => Effect.provideContext(use, context))
+
+/** From here on Redis is not asked, and no time passes in finding that out. */
+const isolate = Effect.flatMap(RedisClient.RedisClient, ({ breaker }) => breaker.isolate)
+const reset = Effect.flatMap(RedisClient.RedisClient, ({ breaker }) => breaker.reset)
+
+const some = Option.some
+const none = Option.none()
+
+const lookup = (value: string) => Effect.succeed(value)
+
+const everyCache = {
+  memory: MemoryCache.layerCacheWith(),
+  "Redis and memory": layerSimulated(),
+  "Redis alone": layerStrict.pipe(Layer.provide(layerSimulated()))
+}
+
+for (const [name, layer] of Object.entries(everyCache)) {
+  describe(`tags on ${name}`, () => {
+    const test = <E>(title: string, body: Effect.Effect<void, E, Cache.Cache>) =>
+      it.effect(title, () => Effect.provide(body, Layer.fresh(layer)))
+
+    test(
+      "make values misses, whichever region they are in",
+      Effect.gen(function* () {
+        const [texts, others] = [yield* Cache.region(plain), yield* Cache.region({ ...plain, name: "others" })]
+        yield* texts.set("a", "1", { tags: ["user:1", "all"] })
+        yield* texts.setMany(
+          [
+            ["b", "2"],
+            ["c", "3"]
+          ],
+          { tags: ["user:2"] }
+        )
+        yield* texts.set("d", "4")
+        yield* others.set("a", "5", { tags: ["user:1"] })
+        assert.deepStrictEqual(yield* texts.getMany(["a", "b", "c", "d"]), [some("1"), some("2"), some("3"), some("4")])
+        assert.deepStrictEqual(yield* others.get("a"), some("5"))
+        assert.strictEqual(yield* Cache.invalidateTag("user:1"), "Applied")
+        assert.deepStrictEqual(yield* texts.getMany(["a", "b", "c", "d"]), [none, some("2"), some("3"), some("4")])
+        assert.deepStrictEqual(yield* others.get("a"), none)
+        assert.strictEqual(yield* Cache.invalidateTag("user:2"), "Applied")
+        assert.deepStrictEqual(yield* texts.getMany(["b", "d"]), [none, some("4")])
+        assert.deepStrictEqual(yield* texts.get("c"), none)
+      })
+    )
+
+    test(
+      "are what a lookup's value is given, and a value that was invalidated is looked up anew",
+      Effect.gen(function* () {
+        const texts = yield* Cache.region(plain)
+        const get = (value: string) => texts.getOrSet("a", lookup(value), { tags: ["x"] })
+        assert.strictEqual(yield* get("1"), "1")
+        assert.strictEqual(yield* get("2"), "1")
+        yield* Cache.invalidateTag("x")
+        assert.strictEqual(yield* get("3"), "3")
+        assert.strictEqual(yield* get("4"), "3", "it took the place of the one that was invalidated")
+      })
+    )
+
+    test(
+      "are what a lookup of several keys gives its values",
+      Effect.gen(function* () {
+        const texts = yield* Cache.region(plain)
+        const get = (value: string) =>
+          texts.getOrSetMany(["a", "b"], (missing) => Effect.succeed(missing.map((key) => [key, value] as const)), {
+            tags: ["x"]
+          })
+        assert.deepStrictEqual(yield* get("1"), [some("1"), some("1")])
+        assert.deepStrictEqual(yield* get("2"), [some("1"), some("1")])
+        yield* Cache.invalidateTag("x")
+        assert.deepStrictEqual(yield* get("3"), [some("3"), some("3")])
+        // The answer of a lookup does not wait for its write.
+        yield* TestClock.adjust(10)
+        assert.strictEqual(yield* texts.refresh("a", lookup("4"), { tags: ["x"] }), "4")
+        yield* TestClock.adjust(10)
+        assert.deepStrictEqual(yield* texts.getMany(["a", "b"]), [some("4"), some("3")])
+      })
+    )
+
+    test(
+      "that are invalidated while a lookup runs make a miss of its value",
+      Effect.gen(function* () {
+        const texts = yield* Cache.region(plain)
+        yield* texts.getOrSet("a", Effect.as(Cache.invalidateTag("x"), "1"), { tags: ["x"] })
+        assert.deepStrictEqual(yield* texts.get("a"), none)
+      })
+    )
+
+    test(
+      "that cannot be are refused, and leave nothing",
+      Effect.gen(function* () {
+        const texts = yield* Cache.region(plain)
+        const many = Array.from({ length: 21 }, (_, index) => `t${index}`)
+        assert.strictEqual(yield* texts.set("a", "1", { tags: [""] }), "Rejected")
+        assert.strictEqual(yield* texts.set("a", "1", { tags: many }), "Rejected")
+        assert.strictEqual(yield* texts.set("a", "1", { tags: many.slice(1) }), "Applied")
+        assert.deepStrictEqual(yield* texts.get("a"), some("1"))
+      })
+    )
+
+    test(
+      "of a region let clear make misses of all its values",
+      Effect.gen(function* () {
+        const texts = yield* Cache.region(tagged)
+        yield* texts.set("a", "1")
+        yield* texts.setMany([["b", "2"]], { tags: ["x"] })
+        yield* texts.getOrSet("c", lookup("3"))
+        assert.deepStrictEqual(yield* texts.getMany(["a", "b", "c"]), [some("1"), some("2"), some("3")])
+        assert.strictEqual(yield* texts.clear, "Applied")
+        assert.deepStrictEqual(yield* texts.getMany(["a", "b", "c"]), [none, none, none])
+        assert.strictEqual(yield* texts.set("a", "4", { tags: ["x"] }), "Applied")
+        assert.deepStrictEqual(yield* texts.get("a"), some("4"))
+        yield* Cache.invalidateTag("x")
+        assert.deepStrictEqual(yield* texts.get("a"), none)
+      })
+    )
+  })
+}
+
+describe("tags and other processes", () => {
+  testSimulated("one invalidates what another has read and holds in memory", () =>
+    Effect.gen(function* () {
+      const texts = yield* Cache.region(plain)
+      yield* texts.set("a", "1", { tags: ["x"] })
+      assert.deepStrictEqual(yield* texts.get("a"), some("1"))
+      yield* otherProcess(
+        Effect.gen(function* () {
+          const there = yield* Cache.region(plain)
+          assert.deepStrictEqual(yield* there.get("a"), some("1"))
+          assert.strictEqual(yield* Cache.invalidateTag("x"), "Applied")
+          assert.deepStrictEqual(yield* there.get("a"), none)
+        })
+      )
+      assert.deepStrictEqual(yield* texts.get("a"), none)
+    })
+  )
+
+  testSimulated("a token that is evicted costs misses, and revives nothing", () =>
+    Effect.gen(function* () {
+      const texts = yield* Cache.region(plain)
+      const server = yield* SimulatedRedis.SimulatedRedis
+      const evict = Effect.flatMap(server.execute(RedisCommand.make("KEYS", ["cache:!tags:*"])), (keys) =>
+        server.execute(RedisCommand.make("DEL", keys as ReadonlyArray<string>))
+      )
+      yield* texts.set("a", "1", { tags: ["x"] })
+      yield* evict
+      assert.deepStrictEqual(yield* texts.get("a"), none)
+      yield* texts.set("b", "2", { tags: ["x"] })
+      assert.deepStrictEqual(yield* texts.getMany(["a", "b"]), [none, some("2")])
+      yield* Cache.invalidateTag("x")
+      yield* evict
+      assert.deepStrictEqual(yield* texts.getMany(["a", "b"]), [none, none])
+    })
+  )
+
+  testSimulated("in an outage memory has what is not invalidated, and afterwards Redis has it too", () =>
+    Effect.gen(function* () {
+      const texts = yield* Cache.region(plain)
+      yield* texts.set("a", "1", { tags: ["x"] })
+      yield* texts.set("b", "2", { tags: ["y"] })
+      yield* texts.set("c", "3")
+      yield* isolate
+      assert.deepStrictEqual(yield* texts.getMany(["a", "b"]), [some("1"), some("2")])
+      assert.strictEqual(yield* Cache.invalidateTag("x"), "Deferred")
+      assert.deepStrictEqual(yield* texts.getMany(["a", "b"]), [none, some("2")])
+      assert.strictEqual(yield* texts.set("c", "4", { tags: ["x"] }), "Deferred")
+      assert.strictEqual(yield* texts.set("d", "5", { tags: ["new"] }), "Deferred")
+      assert.deepStrictEqual(yield* texts.getMany(["c", "d"]), [some("4"), some("5")])
+      yield* reset
+      yield* TestClock.adjust("5 seconds")
+      assert.deepStrictEqual(yield* texts.getMany(["a", "b", "c"]), [none, some("2"), some("4")])
+      yield* otherProcess(
+        Effect.gen(function* () {
+          const there = yield* Cache.region(plain)
+          assert.deepStrictEqual(yield* there.getMany(["a", "b", "c"]), [none, some("2"), some("4")])
+        })
+      )
+    })
+  )
+
+  testSimulated("a read of a value whose token does not come waits no longer than patience", () =>
+    Effect.gen(function* () {
+      const texts = yield* Cache.region(plain)
+      const server = yield* SimulatedRedis.SimulatedRedis
+      yield* otherProcess(Effect.flatMap(Cache.region(plain), (there) => there.set("a", "1", { tags: ["x"] })))
+      yield* server.inject(Fault.delay("700 millis"))
+      const read = yield* Effect.forkChild(texts.get("a"), { startImmediately: true })
+      yield* TestClock.adjust("1 second")
+      assert.isDefined(read.pollUnsafe())
+    })
+  )
+})
+
+describe("tags and expired values", () => {
+  testSimulated("an expired value is served where its lookup fails, until one of its tags is invalidated", () =>
+    Effect.gen(function* () {
+      const texts = yield* Cache.region({ ...plain, timeToLive: "10 seconds", staleFor: "1 hour" })
+      const failing = texts.getOrSet("a", Effect.fail("the lookup failed"), { tags: ["x"] })
+      yield* texts.set("a", "1", { tags: ["x"] })
+      yield* TestClock.adjust("11 seconds")
+      assert.strictEqual(yield* failing, "1")
+      yield* otherProcess(Cache.invalidateTag("x"))
+      assert.strictEqual(yield* Effect.flip(failing), "the lookup failed")
+      yield* texts.set("a", "2", { tags: ["x"] })
+      yield* TestClock.adjust("11 seconds")
+      assert.strictEqual(yield* failing, "2")
+    })
+  )
+
+  testSimulated("a value that is due for a refresh is given while its tags hold", () =>
+    Effect.gen(function* () {
+      const policy = { staleFor: "1 hour", refresh: RefreshPolicy.afterExpiry } as const
+      const texts = yield* Cache.region({ ...plain, ...policy, timeToLive: "10 seconds" })
+      const get = (value: string) => texts.getOrSet("a", lookup(value), { tags: ["x"] })
+      assert.strictEqual(yield* get("1"), "1")
+      yield* TestClock.adjust("11 seconds")
+      assert.strictEqual(yield* get("2"), "1")
+      yield* TestClock.adjust(10)
+      assert.strictEqual(yield* get("3"), "2", "the refresh gave it its tags again")
+      yield* Cache.invalidateTag("x")
+      assert.strictEqual(yield* get("4"), "4")
+    })
+  )
+})
+
+describe("a clear of a region with tags", () => {
+  testSimulated("is answered at once, and Redis is emptied slowly, of what was there", () =>
+    Effect.gen(function* () {
+      const texts = yield* Cache.region(tagged)
+      const server = yield* SimulatedRedis.SimulatedRedis
+      const count = Effect.map(
+        server.entries,
+        (entries) => Array.from(entries.keys()).filter((key) => key.startsWith("cache:grouped:")).length
+      )
+      const entries = Array.from({ length: 3000 }, (_, index) => [`k${index}`, "old"] as const)
+      yield* texts.setMany(entries)
+      assert.strictEqual(yield* count, 3000)
+      yield* TestClock.adjust(1)
+      assert.strictEqual(yield* texts.clear, "Applied")
+      assert.isAbove(yield* count, 1000, "no time has passed")
+      yield* texts.set("k0", "new")
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(yield* count, 1)
+      assert.deepStrictEqual(yield* texts.getMany(["k0", "k1"]), [some("new"), none])
+    })
+  )
+})
+
+describe("tags of a near region", () => {
+  testSimulated("have their tokens near: memory answers both, and is told of what another process invalidates", () =>
+    Effect.gen(function* () {
+      const near = { maxStaleness: "1 second" } as const
+      const texts = yield* Cache.region({ ...tagged, near })
+      const server = yield* SimulatedRedis.SimulatedRedis
+      const reads = Effect.map(
+        server.received,
+        (all) => all.filter(({ name }) => name === "GET" || name === "MGET").length
+      )
+      yield* TestClock.adjust("1 second")
+      yield* texts.set("a", "1", { tags: ["x"] })
+      yield* TestClock.adjust(10)
+      assert.deepStrictEqual(yield* texts.get("a"), some("1"))
+      yield* TestClock.adjust(10)
+      const before = yield* reads
+      assert.deepStrictEqual(yield* texts.get("a"), some("1"))
+      assert.strictEqual(yield* reads, before, "nothing was asked for")
+      yield* otherProcess(Cache.invalidateTag("x"))
+      yield* TestClock.adjust(10)
+      assert.deepStrictEqual(yield* texts.get("a"), none)
+    })
+  )
+})
