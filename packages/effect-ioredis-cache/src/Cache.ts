@@ -162,6 +162,12 @@ export interface RegionOptions<in out Key, in out Value, out Hard extends Durati
    */
   readonly tags?: boolean | undefined
   /**
+   * Lets one process at a time look a key up. The others wait for its value, for as long as the
+   * cache waits for Redis, and a value that was looked up before a `remove` is not stored after it.
+   * Default: each process looks up for itself. See `docs/lookups.md`.
+   */
+  readonly lease?: boolean | undefined
+  /**
    * Lets memory answer while Redis answers too, for as long as Redis tells of every write of other
    * processes. Default: each read asks Redis. See `docs/near_cache.md`.
    */

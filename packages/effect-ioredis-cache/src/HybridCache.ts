@@ -252,6 +252,7 @@ const makeTier = <Value>(parts: Parts<Value>): CacheTier<Value, never> => {
     peek: memory.peek,
     glance: memory.glance,
     stale: memory.stale,
+    leases: redis.leases,
     sequences: journal.sequences,
     lifeOf: (hit) => {
       if (hit instanceof SetIntent) {
@@ -509,7 +510,7 @@ const makeWrites = <Value>({
         done
       ),
     fill: (fill, isCurrent, done) => {
-      const { beganAt, lookupTime, replaces, write } = fill
+      const { beganAt, lease, lookupTime, replaces, write } = fill
       const { extension, key, text, timeToLive } = write
       memory.fill(fill, isCurrent, ignore)
       return journal.fill(
@@ -522,7 +523,8 @@ const makeWrites = <Value>({
           lookupTime,
           beganAt: Math.floor(beganAt),
           found: replaces,
-          isCurrent
+          isCurrent,
+          lease
         },
         patience,
         (outcome) => done(exitOf[outcome])

@@ -1,7 +1,9 @@
-import { Effect, Result, type Scope } from "effect"
+import { Effect, Exit, Result, type Scope } from "effect"
 import type { WriteOptions } from "../Cache.ts"
 import type { Current, Replaced } from "./CacheTier.ts"
+import type { Lease } from "./Lease.ts"
 import { fromCallback, type RegionParts } from "./RegionParts.ts"
+import type { NotRun } from "./SharedLookups.ts"
 import { untagged } from "./tags/Tagged.ts"
 import type { Writes } from "./Writes.ts"
 
@@ -12,6 +14,8 @@ export interface Request<out Key, out Value, out E, out R> {
   readonly lookup: Effect.Effect<Value, E, R>
   /** Says how its value is written. */
   readonly options: WriteOptions | undefined
+  /** Says when its caller began to wait, by `Leases.now`, in a region with leases. */
+  readonly askedAt: number
 }
 
 /**
@@ -23,10 +27,20 @@ export interface LookupRuns<in Key, in out Value, out E> {
   readonly fill: <E2, R>(
     request: Request<Key, Value, E2, R>,
     replaces: Replaced | undefined,
-    watch: Current
+    watch: Current,
+    lease?: Lease
   ) => Effect.Effect<Value, E | E2, R>
   /** Stores the value in the place of whatever there is now. */
-  readonly replace: <E2, R>(request: Request<Key, Value, E2, R>, watch: Current) => Effect.Effect<Value, E | E2, R>
+  readonly replace: <E2, R>(
+    request: Request<Key, Value, E2, R>,
+    watch: Current,
+    lease?: Lease
+  ) => Effect.Effect<Value, E | E2, R>
+  /** Does likewise for nobody who waits, unless another process does it. */
+  readonly refresh: <E2, R>(
+    request: Request<Key, Value, E2, R>,
+    watch: Current
+  ) => Effect.Effect<Value | NotRun, E | E2, R>
 }
 
 /** Makes what the lookups of one region do. Values are stored in the scope. */
@@ -35,15 +49,21 @@ export const make = <Key, Value, E>(
   writes: Writes<Key, Value, E>,
   scope: Scope.Scope
 ): LookupRuns<Key, Value, E> => {
-  // The answer does not wait for the write.
-  const store = (...fill: Parameters<Writes<Key, Value, E>["fill"]>) =>
+  // The answer does not wait for the write. What is stored has given the lease back.
+  const store = (lease: Lease | undefined, ...fill: Parameters<Writes<Key, Value, E>["fill"]>) =>
     writes.fill(...fill).pipe(
+      Effect.onExit((exit) =>
+        Effect.sync(() => {
+          const isStored = Exit.isSuccess(exit) && exit.value[0] === "Applied"
+          if (lease !== undefined && !isStored) tier.leases?.giveBack(lease)
+        })
+      ),
       Effect.catchCause((cause) => Effect.logDebug("The value of a lookup could not be stored", cause)),
       Effect.forkIn(scope, { startImmediately: true })
     )
 
   // What is invalidated while the lookup runs has another token after it.
-  const fill: LookupRuns<Key, Value, E>["fill"] = ({ key, lookup, options, rendered }, replaces, watch) =>
+  const fill: LookupRuns<Key, Value, E>["fill"] = ({ key, lookup, options, rendered }, replaces, watch, lease) =>
     Effect.flatMap(tagging.tagsFor(options), (tags) => {
       const given = options?.timeToLive
       const beganAt = tier.now(rendered)
@@ -57,16 +77,17 @@ export const make = <Key, Value, E>(
         const answer = Result.isSuccess(write) ? untagged(write.success.value) : value
         if (!watch.isCurrent()) return Effect.succeed(answer)
         const lookupTime = recorder.now() - startedAt
-        return Effect.as(store([key, value], given, write, { beganAt, lookupTime, replaces }), answer)
+        const passed = lease?.passOn()
+        const stored = store(passed, [key, value], given, write, { beganAt, lookupTime, replaces, lease: passed })
+        return Effect.as(stored, answer)
       })
     })
 
-  return {
-    fill,
-    replace: (request, watch) =>
-      Effect.flatMap(
-        fromCallback<Replaced | undefined, E>((done) => tier.replacedBy(request.rendered, done)),
-        (replaces) => fill(request, replaces, watch)
-      )
-  }
+  const replace: LookupRuns<Key, Value, E>["replace"] = (request, watch, lease) =>
+    Effect.flatMap(
+      fromCallback<Replaced | undefined, E>((done) => tier.replacedBy(request.rendered, done)),
+      (replaces) => fill(request, replaces, watch, lease)
+    )
+
+  return { fill, replace, refresh: replace }
 }

@@ -2,6 +2,7 @@ import { Effect, Result, type Scope } from "effect"
 import type * as Cache from "../Cache.ts"
 import type { Failures } from "./Failures.ts"
 import { isPlain, type LookupPolicy } from "./LookupPolicy.ts"
+import * as LeasedRuns from "./LeasedRuns.ts"
 import * as LookupRuns from "./LookupRuns.ts"
 import type { Reads } from "./Reads.ts"
 import { type RegionParts, traced } from "./RegionParts.ts"
@@ -32,9 +33,11 @@ export type GetOrSet<Key, Value, E> = <E2, R>(
 
 /** Makes the lookups of one region. */
 export const make = <Key, Value, E>(environment: Environment<Key, Value, E>): Lookups<Key, Value, E> => {
-  const { parts, policy, scope, writes } = environment
-  const { encoding, lookups, reject, spanAttributes } = parts
-  const runs = LookupRuns.make(parts, writes, scope)
+  const { parts, policy, random, reads, scope, writes } = environment
+  const { encoding, lookups, reject, spanAttributes, tier } = parts
+  const { leases } = tier
+  const own = LookupRuns.make(parts, writes, scope)
+  const runs = leases === undefined ? own : LeasedRuns.make({ runs: own, leases, reads, random })
   const getOrSet = isPlain(policy) ? makePlain(environment, runs) : StaleReads.make(environment, runs)
   const refresh: GetOrSet<Key, Value, E> = (request) =>
     lookups.renew(request.rendered, (watch) => runs.replace(request, watch))
@@ -46,7 +49,7 @@ export const make = <Key, Value, E>(environment: Environment<Key, Value, E>): Lo
         const rendered = encoding.key(operation, key)
         return Result.isFailure(rendered)
           ? Effect.andThen(reject(rendered.failure), lookup)
-          : call({ key, rendered: rendered.success, lookup, options })
+          : call({ key, rendered: rendered.success, lookup, options, askedAt: leases?.now() ?? 0 })
       })
 
   return { getOrSet: method("getOrSet", getOrSet), refresh: method("refresh", refresh) }

@@ -17,6 +17,8 @@ export interface Reads<in Key, out Value, out E> {
    * key was written meanwhile, perhaps by the very lookup that would be repeated.
    */
   readonly getBeforeLookup: (rendered: string) => Effect.Effect<Found<Value>, E>
+  /** Reads a rendered key. That is not counted: somebody has counted a miss of it before. */
+  readonly find: (rendered: string) => Effect.Effect<Found<Value>, E>
 }
 
 /** Makes the reads of one region. */
@@ -101,7 +103,12 @@ export const make = <Key, Value, E>(parts: RegionParts<Key, Value, E>): Reads<Ke
     get: (key) =>
       Effect.withFiber((fiber) => (isTraced(fiber) ? inSpan(spanAttributes, "get", () => get(key)) : get(key))),
     getMany: (keys) => traced(spanAttributes, "getMany", () => readMany(keys)),
-    getBeforeLookup
+    getBeforeLookup,
+    find: (key) =>
+      Effect.suspend(() => {
+        const known = atOnce(key)
+        return known === undefined ? fromCallback((done) => look(key, tier.get, done)) : Effect.succeed(known)
+      })
   }
 }
 

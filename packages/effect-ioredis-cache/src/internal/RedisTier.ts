@@ -19,6 +19,7 @@ import * as Commands from "./journal/commands.ts"
 import { Entry, type Intent, remove, SetIntent } from "./journal/Ledger.ts"
 import * as Scripts from "./journal/scripts.ts"
 import * as Sender from "./journal/Sender.ts"
+import * as Lease from "./Lease.ts"
 import { now } from "./now.ts"
 import { Stale } from "./Stale.ts"
 import * as StoredValue from "./StoredValue.ts"
@@ -134,6 +135,10 @@ const makeTier = <Value>(
       return { timeToLive: lifeThere, origin }
     },
     replacedBy: replacedByOf(dispatch, timeout),
+    leases:
+      region.lease === true
+        ? Lease.make({ dispatch, keyspace: region.keyspace, patience: timeout, tokenOf: environment.stamps.next })
+        : undefined,
     now: timeOf,
     get,
     peek: get,
@@ -403,12 +408,12 @@ const makeWrites = <Value>(
       const entry = entryOf(key, Commands.touchOf(timeOf(key), timeToLive, policy.staleFor))
       return sendAll([entry], always, firstOf(done), undefined)
     },
-    fill: ({ beganAt, lookupTime, replaces, write }, isCurrent, done) => {
+    fill: ({ beganAt, lease, lookupTime, replaces, write }, isCurrent, done) => {
       const { key } = write
       const intent = intentOf(write, lookupTime)
       const version = { stamp: stamps.next(), writtenAt: Math.floor(beganAt) }
       const stored = Commands.storedOf(key, "filled", intent, version)
-      const command = Commands.fillOf(key, stored, write.timeToLive + policy.staleFor, replaces, true)
+      const command = Commands.fillOf(key, stored, write.timeToLive + policy.staleFor, replaces, true, lease)
       if (command === undefined) {
         done(Exit.succeed("Deferred"))
         return ignore

@@ -24,7 +24,7 @@ export const make = <Key, Value, E>(
   // The lookup goes on when its caller has left with what there is.
   const refresh = <E2, R>(request: Request<Key, Value, E2, R>): Effect.Effect<void, never, R> =>
     failures.get(request.rendered) === undefined
-      ? lookups.start(request.rendered, (watch) => runs.replace(request, watch))
+      ? lookups.start(request.rendered, (watch) => runs.refresh(request, watch))
       : Effect.void
 
   const afterHit = <E2, R>(request: Request<Key, Value, E2, R>, hit: { readonly value: Value }) =>
