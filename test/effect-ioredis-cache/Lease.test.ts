@@ -1,11 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Context, Effect, Exit, Fiber, Layer, Option, Schema, Scope } from "effect"
-import { RedisClient } from "effect-ioredis"
+import { RedisClient, RedisTopology } from "effect-ioredis"
 import { Cache, MemoryCache, RedisCache, RefreshPolicy } from "effect-ioredis-cache"
 import { scripts } from "effect-ioredis-cache/testing"
-import { Fault, SimulatedRedis } from "effect-ioredis/testing"
+import { Fault, SimulatedCluster, SimulatedRedis } from "effect-ioredis/testing"
 import { TestClock } from "effect/testing"
-import { layerProcess } from "../suites/cacheLayers.ts"
+import { caches, layerProcess, quiet } from "../suites/cacheLayers.ts"
 
 const definition = {
   name: "texts",
@@ -165,8 +165,8 @@ describe("A region with leases", () => {
       yield* pass(995)
       assert.deepStrictEqual(yield* ended([asked]), ["it waits"])
       yield* pass(5)
-      assert.deepStrictEqual(yield* ended([asked]), ["own"])
       yield* settle
+      assert.deepStrictEqual(yield* ended([asked]), ["own"])
       assert.strictEqual(yield* payload(server, "a"), '"own"')
       yield* pass(1000)
       assert.deepStrictEqual(yield* ended([slow]), ["slow"])
@@ -226,6 +226,20 @@ describe("A region with leases", () => {
       yield* pass(400)
       assert.deepStrictEqual(yield* ended([asked]), ["old"])
       assert.strictEqual(yield* payload(server, "a"), undefined)
+    }))
+
+  test("what is set meanwhile stays, and the lease is given back", (server) =>
+    Effect.gen(function* () {
+      const [one, other] = [yield* start(), yield* start()]
+      for (const { region } of [one, other]) {
+        yield* fork(one.region.getOrSet("a", counting(100, () => "old").effect))
+        yield* pass(50)
+        assert.strictEqual(yield* region.set("a", "set"), "Applied")
+        yield* pass(60)
+        assert.strictEqual(yield* payload(server, "a"), '"set"')
+        assert.deepStrictEqual(yield* leases(server), [])
+        yield* region.remove("a")
+      }
     }))
 
   test("whoever removes and asks again does not wait for the older lookup", () =>
@@ -338,7 +352,12 @@ describe("Without an answer of Redis", () => {
           yield* pass(120)
           assert.deepStrictEqual(yield* ended(asked), ["own"])
           assert.strictEqual(yield* payload(server, "a"), denied.includes("SET") ? undefined : '"own"')
-          assert.strictEqual(yield* one.region.remove("a"), "Applied")
+          yield* one.region.getOrSet("b", lookup.effect).pipe(fork)
+          yield* settle
+          // What is refused is not asked for again at once.
+        const again = (yield* server.received).filter(({ args }) => args.includes(leaseOf("b")))
+        assert.deepStrictEqual(again, [])
+        assert.strictEqual(yield* one.region.remove("a"), "Applied")
           assert.strictEqual(yield* payload(server, "a"), undefined)
           assert.deepStrictEqual(yield* leases(server), [])
         }),
@@ -459,5 +478,63 @@ describe("Leases elsewhere", () => {
       const exit = yield* Effect.exit(Cache.region({ ...definition, lease: false }))
       assert.include(Exit.isFailure(exit) ? String(Cause.squash(exit.cause)) : "", "another lease")
     }).pipe(Effect.provide(MemoryCache.layerCache))
+  )
+
+  const layerCluster = Layer.unwrap(
+    Effect.map(SimulatedCluster.SimulatedCluster, ({ seeds }) =>
+      Layer.provide(
+        caches(),
+        RedisClient.layer({ topology: RedisTopology.cluster({ seeds }), closeTimeout: 0, requireReady: false })
+      )
+    )
+  ).pipe(Layer.provide(SimulatedRedis.layerConnector), Layer.provideMerge(quiet))
+
+  const testOnCluster = (
+    title: string,
+    body: (
+      one: Cache.Region<string, string>,
+      other: Cache.Region<string, string>,
+      cluster: SimulatedCluster.SimulatedCluster
+    ) => Effect.Effect<void>
+  ) =>
+    it.effect(title, () =>
+      Effect.gen(function* () {
+        yield* TestClock.adjust("1 hour")
+        const region = Effect.gen(function* () {
+          const context = yield* Layer.build(Layer.fresh(layerCluster))
+          return yield* Context.get(context, Cache.Cache).region(definition)
+        })
+        const [one, other] = [yield* region, yield* region]
+        yield* TestClock.adjust("1 second")
+        yield* body(one, other, yield* SimulatedCluster.SimulatedCluster)
+      }).pipe(
+        Effect.scoped,
+        Effect.provide(
+          SimulatedCluster.layer({ masters: 3, server: { scripts } }).pipe(
+            Layer.provideMerge(SimulatedRedis.layerServer({ scripts }))
+          )
+        )
+      )
+    )
+
+  testOnCluster("a lease stands on the server of its key", (one, other, cluster) =>
+    Effect.gen(function* () {
+      for (const name of ["a", "b", "c", "d"]) {
+        const lookup = counting(100)
+        const asked = [yield* fork(one.getOrSet(name, lookup.effect)), yield* fork(other.getOrSet(name, lookup.effect))]
+        yield* pass(50)
+        const owner = yield* cluster.ownerOf(keyOf(name))
+        assert.isTrue((yield* owner.entries).has(leaseOf(name)))
+        yield* pass(200)
+        assert.deepStrictEqual(yield* ended(asked), ["looked up 1"])
+        assert.isFalse((yield* owner.entries).has(leaseOf(name)))
+        const stale = yield* fork(one.getOrSet(`${name}2`, lookup.effect))
+        yield* pass(50)
+        assert.strictEqual(yield* other.remove(`${name}2`), "Applied")
+        yield* pass(60)
+        assert.deepStrictEqual(yield* ended([stale]), ["looked up 2"])
+        assert.deepStrictEqual(yield* one.get(`${name}2`), Option.none())
+      }
+    })
   )
 })

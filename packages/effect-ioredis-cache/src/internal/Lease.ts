@@ -36,7 +36,7 @@ export class Lease {
     this.state = state
   }
 
-  /** Leaves it to somebody else to give it back. */
+  /** Leaves it to the fill of the lookup to give it back. */
   passOn(): Lease {
     const passed = new Lease(this.key, this.token, this.state)
     this.state = "Free"

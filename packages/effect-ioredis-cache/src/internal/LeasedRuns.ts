@@ -100,7 +100,8 @@ const makeAwaitTurn = <Key, Value, E>({ leases, random, reads }: Environment<Key
       if (answer !== "Another's") {
         return { _tag: "LookUp", replaces: found.source === "redis" ? found.replaces : replaces }
       }
-      yield* Effect.sleep(Math.min(longest * (0.5 + random() / 2), until - leases.now()))
+      // Whole milliseconds, so that the last pause does not end just before its end.
+      yield* Effect.sleep(Math.ceil(Math.min(longest * (0.5 + random() / 2), until - leases.now())))
       longest = Math.min(2 * longest, longestPause)
     }
     return { _tag: "LookUp", replaces }

@@ -1,4 +1,4 @@
-import { Effect, Exit, Result, type Scope } from "effect"
+import { Effect, Result, type Scope } from "effect"
 import type { WriteOptions } from "../Cache.ts"
 import type { Current, Replaced } from "./CacheTier.ts"
 import type { Lease } from "./Lease.ts"
@@ -49,15 +49,9 @@ export const make = <Key, Value, E>(
   writes: Writes<Key, Value, E>,
   scope: Scope.Scope
 ): LookupRuns<Key, Value, E> => {
-  // The answer does not wait for the write. What is stored has given the lease back.
-  const store = (lease: Lease | undefined, ...fill: Parameters<Writes<Key, Value, E>["fill"]>) =>
+  // The answer does not wait for the write.
+  const store = (...fill: Parameters<Writes<Key, Value, E>["fill"]>) =>
     writes.fill(...fill).pipe(
-      Effect.onExit((exit) =>
-        Effect.sync(() => {
-          const isStored = Exit.isSuccess(exit) && exit.value[0] === "Applied"
-          if (lease !== undefined && !isStored) tier.leases?.giveBack(lease)
-        })
-      ),
       Effect.catchCause((cause) => Effect.logDebug("The value of a lookup could not be stored", cause)),
       Effect.forkIn(scope, { startImmediately: true })
     )
@@ -77,9 +71,8 @@ export const make = <Key, Value, E>(
         const answer = Result.isSuccess(write) ? untagged(write.success.value) : value
         if (!watch.isCurrent()) return Effect.succeed(answer)
         const lookupTime = recorder.now() - startedAt
-        const passed = lease?.passOn()
-        const stored = store(passed, [key, value], given, write, { beganAt, lookupTime, replaces, lease: passed })
-        return Effect.as(stored, answer)
+        const lookup = { beganAt, lookupTime, replaces, lease: lease?.passOn() }
+        return Effect.as(store([key, value], given, write, lookup), answer)
       })
     })
 

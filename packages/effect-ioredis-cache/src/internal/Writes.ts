@@ -21,7 +21,7 @@ export interface Writes<in Key, in Value, out E> {
     timeToLive: Duration.Input | undefined,
     write: Result.Result<Write<Value>, unknown>,
     lookup: Omit<Fill<Value>, "write">
-  ) => Effect.Effect<ReadonlyArray<WriteOutcome>, E>
+  ) => Effect.Effect<unknown, E>
   /** Lets what is there live for longer. */
   readonly touch: (key: Key, timeToLive: Duration.Input | undefined) => Effect.Effect<WriteOutcome, E>
   /** Removes one key. */
