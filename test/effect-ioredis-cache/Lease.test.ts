@@ -355,9 +355,9 @@ describe("Without an answer of Redis", () => {
           yield* one.region.getOrSet("b", lookup.effect).pipe(fork)
           yield* settle
           // What is refused is not asked for again at once.
-        const again = (yield* server.received).filter(({ args }) => args.includes(leaseOf("b")))
-        assert.deepStrictEqual(again, [])
-        assert.strictEqual(yield* one.region.remove("a"), "Applied")
+          const again = (yield* server.received).filter(({ args }) => args.includes(leaseOf("b")))
+          assert.deepStrictEqual(again, [])
+          assert.strictEqual(yield* one.region.remove("a"), "Applied")
           assert.strictEqual(yield* payload(server, "a"), undefined)
           assert.deepStrictEqual(yield* leases(server), [])
         }),
@@ -535,6 +535,23 @@ describe("Leases elsewhere", () => {
         assert.deepStrictEqual(yield* ended([stale]), ["looked up 2"])
         assert.deepStrictEqual(yield* one.get(`${name}2`), Option.none())
       }
+    })
+  )
+
+  testOnCluster("while its slot is moved, a key is removed without its lease", (one, other, cluster) =>
+    Effect.gen(function* () {
+      yield* one.set("a", "old")
+      const from = yield* cluster.ownerOf(keyOf("a"))
+      const to = (yield* cluster.masters).find((master) => master !== from)
+      const migration = yield* cluster.migrate({ key: keyOf("a") }, to ?? assert.fail("there is one master"))
+      const removed = yield* fork(other.remove("a"))
+      yield* pass(2000)
+      assert.deepStrictEqual(yield* ended([removed]), ["Deferred"])
+      assert.isUndefined(yield* from.peek(keyOf("a")))
+      assert.deepStrictEqual(yield* one.get("a"), Option.none())
+      yield* migration.finish
+      yield* pass(1000)
+      assert.strictEqual(yield* other.remove("a"), "Applied")
     })
   )
 })

@@ -657,6 +657,7 @@ export class Write implements Sending {
     const error = errorOf(end)
     if (error === undefined || Scripts.isUnknownScript(error)) return
     this.state.refused(this.command, error, this.entry.region)
+    if (error._tag === "RedisOperationError" && error.code === "TRYAGAIN") this.entry.isSlotMoving = true
     if (this.#isLast() && isFinal(error)) this.entry.isRefused = true
   }
 }

@@ -99,9 +99,11 @@ export const touchOf = (now: number, timeToLive: number, staleFor: number): Touc
 
 /** The command for an intent when it is made. Without scripts there is none for a `touch`. */
 export const commandOf = (
-  { intent, key, region, version }: Entry<RegionPolicy>,
+  entry: Entry<RegionPolicy>,
   { now, scripts }: Situation
 ): RedisCommand.RedisCommand | undefined => {
+  const { intent, key, version } = entry
+  const region = policyOf(entry)
   switch (intent._tag) {
     case "Touch":
       return scripts ? touch(key, intent) : undefined
@@ -119,7 +121,8 @@ export const commandOf = (
 
 /** The command that replays an intent, or `undefined` where nothing is left to be done. */
 export const replayOf = (entry: Entry<RegionPolicy>, situation: Situation): RedisCommand.RedisCommand | undefined => {
-  const { base, first, followsRemoval, intent, isRefused, key, region, version } = entry
+  const { base, first, followsRemoval, intent, isRefused, key, version } = entry
+  const region = policyOf(entry)
   const { now, scripts } = situation
   switch (intent._tag) {
     case "Touch":
@@ -185,6 +188,13 @@ export const leaseKey = ({ keyspace }: Pick<RegionPolicy, "keyspace">, key: stri
 /** Leaves the mark of a `clear`. */
 export const markCleared = (region: RegionPolicy, version: Version, scripts: boolean): RedisCommand.RedisCommand =>
   remove(clearedKey(region), region, version, scripts, version.writtenAt - 1)
+
+// What cannot be removed together with its lease is removed without it.
+const policyOf = ({ isSlotMoving, region }: Entry<RegionPolicy>): RegionPolicy => {
+  if (!isSlotMoving) return region
+  const { keyspace, name, removedFor, replay } = region
+  return { keyspace, name, removedFor, replay }
+}
 
 const set = (key: string, stored: string | Uint8Array, life: number): RedisCommand.RedisCommand =>
   RedisCommand.make(
