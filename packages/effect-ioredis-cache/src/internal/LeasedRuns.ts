@@ -73,8 +73,8 @@ type Turn<Value> =
   | { readonly _tag: "LookUp"; readonly replaces: Replaced | undefined }
 
 /**
- * Waits until a lookup may run, or until there is a value. Each look takes the lease first and reads
- * the key then, so that what the last holder has stored is found.
+ * Waits until a lookup may run, or until there is a value. Each look takes the lease first and then
+ * reads the key, so that what the last holder has stored is found.
  */
 const makeAwaitTurn = <Key, Value, E>({ leases, random, reads }: Environment<Key, Value, E>) => {
   const look = (rendered: string, lease: Lease, timeLeft: number) =>

@@ -179,8 +179,8 @@ export const verify = (key: string, { stamp, writtenAt }: Version, scripts: bool
 export const clearedKey = ({ keyspace }: RegionPolicy): string => `${keyspace.slice(0, -1)}!cleared`
 
 /**
- * The key of the lease that a lookup of a key holds. The braces put it into the key's slot, and onto
- * its connection. No key of the region is like it.
+ * The key of the lease that a lookup of a key holds. The braces put it into the key's slot, and
+ * onto its connection. No key of the region is like it.
  */
 export const leaseKey = ({ keyspace }: Pick<RegionPolicy, "keyspace">, key: string): string =>
   `${keyspace.slice(0, -1)}!lease:{${key}}`
