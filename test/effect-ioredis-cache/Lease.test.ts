@@ -407,6 +407,20 @@ describe("A refresh under leases", () => {
       assert.strictEqual(lookup.runs(), 1)
     }))
 
+  test("a lookup that was overtaken gives back no lease but its own", (server) =>
+    Effect.gen(function* () {
+      const [one, other] = [yield* start(), yield* start()]
+      const older = yield* fork(one.region.getOrSet("a", Effect.never))
+      yield* settle
+      yield* fork(other.region.refresh("a", counting(500, () => "newer").effect))
+      yield* pass(100)
+      yield* Fiber.interrupt(older)
+      yield* settle
+      assert.deepStrictEqual(yield* leases(server), [leaseOf("a")])
+      yield* pass(420)
+      assert.strictEqual(yield* payload(server, "a"), '"newer"')
+    }))
+
   test("one that its caller waits for overtakes the lookup of another process", (server) =>
     Effect.gen(function* () {
       const [one, other] = [yield* start(), yield* start()]
