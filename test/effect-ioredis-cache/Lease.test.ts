@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Context, Effect, Exit, Fiber, Layer, Option, Schema, Scope } from "effect"
-import { RedisClient, RedisTopology } from "effect-ioredis"
+import { Cause, Context, Effect, Exit, Fiber, Layer, Option, Schema, type Scope } from "effect"
+import { RedisClient, RedisTopology, RetryPolicy } from "effect-ioredis"
 import { Cache, MemoryCache, RedisCache, RefreshPolicy } from "effect-ioredis-cache"
 import { scripts } from "effect-ioredis-cache/testing"
 import { Fault, SimulatedCluster, SimulatedRedis } from "effect-ioredis/testing"
@@ -19,18 +19,14 @@ const definition = {
 const keyOf = (name: string) => `cache:texts:v1:=${name}`
 const leaseOf = (name: string) => `cache:texts:v1!lease:{${keyOf(name)}}`
 
-interface Process {
-  readonly region: Cache.Region<string, string>
-  readonly client: RedisClient.RedisClient
-  readonly scope: Scope.Closeable
-}
-
 /** Another process on the servers of the context. */
-const start = Effect.fnUntraced(function* (options: Partial<Cache.RegionOptions<string, string>> = {}) {
-  const scope = yield* Scope.fork(yield* Effect.scope)
-  const context = yield* Layer.buildWithScope(Layer.fresh(layerProcess()), scope)
+const start = Effect.fnUntraced(function* (
+  options: Partial<Cache.RegionOptions<string, string>> = {},
+  client: RedisClient.Options = {}
+) {
+  const context = yield* Layer.build(Layer.fresh(layerProcess({ client })))
   const region = yield* Context.get(context, Cache.Cache).region({ ...definition, ...options })
-  return { region, client: Context.get(context, RedisClient.RedisClient), scope } satisfies Process
+  return { region, client: Context.get(context, RedisClient.RedisClient) }
 })
 
 type Server = SimulatedRedis.SimulatedRedis
@@ -297,6 +293,22 @@ describe("A region with leases", () => {
       assert.deepStrictEqual(yield* ended([asked]), ["looked up 1"])
       assert.strictEqual(yield* payload(server, "a"), '"looked up 1"')
       assert.deepStrictEqual(yield* leases(server), [])
+    }))
+
+  test("a lease that was taken, although nobody heard of it, is given back", (server) =>
+    Effect.gen(function* () {
+      const { region } = yield* start({}, { retry: RetryPolicy.none })
+      yield* region.getOrSet("first", Effect.succeed("the server knows the scripts"))
+      yield* settle
+      const isTaking = ({ args, name }: Fault.Target) => name === "EVALSHA" && args[2] === leaseOf("a")
+      yield* server.inject(Fault.cut({ executed: true, at: isTaking }))
+      const asked = yield* fork(region.getOrSet("a", counting(300).effect))
+      yield* pass(250)
+      assert.deepStrictEqual(yield* leases(server), [leaseOf("a")])
+      yield* pass(60)
+      assert.deepStrictEqual(yield* ended([asked]), ["looked up 1"])
+      assert.deepStrictEqual(yield* leases(server), [])
+      assert.strictEqual(yield* payload(server, "a"), '"looked up 1"')
     }))
 })
 

@@ -13,7 +13,7 @@
 import { type Effect, Exit } from "effect"
 import type { Replay, WriteOutcome } from "../Cache.ts"
 import type { CacheCodec } from "./CacheCodec.ts"
-import type { Lease, Leases } from "./Lease.ts"
+import type { Held, Leases } from "./Lease.ts"
 import type { Sequences } from "./Sequences.ts"
 import type { Stale } from "./Stale.ts"
 import type { Stamp } from "./StoredValue.ts"
@@ -187,7 +187,7 @@ export interface Fill<out Value> {
   /** Describes what was found before the lookup, and is to be replaced. */
   readonly replaces: Replaced | undefined
   /** Holds the lease of the key, if the lookup has taken one. The fill gives it back. */
-  readonly lease?: Lease | undefined
+  readonly lease?: Held | undefined
 }
 
 /** The ends of all writes, which are made once. */

@@ -28,21 +28,23 @@ export class Lease {
    * Says whose it is. `"Asked"`: Redis has not said so, and it may be held for this lookup. Only
    * `"Free"` leaves nothing to be given back.
    */
-  state: "Free" | "Asked" | "Held"
+  state: "Free" | "Asked" | "Held" = "Free"
 
-  constructor(key: string, token: string, state: Lease["state"] = "Free") {
+  constructor(key: string, token: string) {
     this.key = key
     this.token = token
-    this.state = state
   }
 
-  /** Leaves it to the fill of the lookup to give it back. */
-  passOn(): Lease {
-    const passed = new Lease(this.key, this.token, this.state)
+  /** Leaves it to the fill of the lookup to give it back, if it is held. */
+  passOn(): Held | undefined {
+    if (this.state !== "Held") return undefined
     this.state = "Free"
-    return passed
+    return this
   }
 }
+
+/** A lease that is held, and that its fill gives back. */
+export type Held = Pick<Lease, "key" | "token">
 
 /** Tells whether a lease is held: by this lookup, or by another. `"Unknown"`: Redis did not say. */
 export type Answer = "Held" | "Another's" | "Unknown"
@@ -95,8 +97,8 @@ export const make = ({ dispatch, keyspace, patience = 1000, tokenOf }: Options):
     const command = Scripts.call(script, key, [token, ...args])
     const options = { timeout, retry: script.kind === "repeatable", now: () => now(clock) }
     return Sender.send(dispatch, command, options, (outcome) => {
-      if (Result.isFailure(outcome) && Scripts.isDenied(command, outcome.failure))
-        deniedUntil = now(clock) + deniedPause
+      const isDenied = Result.isFailure(outcome) && Scripts.isDenied(command, outcome.failure)
+      if (isDenied) deniedUntil = now(clock) + deniedPause
       done(outcome)
     })
   }

@@ -3,7 +3,7 @@ import type { RedisCommand } from "effect-ioredis"
 import type { Cancel, Sending, SendingEnd, Session } from "effect-ioredis/dispatch"
 import type { WriteOutcome } from "../../Cache.ts"
 import type { Replaced, Version } from "../CacheTier.ts"
-import type { Lease } from "../Lease.ts"
+import type { Held } from "../Lease.ts"
 import { fillOf, remainingLife, storedOf } from "./commands.ts"
 import { SetIntent } from "./Ledger.ts"
 import * as Sender from "./Sender.ts"
@@ -29,7 +29,7 @@ export interface Fill {
   readonly found: Replaced | undefined
   readonly isCurrent: () => boolean
   /** Holds the lease of its key, if the lookup has taken one. */
-  readonly lease?: Lease | undefined
+  readonly lease?: Held | undefined
 }
 
 /** The time by which the beginning of a lookup is told. */

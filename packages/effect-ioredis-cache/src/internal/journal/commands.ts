@@ -4,7 +4,7 @@
 import { RedisCommand } from "effect-ioredis"
 import type { Replay } from "../../Cache.ts"
 import type { Replaced, Version } from "../CacheTier.ts"
-import type { Lease } from "../Lease.ts"
+import type { Held } from "../Lease.ts"
 import * as StoredValue from "../StoredValue.ts"
 import type { Entry, Intent, SetIntent, TouchIntent } from "./Ledger.ts"
 import * as Scripts from "./scripts.ts"
@@ -155,9 +155,9 @@ export const fillOf = (
   life: number,
   found: Replaced | undefined,
   scripts: boolean,
-  lease?: Lease
+  lease?: Held
 ): RedisCommand.RedisCommand | undefined => {
-  if (lease?.state === "Held" && scripts) {
+  if (lease !== undefined && scripts) {
     const { length, start } = found ?? nothing
     const args = [stored, Scripts.lifeOf(life), start, length, lease.token]
     return Scripts.callMany(Scripts.fillLeased, [key, lease.key], args)
