@@ -295,21 +295,23 @@ describe("A region with leases", () => {
       assert.deepStrictEqual(yield* leases(server), [])
     }))
 
-  test("a lease that was taken, although nobody heard of it, is given back", (server) =>
-    Effect.gen(function* () {
-      const { region } = yield* start({}, { retry: RetryPolicy.none })
-      yield* region.getOrSet("first", Effect.succeed("the server knows the scripts"))
-      yield* settle
-      const isTaking = ({ args, name }: Fault.Target) => name === "EVALSHA" && args[2] === leaseOf("a")
-      yield* server.inject(Fault.cut({ executed: true, at: isTaking }))
-      const asked = yield* fork(region.getOrSet("a", counting(300).effect))
-      yield* pass(250)
-      assert.deepStrictEqual(yield* leases(server), [leaseOf("a")])
-      yield* pass(60)
-      assert.deepStrictEqual(yield* ended([asked]), ["looked up 1"])
-      assert.deepStrictEqual(yield* leases(server), [])
-      assert.strictEqual(yield* payload(server, "a"), '"looked up 1"')
-    }))
+  for (const executed of [true, false]) {
+    test(`a lease of which nobody heard whether it was taken (${executed}) is given back, and the value stored`, (server) =>
+      Effect.gen(function* () {
+        const { region } = yield* start({}, { retry: RetryPolicy.none })
+        yield* region.getOrSet("first", Effect.succeed("the server knows the scripts"))
+        yield* settle
+        const isTaking = ({ args, name }: Fault.Target) => name === "EVALSHA" && args[2] === leaseOf("a")
+        yield* server.inject(Fault.cut({ executed, at: isTaking }))
+        const asked = yield* fork(region.getOrSet("a", counting(300).effect))
+        yield* pass(250)
+        assert.deepStrictEqual(yield* leases(server), executed ? [leaseOf("a")] : [])
+        yield* pass(60)
+        assert.deepStrictEqual(yield* ended([asked]), ["looked up 1"])
+        assert.deepStrictEqual(yield* leases(server), [])
+        assert.strictEqual(yield* payload(server, "a"), '"looked up 1"')
+      }))
+  }
 })
 
 describe("Without an answer of Redis", () => {
