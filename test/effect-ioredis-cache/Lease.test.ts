@@ -204,7 +204,8 @@ describe("A region with leases", () => {
         const removed = yield* fork(other.region.remove(name))
         yield* pass(300)
         assert.deepStrictEqual(yield* ended([asked]), ["old"])
-        assert.deepStrictEqual(yield* ended([removed]), ["Applied"])
+        // Where the lease was not taken yet, there was nothing.
+        assert.oneOf((yield* ended([removed]))[0], ["Absent", "Applied"])
         // A lookup that began after the remove is stored.
         if (later >= 20) assert.strictEqual(yield* payload(server, name), undefined, `${later} ms later`)
         assert.deepStrictEqual(yield* leases(server), [])

@@ -359,10 +359,10 @@ export interface Region<in Key, in out Value, out E = never, out LookupError = n
   /**
    * Reads a key, and where there is nothing runs the lookup and stores its value.
    *
-   * One lookup for each key runs at a time in this process, or with `lease` in all. Its failure reaches everyone who waits
-   * and is not kept (but for `retryAfterFailure`), it ends early only when everyone who waits has
-   * left, and the answer does not wait for the write. Where there is an expired value that may
-   * still be served, a failure is answered with that.
+   * One lookup for each key runs at a time in this process, or with `lease` in all. Its failure
+   * reaches everyone who waits and is not kept (but for `retryAfterFailure`), it ends early only
+   * when everyone who waits has left, and the answer does not wait for the write. Where there is an
+   * expired value that may still be served, a failure is answered with that.
    */
   readonly getOrSet: <E2, R>(
     key: Key,
