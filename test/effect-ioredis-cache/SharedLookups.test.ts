@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Deferred, Effect, Exit, Fiber, Scope } from "effect"
+import { Cause, Deferred, Effect, Exit, Fiber, Option, Scope } from "effect"
 import { Cache } from "effect-ioredis-cache"
 import { TestClock } from "effect/testing"
 import * as Sequences from "../../packages/effect-ioredis-cache/src/internal/Sequences.ts"
@@ -44,6 +44,21 @@ const counting = (gate: Deferred.Deferred<string>) => {
 }
 
 describe("SharedLookups", () => {
+  it.effect("let whoever has joined one that did not look up start anew", () =>
+    Effect.gen(function* () {
+      const scope = yield* Effect.scope
+      const lookups = SharedLookups.make("texts", scope, Sequences.make().join(() => {}).watch)
+      yield* lookups.start("a", () => Effect.as(Effect.sleep(100), SharedLookups.notRun))
+      const joined = yield* fork(lookups.join("a", () => Effect.succeed("joined")))
+      const patient = yield* fork(lookups.joinFor("a", 200, () => Effect.succeed("shared")))
+      const impatient = yield* fork(lookups.joinFor("a", 50, () => Effect.succeed("late")))
+      yield* TestClock.adjust(100)
+      assert.deepStrictEqual(yield* Fiber.join(joined), "joined")
+      assert.deepStrictEqual(yield* Fiber.join(patient), Option.some("joined"))
+      assert.deepStrictEqual(yield* Fiber.join(impatient), Option.none())
+    })
+  )
+
   it.effect("run one lookup for everyone who waits for a key, and another one afterwards", () =>
     Effect.gen(function* () {
       const lookups = yield* make

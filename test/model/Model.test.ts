@@ -205,6 +205,10 @@ const found: Readonly<Record<string, History.History>> = {
     { _tag: "Trouble", trouble: { _tag: "Error", code: "MISCONF", commands: undefined } },
     wait(1000)
   ]),
+  "70358: a clear that is applied although its process closes while it empties": Steps.near(
+    [call(set()), wait(1000), call(clear()), { _tag: "Reopen", process: 0 }, wait(10)],
+    { latency: 40 }
+  ),
   "89: a touch in the millisecond of a clear": history([call(clear()), call(touch(), { actor: 1 })], { latency: 3 })
 }
 

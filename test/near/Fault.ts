@@ -1,3 +1,5 @@
+import * as Fs from "node:fs"
+import * as Path from "node:path"
 import { Effect } from "effect"
 import type { ProcessError } from "../chaos/Process.ts"
 import type { RedisServer, RedisServerError } from "../support/RedisServer.ts"
@@ -71,9 +73,13 @@ const resynchronise = ({ other, rollBack, server }: World) =>
     Effect.all([
       server.cli("REPLICAOF", "127.0.0.1", other.port),
       isReplica(server),
-      server.cli("REPLICAOF", "NO", "ONE")
+      server.cli("REPLICAOF", "NO", "ONE"),
+      forgetDump(server)
     ])
   )
+
+// A replica takes over the data of its master by a file, which it would load when it is started again.
+const forgetDump = ({ dir }: RedisServer) => Effect.sync(() => Fs.rmSync(Path.join(dir, "dump.rdb"), { force: true }))
 
 export const all: ReadonlyArray<Fault> = [
   { name: "link cut", inject: each("links", ({ reset }) => reset), heal: nothing },

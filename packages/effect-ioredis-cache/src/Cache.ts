@@ -206,6 +206,13 @@ export interface RegionOptions<in out Key, in out Value, out Hard extends Durati
    */
   readonly tags?: boolean | undefined
   /**
+   * Lets one process at a time look a key up, and not only one caller of each process. The others
+   * wait for its value, for `patience` altogether and a second in a strict cache, and look up for
+   * themselves then. A value whose lookup began before another process's `remove` is not stored
+   * after it. A cache on memory alone ignores it. Default: false. See `docs/configuration.md`.
+   */
+  readonly lease?: boolean | undefined
+  /**
    * Lets memory answer while Redis answers too, for as long as Redis tells of every write of other
    * processes. Default: each read asks Redis. See `docs/near_cache.md`.
    */
@@ -302,7 +309,7 @@ export interface WriteOptions {
  * values as read-only, as their types say.
  *
  * The value of a lookup may be stored after a `remove` of another process that ran meanwhile,
- * unless the region has `removedFor`.
+ * unless the region has `lease` or `removedFor`.
  *
  * A lookup is shared: it runs in a fiber of its own, in the context of the caller that came first.
  * Give it a scope of its own (`Effect.scoped`) rather than that caller's. A lookup that asks for
@@ -352,10 +359,10 @@ export interface Region<in Key, in out Value, out E = never, out LookupError = n
   /**
    * Reads a key, and where there is nothing runs the lookup and stores its value.
    *
-   * One lookup for each key runs at a time in this process. Its failure reaches everyone who waits
-   * and is not kept (but for `retryAfterFailure`), it ends early only when everyone who waits has
-   * left, and the answer does not wait for the write. Where there is an expired value that may
-   * still be served, a failure is answered with that.
+   * One lookup for each key runs at a time in this process, or with `lease` in all. Its failure
+   * reaches everyone who waits and is not kept (but for `retryAfterFailure`), it ends early only
+   * when everyone who waits has left, and the answer does not wait for the write. Where there is an
+   * expired value that may still be served, a failure is answered with that.
    */
   readonly getOrSet: <E2, R>(
     key: Key,

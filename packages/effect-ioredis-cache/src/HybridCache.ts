@@ -253,6 +253,7 @@ const makeTier = <Value>(parts: Parts<Value>): CacheTier<Value, never> => {
     peek: memory.peek,
     glance: memory.glance,
     stale: memory.stale,
+    leases: redis.leases,
     sequences: journal.sequences,
     lifeOf: (hit) => {
       // A refresh gives way to what Redis has not confirmed, so nothing tells its age.
@@ -512,7 +513,7 @@ const makeWrites = <Value>({
         done
       ),
     fill: (fill, isCurrent, done) => {
-      const { beganAt, lookupTime, replaces, write } = fill
+      const { beganAt, lease, lookupTime, replaces, write } = fill
       const { extension, key, payload, timeToLive } = write
       memory.fill(fill, isCurrent, ignore)
       return journal.fill(
@@ -525,7 +526,8 @@ const makeWrites = <Value>({
           lookupTime,
           beganAt: Math.floor(beganAt),
           found: replaces,
-          isCurrent
+          isCurrent,
+          lease
         },
         patience,
         (outcome) => done(exitOf[outcome])

@@ -111,15 +111,44 @@ const extend = SimulatedScript.make(Scripts.extend, ([key = ""], [end = "", long
   return 1
 })
 
+// Tells whether a key still holds so many bytes that begin with these.
+const holds = (key: string, start: string, length: string, call: Call): boolean => {
+  const [type] = [call("TYPE", key)].flat()
+  if (type === "none") return Number(length) === Scripts.absent
+  if (type !== "string") return Number(length) === Scripts.otherType
+  return call("GETRANGE", key, 0, 63) === start && call("STRLEN", key) === Number(length)
+}
+
 const replaceSame = SimulatedScript.make(
   Scripts.replaceSame,
-  ([key = ""], [value = "", life = "", start = "", length = ""], call) => {
-    const [type] = [call("TYPE", key)].flat()
-    const isString = type === "string"
-    if (!isString && type !== "none" && Number(length) === Scripts.otherType) return store(key, value, life, call)
-    if (!isString || call("GETRANGE", key, 0, 63) !== start || call("STRLEN", key) !== Number(length)) return 0
-    return store(key, value, life, call)
+  ([key = ""], [value = "", life = "", start = "", length = ""], call) =>
+    holds(key, start, length, call) ? store(key, value, life, call) : 0
+)
+
+const fillLeased = SimulatedScript.make(
+  Scripts.fillLeased,
+  ([key = "", lease = ""], [value = "", life = "", start = "", length = "", token = ""], call) => {
+    if (call("GET", lease) !== token) return 0
+    call("UNLINK", lease)
+    return holds(key, start, length, call) ? store(key, value, life, call) : 0
   }
+)
+
+const takeLease = SimulatedScript.make(Scripts.takeLease, ([lease = ""], [token = "", duration = "", seizes], call) => {
+  const holder = call("GET", lease)
+  if (holder !== null && holder !== token && seizes !== "1") return 0
+  call("SET", lease, token, "PX", duration)
+  return 1
+})
+
+const renewLease = SimulatedScript.make(Scripts.renewLease, ([lease = ""], [token = "", duration = ""], call) => {
+  if (call("GET", lease) !== token) return 0
+  call("SET", lease, token, "PX", duration)
+  return 1
+})
+
+const giveLeaseBack = SimulatedScript.make(Scripts.giveLeaseBack, ([lease = ""], [token = ""], call) =>
+  call("GET", lease) === token ? call("UNLINK", lease) : 0
 )
 
 const deleteIfBegins = SimulatedScript.make(Scripts.deleteIfBegins, ([key = ""], [length, begins = ""], call) =>
@@ -140,5 +169,9 @@ export const scripts: ReadonlyArray<SimulatedScript.SimulatedScript> = [
   unlinkEarlier,
   extend,
   replaceSame,
+  fillLeased,
+  takeLease,
+  renewLease,
+  giveLeaseBack,
   deleteIfBegins
 ]

@@ -261,12 +261,12 @@ export class DispatchDouble implements Dispatch {
       (typeof arg === "object" ? Buffer.from(arg) : Buffer.from(String(arg))).toString("latin1")
     )
     if (name === "EVAL" || name === "EVALSHA") {
-      const [id = "", , ...rest] = args
+      const [id = "", keys = "", ...rest] = args
       const found = scripts.find(({ script }) => (name === "EVAL" ? script.lua : script.sha) === id)
       if (found === undefined || (name === "EVALSHA" && !this.#known.has(found.script.sha))) return fail("NOSCRIPT")
       this.#known.add(found.script.sha)
       const call = (name: string, ...more: ReadonlyArray<string | number>) => this.run(name, more.map(String)) as never
-      return Result.succeed(found.run(rest.slice(0, 1), rest.slice(1), call))
+      return Result.succeed(found.run(rest.slice(0, Number(keys)), rest.slice(Number(keys)), call))
     }
     if (name === "CLIENT") {
       const target = [...this.#lost].find(({ id }) => String(id) === args[2])

@@ -12,6 +12,8 @@ import * as Scripts from "../../../packages/effect-ioredis-cache/src/internal/jo
 const key = "cache:texts:v1:=a"
 const version = { stamp: "mine--000002", writtenAt: 1000 }
 
+const leaseKey = `cache:texts:v1!lease:{${key}}`
+
 const policy = (replay: commands.RegionPolicy["replay"], removedFor = 0): commands.RegionPolicy => ({
   name: "texts",
   keyspace: "cache:texts:v1:",
@@ -116,5 +118,29 @@ describe("commands", () => {
     assert.deepStrictEqual(fill(undefined, true)?.args, [key, "stored", "PX", 5000, "NX"])
     assert.strictEqual(nameOf(fill(found, true)), "replaceSame")
     assert.isUndefined(fill(found, false))
+  })
+
+  it("a fill under a lease gives it back, where scripts may be run", () => {
+    const fill = (scripts: boolean) =>
+      commands.fillOf(key, "stored", 5000, undefined, scripts, { key: leaseKey, token: "token" })
+    const command = fill(true)
+    assert.deepStrictEqual(command?.args.slice(1), [2, key, leaseKey, "stored", 5000, "", Scripts.absent, "token"])
+    assert.strictEqual(nameOf(command), "fillLeased")
+    assert.strictEqual(command && commands.lateOf(command, set(), policy("ifUnchanged")), "Revives")
+    assert.strictEqual(nameOf(fill(false)), "SET")
+  })
+
+  it("whatever unlinks a key ends its lease, but where its slot is being moved", () => {
+    const argsOf = (intent: Intent, region: commands.RegionPolicy, isSlotMoving = false) => {
+      const entry = entryOf(intent, { ...region, lease: true })
+      entry.isSlotMoving = isSlotMoving
+      return [commands.commandOf(entry, both), commands.replayOf(entry, both)].map((command) => command?.args)
+    }
+    assert.deepStrictEqual(argsOf(remove, policy("ifUnchanged")), [
+      [key, leaseKey],
+      [key, leaseKey]
+    ])
+    assert.deepStrictEqual(argsOf(remove, policy("ifUnchanged"), true), [[key], [key]])
+    assert.deepStrictEqual(argsOf(set(), policy("invalidate"))[1], [key, leaseKey])
   })
 })

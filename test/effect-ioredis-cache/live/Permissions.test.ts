@@ -4,6 +4,7 @@ import { Duration, Effect, Layer, Option, Schema } from "effect"
 import { Redis, RedisClient } from "effect-ioredis"
 import { Cache, HybridCache, MemoryCache, RedisCache } from "effect-ioredis-cache"
 import * as RedisServer from "../../support/RedisServer.ts"
+import * as Wait from "../../support/Wait.ts"
 
 const [, rules = ""] = /^ACL SETUSER app (.*)$/m.exec(readFileSync("docs/configuration.md", "utf8")) ?? []
 
@@ -13,10 +14,12 @@ const cacheOn = (port: number) =>
     Layer.provideMerge(Redis.layer({ url: `redis://app:secret@127.0.0.1:${port}/1` }))
   )
 
+const options = { version: 1, key: Schema.Int, value: Schema.String } as const
+
 // What the ordinary calls and the background work send. The rest is sent after faults, and is asked for with DRYRUN.
 const program = Effect.gen(function* () {
   for (const replay of ["ifUnchanged", "latest"] as const) {
-    const users = yield* Cache.region({ name: replay, version: 1, key: Schema.Int, value: Schema.String, replay })
+    const users = yield* Cache.region({ ...options, name: replay, replay })
     assert.strictEqual(yield* users.set(1, "ada"), "Applied")
     assert.strictEqual(yield* users.touch(1, { timeToLive: Duration.hours(1) }), "Applied")
     assert.deepStrictEqual(yield* users.get(1), Option.some("ada"))
@@ -26,6 +29,19 @@ const program = Effect.gen(function* () {
     assert.strictEqual(yield* users.getOrSet(1, Effect.succeed("mary")), "mary")
     assert.strictEqual(yield* users.clear, "Applied")
   }
+  const leased = yield* Cache.region({ ...options, name: "leased", lease: true, staleFor: "1 hour" })
+  for (const value of ["ada", "grace"]) {
+    // It is looked up for as long as it takes to renew the lease.
+    assert.strictEqual(yield* leased.getOrSet(1, Effect.as(Effect.sleep("400 millis"), value)), value)
+    yield* Wait.until(
+      "the value is stored",
+      Effect.map(leased.get(1), (found) => Option.contains(found, value))
+    )
+    // What has expired is replaced.
+    yield* leased.set(1, "old", { timeToLive: 1 })
+    yield* Wait.until("it has expired", Effect.map(leased.get(1), Option.isNone))
+  }
+  assert.strictEqual(yield* leased.remove(1), "Applied")
   const redis = yield* RedisClient.RedisClient
   yield* redis.ping
 })

@@ -89,6 +89,8 @@ export class Part<Key, K extends Key, Value, E, R> implements Request<Key, Value
   readonly key: K
   readonly rendered: string
   readonly options: WriteOptions | undefined
+  /** It takes no lease. */
+  readonly askedAt = 0
   readonly isPart = true
   readonly #missing: BatchLookup<Key, K, Value, E, R>
   readonly #due: BatchLookup<Key, K, Value, E, R>

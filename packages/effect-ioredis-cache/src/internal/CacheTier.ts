@@ -13,6 +13,7 @@
 import { type Effect, Exit } from "effect"
 import type { RemoveOutcome, Replay, WriteOutcome } from "../Cache.ts"
 import type { CacheCodec } from "./CacheCodec.ts"
+import type { Held, Leases } from "./Lease.ts"
 import type { Sequences } from "./Sequences.ts"
 import type { Stale } from "./Stale.ts"
 import type { Payload, Stamp } from "./StoredValue.ts"
@@ -57,6 +58,8 @@ export interface TierRegion<in out Value> {
   readonly removedFor: number
   /** Says whether every value has a tag of the region, so that one without it is none. */
   readonly tags: boolean
+  /** Says whether one process at a time is to look a key up. */
+  readonly lease?: boolean | undefined
   /**
    * Says how old a value may be, in milliseconds, that memory answers while Redis does too;
    * `undefined` where each read asks Redis.
@@ -185,6 +188,8 @@ export interface Fill<out Value> {
   readonly lookupTime: number
   /** Describes what was found before the lookup, and is to be replaced. */
   readonly replaces: Replaced | undefined
+  /** Holds the lease of the key, if the lookup has taken one. The fill gives it back. */
+  readonly lease?: Held | undefined
 }
 
 /** The ends of all writes, which are made once. */
@@ -282,6 +287,8 @@ export interface CacheTier<in out Value, out E> {
   readonly glance: (key: string) => { readonly value: Value } | undefined
   /** Gives what memory holds of a key, expired or not, where there is a memory. */
   readonly stale: (key: string) => Stale<Value> | undefined
+  /** Lets one process at a time look a key up, in a region that wants it. */
+  readonly leases?: Leases | undefined
   /** Orders intents together with other caches, where it does. */
   readonly sequences?: Sequences
   /**

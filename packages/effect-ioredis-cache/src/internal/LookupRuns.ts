@@ -1,7 +1,9 @@
 import { Cause, Effect, Exit, Result, type Scope } from "effect"
 import type { WriteOptions } from "../Cache.ts"
 import type { Current, Replaced } from "./CacheTier.ts"
+import type { Lease } from "./Lease.ts"
 import { fromCallback, type RegionParts } from "./RegionParts.ts"
+import type { NotRun } from "./SharedLookups.ts"
 import type { Tag } from "./tags/Tag.ts"
 import { untagged } from "./tags/Tagged.ts"
 import type { Writes } from "./Writes.ts"
@@ -12,6 +14,8 @@ export interface Request<out Key, out Value, out E, out R> {
   readonly rendered: string
   /** Says how its value is written. */
   readonly options: WriteOptions | undefined
+  /** Says when its caller began to wait, by `Leases.now`, in a region with leases. */
+  readonly askedAt: number
   /** Says that it is looked up together with other keys, so that it may have no value. */
   readonly isPart: boolean
   /** Gives the lookup. It is called where nobody looks the key up yet. */
@@ -35,13 +39,21 @@ export class Single<out Key, out Value, out E, out R> implements Request<Key, Va
   readonly rendered: string
   readonly lookup: Effect.Effect<Value, E, R>
   readonly options: WriteOptions | undefined
+  readonly askedAt: number
   readonly isPart = false
 
-  constructor(key: Key, rendered: string, lookup: Effect.Effect<Value, E, R>, options: WriteOptions | undefined) {
+  constructor(
+    key: Key,
+    rendered: string,
+    lookup: Effect.Effect<Value, E, R>,
+    options: WriteOptions | undefined,
+    askedAt: number
+  ) {
     this.key = key
     this.rendered = rendered
     this.lookup = lookup
     this.options = options
+    this.askedAt = askedAt
   }
 
   begin(): Effect.Effect<Value, E, R> {
@@ -60,18 +72,21 @@ export interface LookupRuns<in Key, in out Value, out E> {
   readonly fill: <E2, R>(
     request: Request<Key, Value, E2, R>,
     replaces: Replaced | undefined,
-    watch: Current
+    watch: Current,
+    lease?: Lease
   ) => Effect.Effect<Value | Absent, E | E2, R>
   /** Stores the value in the place of whatever there is now. */
   readonly replace: <E2, R>(
     request: Request<Key, Value, E2, R>,
-    watch: Current
+    watch: Current,
+    lease?: Lease
   ) => Effect.Effect<Value | Absent, E | E2, R>
-  /** Does likewise for nobody who waits. */
+  /** Does likewise for nobody who waits, unless another process does it. */
   readonly refresh: <E2, R>(
     request: Request<Key, Value, E2, R>,
-    watch: Current
-  ) => Effect.Effect<Value | Absent, E | E2, R>
+    watch: Current,
+    lease?: Lease
+  ) => Effect.Effect<Value | Absent | NotRun, E | E2, R>
 }
 
 /** Says what becomes of the values of lookups. */
@@ -104,12 +119,13 @@ export const make = <Key, Value, E>(
     how: How,
     lookup: Effect.Effect<Value | Absent, E2, R>,
     replaces: Replaced | undefined,
-    watch: Current
+    watch: Current,
+    lease: Lease | undefined
   ): Effect.Effect<Value | Absent, E | E2, R> => {
     const { options } = request
-    if (!tagging.isNeeded(options)) return runWith(request, noTags, lookup, replaces, watch)
+    if (!tagging.isNeeded(options)) return runWith(request, noTags, lookup, replaces, watch, lease)
     return Effect.flatMap(orAbandon(request, how, tagging.tagsOf(options)), (tags) =>
-      runWith(request, tags, lookup, replaces, watch)
+      runWith(request, tags, lookup, replaces, watch, lease)
     )
   }
 
@@ -118,7 +134,8 @@ export const make = <Key, Value, E>(
     tags: Result.Result<ReadonlyArray<Tag> | undefined, string>,
     lookup: Effect.Effect<Value | Absent, E2, R>,
     replaces: Replaced | undefined,
-    watch: Current
+    watch: Current,
+    lease: Lease | undefined
   ): Effect.Effect<Value | Absent, E2, R> =>
     Effect.suspend(() => {
       const given = options?.timeToLive
@@ -138,25 +155,26 @@ export const make = <Key, Value, E>(
         const answer = Result.isSuccess(write) ? untagged(write.success.value) : value
         if (!watch.isCurrent()) return Effect.succeed(answer)
         const lookupTime = recorder.now() - startedAt
-        return Effect.as(store(rendered, [key, value], given, write, { beganAt, lookupTime, replaces }), answer)
+        const lookup = { beganAt, lookupTime, replaces, lease: lease?.passOn() }
+        return Effect.as(store(rendered, [key, value], given, write, lookup), answer)
       })
     })
 
-  const replace: LookupRuns<Key, Value, E>["replace"] = (request, watch) => {
+  const replace: LookupRuns<Key, Value, E>["replace"] = (request, watch, lease) => {
     const lookup = request.begin("replace")
     const found = orAbandon(
       request,
       "replace",
       fromCallback<Replaced | undefined, E>((done) => tier.replacedBy(request.rendered, done))
     )
-    return Effect.flatMap(found, (replaces) => run(request, "replace", lookup, replaces, watch))
+    return Effect.flatMap(found, (replaces) => run(request, "replace", lookup, replaces, watch, lease))
   }
 
   return {
-    fill: (request, replaces, watch) => run(request, "fill", request.begin("fill"), replaces, watch),
+    fill: (request, replaces, watch, lease) => run(request, "fill", request.begin("fill"), replaces, watch, lease),
     replace,
-    refresh: (request, watch) =>
-      Effect.tapCause(replace(request, watch), (cause) =>
+    refresh: (request, watch, lease) =>
+      Effect.tapCause(replace(request, watch, lease), (cause) =>
         Cause.hasInterruptsOnly(cause) ? Effect.void : Effect.logDebug("A refresh failed: what there is stays", cause)
       )
   }

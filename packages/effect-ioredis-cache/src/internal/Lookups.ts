@@ -3,6 +3,7 @@ import type * as Cache from "../Cache.ts"
 import type { Current, Found } from "./CacheTier.ts"
 import type { Failures } from "./Failures.ts"
 import { isPlain, type LookupPolicy } from "./LookupPolicy.ts"
+import * as LeasedRuns from "./LeasedRuns.ts"
 import * as LookupRuns from "./LookupRuns.ts"
 import * as ManyLookups from "./ManyLookups.ts"
 import type { Reads } from "./Reads.ts"
@@ -42,12 +43,14 @@ export type AfterRead<Key, Value, E> = <E2, R>(
 
 /** Makes the lookups of one region. */
 export const make = <Key, Value, E>(environment: Environment<Key, Value, E>): Lookups<Key, Value, E> => {
-  const { failures, parts, policy, reads, scope, writes } = environment
-  const { encoding, lookups, reject, sequences, spanAttributes } = parts
-  const runs = LookupRuns.make(parts, writes, {
+  const { failures, parts, policy, random, reads, scope, writes } = environment
+  const { encoding, lookups, reject, sequences, spanAttributes, tier } = parts
+  const { leases } = tier
+  const own = LookupRuns.make(parts, writes, {
     scope,
     onUnstored: policy.isDue === undefined ? undefined : failures.addUnstored
   })
+  const runs = leases === undefined ? own : LeasedRuns.make({ runs: own, leases, reads, random })
   const plain = makePlain(environment, runs)
   const afterRead = isPlain(policy) ? plain : StaleReads.make(environment, runs)
 
@@ -86,7 +89,7 @@ export const make = <Key, Value, E>(environment: Environment<Key, Value, E>): Lo
         const rendered = encoding.key(operation, key)
         return Result.isFailure(rendered)
           ? Effect.andThen(reject(rendered.failure), lookup)
-          : call(new LookupRuns.Single(key, rendered.success, lookup, options))
+          : call(new LookupRuns.Single(key, rendered.success, lookup, options, leases?.now() ?? 0))
       })
 
   return {

@@ -30,6 +30,8 @@ export interface Reads<in Key, out Value, out E> {
   readonly getBeforeLookup: (rendered: string) => Effect.Effect<Found<Value>, E>
   /** Reads several rendered keys before a lookup, likewise. */
   readonly getManyBeforeLookup: (rendered: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<Found<Value>>, E>
+  /** Reads a rendered key. That is not counted: somebody has counted a miss of it before. */
+  readonly find: (rendered: string) => Effect.Effect<Found<Value>, E>
 }
 
 /** Makes the reads of one region. */
@@ -97,7 +99,12 @@ export const make = <Key, Value, E>(parts: RegionParts<Key, Value, E>): Reads<Ke
     get: (key) =>
       Effect.withFiber((fiber) => (isTraced(fiber) ? inSpan(spanAttributes, "get", () => get(key)) : get(key))),
     getMany: (keys) => traced(spanAttributes, "getMany", () => readMany(keys)),
-    ...beforeLookup
+    ...beforeLookup,
+    find: (key) =>
+      Effect.suspend(() => {
+        const known = atOnce(key)
+        return known === undefined ? fromCallback((done) => look(key, tier.get, done)) : Effect.succeed(known)
+      })
   }
 }
 

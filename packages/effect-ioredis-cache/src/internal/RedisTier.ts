@@ -8,6 +8,7 @@ import * as Commands from "./journal/commands.ts"
 import { Entry, type Intent, remove, SetIntent } from "./journal/Ledger.ts"
 import * as Scripts from "./journal/scripts.ts"
 import * as Sender from "./journal/Sender.ts"
+import * as Lease from "./Lease.ts"
 import * as StoredValue from "./StoredValue.ts"
 
 /**
@@ -113,6 +114,10 @@ const makeTier = <Value>(
       return { timeToLive: lifeThere, origin }
     },
     replacedBy: replacedByOf(dispatch, timeout),
+    leases:
+      region.lease === true
+        ? Lease.make({ dispatch, keyspace: region.keyspace, patience: timeout, tokenOf: environment.stamps.next })
+        : undefined,
     now: timeOf,
     get,
     peek: get,
@@ -272,12 +277,12 @@ const makeWrites = <Value>(
       const entry = entryOf(key, Commands.touchOf(timeOf(key), timeToLive, policy.staleFor))
       return sendAll([entry], always, applied, firstOf(done), undefined)
     },
-    fill: ({ beganAt, lookupTime, replaces, write }, isCurrent, done) => {
+    fill: ({ beganAt, lease, lookupTime, replaces, write }, isCurrent, done) => {
       const { key } = write
       const version = { stamp: stamps.next(), writtenAt: Math.floor(beganAt) }
       const intent = intentOf(write, lookupTime, Math.max(0, timeOf(key) - version.writtenAt))
       const stored = Commands.storedOf(key, "filled", intent, version)
-      const command = Commands.fillOf(key, stored, write.timeToLive + policy.staleFor, replaces, true)
+      const command = Commands.fillOf(key, stored, write.timeToLive + policy.staleFor, replaces, true, lease)
       if (command === undefined) {
         done(Exit.succeed("Deferred"))
         return ignore

@@ -148,6 +148,7 @@ const make = <Key, Value, E>(
     replay: options.replay ?? "ifUnchanged",
     removedFor: Regions.removedMillis(options),
     tags: options.tags === true,
+    lease: options.lease === true,
     maxStaleness: Regions.nearMillis(options),
     onUnreadable: (key, problem) => recorder.unreadable(encoding.hash(key), problem)
   })

@@ -64,6 +64,7 @@ interface Definition {
   readonly replay?: string | undefined
   readonly removedFor?: Duration.Input | undefined
   readonly tags?: boolean | undefined
+  readonly lease?: boolean | undefined
   readonly refresh?: RefreshPolicy | undefined
   readonly lookupTimeout?: Cache.LookupTimeout | undefined
   readonly retryAfterFailure?: Duration.Input | undefined
@@ -125,6 +126,7 @@ const differenceOf = (one: Definition, other: Definition): string | undefined =>
   if ((one.replay ?? "ifUnchanged") !== (other.replay ?? "ifUnchanged")) return "replay"
   if (removedMillis(one) !== removedMillis(other)) return "removedFor"
   if ((one.tags ?? false) !== (other.tags ?? false)) return "tags"
+  if ((one.lease ?? false) !== (other.lease ?? false)) return "lease"
   if (nearMillis(one) !== nearMillis(other)) return "near"
   if ((one.jitter ?? 0) !== (other.jitter ?? 0)) return "jitter"
   if (refreshText(one.refresh) !== refreshText(other.refresh)) return "refresh"

@@ -36,7 +36,10 @@ export interface SharedLookups {
    * nothing. Whoever comes later joins this one, by whichever method.
    */
   readonly renew: <A, E, R>(key: string, lookup: (watch: Current) => Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
-  /** Starts this lookup for nobody, unless one of the key runs. */
+  /**
+   * Starts this lookup for nobody, unless one of the key runs. It may end without having looked up:
+   * whoever has joined it then starts anew.
+   */
   readonly start: <R>(
     key: string,
     lookup: (watch: Current) => Effect.Effect<unknown, unknown, R>
@@ -48,6 +51,12 @@ export interface SharedLookups {
   /** Detaches every key. */
   readonly detachAll: () => void
 }
+
+/** The end of a lookup that has not looked up. */
+export const notRun: unique symbol = Symbol("effect-ioredis-cache/SharedLookups/notRun")
+
+/** The type of {@link notRun}. */
+export type NotRun = typeof notRun
 
 /** Describes how lookups end, besides by themselves. */
 export interface Options {
@@ -89,8 +98,16 @@ export const make = (
     })
 
   // A waiter may be given another caller's lookup. It is of the same key, and so of the same kind.
-  const waitFor = <A, E, R>(key: string, run: Run<R>, use: (wait: Wait) => Effect.Effect<unknown, unknown>) =>
-    Effect.acquireUseRelease(enter(key, run), use, (wait) => Effect.sync(() => wait.leave())) as Effect.Effect<A, E, R>
+  const waitFor = <A, E, R>(
+    key: string,
+    run: Run<R>,
+    use: (wait: Wait) => Effect.Effect<unknown, unknown>
+  ): Effect.Effect<A, E, R> => {
+    const used = Effect.acquireUseRelease(enter(key, run), use, (wait) => Effect.sync(() => wait.leave()))
+    return Effect.flatMap(used, (answer) =>
+      answer === notRun ? waitFor(key, run, use) : Effect.succeed(answer)
+    ) as Effect.Effect<A, E, R>
+  }
 
   const join = <A, E, R>(key: string, lookup: (watch: Current) => Effect.Effect<A, E, R>, renews = false) =>
     waitFor<A, E, R>(key, { lookup, renews }, (wait) => answerOf(wait, region))
@@ -101,7 +118,7 @@ export const make = (
       waitFor<Option.Option<A>, E, R>(key, { lookup, renews: false }, (wait) =>
         Effect.map(Effect.timeoutOption(answerOf(wait, region), millis), (answer) => {
           if (Option.isNone(answer)) wait.lookup.goesOn = true
-          return answer
+          return Option.isSome(answer) && answer.value === notRun ? notRun : answer
         })
       ),
     renew: (key, lookup) =>

@@ -163,7 +163,7 @@ export const checkMemory = ({
 
 /** Says everything that is wrong with the definition of a region, a line for each option. */
 export const regionProblem = <Key, Value>(options: RegionDefinition<Key, Value>): string | undefined => {
-  const { codec, compression, jitter, key, lookupTimeout, maxBytes, name, near, refresh, removedFor } = options
+  const { codec, compression, jitter, key, lookupTimeout, lease, maxBytes, name, near, refresh, removedFor } = options
   const { replay, retryAfterFailure, staleFor, tags, timeToLive, value, version } = options
   const problems = [
     Settings.problem("name", RegionName, name),
@@ -183,6 +183,7 @@ export const regionProblem = <Key, Value>(options: RegionDefinition<Key, Value>)
     problem("replay", Replay, replay),
     problem("removedFor", Extension, removedFor),
     problem("tags", Switch, tags),
+    problem("lease", Switch, lease),
     near === undefined ? undefined : Settings.problem("near.maxStaleness", Staleness, near?.maxStaleness)
   ].filter((problem) => problem !== undefined)
   return problems.length === 0 ? undefined : problems.map((problem) => `${shownRegion(name)}: ${problem}`).join("\n")

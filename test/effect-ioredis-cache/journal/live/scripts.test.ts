@@ -1,5 +1,5 @@
 import { assert, it } from "@effect/vitest"
-import { Effect, Result } from "effect"
+import { Effect, Exit, Result } from "effect"
 import { Redis } from "ioredis"
 import * as Scripts from "../../../../packages/effect-ioredis-cache/src/internal/journal/scripts.ts"
 import { encodeText, type Fields } from "../../../../packages/effect-ioredis-cache/src/internal/StoredValue.ts"
@@ -110,5 +110,65 @@ it.live("each script and its counterpart in JavaScript do the same to whatever i
     const fill = Scripts.withSource(Scripts.call(Scripts.replaceSame, key, [value, minute, "", Scripts.otherType]))
     assert.strictEqual(yield* cli(fill.name, ...fill.args.map(String)), 1)
     assert.strictEqual(yield* cli("GET", key), value)
+  }).pipe(Effect.scoped)
+)
+
+const lease = `cache:texts:v1!lease:{${key}}`
+
+const leaseCalls: ReadonlyArray<readonly [string, Parameters<typeof Scripts.callMany>]> = [
+  ["takeLease", [Scripts.takeLease, [lease], ["mine", minute, 0]]],
+  ["takeLease from another", [Scripts.takeLease, [lease], ["mine", minute, 1]]],
+  ["renewLease", [Scripts.renewLease, [lease], ["mine", minute]]],
+  ["giveLeaseBack", [Scripts.giveLeaseBack, [lease], ["mine"]]],
+  ["fillLeased", [Scripts.fillLeased, [key, lease], [value, minute, "", Scripts.absent, "mine"]]],
+  ["fillLeased, for ever", [Scripts.fillLeased, [key, lease], [value, 0, "", Scripts.absent, "mine"]]],
+  ["fillLeased, of the same", [Scripts.fillLeased, [key, lease], [value, minute, "there", 5, "mine"]]],
+  ["fillLeased, of an empty text", [Scripts.fillLeased, [key, lease], [value, minute, "", 0, "mine"]]]
+]
+
+it.live("so does each script of leases to whatever lease there is", () =>
+  Effect.gen(function* () {
+    const { port } = yield* RedisServer.make()
+    const redis = yield* Effect.acquireRelease(
+      Effect.sync(() => new Redis(port, "127.0.0.1")),
+      (redis) => Effect.sync(() => redis.disconnect())
+    )
+    const cli = (name: string, ...args: ReadonlyArray<string | number>) =>
+      Effect.promise(() => redis.call(name, ...args))
+    for (const holder of [undefined, "mine", "another's"]) {
+      for (const there of [undefined, "there", ""]) {
+        for (const [title, call] of leaseCalls) {
+          const double = new DispatchDouble({ now: () => now })
+          yield* cli("UNLINK", key, lease)
+          const given = [
+            [key, there],
+            [lease, holder]
+          ] as const
+          for (const [name, text] of given) {
+            if (text === undefined) continue
+            yield* cli("SET", name, text, "PX", 1000)
+            double.store.set(name, { value: text, expiresAt: now + 1000 })
+          }
+          const source = Scripts.withSource(Scripts.callMany(...call))
+          const reply = yield* cli(source.name, ...source.args.map(String))
+          const label = `${title} of the lease ${holder} beside ${there}`
+          assert.deepStrictEqual(Result.getOrThrow(double.execute(source)), reply, label)
+          for (const name of [key, lease]) {
+            assert.strictEqual(double.find(name)?.value ?? null, yield* cli("GET", name), label)
+            const ends = double.find(name)?.expiresAt ?? now - 2
+            const left = Number(yield* cli("PTTL", name))
+            if (ends === Number.POSITIVE_INFINITY) assert.strictEqual(left, -1, label)
+            else assert.closeTo(ends - now, left, 900, label)
+          }
+        }
+      }
+    }
+    yield* cli("UNLINK", lease)
+    yield* cli("RPUSH", lease, "a list")
+    for (const [title, call] of leaseCalls) {
+      const source = Scripts.withSource(Scripts.callMany(...call))
+      const exit = yield* Effect.exit(Effect.tryPromise(() => redis.call(source.name, ...source.args.map(String))))
+      assert.isTrue(Exit.isFailure(exit), `${title} of a list`)
+    }
   }).pipe(Effect.scoped)
 )

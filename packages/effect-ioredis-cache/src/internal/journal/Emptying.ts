@@ -96,7 +96,9 @@ const emptyNodes = Effect.fnUntraced(function* (state: State, region: Region, ru
     const { name } = node
     // Slots that come to it from now on are not part of it.
     region.emptiedOn.add(name)
-    const emptied = yield* Effect.result(emptyNode(state, region, node, run))
+    // Whoever closes interrupts it, and then tries once more.
+    const forget = Effect.sync(() => region.emptiedOn.delete(name))
+    const emptied = yield* Effect.onInterrupt(Effect.result(emptyNode(state, region, node, run)), () => forget)
     if (Result.isFailure(emptied)) failures.set(name, emptied.failure)
     if (Result.isFailure(emptied) || !isRunning(region, run)) region.emptiedOn.delete(name)
     node = nextNode(state, region, new Set(failures.keys()))

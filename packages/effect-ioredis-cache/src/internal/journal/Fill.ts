@@ -3,6 +3,7 @@ import type { RedisCommand } from "effect-ioredis"
 import type { Cancel, Sending, SendingEnd, Session } from "effect-ioredis/dispatch"
 import type { WriteOutcome } from "../../Cache.ts"
 import type { Replaced, Version } from "../CacheTier.ts"
+import type { Held } from "../Lease.ts"
 import { fillOf, remainingLife, storedOf } from "./commands.ts"
 import type { Payload } from "../StoredValue.ts"
 import { SetIntent } from "./Ledger.ts"
@@ -28,6 +29,8 @@ export interface Fill {
   /** The first 64 bytes of what was found, and its length; nothing where nothing was found. */
   readonly found: Replaced | undefined
   readonly isCurrent: () => boolean
+  /** Holds the lease of its key, if the lookup has taken one. */
+  readonly lease?: Held | undefined
 }
 
 /** The time by which the beginning of a lookup is told. */
@@ -41,7 +44,7 @@ export const send = (
   timeout: number | undefined,
   done: (outcome: WriteOutcome) => void
 ): Cancel => {
-  const { beganAt, extension, found, isCurrent, key, lookupTime, payload, staleFor, timeToLive } = fill
+  const { beganAt, extension, found, isCurrent, key, lease, lookupTime, payload, staleFor, timeToLive } = fill
   // The region may have been cleared in the very millisecond in which the lookup began.
   const writtenAt = Math.max(beganAt, region.state.clearedAt + 1)
   const version: Version = { stamp: state.source.next(), writtenAt }
@@ -53,7 +56,8 @@ export const send = (
     storedOf(key, "filled", intent, version),
     remainingLife(intent, state.now()),
     found,
-    state.situation().scripts
+    state.situation().scripts,
+    lease
   )
   if (command === undefined || region.state._tag === "Denied" || state.isClosed || !isCurrent()) {
     done("Deferred")

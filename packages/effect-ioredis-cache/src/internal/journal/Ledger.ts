@@ -106,6 +106,11 @@ export class Entry<Region> {
   executed: { readonly session: object; readonly changes: number } | undefined = undefined
   /** Says whether Redis has refused the value for good, so that only its removal is left. */
   isRefused = false
+  /**
+   * Says whether a server would not remove the key together with its lease, because their slot is
+   * being moved: it has one of them, and not both.
+   */
+  isSlotMoving = false
   /** Counts the replays of the last intent that have lost their session before the reply. */
   lostReplays = 0
   /** Says whether the last intent was a `touch` of a value that Redis has not confirmed. */
@@ -198,6 +203,7 @@ export const make = <Region>({ maxBytes, maxEntries }: Bounds): Ledger<Region> =
     entry.bytes = bytesOf(entry.intent)
     entry.executed = undefined
     entry.isRefused = false
+    entry.isSlotMoving = false
     entry.lostReplays = 0
     entry.isExtended = false
     entry.touch = undefined

@@ -27,6 +27,7 @@ export class Region implements RegionPolicy {
   readonly replay: Replay
   readonly removedFor: number
   readonly tags: boolean
+  readonly lease: boolean
   /** Says what is left to be done for it as a whole. */
   state: RegionState = initial
   /** The latest written-at that was read or given out in it. A `clear` is no earlier. */
@@ -53,6 +54,7 @@ export class Region implements RegionPolicy {
     this.replay = policy.replay
     this.removedFor = policy.removedFor
     this.tags = policy.tags === true
+    this.lease = policy.lease === true
     this.loop = loop(this)
   }
 }
@@ -662,6 +664,7 @@ export class Write implements Sending {
     const error = errorOf(end)
     if (error === undefined || Scripts.isUnknownScript(error)) return
     this.state.refused(this.command, error, this.entry.region)
+    if (error._tag === "RedisOperationError" && error.code === "TRYAGAIN") this.entry.isSlotMoving = true
     if (this.#isLast() && isFinal(error)) this.entry.isRefused = true
   }
 }

@@ -4,6 +4,7 @@
 import { RedisCommand } from "effect-ioredis"
 import type { Replay } from "../../Cache.ts"
 import type { Replaced, Version } from "../CacheTier.ts"
+import type { Held } from "../Lease.ts"
 import * as StoredValue from "../StoredValue.ts"
 import type { Entry, Intent, SetIntent, TouchIntent } from "./Ledger.ts"
 import * as Scripts from "./scripts.ts"
@@ -18,6 +19,8 @@ export interface RegionPolicy {
   readonly removedFor: number
   /** Says whether its values are misses by their tags, so that emptying it is in no hurry. */
   readonly tags?: boolean | undefined
+  /** Says whether a lookup holds a lease of its key, which whatever unlinks the key ends. */
+  readonly lease?: boolean | undefined
 }
 
 /** Describes what the commands depend on besides the intent. */
@@ -67,6 +70,9 @@ export const lateOf = (
   switch (script) {
     case Scripts.replaceKnown.sha:
       return "Stores"
+    // A removal ends the lease. A `clear` does not.
+    case Scripts.fillLeased.sha:
+      return "Revives"
     case Scripts.replaceEarlier.sha:
       if (removedFor === 0) return writes
       return intent._tag === "Set" ? "Revives" : "Nothing"
@@ -91,9 +97,11 @@ export const touchOf = (now: number, timeToLive: number, staleFor: number): Touc
 
 /** The command for an intent when it is made. Without scripts there is none for a `touch`. */
 export const commandOf = (
-  { intent, key, region, version }: Entry<RegionPolicy>,
+  entry: Entry<RegionPolicy>,
   { now, scripts }: Situation
 ): RedisCommand.RedisCommand | undefined => {
+  const { intent, key, version } = entry
+  const region = policyOf(entry)
   switch (intent._tag) {
     case "Touch":
       return scripts ? touch(key, intent) : undefined
@@ -123,7 +131,8 @@ export const saysAbsent = (
 
 /** The command that replays an intent, or `undefined` where nothing is left to be done. */
 export const replayOf = (entry: Entry<RegionPolicy>, situation: Situation): RedisCommand.RedisCommand | undefined => {
-  const { base, first, followsRemoval, intent, isRefused, key, region, version } = entry
+  const { base, first, followsRemoval, intent, isRefused, key, version } = entry
+  const region = policyOf(entry)
   const { now, scripts } = situation
   switch (intent._tag) {
     case "Touch":
@@ -135,7 +144,7 @@ export const replayOf = (entry: Entry<RegionPolicy>, situation: Situation): Redi
       if (life === 0 || isRefused || region.replay === "invalidate") return discard(key, region, version, scripts)
       const stored = () => storedOf(key, "set", intent, version)
       if (region.replay === "overwrite") return set(key, stored(), life)
-      if (!scripts) return unlink(key)
+      if (!scripts) return unlink(key, region)
       if (region.replay === "latest") return replaceEarlier(key, stored(), life, version.writtenAt - 1)
       if (intent.payload.length > largestCompared) return discard(key, region, version, scripts)
       const known = followsRemoval ? Scripts.noStamp : (base ?? Scripts.noStamp)
@@ -148,15 +157,21 @@ export const replayOf = (entry: Entry<RegionPolicy>, situation: Situation): Redi
 /**
  * The command that stores the value of a lookup, in the place of exactly what the lookup's read
  * found: nothing, or `length` bytes that begin with `start`. Without scripts only nothing can be
- * replaced.
+ * replaced. A lease is given back by the same command, which stores nothing where it is lost.
  */
 export const fillOf = (
   key: string,
   stored: string | Uint8Array,
   life: number,
   found: Replaced | undefined,
-  scripts: boolean
+  scripts: boolean,
+  lease?: Held
 ): RedisCommand.RedisCommand | undefined => {
+  if (lease !== undefined && scripts) {
+    const { length, start } = found ?? nothing
+    const args = [stored, Scripts.lifeOf(life), start, length, lease.token]
+    return Scripts.callMany(Scripts.fillLeased, [key, lease.key], args)
+  }
   if (found === undefined) return RedisCommand.make("SET", [...set(key, stored, life).args, "NX"])
   const args = [stored, Scripts.lifeOf(life), found.start, found.length]
   return scripts ? Scripts.call(Scripts.replaceSame, key, args) : undefined
@@ -164,18 +179,32 @@ export const fillOf = (
 
 /** Unlinks a value that was written earlier than `writtenAt`; without scripts whatever there is. */
 export const unlinkEarlier = (key: string, writtenAt: number, scripts: boolean): RedisCommand.RedisCommand =>
-  scripts ? Scripts.call(Scripts.unlinkEarlier, key, [Scripts.moment(writtenAt)]) : unlink(key)
+  scripts ? Scripts.call(Scripts.unlinkEarlier, key, [Scripts.moment(writtenAt)]) : unlinkOne(key)
 
 /** Unlinks a value that is older than a confirmed write; without scripts whatever there is. */
 export const verify = (key: string, { stamp, writtenAt }: Version, scripts: boolean): RedisCommand.RedisCommand =>
-  scripts ? Scripts.call(Scripts.unlinkEarlier, key, [Scripts.moment(writtenAt), stamp]) : unlink(key)
+  scripts ? Scripts.call(Scripts.unlinkEarlier, key, [Scripts.moment(writtenAt), stamp]) : unlinkOne(key)
 
 /** The key that holds the mark of a region's last `clear`. No key of the region is like it. */
 export const clearedKey = ({ keyspace }: RegionPolicy): string => `${keyspace.slice(0, -1)}!cleared`
 
+/**
+ * The key of the lease that a lookup of a key holds. The braces put it into the key's slot, and
+ * onto its connection. No key of the region is like it.
+ */
+export const leaseKey = ({ keyspace }: Pick<RegionPolicy, "keyspace">, key: string): string =>
+  `${keyspace.slice(0, -1)}!lease:{${key}}`
+
 /** Leaves the mark of a `clear`. */
 export const markCleared = (region: RegionPolicy, version: Version, scripts: boolean): RedisCommand.RedisCommand =>
   remove(clearedKey(region), region, version, scripts, version.writtenAt - 1)
+
+// What cannot be removed together with its lease is removed without it.
+const policyOf = ({ isSlotMoving, region }: Entry<RegionPolicy>): RegionPolicy => {
+  if (!isSlotMoving) return region
+  const { keyspace, name, removedFor, replay } = region
+  return { keyspace, name, removedFor, replay }
+}
 
 const set = (key: string, stored: string | Uint8Array, life: number): RedisCommand.RedisCommand =>
   RedisCommand.make(
@@ -185,19 +214,24 @@ const set = (key: string, stored: string | Uint8Array, life: number): RedisComma
       : Array.of<RedisCommand.Argument>(key, stored, "PX", Math.min(life, StoredValue.longestLife))
   )
 
-const unlink = (key: string): RedisCommand.RedisCommand => RedisCommand.make("UNLINK", Array.of(key))
+const unlinkOne = (key: string): RedisCommand.RedisCommand => RedisCommand.make("UNLINK", Array.of(key))
+
+// One command removes both, so that no lookup stores its value between them.
+const unlink = (key: string, region: RegionPolicy): RedisCommand.RedisCommand =>
+  region.lease === true ? RedisCommand.make("UNLINK", [key, leaseKey(region, key)]) : unlinkOne(key)
 
 const replaceEarlier = (key: string, stored: string | Uint8Array, life: number, latest: number) =>
   Scripts.call(Scripts.replaceEarlier, key, [stored, Scripts.lifeOf(life), Scripts.moment(latest)])
 
 const remove = (
   key: string,
-  { removedFor, replay }: RegionPolicy,
+  region: RegionPolicy,
   version: Version,
   scripts: boolean,
   latest: number
 ): RedisCommand.RedisCommand => {
-  if (removedFor === 0) return unlink(key)
+  const { removedFor, replay } = region
+  if (removedFor === 0) return unlink(key, region)
   const { stamp, writtenAt } = version
   const mark = StoredValue.encodeText(
     key,
@@ -209,10 +243,13 @@ const remove = (
 
 // Removes what a value that is not to be written would replace. A mark says more than an absent
 // key, so it stays.
-const discard = (key: string, { removedFor, replay }: RegionPolicy, { writtenAt }: Version, scripts: boolean) => {
+const discard = (key: string, region: RegionPolicy, { writtenAt }: Version, scripts: boolean) => {
+  const { removedFor, replay } = region
   if (replay === "latest") return unlinkEarlier(key, writtenAt + 1, scripts)
-  return removedFor === 0 ? unlink(key) : unlinkEarlier(key, Number.POSITIVE_INFINITY, scripts)
+  return removedFor === 0 ? unlink(key, region) : unlinkEarlier(key, Number.POSITIVE_INFINITY, scripts)
 }
+
+const nothing = { start: "", length: Scripts.absent }
 
 const touch = (key: string, { askedAt, end, staleFor }: TouchIntent): RedisCommand.RedisCommand =>
   Scripts.call(Scripts.extend, key, [

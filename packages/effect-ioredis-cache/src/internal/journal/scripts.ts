@@ -153,19 +153,79 @@ return 1`,
 /** The length that stands for what is no string at all. */
 export const otherType = -1
 
+/** The length that stands for an absent key. */
+export const absent = -2
+
+// Stores a value if the key still holds so many bytes that begin with these. SET itself looks
+// whether there is a key, because GETRANGE takes an absent one for an empty text.
+const fill = `
+local function fill(key, value, life, start, length)
+  local condition = "NX"
+  if length ~= "${absent}" then
+    condition = "XX"
+    local there = redis.pcall("GETRANGE", key, 0, 63)
+    if type(there) == "table" then
+      if length ~= "${otherType}" then return 0 end
+    elseif there ~= start or redis.call("STRLEN", key) ~= tonumber(length) then
+      return 0
+    end
+  end
+  local stored
+  if life == "0" then stored = redis.call("SET", key, value, condition)
+  else stored = redis.call("SET", key, value, "PX", life, condition) end
+  return stored and 1 or 0
+end
+`
+
 /**
  * Stores ARGV[1] for ARGV[2] milliseconds if the key still holds ARGV[4] bytes that begin with
  * ARGV[3], or what is no string where ARGV[4] is -1. Answers 1 if it stored it.
  */
 export const replaceSame: RedisScript.RedisScript = RedisScript.make({
-  lua: `${store}
-if redis.call("EXISTS", KEYS[1]) == 0 then return 0 end
-local start = redis.pcall("GETRANGE", KEYS[1], 0, 63)
-if type(start) == "table" and ARGV[4] == "-1" then return store(KEYS[1], ARGV[1], ARGV[2]) end
-if start ~= ARGV[3] or redis.call("STRLEN", KEYS[1]) ~= tonumber(ARGV[4]) then return 0 end
-return store(KEYS[1], ARGV[1], ARGV[2])`,
+  lua: `${fill}
+return fill(KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4])`,
   kind: "idempotent"
 })
+
+/**
+ * Gives the lease KEYS[2] back that the token ARGV[5] holds, and stores the value of its lookup as
+ * `replaceSame` does, or under an absent key where ARGV[4] is -2. It does nothing where the token
+ * holds the lease no longer. Answers 1 if it stored the value.
+ */
+export const fillLeased: RedisScript.RedisScript = RedisScript.make({
+  lua: `${fill}
+if redis.call("GET", KEYS[2]) ~= ARGV[5] then return 0 end
+redis.call("UNLINK", KEYS[2])
+return fill(KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4])`,
+  kind: "idempotent"
+})
+
+/**
+ * Takes a lease for ARGV[2] milliseconds in the name of the token ARGV[1]. From another token it is
+ * taken only where ARGV[3] is 1. Answers 1 where it is taken. A token names one sending and those
+ * that repeat it, so that a repeated one answers as the first did.
+ */
+export const takeLease: RedisScript.RedisScript = RedisScript.make({
+  lua: `local holder = redis.call("GET", KEYS[1])
+if holder and holder ~= ARGV[1] and ARGV[3] ~= "1" then return 0 end
+redis.call("SET", KEYS[1], ARGV[1], "PX", ARGV[2])
+return 1`,
+  kind: "repeatable"
+})
+
+/**
+ * Lets a lease last for ARGV[2] milliseconds from now on, if the token ARGV[1] holds it. Answers 1
+ * if it does.
+ */
+export const renewLease: RedisScript.RedisScript = RedisScript.make({
+  lua: `if redis.call("GET", KEYS[1]) ~= ARGV[1] then return 0 end
+redis.call("SET", KEYS[1], ARGV[1], "PX", ARGV[2])
+return 1`,
+  kind: "idempotent"
+})
+
+/** Gives a lease back, if the token ARGV[1] holds it. */
+export const giveLeaseBack: RedisScript.RedisScript = RedisScript.deleteIfEqual
 
 /** All of them. */
 export const all: ReadonlyArray<RedisScript.RedisScript> = [
@@ -173,7 +233,11 @@ export const all: ReadonlyArray<RedisScript.RedisScript> = [
   replaceEarlier,
   unlinkEarlier,
   extend,
-  replaceSame
+  replaceSame,
+  fillLeased,
+  takeLease,
+  renewLease,
+  giveLeaseBack
 ]
 
 /** A command that calls a script on one key, by its digest. */
@@ -181,7 +245,15 @@ export const call = (
   script: RedisScript.RedisScript,
   key: string,
   args: ReadonlyArray<RedisCommand.Argument>
-): RedisCommand.RedisCommand => RedisCommand.make("EVALSHA", [script.sha, 1, key, ...args], { kind: script.kind })
+): RedisCommand.RedisCommand => callMany(script, [key], args)
+
+/** The same on several keys, which are of one slot. */
+export const callMany = (
+  script: RedisScript.RedisScript,
+  keys: ReadonlyArray<string>,
+  args: ReadonlyArray<RedisCommand.Argument>
+): RedisCommand.RedisCommand =>
+  RedisCommand.make("EVALSHA", [script.sha, keys.length, ...keys, ...args], { kind: script.kind })
 
 /** The same command with the script's source, for a server that does not know the digest. */
 export const withSource = (command: RedisCommand.RedisCommand): RedisCommand.RedisCommand => {

@@ -112,7 +112,10 @@ export interface Options {
   readonly readOnly?: boolean | undefined
   /** Gives the slots that it owns. */
   readonly slots: () => ReadonlyArray<readonly [from: number, to: number]>
-  /** Spreads keys over connections. Keys of one number keep to one connection. */
+  /**
+   * Spreads keys over connections. Keys of one number keep to one connection, and so do those of
+   * one hash tag: a command may name several of them.
+   */
   readonly hash: (key: Key) => number
   /** Asked at each login, so that passwords may rotate. */
   readonly login: Effect.Effect<RedisLogin, unknown>

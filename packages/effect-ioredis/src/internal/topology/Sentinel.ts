@@ -6,14 +6,13 @@
  * Of what they say, the highest epoch holds: one that was cut off names an old master for a while.
  * Where none answers, the last address that was known is used.
  */
-import { Clock, Effect, Hash, Latch, Result, type Scope } from "effect"
+import { Clock, Effect, Latch, Result, type Scope } from "effect"
 import type { NodeEvent } from "../../dispatch.ts"
 import * as RedisCommand from "../../RedisCommand.ts"
 import * as RedisConnection from "../../RedisConnection.ts"
 import { type RedisAddress, RedisConnector } from "../../RedisConnector.ts"
 import * as RedisError from "../../RedisError.ts"
 import type { SentinelOptions } from "../../RedisTopology.ts"
-import { keyText } from "../keyText.ts"
 import { isHopeless } from "../isHopeless.ts"
 import * as Monotonic from "../Monotonic.ts"
 import type { RedisNode } from "../node/RedisNode.ts"
@@ -22,6 +21,7 @@ import * as Waiters from "../Waiters.ts"
 import { addressText, isSameAddress, translate } from "../address.ts"
 import * as Replicas from "./Replicas.ts"
 import * as Single from "./Single.ts"
+import { slotOf } from "./slot.ts"
 import type { Topology } from "./Topology.ts"
 
 /** Makes the topology of a master that sentinels watch. */
@@ -33,13 +33,13 @@ export const make = Effect.fnUntraced(function* (
   const clock = yield* Clock.Clock
   const known = new Known(options.sentinels.length)
   const haste = new Haste(() => Monotonic.millis(clock))
-  const replicas = new Replicas.Replicas(maker, { hash: (key) => Hash.string(keyText(key)) })
+  const replicas = new Replicas.Replicas(maker, { hash: slotOf })
   const { node } = maker.make({
     label: "",
     locate: known.locate,
     role: "master",
     slots: () => [],
-    hash: (key) => Hash.string(keyText(key)),
+    hash: slotOf,
     onRefusal: ({ code }) => {
       if (tellsOfMaster.has(code)) haste.begin()
     }
@@ -57,7 +57,7 @@ export const make = Effect.fnUntraced(function* (
   return {
     ...Single.make(node),
     problem: known.problem,
-    replicaFor: (key) => replicas.of(node, key === undefined ? 0 : Hash.string(keyText(key)))
+    replicaFor: (key) => replicas.of(node, key === undefined ? 0 : slotOf(key))
   }
 })
 

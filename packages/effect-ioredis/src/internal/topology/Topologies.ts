@@ -1,12 +1,12 @@
-import { Effect, Hash, type Scope } from "effect"
+import { Effect, type Scope } from "effect"
 import type { NodeEvent } from "../../dispatch.ts"
 import type { RedisConnector } from "../../RedisConnector.ts"
 import type { RedisTopology } from "../../RedisTopology.ts"
-import { keyText } from "../keyText.ts"
 import type { NodeMaker } from "../NodeMaker.ts"
 import * as Cluster from "./Cluster.ts"
 import * as Sentinel from "./Sentinel.ts"
 import * as Single from "./Single.ts"
+import { slotOf } from "./slot.ts"
 import type { Topology } from "./Topology.ts"
 
 /**
@@ -27,7 +27,7 @@ export const make = (
             label: "",
             locate: Effect.succeed(topology.address),
             slots: () => [],
-            hash: (key) => Hash.string(keyText(key)),
+            hash: slotOf,
             onRefusal: () => {}
           }).node
         )
