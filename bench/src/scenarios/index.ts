@@ -6,8 +6,10 @@ import { footprint } from "./footprint.ts"
 import { get } from "./get.ts"
 import { grid } from "./grid.ts"
 import { heap } from "./heap.ts"
+import { held } from "./held.ts"
 import { memory } from "./memory.ts"
 import { mixed } from "./mixed.ts"
+import { near } from "./near.ts"
 import { open } from "./open.ts"
 import { outage } from "./outage.ts"
 import { reads } from "./reads.ts"
@@ -19,6 +21,8 @@ export const scenarios: ReadonlyArray<Scenario> = [
   get,
   set,
   reads,
+  held,
+  near,
   cluster,
   memory,
   breaker,
