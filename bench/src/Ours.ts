@@ -5,6 +5,7 @@ import type { Make } from "./Contender.ts"
 import * as EffectStore from "./EffectStore.ts"
 import type { Job } from "./Job.ts"
 import { JobSchema } from "./JobSchema.ts"
+import * as NearTasks from "./NearTasks.ts"
 import { timeToLive } from "./Workload.ts"
 
 /** Spans are made, with all they say, and thrown away when they end. */
@@ -22,6 +23,7 @@ export const make: Make = async ({ maxEntries, url, variant }) => {
     Cache.region(variant === "near" ? { ...region, near: { maxStaleness: "2 seconds" } } : region)
   )
   const tasks = {
+    ...NearTasks.make(runtime, jobs),
     /** Nothing is left in memory and journal. */
     empty: () =>
       runtime.runPromise(

@@ -38,6 +38,8 @@ const targets: ReadonlyArray<Target> = [
   { cell: near84, of: "bentocache:bus", to: "ours:near", by: "cpu µs", atLeast: 2 },
   { cell: near84, of: "cacheable:bus", to: "ours:near", by: "cpu µs", atLeast: 2 },
   { cell: near84, of: "ours:near", to: raw, by: "server µs", atMost: 0.25 },
+  { cell: "storm, the longest read", of: "ours:near", atMost: 1000 },
+  { cell: "near region of 10^6 keys, resident at most", of: "ours:near", atMost: 1024 },
   { cell: "set, 200 B, 256 in flight", of: "ours", to: raw, atLeast: 0.9 },
   { cell: "set, 2 KB, 256 in flight", of: "ours", to: raw, atLeast: 1 },
   { cell: "set, 200 B, 256 in flight", of: "ours", to: raw, atLeast: 1.5 },

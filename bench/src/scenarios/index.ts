@@ -10,10 +10,12 @@ import { held } from "./held.ts"
 import { memory } from "./memory.ts"
 import { mixed } from "./mixed.ts"
 import { near } from "./near.ts"
+import { nearMemory } from "./near-memory.ts"
 import { open } from "./open.ts"
 import { outage } from "./outage.ts"
 import { reads } from "./reads.ts"
 import { set } from "./set.ts"
+import { storm } from "./storm.ts"
 import { tracing } from "./tracing.ts"
 
 /** All of them, in the order in which they run. */
@@ -23,6 +25,7 @@ export const scenarios: ReadonlyArray<Scenario> = [
   reads,
   held,
   near,
+  storm,
   cluster,
   memory,
   breaker,
@@ -31,6 +34,7 @@ export const scenarios: ReadonlyArray<Scenario> = [
   mixed,
   coldStart,
   footprint,
+  nearMemory,
   outage,
   heap,
   grid
