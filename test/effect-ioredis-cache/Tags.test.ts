@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, Option, Schema } from "effect"
+import { Effect, Fiber, Layer, Option, Schema } from "effect"
 import { RedisClient, RedisCommand } from "effect-ioredis"
 import { Cache, MemoryCache, RefreshPolicy } from "effect-ioredis-cache"
 import { Fault, SimulatedRedis } from "effect-ioredis/testing"
@@ -217,6 +217,23 @@ describe("tags and expired values", () => {
       yield* texts.set("a", "2", { tags: ["x"] })
       yield* TestClock.adjust("11 seconds")
       assert.strictEqual(yield* failing, "2")
+    })
+  )
+
+  testSimulated("one whose tag was invalidated is looked up, although the rest of its batch has begun", () =>
+    Effect.gen(function* () {
+      const policy = { staleFor: "1 hour", refresh: RefreshPolicy.afterExpiry } as const
+      const texts = yield* Cache.region({ ...plain, ...policy, timeToLive: "10 seconds" })
+      const server = yield* SimulatedRedis.SimulatedRedis
+      yield* texts.set("b", "old", { tags: ["x"] })
+      yield* TestClock.adjust("11 seconds")
+      yield* otherProcess(Cache.invalidateTag("x"))
+      yield* server.inject(Fault.delay(10))
+      const lookups = (missing: ReadonlyArray<string>) => Effect.succeed(missing.map((key) => [key, "new"] as const))
+      const read = yield* Effect.forkChild(texts.getOrSetMany(["a", "b"], lookups), { startImmediately: true })
+      // What is missing is looked up while the token of the other one is asked for.
+      for (let moment = 0; moment < 10; moment++) yield* TestClock.adjust(5)
+      assert.deepStrictEqual(yield* Fiber.join(read), [some("new"), some("new")])
     })
   )
 

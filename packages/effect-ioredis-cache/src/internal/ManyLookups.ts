@@ -35,7 +35,8 @@ export const make = <Key, Value, E>(
         if (one?.hit !== undefined && policy.isDue === undefined) answers.set(rendered, untagged(one.hit.value))
         else if (one !== undefined) {
           const part = new Part(key, rendered, options, missing, due)
-          const waiting = afterRead(part, one, watches[index] ?? never)
+          const answered = afterRead(part, one, watches[index] ?? never)
+          const waiting = Effect.onInterrupt(answered, () => Effect.sync(() => part.leave()))
           waits.push(Effect.map(waiting, (value) => void answers.set(rendered, value)))
         }
       }
