@@ -58,6 +58,20 @@ for (const [name, layer] of Object.entries(everyCache)) {
     )
 
     test(
+      "are given to the last value of a key that is set twice at once",
+      Effect.gen(function* () {
+        const texts = yield* Cache.region(plain)
+        const entries = [
+          ["a", "1"],
+          ["a", "2"],
+          ["b", "3"]
+        ] as const
+        assert.deepStrictEqual(yield* texts.setMany(entries, { tags: ["x"] }), ["Applied", "Applied", "Applied"])
+        assert.deepStrictEqual(yield* texts.getMany(["a", "b"]), [some("2"), some("3")])
+      })
+    )
+
+    test(
       "are what a lookup's value is given, and a value that was invalidated is looked up anew",
       Effect.gen(function* () {
         const texts = yield* Cache.region(plain)
@@ -104,8 +118,15 @@ for (const [name, layer] of Object.entries(everyCache)) {
       Effect.gen(function* () {
         const texts = yield* Cache.region(plain)
         const many = Array.from({ length: 21 }, (_, index) => `t${index}`)
-        assert.strictEqual(yield* texts.set("a", "1", { tags: [""] }), "Rejected")
-        assert.strictEqual(yield* texts.set("a", "1", { tags: many }), "Rejected")
+        const refused = [[""], many]
+        for (const tags of refused) {
+          yield* texts.set("a", "older")
+          assert.strictEqual(yield* texts.set("a", "1", { tags }), "Rejected")
+          assert.deepStrictEqual(yield* texts.get("a"), none)
+          assert.strictEqual(yield* texts.getOrSet("a", lookup("1"), { tags }), "1")
+          yield* TestClock.adjust(10)
+          assert.deepStrictEqual(yield* texts.get("a"), none)
+        }
         assert.strictEqual(yield* texts.set("a", "1", { tags: many.slice(1) }), "Applied")
         assert.deepStrictEqual(yield* texts.get("a"), some("1"))
       })

@@ -2,7 +2,7 @@ import { Cause, Effect, Exit, Result, type Scope } from "effect"
 import type { WriteOptions } from "../Cache.ts"
 import type { Current, Replaced } from "./CacheTier.ts"
 import { fromCallback, type RegionParts } from "./RegionParts.ts"
-import type { Tag } from "./tags/Tag.ts"
+import type { Tags } from "./tags/Tag.ts"
 import { untagged } from "./tags/Tagged.ts"
 import type { Writes } from "./Writes.ts"
 
@@ -107,7 +107,7 @@ export const make = <Key, Value, E>(
     watch: Current
   ): Effect.Effect<Value | Absent, E | E2, R> => {
     const { options } = request
-    if (!tagging.isNeeded(options)) return runWith(request, noTags, lookup, replaces, watch)
+    if (!tagging.isNeeded(options)) return runWith(request, undefined, lookup, replaces, watch)
     return Effect.flatMap(orAbandon(request, how, tagging.tagsOf(options)), (tags) =>
       runWith(request, tags, lookup, replaces, watch)
     )
@@ -115,7 +115,7 @@ export const make = <Key, Value, E>(
 
   const runWith = <E2, R>(
     { isPart, key, options, rendered }: Request<Key, Value, E2, R>,
-    tags: Result.Result<ReadonlyArray<Tag> | undefined, string>,
+    tags: Tags | undefined,
     lookup: Effect.Effect<Value | Absent, E2, R>,
     replaces: Replaced | undefined,
     watch: Current
@@ -131,14 +131,12 @@ export const make = <Key, Value, E>(
           onUnstored?.(rendered)
           return Effect.succeed(value)
         }
-        const write = Result.isSuccess(tags)
-          ? encoding.value("getOrSet", rendered, key, value, given, tags.success)
-          : Result.fail(encoding.refusal("getOrSet", tags.failure))
+        const write = encoding.value("getOrSet", rendered, key, value, given, tags)
         // Whoever looked it up is given what a later read will have, without undeclared fields.
         const answer = Result.isSuccess(write) ? untagged(write.success.value) : value
         if (!watch.isCurrent()) return Effect.succeed(answer)
         const lookupTime = recorder.now() - startedAt
-        return Effect.as(store(rendered, [key, value], given, write, { beganAt, lookupTime, replaces }), answer)
+        return Effect.as(store(rendered, [key, value], given, tags, write, { beganAt, lookupTime, replaces }), answer)
       })
     })
 
@@ -169,5 +167,3 @@ const orAbandon = <A, E>(
   effect: Effect.Effect<A, E>
 ): Effect.Effect<A, E> =>
   Effect.onExit(effect, (exit) => Effect.sync(() => (Exit.isFailure(exit) ? request.abandon(how) : undefined)))
-
-const noTags = Result.succeed(undefined)
