@@ -26,7 +26,7 @@ const make = Effect.gen(function* () {
       return new Map([["a", "1"]])
     })
   )
-  const part = (key: string) => new Part(key, `cache:texts:v1:=${key}`, undefined, batch, batch)
+  const part = (key: string) => new Part(key, `cache:texts:v1:=${key}`, undefined, 0, batch, batch)
   return { a: part("a"), b: part("b"), asked, counters }
 })
 

@@ -225,6 +225,33 @@ describe("tags and other processes", () => {
   )
 })
 
+describe("a call with tags waits no longer than patience, however many tokens it wants", () => {
+  const tags = { tags: ["x", "new"] }
+  const lookups = (missing: ReadonlyArray<string>) => Effect.succeed(missing.map((key) => [key, "2"] as const))
+  const calls: { readonly [name: string]: (texts: Cache.Region<string, string>) => Effect.Effect<unknown> } = {
+    set: (texts) => texts.set("b", "2", tags),
+    setMany: (texts) => texts.setMany([["b", "2"]], tags),
+    getOrSet: (texts) => texts.getOrSet("b", lookup("2"), tags),
+    getOrSetMany: (texts) => texts.getOrSetMany(["a", "b"], lookups, tags),
+    refresh: (texts) => texts.refresh("a", lookup("2"), tags)
+  }
+  for (const [name, call] of Object.entries(calls)) {
+    testSimulated(name, () =>
+      Effect.gen(function* () {
+        const texts = yield* Cache.region(plain)
+        const server = yield* SimulatedRedis.SimulatedRedis
+        yield* otherProcess(Effect.flatMap(Cache.region(plain), (there) => there.set("a", "1", { tags: ["x"] })))
+        yield* server.inject(Fault.delay("700 millis"))
+        const fiber = yield* Effect.forkChild(call(texts), { startImmediately: true })
+        for (let moment = 0; moment < 10; moment++) yield* TestClock.adjust(100)
+        // What has no time left is asked for all the same, for a millisecond.
+        for (let moment = 0; moment < 10; moment++) yield* TestClock.adjust(1)
+        assert.isDefined(fiber.pollUnsafe())
+      })
+    )
+  }
+})
+
 describe("tags and expired values", () => {
   testSimulated("an expired value is served where its lookup fails, until one of its tags is invalidated", () =>
     Effect.gen(function* () {

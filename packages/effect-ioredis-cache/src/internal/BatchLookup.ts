@@ -105,6 +105,7 @@ export class Part<Key, K extends Key, Value, E, R> implements Request<Key, Value
   readonly key: K
   readonly rendered: string
   readonly options: WriteOptions | undefined
+  readonly askedAt: number
   readonly isPart = true
   readonly #missing: BatchLookup<Key, K, Value, E, R>
   readonly #due: BatchLookup<Key, K, Value, E, R>
@@ -114,12 +115,14 @@ export class Part<Key, K extends Key, Value, E, R> implements Request<Key, Value
     key: K,
     rendered: string,
     options: WriteOptions | undefined,
+    askedAt: number,
     missing: BatchLookup<Key, K, Value, E, R>,
     due: BatchLookup<Key, K, Value, E, R>
   ) {
     this.key = key
     this.rendered = rendered
     this.options = options
+    this.askedAt = askedAt
     this.#missing = missing
     this.#due = due
   }

@@ -12,6 +12,8 @@ export interface Request<out Key, out Value, out E, out R> {
   readonly rendered: string
   /** Says how its value is written. */
   readonly options: WriteOptions | undefined
+  /** Says when its caller asked, in the milliseconds of `Recorder.now`. */
+  readonly askedAt: number
   /** Says that it is looked up together with other keys, so that it may have no value. */
   readonly isPart: boolean
   /** Gives the lookup. It is called where nobody looks the key up yet. */
@@ -35,13 +37,21 @@ export class Single<out Key, out Value, out E, out R> implements Request<Key, Va
   readonly rendered: string
   readonly lookup: Effect.Effect<Value, E, R>
   readonly options: WriteOptions | undefined
+  readonly askedAt: number
   readonly isPart = false
 
-  constructor(key: Key, rendered: string, lookup: Effect.Effect<Value, E, R>, options: WriteOptions | undefined) {
+  constructor(
+    key: Key,
+    rendered: string,
+    lookup: Effect.Effect<Value, E, R>,
+    options: WriteOptions | undefined,
+    askedAt: number
+  ) {
     this.key = key
     this.rendered = rendered
     this.lookup = lookup
     this.options = options
+    this.askedAt = askedAt
   }
 
   begin(): Effect.Effect<Value, E, R> {
@@ -80,13 +90,15 @@ export interface Options {
   readonly scope: Scope.Scope
   /** Is told of a key where Redis has not taken the value, or there was none. */
   readonly onUnstored: ((key: string) => void) | undefined
+  /** The longest that a call waits for Redis altogether, in milliseconds, where it is bounded. */
+  readonly patience: number | undefined
 }
 
 /** Makes what the lookups of one region do. */
 export const make = <Key, Value, E>(
   { encoding, recorder, tagging, tier }: RegionParts<Key, Value, E>,
   writes: Writes<Key, Value, E>,
-  { onUnstored, scope }: Options
+  { onUnstored, patience, scope }: Options
 ): LookupRuns<Key, Value, E> => {
   // The answer does not wait for the write.
   const store = (rendered: string, ...fill: Parameters<Writes<Key, Value, E>["fill"]>) =>
@@ -98,22 +110,7 @@ export const make = <Key, Value, E>(
       Effect.forkIn(scope, { startImmediately: true })
     )
 
-  // What is invalidated while the lookup runs has another token after it.
   const run = <E2, R>(
-    request: Request<Key, Value, E2, R>,
-    how: How,
-    lookup: Effect.Effect<Value | Absent, E2, R>,
-    replaces: Replaced | undefined,
-    watch: Current
-  ): Effect.Effect<Value | Absent, E | E2, R> => {
-    const { options } = request
-    if (!tagging.isNeeded(options)) return runWith(request, undefined, lookup, replaces, watch)
-    return Effect.flatMap(orAbandon(request, how, tagging.tagsOf(options)), (tags) =>
-      runWith(request, tags, lookup, replaces, watch)
-    )
-  }
-
-  const runWith = <E2, R>(
     { isPart, key, options, rendered }: Request<Key, Value, E2, R>,
     tags: Tags | undefined,
     lookup: Effect.Effect<Value | Absent, E2, R>,
@@ -140,18 +137,33 @@ export const make = <Key, Value, E>(
       })
     })
 
+  // What is invalidated while the lookup runs has another token after it. The read that found
+  // nothing has taken a part of the time that there is for Redis.
+  const fill: LookupRuns<Key, Value, E>["fill"] = (request, replaces, watch) => {
+    const lookup = request.begin("fill")
+    const { askedAt, options } = request
+    if (!tagging.isNeeded(options)) return run(request, undefined, lookup, replaces, watch)
+    const tags = tagging.tagsOf(options, patience && Math.max(1, patience - (recorder.now() - askedAt)))
+    return Effect.flatMap(orAbandon(request, "fill", tags), (tags) => run(request, tags, lookup, replaces, watch))
+  }
+
   const replace: LookupRuns<Key, Value, E>["replace"] = (request, watch) => {
     const lookup = request.begin("replace")
-    const found = orAbandon(
-      request,
-      "replace",
-      fromCallback<Replaced | undefined, E>((done) => tier.replacedBy(request.rendered, done))
+    const { options, rendered } = request
+    const found = Effect.all(
+      [
+        fromCallback<Replaced | undefined, E>((done) => tier.replacedBy(rendered, done)),
+        tagging.isNeeded(options) ? tagging.tagsOf(options, patience) : Effect.undefined
+      ],
+      { concurrency: 2 }
     )
-    return Effect.flatMap(found, (replaces) => run(request, "replace", lookup, replaces, watch))
+    return Effect.flatMap(orAbandon(request, "replace", found), ([replaces, tags]) =>
+      run(request, tags, lookup, replaces, watch)
+    )
   }
 
   return {
-    fill: (request, replaces, watch) => run(request, "fill", request.begin("fill"), replaces, watch),
+    fill,
     replace,
     refresh: (request, watch) =>
       Effect.tapCause(replace(request, watch), (cause) =>

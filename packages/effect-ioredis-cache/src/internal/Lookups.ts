@@ -21,6 +21,8 @@ export interface Environment<in out Key, in out Value, in out E> {
   readonly reads: Reads<Key, Value, E>
   readonly writes: Writes<Key, Value, E>
   readonly policy: LookupPolicy
+  /** The longest that a call waits for Redis altogether, in milliseconds, where it is bounded. */
+  readonly patience: number | undefined
   readonly failures: Failures
   /** Runs lookups of several keys. */
   readonly batches: SharedLookups
@@ -42,10 +44,11 @@ export type AfterRead<Key, Value, E> = <E2, R>(
 
 /** Makes the lookups of one region. */
 export const make = <Key, Value, E>(environment: Environment<Key, Value, E>): Lookups<Key, Value, E> => {
-  const { failures, parts, policy, reads, scope, writes } = environment
-  const { encoding, lookups, reject, sequences, spanAttributes } = parts
+  const { failures, parts, patience, policy, reads, scope, writes } = environment
+  const { encoding, lookups, recorder, reject, sequences, spanAttributes } = parts
   const runs = LookupRuns.make(parts, writes, {
     scope,
+    patience,
     onUnstored: policy.isDue === undefined ? undefined : failures.addUnstored
   })
   const plain = makePlain(environment, runs)
@@ -86,7 +89,7 @@ export const make = <Key, Value, E>(environment: Environment<Key, Value, E>): Lo
         const rendered = encoding.key(operation, key)
         return Result.isFailure(rendered)
           ? Effect.andThen(reject(rendered.failure), lookup)
-          : call(new LookupRuns.Single(key, rendered.success, lookup, options))
+          : call(new LookupRuns.Single(key, rendered.success, lookup, options, recorder.now()))
       })
 
   return {

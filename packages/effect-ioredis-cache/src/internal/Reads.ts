@@ -205,7 +205,11 @@ const makeBeforeLookup = <Key, Value, E>(
       () => keys.map(sequences.watch),
       (watches) =>
         Effect.flatMap(find(keys), (found) =>
-          Effect.forEach(found, (one, index) => lookAgain(keys[index] ?? "", one, watches[index]?.isCurrent() === true))
+          Effect.forEach(
+            found,
+            (one, index) => lookAgain(keys[index] ?? "", one, watches[index]?.isCurrent() === true),
+            { concurrency: "unbounded" }
+          )
         )
     )
   }

@@ -33,7 +33,7 @@ export const make =
       const rendered = entries.map(([key]) => Result.getOrUndefined(encoding.key(operation, key)))
       const distinct = new Set(rendered.filter((key) => key !== undefined))
       const intents = new Map(Array.from(distinct, (key) => [key, sequences.intend(key)]))
-      const written = Effect.flatMap(tagging.tagsOf(options), (tags) => {
+      const written = Effect.flatMap(tagging.tagsOf(options, patience), (tags) => {
         const isNewest = rendered.map((key) => key === undefined || intents.get(key)?.isCurrent() === true)
         const timeLeft = patience && Math.max(0, patience - (recorder.now() - startedAt))
         const current = entries.filter((_, index) => isNewest[index])

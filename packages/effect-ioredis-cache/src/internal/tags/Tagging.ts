@@ -7,8 +7,11 @@ import type { Tokens } from "./Tokens.ts"
 export interface Tagging<out E> {
   /** Tells whether a write has tags: its own, or that of the region. */
   readonly isNeeded: (options: WriteOptions | undefined) => boolean
-  /** The tags of a write with their tokens, which are made where they are missing. */
-  readonly tagsOf: (options: WriteOptions | undefined) => Effect.Effect<Tags, E>
+  /**
+   * The tags of a write with their tokens, which are made where they are missing. The tokens may
+   * take `timeLeft` milliseconds.
+   */
+  readonly tagsOf: (options: WriteOptions | undefined, timeLeft: number | undefined) => Effect.Effect<Tags, E>
   /** Makes every value of the region a miss, where all have one tag. */
   readonly invalidateOwn: Effect.Effect<WriteOutcome, E> | undefined
 }
@@ -27,12 +30,12 @@ export const make = <E>(tokens: Tokens<E>, ofRegion: TagId | undefined): Tagging
 
   const isNeeded: Tagging<E>["isNeeded"] = (options) => ofRegion !== undefined || options?.tags !== undefined
 
-  const tagsOf: Tagging<E>["tagsOf"] = (options) =>
+  const tagsOf: Tagging<E>["tagsOf"] = (options, timeLeft) =>
     Effect.suspend((): Effect.Effect<Tags, E> => {
       const ids = idsOf(options?.tags ?? [])
       return Result.isFailure(ids)
         ? Effect.succeed(Result.fail(ids.failure))
-        : Effect.map(tokens.obtain(ids.success), Result.succeed)
+        : Effect.map(tokens.obtain(ids.success, timeLeft), Result.succeed)
     })
 
   return {
