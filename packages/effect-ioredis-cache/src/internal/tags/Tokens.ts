@@ -24,8 +24,8 @@ export interface Tokens<out E> {
   /** Says what can be said of tokens without asking Redis, or nothing where one is not known. */
   readonly known: (ids: ReadonlyArray<TagId>) => Answers | undefined
   /**
-   * Reads tokens. What is asked for in one tick is asked for once. `timeLeft` is how many
-   * milliseconds Redis may take, where that is less than usual.
+   * Reads tokens. What is asked for in one tick is asked for once, by those who have about as long.
+   * `timeLeft` is how many milliseconds Redis may take, where that is less than usual.
    */
   readonly read: (ids: ReadonlyArray<TagId>, done: Done<Answers, E>, timeLeft?: number) => Cancel
   /**
@@ -69,14 +69,16 @@ export const make = <E>(tier: CacheTier<Token, E>, { keyspace, now, random }: Op
     return answers
   }
 
-  let gathering: Reading<E> | undefined
+  // Those who have about as long ask together: nobody gives up more than half of his time.
+  const gathering = new Map<number, Reading<E>>()
 
-  const read: Tokens<E>["read"] = (ids, done, timeLeft) => {
-    const reading = gathering ?? new Reading<E>()
-    if (gathering === undefined) {
-      gathering = reading
+  const read: Tokens<E>["read"] = (ids, done, timeLeft = Number.POSITIVE_INFINITY) => {
+    const size = Math.floor(Math.log2(timeLeft))
+    const reading = gathering.get(size) ?? new Reading<E>()
+    if (!gathering.has(size)) {
+      gathering.set(size, reading)
       queueMicrotask(() => {
-        gathering = undefined
+        gathering.delete(size)
         reading.start((ids, told, timeLeft) => readAll({ tier, sequences, keyOf }, ids, told, timeLeft))
       })
     }
@@ -209,7 +211,7 @@ class Reading<E> {
   #timeLeft = Number.POSITIVE_INFINITY
   #cancel: Cancel = ignore
 
-  join(ids: ReadonlyArray<TagId>, done: Done<Answers, E>, timeLeft = Number.POSITIVE_INFINITY): Cancel {
+  join(ids: ReadonlyArray<TagId>, done: Done<Answers, E>, timeLeft: number): Cancel {
     for (const id of ids) this.#ids.add(id)
     this.#timeLeft = Math.min(this.#timeLeft, timeLeft)
     // One function may wait twice.
