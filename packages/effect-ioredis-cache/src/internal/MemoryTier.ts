@@ -167,7 +167,6 @@ export const make =
     const found = (key: string): Found<Value> => ({ hit: find(key), source: "memory" })
 
     return {
-      ...makeWrites({ take, drop, extend, find }),
       find,
       versionOf: (key) => entryOf(key)?.version,
       held: (key, stamp) => {

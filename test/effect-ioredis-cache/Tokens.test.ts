@@ -1,0 +1,58 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Clock, Effect, Schema } from "effect"
+import * as MemoryStore from "../../packages/effect-ioredis-cache/src/internal/MemoryStore.ts"
+import * as MemoryTier from "../../packages/effect-ioredis-cache/src/internal/MemoryTier.ts"
+import * as JsonCodec from "../../packages/effect-ioredis-cache/src/internal/JsonCodec.ts"
+import * as Sequences from "../../packages/effect-ioredis-cache/src/internal/Sequences.ts"
+import * as Tokens from "../../packages/effect-ioredis-cache/src/internal/tags/Tokens.ts"
+
+/** Tokens in memory, and what was asked for at once, with the time that there was for it. */
+const make = Effect.gen(function* () {
+  const asked: Array<string> = []
+  const tier = MemoryTier.make(
+    yield* MemoryStore.make(),
+    yield* Clock.Clock
+  )<string>({
+    name: "!tags",
+    keyspace: "!tags:",
+    codec: JsonCodec.make(Schema.String),
+    maxBytes: 100,
+    longestLife: Number.POSITIVE_INFINITY,
+    staleFor: 0,
+    refreshes: false,
+    replay: "latest",
+    removedFor: 0,
+    tags: false,
+    onUnreadable: () => {}
+  })
+  const tokens = Tokens.make(
+    {
+      ...tier,
+      getMany: (keys, isCurrent, done, timeLeft) => {
+        asked.push(`${keys.join(" ")} within ${timeLeft}`)
+        return tier.getMany(keys, isCurrent, done, timeLeft)
+      }
+    },
+    { keyspace: "!tags:", sequences: Sequences.make().join(() => {}), random: Math.random, now: () => 0 }
+  )
+  return { asked, tokens }
+})
+
+describe("Tokens", () => {
+  it.effect("are asked for together in one tick, by those who have about as long", () =>
+    Effect.gen(function* () {
+      const { asked, tokens } = yield* make
+      tokens.read(["a"], () => {})
+      tokens.read(["b", "a"], () => {})
+      tokens.read(["c"], () => {}, 900)
+      tokens.read(["d"], () => {}, 1000)
+      tokens.read(["e"], () => {}, 1)
+      yield* Effect.promise(() => Promise.resolve())
+      assert.deepStrictEqual(asked, [
+        "!tags:a !tags:b within undefined",
+        "!tags:c !tags:d within 900",
+        "!tags:e within 1"
+      ])
+    })
+  )
+})
