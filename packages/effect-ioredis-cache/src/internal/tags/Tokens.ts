@@ -115,21 +115,7 @@ export const make = <E>(tier: CacheTier<Token, E>, { keyspace, now, random, sequ
     return answers
   }
 
-  // Those who have about as long ask together: nobody gives up more than half of his time.
-  const gathering = new Map<number, Reading<E>>()
-
-  const read: Tokens<E>["read"] = (ids, done, timeLeft = Number.POSITIVE_INFINITY) => {
-    const size = Math.floor(Math.log2(timeLeft))
-    const reading = gathering.get(size) ?? new Reading<E>()
-    if (!gathering.has(size)) {
-      gathering.set(size, reading)
-      queueMicrotask(() => {
-        gathering.delete(size)
-        reading.start((ids, told, timeLeft) => readAll({ tier, sequences, keyOf }, ids, told, timeLeft))
-      })
-    }
-    return reading.join(ids, done, timeLeft)
-  }
+  const read = makeRead({ tier, sequences, keyOf })
 
   const ask = (ids: ReadonlyArray<TagId>, timeLeft: TimeLeft): Effect.Effect<Answers, E> =>
     Effect.suspend(() => {
@@ -197,6 +183,23 @@ export const make = <E>(tier: CacheTier<Token, E>, { keyspace, now, random, sequ
           (intent) => fromCallback<WriteOutcome, E>((done) => tier.set(write, intent, done))
         )
       })
+  }
+}
+
+// Those who have about as long ask together: nobody gives up more than half of his time.
+const makeRead = <E>(store: Store<E>): Tokens<E>["read"] => {
+  const gathering = new Map<number, Reading<E>>()
+  return (ids, done, timeLeft = Number.POSITIVE_INFINITY) => {
+    const size = Math.floor(Math.log2(timeLeft))
+    const reading = gathering.get(size) ?? new Reading<E>()
+    if (!gathering.has(size)) {
+      gathering.set(size, reading)
+      queueMicrotask(() => {
+        gathering.delete(size)
+        reading.start((ids, told, timeLeft) => readAll(store, ids, told, timeLeft))
+      })
+    }
+    return reading.join(ids, done, timeLeft)
   }
 }
 
