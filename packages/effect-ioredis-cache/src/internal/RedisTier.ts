@@ -8,6 +8,8 @@ import * as Commands from "./journal/commands.ts"
 import { Entry, type Intent, remove, SetIntent } from "./journal/Ledger.ts"
 import * as Scripts from "./journal/scripts.ts"
 import * as Sender from "./journal/Sender.ts"
+import { idleSleep } from "./idleSleep.ts"
+import { now } from "./now.ts"
 import * as StoredValue from "./StoredValue.ts"
 
 /**
@@ -76,7 +78,7 @@ const makeTier = <Value>(
   region: TierRegion<Value>,
   options: TierOptions<Value>
 ): RedisTier<Value> => {
-  const { client, dispatch } = environment
+  const { dispatch } = environment
   const size = new SizeEstimate()
   const judge = Findings.make(environment, region, options)
   const writes = makeWrites(environment, region, options)
@@ -138,13 +140,33 @@ const makeTier = <Value>(
       for (const { payload } of all) size.learn(payload.length)
       return writes.setMany(all, isCurrent, done, timeLeft)
     },
-    clear: client.scan({ match: `${region.keyspace}*`, count: 500 }).pipe(
-      Stream.grouped(500),
-      Stream.runForEach((keys) => client.run(RedisCommand.make("UNLINK", keys), { answer: "ignored" })),
-      Effect.as("Applied")
-    )
+    clear: clearOf(environment, region)
   }
 }
+
+const clearOf = (
+  { client, clock, dispatch }: Environment,
+  { keyspace, tags }: Pick<TierRegion<never>, "keyspace" | "tags">
+): RedisTier<never>["clear"] =>
+  Effect.suspend(() => {
+    const beganAt = now(clock)
+    // With tags nobody waits for this, so that what is written meanwhile has to stay.
+    const unlinkEarlier = Effect.fnUntraced(function* (keys: ReadonlyArray<string>) {
+      const sinceThen = now(clock) - beganAt
+      const commands = keys.map((key) =>
+        Commands.unlinkEarlier(key, Math.floor(dispatch.nodeOf(key).time() - sinceThen), true)
+      )
+      const outcomes = yield* Sender.sendAllOnce(dispatch, commands, {})
+      for (const outcome of outcomes) yield* Effect.fromResult(outcome)
+      yield* idleSleep(clock, 50)
+    })
+    const unlink = (keys: ReadonlyArray<string>) => client.run(RedisCommand.make("UNLINK", keys), { answer: "ignored" })
+    return client.scan({ match: `${keyspace}*`, count: 500 }).pipe(
+      Stream.grouped(500),
+      Stream.runForEach((keys) => (tags ? unlinkEarlier(keys) : unlink(keys))),
+      Effect.as("Applied")
+    )
+  })
 
 // What values of a region take, roughly: an average of the last ones. Until the first is seen, each
 // is asked for alone: one may be huge.

@@ -115,8 +115,11 @@ const refusedTag = (problem: string) =>
 const tokensOf = <E>(environment: Environment<E>, lifetime: Lifetime): TokensFor<E> => {
   const known = new Map<number | undefined, Tokens.Tokens<E>>()
   return (maxStaleness) => {
-    const tokens = known.get(maxStaleness) ?? makeTokens(environment, lifetime, maxStaleness)
+    const made = known.get(maxStaleness)
+    if (made !== undefined) return made
+    const tokens = makeTokens(environment, lifetime, maxStaleness)
     known.set(maxStaleness, tokens)
+    lifetime.onClose(tokens.leave)
     return tokens
   }
 }

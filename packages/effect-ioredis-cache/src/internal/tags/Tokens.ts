@@ -35,6 +35,8 @@ export interface Tokens<out E> {
   readonly obtain: (ids: ReadonlyArray<TagId>, timeLeft: number | undefined) => Effect.Effect<ReadonlyArray<Tag>, E>
   /** Gives a tag another token: no value that was written before has it. */
   readonly replace: (id: TagId) => Effect.Effect<WriteOutcome, E>
+  /** Ends its part in the order of intents, which other caches may still share. */
+  readonly leave: () => void
 }
 
 /** Tells what was found for each token. */
@@ -150,7 +152,8 @@ export const make = <E>(tier: CacheTier<Token, E>, { keyspace, now, random }: Op
           () => sequences.intend(write.key),
           (intent) => fromCallback<WriteOutcome, E>((done) => tier.set(write, intent, done))
         )
-      })
+      }),
+    leave: sequences.leave
   }
 }
 
@@ -200,7 +203,8 @@ export const lazily = <E>(make: () => Tokens<E>): Tokens<E> => {
     known: (ids) => tokens().known(ids),
     read: (ids, done, timeLeft) => tokens().read(ids, done, timeLeft),
     obtain: (ids, timeLeft) => Effect.suspend(() => tokens().obtain(ids, timeLeft)),
-    replace: (id) => Effect.suspend(() => tokens().replace(id))
+    replace: (id) => Effect.suspend(() => tokens().replace(id)),
+    leave: () => made?.leave()
   }
 }
 
