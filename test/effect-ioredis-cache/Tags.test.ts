@@ -72,6 +72,16 @@ for (const [name, layer] of Object.entries(everyCache)) {
     )
 
     test(
+      "have one token, however many values are given a new tag at once",
+      Effect.gen(function* () {
+        const texts = yield* Cache.region(plain)
+        const sets = ["a", "b", "c"].map((key) => texts.set(key, key, { tags: ["x"] }))
+        yield* Effect.all(sets, { concurrency: "unbounded" })
+        assert.deepStrictEqual(yield* texts.getMany(["a", "b", "c"]), [some("a"), some("b"), some("c")])
+      })
+    )
+
+    test(
       "are what a lookup's value is given, and a value that was invalidated is looked up anew",
       Effect.gen(function* () {
         const texts = yield* Cache.region(plain)

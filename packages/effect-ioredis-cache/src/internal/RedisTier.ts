@@ -298,15 +298,15 @@ const makeWrites = <Value>(
       const { key } = write
       const version = { stamp: stamps.next(), writtenAt: Math.floor(beganAt) }
       const intent = intentOf(write, lookupTime, Math.max(0, timeOf(key) - version.writtenAt))
-      const stored = Commands.storedOf(key, "filled", intent, version)
-      const command = Commands.fillOf(key, stored, write.timeToLive + policy.staleFor, replaces, true)
+      const bytes = Commands.storedOf(key, "filled", intent, version)
+      const command = Commands.fillOf(key, bytes, write.timeToLive + policy.staleFor, replaces, true)
       if (command === undefined) {
         done(Exit.succeed("Deferred"))
         return ignore
       }
       const sending = new UnlessOvertaken(isCurrent)
       return Sender.send(dispatch, command, { timeout, retry: false, sending }, (outcome) =>
-        done(Exit.map(outcomesOf([outcome], [command], [sending], applied), first))
+        done(Exit.map(outcomesOf([outcome], [command], [sending], stored), first))
       )
     }
   }
@@ -376,6 +376,9 @@ type AppliedOf<Outcome> = (
 ) => Outcome
 
 const applied: AppliedOf<"Applied"> = () => "Applied"
+
+// SET answers nil, and a script 0, where something else is there.
+const stored: AppliedOf<WriteOutcome> = (reply) => (reply === null || reply === 0 ? "Deferred" : "Applied")
 
 const removed: AppliedOf<"Applied" | "Absent"> = (reply, command, sendings) =>
   command !== undefined && Commands.saysAbsent(command, reply, sendings) ? "Absent" : "Applied"
