@@ -72,6 +72,16 @@ for (const [name, layer] of Object.entries(everyCache)) {
     )
 
     test(
+      "have one token, however many values are given a new tag at once",
+      Effect.gen(function* () {
+        const texts = yield* Cache.region(plain)
+        const sets = ["a", "b", "c"].map((key) => texts.set(key, key, { tags: ["x"] }))
+        yield* Effect.all(sets, { concurrency: "unbounded" })
+        assert.deepStrictEqual(yield* texts.getMany(["a", "b", "c"]), [some("a"), some("b"), some("c")])
+      })
+    )
+
+    test(
       "are what a lookup's value is given, and a value that was invalidated is looked up anew",
       Effect.gen(function* () {
         const texts = yield* Cache.region(plain)
@@ -301,7 +311,48 @@ describe("tags and expired values", () => {
   )
 })
 
+describe("a set with tags", () => {
+  it.effect("that is interrupted at any forced yield leaves nothing held: the key can be filled again", () =>
+    Effect.gen(function* () {
+      const texts = yield* Cache.region(plain)
+      let yielded = 0
+      // A fiber yields after some thousand operations.
+      for (let steps = 1950; steps < 2100; steps++) {
+        const busy = Effect.forEach(Array.from({ length: steps }), () => Effect.void, { discard: true })
+        const set = texts.set("a", "1", { tags: ["x"] })
+        const fiber = yield* Effect.forkChild(Effect.andThen(busy, set), { startImmediately: true })
+        if (fiber.pollUnsafe() === undefined) yielded++
+        yield* Fiber.interrupt(fiber)
+        yield* texts.remove("a")
+        yield* texts.getOrSet("a", lookup("2"))
+        assert.deepStrictEqual(yield* texts.get("a"), some("2"), `after ${steps} steps`)
+      }
+      assert.isAbove(yielded, 50)
+    }).pipe(Effect.provide(MemoryCache.layerCacheWith()))
+  )
+})
+
 describe("a clear of a region with tags", () => {
+  it.effect("takes nothing away that is written after it, without a journal either", () =>
+    Effect.gen(function* () {
+      const texts = yield* Cache.region(tagged)
+      const server = yield* SimulatedRedis.SimulatedRedis
+      const keys = Array.from({ length: 2000 }, (_, index) => `k${index}`)
+      yield* texts.setMany(keys.map((key) => [key, "old"] as const))
+      yield* TestClock.adjust(1)
+      yield* server.inject(Fault.delay(10))
+      const setAgain = Effect.andThen(
+        texts.clear,
+        texts.setMany(keys.slice(0, 100).map((key) => [key, "new"] as const))
+      )
+      const writing = yield* Effect.forkChild(setAgain, { startImmediately: true })
+      for (let moment = 0; moment < 100; moment++) yield* TestClock.adjust(10)
+      yield* Fiber.join(writing)
+      const left = Array.from((yield* server.entries).keys()).filter((key) => key.startsWith("cache:grouped:"))
+      assert.strictEqual(left.length, 100)
+    }).pipe(Effect.provide(layerStrict.pipe(Layer.provideMerge(layerSimulated()))))
+  )
+
   testSimulated("is answered at once, and Redis is emptied slowly, of what was there", () =>
     Effect.gen(function* () {
       const texts = yield* Cache.region(tagged)

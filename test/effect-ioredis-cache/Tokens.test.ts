@@ -9,6 +9,8 @@ import * as Tokens from "../../packages/effect-ioredis-cache/src/internal/tags/T
 /** Tokens in memory, and what was asked for at once, with the time that there was for it. */
 const make = Effect.gen(function* () {
   const asked: Array<string> = []
+  const forgotten: Array<string | undefined> = []
+  const sequences = Sequences.make()
   const tier = MemoryTier.make(
     yield* MemoryStore.make(),
     yield* Clock.Clock
@@ -28,6 +30,8 @@ const make = Effect.gen(function* () {
   const tokens = Tokens.make(
     {
       ...tier,
+      sequences,
+      forget: (key) => forgotten.push(key),
       getMany: (keys, isCurrent, done, timeLeft) => {
         asked.push(`${keys.join(" ")} within ${timeLeft}`)
         return tier.getMany(keys, isCurrent, done, timeLeft)
@@ -35,7 +39,7 @@ const make = Effect.gen(function* () {
     },
     { keyspace: "!tags:", sequences: Sequences.make().join(() => {}), random: Math.random, now: () => 0 }
   )
-  return { asked, tokens }
+  return { asked, forgotten, other: sequences.join(() => {}), tokens }
 })
 
 describe("Tokens", () => {
@@ -53,6 +57,16 @@ describe("Tokens", () => {
         "!tags:c !tags:d within 900",
         "!tags:e within 1"
       ])
+    })
+  )
+
+  it.effect("hear of other caches until their own has closed", () =>
+    Effect.gen(function* () {
+      const { forgotten, other, tokens } = yield* make
+      other.overtake("!tags:a")
+      tokens.leave()
+      other.overtake("!tags:b")
+      assert.deepStrictEqual(forgotten, ["!tags:a"])
     })
   )
 })

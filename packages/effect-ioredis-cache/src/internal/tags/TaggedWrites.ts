@@ -1,6 +1,6 @@
-import { Array as Arr, Effect, Result } from "effect"
+import { Effect, Result } from "effect"
 import type { WriteOptions, WriteOutcome } from "../../Cache.ts"
-import type { RegionParts } from "../RegionParts.ts"
+import { type RegionParts, whileAllHeld } from "../RegionParts.ts"
 import type { Tags } from "./Tag.ts"
 
 /** Stores entries with tags, and answers in their order. */
@@ -31,21 +31,19 @@ export const make =
     Effect.suspend(() => {
       const startedAt = recorder.now()
       const rendered = entries.map(([key]) => Result.getOrUndefined(encoding.key(operation, key)))
-      const distinct = new Set(rendered.filter((key) => key !== undefined))
-      const intents = new Map(Array.from(distinct, (key) => [key, sequences.intend(key)]))
-      const written = Effect.flatMap(tagging.tagsOf(options, patience), (tags) => {
-        const isNewest = rendered.map((key) => key === undefined || intents.get(key)?.isCurrent() === true)
-        const timeLeft = patience && Math.max(0, patience - (recorder.now() - startedAt))
-        const current = entries.filter((_, index) => isNewest[index])
-        return Effect.map(store(operation, options)(current, tags, timeLeft), (outcomes) => {
-          const rest = outcomes[Symbol.iterator]()
-          return Arr.map(isNewest, (is): WriteOutcome => (is ? (rest.next().value ?? "Deferred") : "Deferred"))
-        })
-      })
-      return Effect.ensuring(
-        written,
-        Effect.sync(() => {
-          for (const intent of intents.values()) intent.end()
-        })
+      const distinct = Array.from(new Set(rendered.filter((key) => key !== undefined)))
+      return whileAllHeld(
+        () => distinct.map(sequences.intend),
+        (all) =>
+          Effect.flatMap(tagging.tagsOf(options, patience), (tags) => {
+            const intents = new Map(distinct.map((key, index) => [key, all[index]]))
+            const isNewest = rendered.map((key) => key === undefined || intents.get(key)?.isCurrent() === true)
+            const timeLeft = patience && Math.max(0, patience - (recorder.now() - startedAt))
+            const current = entries.filter((_, index) => isNewest[index])
+            return Effect.map(store(operation, options)(current, tags, timeLeft), (outcomes) => {
+              const rest = outcomes[Symbol.iterator]()
+              return isNewest.map((is): WriteOutcome => (is ? (rest.next().value ?? "Deferred") : "Deferred"))
+            })
+          })
       )
     })

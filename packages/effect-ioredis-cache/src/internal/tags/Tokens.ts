@@ -182,7 +182,8 @@ export const make = <E>(tier: CacheTier<Token, E>, { keyspace, now, random, sequ
           () => sequences.intend(write.key),
           (intent) => fromCallback<WriteOutcome, E>((done) => tier.set(write, intent, done))
         )
-      })
+      }),
+    leave: sequences.leave
   }
 }
 
