@@ -71,21 +71,7 @@ export const make = <E>(tier: CacheTier<Token, E>, { keyspace, now, random }: Op
     return answers
   }
 
-  // Those who have about as long ask together: nobody gives up more than half of his time.
-  const gathering = new Map<number, Reading<E>>()
-
-  const read: Tokens<E>["read"] = (ids, done, timeLeft = Number.POSITIVE_INFINITY) => {
-    const size = Math.floor(Math.log2(timeLeft))
-    const reading = gathering.get(size) ?? new Reading<E>()
-    if (!gathering.has(size)) {
-      gathering.set(size, reading)
-      queueMicrotask(() => {
-        gathering.delete(size)
-        reading.start((ids, told, timeLeft) => readAll({ tier, sequences, keyOf }, ids, told, timeLeft))
-      })
-    }
-    return reading.join(ids, done, timeLeft)
-  }
+  const read = makeRead<E>({ tier, sequences, keyOf })
 
   const ask = (ids: ReadonlyArray<TagId>, timeLeft: TimeLeft): Effect.Effect<Answers, E> =>
     Effect.suspend(() => {
@@ -162,6 +148,23 @@ type TimeLeft = () => number | undefined
 // What it gives, or nothing where that takes longer.
 const within = <A, E>(effect: Effect.Effect<A, E>, timeLeft: number | undefined): Effect.Effect<A | undefined, E> =>
   timeLeft === undefined ? effect : Effect.map(Effect.timeoutOption(effect, timeLeft), Option.getOrUndefined)
+
+// Those who have about as long ask together: nobody gives up more than half of his time.
+const makeRead = <E>(store: Store<E>): Tokens<E>["read"] => {
+  const gathering = new Map<number, Reading<E>>()
+  return (ids, done, timeLeft = Number.POSITIVE_INFINITY) => {
+    const size = Math.floor(Math.log2(timeLeft))
+    const reading = gathering.get(size) ?? new Reading<E>()
+    if (!gathering.has(size)) {
+      gathering.set(size, reading)
+      queueMicrotask(() => {
+        gathering.delete(size)
+        reading.start((ids, told, timeLeft) => readAll(store, ids, told, timeLeft))
+      })
+    }
+    return reading.join(ids, done, timeLeft)
+  }
+}
 
 // Reads tokens, as any read of several keys is done.
 const readAll = <E>(
