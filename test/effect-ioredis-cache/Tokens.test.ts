@@ -27,19 +27,27 @@ const make = Effect.gen(function* () {
     tags: false,
     onUnreadable: () => {}
   })
-  const tokens = Tokens.make(
-    {
+  const closing: Array<() => void> = []
+  const tokens = Tokens.ofCache<never>({
+    tier: () => ({
       ...tier,
+      known: () => undefined,
       sequences,
       forget: (key) => forgotten.push(key),
       getMany: (keys, isCurrent, done, timeLeft) => {
         asked.push(`${keys.join(" ")} within ${timeLeft}`)
         return tier.getMany(keys, isCurrent, done, timeLeft)
       }
-    },
-    { keyspace: "!tags:", sequences: Sequences.make().join(() => {}), random: Math.random, now: () => 0 }
-  )
-  return { asked, forgotten, other: sequences.join(() => {}), tokens }
+    }),
+    keyspace: "!tags:",
+    onClose: (leave) => closing.push(leave),
+    random: Math.random,
+    now: () => 0
+  })(undefined)
+  const close = () => {
+    for (const leave of closing) leave()
+  }
+  return { asked, forgotten, other: sequences.join(() => {}), tokens, close }
 })
 
 describe("Tokens", () => {
@@ -62,9 +70,10 @@ describe("Tokens", () => {
 
   it.effect("hear of other caches until their own has closed", () =>
     Effect.gen(function* () {
-      const { forgotten, other, tokens } = yield* make
+      const { close, forgotten, other, tokens } = yield* make
+      tokens.read(["a"], () => {})
       other.overtake("!tags:a")
-      tokens.leave()
+      close()
       other.overtake("!tags:b")
       assert.deepStrictEqual(forgotten, ["!tags:a"])
     })

@@ -57,9 +57,12 @@ describe("A near region", () => {
         "SUBSCRIBE"
       )
     }).pipe(
-      Effect.provide(RedisClient.layer({ closeTimeout: 0, requireReady: false })),
-      Effect.provide(SimulatedRedis.layerConnector),
-      Effect.provide(SimulatedRedis.layerServer({ scripts }))
+      Effect.provide(
+        RedisClient.layer({ closeTimeout: 0, requireReady: false }).pipe(
+          Layer.provide(SimulatedRedis.layerConnector),
+          Layer.provideMerge(SimulatedRedis.layerServer({ scripts }))
+        )
+      )
     )
   )
 

@@ -115,7 +115,7 @@ export const make = <E>(tier: CacheTier<Token, E>, { keyspace, now, random, sequ
     return answers
   }
 
-  const read = makeRead({ tier, sequences, keyOf })
+  const read = makeRead<E>({ tier, sequences, keyOf })
 
   const ask = (ids: ReadonlyArray<TagId>, timeLeft: TimeLeft): Effect.Effect<Answers, E> =>
     Effect.suspend(() => {
@@ -182,8 +182,7 @@ export const make = <E>(tier: CacheTier<Token, E>, { keyspace, now, random, sequ
           () => sequences.intend(write.key),
           (intent) => fromCallback<WriteOutcome, E>((done) => tier.set(write, intent, done))
         )
-      }),
-    leave: sequences.leave
+      })
   }
 }
 
