@@ -133,10 +133,43 @@ const isNamespace = ({ name }: Module): boolean => /^[A-Z]/.test(name)
 
 const shown = ({ module, name }: Name): string => (isNamespace(module) ? `${module.name}.${name}` : name)
 
+// Whoever has one of these asks first what can be done with it.
+const wholeNames = [
+  "Cache.Cache",
+  "Cache.Region",
+  "ReadThrough.ReadThrough",
+  "RedisClient.RedisClient",
+  "RedisHealth.RedisHealth",
+  "CircuitBreaker.CircuitBreaker",
+  "SimulatedRedis.SimulatedRedis",
+  "SimulatedServer.SimulatedServer"
+]
+
+const memberPattern = /^ {2}(\/\*\*(?:(?!\*\/)[\s\S])*\*\/)\n {2}readonly (\w+)/gm
+
+const membersOf = (one: Name): ReadonlyArray<string> => {
+  if (!wholeNames.includes(shown(one))) return []
+  const rows = Array.from(
+    one.declaration.matchAll(memberPattern),
+    ([, comment = "", name]) => `| \`${name}\` | ${firstSentence(comment.replace(/^ {2}/gm, ""))} |`
+  )
+  return ["", `A \`${shown(one)}\` has:`, "", "| member | |", "|---|---|", ...rows]
+}
+
 const sectionOf = ({ module, names }: (typeof all)[number][number]): string => {
   const title = module.specifiers.map((specifier) => `\`${specifier}\``).join(" and ")
   const rows = names.map((one) => `| \`${shown(one)}\` | ${firstSentence(one.comment ?? "")} |`)
-  return [`### ${module.name}`, "", `From ${title}.`, "", "| name | is |", "|---|---|", ...rows, ""].join("\n")
+  return [
+    `### ${module.name}`,
+    "",
+    `From ${title}.`,
+    "",
+    "| name | is |",
+    "|---|---|",
+    ...rows,
+    ...names.flatMap(membersOf),
+    ""
+  ].join("\n")
 }
 
 const listed = [

@@ -1,4 +1,4 @@
-import type { Contender } from "./Contender.ts"
+import type { Contender, Round } from "./Contender.ts"
 
 export interface One {
   readonly operation: "get" | "set"
@@ -42,6 +42,22 @@ export const sequence = async (
     if (performance.now() > until) break
   }
   return { millis, outcomes, isPending: false }
+}
+
+export interface Pace {
+  readonly operations: number
+  readonly millis: number
+}
+
+/** So many operations, spread evenly over so long: what another process does meanwhile. */
+export const paced = async (round: Round, { millis, operations }: Pace): Promise<void> => {
+  const start = performance.now()
+  for (let done = 0; done < operations; ) {
+    const due = Math.min(operations, Math.ceil(((performance.now() - start) / millis) * operations))
+    if (due > done) await round(due - done)
+    done = Math.max(done, due)
+    await new Promise((resolve) => setTimeout(resolve, 2))
+  }
 }
 
 const pending = "pending"

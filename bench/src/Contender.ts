@@ -18,6 +18,8 @@ export interface Contender {
 export interface Environment {
   readonly port: number
   readonly url: string
+  /** How many entries memory holds, where there is one. Default: 1,000. */
+  readonly maxEntries?: number
   /** The part after the colon of a contender's name. */
   readonly variant: string | undefined
 }

@@ -14,6 +14,11 @@ export const cacheableRedisOnly = "cacheable:redisOnly"
 export const bentocache = "bentocache"
 export const bentocacheRedisOnly = "bentocache:redisOnly"
 export const bentocaches = [bentocache, bentocacheRedisOnly]
+/** Two tiers as well, with the means of each to hear of what other processes write; memory keeps values as they are where it may. */
+export const oursNear = "ours:near"
+export const bentocacheBus = "bentocache:bus"
+export const cacheableBus = "cacheable:bus"
+export const nodeRedisClientSideCache = "node-redis:clientSideCache"
 export const persistence = "persistence"
 export const clusterDriver = "cluster:ioredis"
 export const clusterAutoPipelining = "cluster:autoPipelining"
@@ -36,5 +41,7 @@ export const caches = [
 ]
 
 /** One process each, alive at the same time and idle while another has its turn. */
-export const startAll = (names: ReadonlyArray<string>, { port, url }: Pick<RedisServer, "port" | "url">) =>
-  Effect.all(names.map((name) => Child.start(name, { port, url })))
+export const startAll = (
+  names: ReadonlyArray<string>,
+  { maxEntries, port, url }: Pick<RedisServer, "port" | "url"> & { readonly maxEntries?: number }
+) => Effect.all(names.map((name) => Child.start(name, { port, url, maxEntries })))

@@ -23,13 +23,15 @@ export const contender = <R, Found, Written>(
   const run = (effect: Effect.Effect<void, unknown>) => runtime.runPromise(effect)
   return {
     prepare: async (workload) => {
-      const { inFlight, operation, size } = workload
-      const keys = Workload.keys(size)
-      const jobs = keys.map((key) => Job.make(key, size))
-      const { description } = Job.make(keys[0] ?? "", size)
+      const { inFlight, operation, size, zipf } = workload
+      const keys = Workload.stored(workload)
       if (["get", "getOrSet", "getMany"].includes(operation)) {
+        const jobs = Job.all(keys, size)
         const set = (n: number) => store.set(keys[n] as string, jobs[n] as Job.Job)
         await inFibers(run, 32, () => ({ body: set, step: ignore }))(keys.length)
+        // What memory may answer, it has read by then.
+        const get = (n: number) => store.get(keys[n] as string)
+        if (zipf !== undefined) await inFibers(run, 32, () => ({ body: get, step: ignore }))(keys.length)
       }
       if (operation.startsWith("mixed")) {
         const mix = Mixed.make(operation)
@@ -37,7 +39,7 @@ export const contender = <R, Found, Written>(
         await inFibers(run, 32, () => ({ body: set, step: ignore }))(mix.jobs.length)
         return inFibers(run, inFlight, mixed(store, mix))
       }
-      return inFibers(run, inFlight, operations(store, workload, keys, jobs, description.length))
+      return inFibers(run, inFlight, operations(store, workload))
     },
     call: (operation, key) => {
       const outcomeOf = (job: Job.Job | undefined) => (job === undefined ? "miss" : job.id === key ? "hit" : "wrong")
@@ -68,11 +70,12 @@ type AnyOperation = Operation<any>
 
 const operations = <Found, Written>(
   store: EffectStore<Found, Written>,
-  { operation }: Workload.Workload,
-  keys: ReadonlyArray<string>,
-  jobs: ReadonlyArray<Job.Job>,
-  length: number
+  workload: Workload.Workload
 ): (() => AnyOperation) => {
+  const { operation, size } = workload
+  const keys = Workload.asked(workload)
+  const jobs = Job.all(keys, size)
+  const { length } = Job.make(keys[0] ?? "", size).description
   const count = keys.length
   const check = (job: Job.Job | undefined, key: string) => {
     if (!Job.isRight(job, key, length)) throw new Error(`asked for ${key}, got ${JSON.stringify(job)?.slice(0, 100)}`)

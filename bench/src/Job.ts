@@ -33,6 +33,16 @@ export const make = (id: string, size: Size | "1 MB"): Job => {
   return { ...job, description: text.repeat(Math.ceil(missing / text.length)).slice(0, missing) }
 }
 
+/** One for each key, the same one wherever a key comes again. */
+export const all = (keys: ReadonlyArray<string>, size: Size): ReadonlyArray<Job> => {
+  const made = new Map<string, Job>()
+  return keys.map((key) => {
+    const job = made.get(key) ?? make(key, size)
+    made.set(key, job)
+    return job
+  })
+}
+
 /** Cheap enough for a hot loop; the length tells a truncated value. */
 export const isRight = (job: Job | undefined | null, id: string, descriptionLength: number): boolean =>
   job !== undefined && job !== null && job.id === id && job.description.length === descriptionLength

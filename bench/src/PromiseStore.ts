@@ -17,13 +17,15 @@ type Awaitable<A> = A | Promise<A>
 
 export const contender = (store: PromiseStore, tasks?: Contender["tasks"]): Contender => ({
   prepare: async (workload) => {
-    const { inFlight, operation, size } = workload
-    const keys = Workload.keys(size)
-    const jobs = keys.map((key) => Job.make(key, size))
-    const { description } = Job.make(keys[0] ?? "", size)
-    if (["get", "getOrSet", "getMany"].includes(operation)) await seed(store, keys, jobs)
+    const { inFlight, operation, size, zipf } = workload
+    const keys = Workload.stored(workload)
+    if (["get", "getOrSet", "getMany"].includes(operation)) {
+      await seed(store, keys, Job.all(keys, size))
+      // What memory may answer, it has read by then.
+      if (zipf !== undefined) await inLoops(32, async (n) => void (await store.get(keys[n] as string)))(keys.length)
+    }
     if (operation.startsWith("mixed")) return mixed(store, workload)
-    return inLoops(inFlight, operations(store, workload, keys, jobs, description.length))
+    return inLoops(inFlight, operations(store, workload))
   },
   call: async (operation, key) => {
     if (operation === "set") return (await store.set(key, Job.make(key, "200 B"))) ? "applied" : "not applied"
@@ -43,13 +45,11 @@ const seed = async (store: PromiseStore, keys: ReadonlyArray<string>, jobs: Read
   await set(keys.length)
 }
 
-const operations = (
-  store: PromiseStore,
-  { operation }: Workload.Workload,
-  keys: ReadonlyArray<string>,
-  jobs: ReadonlyArray<Job.Job>,
-  length: number
-): ((n: number) => Promise<void>) => {
+const operations = (store: PromiseStore, workload: Workload.Workload): ((n: number) => Promise<void>) => {
+  const { operation, size } = workload
+  const keys = Workload.asked(workload)
+  const jobs = Job.all(keys, size)
+  const { length } = Job.make(keys[0] ?? "", size).description
   const count = keys.length
   const check = (job: Job.Job | null | undefined, key: string) => {
     if (!Job.isRight(job, key, length)) throw new Error(`asked for ${key}, got ${JSON.stringify(job)?.slice(0, 100)}`)

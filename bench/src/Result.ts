@@ -40,11 +40,19 @@ export const withoutFigure = (results: ReadonlyArray<Result>): ReadonlyArray<str
     ...(failure === undefined ? [] : [`the rest of ${scenario} ${doesNotCount}: ${failure}`])
   ])
 
-export const find = (results: ReadonlyArray<Result>, cell: string, contender: string): number | undefined => {
+/** The median of a contender in a cell, or what its `detail` of that name says. */
+export const find = (
+  results: ReadonlyArray<Result>,
+  cell: string,
+  contender: string,
+  detail?: string
+): number | undefined => {
   for (const result of results) {
     const rows = result.cells.find(({ name }) => name === cell)?.rows
-    const figure = rows?.find((row) => row.contender === contender)?.figure
-    if (figure !== undefined && typeof figure !== "string") return figure.median
+    const row = rows?.find((row) => row.contender === contender)
+    const value = detail === undefined ? row?.figure : row?.detail?.[detail]
+    if (typeof value === "number") return value
+    if (typeof value === "object") return value.median
   }
   return undefined
 }

@@ -30,6 +30,7 @@ const contenders = [
   "keyv",
   "@keyv/redis",
   "cache-manager",
+  "@qified/redis",
   "lru-cache",
   "cockatiel",
   "opossum"

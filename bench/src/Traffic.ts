@@ -7,6 +7,8 @@ export interface Traffic {
   readonly hits: number
   readonly misses: number
   readonly commands: number
+  /** Microseconds of processor time. */
+  readonly cpuMicros: number
 }
 
 /** Those that share the work. */
@@ -14,15 +16,16 @@ export type Servers = ReadonlyArray<Pick<RedisServer, "cli">>
 
 export const of = (servers: Servers): Effect.Effect<Traffic, Error> =>
   Effect.gen(function* () {
-    const infos = yield* Effect.forEach(servers, ({ cli }) => Effect.map(cli("INFO", "stats"), String)).pipe(
+    const infos = yield* Effect.forEach(servers, ({ cli }) => Effect.map(cli("INFO", "stats", "cpu"), String)).pipe(
       Effect.mapError((error) => new Error(error.message))
     )
     const field = (name: string) =>
-      infos.reduce((sum, info) => sum + Number(new RegExp(`^${name}:(\\d+)`, "m").exec(info)?.[1]), 0)
+      infos.reduce((sum, info) => sum + Number(new RegExp(`^${name}:([\\d.]+)`, "m").exec(info)?.[1]), 0)
     return {
       hits: field("keyspace_hits"),
       misses: field("keyspace_misses"),
-      commands: field("total_commands_processed")
+      commands: field("total_commands_processed"),
+      cpuMicros: (field("used_cpu_user") + field("used_cpu_sys")) * 1e6
     }
   })
 

@@ -41,7 +41,7 @@ const methods = (contender: Contender): Record<string, (argument: never) => Prom
     const each = workload.operation === "getMany" ? Workload.batch : 1
     let keys = operations * each
     // Every key once, if that does not take too long: some compile something for each.
-    const isThrough = () => keys >= Workload.keyCount(workload.size) || performance.now() >= until + 10 * millis
+    const isThrough = () => keys >= Workload.passLength(workload) || performance.now() >= until + 10 * millis
     while (performance.now() < until || !isThrough()) {
       if (last.millis < millis / 4) operations *= 2
       last = await measure(round, operations)
@@ -52,6 +52,8 @@ const methods = (contender: Contender): Record<string, (argument: never) => Prom
   },
   round: ({ operations, workload }: { readonly workload: Workload.Workload; readonly operations: number }) =>
     measure(roundOf(workload), operations),
+  paced: ({ workload, ...pace }: { readonly workload: Workload.Workload } & Calls.Pace) =>
+    Calls.paced(roundOf(workload), pace),
   call: (argument: Calls.One) => Calls.one(contender, argument),
   sequence: (argument: Calls.Sequence) => Calls.sequence(contender, argument),
   flood: (argument: Calls.Flood) => Calls.flood(contender, argument),

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Schema } from "effect"
+import { Effect, Exit, Fiber, Schema } from "effect"
+import { Cache, MemoryCache } from "effect-ioredis-cache"
 import { BatchLookup, Part } from "../../packages/effect-ioredis-cache/src/internal/BatchLookup.ts"
 import * as Encoding from "../../packages/effect-ioredis-cache/src/internal/Encoding.ts"
 import { absent } from "../../packages/effect-ioredis-cache/src/internal/LookupRuns.ts"
@@ -25,7 +26,7 @@ const make = Effect.gen(function* () {
       return new Map([["a", "1"]])
     })
   )
-  const part = (key: string) => new Part(key, `cache:texts:v1:=${key}`, undefined, batch, batch)
+  const part = (key: string) => new Part(key, `cache:texts:v1:=${key}`, undefined, 0, batch, batch)
   return { a: part("a"), b: part("b"), asked, counters }
 })
 
@@ -61,5 +62,43 @@ describe("BatchLookup", () => {
       b.abandon("replace")
       assert.strictEqual(yield* Fiber.join(fiber), "1")
     })
+  )
+
+  it.effect("leaves a key that comes when it runs to another one", () =>
+    Effect.gen(function* () {
+      const { a, asked, b } = yield* make
+      assert.strictEqual(yield* a.begin("fill"), "1")
+      assert.strictEqual(yield* b.begin("fill"), absent)
+      assert.deepStrictEqual(asked, [["a"], ["b"]])
+    })
+  )
+
+  it.effect("counts a lookup that throws before it is one", () =>
+    Effect.gen(function* () {
+      const region = yield* Cache.region(texts)
+      const thrown = region.getOrSetMany(["a", "b"], (): Effect.Effect<ReadonlyMap<string, string>> => {
+        throw new Error("there is no lookup")
+      })
+      assert.isTrue(Exit.hasDies(yield* Effect.exit(thrown)))
+      assert.strictEqual((yield* (yield* Cache.Cache).stats).lookups, 1)
+    }).pipe(Effect.provide(MemoryCache.layerCacheWith()))
+  )
+
+  it.effect("does not wait for the keys of a caller that left before they began", () =>
+    Effect.gen(function* () {
+      const region = yield* Cache.region(texts)
+      const asked: Array<ReadonlyArray<string>> = []
+      const lookup = (missing: ReadonlyArray<string>) =>
+        Effect.sync(() => {
+          asked.push(missing)
+          return missing.map((key) => [key, "together"] as const)
+        })
+      const leaving = yield* fork(region.getOrSetMany(["a", "b"], lookup))
+      const staying = yield* fork(region.getOrSet("b", Effect.succeed("alone")))
+      leaving.interruptUnsafe()
+      yield* settle
+      assert.deepStrictEqual(staying.pollUnsafe(), Exit.succeed("together"))
+      assert.deepStrictEqual(asked, [["a", "b"]])
+    }).pipe(Effect.provide(MemoryCache.layerCacheWith()))
   )
 })

@@ -50,6 +50,16 @@ describe("MemoryTier", () => {
     })
   )
 
+  it.effect("counts the tags of a value among its bytes", () =>
+    Effect.gen(function* () {
+      const tier = MemoryTier.make(yield* MemoryStore.make({ maxBytes: 50 }), yield* Clock.Clock)(regionOf())
+      tier.take(write("a", "value"))
+      assert.strictEqual(tier.find("a")?.bytes, 7)
+      tier.take(new Write("a", "value", '"value"', 1000, "x".repeat(48)))
+      assert.isUndefined(tier.find("a"), "it is larger than the memory")
+    })
+  )
+
   it.effect("has the value of a write of Redis for as long as it keeps that, and of no other write", () =>
     Effect.gen(function* () {
       const tier = yield* make({ staleFor: 500 })

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, Option, Schema } from "effect"
+import { Effect, Fiber, Layer, Option, Schema } from "effect"
 import { RedisClient, RedisCommand } from "effect-ioredis"
 import { Cache, MemoryCache, RefreshPolicy } from "effect-ioredis-cache"
 import { Fault, SimulatedRedis } from "effect-ioredis/testing"
@@ -58,6 +58,30 @@ for (const [name, layer] of Object.entries(everyCache)) {
     )
 
     test(
+      "are given to the last value of a key that is set twice at once",
+      Effect.gen(function* () {
+        const texts = yield* Cache.region(plain)
+        const entries = [
+          ["a", "1"],
+          ["a", "2"],
+          ["b", "3"]
+        ] as const
+        assert.deepStrictEqual(yield* texts.setMany(entries, { tags: ["x"] }), ["Applied", "Applied", "Applied"])
+        assert.deepStrictEqual(yield* texts.getMany(["a", "b"]), [some("2"), some("3")])
+      })
+    )
+
+    test(
+      "have one token, however many values are given a new tag at once",
+      Effect.gen(function* () {
+        const texts = yield* Cache.region(plain)
+        const sets = ["a", "b", "c"].map((key) => texts.set(key, key, { tags: ["x"] }))
+        yield* Effect.all(sets, { concurrency: "unbounded" })
+        assert.deepStrictEqual(yield* texts.getMany(["a", "b", "c"]), [some("a"), some("b"), some("c")])
+      })
+    )
+
+    test(
       "are what a lookup's value is given, and a value that was invalidated is looked up anew",
       Effect.gen(function* () {
         const texts = yield* Cache.region(plain)
@@ -104,8 +128,15 @@ for (const [name, layer] of Object.entries(everyCache)) {
       Effect.gen(function* () {
         const texts = yield* Cache.region(plain)
         const many = Array.from({ length: 21 }, (_, index) => `t${index}`)
-        assert.strictEqual(yield* texts.set("a", "1", { tags: [""] }), "Rejected")
-        assert.strictEqual(yield* texts.set("a", "1", { tags: many }), "Rejected")
+        const refused = [[""], many]
+        for (const tags of refused) {
+          yield* texts.set("a", "older")
+          assert.strictEqual(yield* texts.set("a", "1", { tags }), "Rejected")
+          assert.deepStrictEqual(yield* texts.get("a"), none)
+          assert.strictEqual(yield* texts.getOrSet("a", lookup("1"), { tags }), "1")
+          yield* TestClock.adjust(10)
+          assert.deepStrictEqual(yield* texts.get("a"), none)
+        }
         assert.strictEqual(yield* texts.set("a", "1", { tags: many.slice(1) }), "Applied")
         assert.deepStrictEqual(yield* texts.get("a"), some("1"))
       })
@@ -204,6 +235,33 @@ describe("tags and other processes", () => {
   )
 })
 
+describe("a call with tags waits no longer than patience, however many tokens it wants", () => {
+  const tags = { tags: ["x", "new"] }
+  const lookups = (missing: ReadonlyArray<string>) => Effect.succeed(missing.map((key) => [key, "2"] as const))
+  const calls: { readonly [name: string]: (texts: Cache.Region<string, string>) => Effect.Effect<unknown> } = {
+    set: (texts) => texts.set("b", "2", tags),
+    setMany: (texts) => texts.setMany([["b", "2"]], tags),
+    getOrSet: (texts) => texts.getOrSet("b", lookup("2"), tags),
+    getOrSetMany: (texts) => texts.getOrSetMany(["a", "b"], lookups, tags),
+    refresh: (texts) => texts.refresh("a", lookup("2"), tags)
+  }
+  for (const [name, call] of Object.entries(calls)) {
+    testSimulated(name, () =>
+      Effect.gen(function* () {
+        const texts = yield* Cache.region(plain)
+        const server = yield* SimulatedRedis.SimulatedRedis
+        yield* otherProcess(Effect.flatMap(Cache.region(plain), (there) => there.set("a", "1", { tags: ["x"] })))
+        yield* server.inject(Fault.delay("700 millis"))
+        const fiber = yield* Effect.forkChild(call(texts), { startImmediately: true })
+        for (let moment = 0; moment < 10; moment++) yield* TestClock.adjust(100)
+        // What has no time left is asked for all the same, for a millisecond.
+        for (let moment = 0; moment < 10; moment++) yield* TestClock.adjust(1)
+        assert.isDefined(fiber.pollUnsafe())
+      })
+    )
+  }
+})
+
 describe("tags and expired values", () => {
   testSimulated("an expired value is served where its lookup fails, until one of its tags is invalidated", () =>
     Effect.gen(function* () {
@@ -217,6 +275,23 @@ describe("tags and expired values", () => {
       yield* texts.set("a", "2", { tags: ["x"] })
       yield* TestClock.adjust("11 seconds")
       assert.strictEqual(yield* failing, "2")
+    })
+  )
+
+  testSimulated("one whose tag was invalidated is looked up, although the rest of its batch has begun", () =>
+    Effect.gen(function* () {
+      const policy = { staleFor: "1 hour", refresh: RefreshPolicy.afterExpiry } as const
+      const texts = yield* Cache.region({ ...plain, ...policy, timeToLive: "10 seconds" })
+      const server = yield* SimulatedRedis.SimulatedRedis
+      yield* texts.set("b", "old", { tags: ["x"] })
+      yield* TestClock.adjust("11 seconds")
+      yield* otherProcess(Cache.invalidateTag("x"))
+      yield* server.inject(Fault.delay(10))
+      const lookups = (missing: ReadonlyArray<string>) => Effect.succeed(missing.map((key) => [key, "new"] as const))
+      const read = yield* Effect.forkChild(texts.getOrSetMany(["a", "b"], lookups), { startImmediately: true })
+      // What is missing is looked up while the token of the other one is asked for.
+      for (let moment = 0; moment < 10; moment++) yield* TestClock.adjust(5)
+      assert.deepStrictEqual(yield* Fiber.join(read), [some("new"), some("new")])
     })
   )
 
@@ -236,7 +311,48 @@ describe("tags and expired values", () => {
   )
 })
 
+describe("a set with tags", () => {
+  it.effect("that is interrupted at any forced yield leaves nothing held: the key can be filled again", () =>
+    Effect.gen(function* () {
+      const texts = yield* Cache.region(plain)
+      let yielded = 0
+      // A fiber yields after some thousand operations.
+      for (let steps = 1950; steps < 2100; steps++) {
+        const busy = Effect.forEach(Array.from({ length: steps }), () => Effect.void, { discard: true })
+        const set = texts.set("a", "1", { tags: ["x"] })
+        const fiber = yield* Effect.forkChild(Effect.andThen(busy, set), { startImmediately: true })
+        if (fiber.pollUnsafe() === undefined) yielded++
+        yield* Fiber.interrupt(fiber)
+        yield* texts.remove("a")
+        yield* texts.getOrSet("a", lookup("2"))
+        assert.deepStrictEqual(yield* texts.get("a"), some("2"), `after ${steps} steps`)
+      }
+      assert.isAbove(yielded, 50)
+    }).pipe(Effect.provide(MemoryCache.layerCacheWith()))
+  )
+})
+
 describe("a clear of a region with tags", () => {
+  it.effect("takes nothing away that is written after it, without a journal either", () =>
+    Effect.gen(function* () {
+      const texts = yield* Cache.region(tagged)
+      const server = yield* SimulatedRedis.SimulatedRedis
+      const keys = Array.from({ length: 2000 }, (_, index) => `k${index}`)
+      yield* texts.setMany(keys.map((key) => [key, "old"] as const))
+      yield* TestClock.adjust(1)
+      yield* server.inject(Fault.delay(10))
+      const setAgain = Effect.andThen(
+        texts.clear,
+        texts.setMany(keys.slice(0, 100).map((key) => [key, "new"] as const))
+      )
+      const writing = yield* Effect.forkChild(setAgain, { startImmediately: true })
+      for (let moment = 0; moment < 100; moment++) yield* TestClock.adjust(10)
+      yield* Fiber.join(writing)
+      const left = Array.from((yield* server.entries).keys()).filter((key) => key.startsWith("cache:grouped:"))
+      assert.strictEqual(left.length, 100)
+    }).pipe(Effect.provide(layerStrict.pipe(Layer.provideMerge(layerSimulated()))))
+  )
+
   testSimulated("is answered at once, and Redis is emptied slowly, of what was there", () =>
     Effect.gen(function* () {
       const texts = yield* Cache.region(tagged)

@@ -55,6 +55,11 @@ describe("brotli", () => {
     }
   })
 
+  it("reads what may be longer than any buffer", () => {
+    const text = "text".repeat(20)
+    assert.deepStrictEqual(decompress(bytesOf(always(text)), Number.MAX_SAFE_INTEGER), Buffer.from(text))
+  })
+
   it("stores as it is what does not become smaller", () => {
     const packed = Packed.binary(noise(4096))
     assert.strictEqual(compress(packed), packed)

@@ -50,3 +50,24 @@ describe("a benchmark in which calls fail", () => {
     ])
   })
 })
+
+describe("a target that is of a detail", () => {
+  const row = (contender: string, cpu: number) => ({
+    contender,
+    figure: { median: 1, min: 1, max: 1 },
+    detail: { "cpu µs": cpu, "server µs": cpu }
+  })
+  const linesOf = (ours: number, raw: number) => {
+    const rows = [row("ours:near", ours), row(baseline, raw)]
+    const cells = [{ name: "near, 84 % from memory", unit: "ops/s" as const, baseline, rows }]
+    return Targets.format([{ scenario: "near", cells }]).split("\n")
+  }
+
+  it("is met or not by that detail, whatever the figures are", () => {
+    const met = linesOf(1, 4).filter((line) => line.startsWith("  met"))
+    assert.strictEqual(met.length, 2)
+    assert.match(met[0] ?? "", /ioredis:autoPipelining \/ ours:near, cpu µs +4\.00 x {2}\(at least 2\.5 x\)/)
+    assert.match(met[1] ?? "", /ours:near \/ ioredis:autoPipelining, server µs +0\.25 x {2}\(at most 0\.25 x\)/)
+    assert.strictEqual(linesOf(1, 2).filter((line) => line.startsWith("  NOT MET")).length, 2)
+  })
+})

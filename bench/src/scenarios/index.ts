@@ -6,12 +6,16 @@ import { footprint } from "./footprint.ts"
 import { get } from "./get.ts"
 import { grid } from "./grid.ts"
 import { heap } from "./heap.ts"
+import { held } from "./held.ts"
 import { memory } from "./memory.ts"
 import { mixed } from "./mixed.ts"
+import { near } from "./near.ts"
+import { nearMemory } from "./near-memory.ts"
 import { open } from "./open.ts"
 import { outage } from "./outage.ts"
 import { reads } from "./reads.ts"
 import { set } from "./set.ts"
+import { storm } from "./storm.ts"
 import { tracing } from "./tracing.ts"
 
 /** All of them, in the order in which they run. */
@@ -19,6 +23,9 @@ export const scenarios: ReadonlyArray<Scenario> = [
   get,
   set,
   reads,
+  held,
+  near,
+  storm,
   cluster,
   memory,
   breaker,
@@ -27,6 +34,7 @@ export const scenarios: ReadonlyArray<Scenario> = [
   mixed,
   coldStart,
   footprint,
+  nearMemory,
   outage,
   heap,
   grid

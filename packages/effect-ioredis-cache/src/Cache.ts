@@ -354,7 +354,10 @@ export interface Region<in Key, in out Value, out E = never, out LookupError = n
    * renew a session.
    */
   readonly touch: (key: Key, options?: WriteOptions) => Effect.Effect<WriteOutcome, E>
-  /** Removes every value of the region, on every master, by SCAN and UNLINK. */
+  /**
+   * Removes every value of the region, on every master, by SCAN and UNLINK. Where the region has
+   * `tags`, one write makes all of them misses first.
+   */
   readonly clear: Effect.Effect<WriteOutcome, E>
   /**
    * Reads a key, and where there is nothing runs the lookup and stores its value.

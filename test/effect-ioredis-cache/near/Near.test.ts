@@ -5,7 +5,7 @@ import { Cache, HybridCache, MemoryCache, RedisCache } from "effect-ioredis-cach
 import { scripts } from "effect-ioredis-cache/testing"
 import { Fault, SimulatedRedis } from "effect-ioredis/testing"
 import { TestClock } from "effect/testing"
-import { layerProcess } from "../../suites/cacheLayers.ts"
+import { caches, layerProcess } from "../../suites/cacheLayers.ts"
 import { asked, fork, keyOf, maxStaleness, options, test, write } from "./NearHarness.ts"
 
 const registry: Metric.MetricRegistry = new Map()
@@ -45,6 +45,26 @@ describe("A near region", () => {
       assert.deepStrictEqual((yield* asked(h.server)).slice(before), [`${keyOf("a")} ${keyOf("c")}`])
       assert.strictEqual(yield* h.asks(h.region.getMany(["d", "c", "b", "a"])), 0)
     }))
+
+  it.effect("makes no link that is defined after the end of its cache", () =>
+    Effect.gen(function* () {
+      const server = yield* SimulatedRedis.SimulatedRedis
+      const cache = yield* Effect.provide(Cache.Cache, Layer.fresh(caches()))
+      yield* cache.region(options)
+      yield* TestClock.adjust("1 second")
+      assert.notInclude(
+        (yield* server.received).map(({ name }) => name),
+        "SUBSCRIBE"
+      )
+    }).pipe(
+      Effect.provide(
+        RedisClient.layer({ closeTimeout: 0, requireReady: false }).pipe(
+          Layer.provide(SimulatedRedis.layerConnector),
+          Layer.provideMerge(SimulatedRedis.layerServer({ scripts }))
+        )
+      )
+    )
+  )
 
   it.effect("is the only one that makes a link, which ends with the cache", () =>
     Effect.gen(function* () {

@@ -11,7 +11,7 @@ describe("StallRule", () => {
   const commandTimeout = 1000
 
   const fakeSession = () => {
-    const state = { activity: 0, inFlight: 1, open: true, replies: 0, watched: false }
+    const state = { activity: 0, inFlight: 1, open: true, replies: 0 }
     const connection = { activity: () => state.activity, inFlight: () => state.inFlight, isOpen: () => state.open }
     // The rule reads nothing else of a session.
     const session = {
@@ -19,7 +19,7 @@ describe("StallRule", () => {
       get replies() {
         return state.replies
       },
-      watched: false
+      watch: undefined
     } as unknown as NodeSession
     return { session, state }
   }
@@ -110,6 +110,56 @@ describe("StallRule", () => {
       state.activity++
       yield* TestClock.adjust(1001)
       assert.deepStrictEqual(stalls, [[2000, 1000]])
+    })
+  )
+
+  it.effect("does not wait longer for a silence because it watched the connection before", () =>
+    Effect.gen(function* () {
+      const { now, stalls, suspect } = yield* rule
+      const { session, state } = fakeSession()
+      suspect(session, 0, now())
+      yield* TestClock.adjust(300)
+      state.activity++ // an answer: what follows is the silence
+      const since = now()
+      yield* TestClock.adjust(500)
+      suspect(session, 1, since)
+      yield* TestClock.adjust(499)
+      assert.deepStrictEqual(stalls, [])
+      yield* TestClock.adjust(1)
+      assert.deepStrictEqual(stalls, [[1300, 300]])
+      state.open = false
+      yield* TestClock.adjust("1 minute")
+      assert.strictEqual(stalls.length, 1)
+    })
+  )
+
+  it.effect("takes the word of the one who has waited longest", () =>
+    Effect.gen(function* () {
+      const { now, stalls, suspect } = yield* rule
+      const { session } = fakeSession()
+      const since = now()
+      yield* TestClock.adjust(400)
+      suspect(session, 0, now())
+      suspect(session, 0, since)
+      suspect(session, 0, now())
+      yield* TestClock.adjust(600)
+      assert.deepStrictEqual(stalls, [[1000, 0]])
+    })
+  )
+
+  it.effect("finds one that trickles also where callers report each pause", () =>
+    Effect.gen(function* () {
+      const { now, stalls, suspect } = yield* rule
+      const { session, state } = fakeSession()
+      suspect(session, 0, now())
+      for (let n = 0; n < 20 && stalls.length === 0; n++) {
+        const since = now()
+        yield* TestClock.adjust(500)
+        suspect(session, state.activity, since)
+        yield* TestClock.adjust(250)
+        state.activity++
+      }
+      assert.deepStrictEqual(stalls, [[5000, 0]])
     })
   )
 })

@@ -21,6 +21,9 @@ export interface Environment<Key, Value> {
 /**
  * One lookup of several keys. Each key is a part of it, and a shared lookup of its own to everybody
  * else. It runs when every part has come to where its value is looked up, and once.
+ *
+ * A key that is taken in after that is looked up by another one. Such is one whose expired value
+ * had tags that were asked for first.
  */
 export class BatchLookup<Key, K extends Key, Value, E, R> {
   readonly #environment: Environment<Key, Value>
@@ -29,6 +32,9 @@ export class BatchLookup<Key, K extends Key, Value, E, R> {
   readonly #keys: Array<K> = []
   readonly #awaited = new Set<string>()
   readonly #complete = Latch.makeUnsafe(false)
+  #isComplete = false
+  /** Looks up the keys that come too late for this one. */
+  #next: BatchLookup<Key, K, Value, E, R> | undefined
   #exit: Exit.Exit<ReadonlyMap<string, Value>, E> | undefined
 
   constructor(environment: Environment<Key, Value>, lookup: LookupMany<Key, K, Value, E, R>) {
@@ -36,8 +42,12 @@ export class BatchLookup<Key, K extends Key, Value, E, R> {
     this.#lookup = lookup
   }
 
-  /** Takes in a key, and gives the lookup of its value. All keys are taken in before it runs. */
+  /** Takes in a key, and gives the lookup of its value. */
   add(key: K, rendered: string): Effect.Effect<Value | Absent, E, R> {
+    if (this.#isComplete) {
+      this.#next ??= new BatchLookup(this.#environment, this.#lookup)
+      return this.#next.add(key, rendered)
+    }
     this.#keys.push(key)
     this.#awaited.add(rendered)
     return Effect.suspend(() => {
@@ -51,7 +61,13 @@ export class BatchLookup<Key, K extends Key, Value, E, R> {
 
   /** Waits for a key no longer. */
   arrive(rendered: string): void {
-    if (this.#awaited.delete(rendered) && this.#awaited.size === 0) this.#complete.openUnsafe()
+    if (!this.#awaited.delete(rendered)) {
+      this.#next?.arrive(rendered)
+      return
+    }
+    if (this.#awaited.size > 0) return
+    this.#isComplete = true
+    this.#complete.openUnsafe()
   }
 
   readonly #result = Effect.suspend((): Effect.Effect<ReadonlyMap<string, Value>, E, R> => {
@@ -63,7 +79,7 @@ export class BatchLookup<Key, K extends Key, Value, E, R> {
     const { recorder } = this.#environment
     const [first, ...rest] = this.#keys
     // It is run for a key.
-    const looked = this.#lookup([first as K, ...rest])
+    const looked = Effect.suspend(() => this.#lookup([first as K, ...rest]))
     return Effect.onExit(
       Effect.map(looked, (entries) => this.#byRendered(entries)),
       (exit) =>
@@ -89,8 +105,7 @@ export class Part<Key, K extends Key, Value, E, R> implements Request<Key, Value
   readonly key: K
   readonly rendered: string
   readonly options: WriteOptions | undefined
-  /** It takes no lease. */
-  readonly askedAt = 0
+  readonly askedAt: number
   readonly isPart = true
   readonly #missing: BatchLookup<Key, K, Value, E, R>
   readonly #due: BatchLookup<Key, K, Value, E, R>
@@ -100,12 +115,14 @@ export class Part<Key, K extends Key, Value, E, R> implements Request<Key, Value
     key: K,
     rendered: string,
     options: WriteOptions | undefined,
+    askedAt: number,
     missing: BatchLookup<Key, K, Value, E, R>,
     due: BatchLookup<Key, K, Value, E, R>
   ) {
     this.key = key
     this.rendered = rendered
     this.options = options
+    this.askedAt = askedAt
     this.#missing = missing
     this.#due = due
   }
@@ -116,6 +133,15 @@ export class Part<Key, K extends Key, Value, E, R> implements Request<Key, Value
 
   abandon(how: How): void {
     this.#of(how).arrive(this.rendered)
+  }
+
+  /**
+   * Lets nobody wait for this key any more, because its caller has left: its lookup may end before
+   * it has begun, and others may wait for the rest.
+   */
+  leave(): void {
+    this.abandon("fill")
+    this.abandon("replace")
   }
 
   #of(how: How): BatchLookup<Key, K, Value, E, R> {

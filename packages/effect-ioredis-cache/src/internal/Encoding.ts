@@ -21,8 +21,6 @@ export interface Encoding<in Key, in out Value> {
   readonly keyspace: string
   /** The hash that stands for a rendered key in logs and errors. */
   readonly hash: (rendered: string) => string
-  /** Says why a call is refused. */
-  readonly refusal: (operation: string, message: string) => RedisError.RedisSerializationError
   readonly key: (operation: string, key: Key) => Result.Result<string, RedisError.RedisSerializationError>
   readonly value: (
     operation: string,
@@ -30,7 +28,7 @@ export interface Encoding<in Key, in out Value> {
     key: Key,
     value: Value,
     timeToLive: Duration.Input | undefined,
-    tags?: ReadonlyArray<Tag.Tag>
+    tags?: Tag.Tags
   ) => Result.Result<Write<Value>, RedisError.RedisSerializationError>
   /** For how many milliseconds a value of the key lives from now on that is not given. */
   readonly life: (
@@ -75,7 +73,6 @@ export const make = <Key, Value>(
     maxBytes,
     keyspace,
     hash,
-    refusal: problem,
     longestLife: typeof timeToLive === "function" ? Number.POSITIVE_INFINITY : (fixed ?? 0),
     key: (operation, key) => {
       const rendered = renderKey(key)
@@ -91,6 +88,7 @@ export const make = <Key, Value>(
         : Result.succeed(millis)
     },
     value: (operation, rendered, key, value, given, tags) => {
+      if (tags !== undefined && Result.isFailure(tags)) return Result.fail(problem(operation, tags.failure, rendered))
       const chosen = given ?? (typeof timeToLive === "function" ? timeToLive(key, value) : undefined)
       const whole = chosen === undefined ? fixed : lifetime(chosen)
       if (whole === undefined) {
@@ -104,7 +102,7 @@ export const make = <Key, Value>(
       return Result.succeed(
         tags === undefined
           ? new Write(rendered, own, packed, millis)
-          : new Write(rendered, withTags(own, tags), packed, millis, Tag.unitsOf(tags))
+          : new Write(rendered, withTags(own, tags.success), packed, millis, Tag.unitsOf(tags.success))
       )
     }
   }

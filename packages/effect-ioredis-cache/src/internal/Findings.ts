@@ -166,7 +166,7 @@ const makeFindingOf = <Value>({ clock }: Environment, region: TierRegion<Value>,
     const decoded = isPlain ? region.codec.decode(stored, payloadOffset) : region.codec.decode(payload, 0, form.codec)
     switch (decoded._tag) {
       case "Value":
-        return foundOf(decoded.value, isPlain ? stored.length : StoredValue.headerLength + payload.length)
+        return foundOf(decoded.value, isPlain ? stored.length : payloadOffset + payload.length)
       case "Mismatch":
         return unreadable(key, stored, decoded.problem)
       case "Broken":

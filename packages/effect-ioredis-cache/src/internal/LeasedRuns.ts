@@ -13,6 +13,8 @@ export interface Environment<in out Key, in out Value, in out E> {
   readonly reads: Pick<Reads<Key, Value, E>, "find">
   /** Gives a number from 0 up to 1. */
   readonly random: () => number
+  /** The time of `Request.askedAt`. */
+  readonly now: () => number
 }
 
 /**
@@ -83,7 +85,7 @@ type Turn<Value> =
  * Waits until a lookup may run, or until there is a value. Each look takes the lease first and then
  * reads the key, so that what the last holder has stored is found.
  */
-const makeAwaitTurn = <Key, Value, E>({ leases, random, reads }: Environment<Key, Value, E>) => {
+const makeAwaitTurn = <Key, Value, E>({ leases, now, random, reads }: Environment<Key, Value, E>) => {
   const look = (rendered: string, lease: Lease, timeLeft: number) =>
     Effect.gen(function* () {
       const taking = yield* Effect.forkChild(leases.take(lease, timeLeft), { startImmediately: true })
@@ -96,7 +98,7 @@ const makeAwaitTurn = <Key, Value, E>({ leases, random, reads }: Environment<Key
     lease: Lease,
     replaces: Replaced | undefined
   ): Effect.fn.Return<Turn<Value>> {
-    const until = askedAt + leases.patience
+    const until = leases.now() + leases.patience - (now() - askedAt)
     let longest = firstPause
     while (until > leases.now()) {
       const timeLeft = until - leases.now()

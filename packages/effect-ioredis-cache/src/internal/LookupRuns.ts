@@ -4,7 +4,7 @@ import type { Current, Replaced } from "./CacheTier.ts"
 import type { Lease } from "./Lease.ts"
 import { fromCallback, type RegionParts } from "./RegionParts.ts"
 import type { NotRun } from "./SharedLookups.ts"
-import type { Tag } from "./tags/Tag.ts"
+import type { Tags } from "./tags/Tag.ts"
 import { untagged } from "./tags/Tagged.ts"
 import type { Writes } from "./Writes.ts"
 
@@ -14,7 +14,7 @@ export interface Request<out Key, out Value, out E, out R> {
   readonly rendered: string
   /** Says how its value is written. */
   readonly options: WriteOptions | undefined
-  /** Says when its caller began to wait, by `Leases.now`, in a region with leases. */
+  /** Says when its caller asked, in the milliseconds of `Recorder.now`. */
   readonly askedAt: number
   /** Says that it is looked up together with other keys, so that it may have no value. */
   readonly isPart: boolean
@@ -95,13 +95,15 @@ export interface Options {
   readonly scope: Scope.Scope
   /** Is told of a key where Redis has not taken the value, or there was none. */
   readonly onUnstored: ((key: string) => void) | undefined
+  /** The longest that a call waits for Redis altogether, in milliseconds, where it is bounded. */
+  readonly patience: number | undefined
 }
 
 /** Makes what the lookups of one region do. */
 export const make = <Key, Value, E>(
   { encoding, recorder, tagging, tier }: RegionParts<Key, Value, E>,
   writes: Writes<Key, Value, E>,
-  { onUnstored, scope }: Options
+  { onUnstored, patience, scope }: Options
 ): LookupRuns<Key, Value, E> => {
   // The answer does not wait for the write.
   const store = (rendered: string, ...fill: Parameters<Writes<Key, Value, E>["fill"]>) =>
@@ -113,25 +115,9 @@ export const make = <Key, Value, E>(
       Effect.forkIn(scope, { startImmediately: true })
     )
 
-  // What is invalidated while the lookup runs has another token after it.
   const run = <E2, R>(
-    request: Request<Key, Value, E2, R>,
-    how: How,
-    lookup: Effect.Effect<Value | Absent, E2, R>,
-    replaces: Replaced | undefined,
-    watch: Current,
-    lease: Lease | undefined
-  ): Effect.Effect<Value | Absent, E | E2, R> => {
-    const { options } = request
-    if (!tagging.isNeeded(options)) return runWith(request, noTags, lookup, replaces, watch, lease)
-    return Effect.flatMap(orAbandon(request, how, tagging.tagsOf(options)), (tags) =>
-      runWith(request, tags, lookup, replaces, watch, lease)
-    )
-  }
-
-  const runWith = <E2, R>(
     { isPart, key, options, rendered }: Request<Key, Value, E2, R>,
-    tags: Result.Result<ReadonlyArray<Tag> | undefined, string>,
+    tags: Tags | undefined,
     lookup: Effect.Effect<Value | Absent, E2, R>,
     replaces: Replaced | undefined,
     watch: Current,
@@ -148,30 +134,45 @@ export const make = <Key, Value, E>(
           onUnstored?.(rendered)
           return Effect.succeed(value)
         }
-        const write = Result.isSuccess(tags)
-          ? encoding.value("getOrSet", rendered, key, value, given, tags.success)
-          : Result.fail(encoding.refusal("getOrSet", tags.failure))
+        const write = encoding.value("getOrSet", rendered, key, value, given, tags)
         // Whoever looked it up is given what a later read will have, without undeclared fields.
         const answer = Result.isSuccess(write) ? untagged(write.success.value) : value
         if (!watch.isCurrent()) return Effect.succeed(answer)
         const lookupTime = recorder.now() - startedAt
-        const lookup = { beganAt, lookupTime, replaces, lease: lease?.passOn() }
-        return Effect.as(store(rendered, [key, value], given, write, lookup), answer)
+        const looked = { beganAt, lookupTime, replaces, lease: lease?.passOn() }
+        return Effect.as(store(rendered, [key, value], given, tags, write, looked), answer)
       })
     })
 
+  // What is invalidated while the lookup runs has another token after it. The read that found
+  // nothing has taken a part of the time that there is for Redis.
+  const fill: LookupRuns<Key, Value, E>["fill"] = (request, replaces, watch, lease) => {
+    const lookup = request.begin("fill")
+    const { askedAt, options } = request
+    if (!tagging.isNeeded(options)) return run(request, undefined, lookup, replaces, watch, lease)
+    const tags = tagging.tagsOf(options, patience && Math.max(1, patience - (recorder.now() - askedAt)))
+    return Effect.flatMap(orAbandon(request, "fill", tags), (tags) =>
+      run(request, tags, lookup, replaces, watch, lease)
+    )
+  }
+
   const replace: LookupRuns<Key, Value, E>["replace"] = (request, watch, lease) => {
     const lookup = request.begin("replace")
-    const found = orAbandon(
-      request,
-      "replace",
-      fromCallback<Replaced | undefined, E>((done) => tier.replacedBy(request.rendered, done))
+    const { options, rendered } = request
+    const found = Effect.all(
+      [
+        fromCallback<Replaced | undefined, E>((done) => tier.replacedBy(rendered, done)),
+        tagging.isNeeded(options) ? tagging.tagsOf(options, patience) : Effect.undefined
+      ],
+      { concurrency: 2 }
     )
-    return Effect.flatMap(found, (replaces) => run(request, "replace", lookup, replaces, watch, lease))
+    return Effect.flatMap(orAbandon(request, "replace", found), ([replaces, tags]) =>
+      run(request, tags, lookup, replaces, watch, lease)
+    )
   }
 
   return {
-    fill: (request, replaces, watch, lease) => run(request, "fill", request.begin("fill"), replaces, watch, lease),
+    fill,
     replace,
     refresh: (request, watch, lease) =>
       Effect.tapCause(replace(request, watch, lease), (cause) =>
@@ -187,5 +188,3 @@ const orAbandon = <A, E>(
   effect: Effect.Effect<A, E>
 ): Effect.Effect<A, E> =>
   Effect.onExit(effect, (exit) => Effect.sync(() => (Exit.isFailure(exit) ? request.abandon(how) : undefined)))
-
-const noTags = Result.succeed(undefined)

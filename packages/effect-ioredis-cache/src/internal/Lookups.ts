@@ -22,6 +22,8 @@ export interface Environment<in out Key, in out Value, in out E> {
   readonly reads: Reads<Key, Value, E>
   readonly writes: Writes<Key, Value, E>
   readonly policy: LookupPolicy
+  /** The longest that a call waits for Redis altogether, in milliseconds, where it is bounded. */
+  readonly patience: number | undefined
   readonly failures: Failures
   /** Runs lookups of several keys. */
   readonly batches: SharedLookups
@@ -43,14 +45,15 @@ export type AfterRead<Key, Value, E> = <E2, R>(
 
 /** Makes the lookups of one region. */
 export const make = <Key, Value, E>(environment: Environment<Key, Value, E>): Lookups<Key, Value, E> => {
-  const { failures, parts, policy, random, reads, scope, writes } = environment
-  const { encoding, lookups, reject, sequences, spanAttributes, tier } = parts
+  const { failures, parts, patience, policy, random, reads, scope, writes } = environment
+  const { encoding, lookups, recorder, reject, sequences, spanAttributes, tier } = parts
   const { leases } = tier
   const own = LookupRuns.make(parts, writes, {
     scope,
+    patience,
     onUnstored: policy.isDue === undefined ? undefined : failures.addUnstored
   })
-  const runs = leases === undefined ? own : LeasedRuns.make({ runs: own, leases, reads, random })
+  const runs = leases === undefined ? own : LeasedRuns.make({ runs: own, leases, reads, random, now: recorder.now })
   const plain = makePlain(environment, runs)
   const afterRead = isPlain(policy) ? plain : StaleReads.make(environment, runs)
 
@@ -89,7 +92,7 @@ export const make = <Key, Value, E>(environment: Environment<Key, Value, E>): Lo
         const rendered = encoding.key(operation, key)
         return Result.isFailure(rendered)
           ? Effect.andThen(reject(rendered.failure), lookup)
-          : call(new LookupRuns.Single(key, rendered.success, lookup, options, leases?.now() ?? 0))
+          : call(new LookupRuns.Single(key, rendered.success, lookup, options, recorder.now()))
       })
 
   return {

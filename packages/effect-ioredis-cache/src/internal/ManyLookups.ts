@@ -23,7 +23,8 @@ export const make = <Key, Value, E>(
     keys: ReadonlyMap<string, K>,
     watches: ReadonlyArray<Current>,
     lookup: LookupMany<Key, K, Value, E2, R>,
-    options: Cache.WriteOptions | undefined
+    options: Cache.WriteOptions | undefined,
+    askedAt: number
   ): Effect.Effect<ReadonlyMap<string, Value | Absent>, E | E2, R> =>
     Effect.flatMap(reads.getManyBeforeLookup(Array.from(keys.keys())), (found) => {
       const missing = new BatchLookup({ encoding, recorder, batches }, lookup)
@@ -34,8 +35,9 @@ export const make = <Key, Value, E>(
         const one = found[index]
         if (one?.hit !== undefined && policy.isDue === undefined) answers.set(rendered, untagged(one.hit.value))
         else if (one !== undefined) {
-          const part = new Part(key, rendered, options, missing, due)
-          const waiting = afterRead(part, one, watches[index] ?? never)
+          const part = new Part(key, rendered, options, askedAt, missing, due)
+          const answered = afterRead(part, one, watches[index] ?? never)
+          const waiting = Effect.onInterrupt(answered, () => Effect.sync(() => part.leave()))
           waits.push(Effect.map(waiting, (value) => void answers.set(rendered, value)))
         }
       }
@@ -48,6 +50,7 @@ export const make = <Key, Value, E>(
     lookup: LookupMany<Key, K, Value, E2, R>,
     options: Cache.WriteOptions | undefined
   ) {
+    const askedAt = recorder.now()
     const rendered = yield* Effect.forEach(keys, (key) => render(parts, "getOrSetMany", key))
     const distinct = new Map<string, K>()
     for (const [index, key] of keys.entries()) {
@@ -56,7 +59,7 @@ export const make = <Key, Value, E>(
     }
     const answers = yield* whileAllHeld(
       () => (isPlain(policy) ? [] : Array.from(distinct.keys(), sequences.watch)),
-      (watches) => answer(distinct, watches, lookup, options)
+      (watches) => answer(distinct, watches, lookup, options, askedAt)
     )
     return rendered.map((one): Option.Option<Value> => {
       // `undefined` may be a value.

@@ -145,12 +145,12 @@ export const make =
     }
 
     const take = (
-      { key, payload, timeToLive, value }: Write<Value>,
+      { extension, key, payload, timeToLive, value }: Write<Value>,
       expiresAt = now(clock) + timeToLive,
       lookupTime = 0
     ): void => {
       const origin = region.refreshes ? new Origin(now(clock) - lookupTime, lookupTime) : undefined
-      hold(key, value, expiresAt, encodedLength(payload), undefined, origin, undefined)
+      hold(key, value, expiresAt, extension.length + encodedLength(payload), undefined, origin, undefined)
     }
 
     const extend = (key: string, timeToLive: number): void => {
@@ -167,7 +167,6 @@ export const make =
     const found = (key: string): Found<Value> => ({ hit: find(key), source: "memory" })
 
     return {
-      ...makeWrites({ take, drop, extend, find }),
       find,
       versionOf: (key) => entryOf(key)?.version,
       held: (key, stamp) => {

@@ -212,7 +212,11 @@ const makeBeforeLookup = <Key, Value, E>(
       () => keys.map(sequences.watch),
       (watches) =>
         Effect.flatMap(find(keys), (found) =>
-          Effect.forEach(found, (one, index) => lookAgain(keys[index] ?? "", one, watches[index]?.isCurrent() === true))
+          Effect.forEach(
+            found,
+            (one, index) => lookAgain(keys[index] ?? "", one, watches[index]?.isCurrent() === true),
+            { concurrency: "unbounded" }
+          )
         )
     )
   }

@@ -9,6 +9,8 @@ import { Entry, type Intent, remove, SetIntent } from "./journal/Ledger.ts"
 import * as Scripts from "./journal/scripts.ts"
 import * as Sender from "./journal/Sender.ts"
 import * as Lease from "./Lease.ts"
+import { idleSleep } from "./idleSleep.ts"
+import { now } from "./now.ts"
 import * as StoredValue from "./StoredValue.ts"
 
 /**
@@ -77,7 +79,7 @@ const makeTier = <Value>(
   region: TierRegion<Value>,
   options: TierOptions<Value>
 ): RedisTier<Value> => {
-  const { client, dispatch } = environment
+  const { dispatch } = environment
   const size = new SizeEstimate()
   const judge = Findings.make(environment, region, options)
   const writes = makeWrites(environment, region, options)
@@ -143,13 +145,33 @@ const makeTier = <Value>(
       for (const { payload } of all) size.learn(payload.length)
       return writes.setMany(all, isCurrent, done, timeLeft)
     },
-    clear: client.scan({ match: `${region.keyspace}*`, count: 500 }).pipe(
-      Stream.grouped(500),
-      Stream.runForEach((keys) => client.run(RedisCommand.make("UNLINK", keys), { answer: "ignored" })),
-      Effect.as("Applied")
-    )
+    clear: clearOf(environment, region)
   }
 }
+
+const clearOf = (
+  { client, clock, dispatch }: Environment,
+  { keyspace, tags }: Pick<TierRegion<never>, "keyspace" | "tags">
+): RedisTier<never>["clear"] =>
+  Effect.suspend(() => {
+    const beganAt = now(clock)
+    // With tags nobody waits for this, so that what is written meanwhile has to stay.
+    const unlinkEarlier = Effect.fnUntraced(function* (keys: ReadonlyArray<string>) {
+      const sinceThen = now(clock) - beganAt
+      const commands = keys.map((key) =>
+        Commands.unlinkEarlier(key, Math.floor(dispatch.nodeOf(key).time() - sinceThen), true)
+      )
+      const outcomes = yield* Sender.sendAllOnce(dispatch, commands, {})
+      for (const outcome of outcomes) yield* Effect.fromResult(outcome)
+      yield* idleSleep(clock, 50)
+    })
+    const unlink = (keys: ReadonlyArray<string>) => client.run(RedisCommand.make("UNLINK", keys), { answer: "ignored" })
+    return client.scan({ match: `${keyspace}*`, count: 500 }).pipe(
+      Stream.grouped(500),
+      Stream.runForEach((keys) => (tags ? unlinkEarlier(keys) : unlink(keys))),
+      Effect.as("Applied")
+    )
+  })
 
 // What values of a region take, roughly: an average of the last ones. Until the first is seen, each
 // is asked for alone: one may be huge.
@@ -281,15 +303,15 @@ const makeWrites = <Value>(
       const { key } = write
       const version = { stamp: stamps.next(), writtenAt: Math.floor(beganAt) }
       const intent = intentOf(write, lookupTime, Math.max(0, timeOf(key) - version.writtenAt))
-      const stored = Commands.storedOf(key, "filled", intent, version)
-      const command = Commands.fillOf(key, stored, write.timeToLive + policy.staleFor, replaces, true, lease)
+      const bytes = Commands.storedOf(key, "filled", intent, version)
+      const command = Commands.fillOf(key, bytes, write.timeToLive + policy.staleFor, replaces, true, lease)
       if (command === undefined) {
         done(Exit.succeed("Deferred"))
         return ignore
       }
       const sending = new UnlessOvertaken(isCurrent)
       return Sender.send(dispatch, command, { timeout, retry: false, sending }, (outcome) =>
-        done(Exit.map(outcomesOf([outcome], [command], [sending], applied), first))
+        done(Exit.map(outcomesOf([outcome], [command], [sending], stored), first))
       )
     }
   }
@@ -359,6 +381,9 @@ type AppliedOf<Outcome> = (
 ) => Outcome
 
 const applied: AppliedOf<"Applied"> = () => "Applied"
+
+// SET answers nil, and a script 0, where something else is there.
+const stored: AppliedOf<WriteOutcome> = (reply) => (reply === null || reply === 0 ? "Deferred" : "Applied")
 
 const removed: AppliedOf<"Applied" | "Absent"> = (reply, command, sendings) =>
   command !== undefined && Commands.saysAbsent(command, reply, sendings) ? "Absent" : "Applied"

@@ -197,6 +197,7 @@ const make = <Key, Value, E>(
       reads,
       writes,
       policy,
+      patience: patienceMillis,
       failures,
       batches: SharedLookups.make(name, scope, () => unwatched),
       random: () => random.nextDoubleUnsafe(),

@@ -127,8 +127,11 @@ export const make = (
         if (known?.renews === false) known.replace()
         return join(key, lookup, true)
       }),
+    // A caller that was interrupted in between would leave a lookup that nothing ends.
     start: (key, lookup) =>
-      Effect.suspend(() => (running.has(key) ? Effect.void : begin(key, { lookup, renews: false, goesOn: true }))),
+      Effect.uninterruptible(
+        Effect.suspend(() => (running.has(key) ? Effect.void : begin(key, { lookup, renews: false, goesOn: true })))
+      ),
     detach: (key) => {
       running.delete(key)
       onDetach?.(key)

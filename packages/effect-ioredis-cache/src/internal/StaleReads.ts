@@ -45,11 +45,12 @@ export const make = <Key, Value, E>(
     watch: Current
   ): Effect.Effect<Value | Absent, E | E2, R> => {
     const { rendered } = request
+    const waited = recorder.now() - request.askedAt
     const stale = () => staleOf(rendered, found, watch)
     // What expired and may be served, unless one of its tags was invalidated.
     const servable = Effect.suspend(() => {
       const there = stale()?.at(recorder.now())
-      return there === undefined ? nothing : verification.ifValid(there)
+      return there === undefined ? nothing : verification.ifValid(there, waited)
     })
     const staleOr = <E3, R3>(otherwise: Effect.Effect<Value | Absent, E3, R3>): Effect.Effect<Value | Absent, E3, R3> =>
       Effect.flatMap(servable, (there) => (there === undefined ? otherwise : serve(there)))

@@ -3,7 +3,7 @@ import type { RemoveOutcome, WriteOptions, WriteOutcome } from "../Cache.ts"
 import { type Done, exitOf, type Fill, type Write } from "./CacheTier.ts"
 import { fromCallback, holding, inSpan, isTraced, type RegionParts, render, traced, whileHeld } from "./RegionParts.ts"
 import type * as Sequences from "./Sequences.ts"
-import type { Tag } from "./tags/Tag.ts"
+import type { Tags } from "./tags/Tag.ts"
 import * as TaggedWrites from "./tags/TaggedWrites.ts"
 
 /** The writes of one region. Each is the newest intent for its keys from the moment it runs. */
@@ -19,6 +19,7 @@ export interface Writes<in Key, in Value, out E> {
   readonly fill: (
     entry: readonly [key: Key, value: Value],
     timeToLive: Duration.Input | undefined,
+    tags: Tags | undefined,
     write: Result.Result<Write<Value>, unknown>,
     lookup: Omit<Fill<Value>, "write">
   ) => Effect.Effect<ReadonlyArray<WriteOutcome>, E>
@@ -116,12 +117,12 @@ export const make = <Key, Value, E>(
           ? recorded(setTagged("setMany", entries, options))
           : inTime(entries, (part, timeLeft) => setEntries("setMany", part, options?.timeToLive, timeLeft))
       ),
-    fill: (entry, given, write, lookup) =>
+    fill: (entry, given, tags, write, lookup) =>
       Effect.suspend(() =>
         // What cannot be stored must not leave an older value behind.
         Result.isSuccess(write) && !isClosed()
           ? recorded(intents.fill({ ...lookup, write: write.success }))
-          : recorded(setEntries("getOrSet", [entry], given))
+          : recorded(setEntries("getOrSet", [entry], given, undefined, tags))
       ),
     touch: (key, given) =>
       traced(spanAttributes, "touch", () => {
@@ -253,7 +254,7 @@ const makeSetEntries = <Key, Value, E>(parts: RegionParts<Key, Value, E>, { drop
     entries: ReadonlyArray<readonly [Key, Value]>,
     given: Duration.Input | undefined,
     timeLeft?: number,
-    tags?: ReadonlyArray<Tag>
+    tags?: Tags
   ): Effect.fn.Return<ReadonlyArray<WriteOutcome>, E> {
     const { encoding, reject } = parts
     const rendered = yield* Effect.forEach(entries, ([key]) => render(parts, operation, key))

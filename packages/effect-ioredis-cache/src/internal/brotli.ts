@@ -5,6 +5,7 @@
  * that thread longer than compressing it, and a write would no longer be the newest intent from the
  * moment it runs (docs/decisions/compression.md).
  */
+import { constants as buffers } from "node:buffer"
 import { brotliCompressSync, brotliDecompressSync, constants } from "node:zlib"
 import type { Compression } from "../Compression.ts"
 import { contain } from "./schemaFailure.ts"
@@ -38,7 +39,10 @@ export type Failure = "Broken" | "TooLong"
  */
 export const decompress = (bytes: Uint8Array, maxBytes: number): Uint8Array | Failure => {
   if (!hasOwnWindow(bytes)) return "Broken"
-  return contain<Uint8Array | Failure>(() => brotliDecompressSync(bytes, { maxOutputLength: maxBytes }), failureOf)
+  return contain<Uint8Array | Failure>(
+    () => brotliDecompressSync(bytes, { maxOutputLength: Math.min(maxBytes, buffers.MAX_LENGTH) }),
+    failureOf
+  )
 }
 
 const failureOf = (thrown: unknown): Failure =>

@@ -103,6 +103,7 @@ class Links {
   readonly #demotions: Tally
   #keyspaces: ReadonlyMap<string, number> = new Map()
   #hasWarned = false
+  #isClosed = false
 
   constructor(dispatch: Dispatch, context: Context.Context<never>) {
     this.clock = dispatch.clock
@@ -112,7 +113,10 @@ class Links {
     this.#demotions = tallyOf(Metrics.nearDemotions, context)
   }
 
-  readonly close: Effect.Effect<void> = Effect.suspend(() => Fiber.interruptAll(this.#fibers))
+  readonly close: Effect.Effect<void> = Effect.suspend(() => {
+    this.#isClosed = true
+    return Fiber.interruptAll(this.#fibers)
+  })
 
   /** Counts the servers that tell of writes now. */
   count(): number {
@@ -160,6 +164,8 @@ class Links {
 
   // Links go to the servers that own keys, and to no other.
   #meetNodes(): void {
+    // A region may be defined after the end of its cache, and would keep its links for ever.
+    if (this.#isClosed) return
     const nodes = new Set(this.#dispatch.nodes())
     for (const node of nodes) if (!this.#keepers.has(node)) this.#keepers.set(node, this.#keep(node))
     for (const [node, { fiber, keeper }] of this.#keepers) {

@@ -9,6 +9,7 @@
  * units of a stored value, three units for each tag: those 12 characters, and the 12 of the token.
  */
 import { createHash } from "node:crypto"
+import type { Result } from "effect"
 import { alphabet, extensionUnitLength, headerLength } from "../StoredValue.ts"
 
 /** Identifies a tag: 12 of the 64 digits of a stored value. */
@@ -22,6 +23,9 @@ export interface Tag {
   readonly id: TagId
   readonly token: Token
 }
+
+/** The tags of a write, or what is wrong with those that it was given. */
+export type Tags = Result.Result<ReadonlyArray<Tag>, string>
 
 /** The most tags that a value can have, that of its region included. */
 export const mostTags = 21

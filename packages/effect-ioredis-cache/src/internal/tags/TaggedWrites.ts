@@ -1,7 +1,7 @@
-import { Array as Arr, Effect, Result } from "effect"
+import { Effect, Result } from "effect"
 import type { WriteOptions, WriteOutcome } from "../../Cache.ts"
-import type { RegionParts } from "../RegionParts.ts"
-import type { Tag } from "./Tag.ts"
+import { type RegionParts, whileAllHeld } from "../RegionParts.ts"
+import type { Tags } from "./Tag.ts"
 
 /** Stores entries with tags, and answers in their order. */
 export type SetTagged<in Key, in Value, out E> = (
@@ -13,7 +13,7 @@ export type SetTagged<in Key, in Value, out E> = (
 /** Stores entries whose tags have their tokens, within so many milliseconds. */
 export type Store<in Key, in Value, out E> = (
   entries: ReadonlyArray<readonly [key: Key, value: Value]>,
-  tags: ReadonlyArray<Tag>,
+  tags: Tags,
   timeLeft: number | undefined
 ) => Effect.Effect<ReadonlyArray<WriteOutcome>, E>
 
@@ -23,36 +23,27 @@ export type Store<in Key, in Value, out E> = (
  */
 export const make =
   <Key, Value, E>(
-    { encoding, recorder, reject, sequences, tagging }: RegionParts<Key, Value, E>,
+    { encoding, recorder, sequences, tagging }: RegionParts<Key, Value, E>,
     patience: number | undefined
   ) =>
   (store: (operation: string, options: WriteOptions | undefined) => Store<Key, Value, E>): SetTagged<Key, Value, E> =>
   (operation, entries, options) =>
     Effect.suspend(() => {
       const startedAt = recorder.now()
-      const intents = entries.map(([key]) => {
-        const rendered = encoding.key(operation, key)
-        return Result.isSuccess(rendered) ? sequences.intend(rendered.success) : undefined
-      })
-      const written = Effect.flatMap(tagging.tagsOf(options), (tags) => {
-        if (Result.isFailure(tags)) {
-          const refusal = encoding.refusal(operation, tags.failure)
-          return Effect.as(reject(refusal), Arr.map(entries, rejected))
-        }
-        const isNewest = intents.map((intent) => intent?.isCurrent() !== false)
-        const timeLeft = patience && Math.max(0, patience - (recorder.now() - startedAt))
-        const current = entries.filter((_, index) => isNewest[index])
-        return Effect.map(store(operation, options)(current, tags.success, timeLeft), (outcomes) => {
-          const rest = outcomes[Symbol.iterator]()
-          return Arr.map(isNewest, (is): WriteOutcome => (is ? (rest.next().value ?? "Deferred") : "Deferred"))
-        })
-      })
-      return Effect.ensuring(
-        written,
-        Effect.sync(() => {
-          for (const intent of intents) intent?.end()
-        })
+      const rendered = entries.map(([key]) => Result.getOrUndefined(encoding.key(operation, key)))
+      const distinct = Array.from(new Set(rendered.filter((key) => key !== undefined)))
+      return whileAllHeld(
+        () => distinct.map(sequences.intend),
+        (all) =>
+          Effect.flatMap(tagging.tagsOf(options, patience), (tags) => {
+            const intents = new Map(distinct.map((key, index) => [key, all[index]]))
+            const isNewest = rendered.map((key) => key === undefined || intents.get(key)?.isCurrent() === true)
+            const timeLeft = patience && Math.max(0, patience - (recorder.now() - startedAt))
+            const current = entries.filter((_, index) => isNewest[index])
+            return Effect.map(store(operation, options)(current, tags, timeLeft), (outcomes) => {
+              const rest = outcomes[Symbol.iterator]()
+              return isNewest.map((is): WriteOutcome => (is ? (rest.next().value ?? "Deferred") : "Deferred"))
+            })
+          })
       )
     })
-
-const rejected = (): WriteOutcome => "Rejected"

@@ -1,21 +1,17 @@
 import { Effect, Result } from "effect"
 import type { WriteOptions, WriteOutcome } from "../../Cache.ts"
-import { idOf, mostTags, type Tag, type TagId } from "./Tag.ts"
+import { idOf, mostTags, type TagId, type Tags } from "./Tag.ts"
 import type { Tokens } from "./Tokens.ts"
 
 /** Gives the writes of one region their tags. */
 export interface Tagging<out E> {
   /** Tells whether a write has tags: its own, or that of the region. */
   readonly isNeeded: (options: WriteOptions | undefined) => boolean
-  /** The same as `tagsOf`, with `undefined` for a write that has none. */
-  readonly tagsFor: (
-    options: WriteOptions | undefined
-  ) => Effect.Effect<Result.Result<ReadonlyArray<Tag> | undefined, string>, E>
   /**
-   * The tags of a write with their tokens, which are made where they are missing. It gives what is
-   * wrong with the names of the tags, if anything.
+   * The tags of a write with their tokens, which are made where they are missing. The tokens may
+   * take `timeLeft` milliseconds.
    */
-  readonly tagsOf: (options: WriteOptions | undefined) => Effect.Effect<Result.Result<ReadonlyArray<Tag>, string>, E>
+  readonly tagsOf: (options: WriteOptions | undefined, timeLeft: number | undefined) => Effect.Effect<Tags, E>
   /** Makes every value of the region a miss, where all have one tag. */
   readonly invalidateOwn: Effect.Effect<WriteOutcome, E> | undefined
 }
@@ -34,23 +30,20 @@ export const make = <E>(tokens: Tokens<E>, ofRegion: TagId | undefined): Tagging
 
   const isNeeded: Tagging<E>["isNeeded"] = (options) => ofRegion !== undefined || options?.tags !== undefined
 
-  const tagsOf: Tagging<E>["tagsOf"] = (options) =>
-    Effect.suspend((): Effect.Effect<Result.Result<ReadonlyArray<Tag>, string>, E> => {
+  const tagsOf: Tagging<E>["tagsOf"] = (options, timeLeft) =>
+    Effect.suspend((): Effect.Effect<Tags, E> => {
       const ids = idsOf(options?.tags ?? [])
       return Result.isFailure(ids)
         ? Effect.succeed(Result.fail(ids.failure))
-        : Effect.map(tokens.obtain(ids.success), Result.succeed)
+        : Effect.map(tokens.obtain(ids.success, timeLeft), Result.succeed)
     })
 
   return {
     isNeeded,
     tagsOf,
-    tagsFor: (options) => (isNeeded(options) ? tagsOf(options) : none),
     invalidateOwn: ofRegion === undefined ? undefined : tokens.replace(ofRegion)
   }
 }
-
-const none = Effect.succeed(Result.succeed(undefined))
 
 /** Says what is wrong with the name of a tag, if anything. */
 export const problemOf = (name: string): string | undefined =>

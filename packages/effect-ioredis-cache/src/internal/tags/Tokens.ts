@@ -11,7 +11,7 @@
  * A tag whose token is not there has none: its values are misses until one is made, which is never
  * one that was there before. So what Redis evicts costs misses and revives nothing.
  */
-import { Effect, Exit, Schema } from "effect"
+import { Effect, Exit, Option, Schema } from "effect"
 import type { WriteOutcome } from "../../Cache.ts"
 import { type CacheTier, type Cancel, type Done, exitOf, type Found, type TierRegion, Write } from "../CacheTier.ts"
 import * as Recent from "../Recent.ts"
@@ -26,12 +26,15 @@ export interface Tokens<out E> {
   /** Says what can be said of tokens without asking Redis, or nothing where one is not known. */
   readonly known: (ids: ReadonlyArray<TagId>) => Answers | undefined
   /**
-   * Reads tokens. What is asked for in one tick is asked for once. `timeLeft` is how many
-   * milliseconds Redis may take, where that is less than usual.
+   * Reads tokens. What is asked for in one tick is asked for once, by those who have about as long.
+   * `timeLeft` is how many milliseconds Redis may take, where that is less than usual.
    */
   readonly read: (ids: ReadonlyArray<TagId>, done: Done<Answers, E>, timeLeft?: number) => Cancel
-  /** Reads the tokens for a write, and makes those that are missing. */
-  readonly obtain: (ids: ReadonlyArray<TagId>) => Effect.Effect<ReadonlyArray<Tag>, E>
+  /**
+   * Reads the tokens for a write, and makes those that are missing. `timeLeft` is how many
+   * milliseconds Redis may take for both; as long as it takes where there is none.
+   */
+  readonly obtain: (ids: ReadonlyArray<TagId>, timeLeft: number | undefined) => Effect.Effect<ReadonlyArray<Tag>, E>
   /** Gives a tag another token: no value that was written before has it. */
   readonly replace: (id: TagId) => Effect.Effect<WriteOutcome, E>
 }
@@ -112,28 +115,19 @@ export const make = <E>(tier: CacheTier<Token, E>, { keyspace, now, random, sequ
     return answers
   }
 
-  let gathering: Reading<E> | undefined
+  const read = makeRead<E>({ tier, sequences, keyOf })
 
-  const read: Tokens<E>["read"] = (ids, done, timeLeft) => {
-    const reading = gathering ?? new Reading<E>()
-    if (gathering === undefined) {
-      gathering = reading
-      queueMicrotask(() => {
-        gathering = undefined
-        reading.start((ids, told, timeLeft) => readAll({ tier, sequences, keyOf }, ids, told, timeLeft))
-      })
-    }
-    return reading.join(ids, done, timeLeft)
-  }
-
-  const ask = (ids: ReadonlyArray<TagId>): Effect.Effect<Answers, E> =>
+  const ask = (ids: ReadonlyArray<TagId>, timeLeft: TimeLeft): Effect.Effect<Answers, E> =>
     Effect.suspend(() => {
       const answers = known(ids)
-      return answers === undefined ? fromCallback<Answers, E>((done) => read(ids, done)) : Effect.succeed(answers)
+      return answers === undefined
+        ? fromCallback<Answers, E>((done) => read(ids, done, timeLeft()))
+        : Effect.succeed(answers)
     })
 
-  // Of several tokens that are made at once Redis takes one. Where it takes none, memory has this.
-  const create = (id: TagId, found: Found<Token> | undefined): Effect.Effect<Token, E> =>
+  // Of several tokens that are made at once Redis takes one. Where it takes none, or does not say
+  // so in time, memory has this.
+  const create = (id: TagId, found: Found<Token> | undefined, timeLeft: TimeLeft): Effect.Effect<Token, E> =>
     Effect.suspend(() => {
       const write = writeOf(id)
       const fill = { write, beganAt: tier.now(write.key), lookupTime: 0, replaces: found?.replaces }
@@ -141,11 +135,12 @@ export const make = <E>(tier: CacheTier<Token, E>, { keyspace, now, random, sequ
         () => sequences.watch(write.key),
         (watch) => fromCallback<WriteOutcome, E>((done) => tier.fill(fill, () => watch.isCurrent(), done))
       )
-      return Effect.flatMap(stored, (outcome) =>
-        outcome === "Applied"
-          ? Effect.succeed(write.value)
-          : Effect.map(ask([id]), (answers) => answers.get(id)?.hit?.value ?? write.value)
-      )
+      return Effect.flatMap(within(stored, timeLeft()), (outcome) => {
+        if (outcome === "Applied") return Effect.succeed(write.value)
+        return outcome === undefined
+          ? Effect.succeed(tier.glance(write.key)?.value ?? write.value)
+          : Effect.map(ask([id], timeLeft), (answers) => answers.get(id)?.hit?.value ?? write.value)
+      })
     })
 
   // A tag that writes use does not end: one command of each process for each day and tag.
@@ -157,9 +152,9 @@ export const make = <E>(tier: CacheTier<Token, E>, { keyspace, now, random, sequ
     tier.touch(keyOf(id), lifeOfToken, ignore)
   }
 
-  const obtainOne = (id: TagId, found: Found<Token> | undefined): Effect.Effect<Tag, E> => {
+  const obtainOne = (id: TagId, found: Found<Token> | undefined, timeLeft: TimeLeft): Effect.Effect<Tag, E> => {
     const token = found?.hit?.value
-    if (token === undefined) return Effect.map(create(id, found), (token) => ({ id, token }))
+    if (token === undefined) return Effect.map(create(id, found, timeLeft), (token) => ({ id, token }))
     extend(id)
     return Effect.succeed({ id, token })
   }
@@ -167,10 +162,14 @@ export const make = <E>(tier: CacheTier<Token, E>, { keyspace, now, random, sequ
   return {
     known,
     read,
-    obtain: (ids) =>
-      Effect.flatMap(ask(ids), (answers) =>
-        Effect.forEach(ids, (id) => obtainOne(id, answers.get(id)), { concurrency: "unbounded" })
-      ),
+    obtain: (ids, given) =>
+      Effect.suspend(() => {
+        const until = given && now() + given
+        const timeLeft = () => until && Math.max(1, until - now())
+        return Effect.flatMap(ask(ids, timeLeft), (answers) =>
+          Effect.forEach(ids, (id) => obtainOne(id, answers.get(id), timeLeft), { concurrency: "unbounded" })
+        )
+      }),
     replace: (id) =>
       Effect.suspend(() => {
         const write = writeOf(id)
@@ -186,6 +185,29 @@ export const make = <E>(tier: CacheTier<Token, E>, { keyspace, now, random, sequ
       })
   }
 }
+
+// Those who have about as long ask together: nobody gives up more than half of his time.
+const makeRead = <E>(store: Store<E>): Tokens<E>["read"] => {
+  const gathering = new Map<number, Reading<E>>()
+  return (ids, done, timeLeft = Number.POSITIVE_INFINITY) => {
+    const size = Math.floor(Math.log2(timeLeft))
+    const reading = gathering.get(size) ?? new Reading<E>()
+    if (!gathering.has(size)) {
+      gathering.set(size, reading)
+      queueMicrotask(() => {
+        gathering.delete(size)
+        reading.start((ids, told, timeLeft) => readAll(store, ids, told, timeLeft))
+      })
+    }
+    return reading.join(ids, done, timeLeft)
+  }
+}
+
+type TimeLeft = () => number | undefined
+
+// What it gives, or nothing where that takes longer.
+const within = <A, E>(effect: Effect.Effect<A, E>, timeLeft: number | undefined): Effect.Effect<A | undefined, E> =>
+  timeLeft === undefined ? effect : Effect.map(Effect.timeoutOption(effect, timeLeft), Option.getOrUndefined)
 
 // Reads tokens, as any read of several keys is done.
 const readAll = <E>(
@@ -226,7 +248,7 @@ export const lazily = <E>(make: () => Tokens<E>): Tokens<E> => {
   return {
     known: (ids) => tokens().known(ids),
     read: (ids, done, timeLeft) => tokens().read(ids, done, timeLeft),
-    obtain: (ids) => Effect.suspend(() => tokens().obtain(ids)),
+    obtain: (ids, timeLeft) => Effect.suspend(() => tokens().obtain(ids, timeLeft)),
     replace: (id) => Effect.suspend(() => tokens().replace(id))
   }
 }
@@ -238,7 +260,7 @@ class Reading<E> {
   #timeLeft = Number.POSITIVE_INFINITY
   #cancel: Cancel = ignore
 
-  join(ids: ReadonlyArray<TagId>, done: Done<Answers, E>, timeLeft = Number.POSITIVE_INFINITY): Cancel {
+  join(ids: ReadonlyArray<TagId>, done: Done<Answers, E>, timeLeft: number): Cancel {
     for (const id of ids) this.#ids.add(id)
     this.#timeLeft = Math.min(this.#timeLeft, timeLeft)
     // One function may wait twice.

@@ -14,8 +14,11 @@ export interface Verification<in out Value, in out E> {
   readonly concerns: (found: Found<Value>) => boolean
   /** Verifies what was found, if that takes no asking. */
   readonly known: (found: Found<Value>) => Found<Value> | undefined
-  /** Gives what there is while all of its tags have the tokens that it carries. */
-  readonly ifValid: (hit: Hit<Value>) => Effect.Effect<Hit<Value> | undefined>
+  /**
+   * Gives what there is while all of its tags have the tokens that it carries. `waited` is for how
+   * many milliseconds its call has waited for Redis before.
+   */
+  readonly ifValid: (hit: Hit<Value>, waited: number) => Effect.Effect<Hit<Value> | undefined>
   /** Asks for the tokens that a read of a key is expected to need, side by side with it. */
   readonly expect: (key: string) => Expected<E> | undefined
   /** Asks for the tokens that a read of several keys is expected to need. */
@@ -95,11 +98,11 @@ export const make = <Value, E>(options: Options<Value, E>): Verification<Value, 
   return {
     verify,
     // A token that cannot be read proves nothing.
-    ifValid: (hit) => {
+    ifValid: (hit, waited) => {
       if (taggedIn(hit) === undefined) return Effect.succeed(hit)
       const all = [{ hit, source: "memory" }] as const
       const read = fromCallback<ReadonlyArray<Found<Value>>, E>((done) =>
-        verify(all, { at: now(), expected: undefined }, done)
+        verify(all, { at: now() - waited, expected: undefined }, done)
       )
       return Effect.orElseSucceed(
         Effect.map(read, ([found]) => found?.hit),

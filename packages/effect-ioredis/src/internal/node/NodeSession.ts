@@ -3,6 +3,7 @@ import type { RedisConnection, ReplyResult } from "../../RedisConnection.ts"
 import type { RedisCommand } from "../../RedisCommand.ts"
 import type { RedisAddress } from "../../RedisConnector.ts"
 import { connectionError } from "../../RedisError.ts"
+import type { Watch } from "./StallRule.ts"
 import type { Carrier, RedisNode } from "./RedisNode.ts"
 import type { Connected } from "./Lane.ts"
 
@@ -26,8 +27,8 @@ export class NodeSession implements Session, Carrier {
   replies = 0
   /** Says when the last reply came, in monotonic milliseconds. */
   heardAt: number
-  /** Says whether the stall rule watches it. */
-  watched = false
+  /** Holds the stall rule's watch over it, while there is one. */
+  watch: Watch | undefined = undefined
   /** Says whether this program has ended it of its own will, which says nothing of the server. */
   isReplaced = false
 

@@ -1,4 +1,4 @@
-import type { Deadlines } from "../Deadlines.ts"
+import type { Deadline, Deadlines } from "../Deadlines.ts"
 import type { NodeSession } from "./NodeSession.ts"
 
 /**
@@ -32,35 +32,54 @@ export const make = ({
   readonly now: () => number
   readonly onStall: (session: NodeSession, silentSince: number) => void
 }): StallRule => {
+  const stall = (session: NodeSession, silentSince: number): void => {
+    session.watch?.deadline.cancel()
+    session.watch = undefined
+    onStall(session, silentSince)
+  }
+
+  const trickles = ({ replies }: NodeSession, seen: Seen): boolean =>
+    replies === seen.replies && now() - seen.repliedAt >= commandTimeout * trickleFactor
+
   const watch = (session: NodeSession, seen: Seen): void => {
-    session.watched = true
+    session.watch?.deadline.cancel()
     const millis = Math.max(1, seen.at + commandTimeout - now())
-    deadlines.add(now() + millis, millis, () => {
-      session.watched = false
+    const deadline = deadlines.add(now() + millis, millis, () => {
+      session.watch = undefined
       const { connection } = session
       if (!connection.isOpen() || connection.inFlight() === 0) return
-      if (connection.activity() === seen.activity) return onStall(session, seen.at)
-      const unanswered = session.replies === seen.replies
-      if (unanswered && now() - seen.repliedAt >= commandTimeout * trickleFactor)
-        return onStall(session, seen.repliedAt)
-      watch(session, see(session, now(), unanswered ? seen.repliedAt : now()))
+      if (connection.activity() === seen.activity) return stall(session, seen.at)
+      if (trickles(session, seen)) return stall(session, seen.repliedAt)
+      watch(session, see(session, now(), repliedSince(session, seen, now())))
     })
+    session.watch = { deadline, seen }
   }
 
   return {
     suspect: (session, activity, since, at) => {
-      const { connection } = session
-      if (session.watched || !connection.isOpen() || connection.inFlight() === 0) return
-      if (connection.activity() !== activity) return watch(session, see(session, now(), now()))
+      const { connection, watch: watched } = session
+      if (!connection.isOpen() || connection.inFlight() === 0) return
+      const isSilent = connection.activity() === activity
       // In the same sum as the deadline's own, which rounds alike.
-      if (at >= since + commandTimeout) return onStall(session, since)
-      watch(session, { ...see(session, since, since), activity })
+      if (isSilent && at >= since + commandTimeout) return stall(session, since)
+      if (watched === undefined)
+        return watch(session, isSilent ? see(session, since, since) : see(session, now(), now()))
+      // A watch that began before this silence, or later in it, would find it too late.
+      if (!isSilent || (watched.seen.activity === activity && watched.seen.at <= since)) return
+      if (trickles(session, watched.seen)) return stall(session, watched.seen.repliedAt)
+      watch(session, see(session, since, repliedSince(session, watched.seen, since)))
     }
   }
 }
 
-// What a connection had heard at a moment, and since when no reply has been completed.
-interface Seen {
+/** Watches a connection until `deadline`, by which something is to have come. */
+export interface Watch {
+  readonly deadline: Deadline
+  readonly seen: Seen
+}
+
+/** Holds what a connection had heard at a moment, and since when no reply has been completed. */
+export interface Seen {
   readonly activity: number
   readonly at: number
   readonly replies: number
@@ -73,5 +92,8 @@ const see = (session: NodeSession, at: number, repliedAt: number): Seen => ({
   replies: session.replies,
   repliedAt
 })
+
+const repliedSince = ({ replies }: NodeSession, seen: Seen, otherwise: number): number =>
+  replies === seen.replies ? seen.repliedAt : otherwise
 
 const trickleFactor = 5
