@@ -38,11 +38,11 @@ export interface Reads<in Key, out Value, out E> {
 export const make = <Key, Value, E>(parts: RegionParts<Key, Value, E>): Reads<Key, Value, E> => {
   const { encoding, recorder, reject, spanAttributes, tier } = parts
 
-  const { atOnce, find, look } = makeFinds(parts)
-  const beforeLookup = makeBeforeLookup(parts)
+  const finds = makeFinds(parts)
+  const { atOnce, findMany, findOne, look } = finds
 
   const readRendered = (keys: ReadonlyArray<string>): Effect.Effect<ReadonlyArray<Option.Option<Value>>, E> =>
-    Effect.map(find(keys), (found) => found.map(recorder.read))
+    Effect.map(findMany(keys), (found) => found.map(recorder.read))
 
   const readWithRejected = Effect.fnUntraced(function* (
     keys: ReadonlyArray<Key>
@@ -81,11 +81,7 @@ export const make = <Key, Value, E>(parts: RegionParts<Key, Value, E>): Reads<Ke
   const timeToLive = (key: Key): Effect.Effect<Option.Option<Duration.Duration>, E> => {
     const rendered = encoding.key("timeToLive", key)
     if (Result.isFailure(rendered)) return Effect.as(reject(rendered.failure), Option.none())
-    const known = atOnce(rendered.success)
-    const found: Effect.Effect<Found<Value>, E> = known === undefined
-      ? fromCallback((done) => look(rendered.success, tier.get, done))
-      : Effect.succeed(known)
-    return Effect.map(found, (found) => {
+    return Effect.map(findOne(rendered.success), (found) => {
       recorder.read(found)
       return Option.map(Option.fromUndefinedOr(found.hit), (hit) =>
         // What is left of a millisecond is left.
@@ -99,12 +95,8 @@ export const make = <Key, Value, E>(parts: RegionParts<Key, Value, E>): Reads<Ke
     get: (key) =>
       Effect.withFiber((fiber) => (isTraced(fiber) ? inSpan(spanAttributes, "get", () => get(key)) : get(key))),
     getMany: (keys) => traced(spanAttributes, "getMany", () => readMany(keys)),
-    ...beforeLookup,
-    find: (key) =>
-      Effect.suspend(() => {
-        const known = atOnce(key)
-        return known === undefined ? fromCallback((done) => look(key, tier.get, done)) : Effect.succeed(known)
-      })
+    ...makeBeforeLookup(parts, finds),
+    find: findOne
   }
 }
 
@@ -142,6 +134,12 @@ const makeFinds = <Key, Value, E>({ recorder, sequences, tier, verification }: R
     return known === undefined || !verification.concerns(known) ? known : verification.known(known)
   }
 
+  const findOne = (key: string): Effect.Effect<Found<Value>, E> =>
+    Effect.suspend(() => {
+      const known = atOnce(key)
+      return known === undefined ? fromCallback((done) => look(key, tier.get, done)) : Effect.succeed(known)
+    })
+
   const getMany: CacheTier<Value, E>["getMany"] = (keys, isCurrent, done) => {
     const at = recorder.now()
     const expected = verification.expectMany(keys)
@@ -157,20 +155,20 @@ const makeFinds = <Key, Value, E>({ recorder, sequences, tier, verification }: R
     }
   }
 
-  const find = (keys: ReadonlyArray<string>): Effect.Effect<ReadonlyArray<Found<Value>>, E> =>
+  const findMany = (keys: ReadonlyArray<string>): Effect.Effect<ReadonlyArray<Found<Value>>, E> =>
     holding<ReadonlyArray<Found<Value>>, E>(recorder, "getMany", keys, sequences.watch, (isCurrent, done) =>
       getMany(keys, isCurrent, (exit) => done(exit, Exit.isSuccess(exit) ? (exit.value[0]?.source ?? "none") : "none"))
     )
 
-  return { atOnce, look, find }
+  return { atOnce, look, findOne, findMany }
 }
 
-const makeBeforeLookup = <Key, Value, E>(
-  parts: RegionParts<Key, Value, E>
-): Pick<Reads<Key, Value, E>, "getBeforeLookup" | "getManyBeforeLookup"> => {
-  const { recorder, sequences, tier } = parts
-  const { atOnce, find, look } = makeFinds(parts)
+type Finds<Value, E> = ReturnType<typeof makeFinds<unknown, Value, E>>
 
+const makeBeforeLookup = <Key, Value, E>(
+  { recorder, sequences, tier }: RegionParts<Key, Value, E>,
+  { atOnce, findMany, look }: Finds<Value, E>
+): Pick<Reads<Key, Value, E>, "getBeforeLookup" | "getManyBeforeLookup"> => {
   const getBeforeLookup = (key: string): Effect.Effect<Found<Value>, E> => {
     const known = atOnce(key)
     if (known !== undefined) {
@@ -200,24 +198,25 @@ const makeBeforeLookup = <Key, Value, E>(
   }
 
   const getManyBeforeLookup = (keys: ReadonlyArray<string>): Effect.Effect<ReadonlyArray<Found<Value>>, E> => {
-    const lookAgain = (key: string, found: Found<Value>, isCurrent: boolean): Effect.Effect<Found<Value>, E> => {
-      recorder.read(found)
-      if (found.hit !== undefined || isCurrent) return Effect.succeed(found)
-      return Effect.tap(
+    const lookAgain = (key: string): Effect.Effect<Found<Value>, E> =>
+      Effect.tap(
         fromCallback<Found<Value>, E>((done) => look(key, tier.peek, done)),
         (second) => Effect.sync(() => recorder.read(second))
       )
-    }
     return whileAllHeld(
       () => keys.map(sequences.watch),
       (watches) =>
-        Effect.flatMap(find(keys), (found) =>
-          Effect.forEach(
+        Effect.flatMap(findMany(keys), (found) => {
+          for (const one of found) recorder.read(one)
+          const written = found.map(({ hit }, index) => hit === undefined && watches[index]?.isCurrent() !== true)
+          // No fiber is made for each key where none of them is looked for again.
+          if (!written.includes(true)) return Effect.succeed(found)
+          return Effect.forEach(
             found,
-            (one, index) => lookAgain(keys[index] ?? "", one, watches[index]?.isCurrent() === true),
+            (one, index) => (written[index] ? lookAgain(keys[index] ?? "") : Effect.succeed(one)),
             { concurrency: "unbounded" }
           )
-        )
+        })
     )
   }
 
