@@ -83,14 +83,11 @@ export const make = <Key, Value, E>(
       : intents.storeOne(write.success)
   }
 
-  const setTagged = TaggedWrites.make(
-    parts,
-    patience
-  )((operation, options) => (entries, tags, timeLeft) => {
-    const given = options?.timeToLive
-    const store = (part: typeof entries, left = timeLeft) => setEntries(operation, part, given, left, tags)
-    return inParts(entries, timeLeft, recorder.now, store)
-  })
+  const setTagged = TaggedWrites.make(parts, patience, (operation, entries, options, tags, timeLeft) =>
+    inParts(entries, timeLeft, recorder.now, (part, left = timeLeft) =>
+      setEntries(operation, part, options?.timeToLive, left, tags)
+    )
+  )
 
   // What carries a tag of its own is a miss as soon as that has another token.
   const clear =

@@ -12,7 +12,9 @@ export type SetTagged<in Key, in Value, out E> = (
 
 /** Stores entries whose tags have their tokens, within so many milliseconds. */
 export type Store<in Key, in Value, out E> = (
+  operation: string,
   entries: ReadonlyArray<readonly [key: Key, value: Value]>,
+  options: WriteOptions | undefined,
   tags: Tags,
   timeLeft: number | undefined
 ) => Effect.Effect<ReadonlyArray<WriteOutcome>, E>
@@ -24,9 +26,9 @@ export type Store<in Key, in Value, out E> = (
 export const make =
   <Key, Value, E>(
     { encoding, recorder, sequences, tagging }: RegionParts<Key, Value, E>,
-    patience: number | undefined
-  ) =>
-  (store: (operation: string, options: WriteOptions | undefined) => Store<Key, Value, E>): SetTagged<Key, Value, E> =>
+    patience: number | undefined,
+    store: Store<Key, Value, E>
+  ): SetTagged<Key, Value, E> =>
   (operation, entries, options) =>
     Effect.suspend(() => {
       const startedAt = recorder.now()
@@ -40,7 +42,7 @@ export const make =
             const isNewest = rendered.map((key) => key === undefined || intents.get(key)?.isCurrent() === true)
             const timeLeft = patience && Math.max(0, patience - (recorder.now() - startedAt))
             const current = entries.filter((_, index) => isNewest[index])
-            return Effect.map(store(operation, options)(current, tags, timeLeft), (outcomes) => {
+            return Effect.map(store(operation, current, options, tags, timeLeft), (outcomes) => {
               const rest = outcomes[Symbol.iterator]()
               return isNewest.map((is): WriteOutcome => (is ? (rest.next().value ?? "Deferred") : "Deferred"))
             })
