@@ -59,22 +59,36 @@ export const holding = <A, E>(
   start: Start<A, E>
 ): Effect.Effect<A, E> =>
   fromCallback((done) => {
-    const watches = keys.map(hold)
     const startedAt = recorder.now()
-    const end = (): void => {
-      for (const watch of watches) watch.end()
-    }
-    const isCurrent = (index: number): boolean => watches[index]?.isCurrent() === true
-    const cancel = start(isCurrent, (exit, source) => {
-      end()
-      if (Exit.isSuccess(exit)) recorder.timed(operation, source, startedAt)
-      done(exit)
-    })
-    return () => {
-      cancel()
-      end()
-    }
+    const timed = (isCurrent: (index: number) => boolean, told: Done<A, E>) =>
+      start(isCurrent, (exit, source) => {
+        if (Exit.isSuccess(exit)) recorder.timed(operation, source, startedAt)
+        told(exit)
+      })
+    return startHolding(keys, hold, timed, done)
   })
+
+/** Holds every key from now on until what is started has an answer or is cancelled. */
+export const startHolding = <A, E>(
+  keys: ReadonlyArray<string>,
+  hold: (key: string) => Sequences.Watch,
+  start: (isCurrent: (index: number) => boolean, done: Done<A, E>) => Cancel,
+  done: Done<A, E>
+): Cancel => {
+  const watches = keys.map(hold)
+  const end = (): void => {
+    for (const watch of watches) watch.end()
+  }
+  const isCurrent = (index: number): boolean => watches[index]?.isCurrent() === true
+  const cancel = start(isCurrent, (exit) => {
+    end()
+    done(exit)
+  })
+  return () => {
+    cancel()
+    end()
+  }
+}
 
 /** Holds a watch while an Effect runs. */
 export const whileHeld = <A, E, R>(

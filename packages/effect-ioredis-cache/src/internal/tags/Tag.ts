@@ -59,7 +59,7 @@ export const read = (stored: Uint8Array, payloadOffset: number): ReadonlyArray<T
 }
 
 /** Counts the extension units of so many tags. */
-export const unitsPerTag = 3
+const unitsPerTag = 3
 
 const idLength = 12
 const tokenLength = 12

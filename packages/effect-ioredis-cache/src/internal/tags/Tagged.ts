@@ -19,7 +19,7 @@ export class Tagged<out Value> {
 }
 
 /** The token of each tag, `undefined` where there is none. */
-export type TokenOf = (id: TagId) => Token | undefined
+type TokenOf = (id: TagId) => Token | undefined
 
 /**
  * Judges what was found: a value with tags is a hit while each of them has the token that it

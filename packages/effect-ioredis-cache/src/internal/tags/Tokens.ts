@@ -17,7 +17,7 @@ import { type CacheTier, type Cancel, type Done, exitOf, type Found, type TierRe
 import * as Recent from "../Recent.ts"
 import { removedMillis } from "../Regions.ts"
 import * as JsonCodec from "../JsonCodec.ts"
-import { fromCallback, whileHeld } from "../RegionParts.ts"
+import { fromCallback, startHolding, whileHeld } from "../RegionParts.ts"
 import * as Sequences from "../Sequences.ts"
 import { makeToken, type Tag, type TagId, type Token } from "./Tag.ts"
 
@@ -86,7 +86,7 @@ const region = {
 } as const
 
 /** Describes what tokens are made of. */
-export interface Options {
+interface Options {
   /** Says what the keys of the tokens begin with. */
   readonly keyspace: string
   /** Orders what is written under them. */
@@ -98,7 +98,7 @@ export interface Options {
 }
 
 /** Makes the tokens of the cache that a tier is of. */
-export const make = <E>(tier: CacheTier<Token, E>, { keyspace, now, random, sequences }: Options): Tokens<E> => {
+const make = <E>(tier: CacheTier<Token, E>, { keyspace, now, random, sequences }: Options): Tokens<E> => {
   const keyOf = (id: TagId): string => keyspace + id
   const writeOf = (id: TagId): Write<Token> => {
     const token = makeToken(random)
@@ -216,20 +216,10 @@ const readAll = <E>(
   done: Done<Answers, E>,
   timeLeft: number | undefined
 ): Cancel => {
-  const watches = ids.map((id) => sequences.watch(keyOf(id)))
-  const end = () => {
-    for (const watch of watches) watch.end()
-  }
-  const isCurrent = (index: number) => watches[index]?.isCurrent() === true
-  const told: Done<ReadonlyArray<Found<Token>>, E> = (exit) => {
-    end()
+  const keys = ids.map(keyOf)
+  const told: Done<ReadonlyArray<Found<Token>>, E> = (exit) =>
     done(Exit.map(exit, (all) => new Map(all.map((found, index) => [ids[index] ?? "", found]))))
-  }
-  const cancel = tier.getMany(ids.map(keyOf), isCurrent, told, timeLeft)
-  return () => {
-    cancel()
-    end()
-  }
+  return startHolding(keys, sequences.watch, (isCurrent, done) => tier.getMany(keys, isCurrent, done, timeLeft), told)
 }
 
 interface Store<out E> {
