@@ -126,20 +126,23 @@ export const tooLarge = (bytes: number, maxBytes: number): Result.Result<never, 
     `The value takes ${bytes} bytes, more than the limit of ${maxBytes}. Store less, split it, or raise maxBytes.`
   )
 
+/** Says how deep lists and objects may be nested. */
+export const deepest = 500
+
 /**
  * Says that a value is nested too deep to be written.
  */
 export const tooDeep: Result.Result<never, string> = /* @__PURE__ */ Result.fail(
-  "The value has lists and objects more than 500 deep. Store it flat."
+  `The value has lists and objects more than ${deepest} deep. Store it flat.`
 )
 
 /**
  * Says that a payload is nested too deep to be read.
  */
-export const deepMismatch: Mismatch = { _tag: "Mismatch", problem: "expected lists and objects no more than 500 deep" }
-
-/** Says how deep lists and objects may be nested. */
-export const deepest = 500
+export const deepMismatch: Mismatch = {
+  _tag: "Mismatch",
+  problem: `expected lists and objects no more than ${deepest} deep`
+}
 
 /** The least length that may be too deep: each level takes two bytes, its beginning and its end. */
 export const shortestDeep: number = 2 * deepest

@@ -139,8 +139,8 @@ export const make = <Key, Value, E>(
         const answer = Result.isSuccess(write) ? untagged(write.success.value) : value
         if (!watch.isCurrent()) return Effect.succeed(answer)
         const lookupTime = recorder.now() - startedAt
-        const looked = { beganAt, lookupTime, replaces, lease: lease?.passOn() }
-        return Effect.as(store(rendered, [key, value], given, tags, write, looked), answer)
+        const about = { beganAt, lookupTime, replaces, lease: lease?.passOn() }
+        return Effect.as(store(rendered, [key, value], given, tags, write, about), answer)
       })
     })
 
