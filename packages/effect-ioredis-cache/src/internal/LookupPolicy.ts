@@ -1,5 +1,6 @@
 import { Duration } from "effect"
 import type * as Cache from "../Cache.ts"
+import { millisOf } from "./millisOf.ts"
 import * as RefreshDue from "./refreshDue.ts"
 
 /**
@@ -23,8 +24,8 @@ export interface LookupPolicy {
 export const make = ({ lookupTimeout, refresh, retryAfterFailure, staleFor }: Options): LookupPolicy => ({
   staleFor: Duration.toMillis(staleFor ?? 0),
   isDue: refresh && RefreshDue.make(refresh),
-  soft: millis(lookupTimeout?.soft),
-  hard: millis(lookupTimeout?.hard),
+  soft: millisOf(lookupTimeout?.soft),
+  hard: millisOf(lookupTimeout?.hard),
   retryAfterFailure: Duration.toMillis(retryAfterFailure ?? 0)
 })
 
@@ -46,6 +47,3 @@ type Options = Pick<
   Cache.RegionOptions<never, never, Duration.Input | undefined>,
   "lookupTimeout" | "refresh" | "retryAfterFailure" | "staleFor"
 >
-
-const millis = (duration: Duration.Input | undefined): number | undefined =>
-  duration === undefined ? undefined : Duration.toMillis(duration)

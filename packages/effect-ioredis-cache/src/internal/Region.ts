@@ -1,4 +1,4 @@
-import { Clock, Context, Duration, Effect, Option, Random, type Scope } from "effect"
+import { Clock, Context, type Duration, Effect, Option, Random, type Scope } from "effect"
 import * as RedisError from "effect-ioredis/RedisError"
 import * as Cache from "../Cache.ts"
 import type { CacheTier, TierRegion } from "./CacheTier.ts"
@@ -6,6 +6,7 @@ import * as Encoding from "./Encoding.ts"
 import * as Failures from "./Failures.ts"
 import * as LookupPolicy from "./LookupPolicy.ts"
 import * as Lookups from "./Lookups.ts"
+import { millisOf } from "./millisOf.ts"
 import { now } from "./now.ts"
 import * as Reads from "./Reads.ts"
 import * as Recorder from "./Recorder.ts"
@@ -137,6 +138,7 @@ const make = <Key, Value, E>(
   const encoding = Encoding.make(options, timeToLive ?? "300 seconds", prefix, context, makeCompressor)
   const recorder = Recorder.make(name, counters, context)
   const random = Context.get(context, Random.Random)
+  const maxStaleness = millisOf(options.near?.maxStaleness)
   const tier = makeTier({
     name,
     keyspace: encoding.keyspace,
@@ -149,7 +151,7 @@ const make = <Key, Value, E>(
     removedFor: Regions.removedMillis(options),
     tags: options.tags === true,
     lease: options.lease === true,
-    maxStaleness: Regions.nearMillis(options),
+    maxStaleness,
     onUnreadable: (key, problem) => recorder.unreadable(encoding.hash(key), problem)
   })
   const failures = Failures.make(LookupPolicy.failurePause(policy), recorder.now)
@@ -165,9 +167,9 @@ const make = <Key, Value, E>(
   })
   onClose(sequences.leave)
   const spanAttributes = { "cache.name": cacheName, "cache.region": name }
-  const tokens = tokensFor(Regions.nearMillis(options))
+  const tokens = tokensFor(maxStaleness)
   const ofRegion = options.tags === true ? Tag.idOfRegion(encoding.keyspace) : undefined
-  const patienceMillis = patience === undefined ? undefined : Duration.toMillis(patience)
+  const patienceMillis = millisOf(patience)
   const parts: RegionParts<Key, Value, E> = {
     spanAttributes,
     encoding,

@@ -3,6 +3,7 @@ import * as Cache from "../Cache.ts"
 import type { Compression } from "../Compression.ts"
 import type { RefreshPolicy } from "../RefreshPolicy.ts"
 import { defaultMaxBytes } from "./CacheCodec.ts"
+import { millisOf } from "./millisOf.ts"
 import { regionProblem } from "./options.ts"
 import { longestLife } from "./StoredValue.ts"
 
@@ -127,7 +128,7 @@ const differenceOf = (one: Definition, other: Definition): string | undefined =>
   if (removedMillis(one) !== removedMillis(other)) return "removedFor"
   if ((one.tags ?? false) !== (other.tags ?? false)) return "tags"
   if ((one.lease ?? false) !== (other.lease ?? false)) return "lease"
-  if (nearMillis(one) !== nearMillis(other)) return "near"
+  if (millisOf(one.near?.maxStaleness) !== millisOf(other.near?.maxStaleness)) return "near"
   if ((one.jitter ?? 0) !== (other.jitter ?? 0)) return "jitter"
   if (refreshText(one.refresh) !== refreshText(other.refresh)) return "refresh"
   if (millisOf(one.lookupTimeout?.soft) !== millisOf(other.lookupTimeout?.soft)) return "lookupTimeout.soft"
@@ -178,13 +179,6 @@ let classes = 0
  */
 export const removedMillis = ({ removedFor, replay }: Pick<Definition, "removedFor" | "replay">): number =>
   Math.min(Duration.toMillis(removedFor ?? (replay === "latest" ? "10 minutes" : 0)), longestLife)
-
-/** How old a near value may be, in milliseconds; `undefined` where each read asks Redis. */
-export const nearMillis = ({ near }: Pick<Definition, "near">): number | undefined =>
-  near === undefined ? undefined : Duration.toMillis(near.maxStaleness)
-
-const millisOf = (duration: Duration.Input | undefined): number | undefined =>
-  duration === undefined ? undefined : Duration.toMillis(duration)
 
 const refreshText = (policy: RefreshPolicy | undefined): string | undefined =>
   policy?._tag === "FromAge" ? `FromAge ${millisOf(policy.age)}` : JSON.stringify(policy)
