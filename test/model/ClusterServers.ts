@@ -1,7 +1,7 @@
 import { Effect } from "effect"
 import { RedisTopology } from "effect-ioredis"
 import { Fault, type SimulatedCluster, type SimulatedRedis } from "effect-ioredis/testing"
-import { slotOf } from "../../packages/effect-ioredis/src/internal/topology/slot.ts"
+import { slotOf } from "../../packages/effect-ioredis/src/internal/slot.ts"
 import { type Change, type Place, storedKey, type Turn } from "./History.ts"
 import { holdsWhat } from "./holdsWhat.ts"
 import type { Server, Servers, Watcher } from "./Servers.ts"

@@ -9,7 +9,7 @@ import {
   removedFor,
   storedKey
 } from "./History.ts"
-import { slotOf } from "../../packages/effect-ioredis/src/internal/topology/slot.ts"
+import { slotOf } from "../../packages/effect-ioredis/src/internal/slot.ts"
 
 /** When something happened: its place in the order of everything that did, and the virtual time in milliseconds. */
 export interface Moment {

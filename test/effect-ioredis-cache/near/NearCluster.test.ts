@@ -5,7 +5,7 @@ import { Cache } from "effect-ioredis-cache"
 import { scripts } from "effect-ioredis-cache/testing"
 import { SimulatedCluster, SimulatedRedis, type SimulatedServer } from "effect-ioredis/testing"
 import { TestClock } from "effect/testing"
-import { slotOf } from "../../../packages/effect-ioredis/src/internal/topology/slot.ts"
+import { slotOf } from "../../../packages/effect-ioredis/src/internal/slot.ts"
 import { caches, quiet } from "../../suites/cacheLayers.ts"
 import { asked, fork, keyOf, options, write } from "./NearHarness.ts"
 

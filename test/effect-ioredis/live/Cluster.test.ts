@@ -8,7 +8,7 @@ import {
   type RedisError,
   RedisTopology
 } from "effect-ioredis"
-import { slotOf } from "../../../packages/effect-ioredis/src/internal/topology/slot.ts"
+import { slotOf } from "../../../packages/effect-ioredis/src/internal/slot.ts"
 import * as Connect from "../../support/Connect.ts"
 import * as RedisCluster from "../../support/RedisCluster.ts"
 import * as Wait from "../../support/Wait.ts"

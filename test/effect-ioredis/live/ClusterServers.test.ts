@@ -1,7 +1,7 @@
 import { assert, describe, layer } from "@effect/vitest"
 import { Context, Effect, Layer, Result } from "effect"
 import { IoredisConnector, RedisClient, RedisCommand, RedisHealth, RedisScript, RedisTopology } from "effect-ioredis"
-import { slotOf } from "../../../packages/effect-ioredis/src/internal/topology/slot.ts"
+import { slotOf } from "../../../packages/effect-ioredis/src/internal/slot.ts"
 import * as RedisCluster from "../../support/RedisCluster.ts"
 import * as Wait from "../../support/Wait.ts"
 

@@ -20,7 +20,7 @@ export interface NodeMaker {
 }
 
 /** Says which server a node is, and what it owns. */
-export type Place = Pick<RedisNode.Options, "locate" | "role" | "readOnly" | "slots" | "hash" | "onRefusal"> & {
+export type Place = Pick<RedisNode.Options, "locate" | "role" | "readOnly" | "slots" | "onRefusal"> & {
   /** Tells it from the other servers of the client; empty where there is one. */
   readonly label: string
 }

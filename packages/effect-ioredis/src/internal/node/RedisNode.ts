@@ -14,6 +14,7 @@ import type { Deadlines } from "../Deadlines.ts"
 import type { Circuit } from "../circuitBreaker/Circuit.ts"
 import { type Key, keyFrom } from "../keyText.ts"
 import * as Monotonic from "../Monotonic.ts"
+import { slotOf } from "../slot.ts"
 import * as Waiters from "../Waiters.ts"
 import * as Affinity from "./Affinity.ts"
 import * as Introduction from "./Introduction.ts"
@@ -112,11 +113,6 @@ export interface Options {
   readonly readOnly?: boolean | undefined
   /** Gives the slots that it owns. */
   readonly slots: () => ReadonlyArray<readonly [from: number, to: number]>
-  /**
-   * Spreads keys over connections. Keys of one number keep to one connection, and so do those of
-   * one hash tag: a command may name several of them.
-   */
-  readonly hash: (key: Key) => number
   /** Asked at each login, so that passwords may rotate. */
   readonly login: Effect.Effect<RedisLogin, unknown>
   /** Sets how many connections to keep. */
@@ -203,7 +199,7 @@ export const make = Effect.fnUntraced(function* (
     name: options.name,
     connections: lanes.length,
     circuit,
-    ...carriersOf(lanes, sessions, options.hash, () => closing),
+    ...carriersOf(lanes, sessions, () => closing),
     status: () => (closing ? "Closed" : statusOf(sessions().length === lanes.length, wasReady)),
     isReady: () => sessions().length > 0,
     slots: options.slots,
@@ -417,10 +413,10 @@ const askingOf = (
 const carriersOf = (
   lanes: ReadonlyArray<Lane.Lane>,
   sessions: () => ReadonlyArray<NodeSession>,
-  hash: Options["hash"],
   isClosing: () => boolean
 ): Pick<RedisNode, "sessionFor" | "carrierFor" | "carrierOf"> => {
-  const affinity = Affinity.make(lanes, isOpen, hash)
+  // Keys of one hash tag keep to one connection: a command may name several of them.
+  const affinity = Affinity.make(lanes, isOpen, slotOf)
   const sessionFor = (key: Key | undefined): NodeSession | undefined => {
     if (isClosing()) return undefined
     if (lanes.length === 1) return openSession(lanes[0])

@@ -25,7 +25,7 @@ import { addressText, translate } from "../address.ts"
 import * as Members from "./Members.ts"
 import * as Owners from "./Owners.ts"
 import * as Replicas from "./Replicas.ts"
-import { slotOf } from "./slot.ts"
+import { slotOf } from "../slot.ts"
 import * as SlotMap from "./SlotMap.ts"
 import type { Topology } from "./Topology.ts"
 
@@ -46,7 +46,7 @@ export const make = Effect.fnUntraced(function* (
     for (const node of members.nodes()) node.wake()
   })
   const members = new Members.Members(options, maker, owners, suspect)
-  const replicas = new Replicas.Replicas(maker, { hash: slotOf, readOnly: true })
+  const replicas = new Replicas.Replicas(maker, { readOnly: true })
   const cluster: Cluster = {
     options,
     members,

@@ -6,7 +6,6 @@ import type { RedisNode } from "../node/RedisNode.ts"
 import type { Made, NodeMaker } from "../NodeMaker.ts"
 import { addressText } from "../address.ts"
 import type { Owners } from "./Owners.ts"
-import { slotOf } from "./slot.ts"
 
 /**
  * The servers of a cluster that there are connections to: owners of slots, seeds until the owners
@@ -41,7 +40,6 @@ export class Members {
       label,
       locate: Effect.succeed(address),
       slots: () => this.#owners.rangesOf(made.node),
-      hash: slotOf,
       onRefusal: ({ code }) => {
         if (tellsOfOwners.has(code)) this.#suspect()
       }

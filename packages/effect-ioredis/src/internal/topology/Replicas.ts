@@ -10,7 +10,7 @@ import { addressText } from "../address.ts"
  */
 export class Replicas {
   readonly #maker: NodeMaker
-  readonly #place: Pick<Place, "hash" | "readOnly">
+  readonly #place: Pick<Place, "readOnly">
   readonly #made = new Map<string, Made>()
   #addresses: ReadonlyMap<RedisNode, ReadonlyArray<RedisAddress>> = new Map()
   // Those of an owner, made of its addresses when first asked for.
@@ -18,7 +18,7 @@ export class Replicas {
   /** Says whether anybody has asked for one. */
   isWanted = false
 
-  constructor(maker: NodeMaker, place: Pick<Place, "hash" | "readOnly">) {
+  constructor(maker: NodeMaker, place: Pick<Place, "readOnly"> = {}) {
     this.#maker = maker
     this.#place = place
   }

@@ -21,7 +21,7 @@ import * as Waiters from "../Waiters.ts"
 import { addressText, isSameAddress, translate } from "../address.ts"
 import * as Replicas from "./Replicas.ts"
 import * as Single from "./Single.ts"
-import { slotOf } from "./slot.ts"
+import { slotOf } from "../slot.ts"
 import type { Topology } from "./Topology.ts"
 
 /** Makes the topology of a master that sentinels watch. */
@@ -33,13 +33,12 @@ export const make = Effect.fnUntraced(function* (
   const clock = yield* Clock.Clock
   const known = new Known(options.sentinels.length)
   const haste = new Haste(() => Monotonic.millis(clock))
-  const replicas = new Replicas.Replicas(maker, { hash: slotOf })
+  const replicas = new Replicas.Replicas(maker)
   const { node } = maker.make({
     label: "",
     locate: known.locate,
     role: "master",
     slots: () => [],
-    hash: slotOf,
     onRefusal: ({ code }) => {
       if (tellsOfMaster.has(code)) haste.begin()
     }

@@ -6,7 +6,6 @@ import type { NodeMaker } from "../NodeMaker.ts"
 import * as Cluster from "./Cluster.ts"
 import * as Sentinel from "./Sentinel.ts"
 import * as Single from "./Single.ts"
-import { slotOf } from "./slot.ts"
 import type { Topology } from "./Topology.ts"
 
 /**
@@ -27,7 +26,6 @@ export const make = (
             label: "",
             locate: Effect.succeed(topology.address),
             slots: () => [],
-            hash: slotOf,
             onRefusal: () => {}
           }).node
         )

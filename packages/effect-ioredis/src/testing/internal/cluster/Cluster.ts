@@ -1,4 +1,4 @@
-import { slotOf } from "../../../internal/topology/slot.ts"
+import { slotOf } from "../../../internal/slot.ts"
 import type { Replication } from "../Replication.ts"
 import { makeId } from "../History.ts"
 import * as ClusterMap from "./ClusterMap.ts"

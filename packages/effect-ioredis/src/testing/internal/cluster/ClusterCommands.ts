@@ -1,4 +1,4 @@
-import { slotOf } from "../../../internal/topology/slot.ts"
+import { slotOf } from "../../../internal/slot.ts"
 import { at, type Commands, type Machine, read, type Run } from "../Command.ts"
 import * as Wire from "../Wire.ts"
 import * as ClusterMap from "./ClusterMap.ts"

@@ -1,5 +1,5 @@
 import type { RedisAddress } from "../../../RedisConnector.ts"
-import { slotOf } from "../../../internal/topology/slot.ts"
+import { slotOf } from "../../../internal/slot.ts"
 import { bytesOf, type RedisStore } from "../RedisStore.ts"
 import type { Replication } from "../Replication.ts"
 import * as ClusterMap from "./ClusterMap.ts"

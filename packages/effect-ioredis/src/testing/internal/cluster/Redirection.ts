@@ -1,4 +1,4 @@
-import { slotOf } from "../../../internal/topology/slot.ts"
+import { slotOf } from "../../../internal/slot.ts"
 import type { Client } from "../Command.ts"
 import type { ClusterNode } from "./ClusterNode.ts"
 

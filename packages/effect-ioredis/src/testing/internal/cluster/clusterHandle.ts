@@ -1,5 +1,5 @@
 import { Effect } from "effect"
-import { slotOf } from "../../../internal/topology/slot.ts"
+import { slotOf } from "../../../internal/slot.ts"
 import type { RedisAddress } from "../../../RedisConnector.ts"
 import type { Migration, Options, SimulatedCluster, Slots } from "../../SimulatedCluster.ts"
 import type { SimulatedServer } from "../../SimulatedServer.ts"

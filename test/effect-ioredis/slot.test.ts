@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { slotOf } from "../../../packages/effect-ioredis/src/internal/topology/slot.ts"
+import { slotOf } from "../../packages/effect-ioredis/src/internal/slot.ts"
 
 describe("slotOf", () => {
   it("is the CRC16 of the key", () => {
