@@ -630,8 +630,8 @@ const awaitReady = Effect.fnUntraced(function* (
 ): Effect.fn.Return<void, RedisError.RedisConnectionError> {
   const isOver = () =>
     topology.isReady() ||
-    isInVain(topology.problem()) ||
-    topology.nodes().every((node) => !node.isReady() && isInVain(node.lastError()))
+    isHopeless(topology.problem()) ||
+    topology.nodes().every((node) => !node.isReady() && isHopeless(node.lastError()))
   const toldByNode = Effect.callback<void>((resume) => {
     const check = () => {
       if (isOver()) resume(Effect.void)
@@ -649,10 +649,6 @@ const awaitReady = Effect.fnUntraced(function* (
     Effect.annotateLogs({ name, reason: failure.reason, error: failure.message })
   )
 })
-
-// Whether waiting is of no use, by what is wrong.
-const isInVain = (problem: RedisError.RedisConnectionError | undefined): boolean =>
-  problem !== undefined && isHopeless(problem)
 
 const reporter =
   (name: string, context: Context.Context<never>) =>
