@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Random, Result, Schema } from "effect"
 import type { Cache } from "effect-ioredis-cache"
+import { unwrap } from "../../packages/effect-ioredis-cache/src/internal/Wrapped.ts"
 import * as Encoding from "../../packages/effect-ioredis-cache/src/internal/Encoding.ts"
 
 const users = { name: "users", version: 1, key: Schema.String, value: Schema.String }
@@ -42,7 +43,7 @@ describe("Encoding", () => {
       Effect.gen(function* () {
         const written = (yield* make({ timeToLive })).value("set", "key", "a", "one", given)
         const { key, payload, timeToLive: life, value } = Result.getOrThrow(written)
-        assert.deepStrictEqual([key, value, payload, life], ["key", "one", '"one"', millis])
+        assert.deepStrictEqual([key, unwrap(value), payload, life], ["key", "one", '"one"', millis])
       })
     )
   }

@@ -4,6 +4,7 @@ import * as CacheCodec from "../../packages/effect-ioredis-cache/src/internal/Ca
 import * as JsonCodec from "../../packages/effect-ioredis-cache/src/internal/JsonCodec.ts"
 import { leaves, Person, schemaAndValue, Tree } from "../support/GeneratedSchemas.ts"
 import { bytesOf } from "../support/Stored.ts"
+import { unwrap } from "../../packages/effect-ioredis-cache/src/internal/Wrapped.ts"
 import { asynchronousSchema } from "../support/asynchronousSchema.ts"
 
 const roundTrip = <A>(schema: Schema.Codec<A, unknown>, value: A) => {
@@ -12,7 +13,7 @@ const roundTrip = <A>(schema: Schema.Codec<A, unknown>, value: A) => {
   const decoded = codec.decode(bytesOf(encoded.payload))
   if (decoded._tag !== "Value") throw new Error(`${decoded._tag} in the place of a value`)
   // What was encoded is at once what decoding gives.
-  assert.isTrue(Equal.equals(encoded.value, decoded.value))
+  assert.isTrue(Equal.equals(unwrap(encoded.value), decoded.value))
   return decoded
 }
 
@@ -100,7 +101,7 @@ describe("JsonCodec", () => {
     const plain = Schema.Struct({ id: Schema.String, tags: Schema.Array(Schema.Struct({ name: Schema.String })) })
     const rich = Schema.Struct({ at: Schema.Date, tags: Schema.Array(Schema.Struct({ name: Schema.String })) })
     const within = <A>(schema: Schema.Codec<A, unknown>, value: A) =>
-      Result.getOrThrow(JsonCodec.make(schema).encode(value)).value
+      unwrap(Result.getOrThrow(JsonCodec.make(schema).encode(value)).value)
 
     it("without the fields that the schema does not declare, at any depth", () => {
       // A looked-up row has more fields than its type says.

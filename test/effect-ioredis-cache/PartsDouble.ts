@@ -7,6 +7,7 @@ import type {
   Found,
   Write
 } from "../../packages/effect-ioredis-cache/src/internal/CacheTier.ts"
+import { unwrap } from "../../packages/effect-ioredis-cache/src/internal/Wrapped.ts"
 import * as Encoding from "../../packages/effect-ioredis-cache/src/internal/Encoding.ts"
 import * as Recorder from "../../packages/effect-ioredis-cache/src/internal/Recorder.ts"
 import type { RegionParts } from "../../packages/effect-ioredis-cache/src/internal/RegionParts.ts"
@@ -66,7 +67,7 @@ export const make = Effect.gen(function* () {
   }
   const read = (what: string) => (key: string, current: Current, done: Done<Found<string>, never>) =>
     start(`${what} ${nameOf(key)}`, () => current.isCurrent(), done)
-  const entry = ({ key, value }: Write<string>) => `${nameOf(key)}=${value}`
+  const entry = ({ key, value }: Write<string>) => `${nameOf(key)}=${unwrap(value)}`
   const first = (isCurrent: (index: number) => boolean) => () => isCurrent(0)
   const within = (timeLeft: number | undefined) => (timeLeft === undefined ? "" : ` within ${timeLeft}`)
   const listed = (all: ReadonlyArray<string>) => (all.length > 5 ? String(all.length) : all.join(" "))

@@ -38,8 +38,8 @@ export class Encoded<out Value> {
   /** The payload, before it is compressed. */
   readonly payload: Payload
   /**
-   * The value as decoding the payload would give it: without undeclared fields, and shared with
-   * nobody.
+   * The value as decoding the payload would give it: without undeclared fields, shared with nobody,
+   * and perhaps wrapped.
    */
   readonly value: Value
 

@@ -132,7 +132,7 @@ export class Hit<out Value> {
 /** Holds a value that is to be stored. */
 export class Write<out Value> {
   readonly key: string
-  /** Holds the value as Redis will give it back. */
+  /** Holds the value as Redis will give it back, perhaps wrapped. */
   readonly value: Value
   /** Holds its payload as it is to be stored in Redis. */
   readonly payload: Payload
@@ -153,8 +153,8 @@ export class Write<out Value> {
 /** Tells what was found for a key. */
 export interface Found<out Value> {
   /**
-   * Holds the value, if there is one. What memory has is handed on as it is, because most reads
-   * want no more.
+   * Holds the value, if there is one, perhaps wrapped. What memory has is handed on as it is,
+   * because most reads want no more.
    */
   readonly hit: { readonly value: Value } | undefined
   /** Says who answered: `"fallback"` is memory because Redis gave no answer. */

@@ -7,7 +7,8 @@ import { now } from "./now.ts"
 import { Stale } from "./Stale.ts"
 import * as StoredValue from "./StoredValue.ts"
 import * as Tag from "./tags/Tag.ts"
-import { untagged, withTags } from "./tags/Tagged.ts"
+import { withTags } from "./tags/Tagged.ts"
+import { unwrap } from "./Wrapped.ts"
 
 /**
  * Says what a reply of Redis is to the region whose key was read: a value, or a miss and what a
@@ -155,7 +156,7 @@ const makeFindingOf = <Value>({ clock }: Environment, region: TierRegion<Value>,
       const life = Math.min(timeToLive, region.longestLife)
       return { hit: new Hit(tagged(value, read), life, bytes, version, timeToLive, origin), source: "redis" }
     }
-    if (held !== undefined) return foundOf(untagged(held.value), held.bytes)
+    if (held !== undefined) return foundOf(unwrap(held.value), held.bytes)
     const isPlain = form === StoredValue.plainJson
     const packed = isPlain ? stored : stored.subarray(payloadOffset)
     const payload = form.compression === "brotli" ? decompress(packed, region.maxBytes) : packed

@@ -19,6 +19,7 @@ import {
 import { contain, describeDefinition } from "./schemaFailure.ts"
 import { everyNode, isBoundedNode, isPlainNode } from "./schemaNodes.ts"
 import { payloadText } from "./StoredValue.ts"
+import { unparsed } from "./Unparsed.ts"
 
 /**
  * Compiles a schema into a codec whose payloads are JSON. Do it once per region, not per call.
@@ -57,9 +58,9 @@ export const make = <Value>(
     if (payload === undefined) return Result.fail(noJson)
     if (!fits(payload, maxBytes)) return tooLarge(Buffer.byteLength(payload), maxBytes)
     if (nests && payload.length >= shortestDeep && isDeep(Buffer.from(payload), 0)) return tooDeep
-    // A plain schema has one form for both: what it encoded is a copy that has the declared fields
-    // and no others.
-    return Result.succeed(new Encoded(payload, isPlain ? (json as Value) : fromJson(JSON.parse(payload))))
+    // A plain schema has one form for both, and what was encoded has the declared fields and no
+    // others.
+    return Result.succeed(new Encoded(payload, isPlain ? unparsed(payload) : fromJson(JSON.parse(payload))))
   }
 
   // Only a schema that nests walks as deep as the JSON is.

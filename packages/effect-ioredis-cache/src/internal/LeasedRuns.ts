@@ -4,7 +4,7 @@ import type { Lease, Leases } from "./Lease.ts"
 import type { LookupRuns, Request } from "./LookupRuns.ts"
 import type { Reads } from "./Reads.ts"
 import { notRun } from "./SharedLookups.ts"
-import { untagged } from "./tags/Tagged.ts"
+import { unwrap } from "./Wrapped.ts"
 
 /** Holds what lookups under leases are made with. */
 export interface Environment<in out Key, in out Value, in out E> {
@@ -105,7 +105,7 @@ const makeAwaitTurn = <Key, Value, E>({ leases, now, random, reads }: Environmen
       const looked = yield* Effect.timeoutOption(look(rendered, lease, timeLeft), timeLeft)
       if (Option.isNone(looked)) break
       const { answer, found } = looked.value
-      if (found.hit !== undefined) return { _tag: "Found", value: untagged(found.hit.value) }
+      if (found.hit !== undefined) return { _tag: "Found", value: unwrap(found.hit.value) }
       if (answer !== "Another's") {
         return { _tag: "LookUp", replaces: found.source === "redis" ? found.replaces : replaces }
       }

@@ -5,7 +5,7 @@ import type { Lease } from "./Lease.ts"
 import { fromCallback, type RegionParts } from "./RegionParts.ts"
 import type { NotRun } from "./SharedLookups.ts"
 import type { Tags } from "./tags/Tag.ts"
-import { untagged } from "./tags/Tagged.ts"
+import { unwrap } from "./Wrapped.ts"
 import type { Writes } from "./Writes.ts"
 
 /** Describes what is to be looked up. */
@@ -136,7 +136,7 @@ export const make = <Key, Value, E>(
         }
         const write = encoding.value("getOrSet", rendered, key, value, given, tags)
         // Whoever looked it up is given what a later read will have, without undeclared fields.
-        const answer = Result.isSuccess(write) ? untagged(write.success.value) : value
+        const answer = Result.isSuccess(write) ? unwrap(write.success.value) : value
         if (!watch.isCurrent()) return Effect.succeed(answer)
         const lookupTime = recorder.now() - startedAt
         const about = { beganAt, lookupTime, replaces, lease: lease?.passOn() }

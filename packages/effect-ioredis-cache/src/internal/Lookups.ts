@@ -10,7 +10,7 @@ import type { Reads } from "./Reads.ts"
 import { type RegionParts, traced, whileHeld } from "./RegionParts.ts"
 import type { SharedLookups } from "./SharedLookups.ts"
 import * as StaleReads from "./StaleReads.ts"
-import { untagged } from "./tags/Tagged.ts"
+import { unwrap } from "./Wrapped.ts"
 import type { Writes } from "./Writes.ts"
 
 /** The methods of a region that look values up. */
@@ -70,7 +70,7 @@ export const make = <Key, Value, E>(environment: Environment<Key, Value, E>): Lo
     Effect.flatMap(reads.getBeforeLookup(request.rendered), (found) =>
       found.hit === undefined
         ? untilPresent(request, plain(request, found, always))
-        : Effect.succeed(untagged(found.hit.value))
+        : Effect.succeed(unwrap(found.hit.value))
     )
 
   const getWatched = <E2, R>(request: LookupRuns.Request<Key, Value, E2, R>): Effect.Effect<Value, E | E2, R> =>
@@ -119,7 +119,7 @@ const makePlain =
   ): Effect.Effect<Value | LookupRuns.Absent, E | E2, R> =>
     hit === undefined
       ? lookups.join(request.rendered, (watch) => runs.fill(request, replaces, watch))
-      : Effect.succeed(untagged(hit.value))
+      : Effect.succeed(unwrap(hit.value))
 
 const nothing: Found<never> = { hit: undefined, source: "memory" }
 

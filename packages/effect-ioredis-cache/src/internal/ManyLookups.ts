@@ -6,7 +6,7 @@ import { isPlain } from "./LookupPolicy.ts"
 import { type Absent, absent } from "./LookupRuns.ts"
 import type { AfterRead, Environment } from "./Lookups.ts"
 import { render, traced, whileAllHeld } from "./RegionParts.ts"
-import { untagged } from "./tags/Tagged.ts"
+import { unwrap } from "./Wrapped.ts"
 
 /**
  * Makes `getOrSetMany` of one region: one read, and one lookup of all that it did not find and that
@@ -33,7 +33,7 @@ export const make = <Key, Value, E>(
       const waits: Array<Effect.Effect<void, E | E2, R>> = []
       for (const [index, [rendered, key]] of Array.from(keys).entries()) {
         const one = found[index]
-        if (one?.hit !== undefined && policy.isDue === undefined) answers.set(rendered, untagged(one.hit.value))
+        if (one?.hit !== undefined && policy.isDue === undefined) answers.set(rendered, unwrap(one.hit.value))
         else if (one !== undefined) {
           const part = new Part(key, rendered, options, askedAt, missing, due)
           const answered = afterRead(part, one, watches[index] ?? never)

@@ -5,7 +5,7 @@ import type { RemoveOutcome } from "../Cache.ts"
 import type { Found } from "./CacheTier.ts"
 import * as Metrics from "./Metrics.ts"
 import { now } from "./now.ts"
-import { untagged } from "./tags/Tagged.ts"
+import { unwrap } from "./Wrapped.ts"
 
 /** Counts what happens in one region, in metrics and in `Cache.stats`. */
 export interface Recorder {
@@ -59,7 +59,7 @@ export const make = (region: string, counters: Counters, context: Context.Contex
       if (source === "redis") counters.redisHits++
       else counters.memoryHits++
       hits[source].count++
-      return Option.some(untagged(hit.value))
+      return Option.some(unwrap(hit.value))
     },
     write: (outcome) => {
       writes[outcome].count++

@@ -3,7 +3,7 @@ import type { Current, Found } from "./CacheTier.ts"
 import type { AfterRead, Environment } from "./Lookups.ts"
 import type { Absent, LookupRuns, Request } from "./LookupRuns.ts"
 import { later } from "./Stale.ts"
-import { untagged } from "./tags/Tagged.ts"
+import { unwrap } from "./Wrapped.ts"
 
 /**
  * Answers reads of a region with a policy. It may answer with an expired value: at once where a
@@ -26,8 +26,8 @@ export const make = <Key, Value, E>(
 
   const afterHit = <E2, R>(request: Request<Key, Value, E2, R>, hit: { readonly value: Value }) =>
     policy.isDue?.(tier.lifeOf(hit), recorder.now(), random) === true
-      ? Effect.as(refresh(request), untagged(hit.value))
-      : Effect.succeed(untagged(hit.value))
+      ? Effect.as(refresh(request), unwrap(hit.value))
+      : Effect.succeed(unwrap(hit.value))
 
   // What memory holds may be newer than what was read, and is all that an intent has left.
   const staleOf = (rendered: string, found: Found<Value>, watch: Current) =>
@@ -36,7 +36,7 @@ export const make = <Key, Value, E>(
   const serve = ({ value }: { readonly value: Value }): Effect.Effect<Value> =>
     Effect.sync(() => {
       recorder.stale()
-      return untagged(value)
+      return unwrap(value)
     })
 
   const afterMiss = <E2, R>(

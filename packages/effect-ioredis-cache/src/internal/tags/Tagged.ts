@@ -1,17 +1,16 @@
 import type { Found, Replaced } from "../CacheTier.ts"
+import { Wrapped } from "../Wrapped.ts"
 import type { Tag, TagId, Token } from "./Tag.ts"
 
-/**
- * A value together with the tags that stand beside it in Redis. Tiers keep it in the place of the
- * value, so that a value without tags costs nothing more.
- */
-export class Tagged<out Value> {
+/** A value together with the tags that stand beside it in Redis. */
+export class Tagged<out Value> extends Wrapped<Value> {
   readonly value: Value
   readonly tags: ReadonlyArray<Tag>
   /** Describes the stored value, which a fill replaces where a token has changed. */
   readonly replaces: Replaced | undefined
 
   constructor(value: Value, tags: ReadonlyArray<Tag>, replaces?: Replaced) {
+    super()
     this.value = value
     this.tags = tags
     this.replaces = replaces
@@ -41,8 +40,4 @@ export const taggedIn = (hit: { readonly value: unknown } | undefined): Tagged<u
 
 /** The value with tags, in the place of the value. */
 export const withTags = <Value>(value: Value, tags: ReadonlyArray<Tag>, replaces?: Replaced): Value =>
-  // A tier hands values on and looks into none. Whoever reads one takes the tags off.
   new Tagged(value, tags, replaces) as Value
-
-/** The value alone. A tier of values keeps nothing but values, with or without tags. */
-export const untagged = <Value>(value: Value): Value => (value instanceof Tagged ? (value.value as Value) : value)
