@@ -10,6 +10,7 @@ import {
   type Done,
   type FoundThere,
   type TierRegion,
+  Version,
   Write
 } from "../../packages/effect-ioredis-cache/src/internal/CacheTier.ts"
 import * as RedisTier from "../../packages/effect-ioredis-cache/src/internal/RedisTier.ts"
@@ -167,7 +168,7 @@ describe("RedisTier", () => {
       {},
       {
         believes: (key) => key !== "texts:unbelieved",
-        held: () => ({ value: "held", bytes: 7 })
+        kept: () => ({ value: "held", bytes: 7, version: new Version(stampOf(same), 0) })
       }
     )
   })

@@ -124,7 +124,7 @@ const build = Effect.fnUntraced(function* (redis: RedisCache.RedisCache, options
       const nearer = memory(region)
       const regionJournal = journal.region(region, nearer.versionOf)
       const timeout = Duration.toMillis(patience)
-      const tier = tierOf(region, { timeout, believes: regionJournal.believes, held: nearer.held })
+      const tier = tierOf(region, { timeout, believes: regionJournal.believes, kept: nearer.kept })
       const { keyspace, maxStaleness } = region
       return makeTier({
         redis: tier,

@@ -309,11 +309,13 @@ export interface Dispatch {
   ) => Cancel
   /**
    * Reads one string as bytes. The reads of one tick are sent together. `bytes` is about how long
-   * the value will be: a long one does not hold up others.
+   * the value will be: a long one does not hold up others. With `first` only so many bytes of it
+   * are read, of which a key that is not there has none. A `sending` follows what is not sent
+   * together with others.
    */
   readonly get: (
     key: string,
-    read: { readonly bytes: number; readonly timeout?: number | undefined },
+    read: Pick<SendOptions, "sending" | "timeout"> & { readonly bytes: number; readonly first?: number | undefined },
     done: Done<RedisCommand.Reply>
   ) => Cancel
   /** Asks each node for its history every second, for as long as the scope is open. */

@@ -26,16 +26,17 @@ export interface Options<out Value> {
   /** Says whether what is found under a key may be believed. What may not is a miss. */
   readonly believes?: ((key: string, found: Version, isCurrent: boolean) => boolean) | undefined
   /**
-   * Gives the value of a write, where a nearer store holds it. It is not decoded again: a stamp
-   * names one write, and so one payload, for ever.
+   * Gives what a nearer store keeps of a key. It is not decoded again where it is of the write that
+   * was found: a stamp names one write, and so one payload, for ever.
    */
-  readonly held?: ((key: string, stamp: StoredValue.Stamp) => Held<Value> | undefined) | undefined
+  readonly kept?: ((key: string) => Kept<Value> | undefined) | undefined
 }
 
-/** A value that a nearer store holds, and how much room it takes there. */
-export interface Held<out Value> {
+/** A value that a nearer store keeps, how much room it takes there, and of which write it is. */
+export interface Kept<out Value> {
   readonly value: Value
   readonly bytes: number
+  readonly version?: Version | undefined
 }
 
 /** Holds what judging needs of the cache. */
@@ -50,7 +51,7 @@ export interface Environment {
 export const make = <Value>(
   environment: Environment,
   region: TierRegion<Value>,
-  { believes, held }: Options<Value>
+  { believes, kept }: Options<Value>
 ): Judge<Value> => {
   const { discard, unreadable } = makeMisses(environment, region)
   const findingOf = makeFindingOf(environment, region, { discard, unreadable })
@@ -58,6 +59,11 @@ export const make = <Value>(
 
   const isBelieved = (key: string, version: Version, isCurrent: boolean): boolean =>
     believes?.(key, version, isCurrent) !== false
+
+  const heldOf = (key: string, { stamp }: Version): Kept<Value> | undefined => {
+    const held = kept?.(key)
+    return held?.version?.stamp === stamp ? held : undefined
+  }
 
   // A miss, whose value is decoded only where a lookup has nothing better. How long it may be
   // served is not for its writer alone to say.
@@ -74,7 +80,7 @@ export const make = <Value>(
     const miss = missOf(stored)
     if (left <= 0 || !isBelieved(key, version, isCurrent)) return miss
     const at = now(clock)
-    const find = () => findingOf(key, read, version, 0, time, held?.(key, version.stamp)).hit
+    const find = () => findingOf(key, read, version, 0, time, heldOf(key, version)).hit
     return { ...miss, stale: new Stale(at + end - time, at + left, find) }
   }
 
@@ -85,7 +91,7 @@ export const make = <Value>(
     const version = new Version(header.stamp, writtenAt)
     if (timeToLive <= 0) return expired(key, read, version, isCurrent, time)
     if (!isBelieved(key, version, isCurrent)) return missOf(stored)
-    return findingOf(key, read, version, timeToLive, time, held?.(key, version.stamp))
+    return findingOf(key, read, version, timeToLive, time, heldOf(key, version))
   }
 
   const keyCheck = StoredValue.keyCheckAfter(region.keyspace)
@@ -147,7 +153,7 @@ const makeFindingOf = <Value>({ clock }: Environment, region: TierRegion<Value>,
     version: Version,
     timeToLive: number,
     time: number,
-    held: Held<Value> | undefined
+    held: Kept<Value> | undefined
   ): FoundThere<Value> => {
     const { form, header, payloadOffset, stored } = read
     // How long it lives in memory is not for another process alone to say.

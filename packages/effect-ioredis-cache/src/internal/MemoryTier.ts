@@ -16,7 +16,7 @@ import type { Epoch } from "./near/Epoch.ts"
 import type { Demote } from "./near/Near.ts"
 import { now } from "./now.ts"
 import { Stale } from "./Stale.ts"
-import { encodedLength, type Stamp } from "./StoredValue.ts"
+import { encodedLength } from "./StoredValue.ts"
 
 /**
  * A tier in memory, with what a tier in front of another needs: to find, put and drop one key at
@@ -27,8 +27,8 @@ export interface MemoryTier<in out Value> extends CacheTier<Value, never> {
   readonly find: (key: string) => Kept<Value> | undefined
   /** Tells which write of Redis the entry of a key is of, be it fresh or not. */
   readonly versionOf: (key: string) => Version | undefined
-  /** Gives the entry of a key if it is of that write of Redis, be it fresh or not. */
-  readonly held: (key: string, stamp: Stamp) => Kept<Value> | undefined
+  /** Gives the entry of a key, be it fresh or not. */
+  readonly kept: (key: string) => Kept<Value> | undefined
   /**
    * Holds a value that is written. `expiresAt` is in the milliseconds of `now`, and `lookupTime` is
    * how many its lookup took.
@@ -169,10 +169,7 @@ export const make =
     return {
       find,
       versionOf: (key) => entryOf(key)?.version,
-      held: (key, stamp) => {
-        const entry = entryOf(key)
-        return entry?.version?.stamp === stamp ? entry : undefined
-      },
+      kept: entryOf,
       take,
       put: (key, { bytes, lifeThere, origin, timeToLive, value, version }, at, epoch) => {
         // The tier that was read has cut a longer life short, so what a write gave it here counts.

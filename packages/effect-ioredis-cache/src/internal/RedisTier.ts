@@ -4,6 +4,7 @@ import * as Dispatch from "effect-ioredis/dispatch"
 import type { WriteOutcome } from "../Cache.ts"
 import type { CacheTier, Cancel, Current, Done, FoundThere, Hit, Replaced, TierRegion, Write } from "./CacheTier.ts"
 import * as Findings from "./Findings.ts"
+import * as HeaderFirst from "./HeaderFirst.ts"
 import * as Commands from "./journal/commands.ts"
 import { Entry, type Intent, remove, SetIntent } from "./journal/Ledger.ts"
 import * as Scripts from "./journal/scripts.ts"
@@ -79,18 +80,29 @@ const makeTier = <Value>(
   region: TierRegion<Value>,
   options: TierOptions<Value>
 ): RedisTier<Value> => {
-  const { dispatch } = environment
+  const { clock, dispatch } = environment
   const size = new SizeEstimate()
+  const headerFirst = HeaderFirst.make(options.kept)
   const judge = Findings.make(environment, region, options)
   const writes = makeWrites(environment, region, options)
   const { timeout } = options
+  const learn = (length: number): void => {
+    size.learn(length)
+    headerFirst.learn(length)
+  }
   const find: Findings.Judge<Value> = (key, reply, isCurrent, time) => {
-    if (reply instanceof Uint8Array) size.learn(reply.length)
+    if (reply instanceof Uint8Array) learn(reply.length)
     return judge(key, reply, isCurrent, time)
   }
   const timeOf = (key: string): number => dispatch.nodeOf(key).time()
 
-  const get: RedisTier<Value>["get"] = (key, current, done, sending) => {
+  const getWhole = (
+    key: string,
+    current: Current,
+    done: Done<FoundThere<Value>, RedisError.RedisError>,
+    timeout: number | undefined,
+    sending: Dispatch.Sending | undefined
+  ): Cancel => {
     const end: Dispatch.Done<RedisCommand.Reply> = (result) => {
       if (Result.isSuccess(result))
         return done(Exit.succeed(find(key, result.success, current.isCurrent(), timeOf(key))))
@@ -98,15 +110,29 @@ const makeTier = <Value>(
       region.onUnreadable(key, "it is of another Redis type")
       done(Exit.succeed(missedOtherType))
     }
-    return sending === undefined || dispatch.slotOf === undefined
-      ? dispatch.get(key, { bytes: size.bytes, timeout }, end)
-      : dispatch.send(RedisCommand.make("GET", [key], { reply: "bytes" }), { timeout, sending }, end)
+    return dispatch.get(key, { bytes: size.bytes, timeout, sending }, end)
+  }
+
+  const get: RedisTier<Value>["get"] = (key, current, done, sending) => {
+    const stamp = headerFirst.stampOf(key)
+    if (stamp === undefined) return getWhole(key, current, done, timeout, sending)
+    const beganAt = now(clock)
+    const timeLeft = () => timeout && Math.max(1, timeout - (now(clock) - beganAt))
+    return headerFirst.get(
+      stamp,
+      {
+        first: (first, end) => dispatch.get(key, { bytes: 0, first, timeout, sending }, end),
+        judge: (header) => judge(key, header, current.isCurrent(), timeOf(key)),
+        whole: () => getWhole(key, current, done, timeLeft(), sending)
+      },
+      done
+    )
   }
 
   return {
     glance: () => undefined,
     stale: () => undefined,
-    learn: (length) => size.learn(length),
+    learn,
     refuses: (key) => dispatch.nodeOf(key).refuses(),
     byNode: byNodeOf(dispatch),
     known: () => undefined,
@@ -138,11 +164,11 @@ const makeTier = <Value>(
     },
     ...writes,
     set: (write, current, done) => {
-      size.learn(write.payload.length)
+      learn(write.payload.length)
       return writes.set(write, current, done)
     },
     setMany: (all, isCurrent, done, timeLeft) => {
-      for (const { payload } of all) size.learn(payload.length)
+      for (const { payload } of all) learn(payload.length)
       return writes.setMany(all, isCurrent, done, timeLeft)
     },
     clear: clearOf(environment, region)

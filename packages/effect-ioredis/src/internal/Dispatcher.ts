@@ -106,15 +106,21 @@ export const make = ({
     return ignore
   }
 
-  // Keys of different slots cannot be read together, and keys of one slot seldom meet: a join for
-  // each takes two thirds more processor time than a get for each.
-  const getOne: Dispatch["get"] = (key, { timeout }, done) => sendIn(context, Joins.get(key), { timeout }, done)
-
   const joins = Joins.make(
     topology.placeOf,
     (command, timeout, done) => start(settingsOf(context, { timeout }), command, noOptions, done),
     onDefect
   )
+
+  // Keys of different slots cannot be read together, and keys of one slot seldom meet: a join for
+  // each takes two thirds more processor time than a get for each.
+  const mayJoin = topology.slotOf === undefined
+
+  const get: Dispatch["get"] = (key, { bytes, first, sending, timeout = operationTimeout }, done) => {
+    if (mayJoin && first === undefined) return joins.get(key, { bytes, timeout }, done)
+    const command = first === undefined ? Joins.get(key) : Joins.getFirst(key, first)
+    return start(settingsOf(context, { timeout }), command, { sending }, done)
+  }
 
   return {
     clock,
@@ -131,10 +137,7 @@ export const make = ({
     sendAll: (commands, options, done) => sendAllIn(context, commands, options, done),
     sendIn,
     sendAllIn,
-    get:
-      topology.slotOf === undefined
-        ? (key, { bytes, timeout }, done) => joins.get(key, { bytes, timeout: timeout ?? operationTimeout }, done)
-        : getOne,
+    get,
     watchHistory,
     closeWithin
   }

@@ -132,6 +132,10 @@ class Reader {
 /** The command that reads one key, as bytes. */
 export const get = (key: string): RedisCommand.RedisCommand => RedisCommand.make("GET", Array.of(key), asBytes)
 
+/** The command that reads the first bytes of one key. */
+export const getFirst = (key: string, bytes: number): RedisCommand.RedisCommand =>
+  RedisCommand.make("GETRANGE", Array.of(key, "0", String(bytes - 1)), asBytes)
+
 const mget = (readers: ReadonlyArray<Reader>) =>
   RedisCommand.make(
     "MGET",
