@@ -139,7 +139,7 @@ export const history = (seed: number, range: Range = {}): History => {
       : events
   }
 
-  const near = isNear ? draw.one([1000, 1000, 2000]) : undefined
+  const near = isNear ? draw.one([200, 1000, 2000]) : undefined
   // A link is made soon after the first session.
   const first: ReadonlyArray<Step> = isNear ? [{ _tag: "Wait", millis: draw.one([0, 1000]) }] : []
 

@@ -3,6 +3,7 @@ import { type Clock, Duration, Effect, Option, Result } from "effect"
 import type { Dispatch, Node } from "effect-ioredis/dispatch"
 import type { MemoryStore } from "../../packages/effect-ioredis-cache/src/internal/MemoryStore.ts"
 import { Epoch, Lease, mayAnswer } from "../../packages/effect-ioredis-cache/src/internal/near/Epoch.ts"
+import { NearRegion } from "../../packages/effect-ioredis-cache/src/internal/near/Near.ts"
 import { Hearing } from "../../packages/effect-ioredis-cache/src/internal/near/Hearing.ts"
 import { now } from "../../packages/effect-ioredis-cache/src/internal/now.ts"
 import type { Range } from "./Generate.ts"
@@ -224,6 +225,38 @@ export const nearVariants: Readonly<Record<string, Variant>> = {
         isUndisturbed: (right) =>
           function (this: Hearing, key, _, ends) {
             return right.call(this, key, Number.POSITIVE_INFINITY, ends)
+          }
+      })
+    }
+  },
+  "near: a read under way that is shared although a notice has spoiled it": {
+    breaks: ["stale"],
+    range: range(["Data"]),
+    witness: near(
+      [
+        foreign(),
+        wait(10),
+        call(get),
+        wait(10),
+        foreign(),
+        wait(10),
+        local("Hold", "data"),
+        call(get),
+        foreign(),
+        wait(500),
+        call(get, { actor: 1 }),
+        wait(10),
+        local("Release", "data"),
+        wait(10)
+      ],
+      { near: 200 }
+    ),
+    seams: {
+      patch: patching(NearRegion.prototype, {
+        mayAnswer: (right) =>
+          function (this: NearRegion, epoch, clock, at) {
+            // Only a read under way is asked about without a time.
+            return at === undefined || right.call(this, epoch, clock, at)
           }
       })
     }

@@ -50,6 +50,7 @@ import * as Journal from "./internal/journal/Journal.ts"
 import { SetIntent } from "./internal/journal/Ledger.ts"
 import type { NearRead } from "./internal/near/Hearing.ts"
 import * as Near from "./internal/near/Near.ts"
+import * as SharedReads from "./internal/near/SharedReads.ts"
 import * as MemoryStore from "./internal/MemoryStore.ts"
 import * as MemoryTier from "./internal/MemoryTier.ts"
 import { named } from "./internal/named.ts"
@@ -111,7 +112,8 @@ const build = Effect.fnUntraced(function* (redis: RedisCache.RedisCache, options
   const journal = yield* Journal.shared(dispatch, redis.prefix, options.journal)
   // A memory may serve caches of another client or prefix as well, whose values are others.
   const { [MemoryStore.TypeId]: store } = yield* MemoryCache.MemoryCache
-  const memory = MemoryTier.make(store, yield* Clock.Clock, journal)
+  const clock = yield* Clock.Clock
+  const memory = MemoryTier.make(store, clock, journal)
   const tierOf = yield* RedisTier.make(redis.client)
   const fork = Effect.runForkWith(yield* Effect.context<never>())
   const links = yield* Near.shared(dispatch, redis.prefix)
@@ -132,6 +134,7 @@ const build = Effect.fnUntraced(function* (redis: RedisCache.RedisCache, options
         near: maxStaleness === undefined ? undefined : links.region(keyspace, maxStaleness),
         journal: regionJournal,
         outage,
+        clock,
         patience: timeout,
         staleFor: region.staleFor
       })
@@ -240,6 +243,8 @@ interface Parts<in out Value> {
   readonly near: Near.NearRegion | undefined
   readonly journal: Journal.RegionJournal
   readonly outage: Outage.Outage
+  /** The clock that values in memory live on. */
+  readonly clock: Clock.Clock
   /** In milliseconds, as is `staleFor`. */
   readonly patience: number
   readonly staleFor: number
@@ -295,7 +300,7 @@ interface Answers<in out Value> {
   ) => Found<Value>
 }
 
-const makeAnswers = <Value>({ journal, memory, near }: Parts<Value>): Answers<Value> => {
+const makeAnswers = <Value>({ clock, journal, memory, near }: Parts<Value>): Answers<Value> => {
   const remember = (
     key: string,
     found: FoundThere<Value>,
@@ -321,8 +326,9 @@ const makeAnswers = <Value>({ journal, memory, near }: Parts<Value>): Answers<Va
   // What memory may answer although Redis would. The journal has been asked before.
   const nearAs = (key: string): Found<Value> | undefined => {
     if (near === undefined) return undefined
-    const hit = memory.find(key)
-    return hit !== undefined && near.mayAnswer(hit.epoch) ? { hit, source: "memory" } : undefined
+    const at = memory.now(key)
+    const hit = memory.find(key, at)
+    return hit !== undefined && near.mayAnswer(hit.epoch, clock, at) ? { hit, source: "memory" } : undefined
   }
 
   return {
@@ -386,6 +392,19 @@ const makeReads = <Value>(parts: Parts<Value>): Pick<CacheTier<Value, never>, "k
   const answers = makeAnswers(parts)
   const { fallBack, knownAs, readAs } = answers
   const askMany = makeAskMany(parts, answers)
+  const ask: SharedReads.Ask<Value> = (key, current, read, done) => {
+    const end: Done<FoundThere<Value>, RedisError.RedisError> = (exit) => {
+      if (Exit.isFailure(exit)) {
+        outage.begin(key, exit.cause)
+        return done(Exit.succeed(fallBack(key)))
+      }
+      outage.end(key)
+      const answer = readAs(key, exit.value, current.isCurrent(), memory.now(key), read)
+      // A success is one whatever its failures would be.
+      done(answer === exit.value ? (exit as Exit.Success<Found<Value>, never>) : Exit.succeed(answer))
+    }
+    return redis.get(key, current, end, read)
+  }
   return {
     // An open circuit is not asked again for every read.
     known: (key) => {
@@ -394,20 +413,10 @@ const makeReads = <Value>(parts: Parts<Value>): Pick<CacheTier<Value, never>, "k
       outage.refused(key)
       return fallBack(key)
     },
-    get: (key, current, done) => {
-      const read = near?.begin(key)
-      const end: Done<FoundThere<Value>, RedisError.RedisError> = (exit) => {
-        if (Exit.isFailure(exit)) {
-          outage.begin(key, exit.cause)
-          return done(Exit.succeed(fallBack(key)))
-        }
-        outage.end(key)
-        const answer = readAs(key, exit.value, current.isCurrent(), memory.now(key), read)
-        // A success is one whatever its failures would be.
-        done(answer === exit.value ? (exit as Exit.Success<Found<Value>, never>) : Exit.succeed(answer))
-      }
-      return redis.get(key, current, end, read)
-    },
+    get:
+      near === undefined
+        ? (key, current, done) => ask(key, current, undefined, done)
+        : SharedReads.make(near, (key) => memory.kept(key) !== undefined, ask),
     getMany: (keys, isCurrent, done, timeLeft) => {
       if (near === undefined && journal.isEmpty() && keys.length > 0) {
         return askMany(keys, isCurrent, done, timeLeft)

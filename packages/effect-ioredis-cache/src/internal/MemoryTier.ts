@@ -23,8 +23,8 @@ import { encodedLength } from "./StoredValue.ts"
  * once.
  */
 export interface MemoryTier<in out Value> extends CacheTier<Value, never> {
-  /** Finds the value of a key, if it is fresh. */
-  readonly find: (key: string) => Kept<Value> | undefined
+  /** Finds the value of a key, if it is fresh at a time of `now`. Default: now. */
+  readonly find: (key: string, at?: number) => Kept<Value> | undefined
   /** Tells which write of Redis the entry of a key is of, be it fresh or not. */
   readonly versionOf: (key: string) => Version | undefined
   /** Gives the entry of a key, be it fresh or not. */
@@ -130,7 +130,7 @@ export const make =
     const entryOf = (key: string, at = Number.NEGATIVE_INFINITY): Kept<Value> | undefined =>
       memory.get(space + key, at) as Kept<Value> | undefined
 
-    const find = (key: string): Kept<Value> | undefined => entryOf(key, now(clock))
+    const find = (key: string, at = now(clock)): Kept<Value> | undefined => entryOf(key, at)
 
     const hold = (
       key: string,

@@ -47,11 +47,15 @@ export class NearRegion {
     this.#maxStaleness = maxStaleness
   }
 
-  /** Tells whether memory may answer now with a value that was read in that epoch. */
-  mayAnswer(epoch: Epoch | undefined): boolean {
+  /**
+   * Tells whether memory may answer now with a value that was read in that epoch. `at` is the time
+   * of `clock`, which its reader has just read: it serves where the link lives on that clock too.
+   */
+  mayAnswer(epoch: Epoch | undefined, clock?: Clock.Clock, at?: number): boolean {
     if (epoch === undefined || epoch.isOver) return false
-    const { clock } = this.#links
-    return mayAnswer(epoch, this.#maxStaleness, now(clock), clock.currentTimeMillisUnsafe())
+    const { clock: own } = this.#links
+    const monotonic = at !== undefined && clock === own ? at : now(own)
+    return mayAnswer(epoch, this.#maxStaleness, monotonic, own.currentTimeMillisUnsafe())
   }
 
   /**

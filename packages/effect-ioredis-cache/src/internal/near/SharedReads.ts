@@ -1,0 +1,108 @@
+import type { Exit } from "effect"
+import type { Cancel, CacheTier, Current, Done, Found } from "../CacheTier.ts"
+import type { NearRead } from "./Hearing.ts"
+import type { NearRegion } from "./Near.ts"
+
+/** Asks Redis for a key. */
+export type Ask<Value> = (
+  key: string,
+  current: Current,
+  read: NearRead | undefined,
+  done: Done<Found<Value>, never>
+) => Cancel
+
+/**
+ * Lets all who miss a key of a near region while it is being read share that read: after a notice
+ * of a hot key there would be as many reads of it as there are callers. `isKept` says whether
+ * memory has a value of a key, near or not: what it has none of is asked for too seldom to be
+ * shared.
+ *
+ * **Details**
+ *
+ * A read under way is worth what memory will be when it has ended, so it is shared by the same
+ * rules by which memory answers: no notice has spoiled it, its epoch may answer, and this process
+ * has intended nothing since it began.
+ */
+export const make = <Value>(
+  near: Pick<NearRegion, "begin" | "mayAnswer">,
+  isKept: (key: string) => boolean,
+  ask: Ask<Value>
+): CacheTier<Value, never>["get"] => {
+  const open = new Map<string, Shared<Value>>()
+
+  const mayJoin = (key: string, shared: Shared<Value>): boolean =>
+    shared.isCurrent() && near.mayAnswer(shared.read.epochOf(key))
+
+  const begin = (key: string, shared: Shared<Value>): void => {
+    open.set(key, shared)
+    shared.cancel = ask(key, shared, shared.read, (exit) => {
+      if (open.get(key) === shared) open.delete(key)
+      shared.tell(exit)
+    })
+  }
+
+  const leave = (key: string, shared: Shared<Value>, done: Done<Found<Value>, never>): void => {
+    if (!shared.leave(done)) return
+    shared.cancel?.()
+    if (open.get(key) === shared) open.delete(key)
+  }
+
+  return (key, current, done) => {
+    const known = open.get(key)
+    if (known !== undefined && mayJoin(key, known)) {
+      known.join(done)
+      return () => leave(key, known, done)
+    }
+    const read = near.begin(key)
+    if (read === undefined || !isKept(key)) return ask(key, current, read, done)
+    const shared = new Shared(read, current, done)
+    begin(key, shared)
+    return () => leave(key, shared, done)
+  }
+}
+
+// A class, as what lives while a command is in flight has to be: see `Deadlines` of effect-ioredis.
+// Nearly every read has one caller, who needs no list: with a set for each read, reads of which
+// memory answers 84 % took a third more.
+class Shared<Value> implements Current {
+  readonly read: NearRead
+  cancel: Cancel | undefined = undefined
+  // The watch of the key is that of whoever came first, and ends with him.
+  readonly #current: Current
+  #first: Done<Found<Value>, never> | undefined
+  #others: ReadonlyArray<Done<Found<Value>, never>> = alone
+
+  constructor(read: NearRead, current: Current, first: Done<Found<Value>, never>) {
+    this.read = read
+    this.#current = current
+    this.#first = first
+  }
+
+  isCurrent(): boolean {
+    return this.#first !== undefined && this.#current.isCurrent()
+  }
+
+  join(done: Done<Found<Value>, never>): void {
+    this.#others = [...this.#others, done]
+  }
+
+  /** Lets one leave, and tells whether nobody is left. */
+  leave(done: Done<Found<Value>, never>): boolean {
+    if (done === this.#first) this.#first = undefined
+    else this.#others = this.#others.filter((other) => other !== done)
+    return this.#first === undefined && this.#others.length === 0
+  }
+
+  tell(exit: Exit.Exit<Found<Value>>): void {
+    const first = this.#first
+    const others = this.#others
+    // Grown old, it would keep all that its callers hold from the collector.
+    this.#first = undefined
+    this.#others = alone
+    this.cancel = undefined
+    first?.(exit)
+    for (const done of others) done(exit)
+  }
+}
+
+const alone: ReadonlyArray<never> = []
