@@ -75,6 +75,6 @@ export const make = <Value>(kept: ((key: string) => Kept<Value> | undefined) | u
 const isOf = (reply: Uint8Array, stamp: StoredValue.Stamp): boolean =>
   reply.length === StoredValue.headerLength && new StoredValue.Header(reply).stamp === stamp
 
-// In bytes. A read of a header takes 7.7 µs of this process. One of 2 kB that memory holds takes 5.5
-// together with others, and one of 64 kB 53.
+// In bytes. A read of a header takes 7.7 µs of this process. One of 2 kB that memory holds takes
+// 5.5 together with others, and one of 64 kB 53.
 const longFrom = 8192

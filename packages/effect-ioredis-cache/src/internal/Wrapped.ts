@@ -1,5 +1,5 @@
 /**
- * What a tier keeps in the place of a value, with more beside it than the value itself. A tier hands
+ * What a tier keeps in the place of a value, in another form or with more beside it. A tier hands
  * values on and looks into none, so that most of them cost nothing more.
  */
 export abstract class Wrapped<out Value> {
