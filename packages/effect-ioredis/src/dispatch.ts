@@ -30,6 +30,10 @@
  *
  * const sendings: Dispatch.Tally = Dispatch.tallyOf(Metric.counter("sendings"), Context.empty())
  * sendings.count++
+ *
+ * const boundaries = [0.001, 0.01, 0.1]
+ * const waits: Dispatch.Distribution = Dispatch.distributionOf("waits_seconds", { boundaries }, Context.empty())
+ * waits.record(0.005)
  * ```
  *
  * @since 0.1.0
@@ -372,6 +376,14 @@ export { show as showGauge } from "./internal/Gauges.ts"
  * @since 0.1.0
  */
 export { type Tally, tallyOf } from "./internal/Tally.ts"
+
+/**
+ * The values of a histogram, for values in a path that is too hot for a metric's update.
+ *
+ * @category metrics
+ * @since 0.1.0
+ */
+export { type Distribution, distributionOf } from "./internal/Distribution.ts"
 
 /**
  * Says in one line what a schema expected and where, without the value that did not fit.

@@ -1,5 +1,5 @@
-import { Metric } from "effect"
-import { showGauge } from "effect-ioredis/dispatch"
+import { type Context, Metric } from "effect"
+import { type Distribution, distributionOf, showGauge } from "effect-ioredis/dispatch"
 
 /** The metrics of `effect-ioredis-cache`. Attributes have few values: never a key. */
 
@@ -17,7 +17,7 @@ export interface RegionMetrics {
   readonly requests: (result: ReadResult) => Metric.Metric<number, Metric.CounterState<number>>
   readonly writes: (outcome: string) => Metric.Metric<number, Metric.CounterState<number>>
   readonly lookups: (result: LookupResult) => Metric.Metric<number, Metric.CounterState<number>>
-  readonly duration: (operation: string, source: string) => Metric.Metric<number, Metric.HistogramState>
+  readonly durations: (context: Context.Context<never>) => (operation: string) => (source: string) => Distribution
 }
 
 /**
@@ -46,18 +46,20 @@ export const forRegion = (region: string): RegionMetrics => ({
       attributes: { region, result }
     })
   ),
-  duration: (() => {
-    const byOperation = once((operation) =>
+  durations: (context) =>
+    once((operation) =>
       once((source) =>
-        Metric.histogram("cache_operation_duration_seconds", {
-          description: "How long operations took, by region, operation and where the answer came from",
-          boundaries: seconds,
-          attributes: { region, operation, source }
-        })
+        distributionOf(
+          "cache_operation_duration_seconds",
+          {
+            description: "How long operations took, by region, operation and where the answer came from",
+            boundaries: seconds,
+            attributes: { region, operation, source }
+          },
+          context
+        )
       )
     )
-    return (operation, source) => byOperation(operation)(source)
-  })()
 })
 
 const entries = Metric.gauge("cache_entries", { description: "Entries held in memory" })

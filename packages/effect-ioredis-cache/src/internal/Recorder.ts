@@ -46,6 +46,7 @@ export const make = (region: string, counters: Counters, context: Context.Contex
     Deferred: tallyOf(metrics.writes("deferred"), context),
     Rejected: tallyOf(metrics.writes("rejected"), context)
   }
+  const durations = metrics.durations(context)
   const clock = Context.get(context, Clock.Clock)
   let lastUnreadable = Number.NEGATIVE_INFINITY
   return {
@@ -85,8 +86,7 @@ export const make = (region: string, counters: Counters, context: Context.Contex
       )
     },
     now: () => now(clock),
-    timed: (operation, source, startedAt) =>
-      metrics.duration(operation, source).updateUnsafe((now(clock) - startedAt) / 1000, context)
+    timed: (operation, source, startedAt) => durations(operation)(source).record((now(clock) - startedAt) / 1000)
   }
 }
 

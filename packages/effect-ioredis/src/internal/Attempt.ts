@@ -6,6 +6,7 @@ import type { ReplyResult } from "../RedisConnection.ts"
 import * as RedisError from "../RedisError.ts"
 import type { RedisNode } from "./node/RedisNode.ts"
 import type { Deadline, Deadlines } from "./Deadlines.ts"
+import type { Distribution } from "./Distribution.ts"
 import type * as Metrics from "./Metrics.ts"
 import type { NodeSession } from "./node/NodeSession.ts"
 
@@ -53,6 +54,8 @@ export interface Environment {
   readonly context: Context.Context<never>
   readonly deadlines: Deadlines
   readonly metrics: Metrics.Metrics
+  /** Takes how many seconds an attempt of a command took, by its outcome. */
+  readonly durations: (operation: string) => (outcome: CircuitBreaker.Outcome) => Distribution
   /** The monotonic time in milliseconds. */
   readonly now: () => number
   /** Is told of each failure that counts as an outage of Redis. */
@@ -224,10 +227,9 @@ class Running<A> implements Attempt<A> {
     this.settled = true
     this.deadline?.cancel()
     if (!this.goesOn) this.node.circuit.record(this.permit, outcome, event)
-    const { context, metrics } = this.environment
-    metrics
-      .operationDuration(this.call.name)(outcome)
-      .updateUnsafe((at - this.sentAt) / 1000, context)
+    this.environment
+      .durations(this.call.name)(outcome)
+      .record((at - this.sentAt) / 1000)
     this.done(result)
   }
 }

@@ -62,6 +62,7 @@ export const make = (options: Options): Attempts => {
     context,
     deadlines,
     metrics,
+    durations: metrics.operationDuration(context),
     now,
     onFailure: (error, node) => {
       lastFailure = error

@@ -1,4 +1,5 @@
-import { Metric } from "effect"
+import { type Context, Metric } from "effect"
+import { distributionOf } from "./Distribution.ts"
 import * as Labels from "./Labels.ts"
 
 /**
@@ -33,15 +34,20 @@ function build(name: string) {
     Metric.gauge(id, { description, attributes: { name, ...attributes } })
 
   return {
-    operationDuration: Labels.once(maxOperations, (operation) =>
-      Labels.once(maxOwn, (outcome) =>
-        Metric.histogram("redis_client_operation_duration_seconds", {
-          description: "How long each attempt of a command took, by command and outcome",
-          boundaries: seconds,
-          attributes: { name, operation, outcome }
-        })
-      )
-    ),
+    operationDuration: (context: Context.Context<never>) =>
+      Labels.once(maxOperations, (operation) =>
+        Labels.once(maxOwn, (outcome) =>
+          distributionOf(
+            "redis_client_operation_duration_seconds",
+            {
+              description: "How long each attempt of a command took, by command and outcome",
+              boundaries: seconds,
+              attributes: { name, operation, outcome }
+            },
+            context
+          )
+        )
+      ),
     retries: Labels.once(maxOperations, (operation) =>
       counter("redis_client_retries_total", "Attempts after the first, by command", { operation })
     ),
