@@ -31,8 +31,8 @@
  * const sendings: Dispatch.Tally = Dispatch.tallyOf(Metric.counter("sendings"), Context.empty())
  * sendings.count++
  *
- * const boundaries = [0.001, 0.01, 0.1]
- * const waits: Dispatch.Distribution = Dispatch.distributionOf("waits_seconds", { boundaries }, Context.empty())
+ * const options = { boundaries: [0.001, 0.01, 0.1] }
+ * const waits: Dispatch.Distribution = Dispatch.distributionOf("waits", options, Context.empty())
  * waits.record(0.005)
  * ```
  *

@@ -106,8 +106,10 @@ export const make = Effect.fnUntraced(function* (
   yield* Effect.forkScoped(Effect.forever(Effect.andThen(idleSleep(clock, sweepInterval), sweep)))
   return {
     get: (key, now) => {
-      const entry = held(key, now)
-      return entry === undefined || now < entry.expiresAt ? entry : undefined
+      const entry = entries.get(key)
+      if (entry === undefined || now < entry.expiresAt) return entry
+      if (isOver(entry, now)) entries.delete(key)
+      return undefined
     },
     getStale: held,
     peek: (key) => entries.peek(key),
