@@ -6,6 +6,7 @@ import { seriesKey } from "./seriesKey.ts"
  * for when the metric is read.
  */
 export interface Distribution {
+  /** Takes a value, in the unit of the histogram. */
   readonly record: (value: number) => void
 }
 
