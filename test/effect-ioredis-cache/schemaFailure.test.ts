@@ -5,8 +5,9 @@ import { asynchronousSchema } from "../support/asynchronousSchema.ts"
 
 /** What something throws. */
 const thrownBy = (run: () => unknown): unknown =>
-  schemaFailure.contain<unknown>(
+  schemaFailure.contain<unknown, unknown>(
     () => assert.fail(`it gave ${run()}`),
+    undefined,
     (thrown) => thrown
   )
 
@@ -20,7 +21,8 @@ describe("schemaFailure", () => {
   it("contains what is thrown, and gives what is not", () => {
     assert.strictEqual(
       schemaFailure.contain(
-        () => 1,
+        (input: number) => input,
+        1,
         () => 2
       ),
       1
@@ -30,6 +32,7 @@ describe("schemaFailure", () => {
         () => {
           throw new Error("hunter2")
         },
+        1,
         () => 2
       ),
       2

@@ -72,9 +72,11 @@ export const make: Make = <Value>(
   }
 
   return {
-    encode: (value) => contain(() => encode(value), doesNotFit),
+    encode: (value) => contain(encode, value, doesNotFit),
     decode: (stored, offset = 0, codec = "json") =>
-      codec === "json" ? readJson(stored, offset) : contain(() => decode(bytesFrom(stored, offset)), unfit)
+      codec === "json"
+        ? readJson(stored, offset)
+        : contain((stored) => decode(bytesFrom(stored, offset)), stored, unfit)
   }
 }
 
@@ -85,7 +87,8 @@ const bytesFrom = ({ buffer, byteLength, byteOffset }: Uint8Array, offset: numbe
 // What has no JSON form is taken to nest.
 const mayNest = (schema: Schema.Codec<unknown, unknown>): boolean =>
   contain(
-    () => !everyNode(Schema.toCodecJson(schema).ast, isBoundedNode),
+    (schema) => !everyNode(Schema.toCodecJson(schema).ast, isBoundedNode),
+    schema,
     () => true
   )
 

@@ -147,6 +147,20 @@ const makeFindingOf = <Value>({ clock }: Environment, region: TierRegion<Value>,
       ? value
       : withTags(value, Tag.read(stored, payloadOffset), missOf(stored).replaces)
 
+  // How long it lives in memory is not for another process alone to say.
+  const foundOf = (
+    read: StoredValue.Value,
+    value: Value,
+    bytes: number,
+    version: Version,
+    timeToLive: number,
+    time: number
+  ): FoundThere<Value> => {
+    const origin = region.refreshes ? originOf(read.header, time) : undefined
+    const life = Math.min(timeToLive, region.longestLife)
+    return { hit: new Hit(tagged(value, read), life, bytes, version, timeToLive, origin), source: "redis" }
+  }
+
   return (
     key: string,
     read: StoredValue.Value,
@@ -155,14 +169,8 @@ const makeFindingOf = <Value>({ clock }: Environment, region: TierRegion<Value>,
     time: number,
     held: Kept<Value> | undefined
   ): FoundThere<Value> => {
-    const { form, header, payloadOffset, stored } = read
-    // How long it lives in memory is not for another process alone to say.
-    const foundOf = (value: Value, bytes: number): FoundThere<Value> => {
-      const origin = region.refreshes ? originOf(header, time) : undefined
-      const life = Math.min(timeToLive, region.longestLife)
-      return { hit: new Hit(tagged(value, read), life, bytes, version, timeToLive, origin), source: "redis" }
-    }
-    if (held !== undefined) return foundOf(unwrap(held.value), held.bytes)
+    const { form, payloadOffset, stored } = read
+    if (held !== undefined) return foundOf(read, unwrap(held.value), held.bytes, version, timeToLive, time)
     const isPlain = form === StoredValue.plainJson
     const packed = isPlain ? stored : stored.subarray(payloadOffset)
     const payload = form.compression === "brotli" ? decompress(packed, region.maxBytes) : packed
@@ -173,7 +181,14 @@ const makeFindingOf = <Value>({ clock }: Environment, region: TierRegion<Value>,
     const decoded = isPlain ? region.codec.decode(stored, payloadOffset) : region.codec.decode(payload, 0, form.codec)
     switch (decoded._tag) {
       case "Value":
-        return foundOf(decoded.value, isPlain ? stored.length : payloadOffset + payload.length)
+        return foundOf(
+          read,
+          decoded.value,
+          isPlain ? stored.length : payloadOffset + payload.length,
+          version,
+          timeToLive,
+          time
+        )
       case "Mismatch":
         return unreadable(key, stored, decoded.problem)
       case "Broken":

@@ -63,17 +63,19 @@ export const make = <Value>(
     return Result.succeed(new Encoded(payload, isPlain ? unparsed(payload) : fromJson(JSON.parse(payload))))
   }
 
+  const decodeJson = (json: unknown) => new DecodedValue(fromJson(json))
+
   // Only a schema that nests walks as deep as the JSON is.
   const decode = (stored: Uint8Array, offset: number): Decoded<Value> => {
     const text = payloadText(stored, offset)
     if (text === undefined) return broken
     if (nests && text.length >= shortestDeep && isDeep(stored, offset)) return deepMismatch
-    const json = contain<unknown>(() => JSON.parse(text), noValue)
-    return json === broken ? broken : contain<Decoded<Value>>(() => new DecodedValue(fromJson(json)), unfit)
+    const json = contain(parse, text, noValue)
+    return json === broken ? broken : contain<unknown, Decoded<Value>>(decodeJson, json, unfit)
   }
 
   return {
-    encode: (value) => contain(() => encode(value), doesNotFit),
+    encode: (value) => contain(encode, value, doesNotFit),
     decode: (stored, offset = 0, codec = "json") => (codec === "json" ? decode(stored, offset) : otherCodec)
   }
 }
@@ -83,6 +85,8 @@ const broken: Broken = { _tag: "Broken" }
 const otherCodec = mismatch("it is in the binary form, which the region does not use")
 
 const noValue = () => broken
+
+const parse = (text: string): unknown => JSON.parse(text)
 
 const noJson = "The value has no JSON form. Give the region a value schema more precise than Schema.Any."
 

@@ -65,17 +65,20 @@ export const make = <Key, Value, E>(parts: RegionParts<Key, Value, E>): Reads<Ke
     return readRendered(rendered)
   }
 
+  // By itself, so that what is known at once needs no closure, nor room for what one would close
+  // over.
+  const ask = (rendered: string): Effect.Effect<Option.Option<Value>, E> =>
+    fromCallback((done) =>
+      look(rendered, tier.get, (exit) =>
+        done(Exit.isSuccess(exit) ? Exit.succeed(recorder.read(exit.value)) : Exit.failCause(exit.cause))
+      )
+    )
+
   const get = (key: Key): Effect.Effect<Option.Option<Value>, E> => {
     const rendered = encoding.key("get", key)
     if (Result.isFailure(rendered)) return Effect.as(reject(rendered.failure), Option.none())
     const known = atOnce(rendered.success)
-    return known === undefined
-      ? fromCallback((done) =>
-          look(rendered.success, tier.get, (exit) =>
-            done(Exit.isSuccess(exit) ? Exit.succeed(recorder.read(exit.value)) : Exit.failCause(exit.cause))
-          )
-        )
-      : Exit.succeed(recorder.read(known))
+    return known === undefined ? ask(rendered.success) : Exit.succeed(recorder.read(known))
   }
 
   const timeToLive = (key: Key): Effect.Effect<Option.Option<Duration.Duration>, E> => {

@@ -39,8 +39,9 @@ export type Failure = "Broken" | "TooLong"
  */
 export const decompress = (bytes: Uint8Array, maxBytes: number): Uint8Array | Failure => {
   if (!hasOwnWindow(bytes)) return "Broken"
-  return contain<Uint8Array | Failure>(
-    () => brotliDecompressSync(bytes, { maxOutputLength: Math.min(maxBytes, buffers.MAX_LENGTH) }),
+  return contain<Uint8Array, Uint8Array | Failure>(
+    (bytes) => brotliDecompressSync(bytes, { maxOutputLength: Math.min(maxBytes, buffers.MAX_LENGTH) }),
+    bytes,
     failureOf
   )
 }

@@ -4,12 +4,13 @@ import { describeIssue } from "effect-ioredis/dispatch"
 /**
  * Runs what may throw: a schema, a getter of a value, `JSON`. The one `try` of these modules: with
  * `Result.try` encoding 200 B took 1.6 µs instead of 1.1, and a readable key 670 ns instead of 150.
+ * The input is handed over, because a closure over it would be made for each call.
  *
  * @internal
  */
-export const contain = <A>(run: () => A, onThrow: (thrown: unknown) => A): A => {
+export const contain = <Input, A>(run: (input: Input) => A, input: Input, onThrow: (thrown: unknown) => A): A => {
   try {
-    return run()
+    return run(input)
   } catch (thrown) {
     return onThrow(thrown)
   }
