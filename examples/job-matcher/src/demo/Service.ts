@@ -30,8 +30,10 @@ export const start = Effect.fnUntraced(function* (settings: Readonly<Record<stri
 
   const url = `http://127.0.0.1:${port}`
   const client = HttpClient.mapRequest(yield* HttpClient.HttpClient, HttpClientRequest.prependUrl(url))
+  // On a connection of its own: one that is kept alive, and whose answer is still being sent when the service is told to
+  // stop, holds it up for the five seconds of Node's server.
   const stats = client
-    .get("/stats")
+    .get("/stats", { headers: { connection: "close" } })
     .pipe(
       Effect.flatMap(HttpClientResponse.filterStatusOk),
       Effect.flatMap(HttpClientResponse.schemaBodyJson(Stats)),
