@@ -2,7 +2,7 @@ import { Result } from "effect"
 import type { RedisCommand } from "effect-ioredis"
 import type { Cancel, Sending, SendingEnd, Session } from "effect-ioredis/dispatch"
 import type { WriteOutcome } from "../../Cache.ts"
-import type { Replaced, Version } from "../CacheTier.ts"
+import { type Replaced, Version } from "../CacheTier.ts"
 import type { Held } from "../Lease.ts"
 import { fillOf, remainingLife, storedOf } from "./commands.ts"
 import type { Payload } from "../StoredValue.ts"
@@ -47,7 +47,7 @@ export const send = (
   const { beganAt, extension, found, isCurrent, key, lease, lookupTime, payload, staleFor, timeToLive } = fill
   // The region may have been cleared in the very millisecond in which the lookup began.
   const writtenAt = Math.max(beganAt, region.state.clearedAt + 1)
-  const version: Version = { stamp: state.source.next(), writtenAt }
+  const version = new Version(state.source.next(), writtenAt)
   const expiresAt = state.now() + timeToLive
   const life = timeToLive + Math.max(0, timeOf(state, key) - writtenAt)
   const intent = new SetIntent({ value: undefined, payload, extension, life, staleFor, lookupTime, expiresAt })

@@ -3,7 +3,7 @@ import { type RedisCommand, RedisError } from "effect-ioredis"
 import type { Dispatch, Node, Sending, SendingEnd, Session } from "effect-ioredis/dispatch"
 import type { StampSource } from "../StoredValue.ts"
 import type { Replay } from "../../Cache.ts"
-import type { Version, Write as TierWrite } from "../CacheTier.ts"
+import { Version, type Write as TierWrite } from "../CacheTier.ts"
 import { lateOf, type RegionPolicy, saysAbsent, type Situation } from "./commands.ts"
 import * as Doubts from "./Doubts.ts"
 import * as Ledger from "./Ledger.ts"
@@ -245,10 +245,7 @@ export class State {
     // What memory has seen is older than a value or a removal that is not confirmed.
     const isFirst = unconfirmed === undefined || unconfirmed.intent._tag === "Touch"
     const last = this.trust.get(key)?.last ?? (isFirst ? seen?.(key) : undefined)
-    const given = version ?? {
-      writtenAt: this.#momentAfter(region, key, last, unconfirmed?.version),
-      stamp: this.source.next()
-    }
+    const given = version ?? new Version(this.source.next(), this.#momentAfter(region, key, last, unconfirmed?.version))
     return this.ledger.record(key, region, last?.stamp, intent, given)
   }
 
@@ -289,7 +286,7 @@ export class State {
   recordTouch(region: Region, key: string, touch: Ledger.TouchIntent): Entry {
     // What a `clear` in this very millisecond left out is older than this.
     const writtenAt = Math.max(Math.floor(this.dispatch.nodeOf(key).time()), region.state.clearedAt + 1)
-    return this.record(region, key, undefined, touch, { stamp: this.source.next(), writtenAt })
+    return this.record(region, key, undefined, touch, new Version(this.source.next(), writtenAt))
   }
 
   /** Ends a call's hold of an entry. What Redis has not confirmed by then is replayed. */

@@ -95,7 +95,7 @@ export const make = (source: StampSource, size: number, slotOf?: (key: string) =
       if (known === undefined) return "Trusted"
       const verdict = judge(known, found, source.isOwn)
       if (verdict === "Trusted" && found.stamp !== known.last.stamp) {
-        known.last = { stamp: found.stamp, writtenAt: found.writtenAt }
+        known.last = found
       }
       return verdict
     },
