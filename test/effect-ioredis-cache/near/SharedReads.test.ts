@@ -95,7 +95,7 @@ describe("Reads of a key that memory keeps", () => {
     h.region.mayAnswer = false
     h.call("f")
     assert.lengthOf(h.all, 4)
-    h.all.forEach(({ answer }, index) => answer(String(index)))
+    for (const [index, { answer }] of h.all.entries()) answer(String(index))
     assert.deepStrictEqual(h.told, ["a 0", "b 1", "c 2", "d 2", "e 2", "f 3"])
   })
 
