@@ -5,6 +5,7 @@ import { Cache } from "effect-ioredis-cache"
 import { Fault, SimulatedRedis } from "effect-ioredis/testing"
 import { TestClock } from "effect/testing"
 import { layerProcess, layerSimulated } from "../suites/cacheLayers.ts"
+import * as Captured from "../support/Captured.ts"
 import { fork, sent } from "../support/VirtualRedis.ts"
 
 // A long value of which memory holds the very write is asked for by its header.
@@ -148,4 +149,33 @@ describe("a long value that memory holds", () => {
       assert.deepStrictEqual(yield* Fiber.join(fiber), one)
     }).pipe(Effect.provide(layerSimulated({ patience: "1 second" })), Effect.scoped)
   )
+
+  for (const [what, act, then] of [
+    ["made room for another", (here) => here.set("b", "b"), one],
+    ["was set here", (here) => here.set("a", "own"), Option.some("own")],
+    ["was removed here", (here) => here.remove("a"), none],
+    ["was cleared here", (here) => here.clear, none]
+  ] satisfies ReadonlyArray<
+    readonly [string, (here: Cache.Region<string, string>) => Effect.Effect<unknown>, Option.Option<string>]
+  >) {
+    it.effect(`is read whole where it ${what} before its header came`, () => {
+      const captured = Captured.make()
+      return Effect.gen(function* () {
+        const { here, server, there } = yield* makeTexts()
+        const cache = yield* Cache.Cache
+        yield* there.set("a", long("1"))
+        yield* here.get("a")
+        yield* server.inject(Fault.delay("100 millis"))
+        const reading = yield* fork(here.get("a"))
+        yield* fork(act(here))
+        yield* TestClock.adjust("1 second")
+        yield* Fiber.join(reading)
+        const asking = yield* fork(here.get("a"))
+        yield* TestClock.adjust("1 second")
+        assert.deepStrictEqual(yield* Fiber.join(asking), then)
+        assert.strictEqual((yield* cache.stats).corrupt, 0)
+        assert.notMatch(captured.logs.join("\n"), /could not be read/)
+      }).pipe(Effect.provide(layerSimulated({ maxEntries: 1, logs: captured.layer })), Effect.scoped)
+    })
+  }
 })

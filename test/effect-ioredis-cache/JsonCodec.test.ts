@@ -118,6 +118,16 @@ describe("JsonCodec", () => {
       })
     })
 
+    it("with the keys of a record as they are decoded", () => {
+      const Upper = Schema.String.pipe(
+        Schema.decodeTo(
+          Schema.String,
+          SchemaTransformation.transform({ decode: (text) => text.toUpperCase(), encode: (text) => text.toLowerCase() })
+        )
+      )
+      assert.deepStrictEqual(within(Schema.Record(Upper, Schema.Finite), { AB: 1 }), { AB: 1 })
+    })
+
     it("shared with nobody", () => {
       const value = { id: "a", tags: [{ name: "a" }] }
       const own = within(plain, value)

@@ -388,7 +388,7 @@ const makeAskMany = <Value>(
 }
 
 const makeReads = <Value>(parts: Parts<Value>): Pick<CacheTier<Value, never>, "known" | "get" | "getMany"> => {
-  const { journal, memory, near, outage, redis } = parts
+  const { journal, memory, near, outage, patience, redis } = parts
   const answers = makeAnswers(parts)
   const { fallBack, knownAs, readAs } = answers
   const askMany = makeAskMany(parts, answers)
@@ -416,7 +416,13 @@ const makeReads = <Value>(parts: Parts<Value>): Pick<CacheTier<Value, never>, "k
     get:
       near === undefined
         ? (key, current, done) => ask(key, current, undefined, done)
-        : SharedReads.make(near, (key) => memory.kept(key) !== undefined, ask),
+        : SharedReads.make({
+            near,
+            isKept: (key) => memory.kept(key) !== undefined,
+            ask,
+            now: () => memory.now(""),
+            patience
+          }),
     getMany: (keys, isCurrent, done, timeLeft) => {
       if (near === undefined && journal.isEmpty() && keys.length > 0) {
         return askMany(keys, isCurrent, done, timeLeft)

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Fiber } from "effect"
+import { TestClock } from "effect/testing"
 import type { Current, Done, Found } from "../../../packages/effect-ioredis-cache/src/internal/CacheTier.ts"
 import type { Epoch } from "../../../packages/effect-ioredis-cache/src/internal/near/Epoch.ts"
 import type { NearRead } from "../../../packages/effect-ioredis-cache/src/internal/near/Hearing.ts"
@@ -17,9 +18,9 @@ interface Asked {
 const make = ({ isKept = true } = {}) => {
   const all: Array<Asked> = []
   const epochs = new Map<NearRead, Epoch | undefined>()
-  const region = { isHeard: true, mayAnswer: true }
-  const get = SharedReads.make<string>(
-    {
+  const region = { isHeard: true, mayAnswer: true, now: 0 }
+  const get = SharedReads.make<string>({
+    near: {
       begin: () => {
         if (!region.isHeard) return undefined
         // The reads look at no more of it than its epoch.
@@ -29,8 +30,10 @@ const make = ({ isKept = true } = {}) => {
       },
       mayAnswer: (epoch) => region.mayAnswer && epoch !== undefined
     },
-    () => isKept,
-    (key, current, _, done: Done<Found<string>, never>) => {
+    isKept: () => isKept,
+    now: () => region.now,
+    patience: 1000,
+    ask: (key, current, _, done: Done<Found<string>, never>) => {
       const one: Asked = {
         key,
         current,
@@ -42,7 +45,7 @@ const make = ({ isKept = true } = {}) => {
         one.isCancelled = true
       }
     }
-  )
+  })
   const told: Array<string> = []
   return {
     all,
@@ -52,11 +55,12 @@ const make = ({ isKept = true } = {}) => {
       for (const read of epochs.keys()) epochs.set(read, undefined)
     },
     /** A caller, by his name, whose watch is current for as long as a test says. */
-    call: (who: string, key = "k") => {
+    call: (who: string, key = "k", then = () => {}) => {
       const watch = { isCurrent: true }
-      const cancel = get(key, { isCurrent: () => watch.isCurrent }, (exit) =>
+      const cancel = get(key, { isCurrent: () => watch.isCurrent }, (exit) => {
         told.push(`${who} ${Exit.isSuccess(exit) ? exit.value.hit?.value : "failed"}`)
-      )
+        then()
+      })
       return { watch, cancel }
     }
   }
@@ -119,6 +123,27 @@ describe("Reads of a key that memory keeps", () => {
     assert.deepStrictEqual(told, ["c 1", "d 1"])
   })
 
+  it("are joined within half of the patience of whoever came first", () => {
+    const h = make()
+    h.call("a")
+    h.region.now = 500
+    h.call("b")
+    assert.lengthOf(h.all, 1)
+    h.region.now = 501
+    h.call("c")
+    assert.lengthOf(h.all, 2)
+  })
+
+  it("tell nobody who leaves while the others are told", () => {
+    const { all, call, told } = make()
+    let leave = (): void => {}
+    call("a", "k", () => leave())
+    leave = call("b").cancel
+    call("c")
+    all[0]?.answer("1")
+    assert.deepStrictEqual(told, ["a 1", "c 1"])
+  })
+
   it("are one for each caller where memory keeps nothing, or nobody hears of writes", () => {
     const cold = make({ isKept: false })
     for (const who of ["a", "b"]) cold.call(who)
@@ -140,5 +165,34 @@ describe("Reads of a key that memory keeps", () => {
       assert.deepStrictEqual(new Set(answers), new Set(["2"]))
       assert.deepStrictEqual((yield* asked(h.server)).slice(before), [keyOf("k")])
       assert.strictEqual(yield* h.asks(h.read("k")), 0)
+    }))
+
+  test("give up on nobody before half of his own patience is over", (h) =>
+    Effect.gen(function* () {
+      yield* h.other("k", "1")
+      yield* h.near("k", "1")
+      yield* h.other("k", "2")
+      h.data().hold()
+      const first = yield* fork(h.read("k"))
+      yield* TestClock.adjust(900)
+      const second = yield* fork(h.read("k"))
+      yield* TestClock.adjust(101)
+      h.data().release()
+      yield* TestClock.adjust(1)
+      assert.deepStrictEqual([yield* Fiber.join(first), yield* Fiber.join(second)], ["1", "2"])
+    }))
+
+  test("are counted once for each who waits to the end", (h) =>
+    Effect.gen(function* () {
+      yield* h.other("k", "1")
+      yield* h.near("k", "1")
+      yield* h.other("k", "2")
+      const { redisHits } = yield* h.cache.stats
+      h.data().hold()
+      const racing = yield* fork(Effect.raceFirst(h.region.get("k"), h.region.get("k")))
+      yield* TestClock.adjust(1)
+      h.data().release()
+      yield* Fiber.join(racing)
+      assert.strictEqual((yield* h.cache.stats).redisHits - redisHits, 1)
     }))
 })

@@ -11,7 +11,7 @@ import { now } from "./now.ts"
  * Holds a value in this process.
  */
 export interface Entry {
-  /** Holds the value itself, not a copy. */
+  /** Holds the value itself, not a copy, and perhaps wrapped. */
   readonly value: unknown
   /** Says when it expires, in the milliseconds of `now`. */
   readonly expiresAt: number

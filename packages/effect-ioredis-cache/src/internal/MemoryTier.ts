@@ -24,11 +24,11 @@ import { encodedLength } from "./StoredValue.ts"
  */
 export interface MemoryTier<in out Value> extends CacheTier<Value, never> {
   /** Finds the value of a key, if it is fresh at a time of `now`. Default: now. */
-  readonly find: (key: string, at?: number) => Kept<Value> | undefined
+  readonly find: (key: string, at?: number) => KeptEntry<Value> | undefined
   /** Tells which write of Redis the entry of a key is of, be it fresh or not. */
   readonly versionOf: (key: string) => Version | undefined
   /** Gives the entry of a key, be it fresh or not. */
-  readonly kept: (key: string) => Kept<Value> | undefined
+  readonly kept: (key: string) => KeptEntry<Value> | undefined
   /**
    * Holds a value that is written. `expiresAt` is in the milliseconds of `now`, and `lookupTime` is
    * how many its lookup took.
@@ -53,7 +53,7 @@ export interface MemoryTier<in out Value> extends CacheTier<Value, never> {
   readonly extend: (key: string, timeToLive: number) => void
 }
 
-interface Kept<out Value> extends Entry {
+interface KeptEntry<out Value> extends Entry {
   readonly value: Value
   readonly origin: Origin | undefined
 }
@@ -127,10 +127,10 @@ export const make =
 
     // Only this region writes under its keys, and it writes nothing but its values. An entry is not
     // over by the earliest of moments, so that whoever wants it fresh or not need read no clock.
-    const entryOf = (key: string, at = Number.NEGATIVE_INFINITY): Kept<Value> | undefined =>
-      memory.get(space + key, at) as Kept<Value> | undefined
+    const entryOf = (key: string, at = Number.NEGATIVE_INFINITY): KeptEntry<Value> | undefined =>
+      memory.get(space + key, at) as KeptEntry<Value> | undefined
 
-    const find = (key: string, at = now(clock)): Kept<Value> | undefined => entryOf(key, at)
+    const find = (key: string, at = now(clock)): KeptEntry<Value> | undefined => entryOf(key, at)
 
     const hold = (
       key: string,
@@ -193,7 +193,7 @@ export const make =
         const entry = region.staleFor > 0 ? memory.getStale(space + key, now(clock)) : undefined
         if (entry === undefined) return undefined
         const { expiresAt, staleUntil = expiresAt } = entry
-        return new Stale(expiresAt, staleUntil, () => entry as Kept<Value>)
+        return new Stale(expiresAt, staleUntil, () => entry as KeptEntry<Value>)
       },
       glance: entryOf,
       known: found,
@@ -204,7 +204,7 @@ export const make =
       extend,
       // Only this tier's own entries are handed in.
       lifeOf: (hit) => {
-        const { expiresAt, origin } = hit as Kept<Value>
+        const { expiresAt, origin } = hit as KeptEntry<Value>
         return { timeToLive: expiresAt - now(clock), origin }
       },
       replacedBy: (_, done) => atOnce(done, undefined),

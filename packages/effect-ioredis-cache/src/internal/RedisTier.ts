@@ -122,7 +122,8 @@ const makeTier = <Value>(
       stamp,
       {
         first: (first, end) => dispatch.get(key, { bytes: 0, first, timeout, sending }, end),
-        judge: (header) => judge(key, header, current.isCurrent(), timeOf(key)),
+        judge: (header) =>
+          headerFirst.stampOf(key) === stamp ? judge(key, header, current.isCurrent(), timeOf(key)) : undefined,
         whole: () => getWhole(key, current, done, timeLeft(), sending)
       },
       done

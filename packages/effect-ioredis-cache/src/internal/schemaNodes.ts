@@ -17,7 +17,12 @@ export const everyNode = (root: SchemaAST.AST, holds: (ast: SchemaAST.AST) => bo
 const partsOf = (ast: SchemaAST.AST): ReadonlyArray<SchemaAST.AST> => {
   if (SchemaAST.isArrays(ast)) return [...ast.elements, ...ast.rest]
   if (SchemaAST.isUnion(ast)) return ast.types
-  return SchemaAST.isObjects(ast) ? [...ast.propertySignatures, ...ast.indexSignatures].map(({ type }) => type) : []
+  if (!SchemaAST.isObjects(ast)) return []
+  const { indexSignatures, propertySignatures } = ast
+  return [
+    ...propertySignatures.map(({ type }) => type),
+    ...indexSignatures.flatMap(({ parameter, type }) => [parameter, type])
+  ]
 }
 
 /**

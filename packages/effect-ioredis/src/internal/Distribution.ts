@@ -51,7 +51,7 @@ class Counts implements Distribution {
   record(value: number): void {
     const boundaries = this.#boundaries
     let bucket = 0
-    // The bounds are within the array, and most values are small.
+    // A bucket is within both arrays. One after the other, because most values are of the first.
     while (bucket < boundaries.length && value > (boundaries[bucket] as number)) bucket++
     this.#counts[bucket] = (this.#counts[bucket] as number) + 1
     this.#count++

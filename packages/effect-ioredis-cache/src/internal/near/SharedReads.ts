@@ -11,27 +11,36 @@ export type Ask<Value> = (
   done: Done<Found<Value>, never>
 ) => Cancel
 
+/** Says how a region asks. */
+export interface Options<Value> {
+  readonly near: Pick<NearRegion, "begin" | "mayAnswer">
+  /** Says whether memory has a value of a key, near or not. */
+  readonly isKept: (key: string) => boolean
+  readonly ask: Ask<Value>
+  /** The monotonic time in milliseconds. */
+  readonly now: () => number
+  /** The longest that a call waits for Redis, in milliseconds. */
+  readonly patience: number
+}
+
 /**
  * Lets all who miss a key of a near region while it is being read share that read: after a notice
- * of a hot key there would be as many reads of it as there are callers. `isKept` says whether
- * memory has a value of a key, near or not: what it has none of is asked for too seldom to be
- * shared.
+ * of a hot key there would be as many reads of it as there are callers. Only reads of keys
+ * that memory has a value of are shared: to keep account of every other miss costs more than that
+ * gains.
  *
  * **Details**
  *
  * A read under way is worth what memory will be when it has ended, so it is shared by the same
  * rules by which memory answers: no notice has spoiled it, its epoch may answer, and this process
- * has intended nothing since it began.
+ * has intended and filled in nothing since it began. It ends with the patience of whoever came
+ * first, so nobody joins it after half of that: nobody gives up more than half of his own.
  */
-export const make = <Value>(
-  near: Pick<NearRegion, "begin" | "mayAnswer">,
-  isKept: (key: string) => boolean,
-  ask: Ask<Value>
-): CacheTier<Value, never>["get"] => {
+export const make = <Value>({ ask, isKept, near, now, patience }: Options<Value>): CacheTier<Value, never>["get"] => {
   const open = new Map<string, Shared<Value>>()
 
   const mayJoin = (key: string, shared: Shared<Value>): boolean =>
-    shared.isCurrent() && near.mayAnswer(shared.read.epochOf(key))
+    shared.isCurrent() && now() - shared.beganAt <= patience / 2 && near.mayAnswer(shared.read.epochOf(key))
 
   const begin = (key: string, shared: Shared<Value>): void => {
     open.set(key, shared)
@@ -55,25 +64,27 @@ export const make = <Value>(
     }
     const read = near.begin(key)
     if (read === undefined || !isKept(key)) return ask(key, current, read, done)
-    const shared = new Shared(read, current, done)
+    const shared = new Shared(read, now(), current, done)
     begin(key, shared)
     return () => leave(key, shared, done)
   }
 }
 
 // A class, as what lives while a command is in flight has to be: see `Deadlines` of effect-ioredis.
-// Nearly every read has one caller, who needs no list: with a set for each read, reads of which
-// memory answers 84 % took a third more.
+// Nearly every read has one caller, who needs no set: with one for each read, reads of which memory
+// answers 84 % took a third more.
 class Shared<Value> implements Current {
   readonly read: NearRead
+  readonly beganAt: number
   cancel: Cancel | undefined = undefined
   // The watch of the key is that of whoever came first, and ends with him.
   readonly #current: Current
   #first: Done<Found<Value>, never> | undefined
-  #others: ReadonlyArray<Done<Found<Value>, never>> = alone
+  #others: Set<Done<Found<Value>, never>> | undefined = undefined
 
-  constructor(read: NearRead, current: Current, first: Done<Found<Value>, never>) {
+  constructor(read: NearRead, beganAt: number, current: Current, first: Done<Found<Value>, never>) {
     this.read = read
+    this.beganAt = beganAt
     this.#current = current
     this.#first = first
   }
@@ -83,14 +94,15 @@ class Shared<Value> implements Current {
   }
 
   join(done: Done<Found<Value>, never>): void {
-    this.#others = [...this.#others, done]
+    this.#others ??= new Set()
+    this.#others.add(done)
   }
 
   /** Lets one leave, and tells whether nobody is left. */
   leave(done: Done<Found<Value>, never>): boolean {
     if (done === this.#first) this.#first = undefined
-    else this.#others = this.#others.filter((other) => other !== done)
-    return this.#first === undefined && this.#others.length === 0
+    else this.#others?.delete(done)
+    return this.#first === undefined && (this.#others === undefined || this.#others.size === 0)
   }
 
   tell(exit: Exit.Exit<Found<Value>>): void {
@@ -98,11 +110,10 @@ class Shared<Value> implements Current {
     const others = this.#others
     // Grown old, it would keep all that its callers hold from the collector.
     this.#first = undefined
-    this.#others = alone
     this.cancel = undefined
     first?.(exit)
-    for (const done of others) done(exit)
+    // Whoever is told may make others leave.
+    if (others !== undefined) for (const done of others) done(exit)
+    this.#others = undefined
   }
 }
-
-const alone: ReadonlyArray<never> = []
