@@ -63,3 +63,23 @@ it.live("the user of docs/configuration.md may do all that a client and its cach
     }
   })
 )
+
+it.live("a user who may run scripts and may not look at what is stored is refused, and taken for no success", () =>
+  Effect.gen(function* () {
+    const server = yield* RedisServer.make({
+      users: [{ name: "app", password: "secret", rules: "~* &* +@all -getrange" }]
+    })
+    const one = yield* Layer.build(Layer.fresh(cacheOn(server.port)))
+    const region = { ...options, name: "users" }
+    yield* Effect.gen(function* () {
+      const users = yield* Cache.region(region)
+      assert.strictEqual(yield* users.set(1, "ada"), "Applied")
+      assert.strictEqual(yield* users.touch(1, { timeToLive: "1 hour" }), "Deferred")
+      assert.strictEqual(yield* users.clear, "Deferred")
+      assert.deepStrictEqual(yield* users.get(1), Option.none())
+      const latest = yield* Cache.region({ ...options, name: "drafts", replay: "latest" })
+      assert.strictEqual(yield* latest.set(1, "ada"), "Deferred")
+      assert.deepStrictEqual(yield* latest.get(1), Option.some("ada"))
+    }).pipe(Effect.provideContext(one))
+  }).pipe(Effect.scoped)
+)

@@ -124,6 +124,34 @@ describe("Deadlines", () => {
     })
   )
 
+  it.live("expire soon where turns are quick, although each of them brings something", () =>
+    Effect.gen(function* () {
+      let at = 0
+      let heard = 0
+      // Each turn takes 2 ms by this clock, on a busy machine too.
+      const clock: Clock.Clock = Object.assign(Object.create(yield* Clock.Clock), {
+        monotonicTimeNanosUnsafe: () => BigInt(at) * 1_000_000n
+      })
+      const deadlines = yield* Effect.provideService(
+        Deadlines.make(() => heard),
+        Clock.Clock,
+        clock
+      )
+      const expired = yield* Deferred.make<number>()
+      deadlines.add(20, 20, () => Deferred.doneUnsafe(expired, Effect.succeed(at)))
+      const serve = () => {
+        at += 2
+        heard++
+        if (at < 2000) setImmediate(serve)
+      }
+      at = 100
+      // From here on somebody else is served in each turn.
+      yield* Effect.sleep(20)
+      serve()
+      assert.isBelow(yield* Deferred.await(expired), 350)
+    })
+  )
+
   it.effect("that come late are no failures of a connection that spoke meanwhile", () =>
     Effect.gen(function* () {
       const fake = yield* FakeConnector.make()

@@ -56,7 +56,7 @@ export const make = Effect.fnUntraced(function* (activity: () => number) {
       Effect.andThen(
         Effect.suspend(() => {
           catchingUp = Monotonic.millis(clock) > self.until + lateness
-          return catchingUp ? readSockets(activity) : Effect.void
+          return catchingUp ? readSockets(activity, () => Monotonic.millis(clock)) : Effect.void
         })
       ),
       Effect.andThen(
@@ -160,12 +160,17 @@ const lateness = 5
 
 // A late event loop is not a late Redis: what waits in the sockets is read before anyone is told
 // that it is missing, until some turns of the event loop have brought nothing. Where each turn
-// brings something, because others are served all the time, it is enough after many turns.
-const readSockets = Effect.fnUntraced(function* (activity: () => number) {
+// brings something, because others are served all the time, it is enough after many turns, or
+// sooner where they are quick: a loop that is not held up leaves little in the sockets.
+const readSockets = Effect.fnUntraced(function* (activity: () => number, now: () => number) {
   let quiet = 0
-  for (let turn = 0; turn < mostTurns && quiet < quietTurns; turn++) {
+  let quick = 0
+  for (let turn = 0; turn < mostTurns && quiet < quietTurns && quick < mostQuick; turn++) {
     const before = activity()
+    const beganAt = now()
     yield* nextTurn
+    const took = now() - beganAt
+    if (took < lateness) quick += took
     quiet = activity() === before ? quiet + 1 : 0
   }
 })
@@ -174,6 +179,9 @@ const readSockets = Effect.fnUntraced(function* (activity: () => number) {
 const nextTurn = Effect.andThen(Effect.yieldNow, Effect.yieldNow)
 
 const quietTurns = 3
+
+// In milliseconds: less than half of the margin of a deadline.
+const mostQuick = 100
 
 // A busy process that takes 20 ms over each reply reads 200 of them, and one that is quick waits
 // for less than the margin of a deadline.

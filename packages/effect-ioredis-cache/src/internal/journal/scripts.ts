@@ -13,11 +13,21 @@ import * as RedisCommand from "effect-ioredis/RedisCommand"
 import * as RedisScript from "effect-ioredis/RedisScript"
 import { alphabet, digitsOf, longestLife, type Stamp } from "../StoredValue.ts"
 
-// The header of what is stored, or nil where nothing of this format is. `pcall`, because the key
-// may hold a list.
+// The beginning of what is stored, or the error of a key that holds a list. Any other error is
+// raised: a user who may not look has not seen that nothing is there.
+const beginning = `
+local function beginning(key, last)
+  local text = redis.pcall("GETRANGE", key, 0, last)
+  if type(text) == "table" and string.sub(text.err, 1, 9) ~= "WRONGTYPE" then error(text) end
+  return text
+end
+`
+
+// The header of what is stored, or nil where nothing of this format is.
 const header = `
+${beginning}
 local function header(key)
-  local h = redis.pcall("GETRANGE", key, 0, 43)
+  local h = beginning(key, 43)
   if type(h) == "string" and #h == 44 and string.sub(h, 1, 2) == "E1" and string.sub(h, 44) == ":" then return h end
 end
 local function before(a, b)
@@ -159,11 +169,12 @@ export const absent = -2
 // Stores a value if the key still holds so many bytes that begin with these. SET itself looks
 // whether there is a key, because GETRANGE takes an absent one for an empty text.
 const fill = `
+${beginning}
 local function fill(key, value, life, start, length)
   local condition = "NX"
   if length ~= "${absent}" then
     condition = "XX"
-    local there = redis.pcall("GETRANGE", key, 0, 63)
+    local there = beginning(key, 63)
     if type(there) == "table" then
       if length ~= "${otherType}" then return 0 end
     elseif there ~= start or redis.call("STRLEN", key) ~= tonumber(length) then
