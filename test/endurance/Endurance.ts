@@ -36,6 +36,7 @@ export const play = Effect.fnUntraced(function* (settings: Settings) {
     const { after, left } = yield* settle(program.counts, before)
     heaps.push(after.heapBytes)
     kept.push(...left.map((line) => `round ${round}: ${line}`))
+    if (left.length > 0) yield* Console.log(String(yield* cluster.node(0).cli("CLUSTER", "NODES")))
     const { calls, failed } = after
     const heap = (after.heapBytes / 1e6).toFixed(1)
     yield* Console.log(
