@@ -1,5 +1,5 @@
-import { Context, Metric } from "effect"
-import { seriesKey } from "./seriesKey.ts"
+import { type Context, Metric } from "effect"
+import { perSeries } from "./perSeries.ts"
 
 /**
  * The values of a histogram, which are counted in a few steps: what the metric has of them is asked
@@ -21,17 +21,14 @@ export const distributionOf = (
   context: Context.Context<never>
 ): Distribution => {
   const metric = Metric.histogram(id, options)
-  const registry = Context.get(context, Metric.MetricRegistry)
-  const key = seriesKey(metric, context)
-  const known = distributions.get(registry)?.get(key)
-  if (known !== undefined) return known
-  const counts = new Counts(options.boundaries)
-  distributions.set(registry, (distributions.get(registry) ?? new Map()).set(key, counts))
-  Metric.registerUnsafe(metric, context, { get: () => counts.state(), update: () => {}, modify: () => {} })
-  return counts
+  return distributions(metric, context, () => {
+    const counts = new Counts(options.boundaries)
+    Metric.registerUnsafe(metric, context, { get: () => counts.state(), update: () => {}, modify: () => {} })
+    return counts
+  })
 }
 
-const distributions = new WeakMap<Metric.MetricRegistry, Map<string, Distribution>>()
+const distributions = perSeries<Distribution>()
 
 // Looked up in the registry for each value, as an update of the metric is, a `get` took a fiftieth
 // more.

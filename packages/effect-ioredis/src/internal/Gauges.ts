@@ -1,5 +1,5 @@
-import { Context, Effect, Metric, type Scope } from "effect"
-import { seriesKey } from "./seriesKey.ts"
+import { type Context, Effect, Metric, type Scope } from "effect"
+import { perSeries } from "./perSeries.ts"
 
 /**
  * Shows a gauge for as long as the scope is open, summed over everyone who shows it: two clients of
@@ -34,28 +34,21 @@ interface Series {
   readonly end: () => void
 }
 
-const seriesOf = (gauge: Metric.Gauge<number>, context: Context.Context<never>): Series => {
-  const registry = Context.get(context, Metric.MetricRegistry)
-  const known = shown.get(registry) ?? new Map<string, Series>()
-  shown.set(registry, known)
-  const key = seriesKey(gauge, context)
-  const found = known.get(key)
-  if (found !== undefined) return found
-  const readers = new Set<() => number>()
-  const registration = Metric.registerUnsafe(gauge, context, {
-    get: () => ({ value: Array.from(readers).reduce((sum, read) => sum + read(), 0) }),
-    update: () => {},
-    modify: () => {}
-  })
-  const series = {
-    readers,
-    end: () => {
-      known.delete(key)
-      registration.remove()
+const seriesOf = (gauge: Metric.Gauge<number>, context: Context.Context<never>): Series =>
+  shown(gauge, context, (forget) => {
+    const readers = new Set<() => number>()
+    const registration = Metric.registerUnsafe(gauge, context, {
+      get: () => ({ value: Array.from(readers).reduce((sum, read) => sum + read(), 0) }),
+      update: () => {},
+      modify: () => {}
+    })
+    return {
+      readers,
+      end: () => {
+        forget()
+        registration.remove()
+      }
     }
-  }
-  known.set(key, series)
-  return series
-}
+  })
 
-const shown = new WeakMap<Metric.MetricRegistry, Map<string, Series>>()
+const shown = perSeries<Series>()
