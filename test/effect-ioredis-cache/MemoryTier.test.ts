@@ -44,7 +44,7 @@ describe("MemoryTier", () => {
         tier.take(write("a", "old", given))
         const at = Number((yield* Clock.Clock).monotonicTimeNanosUnsafe()) / 1_000_000
         tier.put("a", new Hit("new", timeToLive, 5, version, lifeThere), at)
-        assert.deepStrictEqual([tier.find("a")?.value, tier.versionOf("a")], ["new", version])
+        assert.deepStrictEqual([tier.find("a")?.value, tier.glance("a")?.version], ["new", version])
         assert.strictEqual(yield* lifeOf(tier, "a"), life, what)
       }
     })
@@ -64,13 +64,13 @@ describe("MemoryTier", () => {
     Effect.gen(function* () {
       const tier = yield* make({ staleFor: 500 })
       tier.take(write("a", "own"))
-      assert.deepStrictEqual([tier.kept("a")?.value, tier.kept("a")?.version], ["own", undefined])
+      assert.deepStrictEqual([tier.glance("a")?.value, tier.glance("a")?.version], ["own", undefined])
       tier.put("a", new Hit("1", 1000, 3, version, 1000), tier.now("a"))
-      assert.deepStrictEqual([tier.kept("a")?.value, tier.kept("a")?.version], ["1", version])
+      assert.deepStrictEqual([tier.glance("a")?.value, tier.glance("a")?.version], ["1", version])
       yield* TestClock.adjust(1499)
-      assert.deepStrictEqual([tier.find("a"), tier.kept("a")?.value], [undefined, "1"])
+      assert.deepStrictEqual([tier.find("a"), tier.glance("a")?.value], [undefined, "1"])
       tier.drop("a")
-      assert.isUndefined(tier.kept("a"))
+      assert.isUndefined(tier.glance("a"))
     })
   )
 

@@ -124,9 +124,9 @@ const build = Effect.fnUntraced(function* (redis: RedisCache.RedisCache, options
     name: redis.client.name,
     tier: (region) => {
       const nearer = memory(region)
-      const regionJournal = journal.region(region, nearer.versionOf)
+      const regionJournal = journal.region(region, (key) => nearer.glance(key)?.version)
       const timeout = Duration.toMillis(patience)
-      const tier = tierOf(region, { timeout, believes: regionJournal.believes, kept: nearer.kept })
+      const tier = tierOf(region, { timeout, believes: regionJournal.believes, kept: nearer.glance })
       const { keyspace, maxStaleness } = region
       return makeTier({
         redis: tier,
@@ -418,7 +418,7 @@ const makeReads = <Value>(parts: Parts<Value>): Pick<CacheTier<Value, never>, "k
         ? (key, current, done) => ask(key, current, undefined, done)
         : SharedReads.make({
             near,
-            isKept: (key) => memory.kept(key) !== undefined,
+            isKept: (key) => memory.glance(key) !== undefined,
             ask,
             now: () => memory.now(""),
             patience

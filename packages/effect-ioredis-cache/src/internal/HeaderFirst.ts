@@ -16,6 +16,7 @@ export interface HeaderFirst<in out Value> {
   readonly stampOf: (key: string) => StoredValue.Stamp | undefined
   /** Reads a key of which that write is kept. */
   readonly get: (
+    key: string,
     stamp: StoredValue.Stamp,
     ask: Ask<Value>,
     done: Done<FoundThere<Value>, RedisError.RedisError>
@@ -28,11 +29,8 @@ export interface HeaderFirst<in out Value> {
 export interface Ask<out Value> {
   /** Asks for the first bytes. */
   readonly first: (bytes: number, done: Dispatch.Done<RedisCommand.Reply>) => Cancel
-  /**
-   * Judges a header as it judges the whole, if the nearer store still keeps that write: without it
-   * a header is half a value.
-   */
-  readonly judge: (header: Uint8Array) => FoundThere<Value> | undefined
+  /** Judges a header, while the nearer store keeps that write, as it judges the whole. */
+  readonly judge: (header: Uint8Array) => FoundThere<Value>
   /** Asks for the whole. */
   readonly whole: () => Cancel
 }
@@ -43,17 +41,19 @@ export const make = <Value>(kept: ((key: string) => Kept<Value> | undefined) | u
   let hasLong = false
   let isRefused = false
 
+  const stampOf = (key: string): StoredValue.Stamp | undefined => {
+    const entry = hasLong && !isRefused ? kept?.(key) : undefined
+    // What has tags is read whole: they stand behind the header.
+    if (entry === undefined || entry.bytes < longFrom || entry.value instanceof Wrapped) return undefined
+    return entry.version?.stamp
+  }
+
   return {
-    stampOf: (key) => {
-      const entry = hasLong && !isRefused ? kept?.(key) : undefined
-      // What has tags is read whole: they stand behind the header.
-      if (entry === undefined || entry.bytes < longFrom || entry.value instanceof Wrapped) return undefined
-      return entry.version?.stamp
-    },
+    stampOf,
     learn: (length) => {
       if (length >= longFrom) hasLong = true
     },
-    get: (stamp, { first, judge, whole }, done) => {
+    get: (key, stamp, { first, judge, whole }, done) => {
       let cancelWhole: Cancel | undefined
       const cancel = first(StoredValue.headerLength, (result) => {
         if (Result.isFailure(result)) {
@@ -62,7 +62,9 @@ export const make = <Value>(kept: ((key: string) => Kept<Value> | undefined) | u
           if (result.failure.code === "NOPERM") isRefused = true
         }
         const reply = Result.isSuccess(result) ? result.success : undefined
-        const found = reply instanceof Uint8Array && isOf(reply, stamp) ? judge(reply) : undefined
+        // Without what was kept a header is half a value.
+        const isSame = reply instanceof Uint8Array && isOf(reply, stamp) && stampOf(key) === stamp
+        const found = isSame ? judge(reply) : undefined
         // What a miss replaces is known by the whole alone.
         if (found?.hit !== undefined) done(Exit.succeed(found))
         else cancelWhole = whole()

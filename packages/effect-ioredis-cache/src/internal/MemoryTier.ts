@@ -25,10 +25,8 @@ import { encodedLength } from "./StoredValue.ts"
 export interface MemoryTier<in out Value> extends CacheTier<Value, never> {
   /** Finds the value of a key, if it is fresh at a time of `now`. Default: now. */
   readonly find: (key: string, at?: number) => KeptEntry<Value> | undefined
-  /** Tells which write of Redis the entry of a key is of, be it fresh or not. */
-  readonly versionOf: (key: string) => Version | undefined
   /** Gives the entry of a key, be it fresh or not. */
-  readonly kept: (key: string) => KeptEntry<Value> | undefined
+  readonly glance: (key: string) => KeptEntry<Value> | undefined
   /**
    * Holds a value that is written. `expiresAt` is in the milliseconds of `now`, and `lookupTime` is
    * how many its lookup took.
@@ -168,8 +166,6 @@ export const make =
 
     return {
       find,
-      versionOf: (key) => entryOf(key)?.version,
-      kept: entryOf,
       take,
       put: (key, { bytes, lifeThere, origin, timeToLive, value, version }, at, epoch) => {
         // The tier that was read has cut a longer life short, so what a write gave it here counts.

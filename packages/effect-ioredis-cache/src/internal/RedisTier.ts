@@ -119,11 +119,11 @@ const makeTier = <Value>(
     const beganAt = now(clock)
     const timeLeft = () => timeout && Math.max(1, timeout - (now(clock) - beganAt))
     return headerFirst.get(
+      key,
       stamp,
       {
         first: (first, end) => dispatch.get(key, { bytes: 0, first, timeout, sending }, end),
-        judge: (header) =>
-          headerFirst.stampOf(key) === stamp ? judge(key, header, current.isCurrent(), timeOf(key)) : undefined,
+        judge: (header) => judge(key, header, current.isCurrent(), timeOf(key)),
         whole: () => getWhole(key, current, done, timeLeft(), sending)
       },
       done
