@@ -12,17 +12,19 @@ lookupSuite("the strict cache", Layer.provideMerge(layerStrict, layerSimulated()
 
 lookupSuite("Redis and memory", layerSimulated())
 
+const refreshed = {
+  name: "texts",
+  version: 1,
+  key: Schema.String,
+  value: Schema.String,
+  timeToLive: "10 seconds",
+  refresh: RefreshPolicy.fromAge("4 seconds")
+} as const
+
 describe("in an outage", () => {
   testSimulated("memory and the journal tell how long their values live, and how old they are", () =>
     Effect.gen(function* () {
-      const region = yield* Cache.region({
-        name: "texts",
-        version: 1,
-        key: Schema.String,
-        value: Schema.String,
-        timeToLive: "10 seconds",
-        refresh: RefreshPolicy.fromAge("4 seconds")
-      })
+      const region = yield* Cache.region(refreshed)
       yield* region.set("a", "1")
       yield* Effect.flatMap(RedisClient.RedisClient, ({ breaker }) => breaker.isolate)
       assert.strictEqual(yield* region.set("b", "1"), "Deferred")
@@ -44,14 +46,7 @@ describe("in an outage", () => {
 describe("without scripts", () => {
   it.effect("a refresh whose value Redis does not take is tried again after a second, not at each read", () =>
     Effect.gen(function* () {
-      const region = yield* Cache.region({
-        name: "texts",
-        version: 1,
-        key: Schema.String,
-        value: Schema.String,
-        timeToLive: "10 seconds",
-        refresh: RefreshPolicy.fromAge("4 seconds")
-      })
+      const region = yield* Cache.region(refreshed)
       let runs = 0
       const read = Effect.tap(
         region.getOrSet(

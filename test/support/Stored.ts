@@ -1,3 +1,5 @@
+import { Effect } from "effect"
+import { RedisClient, RedisCommand } from "effect-ioredis"
 import * as StoredValue from "../../packages/effect-ioredis-cache/src/internal/StoredValue.ts"
 
 const stamps = StoredValue.makeStampSource(Math.random)
@@ -24,3 +26,19 @@ export const bytesOf = (stored: StoredValue.Payload | Uint8Array): Buffer =>
 
 /** The payload of what is stored, as text. */
 export const payloadOf = (text: string): string => text.slice(StoredValue.headerLength)
+
+/** Sends a command, and gives its reply as bytes. */
+export const run = (name: string, ...args: ReadonlyArray<RedisCommand.Argument>) =>
+  Effect.flatMap(RedisClient.RedisClient, (redis) => redis.run(RedisCommand.make(name, args, { reply: "bytes" })))
+
+/** What Redis holds of the keys of a region, and the letters by which it says its form. */
+export const heldUnder = (keyOf: (key: string) => string) => {
+  const held = Effect.fnUntraced(function* (key: string) {
+    const reply = yield* run("GET", keyOf(key))
+    return reply instanceof Uint8Array ? Buffer.from(reply) : undefined
+  })
+  return {
+    held,
+    letters: (key: string) => Effect.map(held(key), (stored) => stored?.toString("latin1", 2, 4))
+  }
+}

@@ -1,10 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Option, Schema } from "effect"
-import { RedisClient, RedisCommand } from "effect-ioredis"
+import { RedisClient } from "effect-ioredis"
 import { Cache, Compression } from "effect-ioredis-cache"
 import { binary } from "effect-ioredis-cache/BinaryCodec"
 import { cacheSuite } from "../../suites/cache.ts"
 import { eventually, layerProcess, layerReal, layerRealProcess, layerSimulated } from "../../suites/cacheLayers.ts"
+import { heldUnder, run } from "../../support/Stored.ts"
 
 /** A cache whose regions are binary, and compress whatever becomes smaller. */
 const packing = Layer.effect(
@@ -29,15 +30,7 @@ const thing = (byte: number) => ({ name: "a", data: new Uint8Array(1000).map((_,
 
 const keyOf = (key: string) => `cache:things:v1:=${key}`
 
-const run = (name: string, ...args: ReadonlyArray<RedisCommand.Argument>) =>
-  Effect.flatMap(RedisClient.RedisClient, (redis) => redis.run(RedisCommand.make(name, args, { reply: "bytes" })))
-
-const held = Effect.fnUntraced(function* (key: string) {
-  const reply = yield* run("GET", keyOf(key))
-  return reply instanceof Uint8Array ? Buffer.from(reply) : undefined
-})
-
-const letters = (key: string) => Effect.map(held(key), (stored) => stored?.toString("latin1", 2, 4))
+const { held, letters } = heldUnder(keyOf)
 
 describe("the binary codec", () => {
   it.effect("stores bytes as bytes", () =>

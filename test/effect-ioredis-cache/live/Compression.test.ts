@@ -1,11 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Option, Schema } from "effect"
-import { RedisClient, RedisCommand } from "effect-ioredis"
+import { RedisClient } from "effect-ioredis"
 import { Cache, Compression } from "effect-ioredis-cache"
 import * as StoredValue from "../../../packages/effect-ioredis-cache/src/internal/StoredValue.ts"
 import { compressor } from "../../../packages/effect-ioredis-cache/src/internal/brotli.ts"
 import { cacheSuite } from "../../suites/cache.ts"
 import { eventually, layerProcess, layerReal, layerRealProcess, layerSimulated } from "../../suites/cacheLayers.ts"
+import { heldUnder, run } from "../../support/Stored.ts"
 
 /** A cache whose regions compress whatever becomes smaller. */
 const compressing = Layer.effect(
@@ -28,15 +29,7 @@ const packed = { ...texts, compression: Compression.brotli() }
 const keyOf = (key: string) => `cache:texts:v1:=${key}`
 const long = (text: string) => text.repeat(2000)
 
-const run = (name: string, ...args: ReadonlyArray<RedisCommand.Argument>) =>
-  Effect.flatMap(RedisClient.RedisClient, (redis) => redis.run(RedisCommand.make(name, args, { reply: "bytes" })))
-
-const held = Effect.fnUntraced(function* (key: string) {
-  const reply = yield* run("GET", keyOf(key))
-  return reply instanceof Uint8Array ? Buffer.from(reply) : undefined
-})
-
-const letters = (key: string) => Effect.map(held(key), (stored) => stored?.toString("latin1", 2, 4))
+const { held, letters } = heldUnder(keyOf)
 
 describe("compression", () => {
   it.effect("a value from the size on is stored compressed, one below it as it is", () =>
