@@ -356,7 +356,7 @@ const moveSlots = Effect.fnUntraced(function* (
   how: HowToMove
 ) {
   const { masters, ownerOf } = yield* Effect.retry(ownersOf(nodes, slots, to), {
-    // Soon after a failover two nodes may give up the same slot, until they have heard of each other.
+    // Soon after a failover nodes have not yet heard of each other, and two of them may give up the same slot.
     schedule: Schedule.spaced("20 millis"),
     times: 250
   })
@@ -376,8 +376,30 @@ const ownersOf = Effect.fnUntraced(function* (
   const masters = nodes.filter((node, index) => node === to || (owned[index] ?? []).length > 0)
   const missing = slots.find((slot) => !ownerOf.has(slot))
   if (missing !== undefined) return yield* new ClusterError({ message: `nobody owns slot ${missing}` })
+  yield* agreeOnEpochs(masters)
   return { masters, ownerOf }
 })
+
+// Who imports a slot takes the next epoch that it knows of. Were that not later than the epoch of the owner, a message
+// of the owner that is still on its way would take the slot back, and in the end neither would have it.
+const agreeOnEpochs = Effect.fnUntraced(function* (masters: ReadonlyArray<ClusterNode>) {
+  const views = yield* Effect.forEach(masters, epochsOf)
+  const [view = []] = views
+  const haveOwn = new Set(view.map(([, epoch]) => epoch)).size === view.length
+  if (haveOwn && views.every((other) => String(other) === String(view))) return
+  return yield* new ClusterError({ message: `the masters disagree on their epochs: ${views.join(" | ")}` })
+})
+
+// The masters with slots that a node knows, each with its epoch.
+const epochsOf = (node: ClusterNode) =>
+  Effect.map(ask(node, "CLUSTER", "NODES"), (text) =>
+    String(text)
+      .split("\n")
+      .map((line) => line.split(" "))
+      .filter((fields) => fields[2]?.includes("master") && fields[8] !== undefined)
+      .map(([id = "", , , , , , epoch = ""]) => [id, epoch] as const)
+      .sort(([a], [b]) => a.localeCompare(b))
+  )
 
 const moveSlot = Effect.fnUntraced(function* (
   slot: number,

@@ -165,7 +165,7 @@ export const make = Effect.fnUntraced(function* (
   // Why servers do not answer, those included that own nothing now.
   const reasons = new Map<Node, string>()
   for (const node of dispatch.nodes()) {
-    if (!node.isReady()) reasons.set(node, node.lastFailure()?.message ?? "not connected")
+    if (!node.isReady()) reasons.set(node, node.lastFailure() ?? "not connected")
   }
   const look = Effect.map(client.stats, ({ connectError, connection }) =>
     HealthReport.found(
@@ -202,7 +202,7 @@ export const make = Effect.fnUntraced(function* (
       case "Partial":
         for (const node of dispatch.nodes()) {
           if (node.isClosed() || reasons.has(node)) continue
-          reasons.set(node, node.lastFailure()?.message ?? "the circuit is open")
+          reasons.set(node, node.lastFailure() ?? "the circuit is open")
         }
         return assess
       case "CircuitClosed":

@@ -127,10 +127,10 @@ export interface Node {
    */
   readonly dueIn: () => number
   /**
-   * Gives what last counted as an outage of this server: what the last login failed with, while a
-   * connection is missing, or else a command.
+   * Tells in a sentence what last counted as an outage of this server: what the last login failed
+   * with, while a connection is missing, or else a command.
    */
-  readonly lastFailure: () => RedisError.RedisCommandError | undefined
+  readonly lastFailure: () => string | undefined
   /** Sessions whose connections are open now. */
   readonly sessions: () => ReadonlyArray<Session>
   /** The session that a key's commands would be sent in now, if any is ready. */

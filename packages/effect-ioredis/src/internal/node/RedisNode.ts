@@ -250,14 +250,16 @@ const sum = (lanes: ReadonlyArray<Lane.Lane>, of: (connection: RedisConnection.R
   lanes.reduce((total, { session }) => total + (session === undefined ? 0 : of(session.connection)), 0)
 
 const failuresOf = (lanes: ReadonlyArray<Lane.Lane>): Pick<RedisNode, "fail" | "lastError" | "lastFailure"> => {
-  let failure: RedisError.RedisCommandError | undefined
+  // An error holds what was on the stack where it was made until somebody reads that: through it a
+  // node that answers would keep lost connections, its own and those of others.
+  let failure: string | undefined
   const lastError = () => lanes.find(({ lastError }) => lastError !== undefined)?.lastError
   return {
     fail: (error) => {
-      failure = error
+      failure = error.message
     },
     lastError,
-    lastFailure: () => lastError() ?? failure
+    lastFailure: () => lastError()?.message ?? failure
   }
 }
 
