@@ -254,7 +254,7 @@ export class State {
    *
    * What takes the place of such a value changes it in place: an entry is old and what it would be
    * given is young, which costs the collector most. A write of a key that has such a value takes
-   * 7 % less thereby.
+   * 7 % less thereby. One that waits for its replay already keeps its turn.
    */
   defer(region: Region, seen: Seen | undefined, write: TierWrite<unknown>, staleFor: number, expiresAt: number): void {
     const { extension, key, payload, timeToLive, value } = write
@@ -263,8 +263,11 @@ export class State {
       entry.intent.become(write, staleFor, expiresAt)
       entry.version.writtenAt = this.#momentAfter(region, key, this.trust.get(key)?.last, entry.version)
       entry.version.stamp = this.source.next()
+      const isWaiting = entry.isDeferred && !entry.isReplaying
       this.ledger.renew(entry)
-      this.release(entry)
+      this.ledger.release(entry)
+      if (!isWaiting) this.enqueue(entry)
+      this.#bound(entry.region)
     } else {
       const options = { value, payload, extension, life: timeToLive, staleFor, lookupTime: 0, expiresAt }
       this.release(this.record(region, key, seen, new Ledger.SetIntent(options)))
@@ -294,9 +297,14 @@ export class State {
     this.ledger.release(entry)
     if (!entry.isDeferred) return
     this.enqueue(entry)
+    this.#bound(entry.region)
+  }
+
+  // Whoever makes the ledger too full gives up his region in Redis.
+  #bound(region: Region): void {
     if (!this.ledger.isFull()) return
-    this.mark(entry.region)
-    this.#warn("The write journal is full: the region is emptied in Redis", entry.region)
+    this.mark(region)
+    this.#warn("The write journal is full: the region is emptied in Redis", region)
   }
 
   /**
