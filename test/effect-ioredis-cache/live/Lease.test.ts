@@ -1,7 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Deferred, Effect, Fiber, Layer, Option, Schema } from "effect"
+import { Redis } from "effect-ioredis"
 import { Cache } from "effect-ioredis-cache"
-import { layerRealProcess, layerServer, type RealOptions, Server } from "../../suites/cacheLayers.ts"
+import { caches, layerRealProcess, layerServer, quiet, type RealOptions, Server } from "../../suites/cacheLayers.ts"
+import * as RedisSentinels from "../../support/RedisSentinels.ts"
 import * as Wait from "../../support/Wait.ts"
 
 const definition = { name: "texts", version: 1, key: Schema.String, value: Schema.String, lease: true } as const
@@ -67,3 +69,56 @@ for (const [servers, redis] of [
     )
   })
 }
+
+describe("A region with leases behind sentinels", () => {
+  it.live(
+    "looks up at most once for each client when the master is killed meanwhile, and once by the next one",
+    () =>
+      Effect.gen(function* () {
+        const { name, nextMaster, sentinels, server } = yield* RedisSentinels.make()
+        const addresses = sentinels.map(({ port }) => ({ host: "127.0.0.1", port }))
+        const client = caches({ patience: "20 seconds" }).pipe(
+          Layer.provide(Redis.layer({ sentinels: addresses, sentinelMaster: name })),
+          Layer.provide(quiet)
+        )
+        const regions = yield* Effect.forEach([0, 1, 2, 3], () =>
+          Effect.flatMap(Layer.build(Layer.fresh(client)), (context) =>
+            Context.get(context, Cache.Cache).region(definition)
+          )
+        )
+        const ask = (key: string, lookup: Effect.Effect<string>) =>
+          Effect.forEach(regions, (region) =>
+            Effect.forEach(Array.from({ length: 50 }), () => Effect.forkChild(region.getOrSet(key, lookup)))
+          ).pipe(Effect.map((asked) => asked.flat()))
+
+        const mayEnd = yield* Deferred.make<void>()
+        let runs = 0
+        const lookup = Effect.suspend(() => Effect.as(Deferred.await(mayEnd), `looked up ${++runs}`))
+        const before = yield* ask("before", lookup)
+        yield* Wait.until("one looks up", () => runs === 1)
+        yield* server(0).kill
+        const promoted = yield* nextMaster(server(0))
+        yield* Deferred.succeed(mayEnd, undefined)
+        const answers = new Set(yield* Fiber.joinAll(before))
+        assert.isAtMost(runs, regions.length)
+        assert.isAtMost(answers.size, runs)
+        assert.isTrue(Array.from(answers).every((answer) => answer.startsWith("looked up ")))
+
+        const stored = Effect.map(
+          regions[0]?.set("canary", "sings") ?? Effect.succeed("Rejected"),
+          (outcome) => outcome === "Applied"
+        )
+        yield* Wait.until("the next master is used", stored)
+        let runsThen = 0
+        const slowly = Effect.suspend(() => Effect.as(Effect.sleep("100 millis"), `looked up ${++runsThen} then`))
+        assert.deepStrictEqual(Array.from(new Set(yield* Fiber.joinAll(yield* ask("after", slowly)))), [
+          "looked up 1 then"
+        ])
+        yield* Wait.until(
+          "no lease is left",
+          Effect.map(promoted.cli("KEYS", "*!lease*"), (all) => Array.isArray(all) && all.length === 0)
+        )
+      }).pipe(Effect.scoped),
+    { timeout: 60_000 }
+  )
+})
