@@ -514,7 +514,7 @@ class World {
           )
         }
         const probe = `cache:${name}:v1:=probe`
-        const theirs = stored(probe, `"theirs"`, { writtenAt: this.#now().at + 1000, life: 60_000 })
+        const theirs = stored(probe, `"theirs"`, { writtenAt: this.#laterThanAll + 1000, life: 60_000 })
         yield* this.#execute("SET", probe, theirs, "PX", 60_000)
         const read = yield* inTime(process, (region) => region.get("probe"), index)
         if (Option.getOrUndefined(read) !== "theirs") {
@@ -555,8 +555,14 @@ class World {
 
   #writeProbe(value: string): Effect.Effect<void> {
     const probe = `cache:${History.regionName(probed)}:v1:=probe`
-    const text = stored(probe, `"${value}"`, { writtenAt: this.#now().at, life: 600_000 })
+    const text = stored(probe, `"${value}"`, { writtenAt: this.#laterThanAll, life: 600_000 })
     return this.#execute("SET", probe, text)
+  }
+
+  // A process whose clock was set forward has cleared what others write until then.
+  get #laterThanAll(): number {
+    const jumps = this.history.steps.map((step) => (step._tag === "Jump" ? Math.max(0, step.millis) : 0))
+    return this.#now().at + jumps.reduce((sum, millis) => sum + millis, 0)
   }
 
   // A link that was lost again and again is made again after a while.
