@@ -14,7 +14,7 @@ const short = (names: ReadonlyArray<string>): Round.Settings => ({
   maxStaleness: 500
 })
 
-describe("near regions, a short round", { timeout: 40_000 }, () => {
+describe("near regions, a short round", { timeout: 120_000 }, () => {
   it.live("answer nothing that was replaced maxStaleness ago, whatever is wrong with their links", () =>
     Effect.gen(function* () {
       const settings = short(["link frozen", "data cut", "flushed"])
@@ -26,7 +26,7 @@ describe("near regions, a short round", { timeout: 40_000 }, () => {
   )
 })
 
-describe("the checker of near regions", { timeout: 40_000 }, () => {
+describe("the checker of near regions", { timeout: 120_000 }, () => {
   it.live("finds a stand-in that ignores what it is told", () =>
     Effect.gen(function* () {
       const figures = yield* Round.play({ ...short(["data cut"]), millis: 1000, isDeaf: true })
