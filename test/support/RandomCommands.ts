@@ -47,6 +47,10 @@ export const make = (options: {
     () => ["MSET", ...several(value, 0, 5)],
     () => [one(["INCR", "DECR"]), key()],
     () => [one(["INCRBY", "DECRBY"]), key(), number()],
+    () => ["INCRBYFLOAT", key(), one([number(), "0.1", "-0.25", "1e3", "1e-3", ".5", "nan"])],
+    () => ["MSETNX", ...several(() => one([key(), value()]), 0, 5)],
+    () => [one(["RENAME", "RENAMENX", "COPY"]), ...several(key, 1, 3)],
+    () => ["COPY", key(), key(), ...several(() => one(["REPLACE", "DB", "0", "16", "x"]), 0, 3)],
     () => ["APPEND", key(), value()],
     () => [
       one(["EXPIRE", "PEXPIRE"]),

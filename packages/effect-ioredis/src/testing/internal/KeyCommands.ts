@@ -1,4 +1,4 @@
-import { at, type Commands, type Machine, read, type Run, upper, write } from "./Command.ts"
+import { at, type Commands, grow, type Machine, read, type Run, upper, write } from "./Command.ts"
 import * as Expiry from "./Expiry.ts"
 import * as Glob from "./Glob.ts"
 import { bytesOf, type Entry, keyOf, type RedisStore } from "./RedisStore.ts"
@@ -64,6 +64,45 @@ const persist: Run = (args, { store }) => {
   if (entry?.expiresAt === undefined) return 0
   store.set(at(args, 0), entry.value)
   return 1
+}
+
+const rename =
+  (onlyIfNew: boolean): Run =>
+  (args, { store }) => {
+    const [from, to] = [at(args, 0), at(args, 1)]
+    const entry = store.get(from) ?? Wire.fail("ERR no such key")
+    if (onlyIfNew && store.get(to) !== undefined) return 0
+    store.delete(from)
+    store.set(to, entry.value, entry.expiresAt)
+    return onlyIfNew ? 1 : "OK"
+  }
+
+const copy: Run = (args, { client, keyspace, store }) => {
+  const { db, replace } = copyOptions(args.slice(2), client.db, keyspace.databases.length)
+  const [from, to, there] = [at(args, 0), at(args, 1), keyspace.database(db)]
+  if (there === store && from.equals(to)) return Wire.fail("ERR source and destination objects are the same")
+  const entry = store.get(from)
+  if (entry === undefined || (!replace && there.get(to) !== undefined)) return 0
+  there.set(to, entry.value, entry.expiresAt)
+  return 1
+}
+
+const copyOptions = (words: ReadonlyArray<Buffer>, selected: number, databases: number) => {
+  let [db, replace] = [selected, false]
+  for (let index = 0; index < words.length; index++) {
+    const word = upper(words[index])
+    if (word === "REPLACE") replace = true
+    else if (word === "DB" && words[index + 1] !== undefined) {
+      db = Wire.integer(words[++index])
+      if (db < 0 || db >= databases) return Wire.fail("ERR DB index is out of range")
+    } else return Wire.syntaxError()
+  }
+  return { db, replace }
+}
+
+const randomKey: Run = (_, { store }) => {
+  const [first] = store.page(0, 1).entries
+  return first === undefined ? null : bytesOf(first[0])
 }
 
 const scan: Run = (args, { store }) => {
@@ -134,6 +173,10 @@ export const commands: Commands = {
   expireat: write(-3, expire("expireat", 1000, true)),
   pexpireat: write(-3, expire("pexpireat", 1, true)),
   persist: write(2, persist),
+  rename: write(3, rename(false)),
+  renamenx: write(3, rename(true)),
+  copy: grow(-3, copy),
+  randomkey: read(1, randomKey),
   scan: read(-2, scan),
   keys: read(2, (args, { store }) => keys(store, at(args, 0))),
   dbsize: read(1, (_, { store }) => store.entries().length),

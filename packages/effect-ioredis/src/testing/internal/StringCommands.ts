@@ -1,5 +1,6 @@
 import { at, type Commands, grow, read, type Run, upper, write } from "./Command.ts"
 import * as Expiry from "./Expiry.ts"
+import * as LongDouble from "./LongDouble.ts"
 import { type RedisStore, replace, stringAt } from "./RedisStore.ts"
 import * as Wire from "./Wire.ts"
 
@@ -61,6 +62,21 @@ const add = (store: RedisStore, key: Buffer, amount: bigint): bigint => {
   if (!Wire.fitsInt64(sum)) return Wire.fail("ERR increment or decrement would overflow")
   replace(store, key, { type: "string", bytes: Buffer.from(String(sum)) })
   return sum
+}
+
+const addFloat: Run = (args, { store }) => {
+  const bytes = stringAt(store, at(args, 0))
+  const sum = LongDouble.sum(LongDouble.parse(bytes ?? Buffer.from("0")), LongDouble.parse(at(args, 1)))
+  const text = Buffer.from(LongDouble.show(sum))
+  replace(store, at(args, 0), { type: "string", bytes: text })
+  return text
+}
+
+const msetnx: Run = (args, machine) => {
+  if (args.length % 2 !== 0) return Wire.wrongArity("msetnx")
+  if (args.some((key, index) => index % 2 === 0 && machine.store.get(key) !== undefined)) return 0
+  mset(args, machine)
+  return 1
 }
 
 const mset: Run = (args, { store }) => {
@@ -127,10 +143,12 @@ export const commands: Commands = {
   getex: write(-2, getEx),
   mget: read(-2, (args, { store }) => args.map((key) => stringOrNil(store, key))),
   mset: grow(-3, mset),
+  msetnx: grow(-3, msetnx),
   incr: grow(2, (args, { store }) => add(store, at(args, 0), 1n)),
   decr: grow(2, (args, { store }) => add(store, at(args, 0), -1n)),
   incrby: grow(3, (args, { store }) => add(store, at(args, 0), Wire.bigInteger(args[1]))),
   decrby: grow(3, (args, { store }) => add(store, at(args, 0), -Wire.bigInteger(args[1]))),
+  incrbyfloat: grow(3, addFloat),
   append: grow(3, (args, { store }) => {
     const bytes = Buffer.concat([stringAt(store, at(args, 0)) ?? Buffer.alloc(0), at(args, 1)])
     replace(store, at(args, 0), { type: "string", bytes })

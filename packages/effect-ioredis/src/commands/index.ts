@@ -1,0 +1,2 @@
+export * as Keys from "./Keys.ts"
+export * as Strings from "./Strings.ts"

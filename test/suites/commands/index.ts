@@ -1,0 +1,9 @@
+import { keys } from "./keys.ts"
+import { play, type Provide } from "./Row.ts"
+import { strings } from "./strings.ts"
+
+/** What every typed command answers, on a Redis of any kind. */
+export const commandSuite = (provide: Provide): void => {
+  play("Keys", keys, provide)
+  play("Strings", strings, provide)
+}
