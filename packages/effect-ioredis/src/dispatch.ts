@@ -298,6 +298,8 @@ export interface Dispatch {
   readonly nodeOf: (key: string) => Node
   /** The slot of a key, from 0 to 16383; `undefined` where one server owns every key. */
   readonly slotOf: ((key: string) => number) | undefined
+  /** Asks who owns which slots now, and tells whether somebody has answered. */
+  readonly refresh: Effect.Effect<boolean>
   /** Tells of events until the returned function is called. */
   readonly listen: (listener: (event: NodeEvent) => void) => () => void
   /** Sends one command. Its arguments are not checked. */

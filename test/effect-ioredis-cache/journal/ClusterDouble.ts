@@ -122,6 +122,7 @@ export class ClusterDouble implements Dispatch {
 
   readonly nodes = () => Array.from(new Set(this.#owners.values()), ({ node }) => node)
   readonly nodeOf = (key: string) => this.ownerOf(key).node
+  readonly refresh = Effect.succeed(true)
   readonly watchHistory = Effect.void
   readonly closeWithin = (work: Effect.Effect<unknown>) =>
     Effect.map(Effect.timeoutOption(work, "2 seconds"), Option.isSome)

@@ -182,6 +182,7 @@ export class DispatchDouble implements Dispatch {
   readonly nodes = () => [this.node]
   readonly nodeOf = () => this.node
   readonly slotOf = undefined
+  readonly refresh = Effect.succeed(true)
   readonly watchHistory = Effect.void
   readonly closeWithin = (work: Effect.Effect<unknown>) =>
     Effect.map(Effect.timeoutOption(work, "2 seconds"), Option.isSome)

@@ -1,4 +1,4 @@
-import type { Clock, Context, Effect } from "effect"
+import type { Clock, Context } from "effect"
 import type { Cancel, Dispatch, Done, NodeEvent, SendOptions } from "../dispatch.ts"
 import type { Reply, RedisCommand } from "../RedisCommand.ts"
 import type { Attempts } from "./Attempts.ts"
@@ -24,8 +24,6 @@ export interface Dispatcher extends Dispatch {
   ) => Cancel
   /** Grows whenever keys have other owners than before. */
   readonly version: () => number
-  /** Asks who owns what now, and tells whether somebody has answered. */
-  readonly refresh: Effect.Effect<boolean>
 }
 
 /** Makes one on a topology. `listeners` are told of the events of its nodes. */

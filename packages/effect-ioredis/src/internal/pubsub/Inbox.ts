@@ -1,0 +1,75 @@
+import { type Cause, DateTime, Effect, Exit, Latch } from "effect"
+import type { Gap, Message } from "../../RedisPubSub.ts"
+import type { RedisCommandError } from "../../RedisError.ts"
+
+/**
+ * What a subscriber has not taken yet: messages, and where some are missing, in their order.
+ *
+ * **Details**
+ *
+ * It holds so many messages and no more. What comes while it is full is counted and dropped, and
+ * stands in it as one gap behind those that it holds.
+ *
+ * Invariant: messages are dropped only while it holds as many as it may.
+ */
+export class Inbox {
+  readonly #capacity: number
+  readonly #now: () => number
+  #held: Array<Message | Gap> = []
+  #dropped: { readonly since: number; missed: number } | undefined
+  #end: Exit.Exit<never, RedisCommandError> | undefined
+  readonly #arrived = Latch.makeUnsafe()
+
+  constructor(capacity: number, now: () => number) {
+    this.#capacity = capacity
+    this.#now = now
+  }
+
+  /** Takes a message, or drops it. */
+  offer(message: Message): void {
+    if (this.#dropped !== undefined) this.#dropped.missed++
+    else if (this.#held.length < this.#capacity) this.#hold(message)
+    else this.#dropped = { since: this.#now(), missed: 1 }
+  }
+
+  /** Says that messages since a moment may be missing. */
+  miss(reason: Gap["reason"], since: number): void {
+    this.#closeOverflow()
+    this.#hold(gapOf(reason, since, this.#now(), undefined))
+  }
+
+  /** Ends what is taken, after all that it holds. */
+  fail(cause: Cause.Cause<RedisCommandError>): void {
+    this.#end = Exit.failCause(cause)
+    this.#arrived.openUnsafe()
+  }
+
+  /** Waits until there is something, and takes all of it. */
+  readonly take: Effect.Effect<ReadonlyArray<Message | Gap>, RedisCommandError> = Effect.suspend(() => {
+    this.#closeOverflow()
+    const held = this.#held
+    this.#held = []
+    this.#arrived.closeUnsafe()
+    if (held.length > 0) return Effect.succeed(held)
+    return this.#end ?? Effect.andThen(this.#arrived.await, this.take)
+  })
+
+  #closeOverflow(): void {
+    const dropped = this.#dropped
+    this.#dropped = undefined
+    if (dropped !== undefined) this.#hold(gapOf("Overflow", dropped.since, this.#now(), dropped.missed))
+  }
+
+  #hold(one: Message | Gap): void {
+    this.#held.push(one)
+    this.#arrived.openUnsafe()
+  }
+}
+
+const gapOf = (reason: Gap["reason"], since: number, until: number, missed: number | undefined): Gap => ({
+  _tag: "Gap",
+  reason,
+  since: DateTime.makeUnsafe(since),
+  until: DateTime.makeUnsafe(until),
+  missed
+})

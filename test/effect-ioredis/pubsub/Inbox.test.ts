@@ -1,0 +1,75 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Cause, DateTime, Effect, Fiber } from "effect"
+import { RedisError, type RedisPubSub } from "effect-ioredis"
+import { Inbox } from "../../../packages/effect-ioredis/src/internal/pubsub/Inbox.ts"
+
+const message = (n: number): RedisPubSub.Message => ({
+  _tag: "Message",
+  channel: "c",
+  pattern: undefined,
+  payload: String(n)
+})
+
+/** What is taken, a gap as its reason, its bounds and what it counts. */
+const shown = (events: ReadonlyArray<RedisPubSub.Message | RedisPubSub.Gap>) =>
+  events.map((event) =>
+    event._tag === "Message"
+      ? event.payload
+      : [event.reason, DateTime.toEpochMillis(event.since), DateTime.toEpochMillis(event.until), event.missed]
+  )
+
+describe("Inbox", () => {
+  it.effect("gives what came, in its order, and waits for more", () =>
+    Effect.gen(function* () {
+      const inbox = new Inbox(10, () => 0)
+      const waiting = yield* Effect.forkChild(inbox.take)
+      yield* Effect.yieldNow
+      inbox.offer(message(1))
+      assert.deepStrictEqual(shown(yield* Fiber.join(waiting)), ["1"])
+      inbox.offer(message(2))
+      inbox.offer(message(3))
+      assert.deepStrictEqual(shown(yield* inbox.take), ["2", "3"])
+    })
+  )
+
+  it.effect("holds so many and counts the rest, until somebody takes them or more may be missing", () =>
+    Effect.gen(function* () {
+      let now = 0
+      const inbox = new Inbox(2, () => now)
+      for (let n = 1; n <= 5; n++) {
+        now = n * 10
+        inbox.offer(message(n))
+      }
+      now = 100
+      assert.deepStrictEqual(shown(yield* inbox.take), ["1", "2", ["Overflow", 30, 100, 3]])
+      for (let n = 6; n <= 8; n++) inbox.offer(message(n))
+      now = 200
+      inbox.miss("Reconnected", 150)
+      inbox.offer(message(9))
+      now = 300
+      assert.deepStrictEqual(shown(yield* inbox.take), [
+        "6",
+        "7",
+        ["Overflow", 100, 200, 1],
+        ["Reconnected", 150, 200, undefined],
+        ["Overflow", 200, 300, 1]
+      ])
+    })
+  )
+
+  it.effect("fails after all that it holds, and for whoever waits", () =>
+    Effect.gen(function* () {
+      const error = RedisError.connectionError("CONNECT", "Closed", "never")
+      const inbox = new Inbox(10, () => 0)
+      inbox.offer(message(1))
+      inbox.fail(Cause.fail(error))
+      assert.deepStrictEqual(shown(yield* inbox.take), ["1"])
+      assert.strictEqual(yield* Effect.flip(inbox.take), error)
+      const other = new Inbox(10, () => 0)
+      const waiting = yield* Effect.forkChild(Effect.flip(other.take))
+      yield* Effect.yieldNow
+      other.fail(Cause.fail(error))
+      assert.strictEqual(yield* Fiber.join(waiting), error)
+    })
+  )
+})

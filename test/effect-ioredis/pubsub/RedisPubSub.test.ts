@@ -1,0 +1,75 @@
+import { assert, describe, it } from "@effect/vitest"
+import { DateTime, Effect, Layer, Stream } from "effect"
+import { RedisClient, RedisCommand, RedisPubSub } from "effect-ioredis"
+import { Fault, SimulatedRedis } from "effect-ioredis/testing"
+import { TestClock } from "effect/testing"
+
+const layer = RedisClient.layer().pipe(Layer.provideMerge(SimulatedRedis.layer()))
+
+const collect = Effect.fnUntraced(function* (options?: RedisPubSub.Options) {
+  const events: Array<RedisPubSub.Message | RedisPubSub.Gap> = []
+  const subscription = RedisPubSub.subscribe(["prices"], options)
+  yield* Effect.forkScoped(Stream.runForEach(subscription, (event) => Effect.sync(() => events.push(event))))
+  yield* TestClock.adjust("200 millis")
+  return events
+})
+
+const publish = (payload: string) =>
+  Effect.gen(function* () {
+    const server = yield* SimulatedRedis.SimulatedRedis
+    yield* server.execute(RedisCommand.make("PUBLISH", ["prices", payload]))
+    yield* TestClock.adjust(0)
+  })
+
+describe("A subscription in virtual time", () => {
+  it.effect("tells from when on messages may be missing after a cut", () =>
+    Effect.gen(function* () {
+      const server = yield* SimulatedRedis.SimulatedRedis
+      let times = 0
+      const events = yield* collect({ onSubscribed: Effect.sync(() => times++) })
+      yield* publish("1")
+      yield* TestClock.adjust("2500 millis")
+      yield* server.inject(Fault.refuse)
+      yield* publish("lost")
+      yield* TestClock.adjust("500 millis")
+      yield* server.heal
+      yield* TestClock.adjust("2 seconds")
+      yield* publish("2")
+      assert.strictEqual(times, 2)
+      const [one, gap, two] = events
+      assert.strictEqual(one?._tag === "Message" && one.payload, "1")
+      assert.strictEqual(two?._tag === "Message" && two.payload, "2")
+      if (gap?._tag !== "Gap") return assert.fail("there is no gap")
+      assert.strictEqual(gap.reason, "Reconnected")
+      assert.isUndefined(gap.missed)
+      // A PING is sent every second, and the message was lost at 2.7 s.
+      assert.isAtLeast(DateTime.toEpochMillis(gap.since), 1700)
+      assert.isAtMost(DateTime.toEpochMillis(gap.since), 2700)
+      assert.isAtLeast(DateTime.toEpochMillis(gap.until), 3000)
+      assert.isAtMost(DateTime.toEpochMillis(gap.until), 4500)
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.effect("finds out within three seconds that a server hangs", () =>
+    Effect.gen(function* () {
+      const server = yield* SimulatedRedis.SimulatedRedis
+      const events = yield* collect()
+      yield* TestClock.adjust("500 millis")
+      yield* server.inject(Fault.freeze)
+      yield* TestClock.adjust("3 seconds")
+      yield* server.heal
+      yield* TestClock.adjust("2 seconds")
+      assert.deepStrictEqual(
+        events.map(({ _tag }) => _tag),
+        ["Gap"]
+      )
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.effect("is a defect with a capacity that nothing fits into", () =>
+    Effect.gen(function* () {
+      const exit = yield* Effect.exit(Stream.runDrain(RedisPubSub.subscribe(["a"], { capacity: 0 })))
+      assert.include(String(exit), "RedisPubSub: capacity is 0")
+    }).pipe(Effect.provide(layer))
+  )
+})
