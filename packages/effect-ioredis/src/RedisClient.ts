@@ -63,15 +63,19 @@ import * as Metrics from "./internal/Metrics.ts"
 import * as Monotonic from "./internal/Monotonic.ts"
 import * as NodeMaker from "./internal/NodeMaker.ts"
 import { refusal } from "./internal/refusal.ts"
+import { keyFrom } from "./internal/keyText.ts"
 import * as Replies from "./internal/Replies.ts"
+import * as Reservations from "./internal/Reservations.ts"
 import * as Scan from "./internal/Scan.ts"
 import { countProblem, timeProblem } from "./internal/settingProblem.ts"
 import { tell } from "./internal/tell.ts"
+import * as Transaction from "./internal/Transaction.ts"
 import * as RedisCommand from "./RedisCommand.ts"
 import type { ReplyResult } from "./RedisConnection.ts"
 import { RedisConnector, type RedisLogin } from "./RedisConnector.ts"
 import * as RedisError from "./RedisError.ts"
 import type * as RedisNode from "./internal/node/RedisNode.ts"
+import type * as RedisReservation from "./RedisReservation.ts"
 import type { RedisScript } from "./RedisScript.ts"
 import * as Topologies from "./internal/topology/Topologies.ts"
 import type { Topology } from "./internal/topology/Topology.ts"
@@ -275,6 +279,24 @@ export interface RedisClient {
     args?: ReadonlyArray<RedisCommand.Argument>,
     options?: CallOptions
   ) => Effect.Effect<RedisCommand.Reply, RedisError.RedisCommandError>
+  /**
+   * Reserves a connection that nobody else uses until the scope closes, for commands that wait on
+   * the server and for WATCH. It is closed with the scope, unless it is as it was when it was made:
+   * then it is kept for a while, for the next to reserve one. Where `maxReserved` are in use it
+   * waits for as long as `operationTimeout`, and then fails with the reason `"Saturated"`.
+   */
+  readonly reserve: (
+    options?: RedisReservation.Options
+  ) => Effect.Effect<RedisReservation.RedisReservation, RedisError.RedisConnectionError, Scope.Scope>
+  /**
+   * Runs commands in one transaction (MULTI and EXEC), on a connection that is reserved for it, and
+   * gives a `Result` for each. It fails where Redis executes none of them, or where it is not known
+   * whether it did; nothing is sent twice. On a cluster all keys must be of one slot. Where a key
+   * that is watched decides, see `reserve`.
+   */
+  readonly transaction: <const Commands extends ReadonlyArray<RedisCommand.RedisCommand>>(
+    commands: Commands
+  ) => Effect.Effect<RedisReservation.TransactionResults<Commands>, RedisError.RedisCommandError>
   /** Replaces the connections, with everything in flight on them. */
   readonly reconnect: Effect.Effect<void>
   /** Tells how the client fares now. */
@@ -319,6 +341,8 @@ export interface Options {
   readonly connections?: number | undefined
   /** The most commands in flight on one connection. Default: 10,000. */
   readonly maxInFlight?: number | undefined
+  /** The most connections that are reserved at once, see `reserve`. Default: 10. */
+  readonly maxReserved?: number | undefined
   /** Sets when to send a command again: see `RetryPolicy`. */
   readonly retry?: RetryPolicy.RetryPolicy | undefined
   /**
@@ -383,6 +407,7 @@ const assemble = Effect.fnUntraced(function* (
   const metrics = Metrics.make(name)
   const connectTimeout = millis(options.connectTimeout, 2000)
   const commandTimeout = millis(options.commandTimeout, 2000)
+  const operationTimeout = millis(options.operationTimeout, 5000)
   const closing = ClosingTime.make(millis(options.closeTimeout, 2000), clock)
   const listeners = new Set<(event: NodeEvent) => void>()
   const onDefect = reporter(name, context)
@@ -424,15 +449,25 @@ const assemble = Effect.fnUntraced(function* (
     listeners,
     now: () => Monotonic.millis(clock),
     onDefect,
-    operationTimeout: millis(options.operationTimeout, 5000),
+    operationTimeout,
     topology,
     watchHistory: yield* HistoryWatch.make(topology, millis(options.historyInterval, 1000))
   })
   yield* Effect.addFinalizer(() =>
     closing.within(Effect.forEach(maker.nodes(), (node) => node.drain, { concurrency: "unbounded", discard: true }))
   )
+  const reservations = yield* Reservations.make({
+    clock,
+    most: options.maxReserved ?? 10,
+    commandTimeout,
+    operationTimeout
+  })
+  const reserve: RedisClient["reserve"] = ({ key } = {}) =>
+    Effect.suspend(() => reservations.reserve(topology.nodeFor(key === undefined ? undefined : keyFrom(key))))
   const client: RedisClient = {
     ...commandsOn(name, dispatcher),
+    reserve,
+    transaction: (commands) => Transaction.run(commands, reserve, topology.refresh),
     reconnect: Effect.sync(() => {
       for (const node of maker.nodes()) node.reconnect()
     }),
@@ -477,7 +512,7 @@ const connectErrorOf = (topology: Topology): RedisError.RedisConnectionError | u
 }
 
 const mistakeIn = (options: Options): string | undefined => {
-  for (const count of ["connections", "maxInFlight"] as const) {
+  for (const count of ["connections", "maxInFlight", "maxReserved"] as const) {
     const problem = countProblem(count, options[count] ?? 1)
     if (problem !== undefined) return problem
   }
@@ -504,7 +539,7 @@ export const layer: {
   // Without `requireReady` it cannot fail, which the overloads say and the implementation cannot.
   Layer.effect(RedisClient, make(options)) as Layer.Layer<RedisClient, never, RedisConnector>
 
-type Commands = Omit<RedisClient, "reconnect" | "stats" | "breaker" | typeof TypeId>
+type Commands = Omit<RedisClient, "reserve" | "transaction" | "reconnect" | "stats" | "breaker" | typeof TypeId>
 
 // What a program calls: Effects on the callback side.
 const commandsOn = (name: string, dispatcher: Dispatcher.Dispatcher): Commands => {

@@ -30,6 +30,7 @@ import * as commandKeys from "./internal/commandKeys.ts"
 import * as commandKinds from "./internal/commandKinds.ts"
 import { describeIssue } from "./internal/describeIssue.ts"
 import { asItCame } from "./internal/Replies.ts"
+import type { RedisOperationError } from "./RedisError.ts"
 
 /**
  * Says what sending a command twice would do.
@@ -63,12 +64,12 @@ export type Argument = string | number | bigint | Uint8Array
 
 /**
  * Describes what Redis answers: nil is `null`, bulk strings are text or bytes as the command asked
- * for, arrays nest.
+ * for, arrays nest. An error stands only in an array: a script or a transaction has put it there.
  *
  * @category models
  * @since 0.1.0
  */
-export type Reply = null | string | number | bigint | Uint8Array | ReadonlyArray<Reply>
+export type Reply = null | string | number | bigint | Uint8Array | RedisOperationError | ReadonlyArray<Reply>
 
 /**
  * Checks a reply and says what it means. A failure says what was expected, without the reply: the

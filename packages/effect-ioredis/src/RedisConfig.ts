@@ -175,6 +175,7 @@ export const make = (options: Options = {}): Effect.Effect<RedisConfig, Config.C
         login: loginOf(options, url, settings),
         connections: settings.maxConnections,
         maxInFlight: settings.maxInFlight,
+        maxReserved: settings.maxReserved,
         closeTimeout: settings.closeTimeout,
         historyInterval: settings.historyInterval,
         retry: options.retry ?? retryOf(settings),
@@ -255,6 +256,7 @@ const MaxConnections = wholeNumber(1, 1000, 1)
 const MaxRetries = wholeNumber(0, 1000, 3)
 const FailureThreshold = wholeNumber(1, 1_000_000, 5)
 const MaxInFlight = wholeNumber(1, 10_000_000, 10_000)
+const MaxReserved = wholeNumber(1, 10_000, 10)
 const MaxReplyBytes = Schema.Int.check(Schema.isGreaterThan(0)).annotate({
   expected: "a whole number, 1 or more",
   example: "1000000"
@@ -364,6 +366,7 @@ const check = (options: Options) =>
     maxReplyBytes: ifGiven(options.maxReplyBytes, (bytes) => checked("maxReplyBytes", MaxReplyBytes, bytes)),
     maxConnections: checked("maxConnections", MaxConnections, options.maxConnections ?? 1),
     maxInFlight: checked("maxInFlight", MaxInFlight, options.maxInFlight ?? 10_000),
+    maxReserved: checked("maxReserved", MaxReserved, options.maxReserved ?? 10),
     connectTimeout: checkedDuration("connectTimeout", options.connectTimeout ?? "2 seconds"),
     commandTimeout: checkedDuration("commandTimeout", options.commandTimeout ?? "2 seconds"),
     operationTimeout: checkedDuration("operationTimeout", options.operationTimeout ?? "5 seconds"),

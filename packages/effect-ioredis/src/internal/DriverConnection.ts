@@ -20,7 +20,7 @@ import type { Socket } from "node:net"
 import { make, type RedisCommand, type Reply } from "../RedisCommand.ts"
 import type { Push, RedisConnection, ReplyResult } from "../RedisConnection.ts"
 import * as RedisError from "../RedisError.ts"
-import { type DriverReply, toReply } from "./DriverReply.ts"
+import { type DriverReply, toError, toReply } from "./DriverReply.ts"
 import * as DriverError from "./DriverError.ts"
 import { encode } from "./encode.ts"
 import { Outgoing } from "./Outgoing.ts"
@@ -220,7 +220,7 @@ function settleWithReply(this: Sending, reply: DriverReply): void {
   let taken: Reply
   // What is decoded here has passed `ReplyFrames`: what may still throw is a lack of memory.
   try {
-    taken = toReply(reply, this.command.reply)
+    taken = toReply(reply, this.command, this.connection.showScriptErrors)
   } catch (error) {
     this.connection.breakAt(this, error)
     return
@@ -233,12 +233,7 @@ function settleWithError(this: Sending, error: Error): void {
     this.connection.breakAt(this, error)
     return
   }
-  const { args, name } = this.command
-  // Arguments are taken out of the message by these.
-  Object.assign(error, { command: { name, args } })
-  this.settle(
-    Result.fail(DriverError.classify(error, { command: name, showScriptErrors: this.connection.showScriptErrors }))
-  )
+  this.settle(Result.fail(toError(error, this.command, this.connection.showScriptErrors)))
 }
 
 // The promise that the driver would make for each command is asked for by nobody.

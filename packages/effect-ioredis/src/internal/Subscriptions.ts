@@ -1,4 +1,4 @@
-import type { Argument, RedisCommand, Reply } from "../RedisCommand.ts"
+import { type Argument, make, type RedisCommand, type Reply } from "../RedisCommand.ts"
 import type { Push } from "../RedisConnection.ts"
 import { type DriverReply, toReply } from "./DriverReply.ts"
 
@@ -66,11 +66,13 @@ export const concerns = ({ kind, name }: RedisCommand): boolean => kind === "con
 
 /** What listeners are told of a push: kind and channels as text, and the payload as bytes. */
 export const pushOf = (reply: DriverReply): Push => {
-  const parts = toReply(reply, "bytes") as ReadonlyArray<Reply> // `take` has said that it is one.
+  const parts = toReply(reply, ofBytes, false) as ReadonlyArray<Reply> // `take` has said that it is one.
   return parts.map((part, index) =>
     part instanceof Uint8Array && index < parts.length - 1 ? Buffer.from(part).toString() : part
   )
 }
+
+const ofBytes = make("SUBSCRIBE", [], { reply: "bytes" })
 
 // The number of parts that a push of each kind has.
 const pushLengths: ReadonlyMap<string, number> = new Map([

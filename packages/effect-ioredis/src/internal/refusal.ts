@@ -1,4 +1,6 @@
 import type { Argument, RedisCommand } from "../RedisCommand.ts"
+import { blockTime } from "./blockTime.ts"
+import { concerns } from "./Subscriptions.ts"
 import { RedisOperationError } from "../RedisError.ts"
 
 /**
@@ -16,7 +18,47 @@ export const refusal = (
   command: RedisCommand,
   readFrom?: "master" | "replica" | undefined
 ): RedisOperationError | undefined => {
-  const { args, kind, name } = command
+  const { kind, name } = command
+  const malformed = malformedRefusal(command)
+  if (malformed !== undefined) return malformed
+  if (kind === "blocking") {
+    const why = "it would block the shared connection for every other caller. Run it on a connection of `reserve`"
+    return refuse(name, "UNSUPPORTED", why)
+  }
+  if (kind === "connection") return refuse(name, "UNSUPPORTED", whyNotShared(name))
+  if (readFrom === "replica" && kind !== "read") {
+    return refuse(
+      name,
+      "UNSUPPORTED",
+      "a replica answers reads alone. Leave out readFrom, or run a command of kind read"
+    )
+  }
+  return undefined
+}
+
+/**
+ * Says why a command must not be sent on a connection that one caller has for himself, or in a
+ * transaction on it, or `undefined` if it may.
+ */
+export const refusalOfReserved = (
+  command: RedisCommand,
+  where?: "transaction" | undefined
+): RedisOperationError | undefined => {
+  const { kind, name } = command
+  const malformed = malformedRefusal(command)
+  if (malformed !== undefined) return malformed
+  if (concerns(command))
+    return refuse(name, "UNSUPPORTED", "a subscription has a connection of its own. Use RedisPubSub")
+  if (kind === "connection" && where === "transaction") {
+    return refuse(name, "UNSUPPORTED", "it changes the connection. Run it before the transaction")
+  }
+  // In a transaction nothing waits.
+  if (where === "transaction" || blockTime(command) !== Number.POSITIVE_INFINITY) return undefined
+  const why = "it waits for ever, as a server that hangs seems to. Give it a time, and run it again when that is over"
+  return refuse(name, "ARGUMENT", why)
+}
+
+const malformedRefusal = ({ args, name }: RedisCommand): RedisOperationError | undefined => {
   if (name === "") {
     return refuse("(no name)", "ARGUMENT", "it has no name. Pass the name of a command, such as GET")
   }
@@ -30,23 +72,15 @@ export const refusal = (
       )
     }
   }
-  if (kind === "blocking") {
-    const why = "it would block the shared connection for every other caller. Give it a connection of its own"
-    return refuse(name, "UNSUPPORTED", why)
-  }
-  if (kind === "connection") {
-    const why =
-      "it would change the shared connection for every other caller. Use eval for transactions, and a connection of its own for the rest"
-    return refuse(name, "UNSUPPORTED", why)
-  }
-  if (readFrom === "replica" && kind !== "read") {
-    return refuse(
-      name,
-      "UNSUPPORTED",
-      "a replica answers reads alone. Leave out readFrom, or run a command of kind read"
-    )
-  }
   return undefined
+}
+
+const whyNotShared = (name: string): string => {
+  const why = "it would change the shared connection for every other caller"
+  if (/SUBSCRIBE$/.test(name)) return `${why}. Use RedisPubSub`
+  return name === "MULTI" || name === "EXEC" || name === "DISCARD"
+    ? `${why}. Use \`transaction\``
+    : `${why}. Run it on a connection of \`reserve\``
 }
 
 const refuse = (command: string, code: "ARGUMENT" | "UNSUPPORTED", why: string): RedisOperationError =>

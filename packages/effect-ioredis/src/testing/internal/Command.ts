@@ -6,6 +6,7 @@ import type { RedisStore } from "./RedisStore.ts"
 import type { Replication } from "./Replication.ts"
 import type { Sentinel } from "./sentinel/Sentinels.ts"
 import type { Tracked } from "./Tracking.ts"
+import type { Transaction } from "./Transaction.ts"
 import type { ErrorReply, Wire } from "./Wire.ts"
 
 /** The client that sent a command, as the server knows it. */
@@ -19,6 +20,8 @@ export interface Client {
   readOnly: boolean
   /** Holds the channels that it hears of. */
   readonly subscriptions: Subscriptions
+  /** Holds what it has watched and queued. */
+  readonly transaction: Transaction
   /** The keys that it is told of when they change. */
   tracked: Tracked | undefined
 }

@@ -1,7 +1,8 @@
 import { Effect, Redacted, Result, type Scope } from "effect"
 import * as DriverError from "../../internal/DriverError.ts"
 import { tell } from "../../internal/tell.ts"
-import type { RedisCommand } from "../../RedisCommand.ts"
+import { Exec } from "../../internal/Exec.ts"
+import type { RedisCommand, Reply } from "../../RedisCommand.ts"
 import type { Push, RedisConnection, ReplyResult } from "../../RedisConnection.ts"
 import type { RedisLogin } from "../../RedisConnector.ts"
 import * as RedisError from "../../RedisError.ts"
@@ -35,21 +36,33 @@ export const failUnknownHost = (host: string): Effect.Effect<never, RedisError.R
 
 /** Tells what a reply is to the one who sent the command. */
 export const result = (command: RedisCommand, wire: Wire.Wire): ReplyResult => {
-  if (!(wire instanceof Wire.ErrorReply)) return Result.succeed(Wire.decode(wire, command.reply))
+  return wire instanceof Wire.ErrorReply ? Result.fail(toError(wire, command)) : Result.succeed(toReply(wire, command))
+}
+
+const toError = (wire: Wire.ErrorReply, command: RedisCommand): RedisError.RedisCommandError => {
   const code = Wire.codeOf(wire)
   // What the simulation says of itself quotes nothing, and is no reply of Redis.
   if (code.startsWith("NOSIMULATED")) {
-    return Result.fail(
-      new RedisError.RedisOperationError({
-        command: command.name,
-        code,
-        message: wire.message,
-        cause: new Error(wire.message)
-      })
-    )
+    return new RedisError.RedisOperationError({
+      command: command.name,
+      code,
+      message: wire.message,
+      cause: new Error(wire.message)
+    })
   }
-  const error = { name: "ReplyError", message: wire.message, command }
-  return Result.fail(DriverError.classify(error, { command: command.name }))
+  return DriverError.classify({ name: "ReplyError", message: wire.message, command }, { command: command.name })
+}
+
+const toReply = (wire: Wire.Wire, command: RedisCommand): Reply => {
+  if (wire === null || typeof wire === "number") return wire
+  if (typeof wire === "bigint") return Number.isSafeInteger(Number(wire)) ? Number(wire) : wire
+  if (typeof wire === "string") return command.reply === "text" ? wire : Buffer.from(wire)
+  if (wire instanceof Uint8Array) return command.reply === "text" ? Buffer.from(wire).toString() : wire
+  if (wire instanceof Wire.ErrorReply) {
+    const error = toError(wire, command)
+    return error._tag === "RedisOperationError" ? error : error.message
+  }
+  return wire.map((item, index) => toReply(item, command instanceof Exec ? command.at(index) : command))
 }
 
 type LoginDone = (result: Result.Result<Connection, RedisError.RedisConnectionError>) => void

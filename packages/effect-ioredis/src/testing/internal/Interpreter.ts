@@ -11,6 +11,7 @@ import * as SentinelCommands from "./sentinel/SentinelCommands.ts"
 import * as ServerCommands from "./ServerCommands.ts"
 import * as StringCommands from "./StringCommands.ts"
 import * as TrackingCommand from "./TrackingCommand.ts"
+import * as TransactionCommands from "./TransactionCommands.ts"
 import * as Wire from "./Wire.ts"
 
 /**
@@ -18,6 +19,7 @@ import * as Wire from "./Wire.ts"
  * command itself.
  */
 export const execute = (machine: Machine, name: string, args: ReadonlyArray<Buffer>): Wire.Wire => {
+  const { transaction } = machine.client
   const result = Result.try(() => {
     const known = machine.sentinel === undefined ? ofServer : ofSentinel
     const fullName = known.containers.has(name.toLowerCase()) ? withSubcommand(known, name, args) : name.toLowerCase()
@@ -25,13 +27,20 @@ export const execute = (machine: Machine, name: string, args: ReadonlyArray<Buff
     const { arity, impact, run } = command
     if (arity < 0 ? args.length + 1 < -arity : args.length + 1 !== arity) return Wire.wrongArity(fullName)
     const refusal = machine.refusal(fullName.toUpperCase(), impact, args)
-    if (refusal !== undefined) return refusal
+    if (refusal !== undefined) throw refusal
+    if (transaction.queued !== undefined && !TransactionCommands.isImmediate(fullName)) {
+      transaction.queued.push({ name, args })
+      return "QUEUED"
+    }
     const wire = run(fullName.includes("|") ? args.slice(1) : args, machine)
     if (impact !== "none") machine.replication.written(size(name, args))
     return wire
   })
   if (Result.isSuccess(result)) return result.success
-  if (result.failure instanceof Wire.ErrorReply) return result.failure
+  if (result.failure instanceof Wire.ErrorReply) {
+    if (!TransactionCommands.isImmediate(name.toLowerCase())) transaction.isAborted = true
+    return result.failure
+  }
   throw result.failure
 }
 
@@ -56,6 +65,7 @@ const ofServer = known([
   TrackingCommand,
   ServerCommands,
   ScriptCommands,
+  TransactionCommands,
   ClusterCommands
 ])
 

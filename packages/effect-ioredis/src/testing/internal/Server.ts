@@ -24,6 +24,7 @@ import * as SeededRandom from "./SeededRandom.ts"
 import type { Sentinel } from "./sentinel/Sentinels.ts"
 import type { Timers } from "./Timers.ts"
 import { Tracking } from "./Tracking.ts"
+import { Transaction } from "./Transaction.ts"
 import * as Wire from "./Wire.ts"
 
 /**
@@ -207,6 +208,7 @@ export class Server {
       asking: false,
       readOnly: false,
       subscriptions: new Subscriptions(),
+      transaction: new Transaction(),
       tracked: undefined
     }
     return Interpreter.execute(

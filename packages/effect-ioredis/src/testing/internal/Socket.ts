@@ -8,6 +8,7 @@ import * as SeededRandom from "./SeededRandom.ts"
 import * as TimedQueue from "./TimedQueue.ts"
 import type { Timers } from "./Timers.ts"
 import type { Tracked } from "./Tracking.ts"
+import { Transaction } from "./Transaction.ts"
 import type * as Wire from "./Wire.ts"
 
 /** The client's end of a connection, as the server sees it. */
@@ -52,6 +53,7 @@ export class Socket implements Client {
   asking = false
   readOnly = false
   readonly subscriptions = new Subscriptions()
+  readonly transaction = new Transaction()
   tracked: Tracked | undefined
   /** Says whether the client's end is open: what it sent before it closed is still served. */
   open = true

@@ -1,5 +1,5 @@
 import { Data } from "effect"
-import type { Argument, Reply } from "../../RedisCommand.ts"
+import type { Argument } from "../../RedisCommand.ts"
 
 /**
  * A reply as the server gives it: a string is a status (`OK`), bytes are a bulk string, `null` is
@@ -29,14 +29,6 @@ export const encode = (argument: Argument): Buffer =>
   argument instanceof Uint8Array
     ? Buffer.from(argument.buffer, argument.byteOffset, argument.byteLength)
     : Buffer.from(String(argument))
-
-export const decode = (wire: Exclude<Wire, ErrorReply>, as: "text" | "bytes"): Reply => {
-  if (wire === null || typeof wire === "number") return wire
-  if (typeof wire === "bigint") return Number.isSafeInteger(Number(wire)) ? Number(wire) : wire
-  if (typeof wire === "string") return as === "text" ? wire : Buffer.from(wire)
-  if (wire instanceof Uint8Array) return as === "text" ? Buffer.from(wire).toString() : wire
-  return wire.map((item) => (item instanceof ErrorReply ? item.message : decode(item, as)))
-}
 
 const int64 = { min: -(2n ** 63n), max: 2n ** 63n - 1n }
 

@@ -1,0 +1,206 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Duration, Effect, Exit, Fiber, Layer, Option, Result, Scope } from "effect"
+import { RedisClient, RedisCommand, type RedisError } from "effect-ioredis"
+import { Strings } from "effect-ioredis/commands"
+import { Fault, SimulatedRedis } from "effect-ioredis/testing"
+import { TestClock } from "effect/testing"
+
+const layer = (options: RedisClient.Options) =>
+  RedisClient.layer(options).pipe(Layer.provideMerge(SimulatedRedis.layer()))
+
+/** A test on a client that may log in again: its server has kept a login for a while. */
+const on = <A, E>(
+  options: RedisClient.Options,
+  test: Effect.Effect<A, E, RedisClient.RedisClient | SimulatedRedis.SimulatedRedis | Scope.Scope>
+) => Effect.andThen(TestClock.adjust("1 second"), test).pipe(Effect.scoped, Effect.provide(layer(options)))
+
+const command = (line: string) => {
+  const [name = "", ...args] = line.split(" ")
+  return RedisCommand.make(name, args)
+}
+
+/** The connections that carried a command, in their order. */
+const carriers = (name: string) =>
+  Effect.flatMap(SimulatedRedis.SimulatedRedis, ({ received }) =>
+    Effect.map(received, (all) => all.filter((one) => one.name === name).map(({ connection }) => connection))
+  )
+
+const reserved = <A, E>(
+  use: (connection: { readonly run: RedisClient.RedisClient["run"] }) => Effect.Effect<A, E>
+): Effect.Effect<A, E | RedisError.RedisConnectionError, RedisClient.RedisClient> =>
+  Effect.scoped(Effect.flatMap(RedisClient.RedisClient, ({ reserve }) => Effect.flatMap(reserve(), use)))
+
+const codeOf = (error: RedisError.RedisCommandError) =>
+  error._tag === "RedisOperationError" ? error.code : error._tag === "RedisConnectionError" ? error.reason : error._tag
+
+describe("A reserved connection", () => {
+  it.effect("is nobody else's, and is kept for the next where nothing was changed", () =>
+    on(
+      {},
+      Effect.gen(function* () {
+        const { run } = yield* RedisClient.RedisClient
+        yield* run(Strings.get("shared"))
+        yield* reserved(({ run }) => run(Strings.getdel("a")))
+        yield* reserved(({ run }) => run(Strings.getdel("b")))
+        const [shared] = yield* carriers("GET")
+        const [first, second] = yield* carriers("GETDEL")
+        assert.notStrictEqual(first, shared)
+        assert.strictEqual(first, second)
+      })
+    )
+  )
+
+  for (const [what, line] of [
+    ["its database", "SELECT 1"],
+    ["what it watches", "WATCH k"],
+    ["a transaction that has begun", "MULTI"]
+  ] as const) {
+    it.effect(`is closed where ${what} would be left to the next`, () =>
+      on(
+        {},
+        Effect.gen(function* () {
+          yield* reserved(({ run }) => run(command(line)))
+          yield* reserved(({ run }) => run(Strings.getdel("b")))
+          const [before] = yield* carriers(line.split(" ")[0] ?? "")
+          const [after] = yield* carriers("GETDEL")
+          assert.notStrictEqual(before, after)
+        })
+      )
+    )
+  }
+
+  it.effect("is closed after ten seconds without use", () =>
+    on(
+      {},
+      Effect.gen(function* () {
+        const server = yield* SimulatedRedis.SimulatedRedis
+        yield* reserved(({ run }) => run(Strings.getdel("a")))
+        assert.strictEqual(yield* server.connections, 2)
+        yield* TestClock.adjust("9 seconds")
+        assert.strictEqual(yield* server.connections, 2)
+        yield* TestClock.adjust("7 seconds")
+        assert.strictEqual(yield* server.connections, 1)
+      })
+    )
+  )
+
+  it.effect("waits until one is free, and for no longer than a call may take", () =>
+    on(
+      { maxReserved: 1 },
+      Effect.gen(function* () {
+        const { reserve } = yield* RedisClient.RedisClient
+        const scope = yield* Scope.make()
+        yield* Scope.provide(reserve(), scope)
+        const [patient, late] = [
+          yield* Effect.forkChild(Effect.flip(Effect.scoped(reserve()))),
+          yield* Effect.forkChild(Effect.delay(Effect.scoped(reserve()), "2 seconds"))
+        ]
+        yield* TestClock.adjust("5 seconds")
+        assert.strictEqual(codeOf(yield* Fiber.join(patient)), "Saturated")
+        yield* Scope.close(scope, Exit.void)
+        yield* Fiber.join(late)
+      })
+    )
+  )
+
+  it.effect("refuses what nobody could wait for, and what belongs elsewhere", () =>
+    on(
+      {},
+      Effect.gen(function* () {
+        const { run, transaction } = yield* RedisClient.RedisClient
+        for (const [line, code, where] of [
+          ["BLPOP a 0", "ARGUMENT", /waits for ever/],
+          ["SUBSCRIBE a", "UNSUPPORTED", /RedisPubSub/]
+        ] as const) {
+          const error = yield* Effect.flip(reserved(({ run }) => run(command(line))))
+          assert.strictEqual(codeOf(error), code)
+          assert.match(error.message, where)
+        }
+        for (const [line, where] of [
+          ["BLPOP a 1", /`reserve`/],
+          ["WATCH a", /`reserve`/],
+          ["MULTI", /`transaction`/],
+          ["SUBSCRIBE a", /RedisPubSub/]
+        ] as const) {
+          const error = yield* Effect.flip(run(command(line)))
+          assert.strictEqual(codeOf(error), "UNSUPPORTED")
+          assert.match(error.message, where)
+        }
+        assert.strictEqual(codeOf(yield* Effect.flip(transaction([command("WATCH a")]))), "UNSUPPORTED")
+      })
+    )
+  )
+
+  it.effect("is lost with a command that has no reply in time", () =>
+    on(
+      {},
+      Effect.gen(function* () {
+        const server = yield* SimulatedRedis.SimulatedRedis
+        const { reserve } = yield* RedisClient.RedisClient
+        const connection = yield* reserve()
+        yield* server.inject(Fault.freeze)
+        const first = yield* Effect.forkChild(Effect.flip(connection.run(command("WAIT 1 3000"))))
+        yield* TestClock.adjust("4900 millis")
+        assert.isUndefined(first.pollUnsafe())
+        yield* TestClock.adjust("100 millis")
+        const error = yield* Fiber.join(first)
+        assert.strictEqual(error._tag === "RedisTimeoutError" && Duration.toMillis(error.duration), 5000)
+        assert.strictEqual(codeOf(yield* Effect.flip(connection.run(Strings.get("a")))), "Stalled")
+      })
+    )
+  )
+})
+
+describe("A transaction", () => {
+  it.effect("gives a result for each command, and executes the others where one fails", () =>
+    on(
+      {},
+      Effect.gen(function* () {
+        const { transaction } = yield* RedisClient.RedisClient
+        const results = yield* transaction([
+          Strings.set("n", 41),
+          Strings.incr("n"),
+          RedisCommand.make("LPUSH", ["n", "x"]),
+          Strings.get("n")
+        ])
+        assert.deepStrictEqual(results[0], Result.succeed(true))
+        assert.deepStrictEqual(results[1], Result.succeed(42))
+        assert.strictEqual(Result.isFailure(results[2]) && results[2].failure.code, "WRONGTYPE")
+        assert.strictEqual(Result.isFailure(results[2]) && results[2].failure.command, "LPUSH")
+        assert.deepStrictEqual(results[3], Result.succeed(Option.some("42")))
+        assert.deepStrictEqual(yield* transaction([]), [])
+      })
+    )
+  )
+
+  it.effect("executes nothing where a command may not be queued, and says which", () =>
+    on(
+      {},
+      Effect.gen(function* () {
+        const { get, transaction } = yield* RedisClient.RedisClient
+        const error = yield* Effect.flip(transaction([Strings.set("n", 1), RedisCommand.make("GET", ["a", "b"])]))
+        assert.strictEqual(error._tag === "RedisOperationError" && error.command, "GET")
+        assert.deepStrictEqual(yield* get("n"), Option.none())
+      })
+    )
+  )
+
+  it.effect("executes nothing where a watched key was changed", () =>
+    on(
+      {},
+      Effect.gen(function* () {
+        const { reserve, set } = yield* RedisClient.RedisClient
+        const connection = yield* reserve({ key: "k" })
+        for (const [change, isNone] of [
+          [Effect.void, false],
+          [set("k", "other"), true],
+          [Effect.void, false]
+        ] as const) {
+          yield* connection.run(command("WATCH k"))
+          yield* change
+          assert.strictEqual(Option.isNone(yield* connection.transaction([Strings.set("k", "mine")])), isNone)
+        }
+      })
+    )
+  )
+})
