@@ -30,6 +30,13 @@ export const make = (options: {
   const several = <A>(make: () => A, from = 0, to = 4): ReadonlyArray<A> =>
     Array.from({ length: from + below(to - from + 1) }, make)
 
+  const end = () => one(["LEFT", "RIGHT", "left", "BOTH"])
+  const numberOfKeys = () => one(["1", "2", "2", "3", "0", "-1", "x"])
+  // So few that SSCAN answers all of them at once.
+  const member = () => one(["1", "-7", "007", "", "x", "é", "\u0000", "9223372036854775807"])
+  // What two servers draw is not the same, unless there is only one to draw, or all are drawn.
+  const alone = ["alone", "m"]
+
   const lines: ReadonlyArray<() => readonly [string, ...ReadonlyArray<string>]> = [
     () => ["SET", key(), value(), ...several(word, 0, 3)],
     () => ["SET", key(), value(), one(["EX", "PX", "KEEPTTL"]), seconds()],
@@ -63,6 +70,40 @@ export const make = (options: {
     () => [one(["LPUSH", "RPUSH"]), key(), ...several(value)],
     () => [one(["LPOP", "RPOP"]), key(), ...several(number, 0, 1)],
     () => ["LRANGE", key(), number(), number()],
+    () => [one(["LPUSHX", "RPUSHX"]), key(), ...several(value)],
+    () => ["LTRIM", key(), one(["0", "1", number()]), one(["-1", "-2", number()]), ...several(number, 0, 1)],
+    () => ["LINDEX", key(), number(), ...several(number, 0, 1)],
+    () => ["LSET", key(), number(), value()],
+    () => ["LINSERT", key(), one(["BEFORE", "after", "NEXT"]), value(), value()],
+    () => ["LREM", key(), number(), value(), ...several(value, 0, 1)],
+    () => ["LPOS", key(), value(), ...several(() => one(["RANK", "COUNT", "maxlen", number(), number()]), 0, 4)],
+    () => ["LPOS", key(), value(), one(["RANK", "COUNT", "MAXLEN"]), number(), one(["RANK", "COUNT"]), number()],
+    () => ["LMOVE", key(), key(), end(), end()],
+    () => ["RPOPLPUSH", ...several(key, 1, 3)],
+    () => ["LMPOP", numberOfKeys(), ...several(key, 0, 3), end(), ...several(() => one(["COUNT", number()]), 0, 3)],
+    () => ["LMPOP", "2", key(), key(), end(), "COUNT", number()],
+    () => [one(["SADD", "SREM", "SMISMEMBER"]), key(), ...several(member)],
+    () => ["SADD", key(), ...several(member, 1, 6)],
+    () => ["SISMEMBER", key(), ...several(member, 0, 2)],
+    () => [one(["SCARD", "SMEMBERS"]), ...several(key, 0, 2)],
+    () => ["SMOVE", key(), key(), member()],
+    () => [one(["SDIFF", "SINTER", "SUNION"]), ...several(key)],
+    () => [one(["SDIFFSTORE", "SINTERSTORE", "SUNIONSTORE"]), key(), ...several(key, 0, 3)],
+    () => ["SINTERCARD", numberOfKeys(), ...several(key, 0, 3), ...several(() => one(["LIMIT", number()]), 0, 3)],
+    () => ["SINTERCARD", "2", key(), key(), "LIMIT", number()],
+    () => ["SPOP", key(), one(["0", "100", "-1", "ten", "9223372036854775807"]), ...several(number, 0, 1)],
+    () => [one(["SADD", "SREM"]), ...alone],
+    () => ["SET", ...alone],
+    () => ["SPOP", "alone", ...several(number, 0, 1)],
+    () => ["SRANDMEMBER", key(), ...several(() => one(["0", "1", "3", "-5", "100", "ten"]), 0, 2)],
+    () => ["SRANDMEMBER", key(), one(["-9223372036854775808", "9223372036854775807", "-9223372036854775809"])],
+    () => ["SSCAN", key(), one(["0", "", "+0", "-", "x", " 0", "18446744073709551616"])],
+    () => [
+      "SSCAN",
+      key(),
+      "0",
+      ...several(() => one(["MATCH", "count", "TYPE", "*", "[0-9]*", "100", "0", "x"]), 0, 4)
+    ],
     () => ["HSET", key(), ...several(value, 0, 4)],
     () => [one(["HGET", "HEXISTS"]), key(), value()],
     () => ["HDEL", key(), ...several(value)],
