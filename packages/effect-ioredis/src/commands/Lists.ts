@@ -18,17 +18,17 @@
  *
  * const program = Effect.gen(function* () {
  *   const { run } = yield* RedisClient.RedisClient
- *   yield* run(Lists.rpush("jobs", ["a", "b", "c", "d"])) // => 4
- *   yield* run(Lists.lpush("jobs", ["first"])) // => 5
- *   yield* run(Lists.lpop("jobs")) // => Option.some("first")
- *   yield* run(Lists.rpop("jobs")) // => Option.some("d")
- *   yield* run(Lists.lmove("jobs", "working", { take: "left", put: "right" })) // => Option.some("a")
- *   yield* run(Lists.rpushx("jobs", ["e"])) // => 3
+ *   yield* run(Lists.rpush("todo", ["a", "b", "c", "d"])) // => 4
+ *   yield* run(Lists.lpush("todo", ["first"])) // => 5
+ *   yield* run(Lists.lpop("todo")) // => Option.some("first")
+ *   yield* run(Lists.rpop("todo")) // => Option.some("d")
+ *   yield* run(Lists.lmove("todo", "busy", { take: "left", put: "right" })) // => Option.some("a")
+ *   yield* run(Lists.rpushx("todo", ["e"])) // => 3
  *   yield* run(Lists.lpushx("nobody", ["x"])) // => 0
- *   yield* run(Lists.lpopCount("jobs", 2)) // => ["b", "c"]
- *   yield* run(Lists.rpopCount("jobs", 2)) // => ["e"]
- *   yield* run(Lists.lmpop(["jobs", "working"], "left")) // => Option.some({ key: "working", values: ["a"] })
- *   yield* run(Lists.llen("working")) // => 0
+ *   yield* run(Lists.lpopCount("todo", 2)) // => ["b", "c"]
+ *   yield* run(Lists.rpopCount("todo", 2)) // => ["e"]
+ *   yield* run(Lists.lmpop(["busy"], "left")) // => Option.some({ key: "busy", values: ["a"] })
+ *   yield* run(Lists.llen("busy")) // => 0
  * })
  *
  * const Simulated = Layer.provide(RedisClient.layer(), SimulatedRedis.layer())
