@@ -33,6 +33,42 @@ describe("SimulatedRedis", () => {
     }).pipe(Effect.scoped, Effect.provideService(Clock.Clock, Clock.Clock.defaultValue()))
   )
 
+  it.effect("gives every member of a large set in pages, as a real Redis does", () =>
+    Effect.gen(function* () {
+      const { port } = yield* RedisServer.make()
+      const { connect } = yield* IoredisConnector.make()
+      const real = yield* connect({ host: "127.0.0.1", port }, {})
+      const { connection: simulated } = yield* start()
+      const members = Array.from({ length: 200 }, (_, index) => `member ${index}`)
+      for (const connection of [real, simulated]) {
+        yield* send(connection, "SADD", "s", ...members)
+        const pages: Array<ReadonlyArray<unknown>> = []
+        let cursor: unknown = "0"
+        do {
+          const page: RedisCommand.Reply = yield* send(connection, "SSCAN", "s", String(cursor), "COUNT", 20)
+          const [next, found] = Array.isArray(page) ? page : []
+          pages.push(Array.isArray(found) ? found : [])
+          cursor = next
+        } while (cursor !== "0")
+        assert.isTrue(pages.length > 5 && pages.length < 15, `${pages.length} pages`)
+        assert.deepStrictEqual(new Set(pages.flat()), new Set(members))
+      }
+    }).pipe(Effect.scoped, Effect.provideService(Clock.Clock, Clock.Clock.defaultValue()))
+  )
+
+  it.effect("draws members by chance, and the same ones for the same seed", () =>
+    Effect.gen(function* () {
+      const drawn = Effect.fnUntraced(function* (seed: number) {
+        const { connection } = yield* start({ seed })
+        yield* send(connection, "SADD", "s", "a", "b", "c", "d", "e", "f", "g", "h")
+        return [yield* send(connection, "SRANDMEMBER", "s", 5), yield* send(connection, "SPOP", "s", 5)]
+      })
+      const draws = yield* Effect.forEach([1, 1, 2, 3], drawn)
+      assert.deepStrictEqual(draws[0], draws[1])
+      assert.strictEqual(new Set(draws.map(String)).size, 3)
+    })
+  )
+
   describe("time", () => {
     it.effect("without latency a reply comes at the same time, but never at once", () =>
       Effect.gen(function* () {
