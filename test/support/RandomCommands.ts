@@ -1,8 +1,8 @@
 import * as RedisCommand from "effect-ioredis/RedisCommand"
 
 /**
- * Commands drawn from few keys and values, so that they meet each other's keys, types and errors. Their answers do not depend on the order
- * in which a server keeps its keys.
+ * Commands drawn from few keys and values, so that they meet each other's keys, types and errors. What they leave
+ * behind does not depend on the order in which a server keeps its keys and members, nor on what it draws by chance.
  */
 export const make = (options: {
   readonly count: number
