@@ -1,8 +1,8 @@
 import * as RedisCommand from "effect-ioredis/RedisCommand"
 
 /**
- * Commands drawn from few keys and values, so that they meet each other's keys, types and errors. Their answers do not depend on the order
- * in which a server keeps its keys.
+ * Commands drawn from few keys and values, so that they meet each other's keys, types and errors. What they leave
+ * behind does not depend on the order in which a server keeps its keys and members, nor on what it draws by chance.
  */
 export const make = (options: {
   readonly count: number
@@ -29,6 +29,18 @@ export const make = (options: {
     one(["NX", "XX", "GET", "get", "KEEPTTL", "PERSIST", "EX", "PX", "BOGUS", ...[seconds(), seconds()]])
   const several = <A>(make: () => A, from = 0, to = 4): ReadonlyArray<A> =>
     Array.from({ length: from + below(to - from + 1) }, make)
+
+  const place = () => one(["0", "1", "2", "3", "-1", "-2", "-3", number()])
+  // Keys that mostly hold what their commands are for.
+  const list = () => one(["l", "l", "m", key()])
+  const set = () => one(["s", "s", "t", key()])
+  const item = () => one(["x", "x", "", "1", value()])
+  const end = () => one(["LEFT", "RIGHT", "left", "BOTH"])
+  const numberOfKeys = () => one(["1", "2", "2", "3", "0", "-1", "x"])
+  // So few that SSCAN answers all of them at once.
+  const member = () => one(["1", "-7", "007", "", "x", "é", "\u0000", "9223372036854775807"])
+  // What two servers draw is not the same, unless there is only one to draw, or all are drawn.
+  const alone = ["alone", "m"]
 
   const lines: ReadonlyArray<() => readonly [string, ...ReadonlyArray<string>]> = [
     () => ["SET", key(), value(), ...several(word, 0, 3)],
@@ -60,9 +72,45 @@ export const make = (options: {
     ],
     () => ["GETRANGE", key(), number(), number()],
     () => ["SETRANGE", key(), one(["0", "1", "3", "-1", "x"]), value()],
-    () => [one(["LPUSH", "RPUSH"]), key(), ...several(value)],
-    () => [one(["LPOP", "RPOP"]), key(), ...several(number, 0, 1)],
-    () => ["LRANGE", key(), number(), number()],
+    () => [one(["LPUSH", "RPUSH", "LPUSHX", "RPUSHX"]), list(), ...several(item, 0, 4)],
+    () => ["RPUSH", list(), ...several(item, 2, 6)],
+    () => [one(["LPOP", "RPOP"]), list(), ...several(place, 0, 2)],
+    () => ["LRANGE", list(), place(), place()],
+    () => ["LTRIM", list(), one(["0", "0", "1", number()]), one(["-1", "-1", "-2", number()])],
+    () => ["LINDEX", list(), place()],
+    () => ["LSET", list(), place(), item()],
+    () => ["LINSERT", list(), one(["BEFORE", "after", "NEXT"]), item(), item()],
+    () => ["LREM", list(), place(), item()],
+    () => ["LPOS", list(), item(), ...several(() => [one(["RANK", "COUNT", "maxlen"]), place()], 0, 3).flat()],
+    () => ["LPOS", list(), item(), ...several(() => one(["RANK", "COUNT", "BOGUS", number()]), 0, 3)],
+    () => ["LMOVE", list(), list(), end(), end()],
+    () => ["RPOPLPUSH", ...several(list, 2, one([2, 2, 3]))],
+    () => ["LMPOP", "2", list(), list(), end(), ...several(() => ["COUNT", place()], 0, 2).flat()],
+    () => ["LMPOP", numberOfKeys(), ...several(list, 0, 3), end(), ...several(() => one(["COUNT", number()]), 0, 3)],
+    () => ["SADD", set(), ...several(member, 0, 5)],
+    () => [one(["SREM", "SMISMEMBER"]), set(), ...several(member)],
+    () => [one(["SISMEMBER", "LLEN", "LINDEX", "LSET", "LREM"]), list(), ...several(member, 0, 4)],
+    () => ["SISMEMBER", set(), member()],
+    () => [one(["SCARD", "SMEMBERS"]), ...several(set, one([0, 1, 1]), 2)],
+    () => ["SMOVE", set(), set(), member()],
+    () => [one(["SDIFF", "SINTER", "SUNION"]), ...several(set)],
+    () => [one(["SDIFFSTORE", "SINTERSTORE", "SUNIONSTORE"]), set(), ...several(set, 0, 3)],
+    () => ["SINTERCARD", "2", set(), set(), ...several(() => ["LIMIT", place()], 0, 2).flat()],
+    () => ["SINTERCARD", numberOfKeys(), ...several(set, 0, 3), ...several(() => one(["LIMIT", number()]), 0, 3)],
+    () => ["SPOP", set(), one(["0", "0", "100", "-1", "ten", "9223372036854775807"]), ...several(number, 0, 1)],
+    () => [one(["SADD", "SADD", "SREM", "DEL"]), ...alone],
+    () => ["SET", ...alone],
+    () => ["SPOP", "alone", ...several(number, 0, 1)],
+    () => ["SRANDMEMBER", set(), ...several(() => one(["0", "1", "3", "-5", "100", "ten"]), 0, one([1, 1, 2]))],
+    () => ["SRANDMEMBER", set(), one(["-9223372036854775808", "9223372036854775807", "-9223372036854775809"])],
+    () => ["SSCAN", set(), one(["0", "", "+0", "-", "x", " 0", "18446744073709551616"])],
+    () => [
+      "SSCAN",
+      set(),
+      "0",
+      ...several(() => one(["MATCH", "count", "TYPE", "*", "[0-9]*", "100", "0", "x"]), 0, 4)
+    ],
+    () => ["SSCAN", set(), "0", "MATCH", one(["*", "[0-9]*", "-?", "é"]), "COUNT", one(["100", "20"])],
     () => ["HSET", key(), ...several(value, 0, 4)],
     () => [one(["HGET", "HEXISTS"]), key(), value()],
     () => ["HDEL", key(), ...several(value)],

@@ -1,9 +1,13 @@
 import { keys } from "./keys.ts"
+import { lists } from "./lists.ts"
 import { play, type Provide } from "./Row.ts"
+import { sets } from "./sets.ts"
 import { strings } from "./strings.ts"
 
 /** What every typed command answers, on a Redis of any kind. */
 export const commandSuite = (provide: Provide): void => {
   play("Keys", keys, provide)
+  play("Lists", lists, provide)
+  play("Sets", sets, provide)
   play("Strings", strings, provide)
 }

@@ -26,6 +26,10 @@ export const listOf =
   (reply) =>
     Array.isArray(reply) ? Result.all(reply.map((item: Reply) => decode(item))) : expected("a list")
 
+/** Takes a list of texts for a set. */
+export const textSet: Decoder<ReadonlySet<string>> = (reply) =>
+  Result.map(listOf(text)(reply), (members) => new Set(members))
+
 /** Takes a list with one element for each of so many. */
 export const eachOf =
   <A>(count: number, decode: Decoder<A>): Decoder<ReadonlyArray<A>> =>

@@ -10,6 +10,7 @@ import { Fault, SimulatedCommand, SimulatedRedis, SimulatedScript } from "effect
 import { TestClock } from "effect/testing"
 import * as RandomCommands from "../../../support/RandomCommands.ts"
 import * as RedisServer from "../../../support/RedisServer.ts"
+import { sameAnswer } from "../../../support/sameAnswer.ts"
 
 // What both implementations of the port promise is in suites/redisConnection.ts. Here: virtual time, faults, and what a test can see.
 
@@ -27,13 +28,45 @@ describe("SimulatedRedis", () => {
       const actual = yield* Effect.forEach(commands, (command) => answer(server.execute(command)))
       for (const [index, command] of commands.entries()) {
         const line = `${index}: ${command.name} ${command.args.join(" ")}`
-        const [simulated, live] = [actual[index], expected[index]]
-        // A second may end between the two.
-        if (/TTL|TIME/.test(command.name) && typeof simulated === "number" && typeof live === "number") {
-          assert.isAtMost(Math.abs(simulated - live), command.name.startsWith("P") ? 2000 : 2, line)
-        } else assert.deepStrictEqual(simulated, live, line)
+        sameAnswer(command.name, actual[index], expected[index], line)
       }
     }).pipe(Effect.scoped, Effect.provideService(Clock.Clock, Clock.Clock.defaultValue()))
+  )
+
+  it.effect("gives every member of a large set in pages, as a real Redis does", () =>
+    Effect.gen(function* () {
+      const { port } = yield* RedisServer.make()
+      const { connect } = yield* IoredisConnector.make()
+      const real = yield* connect({ host: "127.0.0.1", port }, {})
+      const { connection: simulated } = yield* start()
+      const members = Array.from({ length: 200 }, (_, index) => `member ${index}`)
+      for (const connection of [real, simulated]) {
+        yield* send(connection, "SADD", "s", ...members)
+        const pages: Array<ReadonlyArray<unknown>> = []
+        let cursor: unknown = "0"
+        do {
+          const page: RedisCommand.Reply = yield* send(connection, "SSCAN", "s", String(cursor), "COUNT", 20)
+          const [next, found] = Array.isArray(page) ? page : []
+          pages.push(Array.isArray(found) ? found : [])
+          cursor = next
+        } while (cursor !== "0")
+        assert.isTrue(pages.length > 5 && pages.length < 15, `${pages.length} pages`)
+        assert.deepStrictEqual(new Set(pages.flat()), new Set(members))
+      }
+    }).pipe(Effect.scoped, Effect.provideService(Clock.Clock, Clock.Clock.defaultValue()))
+  )
+
+  it.effect("draws members by chance, and the same ones for the same seed", () =>
+    Effect.gen(function* () {
+      const drawn = Effect.fnUntraced(function* (seed: number) {
+        const { connection } = yield* start({ seed })
+        yield* send(connection, "SADD", "s", "a", "b", "c", "d", "e", "f", "g", "h")
+        return [yield* send(connection, "SRANDMEMBER", "s", 5), yield* send(connection, "SPOP", "s", 5)]
+      })
+      const draws = yield* Effect.forEach([1, 1, 2, 3], drawn)
+      assert.deepStrictEqual(draws[0], draws[1])
+      assert.strictEqual(new Set(draws.map(String)).size, 3)
+    })
   )
 
   describe("time", () => {

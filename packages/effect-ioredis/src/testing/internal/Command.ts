@@ -66,6 +66,8 @@ export interface Machine {
    * `args` are all that follows the first word.
    */
   readonly refusal: (name: string, impact: Impact, args: ReadonlyArray<Buffer>) => ErrorReply | undefined
+  /** Draws a number in [0, 1) that is the same for the same seed. */
+  readonly random: () => number
   /** Runs what a script calls. */
   readonly execute: (name: string, args: ReadonlyArray<Buffer>) => Wire
 }

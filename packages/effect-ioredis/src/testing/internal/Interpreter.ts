@@ -5,10 +5,12 @@ import type { Command, Commands, Machine } from "./Command.ts"
 import * as ClusterCommands from "./cluster/ClusterCommands.ts"
 import * as ConnectionCommands from "./ConnectionCommands.ts"
 import * as KeyCommands from "./KeyCommands.ts"
+import * as ListCommands from "./ListCommands.ts"
 import * as PubSubCommands from "./PubSubCommands.ts"
 import * as ScriptCommands from "./ScriptCommands.ts"
 import * as SentinelCommands from "./sentinel/SentinelCommands.ts"
 import * as ServerCommands from "./ServerCommands.ts"
+import * as SetCommands from "./SetCommands.ts"
 import * as StringCommands from "./StringCommands.ts"
 import * as TrackingCommand from "./TrackingCommand.ts"
 import * as TransactionCommands from "./TransactionCommands.ts"
@@ -59,6 +61,8 @@ const known = (modules: ReadonlyArray<{ readonly commands: Commands }>): Known =
 const ofServer = known([
   StringCommands,
   KeyCommands,
+  ListCommands,
+  SetCommands,
   CollectionCommands,
   ConnectionCommands,
   PubSubCommands,

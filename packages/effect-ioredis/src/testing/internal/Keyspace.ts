@@ -41,7 +41,7 @@ export class Keyspace {
     this.databases = Array.from({ length: 16 }, (_, db) =>
       RedisStore.make(
         now,
-        (key) => placeOf(key, this.#seed),
+        (key) => this.placeOf(key),
         (change) => this.#did({ db, change })
       )
     )
@@ -51,6 +51,11 @@ export class Keyspace {
     const store = this.databases[db]
     if (store === undefined) throw new RangeError(`There is no database ${db}`)
     return store
+  }
+
+  /** Tells where a scan meets a name in this server process: a number from 0 to 2³² − 1. */
+  placeOf(name: string): number {
+    return placeOf(name, this.#seed)
   }
 
   /** Empties one database, or all of them. */

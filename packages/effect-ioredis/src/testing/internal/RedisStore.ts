@@ -8,6 +8,7 @@ export type Value =
   | { readonly type: "string"; readonly bytes: Buffer }
   | { readonly type: "list"; readonly items: ReadonlyArray<Buffer> }
   | { readonly type: "hash"; readonly fields: ReadonlyMap<string, Buffer> }
+  | { readonly type: "set"; readonly members: ReadonlySet<string> }
 
 /** A value and the wall-clock time, in milliseconds, at which it is gone. */
 export interface Entry {
@@ -21,7 +22,7 @@ export type Change =
   | { readonly _tag: "Delete"; readonly key: string }
   | { readonly _tag: "Clear" }
 
-/** The keys of one database. Keys and fields are binary: one character per byte. */
+/** The keys of one database. Keys, fields and members are binary: one character per byte. */
 export interface RedisStore {
   readonly now: () => number
   readonly get: (key: Buffer) => Entry | undefined
@@ -157,6 +158,12 @@ export const hashAt = (store: RedisStore, key: Buffer): ReadonlyMap<string, Buff
   const value = store.get(key)?.value
   if (value === undefined) return undefined
   return value.type === "hash" ? value.fields : Wire.wrongType()
+}
+
+export const setAt = (store: RedisStore, key: Buffer): ReadonlySet<string> | undefined => {
+  const value = store.get(key)?.value
+  if (value === undefined) return undefined
+  return value.type === "set" ? value.members : Wire.wrongType()
 }
 
 /** Stores another value; the key lives as long as it did before. */

@@ -359,6 +359,7 @@ export class Server {
       loginRefusal: (username, password) => Access.authRefusal(this.#access, username, password),
       replicaOf: (address) => this.#replicaOf(address),
       refusal,
+      random: this.#random,
       execute: (name, args) => Interpreter.execute(this.#inScript(machine), name, args)
     }
     return machine

@@ -46,9 +46,22 @@ export const bigInteger = (bytes: Uint8Array | undefined): bigint => parse(bytes
 
 export const integer = (bytes: Uint8Array | undefined): number => Number(bigInteger(bytes))
 
-export const count = (bytes: Uint8Array): number => {
+export const count = (bytes: Uint8Array): number => atLeast(0, bytes, "ERR value is out of range, must be positive")
+
+/** An integer that Redis refuses with a text of its own where it is below another, or is none. */
+export const atLeast = (least: number, bytes: Uint8Array, message: string): number => {
   const value = parse(bytes)
-  return value === undefined || value < 0n ? fail("ERR value is out of range, must be positive") : Number(value)
+  return value === undefined || value < least ? fail(message) : Number(value)
+}
+
+export const maxInt64 = int64.max
+
+/** An integer from one to another. */
+export const between = (least: bigint, most: bigint, bytes: Uint8Array): number => {
+  const value = bigInteger(bytes)
+  return value < least || value > most
+    ? fail(`ERR value is out of range, value must between ${least} and ${most}`)
+    : Number(value)
 }
 
 export const fitsInt64 = (value: bigint): boolean => value >= int64.min && value <= int64.max
