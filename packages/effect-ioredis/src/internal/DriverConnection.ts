@@ -5,7 +5,7 @@
  *
  * The driver's queue is where a reply meets its command, so it must never be out of step with the
  * server. `ReplyFrames` sees each chunk before the driver's decoder does and knows how many
- * commands are in its queue: the chunk is cut before the first reply that nobody asked for and
+ * commands were sent: the chunk is cut before the first reply that nobody asked for and
  * before the first byte that is no RESP2, and the connection ends there.
  *
  * Commands that a loss fails stay in the driver's queue, so that what is left of a chunk still has
@@ -54,6 +54,9 @@ export class DriverConnection implements RedisConnection {
   readonly #pushListeners = new Set<(push: Push) => void>()
   #receiver: PushReceiver | undefined
   #activity = 0
+  // The driver's queue does not say what is owed: the driver takes a command out of it as soon as
+  // the value of its reply is there, which may be before the reply has come whole.
+  #sent = 0
 
   constructor({ maxReplyBytes, onDefect, redis, showScriptErrors, socket }: DriverConnectionOptions) {
     this.onDefect = onDefect
@@ -89,6 +92,7 @@ export class DriverConnection implements RedisConnection {
       if (Subscriptions.concerns(command)) this.#receiver ??= PushReceiver.install(this.#redis, this)
       this.#outgoing.expect(command.args.length)
       this.#redis.sendCommand(sending, this.#outgoing)
+      this.#sent++
     } catch (error) {
       process.nextTick(() => tell(onReply, Result.fail(notSent(command, error)), this.onDefect))
     }
@@ -160,8 +164,7 @@ export class DriverConnection implements RedisConnection {
   readonly #receive = (chunk: Buffer): void => {
     if (this.#lost !== undefined) return
     this.#activity++
-    const expected = this.#receiver === undefined ? this.#redis.commandQueue.length : Number.POSITIVE_INFINITY
-    const accepted = this.#frames.accept(chunk, expected)
+    const accepted = this.#frames.accept(chunk, this.#receiver === undefined ? this.#sent : Number.POSITIVE_INFINITY)
     if (accepted > 0) this.#decode?.(accepted === chunk.length ? chunk : chunk.subarray(0, accepted))
     if (this.#frames.fault !== undefined) this.#lose(lossBy(coded("ERR_REDIS_PROTOCOL", this.#frames.fault)))
   }

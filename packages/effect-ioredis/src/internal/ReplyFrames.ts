@@ -16,6 +16,8 @@
 export class ReplyFrames {
   /** Why nothing more can be taken, once that is so. It quotes nothing that was received. */
   fault: string | undefined
+  /** Counts the replies that have come whole. */
+  replies = 0
 
   readonly #maxBytes: number
   #phase: Phase = phases.type
@@ -33,13 +35,13 @@ export class ReplyFrames {
   }
 
   /**
-   * Tells how many bytes of the chunk may be decoded, when so many replies are expected. It is less
-   * than all of them only together with a `fault`, and then ends with the last reply that is whole.
+   * Tells how many bytes of the chunk may be decoded, when so many commands were sent by now. It is
+   * less than all of them only together with a `fault`, and then ends with the last reply that is
+   * whole.
    */
-  accept(chunk: Uint8Array, expected: number): number {
+  accept(chunk: Uint8Array, sent: number): number {
     if (this.fault !== undefined) return 0
     const end = chunk.length
-    let left = expected
     let whole = 0
     let at = 0
     while (at < end) {
@@ -48,11 +50,11 @@ export class ReplyFrames {
         continue
       }
       if (this.#phase === phases.type && this.#missing.length === 0) {
-        if (left === 0) return this.#refuse("Redis sent a reply that nobody asked for", whole)
+        if (this.replies === sent) return this.#refuse("Redis sent a reply that nobody asked for", whole)
         this.#bytes = 0
       }
       if (this.#step(chunk[at++] ?? 0)) {
-        left--
+        this.replies++
         whole = at
       } else if (this.fault !== undefined) return whole
     }
