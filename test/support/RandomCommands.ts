@@ -17,6 +17,8 @@ export const make = (options: {
   // The index is below the length of a list that is never empty.
   const one = <A>(items: ReadonlyArray<A>): A => items[below(items.length)] as A
   const key = () => one(["a", "b", "c", "é", ""])
+  // Mostly a key that other commands leave alone.
+  const hash = () => one([key(), "h", "h", "h"])
   const value = () => one(["1", "-7", "007", "", "x", "9223372036854775807", "1.5", " 1", "\u0000", "EX"])
   const number = () => one(["0", "1", "-1", "2", "100000", "-100000", "9223372036854775807", "ten", "1.0", "+1", ""])
   // Long enough that nothing ends while a slow machine runs the test, whether they are seconds or milliseconds.
@@ -29,6 +31,23 @@ export const make = (options: {
     one(["NX", "XX", "GET", "get", "KEEPTTL", "PERSIST", "EX", "PX", "BOGUS", ...[seconds(), seconds()]])
   const several = <A>(make: () => A, from = 0, to = 4): ReadonlyArray<A> =>
     Array.from({ length: from + below(to - from + 1) }, make)
+  // Longer than what Redis keeps in the order in which it came.
+  const long = () => one(["", "x".repeat(65)])
+  const scanWord = () => one(["MATCH", "COUNT", "TYPE", "*", "[1x]*", "-?", "10", "0", "hash"])
+  const bit = () => one(["0", "1", "0", "1", "2", "x"])
+  const offset = () => one(["0", "1", "7", "8", "22", "100", "-1", "4294967296", "#1", "x"])
+  const place = () => one(["0", "1", "2", "5", "9", "70", "-1", "-3", "-70", "x"])
+  const integer = () =>
+    one(["u1", "u4", "u8", "u63", "i1", "i5", "i8", "i16", "i63", "i64", "u64", "i65", "U8", "i0", "u"])
+  const bits = () => one(["0", "3", "8", "#0", "#1", "#2", "64", "-1", "#", "#-1", "4294967296"])
+  const amount = () => one([number(), "3", "100", "-100", "255", "-9223372036854775808"])
+  const bitfieldWords = () =>
+    one([
+      ["GET", integer(), bits()],
+      ["SET", integer(), bits(), amount()],
+      ["incrby", integer(), bits(), amount()],
+      ["OVERFLOW", one(["WRAP", "sat", "FAIL", "SATURATE"])]
+    ])
 
   const lines: ReadonlyArray<() => readonly [string, ...ReadonlyArray<string>]> = [
     () => ["SET", key(), value(), ...several(word, 0, 3)],
@@ -63,9 +82,35 @@ export const make = (options: {
     () => [one(["LPUSH", "RPUSH"]), key(), ...several(value)],
     () => [one(["LPOP", "RPOP"]), key(), ...several(number, 0, 1)],
     () => ["LRANGE", key(), number(), number()],
-    () => ["HSET", key(), ...several(value, 0, 4)],
-    () => [one(["HGET", "HEXISTS"]), key(), value()],
-    () => ["HDEL", key(), ...several(value)],
+    () => [one(["HSET", "HMSET"]), hash(), ...several(value, 0, 4)],
+    () => ["HSET", hash(), value(), value(), value(), long()],
+    () => ["HSETNX", hash(), ...several(value, 1, 3)],
+    () => [one(["HGET", "HEXISTS", "HSTRLEN"]), hash(), ...several(value, 0, 2)],
+    () => [one(["HMGET", "HDEL"]), hash(), ...several(value)],
+    () => [one(["DEL", "PERSIST"]), hash()],
+    () => ["EXPIRE", hash(), otherSeconds()],
+    () => ["RENAME", hash(), hash()],
+    () => [one(["HKEYS", "HVALS", "HGETALL", "HLEN"]), ...several(hash, 0, 2)],
+    () => ["HINCRBY", hash(), value(), number()],
+    () => [
+      "HINCRBYFLOAT",
+      hash(),
+      value(),
+      one([number(), "0.1", "-0.25", "1e3", "1e-3", ".5", "nan", "inf", "-Infinity"])
+    ],
+    () => ["HRANDFIELD", hash(), ...several(() => one([number(), "WITHVALUES", "-9223372036854775808"]), 0, 3)],
+    () => ["HRANDFIELD", hash(), one(["-3", "0", "2", "9", "9223372036854775807"]), "withvalues"],
+    () => ["HSCAN", hash(), one(["0", "0", "+0", "", "x", "-"]), ...several(scanWord, 0, 4)],
+    () => ["SETBIT", key(), offset(), one(["0", "1", "1", "2", "x"])],
+    () => ["GETBIT", key(), offset()],
+    () => ["BITCOUNT", key(), ...several(() => one([number(), "3", "-2", "9"]), 0, 3)],
+    () => ["BITCOUNT", key(), place(), place(), one(["BIT", "byte", "BITS"])],
+    () => ["BITPOS", key(), bit(), ...several(place, 0, 3)],
+    () => ["BITPOS", key(), bit(), place(), place(), one(["bit", "BYTE", "x"])],
+    () => ["BITOP", one(["AND", "or", "XOR", "NOT", "NAND"]), ...several(key, 1, 4)],
+    () => ["BITFIELD", key(), ...several(bitfieldWords, 0, 4).flat()],
+    () => ["BITFIELD", key(), ...several(() => one([...bitfieldWords(), word()]), 0, 4)],
+    () => ["BITFIELD_RO", key(), ...several(bitfieldWords, 0, 2).flat()],
     () => ["PING", ...several(value, 0, 2)],
     () => ["DBSIZE", ...several(value, 0, 1)],
     () => [one(["SCRIPT", "CLIENT"]), one(["NONSENSE", "exists"]), ...several(value, 0, 1)],

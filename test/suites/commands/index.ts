@@ -1,9 +1,13 @@
+import { bitmaps } from "./bitmaps.ts"
+import { hashes } from "./hashes.ts"
 import { keys } from "./keys.ts"
 import { play, type Provide } from "./Row.ts"
 import { strings } from "./strings.ts"
 
 /** What every typed command answers, on a Redis of any kind. */
 export const commandSuite = (provide: Provide): void => {
+  play("Bitmaps", bitmaps, provide)
+  play("Hashes", hashes, provide)
   play("Keys", keys, provide)
   play("Strings", strings, provide)
 }

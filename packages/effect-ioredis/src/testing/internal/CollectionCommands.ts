@@ -1,8 +1,8 @@
 import { at, type Commands, grow, read, type Run, write } from "./Command.ts"
-import { bytesOf, hashAt, keyOf, listAt, replace } from "./RedisStore.ts"
+import { listAt, replace } from "./RedisStore.ts"
 import * as Wire from "./Wire.ts"
 
-/** Lists and hashes: enough to hold another type than a string. */
+/** Lists: enough to hold another type than a string. */
 
 const push =
   (end: "push" | "unshift"): Run =>
@@ -34,38 +34,11 @@ const range: Run = (args, { store }) => {
   return list.slice(from, Math.max(0, (stop < 0 ? list.length + stop : stop) + 1))
 }
 
-const hset: Run = ([key = Buffer.alloc(0), ...pairs], { store }) => {
-  if (pairs.length % 2 !== 0) return Wire.wrongArity("hset")
-  const fields = new Map(hashAt(store, key))
-  const before = fields.size
-  for (let index = 0; index < pairs.length; index += 2) fields.set(keyOf(at(pairs, index)), at(pairs, index + 1))
-  replace(store, key, { type: "hash", fields })
-  return fields.size - before
-}
-
-const hdel: Run = ([key = Buffer.alloc(0), ...names], { store }) => {
-  const before = hashAt(store, key)
-  if (before === undefined) return 0
-  const fields = new Map(before)
-  const removed = names.filter((name) => fields.delete(keyOf(name))).length
-  if (fields.size === 0) store.delete(key)
-  else if (removed > 0) replace(store, key, { type: "hash", fields })
-  return removed
-}
-
 export const commands: Commands = {
   lpush: grow(-3, push("unshift")),
   rpush: grow(-3, push("push")),
   lpop: write(-2, pop("lpop", "shift")),
   rpop: write(-2, pop("rpop", "pop")),
   lrange: read(4, range),
-  llen: read(2, (args, { store }) => listAt(store, at(args, 0))?.length ?? 0),
-  hset: grow(-4, hset),
-  hget: read(3, (args, { store }) => hashAt(store, at(args, 0))?.get(keyOf(at(args, 1))) ?? null),
-  hgetall: read(2, (args, { store }) =>
-    Array.from(hashAt(store, at(args, 0)) ?? []).flatMap(([name, value]) => [bytesOf(name), value])
-  ),
-  hdel: write(-3, hdel),
-  hlen: read(2, (args, { store }) => hashAt(store, at(args, 0))?.size ?? 0),
-  hexists: read(3, (args, { store }) => (hashAt(store, at(args, 0))?.has(keyOf(at(args, 1))) ? 1 : 0))
+  llen: read(2, (args, { store }) => listAt(store, at(args, 0))?.length ?? 0)
 }

@@ -1,9 +1,11 @@
 import { Result } from "effect"
 import * as commandKeys from "../../internal/commandKeys.ts"
+import * as BitmapCommands from "./BitmapCommands.ts"
 import * as CollectionCommands from "./CollectionCommands.ts"
 import type { Command, Commands, Machine } from "./Command.ts"
 import * as ClusterCommands from "./cluster/ClusterCommands.ts"
 import * as ConnectionCommands from "./ConnectionCommands.ts"
+import * as HashCommands from "./HashCommands.ts"
 import * as KeyCommands from "./KeyCommands.ts"
 import * as PubSubCommands from "./PubSubCommands.ts"
 import * as ScriptCommands from "./ScriptCommands.ts"
@@ -51,6 +53,8 @@ const ofServer = known([
   StringCommands,
   KeyCommands,
   CollectionCommands,
+  HashCommands,
+  BitmapCommands,
   ConnectionCommands,
   PubSubCommands,
   TrackingCommand,

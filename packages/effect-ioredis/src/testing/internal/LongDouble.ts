@@ -2,16 +2,16 @@ import { BigDecimal, Option } from "effect"
 import * as Wire from "./Wire.ts"
 
 /**
- * The numbers that INCRBYFLOAT counts in: they have 64 bits of mantissa, and 17 decimals where they
- * are shown.
+ * The numbers that INCRBYFLOAT and HINCRBYFLOAT count in: they have 64 bits of mantissa, and 17
+ * decimals where they are shown.
  */
 
-/** Reads a number as C does, or refuses it. */
-export const parse = (bytes: Buffer): BigDecimal.BigDecimal => {
+/** Reads a number as C does, or refuses it with an error of this text. */
+export const parse = (bytes: Buffer, otherwise = "ERR value is not a valid float"): BigDecimal.BigDecimal => {
   const text = bytes.toString("latin1")
   const isNumber = /^[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d{1,3})?$/i.test(text)
   const number = isNumber ? BigDecimal.fromString(text) : Option.none()
-  return round(Option.getOrElse(number, () => Wire.fail("ERR value is not a valid float")))
+  return round(Option.getOrElse(number, () => Wire.fail(otherwise)))
 }
 
 /** Adds two numbers. */
