@@ -19,8 +19,11 @@ export const make = (options: {
   const key = () => one(["a", "b", "c", "é", ""])
   // Mostly a key that other commands leave alone.
   const hash = () => one([key(), "h", "h", "h"])
-  const value = () => one(["1", "-7", "007", "", "x", "9223372036854775807", "1.5", " 1", "\u0000", "EX"])
+  // So few that a page of a scan has all of them.
+  const field = () => one(["1", "-7", "", "x", "\u0000", "é", "EX", " 1"])
+  const value = () => one(["1", "-7", "007", "", "x", "9223372036854775807", "1.5", " 1", "\u0000", "EX", "inf", "0x7"])
   const number = () => one(["0", "1", "-1", "2", "100000", "-100000", "9223372036854775807", "ten", "1.0", "+1", ""])
+  const float = () => one([number(), "0.1", "-0.25", "1e3", "1e-3", ".5", "nan", "inf", "-Infinity", "0x1F", "-0x.8p1"])
   // Long enough that nothing ends while a slow machine runs the test, whether they are seconds or milliseconds.
   const seconds = () => one(["300000", "400000", "500000", "0", "-1", "soon", "9223372036854775807"])
   // No two are the same, so that GT and LT do not hang on the millisecond.
@@ -66,7 +69,7 @@ export const make = (options: {
     () => ["MSET", ...several(value, 0, 5)],
     () => [one(["INCR", "DECR"]), key()],
     () => [one(["INCRBY", "DECRBY"]), key(), number()],
-    () => ["INCRBYFLOAT", key(), one([number(), "0.1", "-0.25", "1e3", "1e-3", ".5", "nan"])],
+    () => ["INCRBYFLOAT", key(), float()],
     () => ["MSETNX", ...several(() => one([key(), value()]), 0, 5)],
     () => [one(["RENAME", "RENAMENX", "COPY"]), ...several(key, 1, 3)],
     () => ["COPY", key(), key(), ...several(() => one(["REPLACE", "DB", "0", "16", "x"]), 0, 3)],
@@ -82,22 +85,17 @@ export const make = (options: {
     () => [one(["LPUSH", "RPUSH"]), key(), ...several(value)],
     () => [one(["LPOP", "RPOP"]), key(), ...several(number, 0, 1)],
     () => ["LRANGE", key(), number(), number()],
-    () => [one(["HSET", "HMSET"]), hash(), ...several(value, 0, 4)],
-    () => ["HSET", hash(), value(), value(), value(), long()],
-    () => ["HSETNX", hash(), ...several(value, 1, 3)],
-    () => [one(["HGET", "HEXISTS", "HSTRLEN"]), hash(), ...several(value, 0, 2)],
-    () => [one(["HMGET", "HDEL"]), hash(), ...several(value)],
+    () => [one(["HSET", "HMSET"]), hash(), ...several(() => [field(), value()], 0, 2).flat(), ...several(field, 0, 1)],
+    () => ["HSET", hash(), field(), value(), field(), long()],
+    () => ["HSETNX", hash(), ...several(field, 1, 3)],
+    () => [one(["HGET", "HEXISTS", "HSTRLEN"]), hash(), ...several(field, 0, 2)],
+    () => [one(["HMGET", "HDEL"]), hash(), ...several(field)],
     () => [one(["DEL", "PERSIST"]), hash()],
     () => ["EXPIRE", hash(), otherSeconds()],
     () => ["RENAME", hash(), hash()],
     () => [one(["HKEYS", "HVALS", "HGETALL", "HLEN"]), ...several(hash, 0, 2)],
-    () => ["HINCRBY", hash(), value(), number()],
-    () => [
-      "HINCRBYFLOAT",
-      hash(),
-      value(),
-      one([number(), "0.1", "-0.25", "1e3", "1e-3", ".5", "nan", "inf", "-Infinity"])
-    ],
+    () => ["HINCRBY", hash(), field(), number()],
+    () => ["HINCRBYFLOAT", hash(), field(), float()],
     () => ["HRANDFIELD", hash(), ...several(() => one([number(), "WITHVALUES", "-9223372036854775808"]), 0, 3)],
     () => ["HRANDFIELD", hash(), one(["-3", "0", "2", "9", "9223372036854775807"]), "withvalues"],
     () => ["HSCAN", hash(), one(["0", "0", "+0", "", "x", "-"]), ...several(scanWord, 0, 4)],

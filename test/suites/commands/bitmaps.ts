@@ -41,6 +41,7 @@ export const bitmaps: ReadonlyArray<Scene> = [
       answers(Bitmaps.bitpos("k", 1, { start: 0, end: 7, unit: "bytes" }), Option.some(0)),
       answers(Strings.set("ones", new Uint8Array([0xff])), true),
       answers(Bitmaps.bitpos("ones", 0), Option.some(8)),
+      answers(Bitmaps.bitpos("ones", 0, { start: 0 }), Option.some(8)),
       answers(Bitmaps.bitpos("ones", 0, { start: 0, end: -1 }), none)
     ]
   ],

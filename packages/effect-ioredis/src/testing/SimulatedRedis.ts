@@ -23,11 +23,11 @@
  * keys that expire. The same suites of tests hold this and a real Redis to the same behaviour.
  *
  * It knows every command on strings, keys, hashes and bitmaps that `effect-ioredis/commands` has,
- * SETNX, SETEX, PSETEX, GETSET, HMSET, HSCAN (in one page), BITFIELD_RO, the EXPIRE and TTL
- * families, SCAN, DBSIZE, FLUSHDB and FLUSHALL, of lists LPUSH, RPUSH, LPOP, RPOP, LRANGE and LLEN,
- * PING, ECHO, SELECT, AUTH, HELLO, TIME, INFO, ROLE, REPLICAOF, CLIENT ID, GETNAME, SETNAME, KILL
- * ID and TRACKING with BCAST, SUBSCRIBE, PSUBSCRIBE, what ends them, and PUBLISH to the subscribers
- * of that server, of clusters CLUSTER SLOTS, SHARDS, INFO, MYID, KEYSLOT, COUNTKEYSINSLOT and
+ * SETNX, SETEX, PSETEX, GETSET, HMSET, HSCAN, BITFIELD_RO, the EXPIRE and TTL families, SCAN,
+ * DBSIZE, FLUSHDB and FLUSHALL, of lists LPUSH, RPUSH, LPOP, RPOP, LRANGE and LLEN, PING, ECHO,
+ * SELECT, AUTH, HELLO, TIME, INFO, ROLE, REPLICAOF, CLIENT ID, GETNAME, SETNAME, KILL ID and
+ * TRACKING with BCAST, SUBSCRIBE, PSUBSCRIBE, what ends them, and PUBLISH to the subscribers of
+ * that server, of clusters CLUSTER SLOTS, SHARDS, INFO, MYID, KEYSLOT, COUNTKEYSINSLOT and
  * GETKEYSINSLOT, READONLY, READWRITE and ASKING, and EVAL, EVALSHA and SCRIPT for scripts that have
  * a counterpart in JavaScript (see `SimulatedScript`). A test can add others (see
  * `SimulatedCommand`). What Redis 7.0 knows and the simulation lacks is answered with the error

@@ -33,6 +33,25 @@ describe("SimulatedRedis", () => {
     }).pipe(Effect.scoped, Effect.provideService(Clock.Clock, Clock.Clock.defaultValue()))
   )
 
+  it.effect("HSCAN finds each field of a large hash once, in pages, whatever is removed meanwhile", () =>
+    Effect.gen(function* () {
+      const { connection } = yield* start()
+      const names = Array.from({ length: 300 }, (_, index) => `field${index}`)
+      yield* send(connection, "HSET", "h", ...names.flatMap((name) => [name, 1]))
+      const found: Array<unknown> = []
+      let [cursor, pages] = ["0", 0]
+      do {
+        const page: RedisCommand.Reply = yield* send(connection, "HSCAN", "h", cursor, "COUNT", 20)
+        const [next, items] = Array.isArray(page) ? page : []
+        assert.lengthOf(items, 40)
+        found.push(...items.filter((_: unknown, index: number) => index % 2 === 0))
+        yield* send(connection, "HDEL", "h", items[0])
+        ;[cursor, pages] = [next, pages + 1]
+      } while (cursor !== "0")
+      assert.deepStrictEqual([pages, found.toSorted()], [15, names.toSorted()])
+    })
+  )
+
   describe("time", () => {
     it.effect("without latency a reply comes at the same time, but never at once", () =>
       Effect.gen(function* () {

@@ -44,8 +44,8 @@ const add: Run = (args, { store }) => {
 
 const addFloat: Run = (args, { store }) => {
   const [key, field] = [at(args, 0), at(args, 1)]
-  if (/^[-+]?inf(?:inity)?$/i.test(keyOf(at(args, 2)))) return Wire.fail("ERR value is NaN or Infinity")
   const amount = LongDouble.parse(at(args, 2))
+  if (amount === "infinite") return Wire.fail("ERR value is NaN or Infinity")
   const before = fieldsAt(store, key).get(keyOf(field)) ?? Buffer.from("0")
   const sum = Buffer.from(
     LongDouble.show(LongDouble.sum(LongDouble.parse(before, "ERR hash value is not a float"), amount))
@@ -61,7 +61,7 @@ const random: Run = (args, { store }) => {
   const count = args[1] && countOf(args[1])
   const withValues = args.length > 2
   if (args.length > 3 || (withValues && upper(args[2]) !== "WITHVALUES")) return Wire.syntaxError()
-  if (withValues && Math.abs(count ?? 0) > Number.MAX_SAFE_INTEGER) return Wire.fail("ERR value is out of range")
+  if (withValues && Math.abs(count ?? 0) >= 2 ** 62) return Wire.fail("ERR value is out of range")
   const fields = Array.from(fieldsAt(store, at(args, 0)))
   const [first] = fields
   if (count === undefined) return first === undefined ? null : bytesOf(first[0])
@@ -82,8 +82,17 @@ const countOf = (bytes: Buffer): number => {
 const scan: Run = (args, { store }) =>
   CollectionScan.scan(args, (key) => {
     const fields = hashAt(store, key)
-    return fields && new Map(Array.from(fields, ([name, value]) => [name, field(name, value)]))
+    return (
+      fields && {
+        items: new Map(Array.from(fields, ([name, value]) => [name, field(name, value)])),
+        isCompact: isCompact(fields)
+      }
+    )
   })
+
+// The defaults of `hash-max-listpack-entries` and `hash-max-listpack-value`.
+const isCompact = (fields: Fields): boolean =>
+  fields.size <= 128 && Array.from(fields).every(([name, value]) => name.length <= 64 && value.length <= 64)
 
 export const commands: Commands = {
   hset: grow(
