@@ -17,8 +17,13 @@ export const make = (options: {
   // The index is below the length of a list that is never empty.
   const one = <A>(items: ReadonlyArray<A>): A => items[below(items.length)] as A
   const key = () => one(["a", "b", "c", "é", ""])
-  const value = () => one(["1", "-7", "007", "", "x", "9223372036854775807", "1.5", " 1", "\u0000", "EX"])
+  // Mostly a key that other commands leave alone.
+  const hash = () => one([key(), "h", "h", "h"])
+  // So few that a page of a scan has all of them.
+  const field = () => one(["1", "-7", "", "x", "\u0000", "é", "EX", " 1"])
+  const value = () => one(["1", "-7", "007", "", "x", "9223372036854775807", "1.5", " 1", "\u0000", "EX", "inf", "0x7"])
   const number = () => one(["0", "1", "-1", "2", "100000", "-100000", "9223372036854775807", "ten", "1.0", "+1", ""])
+  const float = () => one([number(), "0.1", "-0.25", "1e3", "1e-3", ".5", "nan", "inf", "-Infinity", "0x1F", "-0x.8p1"])
   // Long enough that nothing ends while a slow machine runs the test, whether they are seconds or milliseconds.
   const seconds = () => one(["300000", "400000", "500000", "0", "-1", "soon", "9223372036854775807"])
   // No two are the same, so that GT and LT do not hang on the millisecond.
@@ -29,6 +34,23 @@ export const make = (options: {
     one(["NX", "XX", "GET", "get", "KEEPTTL", "PERSIST", "EX", "PX", "BOGUS", ...[seconds(), seconds()]])
   const several = <A>(make: () => A, from = 0, to = 4): ReadonlyArray<A> =>
     Array.from({ length: from + below(to - from + 1) }, make)
+  // Longer than what Redis keeps in the order in which it came.
+  const long = () => one(["", "x".repeat(65)])
+  const scanWord = () => one(["MATCH", "COUNT", "TYPE", "*", "[1x]*", "-?", "10", "0", "hash"])
+  const bit = () => one(["0", "1", "0", "1", "2", "x"])
+  const offset = () => one(["0", "1", "7", "8", "22", "100", "-1", "4294967296", "#1", "x"])
+  const bytePlace = () => one(["0", "1", "2", "5", "9", "70", "-1", "-3", "-70", "x"])
+  const integer = () =>
+    one(["u1", "u4", "u8", "u63", "i1", "i5", "i8", "i16", "i63", "i64", "u64", "i65", "U8", "i0", "u"])
+  const bits = () => one(["0", "3", "8", "#0", "#1", "#2", "64", "-1", "#", "#-1", "4294967296"])
+  const amount = () => one([number(), "3", "100", "-100", "255", "-9223372036854775808"])
+  const bitfieldWords = () =>
+    one([
+      ["GET", integer(), bits()],
+      ["SET", integer(), bits(), amount()],
+      ["incrby", integer(), bits(), amount()],
+      ["OVERFLOW", one(["WRAP", "sat", "FAIL", "SATURATE"])]
+    ])
 
   const place = () => one(["0", "1", "2", "3", "-1", "-2", "-3", number()])
   // Keys that mostly hold what their commands are for.
@@ -59,7 +81,7 @@ export const make = (options: {
     () => ["MSET", ...several(value, 0, 5)],
     () => [one(["INCR", "DECR"]), key()],
     () => [one(["INCRBY", "DECRBY"]), key(), number()],
-    () => ["INCRBYFLOAT", key(), one([number(), "0.1", "-0.25", "1e3", "1e-3", ".5", "nan"])],
+    () => ["INCRBYFLOAT", key(), float()],
     () => ["MSETNX", ...several(() => one([key(), value()]), 0, 5)],
     () => [one(["RENAME", "RENAMENX", "COPY"]), ...several(key, 1, 3)],
     () => ["COPY", key(), key(), ...several(() => one(["REPLACE", "DB", "0", "16", "x"]), 0, 3)],
@@ -111,9 +133,30 @@ export const make = (options: {
       ...several(() => one(["MATCH", "count", "TYPE", "*", "[0-9]*", "100", "0", "x"]), 0, 4)
     ],
     () => ["SSCAN", set(), "0", "MATCH", one(["*", "[0-9]*", "-?", "é"]), "COUNT", one(["100", "20"])],
-    () => ["HSET", key(), ...several(value, 0, 4)],
-    () => [one(["HGET", "HEXISTS"]), key(), value()],
-    () => ["HDEL", key(), ...several(value)],
+    () => [one(["HSET", "HMSET"]), hash(), ...several(() => [field(), value()], 0, 2).flat(), ...several(field, 0, 1)],
+    () => ["HSET", hash(), field(), value(), field(), long()],
+    () => ["HSETNX", hash(), ...several(field, 1, 3)],
+    () => [one(["HGET", "HEXISTS", "HSTRLEN"]), hash(), ...several(field, 0, 2)],
+    () => [one(["HMGET", "HDEL"]), hash(), ...several(field)],
+    () => [one(["DEL", "PERSIST"]), hash()],
+    () => ["EXPIRE", hash(), otherSeconds()],
+    () => ["RENAME", hash(), hash()],
+    () => [one(["HKEYS", "HVALS", "HGETALL", "HLEN"]), ...several(hash, 0, 2)],
+    () => ["HINCRBY", hash(), field(), number()],
+    () => ["HINCRBYFLOAT", hash(), field(), float()],
+    () => ["HRANDFIELD", hash(), ...several(() => one([number(), "WITHVALUES", "-9223372036854775808"]), 0, 3)],
+    () => ["HRANDFIELD", hash(), one(["-3", "0", "2", "9", "9223372036854775807"]), "withvalues"],
+    () => ["HSCAN", hash(), one(["0", "0", "+0", "", "x", "-"]), ...several(scanWord, 0, 4)],
+    () => ["SETBIT", key(), offset(), one(["0", "1", "1", "2", "x"])],
+    () => ["GETBIT", key(), offset()],
+    () => ["BITCOUNT", key(), ...several(() => one([number(), "3", "-2", "9"]), 0, 3)],
+    () => ["BITCOUNT", key(), bytePlace(), bytePlace(), one(["BIT", "byte", "BITS"])],
+    () => ["BITPOS", key(), bit(), ...several(bytePlace, 0, 3)],
+    () => ["BITPOS", key(), bit(), bytePlace(), bytePlace(), one(["bit", "BYTE", "x"])],
+    () => ["BITOP", one(["AND", "or", "XOR", "NOT", "NAND"]), ...several(key, 1, 4)],
+    () => ["BITFIELD", key(), ...several(bitfieldWords, 0, 4).flat()],
+    () => ["BITFIELD", key(), ...several(() => one([...bitfieldWords(), word()]), 0, 4)],
+    () => ["BITFIELD_RO", key(), ...several(bitfieldWords, 0, 2).flat()],
     () => ["PING", ...several(value, 0, 2)],
     () => ["DBSIZE", ...several(value, 0, 1)],
     () => [one(["SCRIPT", "CLIENT"]), one(["NONSENSE", "exists"]), ...several(value, 0, 1)],

@@ -1,3 +1,5 @@
+import { bitmaps } from "./bitmaps.ts"
+import { hashes } from "./hashes.ts"
 import { keys } from "./keys.ts"
 import { lists } from "./lists.ts"
 import { play, type Provide } from "./Row.ts"
@@ -6,6 +8,8 @@ import { strings } from "./strings.ts"
 
 /** What every typed command answers, on a Redis of any kind. */
 export const commandSuite = (provide: Provide): void => {
+  play("Bitmaps", bitmaps, provide)
+  play("Hashes", hashes, provide)
   play("Keys", keys, provide)
   play("Lists", lists, provide)
   play("Sets", sets, provide)

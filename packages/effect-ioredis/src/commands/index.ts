@@ -1,3 +1,5 @@
+export * as Bitmaps from "./Bitmaps.ts"
+export * as Hashes from "./Hashes.ts"
 export * as Keys from "./Keys.ts"
 export * as Lists from "./Lists.ts"
 export * as Sets from "./Sets.ts"

@@ -10,7 +10,7 @@ import { Fault, SimulatedCommand, SimulatedRedis, SimulatedScript } from "effect
 import { TestClock } from "effect/testing"
 import * as RandomCommands from "../../../support/RandomCommands.ts"
 import * as RedisServer from "../../../support/RedisServer.ts"
-import { sameAnswer } from "../../../support/sameAnswer.ts"
+import { assertSameAnswer } from "../../../support/sameAnswer.ts"
 
 // What both implementations of the port promise is in suites/redisConnection.ts. Here: virtual time, faults, and what a test can see.
 
@@ -28,7 +28,7 @@ describe("SimulatedRedis", () => {
       const actual = yield* Effect.forEach(commands, (command) => answer(server.execute(command)))
       for (const [index, command] of commands.entries()) {
         const line = `${index}: ${command.name} ${command.args.join(" ")}`
-        sameAnswer(command.name, actual[index], expected[index], line)
+        assertSameAnswer(command.name, actual[index], expected[index], line)
       }
     }).pipe(Effect.scoped, Effect.provideService(Clock.Clock, Clock.Clock.defaultValue()))
   )
@@ -66,6 +66,25 @@ describe("SimulatedRedis", () => {
       const draws = yield* Effect.forEach([1, 1, 2, 3], drawn)
       assert.deepStrictEqual(draws[0], draws[1])
       assert.strictEqual(new Set(draws.map(String)).size, 3)
+    })
+  )
+
+  it.effect("HSCAN finds each field of a large hash once, in pages, whatever is removed meanwhile", () =>
+    Effect.gen(function* () {
+      const { connection } = yield* start()
+      const names = Array.from({ length: 300 }, (_, index) => `field${index}`)
+      yield* send(connection, "HSET", "h", ...names.flatMap((name) => [name, 1]))
+      const found: Array<unknown> = []
+      let [cursor, pages] = ["0", 0]
+      do {
+        const page: RedisCommand.Reply = yield* send(connection, "HSCAN", "h", cursor, "COUNT", 20)
+        const [next, items] = Array.isArray(page) ? page : []
+        assert.lengthOf(items, 40)
+        found.push(...items.filter((_: unknown, index: number) => index % 2 === 0))
+        yield* send(connection, "HDEL", "h", items[0])
+        ;[cursor, pages] = [next, pages + 1]
+      } while (cursor !== "0")
+      assert.deepStrictEqual([pages, found.toSorted()], [15, names.toSorted()])
     })
   )
 

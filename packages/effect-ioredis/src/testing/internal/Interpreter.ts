@@ -1,9 +1,10 @@
 import { Result } from "effect"
 import * as commandKeys from "../../internal/commandKeys.ts"
-import * as CollectionCommands from "./CollectionCommands.ts"
+import * as BitmapCommands from "./BitmapCommands.ts"
 import type { Command, Commands, Machine } from "./Command.ts"
 import * as ClusterCommands from "./cluster/ClusterCommands.ts"
 import * as ConnectionCommands from "./ConnectionCommands.ts"
+import * as HashCommands from "./HashCommands.ts"
 import * as KeyCommands from "./KeyCommands.ts"
 import * as ListCommands from "./ListCommands.ts"
 import * as PubSubCommands from "./PubSubCommands.ts"
@@ -63,7 +64,8 @@ const ofServer = known([
   KeyCommands,
   ListCommands,
   SetCommands,
-  CollectionCommands,
+  HashCommands,
+  BitmapCommands,
   ConnectionCommands,
   PubSubCommands,
   TrackingCommand,

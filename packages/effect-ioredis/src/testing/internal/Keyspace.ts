@@ -136,8 +136,10 @@ export class Keyspace {
   }
 }
 
-// FNV-1a, and what mixes its bits (murmur3's finalizer).
-const placeOf = (key: string, seed: number): number => {
+/**
+ * Tells where a scan meets a name: by FNV-1a, and by what mixes its bits (murmur3's finalizer).
+ */
+export const placeOf = (key: string, seed: number): number => {
   let hash = 0x811c9dc5 ^ seed
   for (let index = 0; index < key.length; index++) hash = Math.imul(hash ^ key.charCodeAt(index), 0x01000193)
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)

@@ -2,21 +2,36 @@ import { BigDecimal, Option } from "effect"
 import * as Wire from "./Wire.ts"
 
 /**
- * The numbers that INCRBYFLOAT counts in: they have 64 bits of mantissa, and 17 decimals where they
- * are shown.
+ * The numbers that INCRBYFLOAT and HINCRBYFLOAT count in: they have 64 bits of mantissa, and 17
+ * decimals where they are shown.
  */
 
-/** Reads a number as C does, or refuses it. */
-export const parse = (bytes: Buffer): BigDecimal.BigDecimal => {
+/** Describes such a number. */
+export type LongDouble = BigDecimal.BigDecimal | "infinite"
+
+/** Reads a number as C does, or refuses it with an error of this text. */
+export const parse = (bytes: Buffer, otherwise = "ERR value is not a valid float"): LongDouble => {
   const text = bytes.toString("latin1")
+  if (/^[-+]?inf(?:inity)?$/i.test(text)) return "infinite"
   const isNumber = /^[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d{1,3})?$/i.test(text)
-  const number = isNumber ? BigDecimal.fromString(text) : Option.none()
-  return round(Option.getOrElse(number, () => Wire.fail("ERR value is not a valid float")))
+  const number = isNumber ? BigDecimal.fromString(text) : hexadecimal(text)
+  return round(Option.getOrElse(number, () => Wire.fail(otherwise)))
 }
 
-/** Adds two numbers. */
-export const sum = (one: BigDecimal.BigDecimal, other: BigDecimal.BigDecimal): BigDecimal.BigDecimal =>
-  round(BigDecimal.sum(one, other))
+// Its exponent is one of 2.
+const hexadecimal = (text: string): Option.Option<BigDecimal.BigDecimal> => {
+  const parts = /^([-+]?)0x(?=\.?[0-9a-f])([0-9a-f]*)\.?([0-9a-f]*)(?:p([-+]?\d{1,3}))?$/i.exec(text)
+  if (parts === null) return Option.none()
+  const [, sign, whole = "", fraction = "", exponent = "0"] = parts
+  const digits = BigInt(`0x${whole}${fraction}`)
+  return Option.some(timesPowerOfTwo(sign === "-" ? -digits : digits, Number(exponent) - 4 * fraction.length))
+}
+
+/** Adds two numbers, and refuses a sum that is infinite. */
+export const sum = (one: LongDouble, other: LongDouble): BigDecimal.BigDecimal =>
+  one === "infinite" || other === "infinite"
+    ? Wire.fail("ERR increment would produce NaN or Infinity")
+    : round(BigDecimal.sum(one, other))
 
 /** Shows a number without an exponent, whatever its size. */
 export const show = (number: BigDecimal.BigDecimal): string => {
@@ -37,10 +52,13 @@ const round = (number: BigDecimal.BigDecimal): BigDecimal.BigDecimal => {
     shift < 0 ? nearest(over << BigInt(-shift), under) : nearest(over, under << BigInt(shift))
   if (mantissaOf(shift) >= 2n ** 64n) shift++
   const mantissa = value < 0n ? -mantissaOf(shift) : mantissaOf(shift)
-  return shift < 0
-    ? BigDecimal.make(mantissa * 5n ** BigInt(-shift), -shift)
-    : BigDecimal.make(mantissa << BigInt(shift), 0)
+  return timesPowerOfTwo(mantissa, shift)
 }
+
+const timesPowerOfTwo = (number: bigint, exponent: number): BigDecimal.BigDecimal =>
+  exponent < 0
+    ? BigDecimal.make(number * 5n ** BigInt(-exponent), -exponent)
+    : BigDecimal.make(number << BigInt(exponent), 0)
 
 // A half goes to the even one.
 const nearest = (over: bigint, under: bigint): bigint => {

@@ -34,7 +34,8 @@ const int64 = { min: -(2n ** 63n), max: 2n ** 63n - 1n }
 
 /** Redis' integers: 64 bits, no sign but minus, no leading zeros. */
 const parse = (bytes: Uint8Array | undefined): bigint | undefined => {
-  const text = bytes === undefined ? "" : Buffer.from(bytes).toString("latin1")
+  // A string may be longer than a text can be.
+  const text = bytes === undefined ? "" : Buffer.from(bytes.subarray(0, 21)).toString("latin1")
   if (!/^(?:0|-?[1-9][0-9]{0,18})$/.test(text)) return undefined
   const value = BigInt(text)
   return fitsInt64(value) ? value : undefined
