@@ -1,2 +1,3 @@
 export * as Keys from "./Keys.ts"
+export * as SortedSets from "./SortedSets.ts"
 export * as Strings from "./Strings.ts"

@@ -9,6 +9,7 @@ import * as PubSubCommands from "./PubSubCommands.ts"
 import * as ScriptCommands from "./ScriptCommands.ts"
 import * as SentinelCommands from "./sentinel/SentinelCommands.ts"
 import * as ServerCommands from "./ServerCommands.ts"
+import * as SortedSetCommands from "./SortedSetCommands.ts"
 import * as StringCommands from "./StringCommands.ts"
 import * as TrackingCommand from "./TrackingCommand.ts"
 import * as Wire from "./Wire.ts"
@@ -51,6 +52,7 @@ const ofServer = known([
   StringCommands,
   KeyCommands,
   CollectionCommands,
+  SortedSetCommands,
   ConnectionCommands,
   PubSubCommands,
   TrackingCommand,

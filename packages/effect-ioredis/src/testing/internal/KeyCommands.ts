@@ -1,7 +1,8 @@
 import { at, type Commands, grow, type Machine, read, type Run, upper, write } from "./Command.ts"
 import * as Expiry from "./Expiry.ts"
 import * as Glob from "./Glob.ts"
-import { bytesOf, type Entry, keyOf, type RedisStore } from "./RedisStore.ts"
+import { bytesOf, keyOf, type RedisStore } from "./RedisStore.ts"
+import * as ScanOptions from "./ScanOptions.ts"
 import * as Wire from "./Wire.ts"
 
 const count = (args: ReadonlyArray<Buffer>, holds: (key: Buffer) => boolean): number => args.filter(holds).length
@@ -106,30 +107,11 @@ const randomKey: Run = (_, { store }) => {
 }
 
 const scan: Run = (args, { store }) => {
-  const { count, holds } = scanOptions(args.slice(1))
-  if (!/^[0-9]+$/.test(keyOf(at(args, 0)))) return Wire.fail("ERR invalid cursor")
-  const { entries, next } = store.page(Number(at(args, 0)), count)
-  return [Buffer.from(String(next)), entries.filter(([key, entry]) => holds(key, entry)).map(([key]) => bytesOf(key))]
-}
-
-const scanOptions = (words: ReadonlyArray<Buffer>) => {
-  const filters: Array<(key: string, entry: Entry) => boolean> = []
-  let count = 10
-  for (let index = 0; index < words.length; index += 2) {
-    const argument = words[index + 1] ?? Wire.syntaxError()
-    const word = upper(words[index])
-    if (word === "COUNT") {
-      count = Wire.integer(argument)
-      if (count < 1) return Wire.syntaxError()
-    } else if (word === "MATCH") {
-      const matches = Glob.matches(keyOf(argument))
-      filters.push((key) => matches(key))
-    } else if (word === "TYPE") {
-      const type = keyOf(argument).toLowerCase()
-      filters.push((_, { value }) => value.type === type)
-    } else return Wire.syntaxError()
-  }
-  return { count, holds: (key: string, entry: Entry) => filters.every((filter) => filter(key, entry)) }
+  const cursor = ScanOptions.cursor(at(args, 0))
+  const { count, matches, type } = ScanOptions.parse(args.slice(1), true)
+  const { entries, next } = store.page(cursor, count)
+  const found = entries.filter(([key, { value }]) => matches(key) && (type === undefined || value.type === type))
+  return [Buffer.from(String(next)), found.map(([key]) => bytesOf(key))]
 }
 
 const keys = (store: RedisStore, pattern: Buffer) => {

@@ -8,6 +8,8 @@ export type Value =
   | { readonly type: "string"; readonly bytes: Buffer }
   | { readonly type: "list"; readonly items: ReadonlyArray<Buffer> }
   | { readonly type: "hash"; readonly fields: ReadonlyMap<string, Buffer> }
+  // The scores by member, in the order of the scores, and of the members' bytes where they tie.
+  | { readonly type: "zset"; readonly scores: ReadonlyMap<string, number> }
 
 /** A value and the wall-clock time, in milliseconds, at which it is gone. */
 export interface Entry {
@@ -157,6 +159,12 @@ export const hashAt = (store: RedisStore, key: Buffer): ReadonlyMap<string, Buff
   const value = store.get(key)?.value
   if (value === undefined) return undefined
   return value.type === "hash" ? value.fields : Wire.wrongType()
+}
+
+export const scoresAt = (store: RedisStore, key: Buffer): ReadonlyMap<string, number> | undefined => {
+  const value = store.get(key)?.value
+  if (value === undefined) return undefined
+  return value.type === "zset" ? value.scores : Wire.wrongType()
 }
 
 /** Stores another value; the key lives as long as it did before. */
