@@ -22,11 +22,11 @@
  * Everything takes its time from the clock of the program that built the layer: replies, logins,
  * keys that expire. The same suites of tests hold this and a real Redis to the same behaviour.
  *
- * It knows every command on strings, keys and sorted sets that `effect-ioredis/commands` has, SETNX,
- * SETEX, PSETEX, GETSET, the EXPIRE and TTL families, SCAN, DBSIZE, FLUSHDB and FLUSHALL, of sorted
- * sets also ZRANGEBYSCORE, ZRANGEBYLEX, ZREVRANGE, ZREVRANGEBYSCORE, ZREVRANGEBYLEX and ZSCAN, of
- * lists LPUSH, RPUSH, LPOP, RPOP, LRANGE and LLEN, of hashes HSET, HGET, HGETALL, HDEL, HLEN and
- * HEXISTS, PING, ECHO, SELECT, AUTH, HELLO, TIME, INFO, ROLE, REPLICAOF, CLIENT ID,
+ * It knows every command on strings, keys and sorted sets that `effect-ioredis/commands` has,
+ * SETNX, SETEX, PSETEX, GETSET, the EXPIRE and TTL families, SCAN, DBSIZE, FLUSHDB and FLUSHALL, of
+ * sorted sets also ZRANGEBYSCORE, ZRANGEBYLEX, ZREVRANGE, ZREVRANGEBYSCORE, ZREVRANGEBYLEX and
+ * ZSCAN, of lists LPUSH, RPUSH, LPOP, RPOP, LRANGE and LLEN, of hashes HSET, HGET, HGETALL, HDEL,
+ * HLEN and HEXISTS, PING, ECHO, SELECT, AUTH, HELLO, TIME, INFO, ROLE, REPLICAOF, CLIENT ID,
  * GETNAME, SETNAME, KILL ID and TRACKING with BCAST, SUBSCRIBE, PSUBSCRIBE, what ends them, and
  * PUBLISH to the subscribers of that server, of clusters CLUSTER SLOTS, SHARDS, INFO, MYID,
  * KEYSLOT, COUNTKEYSINSLOT and GETKEYSINSLOT, READONLY, READWRITE and ASKING, and EVAL, EVALSHA and
