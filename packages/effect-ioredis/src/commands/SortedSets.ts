@@ -269,6 +269,11 @@ export interface CombineOptions {
  *
  * The members are a record of scores by member, or pairs of a member and its score.
  *
+ * **Gotchas**
+ *
+ * What it counts may be too little after a loss of the connection: it is sent again, and what the
+ * first one did is not counted twice.
+ *
  * @category sorted sets
  * @since 0.1.0
  */
@@ -345,8 +350,8 @@ export const zdiffWithScores = (keys: ReadonlyArray<string>): RedisCommand.Redis
   RedisCommand.make("ZDIFF", [keys.length, ...keys, "WITHSCORES"], { decode: scoredMembers })
 
 /**
- * ZDIFFSTORE: stores what {@link zdiff} answers in the place of what `to` holds, and answers how
- * many members that are. Where there are none, `to` is removed.
+ * ZDIFFSTORE: stores what {@link zdiff} answers in the place of what `to` holds, and answers their
+ * number. Where there are none, `to` is removed.
  *
  * @category sorted sets
  * @since 0.1.0
@@ -356,6 +361,10 @@ export const zdiffstore = (to: string, keys: ReadonlyArray<string>): RedisComman
 
 /**
  * ZINCRBY: adds to the score of a member, which is 0 where there is none, and answers the sum.
+ *
+ * **Gotchas**
+ *
+ * It is effectful: once it may have left, it is not sent again.
  *
  * @category sorted sets
  * @since 0.1.0
@@ -412,7 +421,7 @@ export const zintercard = (
 
 /**
  * ZINTERSTORE: stores what {@link zinter} answers, with its scores, in the place of what `to`
- * holds, and answers how many members that are. Where there are none, `to` is removed.
+ * holds, and answers their number. Where there are none, `to` is removed.
  *
  * @category sorted sets
  * @since 0.1.0
@@ -440,6 +449,10 @@ export const zlexcount = (key: string, members: Between<RedisCommand.Argument>):
 /**
  * ZMPOP: removes the members with the lowest or the highest scores from the first sorted set that
  * has any, and answers its key and them.
+ *
+ * **Gotchas**
+ *
+ * It is effectful: once it may have left, it is not sent again.
  *
  * @category sorted sets
  * @since 0.1.0
@@ -475,6 +488,10 @@ export const zmscore = (
 /**
  * ZPOPMAX: removes the members with the highest scores, and answers them, the highest first.
  *
+ * **Gotchas**
+ *
+ * It is effectful: once it may have left, it is not sent again.
+ *
  * @category sorted sets
  * @since 0.1.0
  */
@@ -483,6 +500,10 @@ export const zpopmax = (key: string, count = 1): RedisCommand.RedisCommand<Reado
 
 /**
  * ZPOPMIN: removes the members with the lowest scores, and answers them, the lowest first.
+ *
+ * **Gotchas**
+ *
+ * It is effectful: once it may have left, it is not sent again.
  *
  * @category sorted sets
  * @since 0.1.0
@@ -565,7 +586,7 @@ export const zrangeWithScores = (
 
 /**
  * ZRANGESTORE: stores a part of a sorted set in the place of what `to` holds, and answers how many
- * members that are. Where there are none, `to` is removed.
+ * members it has. Where it has none, `to` is removed.
  *
  * @category sorted sets
  * @since 0.1.0
@@ -675,7 +696,7 @@ export const zunionWithScores = (
 
 /**
  * ZUNIONSTORE: stores what {@link zunion} answers, with its scores, in the place of what `to`
- * holds, and answers how many members that are. Where there are none, `to` is removed.
+ * holds, and answers their number. Where there are none, `to` is removed.
  *
  * @category sorted sets
  * @since 0.1.0
