@@ -1,4 +1,20 @@
 import * as RedisCommand from "effect-ioredis/RedisCommand"
+import { sortedSetLines } from "./randomSortedSets.ts"
+
+/** Draws from the same numbers as all the others. */
+export interface Draws {
+  /** A whole number from 0 up to but not including `n`. */
+  readonly below: (n: number) => number
+  readonly one: <A>(items: ReadonlyArray<A>) => A
+  readonly several: <A>(make: () => A, from?: number, to?: number) => ReadonlyArray<A>
+  /** One of the keys that every kind of command meets. */
+  readonly key: () => string
+  /** A number, or what is none. */
+  readonly number: () => string
+}
+
+/** Makes a command line. */
+export type Line = () => readonly [string, ...ReadonlyArray<string>]
 
 /**
  * Commands drawn from few keys and values, so that they meet each other's keys, types and errors. What they leave
@@ -64,7 +80,9 @@ export const make = (options: {
   // What two servers draw is not the same, unless there is only one to draw, or all are drawn.
   const alone = ["alone", "m"]
 
-  const lines: ReadonlyArray<() => readonly [string, ...ReadonlyArray<string>]> = [
+  const draws: Draws = { below, key, number, one, several }
+  const lines: ReadonlyArray<Line> = [
+    ...sortedSetLines(draws),
     () => ["SET", key(), value(), ...several(word, 0, 3)],
     () => ["SET", key(), value(), one(["EX", "PX", "KEEPTTL"]), seconds()],
     () => ["SET", key(), value()],

@@ -44,5 +44,6 @@ const rules: ReadonlyMap<string, (answer: Answer) => Answer> = new Map([
   ["SPOP", sorted],
   ["SRANDMEMBER", shape],
   ["SSCAN", scanned],
-  ["SUNION", sorted]
+  ["SUNION", sorted],
+  ["ZRANDMEMBER", shape]
 ])

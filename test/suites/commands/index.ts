@@ -4,6 +4,7 @@ import { keys } from "./keys.ts"
 import { lists } from "./lists.ts"
 import { play, type Provide } from "./Row.ts"
 import { sets } from "./sets.ts"
+import { sortedSets } from "./sortedSets.ts"
 import { strings } from "./strings.ts"
 
 /** What every typed command answers, on a Redis of any kind. */
@@ -13,5 +14,6 @@ export const commandSuite = (provide: Provide): void => {
   play("Keys", keys, provide)
   play("Lists", lists, provide)
   play("Sets", sets, provide)
+  play("SortedSets", sortedSets, provide)
   play("Strings", strings, provide)
 }

@@ -736,7 +736,7 @@ describe("SimulatedRedis", () => {
         assert.strictEqual(yield* send(connection, "RENAME", "a", "b"), "OK")
         assert.strictEqual(yield* answer(send(connection, "RENAME", "a", "b")), "ERR no such key")
         assert.strictEqual(yield* send(connection, "GET", "b"), "1")
-        assert.strictEqual(yield* code(send(connection, "ZADD", "z", 1, "m")), "NOSIMULATEDCOMMAND")
+        assert.strictEqual(yield* code(send(connection, "PFADD", "p", "m")), "NOSIMULATEDCOMMAND")
         assert.strictEqual(yield* code(send(connection, "CLIENT", "TRACKING", "ON")), "NOSIMULATEDCOMMAND")
       })
     )

@@ -12,6 +12,7 @@ import * as ScriptCommands from "./ScriptCommands.ts"
 import * as SentinelCommands from "./sentinel/SentinelCommands.ts"
 import * as ServerCommands from "./ServerCommands.ts"
 import * as SetCommands from "./SetCommands.ts"
+import * as SortedSetCommands from "./SortedSetCommands.ts"
 import * as StringCommands from "./StringCommands.ts"
 import * as TrackingCommand from "./TrackingCommand.ts"
 import * as TransactionCommands from "./TransactionCommands.ts"
@@ -66,6 +67,7 @@ const ofServer = known([
   SetCommands,
   HashCommands,
   BitmapCommands,
+  SortedSetCommands,
   ConnectionCommands,
   PubSubCommands,
   TrackingCommand,

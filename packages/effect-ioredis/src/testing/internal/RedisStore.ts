@@ -9,6 +9,8 @@ export type Value =
   | { readonly type: "list"; readonly items: ReadonlyArray<Buffer> }
   | { readonly type: "hash"; readonly fields: ReadonlyMap<string, Buffer> }
   | { readonly type: "set"; readonly members: ReadonlySet<string> }
+  // The scores by member, in the order of the scores, and of the members' bytes where they tie.
+  | { readonly type: "zset"; readonly scores: ReadonlyMap<string, number> }
 
 /** A value and the wall-clock time, in milliseconds, at which it is gone. */
 export interface Entry {
@@ -164,6 +166,12 @@ export const setAt = (store: RedisStore, key: Buffer): ReadonlySet<string> | und
   const value = store.get(key)?.value
   if (value === undefined) return undefined
   return value.type === "set" ? value.members : Wire.wrongType()
+}
+
+export const scoresAt = (store: RedisStore, key: Buffer): ReadonlyMap<string, number> | undefined => {
+  const value = store.get(key)?.value
+  if (value === undefined) return undefined
+  return value.type === "zset" ? value.scores : Wire.wrongType()
 }
 
 /** Stores another value; the key lives as long as it did before. */
