@@ -22,9 +22,10 @@
  * Everything takes its time from the clock of the program that built the layer: replies, logins,
  * keys that expire. The same suites of tests hold this and a real Redis to the same behaviour.
  *
- * It knows every command on strings and keys that `effect-ioredis/commands` has, SETNX, SETEX,
+ * It knows every command on strings, keys and streams that `effect-ioredis/commands` has, SETNX, SETEX,
  * PSETEX, GETSET, the EXPIRE and TTL families, SCAN, DBSIZE, FLUSHDB and FLUSHALL, of lists LPUSH,
- * RPUSH, LPOP, RPOP, LRANGE and LLEN, of hashes HSET, HGET, HGETALL, HDEL, HLEN and HEXISTS, PING,
+ * RPUSH, LPOP, RPOP, LRANGE and LLEN, of hashes HSET, HGET, HGETALL, HDEL, HLEN and HEXISTS, of
+ * streams XSETID too, but neither BLOCK nor XINFO STREAM with FULL, PING,
  * ECHO, SELECT, AUTH, HELLO, TIME, INFO, ROLE, REPLICAOF, CLIENT ID,
  * GETNAME, SETNAME, KILL ID and TRACKING with BCAST, SUBSCRIBE, PSUBSCRIBE, what ends them, and
  * PUBLISH to the subscribers of that server, of clusters CLUSTER SLOTS, SHARDS, INFO, MYID,

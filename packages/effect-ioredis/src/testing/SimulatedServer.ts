@@ -121,6 +121,9 @@ export interface SimulatedServer {
   readonly peek: (key: string) => Effect.Effect<string | undefined>
   /** The type and the wall-clock end of every key of database 0. */
   readonly entries: Effect.Effect<
-    ReadonlyMap<string, { readonly type: "string" | "list" | "hash"; readonly expiresAt: number | undefined }>
+    ReadonlyMap<
+      string,
+      { readonly type: "string" | "list" | "hash" | "stream"; readonly expiresAt: number | undefined }
+    >
   >
 }

@@ -10,6 +10,7 @@ import { Fault, SimulatedCommand, SimulatedRedis, SimulatedScript } from "effect
 import { TestClock } from "effect/testing"
 import * as RandomCommands from "../../../support/RandomCommands.ts"
 import * as RedisServer from "../../../support/RedisServer.ts"
+import { assertSameAnswer } from "../../../support/sameAnswer.ts"
 
 // What both implementations of the port promise is in suites/redisConnection.ts. Here: virtual time, faults, and what a test can see.
 
@@ -27,11 +28,7 @@ describe("SimulatedRedis", () => {
       const actual = yield* Effect.forEach(commands, (command) => answer(server.execute(command)))
       for (const [index, command] of commands.entries()) {
         const line = `${index}: ${command.name} ${command.args.join(" ")}`
-        const [simulated, live] = [actual[index], expected[index]]
-        // A second may end between the two.
-        if (/TTL|TIME/.test(command.name) && typeof simulated === "number" && typeof live === "number") {
-          assert.isAtMost(Math.abs(simulated - live), command.name.startsWith("P") ? 2000 : 2, line)
-        } else assert.deepStrictEqual(simulated, live, line)
+        assertSameAnswer(command.name, actual[index], expected[index], line)
       }
     }).pipe(Effect.scoped, Effect.provideService(Clock.Clock, Clock.Clock.defaultValue()))
   )

@@ -9,6 +9,9 @@ import * as PubSubCommands from "./PubSubCommands.ts"
 import * as ScriptCommands from "./ScriptCommands.ts"
 import * as SentinelCommands from "./sentinel/SentinelCommands.ts"
 import * as ServerCommands from "./ServerCommands.ts"
+import * as StreamCommands from "./StreamCommands.ts"
+import * as StreamGroupCommands from "./StreamGroupCommands.ts"
+import * as StreamReadCommands from "./StreamReadCommands.ts"
 import * as StringCommands from "./StringCommands.ts"
 import * as TrackingCommand from "./TrackingCommand.ts"
 import * as Wire from "./Wire.ts"
@@ -51,6 +54,9 @@ const ofServer = known([
   StringCommands,
   KeyCommands,
   CollectionCommands,
+  StreamCommands,
+  StreamReadCommands,
+  StreamGroupCommands,
   ConnectionCommands,
   PubSubCommands,
   TrackingCommand,

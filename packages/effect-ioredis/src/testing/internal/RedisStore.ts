@@ -1,3 +1,4 @@
+import type { Stream } from "./Stream.ts"
 import * as Wire from "./Wire.ts"
 
 /**
@@ -8,6 +9,7 @@ export type Value =
   | { readonly type: "string"; readonly bytes: Buffer }
   | { readonly type: "list"; readonly items: ReadonlyArray<Buffer> }
   | { readonly type: "hash"; readonly fields: ReadonlyMap<string, Buffer> }
+  | Stream
 
 /** A value and the wall-clock time, in milliseconds, at which it is gone. */
 export interface Entry {
@@ -157,6 +159,12 @@ export const hashAt = (store: RedisStore, key: Buffer): ReadonlyMap<string, Buff
   const value = store.get(key)?.value
   if (value === undefined) return undefined
   return value.type === "hash" ? value.fields : Wire.wrongType()
+}
+
+export const streamAt = (store: RedisStore, key: Buffer): Stream | undefined => {
+  const value = store.get(key)?.value
+  if (value === undefined) return undefined
+  return value.type === "stream" ? value : Wire.wrongType()
 }
 
 /** Stores another value; the key lives as long as it did before. */
