@@ -26,13 +26,15 @@
  *
  * const program = Effect.gen(function* () {
  *   const { run } = yield* RedisClient.RedisClient
- *   yield* run(Streams.xadd("jobs", { title: "engineer" }, { id: "1-0" })) // => "1-0"
- *   yield* run(Streams.xadd("jobs", { title: "designer" }, { id: "2-0" })) // => "2-0"
- *   yield* run(Streams.xadd("none", { title: "nobody" }, { condition: "ifPresent" })) // => Option.none()
+ *   yield* run(Streams.xadd("jobs", { to: "ada" }, { id: "1-0" })) // => "1-0"
+ *   yield* run(Streams.xadd("jobs", { to: "bob" }, { id: "2-0" })) // => "2-0"
+ *   yield* run(Streams.xadd("none", { to: "eve" }, { condition: "ifPresent" })) // => Option.none()
  *   yield* run(Streams.xlen("jobs")) // => 2
- *   yield* run(Streams.xrange("jobs", "-", "(2-0")) // => [{ id: "1-0", fields: { title: "engineer" } }]
- *   yield* run(Streams.xrevrange("jobs", "+", "-", { count: 1 })) // => [{ id: "2-0", fields: { title: "designer" } }]
- *   yield* run(Streams.xread({ jobs: "1-0" })) // => { jobs: [{ id: "2-0", fields: { title: "designer" } }] }
+ *   yield* run(Streams.xrange("jobs", "-", "(2-0")) // => [{ id: "1-0", fields: { to: "ada" } }]
+ *   const [newest] = yield* run(Streams.xrevrange("jobs", "+", "-", { count: 1 }))
+ *   newest // => { id: "2-0", fields: { to: "bob" } }
+ *   const { jobs } = yield* run(Streams.xread({ jobs: "1-0" }))
+ *   jobs // => [{ id: "2-0", fields: { to: "bob" } }]
  *   yield* run(Streams.xtrim("jobs", { maxLength: 1 })) // => 1
  *   yield* run(Streams.xdel("jobs", ["2-0"])) // => 1
  *   const { entriesAdded, length } = yield* run(Streams.xinfoStream("jobs"))
@@ -89,7 +91,8 @@
  *   consumers // => { ada: 1 }
  *   const [pending] = yield* run(Streams.xpendingRange("jobs", "mail", "-", "+", 10))
  *   pending?.deliveries // => 1
- *   yield* run(Streams.xclaim("jobs", "mail", "bob", 0, ["1-0"])) // => [{ id: "1-0", fields: { to: "bob" } }]
+ *   const claimed = yield* run(Streams.xclaim("jobs", "mail", "bob", 0, ["1-0"]))
+ *   claimed // => [{ id: "1-0", fields: { to: "bob" } }]
  *   yield* run(Streams.xclaimJustid("jobs", "mail", "eve", 0, ["1-0"])) // => ["1-0"]
  *   const { entries } = yield* run(Streams.xautoclaim("jobs", "mail", "ada", 0))
  *   entries // => [{ id: "1-0", fields: { to: "bob" } }]

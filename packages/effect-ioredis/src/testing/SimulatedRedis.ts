@@ -22,17 +22,19 @@
  * Everything takes its time from the clock of the program that built the layer: replies, logins,
  * keys that expire. The same suites of tests hold this and a real Redis to the same behaviour.
  *
- * It knows every command on strings, keys and streams that `effect-ioredis/commands` has, SETNX, SETEX,
- * PSETEX, GETSET, the EXPIRE and TTL families, SCAN, DBSIZE, FLUSHDB and FLUSHALL, of lists LPUSH,
- * RPUSH, LPOP, RPOP, LRANGE and LLEN, of hashes HSET, HGET, HGETALL, HDEL, HLEN and HEXISTS, of
- * streams XSETID too, but neither BLOCK nor XINFO STREAM with FULL, PING,
- * ECHO, SELECT, AUTH, HELLO, TIME, INFO, ROLE, REPLICAOF, CLIENT ID,
- * GETNAME, SETNAME, KILL ID and TRACKING with BCAST, SUBSCRIBE, PSUBSCRIBE, what ends them, and
+ * It knows every command on strings, keys and streams that `effect-ioredis/commands` has, SETNX,
+ * SETEX, PSETEX, GETSET, XSETID, the EXPIRE and TTL families, SCAN, DBSIZE, FLUSHDB, FLUSHALL, of
+ * lists LPUSH, RPUSH, LPOP, RPOP, LRANGE and LLEN, of hashes HSET, HGET, HGETALL, HDEL, HLEN and
+ * HEXISTS, PING, ECHO, SELECT, AUTH, HELLO, TIME, INFO, ROLE, REPLICAOF, CLIENT ID, GETNAME,
+ * SETNAME, KILL ID and TRACKING with BCAST, SUBSCRIBE, PSUBSCRIBE, what ends them, and
  * PUBLISH to the subscribers of that server, of clusters CLUSTER SLOTS, SHARDS, INFO, MYID,
  * KEYSLOT, COUNTKEYSINSLOT and GETKEYSINSLOT, READONLY, READWRITE and ASKING, and EVAL, EVALSHA and
  * SCRIPT for scripts that have a counterpart in JavaScript (see `SimulatedScript`). A test can add
  * others (see `SimulatedCommand`). What Redis 7.0 knows and the simulation lacks is answered with
  * the error `NOSIMULATEDCOMMAND`.
+ *
+ * A stream keeps its entries in blocks of a hundred, however large they are: approximate trimming
+ * removes whole blocks. XREAD and XREADGROUP with BLOCK, and XINFO STREAM with FULL, are lacking.
  *
  * Who tracks keys is told as by Redis: of each change at the end of a cycle, of an expiry when it
  * is noticed (by a read, or 100 milliseconds late), of everything after FLUSHALL, FLUSHDB, a load

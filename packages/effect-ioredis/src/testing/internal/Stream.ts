@@ -132,7 +132,8 @@ export const firstOf = ({ nodes }: Stream): Entry | undefined =>
 export const lastOf = ({ nodes }: Stream): Entry | undefined =>
   nodes.findLast(({ entries }) => entries.length > 0)?.entries.at(-1)
 
-// Whether an entry from an ID on was deleted by itself: then nobody knows how many were added since.
+// Whether an entry from an ID on was deleted by itself: then nobody knows how many were added
+// since.
 const hasHolesFrom = (stream: Stream, id: StreamId.StreamId): boolean => {
   const { maxDeletedId } = stream
   const first = firstOf(stream)
