@@ -148,9 +148,6 @@ const setId: Run = (args, { store }) => {
   if (top !== undefined && entriesAdded !== undefined && entriesAdded < stream.length) {
     return Wire.fail("ERR The entries_added specified in XSETID is smaller than the target stream length")
   }
-  if (id < stream.maxDeletedId) {
-    return Wire.fail("ERR The ID specified in XSETID is smaller than current max_deleted_entry_id")
-  }
   replace(store, at(args, 0), {
     ...stream,
     lastId: id,
