@@ -1,5 +1,6 @@
 import * as RedisCommand from "effect-ioredis/RedisCommand"
 import { sortedSetLines } from "./randomSortedSets.ts"
+import { streamLines } from "./randomStreams.ts"
 
 /** Draws from the same numbers as all the others. */
 export interface Draws {
@@ -11,6 +12,7 @@ export interface Draws {
   readonly key: () => string
   /** A number, or what is none. */
   readonly number: () => string
+  readonly value: () => string
 }
 
 /** Makes a command line. */
@@ -80,9 +82,10 @@ export const make = (options: {
   // What two servers draw is not the same, unless there is only one to draw, or all are drawn.
   const alone = ["alone", "m"]
 
-  const draws: Draws = { below, key, number, one, several }
+  const draws: Draws = { below, key, number, one, several, value }
   const lines: ReadonlyArray<Line> = [
     ...sortedSetLines(draws),
+    ...streamLines(draws),
     () => ["SET", key(), value(), ...several(word, 0, 3)],
     () => ["SET", key(), value(), one(["EX", "PX", "KEEPTTL"]), seconds()],
     () => ["SET", key(), value()],

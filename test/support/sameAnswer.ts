@@ -28,6 +28,27 @@ const shape = (answer: Answer): Answer => {
   return typeof answer === "string" && !/^[A-Z]+ /.test(answer) ? "one" : answer
 }
 
+// Ten minutes, which no test takes.
+const roughly = (millis: Answer): Answer => (typeof millis === "number" ? Math.round(millis / 600_000) : millis)
+
+// The third item of each pending entry says how long it has been idle.
+const pending = (answer: Answer): Answer =>
+  Array.isArray(answer)
+    ? answer.map((row) =>
+        Array.isArray(row) ? row.map((item, index) => (index === 2 ? (roughly(item) ?? null) : item)) : row
+      )
+    : answer
+
+// Of names and values in turns, however deep. How Redis cuts the keys of its tree is not simulated.
+const streamInfo = (answer: Answer): Answer =>
+  Array.isArray(answer)
+    ? answer.map((item, index) => {
+        const name = answer[index - 1]
+        if (name === "radix-tree-nodes") return "some"
+        return (name === "idle" ? roughly(item) : streamInfo(item)) ?? null
+      })
+    : answer
+
 // A cursor, and a list in no particular order.
 const scanned = (answer: Answer): Answer =>
   Array.isArray(answer) ? [answer[0] ?? null, sorted(answer[1]) ?? null] : answer
@@ -45,5 +66,7 @@ const rules: ReadonlyMap<string, (answer: Answer) => Answer> = new Map([
   ["SRANDMEMBER", shape],
   ["SSCAN", scanned],
   ["SUNION", sorted],
+  ["XINFO", streamInfo],
+  ["XPENDING", pending],
   ["ZRANDMEMBER", shape]
 ])

@@ -5,6 +5,7 @@ import { lists } from "./lists.ts"
 import { play, type Provide } from "./Row.ts"
 import { sets } from "./sets.ts"
 import { sortedSets } from "./sortedSets.ts"
+import { streams } from "./streams.ts"
 import { strings } from "./strings.ts"
 
 /** What every typed command answers, on a Redis of any kind. */
@@ -15,5 +16,6 @@ export const commandSuite = (provide: Provide): void => {
   play("Lists", lists, provide)
   play("Sets", sets, provide)
   play("SortedSets", sortedSets, provide)
+  play("Streams", streams, provide)
   play("Strings", strings, provide)
 }

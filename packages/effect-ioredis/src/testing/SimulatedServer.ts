@@ -123,7 +123,7 @@ export interface SimulatedServer {
   readonly entries: Effect.Effect<
     ReadonlyMap<
       string,
-      { readonly type: "string" | "list" | "hash" | "set" | "zset"; readonly expiresAt: number | undefined }
+      { readonly type: "string" | "list" | "hash" | "set" | "zset" | "stream"; readonly expiresAt: number | undefined }
     >
   >
 }

@@ -1,11 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, type Duration, Effect, Exit, Fiber, Logger, Redacted, Result, Scope } from "effect"
+import { Clock, Duration, Effect, Exit, Fiber, Logger, Redacted, Result, Scope } from "effect"
 import * as IoredisConnector from "effect-ioredis/IoredisConnector"
 import * as RedisCommand from "effect-ioredis/RedisCommand"
 import * as RedisConnection from "effect-ioredis/RedisConnection"
 import { RedisConnector, type RedisLogin } from "effect-ioredis/RedisConnector"
 import * as RedisError from "effect-ioredis/RedisError"
 import * as RedisScript from "effect-ioredis/RedisScript"
+import { Streams } from "effect-ioredis/commands"
 import { Fault, SimulatedCommand, SimulatedRedis, SimulatedScript } from "effect-ioredis/testing"
 import { TestClock } from "effect/testing"
 import * as RandomCommands from "../../../support/RandomCommands.ts"
@@ -177,6 +178,29 @@ describe("SimulatedRedis", () => {
         assert.strictEqual(yield* send(connection, "PEXPIRETIME", "a"), 3_601_600)
         assert.strictEqual(server.connector.clock, yield* Clock.Clock)
         assert.strictEqual(yield* Clock.currentTimeMillis, 1500)
+      })
+    )
+
+    it.effect("the IDs and idle times of a stream are of the server's clock", () =>
+      Effect.gen(function* () {
+        const { connection } = yield* start({ clockOffset: "1 hour" })
+        yield* TestClock.adjust("1500 millis")
+        assert.strictEqual(yield* send(connection, "XADD", "s", "*", "n", 1), "3601500-0")
+        assert.strictEqual(yield* send(connection, "XADD", "s", "*", "n", 2), "3601500-1")
+        assert.strictEqual(yield* send(connection, "XADD", "s", "3700000-7", "n", 3), "3700000-7")
+        assert.strictEqual(yield* send(connection, "XADD", "s", "*", "n", 4), "3700000-8")
+        yield* send(connection, "XGROUP", "CREATE", "s", "g", 0)
+        yield* send(connection, "XREADGROUP", "GROUP", "g", "ada", "COUNT", 1, "STREAMS", "s", ">")
+        yield* TestClock.adjust("5 seconds")
+        const pending = yield* send(connection, "XPENDING", "s", "g", "-", "+", 10)
+        assert.deepStrictEqual(pending, [["3601500-0", "ada", 5000, 1]])
+        const { decode } = Streams.xinfoConsumers("s", "g")
+        const consumers = decode(yield* send(connection, "XINFO", "CONSUMERS", "s", "g"))
+        assert.deepStrictEqual(consumers, Result.succeed([{ name: "ada", pending: 1, idle: Duration.seconds(5) }]))
+        const claim = send(connection, "XCLAIM", "s", "g", "bob", 5001, "3601500-0", "JUSTID")
+        assert.deepStrictEqual(yield* claim, [])
+        yield* TestClock.adjust("1 millis")
+        assert.deepStrictEqual(yield* claim, ["3601500-0"])
       })
     )
 
@@ -737,6 +761,10 @@ describe("SimulatedRedis", () => {
         assert.strictEqual(yield* answer(send(connection, "RENAME", "a", "b")), "ERR no such key")
         assert.strictEqual(yield* send(connection, "GET", "b"), "1")
         assert.strictEqual(yield* code(send(connection, "PFADD", "p", "m")), "NOSIMULATEDCOMMAND")
+        const block = ["BLOCK", 0, "STREAMS", "s", "$"] as const
+        assert.strictEqual(yield* code(send(connection, "XREAD", ...block)), "NOSIMULATEDCOMMAND")
+        yield* send(connection, "XADD", "s", "*", "n", 1)
+        assert.strictEqual(yield* code(send(connection, "XINFO", "STREAM", "s", "FULL")), "NOSIMULATEDCOMMAND")
         assert.strictEqual(yield* code(send(connection, "CLIENT", "TRACKING", "ON")), "NOSIMULATEDCOMMAND")
       })
     )

@@ -13,6 +13,9 @@ import * as SentinelCommands from "./sentinel/SentinelCommands.ts"
 import * as ServerCommands from "./ServerCommands.ts"
 import * as SetCommands from "./SetCommands.ts"
 import * as SortedSetCommands from "./SortedSetCommands.ts"
+import * as StreamCommands from "./StreamCommands.ts"
+import * as StreamGroupCommands from "./StreamGroupCommands.ts"
+import * as StreamReadCommands from "./StreamReadCommands.ts"
 import * as StringCommands from "./StringCommands.ts"
 import * as TrackingCommand from "./TrackingCommand.ts"
 import * as TransactionCommands from "./TransactionCommands.ts"
@@ -68,6 +71,9 @@ const ofServer = known([
   HashCommands,
   BitmapCommands,
   SortedSetCommands,
+  StreamCommands,
+  StreamReadCommands,
+  StreamGroupCommands,
   ConnectionCommands,
   PubSubCommands,
   TrackingCommand,

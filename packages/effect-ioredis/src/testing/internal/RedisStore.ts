@@ -1,3 +1,4 @@
+import type { Stream } from "./Stream.ts"
 import * as Wire from "./Wire.ts"
 
 /**
@@ -11,6 +12,7 @@ export type Value =
   | { readonly type: "set"; readonly members: ReadonlySet<string> }
   // The scores by member, in the order of the scores, and of the members' bytes where they tie.
   | { readonly type: "zset"; readonly scores: ReadonlyMap<string, number> }
+  | Stream
 
 /** A value and the wall-clock time, in milliseconds, at which it is gone. */
 export interface Entry {
@@ -172,6 +174,12 @@ export const scoresAt = (store: RedisStore, key: Buffer): ReadonlyMap<string, nu
   const value = store.get(key)?.value
   if (value === undefined) return undefined
   return value.type === "zset" ? value.scores : Wire.wrongType()
+}
+
+export const streamAt = (store: RedisStore, key: Buffer): Stream | undefined => {
+  const value = store.get(key)?.value
+  if (value === undefined) return undefined
+  return value.type === "stream" ? value : Wire.wrongType()
 }
 
 /** Stores another value; the key lives as long as it did before. */
