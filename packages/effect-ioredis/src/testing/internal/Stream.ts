@@ -167,7 +167,7 @@ export const lagOf = (stream: Stream, { entriesRead, lastDelivered }: Group): bi
   if (stream.entriesAdded === 0n) return 0n
   const known =
     entriesRead !== undefined && !hasHolesFrom(stream, lastDelivered) ? entriesRead : distanceOf(stream, lastDelivered)
-  return known === undefined ? undefined : stream.entriesAdded - known
+  return known === undefined ? undefined : BigInt.asIntN(64, stream.entriesAdded - known)
 }
 
 export const withGroup = (stream: Stream, name: string, group: Group): Stream => ({
