@@ -233,12 +233,11 @@ function settleWithError(this: Sending, error: Error): void {
     this.connection.breakAt(this, error)
     return
   }
-  const { args, name } = this.command
+  const { args, errors, name } = this.command
+  const { showScriptErrors } = this.connection
   // Arguments are taken out of the message by these.
   Object.assign(error, { command: { name, args } })
-  this.settle(
-    Result.fail(DriverError.classify(error, { command: name, showScriptErrors: this.connection.showScriptErrors }))
-  )
+  this.settle(Result.fail(DriverError.classify(error, { command: name, errors, showScriptErrors })))
 }
 
 // The promise that the driver would make for each command is asked for by nobody.

@@ -49,7 +49,7 @@ export const result = (command: RedisCommand, wire: Wire.Wire): ReplyResult => {
     )
   }
   const error = { name: "ReplyError", message: wire.message, command }
-  return Result.fail(DriverError.classify(error, { command: command.name }))
+  return Result.fail(DriverError.classify(error, { command: command.name, errors: command.errors }))
 }
 
 type LoginDone = (result: Result.Result<Connection, RedisError.RedisConnectionError>) => void
