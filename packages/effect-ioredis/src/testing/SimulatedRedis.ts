@@ -25,13 +25,13 @@
  * It knows every command on strings and keys that `effect-ioredis/commands` has, SETNX, SETEX,
  * PSETEX, GETSET, the EXPIRE and TTL families, SCAN, DBSIZE, FLUSHDB and FLUSHALL, of lists LPUSH,
  * RPUSH, LPOP, RPOP, LRANGE and LLEN, of hashes HSET, HGET, HGETALL, HDEL, HLEN and HEXISTS, PING,
- * ECHO, SELECT, AUTH, HELLO, TIME, INFO, ROLE, REPLICAOF, CLIENT ID,
- * GETNAME, SETNAME, KILL ID and TRACKING with BCAST, SUBSCRIBE, PSUBSCRIBE, what ends them, and
- * PUBLISH to the subscribers of that server, of clusters CLUSTER SLOTS, SHARDS, INFO, MYID,
- * KEYSLOT, COUNTKEYSINSLOT and GETKEYSINSLOT, READONLY, READWRITE and ASKING, and EVAL, EVALSHA and
- * SCRIPT for scripts that have a counterpart in JavaScript (see `SimulatedScript`). A test can add
- * others (see `SimulatedCommand`). What Redis 7.0 knows and the simulation lacks is answered with
- * the error `NOSIMULATEDCOMMAND`.
+ * ECHO, SELECT, AUTH, ACL WHOAMI, HELLO, TIME, INFO, ROLE, REPLICAOF, SLOWLOG without entries,
+ * CLIENT ID, GETNAME, SETNAME, KILL ID and TRACKING with BCAST, SUBSCRIBE, PSUBSCRIBE, what ends
+ * them, PUBSUB, PUBLISH to the subscribers of that server and SPUBLISH to nobody, of clusters
+ * CLUSTER SLOTS, SHARDS, INFO, MYID, KEYSLOT, COUNTKEYSINSLOT and GETKEYSINSLOT, READONLY,
+ * READWRITE and ASKING, and EVAL, EVALSHA and SCRIPT for scripts that have a counterpart in
+ * JavaScript (see `SimulatedScript`). A test can add others (see `SimulatedCommand`). What Redis 7.0 knows and the simulation lacks is answered with
+ * the error `NOSIMULATEDCOMMAND`, and what concerns functions with `NOSIMULATEDFUNCTION`.
  *
  * Who tracks keys is told as by Redis: of each change at the end of a cycle, of an expiry when it
  * is noticed (by a read, or 100 milliseconds late), of everything after FLUSHALL, FLUSHDB, a load
