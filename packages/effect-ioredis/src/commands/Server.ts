@@ -118,6 +118,25 @@ export interface ConnectedClient {
 }
 
 /**
+ * Sets which connections {@link clientList} answers: all of them, those of one type, or those with
+ * these numbers.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type ClientListOptions =
+  | {
+      /** Names their type; `"pubsub"` are those that have subscribed. Default: all of them. */
+      readonly type?: "normal" | "master" | "replica" | "pubsub" | undefined
+      readonly ids?: never
+    }
+  | {
+      readonly type?: never
+      /** Lists their numbers; those that are not connected are left out. */
+      readonly ids: ReadonlyArray<number>
+    }
+
+/**
  * Describes a command that took the server long.
  *
  * @category models
@@ -169,24 +188,13 @@ export const clientKill = (id: number): RedisCommand.RedisCommand<boolean> =>
   RedisCommand.make("CLIENT", ["KILL", "ID", id], { decode: Replies.one })
 
 /**
- * CLIENT LIST: answers who is connected to the server: everybody, those of one type, or those with
- * these numbers.
+ * CLIENT LIST: answers who is connected to the server.
  *
  * @category connections
  * @since 0.1.0
  */
 export const clientList = (
-  options:
-    | {
-        /** Names their type; `"pubsub"` are those that have subscribed. Default: all of them. */
-        readonly type?: "normal" | "master" | "replica" | "pubsub" | undefined
-        readonly ids?: never
-      }
-    | {
-        readonly type?: never
-        /** Lists their numbers, of which those that are not connected are left out. */
-        readonly ids: ReadonlyArray<number>
-      } = {}
+  options: ClientListOptions = {}
 ): RedisCommand.RedisCommand<ReadonlyArray<ConnectedClient>> => {
   const { ids, type } = options
   const words = ids !== undefined ? ["ID", ...ids] : type === undefined ? [] : ["TYPE", type]

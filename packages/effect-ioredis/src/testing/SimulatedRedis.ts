@@ -30,8 +30,9 @@
  * them, PUBSUB, PUBLISH to the subscribers of that server and SPUBLISH to nobody, of clusters
  * CLUSTER SLOTS, SHARDS, INFO, MYID, KEYSLOT, COUNTKEYSINSLOT and GETKEYSINSLOT, READONLY,
  * READWRITE and ASKING, and EVAL, EVALSHA and SCRIPT for scripts that have a counterpart in
- * JavaScript (see `SimulatedScript`). A test can add others (see `SimulatedCommand`). What Redis 7.0 knows and the simulation lacks is answered with
- * the error `NOSIMULATEDCOMMAND`, and what concerns functions with `NOSIMULATEDFUNCTION`.
+ * JavaScript (see `SimulatedScript`). A test can add others (see `SimulatedCommand`). What Redis
+ * 7.0 knows and the simulation lacks is answered with the error `NOSIMULATEDCOMMAND`, and what
+ * concerns functions with `NOSIMULATEDFUNCTION`.
  *
  * Who tracks keys is told as by Redis: of each change at the end of a cycle, of an expiry when it
  * is noticed (by a read, or 100 milliseconds late), of everything after FLUSHALL, FLUSHDB, a load
