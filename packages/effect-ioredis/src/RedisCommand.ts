@@ -95,6 +95,8 @@ export interface RedisCommand<out A = unknown> {
   readonly kind: CommandKind
   /** Says whether bulk strings in the reply come as text or as bytes. */
   readonly reply: "text" | "bytes"
+  /** Lists the codes that its error replies may have beside Redis' own. */
+  readonly errors: ReadonlyArray<string>
   /** Checks the reply and says what it means. */
   readonly decode: Decoder<A>
 }
@@ -133,8 +135,8 @@ export const make: {
   options?: Options & { readonly decode?: Decoder<Reply> }
 ): RedisCommand<Reply> => {
   const upper = name.toUpperCase()
-  const { decode = asItCame, kind = kindOf(upper, args), reply = "text" } = options ?? noOptions
-  return new Command(upper, args, kind, reply, decode)
+  const { decode = asItCame, errors = noErrors, kind = kindOf(upper, args), reply = "text" } = options ?? noOptions
+  return new Command(upper, args, kind, reply, errors, decode)
 }
 
 /**
@@ -148,9 +150,17 @@ export interface Options {
   readonly kind?: CommandKind | undefined
   /** Says whether bulk strings in the reply come as text or as bytes. Default: text. */
   readonly reply?: "text" | "bytes" | undefined
+  /**
+   * Lists the codes that its error replies may have beside Redis' own, such as those of a script or
+   * of a module. An error reply that begins with one has it as its `code`; any other has `"ERR"`.
+   * The codes of this library's own, such as `"ARGUMENT"`, cannot be declared. Default: none.
+   */
+  readonly errors?: ReadonlyArray<Uppercase<string>> | undefined
 }
 
 const noOptions: Options & { readonly decode?: Decoder<Reply> } = {}
+
+const noErrors: ReadonlyArray<string> = []
 
 // A class for what `internal/Deadlines` says of things in flight.
 class Command<out A> implements RedisCommand<A> {
@@ -158,6 +168,7 @@ class Command<out A> implements RedisCommand<A> {
   readonly args: ReadonlyArray<Argument>
   readonly kind: CommandKind
   readonly reply: "text" | "bytes"
+  readonly errors: ReadonlyArray<string>
   readonly decode: Decoder<A>
 
   constructor(
@@ -165,12 +176,14 @@ class Command<out A> implements RedisCommand<A> {
     args: ReadonlyArray<Argument>,
     kind: CommandKind,
     reply: "text" | "bytes",
+    errors: ReadonlyArray<string>,
     decode: Decoder<A>
   ) {
     this.name = name
     this.args = args
     this.kind = kind
     this.reply = reply
+    this.errors = errors
     this.decode = decode
   }
 }

@@ -50,6 +50,7 @@ export class Socket implements Client {
   #unreadBytes = 0
   db = 0
   name = ""
+  user = "default"
   asking = false
   readOnly = false
   readonly subscriptions = new Subscriptions()
