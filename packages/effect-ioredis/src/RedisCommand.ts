@@ -213,9 +213,46 @@ class Command<out A> implements RedisCommand<A> {
  * @category constructors
  * @since 0.1.0
  */
-export const decoder = <A>(schema: Schema.Decoder<A>): Decoder<A> => {
+export const decoder = <A>(schema: Schema.Decoder<A>): Decoder<A> => decoderOf(schema)
+
+const decoderOf = <A>(schema: Schema.Decoder<A>): ((given: unknown) => Result.Result<A, string>) => {
   const decode = Schema.decodeUnknownResult(schema)
-  return (reply) => Result.mapError(decode(reply), ({ issue }) => describeIssue(issue).replace(/^expected /, ""))
+  return (given) => Result.mapError(decode(given), ({ issue }) => describeIssue(issue).replace(/^expected /, ""))
+}
+
+/**
+ * Decodes what a command answers further, by a schema of that.
+ *
+ * **Details**
+ *
+ * Where the answer does not fit the schema, the call fails as with any decoder: with a
+ * `RedisOperationError` of code `"REPLY"`, which says where and what was expected, and not what was
+ * there.
+ *
+ * **Example** (Jobs as JSON)
+ *
+ * ```ts
+ * import { Option, Result, Schema } from "effect"
+ * import { RedisCommand } from "effect-ioredis"
+ * import { Hashes, Strings } from "effect-ioredis/commands"
+ *
+ * const Job = Schema.fromJsonString(Schema.Struct({ title: Schema.String }))
+ *
+ * const job = RedisCommand.decodeTo(Strings.get("job"), Schema.Option(Job))
+ * job.decode('{"title":"engineer"}') // => Result.succeed(Option.some({ title: "engineer" }))
+ * job.decode(null) // => Result.succeed(Option.none())
+ *
+ * const jobs = RedisCommand.decodeTo(Hashes.hgetall("jobs"), Schema.Record(Schema.String, Job))
+ * jobs.decode(["1", '{"title":"baker"}']) // => Result.succeed({ "1": { title: "baker" } })
+ * ```
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const decodeTo = <A, Answer>(self: RedisCommand<Answer>, schema: Schema.Codec<A, Answer>): RedisCommand<A> => {
+  const { args, decode, errors, kind, name, reply } = self
+  const further = decoderOf(schema)
+  return new Command(name, args, kind, reply, errors, (given) => Result.flatMap(decode(given), further))
 }
 
 /**
