@@ -99,7 +99,8 @@ export interface Options {
   readonly capacity?: number | undefined
   /**
    * Runs whenever the server has subscribed, for the first time and after each loss: whatever is
-   * published from then on comes. Default: nothing.
+   * published from then on comes. It is interrupted where the connection is lost meanwhile. Default:
+   * nothing.
    */
   readonly onSubscribed?: Effect.Effect<void> | undefined
 }
@@ -109,8 +110,8 @@ export interface Options {
  *
  * **Details**
  *
- * The stream never ends by itself. While Redis is away it waits. It fails where Redis refuses the
- * subscription, where the login is refused, and when the client is closed.
+ * The stream never ends by itself. While Redis is away, or does not let the client in, it waits. It
+ * fails where Redis refuses the subscription, and when the client is closed.
  *
  * **Gotchas**
  *
