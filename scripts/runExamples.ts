@@ -5,7 +5,8 @@
  *   literals and the modules of Effect. A promise is waited for.
  * - `console.log(…) // => text`: the text is printed, in the order of these lines.
  *
- * All run at once in this process. When nothing of them is left to do, a result that was not reached is missing.
+ * All run in this process, each as soon as it is loaded. When nothing of them is left to do, a result that was not
+ * reached is missing.
  */
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join, resolve } from "node:path"
@@ -106,4 +107,5 @@ process.on("exit", (code) => {
 })
 
 Object.assign(globalThis, { reporterOf })
-await Promise.all(files.map((file) => import(pathToFileURL(resolve(file)).href)))
+// One after the other, so that loading them does not keep those that run waiting beyond their time limits.
+for (const file of files) await import(pathToFileURL(resolve(file)).href)
