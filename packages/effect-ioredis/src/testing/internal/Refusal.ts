@@ -28,6 +28,9 @@ const loginCodes = new Set(["BUSY", "NOAUTH", "WRONGPASS"])
 export const readOnly = (): Wire.ErrorReply =>
   new Wire.ErrorReply({ message: "READONLY You can't write against a read only replica." })
 
+/** Tells what a client is told that waits on a server which becomes a replica. */
+export const unblocked = "UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)"
+
 /** Tells what a node of a cluster says to whoever selects another database than the first. */
 export const selectInCluster = "ERR SELECT is not allowed in cluster mode"
 
