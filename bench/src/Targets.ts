@@ -29,6 +29,8 @@ const targets: ReadonlyArray<Target> = [
   { cell: "get, 200 B, 1 in flight", of: raw, to: "ours", by: "cpu µs", atLeast: 0.9 },
   { cell: "miss, 200 B, 256 in flight", of: "ours", to: raw, atLeast: 1 },
   { cell: "getMany, 200 B, 16 in flight", of: "ours", to: raw, atLeast: 1 },
+  { cell: "pipeline of 50 reads, 200 B, 16 in flight", of: "pipeline:typed", to: "pipeline:ioredis", atLeast: 1 },
+  { cell: "pipeline of 50 reads, 200 B, 1 in flight", of: "pipeline:typed", to: "pipeline:ioredis", atLeast: 1 },
   { cell: "Redis first, held by memory, 2 KB", of: "ours", to: raw, atLeast: 1.7 },
   { cell: "Redis first, held by memory, 64 KB", of: "ours", to: raw, atLeast: 8 },
   { cell: near96, of: raw, to: "ours:near", by: "cpu µs", atLeast: 5 },

@@ -98,7 +98,7 @@ describe("errors", () => {
   it.effect("are not counted where the source of a script follows its SHA-1", () =>
     Effect.gen(function* () {
       const redis = yield* RedisClient.RedisClient
-      assert.strictEqual(yield* redis.eval(script, []), 1)
+      assert.strictEqual(yield* redis.eval(script)(), 1)
       assert.deepStrictEqual(yield* values("redis_client_errors_total", "code"), {})
       yield* redis.set("text", "a")
       yield* Effect.flip(redis.incr("text"))

@@ -1,6 +1,10 @@
 import * as RedisCommand from "effect-ioredis/RedisCommand"
+import { deleteIfEqual } from "effect-ioredis/RedisScript"
 import { sortedSetLines } from "./randomSortedSets.ts"
 import { streamLines } from "./randomStreams.ts"
+
+// A simulated Redis has a counterpart of this script.
+const { lua, sha } = deleteIfEqual
 
 /** Draws from the same numbers as all the others. */
 export interface Draws {
@@ -181,6 +185,30 @@ export const make = (options: {
     () => ["PING", ...several(value, 0, 2)],
     () => ["DBSIZE", ...several(value, 0, 1)],
     () => [one(["SCRIPT", "CLIENT"]), one(["NONSENSE", "exists"]), ...several(value, 0, 1)],
+    () => ["SCRIPT", "EXISTS", ...several(() => one([sha, sha.toUpperCase(), value()]), 0, 3)],
+    () => ["SCRIPT", "LOAD", lua, ...several(value, 0, 1)],
+    () => ["SCRIPT", "FLUSH", ...several(() => one(["ASYNC", "sync", "x", ""]), 0, 2)],
+    () => ["EVAL", lua, one(["1", "1", "1", "-1", "5", "x", ""]), key(), value()],
+    () => [
+      "EVALSHA",
+      one([sha, sha.toUpperCase(), "x", "x".repeat(40)]),
+      one(["1", "1", "2", "-1", "5", ""]),
+      key(),
+      value()
+    ],
+    () => [one(["EVAL", "EVALSHA"]), ...several(value, 0, 1)],
+    () => [one(["FLUSHDB", "FLUSHALL"]), one(["x", "", "ASYNC x", "SYNC"]), "x"],
+    () => [one(["FLUSHDB", "FLUSHALL"]), one(["ASYNC", "sync", "x", "x", "x", "x", "x", "x"])],
+    () => [one(["ECHO", "PUBLISH", "SPUBLISH"]), ...several(value, 0, 3)],
+    () => [
+      "PUBSUB",
+      one(["CHANNELS", "NUMSUB", "NUMPAT", "SHARDCHANNELS", "SHARDNUMSUB", "x"]),
+      ...several(value, 0, 2)
+    ],
+    () => ["SLOWLOG", "GET", one(["0", "-2", "x", "", "1.0"]), ...several(value, 0, 1)],
+    () => ["SLOWLOG", one(["RESET", "x"]), ...several(value, 0, 1)],
+    () => ["SLOWLOG", "LEN", value(), ...several(value, 0, 1)],
+    () => ["ACL", one(["WHOAMI", "x"]), ...several(value, 0, 1)],
     () => [one(["NONSENSE", "GETT"]), ...several(value)]
   ]
   return Array.from({ length: options.count }, () => {

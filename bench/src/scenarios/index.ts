@@ -13,6 +13,7 @@ import { near } from "./near.ts"
 import { nearMemory } from "./near-memory.ts"
 import { open } from "./open.ts"
 import { outage } from "./outage.ts"
+import { pipeline } from "./pipeline.ts"
 import { reads } from "./reads.ts"
 import { set } from "./set.ts"
 import { storm } from "./storm.ts"
@@ -23,6 +24,7 @@ export const scenarios: ReadonlyArray<Scenario> = [
   get,
   set,
   reads,
+  pipeline,
   held,
   near,
   storm,

@@ -272,13 +272,13 @@ export interface RedisClient {
     /** Tells Redis about how many keys to look at in one step. Default: Redis' own, 10. */
     readonly count?: number | undefined
   }) => Stream.Stream<string, RedisError.RedisCommandError>
-  /** Runs a script by its hash, and by its source where Redis does not know it. */
-  readonly eval: (
-    script: RedisScript,
-    keys: ReadonlyArray<string>,
-    args?: ReadonlyArray<RedisCommand.Argument>,
-    options?: CallOptions
-  ) => Effect.Effect<RedisCommand.Reply, RedisError.RedisCommandError>
+  /**
+   * Makes a function of a script, of what the script declares as its parameters. A call runs it by
+   * its hash, and by its source where Redis does not know it.
+   */
+  readonly eval: <Params, A>(
+    script: RedisScript<Params, A>
+  ) => (params: Params, options?: CallOptions) => Effect.Effect<A, RedisError.RedisCommandError>
   /**
    * Reserves a connection that nobody else uses until the scope closes, for commands that wait on
    * the server and for WATCH. It is closed with the scope, unless it is as it was when it was made:
@@ -613,15 +613,16 @@ const commandsOn = (name: string, dispatcher: Dispatcher.Dispatcher): Commands =
     ping: runAs(Replies.ignored)("PING", []),
     info: (section) => runAs(Replies.info)("INFO", section === undefined ? [] : [section]),
     scan: (options) => Scan.stream(dispatcher, options),
-    eval: (script, keys, args = [], options) => {
-      const call = (name: string, source: string) =>
-        run(RedisCommand.make(name, [source, keys.length, ...keys, ...args], { kind: script.kind }), options)
-      return Effect.catchIf(
-        call("EVALSHA", script.sha),
-        (error) => error._tag === "RedisOperationError" && error.code === "NOSCRIPT",
-        () => call("EVAL", script.lua)
-      )
-    }
+    eval: (script) => (params, options) =>
+      Effect.suspend(() => {
+        const keys = script.keys(params)
+        const rest = [keys.length, ...keys, ...script.args(params)]
+        return Effect.catchIf(
+          run(RedisCommand.make("EVALSHA", [script.sha, ...rest], script), options),
+          (error) => error._tag === "RedisOperationError" && error.code === "NOSCRIPT",
+          () => run(RedisCommand.make("EVAL", [script.lua, ...rest], script), options)
+        )
+      })
   }
 }
 

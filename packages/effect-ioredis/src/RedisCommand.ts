@@ -95,6 +95,8 @@ export interface RedisCommand<out A = unknown> {
   readonly kind: CommandKind
   /** Says whether bulk strings in the reply come as text or as bytes. */
   readonly reply: "text" | "bytes"
+  /** Lists the codes that its error replies may have beside Redis' own. */
+  readonly errors: ReadonlyArray<string>
   /** Checks the reply and says what it means. */
   readonly decode: Decoder<A>
 }
@@ -133,8 +135,8 @@ export const make: {
   options?: Options & { readonly decode?: Decoder<Reply> }
 ): RedisCommand<Reply> => {
   const upper = name.toUpperCase()
-  const { decode = asItCame, kind = kindOf(upper, args), reply = "text" } = options ?? noOptions
-  return new Command(upper, args, kind, reply, decode)
+  const { decode = asItCame, errors = noErrors, kind = kindOf(upper, args), reply = "text" } = options ?? noOptions
+  return new Command(upper, args, kind, reply, errors, decode)
 }
 
 /**
@@ -148,9 +150,17 @@ export interface Options {
   readonly kind?: CommandKind | undefined
   /** Says whether bulk strings in the reply come as text or as bytes. Default: text. */
   readonly reply?: "text" | "bytes" | undefined
+  /**
+   * Lists the codes that its error replies may have beside Redis' own, such as those of a script or
+   * of a module. An error reply that begins with one has it as its `code`; any other has `"ERR"`.
+   * The codes of this library's own, such as `"ARGUMENT"`, cannot be declared. Default: none.
+   */
+  readonly errors?: ReadonlyArray<Uppercase<string>> | undefined
 }
 
 const noOptions: Options & { readonly decode?: Decoder<Reply> } = {}
+
+const noErrors: ReadonlyArray<string> = []
 
 // A class for what `internal/Deadlines` says of things in flight.
 class Command<out A> implements RedisCommand<A> {
@@ -158,6 +168,7 @@ class Command<out A> implements RedisCommand<A> {
   readonly args: ReadonlyArray<Argument>
   readonly kind: CommandKind
   readonly reply: "text" | "bytes"
+  readonly errors: ReadonlyArray<string>
   readonly decode: Decoder<A>
 
   constructor(
@@ -165,12 +176,14 @@ class Command<out A> implements RedisCommand<A> {
     args: ReadonlyArray<Argument>,
     kind: CommandKind,
     reply: "text" | "bytes",
+    errors: ReadonlyArray<string>,
     decode: Decoder<A>
   ) {
     this.name = name
     this.args = args
     this.kind = kind
     this.reply = reply
+    this.errors = errors
     this.decode = decode
   }
 }
@@ -200,9 +213,46 @@ class Command<out A> implements RedisCommand<A> {
  * @category constructors
  * @since 0.1.0
  */
-export const decoder = <A>(schema: Schema.Decoder<A>): Decoder<A> => {
+export const decoder = <A>(schema: Schema.Decoder<A>): Decoder<A> => decoderOf(schema)
+
+const decoderOf = <A>(schema: Schema.Decoder<A>): ((given: unknown) => Result.Result<A, string>) => {
   const decode = Schema.decodeUnknownResult(schema)
-  return (reply) => Result.mapError(decode(reply), ({ issue }) => describeIssue(issue).replace(/^expected /, ""))
+  return (given) => Result.mapError(decode(given), ({ issue }) => describeIssue(issue).replace(/^expected /, ""))
+}
+
+/**
+ * Decodes what a command answers further, by a schema of that.
+ *
+ * **Details**
+ *
+ * Where the answer does not fit the schema, the call fails as with any decoder: with a
+ * `RedisOperationError` of code `"REPLY"`, which says where and what was expected, and not what was
+ * there.
+ *
+ * **Example** (Jobs as JSON)
+ *
+ * ```ts
+ * import { Option, Result, Schema } from "effect"
+ * import { RedisCommand } from "effect-ioredis"
+ * import { Hashes, Strings } from "effect-ioredis/commands"
+ *
+ * const Job = Schema.fromJsonString(Schema.Struct({ title: Schema.String }))
+ *
+ * const job = RedisCommand.decodeTo(Strings.get("job"), Schema.Option(Job))
+ * job.decode('{"title":"engineer"}') // => Result.succeed(Option.some({ title: "engineer" }))
+ * job.decode(null) // => Result.succeed(Option.none())
+ *
+ * const jobs = RedisCommand.decodeTo(Hashes.hgetall("jobs"), Schema.Record(Schema.String, Job))
+ * jobs.decode(["1", '{"title":"baker"}']) // => Result.succeed({ "1": { title: "baker" } })
+ * ```
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const decodeTo = <A, Answer>(self: RedisCommand<Answer>, schema: Schema.Codec<A, Answer>): RedisCommand<A> => {
+  const { args, decode, errors, kind, name, reply } = self
+  const further = decoderOf(schema)
+  return new Command(name, args, kind, reply, errors, (given) => Result.flatMap(decode(given), further))
 }
 
 /**

@@ -163,9 +163,10 @@ export class RedisTimeoutError extends Schema.TaggedError<RedisTimeoutError>()("
  *
  * **Details**
  *
- * The code is one of Redis' own, `"ERR"` for everything else, so that there are only so many. The
- * message shows what Redis said as far as those are Redis' own words; what may hold data is left
- * out.
+ * The code is one of Redis' own, or one that the command or the script declares in its `errors`,
+ * and `"ERR"` for everything else, so that there are only so many. The message shows what Redis
+ * said as far as those are Redis' own words, and the line of a script that failed; what may hold
+ * data is left out.
  *
  * Three codes are this library's own and stand for commands that were never sent: `"ARGUMENT"` (no
  * name, or an argument that is not a string, a finite number, a bigint or bytes), `"UNSUPPORTED"`

@@ -99,7 +99,7 @@ export interface Options {
   readonly capacity?: number | undefined
   /**
    * Runs whenever the server has subscribed, for the first time and after each loss: whatever is
-   * published from then on comes. Default: nothing.
+   * published from then on comes. The loss of the connection interrupts it. Default: nothing.
    */
   readonly onSubscribed?: Effect.Effect<void> | undefined
 }
@@ -109,8 +109,8 @@ export interface Options {
  *
  * **Details**
  *
- * The stream never ends by itself. While Redis is away it waits. It fails where Redis refuses the
- * subscription, where the login is refused, and when the client is closed.
+ * The stream never ends by itself. While Redis is away, or does not let the client in, it waits. It
+ * fails where Redis refuses the subscription, and when the client is closed.
  *
  * **Gotchas**
  *
@@ -125,7 +125,7 @@ export const subscribe = (
 ): Stream.Stream<Message | Gap, RedisError.RedisCommandError, RedisClient> => stream("SUBSCRIBE", channels, options)
 
 /**
- * Subscribes to all channels that match patterns, as of KEYS. Otherwise it is {@link subscribe}.
+ * Subscribes to all channels that match patterns, as of KEYS; otherwise it is {@link subscribe}.
  *
  * @category constructors
  * @since 0.1.0

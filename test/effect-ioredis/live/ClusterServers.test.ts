@@ -72,8 +72,12 @@ describe("the servers of a real cluster", () => {
         )
         assert.deepStrictEqual((yield* read).map(Result.getOrThrow), keys)
         const onFirst = keys.find((key) => slotOf(key) < 5461) ?? assert.fail("no key is on the first shard")
-        const script = RedisScript.make({ lua: "return redis.call('GET', KEYS[1])", kind: "read" })
-        assert.strictEqual(yield* redis.eval(script, [onFirst], [], fromReplica), onFirst)
+        const script = RedisScript.make({
+          lua: "return redis.call('GET', KEYS[1])",
+          keys: (key: string) => [key],
+          kind: "read"
+        })
+        assert.strictEqual(yield* redis.eval(script)(onFirst, fromReplica), onFirst)
         yield* replica.kill
         for (let round = 0; round < 20; round++) {
           assert.deepStrictEqual((yield* read).map(Result.getOrThrow), keys)

@@ -206,12 +206,12 @@ describe("Error replies of a real server", () => {
     Effect.gen(function* () {
       const server = yield* RedisServer.make()
       const connection = yield* Connect.connection({ port: server.port })
-      const script = RedisScript.make({ lua: "return ARGV[1]" })
+      const script = RedisScript.make({ lua: "return ARGV[1]", args: (arg: string) => [arg] })
       const error = yield* refused(connection, "EVALSHA", script.sha, 0, "x")
       assert.strictEqual(error.code, "NOSCRIPT")
       assert.deepStrictEqual<Meaning>(meaning(error), answered)
       const redis = yield* Connect.client({ port: server.port })
-      assert.strictEqual(yield* redis.eval(script, [], ["x"]), "x")
+      assert.strictEqual(yield* redis.eval(script)("x"), "x")
       // Once only: from now on its SHA is known.
       assert.strictEqual(yield* send(connection, "EVALSHA", script.sha, 0, "y"), "y")
     })

@@ -131,7 +131,7 @@ const makeMisses = (
   // not wait for the removal.
   discard: (key, stored) => {
     const begins = stored.subarray(0, comparedBytes)
-    fork(client.eval(Scripts.deleteIfBegins, [key], [stored.length, begins]).pipe(Effect.ignore))
+    fork(Effect.ignore(client.eval(Scripts.deleteIfBegins)({ key, length: stored.length, begins })))
     onUnreadable(key, "it is a broken value of this region, and is removed")
     return missed
   }

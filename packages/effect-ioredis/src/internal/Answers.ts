@@ -1,9 +1,14 @@
 /** Decoders of what typed commands answer, and what puts them together. They throw at no reply. */
 import { Option, Result } from "effect"
 import type { Decoder, Reply } from "../RedisCommand.ts"
+import { asItCame } from "./Replies.ts"
 
 /** Takes a text. */
 export const text: Decoder<string> = (reply) => (typeof reply === "string" ? Result.succeed(reply) : expected("text"))
+
+/** Takes bytes, of a command that asks for them. */
+export const bytes: Decoder<Uint8Array> = (reply) =>
+  reply instanceof Uint8Array ? Result.succeed(reply) : expected("bytes")
 
 /** Takes a number that Redis writes as text, as it does with all that may have a fraction. */
 export const float: Decoder<number> = (reply) => {
@@ -47,6 +52,18 @@ export const pairsOf =
       )
     )
   }
+
+/** Reads what belongs to a name; nil where the name is missing. */
+export type Field = <A>(name: string, decode: Decoder<A>) => Result.Result<A, string>
+
+/** Takes a list in which names and what belongs to them take turns, of which some are read. */
+export const fields =
+  <A>(read: (field: Field) => Result.Result<A, string>): Decoder<A> =>
+  (reply) =>
+    Result.flatMap(pairsOf(asItCame)(reply), (pairs) => {
+      const found = new Map(pairs)
+      return read((name, decode) => decode(found.get(name) ?? null))
+    })
 
 /** Takes a list in which names and texts take turns for a record. */
 export const record: Decoder<Readonly<Record<string, string>>> = (reply) =>

@@ -12,6 +12,8 @@ import { codeOf, knownScriptText, knownText } from "./replyTexts.ts"
 /** Describes what is known of the command that failed, and how much may be shown. */
 export interface Context {
   readonly command: string
+  /** The codes that the command declares beside Redis' own. */
+  readonly errors?: ReadonlyArray<string> | undefined
   /**
    * The last error that the connection itself reported: the driver says to a command only that it
    * is "not writeable".
@@ -40,13 +42,13 @@ export const classify = (error: unknown, context: Context): RedisCommandError =>
 
 const notSent = /isn't writeable|Cluster isn't ready|None of startup nodes|Failed to refresh slots/
 
-const operationError = (error: unknown, { command, showScriptErrors }: Context): RedisOperationError => {
+const operationError = (error: unknown, { command, errors, showScriptErrors }: Context): RedisOperationError => {
   const { message } = describe(error)
-  const code = codeOf(message)
+  const code = codeOf(message, errors)
   // EXECABORT says nothing of what was wrong; the driver keeps the replies of the commands that
   // were.
   const subject = code === "EXECABORT" ? (previousError(error) ?? error) : error
-  const shown = shownText(subject, command, showScriptErrors === true)
+  const shown = shownText(subject, { command, errors, showScriptErrors })
   const verb = code === "EXECABORT" ? "discarded" : "refused"
   const text = `${command} was ${verb} by Redis: ${shown}${advices[code] ?? ""}`
   const redirect = redirectIn(message)
@@ -89,7 +91,7 @@ const silent = "The connection was silent for too long and was replaced."
 export const redact = (error: unknown): Error | undefined => {
   if (error === undefined) return undefined
   const { code, message, name } = describe(error)
-  if (name === "ReplyError") return redacted(name, shownText(error, nameOf(error), false))
+  if (name === "ReplyError") return redacted(name, shownText(error, { command: "" }))
   if (/^[A-Z][A-Z0-9_]+$/.test(code)) return Object.assign(redacted(name, message), { code })
   const known = ownTexts.find(([text]) => message.startsWith(text))
   return redacted(name, known === undefined ? "an error whose text is not shown, for it may hold data" : known[1])
@@ -126,13 +128,14 @@ const ownTexts: ReadonlyArray<readonly [begin: string, shown: string]> = [
 
 // What of a reply may be shown: Redis' own words, and of a script only what is known, with its
 // line.
-const shownText = (error: unknown, command: string, showScriptErrors: boolean): string => {
+const shownText = (error: unknown, { command, errors, showScriptErrors }: Context): string => {
   const { message } = describe(error)
   const name = nameOf(error) || command.toUpperCase()
-  if (!scripts.has(name)) return knownText(message, name) ?? `${codeOf(message)} ${notShown}`
-  if (showScriptErrors) return message
+  const unknown = `${codeOf(message, errors)} ${notShown}`
+  if (!scripts.has(name)) return knownText(message, name) ?? unknown
+  if (showScriptErrors === true) return message
   const { line, text } = knownScriptText(message, name)
-  return `${text ?? `${codeOf(message)} ${notShown}`}${line === undefined ? "" : `, at line ${line} of the script`}`
+  return `${text ?? unknown}${line === undefined ? "" : `, at line ${line} of the script`}`
 }
 
 const notShown = "(the reply's text is not shown, for it may hold data)"

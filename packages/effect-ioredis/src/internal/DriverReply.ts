@@ -21,10 +21,14 @@ export const toReply = (reply: DriverReply, command: RedisCommand, showScriptErr
 }
 
 /** The error reply to a command. */
-export const toError = (error: Error, { args, name }: RedisCommand, showScriptErrors: boolean): RedisCommandError => {
+export const toError = (
+  error: Error,
+  { args, errors, name }: RedisCommand,
+  showScriptErrors: boolean
+): RedisCommandError => {
   // Arguments are taken out of the message by these.
   Object.assign(error, { command: { name, args } })
-  return DriverError.classify(error, { command: name, showScriptErrors })
+  return DriverError.classify(error, { command: name, errors, showScriptErrors })
 }
 
 // An error reply that stands in an array, which a script puts there or a transaction.

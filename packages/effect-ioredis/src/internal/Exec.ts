@@ -11,6 +11,7 @@ export class Exec implements RedisCommand<Reply> {
   readonly kind = "connection"
   readonly reply = "text"
   readonly decode = asItCame
+  readonly errors: ReadonlyArray<string> = []
   readonly queued: ReadonlyArray<RedisCommand>
 
   constructor(queued: ReadonlyArray<RedisCommand>) {

@@ -34,13 +34,15 @@ export const make = Effect.fnUntraced(function* ({
   let isSweeping = false
 
   const connect = (node: RedisNode): Effect.Effect<Lent, RedisError.RedisConnectionError> =>
-    Effect.gen(function* () {
-      const own = yield* Scope.fork(scope)
-      const link = yield* Effect.onError(Scope.provide(node.connect, own), (cause) =>
-        Scope.close(own, Exit.failCause(cause))
-      )
-      return new Lent(node, own, new ReservedConnection(link.connection, commandTimeout, clock))
-    })
+    Effect.uninterruptibleMask((restore) =>
+      Effect.gen(function* () {
+        const own = yield* Scope.fork(scope)
+        const link = yield* Effect.onError(restore(Scope.provide(node.connect, own)), (cause) =>
+          Scope.close(own, Exit.failCause(cause))
+        )
+        return new Lent(node, own, new ReservedConnection(link.connection, commandTimeout, clock))
+      })
+    )
 
   const take = (node: RedisNode): Effect.Effect<Lent, RedisError.RedisConnectionError> =>
     Effect.suspend(() => {

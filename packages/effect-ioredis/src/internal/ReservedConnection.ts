@@ -46,8 +46,13 @@ export class ReservedConnection implements RedisReservation {
       const refused = commands.map(refusalInTransaction).find((refused) => refused !== undefined)
       if (refused !== undefined) return Effect.fail(refused)
       this.#isWatching = false
-      return Effect.flatMap(this.#send([multi, ...commands, new Exec(commands)], 0), (results) =>
-        Effect.fromResult(resultsOf(commands, results))
+      // Where MULTI is refused, what follows it would be executed all the same: it has to be
+      // answered first.
+      return this.#send([multi], 0).pipe(
+        Effect.flatMap(([begun]) => Effect.fromResult(begun ?? missing(multi))),
+        Effect.mapError(notBegun),
+        Effect.andThen(this.#send([...commands, new Exec(commands)], 0)),
+        Effect.flatMap((results) => Effect.fromResult(resultsOf(commands, results)))
       )
     })
 
@@ -93,6 +98,12 @@ const multi = RedisCommand.make("MULTI")
 const refusalInTransaction = (command: RedisCommand.RedisCommand): RedisError.RedisOperationError | undefined =>
   refusalOfReserved(command, "transaction")
 
+// What is lost before the commands have left has executed none of them.
+const notBegun = (error: RedisError.RedisCommandError): RedisError.RedisCommandError =>
+  error._tag === "RedisConnectionError"
+    ? RedisError.connectionError(error.command, error.reason, "never", error.cause)
+    : error
+
 const decoded = <A>(
   command: RedisCommand.RedisCommand<A>,
   result: ReplyResult
@@ -102,7 +113,7 @@ const decoded = <A>(
 const missing = ({ name }: RedisCommand.RedisCommand): ReplyResult =>
   Result.fail(RedisError.connectionError(name, "Reset", "unknown"))
 
-// MULTI, what was queued, and EXEC. Why a command was not queued says more than that EXEC therefore
+// Of what was queued, and of EXEC. Why a command was not queued says more than that EXEC therefore
 // ran none.
 const resultsOf = <const Commands extends ReadonlyArray<RedisCommand.RedisCommand>>(
   commands: Commands,

@@ -52,11 +52,21 @@ export const refusalOfReserved = (
   if (kind === "connection" && where === "transaction") {
     return refuse(name, "UNSUPPORTED", "it changes the connection. Run it before the transaction")
   }
+  // The others would be executed without a command that the driver cannot send.
+  if (where === "transaction" && sizeOf(command) > largestInTransaction) {
+    return refuse(name, "ARGUMENT", "its arguments are too large for a transaction")
+  }
   // In a transaction nothing waits.
   if (where === "transaction" || blockTime(command) !== Number.POSITIVE_INFINITY) return undefined
   const why = "it waits for ever, as a server that hangs seems to. Give it a time, and run it again when that is over"
   return refuse(name, "ARGUMENT", why)
 }
+
+const sizeOf = ({ args }: RedisCommand): number =>
+  args.reduce<number>((sum, arg) => sum + (arg instanceof Uint8Array ? arg.length : String(arg).length), 0)
+
+// The driver writes a command as one string, which can have about twice as many characters.
+const largestInTransaction = 2 ** 28
 
 const malformedRefusal = ({ args, name }: RedisCommand): RedisOperationError | undefined => {
   if (name === "") {

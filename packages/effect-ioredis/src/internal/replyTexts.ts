@@ -9,13 +9,16 @@ import { isKnown } from "./commandKeys.ts"
  */
 
 /**
- * The first word of a reply if Redis has such a code, else `ERR`: so there are only so many of
- * them.
+ * The first word of a reply if Redis has such a code, or if the command declares it, else `ERR`: so
+ * there are only so many of them.
  */
-export const codeOf = (text: string): string => {
-  const word = /^[A-Z]+(?=[ :]|$)/.exec(text)?.[0] ?? "ERR"
-  return codes.has(word) ? word : "ERR"
+export const codeOf = (text: string, declared: ReadonlyArray<string> = []): string => {
+  const word = /^[^ :]+/.exec(text)?.[0] ?? "ERR"
+  return codes.has(word) || (declared.includes(word) && !ownCodes.has(word)) ? word : "ERR"
 }
+
+// What these say of a command is not for Redis to say.
+const ownCodes = new Set(["ARGUMENT", "UNSUPPORTED", "SUPERSEDED", "REPLY"])
 
 /**
  * The text as far as it is Redis' own, or `undefined` where nothing of it is known. `name` is that
@@ -43,11 +46,19 @@ export const knownScriptText = (reply: string, name: string): ScriptReply => {
     const problem = firstMatch(luaProblems, withoutEnd(reply.slice(prefix.length)), name)
     return { text: `ERR Error compiling ${what}: ${problem ?? "…"}`, line: Number(line) }
   }
+  const registering = "ERR Error registering functions: "
+  if (reply.startsWith(registering)) {
+    const { line, text = "…" } = knownScriptText(reply.slice(registering.length), name)
+    return { text: `${registering}${text}`, line }
+  }
   const placed = / script: \S{1,128}, on @user_(?:script|function):(\d{1,6})\.?$/.exec(reply)
   const body = placed === null ? reply : reply.slice(0, placed.index)
-  const said = body.replace(/^(ERR )?user_(?:script|function):\d{1,6}: /, "$1")
-  const line = placed === null ? undefined : Number(placed[1])
-  return { text: knownText(said, name), line }
+  const [prefix = "", code = "", begins] = /^(ERR )?user_(?:script|function):(\d{1,6}): /.exec(body) ?? []
+  const line = placed?.[1] ?? begins
+  return {
+    text: knownText(code + body.slice(prefix.length), name),
+    line: line === undefined ? undefined : Number(line)
+  }
 }
 
 // Pieces of text with what may stand between them.
@@ -407,6 +418,10 @@ const texts = lines(`
   ERR bad argument #%d to '%s' (%s)
   ERR calling '%s' on bad self
   ERR invalid value (%l) at index %d in table for 'concat'
+  ERR assertion failed!
+  ERR 'for' %s must be a number
+  ERR RESP version must be 2 or 3
+  ERR wrong number of arguments
   ERR too many results to unpack
   ERR stack overflow
   ERR Expected %s but found %s at character %d

@@ -25,14 +25,15 @@
  * It knows every command on strings, keys, hashes, lists, sets, sorted sets, streams and bitmaps
  * that `effect-ioredis/commands` has, SETNX, SETEX, PSETEX, GETSET, RPOPLPUSH, HMSET, BITFIELD_RO,
  * XSETID, the ranges of sorted sets that Redis deprecates, the EXPIRE and TTL families, SCAN,
- * HSCAN, SSCAN, ZSCAN, DBSIZE, FLUSHDB and FLUSHALL, PING, ECHO, SELECT, AUTH, HELLO, TIME, INFO,
- * ROLE, REPLICAOF, CLIENT ID, GETNAME, SETNAME, KILL ID and TRACKING with BCAST, MULTI, EXEC,
- * DISCARD, WATCH and UNWATCH, SUBSCRIBE, PSUBSCRIBE, what ends them, and PUBLISH to the
- * subscribers of that server, of clusters CLUSTER SLOTS, SHARDS, INFO, MYID, KEYSLOT,
- * COUNTKEYSINSLOT and GETKEYSINSLOT, READONLY, READWRITE and ASKING, and EVAL, EVALSHA and SCRIPT
- * for scripts that have a counterpart in JavaScript (see `SimulatedScript`). A test can add others
- * (see `SimulatedCommand`). What Redis 7.0 knows and the simulation lacks is answered with the
- * error `NOSIMULATEDCOMMAND`.
+ * HSCAN, SSCAN, ZSCAN, DBSIZE, FLUSHDB and FLUSHALL, PING, ECHO, SELECT, AUTH, ACL WHOAMI, HELLO,
+ * TIME, INFO, ROLE, REPLICAOF, SLOWLOG without entries, CLIENT ID, GETNAME, SETNAME, KILL ID and
+ * TRACKING with BCAST, MULTI, EXEC, DISCARD, WATCH and UNWATCH, SUBSCRIBE, PSUBSCRIBE, what ends
+ * them, PUBSUB, PUBLISH to the subscribers of that server and SPUBLISH to nobody, of clusters
+ * CLUSTER SLOTS, SHARDS, INFO, MYID, KEYSLOT, COUNTKEYSINSLOT and GETKEYSINSLOT, READONLY,
+ * READWRITE and ASKING, and EVAL, EVALSHA and SCRIPT for scripts that have a counterpart in
+ * JavaScript (see `SimulatedScript`). A test can add others (see `SimulatedCommand`). What Redis
+ * 7.0 knows and the simulation lacks is answered with the error `NOSIMULATEDCOMMAND`, and what
+ * concerns functions with `NOSIMULATEDFUNCTION`.
  *
  * A stream keeps its entries in blocks of a hundred, however large they are: approximate trimming
  * removes whole blocks. XREAD and XREADGROUP with BLOCK, and XINFO STREAM with FULL, are lacking.

@@ -13,7 +13,10 @@
  * import { RedisClient, RedisScript } from "effect-ioredis"
  * import { SimulatedRedis, SimulatedScript } from "effect-ioredis/testing"
  *
- * const take = RedisScript.make({ lua: `return redis.call("GETDEL", KEYS[1])` })
+ * const take = RedisScript.make({
+ *   lua: `return redis.call("GETDEL", KEYS[1])`,
+ *   keys: (job: string) => [job]
+ * })
  *
  * const layer = SimulatedRedis.layer({
  *   scripts: [SimulatedScript.make(take, (keys, _args, call) => call("GETDEL", ...keys))]
@@ -22,8 +25,8 @@
  * const program = Effect.gen(function* () {
  *   const redis = yield* RedisClient.RedisClient
  *   yield* redis.set("job", "engineer")
- *   yield* redis.eval(take, ["job"]) // => "engineer"
- *   yield* redis.eval(take, ["job"]) // => null
+ *   yield* redis.eval(take)("job") // => "engineer"
+ *   yield* redis.eval(take)("job") // => null
  * })
  *
  * Effect.runPromise(Effect.provide(program, Layer.provide(RedisClient.layer(), layer)))
@@ -83,7 +86,7 @@ export const make = (script: RedisScript.RedisScript, run: Run): SimulatedScript
 
 /**
  * Ends the script with an error reply of its own, as `redis.error_reply` does: `fail("MYCODE what
- * is wrong")`.
+ * is wrong")`. The code is its caller's to read where the script declares it in `errors`.
  *
  * **Example** (A script that refuses)
  *
@@ -92,7 +95,9 @@ export const make = (script: RedisScript.RedisScript, run: Run): SimulatedScript
  * import { SimulatedScript } from "effect-ioredis/testing"
  *
  * const take = RedisScript.make({
- *   lua: `return redis.call("GETDEL", KEYS[1]) or redis.error_reply("NOJOB there is none")`
+ *   lua: `return redis.call("GETDEL", KEYS[1]) or redis.error_reply("NOJOB there is none")`,
+ *   keys: (job: string) => [job],
+ *   errors: ["NOJOB"]
  * })
  *
  * const simulated = SimulatedScript.make(

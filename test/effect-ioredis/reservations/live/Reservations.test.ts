@@ -99,6 +99,24 @@ describe("A transaction on a real Redis", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.live("executes nothing where the user may not begin one, or where a command could not be sent", () =>
+    Effect.gen(function* () {
+      const user = { name: "simple", password: "secret", rules: "~* &* +@all -multi" }
+      const server = yield* RedisServer.make({ users: [user] })
+      const transactionOn = (url: string, commands: ReadonlyArray<RedisCommand.RedisCommand>) =>
+        Effect.gen(function* () {
+          const { transaction } = yield* RedisClient.RedisClient
+          return yield* Effect.flip(transaction(commands))
+        }).pipe(Effect.provide(Redis.layer({ url, requireReady: true })))
+      const denied = yield* transactionOn(`redis://simple:secret@127.0.0.1:${server.port}`, [Strings.set("k", 1)])
+      assert.strictEqual(denied._tag === "RedisOperationError" && denied.code, "NOPERM")
+      const large = RedisCommand.make("SET", ["large", Buffer.alloc(2 ** 28 + 1)])
+      const refused = yield* transactionOn(server.url, [Strings.set("k", 1), large])
+      assert.strictEqual(refused._tag === "RedisOperationError" && refused.code, "ARGUMENT")
+      assert.isNull(yield* server.cli("GET", "k"))
+    }).pipe(Effect.scoped)
+  )
+
   it.live(
     "goes where its keys are, also after their slot has moved",
     () =>

@@ -304,8 +304,13 @@ const bySha = new Map(all.map((script) => [script.sha, script]))
  * Removes a key only if its value has the length ARGV[1] and begins with the bytes ARGV[2]: for a
  * value that was found broken, of which not the whole need be sent.
  */
-export const deleteIfBegins = RedisScript.make({
+export const deleteIfBegins: RedisScript.RedisScript<
+  { readonly key: string; readonly length: number; readonly begins: Uint8Array },
+  RedisCommand.Reply
+> = RedisScript.make({
   lua: `if redis.call("STRLEN", KEYS[1]) == tonumber(ARGV[1]) and redis.call("GETRANGE", KEYS[1], 0, #ARGV[2] - 1) == ARGV[2]
 then return redis.call("UNLINK", KEYS[1]) else return 0 end`,
-  kind: "idempotent"
+  kind: "idempotent",
+  keys: ({ key }) => [key],
+  args: ({ begins, length }) => [length, begins]
 })

@@ -5,7 +5,6 @@ import type { Push } from "../../RedisConnection.ts"
 import * as RedisConnection from "../../RedisConnection.ts"
 import * as RedisError from "../../RedisError.ts"
 import type { Gap, Message } from "../../RedisPubSub.ts"
-import { isHopeless } from "../isHopeless.ts"
 import type { Inbox } from "./Inbox.ts"
 
 /** Says what is subscribed to, and how. */
@@ -20,7 +19,7 @@ export interface Subject {
 /**
  * Keeps a subscription, over one link after the other, and tells the inbox all that comes.
  *
- * It ends where the server refuses the subscription, or where no waiting mends what is wrong.
+ * It ends where the server refuses the subscription, and with the client.
  */
 export const keep = (
   dispatch: Dispatch,
@@ -121,8 +120,8 @@ const live = Effect.fnUntraced(function* (
       })
   )
   yield* inTime(subscribe(link, RedisCommand.make(verb, names), ear))
-  yield* onSubscribed
-  yield* Effect.raceFirst(ended.await, pinging(link, ear))
+  // What it does may take long, and the link may be lost meanwhile.
+  yield* Effect.raceFirst(ended.await, Effect.all([pinging(link, ear), onSubscribed], { concurrency: 2 }))
 })
 
 // What comes behind the answer is told in the same turn, and has to find the gap there.
@@ -166,9 +165,10 @@ const text = (payload: RedisCommand.Reply | undefined): string =>
 
 const decoder = new TextDecoder()
 
-// Where a slot is, and whether a server is ready, changes by itself; what a user may do does not.
+// Where a slot is, whether a server is there and whether it lets the client in, may change; what a
+// user may hear does not.
 const isFinal = (error: RedisError.RedisCommandError): boolean => {
-  if (error._tag === "RedisConnectionError") return error.reason === "Closed" || isHopeless(error)
+  if (error._tag === "RedisConnectionError") return error.reason === "Closed"
   return error._tag === "RedisOperationError" && error.redirect === undefined && !RedisError.isRetryable(error, "read")
 }
 

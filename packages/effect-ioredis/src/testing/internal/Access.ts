@@ -65,7 +65,7 @@ export const channelRefusal = (
 ): Wire.ErrorReply | undefined => {
   if (channels === undefined || channels.includes("*")) return undefined
   const isAllowed = allowedBy[name]?.(channels)
-  const named = name === "PUBLISH" ? args.slice(0, 1) : args
+  const named = name.endsWith("PUBLISH") ? args.slice(0, 1) : args
   return isAllowed === undefined || named.every((channel) => isAllowed(keyOf(channel)))
     ? undefined
     : new Wire.ErrorReply({
@@ -80,6 +80,7 @@ const byPattern = (channels: ReadonlyArray<string>) => (channel: string) =>
 const allowedBy: Readonly<Record<string, (channels: ReadonlyArray<string>) => (channel: string) => boolean>> = {
   SUBSCRIBE: byPattern,
   PUBLISH: byPattern,
+  SPUBLISH: byPattern,
   PSUBSCRIBE: (channels) => (pattern) => channels.includes(pattern)
 }
 

@@ -15,6 +15,8 @@ export interface Client {
   readonly id: number
   db: number
   name: string
+  /** The user that it has logged in as. */
+  user: string
   /** Says whether its next command may be for a slot that is still coming. */
   asking: boolean
   /** Says whether it takes what a replica has. */

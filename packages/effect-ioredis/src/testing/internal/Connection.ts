@@ -50,7 +50,8 @@ const toError = (wire: Wire.ErrorReply, command: RedisCommand): RedisError.Redis
       cause: new Error(wire.message)
     })
   }
-  return DriverError.classify({ name: "ReplyError", message: wire.message, command }, { command: command.name })
+  const error = { name: "ReplyError", message: wire.message, command }
+  return DriverError.classify(error, { command: command.name, errors: command.errors })
 }
 
 const toReply = (wire: Wire.Wire, command: RedisCommand): Reply => {

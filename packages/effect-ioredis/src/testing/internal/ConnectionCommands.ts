@@ -19,7 +19,13 @@ const select: Run = (args, { client, cluster, keyspace }) => {
 const auth: Run = (args, machine) => {
   if (args.length > 2) return Wire.syntaxError()
   const [username, password] = args.length === 2 ? [at(args, 0).toString(), at(args, 1)] : [undefined, at(args, 0)]
-  return machine.loginRefusal(username, password.toString()) ?? "OK"
+  return logIn(machine, username, password.toString()) ?? "OK"
+}
+
+const logIn = (machine: Machine, username: string | undefined, password: string): Wire.ErrorReply | undefined => {
+  const refusal = machine.loginRefusal(username, password)
+  if (refusal === undefined) machine.client.user = username ?? "default"
+  return refusal
 }
 
 const hello: Run = ([version, ...words], machine) => {
@@ -37,7 +43,7 @@ const helloWords = (words: ReadonlyArray<Buffer>, machine: Machine): Wire.ErrorR
     const word = upper(words[index])
     const left = words.length - index - 1
     if (word === "AUTH" && left >= 2) {
-      const refusal = machine.loginRefusal(at(words, index + 1).toString(), at(words, index + 2).toString())
+      const refusal = logIn(machine, at(words, index + 1).toString(), at(words, index + 2).toString())
       if (refusal !== undefined) return refusal
       index += 2
     } else if (word === "SETNAME" && left >= 1) machine.client.name = at(words, ++index).toString()
@@ -78,6 +84,7 @@ export const commands: Commands = {
   select: read(2, select),
   auth: read(-2, auth),
   hello: read(-1, hello),
+  "acl|whoami": read(2, (_args, { client }) => Buffer.from(client.user)),
   "client|id": read(2, (_args, { client }) => client.id),
   "client|getname": read(2, (_args, { client }) => (client.name === "" ? null : Buffer.from(client.name))),
   "client|setname": read(3, setName),

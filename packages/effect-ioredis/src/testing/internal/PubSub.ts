@@ -46,4 +46,19 @@ export class PubSub {
     }
     return told
   }
+
+  /** Counts who has subscribed to each channel by its name. */
+  channels(): ReadonlyMap<string, number> {
+    const counts = new Map<string, number>()
+    for (const { subscriptions } of this.#reach.clients()) {
+      for (const channel of subscriptions.channels) counts.set(channel, (counts.get(channel) ?? 0) + 1)
+    }
+    return counts
+  }
+
+  /** Counts the patterns that somebody has subscribed to. */
+  patterns(): number {
+    return new Set(Array.from(this.#reach.clients(), ({ subscriptions }) => Array.from(subscriptions.patterns)).flat())
+      .size
+  }
 }

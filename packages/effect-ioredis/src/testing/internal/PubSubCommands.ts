@@ -1,6 +1,7 @@
 import { at, type Client, type Commands, read, type Run } from "./Command.ts"
+import * as Glob from "./Glob.ts"
 import { bytesOf, keyOf } from "./RedisStore.ts"
-import type * as Wire from "./Wire.ts"
+import * as Wire from "./Wire.ts"
 
 type Kind = "channels" | "patterns"
 
@@ -29,6 +30,20 @@ const answer = (
   return [Buffer.from(word), bytesOf(names.at(-1) ?? ""), subscriptions.count]
 }
 
+const channels: Run = (args, { pubSub }) => {
+  if (args.length > 1) return badSubcommand("CHANNELS")
+  const matches = args[0] === undefined ? () => true : Glob.matches(keyOf(args[0]))
+  return Array.from(pubSub.channels().keys()).filter(matches).map(bytesOf)
+}
+
+const numbers: Run = (args, { pubSub }) => {
+  const counts = pubSub.channels()
+  return args.flatMap((channel) => [channel, counts.get(keyOf(channel)) ?? 0])
+}
+
+const badSubcommand = (name: string): never =>
+  Wire.fail(`ERR unknown subcommand or wrong number of arguments for '${name}'. Try PUBSUB HELP.`)
+
 /** Commands that a client may send while it is subscribed. */
 export const isAllowed = (name: string): boolean => allowed.has(name)
 
@@ -39,5 +54,12 @@ export const commands: Commands = {
   psubscribe: read(-2, subscribe("psubscribe", "patterns")),
   unsubscribe: read(-1, unsubscribe("unsubscribe", "channels")),
   punsubscribe: read(-1, unsubscribe("punsubscribe", "patterns")),
-  publish: read(3, (args, { pubSub }) => pubSub.publish(keyOf(at(args, 0)), at(args, 1)))
+  publish: read(3, (args, { pubSub }) => pubSub.publish(keyOf(at(args, 0)), at(args, 1))),
+  "pubsub|channels": read(-2, channels),
+  "pubsub|numsub": read(-2, numbers),
+  "pubsub|numpat": read(2, (_, { pubSub }) => pubSub.patterns()),
+  // Nobody can subscribe to a shard channel here.
+  spublish: read(3, () => 0),
+  "pubsub|shardchannels": read(-2, (args) => (args.length > 1 ? badSubcommand("SHARDCHANNELS") : [])),
+  "pubsub|shardnumsub": read(-2, (args) => args.flatMap((channel) => [channel, 0]))
 }

@@ -1,13 +1,12 @@
 import { createHash } from "node:crypto"
 import { Result } from "effect"
 import type { Call, SimulatedScript, Value } from "../SimulatedScript.ts"
-import { at, type Commands, type Machine, read, type Run } from "./Command.ts"
+import { at, type Commands, type Machine, read, type Run, upper } from "./Command.ts"
 import { bytesOf, keyOf } from "./RedisStore.ts"
 import * as Wire from "./Wire.ts"
 
 const sha1 = (lua: Buffer): string => createHash("sha1").update(lua).digest("hex")
 
-// Its code says it all: the rest of a script's error is not shown to its caller.
 const counterpart = (machine: Machine, sha: string): SimulatedScript => {
   const known = machine.scripts.get(sha)
   if (known !== undefined) return known
@@ -16,29 +15,40 @@ const counterpart = (machine: Machine, sha: string): SimulatedScript => {
 }
 
 const evalLua: Run = (args, machine) => {
+  const input = inputOf(args)
   const sha = sha1(at(args, 0))
   const script = counterpart(machine, sha)
   machine.loaded.add(sha)
-  return run(script, args.slice(1), machine)
+  return run(script, input, machine)
 }
 
 const evalSha: Run = (args, machine) => {
+  // What is no SHA-1 is looked at first.
+  if (at(args, 0).length !== 40) return noScript()
+  const input = inputOf(args)
   const sha = at(args, 0).toString().toLowerCase()
-  if (!machine.loaded.has(sha)) return Wire.fail("NOSCRIPT No matching script. Please use EVAL.")
-  return run(counterpart(machine, sha), args.slice(1), machine)
+  if (!machine.loaded.has(sha)) return noScript()
+  return run(counterpart(machine, sha), input, machine)
 }
 
-const run = (
-  { run, script }: SimulatedScript,
-  [numberOfKeys, ...rest]: ReadonlyArray<Buffer>,
-  machine: Machine
-): Wire.Wire => {
-  const keys = Wire.integer(numberOfKeys)
-  if (keys > rest.length) return Wire.fail("ERR Number of keys can't be greater than number of args")
-  if (keys < 0) return Wire.fail("ERR Number of keys can't be negative")
+const noScript = (): never => Wire.fail("NOSCRIPT No matching script. Please use EVAL.")
+
+interface Input {
+  readonly keys: ReadonlyArray<string>
+  readonly args: ReadonlyArray<string>
+}
+
+const inputOf = ([, numberOfKeys, ...rest]: ReadonlyArray<Buffer>): Input => {
+  const count = Wire.integer(numberOfKeys)
+  if (count > rest.length) return Wire.fail("ERR Number of keys can't be greater than number of args")
+  if (count < 0) return Wire.fail("ERR Number of keys can't be negative")
   const texts = rest.map(keyOf)
+  return { keys: texts.slice(0, count), args: texts.slice(count) }
+}
+
+const run = ({ run, script }: SimulatedScript, { args, keys }: Input, machine: Machine): Wire.Wire => {
   const place = ` script: ${script.sha}, on @user_script:1.`
-  return counterpartReply(machine, place, (call) => run(texts.slice(0, keys), texts.slice(keys), call))
+  return counterpartReply(machine, place, (call) => run(keys, args, call))
 }
 
 /** Runs what stands in for Lua; `place` is what Redis adds to the message of an error. */
@@ -91,10 +101,16 @@ const load: Run = (args, machine) => {
 
 const exists: Run = (args, { loaded }) => args.map((sha) => (loaded.has(sha.toString().toLowerCase()) ? 1 : 0))
 
-const flush: Run = (_, { loaded }) => {
+const flush: Run = (args, { loaded }) => {
+  if (args.length > 1 || (args.length === 1 && !["ASYNC", "SYNC"].includes(upper(args[0])))) {
+    return Wire.fail("ERR SCRIPT FLUSH only support SYNC|ASYNC option")
+  }
   loaded.clear()
   return "OK"
 }
+
+const lacking: Run = () =>
+  Wire.fail("NOSIMULATEDFUNCTION SimulatedRedis has no functions: add what a test calls with `commands`, such as fcall")
 
 // What a script does is refused where it does it.
 export const commands: Commands = {
@@ -102,5 +118,14 @@ export const commands: Commands = {
   evalsha: read(-3, evalSha),
   "script|load": read(3, load),
   "script|exists": read(-3, exists),
-  "script|flush": read(-2, flush)
+  "script|flush": read(-2, flush),
+  fcall: read(-3, lacking),
+  fcall_ro: read(-3, lacking),
+  "function|delete": read(3, lacking),
+  "function|dump": read(2, lacking),
+  "function|flush": read(-2, lacking),
+  "function|list": read(-2, lacking),
+  "function|load": read(-3, lacking),
+  "function|restore": read(-3, lacking),
+  "function|stats": read(2, lacking)
 }

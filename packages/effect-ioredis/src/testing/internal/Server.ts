@@ -223,6 +223,7 @@ export class Server {
       id: consoleId,
       db: 0,
       name: "",
+      user: "default",
       asking: false,
       readOnly: false,
       subscriptions: new Subscriptions(),
@@ -255,6 +256,7 @@ export class Server {
     if (refusal === undefined) {
       socket.db = login.db
       socket.name = login.clientName
+      if (login.password !== undefined) socket.user = login.username ?? "default"
       const fault = this.#faultOf(socket)
       if (fault._tag === "DropLogins") this.#dropLater(socket, Duration.toMillis(fault.after))
     }
@@ -492,6 +494,6 @@ const simulated = ({ run }: SimulatedCommand): Command =>
   read(-1, (args, machine) => ScriptCommands.counterpartReply(machine, "", (call) => run(args.map(keyOf), call)))
 
 // What the packages offer every program needs no counterpart of its own.
-const deleteIfEqual = SimulatedScript.make(RedisScript.deleteIfEqual, (keys, args, call) =>
-  call("GET", ...keys) === args[0] ? call("UNLINK", ...keys) : 0
+const deleteIfEqual = SimulatedScript.make(RedisScript.deleteIfEqual, ([key = ""], [value], call) =>
+  call("GET", key) === value ? call("UNLINK", key) : 0
 )

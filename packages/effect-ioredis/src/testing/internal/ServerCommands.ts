@@ -113,9 +113,22 @@ const replicaOf: Run = (args, machine) => {
   return "OK"
 }
 
+// A command takes no time here, so that none is slow.
+const slowLog: Run = (args) => {
+  if (args.length > 1) {
+    return Wire.fail("ERR unknown subcommand or wrong number of arguments for 'GET'. Try SLOWLOG HELP.")
+  }
+  const [count] = args
+  if (count === undefined || (Wire.isInteger(count) && Wire.bigInteger(count) >= -1n)) return []
+  return Wire.fail("ERR count should be greater than or equal to -1")
+}
+
 export const commands: Commands = {
   time: read(1, time),
   info: read(-1, info),
   role: read(1, role),
+  "slowlog|get": read(-2, slowLog),
+  "slowlog|len": read(2, () => 0),
+  "slowlog|reset": read(2, () => "OK"),
   replicaof: read(3, replicaOf)
 }

@@ -52,6 +52,7 @@ export class Socket implements Client {
   #isBlocked = false
   db = 0
   name = ""
+  user = "default"
   asking = false
   readOnly = false
   readonly subscriptions = new Subscriptions()
