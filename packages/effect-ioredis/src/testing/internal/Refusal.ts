@@ -36,7 +36,7 @@ export const selectInCluster = "ERR SELECT is not allowed in cluster mode"
 
 /** What a client is told that is subscribed and asks for something else. */
 export const ofSubscribed = ({ subscriptions }: Client, name: string): Wire.ErrorReply | undefined =>
-  subscriptions.count === 0 || isAllowed(name)
+  !subscriptions.isAny || isAllowed(name)
     ? undefined
     : new Wire.ErrorReply({
         message: `ERR Can't execute '${name.toLowerCase()}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context`

@@ -2,6 +2,7 @@ import { Duration } from "effect"
 import * as commandKeys from "../../internal/commandKeys.ts"
 import type { Push } from "../../RedisConnection.ts"
 import type { RedisAddress } from "../../RedisConnector.ts"
+import { slotOf } from "../../internal/slot.ts"
 import * as RedisScript from "../../RedisScript.ts"
 import * as Fault from "../Fault.ts"
 import type { SimulatedCommand } from "../SimulatedCommand.ts"
@@ -19,7 +20,7 @@ import { connectionRefused, connectionReset, HeldFault, Socket, type Packet, typ
 import { PubSub, Subscriptions } from "./PubSub.ts"
 import * as Refusal from "./Refusal.ts"
 import { Replication } from "./Replication.ts"
-import { keyOf } from "./RedisStore.ts"
+import { bytesOf, keyOf } from "./RedisStore.ts"
 import * as ScriptCommands from "./ScriptCommands.ts"
 import * as SeededRandom from "./SeededRandom.ts"
 import type { Sentinel } from "./sentinel/Sentinels.ts"
@@ -61,8 +62,7 @@ export class Server {
   readonly pubSub: PubSub
   readonly tracking: Tracking
   readonly blocked: Blocked
-  /** What it is in a cluster, if it is in one. */
-  cluster: ClusterNode | undefined
+  #cluster: ClusterNode | undefined
   /** What it is as a sentinel, if it is one. */
   sentinel: Sentinel | undefined
   readonly #options: Options
@@ -144,6 +144,30 @@ export class Server {
     if (!socket.open) return
     const fault = this.#faultOf(socket)
     socket.inbox.offer(packet, fault._tag === "Delay" ? Duration.toMillis(fault.duration) : 0)
+  }
+
+  /** What it is in a cluster, if it is in one. */
+  get cluster(): ClusterNode | undefined {
+    return this.#cluster
+  }
+
+  join(node: ClusterNode): void {
+    this.#cluster = node
+    node.onLearned = (before) => this.#learned(node, before)
+  }
+
+  // Whoever waits for a key of another node, or hears of a shard channel there, is told.
+  #learned(node: ClusterNode, { owners }: ClusterNode["map"]): void {
+    const isLost = (name: Buffer) => {
+      const owner = node.map.owners[slotOf(name)]
+      return owner !== node && owner !== owners[slotOf(name)]
+    }
+    this.pubSub.leave((channel) => isLost(bytesOf(channel)))
+    this.blocked.refuse((client, keys) => {
+      if (node.isUp && !keys.some(isLost)) return undefined
+      const message = Redirection.ofClient(node, client, { keys, writes: true, isShard: false })
+      return message === undefined ? undefined : new Wire.ErrorReply({ message })
+    })
   }
 
   /** The client closed its end. What it sent behind a command that waits is lost with it. */
@@ -371,7 +395,8 @@ export class Server {
   ): Wire.ErrorReply | undefined {
     if (this.cluster === undefined) return undefined
     const keys = commandKeys.keysOf(wordOf(name), args).map(Wire.encode)
-    const message = redirection(this.cluster, client, { keys, writes: impact !== "none" })
+    const isShard = shardCommands.has(name)
+    const message = redirection(this.cluster, client, { keys, writes: impact !== "none", isShard })
     return message === undefined ? undefined : new Wire.ErrorReply({ message })
   }
 
@@ -478,6 +503,8 @@ const outputLimit = 32 * 1024 * 1024
 
 // Connections count from 1.
 const consoleId = 0
+
+const shardCommands = new Set(["SSUBSCRIBE", "SUNSUBSCRIBE", "SPUBLISH"])
 
 // A subcommand's keys stand behind both words.
 const wordOf = (name: string): string => name.split("|", 1)[0] ?? name
