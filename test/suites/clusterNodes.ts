@@ -119,6 +119,9 @@ export const clusterNodesSuite = <E>(
         connection.submit(RedisCommand.make("BLPOP", ["hello", 60]), (result) => {
           said.push(Result.isSuccess(result) ? result.success : saidIn(result.failure.message))
         })
+        // It waits by then; one that came later would be sent on as well.
+        yield* nodes.waitFor(Effect.succeed(true))
+        assert.deepStrictEqual(said, [])
         yield* nodes.open(helloSlot)
         yield* nodes.finish(helloSlot)
         yield* nodes.waitFor(Effect.sync(() => said.length === 1))

@@ -44,7 +44,7 @@
  * **Example** (Waiting for members)
  *
  * ```ts
- * import { Effect, Layer, Option } from "effect"
+ * import { Effect, Layer } from "effect"
  * import { RedisClient } from "effect-ioredis"
  * import { SortedSets } from "effect-ioredis/commands"
  * import { SimulatedRedis } from "effect-ioredis/testing"
@@ -53,12 +53,12 @@
  *   const redis = yield* RedisClient.RedisClient
  *   const { run } = yield* redis.reserve()
  *   yield* redis.run(SortedSets.zadd("due", { mail: 10, report: 20, backup: 30 }))
- *   const first = Option.some({ key: "due", member: "mail", score: 10 })
- *   const last = Option.some({ key: "due", member: "backup", score: 30 })
- *   yield* run(SortedSets.bzpopmin(["due"], "5 seconds")) // => first
- *   yield* run(SortedSets.bzpopmax(["due"], "5 seconds")) // => last
- *   const rest = Option.some({ key: "due", entries: [{ member: "report", score: 20 }] })
- *   yield* run(SortedSets.bzmpop(["due"], "min", "5 seconds", { count: 9 })) // => rest
+ *   const first = yield* run(SortedSets.bzpopmin(["due"], "5 seconds"))
+ *   first // => Option.some({ key: "due", member: "mail", score: 10 })
+ *   const last = yield* run(SortedSets.bzpopmax(["due"], "5 seconds"))
+ *   last // => Option.some({ key: "due", member: "backup", score: 30 })
+ *   const rest = yield* run(SortedSets.bzmpop(["due"], "min", "5 seconds", { count: 9 }))
+ *   rest // => Option.some({ key: "due", entries: [{ member: "report", score: 20 }] })
  * }).pipe(Effect.scoped)
  *
  * const Simulated = Layer.provide(RedisClient.layer(), SimulatedRedis.layer())
