@@ -93,6 +93,45 @@ export const clusterNodesSuite = <E>(
       })
     )
 
+    test("tell whoever hears of a shard channel, and that its slot has moved", true, (say, nodes) =>
+      Effect.gen(function* () {
+        const [onMaster, onReplica] = [yield* shardChannel(nodes, "one"), yield* shardChannel(nodes, "replica")]
+        yield* say(shardChannels)
+        yield* nodes.waitFor(Effect.sync(() => onMaster.length === 1))
+        yield* nodes.open(helloSlot)
+        // No key is missing where a channel is named.
+        yield* say([["one", "SPUBLISH {hello}1 b", 1]])
+        yield* nodes.finish(helloSlot)
+        yield* nodes.waitFor(Effect.sync(() => onMaster.length === 4 && onReplica.at(-1) === "sunsubscribe hello 0"))
+        assert.deepStrictEqual(onMaster.slice(0, 2), ["smessage hello a", "smessage {hello}1 b"])
+        assert.sameMembers(
+          onMaster.slice(2).map((push) => push.replace(/ \d$/, "")),
+          ["sunsubscribe hello", "sunsubscribe {hello}1"]
+        )
+        yield* say([["one", "SPUBLISH hello c", "MOVED 866 other"]])
+      })
+    )
+
+    test("send whoever waits for a key to its new owner", true, (_say, nodes) =>
+      Effect.gen(function* () {
+        const connection = yield* nodes.connector.connect(nodes.one, {})
+        const said: Array<RedisCommand.Reply> = []
+        connection.submit(RedisCommand.make("BLPOP", ["hello", 60]), (result) => {
+          said.push(Result.isSuccess(result) ? result.success : saidIn(result.failure.message))
+        })
+        // It waits by then; one that came later would be sent on as well.
+        yield* nodes.waitFor(Effect.succeed(true))
+        assert.deepStrictEqual(said, [])
+        yield* nodes.open(helloSlot)
+        yield* nodes.finish(helloSlot)
+        yield* nodes.waitFor(Effect.sync(() => said.length === 1))
+        assert.deepStrictEqual(
+          said.map((reply) => named(nodes, reply)),
+          ["MOVED 866 other"]
+        )
+      })
+    )
+
     test("serve no slot just after their start", true, (_say, nodes) =>
       Effect.gen(function* () {
         const restarted = Effect.gen(function* () {
@@ -188,6 +227,16 @@ const ofReplica: ReadonlyArray<Line> = [
   ["other", "READWRITE", "OK"]
 ]
 
+const shardChannels: ReadonlyArray<Line> = [
+  ["one", "SPUBLISH hello a", 1],
+  ["one", "SPUBLISH bar a", 0],
+  ["other", "SPUBLISH hello a", "MOVED 866 one"],
+  ["other", "SSUBSCRIBE hello", "MOVED 866 one"],
+  ["other", "SSUBSCRIBE foo hello", crossSlot],
+  ["one", "PUBSUB SHARDNUMSUB hello {hello}1 bar", ["hello", 1, "{hello}1", 1, "bar", 0]],
+  ["one", "PUBSUB CHANNELS", []]
+]
+
 const opened: ReadonlyArray<Line> = [
   ["one", "GET hello", "1"],
   ["one", "SET hello 2", "OK"],
@@ -273,6 +322,16 @@ const tracking = Effect.fnUntraced(function* (nodes: Nodes, node: NodeName) {
   for (const line of [`CLIENT TRACKING ON REDIRECT ${id} BCAST`, "SUBSCRIBE __redis__:invalidate"]) {
     yield* answer(connection, line)
   }
+  return told
+})
+
+/** What a connection of its own is pushed that has subscribed to shard channels of a node. */
+const shardChannel = Effect.fnUntraced(function* (nodes: Nodes, node: NodeName) {
+  const connection = yield* nodes.connector.connect(nodes[node], {})
+  const told: Array<string> = []
+  connection.onPush((push) => told.push(push.map(String).join(" ")))
+  const names = node === "one" ? ["hello", "{hello}1"] : ["hello"]
+  yield* RedisConnection.send(connection, RedisCommand.make("SSUBSCRIBE", names))
   return told
 })
 

@@ -3,6 +3,7 @@ import { DateTime, Effect, Layer, Stream } from "effect"
 import { RedisClient, RedisCommand, RedisPubSub } from "effect-ioredis"
 import { Fault, SimulatedRedis } from "effect-ioredis/testing"
 import { TestClock } from "effect/testing"
+import { withCluster } from "../../support/VirtualCluster.ts"
 
 const layer = RedisClient.layer().pipe(Layer.provideMerge(SimulatedRedis.layer()))
 
@@ -20,6 +21,41 @@ const publish = (payload: string) =>
     yield* server.execute(RedisCommand.make("PUBLISH", ["prices", payload]))
     yield* TestClock.adjust(0)
   })
+
+describe("A subscription to shard channels in virtual time", () => {
+  it.effect("follows the slot of its channels, and says so", () =>
+    withCluster()(({ cluster, redis }) =>
+      Effect.gen(function* () {
+        const events: Array<RedisPubSub.Message | RedisPubSub.Gap> = []
+        yield* RedisPubSub.ssubscribe(["{prices}.a", "{prices}.b"]).pipe(
+          Stream.runForEach((event) => Effect.sync(() => events.push(event))),
+          Effect.provideService(RedisClient.RedisClient, redis),
+          Effect.forkScoped
+        )
+        yield* TestClock.adjust("200 millis")
+        const owner = yield* cluster.ownerOf("{prices}")
+        const other = (yield* cluster.masters).find((master) => master !== owner)
+        if (other === undefined) return assert.fail("there is one master alone")
+        yield* owner.execute(RedisCommand.make("SPUBLISH", ["{prices}.a", "before"]))
+        yield* TestClock.adjust("1 second")
+        yield* cluster.moveSlots({ key: "{prices}" }, other)
+        yield* other.execute(RedisCommand.make("SPUBLISH", ["{prices}.a", "lost"]))
+        yield* TestClock.adjust("1 second")
+        yield* other.execute(RedisCommand.make("SPUBLISH", ["{prices}.b", "after"]))
+        yield* TestClock.adjust(0)
+        assert.deepStrictEqual(
+          events.map((event) => (event._tag === "Gap" ? event.reason : event.payload)),
+          ["before", "SlotMoved", "after"]
+        )
+        const gap = events[1]
+        if (gap?._tag !== "Gap") return assert.fail("there is no gap")
+        // It is subscribed again after a pause of 50 milliseconds.
+        const lasted = DateTime.toEpochMillis(gap.until) - DateTime.toEpochMillis(gap.since)
+        assert.isAtMost(lasted, 1100)
+      })
+    )
+  )
+})
 
 describe("A subscription in virtual time", () => {
   it.effect("tells from when on messages may be missing after a cut", () =>

@@ -6,7 +6,12 @@ import { RedisClient, type RedisCommand, type RedisError } from "effect-ioredis"
 export interface Row {
   readonly command: RedisCommand.RedisCommand
   readonly check: (result: Result.Result<unknown, RedisError.RedisCommandError>, line: string) => void
+  /** Runs on a connection of one's own, as what waits on the server does. */
+  readonly isReserved?: boolean
 }
+
+/** The row on a connection of one's own. */
+export const reserved = (row: Row): Row => ({ ...row, isReserved: true })
 
 /** The command answers this. */
 export const answers = <A>(command: RedisCommand.RedisCommand<A>, answer: NoInfer<A>): Row => ({
@@ -41,9 +46,12 @@ export const play = (group: string, scenes: ReadonlyArray<Scene>, provide: Provi
       provide(
         Effect.gen(function* () {
           const redis = yield* RedisClient.RedisClient
-          for (const { check, command } of rows) {
+          for (const { check, command, isReserved = false } of rows) {
             const line = `${command.name} ${command.args.join(" ")}`
-            check(yield* Effect.result(redis.run(command)), line)
+            const run = isReserved
+              ? Effect.scoped(Effect.flatMap(redis.reserve(), ({ run }) => run(command)))
+              : redis.run(command)
+            check(yield* Effect.result(run), line)
           }
         })
       )

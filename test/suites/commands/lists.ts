@@ -1,6 +1,6 @@
 import { Duration, Option } from "effect"
 import { Keys, Lists, Strings } from "effect-ioredis/commands"
-import { answers, refuses, type Scene, satisfies } from "./Row.ts"
+import { answers, refuses, reserved, type Scene, satisfies } from "./Row.ts"
 
 const none = Option.none()
 const holds = (key: string, ...values: ReadonlyArray<string>) => answers(Lists.lrange(key, 0, -1), values)
@@ -64,6 +64,33 @@ export const lists: ReadonlyArray<Scene> = [
       answers(Keys.exists(["m"]), 0),
       refuses(Lists.lmpop([], "left"), "ERR"),
       refuses(Lists.lmpop(["l"], "left", { count: 0 }), "ERR")
+    ]
+  ],
+  [
+    "waiting for elements",
+    [
+      reserved(answers(Lists.blpop(["l", "m"], "10 millis"), none)),
+      reserved(answers(Lists.brpop(["l"], "10 millis"), none)),
+      reserved(answers(Lists.blmove("l", "m", { take: "left", put: "left" }, "10 millis"), none)),
+      reserved(answers(Lists.blmpop(["l", "m"], "left", "10 millis"), none)),
+      answers(Lists.rpush("m", ["a", "b", "c", "d", "e", "f"]), 6),
+      reserved(answers(Lists.blpop(["l", "m"], "1 minute"), Option.some({ key: "m", value: "a" }))),
+      reserved(answers(Lists.brpop(["l", "m"], "1 minute"), Option.some({ key: "m", value: "f" }))),
+      reserved(answers(Lists.blmove("m", "l", { take: "right", put: "left" }, "1 minute"), Option.some("e"))),
+      reserved(answers(Lists.blmove("m", "l", { take: "left", put: "right" }, "1 minute"), Option.some("b"))),
+      holds("l", "e", "b"),
+      reserved(answers(Lists.blmpop(["x", "m"], "right", "1 minute"), Option.some({ key: "m", values: ["d"] }))),
+      reserved(
+        answers(Lists.blmpop(["l"], "right", "1 minute", { count: 9 }), Option.some({ key: "l", values: ["b", "e"] }))
+      ),
+      answers(Keys.exists(["l"]), 0),
+      answers(Strings.set("s", "x"), true),
+      reserved(refuses(Lists.blpop(["l", "s"], 10), "WRONGTYPE")),
+      reserved(refuses(Lists.blmove("m", "s", { take: "left", put: "right" }, "1 minute"), "WRONGTYPE")),
+      reserved(refuses(Lists.blmpop([], "left", 10), "ERR")),
+      reserved(refuses(Lists.blpop(["l"], "Infinity"), "ARGUMENT")),
+      reserved(refuses(Lists.brpop(["l"], 0), "ARGUMENT")),
+      refuses(Lists.blpop(["l"], 10), "UNSUPPORTED")
     ]
   ],
   [

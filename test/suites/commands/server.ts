@@ -1,6 +1,6 @@
 import { DateTime, Duration, Option } from "effect"
 import { Scripting, Server, Strings } from "effect-ioredis/commands"
-import { answers, refuses, type Scene, satisfies } from "./Row.ts"
+import { answers, refuses, reserved, type Scene, satisfies } from "./Row.ts"
 
 const isNow = (moment: DateTime.DateTime) =>
   Math.abs(DateTime.toEpochMillis(moment) - DateTime.toEpochMillis(DateTime.nowUnsafe())) < 60_000
@@ -26,6 +26,15 @@ export const server: ReadonlyArray<Scene> = [
       satisfies(Server.info("server"), ({ redis_version, role }) => redis_version === "7.0.15" && role === undefined),
       satisfies(Server.info("server", "replication"), ({ role, run_id }) => role === "master" && run_id?.length === 40),
       satisfies(Server.time, isNow)
+    ]
+  ],
+  [
+    "waiting for replicas",
+    [
+      reserved(answers(Server.wait(0, "1 minute"), 0)),
+      reserved(answers(Server.wait(1, "10 millis"), 0)),
+      reserved(refuses(Server.wait(1, "Infinity"), "ARGUMENT")),
+      refuses(Server.wait(1, "1 minute"), "UNSUPPORTED")
     ]
   ],
   [

@@ -1,6 +1,6 @@
 import { Option } from "effect"
 import { Keys, SortedSets, Strings } from "effect-ioredis/commands"
-import { answers, refuses, type Scene, satisfies } from "./Row.ts"
+import { answers, refuses, reserved, type Scene, satisfies } from "./Row.ts"
 
 const { NEGATIVE_INFINITY, POSITIVE_INFINITY } = Number
 const none = Option.none<number>()
@@ -196,6 +196,36 @@ export const sortedSets: ReadonlyArray<Scene> = [
       refuses(SortedSets.zpopmin("text"), "WRONGTYPE"),
       refuses(SortedSets.zpopmax("text"), "WRONGTYPE"),
       refuses(SortedSets.zmpop(["text", "z"], "min"), "WRONGTYPE")
+    ]
+  ],
+  [
+    "waiting for members",
+    [
+      reserved(answers(SortedSets.bzpopmin(["z"], "10 millis"), Option.none())),
+      reserved(answers(SortedSets.bzpopmax(["nobody", "z"], "10 millis"), Option.none())),
+      reserved(answers(SortedSets.bzmpop(["z"], "max", "10 millis"), Option.none())),
+      answers(board, 4),
+      reserved(
+        answers(SortedSets.bzpopmin(["nobody", "z"], "1 minute"), Option.some({ key: "z", member: "a", score: 1 }))
+      ),
+      reserved(answers(SortedSets.bzpopmax(["z"], "1 minute"), Option.some({ key: "z", member: "d", score: 4 }))),
+      reserved(
+        answers(
+          SortedSets.bzmpop(["nobody", "z"], "max", "1 minute"),
+          Option.some({ key: "z", entries: [{ member: "c", score: 3 }] })
+        )
+      ),
+      reserved(
+        answers(
+          SortedSets.bzmpop(["z"], "min", "1 minute", { count: 9 }),
+          Option.some({ key: "z", entries: [{ member: "b", score: 2 }] })
+        )
+      ),
+      answers(wrong, true),
+      reserved(refuses(SortedSets.bzpopmin(["z", "text"], "1 minute"), "WRONGTYPE")),
+      reserved(refuses(SortedSets.bzmpop([], "min", "1 minute"), "ERR")),
+      reserved(refuses(SortedSets.bzpopmax(["z"], "Infinity"), "ARGUMENT")),
+      refuses(SortedSets.bzpopmax(["z"], "1 minute"), "UNSUPPORTED")
     ]
   ],
   [

@@ -1,7 +1,7 @@
 import { DateTime, Duration, Option } from "effect"
 import { RedisCommand } from "effect-ioredis"
 import { Keys, Streams, Strings } from "effect-ioredis/commands"
-import { answers, refuses, type Row, type Scene, satisfies } from "./Row.ts"
+import { answers, refuses, reserved, type Row, type Scene, satisfies } from "./Row.ts"
 
 const entry = (n: number) => ({ id: `${n}-0`, fields: { n: String(n) } })
 const delivered = (n: number) => ({ id: `${n}-0`, fields: Option.some({ n: String(n) }) })
@@ -103,6 +103,24 @@ export const streams: ReadonlyArray<Scene> = [
       answers(Streams.xread({ s: "1-0", t: "0" }), { s: [entry(2)], t: [entry(3)] }),
       answers(Streams.xread({ s: "0", t: "$" }, { count: 1 }), { s: [entry(1)], t: [] }),
       refuses(Streams.xread({ s: ">" }), "ERR")
+    ]
+  ],
+  [
+    "waiting for entries",
+    [
+      reserved(answers(Streams.xread({ s: "$" }, { block: "10 millis" }), { s: [] })),
+      added(1),
+      reserved(answers(Streams.xread({ s: "0", t: "$" }, { block: "1 minute", count: 1 }), { s: [entry(1)], t: [] })),
+      reserved(answers(Streams.xread({ s: "$" }, { block: "10 millis" }), { s: [] })),
+      group(),
+      reserved(
+        answers(Streams.xreadgroup("g", "ada", { s: ">" }, { block: "1 minute", noAck: true }), { s: [delivered(1)] })
+      ),
+      reserved(answers(Streams.xreadgroup("g", "ada", { s: ">" }, { block: "10 millis" }), { s: [] })),
+      reserved(answers(Streams.xreadgroup("g", "ada", { s: "0" }, { block: "1 minute" }), { s: [] })),
+      reserved(refuses(Streams.xreadgroup("h", "ada", { s: ">" }, { block: "1 minute" }), "NOGROUP")),
+      reserved(refuses(Streams.xread({ s: "$" }, { block: "Infinity" }), "ARGUMENT")),
+      refuses(Streams.xread({ s: "$" }, { block: "1 minute" }), "UNSUPPORTED")
     ]
   ],
   [

@@ -6,7 +6,8 @@
  * A list is a sequence of texts with a left end, which is its beginning, and a right one. One
  * without elements is no key. Places count from 0 at the left end; negative ones count from the
  * right end, where -1 is the last. What Redis deprecates is left out: RPOPLPUSH is {@link lmove}
- * from `"right"` to `"left"`.
+ * from `"right"` to `"left"`. What waits for elements to come (the names that begin with `b`) runs
+ * on a connection of `RedisClient.reserve`.
  *
  * **Example** (A queue)
  *
@@ -30,6 +31,33 @@
  *   yield* run(Lists.lmpop(["busy"], "left")) // => Option.some({ key: "busy", values: ["a"] })
  *   yield* run(Lists.llen("busy")) // => 0
  * })
+ *
+ * const Simulated = Layer.provide(RedisClient.layer(), SimulatedRedis.layer())
+ * Effect.runPromise(Effect.provide(program, Simulated))
+ * ```
+ *
+ * **Example** (Waiting for work)
+ *
+ * ```ts
+ * import { Effect, Layer } from "effect"
+ * import { RedisClient } from "effect-ioredis"
+ * import { Lists } from "effect-ioredis/commands"
+ * import { SimulatedRedis } from "effect-ioredis/testing"
+ *
+ * const program = Effect.gen(function* () {
+ *   const redis = yield* RedisClient.RedisClient
+ *   const reserved = yield* redis.reserve()
+ *   const { run } = reserved
+ *   yield* redis.run(Lists.rpush("todo", ["a", "b", "c", "d"]))
+ *   const first = Lists.blpop(["urgent", "todo"], "5 seconds")
+ *   yield* run(first) // => Option.some({ key: "todo", value: "a" })
+ *   yield* run(Lists.brpop(["todo"], "5 seconds")) // => Option.some({ key: "todo", value: "d" })
+ *   const ends = { take: "left", put: "right" } as const
+ *   yield* run(Lists.blmove("todo", "busy", ends, "5 seconds")) // => Option.some("b")
+ *   const rest = Lists.blmpop(["todo"], "left", "5 seconds", { count: 9 })
+ *   yield* run(rest) // => Option.some({ key: "todo", values: ["c"] })
+ *   yield* run(Lists.blpop(["todo"], "10 millis")) // => Option.none()
+ * }).pipe(Effect.scoped)
  *
  * const Simulated = Layer.provide(RedisClient.layer(), SimulatedRedis.layer())
  * Effect.runPromise(Effect.provide(program, Simulated))
@@ -62,8 +90,9 @@
  *
  * @since 0.1.0
  */
-import { Option, Result } from "effect"
+import { type Duration, Option, Result } from "effect"
 import * as Answers from "../internal/Answers.ts"
+import { blockSeconds } from "../internal/expiryWords.ts"
 import * as Replies from "../internal/Replies.ts"
 import * as RedisCommand from "../RedisCommand.ts"
 
@@ -108,6 +137,121 @@ export interface SearchOptions {
   /** Sets how many elements are looked at; 0 is all. Default: 0. */
   readonly maxLength?: number | undefined
 }
+
+/**
+ * Holds elements of a list, and says which one.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Popped {
+  /** Names the list. */
+  readonly key: string
+  /** Holds what was taken, the outermost first. */
+  readonly values: ReadonlyArray<string>
+}
+
+/**
+ * BLMOVE: moves an element from an end of a list to an end of another, which may be the same list,
+ * and answers it. It waits for one to come, and answers nothing when the time is over.
+ *
+ * **Gotchas**
+ *
+ * It waits on the server, so it runs on a connection of `RedisClient.reserve` alone. There a time
+ * that is infinite, or 0, which is the same to Redis, is refused with the code `ARGUMENT`.
+ *
+ * @category lists
+ * @since 0.1.0
+ */
+export const blmove = (
+  from: string,
+  to: string,
+  ends: {
+    /** Names the end that the element is taken from. */
+    readonly take: End
+    /** Names the end that it is put at. */
+    readonly put: End
+  },
+  timeout: Duration.Input
+): RedisCommand.RedisCommand<Option.Option<string>> =>
+  RedisCommand.make("BLMOVE", [from, to, endWords[ends.take], endWords[ends.put], blockSeconds(timeout)], {
+    decode: Replies.optionalText
+  })
+
+/**
+ * BLMPOP: removes elements from an end of the first of several lists that has any, and answers
+ * them, and where they were. It waits for some to come, and answers nothing when the time is over.
+ *
+ * **Gotchas**
+ *
+ * It waits on the server, so it runs on a connection of `RedisClient.reserve` alone. There a time
+ * that is infinite, or 0, which is the same to Redis, is refused with the code `ARGUMENT`.
+ * What was taken is lost if the answer is.
+ *
+ * @category lists
+ * @since 0.1.0
+ */
+export const blmpop = (
+  keys: ReadonlyArray<string>,
+  end: End,
+  timeout: Duration.Input,
+  options: {
+    /** Sets how many are removed at most. Default: 1. */
+    readonly count?: number | undefined
+  } = {}
+): RedisCommand.RedisCommand<Option.Option<Popped>> => {
+  const words = options.count === undefined ? [] : ["COUNT", options.count]
+  return RedisCommand.make("BLMPOP", [blockSeconds(timeout), keys.length, ...keys, endWords[end], ...words], {
+    decode: Answers.optional(popped)
+  })
+}
+
+/**
+ * BLPOP: removes the element at the left end of the first of several lists that has any, and
+ * answers it, and where it was. It waits for one to come, and answers nothing when the time is
+ * over.
+ *
+ * **Details**
+ *
+ * Who has waited longest gets the first element.
+ *
+ * **Gotchas**
+ *
+ * It waits on the server, so it runs on a connection of `RedisClient.reserve` alone. There a time
+ * that is infinite, or 0, which is the same to Redis, is refused with the code `ARGUMENT`.
+ * What was taken is lost if the answer is: {@link blmove} leaves it in another list.
+ *
+ * @category lists
+ * @since 0.1.0
+ */
+export const blpop = (
+  keys: ReadonlyArray<string>,
+  timeout: Duration.Input
+): RedisCommand.RedisCommand<Option.Option<{ readonly key: string; readonly value: string }>> =>
+  RedisCommand.make("BLPOP", [...keys, blockSeconds(timeout)], { decode: poppedOne })
+
+/**
+ * BRPOP: removes the element at the right end of the first of several lists that has any.
+ * Otherwise it is {@link blpop}.
+ *
+ * **Gotchas**
+ *
+ * It waits on the server, so it runs on a connection of `RedisClient.reserve` alone. There a time
+ * that is infinite, or 0, which is the same to Redis, is refused with the code `ARGUMENT`.
+ * What was taken is lost if the answer is.
+ *
+ * @category lists
+ * @since 0.1.0
+ */
+export const brpop = (
+  keys: ReadonlyArray<string>,
+  timeout: Duration.Input
+): RedisCommand.RedisCommand<Option.Option<{ readonly key: string; readonly value: string }>> =>
+  RedisCommand.make("BRPOP", [...keys, blockSeconds(timeout)], { decode: poppedOne })
+
+const poppedOne = Answers.optional<{ readonly key: string; readonly value: string }>((reply) =>
+  Result.map(Answers.pair(Answers.text, Answers.text)(reply), ([key, value]) => ({ key, value }))
+)
 
 /**
  * LINDEX: answers the element at a place.
@@ -182,14 +326,14 @@ export const lmpop = (
     /** Sets how many are removed at most. Default: 1. */
     readonly count?: number | undefined
   } = {}
-): RedisCommand.RedisCommand<Option.Option<{ readonly key: string; readonly values: ReadonlyArray<string> }>> => {
+): RedisCommand.RedisCommand<Option.Option<Popped>> => {
   const words = options.count === undefined ? [] : ["COUNT", options.count]
   return RedisCommand.make("LMPOP", [keys.length, ...keys, endWords[end], ...words], {
     decode: Answers.optional(popped)
   })
 }
 
-const popped: RedisCommand.Decoder<{ readonly key: string; readonly values: ReadonlyArray<string> }> = (reply) =>
+const popped: RedisCommand.Decoder<Popped> = (reply) =>
   Result.map(Answers.pair(Answers.text, texts)(reply), ([key, values]) => ({ key, values }))
 
 /**

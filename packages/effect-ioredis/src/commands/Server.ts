@@ -42,6 +42,28 @@
  * Effect.runPromise(Effect.provide(program, Simulated))
  * ```
  *
+ * **Example** (A write that replicas have)
+ *
+ * ```ts
+ * import { Effect, Layer } from "effect"
+ * import { RedisClient } from "effect-ioredis"
+ * import { Server, Strings } from "effect-ioredis/commands"
+ * import { SimulatedRedis } from "effect-ioredis/testing"
+ *
+ * const program = Effect.gen(function* () {
+ *   const server = yield* SimulatedRedis.SimulatedRedis
+ *   const replica = yield* server.server({ host: "replica", port: 6379 })
+ *   yield* replica.replicaOf(server)
+ *   const redis = yield* RedisClient.RedisClient
+ *   const { run } = yield* redis.reserve({ key: "order" })
+ *   yield* run(Strings.set("order", "paid"))
+ *   yield* run(Server.wait(1, "1 second")) // => 1
+ * }).pipe(Effect.scoped)
+ *
+ * const Simulated = Layer.provideMerge(RedisClient.layer(), SimulatedRedis.layer())
+ * Effect.runPromise(Effect.provide(program, Simulated))
+ * ```
+ *
  * **Example** (What a simulated Redis does not know)
  *
  * ```ts
@@ -72,6 +94,7 @@
  */
 import { DateTime, Duration, Option, Result } from "effect"
 import * as Answers from "../internal/Answers.ts"
+import { blockMillis } from "../internal/expiryWords.ts"
 import { flushWords } from "../internal/flushWords.ts"
 import * as Replies from "../internal/Replies.ts"
 import * as RedisCommand from "../RedisCommand.ts"
@@ -498,3 +521,21 @@ export const time: RedisCommand.RedisCommand<DateTime.Utc> = RedisCommand.make("
       momentOf(seconds + Math.floor(micros / 1000) / 1000)
     )
 })
+
+/**
+ * WAIT: waits until so many replicas have what this connection has written, and answers how many
+ * have it, also where the time is over before.
+ *
+ * **Gotchas**
+ *
+ * - It waits on the server, so it runs on a connection of `RedisClient.reserve` alone, behind the
+ *   writes of that connection. There a time that is infinite, or 0, which is the same to Redis, is
+ *   refused with the code `ARGUMENT`.
+ * - A write that replicas have may be lost all the same, where one becomes the master that has it
+ *   not.
+ *
+ * @category server
+ * @since 0.1.0
+ */
+export const wait = (replicas: number, timeout: Duration.Input): RedisCommand.RedisCommand<number> =>
+  RedisCommand.make("WAIT", [replicas, blockMillis(timeout)], { decode: Replies.integer })

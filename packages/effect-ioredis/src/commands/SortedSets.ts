@@ -41,6 +41,30 @@
  * Effect.runPromise(Effect.provide(program, Simulated))
  * ```
  *
+ * **Example** (Waiting for members)
+ *
+ * ```ts
+ * import { Effect, Layer } from "effect"
+ * import { RedisClient } from "effect-ioredis"
+ * import { SortedSets } from "effect-ioredis/commands"
+ * import { SimulatedRedis } from "effect-ioredis/testing"
+ *
+ * const program = Effect.gen(function* () {
+ *   const redis = yield* RedisClient.RedisClient
+ *   const { run } = yield* redis.reserve()
+ *   yield* redis.run(SortedSets.zadd("due", { mail: 10, report: 20, backup: 30 }))
+ *   const first = yield* run(SortedSets.bzpopmin(["due"], "5 seconds"))
+ *   first // => Option.some({ key: "due", member: "mail", score: 10 })
+ *   const last = yield* run(SortedSets.bzpopmax(["due"], "5 seconds"))
+ *   last // => Option.some({ key: "due", member: "backup", score: 30 })
+ *   const rest = yield* run(SortedSets.bzmpop(["due"], "min", "5 seconds", { count: 9 }))
+ *   rest // => Option.some({ key: "due", entries: [{ member: "report", score: 20 }] })
+ * }).pipe(Effect.scoped)
+ *
+ * const Simulated = Layer.provide(RedisClient.layer(), SimulatedRedis.layer())
+ * Effect.runPromise(Effect.provide(program, Simulated))
+ * ```
+ *
  * **Example** (Ranges)
  *
  * ```ts
@@ -104,8 +128,9 @@
  *
  * @since 0.1.0
  */
-import { type Option, Result } from "effect"
+import { type Duration, type Option, Result } from "effect"
 import * as Answers from "../internal/Answers.ts"
+import { blockSeconds } from "../internal/expiryWords.ts"
 import * as Replies from "../internal/Replies.ts"
 import * as RedisCommand from "../RedisCommand.ts"
 
@@ -261,6 +286,87 @@ export interface CombineOptions {
   /** Takes the sum of a member's scores, the lowest, or the highest. Default: `"sum"`. */
   readonly aggregate?: "sum" | "min" | "max" | undefined
 }
+
+/**
+ * BZMPOP: removes the members with the lowest or the highest scores from the first sorted set that
+ * has any, and answers its key and them. It waits for some to come, and answers nothing when the
+ * time is over.
+ *
+ * **Gotchas**
+ *
+ * It waits on the server, so it runs on a connection of `RedisClient.reserve` alone. There a time
+ * that is infinite, or 0, which is the same to Redis, is refused with the code `ARGUMENT`.
+ * What was taken is lost if the answer is.
+ *
+ * @category sorted sets
+ * @since 0.1.0
+ */
+export const bzmpop = (
+  keys: ReadonlyArray<string>,
+  end: "min" | "max",
+  timeout: Duration.Input,
+  options: {
+    /** Sets how many are removed at most. Default: 1. */
+    readonly count?: number | undefined
+  } = {}
+): RedisCommand.RedisCommand<Option.Option<Popped>> => {
+  const words = options.count === undefined ? [] : ["COUNT", options.count]
+  return RedisCommand.make("BZMPOP", [blockSeconds(timeout), keys.length, ...keys, end, ...words], { decode: popped })
+}
+
+/**
+ * Holds a member of a sorted set with its score, and says which one.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface PoppedMember extends ScoredMember {
+  /** Names the sorted set. */
+  readonly key: string
+}
+
+/**
+ * BZPOPMAX: removes the member with the highest score from the first sorted set that has any, and
+ * answers it. It waits for one to come, and answers nothing when the time is over.
+ *
+ * **Gotchas**
+ *
+ * It waits on the server, so it runs on a connection of `RedisClient.reserve` alone. There a time
+ * that is infinite, or 0, which is the same to Redis, is refused with the code `ARGUMENT`.
+ * What was taken is lost if the answer is.
+ *
+ * @category sorted sets
+ * @since 0.1.0
+ */
+export const bzpopmax = (
+  keys: ReadonlyArray<string>,
+  timeout: Duration.Input
+): RedisCommand.RedisCommand<Option.Option<PoppedMember>> =>
+  RedisCommand.make("BZPOPMAX", [...keys, blockSeconds(timeout)], { decode: poppedMember })
+
+/**
+ * BZPOPMIN: removes the member with the lowest score from the first sorted set that has any, and
+ * answers it. It waits for one to come, and answers nothing when the time is over.
+ *
+ * **Gotchas**
+ *
+ * It waits on the server, so it runs on a connection of `RedisClient.reserve` alone. There a time
+ * that is infinite, or 0, which is the same to Redis, is refused with the code `ARGUMENT`.
+ * What was taken is lost if the answer is.
+ *
+ * @category sorted sets
+ * @since 0.1.0
+ */
+export const bzpopmin = (
+  keys: ReadonlyArray<string>,
+  timeout: Duration.Input
+): RedisCommand.RedisCommand<Option.Option<PoppedMember>> =>
+  RedisCommand.make("BZPOPMIN", [...keys, blockSeconds(timeout)], { decode: poppedMember })
+
+const poppedMember = Answers.optional<PoppedMember>((reply) => {
+  const [key = null, member = null, score = null] = Array.isArray(reply) ? reply : []
+  return Result.all({ key: Answers.text(key), member: Answers.text(member), score: Answers.float(score) })
+})
 
 /**
  * ZADD: adds members or changes their scores, and answers how many were added.
@@ -447,6 +553,19 @@ export const zlexcount = (key: string, members: Between<RedisCommand.Argument>):
   RedisCommand.make("ZLEXCOUNT", [key, ...memberBounds(members)], { decode: Replies.integer })
 
 /**
+ * Holds members of a sorted set with their scores, and says which one.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Popped {
+  /** Names the sorted set. */
+  readonly key: string
+  /** Holds what was taken, the outermost first. */
+  readonly entries: ReadonlyArray<ScoredMember>
+}
+
+/**
  * ZMPOP: removes the members with the lowest or the highest scores from the first sorted set that
  * has any, and answers its key and them.
  *
@@ -464,7 +583,7 @@ export const zmpop = (
     /** Sets how many are removed at most. Default: 1. */
     readonly count?: number | undefined
   } = {}
-): RedisCommand.RedisCommand<Option.Option<{ readonly key: string; readonly entries: ReadonlyArray<ScoredMember> }>> =>
+): RedisCommand.RedisCommand<Option.Option<Popped>> =>
   RedisCommand.make(
     "ZMPOP",
     [keys.length, ...keys, end, ...(options.count === undefined ? [] : ["COUNT", options.count])],
@@ -770,6 +889,6 @@ const scoredMembers: RedisCommand.Decoder<ReadonlyArray<ScoredMember>> = (reply)
 const scoredMember: RedisCommand.Decoder<ScoredMember> = (reply) =>
   Result.map(Answers.pair(Answers.text, Answers.float)(reply), ([member, score]) => ({ member, score }))
 
-const popped = Answers.optional<{ readonly key: string; readonly entries: ReadonlyArray<ScoredMember> }>((reply) =>
+const popped = Answers.optional<Popped>((reply) =>
   Result.map(Answers.pair(Answers.text, Answers.listOf(scoredMember))(reply), ([key, entries]) => ({ key, entries }))
 )

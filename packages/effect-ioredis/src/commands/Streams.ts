@@ -8,7 +8,8 @@
  * is asked for. Groups share the entries of a stream among their consumers, and keep each as
  * pending from when it was delivered until it is acknowledged.
  *
- * Nothing here waits for entries to come: XREAD and XREADGROUP answer what is there.
+ * XREAD and XREADGROUP answer what is there; with `block` they wait for entries to come, on a
+ * connection of `RedisClient.reserve`.
  *
  * **Gotchas**
  *
@@ -110,7 +111,7 @@
  */
 import { DateTime, Duration, Option, Result } from "effect"
 import * as Answers from "../internal/Answers.ts"
-import { millisOf } from "../internal/expiryWords.ts"
+import { blockMillis, millisOf } from "../internal/expiryWords.ts"
 import * as Replies from "../internal/Replies.ts"
 import * as RedisCommand from "../RedisCommand.ts"
 
@@ -765,24 +766,45 @@ export interface CountOption {
 }
 
 /**
+ * Sets how much of streams is answered, and how long a reader waits for it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ReadOptions extends CountOption {
+  /**
+   * Sets how long it waits on the server where there is nothing: then it runs on a connection of
+   * `RedisClient.reserve` alone. There a time that is infinite, or 0, which is the same to Redis,
+   * is refused with the code `ARGUMENT`. Default: it does not wait.
+   */
+  readonly block?: Duration.Input | undefined
+}
+
+/**
  * XREAD: answers the entries of several streams that come after an ID of each: `0` for all, `$` for
  * none that is there already.
  *
  * **Details**
  *
  * Every key is in the answer, with an empty list where there is nothing new. `count` is that of
- * each stream; 0 is all.
+ * each stream; 0 is all. With `block` it waits for the first stream that has something new, and
+ * answers an empty list for each where the time is over.
  *
  * @category streams
  * @since 0.1.0
  */
 export const xread = <Key extends string>(
   streams: Readonly<Record<Key, string>>,
-  options: CountOption = {}
+  options: ReadOptions = {}
 ): RedisCommand.RedisCommand<{ readonly [key in Key]: ReadonlyArray<Entry> }> =>
-  RedisCommand.make("XREAD", [...countWords(options.count), ...streamWords(streams)], {
+  RedisCommand.make("XREAD", [...readOptionWords(options), ...streamWords(streams)], {
     decode: perStream(streams, entry)
   })
+
+const readOptionWords = ({ block, count }: ReadOptions): ReadonlyArray<string | number> => [
+  ...countWords(count),
+  ...(block === undefined ? [] : ["BLOCK", blockMillis(block)])
+]
 
 /**
  * XREADGROUP: delivers entries of several streams to a consumer of a group, and answers them.
@@ -791,7 +813,8 @@ export const xread = <Key extends string>(
  *
  * `>` delivers what nobody of the group has got yet. An ID delivers once more what is pending for
  * this consumer after that ID: `0` for all. Every key is in the answer, with an empty list where
- * there is nothing. It fails with the code `NOGROUP` where a stream has no such group.
+ * there is nothing. It fails with the code `NOGROUP` where a stream has no such group. With `block`
+ * it waits for what is new to the group, but not for what is pending.
  *
  * **Gotchas**
  *
@@ -805,12 +828,12 @@ export const xreadgroup = <Key extends string>(
   group: string,
   consumer: string,
   streams: Readonly<Record<Key, string>>,
-  options: CountOption & {
+  options: ReadOptions & {
     /** Does not note what is delivered as pending. Default: false. */
     readonly noAck?: boolean | undefined
   } = {}
 ): RedisCommand.RedisCommand<{ readonly [key in Key]: ReadonlyArray<DeliveredEntry> }> => {
-  const words = [...countWords(options.count), ...(options.noAck === true ? ["NOACK"] : []), ...streamWords(streams)]
+  const words = [...readOptionWords(options), ...(options.noAck === true ? ["NOACK"] : []), ...streamWords(streams)]
   return RedisCommand.make("XREADGROUP", ["GROUP", group, consumer, ...words], {
     decode: perStream(streams, deliveredEntry)
   })

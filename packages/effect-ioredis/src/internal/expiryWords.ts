@@ -17,4 +17,10 @@ export const millisOf = (duration: Duration.Input): number =>
   Number.isNaN(duration) ? Number.NaN : Math.ceil(Duration.toMillis(duration))
 
 /** Seconds, with a fraction where there is one, as blocking commands take them. */
-export const secondsOf = (duration: Duration.Input): number => millisOf(duration) / 1000
+export const blockSeconds = (duration: Duration.Input): number => blockMillis(duration) / 1000
+
+/** Whole milliseconds, as blocking commands take them: 0 for a time that is infinite. */
+export const blockMillis = (duration: Duration.Input): number => {
+  const millis = millisOf(duration)
+  return millis === Number.POSITIVE_INFINITY ? 0 : millis
+}

@@ -27,16 +27,21 @@
  * XSETID, the ranges of sorted sets that Redis deprecates, the EXPIRE and TTL families, SCAN,
  * HSCAN, SSCAN, ZSCAN, DBSIZE, FLUSHDB and FLUSHALL, PING, ECHO, SELECT, AUTH, ACL WHOAMI, HELLO,
  * TIME, INFO, ROLE, REPLICAOF, SLOWLOG without entries, CLIENT ID, GETNAME, SETNAME, KILL ID and
- * TRACKING with BCAST, MULTI, EXEC, DISCARD, WATCH and UNWATCH, SUBSCRIBE, PSUBSCRIBE, what ends
- * them, PUBSUB, PUBLISH to the subscribers of that server and SPUBLISH to nobody, of clusters
- * CLUSTER SLOTS, SHARDS, INFO, MYID, KEYSLOT, COUNTKEYSINSLOT and GETKEYSINSLOT, READONLY,
+ * TRACKING with BCAST, MULTI, EXEC, DISCARD, WATCH and UNWATCH, WAIT, SUBSCRIBE, PSUBSCRIBE,
+ * SSUBSCRIBE, what ends them, PUBSUB, PUBLISH and SPUBLISH to the subscribers of that server, of
+ * clusters CLUSTER SLOTS, SHARDS, INFO, MYID, KEYSLOT, COUNTKEYSINSLOT and GETKEYSINSLOT, READONLY,
  * READWRITE and ASKING, and EVAL, EVALSHA and SCRIPT for scripts that have a counterpart in
  * JavaScript (see `SimulatedScript`). A test can add others (see `SimulatedCommand`). What Redis
  * 7.0 knows and the simulation lacks is answered with the error `NOSIMULATEDCOMMAND`, and what
  * concerns functions with `NOSIMULATEDFUNCTION`.
  *
+ * Who waits for a key, by BRPOPLPUSH and the commands of `effect-ioredis/commands` that wait, is
+ * served when the command, the transaction or the script is done that makes it ready, before others
+ * that have waited for less long. A replica has at once what its master was given, so that WAIT
+ * counts those that are attached.
+ *
  * A stream keeps its entries in blocks of a hundred, however large they are: approximate trimming
- * removes whole blocks. XREAD and XREADGROUP with BLOCK, and XINFO STREAM with FULL, are lacking.
+ * removes whole blocks. XINFO STREAM with FULL is lacking.
  *
  * Who tracks keys is told as by Redis: of each change at the end of a cycle, of an expiry when it
  * is noticed (by a read, or 100 milliseconds late), of everything after FLUSHALL, FLUSHDB, a load

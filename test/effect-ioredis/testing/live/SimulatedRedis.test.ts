@@ -761,8 +761,6 @@ describe("SimulatedRedis", () => {
         assert.strictEqual(yield* answer(send(connection, "RENAME", "a", "b")), "ERR no such key")
         assert.strictEqual(yield* send(connection, "GET", "b"), "1")
         assert.strictEqual(yield* code(send(connection, "PFADD", "p", "m")), "NOSIMULATEDCOMMAND")
-        const block = ["BLOCK", 0, "STREAMS", "s", "$"] as const
-        assert.strictEqual(yield* code(send(connection, "XREAD", ...block)), "NOSIMULATEDCOMMAND")
         yield* send(connection, "XADD", "s", "*", "n", 1)
         assert.strictEqual(yield* code(send(connection, "XINFO", "STREAM", "s", "FULL")), "NOSIMULATEDCOMMAND")
         assert.strictEqual(yield* code(send(connection, "CLIENT", "TRACKING", "ON")), "NOSIMULATEDCOMMAND")

@@ -79,6 +79,7 @@ const byPattern = (channels: ReadonlyArray<string>) => (channel: string) =>
 // A pattern must be one of those that the rules name.
 const allowedBy: Readonly<Record<string, (channels: ReadonlyArray<string>) => (channel: string) => boolean>> = {
   SUBSCRIBE: byPattern,
+  SSUBSCRIBE: byPattern,
   PUBLISH: byPattern,
   SPUBLISH: byPattern,
   PSUBSCRIBE: (channels) => (pattern) => channels.includes(pattern)

@@ -1,4 +1,5 @@
 import type { SimulatedScript } from "../SimulatedScript.ts"
+import type { Wait } from "./Blocked.ts"
 import type { ClusterNode } from "./cluster/ClusterNode.ts"
 import type { Keyspace } from "./Keyspace.ts"
 import type { PubSub, Subscriptions } from "./PubSub.ts"
@@ -70,7 +71,11 @@ export interface Machine {
   readonly refusal: (name: string, impact: Impact, args: ReadonlyArray<Buffer>) => ErrorReply | undefined
   /** Draws a number in [0, 1) that is the same for the same seed. */
   readonly random: () => number
-  /** Runs what a script calls. */
+  /** Says whether a command may let its client wait: in a transaction and in a script none does. */
+  readonly mayBlock: boolean
+  /** Lets the client wait. It is answered later, and not by what this gives. */
+  readonly block: (wait: Wait) => null
+  /** Runs what a script or a transaction calls. */
   readonly execute: (name: string, args: ReadonlyArray<Buffer>) => Wire
 }
 

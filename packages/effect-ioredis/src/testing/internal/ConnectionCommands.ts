@@ -4,7 +4,7 @@ import * as Wire from "./Wire.ts"
 
 const ping: Run = (args, { client }) => {
   if (args.length > 1) return Wire.wrongArity("ping")
-  if (client.subscriptions.count > 0) return [Buffer.from("pong"), args[0] ?? Buffer.alloc(0)]
+  if (client.subscriptions.isAny) return [Buffer.from("pong"), args[0] ?? Buffer.alloc(0)]
   return args[0] ?? "PONG"
 }
 

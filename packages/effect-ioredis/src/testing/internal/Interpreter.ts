@@ -1,6 +1,7 @@
 import { Result } from "effect"
 import * as commandKeys from "../../internal/commandKeys.ts"
 import * as BitmapCommands from "./BitmapCommands.ts"
+import * as BlockingCommands from "./BlockingCommands.ts"
 import type { Command, Commands, Machine } from "./Command.ts"
 import * as ClusterCommands from "./cluster/ClusterCommands.ts"
 import * as ConnectionCommands from "./ConnectionCommands.ts"
@@ -67,6 +68,7 @@ const ofServer = known([
   StringCommands,
   KeyCommands,
   ListCommands,
+  BlockingCommands,
   SetCommands,
   HashCommands,
   BitmapCommands,

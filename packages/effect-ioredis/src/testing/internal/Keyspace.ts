@@ -11,7 +11,7 @@ export interface KeyspaceChange {
 
 /** Hears what changes in any database, whoever changes it. */
 export interface Watcher {
-  readonly touched: (key: string, entry: RedisStore.Entry | undefined) => void
+  readonly touched: (key: string, entry: RedisStore.Entry | undefined, db: number) => void
   /** Everything may have changed. */
   readonly flushed: () => void
 }
@@ -89,7 +89,7 @@ export class Keyspace {
       const now = new Map(dump[db])
       for (const key of new Set([...old.keys(), ...now.keys()])) {
         // Entries are never changed in place.
-        if (old.get(key) !== now.get(key)) this.#watcher.touched(key, now.get(key))
+        if (old.get(key) !== now.get(key)) this.#watcher.touched(key, now.get(key), db)
       }
     }
   }
@@ -123,9 +123,9 @@ export class Keyspace {
     for (const store of stores) store.apply(change)
   }
 
-  #watch({ change }: KeyspaceChange): void {
-    if (change._tag === "Clear") this.#watcher.flushed()
-    else this.#watcher.touched(change.key, change._tag === "Set" ? change.entry : undefined)
+  #watch({ change, db }: KeyspaceChange): void {
+    if (db === "all" || change._tag === "Clear") this.#watcher.flushed()
+    else this.#watcher.touched(change.key, change._tag === "Set" ? change.entry : undefined, db)
   }
 
   #replace(dump: Dump): void {

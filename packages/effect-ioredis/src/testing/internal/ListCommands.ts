@@ -11,7 +11,8 @@ const keep = (store: RedisStore, key: Buffer, items: Items): void => {
   else replace(store, key, { type: "list", items })
 }
 
-const endOf = (word: Buffer | undefined): End => {
+/** Reads which end of a list is meant. */
+export const endOf = (word: Buffer | undefined): End => {
   const end = upper(word)
   return end === "LEFT" || end === "RIGHT" ? end : Wire.syntaxError()
 }
@@ -144,7 +145,8 @@ const positionOptions = (words: ReadonlyArray<Buffer>) => {
 const noRank =
   "ERR RANK can't be zero: use 1 to start from the first match, 2 from the second ... or use negative to start from the end of the list"
 
-const move = (store: RedisStore, from: Buffer, to: Buffer, [off, on]: readonly [End, End]): Wire.Wire => {
+/** Moves an element from an end of a list to an end of another, and answers it. */
+export const move = (store: RedisStore, from: Buffer, to: Buffer, [off, on]: readonly [End, End]): Wire.Wire => {
   const items = listAt(store, from)
   if (items === undefined) return null
   const others = listAt(store, to) ?? []
@@ -155,16 +157,41 @@ const move = (store: RedisStore, from: Buffer, to: Buffer, [off, on]: readonly [
   return taken[0] ?? null
 }
 
-const popFromFirst: Run = (args, { store }) => {
+/** Takes an element from an end of a list, and answers it behind its key. */
+export const popOne =
+  (end: End) =>
+  (store: RedisStore, key: Buffer): Wire.Wire => {
+    const taken = popAt(store, key, end, 1)
+    return taken === undefined ? null : [key, ...taken]
+  }
+
+/** Reads what LMPOP takes, and from which of its keys. */
+export const popOf = (args: ReadonlyArray<Buffer>) => {
   const keys = Wire.atLeast(1, at(args, 0), "ERR numkeys should be greater than 0")
   const end = endOf(args[keys + 1])
   const amount = popAmount(args.slice(keys + 2))
-  for (const key of args.slice(1, keys + 1)) {
-    const items = listAt(store, key)
-    if (items === undefined) continue
-    const [taken, rest] = take(items, end, amount)
-    keep(store, key, rest)
-    return [key, taken]
+  return {
+    keys: args.slice(1, keys + 1),
+    pop: (store: RedisStore, key: Buffer): Wire.Wire => {
+      const taken = popAt(store, key, end, amount)
+      return taken === undefined ? null : [key, taken]
+    }
+  }
+}
+
+const popAt = (store: RedisStore, key: Buffer, end: End, amount: number): Items | undefined => {
+  const items = listAt(store, key)
+  if (items === undefined) return undefined
+  const [taken, rest] = take(items, end, amount)
+  keep(store, key, rest)
+  return taken
+}
+
+const popFromFirst: Run = (args, { store }) => {
+  const { keys, pop } = popOf(args)
+  for (const key of keys) {
+    const wire = pop(store, key)
+    if (wire !== null) return wire
   }
   return null
 }

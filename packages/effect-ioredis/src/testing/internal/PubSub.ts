@@ -7,11 +7,21 @@ import { bytesOf } from "./RedisStore.ts"
 export class Subscriptions {
   readonly channels = new Set<string>()
   readonly patterns = new Set<string>()
+  readonly shardChannels = new Set<string>()
 
-  get count(): number {
-    return this.channels.size + this.patterns.size
+  /** Counts what SUBSCRIBE and PSUBSCRIBE have subscribed to, or SSUBSCRIBE. */
+  countOf(kind: Kind): number {
+    return kind === "shardChannels" ? this.shardChannels.size : this.channels.size + this.patterns.size
+  }
+
+  /** Says whether there are any at all. */
+  get isAny(): boolean {
+    return this.channels.size + this.patterns.size + this.shardChannels.size > 0
   }
 }
+
+/** Names the kinds of what a client hears of. */
+export type Kind = "channels" | "patterns" | "shardChannels"
 
 /** Describes how a server reaches its clients. */
 export interface Reach {
@@ -47,11 +57,31 @@ export class PubSub {
     return told
   }
 
+  /** Tells whoever has subscribed to a shard channel, and how many those were. */
+  publishToShard(channel: string, payload: Buffer): number {
+    const told = Array.from(this.#reach.clients()).filter(({ subscriptions }) =>
+      subscriptions.shardChannels.has(channel)
+    )
+    for (const client of told) this.#reach.push(client, ["smessage", bytesOf(channel).toString(), payload])
+    return told.length
+  }
+
+  /** Ends the subscriptions to shard channels that are another server's now, and says so. */
+  leave(isLost: (channel: string) => boolean): void {
+    for (const client of Array.from(this.#reach.clients())) {
+      const { shardChannels } = client.subscriptions
+      for (const channel of Array.from(shardChannels).filter(isLost)) {
+        shardChannels.delete(channel)
+        this.#reach.push(client, ["sunsubscribe", bytesOf(channel).toString(), shardChannels.size])
+      }
+    }
+  }
+
   /** Counts who has subscribed to each channel by its name. */
-  channels(): ReadonlyMap<string, number> {
+  channels(kind: "channels" | "shardChannels"): ReadonlyMap<string, number> {
     const counts = new Map<string, number>()
     for (const { subscriptions } of this.#reach.clients()) {
-      for (const channel of subscriptions.channels) counts.set(channel, (counts.get(channel) ?? 0) + 1)
+      for (const channel of subscriptions[kind]) counts.set(channel, (counts.get(channel) ?? 0) + 1)
     }
     return counts
   }

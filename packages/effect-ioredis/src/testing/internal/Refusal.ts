@@ -28,12 +28,15 @@ const loginCodes = new Set(["BUSY", "NOAUTH", "WRONGPASS"])
 export const readOnly = (): Wire.ErrorReply =>
   new Wire.ErrorReply({ message: "READONLY You can't write against a read only replica." })
 
+/** Tells what a client is told that waits on a server which becomes a replica. */
+export const unblocked = "UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)"
+
 /** Tells what a node of a cluster says to whoever selects another database than the first. */
 export const selectInCluster = "ERR SELECT is not allowed in cluster mode"
 
 /** What a client is told that is subscribed and asks for something else. */
 export const ofSubscribed = ({ subscriptions }: Client, name: string): Wire.ErrorReply | undefined =>
-  subscriptions.count === 0 || isAllowed(name)
+  !subscriptions.isAny || isAllowed(name)
     ? undefined
     : new Wire.ErrorReply({
         message: `ERR Can't execute '${name.toLowerCase()}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context`

@@ -1,6 +1,14 @@
 import type { History } from "./History.ts"
 import type { Keyspace, KeyspaceChange } from "./Keyspace.ts"
 
+/** Hears what happens to a server's place. */
+export interface Watcher {
+  /** The server is about to follow another one. */
+  readonly followed: () => void
+  /** A replica has come, and has all that the server has. */
+  readonly attached: () => void
+}
+
 /** One server's place among others: whom it follows and who follows it. */
 export class Replication {
   readonly host: string
@@ -12,8 +20,15 @@ export class Replication {
   /** Says whether what the master executes arrives here. */
   connected = false
   readonly #replicas = new Set<Replication>()
+  readonly #watcher: Watcher
 
-  constructor(address: { readonly host: string; readonly port: number }, history: History, keyspace: Keyspace) {
+  constructor(
+    address: { readonly host: string; readonly port: number },
+    history: History,
+    keyspace: Keyspace,
+    watcher: Watcher
+  ) {
+    this.#watcher = watcher
     this.host = address.host
     this.port = address.port
     this.history = history
@@ -26,6 +41,7 @@ export class Replication {
    */
   follow(master: Replication): void {
     if (master === this) return
+    this.#watcher.followed()
     this.#leave()
     this.master = master
     this.#attach()
@@ -77,6 +93,7 @@ export class Replication {
     const continued = master.history.continues(this.history)
     master.#replicas.add(this)
     master.history.replicaAttached()
+    master.#watcher.attached()
     this.history.follow(master.history, continued)
     this.connected = true
     if (continued) this.keyspace.catchUp(master.keyspace.dump())

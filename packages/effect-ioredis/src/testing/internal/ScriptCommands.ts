@@ -54,6 +54,8 @@ const run = ({ run, script }: SimulatedScript, { args, keys }: Input, machine: M
 /** Runs what stands in for Lua; `place` is what Redis adds to the message of an error. */
 export const counterpartReply = (machine: Machine, place: string, run: (call: Call) => Value): Wire.Wire => {
   const call: Call = (name, ...args) => {
+    const refusal = refusedInScript(name, args)
+    if (refusal !== undefined) return Wire.fail(`ERR ${refusal}${place}`)
     const reply = machine.execute(name, args.map(String).map(bytesOf))
     return reply instanceof Wire.ErrorReply ? Wire.fail(`${reply.message}${place}`) : toValue(reply)
   }
@@ -62,6 +64,18 @@ export const counterpartReply = (machine: Machine, place: string, run: (call: Ca
   if (result.failure instanceof Wire.ErrorReply) throw result.failure
   return Wire.fail(`ERR ${String(result.failure)}${place}`)
 }
+
+const refusedInScript = (name: string, args: ReadonlyArray<unknown>): string | undefined => {
+  if (notInScripts.has(name.toUpperCase())) return "This Redis command is not allowed from script"
+  const words = args.map((arg) => String(arg).toUpperCase())
+  const isRead = /^xread(?:group)?$/i.test(name)
+  return isRead && words.slice(0, words.indexOf("STREAMS")).includes("BLOCK")
+    ? `${name} command is not allowed with BLOCK option from scripts`
+    : undefined
+}
+
+// BLMPOP and BZMPOP are allowed, and do not wait.
+const notInScripts = new Set(["BLPOP", "BRPOP", "BLMOVE", "BRPOPLPUSH", "BZPOPMIN", "BZPOPMAX", "WAIT"])
 
 // A script's string is a bulk string to the caller, a status such as OK is a string to the script.
 const toWire = (value: Value): Wire.Wire => {

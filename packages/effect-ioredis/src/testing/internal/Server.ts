@@ -2,12 +2,14 @@ import { Duration } from "effect"
 import * as commandKeys from "../../internal/commandKeys.ts"
 import type { Push } from "../../RedisConnection.ts"
 import type { RedisAddress } from "../../RedisConnector.ts"
+import { slotOf } from "../../internal/slot.ts"
 import * as RedisScript from "../../RedisScript.ts"
 import * as Fault from "../Fault.ts"
 import type { SimulatedCommand } from "../SimulatedCommand.ts"
 import * as SimulatedScript from "../SimulatedScript.ts"
 import { ActiveExpiry } from "./ActiveExpiry.ts"
 import * as Access from "./Access.ts"
+import { Blocked } from "./Blocked.ts"
 import type { ClusterNode } from "./cluster/ClusterNode.ts"
 import * as Redirection from "./cluster/Redirection.ts"
 import { type Client, type Command, type Impact, type Machine, read } from "./Command.ts"
@@ -18,7 +20,7 @@ import { connectionRefused, connectionReset, HeldFault, Socket, type Packet, typ
 import { PubSub, Subscriptions } from "./PubSub.ts"
 import * as Refusal from "./Refusal.ts"
 import { Replication } from "./Replication.ts"
-import { keyOf } from "./RedisStore.ts"
+import { bytesOf, keyOf } from "./RedisStore.ts"
 import * as ScriptCommands from "./ScriptCommands.ts"
 import * as SeededRandom from "./SeededRandom.ts"
 import type { Sentinel } from "./sentinel/Sentinels.ts"
@@ -59,8 +61,8 @@ export class Server {
   readonly replication: Replication
   readonly pubSub: PubSub
   readonly tracking: Tracking
-  /** What it is in a cluster, if it is in one. */
-  cluster: ClusterNode | undefined
+  readonly blocked: Blocked
+  #cluster: ClusterNode | undefined
   /** What it is as a sentinel, if it is one. */
   sentinel: Sentinel | undefined
   readonly #options: Options
@@ -94,6 +96,8 @@ export class Server {
     }
     this.pubSub = new PubSub(reach)
     this.tracking = new Tracking(timers, reach)
+    // Its clients are its sockets.
+    this.blocked = new Blocked(timers, (client, wire) => this.#wake(client as Socket, wire))
     this.#expiry = new ActiveExpiry({
       timers,
       keyspace: () => this.keyspace,
@@ -104,14 +108,21 @@ export class Server {
       seed: this.#seed(),
       changed: (change) => this.replication.changed(change),
       watcher: {
-        touched: (key, entry) => {
+        touched: (key, entry, db) => {
           this.tracking.touched(key)
+          this.blocked.touched(db, key)
           if (entry?.expiresAt !== undefined) this.#expiry.watch(entry.expiresAt)
         },
-        flushed: () => this.tracking.flushed()
+        flushed: () => {
+          this.tracking.flushed()
+          this.blocked.flushed()
+        }
       }
     })
-    this.replication = new Replication(options.address, this.history, this.keyspace)
+    this.replication = new Replication(options.address, this.history, this.keyspace, {
+      followed: () => this.#refuseBlocked(),
+      attached: () => this.blocked.happened()
+    })
     this.#scripts = new Map([deleteIfEqual, ...options.scripts].map((script) => [script.script.sha, script]))
     this.#commands = new Map(options.commands.map((command) => [command.name.toLowerCase(), simulated(command)]))
   }
@@ -124,7 +135,7 @@ export class Server {
       return undefined
     }
     const socket = new Socket(++this.#lastId, peer, this.#timers, (socket, packet) => this.#receive(socket, packet))
-    if (this.#held.fault._tag === "Freeze") socket.inbox.pause()
+    if (this.#held.fault._tag === "Freeze") socket.freeze()
     this.#sockets.add(socket)
     return socket
   }
@@ -135,9 +146,34 @@ export class Server {
     socket.inbox.offer(packet, fault._tag === "Delay" ? Duration.toMillis(fault.duration) : 0)
   }
 
-  /** The client closed its end. */
+  /** What it is in a cluster, if it is in one. */
+  get cluster(): ClusterNode | undefined {
+    return this.#cluster
+  }
+
+  join(node: ClusterNode): void {
+    this.#cluster = node
+    node.onLearned = (before) => this.#learned(node, before)
+  }
+
+  // Whoever waits for a key of another node, or hears of a shard channel there, is told.
+  #learned(node: ClusterNode, { owners }: ClusterNode["map"]): void {
+    const isLost = (name: Buffer) => {
+      const owner = node.map.owners[slotOf(name)]
+      return owner !== node && owner !== owners[slotOf(name)]
+    }
+    this.pubSub.leave((channel) => isLost(bytesOf(channel)))
+    this.blocked.refuse((client, keys) => {
+      if (node.isUp && !keys.some(isLost)) return undefined
+      const message = Redirection.ofClient(node, client, { keys, writes: true, isShard: false })
+      return message === undefined ? undefined : new Wire.ErrorReply({ message })
+    })
+  }
+
+  /** The client closed its end. What it sent behind a command that waits is lost with it. */
   close(socket: Socket): void {
     socket.close()
+    if (this.blocked.forget(socket)) socket.inbox.clear()
     this.#forgetIfDone(socket)
   }
 
@@ -194,6 +230,12 @@ export class Server {
     for (const socket of Array.from(this.#sockets)) this.#drop(socket, { executed: false })
   }
 
+  /** A replica is there that no server of the simulation is. */
+  attachReplica(): void {
+    this.history.replicaAttached()
+    this.blocked.happened()
+  }
+
   /** Removes a key of database 0, as for want of memory. Tells whether there was one. */
   evict(key: Buffer): boolean {
     return this.keyspace.database(0).delete(key)
@@ -212,11 +254,10 @@ export class Server {
       transaction: new Transaction(),
       tracked: undefined
     }
-    return Interpreter.execute(
-      this.#machine(console, (_, impact) => this.#roleRefusal(impact)),
-      name,
-      args
-    )
+    const machine = this.#machine(console, (_, impact) => this.#roleRefusal(impact))
+    const wire = Interpreter.execute(withoutBlocking(machine), name, args)
+    this.blocked.serve()
+    return wire
   }
 
   /** The CLIENT IDs of the connections that are open. */
@@ -274,8 +315,35 @@ export class Server {
     const machine = this.#machine(socket, (name, impact, args) => this.#refusal(socket, name, impact, args))
     const wire = Interpreter.execute(machine, name, args)
     if (name.toUpperCase() !== "ASKING") socket.asking = false
-    if (cut === "after") this.#drop(socket, { executed: true })
+    if (this.blocked.has(socket)) this.#block(socket, cut === "after")
+    else if (cut === "after") this.#drop(socket, { executed: true })
     else this.#reply(socket, wire)
+    this.blocked.serve()
+  }
+
+  #block(socket: Socket, isCutAfter: boolean): void {
+    socket.isCutAfter = isCutAfter
+    socket.block()
+    if (!socket.open) this.close(socket)
+  }
+
+  // What it sent meanwhile is served when this command is done.
+  #wake(socket: Socket, wire: Wire.Wire): void {
+    this.#timers.soon(() => socket.unblock())
+    const { _tag } = this.#faultOf(socket)
+    if (_tag === "Mute") socket.mute = true
+    if (socket.isCutAfter) this.#drop(socket, { executed: true })
+    else if (!socket.mute) socket.send({ _tag: "Reply", wire }, _tag === "Freeze", this.#options.latency)
+  }
+
+  // What they wait for may come from another server now.
+  #refuseBlocked(): void {
+    this.blocked.refuse((client) => {
+      // Its clients are its sockets.
+      const socket = client as Socket
+      socket.ending = true
+      return new Wire.ErrorReply({ message: Refusal.unblocked })
+    })
   }
 
   #reply(socket: Socket, wire: Wire.Wire): void {
@@ -286,7 +354,7 @@ export class Server {
     const { _tag } = this.#faultOf(socket)
     if (_tag === "Mute") socket.mute = true
     if (!socket.open || socket.mute) return
-    if (socket.push(push, _tag === "Freeze", this.#options.latency) > outputLimit)
+    if (socket.send({ _tag: "Push", push }, _tag === "Freeze", this.#options.latency) > outputLimit)
       this.#drop(socket, { executed: false })
   }
 
@@ -327,7 +395,8 @@ export class Server {
   ): Wire.ErrorReply | undefined {
     if (this.cluster === undefined) return undefined
     const keys = commandKeys.keysOf(wordOf(name), args).map(Wire.encode)
-    const message = redirection(this.cluster, client, { keys, writes: impact !== "none" })
+    const isShard = shardCommands.has(name)
+    const message = redirection(this.cluster, client, { keys, writes: impact !== "none", isShard })
     return message === undefined ? undefined : new Wire.ErrorReply({ message })
   }
 
@@ -362,7 +431,12 @@ export class Server {
       replicaOf: (address) => this.#replicaOf(address),
       refusal,
       random: this.#random,
-      execute: (name, args) => Interpreter.execute(this.#inScript(machine), name, args)
+      mayBlock: true,
+      block: (wait) => {
+        this.blocked.begin(client, wait)
+        return null
+      },
+      execute: (name, args) => Interpreter.execute(withoutBlocking(this.#inScript(machine)), name, args)
     }
     return machine
   }
@@ -397,7 +471,7 @@ export class Server {
     for (const socket of sockets) {
       const { _tag } = this.#faultOf(socket)
       if (_tag === "Refuse" || _tag === "DropLogins") this.#drop(socket, { executed: false })
-      else if (_tag === "Freeze") socket.inbox.pause()
+      else if (_tag === "Freeze") socket.freeze()
       else socket.thaw(this.#options.latency)
     }
     this.#expiry.resume()
@@ -408,7 +482,8 @@ export class Server {
   }
 
   #drop(socket: Socket, how: { readonly executed: boolean }): void {
-    socket.drop(connectionReset(), how)
+    const isBlocked = this.blocked.forget(socket)
+    socket.drop(connectionReset(), isBlocked ? { executed: false } : how)
     this.#forgetIfDone(socket)
   }
 
@@ -421,11 +496,15 @@ export class Server {
   }
 }
 
+const withoutBlocking = (machine: Machine): Machine => ({ ...machine, mayBlock: false })
+
 // The hard limit of `client-output-buffer-limit pubsub` by default, in bytes.
 const outputLimit = 32 * 1024 * 1024
 
 // Connections count from 1.
 const consoleId = 0
+
+const shardCommands = new Set(["SSUBSCRIBE", "SUNSUBSCRIBE", "SPUBLISH"])
 
 // A subcommand's keys stand behind both words.
 const wordOf = (name: string): string => name.split("|", 1)[0] ?? name

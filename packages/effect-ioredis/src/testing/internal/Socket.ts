@@ -45,9 +45,11 @@ export class Socket implements Client {
   readonly peer: Peer
   readonly inbox: TimedQueue.TimedQueue<Packet>
   readonly outbox: TimedQueue.TimedQueue<Sent>
-  // What was pushed and has not left, and how many bytes it takes.
-  #unread: Array<Push> = []
+  // What was sent and has not left, and how many bytes the pushes in it take.
+  #unread: Array<Sent> = []
   #unreadBytes = 0
+  #isFrozen = false
+  #isBlocked = false
   db = 0
   name = ""
   user = "default"
@@ -62,6 +64,8 @@ export class Socket implements Client {
   ending = false
   /** Says whether it has swallowed something, and therefore says nothing any more. */
   mute = false
+  /** Says whether the command that it waits for costs the connection when it is done. */
+  isCutAfter = false
   /** The fault that holds for this connection in the place of the server's. */
   held: HeldFault | undefined
 
@@ -82,25 +86,44 @@ export class Socket implements Client {
   }
 
   /**
-   * Pushes something, or keeps it while the way to the client stands still. Gives how many bytes
-   * are kept.
+   * Sends what no packet of this turn has asked for, or keeps it while the way to the client stands
+   * still. Gives how many bytes of pushes are kept.
    */
-  push(push: Push, isFrozen: boolean, latency: number): number {
-    if (!isFrozen) this.outbox.offer({ _tag: "Push", push }, latency)
+  send(sent: Sent, isFrozen: boolean, latency: number): number {
+    if (!isFrozen) this.outbox.offer(sent, latency)
     else {
-      this.#unread.push(push)
-      this.#unreadBytes += sizeOf(push)
+      this.#unread.push(sent)
+      if (sent._tag === "Push") this.#unreadBytes += sizeOf(sent.push)
     }
     return this.#unreadBytes
   }
 
-  /** The way to the client is open again: what was pushed meanwhile comes before all else. */
+  /** The way from the client stands still. */
+  freeze(): void {
+    this.#isFrozen = true
+    this.inbox.pause()
+  }
+
+  /** The client waits for its reply, and nothing else that it sends is served before. */
+  block(): void {
+    this.#isBlocked = true
+    this.inbox.pause()
+  }
+
+  /** The client has its reply, and goes on. */
+  unblock(): void {
+    this.#isBlocked = false
+    if (!this.#isFrozen) this.inbox.resume()
+  }
+
+  /** The way to the client is open again: what was sent meanwhile comes before all else. */
   thaw(latency: number): void {
     const unread = this.#unread
     this.#unread = []
     this.#unreadBytes = 0
-    for (const push of unread) this.outbox.offer({ _tag: "Push", push }, latency)
-    this.inbox.resume()
+    for (const sent of unread) this.outbox.offer(sent, latency)
+    this.#isFrozen = false
+    if (!this.#isBlocked) this.inbox.resume()
   }
 
   /**

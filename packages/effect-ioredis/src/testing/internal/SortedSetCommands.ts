@@ -101,7 +101,16 @@ const pop =
     return SortedSet.show(take(store, at(args, 0), end, count), true)
   }
 
-const zmpop: Run = (args, { store }) => {
+/** Takes a member from an end of a sorted set, and answers it and its score behind its key. */
+export const popOne =
+  (end: End) =>
+  (store: RedisStore, key: Buffer): Wire.Wire => {
+    const taken = take(store, key, end, 1)
+    return taken.length === 0 ? null : [key, ...SortedSet.show(taken, true)]
+  }
+
+/** Reads what ZMPOP takes, and from which of its keys. */
+export const popOf = (args: ReadonlyArray<Buffer>) => {
   const amount = positive(at(args, 0), "ERR numkeys should be greater than 0")
   const [end, word, count, ...others] = args.slice(1 + amount)
   const which = upper(end)
@@ -109,8 +118,22 @@ const zmpop: Run = (args, { store }) => {
   if (word !== undefined && (upper(word) !== "COUNT" || count === undefined)) return Wire.syntaxError()
   const limit = count === undefined ? 1 : positive(count, "ERR count should be greater than 0")
   if (others.length > 0) return Wire.syntaxError()
-  const key = args.slice(1, 1 + amount).find((key) => scoresAt(store, key) !== undefined)
-  return key === undefined ? null : [key, take(store, key, which, limit).map(SortedSet.showPair)]
+  return {
+    keys: args.slice(1, 1 + amount),
+    pop: (store: RedisStore, key: Buffer): Wire.Wire => {
+      const taken = take(store, key, which, limit)
+      return taken.length === 0 ? null : [key, taken.map(SortedSet.showPair)]
+    }
+  }
+}
+
+const zmpop: Run = (args, { store }) => {
+  const { keys, pop } = popOf(args)
+  for (const key of keys) {
+    const wire = pop(store, key)
+    if (wire !== null) return wire
+  }
+  return null
 }
 
 const positive = (bytes: Buffer, refusal: string): number => {

@@ -1,16 +1,19 @@
+import * as BlockTime from "./BlockTime.ts"
 import { at, type Commands, type Machine, read, type Run, upper, write } from "./Command.ts"
-import { keyOf, replace, streamAt } from "./RedisStore.ts"
+import { keyOf, type RedisStore, replace, streamAt } from "./RedisStore.ts"
 import * as Stream from "./Stream.ts"
 import { show } from "./StreamCommands.ts"
 import * as StreamId from "./StreamId.ts"
 import * as Wire from "./Wire.ts"
 
-/** XREAD and XREADGROUP, of what is there already: nothing here waits. */
+/** XREAD and XREADGROUP. */
 
 interface Options {
   /** Sets how many entries of each stream; 0 is all. */
   readonly count: number
   readonly noAck: boolean
+  /** Sets for how many milliseconds it waits where nothing is there; nothing lets it not wait. */
+  readonly block: number | undefined
   readonly group: { readonly name: Buffer; readonly consumer: Buffer } | undefined
   readonly streams: ReadonlyArray<readonly [key: Buffer, id: Buffer]>
 }
@@ -21,16 +24,17 @@ const readOptions = (name: "xread" | "xreadgroup", args: ReadonlyArray<Buffer>):
     grouped || Wire.fail(`ERR The ${option} option is only supported by XREADGROUP. You called XREAD instead.`)
   let count = 0
   let noAck = false
+  let block: Options["block"]
   let group: Options["group"]
   for (let index = 0; index < args.length; index++) {
     const word = upper(args[index])
     const more = args.length - 1 - index
-    if (word === "BLOCK" && more > 0) return waiting(name)
-    if (word === "COUNT" && more > 0) count = Math.max(0, Wire.integer(args[++index]))
+    if (word === "BLOCK" && more > 0) block = BlockTime.ofMillis(at(args, ++index))
+    else if (word === "COUNT" && more > 0) count = Math.max(0, Wire.integer(args[++index]))
     else if (word === "STREAMS" && more > 0) {
       const streams = streamsOf(args.slice(index + 1))
       if (grouped && group === undefined) return Wire.fail("ERR Missing GROUP option for XREADGROUP")
-      return { count, group, noAck, streams }
+      return { block, count, group, noAck, streams }
     } else if (word === "GROUP" && more > 1 && onlyGrouped("GROUP")) {
       group = { name: at(args, ++index), consumer: at(args, ++index) }
     } else if (word === "NOACK" && onlyGrouped("NOACK")) noAck = true
@@ -38,11 +42,6 @@ const readOptions = (name: "xread" | "xreadgroup", args: ReadonlyArray<Buffer>):
   }
   return Wire.syntaxError()
 }
-
-const waiting = (name: string): never =>
-  Wire.fail(
-    `NOSIMULATEDCOMMAND SimulatedRedis does not know ${name.toUpperCase()} with BLOCK, which Redis does: add it with \`commands\``
-  )
 
 const streamsOf = (words: ReadonlyArray<Buffer>): Options["streams"] => {
   if (words.length % 2 !== 0) {
@@ -52,8 +51,31 @@ const streamsOf = (words: ReadonlyArray<Buffer>): Options["streams"] => {
   return words.slice(0, amount).map((key, index) => [key, at(words, amount + index)] as const)
 }
 
-const xread: Run = (args, { store }) => {
-  const { count, streams } = readOptions("xread", args)
+// Redis answers by the one stream that has changed, and also where what was added is gone again.
+const waitFor = (
+  { block, mayBlock }: Machine,
+  { block: millis, streams }: Options,
+  serve: (key: Buffer) => ReadonlyArray<Wire.Wire> | undefined
+): Wire.Wire => {
+  if (millis === undefined || !mayBlock) return null
+  const answer = (key: Buffer) => {
+    const found = serve(key)
+    return found && [[key, found]]
+  }
+  return block({
+    keys: streams.map(([key]) => key),
+    millis,
+    serve: (key) => key && answer(key),
+    timedOut: () => null
+  })
+}
+
+const isStream = (store: RedisStore, key: Buffer): boolean => store.get(key)?.value.type === "stream"
+
+const xread: Run = (args, machine) => {
+  const { store } = machine
+  const options = readOptions("xread", args)
+  const { count, streams } = options
   const places = streams.map(([key, id]) => {
     const stream = streamAt(store, key)
     const word = keyOf(id)
@@ -68,7 +90,12 @@ const xread: Run = (args, { store }) => {
     const found = stream === undefined ? [] : behind(stream, places[index] ?? StreamId.first, count)
     return found.length === 0 ? [] : [[key, found.map(show)]]
   })
-  return answers.length === 0 ? null : answers
+  if (answers.length > 0) return answers
+  return waitFor(machine, options, (key) => {
+    const stream = isStream(store, key) ? streamAt(store, key) : undefined
+    const place = places[streams.findIndex(([named]) => named.equals(key))] ?? StreamId.first
+    return stream !== undefined && stream.lastId > place ? behind(stream, place, count).map(show) : undefined
+  })
 }
 
 const behind = (stream: Stream.Stream, id: StreamId.StreamId, count: number): ReadonlyArray<Stream.Entry> => {
@@ -77,7 +104,8 @@ const behind = (stream: Stream.Stream, id: StreamId.StreamId, count: number): Re
 }
 
 const xreadgroup: Run = (args, machine) => {
-  const { count, group, noAck, streams } = readOptions("xreadgroup", args)
+  const options = readOptions("xreadgroup", args)
+  const { count, group, noAck, streams } = options
   if (group === undefined) return Wire.syntaxError()
   const places = streams.map(([key, id]) => placeOf(machine, key, group.name, id))
   const answers = streams.flatMap(([key], index) => {
@@ -85,8 +113,19 @@ const xreadgroup: Run = (args, machine) => {
     const found = deliver(machine, { key, group: group.name, consumer: group.consumer, place, count, noAck })
     return found === undefined ? [] : [[key, found]]
   })
-  return answers.length === 0 ? null : answers
+  if (answers.length > 0) return answers
+  const { store } = machine
+  return waitFor(machine, options, (key) => {
+    if (!isStream(store, key)) return Wire.fail("UNBLOCKED the stream key no longer exists")
+    const stream = streamAt(store, key)
+    const lastDelivered = stream?.groups.get(keyOf(group.name))?.lastDelivered
+    if (stream === undefined || lastDelivered === undefined) return Wire.fail(noGroup)
+    if (stream.lastId <= lastDelivered) return undefined
+    return deliver(machine, { key, group: group.name, consumer: group.consumer, place: undefined, count, noAck }) ?? []
+  })
 }
+
+const noGroup = "NOGROUP the consumer group this client was blocked on no longer exists"
 
 // Behind which entry of its own a consumer wants to read; none for what is new to the group.
 const placeOf = ({ store }: Machine, key: Buffer, group: Buffer, id: Buffer): StreamId.StreamId | undefined => {

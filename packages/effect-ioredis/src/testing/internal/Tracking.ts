@@ -68,7 +68,7 @@ export class Tracking {
   // Whoever is subscribed to anything at all is told.
   #tell(client: Client, { redirect = client.id }: Tracked, keys: ReadonlyArray<Buffer> | null): void {
     const target = Array.from(this.#reach.clients()).find(({ id }) => id === redirect)
-    if (target === undefined || target.subscriptions.count === 0) return
+    if (target === undefined || !target.subscriptions.isAny) return
     this.#reach.push(target, ["message", "__redis__:invalidate", keys])
   }
 }

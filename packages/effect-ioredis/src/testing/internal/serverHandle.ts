@@ -19,7 +19,7 @@ export const serverHandle = (server: Server, serverAt: (address: RedisAddress) =
   replicaOf: ({ address }) => Effect.sync(() => server.replication.follow(serverAt(address).replication)),
   cutReplication: Effect.sync(() => server.replication.cut()),
   promote: Effect.sync(() => server.replication.promote()),
-  attachReplica: Effect.sync(() => server.history.replicaAttached()),
+  attachReplica: Effect.sync(() => server.attachReplica()),
   detachReplica: Effect.sync(() => server.history.replicaDetached()),
   received: Effect.sync(() => server.received.slice()),
   attempts: Effect.sync(() => server.attempts.slice()),

@@ -29,6 +29,8 @@ export class ClusterNode {
   readonly importing = new Map<number, ClusterNode>()
   /** Says whether it hears nothing of the others, and whether it has noticed. */
   isolated: "unnoticed" | "noticed" | undefined
+  /** Hears of each map that it has learnt, and which one it knew before. */
+  onLearned: (before: ClusterMap.ClusterMap) => void = () => {}
 
   // When it serves again after its process began anew.
   #servesFrom = 0
@@ -58,10 +60,12 @@ export class ClusterNode {
 
   /** Takes over a map, and becomes in it what it says. A replica that lags goes on lagging. */
   learn(map: ClusterMap.ClusterMap): void {
+    const before = this.map
     this.map = map
     const { master } = this
     if (master === undefined) this.place.promote()
     else if (this.place.master !== master.place) this.place.follow(master.place)
+    this.onLearned(before)
   }
 
   /** Catches up with its master, if it has one. */

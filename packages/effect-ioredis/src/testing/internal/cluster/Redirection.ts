@@ -6,10 +6,12 @@ import type { ClusterNode } from "./ClusterNode.ts"
 export interface Request {
   readonly keys: ReadonlyArray<Buffer>
   readonly writes: boolean
+  /** Says whether they are shard channels: these are nowhere missing, and replicas serve them. */
+  readonly isShard: boolean
 }
 
 /** The error reply by which a node refuses keys or sends their client elsewhere, if it does. */
-export const ofClient = (node: ClusterNode, client: Client, { keys, writes }: Request): string | undefined => {
+export const ofClient = (node: ClusterNode, client: Client, { isShard, keys, writes }: Request): string | undefined => {
   const [first] = keys
   if (first === undefined) return undefined
   const slot = slotOf(first)
@@ -17,7 +19,7 @@ export const ofClient = (node: ClusterNode, client: Client, { keys, writes }: Re
   if (owner === undefined) return notServed
   if (keys.some((key) => slotOf(key) !== slot)) return "CROSSSLOT Keys in request don't hash to the same slot"
   if (!node.isUp) return down
-  const missing = keys.filter((key) => node.store.get(key) === undefined).length
+  const missing = isShard ? 0 : keys.filter((key) => node.store.get(key) === undefined).length
   const target = owner === node ? node.migrating.get(slot) : undefined
   if (target !== undefined && missing > 0) {
     return missing < keys.length ? tryAgain : `ASK ${slot} ${endpointOf(target)}`
@@ -25,7 +27,7 @@ export const ofClient = (node: ClusterNode, client: Client, { keys, writes }: Re
   if (node.importing.has(slot) && client.asking) {
     return missing > 0 && keys.some((key) => !key.equals(first)) ? tryAgain : undefined
   }
-  if (client.readOnly && !writes && node.master === owner) return undefined
+  if ((client.readOnly || isShard) && !writes && node.master === owner) return undefined
   return owner === node ? undefined : `MOVED ${slot} ${endpointOf(owner)}`
 }
 

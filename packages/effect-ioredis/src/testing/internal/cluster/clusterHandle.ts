@@ -67,7 +67,7 @@ class Nodes {
   add(master?: ClusterNode): ClusterNode {
     const server = this.#handles.network.server(this.#next(), this.#options.server ?? {})
     const node = this.#cluster.add(server.replication, master)
-    server.cluster = node
+    server.join(node)
     return node
   }
 
