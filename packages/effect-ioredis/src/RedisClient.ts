@@ -269,7 +269,7 @@ export interface RedisClient {
   readonly scan: (options?: {
     /** Gives the pattern, as of KEYS. Default: every key. */
     readonly match?: string | undefined
-    /** Tells Redis about how many keys to look at in one step. Default: Redis' own, 10. */
+    /** Tells Redis about how many keys to look at in one step. Default: 100. */
     readonly count?: number | undefined
   }) => Stream.Stream<string, RedisError.RedisCommandError>
   /**

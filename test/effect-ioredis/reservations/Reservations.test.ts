@@ -1,12 +1,18 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Exit, Fiber, Layer, Option, Result, Scope } from "effect"
-import { RedisClient, RedisCommand, type RedisError } from "effect-ioredis"
+import { RedisClient, RedisCommand, type RedisError, RedisTopology } from "effect-ioredis"
 import { Strings } from "effect-ioredis/commands"
-import { Fault, SimulatedRedis } from "effect-ioredis/testing"
+import { Fault, SimulatedCluster, SimulatedRedis } from "effect-ioredis/testing"
 import { TestClock } from "effect/testing"
 
 const layer = (options: RedisClient.Options) =>
   RedisClient.layer(options).pipe(Layer.provideMerge(SimulatedRedis.layer()))
+
+const clusterLayer = Layer.unwrap(
+  Effect.map(SimulatedCluster.SimulatedCluster, () =>
+    RedisClient.layer({ topology: RedisTopology.cluster({ seeds: [{ host: "simulated-cluster", port: 7000 }] }) })
+  )
+).pipe(Layer.provideMerge(SimulatedCluster.layer({ masters: 1 })), Layer.provideMerge(SimulatedRedis.layer()))
 
 /** A test on a client that may log in again: its server has kept a login for a while. */
 const on = <A, E>(
@@ -202,5 +208,19 @@ describe("A transaction", () => {
         }
       })
     )
+  )
+})
+
+describe("A transaction on a simulated cluster", () => {
+  it.effect("executes nothing where its keys are of two slots, be they one master's", () =>
+    Effect.gen(function* () {
+      yield* TestClock.adjust("1 second")
+      const { get, transaction } = yield* RedisClient.RedisClient
+      const commands = ["a", "b", "c", "d", "e", "f"].map((key) => Strings.incr(key))
+      assert.strictEqual(codeOf(yield* Effect.flip(transaction(commands))), "CROSSSLOT")
+      assert.deepStrictEqual(yield* get("a"), Option.none())
+      const results = yield* transaction([Strings.incr("{a}1"), Strings.incr("{a}2")])
+      assert.deepStrictEqual(results, [Result.succeed(1), Result.succeed(1)])
+    }).pipe(Effect.scoped, Effect.provide(clusterLayer))
   )
 })

@@ -47,6 +47,7 @@ export const execute = (machine: Machine, name: string, args: ReadonlyArray<Buff
   if (Result.isSuccess(result)) return result.success
   if (result.failure instanceof Wire.ErrorReply) {
     if (!TransactionCommands.isImmediate(name.toLowerCase())) transaction.isAborted = true
+    if (name.toUpperCase() === "EXEC") transaction.end()
     return result.failure
   }
   throw result.failure

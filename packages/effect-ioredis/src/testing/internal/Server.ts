@@ -394,7 +394,9 @@ export class Server {
     args: ReadonlyArray<Buffer>
   ): Wire.ErrorReply | undefined {
     if (this.cluster === undefined) return undefined
-    const keys = commandKeys.keysOf(wordOf(name), args).map(Wire.encode)
+    // A transaction has the keys of all its commands.
+    const commands = name === "EXEC" ? (client.transaction.queued ?? []) : [{ name: wordOf(name), args }]
+    const keys = commands.flatMap(({ args, name }) => commandKeys.keysOf(name.toUpperCase(), args)).map(Wire.encode)
     const isShard = shardCommands.has(name)
     const message = redirection(this.cluster, client, { keys, writes: impact !== "none", isShard })
     return message === undefined ? undefined : new Wire.ErrorReply({ message })
