@@ -1,0 +1,34 @@
+import { Layer } from "effect"
+import { HttpRouter } from "effect/http"
+import { PrometheusMetrics } from "effect/observability"
+import { HybridCache } from "effect-ioredis-cache"
+import * as Api from "./Api.ts"
+import { Bestsellers } from "./Bestsellers.ts"
+import { Catalog } from "./Catalog.ts"
+import { Database } from "./Database.ts"
+import { Durable } from "./Durable.ts"
+import * as Market from "./Market.ts"
+import { Orders } from "./Orders.ts"
+import { Prices } from "./Prices.ts"
+import { RateLimit } from "./RateLimit.ts"
+import * as Server from "./Server.ts"
+import { Sessions } from "./Sessions.ts"
+
+/** The services of the shop, on whatever cache, Redis and database they are given. */
+export const services = Layer.mergeAll(Orders.layer, Prices.layer, RateLimit.layer, Sessions.layer).pipe(
+  Layer.provideMerge(Layer.mergeAll(Bestsellers.layer, Catalog.layer))
+)
+
+/** All routes, that of the metrics included. */
+export const routes = Layer.merge(Api.layer, PrometheusMetrics.layerHttp())
+
+/**
+ * The whole of it, by settings of the environment: REDIS_URL and its like are for the Redis of the
+ * cache, DURABLE_REDIS_URL and its like for the one that may not forget.
+ */
+export const layer = Layer.merge(HttpRouter.serve(routes, { disableLogger: true }), Market.layer).pipe(
+  Layer.provide(Server.layer),
+  // Below the server, so that it listens when they are ready, and closes before they do.
+  Layer.provide(services),
+  Layer.provide([HybridCache.layerFromEnv(), Durable.layer, Database.layer])
+)
