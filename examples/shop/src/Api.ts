@@ -6,6 +6,7 @@ import { Catalog } from "./Catalog.ts"
 import { Order, Wish } from "./Order.ts"
 import { Orders } from "./Orders.ts"
 import { Prices } from "./Prices.ts"
+import { BadRequest } from "./Problem.ts"
 import { Product } from "./Product.ts"
 import { RateLimit } from "./RateLimit.ts"
 import { Session } from "./Session.ts"
@@ -28,7 +29,7 @@ export const layer = HttpRouter.use(
       "PUT",
       "/prices",
       Effect.gen(function* () {
-        const { price, product } = yield* HttpServerRequest.schemaBodyJson(NewPrice)
+        const { price, product } = yield* bodyOf(NewPrice)
         return yield* json(Product)(yield* prices.change(product, price))
       })
     )
@@ -37,7 +38,7 @@ export const layer = HttpRouter.use(
       "POST",
       "/sign-in",
       Effect.gen(function* () {
-        const { customer } = yield* HttpServerRequest.schemaBodyJson(Customer)
+        const { customer } = yield* bodyOf(Customer)
         const verdict = yield* rateLimit.check(customer)
         const token = yield* sessions.signIn(customer)
         return yield* HttpServerResponse.json({ customer }, { headers: { "rate-limit": verdict } }).pipe(
@@ -53,7 +54,7 @@ export const layer = HttpRouter.use(
       "/orders",
       Effect.gen(function* () {
         const { customer } = yield* sessions.current
-        const wish = yield* HttpServerRequest.schemaBodyJson(Wish)
+        const wish = yield* bodyOf(Wish)
         return yield* json(Order)(yield* orders.place(customer, wish))
       })
     )
@@ -74,6 +75,11 @@ const NewPrice = Schema.Struct({
   product: Schema.NonEmptyString,
   price: Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 1_000_000 }))
 })
+
+const bodyOf = <A, E>(schema: Schema.Codec<A, E>) =>
+  Effect.catchTag(HttpServerRequest.schemaBodyJson(schema, { errors: "all" }), "SchemaError", (error) =>
+    Effect.fail(BadRequest.fromSchema(error))
+  )
 
 const json = <S extends Schema.Constraint>(schema: S) => HttpServerResponse.schemaJson(Schema.toCodecJson(schema))
 

@@ -5,8 +5,8 @@ import { Config, Context, Effect, Layer, Schema } from "effect"
  * What the shop may not lose, and what it works on while every Redis is away.
  *
  * PGlite is PostgreSQL compiled to WebAssembly: one npm package without dependencies, install
- * scripts or binaries, which runs inside this process on every Node. Another PostgreSQL takes its
- * place by another layer.
+ * scripts or binaries, which runs inside this process on every Node. It is this process's alone, so
+ * that a shop of several processes takes a PostgreSQL server, by another layer.
  */
 export class Database extends Context.Service<
   Database,

@@ -15,6 +15,8 @@ export class Prices extends Context.Service<
      * are told again: nobody goes on with an old price.
      */
     readonly live: Stream.Stream<Sse.Event>
+    /** Ends what is live, so that those who listen do not hold up a shutdown. */
+    readonly close: Effect.Effect<void>
   }
 >()("shop/Prices") {
   static readonly layer = Layer.effect(
@@ -40,6 +42,7 @@ export class Prices extends Context.Service<
         told._tag === "Message"
           ? Stream.succeed(event("price", told.payload))
           : Stream.concat(Stream.fromEffect(Effect.map(encodeGap(told), (data) => event("gap", data))), all)
+      const closed = yield* Deferred.make<void>()
       const live = Effect.gen(function* () {
         const subscribed = yield* Deferred.make<void>()
         const changes = yield* RedisPubSub.subscribe([channel], {
@@ -54,7 +57,12 @@ export class Prices extends Context.Service<
       })
       return Prices.of({
         change,
-        live: Stream.unwrap(live).pipe(Stream.provideService(RedisClient.RedisClient, redis), Stream.orDie)
+        live: Stream.unwrap(live).pipe(
+          Stream.provideService(RedisClient.RedisClient, redis),
+          Stream.interruptWhen(Deferred.await(closed)),
+          Stream.orDie
+        ),
+        close: Effect.asVoid(Deferred.succeed(closed, undefined))
       })
     })
   )

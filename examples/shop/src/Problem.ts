@@ -1,5 +1,20 @@
-import { Duration, Effect, Schema } from "effect"
+import { Duration, Effect, Schema, SchemaIssue } from "effect"
 import { HttpServerRespondable, HttpServerResponse, ProblemDetails } from "effect/http"
+
+/** The request says something else than it should. */
+export class BadRequest extends Schema.TaggedError<BadRequest>()("BadRequest", { detail: Schema.String }) {
+  /** Names each field that does not fit. */
+  static readonly fromSchema = ({ issue }: Schema.SchemaError) =>
+    new BadRequest({
+      detail: formatIssue(issue)
+        .issues.map(({ message, path = [] }) => `${path.map(String).join(".")}: ${message}`)
+        .join("; ")
+    });
+
+  [HttpServerRespondable.symbol]() {
+    return respond(400, "Bad request", this.detail)
+  }
+}
 
 /** The request names no session, or one that has ended. */
 export class SignedOut extends Schema.TaggedError<SignedOut>()("SignedOut", {}) {
@@ -43,3 +58,5 @@ const respond = (status: number, title: string, detail: string, retryAfter?: Dur
       : HttpServerResponse.setHeader(response, "retry-after", String(Math.ceil(Duration.toSeconds(retryAfter))))
   )
 }
+
+const formatIssue = SchemaIssue.makeFormatterStandardSchemaV1()

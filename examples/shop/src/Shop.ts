@@ -1,4 +1,4 @@
-import { Layer } from "effect"
+import { Effect, Layer } from "effect"
 import { HttpRouter } from "effect/http"
 import { PrometheusMetrics } from "effect/observability"
 import { HybridCache } from "effect-ioredis-cache"
@@ -22,11 +22,15 @@ export const services = Layer.mergeAll(Orders.layer, Prices.layer, RateLimit.lay
 /** All routes, that of the metrics included. */
 export const routes = Layer.merge(Api.layer, PrometheusMetrics.layerHttp())
 
+// It closes before the server does, which waits for every answer that has begun.
+const ending = Layer.effectDiscard(Effect.flatMap(Prices, ({ close }) => Effect.addFinalizer(() => close)))
+
 /**
  * The whole of it, by settings of the environment: REDIS_URL and its like are for the Redis of the
  * cache, DURABLE_REDIS_URL and its like for the one that may not forget.
  */
-export const layer = Layer.merge(HttpRouter.serve(routes, { disableLogger: true }), Market.layer).pipe(
+export const layer = Layer.merge(ending, Market.layer).pipe(
+  Layer.provide(HttpRouter.serve(routes, { disableLogger: true })),
   Layer.provide(Server.layer),
   // Below the server, so that it listens when they are ready, and closes before they do.
   Layer.provide(services),

@@ -16,7 +16,7 @@ const start = Effect.gen(function* () {
   yield* Layer.build(Shop.layer).pipe(Effect.provide(ConfigProvider.layerAdd(settings, { asPrimary: true })))
   const port = yield* Config.Port("PORT").pipe(Config.withDefault(3000))
   yield* Console.log(guide(`http://127.0.0.1:${port}`, yield* cache.pid, yield* durable.pid))
-  yield* Effect.never
+  return yield* Effect.never
 }).pipe(Effect.scoped)
 
 const guide = (url: string, cache: number, durable: number) => `
