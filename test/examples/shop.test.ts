@@ -1,5 +1,5 @@
 import { assert, describe, layer } from "@effect/vitest"
-import { Effect, Stream } from "effect"
+import { Effect, Fiber, Stream } from "effect"
 import { Fault } from "effect-ioredis/testing"
 import { Database } from "../../examples/shop/src/Database.ts"
 import * as World from "./shopInVirtualTime.ts"
@@ -10,6 +10,9 @@ const tea = { product: "tea", quantity: 2 }
 
 /** Everything that can be asked for but `POST /orders`. */
 const reads = ["GET /products", "GET /bestsellers", "GET /me", "GET /orders", "GET /metrics"]
+
+// Metrics are of the whole process, and so of all tests.
+const failedOpenIn = (metrics: string) => Number(/^shop_rate_limit_failed_open_total (\d+)$/m.exec(metrics)?.[1] ?? 0)
 
 const outages: ReadonlyArray<{ readonly away: ReadonlyArray<"cache" | "durable">; readonly fault: Fault.Fault }> = [
   Fault.refuse,
@@ -41,6 +44,21 @@ layer(Database.layer, { timeout: "2 minutes" })("a shop", (it) => {
         )
         assert.strictEqual((yield* ask("ada", "POST /sign-out")).status, 204)
         assert.strictEqual((yield* ask("ada", "GET /me")).status, 401)
+      }).pipe(Effect.provide(World.layerServers))
+    )
+
+    it.effect("ranks anew what a Redis has forgotten", () =>
+      Effect.gen(function* () {
+        const { cache, open, passTime } = yield* World.make
+        const { ask } = yield* open
+        yield* ask("ada", ...signIn("ada"))
+        yield* ask("ada", "POST /orders", tea)
+        yield* passTime(1)
+        yield* cache.evict("bestsellers")
+        const best = `"best":[{"product":"tea","sold":2}]}`
+        assert.strictEqual((yield* ask("bob", "GET /bestsellers")).text, `{"from":"database",${best}`)
+        yield* passTime(1)
+        assert.strictEqual((yield* ask("bob", "GET /bestsellers")).text, `{"from":"redis",${best}`)
       }).pipe(Effect.provide(World.layerServers))
     )
 
@@ -83,6 +101,8 @@ layer(Database.layer, { timeout: "2 minutes" })("a shop", (it) => {
           yield* ask("ada", "POST /orders", tea)
           yield* ask("eve", "POST /sign-out")
 
+          const failedOpenBefore = failedOpenIn((yield* ask("bob", "GET /metrics")).text)
+
           yield* Effect.forEach(away, (name) => world[name].inject(fault))
           let orders = 1
           for (let round = 1; round <= 5; round++) {
@@ -99,6 +119,8 @@ layer(Database.layer, { timeout: "2 minutes" })("a shop", (it) => {
           const bob = yield* ask("bob", ...signIn("bob"))
           assert.strictEqual(bob.status, 200)
           assert.strictEqual(bob.headers.get("rate-limit"), away.includes("cache") ? "not enforced" : "enforced")
+          const counted = failedOpenIn((yield* ask("bob", "GET /metrics")).text) - failedOpenBefore
+          assert.strictEqual(counted, away.includes("cache") ? 1 : 0)
           assert.strictEqual((yield* ask("cyd", "POST /sign-out")).status, 204)
 
           yield* Effect.forEach(away, (name) => world[name].heal)
@@ -137,7 +159,7 @@ layer(Database.layer, { timeout: "2 minutes" })("a shop", (it) => {
         const { cache, open, passTime } = yield* World.make
         const { ask, prices } = yield* open
         const seen: Array<string> = []
-        yield* Effect.forkScoped(
+        const listener = yield* Effect.forkScoped(
           Stream.runForEach(prices.live, ({ data, event }) => Effect.sync(() => seen.push(`${event} ${data}`)))
         )
         const reprice = (price: number) => ask("shop", "PUT /prices", { product: "tea", price })
@@ -155,6 +177,8 @@ layer(Database.layer, { timeout: "2 minutes" })("a shop", (it) => {
         assert.include(seen.at(-2), `gap {"reason":"Reconnected"`)
         assert.match(seen.at(-1) ?? "", /^prices .*"id":"tea","name":"Tea, 100 g","price":510/)
         yield* reprice(480)
+        yield* prices.close
+        yield* Fiber.join(listener)
       }).pipe(Effect.scoped, Effect.provide(World.layerServers))
     )
   })

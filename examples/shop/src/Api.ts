@@ -25,6 +25,7 @@ export const layer = HttpRouter.use(
     yield* router.add("GET", "/products", Effect.flatMap(catalog.all, json(Schema.Array(Product))))
     yield* router.add("GET", "/bestsellers", Effect.flatMap(bestsellers.top, json(Ranking)))
     yield* router.add("GET", "/prices", HttpServerResponse.stream(eventStream(prices.live), eventStreamHeaders))
+    // A real shop asks who it is that sets a price.
     yield* router.add(
       "PUT",
       "/prices",

@@ -39,6 +39,7 @@ export class Bestsellers extends Context.Service<
         const totals = (yield* count).map(({ product, sold }) => [product, sold] as const)
         if (totals.length > 0) yield* redis.run(SortedSets.zadd(key, totals, { scores: "ifHigher" }))
       }).pipe(Effect.ignore)
+      const changed = Effect.asVoid(Effect.forkIn(write, scope))
 
       // What was sold while Redis was away is there as soon as Redis is.
       yield* health.changes.pipe(
@@ -52,14 +53,15 @@ export class Bestsellers extends Context.Service<
       })
       const top = Effect.gen(function* () {
         const ranked = yield* Effect.result(read)
-        return Result.isSuccess(ranked)
-          ? {
-              from: "redis" as const,
-              best: ranked.success.map(({ member, score }) => ({ product: member, sold: score }))
-            }
-          : { from: "database" as const, best: yield* count }
+        if (Result.isSuccess(ranked) && ranked.success.length > 0) {
+          const best = ranked.success.map(({ member, score }) => ({ product: member, sold: score }))
+          return { from: "redis" as const, best }
+        }
+        // A Redis that is there and has nothing may have forgotten it.
+        if (Result.isSuccess(ranked)) yield* changed
+        return { from: "database" as const, best: yield* count }
       })
-      return Bestsellers.of({ top, changed: Effect.asVoid(Effect.forkIn(write, scope)) })
+      return Bestsellers.of({ top, changed })
     })
   )
 }

@@ -42,12 +42,10 @@ export class Sessions extends Context.Service<
       const current = Effect.gen(function* () {
         const token = yield* Effect.mapError(tokenOfRequest, () => new SignedOut())
         const session = yield* sessions.get(token)
+        if (Option.isNone(session)) return yield* new SignedOut()
         // Nobody waits for it. It only extends, so that it brings no session back that has ended.
         yield* Effect.forkIn(sessions.touch(token), scope)
-        return yield* Option.match(session, {
-          onNone: () => Effect.fail(new SignedOut()),
-          onSome: Effect.succeed
-        })
+        return session.value
       })
       const signOut = Effect.flatMap(tokenOfRequest, sessions.remove).pipe(Effect.ignore)
       return Sessions.of({ signIn, current, signOut })

@@ -26,8 +26,13 @@ export const routes = Layer.merge(Api.layer, PrometheusMetrics.layerHttp())
 const ending = Layer.effectDiscard(Effect.flatMap(Prices, ({ close }) => Effect.addFinalizer(() => close)))
 
 /**
- * The whole of it, by settings of the environment: REDIS_URL and its like are for the Redis of the
- * cache, DURABLE_REDIS_URL and its like for the one that may not forget.
+ * The whole of it, by settings of the environment, all of which are optional:
+ *
+ * - REDIS_URL and its like say where the Redis of the cache is, CACHE_TTL and its like how it is used;
+ * - DURABLE_REDIS_URL and its like say where the one is that may not forget;
+ * - SHOP_DATABASE is the directory of the database, SHOP_SESSION_LIFE (seconds) the life of a session
+ *   that is not used, SHOP_RATE_LIMIT the number of sign-ins of a customer in ten seconds;
+ * - PORT and HOST say where the shop listens.
  */
 export const layer = Layer.merge(ending, Market.layer).pipe(
   Layer.provide(HttpRouter.serve(routes, { disableLogger: true })),
