@@ -157,7 +157,8 @@ layer(Database.layer, { timeout: "2 minutes" })("a shop", (it) => {
     it.effect("shows a gap in the prices, and then all of them", () =>
       Effect.gen(function* () {
         const { cache, open, passTime } = yield* World.make
-        const { ask, prices } = yield* open
+        const { prices } = yield* open
+        const { ask } = yield* open
         const seen: Array<string> = []
         const listener = yield* Effect.forkScoped(
           Stream.runForEach(prices.live, ({ data, event }) => Effect.sync(() => seen.push(`${event} ${data}`)))

@@ -9,6 +9,8 @@ export class Catalog extends Context.Service<
   Catalog,
   {
     readonly all: Effect.Effect<ReadonlyArray<Product>>
+    /** The same without the cache, which another process may not have told of a new price yet. */
+    readonly current: Effect.Effect<ReadonlyArray<Product>>
     readonly reprice: (id: string, price: number) => Effect.Effect<Product, NoSuchProduct>
   }
 >()("shop/Catalog") {
@@ -23,16 +25,14 @@ export class Catalog extends Context.Service<
         value: Schema.Array(Product),
         timeToLive: "1 minute"
       })
+      const current = query(Product, "select * from products order by id")
       const reprice = Effect.fnUntraced(function* (id: string, price: number) {
         const [product] = yield* query(Product, "update products set price = $2 where id = $1 returning *", [id, price])
         if (product === undefined) return yield* new NoSuchProduct({ product: id })
         yield* cached.remove("all")
         return product
       })
-      return Catalog.of({
-        all: cached.getOrSet("all", query(Product, "select * from products order by id")),
-        reprice
-      })
+      return Catalog.of({ all: cached.getOrSet("all", current), current, reprice })
     })
   )
 }

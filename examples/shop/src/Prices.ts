@@ -36,7 +36,7 @@ export class Prices extends Context.Service<
       })
 
       const all = Stream.fromEffect(
-        Effect.map(Effect.flatMap(catalog.all, encodePrices), (data) => event("prices", data))
+        Effect.map(Effect.flatMap(catalog.current, encodePrices), (data) => event("prices", data))
       )
       const eventsOf = (told: RedisPubSub.Message | RedisPubSub.Gap) =>
         told._tag === "Message"

@@ -2,7 +2,7 @@ import { Config, Context, Duration, Effect, Layer, Metric, Schema } from "effect
 import { RedisClient, RedisCommand, RedisScript } from "effect-ioredis"
 import { TooManyRequests } from "./Problem.ts"
 
-/** Counts the calls of a window, which begins with the first, and tells what is left of it. */
+/** Counts the calls of a fixed window, which begins with the first, and tells what is left of it. */
 export const count = RedisScript.make({
   lua: `local calls = redis.call("INCR", KEYS[1])
         if calls == 1 then redis.call("PEXPIRE", KEYS[1], ARGV[1]) end

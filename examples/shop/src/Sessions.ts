@@ -8,6 +8,10 @@ import { Session } from "./Session.ts"
 /**
  * Who is signed in, also while Redis is away: this process then answers from memory and keeps what
  * happened, and Redis is told of it afterwards.
+ *
+ * It knows then who was here before, up to CACHE_MAX_SIZE (1,000) of them, so that customers should
+ * come back to the same process. A session should live longer than an outage: one whose life ended
+ * in Redis meanwhile has ended.
  */
 export class Sessions extends Context.Service<
   Sessions,

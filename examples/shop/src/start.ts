@@ -6,8 +6,9 @@ import * as Shop from "./Shop.ts"
 // The shop with two private Redis servers, which end with it.
 const start = Effect.gen(function* () {
   const cache = yield* RedisServer.make()
-  const durable = yield* RedisServer.make({ config: ["appendonly yes"] })
+  const durable = yield* RedisServer.make({ config: ["appendonly yes", "appendfsync always"] })
   const settings = ConfigProvider.fromUnknown({
+    HOST: "127.0.0.1",
     REDIS_URL: cache.url,
     DURABLE: { REDIS_URL: durable.url },
     // Order numbers begin anew with the servers, and so do the orders.
