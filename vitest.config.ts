@@ -6,7 +6,7 @@ import "./test/support/Node20.ts"
 const slow = ["test/**/live/**", "test/processes/**"]
 
 // What starts one cluster after the other would take a third of the whole: `.ci/night` has it. These are the demo of a
-// cluster, the tests of the tests' own servers, and what managed services do otherwise.
+// cluster, the start of the shop, the tests of the tests' own servers, and what managed services do otherwise.
 const nightly = [
   "examples/live/**",
   "support/live/Redis{Cluster,Sentinels}.test.ts",

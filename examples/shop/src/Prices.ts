@@ -1,0 +1,82 @@
+import { Context, Deferred, Effect, Layer, Schema, Stream } from "effect"
+import type { Sse } from "effect/encoding"
+import { RedisClient, RedisPubSub } from "effect-ioredis"
+import { Catalog } from "./Catalog.ts"
+import type { NoSuchProduct } from "./Problem.ts"
+import { Product } from "./Product.ts"
+
+/** Prices as they change, in whichever process that happens. */
+export class Prices extends Context.Service<
+  Prices,
+  {
+    readonly change: (id: string, price: number) => Effect.Effect<Product, NoSuchProduct>
+    /**
+     * All prices, then each that changes. Redis keeps no message, so that after a `gap` all of them
+     * are told again: nobody goes on with an old price.
+     */
+    readonly live: Stream.Stream<Sse.Event>
+    /** Ends what is live, so that those who listen do not hold up a shutdown. */
+    readonly close: Effect.Effect<void>
+  }
+>()("shop/Prices") {
+  static readonly layer = Layer.effect(
+    Prices,
+    Effect.gen(function* () {
+      const catalog = yield* Catalog
+      const redis = yield* RedisClient.RedisClient
+
+      const change = Effect.fnUntraced(function* (id: string, price: number) {
+        const product = yield* catalog.reprice(id, price)
+        // Those who cannot hear of it are told of a gap afterwards.
+        yield* RedisPubSub.publish(channel, yield* encodePrice(product)).pipe(
+          Effect.ignore,
+          Effect.provideService(RedisClient.RedisClient, redis)
+        )
+        return product
+      })
+
+      const all = Stream.fromEffect(
+        Effect.map(Effect.flatMap(catalog.current, encodePrices), (data) => event("prices", data))
+      )
+      const eventsOf = (told: RedisPubSub.Message | RedisPubSub.Gap) =>
+        told._tag === "Message"
+          ? Stream.succeed(event("price", told.payload))
+          : Stream.concat(Stream.fromEffect(Effect.map(encodeGap(told), (data) => event("gap", data))), all)
+      const closed = yield* Deferred.make<void>()
+      const live = Effect.gen(function* () {
+        const subscribed = yield* Deferred.make<void>()
+        const changes = yield* RedisPubSub.subscribe([channel], {
+          onSubscribed: Effect.asVoid(Deferred.succeed(subscribed, undefined))
+        }).pipe(Stream.toQueue({ capacity: 1 }))
+        // What changes between the first look and the subscription is in the second look.
+        return all.pipe(
+          Stream.concat(Stream.drain(Stream.fromEffect(Deferred.await(subscribed)))),
+          Stream.concat(all),
+          Stream.concat(Stream.flatMap(Stream.fromQueue(changes), eventsOf))
+        )
+      })
+      return Prices.of({
+        change,
+        live: Stream.unwrap(live).pipe(
+          Stream.provideService(RedisClient.RedisClient, redis),
+          Stream.interruptWhen(Deferred.await(closed)),
+          Stream.orDie
+        ),
+        close: Effect.asVoid(Deferred.succeed(closed, undefined))
+      })
+    })
+  )
+}
+
+const channel = "prices"
+
+const event = (name: string, data: string): Sse.Event => ({ _tag: "Event", event: name, id: undefined, data })
+
+const jsonOf = <A>(schema: Schema.Codec<A, unknown>) => {
+  const encode = Schema.encodeEffect(Schema.fromJsonString(Schema.toCodecJson(schema)))
+  return (value: A) => Effect.orDie(encode(value))
+}
+
+const encodePrice = jsonOf(Product)
+const encodePrices = jsonOf(Schema.Array(Product))
+const encodeGap = jsonOf(Schema.Struct({ reason: Schema.String, since: Schema.DateTimeUtc, until: Schema.DateTimeUtc }))
