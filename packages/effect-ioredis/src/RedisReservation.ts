@@ -42,7 +42,8 @@ import type * as RedisError from "./RedisError.ts"
  *
  * Nothing is sent twice, and the connection is never made again: once it is lost, every command
  * fails with a `RedisConnectionError`. It is lost where a command has no reply in the client's
- * `commandTimeout` and the time that it may wait on the server.
+ * `commandTimeout` and the time that it may wait on the server, and where one is interrupted that
+ * has no reply. Commands and transactions are sent one after another, whoever runs them.
  *
  * **Gotchas**
  *

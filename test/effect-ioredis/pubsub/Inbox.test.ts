@@ -24,10 +24,10 @@ describe("Inbox", () => {
       const inbox = new Inbox(10, () => 0)
       const waiting = yield* Effect.forkChild(inbox.take)
       yield* Effect.yieldNow
-      inbox.offer(message(1))
+      inbox.offer(message(1), 0)
       assert.deepStrictEqual(shown(yield* Fiber.join(waiting)), ["1"])
-      inbox.offer(message(2))
-      inbox.offer(message(3))
+      inbox.offer(message(2), 0)
+      inbox.offer(message(3), 0)
       assert.deepStrictEqual(shown(yield* inbox.take), ["2", "3"])
     })
   )
@@ -38,14 +38,14 @@ describe("Inbox", () => {
       const inbox = new Inbox(2, () => now)
       for (let n = 1; n <= 5; n++) {
         now = n * 10
-        inbox.offer(message(n))
+        inbox.offer(message(n), now - 5)
       }
       now = 100
-      assert.deepStrictEqual(shown(yield* inbox.take), ["1", "2", ["Overflow", 30, 100, 3]])
-      for (let n = 6; n <= 8; n++) inbox.offer(message(n))
+      assert.deepStrictEqual(shown(yield* inbox.take), ["1", "2", ["Overflow", 25, 100, 3]])
+      for (let n = 6; n <= 8; n++) inbox.offer(message(n), 100)
       now = 200
       inbox.miss("Reconnected", 150)
-      inbox.offer(message(9))
+      inbox.offer(message(9), 200)
       now = 300
       assert.deepStrictEqual(shown(yield* inbox.take), [
         "6",
@@ -61,7 +61,7 @@ describe("Inbox", () => {
     Effect.gen(function* () {
       const error = RedisError.connectionError("CONNECT", "Closed", "never")
       const inbox = new Inbox(10, () => 0)
-      inbox.offer(message(1))
+      inbox.offer(message(1), 0)
       inbox.fail(Cause.fail(error))
       assert.deepStrictEqual(shown(yield* inbox.take), ["1"])
       assert.strictEqual(yield* Effect.flip(inbox.take), error)

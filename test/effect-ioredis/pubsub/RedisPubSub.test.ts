@@ -3,7 +3,7 @@ import { DateTime, Effect, Layer, Stream } from "effect"
 import { RedisClient, RedisCommand, RedisPubSub } from "effect-ioredis"
 import { Fault, SimulatedRedis } from "effect-ioredis/testing"
 import { TestClock } from "effect/testing"
-import { withCluster } from "../../support/VirtualCluster.ts"
+import * as VirtualCluster from "../../support/VirtualCluster.ts"
 
 const layer = RedisClient.layer().pipe(Layer.provideMerge(SimulatedRedis.layer()))
 
@@ -24,7 +24,7 @@ const publish = (payload: string) =>
 
 describe("A subscription to shard channels in virtual time", () => {
   it.effect("follows the slot of its channels, and says so", () =>
-    withCluster()(({ cluster, redis }) =>
+    VirtualCluster.withCluster()(({ cluster, redis }) =>
       Effect.gen(function* () {
         const events: Array<RedisPubSub.Message | RedisPubSub.Gap> = []
         yield* RedisPubSub.ssubscribe(["{prices}.a", "{prices}.b"]).pipe(
@@ -100,6 +100,51 @@ describe("A subscription in virtual time", () => {
         ["Gap"]
       )
     }).pipe(Effect.provide(layer))
+  )
+
+  it.effect("tells a message as it was published, with the mark of byte order that it begins with", () =>
+    Effect.gen(function* () {
+      const events = yield* collect()
+      yield* publish("\uFEFFa")
+      assert.deepStrictEqual(
+        events.map((event) => event._tag === "Message" && event.payload),
+        ["\uFEFFa"]
+      )
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.effect("outlives a server of the cluster that leaves while it is pinged", () =>
+    VirtualCluster.withCluster()(({ cluster, redis }) =>
+      Effect.gen(function* () {
+        const events: Array<RedisPubSub.Message | RedisPubSub.Gap> = []
+        const listening = yield* RedisPubSub.subscribe(["prices"]).pipe(
+          Stream.runForEach((event) => Effect.sync(() => events.push(event))),
+          Effect.provideService(RedisClient.RedisClient, redis),
+          Effect.forkChild
+        )
+        yield* TestClock.adjust("2 seconds")
+        const [one, two] = yield* cluster.masters
+        if (one === undefined || two === undefined) return assert.fail("there are no masters")
+        // At which moment a server leaves is drawn, and for most of the time a PING is on its way.
+        for (const [from, to] of [
+          [one, two],
+          [two, one],
+          [one, two],
+          [two, one],
+          [one, two],
+          [two, one]
+        ] as const) {
+          yield* from.inject(Fault.delay("1900 millis"))
+          yield* cluster.moveSlots({ from: 0, to: 16_383 }, to)
+          yield* TestClock.adjust("20 seconds")
+          yield* from.heal
+          assert.isUndefined(listening.pollUnsafe())
+        }
+        yield* one.execute(RedisCommand.make("PUBLISH", ["prices", "42"]))
+        yield* TestClock.adjust("1 second")
+        assert.deepStrictEqual(events.at(-1)?._tag === "Message", true)
+      })
+    )
   )
 
   it.effect("is a defect with a capacity that nothing fits into", () =>

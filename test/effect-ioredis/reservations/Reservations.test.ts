@@ -1,12 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, Exit, Fiber, Layer, Option, Result, Scope } from "effect"
+import { Duration, Effect, Exit, Fiber, Layer, Option, Result, Schedule, Scope } from "effect"
 import { RedisClient, RedisCommand, type RedisError, RedisTopology } from "effect-ioredis"
 import { Strings } from "effect-ioredis/commands"
 import { Fault, SimulatedCluster, SimulatedRedis } from "effect-ioredis/testing"
 import { TestClock } from "effect/testing"
 
-const layer = (options: RedisClient.Options) =>
-  RedisClient.layer(options).pipe(Layer.provideMerge(SimulatedRedis.layer()))
+const layer = (options: RedisClient.Options, server?: SimulatedRedis.Options) =>
+  RedisClient.layer(options).pipe(Layer.provideMerge(SimulatedRedis.layer(server)))
 
 const clusterLayer = Layer.unwrap(
   Effect.map(SimulatedCluster.SimulatedCluster, () =>
@@ -17,8 +17,9 @@ const clusterLayer = Layer.unwrap(
 /** A test on a client that may log in again: its server has kept a login for a while. */
 const on = <A, E>(
   options: RedisClient.Options,
-  test: Effect.Effect<A, E, RedisClient.RedisClient | SimulatedRedis.SimulatedRedis | Scope.Scope>
-) => Effect.andThen(TestClock.adjust("1 second"), test).pipe(Effect.scoped, Effect.provide(layer(options)))
+  test: Effect.Effect<A, E, RedisClient.RedisClient | SimulatedRedis.SimulatedRedis | Scope.Scope>,
+  server?: SimulatedRedis.Options
+) => Effect.andThen(TestClock.adjust("1 second"), test).pipe(Effect.scoped, Effect.provide(layer(options, server)))
 
 const command = (line: string) => {
   const [name = "", ...args] = line.split(" ")
@@ -152,6 +153,100 @@ describe("A reserved connection", () => {
         const error = yield* Fiber.join(first)
         assert.strictEqual(error._tag === "RedisTimeoutError" && Duration.toMillis(error.duration), 5000)
         assert.strictEqual(codeOf(yield* Effect.flip(connection.run(Strings.get("a")))), "Stalled")
+      })
+    )
+  )
+
+  it.effect("that cannot be made leaves room for the next attempt in the same scope", () =>
+    on(
+      { maxReserved: 1 },
+      Effect.gen(function* () {
+        const server = yield* SimulatedRedis.SimulatedRedis
+        const { reserve } = yield* RedisClient.RedisClient
+        yield* server.inject(Fault.refuse)
+        const reserving = yield* Effect.forkChild(Effect.retry(reserve(), Schedule.spaced("1 second")))
+        yield* TestClock.adjust("10 seconds")
+        yield* server.heal
+        yield* TestClock.adjust("10 seconds")
+        assert.isTrue(Exit.isSuccess(reserving.pollUnsafe() ?? Exit.interrupt()))
+      })
+    )
+  )
+
+  it.effect("is over with its scope, though another one has its connection by then", () =>
+    on(
+      {},
+      Effect.gen(function* () {
+        const { reserve } = yield* RedisClient.RedisClient
+        const left = yield* Effect.scoped(reserve())
+        yield* reserve()
+        assert.strictEqual(codeOf(yield* Effect.flip(left.run(command("WATCH k")))), "Closed")
+      })
+    )
+  )
+
+  it.effect("is closed where a user who may not UNWATCH still watches", () =>
+    on(
+      {},
+      Effect.gen(function* () {
+        const { set, transaction } = yield* RedisClient.RedisClient
+        yield* reserved(({ run }) => Effect.andThen(run(command("WATCH k")), Effect.flip(run(command("UNWATCH")))))
+        yield* set("k", "1")
+        assert.deepStrictEqual(yield* transaction([Strings.get("k")]), [Result.succeed(Option.some("1"))])
+      }),
+      { denied: ["UNWATCH"] }
+    )
+  )
+
+  it.effect("has Redis refuse a time to wait that is none", () =>
+    on(
+      {},
+      Effect.gen(function* () {
+        const { reserve } = yield* RedisClient.RedisClient
+        const connection = yield* reserve()
+        for (const line of ["BLPOP a soon", "BLPOP a -10"]) {
+          assert.strictEqual((yield* Effect.flip(connection.run(command(line))))._tag, "RedisOperationError")
+        }
+      })
+    )
+  )
+
+  it.effect("carries a transaction and a command at once, each for itself", () =>
+    on(
+      {},
+      Effect.gen(function* () {
+        const server = yield* SimulatedRedis.SimulatedRedis
+        const { reserve, set } = yield* RedisClient.RedisClient
+        yield* set("a", "A")
+        yield* set("b", "B")
+        const connection = yield* reserve()
+        yield* server.inject(Fault.delay("50 millis"))
+        const both = yield* Effect.forkChild(
+          Effect.all([connection.transaction([Strings.get("a")]), connection.run(Strings.get("b"))], { concurrency: 2 })
+        )
+        yield* TestClock.adjust("1 second")
+        const [executed, b] = yield* Fiber.join(both)
+        assert.deepStrictEqual(Option.getOrThrow(executed), [Result.succeed(Option.some("A"))])
+        assert.deepStrictEqual(b, Option.some("B"))
+      })
+    )
+  )
+
+  it.effect("is lost with a transaction that is interrupted, which may have begun", () =>
+    on(
+      {},
+      Effect.gen(function* () {
+        const server = yield* SimulatedRedis.SimulatedRedis
+        const { reserve } = yield* RedisClient.RedisClient
+        const connection = yield* reserve()
+        yield* server.inject(Fault.delay("50 millis"))
+        const executing = yield* Effect.forkChild(connection.transaction([Strings.set("n", 1)]), {
+          startImmediately: true
+        })
+        yield* TestClock.adjust("20 millis")
+        yield* Fiber.interrupt(executing)
+        yield* TestClock.adjust("1 second")
+        assert.strictEqual(codeOf(yield* Effect.flip(connection.run(Strings.get("n")))), "Reset")
       })
     )
   )

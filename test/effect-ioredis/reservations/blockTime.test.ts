@@ -14,6 +14,10 @@ const rows: ReadonlyArray<readonly [line: string, millis: number]> = [
   ["BZMPOP 0.25 1 a MIN", 250],
   ["XREAD COUNT 3 BLOCK 700 STREAMS a 0", 700],
   ["XREADGROUP GROUP g c BLOCK 0 STREAMS a >", Number.POSITIVE_INFINITY],
+  ["XREADGROUP GROUP block 7 BLOCK 500 STREAMS a >", 500],
+  ["XREAD STREAMS BLOCK 0", 0],
+  ["BLPOP a soon", 0],
+  ["BLPOP a -10", 0],
   ["WAIT 1 800", 800],
   ["XREAD STREAMS a 0", 0],
   ["GET 5", 0]

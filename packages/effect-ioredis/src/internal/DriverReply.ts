@@ -16,7 +16,7 @@ export const toReply = (reply: DriverReply, command: RedisCommand, showScriptErr
   if (reply === null) return null
   if (reply instanceof Error) return nested(reply, command, showScriptErrors)
   return command instanceof Exec
-    ? reply.map((item, index) => toReply(item, command.at(index), showScriptErrors))
+    ? reply.map((item, index) => toReply(item, command.at(index, reply.length), showScriptErrors))
     : reply.map((item) => toReply(item, command, showScriptErrors))
 }
 

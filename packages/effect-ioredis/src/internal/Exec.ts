@@ -1,16 +1,20 @@
-import type { Argument, Reply, RedisCommand } from "../RedisCommand.ts"
-import { asItCame } from "./Replies.ts"
+import { Result } from "effect"
+import type { Argument, Decoder, RedisCommand, Reply } from "../RedisCommand.ts"
 
 /**
  * EXEC, which knows the commands that it has Redis execute: their answers are the elements of its
- * reply, each as text or as bytes, and each an error of its own.
+ * reply, each as text or as bytes, and each an error of its own. A login that is made anew behind
+ * MULTI is queued too, and answered before them.
  */
-export class Exec implements RedisCommand<Reply> {
+export class Exec implements RedisCommand<ReadonlyArray<Reply> | null> {
   readonly name = "EXEC"
   readonly args: ReadonlyArray<Argument> = []
   readonly kind = "connection"
   readonly reply = "text"
-  readonly decode = asItCame
+  readonly decode: Decoder<ReadonlyArray<Reply> | null> = (reply) =>
+    reply === null || (Array.isArray(reply) && reply.length >= this.queued.length)
+      ? Result.succeed(reply?.slice(reply.length - this.queued.length) ?? null)
+      : Result.fail("a reply for each command")
   readonly errors: ReadonlyArray<string> = []
   readonly queued: ReadonlyArray<RedisCommand>
 
@@ -18,8 +22,8 @@ export class Exec implements RedisCommand<Reply> {
     this.queued = queued
   }
 
-  /** The command that an element of the reply answers. */
-  at(index: number): RedisCommand {
-    return this.queued[index] ?? this
+  /** The command that an element of a reply of so many answers. */
+  at(index: number, count: number): RedisCommand {
+    return this.queued[index - count + this.queued.length] ?? this
   }
 }

@@ -33,25 +33,23 @@ export const make = Effect.fnUntraced(function* ({
   let lent = 0
   let isSweeping = false
 
-  const connect = (node: RedisNode): Effect.Effect<Lent, RedisError.RedisConnectionError> =>
-    Effect.uninterruptibleMask((restore) =>
-      Effect.gen(function* () {
-        const own = yield* Scope.fork(scope)
-        const link = yield* Effect.onError(restore(Scope.provide(node.connect, own)), (cause) =>
-          Scope.close(own, Exit.failCause(cause))
-        )
-        return new Lent(node, own, new ReservedConnection(link.connection, commandTimeout, clock))
-      })
-    )
+  const connect = (node: RedisNode, restore: Restore): Effect.Effect<Lent, RedisError.RedisConnectionError> =>
+    Effect.gen(function* () {
+      const own = yield* Scope.fork(scope)
+      const link = yield* Effect.onError(restore(Scope.provide(node.connect, own)), (cause) =>
+        Scope.close(own, Exit.failCause(cause))
+      )
+      return new Lent(node, own, new ReservedConnection(link.connection, commandTimeout, clock))
+    })
 
-  const take = (node: RedisNode): Effect.Effect<Lent, RedisError.RedisConnectionError> =>
+  const take = (node: RedisNode, restore: Restore): Effect.Effect<Lent, RedisError.RedisConnectionError> =>
     Effect.suspend(() => {
       for (const one of idle) {
         if (one.node !== node) continue
         idle.delete(one)
-        return one.connection.isClean() ? Effect.succeed(one) : Effect.andThen(one.close, take(node))
+        return one.connection.isClean() ? Effect.succeed(one) : Effect.andThen(one.close, take(node, restore))
       }
-      return connect(node)
+      return connect(node, restore)
     })
 
   const sweep: Effect.Effect<void> = Effect.suspend(() => {
@@ -73,7 +71,9 @@ export const make = Effect.fnUntraced(function* ({
   const giveBack = (one: Lent): Effect.Effect<void> =>
     Effect.suspend(() => {
       lent--
+      const next = one.connection.passOn()
       if (!one.connection.isClean() || lent + idle.size >= most) return one.close
+      one.connection = next
       one.idleSince = Monotonic.millis(clock)
       idle.add(one)
       if (isSweeping) return Effect.void
@@ -83,29 +83,34 @@ export const make = Effect.fnUntraced(function* ({
 
   return {
     reserve: (node) =>
-      Effect.gen(function* () {
-        yield* Effect.timeoutOrElse(permits.takeScoped(1), {
-          duration: operationTimeout,
-          orElse: () => Effect.fail(RedisError.connectionError("RESERVE", "Saturated", "never"))
-        })
-        const one = yield* Effect.acquireRelease(
-          Effect.tap(take(node), () =>
-            Effect.sync(() => {
-              lent++
-            })
-          ),
-          giveBack,
-          { interruptible: true }
-        )
-        return one.connection
-      }).pipe(Effect.provideService(Clock.Clock, clock))
+      Effect.uninterruptibleMask((restore) =>
+        Effect.gen(function* () {
+          const permit = permits.takeScoped(1)
+          yield* restore(Effect.timeoutOrElse(permit, { duration: operationTimeout, orElse: () => saturated }))
+          const one = yield* take(node, restore)
+          lent++
+          yield* Effect.addFinalizer(() => giveBack(one))
+          return one.connection
+        }).pipe(withoutRemains)
+      ).pipe(Effect.provideService(Clock.Clock, clock))
   }
 })
+
+type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+
+const saturated = Effect.suspend(() => Effect.fail(RedisError.connectionError("RESERVE", "Saturated", "never")))
+
+// What fails keeps nothing until the caller's scope closes, in which it may be tried again.
+const withoutRemains = <A, E>(effect: Effect.Effect<A, E, Scope.Scope>): Effect.Effect<A, E, Scope.Scope> =>
+  Effect.gen(function* () {
+    const own = yield* Scope.fork(yield* Effect.scope)
+    return yield* Effect.onError(Scope.provide(effect, own), (cause) => Scope.close(own, Exit.failCause(cause)))
+  })
 
 class Lent {
   readonly node: RedisNode
   readonly scope: Scope.Closeable
-  readonly connection: ReservedConnection
+  connection: ReservedConnection
   /** The monotonic time since when nobody has it, in milliseconds. */
   idleSince = 0
 

@@ -1,4 +1,4 @@
-import { Clock, Effect, Option, Result } from "effect"
+import { Clock, Effect, Option, Result, Semaphore } from "effect"
 import * as RedisCommand from "../RedisCommand.ts"
 import type { RedisConnection, ReplyResult } from "../RedisConnection.ts"
 import * as RedisError from "../RedisError.ts"
@@ -13,13 +13,21 @@ export class ReservedConnection implements RedisReservation {
   readonly connection: RedisConnection
   readonly #commandTimeout: number
   readonly #clock: Clock.Clock
+  readonly #turns = Semaphore.makeUnsafe(1)
   #isWatching = false
   #isChanged = false
+  #isOver = false
 
   constructor(connection: RedisConnection, commandTimeout: number, clock: Clock.Clock) {
     this.connection = connection
     this.#commandTimeout = commandTimeout
     this.#clock = clock
+  }
+
+  /** Takes the connection from the caller, and gives the next one another hold of it. */
+  passOn(): ReservedConnection {
+    this.#isOver = true
+    return new ReservedConnection(this.connection, this.#commandTimeout, this.#clock)
   }
 
   /** Tells whether it is as it was when it was made, so that somebody else may have it. */
@@ -28,13 +36,15 @@ export class ReservedConnection implements RedisReservation {
   }
 
   readonly run: RedisReservation["run"] = (command) =>
-    Effect.suspend(() => {
+    this.#inTurn(command.name, () => {
       const refused = refusalOfReserved(command)
       if (refused !== undefined) return Effect.fail(refused)
       this.#follow(command)
-      return Effect.flatMap(this.#send([command], blockTime(command)), ([result]) =>
-        Effect.fromResult(decoded(command, result ?? missing(command)))
-      )
+      return Effect.flatMap(this.#send([command], blockTime(command)), ([result = missing(command)]) => {
+        // A user may be refused UNWATCH, and watches on.
+        if (command.name === "UNWATCH" && Result.isSuccess(result)) this.#isWatching = false
+        return Effect.fromResult(decoded(command, result))
+      })
     })
 
   readonly transaction: RedisReservation["transaction"] = <
@@ -42,24 +52,44 @@ export class ReservedConnection implements RedisReservation {
   >(
     commands: Commands
   ) =>
-    Effect.suspend(() => {
+    this.#inTurn(multi.name, () => {
       const refused = commands.map(refusalInTransaction).find((refused) => refused !== undefined)
       if (refused !== undefined) return Effect.fail(refused)
-      this.#isWatching = false
+      const exec = new Exec(commands)
       // Where MULTI is refused, what follows it would be executed all the same: it has to be
       // answered first.
       return this.#send([multi], 0).pipe(
         Effect.flatMap(([begun]) => Effect.fromResult(begun ?? missing(multi))),
         Effect.mapError(notBegun),
-        Effect.andThen(this.#send([...commands, new Exec(commands)], 0)),
-        Effect.flatMap((results) => Effect.fromResult(resultsOf(commands, results)))
+        Effect.andThen(this.#send([...commands, exec], 0)),
+        Effect.flatMap((results) => {
+          // However EXEC ends, nothing is watched after it.
+          this.#isWatching = false
+          return Effect.fromResult(resultsOf(commands, exec, results))
+        })
       )
     })
 
+  // One after another, for what comes between MULTI and EXEC would be queued. What is interrupted
+  // loses the connection: it may have begun a transaction, or go on waiting and take an element for
+  // nobody.
+  #inTurn<A>(
+    name: string,
+    use: () => Effect.Effect<A, RedisError.RedisCommandError>
+  ): Effect.Effect<A, RedisError.RedisCommandError> {
+    const { connection } = this
+    const lose = Effect.sync(() =>
+      connection.destroy(RedisError.connectionError(name, "Reset", "unknown", interrupted))
+    )
+    const used = Effect.suspend(() =>
+      this.#isOver ? Effect.fail(RedisError.connectionError(name, "Closed", "never", over)) : use()
+    )
+    return this.#turns.withPermit(Effect.onInterrupt(used, () => lose))
+  }
+
   #follow({ kind, name }: RedisCommand.RedisCommand): void {
     if (name === "WATCH") this.#isWatching = true
-    else if (name === "UNWATCH" || name === "EXEC" || name === "DISCARD") this.#isWatching = false
-    else if (kind === "connection") this.#isChanged = true
+    else if (kind === "connection" && name !== "UNWATCH") this.#isChanged = true
   }
 
   // Together, so that nothing stands between them. What is late loses the connection: its reply
@@ -95,6 +125,9 @@ export class ReservedConnection implements RedisReservation {
 
 const multi = RedisCommand.make("MULTI")
 
+const interrupted = new Error("A command on the reserved connection was interrupted.")
+const over = new Error("The reserved connection was given back.")
+
 const refusalInTransaction = (command: RedisCommand.RedisCommand): RedisError.RedisOperationError | undefined =>
   refusalOfReserved(command, "transaction")
 
@@ -117,6 +150,7 @@ const missing = ({ name }: RedisCommand.RedisCommand): ReplyResult =>
 // ran none.
 const resultsOf = <const Commands extends ReadonlyArray<RedisCommand.RedisCommand>>(
   commands: Commands,
+  exec: Exec,
   results: ReadonlyArray<ReplyResult>
 ): Result.Result<Option.Option<TransactionResults<Commands>>, RedisError.RedisCommandError> => {
   const executed = results.at(-1)
@@ -124,8 +158,10 @@ const resultsOf = <const Commands extends ReadonlyArray<RedisCommand.RedisComman
     const first = results.find((result) => Result.isFailure(result))
     return Result.fail((first ?? (missing(multi) as Result.Failure<never, RedisError.RedisCommandError>)).failure)
   }
-  if (executed.success === null) return Result.succeedNone
-  const replies: ReadonlyArray<RedisCommand.Reply> = Array.isArray(executed.success) ? executed.success : []
+  const answered = Replies.decode(exec, executed.success)
+  if (Result.isFailure(answered)) return Result.fail(answered.failure)
+  if (answered.success === null) return Result.succeedNone
+  const replies = answered.success
   const all = commands.map((command, index) => {
     const reply = replies[index] ?? null
     return reply instanceof RedisError.RedisOperationError ? Result.fail(reply) : Replies.decode(command, reply)

@@ -72,18 +72,22 @@ const stores = words(`
   SORT GEORADIUS GEORADIUSBYMEMBER
 `)
 
+/** Where the BLOCK of XREAD and XREADGROUP stands, or -1. */
+export const blockAt = (args: ReadonlyArray<Argument>): number => {
+  for (let index = 0; index < args.length; index++) {
+    const word = wordOf(args[index])
+    if (word === "BLOCK") return index
+    if (word === "STREAMS") break
+    if (word === "GROUP") index += 2
+  }
+  return -1
+}
+
 // With BLOCK these wait on the server.
 const blocks =
   (otherwise: CommandKind): ByArguments =>
-  (args) => {
-    for (let index = 0; index < args.length; index++) {
-      const word = wordOf(args[index])
-      if (word === "BLOCK") return "blocking"
-      if (word === "STREAMS") break
-      if (word === "GROUP") index += 2
-    }
-    return otherwise
-  }
+  (args) =>
+    blockAt(args) === -1 ? otherwise : "blocking"
 
 // HELLO without arguments only answers; with a protocol or a login it changes its connection.
 const hello: ByArguments = (args) => (args.length === 0 ? "read" : "connection")

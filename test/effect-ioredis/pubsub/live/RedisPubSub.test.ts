@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Latch, Layer, Stream } from "effect"
+import { DateTime, Effect, Fiber, Latch, Layer, Stream } from "effect"
 import { Redis, RedisPubSub } from "effect-ioredis"
 import * as RedisCluster from "../../../support/RedisCluster.ts"
 import * as RedisServer from "../../../support/RedisServer.ts"
@@ -108,6 +108,39 @@ describe("A subscription on a real Redis", () => {
         )
         assert.isAtLeast(gaps[0]?.missed ?? 0, 30 - numbers.length)
       }).pipe(Effect.provide(yield* client(url)))
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("tells of what was dropped since before it was published, however late it came", () =>
+    Effect.gen(function* () {
+      const { cli, port } = yield* RedisServer.make()
+      const proxy = yield* TcpProxy.make(port)
+      yield* Effect.gen(function* () {
+        const mayTake = Latch.makeUnsafe()
+        const { events } = yield* collect((options) =>
+          RedisPubSub.subscribe(["a"], { ...options, capacity: 1 }).pipe(Stream.tap(() => mayTake.await))
+        )
+        const witness = yield* collect((options) => RedisPubSub.subscribe(["a"], options))
+        const publish = (payload: string) =>
+          Effect.andThen(
+            cli("PUBLISH", "a", payload),
+            Wait.until("it has come", () => payloads(witness.events).includes(payload))
+          )
+        for (const payload of ["taken", "held", "held too"]) yield* publish(payload)
+        yield* mayTake.open
+        yield* Wait.until("the gap is told", () => events.some(({ _tag }) => _tag === "Gap"))
+        yield* mayTake.close
+        yield* proxy.delay(300)
+        for (const payload of ["taken", "held"]) yield* publish(`${payload} again`)
+        yield* cli("PUBLISH", "a", "dropped")
+        const publishedAt = Date.now()
+        yield* publish("dropped too")
+        yield* mayTake.open
+        yield* Wait.until("the gap is told", () => events.filter(({ _tag }) => _tag === "Gap").length > 1)
+        const gap = events.findLast(({ _tag }) => _tag === "Gap")
+        if (gap?._tag !== "Gap") return assert.fail("there is no gap")
+        assert.isAtMost(DateTime.toEpochMillis(gap.since), publishedAt)
+      }).pipe(Effect.provide(yield* client(`redis://127.0.0.1:${proxy.port}`)))
     }).pipe(Effect.scoped)
   )
 

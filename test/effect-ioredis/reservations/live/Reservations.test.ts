@@ -1,11 +1,14 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Option, Result } from "effect"
-import { Redis, RedisClient, RedisCommand } from "effect-ioredis"
+import { Redis, RedisClient, RedisCommand, RedisConnection } from "effect-ioredis"
 import { Strings } from "effect-ioredis/commands"
+import type { ReservedConnection } from "../../../../packages/effect-ioredis/src/internal/ReservedConnection.ts"
 import * as RedisCluster from "../../../support/RedisCluster.ts"
 import * as RedisServer from "../../../support/RedisServer.ts"
 import * as TcpProxy from "../../../support/TcpProxy.ts"
 import * as Wait from "../../../support/Wait.ts"
+
+const auth = RedisCommand.make("AUTH", ["secret"])
 
 const watch = (key: string) => RedisCommand.make("WATCH", [key])
 
@@ -72,6 +75,24 @@ describe("A reserved connection of a real Redis", () => {
       }).pipe(Effect.scoped, Effect.provide(Redis.layer({ url: server.url, requireReady: true })))
     }).pipe(Effect.scoped)
   )
+
+  it.live("takes no element for somebody who was interrupted", () =>
+    Effect.gen(function* () {
+      const server = yield* RedisServer.make()
+      yield* Effect.gen(function* () {
+        const { reserve, run } = yield* RedisClient.RedisClient
+        const connection = yield* reserve()
+        const waiting = yield* Effect.forkChild(connection.run(RedisCommand.make("BLPOP", ["jobs", 60])))
+        const blocked = (count: number) =>
+          Effect.map(server.cli("INFO", "clients"), (info) => String(info).includes(`blocked_clients:${count}`))
+        yield* Wait.until("it waits", blocked(1))
+        yield* Fiber.interrupt(waiting)
+        yield* Wait.until("it waits no more", blocked(0))
+        yield* run(RedisCommand.make("RPUSH", ["jobs", "one"]))
+        assert.strictEqual(yield* run(RedisCommand.make("LLEN", ["jobs"])), 1)
+      }).pipe(Effect.scoped, Effect.provide(Redis.layer({ url: server.url, requireReady: true })))
+    }).pipe(Effect.scoped)
+  )
 })
 
 describe("A transaction on a real Redis", () => {
@@ -96,6 +117,28 @@ describe("A transaction on a real Redis", () => {
         assert.strictEqual(error._tag === "RedisOperationError" && error.command, "NONSENSE")
         assert.notInclude(JSON.stringify(error), "secret")
       }).pipe(Effect.provide(Redis.layer({ url, requireReady: true })))
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("gives each its own answer where the connection is logged in anew behind MULTI", () =>
+    Effect.gen(function* () {
+      const { url } = yield* RedisServer.make({ password: "secret" })
+      yield* Effect.gen(function* () {
+        const { reserve, set } = yield* RedisClient.RedisClient
+        yield* set("a", "A")
+        const bytes = RedisCommand.make("GET", ["a"], { reply: "bytes" })
+        const reserved = yield* reserve()
+        // What logs it in anew has the connection itself.
+        const { connection } = reserved as ReservedConnection
+        const [executed] = yield* Effect.all(
+          [reserved.transaction([Strings.get("a"), bytes]), RedisConnection.send(connection, auth)],
+          { concurrency: 2 }
+        )
+        assert.deepStrictEqual(Option.getOrThrow(executed), [
+          Result.succeed(Option.some("A")),
+          Result.succeed(Buffer.from("A"))
+        ])
+      }).pipe(Effect.scoped, Effect.provide(Redis.layer({ url, requireReady: true })))
     }).pipe(Effect.scoped)
   )
 

@@ -25,11 +25,11 @@ export class Inbox {
     this.#now = now
   }
 
-  /** Takes a message, or drops it. */
-  offer(message: Message): void {
+  /** Takes a message that was published after a moment, or drops it. */
+  offer(message: Message, since: number): void {
     if (this.#dropped !== undefined) this.#dropped.missed++
     else if (this.#held.length < this.#capacity) this.#hold(message)
-    else this.#dropped = { since: this.#now(), missed: 1 }
+    else this.#dropped = { since, missed: 1 }
   }
 
   /** Says that messages since a moment may be missing. */

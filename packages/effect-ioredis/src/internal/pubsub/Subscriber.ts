@@ -1,5 +1,5 @@
 import { type Clock, Effect, Latch, Result, type Scope } from "effect"
-import type { Dispatch, Link } from "../../dispatch.ts"
+import type { Dispatch, Link, Node } from "../../dispatch.ts"
 import * as RedisCommand from "../../RedisCommand.ts"
 import type { Push } from "../../RedisConnection.ts"
 import * as RedisConnection from "../../RedisConnection.ts"
@@ -33,9 +33,15 @@ export const keep = (
     losses = 0
   })
   const onSubscribed = Effect.andThen(forgetLosses, subject.onSubscribed)
-  const turn = Effect.catch(Effect.scoped(live(dispatch, { ...subject, onSubscribed }, ear)), (error) =>
-    isFinal(error) ? Effect.fail(error) : Effect.void
-  )
+  const turn = Effect.suspend(() => {
+    const node = dispatch.nodeOf(subject.names[0])
+    // A server that has left is closed too, and there is another one in its place.
+    const isFinalHere = (error: RedisError.RedisCommandError) =>
+      isFinal(error) && (error._tag !== "RedisConnectionError" || dispatch.nodeOf(subject.names[0]) === node)
+    return Effect.catch(Effect.scoped(live(node, { ...subject, onSubscribed }, ear)), (error) =>
+      isFinalHere(error) ? Effect.fail(error) : Effect.void
+    )
+  })
   // A session that is ready says that a link may be made too.
   const pause = Effect.suspend(() =>
     Effect.raceFirst(Effect.sleep(Math.min(firstPause * 2 ** losses++, longestPause)), sessionReady(dispatch))
@@ -73,7 +79,7 @@ class Ear {
     if (this.#heardUntil !== undefined) this.#inbox.miss(this.#reason, this.#heardUntil)
     this.#reason = "Reconnected"
     this.#heardUntil = askedAt
-    for (const message of this.#early ?? []) this.#inbox.offer(message)
+    for (const message of this.#early ?? []) this.#inbox.offer(message, askedAt)
     this.#early = undefined
   }
 
@@ -87,18 +93,18 @@ class Ear {
   }
 
   tell(message: Message): void {
-    if (this.#early === undefined) this.#inbox.offer(message)
+    if (this.#early === undefined) this.#inbox.offer(message, this.#heardUntil ?? this.now())
     else this.#early.push(message)
   }
 }
 
 // One link, from its making to its loss.
 const live = Effect.fnUntraced(function* (
-  dispatch: Dispatch,
+  node: Node,
   { names, onSubscribed, verb }: Subject,
   ear: Ear
 ): Effect.fn.Return<void, RedisError.RedisCommandError, Scope.Scope> {
-  const link = yield* dispatch.nodeOf(names[0]).connect
+  const link = yield* node.connect
   const { connection } = link
   const ended = Latch.makeUnsafe()
   ear.begin()
@@ -163,7 +169,7 @@ const messageOf = (push: Push): Message | undefined => {
 const text = (payload: RedisCommand.Reply | undefined): string =>
   payload instanceof Uint8Array ? decoder.decode(payload) : String(payload)
 
-const decoder = new TextDecoder()
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true })
 
 // Where a slot is, whether a server is there and whether it lets the client in, may change; what a
 // user may hear does not.

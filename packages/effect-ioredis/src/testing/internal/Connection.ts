@@ -63,7 +63,7 @@ const toReply = (wire: Wire.Wire, command: RedisCommand): Reply => {
     const error = toError(wire, command)
     return error._tag === "RedisOperationError" ? error : error.message
   }
-  return wire.map((item, index) => toReply(item, command instanceof Exec ? command.at(index) : command))
+  return wire.map((item, index) => toReply(item, command instanceof Exec ? command.at(index, wire.length) : command))
 }
 
 type LoginDone = (result: Result.Result<Connection, RedisError.RedisConnectionError>) => void
