@@ -78,7 +78,8 @@ export interface UseOptions {
  * **Gotchas**
  *
  * - What the client refuses on a shared connection is refused here: `send("BLPOP", …)` belongs on a
- *   connection of `reserve`, with a time, for one that waits for ever is refused there as well.
+ *   connection of `reserve`. There it may wait for ever, by asking again every 10 seconds. `WAIT`
+ *   and `XREAD` from `$` cannot be asked again, and are refused without a time.
  * - On a cluster the keys of one script must be of one slot. Give a queue, a store or a limiter a
  *   prefix with a hash tag: `"{jobs}:"`.
  *

@@ -90,7 +90,7 @@ for (const [name, on] of layers) {
             const redis = yield* Redis.Redis
             yield* Effect.gen(function* () {
               const connection = yield* redis.reserve
-              const popped = yield* Effect.forkChild(connection.send("BLPOP", "jobs", "30"))
+              const popped = yield* Effect.forkChild(connection.send("BLPOP", "jobs", "0"))
               assert.strictEqual(yield* send("PING"), "PONG")
               assert.isUndefined(popped.pollUnsafe())
               yield* send("RPUSH", "jobs", "one")

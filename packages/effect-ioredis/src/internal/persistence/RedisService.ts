@@ -7,6 +7,7 @@ import * as RedisCommand from "../../RedisCommand.ts"
 import type * as RedisError from "../../RedisError.ts"
 import * as RedisPubSub from "../../RedisPubSub.ts"
 import * as RedisScript from "../../RedisScript.ts"
+import { blockTime, withBlockTime } from "../blockTime.ts"
 
 type Service = EffectRedis.Redis["Service"]
 
@@ -17,7 +18,7 @@ export const make = (client: RedisClient.RedisClient, use: UseOptions): Service 
     send: sendOn(run),
     eval: evalOn(run),
     reserve: Effect.mapError(reserve(client, use), toEffect).pipe(
-      Effect.map((reserved) => ({ send: sendOn(reserved.run), eval: evalOn(reserved.run) }))
+      Effect.map(({ run }) => ({ send: sendOn(patient(run)), eval: evalOn(run) }))
     ),
     subscribe: (channel) => subscribe(client, channel)
   }
@@ -40,6 +41,19 @@ const sendOn =
   <A>(command: string, ...args: ReadonlyArray<string>) =>
     // The caller says what is answered, and nobody checks it.
     Effect.mapError(run(RedisCommand.make(command, args)), toEffect) as Effect.Effect<A, EffectRedis.RedisError>
+
+/**
+ * Lets a command wait for ever where it can be asked again: a server that hangs is noticed in
+ * between.
+ */
+export const patient =
+  (run: Run): Run =>
+  (command) => {
+    const bounded = blockTime(command) === Number.POSITIVE_INFINITY ? withBlockTime(command, longestWait) : undefined
+    return bounded === undefined ? run(command) : Effect.repeat(run(bounded), { until: (reply) => reply !== null })
+  }
+
+const longestWait = 10_000
 
 // Asks by the hash that is known here, where Effect's own `make` would load each script first.
 const evalOn =
