@@ -81,7 +81,8 @@ export interface UseOptions {
  *   connection of `reserve`. There it may wait for ever, by asking again every 10 seconds. `WAIT`
  *   and `XREAD` from `$` cannot be asked again, and are refused without a time.
  * - On a cluster the keys of one script must be of one slot. Give a queue, a store or a limiter a
- *   prefix with a hash tag: `"{jobs}:"`.
+ *   prefix with a hash tag: `"{jobs}:"`. A reserved connection is there one for each server, made
+ *   when a key of that server is first asked for.
  *
  * **Example** (Telling a command that was not sent from one that may have run)
  *

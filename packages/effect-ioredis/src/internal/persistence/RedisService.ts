@@ -1,4 +1,4 @@
-import { Clock, Effect, Latch, Layer, Queue, type Scope, Stream } from "effect"
+import { Clock, Effect, Latch, Layer, Queue, Scope, Stream } from "effect"
 import * as EffectRedis from "effect/persistence/Redis"
 import * as Dispatch from "../../dispatch.ts"
 import type { UseOptions } from "../../persistence.ts"
@@ -6,6 +6,7 @@ import * as RedisClient from "../../RedisClient.ts"
 import * as RedisCommand from "../../RedisCommand.ts"
 import type * as RedisError from "../../RedisError.ts"
 import * as RedisPubSub from "../../RedisPubSub.ts"
+import type { RedisReservation } from "../../RedisReservation.ts"
 import * as RedisScript from "../../RedisScript.ts"
 import { blockTime, withBlockTime } from "../blockTime.ts"
 
@@ -18,7 +19,7 @@ export const make = (client: RedisClient.RedisClient, use: UseOptions): Service 
     send: sendOn(run),
     eval: evalOn(run),
     reserve: Effect.mapError(reserve(client, use), toEffect).pipe(
-      Effect.map(({ run }) => ({ send: sendOn(patient(run)), eval: evalOn(run) }))
+      Effect.map((run) => ({ send: sendOn(patient(run)), eval: evalOn(run) }))
     ),
     subscribe: (channel) => subscribe(client, channel)
   }
@@ -82,11 +83,37 @@ const declared = (script: { readonly lua: string }): RedisScript.RedisScript => 
   return made
 }
 
+// Effect's `reserve` names no key. On a cluster each server that owns one of its keys is reserved
+// when that is first asked for.
+const reserve = (
+  client: RedisClient.RedisClient,
+  use: UseOptions
+): Effect.Effect<Run, RedisError.RedisCommandError, Scope.Scope> => {
+  const { nodeOf, slotOf } = Dispatch.of(client)
+  if (slotOf === undefined) return Effect.map(reserveWhere(client, use), ({ run }) => run)
+  return Effect.map(Effect.scope, (scope) => {
+    const reserved = new Map<Dispatch.Node, RedisReservation>()
+    return (command) => {
+      const [first = ""] = RedisCommand.keysOf(command)
+      const key = String(first)
+      const node = nodeOf(key)
+      const known = reserved.get(node)
+      if (known !== undefined) return known.run(command)
+      return Effect.flatMap(Scope.provide(reserveWhere(client, use, key), scope), (made) => {
+        reserved.set(node, made)
+        return made.run(command)
+      })
+    }
+  })
+}
+
 // A connection is reserved at once or not at all. A PING waits as long as a command may.
-const reserve = (client: RedisClient.RedisClient, use: UseOptions) =>
-  use.waitToSend === undefined
-    ? client.reserve()
-    : Effect.catch(client.reserve(), () => Effect.andThen(client.run(ping, use), client.reserve()))
+const reserveWhere = (client: RedisClient.RedisClient, use: UseOptions, key?: string) => {
+  const reserving = client.reserve({ key })
+  return use.waitToSend === undefined
+    ? reserving
+    : Effect.catch(reserving, () => Effect.andThen(client.run(ping, use), reserving))
+}
 
 const ping = RedisCommand.make("PING")
 
