@@ -26,7 +26,7 @@
  *
  * const Queues = PersistedQueue.layer.pipe(
  *   Layer.provide(PersistedQueue.layerStoreRedis()),
- *   Layer.provide(Persistence.layer({ waitToSend: "5 seconds" }))
+ *   Layer.provide(Persistence.layer({ waitToSend: "1 minute", operationTimeout: "1 minute" }))
  * )
  *
  * const Limits = Persistence.layerRateLimiter({ whenUnavailable: "allow" })
@@ -58,8 +58,13 @@ export interface UseOptions {
   readonly operationTimeout?: CallOptions["operationTimeout"]
   /**
    * Sets how long a command that has certainly not left may wait for a connection, or for the
-   * circuit to close, within `operationTimeout`. Default: 0. A `PersistedQueue` needs it: the part
-   * of it that gives back the jobs of lost workers ends for good at its first error.
+   * circuit to close, within `operationTimeout`. Default: 0.
+   *
+   * **Gotchas**
+   *
+   * A `PersistedQueue` needs as much as an outage may last, and as much `operationTimeout`: the
+   * part of it that gives back the jobs of lost workers ends for good at its first error. Where an
+   * `offer` may not take as long, bound it by `Effect.timeout`.
    */
   readonly waitToSend?: CallOptions["waitToSend"]
 }

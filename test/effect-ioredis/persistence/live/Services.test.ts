@@ -85,6 +85,17 @@ for (const [name, on] of layers) {
           })
         )
 
+        it.effect("lets Effect's own constructor find that a script is forgotten", () =>
+          Effect.gen(function* () {
+            const { send } = yield* Redis.Redis
+            const unused = Effect.die("unused")
+            const made = yield* Redis.make({ send, subscribe: () => unused, connect: unused })
+            assert.strictEqual(yield* made.eval(increment)("made", 2), 2)
+            yield* send("SCRIPT", "FLUSH")
+            assert.strictEqual(yield* made.eval(increment)("made", 3), 5)
+          }).pipe(Effect.scoped)
+        )
+
         it.effect("reserves a connection that waits while others are answered", () =>
           Effect.gen(function* () {
             const redis = yield* Redis.Redis

@@ -74,7 +74,7 @@ const evalOn =
 
 const declarations = new WeakMap<object, RedisScript.RedisScript>()
 
-// A script that the program has not declared for sending twice is never sent again.
+// Effect's scripts do not say what running them twice would do, so that they are effectful.
 const declared = (script: { readonly lua: string }): RedisScript.RedisScript => {
   const known = declarations.get(script)
   if (known !== undefined) return known
@@ -93,17 +93,18 @@ const reserve = (
   if (slotOf === undefined) return Effect.map(reserveWhere(client, use), ({ run }) => run)
   return Effect.map(Effect.scope, (scope) => {
     const reserved = new Map<Dispatch.Node, RedisReservation>()
-    return (command) => {
-      const [first = ""] = RedisCommand.keysOf(command)
-      const key = String(first)
-      const node = nodeOf(key)
-      const known = reserved.get(node)
-      if (known !== undefined) return known.run(command)
-      return Effect.flatMap(Scope.provide(reserveWhere(client, use, key), scope), (made) => {
-        reserved.set(node, made)
-        return made.run(command)
+    return (command) =>
+      Effect.suspend(() => {
+        const [first = ""] = RedisCommand.keysOf(command)
+        const key = String(first)
+        const node = nodeOf(key)
+        const known = reserved.get(node)
+        if (known !== undefined) return known.run(command)
+        return Effect.flatMap(Scope.provide(reserveWhere(client, use, key), scope), (made) => {
+          reserved.set(node, made)
+          return made.run(command)
+        })
       })
-    }
   })
 }
 
