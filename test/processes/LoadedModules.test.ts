@@ -3,25 +3,30 @@ import { readFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 
+const run = (program: string) =>
+  spawnSync(process.execPath, ["--import", "tsx", "--input-type=module", "--eval", program], { encoding: "utf8" })
+
 /** The files of a package that a process has loaded when it has imported a module. */
 const loads = (specifier: string, packageName: string): ReadonlyArray<string> => {
   const program = `
     import { createRequire } from "node:module"
     await import(${JSON.stringify(specifier)})
     console.log(JSON.stringify(Object.keys(createRequire(import.meta.url).cache)))`
-  const args = ["--import", "tsx", "--input-type=module", "--eval", program]
-  const { stderr, stdout } = spawnSync(process.execPath, args, { encoding: "utf8" })
+  const { stderr, stdout } = run(program)
   const files: ReadonlyArray<string> = stdout === "" ? assert.fail(stderr) : JSON.parse(stdout)
   return files.filter((file) => file.includes(`/node_modules/${packageName}/`))
 }
 
 const sources = "packages/effect-ioredis-cache/src"
 
-/** What a module and those of its package that it imports import, as text. Node does not tell which modules it has. */
+/** What a module and those of its package that it imports import, types apart. Node does not tell which modules it has. */
 const importedBy = (file: string, seen = new Set<string>()): ReadonlyArray<string> => {
   if (seen.has(file)) return []
   seen.add(file)
-  const imported = Array.from(readFileSync(file, "utf8").matchAll(/ from "(.+)"$/gm), ([, specifier = ""]) => specifier)
+  const imported = Array.from(
+    readFileSync(file, "utf8").matchAll(/^(?! \*|import type\b).* from "(.+)"$/gm),
+    ([, specifier = ""]) => specifier
+  )
   return imported.flatMap((one) => (one.startsWith(".") ? importedBy(join(dirname(file), one), seen) : [one]))
 }
 
@@ -40,6 +45,25 @@ describe("What a module loads", () => {
     const needs = (file: string) => importedBy(join(sources, file)).includes("effect/encoding/SchemaBinary")
     assert.isFalse(needs("index.ts"))
     assert.isTrue(needs("BinaryCodec.ts"))
+  })
+
+  it("nothing but its own entry loads the persistence modules of Effect, and that when it makes a layer", () => {
+    const own = "packages/effect-ioredis/src"
+    for (const file of ["index.ts", "dispatch.ts", "persistence.ts"]) {
+      const imported = importedBy(join(own, file)).filter((one) => one.startsWith("effect/persistence"))
+      assert.deepStrictEqual(imported, [], file)
+    }
+    assert.include(importedBy(join(own, "internal/persistence/RedisService.ts")), "effect/persistence/Redis")
+  })
+
+  it("a layer for another version of Effect dies with what to do", () => {
+    const { stdout } = run(`
+      import { Cause, Effect, Exit, Layer, Version } from "effect"
+      Version.setCurrentVersion("4.2.0")
+      const { layer } = await import("effect-ioredis/persistence")
+      const exit = await Effect.runPromiseExit(Effect.scoped(Layer.build(layer())))
+      console.log(Exit.isFailure(exit) ? Cause.pretty(exit.cause) : "built")`)
+    assert.match(stdout, /effect is 4\.2\.0 here\. Install effect@~4\.1\.0/)
   })
 
   it("a live Redis does", () => {

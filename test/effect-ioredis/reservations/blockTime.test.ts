@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { RedisCommand } from "effect-ioredis"
-import { blockTime } from "../../../packages/effect-ioredis/src/internal/blockTime.ts"
+import { blockTime, withBlockTime } from "../../../packages/effect-ioredis/src/internal/blockTime.ts"
 import { commands } from "../../../packages/effect-ioredis/src/internal/commandKeys.ts"
 
 const rows: ReadonlyArray<readonly [line: string, millis: number]> = [
@@ -39,4 +39,27 @@ describe("blockTime", () => {
       []
     )
   })
+})
+
+const bounded: ReadonlyArray<readonly [line: string, expected: string | undefined]> = [
+  ["BLPOP a b 0", "BLPOP a b 1.5"],
+  ["BLMOVE a b LEFT RIGHT 0", "BLMOVE a b LEFT RIGHT 1.5"],
+  ["BZMPOP 0 1 a MIN", "BZMPOP 1.5 1 a MIN"],
+  ["XREAD BLOCK 0 STREAMS a 0-1", "XREAD BLOCK 1500 STREAMS a 0-1"],
+  ["XREADGROUP GROUP g c COUNT 1 BLOCK 0 STREAMS a >", "XREADGROUP GROUP g c COUNT 1 BLOCK 1500 STREAMS a >"],
+  // What is added between two of them would be left out.
+  ["XREAD BLOCK 0 STREAMS a $", undefined],
+  // It answers a number whether or not the time is over.
+  ["WAIT 1 0", undefined]
+]
+
+describe("withBlockTime", () => {
+  for (const [line, expected] of bounded) {
+    it(line, () => {
+      const [name = "", ...args] = line.split(" ")
+      const command = withBlockTime(RedisCommand.make(name, args), 1500)
+      assert.strictEqual(command && [command.name, ...command.args].join(" "), expected)
+      if (command !== undefined) assert.strictEqual(command.kind, "blocking")
+    })
+  }
 })

@@ -1,0 +1,45 @@
+import { Duration, Effect, Layer } from "effect"
+import * as RateLimiter from "effect/persistence/RateLimiter"
+import type { RateLimiterOptions } from "../../persistence.ts"
+import type { RedisClient } from "../../RedisClient.ts"
+import * as RedisService from "./RedisService.ts"
+
+/** Provides Effect's rate limiter on a client. */
+export const layer = ({
+  prefix,
+  whenUnavailable,
+  ...use
+}: RateLimiterOptions): Layer.Layer<RateLimiter.RateLimiter, never, RedisClient> => {
+  const make = whenUnavailable === "allow" ? Effect.map(RateLimiter.make, open) : RateLimiter.make
+  return Layer.effect(RateLimiter.RateLimiter, make).pipe(
+    Layer.provide(RateLimiter.layerStoreRedis({ prefix })),
+    Layer.provide(RedisService.layer(use))
+  )
+}
+
+// Lets everything pass that Redis does not decide.
+const open = (limiter: RateLimiter.RateLimiter): RateLimiter.RateLimiter => ({
+  ...limiter,
+  consume: (options) => allowed(limiter.consume(options), () => unlimited(options.limit)),
+  adaptiveConsume: (options) => allowed(limiter.adaptiveConsume(options), () => inactive),
+  adaptiveFeedback: (options) => allowed(limiter.adaptiveFeedback(options), () => undefined)
+})
+
+const allowed = <A>(
+  consuming: Effect.Effect<A, RateLimiter.RateLimiterError>,
+  otherwise: () => A
+): Effect.Effect<A, RateLimiter.RateLimiterError> =>
+  Effect.catchIf(
+    consuming,
+    ({ reason }) => reason._tag === "RateLimitStoreError",
+    () => Effect.sync(otherwise)
+  )
+
+const unlimited = (limit: number): RateLimiter.ConsumeResult => ({
+  delay: Duration.zero,
+  limit,
+  remaining: limit,
+  resetAfter: Duration.zero
+})
+
+const inactive: RateLimiter.AdaptiveConsumeResult = { delay: Duration.zero, epoch: 0, phase: "inactive" }

@@ -1,0 +1,150 @@
+import { Clock, Effect, Latch, Layer, Queue, Scope, Stream } from "effect"
+import * as EffectRedis from "effect/persistence/Redis"
+import * as Dispatch from "../../dispatch.ts"
+import type { UseOptions } from "../../persistence.ts"
+import * as RedisClient from "../../RedisClient.ts"
+import * as RedisCommand from "../../RedisCommand.ts"
+import type * as RedisError from "../../RedisError.ts"
+import * as RedisPubSub from "../../RedisPubSub.ts"
+import type { RedisReservation } from "../../RedisReservation.ts"
+import * as RedisScript from "../../RedisScript.ts"
+import { blockTime, withBlockTime } from "../blockTime.ts"
+
+type Service = EffectRedis.Redis["Service"]
+
+/** Effect's service on a client. */
+export const make = (client: RedisClient.RedisClient, use: UseOptions): Service => {
+  const run: Run = (command) => client.run(command, use)
+  return {
+    send: sendOn(run),
+    eval: evalOn(run),
+    reserve: Effect.mapError(reserve(client, use), toEffect).pipe(
+      Effect.map((run) => ({ send: sendOn(patient(run)), eval: evalOn(run) }))
+    ),
+    subscribe: (channel) => subscribe(client, channel)
+  }
+}
+
+/** Provides it. */
+export const layer = (use: UseOptions): Layer.Layer<EffectRedis.Redis, never, RedisClient.RedisClient> =>
+  Layer.effect(
+    EffectRedis.Redis,
+    Effect.map(RedisClient.RedisClient, (client) => make(client, use))
+  )
+
+type Run = <A>(command: RedisCommand.RedisCommand<A>) => Effect.Effect<A, RedisError.RedisCommandError>
+
+// Effect's error holds nothing but a cause. Its modules look for NOSCRIPT in the text of that.
+const toEffect = (cause: RedisError.RedisCommandError): EffectRedis.RedisError => new EffectRedis.RedisError({ cause })
+
+const sendOn =
+  (run: Run): Service["send"] =>
+  <A>(command: string, ...args: ReadonlyArray<string>) =>
+    // The caller says what is answered, and nobody checks it.
+    Effect.mapError(run(RedisCommand.make(command, args)), toEffect) as Effect.Effect<A, EffectRedis.RedisError>
+
+/**
+ * Lets a command wait for ever where it can be asked again: a server that hangs is noticed in
+ * between.
+ */
+export const patient =
+  (run: Run): Run =>
+  (command) => {
+    const bounded = blockTime(command) === Number.POSITIVE_INFINITY ? withBlockTime(command, longestWait) : undefined
+    return bounded === undefined ? run(command) : Effect.repeat(run(bounded), { until: (reply) => reply !== null })
+  }
+
+const longestWait = 10_000
+
+// Asks by the hash that is known here, where Effect's own `make` would load each script first.
+const evalOn =
+  (run: Run): Service["eval"] =>
+  (script) =>
+  (...params) =>
+    Effect.suspend(() => {
+      const { kind, lua, sha } = declared(script)
+      const args = [script.numberOfKeys(...params), ...script.params(...params).map(String)]
+      const call = (name: string, source: string) => run(RedisCommand.make(name, [source, ...args], { kind }))
+      return Effect.catchIf(
+        call("EVALSHA", sha),
+        (error) => error._tag === "RedisOperationError" && error.code === "NOSCRIPT",
+        () => call("EVAL", lua)
+      ).pipe(Effect.mapError(toEffect))
+    })
+
+const declarations = new WeakMap<object, RedisScript.RedisScript>()
+
+// Effect's scripts do not say what running them twice would do, so that they are effectful.
+const declared = (script: { readonly lua: string }): RedisScript.RedisScript => {
+  const known = declarations.get(script)
+  if (known !== undefined) return known
+  const made = RedisScript.make({ lua: script.lua })
+  declarations.set(script, made)
+  return made
+}
+
+// Effect's `reserve` names no key. On a cluster each server that owns one of its keys is reserved
+// when that is first asked for.
+const reserve = (
+  client: RedisClient.RedisClient,
+  use: UseOptions
+): Effect.Effect<Run, RedisError.RedisCommandError, Scope.Scope> => {
+  const { nodeOf, slotOf } = Dispatch.of(client)
+  if (slotOf === undefined) return Effect.map(reserveWhere(client, use), ({ run }) => run)
+  return Effect.map(Effect.scope, (scope) => {
+    const reserved = new Map<Dispatch.Node, RedisReservation>()
+    return (command) =>
+      Effect.suspend(() => {
+        const [first = ""] = RedisCommand.keysOf(command)
+        const key = String(first)
+        const node = nodeOf(key)
+        const known = reserved.get(node)
+        if (known !== undefined) return known.run(command)
+        return Effect.flatMap(Scope.provide(reserveWhere(client, use, key), scope), (made) => {
+          reserved.set(node, made)
+          return made.run(command)
+        })
+      })
+  })
+}
+
+// A connection is reserved at once or not at all. A PING waits as long as a command may.
+const reserveWhere = (client: RedisClient.RedisClient, use: UseOptions, key?: string) => {
+  const reserving = client.reserve({ key })
+  return use.waitToSend === undefined
+    ? reserving
+    : Effect.catch(reserving, () => Effect.andThen(client.run(ping, use), reserving))
+}
+
+const ping = RedisCommand.make("PING")
+
+const subscribe = Effect.fnUntraced(function* (
+  client: RedisClient.RedisClient,
+  channel: string
+): Effect.fn.Return<Queue.Dequeue<EffectRedis.RedisMessage, EffectRedis.RedisError>, never, Scope.Scope> {
+  const queue = yield* Queue.unbounded<EffectRedis.RedisMessage, EffectRedis.RedisError>()
+  const isSettled = Latch.makeUnsafe()
+  const settle = Effect.asVoid(isSettled.open)
+  yield* Effect.addFinalizer(() => Queue.shutdown(queue))
+  yield* RedisPubSub.subscribe([channel], { onSubscribed: settle }).pipe(
+    Stream.runForEach((event) =>
+      event._tag === "Message"
+        ? Queue.offer(queue, { channel: event.channel, message: event.payload })
+        : Effect.logWarning("Messages of a Redis channel may be missing").pipe(
+            Effect.annotateLogs({ name: client.name, reason: event.reason })
+          )
+    ),
+    Effect.mapError(toEffect),
+    Effect.catchCause((cause) => Queue.failCause(queue, cause)),
+    Effect.ensuring(settle),
+    Effect.provideService(RedisClient.RedisClient, client),
+    Effect.forkScoped
+  )
+  // Whoever publishes next is heard, if Redis is there.
+  yield* Effect.timeoutOption(isSettled.await, longestSubscribing).pipe(
+    Effect.provideService(Clock.Clock, Dispatch.of(client).clock)
+  )
+  return queue
+})
+
+const longestSubscribing = "2 seconds"
