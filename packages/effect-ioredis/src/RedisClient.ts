@@ -619,12 +619,16 @@ const commandsOn = (name: string, dispatcher: Dispatcher.Dispatcher): Commands =
         const rest = [keys.length, ...keys, ...script.args(params)]
         return Effect.catchIf(
           run(RedisCommand.make("EVALSHA", [script.sha, ...rest], script), options),
-          (error) => error._tag === "RedisOperationError" && error.code === "NOSCRIPT",
+          isUnknownScript,
           () => run(RedisCommand.make("EVAL", [script.lua, ...rest], script), options)
         )
       })
   }
 }
+
+// By Redis' own words: a script may raise the code too, and is not run again for that.
+const isUnknownScript = (error: RedisError.RedisCommandError): boolean =>
+  error._tag === "RedisOperationError" && error.code === "NOSCRIPT" && error.message.includes("No matching script")
 
 const noOptions: SendOptions = {}
 

@@ -85,6 +85,18 @@ describe("What a script fails with", () => {
   const failing = (lua: string, errors?: ReadonlyArray<Uppercase<string>>) =>
     RedisScript.make({ lua, errors, args: (secret: string) => [secret] })
 
+  it.live("is not taken for a script that Redis does not know, which would be sent again", () =>
+    Effect.gen(function* () {
+      const redis = yield* client
+      const lua = `redis.call("INCR", "n") return redis.error_reply("NOSCRIPT of mine")`
+      const failing = redis.eval(RedisScript.make({ lua, errors: ["NOSCRIPT"] }))()
+      for (const runs of ["1", "2", "3"]) {
+        assert.isTrue(Result.isFailure(yield* Effect.result(failing)))
+        assert.deepStrictEqual(yield* redis.get("n"), Option.some(runs))
+      }
+    })
+  )
+
   it.live("has the code that the script declares, and none that it does not, whatever stands behind it", () =>
     Effect.gen(function* () {
       const redis = yield* client

@@ -57,6 +57,23 @@ describe("Inbox", () => {
     })
   )
 
+  it.effect("makes one gap of several in a row, and of all of them beyond a hundred", () =>
+    Effect.gen(function* () {
+      let now = 0
+      const inbox = new Inbox(2, () => now)
+      for (now = 1; now <= 3; now++) inbox.miss("Reconnected", now - 1)
+      assert.deepStrictEqual(shown(yield* inbox.take), [["Reconnected", 0, 3, undefined]])
+      for (now = 10; now < 1000; now++) {
+        for (let n = 0; n < 5; n++) inbox.offer(message(n), now)
+        inbox.miss("Reconnected", now)
+      }
+      const events = shown(yield* inbox.take)
+      assert.isAtMost(events.length, 103)
+      assert.deepStrictEqual(events.slice(0, 3), ["0", "1", ["Overflow", 10, 10, 3]])
+      assert.deepStrictEqual(events.at(-1)?.slice(2), [999, undefined])
+    })
+  )
+
   it.effect("fails after all that it holds, and for whoever waits", () =>
     Effect.gen(function* () {
       const error = RedisError.connectionError("CONNECT", "Closed", "never")

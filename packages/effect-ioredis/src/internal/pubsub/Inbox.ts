@@ -8,7 +8,8 @@ import type { RedisCommandError } from "../../RedisError.ts"
  * **Details**
  *
  * It holds so many messages and no more. What comes while it is full is counted and dropped, and
- * stands in it as one gap behind those that it holds.
+ * stands in it as one gap behind those that it holds. Gaps of one kind in a row become one, and
+ * beyond a hundred all that follow.
  *
  * Invariant: messages are dropped only while it holds as many as it may.
  */
@@ -61,10 +62,26 @@ export class Inbox {
   }
 
   #hold(one: Message | Gap): void {
-    this.#held.push(one)
+    const last = this.#held.at(-1)
+    if (one._tag === "Gap" && last?._tag === "Gap" && this.#areOne(last, one)) {
+      this.#held[this.#held.length - 1] = merged(last, one)
+    } else this.#held.push(one)
     this.#arrived.openUnsafe()
   }
+
+  // Who takes nothing while the connection is lost again and again is told less exactly in the end.
+  #areOne(last: Gap, next: Gap): boolean {
+    return last.reason === next.reason || this.#held.length >= this.#capacity + mostGaps
+  }
 }
+
+const mostGaps = 100
+
+const merged = (one: Gap, next: Gap): Gap => ({
+  ...next,
+  since: one.since,
+  missed: one.missed === undefined || next.missed === undefined ? undefined : one.missed + next.missed
+})
 
 const gapOf = (reason: Gap["reason"], since: number, until: number, missed: number | undefined): Gap => ({
   _tag: "Gap",
