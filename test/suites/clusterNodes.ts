@@ -350,11 +350,12 @@ const saidIn = (message: string): string =>
     .replace(/, at line \d+ of the script$/, "")
     .replace(/\. On a cluster, the keys of one command.*$/, "")
 
-const named = (nodes: Nodes, reply: RedisCommand.Reply): RedisCommand.Reply => {
-  if (Array.isArray(reply)) return reply.map((item) => named(nodes, item))
+// A number that stands alone is no port: it may be a slot.
+const named = (nodes: Nodes, reply: RedisCommand.Reply, isInList = false): RedisCommand.Reply => {
+  if (Array.isArray(reply)) return reply.map((item) => named(nodes, item, true))
   for (const name of ["one", "other", "replica", "another"] as const) {
     const { host, port } = nodes[name]
-    if (reply === port) return `port of ${name}`
+    if (isInList && reply === port) return `port of ${name}`
     if (reply === host) return "host"
     if (reply === nodes.ids[name]) return `id of ${name}`
     if (typeof reply === "string") reply = reply.replace(`${host}:${port}`, name)
