@@ -58,6 +58,7 @@ import * as ClosingTime from "./internal/ClosingTime.ts"
 import * as Deadlines from "./internal/Deadlines.ts"
 import * as Dispatcher from "./internal/Dispatcher.ts"
 import * as HistoryWatch from "./internal/HistoryWatch.ts"
+import { expiryWords } from "./internal/expiryWords.ts"
 import { isHopeless } from "./internal/isHopeless.ts"
 import * as Metrics from "./internal/Metrics.ts"
 import * as Monotonic from "./internal/Monotonic.ts"
@@ -66,6 +67,7 @@ import { refusal } from "./internal/refusal.ts"
 import { keyFrom } from "./internal/keyText.ts"
 import * as Replies from "./internal/Replies.ts"
 import * as Reservations from "./internal/Reservations.ts"
+import { runScript } from "./internal/runScript.ts"
 import * as Scan from "./internal/Scan.ts"
 import { countProblem, timeProblem } from "./internal/settingProblem.ts"
 import { tell } from "./internal/tell.ts"
@@ -595,7 +597,7 @@ const commandsOn = (name: string, dispatcher: Dispatcher.Dispatcher): Commands =
       runAs(Replies.ok)("SET", [
         key,
         value,
-        ...expiryArguments(timeToLive),
+        ...expiryWords({ timeToLive }),
         ...(condition === undefined ? [] : [condition === "ifAbsent" ? "NX" : "XX"])
       ]),
     mget: (keys) => (keys.length === 0 ? Effect.succeed([]) : runAs(Replies.optionalTexts(keys.length))("MGET", keys)),
@@ -603,7 +605,7 @@ const commandsOn = (name: string, dispatcher: Dispatcher.Dispatcher): Commands =
     exists: (...keys) => (keys.length === 0 ? Effect.succeed(0) : runAs(Replies.integer)("EXISTS", keys)),
     ttl: (key) => runAs(Replies.timeToLive)("PTTL", [key]),
     expire: (key, timeToLive) => {
-      const [, life] = expiryArguments(timeToLive)
+      const [, life] = expiryWords({ timeToLive })
       // A key that is to live for ever loses its expiry; PERSIST does not say whether it was there.
       return life === undefined
         ? Effect.andThen(run(RedisCommand.make("PERSIST", [key])), runAs(Replies.one)("EXISTS", [key]))
@@ -613,22 +615,9 @@ const commandsOn = (name: string, dispatcher: Dispatcher.Dispatcher): Commands =
     ping: runAs(Replies.ignored)("PING", []),
     info: (section) => runAs(Replies.info)("INFO", section === undefined ? [] : [section]),
     scan: (options) => Scan.stream(dispatcher, options),
-    eval: (script) => (params, options) =>
-      Effect.suspend(() => {
-        const keys = script.keys(params)
-        const rest = [keys.length, ...keys, ...script.args(params)]
-        return Effect.catchIf(
-          run(RedisCommand.make("EVALSHA", [script.sha, ...rest], script), options),
-          isUnknownScript,
-          () => run(RedisCommand.make("EVAL", [script.lua, ...rest], script), options)
-        )
-      })
+    eval: (script) => (params, options) => runScript((command) => run(command, options), script, params)
   }
 }
-
-// By Redis' own words: a script may raise the code too, and is not run again for that.
-const isUnknownScript = (error: RedisError.RedisCommandError): boolean =>
-  error._tag === "RedisOperationError" && error.code === "NOSCRIPT" && error.message.includes("No matching script")
 
 const noOptions: SendOptions = {}
 
@@ -652,13 +641,6 @@ const sendOptions = ({ answer, operationTimeout, readFrom, retry, waitToSend }: 
   readFrom,
   waitToSend: waitToSend === undefined ? undefined : Duration.toMillis(waitToSend)
 })
-
-const expiryArguments = (timeToLive: Duration.Input | undefined): ReadonlyArray<RedisCommand.Argument> => {
-  if (timeToLive === undefined) return []
-  // A Duration takes NaN for zero; as an argument it is refused.
-  const life = Number.isNaN(timeToLive) ? Number.NaN : Math.ceil(Duration.toMillis(timeToLive))
-  return life === Number.POSITIVE_INFINITY ? [] : ["PX", life]
-}
 
 // Waits until all keys can be reached, or until waiting is of no use, then says what is missing.
 const awaitReady = Effect.fnUntraced(function* (

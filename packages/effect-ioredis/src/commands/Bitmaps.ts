@@ -292,4 +292,4 @@ export const setbit = (key: string, offset: number, bit: Bit): RedisCommand.Redi
   RedisCommand.make("SETBIT", [key, offset, bit], { decode: oneBit })
 
 const oneBit: RedisCommand.Decoder<Bit> = (reply) =>
-  reply === 0 || reply === 1 ? Result.succeed(reply) : Answers.expected("0 or 1")
+  reply === 0 || reply === 1 ? Result.succeed(reply) : Replies.expected("0 or 1")

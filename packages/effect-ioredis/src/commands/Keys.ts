@@ -182,7 +182,7 @@ const expiryMoment: RedisCommand.Decoder<Option.Option<DateTime.Utc | "never">> 
     if (millis === -2) return Result.succeed(Option.none())
     if (millis === -1) return Result.succeed(Option.some("never" as const))
     const moment = DateTime.make(millis)
-    return Option.isSome(moment) ? Result.succeed(moment) : Answers.expected("a moment")
+    return Option.isSome(moment) ? Result.succeed(moment) : Replies.expected("a moment")
   })
 
 /**

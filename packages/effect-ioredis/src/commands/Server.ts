@@ -353,7 +353,7 @@ export const lastsave: RedisCommand.RedisCommand<DateTime.Utc> = RedisCommand.ma
 
 const momentOf = (seconds: number): Result.Result<DateTime.Utc, string> => {
   const moment = DateTime.make(seconds * 1000)
-  return Option.isSome(moment) ? Result.succeed(moment.value) : Answers.expected("a moment")
+  return Option.isSome(moment) ? Result.succeed(moment.value) : Replies.expected("a moment")
 }
 
 /**
@@ -473,7 +473,7 @@ export const slowlogGet = (
   })
 
 const slowCommand: RedisCommand.Decoder<SlowCommand> = (reply) => {
-  if (!Array.isArray(reply)) return Answers.expected("an entry of the slow log")
+  if (!Array.isArray(reply)) return Replies.expected("an entry of the slow log")
   const [id, at, micros, command, address, clientName] = reply
   return Result.all({
     id: Replies.integer(id),

@@ -1,7 +1,7 @@
 /** Decoders of what typed commands answer, and what puts them together. They throw at no reply. */
 import { Option, Result } from "effect"
 import type { Decoder, Reply } from "../RedisCommand.ts"
-import { asItCame } from "./Replies.ts"
+import { asItCame, expected } from "./Replies.ts"
 
 /** Takes a text. */
 export const text: Decoder<string> = (reply) => (typeof reply === "string" ? Result.succeed(reply) : expected("text"))
@@ -76,9 +76,6 @@ export const pair =
     Array.isArray(reply) && reply.length === 2
       ? Result.all([first(reply[0]), second(reply[1])] as const)
       : expected("a list of two")
-
-/** Says what was expected in the place of the reply. */
-export const expected = (what: string): Result.Result<never, string> => Result.fail(what)
 
 const none = Result.succeed(Option.none<never>())
 

@@ -74,4 +74,5 @@ export const scanPage: Decoder<{ readonly next: string; readonly keys: ReadonlyA
 
 const none = Result.succeed(Option.none<string>())
 
-const expected = (what: string): Result.Result<never, string> => Result.fail(what)
+/** Says what was expected in the place of the reply. */
+export const expected = (what: string): Result.Result<never, string> => Result.fail(what)

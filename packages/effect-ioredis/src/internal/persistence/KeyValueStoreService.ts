@@ -7,6 +7,7 @@ import * as RedisClient from "../../RedisClient.ts"
 import * as RedisCommand from "../../RedisCommand.ts"
 import type * as RedisError from "../../RedisError.ts"
 import * as Answers from "../Answers.ts"
+import * as Replies from "../Replies.ts"
 
 /** Effect's key-value store on a client. */
 export const make = (
@@ -70,7 +71,7 @@ const bytesOf = (key: string) =>
   RedisCommand.make("GET", [key], {
     reply: "bytes",
     decode: Answers.optional((reply) =>
-      reply instanceof Uint8Array ? Result.succeed(reply) : Answers.expected("bytes or nil")
+      reply instanceof Uint8Array ? Result.succeed(reply) : Replies.expected("bytes or nil")
     )
   })
 

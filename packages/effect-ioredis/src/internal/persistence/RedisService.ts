@@ -9,6 +9,7 @@ import * as RedisPubSub from "../../RedisPubSub.ts"
 import type { RedisReservation } from "../../RedisReservation.ts"
 import * as RedisScript from "../../RedisScript.ts"
 import { blockTime, withBlockTime } from "../blockTime.ts"
+import { runScript } from "../runScript.ts"
 
 type Service = EffectRedis.Redis["Service"]
 
@@ -62,23 +63,26 @@ const evalOn =
   (script) =>
   (...params) =>
     Effect.suspend(() => {
-      const { kind, lua, sha } = declared(script)
-      const args = [script.numberOfKeys(...params), ...script.params(...params).map(String)]
-      const call = (name: string, source: string) => run(RedisCommand.make(name, [source, ...args], { kind }))
-      return Effect.catchIf(
-        call("EVALSHA", sha),
-        (error) => error._tag === "RedisOperationError" && error.code === "NOSCRIPT",
-        () => call("EVAL", lua)
-      ).pipe(Effect.mapError(toEffect))
+      const given = script.params(...params).map(String)
+      const numberOfKeys = script.numberOfKeys(...params)
+      const keysAndArgs = { keys: given.slice(0, numberOfKeys), args: given.slice(numberOfKeys) }
+      return Effect.mapError(runScript(run, declared(script), keysAndArgs), toEffect)
     })
 
-const declarations = new WeakMap<object, RedisScript.RedisScript>()
+interface KeysAndArgs {
+  readonly keys: ReadonlyArray<string>
+  readonly args: ReadonlyArray<string>
+}
+
+type Declared = RedisScript.RedisScript<KeysAndArgs, RedisCommand.Reply>
+
+const declarations = new WeakMap<object, Declared>()
 
 // Effect's scripts do not say what running them twice would do, so that they are effectful.
-const declared = (script: { readonly lua: string }): RedisScript.RedisScript => {
+const declared = (script: { readonly lua: string }): Declared => {
   const known = declarations.get(script)
   if (known !== undefined) return known
-  const made = RedisScript.make({ lua: script.lua })
+  const made = RedisScript.make({ lua: script.lua, keys: ({ keys }: KeysAndArgs) => keys, args: ({ args }) => args })
   declarations.set(script, made)
   return made
 }

@@ -58,7 +58,7 @@ const field = (name: string, value: Buffer): ReadonlyArray<Buffer> => [bytesOf(n
 
 // The first ones are as random as any.
 const random: Run = (args, { store }) => {
-  const count = args[1] && countOf(args[1])
+  const count = args[1] && Wire.between(-Wire.maxInt64, Wire.maxInt64, args[1])
   const withValues = args.length > 2
   if (args.length > 3 || (withValues && upper(args[2]) !== "WITHVALUES")) return Wire.syntaxError()
   if (withValues && Math.abs(count ?? 0) >= 2 ** 62) return Wire.fail("ERR value is out of range")
@@ -71,13 +71,6 @@ const random: Run = (args, { store }) => {
 
 const repeated = <A>(items: ReadonlyArray<A>, count: number): ReadonlyArray<A> =>
   items.length === 0 ? [] : Array.from({ length: count }, (_, index) => items[index % items.length] as A)
-
-const countOf = (bytes: Buffer): number => {
-  const count = Wire.bigInteger(bytes)
-  return count === -(2n ** 63n)
-    ? Wire.fail("ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807")
-    : Number(count)
-}
 
 const scan: Run = (args, { keyspace, store }) => {
   const cursor = Scan.cursorOf(at(args, 1))

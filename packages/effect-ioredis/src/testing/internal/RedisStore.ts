@@ -146,41 +146,32 @@ const firstFrom = (order: ReadonlyArray<readonly [place: number, key: string]>, 
   return low
 }
 
-export const stringAt = (store: RedisStore, key: Buffer): Buffer | undefined => {
+// What a key holds, if it is of this type.
+const valueAt = <Type extends Value["type"]>(store: RedisStore, key: Buffer, type: Type): Of<Type> | undefined => {
   const value = store.get(key)?.value
   if (value === undefined) return undefined
-  return value.type === "string" ? value.bytes : Wire.wrongType()
+  return isOf(value, type) ? value : Wire.wrongType()
 }
 
-export const listAt = (store: RedisStore, key: Buffer): ReadonlyArray<Buffer> | undefined => {
-  const value = store.get(key)?.value
-  if (value === undefined) return undefined
-  return value.type === "list" ? value.items : Wire.wrongType()
-}
+type Of<Type extends Value["type"]> = Extract<Value, { readonly type: Type }>
 
-export const hashAt = (store: RedisStore, key: Buffer): ReadonlyMap<string, Buffer> | undefined => {
-  const value = store.get(key)?.value
-  if (value === undefined) return undefined
-  return value.type === "hash" ? value.fields : Wire.wrongType()
-}
+const isOf = <Type extends Value["type"]>(value: Value, type: Type): value is Of<Type> => value.type === type
 
-export const setAt = (store: RedisStore, key: Buffer): ReadonlySet<string> | undefined => {
-  const value = store.get(key)?.value
-  if (value === undefined) return undefined
-  return value.type === "set" ? value.members : Wire.wrongType()
-}
+export const stringAt = (store: RedisStore, key: Buffer): Buffer | undefined => valueAt(store, key, "string")?.bytes
 
-export const scoresAt = (store: RedisStore, key: Buffer): ReadonlyMap<string, number> | undefined => {
-  const value = store.get(key)?.value
-  if (value === undefined) return undefined
-  return value.type === "zset" ? value.scores : Wire.wrongType()
-}
+export const listAt = (store: RedisStore, key: Buffer): ReadonlyArray<Buffer> | undefined =>
+  valueAt(store, key, "list")?.items
 
-export const streamAt = (store: RedisStore, key: Buffer): Stream | undefined => {
-  const value = store.get(key)?.value
-  if (value === undefined) return undefined
-  return value.type === "stream" ? value : Wire.wrongType()
-}
+export const hashAt = (store: RedisStore, key: Buffer): ReadonlyMap<string, Buffer> | undefined =>
+  valueAt(store, key, "hash")?.fields
+
+export const setAt = (store: RedisStore, key: Buffer): ReadonlySet<string> | undefined =>
+  valueAt(store, key, "set")?.members
+
+export const scoresAt = (store: RedisStore, key: Buffer): ReadonlyMap<string, number> | undefined =>
+  valueAt(store, key, "zset")?.scores
+
+export const streamAt = (store: RedisStore, key: Buffer): Stream | undefined => valueAt(store, key, "stream")
 
 /** Stores another value; the key lives as long as it did before. */
 export const replace = (store: RedisStore, key: Buffer, value: Value): void =>

@@ -143,7 +143,7 @@ const positive = (bytes: Buffer, refusal: string): number => {
 
 // The first members stand for those that chance would take: what a test does is to be repeated.
 const zrandmember: Run = (args, { store }) => {
-  const count = args[1] === undefined ? undefined : randomCount(args[1])
+  const count = args[1] && Wire.between(-Wire.maxInt64, Wire.maxInt64, args[1])
   const withScores = upper(args[2]) === "WITHSCORES"
   if (args.length > 3 || (args.length === 3 && !withScores)) return Wire.syntaxError()
   if (withScores && Math.abs(count ?? 0) > 2 ** 62) return Wire.fail("ERR value is out of range")
@@ -158,12 +158,6 @@ const zrandmember: Run = (args, { store }) => {
     repeated.flatMap((entry) => (entry === undefined ? [] : [entry])),
     withScores
   )
-}
-
-const randomCount = (bytes: Buffer): number => {
-  if (Wire.bigInteger(bytes) > -(2n ** 63n)) return Wire.integer(bytes)
-  const longest = 2n ** 63n - 1n
-  return Wire.fail(`ERR value is out of range, value must between -${longest} and ${longest}`)
 }
 
 // All of it comes at once, as of one that is small in Redis.
