@@ -6,11 +6,13 @@ import "./test/support/Node20.ts"
 const slow = ["test/**/live/**", "test/processes/**"]
 
 // What starts one cluster after the other would take a third of the whole: `.ci/night` has it. These are the demo of a
-// cluster, the start of the shop, the tests of the tests' own servers, and what managed services do otherwise.
+// cluster, the start of the shop, the tests of the tests' own servers, what managed services do otherwise, and what Prometheus'
+// own tool says of the metrics.
 const nightly = [
   "examples/live/**",
   "support/live/Redis{Cluster,Sentinels}.test.ts",
-  "effect-ioredis-cache/live/Services.test.ts"
+  "effect-ioredis-cache/live/Services.test.ts",
+  "effect-ioredis-cache/live/Promtool.test.ts"
 ]
 
 const quick = process.env.QUICK !== undefined

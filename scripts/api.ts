@@ -25,7 +25,7 @@ interface Name {
   readonly declaration: string
 }
 
-const folders = ["packages/effect-ioredis", "packages/effect-ioredis-cache"]
+const folders = ["packages/effect-ioredis", "packages/effect-ioredis-cache", "packages/effect-ioredis-cli"]
 
 const read = (file: string): string => readFileSync(file, "utf8")
 
@@ -175,7 +175,7 @@ const sectionOf = ({ module, names }: (typeof all)[number][number]): string => {
 const listed = [
   "# API",
   "",
-  "Every name that the two packages export, with the first sentence of its doc comment. `pnpm api` makes this page of the sources.",
+  "Every name that the packages export, with the first sentence of its doc comment. `pnpm api` makes this page of the sources.",
   "",
   ...all.flatMap((ofPackage, index) => [`## ${stemOf(folders[index] ?? "")}`, "", ...ofPackage.map(sectionOf)])
 ].join("\n")
@@ -265,7 +265,7 @@ const exportMistakes = folders.flatMap((folder, index) => {
     file.replace(/^\.\/src\/(.*)\.ts$/, "./dist/$1.js")
   ])
   const unnamed = filesIn(join(folder, "src"), ".ts").filter(
-    (file) => !/\/internal\/|\/index\.ts$/.test(file) && modules[index]?.every((module) => module.file !== file)
+    (file) => !/\/internal\/|\/(?:index|bin)\.ts$/.test(file) && modules[index]?.every((module) => module.file !== file)
   )
   return [
     ...(JSON.stringify(built) === JSON.stringify(Object.entries(publishConfig.exports))

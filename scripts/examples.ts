@@ -16,9 +16,11 @@ const sources = [
   "README.md",
   "packages/effect-ioredis/README.md",
   "packages/effect-ioredis-cache/README.md",
+  "packages/effect-ioredis-cli/README.md",
   ...filesIn("docs", ".md"),
   ...filesIn("packages/effect-ioredis/src", ".ts"),
-  ...filesIn("packages/effect-ioredis-cache/src", ".ts")
+  ...filesIn("packages/effect-ioredis-cache/src", ".ts"),
+  ...filesIn("packages/effect-ioredis-cli/src", ".ts")
 ]
 
 const examplesOf = (file: string): ReadonlyArray<string> => {
@@ -37,6 +39,8 @@ for (const source of sources) {
     count++
   })
 }
+// Otherwise they would be loaded as CommonJS, and what they import dynamically with another copy of Effect.
+writeFileSync(join(target, "package.json"), JSON.stringify({ type: "module" }))
 writeFileSync(
   join(target, "tsconfig.json"),
   JSON.stringify({

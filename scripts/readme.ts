@@ -34,6 +34,9 @@ const tarballOf = (name: string): string => {
   return resolve("dist", file)
 }
 
+// What the third package brings is its command.
+const cli = "effect-ioredis-cli"
+
 const install = installLine.replace(/(?<= )effect-ioredis(-cache)?(?= |$)/g, tarballOf)
 
 /** Runs a command line in the folder, and gives what it printed; what failed is shown whole. */
@@ -104,7 +107,10 @@ const check = (folder: string) =>
     expect(run(folder, "npx vitest run", { NO_COLOR: "1" }), "1 passed")
     writeFileSync(join(folder, "memory.mjs"), loadsOfDriver)
     expect(run(folder, "node memory.mjs"), "0 modules of the driver")
-    for (const name of packages) {
+    run(folder, `npm install ${tarballOf(cli)}`)
+    expect(run(folder, "npx effect-ioredis doctor --help"), "Tells what is wrong with a Redis")
+    expect(run(folder, "npx effect-ioredis doctor", { REDIS_URL: server.url, NO_COLOR: "1" }), "healthy")
+    for (const name of [...packages, cli]) {
       run(folder, `node --print "require(\\"${name}/package.json\\").version"`)
     }
   })

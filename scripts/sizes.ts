@@ -43,9 +43,11 @@ const programs = {
 }
 
 const parts = Object.keys(programs) as ReadonlyArray<Part>
+const cli = "effect-ioredis-cli"
 const [given] = process.argv.slice(2)
+// The command line is part of no program's bundle.
 const tarballs = readdirSync(given ?? "dist")
-  .filter((file) => file.endsWith(".tgz"))
+  .filter((file) => file.endsWith(".tgz") && !file.startsWith(cli))
   .map((file) => resolve(given ?? "dist", file))
 
 const folder = mkdtempSync(join(tmpdir(), "sizes-"))
@@ -66,9 +68,9 @@ const bundle = (part: Part, ...external: ReadonlyArray<string>): number => {
 const peers = ["effect", "ioredis"]
 
 const packed = (name: string): number => {
-  const file = tarballs.find((file) => new RegExp(`/${name}-\\d[^/]*$`).test(file))
+  const file = readdirSync(given ?? "dist").find((file) => new RegExp(`^${name}-\\d.*\\.tgz$`).test(file))
   if (file === undefined) throw new Error(`There is no tarball of ${name}: run \`pnpm build\`.`)
-  return statSync(file).size
+  return statSync(resolve(given ?? "dist", file)).size
 }
 
 const figures: Figures = {
@@ -98,6 +100,7 @@ const print = (): void => {
     const rest = what.endsWith(".tgz") ? "" : `with Effect and ioredis ${kB(bundle(what as Part))}${notes[what] ?? ""}`
     row([what, kB(sizes[what as keyof Figures]), kB(size)], rest)
   }
+  row([`${cli}.tgz`, "", kB(packed(cli))], "")
 }
 
 /** Reads the most that a bundle may weigh, as the README promises it. */

@@ -103,6 +103,6 @@ const answer = ({ get }: Cache.Region<string, Job.Job>, { count, inFlight, milli
 
 const told = Effect.map(Metric.snapshot, (metrics) =>
   metrics
-    .filter(({ id }) => id === "cache_near_notices_total")
+    .filter(({ id }) => id === "cache.near.notices")
     .reduce((sum, { state }) => sum + ("count" in state ? Number(state.count) : 0), 0)
 )

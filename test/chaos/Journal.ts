@@ -7,7 +7,7 @@ export const size: Effect.Effect<() => number> = Effect.map(Effect.context<never
     let sum = 0
     // Only this one is read: a snapshot of them all would take as long as the calls that are measured.
     for (const metric of registry.values()) {
-      if (metric.id !== "cache_journal_entries") continue
+      if (metric.id !== "cache.journal.entries") continue
       const state: unknown = metric.hooks.get(context)
       if (Predicate.hasProperty(state, "value")) sum += Number(state.value)
     }

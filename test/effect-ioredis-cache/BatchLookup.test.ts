@@ -13,7 +13,7 @@ const texts = { name: "texts", version: 1, key: Schema.String, value: Schema.Str
 const make = Effect.gen(function* () {
   const scope = yield* Effect.scope
   const context = yield* Effect.context<never>()
-  const counters = Recorder.makeCounters()
+  const counters = new Recorder.Counters()
   const environment = {
     encoding: Encoding.make(texts, "5 minutes", "cache:", context),
     recorder: Recorder.make("texts", counters, context),

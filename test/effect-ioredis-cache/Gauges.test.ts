@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Exit, Layer, Metric, Schema, Scope } from "effect"
 import { RedisClient } from "effect-ioredis"
-import { showGauge, type Tally, tallyOf } from "effect-ioredis/dispatch"
+import { beginGauge, showGauge, type Tally, tallyOf } from "effect-ioredis/dispatch"
 import { Cache } from "effect-ioredis-cache"
 import { Fault, SimulatedRedis } from "effect-ioredis/testing"
 import { TestClock } from "effect/testing"
@@ -12,7 +12,10 @@ const registry: Metric.MetricRegistry = new Map()
 
 const metricValue = (id: string, label?: string) =>
   Effect.map(Metric.snapshot, (all) => {
-    const found = all.find((metric) => metric.id === id && (label === undefined || metric.attributes?.event === label))
+    const found = all.find(
+      (metric) =>
+        metric.id === id && (label === undefined || metric.attributes?.["redis.client.connection.event"] === label)
+    )
     if (found?.type === "Gauge") return Number(found.state.value)
     return found?.type === "Counter" ? Number(found.state.count) : 0
   })
@@ -71,12 +74,12 @@ describe("metrics of several caches in one process", () => {
         Effect.map(Metric.snapshot, (all) =>
           all
             .filter((metric) => metric.id === id && (metric.type !== "Counter" || Number(metric.state.count) > 0))
-            .map(({ attributes }) => attributes?.name)
+            .map(({ attributes }) => attributes?.["cache.name"])
         )
-      assert.deepStrictEqual(yield* named("cache_writes_total"), ["sessions", "jobs"])
-      assert.deepStrictEqual(yield* named("cache_journal_entries"), ["sessions", "jobs"])
-      assert.deepStrictEqual(yield* named("cache_requests_total"), ["jobs"])
-      assert.deepStrictEqual(yield* named("cache_entries"), ["memory"])
+      assert.deepStrictEqual(yield* named("cache.writes"), ["sessions", "jobs"])
+      assert.deepStrictEqual(yield* named("cache.journal.entries"), ["sessions", "jobs"])
+      assert.deepStrictEqual(yield* named("cache.requests"), ["jobs"])
+      assert.deepStrictEqual(yield* named("cache.memory.entries"), ["memory"])
       const [fellBack, more] = captured.logs.filter((line) => line.includes("memory does"))
       assert.include(fellBack, "name=jobs")
       assert.isUndefined(more)
@@ -102,11 +105,11 @@ describe("metrics of several caches in one process", () => {
       const [one, other] = [yield* open, yield* open]
       yield* one.texts.removeMany(["a", "b", "c"])
       yield* other.texts.remove("d")
-      assert.strictEqual(yield* metricValue("cache_journal_entries"), 4)
+      assert.strictEqual(yield* metricValue("cache.journal.entries"), 4)
       yield* other.close
-      assert.strictEqual(yield* metricValue("cache_journal_entries"), 3)
+      assert.strictEqual(yield* metricValue("cache.journal.entries"), 3)
       yield* one.close
-      assert.strictEqual(yield* metricValue("cache_journal_entries"), 0)
+      assert.strictEqual(yield* metricValue("cache.journal.entries"), 0)
     }).pipe(Effect.provide(SimulatedRedis.layerServer()), Effect.provideService(Metric.MetricRegistry, registry))
   )
 
@@ -117,7 +120,7 @@ describe("metrics of several caches in one process", () => {
       yield* server.inject(Fault.freeze)
       for (let call = 0; call < 50; call++) yield* Effect.forkChild(Effect.exit(redis.ping), { startImmediately: true })
       yield* TestClock.adjust("10 seconds")
-      assert.strictEqual(yield* metricValue("redis_connection_events_total", "stalled"), 1)
+      assert.strictEqual(yield* metricValue("redis.client.connection.events", "stalled"), 1)
     }).pipe(
       Effect.provide(Layer.provideMerge(RedisClient.layer(), SimulatedRedis.layer())),
       Effect.provideService(Metric.MetricRegistry, new Map())
@@ -135,6 +138,10 @@ describe("metrics of several caches in one process", () => {
       yield* showGauge(waiting, () => 3)
       assert.strictEqual(yield* metricValue("waiting"), 5)
       yield* Scope.close(scope, Exit.void)
+      assert.strictEqual(yield* metricValue("waiting"), 3)
+      const end = beginGauge(waiting, () => 4, yield* Effect.context<never>())
+      assert.strictEqual(yield* metricValue("waiting"), 7)
+      end()
       assert.strictEqual(yield* metricValue("waiting"), 3)
     }).pipe(Effect.provideService(Metric.MetricRegistry, new Map()))
   )

@@ -34,7 +34,7 @@ export const make = Effect.gen(function* () {
     key: Schema.String.check(Schema.isMaxLength(10)),
     value: Schema.String.check(Schema.isMaxLength(10))
   }
-  const counters = Recorder.makeCounters()
+  const counters = new Recorder.Counters()
   const order = Sequences.make().join(() => {})
   const open = new Set<Sequences.Watch>()
   const counted = (watch: Sequences.Watch): Sequences.Watch => {

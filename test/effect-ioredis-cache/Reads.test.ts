@@ -94,7 +94,7 @@ describe("Reads", () => {
       known.set("a", "1")
       assert.deepStrictEqual(yield* reads.get("a"), Option.some("1"))
       assert.deepStrictEqual(yield* reads.getBeforeLookup(`${keyspace}=a`), { hit: { value: "1" }, source: "memory" })
-      assert.deepStrictEqual([calls, counters.memoryHits], [[], 2])
+      assert.deepStrictEqual([calls, counters.hits.memory], [[], 2])
     })
   )
 

@@ -1,11 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Metric, Option } from "effect"
+import { Effect, Metric, Option } from "effect"
 import { TestClock } from "effect/testing"
 import * as Recorder from "../../packages/effect-ioredis-cache/src/internal/Recorder.ts"
 import * as Captured from "../support/Captured.ts"
 
 const make = Effect.map(Effect.context<never>(), (context) => {
-  const counters = Recorder.makeCounters()
+  const counters = new Recorder.Counters()
   return { counters, ...Recorder.make("users", counters, context) }
 })
 
@@ -23,17 +23,16 @@ describe("Recorder", () => {
       assert.deepStrictEqual(read({ hit: undefined, source: "redis" }), Option.none())
       read({ hit: undefined, source: "fallback" })
       stale()
-      lookup(Exit.void)
-      lookup(Exit.fail("no"))
-      assert.deepStrictEqual(counters, {
-        redisHits: 1,
-        memoryHits: 2,
-        misses: 2,
-        fallbacks: 2,
-        corrupt: 0,
-        stale: 1,
-        lookups: 2
-      })
+      yield* lookup(Effect.sync(() => assert.strictEqual(counters.lookupsInFlight, 1)))
+      yield* Effect.exit(lookup(Effect.fail("no")))
+      yield* lookup(Effect.interrupt).pipe(Effect.exit)
+      const { failedLookups, fallbacks, hits, lookups, lookupsInFlight, misses, stale: served } = counters
+      assert.deepStrictEqual(hits, { redis: 1, memory: 1, near: 0, journal: 0, fallback: 1 })
+      assert.deepStrictEqual({ misses, fallbacks, served }, { misses: 2, fallbacks: 2, served: 1 })
+      assert.deepStrictEqual(
+        { lookups, failedLookups, lookupsInFlight },
+        { lookups: 3, failedLookups: 2, lookupsInFlight: 0 }
+      )
     }).pipe(alone)
   )
 

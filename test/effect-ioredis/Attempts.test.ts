@@ -366,6 +366,34 @@ describe("A call that waits to be sent", () => {
     )
   )
 
+  it.effect(
+    "waits also when it may have been executed, where it may be sent again, and takes nothing of the budget",
+    () =>
+      withRedis({ circuitBreaker: false })((redis, server) =>
+        Effect.gen(function* () {
+          const options = { waitToSend: "3 seconds" } as const
+          yield* server.inject(Fault.freeze)
+          const repeatable = Array.from({ length: 50 }, (_, n) => RedisCommand.make("SET", [`key-${n}`, "1"]))
+          const calls = yield* fork(
+            Effect.forEach(repeatable, (set) => redis.run(set, options), { concurrency: "unbounded" })
+          )
+          const once = yield* fork(Effect.exit(redis.run(RedisCommand.make("SET", ["once", "1"]), waiting)))
+          yield* server.inject(Fault.refuse)
+          yield* TestClock.adjust("2 seconds")
+          assert.strictEqual(result(calls), "waiting")
+          assert.deepInclude({ ...failure(yield* settled(once)) }, { sent: "unknown" })
+          yield* server.heal
+          yield* TestClock.adjust("1 second")
+          assert.lengthOf(yield* Fiber.join(calls), 50)
+          yield* server.inject(Fault.freeze)
+          const late = yield* fork(Effect.exit(redis.run(RedisCommand.make("SET", ["late", "1"]), options)))
+          yield* server.inject(Fault.refuse)
+          yield* TestClock.adjust("3 seconds")
+          assert.deepInclude({ ...failure(yield* settled(late)) }, { sent: "unknown" })
+        })
+      )
+  )
+
   it.effect("ends when the client closes", () =>
     Effect.gen(function* () {
       const server = yield* SimulatedRedis.make()

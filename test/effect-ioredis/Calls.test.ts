@@ -43,6 +43,30 @@ describe("A batch", () => {
     )
   )
 
+  it.effect("repeats of what had no reply in time only what may be", () =>
+    withRedis({ commandTimeout: "500 millis" })((redis, server) =>
+      Effect.gen(function* () {
+        yield* server.inject(Fault.delay("400 millis"))
+        // Its reply says that the connection lives.
+        yield* fork(redis.ping)
+        yield* TestClock.adjust("200 millis")
+        yield* server.inject(Fault.delay("600 millis"))
+        const push = RedisCommand.make("RPUSH", ["list", "x"])
+        const fiber = yield* fork(redis.pipeline([get("a"), push, push]))
+        yield* TestClock.adjust("10 millis")
+        yield* server.heal
+        yield* TestClock.adjust("5 seconds")
+        const results = yield* Fiber.join(fiber)
+        assert.deepStrictEqual(
+          results.map((result) => (Result.isSuccess(result) ? result.success : result.failure._tag)),
+          [null, "RedisTimeoutError", "RedisTimeoutError"]
+        )
+        assert.deepStrictEqual([(yield* sent(server, "GET")).length, (yield* sent(server, "RPUSH")).length], [2, 2])
+        assert.deepInclude((yield* redis.stats).breaker, { _tag: "Closed", failures: 0 })
+      })
+    )
+  )
+
   it.effect("repeats what is idempotent where nobody reads the answer, and only there", () =>
     Effect.forEach(
       [undefined, "ignored"] as const,

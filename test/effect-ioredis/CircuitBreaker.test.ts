@@ -387,11 +387,23 @@ describe("CircuitBreaker, seen from outside", () => {
             metric.id === id &&
             Object.entries(attributes).every(([key, expected]) => Object(metric.attributes)[key] === expected)
         )?.state
-      assert.deepInclude(value("circuit_breaker_transitions_total", { from: "Closed", to: "Open" }), { count: 1 })
-      assert.deepInclude(value("circuit_breaker_transitions_total", { from: "HalfOpen", to: "Closed" }), { count: 1 })
-      assert.deepInclude(value("circuit_breaker_rejections_total", {}), { count: 1 })
-      assert.deepInclude(value("circuit_breaker_state", { state: "Closed" }), { value: 1 })
-      assert.deepInclude(value("circuit_breaker_state", { state: "Open" }), { value: 0 })
+      assert.deepInclude(
+        value("redis.client.circuit.transitions", {
+          "redis.client.circuit.from": "Closed",
+          "redis.client.circuit.to": "Open"
+        }),
+        { count: 1 }
+      )
+      assert.deepInclude(
+        value("redis.client.circuit.transitions", {
+          "redis.client.circuit.from": "HalfOpen",
+          "redis.client.circuit.to": "Closed"
+        }),
+        { count: 1 }
+      )
+      assert.deepInclude(value("redis.client.circuit.rejections", {}), { count: 1 })
+      assert.deepInclude(value("redis.client.circuit.state", { "redis.client.circuit.state": "Closed" }), { value: 1 })
+      assert.deepInclude(value("redis.client.circuit.state", { "redis.client.circuit.state": "Open" }), { value: 0 })
     }).pipe(Effect.provideService(Metric.MetricRegistry, new Map()))
   )
 

@@ -20,18 +20,20 @@ const event = new Error("one event")
 const states = {
   healthy: { _tag: "Closed", permit: 7, health: { failures: 0, window: undefined }, events: [] },
   failing: { _tag: "Closed", permit: 7, health: { failures: 1, window: undefined }, events: [event] },
-  waiting: { _tag: "Open", nextPermit: 8, openFor, dueAt: now + 10, isolated: false },
-  due: { _tag: "Open", nextPermit: 8, openFor, dueAt: now, isolated: false },
+  waiting: { _tag: "Open", nextPermit: 8, openFor, dueAt: now + 10, isolated: false, since: 900, failures: 5 },
+  due: { _tag: "Open", nextPermit: 8, openFor, dueAt: now, isolated: false, since: 900, failures: 5 },
   isolated: {
     _tag: "Open",
     nextPermit: 8,
     openFor: Number.POSITIVE_INFINITY,
     dueAt: Number.POSITIVE_INFINITY,
-    isolated: true
+    isolated: true,
+    since: 900,
+    failures: 5
   },
-  idle: { _tag: "HalfOpen", nextPermit: 9, probes: [], successes: 0 },
-  probing: { _tag: "HalfOpen", nextPermit: 9, probes: [7], successes: 1 },
-  full: { _tag: "HalfOpen", nextPermit: 9, probes: [7, 8], successes: 0 }
+  idle: { _tag: "HalfOpen", nextPermit: 9, probes: [], successes: 0, since: 900, failures: 5 },
+  probing: { _tag: "HalfOpen", nextPermit: 9, probes: [7], successes: 1, since: 900, failures: 5 },
+  full: { _tag: "HalfOpen", nextPermit: 9, probes: [7, 8], successes: 0, since: 900, failures: 5 }
 } satisfies Readonly<Record<string, CircuitState>>
 
 const record = (permit: number, outcome: CircuitBreaker.Outcome, event?: unknown): Event => ({
@@ -145,6 +147,21 @@ describe("the state machine of a circuit", () => {
       }
     })
   }
+
+  it("knows since when it has not been closed, and how many failures there were", () => {
+    const history = (state: CircuitState) =>
+      state._tag === "Closed" ? undefined : { since: state.since, failures: state.failures }
+    const next = (state: keyof typeof states, name: keyof typeof events) =>
+      history(transition(settings, states[state], events[name], now, openFor))
+    assert.deepStrictEqual(next("failing", "failure"), { since: now, failures: 2 })
+    assert.deepStrictEqual(next("healthy", "fatal"), { since: now, failures: 1 })
+    assert.deepStrictEqual(next("healthy", "trip"), { since: now, failures: 1 })
+    assert.deepStrictEqual(next("healthy", "isolate"), { since: now, failures: 0 })
+    assert.deepStrictEqual(next("due", "acquire"), { since: 900, failures: 5 })
+    assert.deepStrictEqual(next("probing", "failure"), { since: 900, failures: 6 })
+    assert.deepStrictEqual(next("probing", "trip"), { since: 900, failures: 6 })
+    assert.isUndefined(next("probing", "success"))
+  })
 
   it("opens for nothing but `isolate` where the policy is `never`", () => {
     const never: Settings = { ...settings, tripPolicy: CircuitBreaker.never }

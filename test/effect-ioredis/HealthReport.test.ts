@@ -7,6 +7,7 @@ import * as Captured from "../support/Captured.ts"
 
 const down = (node: string, slots: RedisHealth.NodeDown["slots"] = [], reason = `${node} is away`) => ({
   node,
+  cause: "Refused" as const,
   reason,
   slots
 })

@@ -43,19 +43,23 @@ describe("two clients in one program", () => {
       yield* clientOf(sessions).breaker.isolate
       yield* clientOf(jobs).set("a", "1")
       yield* Effect.flip(clientOf(sessions).ping)
-      assert.deepStrictEqual(yield* values("circuit_breaker_state", "name", "state"), {
-        "sessions Closed": 0,
-        "sessions Open": 1,
-        "sessions HalfOpen": 0,
-        "jobs Closed": 1,
-        "jobs Open": 0,
-        "jobs HalfOpen": 0
-      })
-      assert.deepStrictEqual(yield* values("circuit_breaker_transitions_total", "name"), { sessions: 1 })
-      assert.deepStrictEqual(yield* values("circuit_breaker_rejections_total", "name"), { sessions: 1 })
-      assert.deepStrictEqual(yield* values("redis_connection_state", "name"), { sessions: 1, jobs: 1 })
-      assert.deepStrictEqual(yield* values("redis_client_operation_duration_seconds", "name", "operation"), {
-        "jobs SET": 1
+      assert.deepStrictEqual(
+        yield* values("redis.client.circuit.state", "redis.client.name", "redis.client.circuit.state"),
+        {
+          "sessions Closed": 0,
+          "sessions Open": 1,
+          "sessions HalfOpen": 0,
+          "jobs Closed": 1,
+          "jobs Open": 0,
+          "jobs HalfOpen": 0
+        }
+      )
+      assert.deepStrictEqual(yield* values("redis.client.circuit.transitions", "redis.client.name"), { sessions: 1 })
+      assert.deepStrictEqual(yield* values("redis.client.circuit.rejections", "redis.client.name"), { sessions: 1 })
+      assert.deepStrictEqual(yield* values("redis.client.nodes.ready", "redis.client.name"), { sessions: 1, jobs: 1 })
+      assert.deepStrictEqual(yield* values("db.client.operation.duration", "redis.client.name", "db.operation.name"), {
+        "jobs SET": 1,
+        "sessions PING": 1
       })
     }).pipe(alone)
   )
@@ -66,12 +70,12 @@ describe("two clients in one program", () => {
       const one = yield* Scope.provide(open(undefined), scope)
       yield* open(undefined)
       yield* clientOf(one).breaker.isolate
-      const states = values("circuit_breaker_state", "name", "state")
+      const states = values("redis.client.circuit.state", "redis.client.name", "redis.client.circuit.state")
       assert.deepStrictEqual(yield* states, { "redis Closed": 1, "redis Open": 1, "redis HalfOpen": 0 })
-      assert.deepStrictEqual(yield* values("redis_connections", "name"), { redis: 2 })
+      assert.deepStrictEqual(yield* values("redis.client.connections", "redis.client.name"), { redis: 2 })
       yield* Scope.close(scope, Exit.void)
       assert.deepStrictEqual(yield* states, { "redis Closed": 1, "redis Open": 0, "redis HalfOpen": 0 })
-      assert.deepStrictEqual(yield* values("redis_connections", "name"), { redis: 1 })
+      assert.deepStrictEqual(yield* values("redis.client.connections", "redis.client.name"), { redis: 1 })
     }).pipe(alone)
   )
 
@@ -99,10 +103,10 @@ describe("errors", () => {
     Effect.gen(function* () {
       const redis = yield* RedisClient.RedisClient
       assert.strictEqual(yield* redis.eval(script)(), 1)
-      assert.deepStrictEqual(yield* values("redis_client_errors_total", "code"), {})
+      assert.deepStrictEqual(yield* values("redis.client.errors", "error.type"), {})
       yield* redis.set("text", "a")
       yield* Effect.flip(redis.incr("text"))
-      assert.deepStrictEqual(yield* values("redis_client_errors_total", "code"), { ERR: 1 })
+      assert.deepStrictEqual(yield* values("redis.client.errors", "error.type"), { ERR: 1 })
     }).pipe(
       Effect.provide(
         RedisClient.layer().pipe(
@@ -119,7 +123,7 @@ describe("labels", () => {
     Effect.gen(function* () {
       const redis = clientOf(yield* open("inventive"))
       for (let n = 0; n < 500; n++) yield* Effect.exit(redis.run(RedisCommand.make(`COMMAND${n}`)))
-      const operations = yield* values("redis_client_operation_duration_seconds", "operation")
+      const operations = yield* values("db.client.operation.duration", "db.operation.name")
       assert.strictEqual(Object.keys(operations).length, 301)
       assert.property(operations, "other")
     }).pipe(alone)
@@ -128,7 +132,7 @@ describe("labels", () => {
   it.effect("do not grow with the circuits that a program names", () =>
     Effect.gen(function* () {
       for (let n = 0; n < 300; n++) yield* CircuitBreaker.make({ name: `circuit ${n}` })
-      const names = yield* values("circuit_breaker_state", "name")
+      const names = yield* values("redis.client.circuit.state", "redis.client.name")
       assert.isAtMost(Object.keys(names).length, 101)
       assert.isAtLeast(names.other ?? 0, 200)
     }).pipe(alone)
@@ -141,7 +145,7 @@ describe("two memories in one program", () => {
       const [one, other] = [yield* MemoryStore.make(), yield* MemoryStore.make()]
       for (const key of ["a", "b", "c"]) one.set(key, { value: key, expiresAt: 1, bytes: 1 })
       other.set("d", { value: "d", expiresAt: 1, bytes: 1 })
-      assert.deepStrictEqual(yield* values("cache_entries"), { "": 4 })
+      assert.deepStrictEqual(yield* values("cache.memory.entries"), { "": 4 })
     }).pipe(alone)
   )
 })

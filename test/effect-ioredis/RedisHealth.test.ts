@@ -77,6 +77,8 @@ describe("RedisHealth", () => {
   )
 })
 
+const all = { concurrency: "unbounded" } as const
+
 const login = { username: "app", password: Redacted.make("old") }
 
 const layerWithLogin = (logs: Layer.Layer<never>) =>
@@ -126,17 +128,69 @@ describe("the health of a client", () => {
       const { breaker } = yield* RedisClient.RedisClient
       const server = yield* SimulatedRedis.SimulatedRedis
       const pings = Effect.map(server.received, (all) => all.filter(({ name }) => name === "PING").length)
+      // The server is known to keep logins by then.
+      yield* TestClock.adjust("1 second")
       yield* breaker.trip
       yield* TestClock.adjust(1)
       assert.strictEqual((yield* health.status)._tag, "Down")
       const before = yield* pings
       assert.strictEqual((yield* health.check)._tag, "Up")
-      assert.strictEqual(yield* pings, before + 1)
+      // One belongs to the login beside the circuit, and one is the probe.
+      assert.strictEqual(yield* pings, before + 2)
       assert.strictEqual((yield* breaker.state)._tag, "Closed")
       yield* breaker.isolate
       yield* health.check
-      assert.strictEqual(yield* pings, before + 1)
+      assert.strictEqual(yield* pings, before + 2)
       assert.deepInclude(yield* breaker.state, { isolated: true })
+    }).pipe(Effect.provide(layerWithLogin(Captured.make().layer)))
+  )
+
+  it.effect("may be asked for by many at once, and they share one attempt that goes on when who began it leaves", () =>
+    Effect.gen(function* () {
+      const health = yield* RedisHealth.RedisHealth
+      const server = yield* SimulatedRedis.SimulatedRedis
+      const pings = Effect.map(server.received, (all) => all.filter(({ name }) => name === "PING").length)
+      yield* TestClock.adjust("1 second")
+      const before = yield* pings
+      yield* server.inject(Fault.delay("100 millis"))
+      const first = yield* Effect.forkChild(health.check, { startImmediately: true })
+      const others = yield* Effect.forkChild(
+        Effect.all(
+          Array.from({ length: 99 }, () => health.check),
+          all
+        ),
+        {
+          startImmediately: true
+        }
+      )
+      yield* Fiber.interrupt(first)
+      yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual(new Set((yield* Fiber.join(others)).map(({ _tag }) => _tag)), new Set(["Up"]))
+      assert.strictEqual(yield* pings, before + 1)
+    }).pipe(Effect.provide(layerWithLogin(Captured.make().layer)))
+  )
+
+  it.effect("says the current cause while the circuit is open, and lengthens no open time by asking", () =>
+    Effect.gen(function* () {
+      const health = yield* RedisHealth.RedisHealth
+      const { breaker } = yield* RedisClient.RedisClient
+      const server = yield* SimulatedRedis.SimulatedRedis
+      const causeOf = (status: RedisHealth.Status) => (status._tag === "Down" ? status.cause : status._tag)
+      yield* TestClock.adjust("1 second")
+      yield* server.inject(Fault.refuse)
+      yield* breaker.trip
+      yield* TestClock.adjust("1 second")
+      const open = yield* breaker.state
+      for (let round = 0; round < 10; round++) assert.strictEqual(causeOf(yield* health.check), "Refused")
+      assert.deepStrictEqual(yield* breaker.state, open)
+      yield* server.setAccess({ users: { app: "new" } })
+      yield* server.heal
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(causeOf(yield* health.check), "Auth")
+      yield* server.setAccess({ users: { app: "old" } })
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(causeOf(yield* health.check), "Up")
+      assert.strictEqual((yield* breaker.state)._tag, "Closed")
     }).pipe(Effect.provide(layerWithLogin(Captured.make().layer)))
   )
 
@@ -185,7 +239,7 @@ describe("the health of a client", () => {
       const said = captured.logs.filter((line) => line.includes("does not answer"))
       assert.lengthOf(said, 2)
       assert.isEmpty(said.filter((line) => line.includes("request")))
-      const counted = (yield* Metric.snapshot).filter(({ id }) => id === "redis_health_checks_total")
+      const counted = (yield* Metric.snapshot).filter(({ id }) => id === "redis.client.health.checks")
       assert.isNotEmpty(counted)
       assert.isEmpty(counted.filter(({ attributes }) => attributes?.route !== undefined))
     }).pipe(

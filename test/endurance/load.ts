@@ -51,8 +51,6 @@ const program = Effect.gen(function* () {
   const counts = Effect.gen(function* () {
     mayCall.closeUnsafe()
     yield* Wait.until("nothing is under way", () => underWay === 0 && journal() === 0)
-    // An error holds the frames that it was made in, and they their node, until its stack is read.
-    void (yield* client.stats).lastFailure?.stack
     yield* Effect.promise(collectGarbage)
     const counts: Counts = { held: held(), heapBytes: process.memoryUsage().heapUsed, calls, failed }
     mayCall.openUnsafe()

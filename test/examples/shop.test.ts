@@ -1,7 +1,8 @@
 import { assert, describe, layer } from "@effect/vitest"
-import { Effect, Fiber, Stream } from "effect"
+import { ConfigProvider, Effect, Fiber, Schema, Stream } from "effect"
 import { Fault } from "effect-ioredis/testing"
 import { Database } from "../../examples/shop/src/Database.ts"
+import { Report } from "../../examples/shop/src/Health.ts"
 import * as World from "./shopInVirtualTime.ts"
 
 const signIn = (customer: string) => ["POST /sign-in", { customer }] as const
@@ -9,7 +10,9 @@ const signIn = (customer: string) => ["POST /sign-in", { customer }] as const
 const tea = { product: "tea", quantity: 2 }
 
 /** Everything that can be asked for but `POST /orders`. */
-const reads = ["GET /products", "GET /bestsellers", "GET /me", "GET /orders", "GET /metrics"]
+const reads = ["GET /products", "GET /bestsellers", "GET /me", "GET /orders", "GET /metrics", "GET /health/ready"]
+
+const Health = Schema.fromJsonString(Schema.toCodecJson(Report))
 
 // Metrics are of the whole process, and so of all tests.
 const failedOpenIn = (metrics: string) => Number(/^shop_rate_limit_failed_open_total (\d+)$/m.exec(metrics)?.[1] ?? 0)
@@ -89,6 +92,29 @@ layer(Database.layer, { timeout: "2 minutes" })("a shop", (it) => {
         assert.strictEqual((yield* ask("ada", ...signIn("ada"))).status, 200)
       }).pipe(Effect.provide(World.layerServers))
     )
+
+    it.effect("does not open with a limit that lets nobody in", () =>
+      Effect.gen(function* () {
+        const { open } = yield* World.make
+        const settings = ConfigProvider.layer(ConfigProvider.fromUnknown({ SHOP_RATE_LIMIT: "0" }))
+        const error = yield* Effect.flip(Effect.provide(open, settings))
+        assert.include(error.message, `SHOP_RATE_LIMIT is "0": expected a whole number above zero, for example 5`)
+      }).pipe(Effect.provide(World.layerServers))
+    )
+
+    it.effect("is alive without a database, and not ready", () =>
+      Effect.gen(function* () {
+        const { openOn } = yield* World.make
+        const never = yield* openOn(Database.of({ query: () => Effect.never }))
+        const broken = yield* openOn(Database.of({ query: () => Effect.die(new Error("The disk is full")) }))
+        for (const { ask } of [never, broken]) {
+          assert.strictEqual((yield* ask("operator", "GET /health/live")).status, 204)
+          const ready = yield* ask("operator", "GET /health/ready")
+          assert.strictEqual(ready.status, 503)
+          assert.include(ready.text, `"title":"Not ready"`)
+        }
+      }).pipe(Effect.provide(World.layerServers))
+    )
   })
 
   describe("in an outage", () => {
@@ -116,6 +142,10 @@ layer(Database.layer, { timeout: "2 minutes" })("a shop", (it) => {
             if (round > 2) assert.isAtMost(order.took, 10)
             yield* world.passTime(1)
           }
+          const health = yield* Schema.decodeEffect(Health)((yield* ask("bob", "GET /health/ready")).text)
+          for (const name of ["cache", "durable"] as const) {
+            assert.strictEqual(health[name].status, away.includes(name) ? "Down" : "Up", name)
+          }
           const bob = yield* ask("bob", ...signIn("bob"))
           assert.strictEqual(bob.status, 200)
           assert.strictEqual(bob.headers.get("rate-limit"), away.includes("cache") ? "not enforced" : "enforced")
@@ -136,9 +166,25 @@ layer(Database.layer, { timeout: "2 minutes" })("a shop", (it) => {
             )
           }
           assert.strictEqual((yield* ask("ada", "POST /orders", tea)).status, 200)
+          const healed = yield* Schema.decodeEffect(Health)((yield* ask("bob", "GET /health/ready")).text)
+          assert.deepStrictEqual([healed.cache.status, healed.durable.status], ["Up", "Up"])
         }).pipe(Effect.provide(World.layerServers))
       )
     }
+
+    it.effect("takes a price from the database although another process could not tell of it", () =>
+      Effect.gen(function* () {
+        const { cache, open } = yield* World.make
+        const [one, other] = [yield* open, yield* open]
+        yield* other.ask("ada", "GET /products")
+        yield* cache.inject(Fault.refuse)
+        yield* one.ask("shop", "PUT /prices", { product: "tea", price: 520 })
+        assert.include((yield* other.ask("ada", "GET /products")).text, `"price":480`)
+        const [first] = yield* Stream.runCollect(Stream.take(other.prices.live, 1))
+        assert.include(first?.data, `"id":"tea","name":"Tea, 100 g","price":520`)
+        yield* one.ask("shop", "PUT /prices", { product: "tea", price: 480 })
+      }).pipe(Effect.scoped, Effect.provide(World.layerServers))
+    )
 
     it.effect("opens without any Redis, and takes orders when they are there", () =>
       Effect.gen(function* () {
@@ -153,6 +199,30 @@ layer(Database.layer, { timeout: "2 minutes" })("a shop", (it) => {
         assert.strictEqual((yield* ask("ada", "POST /orders", tea)).status, 200)
       }).pipe(Effect.provide(World.layerServers))
     )
+
+    for (const seconds of [1, 2, 5]) {
+      it.effect(`of the cache that begins ${seconds} seconds before a new price keeps nobody on an old price`, () =>
+        Effect.gen(function* () {
+          const { cache, open, passTime } = yield* World.make
+          const { ask, prices } = yield* open
+          let last = ""
+          yield* Effect.forkScoped(Stream.runForEach(prices.live, ({ data }) => Effect.sync(() => (last = data))))
+          yield* passTime(1)
+          for (const who of ["ada", "bob", "cyd", "dan", "eve"]) yield* ask(who, ...signIn(who))
+          yield* cache.inject(Fault.freeze)
+          for (const who of ["ada", "bob", "cyd", "dan", "eve"]) {
+            yield* Effect.forkScoped(ask(who, "GET /bestsellers"))
+          }
+          yield* passTime(seconds)
+          const told = yield* ask("shop", "PUT /prices", { product: "tea", price: 530 })
+          yield* cache.heal
+          yield* passTime(20)
+          assert.isAtMost(told.took, 1000)
+          assert.match(last, /"id":"tea","name":"Tea, 100 g","price":530/)
+          yield* ask("shop", "PUT /prices", { product: "tea", price: 480 })
+        }).pipe(Effect.scoped, Effect.provide(World.layerServers))
+      )
+    }
 
     it.effect("shows a gap in the prices, and then all of them", () =>
       Effect.gen(function* () {
@@ -175,8 +245,8 @@ layer(Database.layer, { timeout: "2 minutes" })("a shop", (it) => {
         assert.include(seen.at(-1), `"price":500`)
         yield* cache.heal
         yield* passTime(60)
-        assert.include(seen.at(-2), `gap {"reason":"Reconnected"`)
-        assert.match(seen.at(-1) ?? "", /^prices .*"id":"tea","name":"Tea, 100 g","price":510/)
+        const gap = seen.findIndex((event) => event.startsWith(`gap {"reason":"Reconnected"`))
+        assert.match(seen[gap + 1] ?? "", /^prices .*"id":"tea","name":"Tea, 100 g","price":510/)
         yield* reprice(480)
         yield* prices.close
         yield* Fiber.join(listener)

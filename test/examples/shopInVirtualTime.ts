@@ -22,15 +22,17 @@ const simulatedCount = SimulatedScript.make(RateLimit.count, ([key = ""], [milli
 /** Both Redis, in the hands of a test. */
 export const layerServers = SimulatedRedis.layer({ scripts: [...scripts, simulatedCount] })
 
-const layerCache = HybridCache.layer().pipe(
-  Layer.provide([RedisCache.layer(), MemoryCache.layer()]),
-  Layer.merge(RedisHealth.layer()),
-  Layer.provideMerge(RedisClient.layer())
-)
+const layerCacheOn = (options: RedisClient.Options = {}) =>
+  HybridCache.layer().pipe(
+    Layer.provide([RedisCache.layer(), MemoryCache.layer()]),
+    Layer.merge(RedisHealth.layer()),
+    Layer.provideMerge(RedisClient.layer(options))
+  )
 
-const layerDurable = Layer.effect(
-  Durable,
-  RedisClient.make({ name: "durable", topology: RedisTopology.server(durableAddress) })
+const layerCache = layerCacheOn()
+
+const layerDurable = Layer.effect(Durable, Durable.make).pipe(
+  Layer.provide(Layer.fresh(layerCacheOn({ name: "durable", topology: RedisTopology.server(durableAddress) })))
 )
 
 export interface Answer {
@@ -67,7 +69,7 @@ export const make = Effect.gen(function* () {
 
   const passTime = (seconds: number) => ending(Effect.sleep(`${seconds} seconds`), "1 second")
 
-  const open = Effect.gen(function* () {
+  const openOn = Effect.fnUntraced(function* (database: Database["Service"]) {
     const services = Shop.services.pipe(
       Layer.provideMerge(Layer.fresh(Layer.merge(layerCache, layerDurable))),
       Layer.provide(Layer.succeed(Database, database))
@@ -99,7 +101,7 @@ export const make = Effect.gen(function* () {
     return { ask, prices: Context.get(context, Prices) }
   })
 
-  return { cache, durable, open, passTime }
+  return { cache, durable, open: openOn(database), openOn, passTime }
 })
 
 /** The database works in real time: virtual time has to wait until no query is out. */

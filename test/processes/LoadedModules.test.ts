@@ -56,6 +56,20 @@ describe("What a module loads", () => {
     assert.include(importedBy(join(own, "internal/persistence/RedisService.ts")), "effect/persistence/Redis")
   })
 
+  it("nothing but the routes loads HTTP, and a program that asks for no health of its own loads none", () => {
+    const own = "packages/effect-ioredis/src"
+    for (const file of ["index.ts", "dispatch.ts", "Health.ts"].map((file) => join(own, file))) {
+      assert.notInclude(importedBy(file), "effect/http", file)
+    }
+    assert.notInclude(importedBy(join(sources, "CacheHealth.ts")), "effect/http")
+    assert.include(importedBy(join(own, "HealthHttp.ts")), "effect/http")
+    for (const file of [join(own, "index.ts"), join(sources, "index.ts")]) {
+      const seen = new Set<string>()
+      importedBy(file, seen)
+      assert.isEmpty(Array.from(seen).filter((one) => /\/(Health|CacheHealth|HealthHttp)\.ts$/.test(one)))
+    }
+  })
+
   it("a layer for another version of Effect dies with what to do", () => {
     const { stdout } = run(`
       import { Cause, Effect, Exit, Layer, Version } from "effect"

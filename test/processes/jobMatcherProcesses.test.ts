@@ -3,7 +3,6 @@ import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Exit, Fiber, Layer, Schedule, Schema, Scope } from "effect"
 import { HttpClientResponse } from "effect/http"
 import * as Service from "../../examples/job-matcher/src/demo/Service.ts"
-import { Health } from "../../examples/job-matcher/src/Status.ts"
 import * as RedisServer from "../support/RedisServer.ts"
 import * as Wait from "../support/Wait.ts"
 
@@ -14,6 +13,9 @@ const path = "/match?candidate=ada&skills=effect,redis&location=Berlin"
 // Each on a connection of its own: Node's server would wait five seconds for one that is kept alive.
 const ask = (service: Service.Service) =>
   Effect.flatMap(service.client.get(path, { headers: { connection: "close" } }), (response) => response.text)
+
+const Check = Schema.Struct({ status: Schema.String, cause: Schema.optional(Schema.String) })
+const HealthBody = Schema.Struct({ status: Schema.String, checks: Schema.Record(Schema.String, Schema.Array(Check)) })
 
 describe("the job matcher as processes", { timeout: 240_000 }, () => {
   it.live("shares one Redis between two of them, and finds it warm after a restart", () =>
@@ -55,22 +57,23 @@ describe("the job matcher as processes", { timeout: 240_000 }, () => {
       const redis = yield* RedisServer.make()
       const service = yield* Service.start({ REDIS_URL: redis.url, CACHE_RESET_TIMEOUT: "1" })
       const health = service.client
-        .get("/healthz")
+        .get("/health")
         .pipe(
           Effect.flatMap(HttpClientResponse.filterStatusOk),
-          Effect.flatMap(HttpClientResponse.schemaBodyJson(Schema.toCodecJson(Health)))
+          Effect.flatMap(HttpClientResponse.schemaBodyJson(HealthBody))
         )
       const answer = yield* ask(service)
-      assert.deepNestedInclude(yield* health, { status: "healthy", "redis.status": "up" })
+      assert.deepNestedInclude(yield* health, { status: "pass", "checks.redis[0].status": "pass" })
 
       yield* redis.kill
       yield* Wait.until(
         "the service has noticed",
-        Effect.map(health, ({ status }) => status === "degraded")
+        Effect.map(health, ({ checks }) => checks.redis?.[0]?.cause === "Refused")
       )
       assert.strictEqual(yield* ask(service), answer)
       assert.deepInclude(yield* service.stats, { memoryHits: 1, lookups: 1 })
-      assert.deepNestedInclude(yield* health, { status: "degraded", "redis.status": "down" })
+      assert.deepNestedInclude(yield* health, { status: "warn", "checks.redis[0].status": "warn" })
+      for (const path of ["/live", "/ready"]) assert.strictEqual((yield* service.client.get(path)).status, 200)
       const removed = yield* service.client.del(path)
       assert.deepStrictEqual(yield* removed.json, { removed: "Deferred" })
       assert.strictEqual(yield* ask(service), answer)
@@ -78,10 +81,10 @@ describe("the job matcher as processes", { timeout: 240_000 }, () => {
 
       yield* redis.start
       const healthy = yield* health.pipe(
-        Effect.repeat({ schedule: Schedule.spaced("20 millis"), until: ({ status }) => status === "healthy" }),
+        Effect.repeat({ schedule: Schedule.spaced("20 millis"), until: ({ status }) => status === "pass" }),
         Effect.timeout("2 seconds")
       )
-      assert.deepNestedInclude(healthy, { "redis.status": "up", "redis.breaker": "Closed" })
+      assert.deepNestedInclude(healthy, { "checks.redis[0].status": "pass" })
       const { breaker } = yield* service.stats
       assert.deepStrictEqual([breaker[0], breaker[1], ...breaker.slice(-2)], ["Closed", "Open", "HalfOpen", "Closed"])
     }).pipe(Effect.provide(services))

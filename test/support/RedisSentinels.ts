@@ -4,7 +4,7 @@ import * as Announced from "./Announced.ts"
 import type * as Certificates from "./Certificates.ts"
 import type * as FreePort from "./FreePort.ts"
 import * as LiveClock from "./LiveClock.ts"
-import type * as RedisBinary from "./RedisBinary.ts"
+import type * as DebianPackage from "./DebianPackage.ts"
 import * as RedisServer from "./RedisServer.ts"
 import type * as Resp from "./Resp.ts"
 import type * as TcpProxy from "./TcpProxy.ts"
@@ -63,7 +63,7 @@ export class SentinelError extends Data.TaggedError("SentinelError")<{ readonly 
 export type StartError =
   | SentinelError
   | RedisServer.RedisServerError
-  | RedisBinary.RedisBinaryError
+  | DebianPackage.MissingProgram
   | FreePort.FreePortError
   | TcpProxy.TcpProxyError
 

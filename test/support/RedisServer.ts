@@ -8,6 +8,7 @@ import { Data, Effect, Option, Result, Schedule, type Scope } from "effect"
 import * as Certificates from "./Certificates.ts"
 import * as FreePort from "./FreePort.ts"
 import * as LiveClock from "./LiveClock.ts"
+import type * as DebianPackage from "./DebianPackage.ts"
 import * as RedisBinary from "./RedisBinary.ts"
 import * as Resp from "./Resp.ts"
 
@@ -86,7 +87,7 @@ export class RedisServerError extends Data.TaggedError("RedisServerError")<{ rea
  */
 export const make: (
   options?: Options
-) => Effect.Effect<RedisServer, RedisServerError | RedisBinary.RedisBinaryError, Scope.Scope> = Effect.fnUntraced(
+) => Effect.Effect<RedisServer, RedisServerError | DebianPackage.MissingProgram, Scope.Scope> = Effect.fnUntraced(
   function* (options: Options = {}) {
     const binary = yield* RedisBinary.find
     const start = startOn(binary, options)

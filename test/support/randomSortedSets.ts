@@ -1,7 +1,7 @@
-import type { Draws, Line } from "./RandomCommands.ts"
+import type { Draws, DrawLine } from "./RandomCommands.ts"
 
 /** Lines on sorted sets. */
-export const sortedSetLines = ({ below, key, number, one, several }: Draws): ReadonlyArray<Line> => {
+export const sortedSetLines = ({ below, key, number, one, several }: Draws): ReadonlyArray<DrawLine> => {
   // Mostly keys of their own, so that there is something in them.
   const zset = () => one(["x", "y", "z", "x", "y", "z", key()])
   const member = () => one(["a", "b", "c", "é", "", "B", "ab"])

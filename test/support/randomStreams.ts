@@ -1,7 +1,7 @@
-import type { Draws, Line } from "./RandomCommands.ts"
+import type { Draws, DrawLine } from "./RandomCommands.ts"
 
 /** Lines on streams. */
-export const streamLines = ({ below, key, number, one, several, value }: Draws): ReadonlyArray<Line> => {
+export const streamLines = ({ below, key, number, one, several, value }: Draws): ReadonlyArray<DrawLine> => {
   // Commands on streams meet each other's keys more often than those of other types.
   const stream = () => one(["e", "e", "e", "f", key()])
   let entries = 0
@@ -34,6 +34,8 @@ export const streamLines = ({ below, key, number, one, several, value }: Draws):
     return ["STREAMS", ...keys, ...several(ids, keys.length, keys.length), ...several(id, 0, below(8) === 0 ? 1 : 0)]
   }
   const count = () => (below(2) === 0 ? [] : ["COUNT", one(["1", "2", "100", number()])])
+  // Redis takes memory for so many at once, and says so where it has not enough.
+  const claimed = () => one(["1", "2", "100000", "0", "-1", "ten", "+1", "1e21", "-0", "", "9223372036854775807"])
   const claiming = () =>
     one([
       ["JUSTID"],
@@ -93,7 +95,7 @@ export const streamLines = ({ below, key, number, one, several, value }: Draws):
       consumer(),
       idle(),
       bound(),
-      ...one([[], ["COUNT", number()], ["COUNT", "1"], ["JUSTID"], ["BOGUS"]])
+      ...one([[], ["COUNT", claimed()], ["COUNT", "1"], ["JUSTID"], ["BOGUS"]])
     ],
     () => ["XPENDING", stream(), group()],
     () => ["XPENDING", stream(), group(), ...one([[], ["IDLE", idle()]]), "-", "+", "10", ...several(consumer, 0, 1)],

@@ -4,7 +4,7 @@ import { Cache } from "effect-ioredis-cache"
 import { Matches } from "./Match.ts"
 import { Matcher } from "./Matcher.ts"
 import { MatchQuery, MatchQueryFromUrl } from "./MatchQuery.ts"
-import { Health, Stats, Status } from "./Status.ts"
+import { Stats, Status } from "./Status.ts"
 
 /** The routes. Nothing here knows whether there is a Redis, or whether it is up: no error of it can get here. */
 export const layer = HttpRouter.use(
@@ -29,7 +29,6 @@ export const layer = HttpRouter.use(
       "/match",
       withQuery((query) => Effect.flatMap(matches.remove(query), (removed) => HttpServerResponse.json({ removed })))
     )
-    yield* router.add("GET", "/healthz", Effect.flatMap(status.health, json(Health)))
     yield* router.add("GET", "/stats", Effect.flatMap(status.stats, json(Stats)))
   })
 )

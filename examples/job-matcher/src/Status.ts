@@ -1,26 +1,9 @@
 import { Context, Effect, Layer, Ref, Schema, Stream } from "effect"
-import { RedisClient, RedisHealth } from "effect-ioredis"
+import { RedisClient } from "effect-ioredis"
 import { Cache } from "effect-ioredis-cache"
 import { Matcher } from "./Matcher.ts"
 
 const Breaker = Schema.Literals(["Closed", "Open", "HalfOpen", "Partial"])
-
-export const Health = Schema.Struct({
-  /** `degraded` is not an outage: the service answers, from memory and by new lookups. */
-  status: Schema.Literals(["healthy", "degraded"]),
-  redis: Schema.Union([
-    Schema.Struct({
-      status: Schema.Literals(["up", "partial", "down"]),
-      since: Schema.DateTimeUtc,
-      /** Why a server does not answer, or what may cause trouble although all of them do. */
-      reason: Schema.optionalKey(Schema.String),
-      /** Of several servers, those that do not answer. */
-      nodes: Schema.optionalKey(Schema.Array(Schema.String)),
-      breaker: Breaker
-    }),
-    Schema.Literal("not configured")
-  ])
-})
 
 export const Stats = Schema.Struct({
   redisHits: Schema.Int,
@@ -32,26 +15,10 @@ export const Stats = Schema.Struct({
   breaker: Schema.Array(Breaker)
 })
 
-const redisOf = (status: RedisHealth.Status) => {
-  switch (status._tag) {
-    case "Up":
-      return { status: "up" as const, ...(status.warning === undefined ? {} : { reason: status.warning }) }
-    case "Partial":
-      return {
-        status: "partial" as const,
-        reason: status.nodes[0]?.reason ?? "",
-        nodes: status.nodes.map(({ node }) => node)
-      }
-    case "Down":
-      return { status: "down" as const, reason: status.reason }
-  }
-}
-
-/** What an operator wants to know of this service. */
+/** How the work of this service is shared out: what an operator asks beside its health. */
 export class Status extends Context.Service<
   Status,
   {
-    readonly health: Effect.Effect<typeof Health.Type>
     readonly stats: Effect.Effect<typeof Stats.Type>
   }
 >()("job-matcher/Status") {
@@ -59,7 +26,6 @@ export class Status extends Context.Service<
     Status,
     Effect.gen(function* () {
       const { breaker } = yield* RedisClient.RedisClient
-      const redis = yield* RedisHealth.RedisHealth
       const counters = yield* makeCounters
       const states = yield* Ref.make<ReadonlyArray<typeof Breaker.Type>>([])
       yield* breaker.changes.pipe(
@@ -67,19 +33,11 @@ export class Status extends Context.Service<
         Stream.runForEach((state) => Ref.update(states, (all) => [...all.slice(-999), state])),
         Effect.forkScoped({ startImmediately: true })
       )
-      const health = Effect.gen(function* () {
-        const known = yield* redis.status
-        const { _tag } = yield* breaker.state
-        return {
-          status: known._tag === "Up" && _tag === "Closed" ? ("healthy" as const) : ("degraded" as const),
-          redis: { ...redisOf(known), since: known.since, breaker: _tag }
-        }
-      })
       const stats = Effect.map(Effect.all([counters, Ref.get(states)]), ([counters, breaker]) => ({
         ...counters,
         breaker
       }))
-      return Status.of({ health, stats })
+      return Status.of({ stats })
     })
   )
 
@@ -88,10 +46,7 @@ export class Status extends Context.Service<
     Status,
     Effect.gen(function* () {
       const counters = yield* makeCounters
-      return Status.of({
-        health: Effect.succeed({ status: "healthy", redis: "not configured" }),
-        stats: Effect.map(counters, (counters) => ({ ...counters, breaker: [] }))
-      })
+      return Status.of({ stats: Effect.map(counters, (counters) => ({ ...counters, breaker: [] })) })
     })
   )
 }

@@ -20,7 +20,7 @@ const demo = Effect.gen(function* () {
     Effect.gen(function* () {
       const redis = yield* RedisServer.make().pipe(
         Effect.asSome,
-        Effect.catchTag("RedisBinaryError", (error) =>
+        Effect.catchTag("MissingProgram", (error) =>
           Effect.as(print(style.yellow(`${error.message}\nWithout it the service runs on memory.`), ""), Option.none())
         )
       )

@@ -1,4 +1,4 @@
-import { Context, Deferred, Effect, Layer, Schema, Stream } from "effect"
+import { Array as Arr, Context, Deferred, Effect, FiberMap, Layer, Schedule, Schema, Stream } from "effect"
 import type { Sse } from "effect/encoding"
 import { RedisClient, RedisPubSub } from "effect-ioredis"
 import { Catalog } from "./Catalog.ts"
@@ -12,7 +12,8 @@ export class Prices extends Context.Service<
     readonly change: (id: string, price: number) => Effect.Effect<Product, NoSuchProduct>
     /**
      * All prices, then each that changes. Redis keeps no message, so that after a `gap` all of them
-     * are told again: nobody goes on with an old price.
+     * are told again. What is told is read from the database, and so nobody goes on with an old
+     * price because two changes were told in another order.
      */
     readonly live: Stream.Stream<Sse.Event>
     /** Ends what is live, so that those who listen do not hold up a shutdown. */
@@ -25,22 +26,37 @@ export class Prices extends Context.Service<
       const catalog = yield* Catalog
       const redis = yield* RedisClient.RedisClient
 
+      // Redis is told until it has heard it, which nobody waits for. A later change takes the place
+      // of an earlier one: a message only names the product, and the database knows its price.
+      const announcing = yield* FiberMap.make<string>()
+      const announce = (id: string) =>
+        RedisPubSub.publish(channel, id).pipe(
+          Effect.provideService(RedisClient.RedisClient, redis),
+          Effect.retry(Schedule.spaced("1 second")),
+          FiberMap.run(announcing, id)
+        )
       const change = Effect.fnUntraced(function* (id: string, price: number) {
         const product = yield* catalog.reprice(id, price)
-        // Those who cannot hear of it are told of a gap afterwards.
-        yield* RedisPubSub.publish(channel, yield* encodePrice(product)).pipe(
-          Effect.ignore,
-          Effect.provideService(RedisClient.RedisClient, redis)
-        )
+        yield* announce(id)
         return product
       })
 
       const all = Stream.fromEffect(
         Effect.map(Effect.flatMap(catalog.current, encodePrices), (data) => event("prices", data))
       )
+      const one = (id: string) =>
+        Stream.fromIterableEffect(
+          Effect.map(
+            catalog.current,
+            Arr.filter((product) => product.id === id)
+          )
+        ).pipe(
+          Stream.mapEffect(encodePrice),
+          Stream.map((data) => event("price", data))
+        )
       const eventsOf = (told: RedisPubSub.Message | RedisPubSub.Gap) =>
         told._tag === "Message"
-          ? Stream.succeed(event("price", told.payload))
+          ? one(told.payload)
           : Stream.concat(Stream.fromEffect(Effect.map(encodeGap(told), (data) => event("gap", data))), all)
       const closed = yield* Deferred.make<void>()
       const live = Effect.gen(function* () {

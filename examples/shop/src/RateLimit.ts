@@ -1,5 +1,5 @@
 import { Config, Context, Duration, Effect, Layer, Metric, Schema } from "effect"
-import { RedisClient, RedisCommand, RedisScript } from "effect-ioredis"
+import { RedisClient, RedisCommand, RedisScript, Settings } from "effect-ioredis"
 import { TooManyRequests } from "./Problem.ts"
 
 /** Counts the calls of a fixed window, which begins with the first, and tells what is left of it. */
@@ -31,7 +31,7 @@ export class RateLimit extends Context.Service<
     RateLimit,
     Effect.gen(function* () {
       const redis = yield* RedisClient.RedisClient
-      const limit = yield* Config.Int("SHOP_RATE_LIMIT").pipe(Config.withDefault(5))
+      const { limit } = yield* settings
       const counted = redis.eval(count)
       const check = Effect.fnUntraced(
         function* (who: string) {
@@ -51,6 +51,13 @@ export class RateLimit extends Context.Service<
     })
   )
 }
+
+const Limit = Schema.Int.check(Schema.isGreaterThan(0)).annotate({
+  expected: "a whole number above zero",
+  example: "5"
+})
+
+const settings = Settings.all({ limit: Config.schema(Limit, "SHOP_RATE_LIMIT").pipe(Config.withDefault(5)) })
 
 const window = Duration.toMillis("10 seconds")
 

@@ -1,7 +1,7 @@
 import { Config, Context, DateTime, Duration, Effect, Layer, Option, Schema } from "effect"
 import { HttpServerRequest } from "effect/http"
 import { Settings } from "effect-ioredis"
-import { Cache } from "effect-ioredis-cache"
+import { Durable } from "./Durable.ts"
 import { SignedOut } from "./Problem.ts"
 import { Session } from "./Session.ts"
 
@@ -9,9 +9,12 @@ import { Session } from "./Session.ts"
  * Who is signed in, also while Redis is away: this process then answers from memory and keeps what
  * happened, and Redis is told of it afterwards.
  *
- * It knows then who was here before, up to CACHE_MAX_SIZE (1,000) of them, so that customers should
- * come back to the same process. A session should live longer than an outage: one whose life ended
- * in Redis meanwhile has ended.
+ * Nothing can compute a session anew, so that it is in the Redis that may not forget: one that comes
+ * back empty would sign everybody out.
+ *
+ * In an outage a process knows who was here before, up to DURABLE_CACHE_MAX_SIZE (1,000) of them, so
+ * that customers should come back to the same process. A session should live longer than an outage:
+ * one whose life ended in Redis meanwhile has ended.
  */
 export class Sessions extends Context.Service<
   Sessions,
@@ -27,14 +30,18 @@ export class Sessions extends Context.Service<
   static readonly layer = Layer.effect(
     Sessions,
     Effect.gen(function* () {
-      const sessions = yield* Cache.region({
+      const { cache } = yield* Durable
+      const timeToLive = yield* life
+      const sessions = yield* cache.region({
         name: "sessions",
         version: 1,
         key: Schema.String,
         value: Session,
-        timeToLive: yield* life,
+        timeToLive,
         // Of a sign-in and a sign-out the later one holds, whichever process and outage it was in.
-        replay: "latest"
+        replay: "latest",
+        // A sign-out is remembered for as long as any process may still hold the session.
+        removedFor: timeToLive
       })
       const scope = yield* Effect.scope
 
@@ -51,7 +58,12 @@ export class Sessions extends Context.Service<
         yield* Effect.forkIn(sessions.touch(token), scope)
         return session.value
       })
-      const signOut = Effect.flatMap(tokenOfRequest, sessions.remove).pipe(Effect.ignore)
+      const signOut = tokenOfRequest.pipe(
+        Effect.flatMap(sessions.remove),
+        // Who has no session is signed out already.
+        Effect.catchTag("SchemaError", () => Effect.void),
+        Effect.asVoid
+      )
       return Sessions.of({ signIn, current, signOut })
     })
   )

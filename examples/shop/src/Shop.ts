@@ -7,6 +7,7 @@ import { Bestsellers } from "./Bestsellers.ts"
 import { Catalog } from "./Catalog.ts"
 import { Database } from "./Database.ts"
 import { Durable } from "./Durable.ts"
+import { Health } from "./Health.ts"
 import * as Market from "./Market.ts"
 import { Orders } from "./Orders.ts"
 import { Prices } from "./Prices.ts"
@@ -15,7 +16,7 @@ import * as Server from "./Server.ts"
 import { Sessions } from "./Sessions.ts"
 
 /** The services of the shop, on whatever cache, Redis and database they are given. */
-export const services = Layer.mergeAll(Orders.layer, Prices.layer, RateLimit.layer, Sessions.layer).pipe(
+export const services = Layer.mergeAll(Health.layer, Orders.layer, Prices.layer, RateLimit.layer, Sessions.layer).pipe(
   Layer.provideMerge(Layer.mergeAll(Bestsellers.layer, Catalog.layer))
 )
 
@@ -29,7 +30,7 @@ const ending = Layer.effectDiscard(Effect.flatMap(Prices, ({ close }) => Effect.
  * The whole of it, by settings of the environment, all of which are optional:
  *
  * - REDIS_URL and its like say where the Redis of the cache is, CACHE_TTL and its like how it is used;
- * - DURABLE_REDIS_URL and its like say where the one is that may not forget;
+ * - DURABLE_REDIS_URL and its like say the same of the one that may not forget;
  * - SHOP_DATABASE is the directory of the database, SHOP_SESSION_LIFE (seconds) the life of a session
  *   that is not used, SHOP_RATE_LIMIT the number of sign-ins of a customer in ten seconds;
  * - PORT and HOST say where the shop listens.

@@ -29,6 +29,7 @@ The shop is open at ${url}. Try, in another terminal:
   curl ${url}/products
   curl ${url}/bestsellers
   curl -N ${url}/prices                     # live, until Ctrl-C
+  curl ${url}/health/ready
   curl ${url}/metrics
 
 Then let the Redis of the cache hang, and all of this again. Everything works, sign-in says
@@ -37,8 +38,8 @@ Then let the Redis of the cache hang, and all of this again. Everything works, s
   kill -STOP ${cache}
   kill -CONT ${cache}
 
-The Redis that numbers the orders is another one. Without it an order is refused with 503 at once,
-and nothing else is:
+The Redis that numbers the orders and keeps the sessions is another one. Without it an order is
+refused with 503, and nothing else is:
 
   kill -STOP ${durable}
   kill -CONT ${durable}

@@ -33,6 +33,7 @@
  * @since 0.1.0
  */
 import { Context, Data, type Duration, Effect, type Option, Schema } from "effect"
+import type { RedisClient } from "effect-ioredis"
 import type { RefreshPolicy } from "./RefreshPolicy.ts"
 
 import type { Compression } from "./Compression.ts"
@@ -403,12 +404,86 @@ export interface Region<in Key, in out Value, out E = never, out LookupError = n
 }
 
 /**
- * Counts how reads ended and how many lookups ran since the cache was made, over all regions.
+ * Tells how full a memory is.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface MemoryStats {
+  /** Counts the entries. */
+  readonly entries: number
+  /** The most entries that it holds. */
+  readonly limit: number
+  /** The encoded length of all values together. */
+  readonly bytes: number
+  /** The most bytes that it holds, where they are bounded. */
+  readonly maxBytes?: number
+  /** Counts the entries that made room for others before their time. */
+  readonly evictions: number
+}
+
+/**
+ * Tells how full a journal is, and what became of what was in it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface JournalStats {
+  /** Counts the keys with a write that Redis has not confirmed, also those being sent. */
+  readonly entries: number
+  /** Counts those that wait to be replayed, which `limit` bounds. */
+  readonly deferred: number
+  /** The most deferred keys. */
+  readonly limit: number
+  /** The encoded length of the deferred values. */
+  readonly bytes: number
+  /** The most bytes of deferred values. */
+  readonly maxBytes: number
+  /** Counts the times at which it was full. */
+  readonly overflows: number
+  /**
+   * Counts what came of replays: `failed` ones are tried again, and something newer has taken the
+   * place of what is `superseded`.
+   */
+  readonly replays: Readonly<Record<"confirmed" | "refused" | "failed" | "superseded", number>>
+}
+
+/**
+ * Tells how near regions hear of writes.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface NearStats {
+  /** Counts the servers that near regions want to hear of. */
+  readonly wanted: number
+  /** Counts those that tell of writes now. */
+  readonly heard: number
+  /** Names the permissions that a server said are missing, as an ACL spells them. */
+  readonly missing?: string
+}
+
+/**
+ * Tells how a cache fares, over all of its regions, without asking Redis, in values that are good
+ * as JSON.
+ *
+ * **Details**
+ *
+ * What is counted is counted since the cache was made: two looks at it give a rate.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Stats {
+  /** Names the cache: as its client, or `memory`. */
+  readonly name: string
+  /** Says since when it counts, as ISO 8601 writes it. */
+  readonly since: string
+  /**
+   * Counts the reads that were answered with a value, by who answered: Redis, memory alone, memory
+   * of a near region, the journal, or memory because Redis did not answer (`fallback`).
+   */
+  readonly hits: Readonly<Record<"redis" | "memory" | "near" | "journal" | "fallback", number>>
   /** Counts the reads that Redis answered with a value. */
   readonly redisHits: number
   /** Counts the reads that memory or the journal answered with a value. */
@@ -423,6 +498,24 @@ export interface Stats {
   readonly stale: number
   /** Counts the lookups that ran. */
   readonly lookups: number
+  /** Counts those among them that failed. */
+  readonly failedLookups: number
+  /** Counts the lookups that run now. */
+  readonly lookupsInFlight: number
+  /** Counts the callers that waited for the lookup of another. */
+  readonly sharedLookups: number
+  /** Counts the keys that were written or removed, by what came of it. */
+  readonly writes: { readonly applied: number; readonly deferred: number; readonly rejected: number }
+  /** Tells how full its memory is, where it has one. Other caches may have a part in it. */
+  readonly memory?: MemoryStats
+  /** Tells how full its journal is, where it has one. Other caches may have a part in it. */
+  readonly journal?: JournalStats
+  /** Tells how its near regions hear of writes, where it may have some. */
+  readonly near?: NearStats
+  /** Tells how its client fares, where it has one: circuits and connections. */
+  readonly redis?: RedisClient.Stats
+  /** The settings that are in effect. Times are as `Duration.format` writes them. */
+  readonly settings: { readonly prefix: string; readonly timeToLive: string; readonly patience?: string }
 }
 
 /**
@@ -449,7 +542,7 @@ export interface Cache {
   ) => Effect.Effect<Region<Key, Value, never, LookupErrorOf<Hard>>>
   /** Makes every value a miss that was written with the tag, in whichever region. */
   readonly invalidateTag: (tag: string) => Effect.Effect<WriteOutcome>
-  /** Tells how reads ended since the cache was made. */
+  /** Tells how the cache fares. */
   readonly stats: Effect.Effect<Stats>
 }
 

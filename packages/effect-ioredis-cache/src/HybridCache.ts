@@ -11,7 +11,7 @@
  * `"Deferred"` that this process has it, in its journal of unconfirmed writes, and that Redis stops
  * serving what it had before as soon as it is back.
  *
- * Each fallback is counted (`cache_requests_total{result="fallback_hit"}`). Where they begin and
+ * Each fallback is counted (`cache.requests` with `cache.source` `fallback`). Where they begin and
  * end is logged at debug level: the outage itself is for `RedisHealth` to tell, once.
  *
  * **Example** (Composing it from its parts)
@@ -143,7 +143,13 @@ const build = Effect.fnUntraced(function* (redis: RedisCache.RedisCache, options
     makeCompressor: compressor,
     timeToLive: options.timeToLive,
     definitions: journal.definitions,
-    patience
+    patience,
+    stats: Effect.map(redis.client.stats, (redis) => ({
+      memory: store.stats(),
+      journal: journal.stats(),
+      near: links.stats(),
+      redis
+    }))
   })
 })
 
@@ -320,7 +326,7 @@ const makeAnswers = <Value>({ clock, journal, memory, near }: Parts<Value>): Ans
     if (answer === undefined) return undefined
     if (answer._tag === "Memory") return { hit: memory.find(key), source: "memory" }
     // Only this region writes under its keys, and it writes nothing but its values.
-    return { hit: answer as { readonly value: Value }, source: "memory" }
+    return { hit: answer as { readonly value: Value }, source: "journal" }
   }
 
   // What memory may answer although Redis would. The journal has been asked before.
@@ -328,7 +334,7 @@ const makeAnswers = <Value>({ clock, journal, memory, near }: Parts<Value>): Ans
     if (near === undefined) return undefined
     const at = memory.now(key)
     const hit = memory.find(key, at)
-    return hit !== undefined && near.mayAnswer(hit.epoch, clock, at) ? { hit, source: "memory" } : undefined
+    return hit !== undefined && near.mayAnswer(hit.epoch, clock, at) ? { hit, source: "near" } : undefined
   }
 
   return {

@@ -128,10 +128,12 @@ export const layerCacheWith = (
     Effect.gen(function* () {
       yield* Effect.orDie(checkMemory(options))
       const memory = yield* make(options)
+      const store = memory[MemoryStore.TypeId]
       return yield* Region.makeCache({
         name: "memory",
-        tier: MemoryTier.make(memory[MemoryStore.TypeId], yield* Clock.Clock),
-        timeToLive: options.timeToLive
+        tier: MemoryTier.make(store, yield* Clock.Clock),
+        timeToLive: options.timeToLive,
+        stats: Effect.sync(() => ({ memory: store.stats() }))
       })
     }).pipe(named("memory"))
   )

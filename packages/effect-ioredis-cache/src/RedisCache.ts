@@ -42,7 +42,7 @@ export interface RedisCache {
   ) => Effect.Effect<Cache.Region<Key, Value, RedisError.RedisError, Cache.LookupErrorOf<Hard>>>
   /** Makes every value a miss that was written with the tag, in whichever region. */
   readonly invalidateTag: (tag: string) => Effect.Effect<Cache.WriteOutcome, RedisError.RedisError>
-  /** Tells how reads ended since the cache was made. */
+  /** Tells how the cache fares. */
   readonly stats: Effect.Effect<Cache.Stats>
   /** Gives the client that it stands on. */
   readonly client: RedisClient.RedisClient
@@ -98,7 +98,8 @@ export const make = Effect.fnUntraced(function* (options: Options = {}) {
       reject: Effect.fail,
       prefix: `${prefix}:`,
       makeCompressor: compressor,
-      timeToLive: options.timeToLive
+      timeToLive: options.timeToLive,
+      stats: Effect.map(client.stats, (redis) => ({ redis }))
     })
   )
   const regions = yield* named(client.name)(build)

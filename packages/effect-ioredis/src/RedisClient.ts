@@ -53,7 +53,12 @@ import type { Cancel, Dispatch, Done, NodeEvent, SendOptions } from "./dispatch.
 import { TypeId } from "./dispatch.ts"
 import * as Attempts from "./internal/Attempts.ts"
 import * as Circuits from "./internal/circuitBreaker/Circuits.ts"
-import { never } from "./internal/circuitBreaker/TripPolicy.ts"
+import { batchName } from "./internal/batchName.ts"
+import * as clientSettings from "./internal/clientSettings.ts"
+import { clientStats, connectErrorOf, sum } from "./internal/clientStats.ts"
+import { Counts } from "./internal/Counts.ts"
+import { errorTypeOf } from "./internal/errorType.ts"
+import * as Gauges from "./internal/Gauges.ts"
 import * as ClosingTime from "./internal/ClosingTime.ts"
 import * as Deadlines from "./internal/Deadlines.ts"
 import * as Dispatcher from "./internal/Dispatcher.ts"
@@ -81,8 +86,8 @@ import type * as RedisReservation from "./RedisReservation.ts"
 import type { RedisScript } from "./RedisScript.ts"
 import * as Topologies from "./internal/topology/Topologies.ts"
 import type { Topology } from "./internal/topology/Topology.ts"
-import { type RedisTopology, server } from "./RedisTopology.ts"
-import * as RetryPolicy from "./RetryPolicy.ts"
+import type { RedisTopology } from "./RedisTopology.ts"
+import type * as RetryPolicy from "./RetryPolicy.ts"
 
 /**
  * Sets how one call is made.
@@ -123,6 +128,8 @@ export interface CallOptions {
   /**
    * Sets how long a command that has certainly not left may wait for a connection, for the circuit
    * to close, or for another server to own its key, within `operationTimeout`. Waiting is no retry.
+   * What may have been executed waits as well where it may be sent again (see
+   * `RedisError.isRetryable`), unless `retry` is `false`.
    * Default: 0, which is no longer than its retries take.
    */
   readonly waitToSend?: Duration.Input | undefined
@@ -167,24 +174,165 @@ export interface ClientBreaker {
 }
 
 /**
- * Tells how a client fares.
+ * The state of one circuit with its history, in values that are good as JSON.
+ *
+ * **Details**
+ *
+ * `failures` are those in a row: while the circuit is not closed, those that opened it, of which a
+ * stall is one, and the failed probes since. `openMillis` is for how long it has not been closed. A
+ * circuit that is isolated has no `retryAfterMillis`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type CircuitStats =
+  | { readonly _tag: "Closed"; readonly failures: number }
+  | {
+      readonly _tag: "Open"
+      readonly failures: number
+      readonly openMillis: number
+      readonly isolated: boolean
+      readonly retryAfterMillis?: number
+    }
+  | { readonly _tag: "HalfOpen"; readonly failures: number; readonly openMillis: number; readonly probes: number }
+
+/**
+ * Tells what an error was, in values that are good as JSON.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ErrorStats {
+  /** Names the class of the error. */
+  readonly _tag: RedisError.RedisCommandError["_tag"]
+  /** Names the command that failed; `CONNECT` is a login. */
+  readonly command: string
+  /** Says whether Redis may have executed it, where the error says so. */
+  readonly sent?: "never" | "unknown"
+  /** Says why a connection failed. */
+  readonly reason?: RedisError.ConnectionFailure
+  /** The code of an error reply, perhaps to a login. */
+  readonly code?: string
+  /** Says what happened, without keys and values. */
+  readonly message: string
+}
+
+/**
+ * Tells how one server of a client fares.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface NodeStats {
+  /** The client's name, and the server's address where there are several. */
+  readonly node: string
+  /** Says where its connections stand. */
+  readonly connection: RedisNode.Status
+  /** Counts its connections that are ready. */
+  readonly connections: number
+  /** Commands that were sent to it and have no reply yet. */
+  readonly inFlight: number
+  /** The state of its circuit. */
+  readonly breaker: CircuitStats
+  /** Why a connection to it is missing, while one is. */
+  readonly connectError?: ErrorStats
+}
+
+/**
+ * The settings that a client has in effect, without what is secret. Times are as
+ * `Duration.format` writes them.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface SettingsStats {
+  /** Says which kind of topology it is. */
+  readonly topology: RedisTopology["_tag"]
+  /** The addresses of the server, of the sentinels or of the seeds. */
+  readonly addresses: ReadonlyArray<string>
+  /** Says how it logs in: `"asked"` is an Effect that is asked each time. */
+  readonly login: "asked" | { readonly database: number; readonly tls: boolean; readonly password: boolean }
+  /** The connections to each server. */
+  readonly connections: number
+  /** The most commands in flight on a connection. */
+  readonly maxInFlight: number
+  /** The most connections that are reserved at once. */
+  readonly maxReserved: number
+  /** The bucket of retries. */
+  readonly retryBudget: RetryPolicy.BudgetOptions | false
+  /** The settings of each circuit. */
+  readonly circuitBreaker: {
+    /** Says when it opens. */
+    readonly tripPolicy: CircuitBreaker.TripPolicy
+    /** Says how long it stays open. */
+    readonly resetTimeout: string
+    /** The probes that must succeed to close it. */
+    readonly successThreshold: number
+    /** The probes that run at the same time. */
+    readonly maxProbes: number
+    /** The longest that a probe may take. */
+    readonly probeTimeout: string
+  }
+  /** Says whether a new connection makes an open circuit due. */
+  readonly probeOnReady: boolean
+  /** The longest that an attempt may take. */
+  readonly commandTimeout: string
+  /** The longest that a call may take with its retries. */
+  readonly operationTimeout: string
+  /** The longest that a login may take. */
+  readonly connectTimeout: string
+  /** The longest that closing may take. */
+  readonly closeTimeout: string
+  /** Says how often a cache asks the server what its data descend from. */
+  readonly historyInterval: string
+  /** Says whether the layer fails where no connection is ready in time. */
+  readonly requireReady: boolean
+}
+
+/**
+ * Tells how a client fares, without asking Redis, in values that are good as JSON.
+ *
+ * **Details**
+ *
+ * What is counted is counted since the client was made: two looks at it give a rate.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Stats {
+  /** Names the client. */
+  readonly name: string
+  /** Says since when it counts, as ISO 8601 writes it. */
+  readonly since: string
   /** Says where its connections stand. */
   readonly connection: RedisNode.Status
   /** Counts its connections that are ready. */
   readonly connections: number
   /** Commands that were sent and have no reply yet. */
   readonly inFlight: number
-  /** The state of the circuits. */
-  readonly breaker: ClientBreakerState
-  /** The last error that counted as an outage of Redis. */
-  readonly lastFailure: RedisError.RedisCommandError | undefined
+  /**
+   * The state that all circuits are in. `"Partial"` says how many are not closed while others are,
+   * which `nodes` names.
+   */
+  readonly breaker:
+    | CircuitStats
+    | { readonly _tag: "Partial"; readonly failures: number; readonly openMillis: number; readonly broken: number }
+  /** Tells how each server that owns keys fares. */
+  readonly nodes: ReadonlyArray<NodeStats>
+  /** Counts the operations, each with all of its attempts as one. */
+  readonly operations: number
+  /** Counts the operations that failed, by the metrics' `error.type`. */
+  readonly failures: { readonly [errorType: string]: number }
+  /** Counts the attempts after the first. */
+  readonly retries: number
+  /** Counts the connections that are reserved now, of so many at most. */
+  readonly reservations: { readonly inUse: number; readonly limit: number }
+  /** The last error that counted as an outage of Redis, and when that was. */
+  readonly lastFailure?: ErrorStats & { readonly at: string }
   /** Why a connection is missing, while one is. */
-  readonly connectError: RedisError.RedisConnectionError | undefined
+  readonly connectError?: ErrorStats
+  /** The settings that are in effect. */
+  readonly settings: SettingsStats
 }
 
 /**
@@ -284,8 +432,9 @@ export interface RedisClient {
   /**
    * Reserves a connection that nobody else uses until the scope closes, for commands that wait on
    * the server and for WATCH. It is closed with the scope, unless it is as it was when it was made:
-   * then it is kept for a while, for the next to reserve one. Where `maxReserved` are in use it
-   * waits for as long as `operationTimeout`, and then fails with the reason `"Saturated"`.
+   * then it is kept for a while, for the next to reserve one. It takes no longer than
+   * `operationTimeout`: where `maxReserved` are in use until then it fails with the reason
+   * `"Saturated"`, and where the connection is not made by then with `"Timeout"`.
    */
   readonly reserve: (
     options?: RedisReservation.Options
@@ -403,46 +552,53 @@ const assemble = Effect.fnUntraced(function* (
 ): Effect.fn.Return<RedisClient, RedisError.RedisConnectionError, Scope.Scope | RedisConnector> {
   const mistake = mistakeIn(options)
   if (mistake !== undefined) return yield* Effect.die(new RangeError(`RedisClient: ${mistake}`))
-  const name = options.name ?? "redis"
+  const settings = clientSettings.resolve(options)
+  const { commandTimeout, connectTimeout, login, name, operationTimeout } = settings
   const clock = yield* Clock.Clock
   const context = yield* Effect.context<never>()
   const metrics = Metrics.make(name)
-  const connectTimeout = millis(options.connectTimeout, 2000)
-  const commandTimeout = millis(options.commandTimeout, 2000)
-  const operationTimeout = millis(options.operationTimeout, 5000)
-  const closing = ClosingTime.make(millis(options.closeTimeout, 2000), clock)
+  const counts = new Counts()
+  const since = clock.currentTimeMillisUnsafe()
+  const closing = ClosingTime.make(settings.closeTimeout, clock)
   const listeners = new Set<(event: NodeEvent) => void>()
   const onDefect = reporter(name, context)
+  const eventLoopDelay = metrics.eventLoopDelay(context)
   // Calls in flight keep their deadlines while the connections close.
-  const deadlines = yield* Deadlines.make(() => sum(topology.nodes(), (node) => node.activity()))
+  const deadlines = yield* Deadlines.make(
+    () => sum(topology.nodes(), (node) => node.activity()),
+    (late) => eventLoopDelay.record(late / 1000)
+  )
   const tellAll = (event: NodeEvent): void => {
     for (const listener of Array.from(listeners)) tell(listener, event, onDefect)
   }
   const circuits = yield* Circuits.make
+  const durationsOf = metrics.operationDuration(context)
   const maker = yield* NodeMaker.make({
-    name,
-    login: Effect.isEffect(options.login) ? options.login : Effect.succeed(options.login ?? {}),
-    connections: options.connections ?? 1,
-    maxInFlight: options.maxInFlight ?? 10_000,
-    connectTimeout,
-    commandTimeout,
-    probeOnReady: options.probeOnReady !== false,
-    circuitBreaker: options.circuitBreaker === false ? { tripPolicy: never } : (options.circuitBreaker ?? {}),
+    ...settings,
+    login: Effect.isEffect(login) ? login : Effect.succeed(login),
     circuits,
     deadlines,
     metrics,
+    durationsOf,
     onEvent: tellAll
   })
-  const topology: Topology = yield* Topologies.make(options.topology ?? localhost, maker, listeners, tellAll)
+  const topology: Topology = yield* Topologies.make(settings.topology, maker, listeners, tellAll)
   const attempts = Attempts.make({
     clock,
     commandTimeout,
     context,
+    counts,
     deadlines,
     metrics,
     onDefect,
-    policy: options.retry ?? RetryPolicy.make()
+    policy: settings.retry
   })
+  // What concerns several servers is of none.
+  const record: Parameters<typeof Dispatcher.make>[0]["record"] = (operation, errorType, millis) => {
+    counts.add(errorType)
+    const durations = topology.slotOf === undefined ? topology.nodeFor(undefined).durations() : durationsOf(undefined)
+    durations(operation)(errorType).record(millis / 1000)
+  }
   const dispatcher = Dispatcher.make({
     attempts,
     clock,
@@ -452,66 +608,40 @@ const assemble = Effect.fnUntraced(function* (
     now: () => Monotonic.millis(clock),
     onDefect,
     operationTimeout,
+    record,
     topology,
-    watchHistory: yield* HistoryWatch.make(topology, millis(options.historyInterval, 1000))
+    watchHistory: yield* HistoryWatch.make(topology, settings.historyInterval)
   })
   yield* Effect.addFinalizer(() =>
     closing.within(Effect.forEach(maker.nodes(), (node) => node.drain, { concurrency: "unbounded", discard: true }))
   )
   const reservations = yield* Reservations.make({
     clock,
-    most: options.maxReserved ?? 10,
+    most: settings.maxReserved,
     commandTimeout,
     operationTimeout
   })
+  yield* Gauges.show(metrics.reservationsInUse, reservations.inUse)
+  yield* Gauges.show(metrics.reservationsLimit, () => settings.maxReserved)
   const reserve: RedisClient["reserve"] = ({ key } = {}) =>
     Effect.suspend(() => reservations.reserve(topology.nodeFor(key === undefined ? undefined : keyFrom(key))))
+  const { lastFailure } = attempts
+  const sources = { settings, since, counts, living: maker.nodes, topology, reservations, lastFailure }
   const client: RedisClient = {
     ...commandsOn(name, dispatcher),
     reserve,
-    transaction: (commands) => Transaction.run(commands, reserve, topology.refresh),
+    transaction: (commands) =>
+      recorded(clock, record, batchName("MULTI", commands), Transaction.run(commands, reserve, topology.refresh)),
     reconnect: Effect.sync(() => {
       for (const node of maker.nodes()) node.reconnect()
     }),
-    stats: Effect.sync(() => {
-      const nodes = topology.nodes()
-      return {
-        connection: statusOf(topology),
-        connections: sum(nodes, (node) => node.sessions().length),
-        inFlight: sum(maker.nodes(), (node) => node.inFlight()),
-        breaker: circuits.now(),
-        lastFailure: attempts.lastFailure(),
-        connectError: connectErrorOf(topology)
-      }
-    }),
+    stats: Effect.sync(() => clientStats(sources)),
     breaker: circuits,
     [TypeId]: dispatcher
   }
   yield* awaitReady(name, topology, listeners, connectTimeout, options)
   return client
 })
-
-const localhost = server({ host: "localhost", port: 6379 })
-
-const sum = (nodes: ReadonlyArray<RedisNode.RedisNode>, of: (node: RedisNode.RedisNode) => number): number =>
-  nodes.reduce((total, node) => total + of(node), 0)
-
-// Of several servers one may be new. Where all are connected but nobody says who owns which keys,
-// the client is still on its way.
-const statusOf = (topology: Topology): RedisNode.Status => {
-  const statuses = topology.nodes().map((node) => node.status())
-  if (statuses.includes("Closed")) return "Closed"
-  if (statuses.every((status) => status === "Ready")) return topology.isReady() ? "Ready" : "Connecting"
-  return statuses.every((status) => status === "Connecting") ? "Connecting" : "Reconnecting"
-}
-
-const connectErrorOf = (topology: Topology): RedisError.RedisConnectionError | undefined => {
-  for (const node of topology.nodes()) {
-    const error = node.lastError()
-    if (error !== undefined) return error
-  }
-  return topology.problem()
-}
 
 const mistakeIn = (options: Options): string | undefined => {
   for (const count of ["connections", "maxInFlight", "maxReserved"] as const) {
@@ -631,8 +761,19 @@ const decodeAll = <Commands extends ReadonlyArray<RedisCommand.RedisCommand>>(
     return Result.isFailure(result) || command === undefined ? result : Replies.decode(command, result.success)
   }) as PipelineResults<Commands>
 
-const millis = (duration: Duration.Input | undefined, fallback: number): number =>
-  duration === undefined ? fallback : Duration.toMillis(duration)
+// An operation that no call makes.
+const recorded = <A>(
+  clock: Clock.Clock,
+  record: (operation: string, errorType: string, millis: number) => void,
+  operation: string,
+  effect: Effect.Effect<A, RedisError.RedisCommandError>
+): Effect.Effect<A, RedisError.RedisCommandError> =>
+  Effect.suspend(() => {
+    const startedAt = Monotonic.millis(clock)
+    return Effect.onExit(effect, (exit) =>
+      Effect.sync(() => record(operation, errorTypeOf(exit), Monotonic.millis(clock) - startedAt))
+    )
+  })
 
 const sendOptions = ({ answer, operationTimeout, readFrom, retry, waitToSend }: CallOptions): SendOptions => ({
   timeout: operationTimeout === undefined ? undefined : Duration.toMillis(operationTimeout),

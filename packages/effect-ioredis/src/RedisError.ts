@@ -93,7 +93,8 @@ const Cause = Schema.optional(Schema.Defect())
  * - `Login`: the Effect that gives the login failed or took too long, so Redis was not asked.
  * - `TooManyClients`: the server has as many clients as it takes (`maxclients`).
  * - `UnknownMaster`: no sentinel knows a master of the name that was given.
- * - `Saturated`: this program has as many commands in flight as it allows itself (`maxInFlight`).
+ * - `Saturated`: this program has as many commands in flight as it allows itself (`maxInFlight`),
+ *   or as many connections reserved (`maxReserved`).
  *
  * @category models
  * @since 0.1.0
@@ -317,7 +318,7 @@ export const connectionError = (
     command,
     reason,
     sent,
-    message: `${consequence(command, sent)}: ${explanation(reason, cause)}`,
+    message: `${consequence(command, sent)}: ${explanation(command, reason, cause)}`,
     cause
   })
 
@@ -431,7 +432,8 @@ const ownCodes = new Set(["ARGUMENT", "UNSUPPORTED", "SUPERSEDED"])
 // What runs several commands: an error reply may come from one of them, when others have run.
 const compound = new Set(["EVAL", "EVALSHA", "FCALL", "EVAL_RO", "EVALSHA_RO", "FCALL_RO", "EXEC", "PIPELINE"])
 
-// Redis says these before it begins with the script or the transaction.
+// Redis says these before it begins with the script or the transaction. What a script raises itself
+// never has one of these codes, unless it says what Redis says to the letter.
 const beforeAny = new Set(["NOSCRIPT", "MOVED", "ASK", "EXECABORT"])
 
 const mayHaveRunInPart = ({ code, command }: RedisOperationError): boolean =>
@@ -442,17 +444,20 @@ const consequence = (command: string, sent: "never" | "unknown"): string => {
   return `${command} ${sent === "never" ? "was not sent" : "may or may not have been executed"}`
 }
 
-const explanation = (reason: ConnectionFailure, cause: unknown): string => {
+const explanation = (command: string, reason: ConnectionFailure, cause: unknown): string => {
   if (reason === "Auth" && cause instanceof Error) {
     if (cause.message.startsWith("NOPERM")) return notPermitted
     if (cause.message.startsWith("DENIED")) return protectedMode
   }
+  if (reason === "Saturated" && command === "RESERVE") return allReserved
   if (reason === "Tls" && cause instanceof Error) return tlsAdvice(cause) ?? explanations.Tls
   return explanations[reason]
 }
 
 const notPermitted =
   "the user's ACL does not permit a command that the login needs. Grant it (ACL SETUSER … +info +client +select +ping)"
+
+const allReserved = "as many connections are reserved as may be. Give them back sooner, or raise maxReserved"
 
 const protectedMode =
   "Redis runs in protected mode and takes no connections from other machines. Give it a password, or let it know its network"

@@ -40,15 +40,45 @@
  *
  * @since 0.1.0
  */
-import { Context, type DateTime, Duration, Effect, Layer, Option, Queue, Result, type Scope, Stream } from "effect"
+import {
+  Clock,
+  Context,
+  type DateTime,
+  Duration,
+  Effect,
+  Layer,
+  Option,
+  Queue,
+  Result,
+  type Scope,
+  Stream
+} from "effect"
 import type * as CircuitBreaker from "./CircuitBreaker.ts"
 import { type Dispatch, type Node, type NodeEvent, of, type Session } from "./dispatch.ts"
 import * as HealthReport from "./internal/HealthReport.ts"
 import * as Metrics from "./internal/Metrics.ts"
-import { type ClientBreakerState, RedisClient } from "./RedisClient.ts"
+import { errorStats } from "./internal/errorStats.ts"
+import { outageCause } from "./internal/outageCause.ts"
+import * as SharedRun from "./internal/SharedRun.ts"
+import { type ClientBreakerState, type ErrorStats, RedisClient } from "./RedisClient.ts"
 import * as RedisCommand from "./RedisCommand.ts"
 import * as RedisError from "./RedisError.ts"
 import * as Settings from "./Settings.ts"
+
+/**
+ * Says in one word why a server does not answer now.
+ *
+ * **Details**
+ *
+ * - Those of `RedisError.ConnectionFailure`: there is no connection, and that is why.
+ * - `NoReply`: there is a connection, and nothing came on it in time.
+ * - `Loading`, `MasterDown`, `Busy`: the server answers that it cannot serve.
+ * - `CircuitOpen`: the circuit was opened by hand.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type OutageCause = RedisError.ConnectionFailure | "NoReply" | "Loading" | "MasterDown" | "Busy" | "CircuitOpen"
 
 /**
  * A server that does not answer, and what it owns.
@@ -59,7 +89,9 @@ import * as Settings from "./Settings.ts"
 export interface NodeDown {
   /** The client's name and the server's address, as in the client's breaker. */
   readonly node: string
-  /** What it failed with last. */
+  /** Says in one word why it does not answer now, for programs. */
+  readonly cause: OutageCause
+  /** Says what it failed with last, for people. */
   readonly reason: string
   /** The ranges of its slots, bounds included; there are none where one server owns every key. */
   readonly slots: ReadonlyArray<readonly [from: number, to: number]>
@@ -73,7 +105,7 @@ export interface NodeDown {
  * - `Up`: all that own keys answer. A `warning` says what may cause trouble later: no sentinel
  *   answers, so that a failover would not be noticed.
  * - `Partial`: some of several do not, which `nodes` names with what they own.
- * - `Down`: none answers; `reason` is that of the first of `nodes`.
+ * - `Down`: none answers; `cause` and `reason` are those of the first of `nodes`.
  *
  * @category models
  * @since 0.1.0
@@ -84,6 +116,7 @@ export type Status =
   | {
       readonly _tag: "Down"
       readonly since: DateTime.Utc
+      readonly cause: OutageCause
       readonly reason: string
       readonly nodes: ReadonlyArray<NodeDown>
     }
@@ -102,8 +135,9 @@ export interface RedisHealth {
   /** Starts with what is known now and emits each change. */
   readonly changes: Stream.Stream<Status>
   /**
-   * Asks each server and tells what came of it, also while a circuit is open: its PING is the probe
-   * then. Only where a probe runs already, or where the circuit was isolated, is it not asked.
+   * Asks each server and tells what came of it; those who ask meanwhile share the answers. While a
+   * circuit is open, one login beside it finds out whether the server is back: a PING closes the
+   * circuit if so, and else nothing counts against it. A circuit that was isolated is left alone.
    */
   readonly check: Effect.Effect<Status>
 }
@@ -163,28 +197,28 @@ export const make = Effect.fnUntraced(function* (
   const context = yield* Effect.context<never>()
   const signals = yield* Queue.unbounded<ClientBreakerState | NodeEvent>()
   // Why servers do not answer, those included that own nothing now.
-  const reasons = new Map<Node, string>()
+  const reasons = new Map<Node, HealthReport.Failing>()
   for (const node of dispatch.nodes()) {
-    if (!node.isReady()) reasons.set(node, node.lastFailure() ?? "not connected")
+    if (!node.isReady()) reasons.set(node, failingOf(node, notConnected))
   }
   const look = Effect.map(client.stats, ({ connectError, connection }) =>
     HealthReport.found(
       dispatch.nodes(),
-      connection === "Connecting" ? reasonsOfAll(dispatch, reasons, connectError?.message) : reasons,
+      connection === "Connecting" ? reasonsOfAll(dispatch, reasons, connectError) : reasons,
       connection === "Ready" ? connectError?.message : undefined
     )
   )
   const report = yield* HealthReport.make(name, yield* look, scope)
   const assess = Effect.flatMap(look, report.update)
 
-  const ask = Effect.fnUntraced(function* (nodes: ReadonlyArray<Node>) {
-    const verdicts = yield* Effect.forEach(nodes, (node) => verdictOn(dispatch, node, Duration.toMillis(timeout)), {
+  const ask = Effect.fnUntraced(function* (nodes: ReadonlyArray<Node>, judge: Judge) {
+    const verdicts = yield* Effect.forEach(nodes, (node) => judge(dispatch, node, Duration.toMillis(timeout)), {
       concurrency: "unbounded"
     })
     for (const { failed, node, outcome } of verdicts) {
       // A refusal of our own says nothing of Redis.
       if (outcome === "success") reasons.delete(node)
-      if (outcome === "failure") reasons.set(node, failed?.message ?? "")
+      if (outcome === "failure" && failed !== undefined) reasons.set(node, failingWith(errorStats(failed)))
     }
     const { failed, outcome } = worstOf(verdicts)
     metrics.healthChecks(outcome).updateUnsafe(1, context)
@@ -194,7 +228,12 @@ export const make = Effect.fnUntraced(function* (
     yield* Effect.forEach(nodes, (node) => node.refreshTime, { discard: true }).pipe(Effect.forkIn(scope))
     yield* assess
   })
-  const askAll = Effect.suspend(() => ask(dispatch.nodes()))
+  const check = yield* SharedRun.make(
+    Effect.andThen(
+      Effect.suspend(() => ask(dispatch.nodes(), verdictBeside)),
+      report.status
+    )
+  )
 
   const react = (signal: ClientBreakerState | NodeEvent): Effect.Effect<void> => {
     switch (signal._tag) {
@@ -202,7 +241,7 @@ export const make = Effect.fnUntraced(function* (
       case "Partial":
         for (const node of dispatch.nodes()) {
           if (node.isClosed() || reasons.has(node)) continue
-          reasons.set(node, node.lastFailure() ?? "the circuit is open")
+          reasons.set(node, failingOf(node, circuitOpen))
         }
         return assess
       case "CircuitClosed":
@@ -210,10 +249,10 @@ export const make = Effect.fnUntraced(function* (
         return assess
       case "ConnectFailed":
         // Another connection to that server may answer.
-        if (!signal.node.isReady()) reasons.set(signal.node, signal.error.message)
+        if (!signal.node.isReady()) reasons.set(signal.node, failingWith(errorStats(signal.error)))
         return assess
       case "SessionReady":
-        return ask([signal.node])
+        return ask([signal.node], verdictOn)
       case "NodeRemoved":
         reasons.delete(signal.node)
         return assess
@@ -231,7 +270,7 @@ export const make = Effect.fnUntraced(function* (
 
   const watch = Effect.gen(function* () {
     const signal = yield* Effect.timeoutOption(Queue.take(signals), pauseOf(dispatch, Duration.toMillis(interval)))
-    yield* Option.isSome(signal) ? react(signal.value) : askAll
+    yield* Option.isSome(signal) ? react(signal.value) : ask(dispatch.nodes(), verdictOn)
   })
 
   const stop = dispatch.listen((event) => Queue.offerUnsafe(signals, event))
@@ -244,10 +283,7 @@ export const make = Effect.fnUntraced(function* (
     status: report.status,
     changes: report.changes,
     // An outage is not the caller's who finds it: its log lines go on after him.
-    check: Effect.suspend(() => {
-      for (const node of dispatch.nodes()) node.makeDue()
-      return Effect.andThen(askAll, report.status)
-    }).pipe(Effect.updateContext((_: Context.Context<never>) => context))
+    check
   }
 })
 
@@ -263,9 +299,27 @@ export const layer = (options?: Options): Layer.Layer<RedisHealth, never, RedisC
 // While nobody tells who owns which keys, servers that answer are of no use.
 const reasonsOfAll = (
   dispatch: Dispatch,
-  known: ReadonlyMap<Node, string>,
-  reason = "not connected"
-): ReadonlyMap<Node, string> => new Map(dispatch.nodes().map((node) => [node, known.get(node) ?? reason]))
+  known: ReadonlyMap<Node, HealthReport.Failing>,
+  error: ErrorStats | undefined
+): ReadonlyMap<Node, HealthReport.Failing> => {
+  const failing = error === undefined ? notConnected : failingWith(error)
+  return new Map(dispatch.nodes().map((node) => [node, known.get(node) ?? failing]))
+}
+
+const failingWith = (error: ErrorStats): HealthReport.Failing => ({
+  cause: outageCause(error),
+  reason: error.message
+})
+
+// Of a circuit that somebody isolated, what the server failed with before is not why.
+const failingOf = (node: Node, otherwise: HealthReport.Failing): HealthReport.Failing =>
+  node.isIsolated()
+    ? isolated
+    : { cause: node.lastCause() ?? otherwise.cause, reason: node.lastFailure() ?? otherwise.reason }
+
+const notConnected: HealthReport.Failing = { cause: "NotReady", reason: "not connected" }
+const isolated: HealthReport.Failing = { cause: "CircuitOpen", reason: "the circuit was isolated by hand" }
+const circuitOpen: HealthReport.Failing = { cause: "CircuitOpen", reason: "the circuit is open" }
 
 // An open circuit is probed as soon as it is due. What is due and could not be probed is not asked
 // again at once.
@@ -286,10 +340,33 @@ interface Verdict {
   readonly outcome: CircuitBreaker.Outcome
 }
 
+/** Asks one server. */
+type Judge = (dispatch: Dispatch, node: Node, timeout: number) => Effect.Effect<Verdict>
+
+// What a circuit refuses is asked beside it, by a login of its own: an attempt that fails must not
+// lengthen the time for which the circuit stays open.
+const verdictBeside: Judge = (dispatch, node, timeout) => {
+  if (node.isClosed() || node.isIsolated()) return verdictOn(dispatch, node, timeout)
+  return Effect.scoped(node.connect).pipe(
+    Effect.timeoutOrElse({
+      duration: timeout,
+      orElse: () => Effect.fail(RedisError.connectionError("CONNECT", "Timeout", "never"))
+    }),
+    Effect.provideService(Clock.Clock, dispatch.clock),
+    Effect.matchEffect({
+      onFailure: (failed) => Effect.succeed({ node, failed, outcome: RedisError.outcome(failed) }),
+      onSuccess: () => {
+        node.makeDue()
+        return verdictOn(dispatch, node, timeout)
+      }
+    })
+  )
+}
+
 // Every connection is asked, and each is heard out: of an open circuit one PING is the probe, and
 // that the others are refused must not end it. Without a connection, the circuit and the node say
 // why.
-const verdictOn = (dispatch: Dispatch, node: Node, timeout: number): Effect.Effect<Verdict> => {
+const verdictOn: Judge = (dispatch, node, timeout) => {
   const sessions = node.sessions()
   const asked: ReadonlyArray<Session | undefined> = sessions.length === 0 ? [undefined] : sessions
   return Effect.map(

@@ -4,9 +4,9 @@
  * **Details**
  *
  * Redis keeps no message for a subscriber that is not there. Each subscription has a connection of
- * its own, which is pinged every second and made again when it is lost or silent for two seconds; a
- * {@link Gap} stands in the stream wherever messages may have been lost meanwhile. So a consumer
- * knows when to read again what the messages were about.
+ * its own, on which it subscribes again every second, and which is made again when it is lost or
+ * silent for two seconds; a {@link Gap} stands in the stream wherever messages may have been lost
+ * meanwhile. So a consumer knows when to read again what the messages were about.
  *
  * **Example** (Prices that are read again after a gap)
  *
@@ -36,7 +36,9 @@
 import { Clock, type DateTime, Effect, type Scope, Stream } from "effect"
 import * as Dispatch from "./dispatch.ts"
 import { Inbox } from "./internal/pubsub/Inbox.ts"
+import * as Inboxes from "./internal/pubsub/Inboxes.ts"
 import * as Subscriber from "./internal/pubsub/Subscriber.ts"
+import * as Metrics from "./internal/Metrics.ts"
 import * as Replies from "./internal/Replies.ts"
 import { countProblem } from "./internal/settingProblem.ts"
 import { RedisClient } from "./RedisClient.ts"
@@ -176,12 +178,20 @@ const open = Effect.fnUntraced(function* (
 ): Effect.fn.Return<Inbox, never, RedisClient | Scope.Scope> {
   const problem = countProblem("capacity", capacity)
   if (problem !== undefined) return yield* Effect.die(new RangeError(`RedisPubSub: ${problem}`))
-  const dispatch = Dispatch.of(yield* RedisClient)
-  const inbox = new Inbox(capacity, () => dispatch.clock.currentTimeMillisUnsafe())
+  const client = yield* RedisClient
+  const dispatch = Dispatch.of(client)
+  const context = yield* Effect.context<never>()
+  const { subscriptionGaps } = Metrics.make(client.name)
+  const inbox = new Inbox(
+    capacity,
+    () => dispatch.clock.currentTimeMillisUnsafe(),
+    (reason) => subscriptionGaps(reason).updateUnsafe(1, context)
+  )
   const keeping = Subscriber.keep(dispatch, { verb, names, onSubscribed }, inbox).pipe(
     Effect.catchCause((cause) => Effect.sync(() => inbox.fail(cause))),
     Effect.provideService(Clock.Clock, dispatch.clock)
   )
   yield* Effect.forkScoped(keeping)
+  yield* Inboxes.keep(dispatch, { inbox, subject: `${verb} ${names.join(" ")}` })
   return inbox
 })

@@ -43,6 +43,7 @@ import type { RedisClient } from "./RedisClient.ts"
 import type * as RedisCommand from "./RedisCommand.ts"
 import type { RedisConnection } from "./RedisConnection.ts"
 import type * as RedisError from "./RedisError.ts"
+import type { OutageCause } from "./RedisHealth.ts"
 
 /**
  * Describes what a server's data descend from, as far as its user may ask.
@@ -119,6 +120,8 @@ export interface Node {
   readonly refuses: () => boolean
   /** Tells whether the circuit is closed. */
   readonly isClosed: () => boolean
+  /** Tells whether the circuit was isolated by hand. */
+  readonly isIsolated: () => boolean
   /** Lets an open circuit be probed now. */
   readonly makeDue: () => void
   /**
@@ -131,6 +134,8 @@ export interface Node {
    * with, while a connection is missing, or else a command.
    */
   readonly lastFailure: () => string | undefined
+  /** Tells the same in a word. */
+  readonly lastCause: () => OutageCause | undefined
   /** Sessions whose connections are open now. */
   readonly sessions: () => ReadonlyArray<Session>
   /** The session that a key's commands would be sent in now, if any is ready. */
@@ -258,8 +263,8 @@ export interface SendOptions {
   /** Says that nobody reads the answer, so that idempotent commands may be sent again. */
   readonly answer?: "ignored" | undefined
   /**
-   * Sets how long a command that has certainly not left may wait for a connection or for the
-   * circuit to close, in milliseconds. Default: 0.
+   * Sets how long a command that has certainly not left, or that may be sent again, may wait for a
+   * connection or for the circuit to close, in milliseconds. Default: 0.
    */
   readonly waitToSend?: number | undefined
   /** Follows each sending. */
@@ -372,6 +377,25 @@ export const of = (client: RedisClient): Dispatch => client[TypeId]
 export { show as showGauge } from "./internal/Gauges.ts"
 
 /**
+ * Shows a gauge until what it returns is called, for those who have no scope at hand.
+ *
+ * **Example** (A gauge that ends with what it shows)
+ *
+ * ```ts
+ * import { Context, Metric } from "effect"
+ * import * as Dispatch from "effect-ioredis/dispatch"
+ *
+ * const waiting = new Set<string>()
+ * const end = Dispatch.beginGauge(Metric.gauge("waiting"), () => waiting.size, Context.empty())
+ * end()
+ * ```
+ *
+ * @category metrics
+ * @since 0.1.0
+ */
+export { begin as beginGauge } from "./internal/Gauges.ts"
+
+/**
  * The tally of a counter, for counts in a path that is too hot for a metric's update.
  *
  * @category metrics
@@ -386,6 +410,41 @@ export { type Tally, tallyOf } from "./internal/Tally.ts"
  * @since 0.1.0
  */
 export { type Distribution, distributionOf } from "./internal/Distribution.ts"
+
+/**
+ * Defines a metric by its OpenTelemetry id, its unit and its kind, and gives what makes its series.
+ *
+ * **Example** (A gauge in bytes, which Prometheus calls `queue_size_bytes`)
+ *
+ * ```ts
+ * import { Effect, Metric } from "effect"
+ * import * as Dispatch from "effect-ioredis/dispatch"
+ *
+ * const queueSize = Dispatch.defineMetric({
+ *   id: "queue.size",
+ *   kind: "gauge",
+ *   unit: "By",
+ *   description: "What waits to be sent",
+ *   attributes: ["queue.name"]
+ * })
+ *
+ * const program = Effect.gen(function* () {
+ *   yield* Metric.update(queueSize({ "queue.name": "mails" }), 42)
+ *   return Dispatch.definedMetrics().map(({ id }) => id)
+ * })
+ * ```
+ *
+ * @category metrics
+ * @since 0.1.0
+ */
+export {
+  type AttributesOf,
+  defineMetric,
+  definedMetrics,
+  type MetricDefinition,
+  type MetricKind,
+  type SeriesOf
+} from "./internal/defineMetric.ts"
 
 /**
  * Says in one line what a schema expected and where, without the value that did not fit.
@@ -406,3 +465,21 @@ export { type Distribution, distributionOf } from "./internal/Distribution.ts"
  * @since 0.1.0
  */
 export { describeIssue } from "./internal/describeIssue.ts"
+
+/**
+ * Dies where Effect is of another minor version than 4.1, with a message that says what to install.
+ * It is for entries that stand on Effect's unstable modules, which each minor version may change.
+ *
+ * **Example** (An entry of a package that needs 4.1)
+ *
+ * ```ts
+ * import { Effect, Layer } from "effect"
+ * import { requireEffect } from "effect-ioredis/dispatch"
+ *
+ * const layer = Layer.unwrap(Effect.as(requireEffect("my-package/persistence"), Layer.empty))
+ * ```
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export { requireEffect } from "./internal/persistence/effectVersion.ts"

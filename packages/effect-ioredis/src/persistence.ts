@@ -26,7 +26,7 @@
  *
  * const Queues = PersistedQueue.layer.pipe(
  *   Layer.provide(PersistedQueue.layerStoreRedis()),
- *   Layer.provide(Persistence.layer({ waitToSend: "1 minute", operationTimeout: "1 minute" }))
+ *   Layer.provide(Persistence.layer({ waitToSend: "1 minute" }))
  * )
  *
  * const Limits = Persistence.layerRateLimiter({ whenUnavailable: "allow" })
@@ -44,7 +44,7 @@
  */
 import { Effect, Layer } from "effect"
 import type { KeyValueStore, RateLimiter, Redis } from "effect/persistence"
-import { requireSupported } from "./internal/persistence/effectVersion.ts"
+import { requireEffect } from "./internal/persistence/effectVersion.ts"
 import type { CallOptions, RedisClient } from "./RedisClient.ts"
 
 /**
@@ -54,17 +54,20 @@ import type { CallOptions, RedisClient } from "./RedisClient.ts"
  * @since 0.1.0
  */
 export interface UseOptions {
-  /** The most that a command may take with its retries. Default: the client's. */
+  /**
+   * The most that a command may take with its retries. Default: 2 seconds more than `waitToSend`,
+   * and the client's where nothing waits.
+   */
   readonly operationTimeout?: CallOptions["operationTimeout"]
   /**
-   * Sets how long a command that has certainly not left may wait for a connection, or for the
-   * circuit to close, within `operationTimeout`. Default: 0.
+   * Sets how long a command may wait for a connection, or for the circuit to close, that has not
+   * left or may be sent again. Default: 0.
    *
    * **Gotchas**
    *
-   * A `PersistedQueue` needs as much as an outage may last, and as much `operationTimeout`: the
-   * part of it that gives back the jobs of lost workers ends for good at its first error. Where an
-   * `offer` may not take as long, bound it by `Effect.timeout`.
+   * A `PersistedQueue` accepts offers over outages that are no longer than this, those on their way
+   * included where they have an id. Where an `offer` may not take as long, bound it by
+   * `Effect.timeout`.
    */
   readonly waitToSend?: CallOptions["waitToSend"]
 }
@@ -75,19 +78,26 @@ export interface UseOptions {
  * **Details**
  *
  * Each failure is Effect's `RedisError` with the whole error of this library as its `cause`:
- * `_tag`, `sent`, `retryAfter`. A command is sent again as its kind says, a script never once it
- * may have run. `reserve` gives a connection of the client's `reserve`, and counts as one.
- * `subscribe` returns when the server has subscribed, or after 2 seconds without it. It goes on
- * when the connection is made again, and logs where messages may be missing.
+ * `_tag`, `sent`, `retryAfter`. A command is sent again as its kind says. Of Effect's own scripts
+ * those are that do the same twice as once: an offer with an id, the end of a job, the renewal of
+ * locks, `setMany`. Any other script is never sent again once it may have run, nor is an offer
+ * without an id, which is a plain RPUSH. `reserve` gives a connection of the client's `reserve`,
+ * and counts as one. `subscribe` returns when the server has subscribed, or after 2 seconds without
+ * it. It goes on when the connection is made again, and logs where messages may be missing.
  *
  * **Gotchas**
  *
  * - What the client refuses on a shared connection is refused here: `send("BLPOP", …)` belongs on a
  *   connection of `reserve`. There it may wait for ever, by asking again every 10 seconds. `WAIT`
  *   and `XREAD` from `$` cannot be asked again, and are refused without a time.
+ * - A `PersistedQueue` gives back the jobs of lost workers after an outage of any length. A job
+ *   that is in hand is ended when Redis is back, if that is within the queue's `lockExpiration` (90
+ *   seconds) and `waitToSend`. After that its worker's `take` dies, and the job is done again. What
+ *   was handed out in a reply that was lost begins again after `lockExpiration`.
  * - On a cluster the keys of one script must be of one slot. Give a queue, a store or a limiter a
- *   prefix with a hash tag: `"{jobs}:"`. A reserved connection is there one for each server, made
- *   when a key of that server is first asked for.
+ *   prefix with a hash tag: `"{jobs}:"`. A SCAN that begins there gives the keys of all servers at
+ *   once. A reserved connection is there one for each server, made when a key of that server is
+ *   first asked for.
  *
  * **Example** (Telling a command that was not sent from one that may have run)
  *
@@ -246,4 +256,4 @@ const supported = <Service, A>(
   load: () => Promise<Service>,
   layer: (service: Service) => Layer.Layer<A, never, RedisClient>
 ): Layer.Layer<A, never, RedisClient> =>
-  Layer.unwrap(Effect.andThen(requireSupported(), Effect.map(Effect.promise(load), layer)))
+  Layer.unwrap(Effect.andThen(requireEffect("effect-ioredis/persistence"), Effect.map(Effect.promise(load), layer)))

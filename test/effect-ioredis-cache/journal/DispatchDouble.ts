@@ -5,7 +5,7 @@
  * its buffer and run when it thaws, as they do in Redis, unless CLIENT KILL has ended the session there.
  */
 import { Clock, Context, Effect, Option, Result } from "effect"
-import { RedisCommand, RedisError } from "effect-ioredis"
+import { RedisCommand, RedisError, RedisScript } from "effect-ioredis"
 import { scripts } from "effect-ioredis-cache/testing"
 import type { Cancel, Dispatch, Node, NodeEvent, Sending, SendOptions, Session } from "effect-ioredis/dispatch"
 
@@ -77,6 +77,7 @@ export class DispatchDouble implements Dispatch {
       isReady: () => this.session !== undefined,
       refuses: () => !this.isCircuitClosed,
       isClosed: () => this.isCircuitClosed,
+      isIsolated: () => false,
       makeDue: () => {},
       dueIn: () => 0,
       sessions: () => (this.session === undefined ? [] : [this.session]),
@@ -86,6 +87,7 @@ export class DispatchDouble implements Dispatch {
       time: now,
       refreshTime: Effect.void,
       lastFailure: () => undefined,
+      lastCause: () => undefined,
       slots,
       connect: Effect.suspend(() => Effect.fail(RedisError.connectionError("CONNECT", "NotReady", "never")))
     }
@@ -263,7 +265,8 @@ export class DispatchDouble implements Dispatch {
     )
     if (name === "EVAL" || name === "EVALSHA") {
       const [id = "", keys = "", ...rest] = args
-      const found = scripts.find(({ script }) => (name === "EVAL" ? script.lua : script.sha) === id)
+      const sha = name === "EVAL" ? RedisScript.make({ lua: id }).sha : id
+      const found = scripts.find(({ script }) => script.sha === sha)
       if (found === undefined || (name === "EVALSHA" && !this.#known.has(found.script.sha))) return fail("NOSCRIPT")
       this.#known.add(found.script.sha)
       const call = (name: string, ...more: ReadonlyArray<string | number>) => this.run(name, more.map(String)) as never

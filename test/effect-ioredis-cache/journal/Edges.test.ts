@@ -99,6 +99,8 @@ describe("at the edges of the journal", () => {
       bounds: { maxEntries: 10, maxBytes: 1000 },
       now,
       log: () => {},
+      onOverflow: () => {},
+      onReplay: () => {},
       startNode: () => loop,
       startRegion: () => loop
     })

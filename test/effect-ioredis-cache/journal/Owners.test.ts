@@ -368,6 +368,8 @@ describe("The state of the journal", () => {
       bounds: { maxEntries: 10, maxBytes: 1000 },
       now: () => 0,
       log: () => {},
+      onOverflow: () => {},
+      onReplay: () => {},
       startNode: ({ node }) => loopOf(node.name),
       startRegion: ({ name }) => loopOf(name)
     })

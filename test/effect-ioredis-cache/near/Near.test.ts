@@ -406,9 +406,9 @@ describe("The links", () => {
     (h) =>
       Effect.gen(function* () {
         const shown = Effect.map(Metric.snapshot, (all) =>
-          ["cache_near_links", "cache_near_notices_total", "cache_near_demotions_total"].map((id) => {
+          ["cache.near.links", "cache.near.notices", "cache.near.demotions"].map((id) => {
             const metric = all.find((metric) => metric.id === id)
-            assert.strictEqual(metric?.attributes?.name, "redis")
+            assert.strictEqual(metric?.attributes?.["cache.name"], "redis")
             if (metric?.type === "Gauge") return Number(metric.state.value)
             return metric?.type === "Counter" ? Number(metric.state.count) : undefined
           })

@@ -820,7 +820,7 @@ describe("Nothing that is secret is shown", () => {
       const { url } = yield* RedisServer.make()
       yield* messages({ url, showScriptErrors: true }, scripts)
       const codes = (yield* Metric.snapshot).flatMap(({ attributes, id }) =>
-        id === "redis_client_errors_total" ? [attributes?.code] : []
+        id === "redis.client.errors" ? [attributes?.["error.type"]] : []
       )
       assert.deepStrictEqual(codes.sort(), ["ERR", "WRONGTYPE"])
     }).pipe(Effect.provideService(Metric.MetricRegistry, new Map()))

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Metric, Option, Result, Schema } from "effect"
-import { Redis, RedisClient, RedisCommand, type RedisError, RedisScript } from "effect-ioredis"
+import { Redis, RedisClient, RedisCommand, RedisError, RedisScript } from "effect-ioredis"
 import { SimulatedRedis, SimulatedScript } from "effect-ioredis/testing"
 import * as Captured from "../../support/Captured.ts"
 import * as Connect from "../../support/Connect.ts"
@@ -94,6 +94,25 @@ describe("What a script fails with", () => {
         assert.isTrue(Result.isFailure(yield* Effect.result(failing)))
         assert.deepStrictEqual(yield* redis.get("n"), Option.some(runs))
       }
+    })
+  )
+
+  it.live("counts as executed if the script itself says what Redis says of one that has not begun", () =>
+    Effect.gen(function* () {
+      const redis = yield* client
+      const texts = ["NOSCRIPT of mine", "MOVED 1 away", "ASK", "EXECABORT Transaction discarded because of: me"]
+      const errors = ["NOSCRIPT", "MOVED", "ASK", "EXECABORT"] as const
+      for (const text of texts) {
+        for (const lua of [`return redis.error_reply("${text}")`, `error({err = "${text}"})`]) {
+          const command = RedisCommand.make("EVAL", [`redis.call("INCR", "ran") ${lua}`, 0], { errors })
+          const result = yield* Effect.result(redis.run(command))
+          assert.strictEqual(RedisError.endOf(result), "confirmed", lua)
+          assert.match(yield* told(redis.run(command)), /^ERR: /)
+        }
+      }
+      assert.deepStrictEqual(yield* redis.get("ran"), Option.some("16"))
+      const unknown = yield* Effect.result(redis.run(RedisCommand.make("EVALSHA", ["f".repeat(40), 0])))
+      assert.strictEqual(RedisError.endOf(unknown), "refused")
     })
   )
 
@@ -224,7 +243,7 @@ describe("What a script fails with", () => {
       }).pipe(Effect.provide(Layer.provideMerge(Redis.layer({ url }), captured.layer)))
       assert.notMatch([...shown, captured.text()].join("\n"), /TOP|secret/)
       const codes = (yield* Metric.snapshot).flatMap(({ attributes, id }) =>
-        id === "redis_client_errors_total" ? [attributes?.code] : []
+        id === "redis.client.errors" ? [attributes?.["error.type"]] : []
       )
       assert.deepStrictEqual(codes.sort(), ["ERR", "NOJOB"])
     }).pipe(Effect.provideService(Metric.MetricRegistry, new Map()))

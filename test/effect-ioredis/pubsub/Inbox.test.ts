@@ -57,6 +57,19 @@ describe("Inbox", () => {
     })
   )
 
+  it("tells of each gap when it begins", () => {
+    const gaps: Array<string> = []
+    const inbox = new Inbox(
+      1,
+      () => 0,
+      (reason) => gaps.push(reason)
+    )
+    for (let n = 1; n <= 3; n++) inbox.offer(message(n), 0)
+    inbox.miss("Reconnected", 0)
+    inbox.miss("SlotMoved", 0)
+    assert.deepStrictEqual(gaps, ["Overflow", "Reconnected", "SlotMoved"])
+  })
+
   it.effect("makes one gap of several in a row, and of all of them beyond a hundred", () =>
     Effect.gen(function* () {
       let now = 0

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { DateTime, Effect, Layer, Stream } from "effect"
+import { Clock, DateTime, Effect, Layer, Stream } from "effect"
 import { RedisClient, RedisCommand, RedisPubSub } from "effect-ioredis"
 import { Fault, SimulatedRedis } from "effect-ioredis/testing"
 import { TestClock } from "effect/testing"
@@ -57,7 +57,47 @@ describe("A subscription to shard channels in virtual time", () => {
   )
 })
 
+describe("A subscription to shard channels of a master that is cut off from its cluster", () => {
+  it.effect("goes to the one that has taken its place, and tells of all that was published there meanwhile", () =>
+    VirtualCluster.withCluster()(({ cluster, redis }) =>
+      Effect.gen(function* () {
+        const events: Array<RedisPubSub.Message | RedisPubSub.Gap> = []
+        yield* RedisPubSub.ssubscribe(["{prices}.a"]).pipe(
+          Stream.runForEach((event) => Effect.sync(() => events.push(event))),
+          Effect.provideService(RedisClient.RedisClient, redis),
+          Effect.forkScoped
+        )
+        yield* TestClock.adjust("3 seconds")
+        const owner = yield* cluster.ownerOf("{prices}")
+        yield* cluster.isolate(owner, { noticed: true })
+        const promoted = yield* cluster.failOver(owner)
+        const publishedAt = yield* Clock.currentTimeMillis
+        yield* promoted.execute(RedisCommand.make("SPUBLISH", ["{prices}.a", "lost"]))
+        yield* TestClock.adjust("3 seconds")
+        yield* promoted.execute(RedisCommand.make("SPUBLISH", ["{prices}.a", "after"]))
+        yield* TestClock.adjust("10 seconds")
+        const [gap, after] = events
+        assert.strictEqual(after?._tag === "Message" && after.payload, "after")
+        if (gap?._tag !== "Gap") return assert.fail("there is no gap")
+        assert.isAtMost(DateTime.toEpochMillis(gap.since), publishedAt)
+      })
+    )
+  )
+})
+
 describe("A subscription in virtual time", () => {
+  it.effect("is kept for a user who may not send PING", () =>
+    Effect.gen(function* () {
+      const events = yield* collect()
+      yield* TestClock.adjust("5 seconds")
+      yield* publish("1")
+      assert.deepStrictEqual(
+        events.map((event) => event._tag === "Message" && event.payload),
+        ["1"]
+      )
+    }).pipe(Effect.provide(RedisClient.layer().pipe(Layer.provideMerge(SimulatedRedis.layer({ denied: ["PING"] })))))
+  )
+
   it.effect("tells from when on messages may be missing after a cut", () =>
     Effect.gen(function* () {
       const server = yield* SimulatedRedis.SimulatedRedis
@@ -78,7 +118,7 @@ describe("A subscription in virtual time", () => {
       if (gap?._tag !== "Gap") return assert.fail("there is no gap")
       assert.strictEqual(gap.reason, "Reconnected")
       assert.isUndefined(gap.missed)
-      // A PING is sent every second, and the message was lost at 2.7 s.
+      // It is asked every second whether it is subscribed, and the message was lost at 2.7 s.
       assert.isAtLeast(DateTime.toEpochMillis(gap.since), 1700)
       assert.isAtMost(DateTime.toEpochMillis(gap.since), 2700)
       assert.isAtLeast(DateTime.toEpochMillis(gap.until), 3000)
@@ -113,7 +153,7 @@ describe("A subscription in virtual time", () => {
     }).pipe(Effect.provide(layer))
   )
 
-  it.effect("outlives a server of the cluster that leaves while it is pinged", () =>
+  it.effect("outlives a server of the cluster that leaves while it is asked", () =>
     VirtualCluster.withCluster()(({ cluster, redis }) =>
       Effect.gen(function* () {
         const events: Array<RedisPubSub.Message | RedisPubSub.Gap> = []
@@ -125,7 +165,7 @@ describe("A subscription in virtual time", () => {
         yield* TestClock.adjust("2 seconds")
         const [one, two] = yield* cluster.masters
         if (one === undefined || two === undefined) return assert.fail("there are no masters")
-        // At which moment a server leaves is drawn, and for most of the time a PING is on its way.
+        // At which moment a server leaves is drawn, and for most of the time it is being asked.
         for (const [from, to] of [
           [one, two],
           [two, one],

@@ -4,6 +4,7 @@ import { RedisClient, RedisCommand, type RedisError, RedisTopology } from "effec
 import { Strings } from "effect-ioredis/commands"
 import { Fault, SimulatedCluster, SimulatedRedis } from "effect-ioredis/testing"
 import { TestClock } from "effect/testing"
+import * as VirtualCluster from "../../support/VirtualCluster.ts"
 
 const layer = (options: RedisClient.Options, server?: SimulatedRedis.Options) =>
   RedisClient.layer(options).pipe(Layer.provideMerge(SimulatedRedis.layer(server)))
@@ -103,9 +104,34 @@ describe("A reserved connection", () => {
           yield* Effect.forkChild(Effect.delay(Effect.scoped(reserve()), "2 seconds"))
         ]
         yield* TestClock.adjust("5 seconds")
-        assert.strictEqual(codeOf(yield* Fiber.join(patient)), "Saturated")
+        const error = yield* Fiber.join(patient)
+        assert.strictEqual(codeOf(error), "Saturated")
+        assert.match(error.message, /maxReserved/)
         yield* Scope.close(scope, Exit.void)
         yield* Fiber.join(late)
+      })
+    )
+  )
+
+  it.effect("is waited for no longer than a call may take, however many wait for a login", () =>
+    on(
+      { maxReserved: 10, operationTimeout: "2 seconds" },
+      Effect.gen(function* () {
+        const server = yield* SimulatedRedis.SimulatedRedis
+        const { reserve } = yield* RedisClient.RedisClient
+        const atOnce = { concurrency: "unbounded" } as const
+        yield* server.inject(Fault.error("WRONGPASS"))
+        const failing = Effect.flip(Effect.scoped(reserve()))
+        const all = yield* Effect.forkChild(Effect.forEach(Array.from({ length: 20 }), () => failing, atOnce))
+        yield* TestClock.adjust("2 seconds")
+        const polled = all.pollUnsafe()
+        if (polled === undefined) return assert.fail("somebody waits still")
+        const codes = (yield* polled).map(codeOf)
+        assert.includeMembers(codes, ["Auth", "Timeout"])
+        yield* server.heal
+        const again = yield* Effect.forkChild(Effect.forEach(codes.slice(0, 10), () => reserve(), atOnce))
+        yield* TestClock.adjust("2 seconds")
+        assert.isTrue(Exit.isSuccess(again.pollUnsafe() ?? Exit.interrupt()))
       })
     )
   )
@@ -232,6 +258,25 @@ describe("A reserved connection", () => {
     )
   )
 
+  it.effect("is made at once, however many commands were interrupted on those before", () =>
+    on(
+      { maxReserved: 10 },
+      Effect.gen(function* () {
+        const { reserve } = yield* RedisClient.RedisClient
+        for (let n = 0; n < 5; n++) {
+          const waiting = yield* Effect.forkChild(reserved(({ run }) => run(command("BLPOP jobs 5"))))
+          yield* TestClock.adjust("10 millis")
+          yield* Fiber.interrupt(waiting)
+        }
+        const all = yield* Effect.forkChild(
+          Effect.forEach(Array.from({ length: 10 }), () => reserve(), { concurrency: "unbounded" })
+        )
+        yield* TestClock.adjust("10 millis")
+        assert.isTrue(Exit.isSuccess(all.pollUnsafe() ?? Exit.interrupt()))
+      })
+    )
+  )
+
   it.effect("is lost with a transaction that is interrupted, which may have begun", () =>
     on(
       {},
@@ -246,7 +291,7 @@ describe("A reserved connection", () => {
         yield* TestClock.adjust("20 millis")
         yield* Fiber.interrupt(executing)
         yield* TestClock.adjust("1 second")
-        assert.strictEqual(codeOf(yield* Effect.flip(connection.run(Strings.get("n")))), "Reset")
+        assert.strictEqual(codeOf(yield* Effect.flip(connection.run(Strings.get("n")))), "Closed")
       })
     )
   )
@@ -301,6 +346,28 @@ describe("A transaction", () => {
           yield* change
           assert.strictEqual(Option.isNone(yield* connection.transaction([Strings.set("k", "mine")])), isNone)
         }
+      })
+    )
+  )
+})
+
+describe("A reserved connection of a simulated cluster", () => {
+  it.effect("lets the client ask who owns the slots when a key is another's", () =>
+    VirtualCluster.withCluster()(({ cluster, redis }) =>
+      Effect.gen(function* () {
+        const owner = yield* cluster.ownerOf("jobs")
+        const other = (yield* cluster.masters).find((master) => master !== owner)
+        if (other === undefined) return assert.fail("there is one master alone")
+        const pop = Effect.scoped(
+          Effect.flatMap(redis.reserve({ key: "jobs" }), ({ run }) => run(command("BLPOP jobs 0.1")))
+        )
+        yield* cluster.moveSlots({ key: "jobs" }, other)
+        const refused = yield* Effect.forkChild(Effect.flip(pop))
+        yield* TestClock.adjust("1 second")
+        assert.strictEqual(codeOf(yield* Fiber.join(refused)), "MOVED")
+        const popped = yield* Effect.forkChild(pop)
+        yield* TestClock.adjust("1 second")
+        assert.isNull(yield* Fiber.join(popped))
       })
     )
   )

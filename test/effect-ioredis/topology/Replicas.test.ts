@@ -120,7 +120,7 @@ describe("A read from a replica of a cluster", () => {
   it.effect("shows its connections in the metrics, and closes them with the client", () =>
     Effect.gen(function* () {
       const connections = Effect.map(Metric.snapshot, (all) =>
-        all.flatMap(({ id, state }) => (id === "redis_connections" && "value" in state ? [state.value] : []))
+        all.flatMap(({ id, state }) => (id === "redis.client.connections" && "value" in state ? [state.value] : []))
       )
       const replica = yield* withCluster()(({ cluster, redis }) =>
         Effect.gen(function* () {

@@ -46,7 +46,7 @@ describe("the shop's one command", () => {
         const { child, ended, guide } = yield* open
         const lines = Array.from(guide.matchAll(/^ {2}(curl .*)$/gm), ([, line = ""]) => line.replace(/ +#.*$/, ""))
         const pids = Array.from(guide.matchAll(/kill -STOP (\d+)/g), ([, pid]) => Number(pid))
-        assert.strictEqual(lines.length, 7, guide)
+        assert.strictEqual(lines.length, 8, guide)
         assert.strictEqual(pids.length, 2, guide)
         const directory = (yield* shell("mktemp -d")).trim()
         yield* Effect.addFinalizer(() => Effect.asVoid(shell(`rm -r ${directory}`)))

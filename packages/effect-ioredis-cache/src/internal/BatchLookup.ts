@@ -80,13 +80,10 @@ export class BatchLookup<Key, K extends Key, Value, E, R> {
     const [first, ...rest] = this.#keys
     // It is run for a key.
     const looked = Effect.suspend(() => this.#lookup([first as K, ...rest]))
-    return Effect.onExit(
-      Effect.map(looked, (entries) => this.#byRendered(entries)),
-      (exit) =>
-        Effect.sync(() => {
-          recorder.lookup(exit)
-          this.#exit = exit
-        })
+    return Effect.onExit(recorder.lookup(Effect.map(looked, (entries) => this.#byRendered(entries))), (exit) =>
+      Effect.sync(() => {
+        this.#exit = exit
+      })
     )
   })
 
@@ -107,6 +104,7 @@ export class Part<Key, K extends Key, Value, E, R> implements Request<Key, Value
   readonly options: WriteOptions | undefined
   readonly askedAt: number
   readonly isPart = true
+  isStale = false
   readonly #missing: BatchLookup<Key, K, Value, E, R>
   readonly #due: BatchLookup<Key, K, Value, E, R>
 

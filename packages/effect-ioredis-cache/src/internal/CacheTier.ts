@@ -13,7 +13,7 @@
 import { type Effect, Exit } from "effect"
 import type { RemoveOutcome, Replay, WriteOutcome } from "../Cache.ts"
 import type { CacheCodec } from "./CacheCodec.ts"
-import type { Held, Leases } from "./Lease.ts"
+import type { Answer, Held, Leases } from "./Lease.ts"
 import type { Sequences } from "./Sequences.ts"
 import type { Stale } from "./Stale.ts"
 import type { Payload, Stamp } from "./StoredValue.ts"
@@ -70,6 +70,8 @@ export interface TierRegion<in out Value> {
    * The tier answers with a miss.
    */
   readonly onUnreadable: (key: string, problem: string) => void
+  /** Is told what came of asking for a lease. */
+  readonly onLease?: ((answer: Answer) => void) | undefined
 }
 
 /** Says when a value was made, by the process's monotonic clock, and how long that took. */
@@ -150,6 +152,12 @@ export class Write<out Value> {
   }
 }
 
+/**
+ * Lists who answers a read: `"near"` is memory although Redis would answer too, `"journal"` what
+ * Redis has not confirmed, and `"fallback"` memory because Redis gave no answer.
+ */
+export type Source = "redis" | "memory" | "near" | "journal" | "fallback"
+
 /** Tells what was found for a key. */
 export interface Found<out Value> {
   /**
@@ -157,8 +165,8 @@ export interface Found<out Value> {
    * because most reads want no more.
    */
   readonly hit: { readonly value: Value } | undefined
-  /** Says who answered: `"fallback"` is memory because Redis gave no answer. */
-  readonly source: "redis" | "memory" | "fallback"
+  /** Says who answered. */
+  readonly source: Source
   /** Describes what Redis holds in the place of a value, where that is a miss. */
   readonly replaces?: Replaced | undefined
   /** Holds what has expired in Redis and may still be served, where that is a miss. */

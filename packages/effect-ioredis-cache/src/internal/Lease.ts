@@ -77,10 +77,12 @@ export interface Options {
   readonly patience: number | undefined
   /** Gives a token that no other process and no other call gives. */
   readonly tokenOf: () => string
+  /** Is told what came of asking for a lease. */
+  readonly onAnswer?: ((answer: Answer) => void) | undefined
 }
 
 /** Makes the leases of one region. */
-export const make = ({ dispatch, keyspace, patience = 1000, tokenOf }: Options): Leases => {
+export const make = ({ dispatch, keyspace, onAnswer, patience = 1000, tokenOf }: Options): Leases => {
   const { clock } = dispatch
   // The others have half of their patience left when one ends that is not renewed any more.
   const duration = Math.max(1, Math.floor(Math.min(patience / 2, longestDuration)))
@@ -113,9 +115,11 @@ export const make = ({ dispatch, keyspace, patience = 1000, tokenOf }: Options):
     Effect.suspend(() => {
       if (timeout <= 0 || now(clock) < deniedUntil) return unknown
       lease.state = "Asked"
-      return Effect.map(send(Scripts.takeLease, lease, [duration, seizes ? 1 : 0], timeout), (outcome) =>
-        heard(lease, outcome)
-      )
+      return Effect.map(send(Scripts.takeLease, lease, [duration, seizes ? 1 : 0], timeout), (outcome) => {
+        const answer = heard(lease, outcome)
+        onAnswer?.(answer)
+        return answer
+      })
     })
 
   // What fails is tried again, because the lease may still be held.

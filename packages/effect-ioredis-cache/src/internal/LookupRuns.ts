@@ -18,6 +18,8 @@ export interface Request<out Key, out Value, out E, out R> {
   readonly askedAt: number
   /** Says that it is looked up together with other keys, so that it may have no value. */
   readonly isPart: boolean
+  /** Says that its caller was served an expired value. */
+  isStale: boolean
   /** Gives the lookup. It is called where nobody looks the key up yet. */
   readonly begin: (how: How) => Effect.Effect<Value | Absent, E, R>
   /** Is told that the lookup will not be run after all. */
@@ -41,6 +43,7 @@ export class Single<out Key, out Value, out E, out R> implements Request<Key, Va
   readonly options: WriteOptions | undefined
   readonly askedAt: number
   readonly isPart = false
+  isStale = false
 
   constructor(
     key: Key,
@@ -128,7 +131,7 @@ export const make = <Key, Value, E>(
       const beganAt = tier.now(rendered)
       const startedAt = recorder.now()
       // A lookup of several keys is one, and is counted as one by whoever runs it.
-      const looked = isPart ? lookup : Effect.onExit(lookup, (exit) => Effect.sync(() => recorder.lookup(exit)))
+      const looked = isPart ? lookup : recorder.lookup(lookup)
       return Effect.flatMap(looked, (value) => {
         if (value === absent) {
           onUnstored?.(rendered)

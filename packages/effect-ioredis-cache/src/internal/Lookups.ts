@@ -1,12 +1,13 @@
 import { Effect, Result, type Scope } from "effect"
 import type * as Cache from "../Cache.ts"
-import type { Current, Found } from "./CacheTier.ts"
+import type { Current, Found, Source } from "./CacheTier.ts"
 import type { Failures } from "./Failures.ts"
 import { isPlain, type LookupPolicy } from "./LookupPolicy.ts"
 import * as LeasedRuns from "./LeasedRuns.ts"
 import * as LookupRuns from "./LookupRuns.ts"
 import * as ManyLookups from "./ManyLookups.ts"
 import type { Reads } from "./Reads.ts"
+import * as Recorder from "./Recorder.ts"
 import { type RegionParts, traced, whileHeld } from "./RegionParts.ts"
 import type { SharedLookups } from "./SharedLookups.ts"
 import * as StaleReads from "./StaleReads.ts"
@@ -66,20 +67,35 @@ export const make = <Key, Value, E>(environment: Environment<Key, Value, E>): Lo
       value === LookupRuns.absent ? untilPresent(request, plain(request, nothing, always)) : Effect.succeed(value)
     )
 
+  const timed = <E2, R>(request: LookupRuns.Request<Key, Value, E2, R>, answer: Effect.Effect<Value, E | E2, R>) =>
+    Recorder.timedLookup(recorder, "getOrSet", request.askedAt, () => request.isStale)(answer)
+
+  const hit = (
+    { askedAt }: Pick<LookupRuns.Request<Key, Value, unknown, unknown>, "askedAt">,
+    source: Source,
+    value: Value
+  ): Effect.Effect<Value> => {
+    recorder.timed("getOrSet", source, askedAt)
+    return Effect.succeed(value)
+  }
+
   const getPlain = <E2, R>(request: LookupRuns.Request<Key, Value, E2, R>): Effect.Effect<Value, E | E2, R> =>
     Effect.flatMap(reads.getBeforeLookup(request.rendered), (found) =>
       found.hit === undefined
-        ? untilPresent(request, plain(request, found, always))
-        : Effect.succeed(unwrap(found.hit.value))
+        ? timed(request, untilPresent(request, plain(request, found, always)))
+        : hit(request, found.source, unwrap(found.hit.value))
     )
 
   const getWatched = <E2, R>(request: LookupRuns.Request<Key, Value, E2, R>): Effect.Effect<Value, E | E2, R> =>
     whileHeld(
       () => sequences.watch(request.rendered),
       (watch) =>
-        Effect.flatMap(reads.getBeforeLookup(request.rendered), (found) =>
-          untilPresent(request, afterRead(request, found, watch))
-        )
+        Effect.flatMap(reads.getBeforeLookup(request.rendered), (found) => {
+          const answer = untilPresent(request, afterRead(request, found, watch))
+          return found.hit === undefined
+            ? timed(request, answer)
+            : Effect.flatMap(answer, (value) => hit(request, found.source, value))
+        })
     )
 
   const method =

@@ -11,6 +11,8 @@ export class Lru<A> {
   #newest: Node<A> | undefined
   #oldest: Node<A> | undefined
   #total = 0
+  /** Counts the entries that made room for others. */
+  evictions = 0
 
   constructor(maxEntries: number, maxSize: number) {
     this.#maxEntries = maxEntries
@@ -19,6 +21,11 @@ export class Lru<A> {
 
   get size(): number {
     return this.#nodes.size
+  }
+
+  /** The sizes of all entries together. */
+  get total(): number {
+    return this.#total
   }
 
   /** All keys, in no order of use. One that is added meanwhile comes last, and none comes twice. */
@@ -59,13 +66,17 @@ export class Lru<A> {
       known.size = size
       this.#use(known)
     }
-    while (this.#oldest !== undefined && this.#total > this.#maxSize) this.#drop(this.#oldest)
+    while (this.#oldest !== undefined && this.#total > this.#maxSize) {
+      this.evictions++
+      this.#drop(this.#oldest)
+    }
   }
 
   // A full map takes the node of what makes room: nodes that die old cost the collector most.
   #nodeFor(key: string, value: A, size: number): Node<A> {
     const oldest = this.#oldest
     if (oldest === undefined || this.#nodes.size < this.#maxEntries) return new Node(key, value, size)
+    this.evictions++
     this.#drop(oldest)
     oldest.key = key
     oldest.value = value

@@ -5,6 +5,7 @@ import type { Current } from "./CacheTier.ts"
 import { isPlain } from "./LookupPolicy.ts"
 import { type Absent, absent } from "./LookupRuns.ts"
 import type { AfterRead, Environment } from "./Lookups.ts"
+import * as Recorder from "./Recorder.ts"
 import { render, traced, whileAllHeld } from "./RegionParts.ts"
 import { unwrap } from "./Wrapped.ts"
 
@@ -27,6 +28,7 @@ export const make = <Key, Value, E>(
     askedAt: number
   ): Effect.Effect<ReadonlyMap<string, Value | Absent>, E | E2, R> =>
     Effect.flatMap(reads.getManyBeforeLookup(Array.from(keys.keys())), (found) => {
+      const [first] = found
       const missing = new BatchLookup({ encoding, recorder, batches }, lookup)
       const due = new BatchLookup({ encoding, recorder, batches }, lookup)
       const answers = new Map<string, Value | Absent>()
@@ -42,7 +44,13 @@ export const make = <Key, Value, E>(
         }
       }
       // All of them begin in one turn, so that whatever is missing is known when it is looked up.
-      return Effect.as(Effect.all(waits, { concurrency: "unbounded", discard: true }), answers)
+      const answered = Effect.as(Effect.all(waits, { concurrency: "unbounded", discard: true }), answers)
+      if (found.some(({ hit }) => hit === undefined)) {
+        return Recorder.timedLookup(recorder, "getOrSetMany", askedAt, () => false)(answered)
+      }
+      return Effect.tap(answered, () =>
+        Effect.sync(() => recorder.timed("getOrSetMany", first?.source ?? "none", askedAt))
+      )
     })
 
   const getOrSetMany = Effect.fnUntraced(function* <K extends Key, E2, R>(

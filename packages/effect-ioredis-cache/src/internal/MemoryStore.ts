@@ -1,4 +1,6 @@
 import { Clock, Effect, type Scope } from "effect"
+import { showGauge, tallyOf } from "effect-ioredis/dispatch"
+import type { MemoryStats } from "../Cache.ts"
 import type { Options } from "../MemoryCache.ts"
 import type { Version } from "./CacheTier.ts"
 import { idleSleep } from "./idleSleep.ts"
@@ -56,6 +58,8 @@ export interface MemoryStore {
    * since.
    */
   readonly size: () => number
+  /** Tells how full it is. */
+  readonly stats: () => MemoryStats
 }
 
 /**
@@ -70,8 +74,13 @@ export interface MemoryStore {
 export const make = Effect.fnUntraced(function* (
   options: Options = {}
 ): Effect.fn.Return<MemoryStore, never, Scope.Scope> {
-  const entries = new Lru<Entry>(options.maxEntries ?? 1000, options.maxBytes ?? Number.POSITIVE_INFINITY)
-  yield* Metrics.showEntries(() => entries.size)
+  const { maxBytes, maxEntries = 1000 } = options
+  const entries = new Lru<Entry>(maxEntries, maxBytes ?? Number.POSITIVE_INFINITY)
+  yield* showGauge(Metrics.memory.entries, () => entries.size)
+  yield* showGauge(Metrics.memory.limit, () => maxEntries)
+  yield* showGauge(Metrics.memory.size, () => entries.total)
+  if (maxBytes !== undefined) yield* showGauge(Metrics.memory.sizeLimit, () => maxBytes)
+  const evictions = tallyOf(Metrics.memory.evictions, yield* Effect.context<never>())
   const clock = yield* Clock.Clock
   const held = (key: string, now: number): Entry | undefined => {
     const entry = entries.get(key)
@@ -114,11 +123,20 @@ export const make = Effect.fnUntraced(function* (
     getStale: held,
     peek: (key) => entries.peek(key),
     set: (key, entry) => {
+      const before = entries.evictions
       entries.set(key, entry, sizeOf(entry))
+      evictions.count += entries.evictions - before
     },
     delete: (key) => drop([key]) === 1,
     deletePrefix: (prefix) => drop([...entries.keys()].filter((key) => key.startsWith(prefix))),
-    size: () => entries.size
+    size: () => entries.size,
+    stats: () => ({
+      entries: entries.size,
+      limit: maxEntries,
+      bytes: entries.total,
+      ...(maxBytes !== undefined && { maxBytes }),
+      evictions: entries.evictions
+    })
   }
 })
 

@@ -1,105 +1,209 @@
-import { type Context, Metric } from "effect"
-import { type Distribution, distributionOf, showGauge } from "effect-ioredis/dispatch"
-
-/** The metrics of `effect-ioredis-cache`. Attributes have few values: never a key. */
-
-const seconds = [0.00001, 0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5]
+import type { Context } from "effect"
+import { defineMetric } from "effect-ioredis/dispatch"
+import type { WriteOutcome } from "../Cache.ts"
+import type { Source } from "./CacheTier.ts"
+import type { Answer } from "./Lease.ts"
+import { once } from "./once.ts"
 
 /**
- * Lists how a read may end. `fallback_*` were answered by memory because Redis did not answer.
+ * The metrics of regions and of memory; a journal and near regions have their own. Dashboards
+ * depend on their ids and attributes, and docs/monitoring.md lists them. Attributes have few
+ * values: never a key. All have the attribute `cache.name`, which whoever builds a cache has put
+ * into the context: see `named`.
  */
-export type ReadResult = "hit" | "miss" | "stale" | "fallback_hit" | "fallback_miss" | "corrupt"
+
+/**
+ * Bounds the buckets of durations: finer at the lower end, where memory answers, and as those of
+ * the client's operations from a millisecond on.
+ */
+const durations = [
+  0.00001, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10
+] as const
+
+const requests = defineMetric({
+  id: "cache.requests",
+  kind: "counter",
+  unit: "{request}",
+  description: "Reads of keys, by what came of them and who answered",
+  attributes: ["cache.name", "cache.region", "cache.result", "cache.source"]
+})
+
+const stale = defineMetric({
+  id: "cache.stale",
+  kind: "counter",
+  unit: "{value}",
+  description: "Expired values that were served, each after a miss",
+  attributes: ["cache.name", "cache.region"]
+})
+
+const unreadable = defineMetric({
+  id: "cache.unreadable",
+  kind: "counter",
+  unit: "{value}",
+  description: "Stored values that could not be read, each a miss",
+  attributes: ["cache.name", "cache.region"]
+})
+
+const writes = defineMetric({
+  id: "cache.writes",
+  kind: "counter",
+  unit: "{write}",
+  description: "Writes and removals of keys, fills included, by what came of them",
+  attributes: ["cache.name", "cache.region", "cache.outcome"]
+})
+
+const lookups = defineMetric({
+  id: "cache.lookups",
+  kind: "counter",
+  unit: "{lookup}",
+  description: "Lookups that have ended",
+  attributes: ["cache.name", "cache.region", "cache.result"]
+})
+
+const lookupDuration = defineMetric({
+  id: "cache.lookup.duration",
+  kind: "histogram",
+  unit: "s",
+  description: "Duration of lookups, which is what whatever is behind the cache takes",
+  attributes: ["cache.name", "cache.region", "cache.result"],
+  boundaries: durations
+})
+
+const lookupsInFlight = defineMetric({
+  id: "cache.lookups.in_flight",
+  kind: "gauge",
+  unit: "{lookup}",
+  description: "Lookups that run now",
+  attributes: ["cache.name", "cache.region"]
+})
+
+const lookupsShared = defineMetric({
+  id: "cache.lookups.shared",
+  kind: "counter",
+  unit: "{request}",
+  description: "Callers that waited for a lookup which ran for another",
+  attributes: ["cache.name", "cache.region"]
+})
+
+const operationDuration = defineMetric({
+  id: "cache.operation.duration",
+  kind: "histogram",
+  unit: "s",
+  description: "Duration of operations, by where the answer came from, or by what came of a write",
+  attributes: ["cache.name", "cache.region", "cache.operation", "cache.source", "cache.outcome"],
+  boundaries: durations
+})
+
+const leases = defineMetric({
+  id: "cache.leases",
+  kind: "counter",
+  unit: "{lease}",
+  description: "Leases of keys that were asked for, by whose they were",
+  attributes: ["cache.name", "cache.region", "cache.lease.holder"]
+})
+
+const tagMisses = defineMetric({
+  id: "cache.tags.misses",
+  kind: "counter",
+  unit: "{value}",
+  description: "Values that were no hit because a tag of theirs was invalidated",
+  attributes: ["cache.name", "cache.region"]
+})
+
+const invalidations = defineMetric({
+  id: "cache.tags.invalidations",
+  kind: "counter",
+  unit: "{tag}",
+  description: "Tags that were invalidated, by what came of it",
+  attributes: ["cache.name", "cache.outcome"]
+})
+
+/** Counts the tags that were invalidated. */
+export const tagInvalidations = once((outcome: WriteOutcome) =>
+  invalidations({ "cache.outcome": outcome.toLowerCase() })
+)
+
+/** Lists what may come of a write. */
+export type WriteEnd = "applied" | "deferred" | "rejected"
 
 /** Lists how a lookup may end. */
 export type LookupResult = "success" | "failure"
 
-export interface RegionMetrics {
-  readonly requests: (result: ReadResult) => Metric.Metric<number, Metric.CounterState<number>>
-  readonly writes: (outcome: string) => Metric.Metric<number, Metric.CounterState<number>>
-  readonly lookups: (result: LookupResult) => Metric.Metric<number, Metric.CounterState<number>>
-  readonly durations: (context: Context.Context<never>) => (operation: string) => (source: string) => Distribution
-}
+/** Says where the answer of an operation came from; `none`: there is no answer, it failed. */
+export type AnswerSource = Source | "stale" | "lookup" | "none"
+
+/** The metrics of one region. */
+export type RegionMetrics = ReturnType<typeof forRegion>
 
 /**
  * The metrics of one region, each combination of attributes built once: building them costs ten
  * times as much as counting.
  */
-export const forRegion = (region: string): RegionMetrics => ({
-  requests: once((result) =>
-    Metric.counter("cache_requests_total", {
-      description: "Reads, by region and result",
-      incremental: true,
-      attributes: { region, result }
-    })
-  ),
-  writes: once((outcome) =>
-    Metric.counter("cache_writes_total", {
-      description: "Writes, by region and outcome",
-      incremental: true,
-      attributes: { region, outcome }
-    })
-  ),
-  lookups: once((result) =>
-    Metric.counter("cache_lookups_total", {
-      description: "Lookups run by getOrSet, by region and result",
-      incremental: true,
-      attributes: { region, result }
-    })
-  ),
-  durations: (context) =>
-    once((operation) =>
-      once((source) =>
-        distributionOf(
-          "cache_operation_duration_seconds",
-          {
-            description: "How long operations took, by region, operation and where the answer came from",
-            boundaries: seconds,
-            attributes: { region, operation, source }
-          },
-          context
+export const forRegion = (region: string) => {
+  const ofRegion = { "cache.region": region }
+  return {
+    requests: once((result: "hit" | "miss") =>
+      once((source: Source) => requests({ ...ofRegion, "cache.result": result, "cache.source": source }))
+    ),
+    stale: stale(ofRegion),
+    unreadable: unreadable(ofRegion),
+    writes: once((outcome: WriteEnd) => writes({ ...ofRegion, "cache.outcome": outcome })),
+    lookups: once((result: LookupResult) => lookups({ ...ofRegion, "cache.result": result })),
+    lookupDuration: (context: Context.Context<never>) =>
+      once((result: LookupResult) => lookupDuration({ ...ofRegion, "cache.result": result }, context)),
+    lookupsInFlight: lookupsInFlight(ofRegion),
+    lookupsShared: lookupsShared(ofRegion),
+    operationDuration: (context: Context.Context<never>) =>
+      once((operation: string) =>
+        once((end: AnswerSource | WriteEnd) =>
+          operationDuration({ ...ofRegion, "cache.operation": operation, [attributeOf(end)]: end }, context)
         )
-      )
-    )
-})
-
-const entries = Metric.gauge("cache_entries", { description: "Entries held in memory" })
-
-/** Shows the number of entries in a memory. */
-export const showEntries = (read: () => number) => showGauge(entries, read)
-
-const journalEntries = Metric.gauge("cache_journal_entries", {
-  description: "Keys with a write that Redis has not confirmed"
-})
-
-/** Shows the number of keys in a journal. */
-export const showJournalEntries = (read: () => number) => showGauge(journalEntries, read)
-
-const nearLinks = Metric.gauge("cache_near_links", {
-  description: "Servers that tell near regions of writes"
-})
-
-/** Shows the number of servers that tell of writes. */
-export const showNearLinks = (read: () => number) => showGauge(nearLinks, read)
-
-/** Counts what servers tell. */
-export const nearNotices = Metric.counter("cache_near_notices_total", {
-  description: "Keys that a server told of as written, and times at which it had forgotten all",
-  incremental: true
-})
-
-/** Counts what that takes from near regions. */
-export const nearDemotions = Metric.counter("cache_near_demotions_total", {
-  description: "Values that near regions no longer answer from memory, because they were written",
-  incremental: true
-})
-
-function once<A>(build: (label: string) => A): (label: string) => A {
-  const built = new Map<string, A>()
-  return (label) => {
-    const found = built.get(label)
-    if (found !== undefined) return found
-    const made = build(label)
-    built.set(label, made)
-    return made
+      ),
+    leases: once((answer: Answer) => leases({ ...ofRegion, "cache.lease.holder": holders[answer] })),
+    tagMisses: tagMisses(ofRegion)
   }
+}
+
+const attributeOf = (end: AnswerSource | WriteEnd): "cache.outcome" | "cache.source" =>
+  end === "applied" || end === "deferred" || end === "rejected" ? "cache.outcome" : "cache.source"
+
+const holders: { readonly [answer in Answer]: string } = { Held: "own", "Another's": "other", Unknown: "unknown" }
+
+/** The metrics of a memory. */
+export const memory = {
+  entries: defineMetric({
+    id: "cache.memory.entries",
+    kind: "gauge",
+    unit: "{entry}",
+    description: "Entries held in memory",
+    attributes: ["cache.name"]
+  })({}),
+  limit: defineMetric({
+    id: "cache.memory.limit",
+    kind: "gauge",
+    unit: "{entry}",
+    description: "The most entries that memory holds",
+    attributes: ["cache.name"]
+  })({}),
+  size: defineMetric({
+    id: "cache.memory.size",
+    kind: "gauge",
+    unit: "By",
+    description: "Encoded length of the values held in memory",
+    attributes: ["cache.name"]
+  })({}),
+  sizeLimit: defineMetric({
+    id: "cache.memory.size.limit",
+    kind: "gauge",
+    unit: "By",
+    description: "The most that memory holds by encoded length, where that is bounded",
+    attributes: ["cache.name"]
+  })({}),
+  evictions: defineMetric({
+    id: "cache.memory.evictions",
+    kind: "counter",
+    unit: "{entry}",
+    description: "Entries that made room for others before their time",
+    attributes: ["cache.name"]
+  })({})
 }

@@ -143,10 +143,7 @@ const makeTier = <Value>(
       return { timeToLive: lifeThere, origin }
     },
     replacedBy: replacedByOf(dispatch, timeout),
-    leases:
-      region.lease === true
-        ? Lease.make({ dispatch, keyspace: region.keyspace, patience: timeout, tokenOf: environment.stamps.next })
-        : undefined,
+    leases: leasesOf(environment, region, timeout),
     now: timeOf,
     get,
     peek: get,
@@ -175,6 +172,13 @@ const makeTier = <Value>(
     clear: clearOf(environment, region)
   }
 }
+
+const leasesOf = (
+  { dispatch, stamps }: Environment,
+  { keyspace, lease, onLease }: Pick<TierRegion<never>, "keyspace" | "lease" | "onLease">,
+  patience: number | undefined
+): Lease.Leases | undefined =>
+  lease === true ? Lease.make({ dispatch, keyspace, patience, tokenOf: stamps.next, onAnswer: onLease }) : undefined
 
 const clearOf = (
   { client, clock, dispatch }: Environment,

@@ -1,11 +1,13 @@
 import { Clock, Context, type Duration, Effect, Option, Random, type Scope } from "effect"
 import * as RedisError from "effect-ioredis/RedisError"
 import * as Cache from "../Cache.ts"
+import { cacheStats } from "./cacheStats.ts"
 import type { CacheTier, TierRegion } from "./CacheTier.ts"
 import * as Encoding from "./Encoding.ts"
 import * as Failures from "./Failures.ts"
 import * as LookupPolicy from "./LookupPolicy.ts"
 import * as Lookups from "./Lookups.ts"
+import * as Metrics from "./Metrics.ts"
 import { millisOf } from "./millisOf.ts"
 import { now } from "./now.ts"
 import * as Reads from "./Reads.ts"
@@ -41,13 +43,17 @@ export interface Environment<E> {
    * together.
    */
   readonly patience?: Duration.Input | undefined
+  /** Tells how the parts of the cache fare. */
+  readonly stats: Effect.Effect<Pick<Cache.Stats, "memory" | "journal" | "near" | "redis">>
 }
 
 /** Makes the regions of a cache on a tier, and its stats. */
 export const makeRegions = Effect.fnUntraced(function* <E>(environment: Environment<E>) {
   const scope = yield* Effect.scope
   const context = yield* Effect.context<never>()
-  const counters = Recorder.makeCounters()
+  const counters = new Recorder.Counters()
+  const since = yield* Clock.currentTimeMillis
+  const { name, patience, prefix, timeToLive = defaultTimeToLive } = environment
   let closed = false
   const leaving: Array<() => void> = []
   yield* Effect.addFinalizer(() =>
@@ -74,10 +80,14 @@ export const makeRegions = Effect.fnUntraced(function* <E>(environment: Environm
       Effect.suspend(() => {
         const problem = Tagging.problemOf(tag)
         return problem === undefined
-          ? tokens(undefined).replace(Tag.idOf(tag))
+          ? Effect.tap(tokens(undefined).replace(Tag.idOf(tag)), (outcome) =>
+              Effect.sync(() => Metrics.tagInvalidations(outcome).updateUnsafe(1, context))
+            )
           : Effect.as(environment.reject(refusedTag(problem)), "Rejected" as const)
       }),
-    stats: Effect.sync((): Cache.Stats => ({ ...counters }))
+    stats: Effect.map(environment.stats, (parts) =>
+      cacheStats(counters, { name, since, prefix, timeToLive, patience }, parts)
+    )
   }
 })
 
@@ -108,6 +118,8 @@ const tokensOf = <E>({ prefix = "", tier }: Environment<E>, { context, onClose }
   return Tokens.ofCache({ tier, keyspace, onClose, random: () => random.nextDoubleUnsafe(), now: () => now(clock) })
 }
 
+const defaultTimeToLive: Duration.Input = "300 seconds"
+
 const refusedTag = (problem: string) =>
   new RedisError.RedisSerializationError({
     command: "invalidateTag",
@@ -135,8 +147,9 @@ const make = <Key, Value, E>(
 ): Cache.Region<Key, Value, E> => {
   const { name } = options
   const policy = LookupPolicy.make(options)
-  const encoding = Encoding.make(options, timeToLive ?? "300 seconds", prefix, context, makeCompressor)
+  const encoding = Encoding.make(options, timeToLive ?? defaultTimeToLive, prefix, context, makeCompressor)
   const recorder = Recorder.make(name, counters, context)
+  onClose(recorder.end)
   const random = Context.get(context, Random.Random)
   const maxStaleness = millisOf(options.near?.maxStaleness)
   const tier = makeTier({
@@ -152,13 +165,15 @@ const make = <Key, Value, E>(
     tags: options.tags === true,
     lease: options.lease === true,
     maxStaleness,
-    onUnreadable: (key, problem) => recorder.unreadable(encoding.hash(key), problem)
+    onUnreadable: (key, problem) => recorder.unreadable(encoding.hash(key), problem),
+    onLease: recorder.lease
   })
   const failures = Failures.make(LookupPolicy.failurePause(policy), recorder.now)
   const lookups = SharedLookups.make(name, scope, (key) => sequences.watch(key), {
     limit: policy.hard,
     onFailure: LookupPolicy.remembersFailures(policy) ? failures.add : undefined,
-    onDetach: failures.forget
+    onDetach: failures.forget,
+    onShare: recorder.shared
   })
   const sequences = (tier.sequences ?? Sequences.make()).join((key) => {
     if (key === undefined) lookups.detachAll()
@@ -179,7 +194,14 @@ const make = <Key, Value, E>(
     lookups,
     tier,
     tagging: Tagging.make(tokens, ofRegion),
-    verification: Verification.make({ tokens, tier, ofRegion, patience: patienceMillis, now: recorder.now })
+    verification: Verification.make({
+      tokens,
+      tier,
+      ofRegion,
+      patience: patienceMillis,
+      now: recorder.now,
+      onMiss: recorder.tagMiss
+    })
   }
   const reads = Reads.make(parts)
   const writes = Writes.make(parts, { isClosed, patience: patienceMillis, scope })

@@ -2,6 +2,7 @@ import { Effect, Exit, type Fiber, Result, Tracer } from "effect"
 import type { RedisError } from "effect-ioredis"
 import type { CacheTier, Cancel, Done } from "./CacheTier.ts"
 import type { Encoding } from "./Encoding.ts"
+import type { AnswerSource, WriteEnd } from "./Metrics.ts"
 import type { Recorder } from "./Recorder.ts"
 import type * as Sequences from "./Sequences.ts"
 import type { SharedLookups } from "./SharedLookups.ts"
@@ -44,10 +45,10 @@ export const render = <Key, Value, E>(
       : Effect.as(reject(rendered.failure), undefined)
   })
 
-/** A call of a tier that says which source its answer came from. */
+/** A call of a tier that says which source its answer came from, or what came of a write. */
 export type Start<A, E> = (
   isCurrent: (index: number) => boolean,
-  done: (exit: Exit.Exit<A, E>, source: string) => void
+  done: (exit: Exit.Exit<A, E>, end: AnswerSource | WriteEnd) => void
 ) => Cancel
 
 /** Holds every key while a call of the tier is in progress, and records how long it took. */
@@ -61,8 +62,8 @@ export const holding = <A, E>(
   fromCallback((done) => {
     const startedAt = recorder.now()
     const timed = (isCurrent: (index: number) => boolean, told: Done<A, E>) =>
-      start(isCurrent, (exit, source) => {
-        if (Exit.isSuccess(exit)) recorder.timed(operation, source, startedAt)
+      start(isCurrent, (exit, end) => {
+        if (Exit.isSuccess(exit)) recorder.timed(operation, end, startedAt)
         told(exit)
       })
     return startHolding(keys, hold, timed, done)

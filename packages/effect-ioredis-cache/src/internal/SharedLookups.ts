@@ -66,6 +66,8 @@ export interface Options {
   readonly onFailure?: ((key: string, cause: Cause.Cause<unknown>) => void) | undefined
   /** Is told whose lookups are detached: of a key, or of all. */
   readonly onDetach?: ((key: string | undefined) => void) | undefined
+  /** Is told of a caller who waits for the lookup of another. */
+  readonly onShare?: (() => void) | undefined
 }
 
 /** Makes the lookups of one region. They run in the scope, and end with it. */
@@ -76,7 +78,7 @@ export const make = (
   options: Options = {}
 ): SharedLookups => {
   const running: Running = new Map()
-  const { onDetach } = options
+  const { onDetach, onShare } = options
 
   const begin = makeBegin(region, scope, watch, running, options)
 
@@ -89,6 +91,7 @@ export const make = (
       const known = running.get(key)
       const cycle = known === undefined || by === undefined ? "none" : cycleOf(known, by, isOwn)
       if (cycle === "certain") return dieOfCycle(region)
+      if (known !== undefined) onShare?.()
       return Effect.map(known === undefined ? begin(key, run) : Effect.succeed(known), (lookup) => {
         const wait = new Wait(lookup, by, isOwn, cycle === "possible")
         lookup.waiters++

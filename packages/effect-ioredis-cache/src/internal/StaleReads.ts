@@ -33,9 +33,10 @@ export const make = <Key, Value, E>(
   const staleOf = (rendered: string, found: Found<Value>, watch: Current) =>
     later(watch.isCurrent() ? found.stale : undefined, tier.stale(rendered))
 
-  const serve = ({ value }: { readonly value: Value }): Effect.Effect<Value> =>
+  const serve = (request: { isStale: boolean }, { value }: { readonly value: Value }): Effect.Effect<Value> =>
     Effect.sync(() => {
       recorder.stale()
+      request.isStale = true
       return unwrap(value)
     })
 
@@ -53,7 +54,7 @@ export const make = <Key, Value, E>(
       return there === undefined ? nothing : verification.ifValid(there, waited)
     })
     const staleOr = <E3, R3>(otherwise: Effect.Effect<Value | Absent, E3, R3>): Effect.Effect<Value | Absent, E3, R3> =>
-      Effect.flatMap(servable, (there) => (there === undefined ? otherwise : serve(there)))
+      Effect.flatMap(servable, (there) => (there === undefined ? otherwise : serve(request, there)))
 
     const run = (lookupWatch: Current) => runs.fill(request, found.replaces, lookupWatch)
     const lookUp = Effect.suspend(() => {
@@ -77,7 +78,7 @@ export const make = <Key, Value, E>(
     if (failure !== undefined) return staleOr(Effect.failCause(failure as Cause.Cause<E2>))
     if (policy.isDue === undefined) return lookUp
     return Effect.flatMap(servable, (there) =>
-      there === undefined ? lookUp : Effect.andThen(refresh(request), serve(there))
+      there === undefined ? lookUp : Effect.andThen(refresh(request), serve(request, there))
     )
   }
 

@@ -1,6 +1,7 @@
 import { Array as Arr, type Duration, Effect, Exit, Result, type Scope } from "effect"
 import type { RemoveOutcome, WriteOptions, WriteOutcome } from "../Cache.ts"
 import { type Done, exitOf, type Fill, type Write } from "./CacheTier.ts"
+import type { AnswerSource, WriteEnd } from "./Metrics.ts"
 import { fromCallback, holding, inSpan, isTraced, type RegionParts, render, traced, whileHeld } from "./RegionParts.ts"
 import type * as Sequences from "./Sequences.ts"
 import type { Tags } from "./tags/Tag.ts"
@@ -180,8 +181,8 @@ const makeIntents = <Key, Value, E>(
     operation: string,
     start: (isCurrent: (index: number) => boolean, done: Done<ReadonlyArray<Outcome>, E>) => () => void
   ) =>
-    holding<ReadonlyArray<Outcome>, E>(recorder, operation, keys, intend, (isCurrent, done) =>
-      start(isCurrent, (exit) => done(exit, Exit.isSuccess(exit) ? sourceOf(exit.value) : "none"))
+    holding<ReadonlyArray<Outcome>, E>(recorder, timedAs(operation), keys, intend, (isCurrent, done) =>
+      start(isCurrent, (exit) => done(exit, Exit.isSuccess(exit) ? endOf(exit.value) : "none"))
     )
 
   const drop: Intents<Value, E>["drop"] = (operation, keys, timeLeft) =>
@@ -224,7 +225,7 @@ const makeIntents = <Key, Value, E>(
         const cancel = tier.set(write, intent, (exit) => {
           intent.end()
           if (Exit.isSuccess(exit)) {
-            recorder.timed("set", sourceNames[exit.value], startedAt)
+            recorder.timed("set", ends[exit.value], startedAt)
             recorder.write(exit.value)
           }
           done(exit)
@@ -238,7 +239,7 @@ const makeIntents = <Key, Value, E>(
       lookups.detachAll()
       const startedAt = recorder.now()
       const cleared = whileHeld(sequences.intendAll, () =>
-        Effect.tap(tier.clear, (outcome) => Effect.sync(() => recorder.timed("clear", sourceNames[outcome], startedAt)))
+        Effect.tap(tier.clear, (outcome) => Effect.sync(() => recorder.timed("clear", ends[outcome], startedAt)))
       )
       return Effect.map(untilClosed(isClosed, Effect.map(cleared, Arr.of)), first)
     })
@@ -322,12 +323,15 @@ const rejected = (): WriteOutcome => "Rejected"
 
 const first = <Outcome>(outcomes: ReadonlyArray<Outcome>): Outcome | "Rejected" => outcomes[0] ?? "Rejected"
 
-const sourceNames: { readonly [outcome in RemoveOutcome]: string } = {
+// The write that follows a lookup is no part of what its caller waits for.
+const timedAs = (operation: string): string => (operation === "getOrSet" ? "fill" : operation)
+
+const ends: { readonly [outcome in RemoveOutcome]: WriteEnd } = {
   Applied: "applied",
   Absent: "applied",
   Deferred: "deferred",
   Rejected: "rejected"
 }
 
-const sourceOf = (outcomes: ReadonlyArray<RemoveOutcome>): string =>
-  outcomes[0] === undefined ? "none" : sourceNames[outcomes[0]]
+const endOf = (outcomes: ReadonlyArray<RemoveOutcome>): AnswerSource | WriteEnd =>
+  outcomes[0] === undefined ? "none" : ends[outcomes[0]]

@@ -9,5 +9,5 @@ export const named =
   <A, E, R>(build: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
     build.pipe(
       Effect.annotateLogs({ name }),
-      Effect.updateService(Metric.CurrentMetricAttributes, (attributes) => ({ ...attributes, name }))
+      Effect.updateService(Metric.CurrentMetricAttributes, (attributes) => ({ ...attributes, "cache.name": name }))
     )

@@ -1,18 +1,25 @@
 import { type Context, Result } from "effect"
 import type * as CircuitBreaker from "../CircuitBreaker.ts"
-import type { Cancel, Done } from "../dispatch.ts"
+import type { Cancel } from "../dispatch.ts"
 import type { CommandKind } from "../RedisCommand.ts"
 import type { ReplyResult } from "../RedisConnection.ts"
 import * as RedisError from "../RedisError.ts"
 import type { RedisNode } from "./node/RedisNode.ts"
 import type { Deadline, Deadlines } from "./Deadlines.ts"
 import type { Distribution } from "./Distribution.ts"
+import { errorType } from "./errorType.ts"
 import type * as Metrics from "./Metrics.ts"
 import type { NodeSession } from "./node/NodeSession.ts"
 
 /** Describes one call: what to do at each attempt anew, and for how long. */
 export interface Call<A> {
   readonly name: string
+  /** Says whether it is an operation as a whole, and not a part of one. */
+  readonly isWhole: boolean
+  /** The node that the last attempt was sent to, if one was. */
+  readonly asked: RedisNode | undefined
+  /** Says whom it asks first. */
+  readonly readFrom: "master" | "replica" | undefined
   /** In milliseconds, with all retries. */
   readonly timeout: number
   readonly retry: boolean
@@ -32,6 +39,9 @@ export interface Call<A> {
    */
   readonly follow: (error: RedisError.RedisCommandError) => boolean
 }
+
+/** Is told once what came of an attempt, and when, in the milliseconds of `Environment.now`. */
+export type Ended<A> = (result: Result.Result<A, RedisError.RedisCommandError>, at: number) => void
 
 /** One admission, one sending, one deadline, one record. */
 export interface Attempt<A> {
@@ -71,12 +81,12 @@ export const start = <A>(
   call: Call<A>,
   sentAt: number,
   timeout: number,
-  done: Done<A>
+  done: Ended<A>
 ): Cancel => {
   const node = call.node()
   const permit = node.circuit.acquire()
   if (permit === undefined) {
-    done(Result.fail(node.circuit.rejection(call.name)))
+    done(Result.fail(node.circuit.rejection(call.name)), sentAt)
     return ignore
   }
   const attempt = new Running(environment, call, node, permit, sentAt, timeout, done)
@@ -94,7 +104,7 @@ class Running<A> implements Attempt<A> {
   readonly permit: number
   readonly sentAt: number
   readonly timeout: number
-  readonly done: Done<A>
+  readonly done: Ended<A>
   deadline: Deadline | undefined = undefined
   // Nearly every attempt is carried by one session, which needs no list.
   session: NodeSession | undefined = undefined
@@ -111,7 +121,7 @@ class Running<A> implements Attempt<A> {
     permit: number,
     sentAt: number,
     timeout: number,
-    done: Done<A>
+    done: Ended<A>
   ) {
     this.environment = environment
     this.call = call
@@ -213,7 +223,7 @@ class Running<A> implements Attempt<A> {
 
   fail(error: RedisError.RedisCommandError, outcome: CircuitBreaker.Outcome, at: number, event: unknown): void {
     const { context, metrics, onFailure } = this.environment
-    if (countsAsError(error)) metrics.errors(error._tag)(codeOf(error)).updateUnsafe(1, context)
+    if (countsAsError(error)) metrics.errors(errorType(error))(reasonOf(error)).updateUnsafe(1, context)
     if (outcome === "failure") onFailure(error, this.node)
     this.settle(Result.fail(error), outcome, at, event)
   }
@@ -230,7 +240,7 @@ class Running<A> implements Attempt<A> {
     this.environment
       .durations(this.call.name)(outcome)
       .record((at - this.sentAt) / 1000)
-    this.done(result)
+    this.done(result, at)
   }
 }
 
@@ -242,7 +252,5 @@ const isReply = (result: Result.Result<unknown, RedisError.RedisCommandError>): 
 const countsAsError = (error: RedisError.RedisCommandError): boolean =>
   !(error._tag === "RedisOperationError" && error.code === "NOSCRIPT")
 
-const codeOf = (error: RedisError.RedisCommandError): string => {
-  if (error._tag === "RedisOperationError") return error.code
-  return error._tag === "RedisConnectionError" ? error.reason : ""
-}
+const reasonOf = (error: RedisError.RedisCommandError): string =>
+  error._tag === "RedisConnectionError" ? error.reason : ""

@@ -3,12 +3,16 @@ import type { Cancel, Done } from "../dispatch.ts"
 import type { CommandKind } from "../RedisCommand.ts"
 import * as RedisError from "../RedisError.ts"
 import type { RedisNode } from "./node/RedisNode.ts"
+import type { Stats } from "../RedisClient.ts"
 import type * as RetryPolicy from "../RetryPolicy.ts"
 import * as Attempt from "./Attempt.ts"
 import type { Call } from "./Attempt.ts"
 import type { Deadlines } from "./Deadlines.ts"
 import * as InDoubt from "./InDoubt.ts"
-import type * as Metrics from "./Metrics.ts"
+import type { Counts } from "./Counts.ts"
+import { errorStats } from "./errorStats.ts"
+import { errorType, interrupted } from "./errorType.ts"
+import * as Metrics from "./Metrics.ts"
 import * as Monotonic from "./Monotonic.ts"
 import * as Retries from "./Retries.ts"
 import { tell } from "./tell.ts"
@@ -35,7 +39,8 @@ export interface Attempts {
     doubt: RedisError.RedisCommandError | undefined,
     done: Done<A>
   ) => Cancel
-  readonly lastFailure: () => RedisError.RedisCommandError | undefined
+  /** Tells what last counted as an outage of Redis, and when. */
+  readonly lastFailure: () => Stats["lastFailure"]
 }
 
 /** Holds what all calls of a client share. */
@@ -43,6 +48,7 @@ export interface Options {
   readonly clock: Clock.Clock
   readonly commandTimeout: number
   readonly context: Context.Context<never>
+  readonly counts: Counts
   readonly deadlines: Deadlines
   readonly metrics: Metrics.Metrics
   readonly onDefect: (defect: unknown) => void
@@ -51,9 +57,9 @@ export interface Options {
 
 /** Makes the attempts of one client. */
 export const make = (options: Options): Attempts => {
-  const { clock, commandTimeout, context, deadlines, metrics, onDefect, policy } = options
+  const { clock, commandTimeout, context, counts, deadlines, metrics, onDefect, policy } = options
   const budget = Retries.makeBudget(policy.budget)
-  let lastFailure: RedisError.RedisCommandError | undefined
+  let lastFailure: Stats["lastFailure"]
 
   const now = () => Monotonic.millis(clock)
 
@@ -62,13 +68,15 @@ export const make = (options: Options): Attempts => {
     context,
     deadlines,
     metrics,
-    durations: metrics.operationDuration(context),
+    durations: metrics.attemptDuration(context),
     now,
     onFailure: (error, node) => {
-      lastFailure = error
+      lastFailure = { ...errorStats(error), at: new Date(clock.currentTimeMillisUnsafe()).toISOString() }
       node.fail(error)
     }
   }
+
+  const record = makeRecord(options)
 
   const retry = Effect.fnUntraced(function* <A>(
     call: Call<A>,
@@ -88,9 +96,9 @@ export const make = (options: Options): Attempts => {
         hops++
         // A server that was named just now is still to be connected to.
         yield* awaitSendable(call, Math.min(until, now() + commandTimeout), now)
-      } else if (doubt === undefined && mayWait(call, error, startedAt, now)) {
+      } else if (maySendAgain(call, doubt) && mayWait(call, error, startedAt, now)) {
         const sendable = yield* awaitSendable(call, startedAt + Math.min(call.waitToSend, call.timeout), now)
-        if (!sendable) return yield* error
+        if (!sendable) return yield* InDoubt.since(doubt, error)
       } else {
         const kind = mayRetry(call, error)
         if (kind === undefined) return yield* InDoubt.since(doubt, error)
@@ -101,6 +109,7 @@ export const make = (options: Options): Attempts => {
           return yield* InDoubt.since(doubt, error)
         }
         yield* Effect.sleep(delay)
+        counts.retries++
         metrics.retries(call.name).updateUnsafe(1, context)
       }
       // A busy event loop wakes it late, perhaps when nobody waits for it any more.
@@ -112,13 +121,7 @@ export const make = (options: Options): Attempts => {
   })
 
   // Retries live on the clock of the connections, whatever clock the caller lives on.
-  const forkRetry = <A>(
-    call: Call<A>,
-    error: RedisError.RedisCommandError,
-    startedAt: number,
-    doubt: RedisError.RedisCommandError | undefined,
-    finish: Done<A>
-  ): Cancel => {
+  const forkRetry: ForkRetry = (call, error, startedAt, doubt, finish) => {
     const retrying = Effect.result(retry(call, error, startedAt, doubt))
     const fiber = Effect.runForkWith(Context.add(call.context, Clock.Clock, clock))(retrying)
     // A schedule that dies is the end of the retries.
@@ -130,25 +133,74 @@ export const make = (options: Options): Attempts => {
   }
 
   return {
-    start: (call, done) => {
-      budget.earn()
-      const startedAt = now()
-      let stopRetrying: Cancel | undefined
-      const finish: typeof done = (result) => tell(done, result, onDefect)
-      const cancel = Attempt.start(environment, call, startedAt, Math.min(commandTimeout, call.timeout), (result) => {
-        if (Result.isSuccess(result)) return finish(result)
-        if (isOver(call, result.failure, startedAt, now)) return finish(result)
-        stopRetrying = forkRetry(call, result.failure, startedAt, undefined, finish)
-      })
-      return () => {
-        cancel()
-        stopRetrying?.()
-      }
-    },
+    start: makeStart(environment, { budget, forkRetry, onDefect, record }),
     goOn: (call, error, doubt, done) => forkRetry(call, error, now(), doubt, (result) => tell(done, result, onDefect)),
     lastFailure: () => lastFailure
   }
 }
+
+type ForkRetry = <A>(
+  call: Call<A>,
+  error: RedisError.RedisCommandError,
+  startedAt: number,
+  doubt: RedisError.RedisCommandError | undefined,
+  finish: Done<A>
+) => Cancel
+
+const makeStart =
+  (
+    environment: Attempt.Environment,
+    {
+      budget,
+      forkRetry,
+      onDefect,
+      record
+    }: {
+      readonly budget: Retries.RetryBudget
+      readonly forkRetry: ForkRetry
+      readonly onDefect: Options["onDefect"]
+      readonly record: ReturnType<typeof makeRecord>
+    }
+  ) =>
+  <A>(call: Call<A>, done: Done<A>): Cancel => {
+    const { commandTimeout, now } = environment
+    budget.earn()
+    const startedAt = now()
+    let stopRetrying: Cancel | undefined
+    let isTold = false
+    const finish: Attempt.Ended<A> = (result, at) => {
+      isTold = true
+      record(call, Result.isSuccess(result) ? Metrics.success : errorType(result.failure), at - startedAt)
+      tell(done, result, onDefect)
+    }
+    const timeout = Math.min(commandTimeout, call.timeout)
+    const cancel = Attempt.start(environment, call, startedAt, timeout, (result, at) => {
+      if (Result.isSuccess(result)) return finish(result, at)
+      if (isOver(call, result.failure, startedAt, now)) return finish(result, at)
+      stopRetrying = forkRetry(call, result.failure, startedAt, undefined, (result) => finish(result, now()))
+    })
+    return () => {
+      if (!isTold) record(call, interrupted, now() - startedAt)
+      isTold = true
+      cancel()
+      stopRetrying?.()
+    }
+  }
+
+// Takes in an operation that has ended, its error type, and how many milliseconds it took.
+const makeRecord =
+  ({ context, counts, metrics }: Options) =>
+  (call: Call<unknown>, type: string, millis: number): void => {
+    const node = call.asked ?? call.node()
+    if (call.readFrom === "replica") {
+      metrics.replicaReads(node.isReplica ? "replica" : "master").updateUnsafe(1, context)
+    }
+    if (!call.isWhole) return
+    counts.add(type)
+    node
+      .durations()(call.name)(type)
+      .record(millis / 1000)
+  }
 
 // Another attempt, as an Effect.
 const again = <A>(environment: Attempt.Environment, call: Call<A>, until: number) =>
@@ -175,7 +227,11 @@ const isOver = <A>(call: Call<A>, error: RedisError.RedisCommandError, startedAt
 const mayRetry = <A>(call: Call<A>, error: RedisError.RedisCommandError): CommandKind | undefined =>
   call.retry && call.node().isClosed() && !hasEnded(call.node()) ? call.retryable(error) : undefined
 
-// What has not left waits only where it could not leave now either.
+// What has left waits only where it may leave a second time.
+const maySendAgain = <A>(call: Call<A>, doubt: RedisError.RedisCommandError | undefined): boolean =>
+  doubt === undefined || (call.retry && call.retryable(doubt) !== undefined)
+
+// What could leave now does not wait: that is a retry.
 const mayWait = <A>(
   call: Call<A>,
   error: RedisError.RedisCommandError,
@@ -207,6 +263,6 @@ const couldSend = (node: RedisNode): boolean => node.isReady() && node.dueIn() =
 // Whether a connection or the circuit is what was missing.
 const isWaitable = <A>(call: Call<A>, error: RedisError.RedisCommandError): boolean => {
   if (error._tag === "RedisCircuitBreakerOpenError") return true
-  const wasMissing = error._tag === "RedisConnectionError" && error.sent === "never" && error.reason !== "Saturated"
-  return wasMissing && call.retryable(error) !== undefined
+  const wasMissing = error._tag === "RedisConnectionError" && error.reason !== "Saturated"
+  return (wasMissing || error._tag === "RedisTimeoutError") && call.retryable(error) !== undefined
 }

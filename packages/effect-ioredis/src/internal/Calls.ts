@@ -114,6 +114,10 @@ abstract class SettledCall {
     return this.settings.timeout
   }
 
+  get readFrom(): "master" | "replica" | undefined {
+    return this.settings.readFrom
+  }
+
   get retry(): boolean {
     return this.settings.retry
   }
@@ -168,8 +172,9 @@ export class CommandCall extends SettledCall implements Call<RedisCommand.Reply>
   // for this one command.
   #next: RedisNode | undefined = undefined
   #isAsking = false
-  // The node that the last attempt was sent to.
-  #asked: RedisNode | undefined
+  readonly isWhole = true
+  /** The node that the last attempt was sent to. */
+  asked: RedisNode | undefined
 
   constructor(
     settings: Settings,
@@ -180,19 +185,19 @@ export class CommandCall extends SettledCall implements Call<RedisCommand.Reply>
     super(settings, command.name)
     this.command = command
     this.sending = sending
-    this.#asked = asked
+    this.asked = asked
   }
 
   node(): RedisNode {
     if (this.#next !== undefined) return this.#next
-    return this.#asked === undefined ? this.settings.firstNodeFor(this.command) : this.settings.nodeFor(this.command)
+    return this.asked === undefined ? this.settings.firstNodeFor(this.command) : this.settings.nodeFor(this.command)
   }
 
   send(attempt: Attempt<RedisCommand.Reply>): void {
     const { command, sending } = this
     const own = this.carrier(attempt.node, command)
     const carrier = own !== undefined && this.#isAsking ? new AskingCarrier(own) : own
-    this.#asked = attempt.node
+    this.asked = attempt.node
     this.#next = undefined
     this.#isAsking = false
     this.submit(attempt, command, carrier, sending, (result) => attempt.end(result, carrier?.session))
@@ -206,8 +211,8 @@ export class CommandCall extends SettledCall implements Call<RedisCommand.Reply>
   follow(error: RedisError.RedisCommandError): boolean {
     const { node, session, topology } = this.settings
     if (error._tag !== "RedisOperationError" || error.redirect === undefined) return false
-    if (session !== undefined || node !== undefined || this.#asked === undefined) return false
-    this.#next = topology.follow(this.#asked, error.redirect)
+    if (session !== undefined || node !== undefined || this.asked === undefined) return false
+    this.#next = topology.follow(this.asked, error.redirect)
     this.#isAsking = error.redirect.ask
     return this.#next !== undefined
   }
@@ -248,6 +253,7 @@ export class BatchCall extends SettledCall implements Call<ReadonlyArray<ReplyRe
   readonly results: Array<ReplyResult | undefined>
   /** By command: what an earlier attempt left open. */
   readonly doubts: Array<RedisError.RedisCommandError | undefined> = []
+  readonly isWhole = false
   /** The node that the last attempt was sent to. */
   asked: RedisNode | undefined = undefined
   private sentBefore = false
@@ -273,9 +279,9 @@ export class BatchCall extends SettledCall implements Call<ReadonlyArray<ReplyRe
   }
 
   send(attempt: Attempt<ReadonlyArray<ReplyResult>>): void {
-    const round = new Round(this, attempt)
+    if (this.sentBefore) this.giveUpWaiting()
     const pending = this.commands.flatMap((_, index) => (this.isPending(index) ? [index] : []))
-    round.outstanding = pending.length
+    const round = new Round(this, attempt, pending)
     for (const index of pending) this.forget(index)
     this.asked = attempt.node
     this.sentBefore = true
@@ -303,12 +309,16 @@ export class BatchCall extends SettledCall implements Call<ReadonlyArray<ReplyRe
     )
   }
 
-  // Before a command is sent again. One that was sent and has no result had none in time.
+  // What was sent and has no result had none in time, and may be executed still.
+  private giveUpWaiting(): void {
+    this.commands.forEach(({ name }, index) => {
+      this.results[index] ??= Result.fail(RedisError.RedisTimeoutError.after(name, this.timeout))
+    })
+  }
+
+  // Before a command is sent again.
   private forget(index: number): void {
     const result = this.results[index]
-    const name = this.commands[index]?.name ?? ""
-    if (result === undefined && this.sentBefore)
-      this.doubts[index] = RedisError.RedisTimeoutError.after(name, this.timeout)
     if (result !== undefined && Result.isFailure(result) && RedisError.endOf(result) === "doubtful") {
       this.doubts[index] = result.failure
     }
@@ -344,11 +354,14 @@ export class BatchCall extends SettledCall implements Call<ReadonlyArray<ReplyRe
 class Round {
   readonly call: BatchCall
   readonly attempt: Attempt<ReadonlyArray<ReplyResult>>
-  outstanding = 0
+  readonly indices: ReadonlyArray<number>
+  outstanding: number
 
-  constructor(call: BatchCall, attempt: Attempt<ReadonlyArray<ReplyResult>>) {
+  constructor(call: BatchCall, attempt: Attempt<ReadonlyArray<ReplyResult>>, indices: ReadonlyArray<number>) {
     this.call = call
     this.attempt = attempt
+    this.indices = indices
+    this.outstanding = indices.length
   }
 
   settle(index: number, result: ReplyResult): void {
@@ -356,7 +369,7 @@ class Round {
     if (!this.attempt.isOver()) results[index] = result
     this.outstanding--
     if (this.outstanding > 0) return
-    const failure = worstOf(this.call)
+    const failure = worstOf(this.call, this.indices)
     this.attempt.end(
       failure === undefined ? Result.succeed(this.call.results as ReadonlyArray<ReplyResult>) : Result.fail(failure)
     )
@@ -364,11 +377,12 @@ class Round {
 }
 
 // What an attempt of a batch says of the server: that it cannot serve, where one command says so,
-// or else what can be tried again.
-const worstOf = (call: BatchCall): RedisError.RedisCommandError | undefined => {
-  const failures = call.results.flatMap((result) =>
-    result !== undefined && Result.isFailure(result) ? [result.failure] : []
-  )
+// or else what can be tried again. What an earlier attempt failed with was said of that one.
+const worstOf = (call: BatchCall, indices: ReadonlyArray<number>): RedisError.RedisCommandError | undefined => {
+  const failures = indices.flatMap((index) => {
+    const result = call.results[index]
+    return result !== undefined && Result.isFailure(result) ? [result.failure] : []
+  })
   return (
     failures.find((error) => RedisError.outcome(error) === "failure") ??
     failures.find((error) => call.retryable(error) !== undefined)

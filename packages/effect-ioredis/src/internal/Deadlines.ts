@@ -27,9 +27,9 @@ export interface Deadline {
 
 /**
  * Makes the lists and the fiber, which ends with the scope. `activity` grows with whatever comes
- * from the servers.
+ * from the servers. `onWake` is told by how many milliseconds the event loop was late.
  */
-export const make = Effect.fnUntraced(function* (activity: () => number) {
+export const make = Effect.fnUntraced(function* (activity: () => number, onWake: (late: number) => void = ignore) {
   const clock = yield* Clock.Clock
   const fork = Effect.runForkWith(yield* Effect.context<never>())
   const lists = new Map<number, List>()
@@ -55,7 +55,9 @@ export const make = Effect.fnUntraced(function* (activity: () => number) {
     Effect.sleep(Math.max(0, self.until - Monotonic.millis(clock))).pipe(
       Effect.andThen(
         Effect.suspend(() => {
-          catchingUp = Monotonic.millis(clock) > self.until + lateness
+          const late = Monotonic.millis(clock) - self.until
+          onWake(Math.max(0, late))
+          catchingUp = late > lateness
           return catchingUp ? readSockets(activity, () => Monotonic.millis(clock)) : Effect.void
         })
       ),
@@ -154,6 +156,8 @@ class Entry implements Deadline {
     this.next = undefined
   }
 }
+
+const ignore = () => {}
 
 // A timer that fires later than this, in milliseconds, was held up by the event loop.
 const lateness = 5

@@ -1,9 +1,13 @@
-import type { Clock, Context } from "effect"
+import { type Clock, type Context, Result } from "effect"
 import type { Cancel, Dispatch, Done, NodeEvent, SendOptions } from "../dispatch.ts"
 import type { Reply, RedisCommand } from "../RedisCommand.ts"
+import type { ReplyResult } from "../RedisConnection.ts"
 import type { Attempts } from "./Attempts.ts"
+import { batchName } from "./batchName.ts"
 import { CommandCall, Settings } from "./Calls.ts"
+import { errorType, interrupted } from "./errorType.ts"
 import * as Joins from "./Joins.ts"
+import { success } from "./Metrics.ts"
 import * as Scatter from "./Scatter.ts"
 import type { Topology } from "./topology/Topology.ts"
 
@@ -36,6 +40,7 @@ export const make = ({
   now,
   onDefect,
   operationTimeout,
+  record,
   topology,
   watchHistory
 }: {
@@ -48,6 +53,8 @@ export const make = ({
   readonly now: () => number
   readonly onDefect: (defect: unknown) => void
   readonly operationTimeout: number
+  /** Takes in an operation that several calls are the parts of, and how long it took. */
+  readonly record: (operation: string, errorType: string, millis: number) => void
   readonly topology: Topology
   readonly watchHistory: Dispatch["watchHistory"]
 }): Dispatcher => {
@@ -90,15 +97,18 @@ export const make = ({
       return attempts.start(new CommandCall(settings, command, options.sending), done)
     }
     const sendings = options.sending === undefined ? undefined : [options.sending]
-    return Scatter.start(attempts, now, settings, [command], sendings, ([result]) => {
+    return scatter(settings, command.name, [command], sendings, ([result]) => {
       if (result !== undefined) done(result)
     })
   }
 
+  const scatter = makeScatter({ attempts, now, record })
+
   const sendAllIn: Dispatcher["sendAllIn"] = (of, commands, options, done) => {
     joins.flush()
     if (commands.length > 0) {
-      return Scatter.start(attempts, now, settingsOf(of, options), commands, options.sendings, done)
+      const operation = commands.length === 1 ? (commands[0]?.name ?? "") : batchName("PIPELINE", commands)
+      return scatter(settingsOf(of, options), operation, commands, options.sendings, done)
     }
     done([])
     return ignore
@@ -139,6 +149,47 @@ export const make = ({
     watchHistory,
     closeWithin
   }
+}
+
+// The parts of what concerns several nodes are one operation, which is none of theirs.
+const makeScatter =
+  ({
+    attempts,
+    now,
+    record
+  }: {
+    readonly attempts: Attempts
+    readonly now: () => number
+    readonly record: (operation: string, errorType: string, millis: number) => void
+  }) =>
+  (
+    settings: Settings,
+    operation: string,
+    commands: ReadonlyArray<RedisCommand>,
+    sendings: Parameters<Dispatch["sendAll"]>[1]["sendings"],
+    done: Parameters<Dispatch["sendAll"]>[2]
+  ): Cancel => {
+    const startedAt = now()
+    let isTold = false
+    const end = (type: string): void => {
+      if (isTold) return
+      isTold = true
+      record(operation, type, now() - startedAt)
+    }
+    const cancel = Scatter.start(attempts, now, settings, commands, sendings, (results) => {
+      end(errorTypeOf(results))
+      done(results)
+    })
+    return () => {
+      end(interrupted)
+      cancel()
+    }
+  }
+
+// What the first command that failed has failed with.
+const errorTypeOf = (results: ReadonlyArray<ReplyResult>): string => {
+  const failed = results.find(Result.isFailure)
+  return failed === undefined ? success : errorType(failed.failure)
 }
 
 const noOptions: SendOptions = {}

@@ -44,7 +44,7 @@ const notSent = /isn't writeable|Cluster isn't ready|None of startup nodes|Faile
 
 const operationError = (error: unknown, { command, errors, showScriptErrors }: Context): RedisOperationError => {
   const { message } = describe(error)
-  const code = codeOf(message, errors)
+  const code = codeIn(message, command, errors)
   // EXECABORT says nothing of what was wrong; the driver keeps the replies of the commands that
   // were.
   const subject = code === "EXECABORT" ? (previousError(error) ?? error) : error
@@ -54,6 +54,17 @@ const operationError = (error: unknown, { command, errors, showScriptErrors }: C
   const redirect = redirectIn(message)
   return new RedisOperationError({ command, code, message: text, redirect, cause: redacted("ReplyError", shown) })
 }
+
+// A script may raise what Redis says before it begins with one, and whoever took its word would run
+// it again. The code is given to Redis' own words alone, whatever the script declares.
+const codeIn = (message: string, command: string, errors: Context["errors"]): string => {
+  const code = codeOf(message, errors)
+  return scripts.has(command) && beforeScripts.has(code) && !saidBeforeScripts.test(message) ? "ERR" : code
+}
+
+const beforeScripts = new Set(["NOSCRIPT", "MOVED", "ASK", "EXECABORT"])
+
+const saidBeforeScripts = /^(?:NOSCRIPT No matching script\.(?: Please use EVAL\.)?|(?:MOVED|ASK) \d{1,5} \S*:\d{1,5})$/
 
 // "MOVED 3999 10.0.0.1:6379", and without a host where it is that of the server which says so. An
 // address of IPv6 has colons of its own.
@@ -131,7 +142,7 @@ const ownTexts: ReadonlyArray<readonly [begin: string, shown: string]> = [
 const shownText = (error: unknown, { command, errors, showScriptErrors }: Context): string => {
   const { message } = describe(error)
   const name = nameOf(error) || command.toUpperCase()
-  const unknown = `${codeOf(message, errors)} ${notShown}`
+  const unknown = `${codeIn(message, name, errors)} ${notShown}`
   if (!scripts.has(name)) return knownText(message, name) ?? unknown
   if (showScriptErrors === true) return message
   const { line, text } = knownScriptText(message, name)

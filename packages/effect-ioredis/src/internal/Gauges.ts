@@ -1,6 +1,15 @@
 import { type Context, Effect, Metric, type Scope } from "effect"
 import { perSeries } from "./perSeries.ts"
 
+/** Makes one value of those of everyone who shows a gauge. */
+export type Combine = (values: ReadonlyArray<number>) => number
+
+/** Adds the values up. */
+export const sum: Combine = (values) => values.reduce((total, value) => total + value, 0)
+
+/** Takes the largest value. */
+export const most: Combine = (values) => Math.max(...values)
+
 /**
  * Shows a gauge for as long as the scope is open, summed over everyone who shows it: two clients of
  * one name do not overwrite each other. The value is asked for when somebody reads the metric, and
@@ -14,13 +23,17 @@ export const show = (gauge: Metric.Gauge<number>, read: () => number): Effect.Ef
     )
   )
 
-/** Shows a gauge until what it returns is called. */
+/**
+ * Shows a gauge until what it returns is called. Whoever shows it first says how the values are
+ * combined.
+ */
 export const begin = (
   gauge: Metric.Gauge<number>,
   read: () => number,
-  context: Context.Context<never>
+  context: Context.Context<never>,
+  combine: Combine = sum
 ): (() => void) => {
-  const series = seriesOf(gauge, context)
+  const series = seriesOf(gauge, context, combine)
   series.readers.add(read)
   return () => {
     series.readers.delete(read)
@@ -34,11 +47,11 @@ interface Series {
   readonly end: () => void
 }
 
-const seriesOf = (gauge: Metric.Gauge<number>, context: Context.Context<never>): Series =>
+const seriesOf = (gauge: Metric.Gauge<number>, context: Context.Context<never>, combine: Combine): Series =>
   shown(gauge, context, (forget) => {
     const readers = new Set<() => number>()
     const registration = Metric.registerUnsafe(gauge, context, {
-      get: () => ({ value: Array.from(readers).reduce((sum, read) => sum + read(), 0) }),
+      get: () => ({ value: combine(Array.from(readers, (read) => read())) }),
       update: () => {},
       modify: () => {}
     })

@@ -11,7 +11,13 @@ import {
   SubscriptionRef
 } from "effect"
 import type { Node } from "../dispatch.ts"
-import type { NodeDown, Status } from "../RedisHealth.ts"
+import type { NodeDown, OutageCause, Status } from "../RedisHealth.ts"
+
+/** Why a server does not answer. */
+export interface Failing {
+  readonly cause: OutageCause
+  readonly reason: string
+}
 
 /** What was found, whenever it began. */
 export type Found =
@@ -22,12 +28,12 @@ export type Found =
 /** The nodes that own keys, of which those with a reason do not answer. */
 export const found = (
   nodes: ReadonlyArray<Node>,
-  reasons: ReadonlyMap<Node, string>,
+  reasons: ReadonlyMap<Node, Failing>,
   warning: string | undefined
 ): Found => {
   const down = nodes.flatMap((node) => {
-    const reason = reasons.get(node)
-    return reason === undefined ? [] : [{ node: node.name, reason, slots: node.slots() }]
+    const failing = reasons.get(node)
+    return failing === undefined ? [] : [{ node: node.name, ...failing, slots: node.slots() }]
   })
   if (down.length === 0) return { _tag: "Up", warning }
   return { _tag: down.length < nodes.length ? "Partial" : "Down", nodes: down }
@@ -71,15 +77,17 @@ const statusOf = (found: Found, since: DateTime.Utc): Status => {
       return found.warning === undefined ? { _tag: "Up", since } : { _tag: "Up", since, warning: found.warning }
     case "Partial":
       return { _tag: "Partial", since, nodes: found.nodes }
-    case "Down":
-      return { _tag: "Down", since, reason: found.nodes[0]?.reason ?? "", nodes: found.nodes }
+    case "Down": {
+      const { nodes } = found
+      return { _tag: "Down", since, cause: nodes[0]?.cause ?? "NotReady", reason: nodes[0]?.reason ?? "", nodes }
+    }
   }
 }
 
 const summaryOf = (status: Status): string =>
   status._tag === "Up"
     ? `Up ${status.warning ?? ""}`
-    : `${status._tag} ${status.nodes.map(({ node, reason, slots }) => [node, reason, ...slots].join()).join()}`
+    : `${status._tag} ${status.nodes.map(({ cause, node, reason, slots }) => [node, cause, reason, ...slots].join()).join()}`
 
 // -------------------------------------------------------------------------------------------------
 // Log lines

@@ -90,7 +90,7 @@ const makeOne = (options: Options) =>
       name,
       circuit,
       onEvent,
-      onStall: () => metrics.connectionEvents("stalled").updateUnsafe(1, context)
+      onStall: () => metrics.connectionEvents("stalled")("").updateUnsafe(1, context)
     })
     circuit.listeners.add(() => {
       if (circuit.isClosed()) onEvent({ _tag: "CircuitClosed", node })
@@ -98,13 +98,16 @@ const makeOne = (options: Options) =>
     yield* circuits.add(isReplica ? undefined : name, circuit)
     yield* Gauges.show(metrics.commandsInFlight, node.inFlight)
     yield* Gauges.show(metrics.connections, () => node.sessions().length)
-    yield* Gauges.show(metrics.connectionState, () => (node.status() === "Ready" ? 1 : 0))
+    yield* Gauges.show(metrics.connectionsWanted, () => node.connections)
+    yield* Gauges.show(metrics.nodes, () => 1)
+    yield* Gauges.show(metrics.nodesReady, () => (node.status() === "Ready" ? 1 : 0))
     return node
   })
 
-const countEvent = (metrics: Metrics.Metrics, { _tag }: NodeEvent, context: Context.Context<never>): void => {
-  const event = countedEvents[_tag]
-  if (event !== undefined) metrics.connectionEvents(event).updateUnsafe(1, context)
+const countEvent = (metrics: Metrics.Metrics, event: NodeEvent, context: Context.Context<never>): void => {
+  const counted = countedEvents[event._tag]
+  const reason = "error" in event ? event.error.reason : ""
+  if (counted !== undefined) metrics.connectionEvents(counted)(reason).updateUnsafe(1, context)
 }
 
 const countedEvents: Readonly<Record<string, string>> = {

@@ -9,6 +9,8 @@ import { ReservedConnection } from "./ReservedConnection.ts"
 export interface Reservations {
   /** Lends one of a node until the scope closes. It waits while as many are lent as may be. */
   readonly reserve: (node: RedisNode) => Effect.Effect<RedisReservation, RedisError.RedisConnectionError, Scope.Scope>
+  /** Counts those that are lent. */
+  readonly inUse: () => number
 }
 
 /** Sets what is lent, and for how long somebody waits for it. */
@@ -33,23 +35,24 @@ export const make = Effect.fnUntraced(function* ({
   let lent = 0
   let isSweeping = false
 
-  const connect = (node: RedisNode, restore: Restore): Effect.Effect<Lent, RedisError.RedisConnectionError> =>
+  const connect = (node: RedisNode, inTime: InTime): Effect.Effect<Lent, RedisError.RedisConnectionError> =>
     Effect.gen(function* () {
       const own = yield* Scope.fork(scope)
-      const link = yield* Effect.onError(restore(Scope.provide(node.connect, own)), (cause) =>
+      const link = yield* Effect.onError(inTime(Scope.provide(node.connect, own), "Timeout"), (cause) =>
         Scope.close(own, Exit.failCause(cause))
       )
-      return new Lent(node, own, new ReservedConnection(link.connection, commandTimeout, clock))
+      const settings = { commandTimeout, clock, observe: node.observe }
+      return new Lent(node, own, new ReservedConnection(link.connection, settings))
     })
 
-  const take = (node: RedisNode, restore: Restore): Effect.Effect<Lent, RedisError.RedisConnectionError> =>
+  const take = (node: RedisNode, inTime: InTime): Effect.Effect<Lent, RedisError.RedisConnectionError> =>
     Effect.suspend(() => {
       for (const one of idle) {
         if (one.node !== node) continue
         idle.delete(one)
-        return one.connection.isClean() ? Effect.succeed(one) : Effect.andThen(one.close, take(node, restore))
+        return one.connection.isClean() ? Effect.succeed(one) : Effect.andThen(one.close, take(node, inTime))
       }
-      return connect(node, restore)
+      return connect(node, inTime)
     })
 
   const sweep: Effect.Effect<void> = Effect.suspend(() => {
@@ -82,12 +85,17 @@ export const make = Effect.fnUntraced(function* ({
     })
 
   return {
+    inUse: () => lent,
     reserve: (node) =>
       Effect.uninterruptibleMask((restore) =>
         Effect.gen(function* () {
-          const permit = permits.takeScoped(1)
-          yield* restore(Effect.timeoutOrElse(permit, { duration: operationTimeout, orElse: () => saturated }))
-          const one = yield* take(node, restore)
+          const until = Monotonic.millis(clock) + operationTimeout
+          const inTime: InTime = (effect, reason) =>
+            restore(
+              Effect.timeoutOrElse(effect, { duration: until - Monotonic.millis(clock), orElse: () => late(reason) })
+            )
+          yield* inTime(permits.takeScoped(1), "Saturated")
+          const one = yield* take(node, inTime)
           lent++
           yield* Effect.addFinalizer(() => giveBack(one))
           return one.connection
@@ -96,9 +104,14 @@ export const make = Effect.fnUntraced(function* ({
   }
 })
 
-type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+/** Lets somebody wait for what may be interrupted, for no longer than is left of the time. */
+type InTime = <A, R>(
+  effect: Effect.Effect<A, RedisError.RedisConnectionError, R>,
+  reason: RedisError.ConnectionFailure
+) => Effect.Effect<A, RedisError.RedisConnectionError, R>
 
-const saturated = Effect.suspend(() => Effect.fail(RedisError.connectionError("RESERVE", "Saturated", "never")))
+const late = (reason: RedisError.ConnectionFailure) =>
+  Effect.fail(RedisError.connectionError("RESERVE", reason, "never"))
 
 // What fails keeps nothing until the caller's scope closes, in which it may be tried again.
 const withoutRemains = <A, E>(effect: Effect.Effect<A, E, Scope.Scope>): Effect.Effect<A, E, Scope.Scope> =>

@@ -8,26 +8,32 @@ import { Exec } from "./Exec.ts"
 import { refusalOfReserved } from "./refusal.ts"
 import * as Replies from "./Replies.ts"
 
+/** Sets how long a command may take, and by which clock. */
+export interface Settings {
+  readonly commandTimeout: number
+  readonly clock: Clock.Clock
+  /** Is told of error replies, by which the node learns that a key is another's, say. */
+  readonly observe: (error: RedisError.RedisOperationError) => void
+}
+
 /** A connection that one caller has for himself. */
 export class ReservedConnection implements RedisReservation {
   readonly connection: RedisConnection
-  readonly #commandTimeout: number
-  readonly #clock: Clock.Clock
+  readonly #settings: Settings
   readonly #turns = Semaphore.makeUnsafe(1)
   #isWatching = false
   #isChanged = false
   #isOver = false
 
-  constructor(connection: RedisConnection, commandTimeout: number, clock: Clock.Clock) {
+  constructor(connection: RedisConnection, settings: Settings) {
     this.connection = connection
-    this.#commandTimeout = commandTimeout
-    this.#clock = clock
+    this.#settings = settings
   }
 
   /** Takes the connection from the caller, and gives the next one another hold of it. */
   passOn(): ReservedConnection {
     this.#isOver = true
-    return new ReservedConnection(this.connection, this.#commandTimeout, this.#clock)
+    return new ReservedConnection(this.connection, this.#settings)
   }
 
   /** Tells whether it is as it was when it was made, so that somebody else may have it. */
@@ -79,7 +85,7 @@ export class ReservedConnection implements RedisReservation {
   ): Effect.Effect<A, RedisError.RedisCommandError> {
     const { connection } = this
     const lose = Effect.sync(() =>
-      connection.destroy(RedisError.connectionError(name, "Reset", "unknown", interrupted))
+      connection.destroy(RedisError.connectionError(name, "Closed", "unknown", interrupted))
     )
     const used = Effect.suspend(() =>
       this.#isOver ? Effect.fail(RedisError.connectionError(name, "Closed", "never", over)) : use()
@@ -99,12 +105,14 @@ export class ReservedConnection implements RedisReservation {
     waits: number
   ): Effect.Effect<ReadonlyArray<ReplyResult>, RedisError.RedisTimeoutError> {
     const { connection } = this
-    const millis = waits + this.#commandTimeout
+    const { clock, commandTimeout, observe } = this.#settings
+    const millis = waits + commandTimeout
     const name = commands.at(-1)?.name ?? ""
     return Effect.callback<ReadonlyArray<ReplyResult>>((resume) => {
       const results: Array<ReplyResult> = []
       for (const command of commands) {
         connection.submit(command, (result) => {
+          if (Result.isFailure(result) && result.failure._tag === "RedisOperationError") observe(result.failure)
           results.push(result)
           if (results.length === commands.length) resume(Effect.succeed(results))
         })
@@ -118,7 +126,7 @@ export class ReservedConnection implements RedisReservation {
             return Effect.fail(RedisError.RedisTimeoutError.after(name, millis))
           })
       }),
-      Effect.provideService(Clock.Clock, this.#clock)
+      Effect.provideService(Clock.Clock, clock)
     )
   }
 }

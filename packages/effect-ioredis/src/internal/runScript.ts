@@ -17,6 +17,6 @@ export const runScript = <Params, A>(
     )
   })
 
-// By Redis' own words: a script may raise the code too, and is not run again for that.
+// A script that raises the code itself is given another one.
 const isUnknown = (error: RedisCommandError): boolean =>
-  error._tag === "RedisOperationError" && error.code === "NOSCRIPT" && error.message.includes("No matching script")
+  error._tag === "RedisOperationError" && error.code === "NOSCRIPT"

@@ -26,14 +26,14 @@
  * that `effect-ioredis/commands` has, SETNX, SETEX, PSETEX, GETSET, RPOPLPUSH, HMSET, BITFIELD_RO,
  * XSETID, the ranges of sorted sets that Redis deprecates, the EXPIRE and TTL families, SCAN,
  * HSCAN, SSCAN, ZSCAN, DBSIZE, FLUSHDB and FLUSHALL, PING, ECHO, SELECT, AUTH, ACL WHOAMI, HELLO,
- * TIME, INFO, ROLE, REPLICAOF, SLOWLOG without entries, CLIENT ID, GETNAME, SETNAME, KILL ID and
- * TRACKING with BCAST, MULTI, EXEC, DISCARD, WATCH and UNWATCH, WAIT, SUBSCRIBE, PSUBSCRIBE,
- * SSUBSCRIBE, what ends them, PUBSUB, PUBLISH and SPUBLISH to the subscribers of that server, of
- * clusters CLUSTER SLOTS, SHARDS, INFO, MYID, KEYSLOT, COUNTKEYSINSLOT and GETKEYSINSLOT, READONLY,
- * READWRITE and ASKING, and EVAL, EVALSHA and SCRIPT for scripts that have a counterpart in
- * JavaScript (see `SimulatedScript`). A test can add others (see `SimulatedCommand`). What Redis
- * 7.0 knows and the simulation lacks is answered with the error `NOSIMULATEDCOMMAND`, and what
- * concerns functions with `NOSIMULATEDFUNCTION`.
+ * TIME, INFO, ROLE, REPLICAOF, SLOWLOG without entries, CLIENT ID, GETNAME, SETNAME, KILL ID,
+ * UNBLOCK and TRACKING with BCAST, MULTI, EXEC, DISCARD, WATCH and UNWATCH, WAIT, SUBSCRIBE,
+ * PSUBSCRIBE, SSUBSCRIBE, what ends them, PUBSUB, PUBLISH and SPUBLISH to the subscribers of that
+ * server, of clusters CLUSTER SLOTS, SHARDS, INFO, MYID, KEYSLOT, COUNTKEYSINSLOT and
+ * GETKEYSINSLOT, READONLY, READWRITE and ASKING, and EVAL, EVALSHA and SCRIPT for scripts that
+ * have a counterpart in JavaScript (see `SimulatedScript`). A test can add others (see
+ * `SimulatedCommand`). What Redis 7.0 knows and the simulation lacks is answered with the error
+ * `NOSIMULATEDCOMMAND`, and what concerns functions with `NOSIMULATEDFUNCTION`.
  *
  * Who waits for a key, by BRPOPLPUSH and the commands of `effect-ioredis/commands` that wait, is
  * served when the command, the transaction or the script is done that makes it ready, before others
@@ -42,6 +42,10 @@
  *
  * A stream keeps its entries in blocks of a hundred, however large they are: approximate trimming
  * removes whole blocks. XINFO STREAM with FULL is lacking.
+ *
+ * Everything else is answered as Redis does it, but for what comes in no particular order or by
+ * chance: the same seed draws the same. Answers are those of RESP2 alone (HELLO 3 is refused), and
+ * a time that a key has beyond 2⁵³ milliseconds since 1970 is rounded.
  *
  * Who tracks keys is told as by Redis: of each change at the end of a cycle, of an expiry when it
  * is noticed (by a read, or 100 milliseconds late), of everything after FLUSHALL, FLUSHDB, a load
@@ -187,7 +191,7 @@ const warnOnce = (context: Context.Context<never>) => {
     warned.add(sha)
     Effect.runForkWith(context)(
       Effect.logWarning(
-        "SimulatedRedis was asked to run a script that it has no counterpart of. Give it one in `scripts`; those of effect-ioredis-cache are `scripts` of effect-ioredis-cache/testing"
+        "SimulatedRedis was asked to run a script that it has no counterpart of. Give it one in `scripts`; those of effect-ioredis-cache are `scripts` of effect-ioredis-cache/testing, those of effect/persistence `SimulatedPersistence.scripts`"
       ).pipe(Effect.annotateLogs({ sha }))
     )
   }

@@ -70,8 +70,8 @@ export type Run = (keys: ReadonlyArray<string>, args: ReadonlyArray<string>, cal
  * @since 0.1.0
  */
 export interface SimulatedScript {
-  /** Is the script as a client calls it. */
-  readonly script: RedisScript.RedisScript
+  /** Is the script as a client calls it: it is known by the SHA-1 of its source. */
+  readonly script: Pick<RedisScript.RedisScript, "sha">
   /** Stands in for it. */
   readonly run: Run
 }
@@ -82,7 +82,7 @@ export interface SimulatedScript {
  * @category constructors
  * @since 0.1.0
  */
-export const make = (script: RedisScript.RedisScript, run: Run): SimulatedScript => ({ script, run })
+export const make = (script: Pick<RedisScript.RedisScript, "sha">, run: Run): SimulatedScript => ({ script, run })
 
 /**
  * Ends the script with an error reply of its own, as `redis.error_reply` does: `fail("MYCODE what

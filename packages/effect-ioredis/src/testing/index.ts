@@ -1,6 +1,7 @@
 export * as Fault from "./Fault.ts"
 export * as SimulatedCluster from "./SimulatedCluster.ts"
 export * as SimulatedCommand from "./SimulatedCommand.ts"
+export * as SimulatedPersistence from "./SimulatedPersistence.ts"
 export * as SimulatedRedis from "./SimulatedRedis.ts"
 export * as SimulatedScript from "./SimulatedScript.ts"
 export * as SimulatedSentinels from "./SimulatedSentinels.ts"

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Effect, Fiber, Latch, Layer, Queue, Result, Schema, type Scope } from "effect"
+import { Context, type Duration, Effect, Fiber, Layer, Queue, Result, Schema, type Scope } from "effect"
 import { Persistable, PersistedCache, PersistedQueue, Persistence, RateLimiter, Redis } from "effect/persistence"
 import { Redis as OurRedis, RedisClient, RedisError } from "effect-ioredis"
 import * as OnClient from "effect-ioredis/persistence"
@@ -29,7 +29,41 @@ class Price extends Persistable.Class<{ payload: { readonly of: string } }>()("P
   success: Schema.Number
 }) {}
 
-describe("While Redis is killed, and back", () => {
+// Locks live longer than an outage, so that no job is done twice for that.
+const Queues = (use: OnClient.UseOptions) =>
+  PersistedQueue.layer.pipe(
+    Layer.provide(
+      PersistedQueue.layerStoreRedis({
+        pollInterval: "50 millis",
+        lockRefreshInterval: "100 millis",
+        lockExpiration: "4 seconds"
+      })
+    ),
+    Layer.provide(OnClient.layer(use))
+  )
+
+const lasting = (length: Duration.Input, away: (server: RedisServer.RedisServer) => Ending) => ({
+  // Redis is away for as long.
+  begin: (server: RedisServer.RedisServer) => Effect.andThen(away(server).begin, Effect.sleep(length)),
+  end: (server: RedisServer.RedisServer) => away(server).end
+})
+
+interface Ending {
+  readonly begin: Effect.Effect<void, RedisServer.RedisServerError>
+  readonly end: Effect.Effect<void, RedisServer.RedisServerError>
+}
+
+const killed = ({ kill, start }: RedisServer.RedisServer): Ending => ({ begin: kill, end: start })
+
+const frozen = ({ freeze, thaw }: RedisServer.RedisServer): Ending => ({ begin: freeze, end: thaw })
+
+const outages = [
+  { name: "killed for 1.5 seconds", ...lasting("1.5 seconds", killed) },
+  { name: "frozen for 1.5 seconds", ...lasting("1.5 seconds", frozen) },
+  { name: "frozen for 3 seconds", ...lasting("3 seconds", frozen) }
+]
+
+describe("While Redis is away, and back", () => {
   it.live("Redis fails with the whole error of the client, and goes on", () =>
     broken((server) =>
       Effect.gen(function* () {
@@ -172,101 +206,88 @@ describe("While Redis is killed, and back", () => {
     )
   )
 
-  it.live("PersistedQueue refuses none of 100 jobs that are offered over an outage of 1.5 seconds, and does all", () =>
+  for (const { begin, end, name } of outages) {
+    it.live(`PersistedQueue refuses none of 100 jobs, also those that are on their way, and does all: ${name}`, () =>
+      broken(
+        (server) =>
+          Effect.gen(function* () {
+            const queue = yield* PersistedQueue.make({ name: "jobs", schema: Schema.Number })
+            const done = new Set<number>()
+            let accepted = 0
+            const work = queue.take((n) => Effect.sync(() => done.add(n)))
+            for (let worker = 0; worker < 3; worker++) yield* Effect.forkScoped(Effect.forever(work))
+            const offer = (n: number) =>
+              Effect.tap(queue.offer(n, { id: `job-${n}` }), () => Effect.sync(() => accepted++))
+            const offering = yield* Effect.forkChild(Effect.forEach(numbers(0, 100), offer, { concurrency: 20 }))
+            yield* Wait.until("some are accepted", () => accepted >= 30)
+            yield* begin(server)
+            assert.isBelow(accepted, 100)
+            yield* end(server)
+            assert.lengthOf(yield* Fiber.join(offering), 100)
+            yield* Wait.until(
+              "all are done",
+              Effect.map(server.cli("HLEN", "effectq:jobs:pending"), (count) => count === 0 && done.size === 100)
+            )
+            const kept = [yield* server.cli("LLEN", "effectq:jobs"), yield* server.cli("ZCARD", "effectq:jobs:ids")]
+            assert.deepStrictEqual(kept, [0, 100])
+          }).pipe(Effect.provide(Queues({ waitToSend: "5 seconds" }))),
+        durable
+      )
+    )
+
+    it.live(`PersistedQueue still gives back the jobs of lost workers, without waiting: ${name}`, () =>
+      broken(
+        (server) =>
+          Effect.gen(function* () {
+            const queue = yield* PersistedQueue.make({ name: "lost", schema: Schema.Number })
+            const taken = yield* Effect.forkScoped(queue.take((n) => Effect.succeed(n)))
+            yield* Wait.until(
+              "it has begun to give back",
+              Effect.map(server.cli("INFO", "commandstats"), hasRunScripts)
+            )
+            yield* begin(server)
+            yield* end(server)
+            yield* isBack
+            const job = JSON.stringify({ id: "job", element: 7 })
+            yield* server.cli("HSET", "effectq:lost:pending", "job", job)
+            yield* server.cli("HSET", "effectq:lost:attempts", "job", "1")
+            assert.strictEqual(yield* Fiber.join(taken), 7)
+          }).pipe(Effect.provide(Queues({}))),
+        durable
+      )
+    )
+  }
+
+  it.live("PersistedQueue takes an offer with an id once, however often it is sent, and one without as often", () =>
     broken(
       (server) =>
         Effect.gen(function* () {
-          const queue = yield* PersistedQueue.make({ name: "jobs", schema: Schema.Number })
-          const { stats } = yield* RedisClient.RedisClient
-          const done: Array<number> = []
-          const isKilled = Latch.makeUnsafe()
-          const work = queue.take((n) =>
-            Effect.andThen(
-              isKilled.await,
-              Effect.sync(() => done.push(n))
-            )
-          )
-          const offer = (n: number) => queue.offer(n, { id: `job-${n}` })
-          yield* Effect.forEach(numbers(0, 30), offer, { discard: true })
-          for (let worker = 0; worker < 3; worker++) yield* Effect.forkScoped(Effect.forever(work))
-          yield* Wait.until(
-            "three are being done",
-            Effect.map(server.cli("HLEN", "effectq:jobs:pending"), (count) => count === 3)
-          )
-          yield* server.kill
-          // What is on its way at that moment fails, for nobody knows whether it is done.
-          yield* Wait.until(
-            "it is noticed",
-            Effect.map(stats, ({ connection }) => connection !== "Ready")
-          )
-          yield* isKilled.open
-          const late = yield* Effect.forkChild(Effect.forEach(numbers(30, 100), offer, { concurrency: 70 }))
-          // Redis is away for as long.
-          yield* Effect.sleep("1500 millis")
-          yield* server.start
-          assert.lengthOf(yield* Fiber.join(late), 70)
-          yield* Wait.until(
-            "all are done",
-            Effect.map(server.cli("HLEN", "effectq:jobs:pending"), (count) => count === 0 && done.length >= 100)
-          )
-          assert.deepStrictEqual(
-            done.toSorted((a, b) => a - b),
-            numbers(0, 100)
-          )
-        }).pipe(
-          Effect.provide(
-            PersistedQueue.layer.pipe(
-              Layer.provide(PersistedQueue.layerStoreRedis({ pollInterval: "50 millis" })),
-              Layer.provide(OnClient.layer({ waitToSend: "5 seconds" }))
-            )
-          )
-        ),
+          const redis = yield* Redis.Redis
+          const twice = { ...redis, eval: evalTwice(redis), send: sendTwice(redis) }
+          const store = yield* PersistedQueue.makeStoreRedis().pipe(Effect.provideService(Redis.Redis, twice))
+          const job = { name: "jobs", element: 7 }
+          yield* store.offer({ ...job, id: "one", isCustomId: true })
+          assert.strictEqual(yield* server.cli("LLEN", "effectq:jobs"), 1)
+          yield* store.offer({ ...job, id: "two", isCustomId: false })
+          assert.strictEqual(yield* server.cli("LLEN", "effectq:jobs"), 3)
+        }).pipe(Effect.provide(OnClient.layer())),
       durable
     )
   )
-
-  it.live("PersistedQueue still gives back the jobs of lost workers after an outage that it waited for", () =>
-    broken((server) =>
-      Effect.gen(function* () {
-        let [begun, ended] = [0, 0]
-        const Counting = Layer.effect(
-          Redis.Redis,
-          Effect.map(Redis.Redis, (redis): Redis.Redis["Service"] => ({
-            ...redis,
-            eval:
-              (script) =>
-              (...params) => {
-                if (!script.lua.includes("recovery revokes ownership")) return redis.eval(script)(...params)
-                begun++
-                return Effect.tap(redis.eval(script)(...params), () => Effect.sync(() => ended++))
-              }
-          }))
-        ).pipe(Layer.provide(OnClient.layer({ waitToSend: "5 seconds" })))
-        const { stats } = yield* RedisClient.RedisClient
-        const store = yield* PersistedQueue.makeStoreRedis({
-          pollInterval: "50 millis",
-          lockRefreshInterval: "1 second"
-        }).pipe(Effect.provide(Counting))
-        const factory = yield* PersistedQueue.makeFactory.pipe(
-          Effect.provideService(PersistedQueue.PersistedQueueStore, store)
-        )
-        const queue = yield* factory.make({ name: "lost", schema: Schema.Number })
-        const taken = yield* Effect.forkScoped(queue.take((n) => Effect.succeed(n)))
-        yield* Wait.until("it has given back once", () => ended === 1)
-        yield* server.kill
-        yield* Wait.until(
-          "it is noticed",
-          Effect.map(stats, ({ connection }) => connection !== "Ready")
-        )
-        yield* Wait.until("it wants to give back", () => begun === 2)
-        yield* server.start
-        const job = JSON.stringify({ id: "job", element: 7 })
-        yield* server.cli("HSET", "effectq:lost:pending", "job", job)
-        yield* server.cli("HSET", "effectq:lost:attempts", "job", "1")
-        assert.strictEqual(yield* Fiber.join(taken), 7)
-      })
-    )
-  )
 })
+
+const hasRunScripts = (info: unknown): boolean => /cmdstat_evalsha:calls=(?:[2-9]|\d\d)/.test(String(info))
+
+// As it is when a reply is lost.
+const evalTwice =
+  ({ eval: run }: Redis.Redis["Service"]): Redis.Redis["Service"]["eval"] =>
+  (script) =>
+  (...params) =>
+    Effect.andThen(run(script)(...params), run(script)(...params))
+
+const sendTwice =
+  ({ send }: Redis.Redis["Service"]): Redis.Redis["Service"]["send"] =>
+  <A>(command: string, ...args: ReadonlyArray<string>) =>
+    Effect.andThen(send<A>(command, ...args), send<A>(command, ...args))
 
 const numbers = (from: number, to: number) => Array.from({ length: to - from }, (_, index) => from + index)

@@ -20,14 +20,14 @@
  * `State` holds all of it and everything that changes it, `Replay` and `Emptying` work in the
  * background, and this module is what a cache calls.
  */
-import { Clock, Effect, Fiber, type Scope } from "effect"
+import { Clock, type Context, Effect, Fiber, type Scope } from "effect"
 import type { RedisCommand } from "effect-ioredis"
-import type { Cancel, Dispatch, NodeEvent } from "effect-ioredis/dispatch"
-import type { RemoveOutcome, WriteOutcome } from "../../Cache.ts"
+import { type Cancel, type Dispatch, type NodeEvent, showGauge, tallyOf } from "effect-ioredis/dispatch"
+import type { JournalStats, RemoveOutcome, WriteOutcome } from "../../Cache.ts"
 import type { Version, Write as TierWrite } from "../CacheTier.ts"
 import { now } from "../now.ts"
 import { makeStampSource } from "../StoredValue.ts"
-import * as Metrics from "../Metrics.ts"
+import * as Metrics from "./JournalMetrics.ts"
 import type { Definitions } from "../Regions.ts"
 import type { Sequences } from "../Sequences.ts"
 import * as Shared from "../shared.ts"
@@ -124,6 +124,8 @@ export interface Journal {
   readonly definitions: Definitions
   /** How many intents are not confirmed. */
   readonly size: () => number
+  /** Tells how full it is, and what has become of what was in it. */
+  readonly stats: () => JournalStats
   /** Whether nothing is left to be confirmed, verified, settled or emptied. */
   readonly isAtRest: () => boolean
   /** Says which invariants do not hold. */
@@ -148,10 +150,14 @@ export const make = Effect.fnUntraced(function* (
     fiber.addObserver(() => fibers.delete(fiber))
     return loop
   }
+  const bounds = { maxEntries: options.maxEntries ?? 10_000, maxBytes: options.maxBytes ?? 16 * 1024 * 1024 }
+  const counts = new Counts(context)
   const state: State = new State({
     dispatch,
     source: makeStampSource(Math.random),
-    bounds: { maxEntries: options.maxEntries ?? 10_000, maxBytes: options.maxBytes ?? 16 * 1024 * 1024 },
+    bounds,
+    onOverflow: () => counts.overflow(),
+    onReplay: (result) => counts.replay(result),
     now: () => now(clock),
     log: run,
     startNode: (node) =>
@@ -172,7 +178,7 @@ export const make = Effect.fnUntraced(function* (
   for (const node of dispatch.nodes()) state.meet(node)
   const stop = dispatch.listen((event) => hear(state, event))
   yield* dispatch.watchHistory
-  yield* Metrics.showJournalEntries(state.ledger.size)
+  yield* show(state.ledger, bounds)
   yield* Effect.addFinalizer(() =>
     Effect.suspend(() => {
       stop()
@@ -185,10 +191,50 @@ export const make = Effect.fnUntraced(function* (
     region: (policy, seen) => regionJournal(state, regionOf(state, policy), seen),
     definitions: new Map(),
     size: state.ledger.size,
+    stats: () => ({
+      entries: state.ledger.size(),
+      deferred: state.ledger.deferred(),
+      limit: bounds.maxEntries,
+      bytes: state.ledger.bytes(),
+      maxBytes: bounds.maxBytes,
+      overflows: counts.overflows,
+      replays: { ...counts.replays }
+    }),
     isAtRest: () => !state.isLeft() && !Array.from(state.nodes.values()).some((node) => state.isLeftOn(node)),
     checkInvariants: () => state.checkInvariants()
   }
 })
+
+const show = Effect.fnUntraced(function* (ledger: State["ledger"], { maxBytes, maxEntries }: Ledger.Bounds) {
+  yield* showGauge(Metrics.entries, ledger.size)
+  yield* showGauge(Metrics.deferred, ledger.deferred)
+  yield* showGauge(Metrics.limit, () => maxEntries)
+  yield* showGauge(Metrics.size, ledger.bytes)
+  yield* showGauge(Metrics.sizeLimit, () => maxBytes)
+})
+
+// Counts in metrics and in the stats of a cache.
+class Counts {
+  overflows = 0
+  readonly replays = { confirmed: 0, refused: 0, failed: 0, superseded: 0 }
+  readonly #context: Context.Context<never>
+
+  constructor(context: Context.Context<never>) {
+    this.#context = context
+    // A series that is there from the beginning shows its first count as a change.
+    tallyOf(Metrics.overflows, context)
+  }
+
+  overflow(): void {
+    this.overflows++
+    tallyOf(Metrics.overflows, this.#context).count++
+  }
+
+  replay(result: Metrics.ReplayResult): void {
+    this.replays[result]++
+    tallyOf(Metrics.replays(result), this.#context).count++
+  }
+}
 
 const regionOf = (state: State, policy: RegionPolicy): Region => {
   const known = state.regions.find(({ keyspace }) => keyspace === policy.keyspace)

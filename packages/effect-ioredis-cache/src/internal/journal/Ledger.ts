@@ -171,6 +171,8 @@ export interface Ledger<in out Region> {
   readonly isFull: () => boolean
   /** The number of deferred entries. */
   readonly deferred: () => number
+  /** The encoded length of the deferred values. */
+  readonly bytes: () => number
   /** All entries, for what is done once: closing, and checks. */
   readonly all: () => ReadonlyArray<Entry<Region>>
   /** Says which invariants do not hold. */
@@ -245,6 +247,7 @@ export const make = <Region>({ maxBytes, maxEntries }: Bounds): Ledger<Region> =
     },
     isFull: () => deferred > maxEntries || bytes > maxBytes,
     deferred: () => deferred,
+    bytes: () => bytes,
     all: () => Array.from(entries.values()),
     checkInvariants: () => {
       const all = Array.from(entries.values())

@@ -6,6 +6,7 @@ import { Effect, Result } from "effect"
 import { RedisCommand, RedisError } from "effect-ioredis"
 import type { Session } from "effect-ioredis/dispatch"
 import * as StoredValue from "../StoredValue.ts"
+import type { ReplayResult } from "./JournalMetrics.ts"
 import { clearedKey, replayOf, verify as verifyOf } from "./commands.ts"
 import { fenceOf } from "./Doubts.ts"
 import * as Scripts from "./scripts.ts"
@@ -143,6 +144,7 @@ const replayBatch = (state: State, nodeState: NodeState, batch: ReadonlyArray<En
         const writes = batch.flatMap((entry) => (unasked.has(entry.region) ? [] : writeOf(state, entry)))
         const commands = writes.map(({ command }) => command)
         const outcomes = yield* sendBatch(state, commands, writes)
+        for (const outcome of outcomes) state.onReplay(resultOf(outcome))
         const failures = outcomes.flatMap((outcome, index) => {
           const command = commands[index]
           return Result.isFailure(outcome) && command !== undefined ? [{ command, error: outcome.failure }] : []
@@ -216,6 +218,12 @@ const sendBatch = (
   commands.length === 0
     ? Effect.succeed([])
     : Sender.sendAllOnce(state.dispatch, commands, sendings === undefined ? {} : { sendings })
+
+const resultOf = (outcome: Sender.Outcome): ReplayResult => {
+  if (Result.isSuccess(outcome)) return "confirmed"
+  if (isSuperseded(outcome.failure)) return "superseded"
+  return outcome.failure._tag === "RedisOperationError" ? "refused" : "failed"
+}
 
 const isSuperseded = (error: RedisError.RedisCommandError): boolean =>
   error._tag === "RedisOperationError" && error.code === "SUPERSEDED"

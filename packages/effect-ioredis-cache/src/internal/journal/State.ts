@@ -8,6 +8,7 @@ import { lateOf, type RegionPolicy, saysAbsent, type Situation } from "./command
 import * as Doubts from "./Doubts.ts"
 import * as Ledger from "./Ledger.ts"
 import type { Loop } from "./Loop.ts"
+import type { ReplayResult } from "./JournalMetrics.ts"
 import { initial, type RegionEvent, type RegionState, transition } from "./RegionState.ts"
 import * as Scripts from "./scripts.ts"
 import * as Sequences from "../Sequences.ts"
@@ -97,6 +98,10 @@ export interface Environment {
   readonly startNode: (state: NodeState) => Loop
   /** Starts what empties a region. */
   readonly startRegion: (region: Region) => Loop
+  /** Is told each time that the ledger was full. */
+  readonly onOverflow: () => void
+  /** Is told what came of the replay of a write. */
+  readonly onReplay: (result: ReplayResult) => void
 }
 
 /**
@@ -121,6 +126,8 @@ export class State {
   readonly startRegion: Environment["startRegion"]
   readonly log: Environment["log"]
   readonly startNode: Environment["startNode"]
+  readonly onOverflow: Environment["onOverflow"]
+  readonly onReplay: Environment["onReplay"]
   isClosed = false
   /** Counts how often a node was found to have other data than before, or other slots. */
   changes = 0
@@ -134,6 +141,8 @@ export class State {
     this.log = environment.log
     this.startNode = environment.startNode
     this.startRegion = environment.startRegion
+    this.onOverflow = environment.onOverflow
+    this.onReplay = environment.onReplay
     this.ledger = Ledger.make(environment.bounds)
     const { dispatch } = this
     this.trust = Trust.make(environment.source, rememberedKeys, dispatch.slotOf)
@@ -303,6 +312,7 @@ export class State {
   // Whoever makes the ledger too full gives up his region in Redis.
   #bound(region: Region): void {
     if (!this.ledger.isFull()) return
+    this.onOverflow()
     this.mark(region)
     this.#warn("The write journal is full: the region is emptied in Redis", region)
   }

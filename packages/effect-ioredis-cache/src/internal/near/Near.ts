@@ -12,14 +12,15 @@
  *   a read of the key that is under way: what that finds will not be near.
  */
 import { Clock, Context, Effect, Fiber, type Scope } from "effect"
-import { type Dispatch, type Node, type NodeEvent, type Tally, tallyOf } from "effect-ioredis/dispatch"
-import * as Metrics from "../Metrics.ts"
+import { type Dispatch, type Node, type NodeEvent, showGauge, type Tally, tallyOf } from "effect-ioredis/dispatch"
+import * as Metrics from "./NearMetrics.ts"
 import { now } from "../now.ts"
 import * as Shared from "../shared.ts"
 import { type Epoch, mayAnswer } from "./Epoch.ts"
 import type { Demand, Hearing, NearRead } from "./Hearing.ts"
 import * as Keeper from "./Keeper.ts"
 import * as NearLink from "./NearLink.ts"
+import type { NearStats } from "../../Cache.ts"
 
 /** Lets the near regions of a client and prefix hear of writes. */
 export interface Near {
@@ -30,6 +31,8 @@ export interface Near {
    * whether there was something near.
    */
   readonly join: (demote: Demote) => () => void
+  /** Tells how many servers tell of writes, of how many. */
+  readonly stats: () => NearStats
 }
 
 /** Demotes what a memory has of a key, and says whether it was near. */
@@ -80,7 +83,7 @@ export const make = Effect.fnUntraced(function* (dispatch: Dispatch): Effect.fn.
     stop()
     return links.close
   })
-  yield* Metrics.showNearLinks(() => links.count())
+  yield* showGauge(Metrics.links, () => links.count())
   return {
     region: (keyspace, maxStaleness) => {
       links.add(keyspace, maxStaleness)
@@ -91,7 +94,12 @@ export const make = Effect.fnUntraced(function* (dispatch: Dispatch): Effect.fn.
       const demote: Demote = (key) => given(key)
       links.members.add(demote)
       return () => links.members.delete(demote)
-    }
+    },
+    stats: () => ({
+      wanted: links.size(),
+      heard: links.count(),
+      ...(links.missing !== undefined && { missing: links.missing })
+    })
   }
 })
 
@@ -106,21 +114,27 @@ class Links {
   readonly #notices: Tally
   readonly #demotions: Tally
   #keyspaces: ReadonlyMap<string, number> = new Map()
-  #hasWarned = false
+  /** Names what permissions a server said are missing, until one tells of writes. */
+  missing: string | undefined
   #isClosed = false
 
   constructor(dispatch: Dispatch, context: Context.Context<never>) {
     this.clock = dispatch.clock
     this.#dispatch = dispatch
     this.#context = context
-    this.#notices = tallyOf(Metrics.nearNotices, context)
-    this.#demotions = tallyOf(Metrics.nearDemotions, context)
+    this.#notices = tallyOf(Metrics.notices, context)
+    this.#demotions = tallyOf(Metrics.demotions, context)
   }
 
   readonly close: Effect.Effect<void> = Effect.suspend(() => {
     this.#isClosed = true
     return Fiber.interruptAll(this.#fibers)
   })
+
+  /** Counts the servers that are to tell of writes. */
+  size(): number {
+    return this.#keepers.size
+  }
 
   /** Counts the servers that tell of writes now. */
   count(): number {
@@ -195,7 +209,7 @@ class Links {
       isEnough: ({ keyspaces, maxStaleness }) =>
         keyspaces.size === this.#keyspaces.size && maxStaleness <= this.#demand().maxStaleness,
       onReady: () => {
-        this.#hasWarned = false
+        this.missing = undefined
       },
       onRefused: (refused) => this.#warn(node, refused)
     })
@@ -219,8 +233,8 @@ class Links {
 
   // Of an outage of the permission, and not of each server.
   #warn(node: Node, { missing }: NearLink.Refused): void {
-    if (this.#hasWarned) return
-    this.#hasWarned = true
+    if (this.missing !== undefined) return
+    this.missing = missing
     Effect.runForkWith(this.#context)(
       Effect.logWarning("Near regions ask Redis at each read, because its user may not hear of writes").pipe(
         Effect.annotateLogs({ node: node.name, missing })

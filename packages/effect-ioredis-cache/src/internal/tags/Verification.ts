@@ -52,13 +52,18 @@ export interface Options<in out Value, in out E> {
   readonly patience: number | undefined
   /** The monotonic time in milliseconds. */
   readonly now: () => number
+  /** Is told of a value that is no hit because of its tags. */
+  readonly onMiss?: (() => void) | undefined
 }
 
 /** Makes the verification of one region. */
 export const make = <Value, E>(options: Options<Value, E>): Verification<Value, E> => {
-  const { now, ofRegion, patience, tier, tokens } = options
-  const verified = (found: Found<Value>, answers: Answers): Found<Value> =>
-    judge(found, ofRegion, (id) => answers.get(id)?.hit?.value)
+  const { now, ofRegion, onMiss, patience, tier, tokens } = options
+  const verified = (found: Found<Value>, answers: Answers): Found<Value> => {
+    const verdict = judge(found, ofRegion, (id) => answers.get(id)?.hit?.value)
+    if (verdict.hit === undefined && found.hit !== undefined) onMiss?.()
+    return verdict
+  }
 
   // A region whose values have no tags does not look for them.
   let hasTags = ofRegion !== undefined

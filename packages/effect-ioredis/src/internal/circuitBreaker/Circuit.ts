@@ -1,4 +1,5 @@
 import { Clock, type Context, Duration, Effect, Fiber, Option, PubSub, Ref, Schedule, type Scope, Stream } from "effect"
+import type { CircuitStats } from "../../RedisClient.ts"
 import type * as CircuitBreaker from "../../CircuitBreaker.ts"
 import { RedisCircuitBreakerOpenError } from "../../RedisError.ts"
 import * as Gauges from "../Gauges.ts"
@@ -81,8 +82,26 @@ export class Circuit {
     )
   }
 
+  /** The state with its history, in values that are good as JSON. */
+  stats(): CircuitStats {
+    const state = this.current()
+    if (state._tag === "Closed") return { _tag: "Closed", failures: state.health.failures }
+    const { failures } = state
+    const openMillis = Math.round(this.now() - state.since)
+    if (state._tag === "HalfOpen") return { _tag: "HalfOpen", failures, openMillis, probes: state.probes.length }
+    const { isolated } = state
+    return isolated
+      ? { _tag: "Open", failures, openMillis, isolated }
+      : { _tag: "Open", failures, openMillis, isolated, retryAfterMillis: Math.ceil(this.dueIn()) }
+  }
+
   isClosed(): boolean {
     return this.current()._tag === "Closed"
+  }
+
+  isIsolated(): boolean {
+    const state = this.current()
+    return state._tag === "Open" && state.isolated
   }
 
   /** In how many milliseconds `acquire` may give a permit; infinite where only an event decides. */
@@ -180,6 +199,7 @@ export class Circuit {
       const read = () => (this.current()._tag === tag ? 1 : 0)
       this.shown.push(Gauges.begin(this.metrics.state(tag), read, this.context))
     }
+    this.shown.push(Gauges.begin(this.metrics.openDuration, () => this.openSeconds(), this.context, Gauges.most))
   }
 
   /** Ends the metrics and the leases. */
@@ -192,6 +212,11 @@ export class Circuit {
 
   private current(): CircuitState {
     return Ref.getUnsafe(this.ref)
+  }
+
+  private openSeconds(): number {
+    const state = this.current()
+    return state._tag === "Closed" ? 0 : (this.now() - state.since) / 1000
   }
 
   private now(): number {
@@ -264,7 +289,8 @@ const openTimeProblem = (time: Duration.Input | Schedule.Schedule<unknown>): str
 
 const isZeroOrMore = (time: Duration.Duration): boolean => !Duration.isNegative(time)
 
-const defaultProbeTimeout: Duration.Input = "5 seconds"
+/** Sets after how long a probe that has not ended counts as failed where nobody has said it. */
+export const defaultProbeTimeout: Duration.Input = "5 seconds"
 
 const visible = (state: CircuitState, now: number): CircuitBreaker.State => {
   switch (state._tag) {

@@ -1,9 +1,9 @@
-import { Metric } from "effect"
+import { defineMetric } from "../defineMetric.ts"
 import * as Labels from "../Labels.ts"
 
 /**
  * The metrics of one circuit, apart from a client's, so that a program with a breaker alone carries
- * no others. Dashboards depend on their names and labels, and docs/configuration.md lists them.
+ * no others. Dashboards depend on their ids and attributes, and docs/monitoring.md lists them.
  */
 export type CircuitMetrics = ReturnType<typeof build>
 
@@ -16,28 +16,50 @@ export const make: (name: string) => CircuitMetrics = Labels.once(100, build)
 /** A circuit has three states. */
 const maxStates = 3
 
+const state = defineMetric({
+  id: "redis.client.circuit.state",
+  kind: "gauge",
+  unit: "{circuit}",
+  description: "Circuits that are in the state",
+  attributes: ["redis.client.name", "redis.client.circuit.state"]
+})
+
+const openDuration = defineMetric({
+  id: "redis.client.circuit.open.duration",
+  kind: "gauge",
+  unit: "s",
+  description:
+    "For how long a circuit has not been closed: the longest where there are several, and 0 where all are closed",
+  attributes: ["redis.client.name"]
+})
+
+const transitions = defineMetric({
+  id: "redis.client.circuit.transitions",
+  kind: "counter",
+  unit: "{transition}",
+  description: "Changes of a circuit's state",
+  attributes: ["redis.client.name", "redis.client.circuit.from", "redis.client.circuit.to"]
+})
+
+const rejections = defineMetric({
+  id: "redis.client.circuit.rejections",
+  kind: "counter",
+  unit: "{call}",
+  description: "Calls that a circuit refused",
+  attributes: ["redis.client.name"]
+})
+
 // A function declaration, because `make` above is built with it.
 function build(name: string) {
+  const ofCircuit = { "redis.client.name": name }
   return {
-    state: Labels.once(maxStates, (state) =>
-      Metric.gauge("circuit_breaker_state", {
-        description: "Circuits of this name that are in the state",
-        attributes: { name, state }
-      })
-    ),
+    state: Labels.once(maxStates, (tag) => state({ ...ofCircuit, "redis.client.circuit.state": tag })),
+    openDuration: openDuration(ofCircuit),
     transitions: Labels.once(maxStates, (from) =>
       Labels.once(maxStates, (to) =>
-        Metric.counter("circuit_breaker_transitions_total", {
-          description: "Changes of the circuit's state",
-          incremental: true,
-          attributes: { name, from, to }
-        })
+        transitions({ ...ofCircuit, "redis.client.circuit.from": from, "redis.client.circuit.to": to })
       )
     ),
-    rejections: Metric.counter("circuit_breaker_rejections_total", {
-      description: "Calls the circuit breaker refused",
-      incremental: true,
-      attributes: { name }
-    })
+    rejections: rejections(ofCircuit)
   }
 }

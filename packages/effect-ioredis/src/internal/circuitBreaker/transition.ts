@@ -38,6 +38,10 @@ export interface Open {
   readonly openFor: number
   readonly dueAt: number
   readonly isolated: boolean
+  /** Says since when it has not been closed. */
+  readonly since: number
+  /** The failures in a row that opened it, a trip among them, and the failed probes since. */
+  readonly failures: number
 }
 
 /** Some calls run as probes, and the rest are refused. */
@@ -47,6 +51,8 @@ export interface HalfOpen {
   /** The permits of the probes that run: never more than `maxProbes`. */
   readonly probes: ReadonlyArray<Permit>
   readonly successes: number
+  readonly since: number
+  readonly failures: number
 }
 
 /** Lists what may happen to a circuit. */
@@ -84,9 +90,11 @@ export const transition = (
     case "Record":
       return record(settings, state, event, now, openFor)
     case "Trip":
-      return state._tag === "Open" || settings.tripPolicy._tag === "Never" ? state : open(state, now, openFor)
+      return state._tag === "Open" || settings.tripPolicy._tag === "Never"
+        ? state
+        : open(withFailure(state), now, openFor)
     case "Isolate":
-      return state._tag === "Open" && state.isolated ? state : isolated(state)
+      return state._tag === "Open" && state.isolated ? state : isolated(state, now)
     case "Reset":
       return state._tag === "Closed" && state.health.failures === 0 ? state : closed(settings, nextPermit(state))
     case "MakeDue":
@@ -101,7 +109,14 @@ const acquire = (settings: Settings, state: CircuitState, now: number): CircuitS
     case "Open":
       return state.isolated || state.dueAt > now
         ? state
-        : { _tag: "HalfOpen", nextPermit: state.nextPermit + 1, probes: [state.nextPermit], successes: 0 }
+        : {
+            _tag: "HalfOpen",
+            nextPermit: state.nextPermit + 1,
+            probes: [state.nextPermit],
+            successes: 0,
+            since: state.since,
+            failures: state.failures
+          }
     case "HalfOpen":
       return state.probes.length >= settings.maxProbes
         ? state
@@ -135,7 +150,7 @@ const recordCall = (
   const health = TripPolicy.observe(state.health, failed)
   const opens =
     outcome === "fatal" ? settings.tripPolicy._tag !== "Never" : TripPolicy.opens(settings.tripPolicy, health)
-  if (opens) return open(state, now, openFor)
+  if (opens) return open({ ...state, health }, now, openFor)
   const events = failed && event !== undefined ? [...state.events, event].slice(-rememberedEvents) : state.events
   return { ...state, health, events }
 }
@@ -147,7 +162,9 @@ const recordProbe = (
   now: number,
   openFor: number
 ): CircuitState => {
-  if (outcome === "failure" || outcome === "fatal") return open(state, now, openFor)
+  if (outcome === "failure" || outcome === "fatal") {
+    return open({ ...state, failures: state.failures + 1 }, now, openFor)
+  }
   const successes = state.successes + (outcome === "success" ? 1 : 0)
   if (successes >= settings.successThreshold) return closed(settings, nextPermit(state))
   return { ...state, successes, probes: state.probes.filter((probe) => probe !== permit) }
@@ -165,16 +182,29 @@ const open = (from: CircuitState, now: number, openFor: number): Open => ({
   nextPermit: nextPermit(from),
   openFor,
   dueAt: now + openFor,
-  isolated: false
+  isolated: false,
+  ...historyOf(from, now)
 })
 
-const isolated = (from: CircuitState): Open => ({
+const isolated = (from: CircuitState, now: number): Open => ({
   _tag: "Open",
   nextPermit: nextPermit(from),
   openFor: Number.POSITIVE_INFINITY,
   dueAt: Number.POSITIVE_INFINITY,
-  isolated: true
+  isolated: true,
+  ...historyOf(from, now)
 })
+
+// Whoever trips a circuit has seen the server fail.
+const withFailure = (state: CircuitState): CircuitState =>
+  state._tag === "Closed"
+    ? { ...state, health: { ...state.health, failures: state.health.failures + 1 } }
+    : { ...state, failures: state.failures + 1 }
+
+const historyOf = (from: CircuitState, now: number): Pick<Open, "since" | "failures"> =>
+  from._tag === "Closed"
+    ? { since: now, failures: from.health.failures }
+    : { since: from.since, failures: from.failures }
 
 const nextPermit = (state: CircuitState): Permit => (state._tag === "Closed" ? state.permit + 1 : state.nextPermit)
 

@@ -54,11 +54,11 @@ export const make = Effect.fnUntraced(function* (options: Options): Effect.fn.Re
     const link = sessionOf(connected)
     logins.ready(link)
     open.add(link)
-    const stop = link.connection.onLoss(() => {
+    // Whoever ends it says nothing of the server, be it by closing the connection or the scope.
+    const stop = link.connection.onLoss(({ reason }) => {
       open.delete(link)
-      logins.lost(beganAt, link, isLast())
+      if (reason !== "Closed") logins.lost(beganAt, link, isLast())
     })
-    // Whoever ends it says nothing of the server.
     yield* Effect.addFinalizer(() =>
       Effect.sync(() => {
         stop()

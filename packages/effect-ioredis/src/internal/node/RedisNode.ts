@@ -13,7 +13,10 @@ import { isSameAddress } from "../address.ts"
 import type { Deadlines } from "../Deadlines.ts"
 import type { Circuit } from "../circuitBreaker/Circuit.ts"
 import { type Key, keyFrom } from "../keyText.ts"
+import type { Durations, Server } from "../Metrics.ts"
 import * as Monotonic from "../Monotonic.ts"
+import { errorStats } from "../errorStats.ts"
+import { outageCause } from "../outageCause.ts"
 import { slotOf } from "../slot.ts"
 import * as Waiters from "../Waiters.ts"
 import * as Affinity from "./Affinity.ts"
@@ -31,6 +34,7 @@ import type * as RedisCommand from "../../RedisCommand.ts"
 import type * as RedisConnection from "../../RedisConnection.ts"
 import { type RedisAddress, RedisConnector, type RedisLogin } from "../../RedisConnector.ts"
 import * as RedisError from "../../RedisError.ts"
+import type { OutageCause } from "../../RedisHealth.ts"
 
 /**
  * Describes where the connections of a node stand.
@@ -56,8 +60,12 @@ export interface Carrier {
 export interface RedisNode extends Node {
   /** Says how many connections are kept. */
   readonly connections: number
+  /** Says whether it holds a copy of what another one owns. */
+  readonly isReplica: boolean
   /** Gives the circuit that every command is admitted by. */
   readonly circuit: Circuit
+  /** Takes how long operations took on the server, as far as it is known which that is. */
+  readonly durations: () => Durations
   /** Tells where its connections stand. */
   readonly status: () => Status
   /** Counts the commands that were sent and have no reply yet. */
@@ -135,6 +143,8 @@ export interface Options {
   readonly onRefusal: (error: RedisError.RedisOperationError) => void
   /** Is called for each connection that stalled. */
   readonly onStall: () => void
+  /** Gives what takes how long operations took on a server. */
+  readonly durationsOf: (server: Server | undefined) => Durations
 }
 
 /**
@@ -152,7 +162,8 @@ export const make = Effect.fnUntraced(function* (
   const lineage = yield* Lineage.make(() => options.onEvent({ _tag: "HistoryChanged", node: self }))
   const logins = yield* Logins.make(deadlines, now)
   const moves = Waiters.make()
-  const connectAs = yield* connectOf(options, moves.changed)
+  const measuring = { durations: options.durationsOf(undefined) }
+  const connectAs = yield* connectOf(options, moves.changed, measuring)
   const connect = connectAs((connection) => Introduction.introduce(connection, lineage.asker, options.readOnly), false)
   const makeDue = makeDueOf(options, now, sessions)
   const stallRule = stallRuleOf(options, now, sessions)
@@ -198,7 +209,9 @@ export const make = Effect.fnUntraced(function* (
   const self: RedisNode = {
     name: options.name,
     connections: lanes.length,
+    isReplica: options.role === "replica",
     circuit,
+    durations: () => measuring.durations,
     ...carriersOf(lanes, sessions, () => closing),
     status: () => (closing ? "Closed" : statusOf(sessions().length === lanes.length, wasReady)),
     isReady: () => sessions().length > 0,
@@ -239,9 +252,12 @@ export const make = Effect.fnUntraced(function* (
   return self
 })
 
-const admissionOf = (circuit: Circuit): Pick<RedisNode, "refuses" | "isClosed" | "makeDue" | "dueIn"> => ({
+const admissionOf = (
+  circuit: Circuit
+): Pick<RedisNode, "refuses" | "isClosed" | "isIsolated" | "makeDue" | "dueIn"> => ({
   refuses: () => circuit.refuses(),
   isClosed: () => circuit.isClosed(),
+  isIsolated: () => circuit.isIsolated(),
   makeDue: () => circuit.makeDue(),
   dueIn: () => circuit.dueIn()
 })
@@ -249,17 +265,25 @@ const admissionOf = (circuit: Circuit): Pick<RedisNode, "refuses" | "isClosed" |
 const sum = (lanes: ReadonlyArray<Lane.Lane>, of: (connection: RedisConnection.RedisConnection) => number): number =>
   lanes.reduce((total, { session }) => total + (session === undefined ? 0 : of(session.connection)), 0)
 
-const failuresOf = (lanes: ReadonlyArray<Lane.Lane>): Pick<RedisNode, "fail" | "lastError" | "lastFailure"> => {
+const failuresOf = (
+  lanes: ReadonlyArray<Lane.Lane>
+): Pick<RedisNode, "fail" | "lastError" | "lastFailure" | "lastCause"> => {
   // An error holds what was on the stack where it was made until somebody reads that: through it a
   // node that answers would keep lost connections, its own and those of others.
   let failure: string | undefined
+  let cause: OutageCause | undefined
   const lastError = () => lanes.find(({ lastError }) => lastError !== undefined)?.lastError
   return {
     fail: (error) => {
       failure = error.message
+      cause = outageCause(errorStats(error))
     },
     lastError,
-    lastFailure: () => lastError()?.message ?? failure
+    lastFailure: () => lastError()?.message ?? failure,
+    lastCause: () => {
+      const error = lastError()
+      return error === undefined ? cause : outageCause(errorStats(error))
+    }
   }
 }
 
@@ -303,8 +327,9 @@ const drainAll = (sessions: ReadonlyArray<NodeSession>): Effect.Effect<void> =>
   Effect.forEach(sessions, ({ connection }) => connection.drain, { concurrency: "unbounded", discard: true })
 
 const connectOf = Effect.fnUntraced(function* (
-  { connectTimeout, locate, login, name, role }: Options,
-  moved: Effect.Effect<void>
+  { connectTimeout, durationsOf, locate, login, name, role }: Options,
+  moved: Effect.Effect<void>,
+  measuring: { durations: Durations }
 ) {
   const connector = yield* RedisConnector
   // Whoever gives the login is asked again. What it failed with may hold a secret.
@@ -315,6 +340,7 @@ const connectOf = Effect.fnUntraced(function* (
   const connect = Effect.fnUntraced(function* (introduce: Introduce, isReplaceable: boolean) {
     const address = yield* locate
     const login = yield* asked
+    measuring.durations = durationsOf({ ...address, database: login.db ?? 0 })
     const connection = yield* connector.connect(address, login)
     const introduction = yield* introduce(connection)
     if (role !== undefined && (introduction.history.role ?? role) !== role) return yield* wrongRole(role)

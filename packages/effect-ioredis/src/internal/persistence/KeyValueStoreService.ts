@@ -8,12 +8,14 @@ import * as RedisCommand from "../../RedisCommand.ts"
 import type * as RedisError from "../../RedisError.ts"
 import * as Answers from "../Answers.ts"
 import * as Replies from "../Replies.ts"
+import { withinTime } from "./withinTime.ts"
 
 /** Effect's key-value store on a client. */
 export const make = (
   { run, scan }: RedisClient.RedisClient,
-  { prefix, ...use }: KeyValueStoreOptions
+  { prefix, ...options }: KeyValueStoreOptions
 ): KeyValueStore.KeyValueStore => {
+  const use = withinTime(options)
   const unlink = (keys: ReadonlyArray<string>) =>
     run(Keys.unlink(keys), { ...use, answer: "ignored" }).pipe(Effect.asVoid)
   const stored = (under: string) => scan({ match: `${literal(prefix + under)}*`, count: pageSize })

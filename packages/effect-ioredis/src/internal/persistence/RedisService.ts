@@ -10,14 +10,21 @@ import type { RedisReservation } from "../../RedisReservation.ts"
 import * as RedisScript from "../../RedisScript.ts"
 import { blockTime, withBlockTime } from "../blockTime.ts"
 import { runScript } from "../runScript.ts"
+import { effectScripts, kindOfEffectScript } from "./effectScripts.ts"
+import { outlasting } from "./outlasting.ts"
+import { scanAll } from "./scanAll.ts"
+import { toEffect } from "./toEffect.ts"
+import { withinTime } from "./withinTime.ts"
 
 type Service = EffectRedis.Redis["Service"]
 
 /** Effect's service on a client. */
-export const make = (client: RedisClient.RedisClient, use: UseOptions): Service => {
+export const make = (client: RedisClient.RedisClient, options: UseOptions): Service => {
+  const use = withinTime(options)
   const run: Run = (command) => client.run(command, use)
+  const send = sendOn(run)
   return {
-    send: sendOn(run),
+    send: Dispatch.of(client).slotOf === undefined ? send : scanAll(client, send),
     eval: evalOn(run),
     reserve: Effect.mapError(reserve(client, use), toEffect).pipe(
       Effect.map((run) => ({ send: sendOn(patient(run)), eval: evalOn(run) }))
@@ -34,9 +41,6 @@ export const layer = (use: UseOptions): Layer.Layer<EffectRedis.Redis, never, Re
   )
 
 type Run = <A>(command: RedisCommand.RedisCommand<A>) => Effect.Effect<A, RedisError.RedisCommandError>
-
-// Effect's error holds nothing but a cause. Its modules look for NOSCRIPT in the text of that.
-const toEffect = (cause: RedisError.RedisCommandError): EffectRedis.RedisError => new EffectRedis.RedisError({ cause })
 
 const sendOn =
   (run: Run): Service["send"] =>
@@ -66,7 +70,11 @@ const evalOn =
       const given = script.params(...params).map(String)
       const numberOfKeys = script.numberOfKeys(...params)
       const keysAndArgs = { keys: given.slice(0, numberOfKeys), args: given.slice(numberOfKeys) }
-      return Effect.mapError(runScript(run, declared(script), keysAndArgs), toEffect)
+      const running = runScript(run, declared(script), keysAndArgs)
+      return Effect.mapError(
+        declared(script).sha === effectScripts.giveBack.sha ? outlasting(running) : running,
+        toEffect
+      )
     })
 
 interface KeysAndArgs {
@@ -78,11 +86,16 @@ type Declared = RedisScript.RedisScript<KeysAndArgs, RedisCommand.Reply>
 
 const declarations = new WeakMap<object, Declared>()
 
-// Effect's scripts do not say what running them twice would do, so that they are effectful.
+// A script of Effect's does not say what running it twice would do: it is looked up.
 const declared = (script: { readonly lua: string }): Declared => {
   const known = declarations.get(script)
   if (known !== undefined) return known
-  const made = RedisScript.make({ lua: script.lua, keys: ({ keys }: KeysAndArgs) => keys, args: ({ args }) => args })
+  const effectful = RedisScript.make({
+    lua: script.lua,
+    keys: ({ keys }: KeysAndArgs) => keys,
+    args: ({ args }) => args
+  })
+  const made = { ...effectful, kind: kindOfEffectScript(effectful.sha) }
   declarations.set(script, made)
   return made
 }
@@ -112,13 +125,23 @@ const reserve = (
   })
 }
 
-// A connection is reserved at once or not at all. A PING waits as long as a command may.
-const reserveWhere = (client: RedisClient.RedisClient, use: UseOptions, key?: string) => {
-  const reserving = client.reserve({ key })
-  return use.waitToSend === undefined
-    ? reserving
-    : Effect.catch(reserving, () => Effect.andThen(client.run(ping, use), reserving))
-}
+// A connection is reserved at once or not at all, whatever the circuit says. A command waits as
+// long as it may, and is refused at once where the circuit is open.
+const reserveWhere = (client: RedisClient.RedisClient, use: UseOptions, key?: string) =>
+  Effect.suspend(() => {
+    const reserving = client.reserve({ key })
+    const asking = Effect.andThen(
+      client.run(key === undefined ? ping : RedisCommand.make("EXISTS", [key]), use),
+      reserving
+    )
+    if (
+      !Dispatch.of(client)
+        .nodeOf(key ?? "")
+        .isClosed()
+    )
+      return asking
+    return use.waitToSend === undefined ? reserving : Effect.catch(reserving, () => asking)
+  })
 
 const ping = RedisCommand.make("PING")
 

@@ -16,27 +16,46 @@ import type { RedisCommandError } from "../../RedisError.ts"
 export class Inbox {
   readonly #capacity: number
   readonly #now: () => number
+  readonly #onGap: (reason: Gap["reason"]) => void
   #held: Array<Message | Gap> = []
   #dropped: { readonly since: number; missed: number } | undefined
+  /** Says since when it has held something that nobody has taken. */
+  #heldSince = 0
   #end: Exit.Exit<never, RedisCommandError> | undefined
   readonly #arrived = Latch.makeUnsafe()
 
-  constructor(capacity: number, now: () => number) {
+  /** `onGap` is told each time that messages may be missing. */
+  constructor(capacity: number, now: () => number, onGap: (reason: Gap["reason"]) => void = ignore) {
     this.#capacity = capacity
     this.#now = now
+    this.#onGap = onGap
   }
 
   /** Takes a message that was published after a moment, or drops it. */
   offer(message: Message, since: number): void {
     if (this.#dropped !== undefined) this.#dropped.missed++
     else if (this.#held.length < this.#capacity) this.#hold(message)
-    else this.#dropped = { since, missed: 1 }
+    else {
+      this.#dropped = { since, missed: 1 }
+      this.#onGap("Overflow")
+    }
   }
 
   /** Says that messages since a moment may be missing. */
   miss(reason: Gap["reason"], since: number): void {
     this.#closeOverflow()
+    this.#onGap(reason)
     this.#hold(gapOf(reason, since, this.#now(), undefined))
+  }
+
+  /** Tells how far its consumer is behind. */
+  backlog(): Backlog {
+    const held = this.#held.length
+    return {
+      dropped: this.#dropped?.missed ?? 0,
+      lag: held === 0 ? 0 : this.#now() - this.#heldSince,
+      share: held / this.#capacity
+    }
   }
 
   /** Ends what is taken, after all that it holds. */
@@ -65,7 +84,10 @@ export class Inbox {
     const last = this.#held.at(-1)
     if (one._tag === "Gap" && last?._tag === "Gap" && this.#areOne(last, one)) {
       this.#held[this.#held.length - 1] = merged(last, one)
-    } else this.#held.push(one)
+    } else {
+      if (last === undefined) this.#heldSince = this.#now()
+      this.#held.push(one)
+    }
     this.#arrived.openUnsafe()
   }
 
@@ -73,6 +95,16 @@ export class Inbox {
   #areOne(last: Gap, next: Gap): boolean {
     return last.reason === next.reason || this.#held.length >= this.#capacity + mostGaps
   }
+}
+
+/** How far a consumer is behind. */
+export interface Backlog {
+  /** Counts the messages that were dropped since it was full. */
+  readonly dropped: number
+  /** Says for how many milliseconds nothing was taken although there was something. */
+  readonly lag: number
+  /** Says how full it is, from 0 to 1, or a little more where gaps stand in it too. */
+  readonly share: number
 }
 
 const mostGaps = 100
@@ -90,3 +122,5 @@ const gapOf = (reason: Gap["reason"], since: number, until: number, missed: numb
   until: DateTime.makeUnsafe(until),
   missed
 })
+
+const ignore = () => {}

@@ -126,8 +126,9 @@ const live = Effect.fnUntraced(function* (
       })
   )
   yield* inTime(subscribe(link, RedisCommand.make(verb, names), ear))
+  const asking = askingAgain(link, RedisCommand.make(verb, [names[0]]), ear)
   // What it does may take long, and the link may be lost meanwhile.
-  yield* Effect.raceFirst(ended.await, Effect.all([pinging(link, ear), onSubscribed], { concurrency: 2 }))
+  yield* Effect.raceFirst(ended.await, Effect.all([asking, onSubscribed], { concurrency: 2 }))
 })
 
 // What comes behind the answer is told in the same turn, and has to find the gap there.
@@ -140,14 +141,19 @@ const subscribe = ({ connection }: Link, command: RedisCommand.RedisCommand, ear
     })
   })
 
-// A server that hangs says nothing of it.
-const pinging = ({ connection }: Link, ear: Ear): Effect.Effect<never, RedisError.RedisCommandError> =>
+// A server that hangs says nothing of it. One that was cut off from its cluster still answers PING,
+// which some users may not send besides; it refuses a shard channel.
+const askingAgain = (
+  { connection }: Link,
+  command: RedisCommand.RedisCommand,
+  ear: Ear
+): Effect.Effect<never, RedisError.RedisCommandError> =>
   Effect.forever(
     Effect.suspend(() => {
       const askedAt = ear.now()
       return Effect.andThen(
-        inTime(Effect.tap(RedisConnection.send(connection, ping), () => Effect.sync(() => ear.heard(askedAt)))),
-        Effect.sleep(pingInterval)
+        inTime(Effect.tap(RedisConnection.send(connection, command), () => Effect.sync(() => ear.heard(askedAt)))),
+        Effect.sleep(askInterval)
       )
     })
   )
@@ -155,7 +161,7 @@ const pinging = ({ connection }: Link, ear: Ear): Effect.Effect<never, RedisErro
 const inTime = <A>(effect: Effect.Effect<A, RedisError.RedisCommandError>) =>
   Effect.timeoutOrElse(effect, {
     duration: longestSilence,
-    orElse: () => Effect.fail(RedisError.connectionError("PING", "Stalled", "unknown"))
+    orElse: () => Effect.fail(RedisError.connectionError("SUBSCRIBE", "Stalled", "unknown"))
   })
 
 const messageOf = (push: Push): Message | undefined => {
@@ -186,9 +192,7 @@ const sessionReady = (dispatch: Dispatch): Effect.Effect<void> =>
     return Effect.sync(stop)
   })
 
-const ping = RedisCommand.make("PING")
-
-const pingInterval = 1000
+const askInterval = 1000
 const longestSilence = 2000
 const firstPause = 50
 const longestPause = 1000

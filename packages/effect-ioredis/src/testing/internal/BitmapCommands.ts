@@ -17,8 +17,13 @@ const setBit: Run = (args, { store }) => {
   const place = Math.floor(offset / 8)
   const mask = 128 >> (offset % 8)
   bytes[place] = bit === 1 ? (bytes[place] ?? 0) | mask : (bytes[place] ?? 0) & ~mask
-  replace(store, at(args, 0), { type: "string", bytes })
+  put(store, at(args, 0), bytes)
   return before
+}
+
+// What changes nothing is no write to those who watch the key.
+const put = (store: RedisStore, key: Buffer, bytes: Buffer): void => {
+  if (stringAt(store, key)?.equals(bytes) !== true) replace(store, key, { type: "string", bytes })
 }
 
 // A copy that reaches as far as a bit.
@@ -119,7 +124,7 @@ const field =
     }
     const bytes = grown(store, key, Math.max(...written))
     const answers = operations.map((operation) => Bitfield.run(bytes, operation))
-    replace(store, key, { type: "string", bytes })
+    put(store, key, bytes)
     return answers
   }
 

@@ -48,6 +48,15 @@ export class Blocked {
     return this.#waiting.delete(client)
   }
 
+  /** Answers a client before its time is over. Tells whether it waited. */
+  unblock(client: Client, reason: "TIMEOUT" | "ERROR"): boolean {
+    const waiting = this.#waiting.get(client)
+    if (waiting === undefined) return false
+    const error = new Wire.ErrorReply({ message: "UNBLOCKED client unblocked via CLIENT UNBLOCK" })
+    this.#end(client, reason === "ERROR" ? error : waiting.wait.timedOut())
+    return true
+  }
+
   /** A key has changed. Whoever waits for it is served when the command is done. */
   touched(db: number, key: string): void {
     for (const waiting of this.#waiting.values()) {

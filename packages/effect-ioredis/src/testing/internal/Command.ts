@@ -75,6 +75,8 @@ export interface Machine {
   readonly mayBlock: boolean
   /** Lets the client wait. It is answered later, and not by what this gives. */
   readonly block: (wait: Wait) => null
+  /** Ends a client's wait, as if its time were over or by an error; whether it waited. */
+  readonly unblock: (clientId: number, reason: "TIMEOUT" | "ERROR") => boolean
   /** Runs what a script or a transaction calls. */
   readonly execute: (name: string, args: ReadonlyArray<Buffer>) => Wire
 }

@@ -1,5 +1,6 @@
 import { at, type Commands, type Machine, modeOf, read, type Run, upper } from "./Command.ts"
 import * as Refusal from "./Refusal.ts"
+import { keyOf } from "./RedisStore.ts"
 import * as Wire from "./Wire.ts"
 
 const ping: Run = (args, { client }) => {
@@ -9,7 +10,7 @@ const ping: Run = (args, { client }) => {
 }
 
 const select: Run = (args, { client, cluster, keyspace }) => {
-  const db = Wire.integer(args[0])
+  const db = Wire.between(-(2n ** 31n), 2n ** 31n - 1n, at(args, 0))
   if (cluster !== undefined && db !== 0) return Wire.fail(Refusal.selectInCluster)
   if (keyspace.databases[db] === undefined) return Wire.fail("ERR DB index is out of range")
   client.db = db
@@ -46,8 +47,8 @@ const helloWords = (words: ReadonlyArray<Buffer>, machine: Machine): Wire.ErrorR
       const refusal = logIn(machine, at(words, index + 1).toString(), at(words, index + 2).toString())
       if (refusal !== undefined) return refusal
       index += 2
-    } else if (word === "SETNAME" && left >= 1) machine.client.name = at(words, ++index).toString()
-    else return Wire.fail(`ERR Syntax error in HELLO option '${at(words, index).toString()}'`)
+    } else if (word === "SETNAME" && left >= 1) machine.client.name = nameOf(at(words, ++index))
+    else return Wire.fail(`ERR Syntax error in HELLO option '${Wire.quoted(at(words, index))}'`)
   }
   return undefined
 }
@@ -68,14 +69,36 @@ const helloReply = ({ client, replication, ...machine }: Machine): Wire.Wire => 
 ]
 
 const kill: Run = (args, machine) => {
-  if (args.length !== 2 || upper(args[0]) !== "ID") return Wire.syntaxError()
-  const id = Wire.integer(args[1])
-  return id < 1 ? Wire.fail("ERR client-id should be greater than 0") : machine.kill(id) ? 1 : 0
+  // By its address alone no client is found: connections have none here.
+  if (args.length === 1) return Wire.fail("ERR No such client")
+  let id = 0
+  for (let index = 0; index < args.length; index += 2) {
+    const [word, argument] = [upper(args[index]), args[index + 1] ?? Wire.syntaxError()]
+    if (word !== "ID") return Wire.syntaxError()
+    id = Wire.atLeast(1, argument, "ERR client-id should be greater than 0")
+  }
+  return machine.kill(id) ? 1 : 0
 }
 
 const setName: Run = (args, { client }) => {
-  client.name = at(args, 0).toString()
+  client.name = nameOf(at(args, 0))
   return "OK"
+}
+
+const nameOf = (bytes: Buffer): string =>
+  /^[!-~]*$/.test(keyOf(bytes))
+    ? keyOf(bytes)
+    : Wire.fail("ERR Client names cannot contain spaces, newlines or special characters.")
+
+const unblock: Run = (args, { unblock }) => {
+  if (args.length > 2) {
+    return Wire.fail("ERR unknown subcommand or wrong number of arguments for 'UNBLOCK'. Try CLIENT HELP.")
+  }
+  const reason = args[1] === undefined ? "TIMEOUT" : upper(args[1])
+  if (reason !== "TIMEOUT" && reason !== "ERROR") {
+    return Wire.fail("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR")
+  }
+  return unblock(Wire.integer(args[0]), reason) ? 1 : 0
 }
 
 export const commands: Commands = {
@@ -88,5 +111,6 @@ export const commands: Commands = {
   "client|id": read(2, (_args, { client }) => client.id),
   "client|getname": read(2, (_args, { client }) => (client.name === "" ? null : Buffer.from(client.name))),
   "client|setname": read(3, setName),
-  "client|kill": read(-3, kill)
+  "client|kill": read(-3, kill),
+  "client|unblock": read(-3, unblock)
 }

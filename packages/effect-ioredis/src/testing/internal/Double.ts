@@ -10,6 +10,18 @@ export const parse = (bytes: Buffer, refusal = "ERR value is not a valid float")
   return Number.isNaN(number) || isLost ? Wire.fail(refusal) : number
 }
 
+/**
+ * Reads a number of any size: what no double is near enough to is infinite, or the one that is
+ * nearest to 0.
+ */
+export const parseAnySize = (bytes: Buffer, refusal: string): number => {
+  const text = bytes.toString("latin1")
+  const number = numberOf(text)
+  if (Number.isNaN(number)) return Wire.fail(refusal)
+  if (number !== 0 || !/[1-9a-f]/i.test(digitsOf(text))) return number
+  return text.startsWith("-") ? -Number.MIN_VALUE : Number.MIN_VALUE
+}
+
 /** Reads a number up to the first zero byte, behind what blanks there are. Nothing at all is 0. */
 export const parseLoosely = (text: string): number => {
   const [upToZero = ""] = text.split("\0", 1)

@@ -1,3 +1,4 @@
+import * as Chance from "./Chance.ts"
 import { at, type Commands, grow, read, type Run, upper, write } from "./Command.ts"
 import * as LongDouble from "./LongDouble.ts"
 import { bytesOf, hashAt, keyOf, type RedisStore, replace } from "./RedisStore.ts"
@@ -56,21 +57,20 @@ const addFloat: Run = (args, { store }) => {
 
 const field = (name: string, value: Buffer): ReadonlyArray<Buffer> => [bytesOf(name), value]
 
-// The first ones are as random as any.
-const random: Run = (args, { store }) => {
+const randomFields: Run = (args, { random, store }) => {
   const count = args[1] && Wire.between(-Wire.maxInt64, Wire.maxInt64, args[1])
   const withValues = args.length > 2
   if (args.length > 3 || (withValues && upper(args[2]) !== "WITHVALUES")) return Wire.syntaxError()
   if (withValues && Math.abs(count ?? 0) >= 2 ** 62) return Wire.fail("ERR value is out of range")
   const fields = Array.from(fieldsAt(store, at(args, 0)))
-  const [first] = fields
-  if (count === undefined) return first === undefined ? null : bytesOf(first[0])
-  const chosen = count < 0 ? repeated(fields, -count) : fields.slice(0, count)
-  return chosen.flatMap(([name, value]) => (withValues ? field(name, value) : [bytesOf(name)]))
+  if (count === undefined) {
+    const [drawn] = Chance.some(fields, 1, random)
+    return drawn === undefined ? null : bytesOf(drawn[0])
+  }
+  return Chance.draw(fields, count, random).flatMap(([name, value]) =>
+    withValues ? field(name, value) : [bytesOf(name)]
+  )
 }
-
-const repeated = <A>(items: ReadonlyArray<A>, count: number): ReadonlyArray<A> =>
-  items.length === 0 ? [] : Array.from({ length: count }, (_, index) => items[index % items.length] as A)
 
 const scan: Run = (args, { keyspace, store }) => {
   const cursor = Scan.cursorOf(at(args, 1))
@@ -114,6 +114,6 @@ export const commands: Commands = {
   hexists: read(3, (args, { store }) => (fieldsAt(store, at(args, 0)).has(keyOf(at(args, 1))) ? 1 : 0)),
   hincrby: grow(4, add),
   hincrbyfloat: grow(4, addFloat),
-  hrandfield: read(-2, random),
+  hrandfield: read(-2, randomFields),
   hscan: read(-3, scan)
 }

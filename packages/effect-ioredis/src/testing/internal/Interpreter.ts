@@ -28,30 +28,38 @@ import * as Wire from "./Wire.ts"
  */
 export const execute = (machine: Machine, name: string, args: ReadonlyArray<Buffer>): Wire.Wire => {
   const { transaction } = machine.client
+  let isAccepted = false
   const result = Result.try(() => {
     const known = machine.sentinel === undefined ? ofServer : ofSentinel
     const fullName = known.containers.has(name.toLowerCase()) ? withSubcommand(known, name, args) : name.toLowerCase()
     const command = machine.commands.get(fullName) ?? known.table.get(fullName) ?? unknown(known, name, args)
     const { arity, impact, run } = command
-    if (arity < 0 ? args.length + 1 < -arity : args.length + 1 !== arity) return Wire.wrongArity(fullName)
+    if (arity < 0 ? args.length + 1 < -arity : args.length + 1 !== arity) return refuseArity(fullName)
     const refusal = machine.refusal(fullName.toUpperCase(), impact, args)
     if (refusal !== undefined) throw refusal
     if (transaction.queued !== undefined && !TransactionCommands.isImmediate(fullName)) {
       transaction.queued.push({ name, args })
       return "QUEUED"
     }
+    isAccepted = true
     const wire = run(fullName.includes("|") ? args.slice(1) : args, machine)
     if (impact !== "none") machine.replication.written(size(name, args))
     return wire
   })
   if (Result.isSuccess(result)) return result.success
   if (result.failure instanceof Wire.ErrorReply) {
-    if (!TransactionCommands.isImmediate(name.toLowerCase())) transaction.isAborted = true
-    if (name.toUpperCase() === "EXEC") transaction.end()
+    // What is refused before it runs costs a transaction, and an EXEC that is refused ends it.
+    if (!isAccepted) transaction.isAborted = true
+    if (!isAccepted && name.toUpperCase() === "EXEC") transaction.end()
     return result.failure
   }
   throw result.failure
 }
+
+const refuseArity = (name: string): never =>
+  name === "exec"
+    ? Wire.fail("EXECABORT Transaction discarded because of: wrong number of arguments for 'exec' command")
+    : Wire.wrongArity(name)
 
 /** Describes the commands that a kind of server knows. */
 interface Known {
@@ -86,6 +94,9 @@ const ofServer = known([
   ClusterCommands
 ])
 
+/** Names what a server knows of itself, in lower case, subcommands as `client|id`. */
+export const commandNames: ReadonlyArray<string> = Array.from(ofServer.table.keys())
+
 const ofSentinel = known([SentinelCommands])
 
 // How many bytes the command takes in the stream to replicas.
@@ -100,7 +111,7 @@ const withSubcommand = ({ table }: Known, name: string, [word]: ReadonlyArray<Bu
   const fullName = `${name}|${word.toString("latin1")}`.toLowerCase()
   if (table.has(fullName)) return fullName
   if (commandKeys.isKnown(fullName.toUpperCase())) return lacking(fullName)
-  return Wire.fail(`ERR unknown subcommand '${word.toString().slice(0, 128)}'. Try ${name.toUpperCase()} HELP.`)
+  return Wire.fail(`ERR unknown subcommand '${Wire.quoted(word, 128)}'. Try ${name.toUpperCase()} HELP.`)
 }
 
 // A sentinel does not know what other servers do.
@@ -108,10 +119,15 @@ const unknown = (known: Known, name: string, args: ReadonlyArray<Buffer>): never
   known === ofServer && commandKeys.isKnown(name.toUpperCase())
     ? lacking(name)
     : Wire.fail(
-        `ERR unknown command '${name.slice(0, 128)}', with args beginning with: ${args
-          .map((arg) => `'${arg.toString().slice(0, 128)}' `)
-          .join("")}`
+        `ERR unknown command '${Wire.quoted(Buffer.from(name), 128)}', with args beginning with: ${beginningOf(args)}`
       )
+
+// As many arguments as begin within the first 128 bytes of this text, and no more of them.
+const beginningOf = (args: ReadonlyArray<Buffer>): Buffer =>
+  args.reduce<Buffer>((shown, arg) => {
+    const left = 128 - shown.length
+    return left > 0 ? Buffer.concat([shown, Buffer.from("'"), Wire.quoted(arg, left), Buffer.from("' ")]) : shown
+  }, Buffer.alloc(0))
 
 const lacking = (name: string): never =>
   Wire.fail(

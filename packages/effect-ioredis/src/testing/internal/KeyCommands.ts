@@ -34,7 +34,7 @@ const expire =
   }
 
 const conditionsOf = (words: ReadonlyArray<Buffer>) => {
-  const conditions = words.map((word) => conditionNamed(keyOf(word)))
+  const conditions = words.map((word) => conditionNamed(word))
   const names = new Set(words.map(upper))
   if (names.has("NX") && names.size > 1) {
     return Wire.fail("ERR NX and XX, GT or LT options at the same time are not compatible")
@@ -45,8 +45,8 @@ const conditionsOf = (words: ReadonlyArray<Buffer>) => {
   return conditions
 }
 
-const conditionNamed = (word: string): ((before: number, after: number) => boolean) => {
-  switch (word.toUpperCase()) {
+const conditionNamed = (word: Buffer): ((before: number, after: number) => boolean) => {
+  switch (upper(word)) {
     case "NX":
       return (before) => before === Number.POSITIVE_INFINITY
     case "XX":
@@ -56,7 +56,7 @@ const conditionNamed = (word: string): ((before: number, after: number) => boole
     case "LT":
       return (before, after) => after < before
     default:
-      return Wire.fail(`ERR Unsupported option ${word}`)
+      return Wire.fail(`ERR Unsupported option ${Wire.quoted(word)}`)
   }
 }
 
@@ -94,7 +94,7 @@ const copyOptions = (words: ReadonlyArray<Buffer>, selected: number, databases: 
     const word = upper(words[index])
     if (word === "REPLACE") replace = true
     else if (word === "DB" && words[index + 1] !== undefined) {
-      db = Wire.integer(words[++index])
+      db = Wire.between(-(2n ** 31n), 2n ** 31n - 1n, at(words, ++index))
       if (db < 0 || db >= databases) return Wire.fail("ERR DB index is out of range")
     } else return Wire.syntaxError()
   }

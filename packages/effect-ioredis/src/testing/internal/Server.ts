@@ -111,6 +111,7 @@ export class Server {
         touched: (key, entry, db) => {
           this.tracking.touched(key)
           this.blocked.touched(db, key)
+          for (const { transaction } of this.#sockets) transaction.touched(this.keyspace.database(db), key)
           if (entry?.expiresAt !== undefined) this.#expiry.watch(entry.expiresAt)
         },
         flushed: () => {
@@ -438,7 +439,15 @@ export class Server {
         this.blocked.begin(client, wait)
         return null
       },
-      execute: (name, args) => Interpreter.execute(withoutBlocking(this.#inScript(machine)), name, args)
+      unblock: (clientId, reason) => {
+        const socket = Array.from(this.#sockets).find(({ id }) => id === clientId)
+        return socket !== undefined && this.blocked.unblock(socket, reason)
+      },
+      execute: (name, args) => {
+        // A SELECT may have come before.
+        const current = { ...machine, store: this.keyspace.database(client.db) }
+        return Interpreter.execute(withoutBlocking(this.#inScript(current)), name, args)
+      }
     }
     return machine
   }

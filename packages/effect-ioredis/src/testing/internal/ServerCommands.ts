@@ -107,11 +107,14 @@ const replicaOf: Run = (args, machine) => {
   if (machine.cluster !== undefined) return Wire.fail("ERR REPLICAOF not allowed in cluster mode.")
   if (upper(args[0]) === "NO" && upper(args[1]) === "ONE") machine.replicaOf(undefined)
   else {
-    if (!Wire.isInteger(at(args, 1))) return Wire.fail("ERR Invalid master port")
-    machine.replicaOf({ host: at(args, 0).toString(), port: Wire.integer(args[1]) })
+    const port = Wire.atLeast(0, at(args, 1), invalidPort)
+    if (port > 65535) return Wire.fail(invalidPort)
+    machine.replicaOf({ host: at(args, 0).toString(), port })
   }
   return "OK"
 }
+
+const invalidPort = "ERR Invalid master port"
 
 // A command takes no time here, so that none is slow.
 const slowLog: Run = (args) => {

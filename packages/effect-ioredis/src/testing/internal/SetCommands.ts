@@ -1,4 +1,5 @@
-import { at, type Commands, grow, type Machine, read, type Run, upper, write } from "./Command.ts"
+import * as Chance from "./Chance.ts"
+import { at, type Commands, grow, read, type Run, upper, write } from "./Command.ts"
 import { bytesOf, keyOf, type RedisStore, replace, setAt } from "./RedisStore.ts"
 import * as Scan from "./Scan.ts"
 import * as Wire from "./Wire.ts"
@@ -48,20 +49,11 @@ const move: Run = (args, { store }) => {
 const drawOne =
   (drawn: (store: RedisStore, key: Buffer, member: string) => void): Run =>
   (args, { random, store }) => {
-    const members = Array.from(setAt(store, at(args, 0)) ?? nobody)
-    const member = members[Math.floor(random() * members.length)]
+    const [member] = Chance.some(setAt(store, at(args, 0)) ?? nobody, 1, random)
     if (member === undefined) return null
     drawn(store, at(args, 0), member)
     return bytesOf(member)
   }
-
-// So many that differ.
-const draw = (members: Members, amount: number, random: Machine["random"]): ReadonlyArray<string> => {
-  const left = Array.from(members)
-  return Array.from({ length: Math.min(amount, left.length) }, () =>
-    left.splice(Math.floor(random() * left.length), 1)
-  ).flat()
-}
 
 const pop: Run = (args, machine) => {
   const { random, store } = machine
@@ -69,7 +61,7 @@ const pop: Run = (args, machine) => {
   if (args[1] === undefined) return popOne(args, machine)
   const amount = Wire.count(args[1])
   const members = setAt(store, at(args, 0)) ?? nobody
-  const drawn = draw(members, amount, random)
+  const drawn = Chance.some(members, amount, random)
   if (drawn.length > 0) keep(store, at(args, 0), without(members, drawn))
   return drawn.map(bytesOf)
 }
@@ -82,10 +74,7 @@ const randomMembers: Run = (args, machine) => {
   if (args[1] === undefined) return oneMember(args, machine)
   const amount = Wire.between(-Wire.maxInt64, Wire.maxInt64, args[1])
   const members = setAt(store, at(args, 0)) ?? nobody
-  if (amount >= 0) return draw(members, amount, random).map(bytesOf)
-  // Each is drawn from all of them.
-  const all = Array.from(members, bytesOf)
-  return all.length === 0 ? [] : Array.from({ length: -amount }, () => at(all, Math.floor(random() * all.length)))
+  return Chance.draw(members, amount, random).map(bytesOf)
 }
 
 const oneMember = drawOne(() => {})

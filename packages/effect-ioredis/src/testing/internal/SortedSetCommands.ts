@@ -1,3 +1,4 @@
+import * as Chance from "./Chance.ts"
 import { at, type Commands, grow, read, type Run, upper, write } from "./Command.ts"
 import * as Double from "./Double.ts"
 import { bytesOf, keyOf, type RedisStore, scoresAt } from "./RedisStore.ts"
@@ -141,34 +142,35 @@ const positive = (bytes: Buffer, refusal: string): number => {
   return number > 0 ? number : Wire.fail(refusal)
 }
 
-// The first members stand for those that chance would take: what a test does is to be repeated.
-const zrandmember: Run = (args, { store }) => {
+const zrandmember: Run = (args, { random, store }) => {
   const count = args[1] && Wire.between(-Wire.maxInt64, Wire.maxInt64, args[1])
   const withScores = upper(args[2]) === "WITHSCORES"
   if (args.length > 3 || (args.length === 3 && !withScores)) return Wire.syntaxError()
   if (withScores && Math.abs(count ?? 0) > 2 ** 62) return Wire.fail("ERR value is out of range")
   const entries = Array.from(scoresAt(store, at(args, 0)) ?? [])
-  if (count === undefined) return SortedSet.show(entries.slice(0, 1), false)[0] ?? null
-  if (count >= 0) return SortedSet.show(entries.slice(0, count), withScores)
-  const repeated = Array.from(
-    { length: entries.length === 0 ? 0 : -count },
-    (_, index) => entries[index % entries.length]
-  )
-  return SortedSet.show(
-    repeated.flatMap((entry) => (entry === undefined ? [] : [entry])),
-    withScores
-  )
+  if (count === undefined) return SortedSet.show(Chance.some(entries, 1, random), false)[0] ?? null
+  return SortedSet.show(Chance.draw(entries, count, random), withScores)
 }
 
-// All of it comes at once, as of one that is small in Redis.
-const zscan: Run = (args, { store }) => {
-  Scan.cursorOf(at(args, 1))
+const zscan: Run = (args, { keyspace, store }) => {
+  const cursor = Scan.cursorOf(at(args, 1))
   const scores = scoresAt(store, at(args, 0))
   if (scores === undefined) return [Buffer.from("0"), []]
-  const { matches } = Scan.optionsOf(args.slice(2))
-  const found = Array.from(scores).filter(([member]) => matches(member))
-  return [Buffer.from("0"), found.flatMap(([member, score]) => [bytesOf(member), Buffer.from(packed(score))])]
+  const options = Scan.optionsOf(args.slice(2))
+  // What Redis keeps in one piece comes in one page, whatever COUNT says.
+  const { names, next } = isCompact(scores)
+    ? { names: Array.from(scores.keys()).filter(options.matches), next: 0 }
+    : Scan.page(scores.keys(), keyspace, cursor, options)
+  const shown = isCompact(scores) ? packed : Double.show
+  return [
+    Buffer.from(String(next)),
+    names.flatMap((member) => [bytesOf(member), Buffer.from(shown(scores.get(member) ?? 0))])
+  ]
 }
+
+// The defaults of `zset-max-listpack-entries` and `zset-max-listpack-value`.
+const isCompact = (scores: ReadonlyMap<string, number>): boolean =>
+  scores.size <= 128 && Array.from(scores.keys()).every(({ length }) => length <= 64)
 
 // Integers are kept as such, and shown with all their digits.
 const packed = (score: number): string =>

@@ -22,12 +22,16 @@ const find = (store: RedisStore, key: Buffer, name: Buffer): Found | undefined =
 }
 
 const found = (store: RedisStore, key: Buffer, name: Buffer): Found =>
-  find(store, key, name) ?? Wire.fail(`NOGROUP No such key '${key}' or consumer group '${name}'`)
+  find(store, key, name) ??
+  Wire.fail(`NOGROUP No such key '${Wire.quoted(key)}' or consumer group '${Wire.quoted(name)}'`)
 
 // XGROUP wants the key to be there, and says so in words of its own.
 const managed = (store: RedisStore, key: Buffer, name: Buffer): Found => {
   if (streamAt(store, key) === undefined) return noKey()
-  return find(store, key, name) ?? Wire.fail(`NOGROUP No such consumer group '${name}' for key name '${key}'`)
+  return (
+    find(store, key, name) ??
+    Wire.fail(`NOGROUP No such consumer group '${Wire.quoted(name)}' for key name '${Wire.quoted(key)}'`)
+  )
 }
 
 const noKey = (): never =>
@@ -169,7 +173,7 @@ const claimOptions = (words: ReadonlyArray<Buffer>, now: number) => {
       const count = bigIntegerOr(words[++index], "ERR Invalid RETRYCOUNT option argument for XCLAIM")
       retryCount = count < 0n ? undefined : count
     } else if (word === "LASTID" && more) lastId = StreamId.strict(at(words, ++index))
-    else return Wire.fail(`ERR Unrecognized XCLAIM option '${words[index]}'`)
+    else return Wire.fail(`ERR Unrecognized XCLAIM option '${Wire.quoted(at(words, index))}'`)
   }
   // A moment that cannot be is taken for now.
   return { deliveredAt: deliveredAt < 0 || deliveredAt > now ? now : deliveredAt, force, justId, lastId, retryCount }
@@ -279,7 +283,8 @@ const groupInfo = (stream: Stream.Stream, name: string, group: Stream.Group): Wi
 const infoConsumers: Run = (args, { store }) => {
   const [key, name] = [at(args, 0), at(args, 1)]
   const group = infoOf(store, key).groups.get(keyOf(name))
-  if (group === undefined) return Wire.fail(`NOGROUP No such consumer group '${name}' for key name '${key}'`)
+  if (group === undefined)
+    return Wire.fail(`NOGROUP No such consumer group '${Wire.quoted(name)}' for key name '${Wire.quoted(key)}'`)
   return namesOf(group.consumers).map((consumer) =>
     named({
       name: bytesOf(consumer),

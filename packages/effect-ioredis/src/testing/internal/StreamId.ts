@@ -40,7 +40,7 @@ export const given = (bytes: Buffer): { readonly id: StreamId; readonly exact: b
 
 /** Takes an ID, or `-` and `+` for the first and the last that there can be. */
 export const edge = (bytes: Buffer): StreamId => {
-  const text = bytes.toString("latin1")
+  const text = textOf(bytes)
   return text === "-" ? first : text === "+" ? last : strict(bytes)
 }
 
@@ -59,10 +59,10 @@ export const end = (bytes: Buffer): StreamId => {
 }
 
 const bound = (bytes: Buffer, missing: bigint) => {
-  const text = bytes.toString("latin1")
+  const text = textOf(bytes)
   if (text === "-") return { id: first, exclusive: false }
   if (text === "+") return { id: last, exclusive: false }
-  const exclusive = text.length > 1 && text.startsWith("(")
+  const exclusive = bytes.length > 1 && text.startsWith("(")
   return { id: parse(exclusive ? bytes.subarray(1) : bytes, missing) ?? invalid(), exclusive }
 }
 
@@ -71,9 +71,12 @@ const longest = 127
 
 const parts = (bytes: Buffer) => {
   if (bytes.length > longest) return invalid()
-  const [millis = "", ...rest] = bytes.toString("latin1").split("-")
+  const [millis = "", ...rest] = textOf(bytes).split("-")
   return { millis, sequence: rest.length === 0 ? undefined : rest.join("-") }
 }
+
+// A zero byte ends a text in C.
+const textOf = (bytes: Buffer): string => Wire.quoted(bytes).toString("latin1")
 
 // As C reads numbers: with spaces before them, a plus and leading zeros.
 const unsigned = (text: string): bigint | undefined => {

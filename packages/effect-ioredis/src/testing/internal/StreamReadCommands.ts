@@ -70,6 +70,21 @@ const waitFor = (
   })
 }
 
+/**
+ * Tells of a stream whether it is a reason to wake: entries were added since it was looked at last,
+ * a group is gone, or it is another one. Whatever else is done to a stream wakes nobody.
+ */
+const watchAdded = (store: RedisStore, streams: Options["streams"]) => {
+  const look = (key: Buffer) => (isStream(store, key) ? streamAt(store, key) : undefined)
+  const seen = new Map(streams.map(([key]) => [keyOf(key), look(key)]))
+  return (key: Buffer): boolean => {
+    const [before, now] = [seen.get(keyOf(key)), look(key)]
+    seen.set(keyOf(key), now)
+    const isGone = (group: string) => now?.groups.has(group) !== true
+    return before?.entriesAdded !== now?.entriesAdded || Array.from(before?.groups.keys() ?? []).some(isGone)
+  }
+}
+
 const isStream = (store: RedisStore, key: Buffer): boolean => store.get(key)?.value.type === "stream"
 
 const xread: Run = (args, machine) => {
@@ -91,8 +106,9 @@ const xread: Run = (args, machine) => {
     return found.length === 0 ? [] : [[key, found.map(show)]]
   })
   if (answers.length > 0) return answers
+  const hasMore = watchAdded(store, streams)
   return waitFor(machine, options, (key) => {
-    const stream = isStream(store, key) ? streamAt(store, key) : undefined
+    const stream = hasMore(key) && isStream(store, key) ? streamAt(store, key) : undefined
     const place = places[streams.findIndex(([named]) => named.equals(key))] ?? StreamId.first
     return stream !== undefined && stream.lastId > place ? behind(stream, place, count).map(show) : undefined
   })
@@ -115,12 +131,13 @@ const xreadgroup: Run = (args, machine) => {
   })
   if (answers.length > 0) return answers
   const { store } = machine
+  const hasMore = watchAdded(store, streams)
   return waitFor(machine, options, (key) => {
     if (!isStream(store, key)) return Wire.fail("UNBLOCKED the stream key no longer exists")
     const stream = streamAt(store, key)
     const lastDelivered = stream?.groups.get(keyOf(group.name))?.lastDelivered
     if (stream === undefined || lastDelivered === undefined) return Wire.fail(noGroup)
-    if (stream.lastId <= lastDelivered) return undefined
+    if (!hasMore(key) || stream.lastId <= lastDelivered) return undefined
     return deliver(machine, { key, group: group.name, consumer: group.consumer, place: undefined, count, noAck }) ?? []
   })
 }
@@ -130,7 +147,9 @@ const noGroup = "NOGROUP the consumer group this client was blocked on no longer
 // Behind which entry of its own a consumer wants to read; none for what is new to the group.
 const placeOf = ({ store }: Machine, key: Buffer, group: Buffer, id: Buffer): StreamId.StreamId | undefined => {
   if (!streamAt(store, key)?.groups.has(keyOf(group))) {
-    return Wire.fail(`NOGROUP No such key '${key}' or consumer group '${group}' in XREADGROUP with GROUP option`)
+    return Wire.fail(
+      `NOGROUP No such key '${Wire.quoted(key)}' or consumer group '${Wire.quoted(group)}' in XREADGROUP with GROUP option`
+    )
   }
   const word = keyOf(id)
   if (word === "$") {

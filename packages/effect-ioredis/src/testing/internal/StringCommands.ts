@@ -52,7 +52,8 @@ const getEx: Run = (args, { store }) => {
   const bytes = stringAt(store, key)
   if (bytes === undefined || words.length === 0) return bytes ?? null
   const expiresAt = persist ? undefined : Expiry.at(unit, words[1], store.now(), "getex")
-  store.set(key, { type: "string", bytes }, expiresAt)
+  // A key that does not expire is not written.
+  if (!persist || store.get(key)?.expiresAt !== undefined) store.set(key, { type: "string", bytes }, expiresAt)
   return bytes
 }
 
@@ -147,7 +148,10 @@ export const commands: Commands = {
   incr: grow(2, (args, { store }) => add(store, at(args, 0), 1n)),
   decr: grow(2, (args, { store }) => add(store, at(args, 0), -1n)),
   incrby: grow(3, (args, { store }) => add(store, at(args, 0), Wire.bigInteger(args[1]))),
-  decrby: grow(3, (args, { store }) => add(store, at(args, 0), -Wire.bigInteger(args[1]))),
+  decrby: grow(3, (args, { store }) => {
+    const amount = Wire.bigInteger(args[1])
+    return Wire.fitsInt64(-amount) ? add(store, at(args, 0), -amount) : Wire.fail("ERR decrement would overflow")
+  }),
   incrbyfloat: grow(3, addFloat),
   append: grow(3, (args, { store }) => {
     const bytes = Buffer.concat([stringAt(store, at(args, 0)) ?? Buffer.alloc(0), at(args, 1)])

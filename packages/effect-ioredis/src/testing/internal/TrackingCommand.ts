@@ -3,7 +3,7 @@ import { keyOf } from "./RedisStore.ts"
 import * as Wire from "./Wire.ts"
 
 const tracking: Run = ([word, ...words], machine) => {
-  const options = optionsOf(words)
+  const options = optionsOf(words, machine)
   switch (upper(word)) {
     case "ON":
       return start(options, machine)
@@ -21,7 +21,7 @@ interface Options {
   readonly prefixes: Array<string>
 }
 
-const optionsOf = (words: ReadonlyArray<Buffer>): Options => {
+const optionsOf = (words: ReadonlyArray<Buffer>, { isConnected }: Machine): Options => {
   const options: Options = { redirect: undefined, broadcast: false, prefixes: [] }
   for (let index = 0; index < words.length; index++) {
     const word = upper(words[index])
@@ -30,6 +30,7 @@ const optionsOf = (words: ReadonlyArray<Buffer>): Options => {
     else if (word === "REDIRECT" && hasValue) {
       if (options.redirect !== undefined) return Wire.fail("ERR A client can only redirect to a single other client")
       options.redirect = Wire.integer(words[++index])
+      if (!isConnected(options.redirect)) return Wire.fail("ERR The client ID you want redirect to does not exist")
     } else if (word === "PREFIX" && hasValue) options.prefixes.push(keyOf(at(words, ++index)))
     else if (["NOLOOP", "OPTIN", "OPTOUT"].includes(word)) return lacking(word)
     else return Wire.syntaxError()
@@ -37,22 +38,20 @@ const optionsOf = (words: ReadonlyArray<Buffer>): Options => {
   return options
 }
 
-const start = ({ broadcast, prefixes, redirect }: Options, { client, isConnected, track }: Machine): Wire.Wire => {
-  if (redirect !== undefined && !isConnected(redirect)) {
-    return Wire.fail("ERR The client ID you want redirect to does not exist")
-  }
+const start = ({ broadcast, prefixes, redirect }: Options, { client, track }: Machine): Wire.Wire => {
   if (!broadcast) {
     if (prefixes.length > 0) return Wire.fail("ERR PREFIX option requires BCAST mode to be enabled")
     return lacking("ON without BCAST")
   }
   const known = client.tracked?.prefixes ?? new Map<string, Set<string>>()
-  const added = prefixes.length === 0 && known.size === 0 ? [""] : prefixes
-  for (const [index, prefix] of added.entries()) {
+  for (const [index, prefix] of prefixes.entries()) {
     const clash = (others: Iterable<string>) => Array.from(others).find((other) => overlap(prefix, other))
-    const [existing, provided] = [clash(known.keys()), clash(added.slice(index + 1))]
+    const [existing, provided] = [clash(Array.from(known.keys()).sort()), clash(prefixes.slice(index + 1))]
     if (existing !== undefined) return overlapping(prefix, `an existing prefix '${existing}'`)
     if (provided !== undefined) return overlapping(prefix, `another provided prefix '${provided}'`)
   }
+  // Without a prefix every key is tracked, whatever was asked for before.
+  const added = prefixes.length === 0 && !known.has("") ? [""] : prefixes
   track({ redirect, prefixes: new Map([...known, ...added.map((prefix) => [prefix, new Set<string>()] as const)]) })
   return "OK"
 }

@@ -1,4 +1,4 @@
-import type { Entry, RedisStore } from "./RedisStore.ts"
+import { type Entry, keyOf, type RedisStore } from "./RedisStore.ts"
 
 /** A command that waits for EXEC. */
 export interface Queued {
@@ -13,6 +13,8 @@ export class Transaction {
   /** Says whether one of them was refused, so that EXEC runs none. */
   isAborted = false
   readonly #watched: Array<Watched> = []
+  // Says whether a watched key was written, be it with what it held.
+  #isTouched = false
 
   begin(): void {
     this.queued = []
@@ -25,11 +27,20 @@ export class Transaction {
 
   unwatch(): void {
     this.#watched.length = 0
+    this.#isTouched = false
   }
 
-  /** Tells whether a watched key is another than it was. Entries are never changed in place. */
+  /** A key was written or deleted. */
+  touched(store: RedisStore, key: string): void {
+    if (this.#watched.some((watched) => watched.store === store && keyOf(watched.key) === key)) this.#isTouched = true
+  }
+
+  /**
+   * Tells whether a watched key was changed. One that is gone with all others is known by what it
+   * holds now: entries are never changed in place.
+   */
   isBroken(): boolean {
-    return this.#watched.some(({ entry, key, store }) => store.get(key) !== entry)
+    return this.#isTouched || this.#watched.some(({ entry, key, store }) => store.get(key) !== entry)
   }
 
   end(): void {

@@ -13,14 +13,21 @@ export type Wire = null | number | bigint | string | Uint8Array | ErrorReply | R
  */
 export class ErrorReply extends Data.TaggedError("ErrorReply")<{ readonly message: string }> {}
 
+// A line's end would end the reply.
 export const fail = (message: string): never => {
-  throw new ErrorReply({ message })
+  throw new ErrorReply({ message: message.replace(/[\r\n]/g, " ") })
 }
 
 export const wrongType = (): never => fail("WRONGTYPE Operation against a key holding the wrong kind of value")
 export const syntaxError = (): never => fail("ERR syntax error")
 export const notAnInteger = (): never => fail("ERR value is not an integer or out of range")
 export const wrongArity = (name: string): never => fail(`ERR wrong number of arguments for '${name}' command`)
+
+/** Shows what an error quotes: up to the first zero byte, and so many bytes at most. */
+export const quoted = (bytes: Buffer, most = Number.POSITIVE_INFINITY): Buffer => {
+  const end = bytes.indexOf(0)
+  return bytes.subarray(0, Math.min(most, end === -1 ? bytes.length : end))
+}
 
 /** Tells what an error reply's first word says. */
 export const codeOf = ({ message }: ErrorReply): string => message.split(" ", 1)[0] ?? ""
