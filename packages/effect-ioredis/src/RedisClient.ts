@@ -56,7 +56,9 @@ import * as Circuits from "./internal/circuitBreaker/Circuits.ts"
 import { batchName } from "./internal/batchName.ts"
 import * as clientSettings from "./internal/clientSettings.ts"
 import { clientStats, connectErrorOf, sum } from "./internal/clientStats.ts"
+import { type CommandSpan, CommandSpans, isRefusal } from "./internal/CommandSpan.ts"
 import { Counts } from "./internal/Counts.ts"
+import * as EventLog from "./internal/EventLog.ts"
 import { errorTypeOf } from "./internal/errorType.ts"
 import * as Gauges from "./internal/Gauges.ts"
 import * as ClosingTime from "./internal/ClosingTime.ts"
@@ -68,6 +70,9 @@ import { isHopeless } from "./internal/isHopeless.ts"
 import * as Metrics from "./internal/Metrics.ts"
 import * as Monotonic from "./internal/Monotonic.ts"
 import * as NodeMaker from "./internal/NodeMaker.ts"
+import { OperationLog } from "./internal/OperationLog.ts"
+import { sayEvent, sayStart } from "./internal/operationLines.ts"
+import { OutageCounts } from "./internal/OutageCounts.ts"
 import { refusal } from "./internal/refusal.ts"
 import { keyFrom } from "./internal/keyText.ts"
 import * as Replies from "./internal/Replies.ts"
@@ -81,6 +86,7 @@ import * as RedisCommand from "./RedisCommand.ts"
 import type { ReplyResult } from "./RedisConnection.ts"
 import { RedisConnector, type RedisLogin } from "./RedisConnector.ts"
 import * as RedisError from "./RedisError.ts"
+import type { Happening, RedisEvents } from "./RedisEvents.ts"
 import type * as RedisNode from "./internal/node/RedisNode.ts"
 import type * as RedisReservation from "./RedisReservation.ts"
 import type { RedisScript } from "./RedisScript.ts"
@@ -287,6 +293,10 @@ export interface SettingsStats {
   readonly historyInterval: string
   /** Says whether the layer fails where no connection is ready in time. */
   readonly requireReady: boolean
+  /** Says whether single operations are logged from the start on. */
+  readonly logOperations: boolean
+  /** Says whether what a cache sends has spans. */
+  readonly traceCommands: boolean
 }
 
 /**
@@ -454,6 +464,8 @@ export interface RedisClient {
   readonly stats: Effect.Effect<Stats>
   /** The circuit breakers that commands are admitted by, one for each node. */
   readonly breaker: ClientBreaker
+  /** What befell it and its servers lately. */
+  readonly events: RedisEvents
   /** Serves libraries that build on a client: see `effect-ioredis/dispatch`. */
   readonly [TypeId]: Dispatch
 }
@@ -527,6 +539,16 @@ export interface Options {
   readonly historyInterval?: Duration.Input | undefined
   /** Sets whether the layer fails where no connection is ready in time. Default: false. */
   readonly requireReady?: boolean | undefined
+  /**
+   * Writes lines at debug level about single operations, from the start on: see `OperationLog`,
+   * which switches them while the program runs. Default: false.
+   */
+  readonly logOperations?: boolean | undefined
+  /**
+   * Gives commands that a cache sends a span each, below the span of the cache's own operation.
+   * Commands of the program's own have one anyway. Default: false.
+   */
+  readonly traceCommands?: boolean | undefined
 }
 
 /**
@@ -568,9 +590,24 @@ const assemble = Effect.fnUntraced(function* (
     () => sum(topology.nodes(), (node) => node.activity()),
     (late) => eventLoopDelay.record(late / 1000)
   )
+  const operationLog = new OperationLog(settings.logOperations, name, context)
+  const commandSpans = new CommandSpans(settings.traceCommands, name, clock)
+  const outage = new OutageCounts()
+  const suspect = () => outage.suspect()
+  const events = yield* EventLog.make
+  const note = (happening: Happening): void => {
+    events.record(happening)
+    if (operationLog.isOn) sayEvent(operationLog, happening)
+  }
+  if (operationLog.isOn) sayStart(operationLog, settings)
   const tellAll = (event: NodeEvent): void => {
+    if (event._tag === "SessionLost" || event._tag === "ConnectFailed") suspect()
+    const happening = EventLog.happeningOf(event)
+    if (happening !== undefined) note(happening)
     for (const listener of Array.from(listeners)) tell(listener, event, onDefect)
   }
+  let open = 0
+  yield* Effect.addFinalizer(() => Effect.sync(() => note({ _tag: "ConnectionsClosed", connections: open })))
   const circuits = yield* Circuits.make
   const durationsOf = metrics.operationDuration(context)
   const maker = yield* NodeMaker.make({
@@ -580,6 +617,7 @@ const assemble = Effect.fnUntraced(function* (
     deadlines,
     metrics,
     durationsOf,
+    record: note,
     onEvent: tellAll
   })
   const topology: Topology = yield* Topologies.make(settings.topology, maker, listeners, tellAll)
@@ -591,6 +629,8 @@ const assemble = Effect.fnUntraced(function* (
     deadlines,
     metrics,
     onDefect,
+    operationLog,
+    suspect,
     policy: settings.retry
   })
   // What concerns several servers is of none.
@@ -603,17 +643,26 @@ const assemble = Effect.fnUntraced(function* (
     attempts,
     clock,
     closeWithin: closing.within,
+    commandSpans,
     context,
     listeners,
+    note,
     now: () => Monotonic.millis(clock),
     onDefect,
+    operationLog,
     operationTimeout,
+    outage,
     record,
     topology,
     watchHistory: yield* HistoryWatch.make(topology, settings.historyInterval)
   })
   yield* Effect.addFinalizer(() =>
-    closing.within(Effect.forEach(maker.nodes(), (node) => node.drain, { concurrency: "unbounded", discard: true }))
+    Effect.suspend(() => {
+      open = sum(maker.nodes(), (node) => node.sessions().length)
+      return closing.within(
+        Effect.forEach(maker.nodes(), (node) => node.drain, { concurrency: "unbounded", discard: true })
+      )
+    })
   )
   const reservations = yield* Reservations.make({
     clock,
@@ -637,6 +686,7 @@ const assemble = Effect.fnUntraced(function* (
     }),
     stats: Effect.sync(() => clientStats(sources)),
     breaker: circuits,
+    events: { last: events.last, all: events.all },
     [TypeId]: dispatcher
   }
   yield* awaitReady(name, topology, listeners, connectTimeout, options)
@@ -671,7 +721,10 @@ export const layer: {
   // Without `requireReady` it cannot fail, which the overloads say and the implementation cannot.
   Layer.effect(RedisClient, make(options)) as Layer.Layer<RedisClient, never, RedisConnector>
 
-type Commands = Omit<RedisClient, "reserve" | "transaction" | "reconnect" | "stats" | "breaker" | typeof TypeId>
+type Commands = Omit<
+  RedisClient,
+  "reserve" | "transaction" | "reconnect" | "stats" | "breaker" | "events" | typeof TypeId
+>
 
 // What a program calls: Effects on the callback side.
 const commandsOn = (name: string, dispatcher: Dispatcher.Dispatcher): Commands => {
@@ -682,7 +735,12 @@ const commandsOn = (name: string, dispatcher: Dispatcher.Dispatcher): Commands =
   ): Effect.Effect<A, RedisError.RedisCommandError> => {
     const refused = refusal(command, options.readFrom)
     if (refused !== undefined) return Effect.fail(refused)
-    return traced(name, command.name, (of, done) => dispatcher.sendIn(of, command, options, done), decode)
+    return traced(
+      dispatcher.commandSpans,
+      command.name,
+      (of, done, trace) => dispatcher.sendIn(of, command, options, done, trace),
+      decode
+    )
   }
 
   const run: RedisClient["run"] = (command, options) => {
@@ -700,10 +758,10 @@ const commandsOn = (name: string, dispatcher: Dispatcher.Dispatcher): Commands =
     const label = commands.length === 1 ? (commands[0]?.name ?? "") : "PIPELINE"
     const replies = Effect.orDie(
       traced<ReadonlyArray<ReplyResult>, ReadonlyArray<ReplyResult>>(
-        name,
+        dispatcher.commandSpans,
         label,
-        (of, done) =>
-          dispatcher.sendAllIn(of, commands, sendOptions(options), (results) => done(Result.succeed(results))),
+        (of, done, trace) =>
+          dispatcher.sendAllIn(of, commands, sendOptions(options), (results) => done(Result.succeed(results)), trace),
         Result.succeed
       )
     )
@@ -826,24 +884,41 @@ const reporter =
 // A span costs more than the rest of a call, so it is made only where a tracer is installed.
 // `decode` throws at no reply, so that it needs no effect of its own.
 const traced = <A, B>(
-  client: string,
+  spans: CommandSpans,
   name: string,
-  start: (of: Context.Context<never>, done: Done<A>) => Cancel,
+  start: (of: Context.Context<never>, done: Done<A>, trace: CommandSpan | undefined) => Cancel,
   decode: (value: A) => Result.Result<B, RedisError.RedisOperationError>
 ): Effect.Effect<B, RedisError.RedisCommandError> =>
   Effect.withFiber((fiber) => {
-    const call = Effect.callback<B, RedisError.RedisCommandError>((resume) => {
-      const cancel = start(fiber.context, (result) => {
-        if (Result.isFailure(result)) return resume(Exit.fail(result.failure))
-        const decoded = decode(result.success)
-        resume(Result.isSuccess(decoded) ? Exit.succeed(decoded.success) : Exit.fail(decoded.failure))
+    const call = (trace: CommandSpan | undefined) =>
+      Effect.callback<B, RedisError.RedisCommandError>((resume) => {
+        const cancel = start(
+          fiber.context,
+          (result) => {
+            if (Result.isFailure(result)) return resume(Exit.fail(result.failure))
+            const decoded = decode(result.success)
+            resume(Result.isSuccess(decoded) ? Exit.succeed(decoded.success) : Exit.fail(decoded.failure))
+          },
+          trace
+        )
+        return Effect.sync(cancel)
       })
-      return Effect.sync(cancel)
-    })
-    return fiber.getRef(Tracer.Tracer) === Tracer.nativeTracer
-      ? call
-      : Effect.withSpan(call, name, {
-          kind: "client",
-          attributes: { "db.system.name": "redis", "db.operation.name": name, "db.client.name": client }
-        })
+    return fiber.getRef(Tracer.Tracer) === Tracer.nativeTracer ? call(undefined) : inSpan(spans, name, call)
   })
+
+// A refusal by the circuit is no error of the command, which was not sent: its span has an event.
+const inSpan = <A>(
+  spans: CommandSpans,
+  name: string,
+  call: (trace: CommandSpan) => Effect.Effect<A, RedisError.RedisCommandError>
+): Effect.Effect<A, RedisError.RedisCommandError> =>
+  Effect.useSpan(name, { kind: "client", attributes: spans.attributes(name) }, (span) =>
+    call(spans.of(span)).pipe(
+      Effect.tapError((error) =>
+        isRefusal(error) ? Effect.map(Clock.Clock, (clock) => end(span, clock)) : Effect.void
+      ),
+      Effect.withParentSpan(span)
+    )
+  )
+
+const end = (span: Tracer.Span, clock: Clock.Clock): void => span.end(clock.currentTimeNanosUnsafe(), Exit.void)

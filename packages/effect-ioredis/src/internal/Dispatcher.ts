@@ -1,10 +1,11 @@
-import { type Clock, type Context, Result } from "effect"
+import { type Clock, type Context, Result, type Tracer } from "effect"
 import type { Cancel, Dispatch, Done, NodeEvent, SendOptions } from "../dispatch.ts"
 import type { Reply, RedisCommand } from "../RedisCommand.ts"
 import type { ReplyResult } from "../RedisConnection.ts"
 import type { Attempts } from "./Attempts.ts"
 import { batchName } from "./batchName.ts"
 import { CommandCall, Settings } from "./Calls.ts"
+import type { CommandSpan, CommandSpans } from "./CommandSpan.ts"
 import { errorType, interrupted } from "./errorType.ts"
 import * as Joins from "./Joins.ts"
 import { success } from "./Metrics.ts"
@@ -13,19 +14,25 @@ import type { Topology } from "./topology/Topology.ts"
 
 /** The callback side of a client. */
 export interface Dispatcher extends Dispatch {
-  /** `send` for a caller whose retries run in a context of his own. */
+  /**
+   * `send` for a caller whose retries run in a context of his own, and whose command may have a span
+   * already.
+   */
   readonly sendIn: (
     context: Context.Context<never>,
     command: RedisCommand,
     options: SendOptions,
-    done: Done<Reply>
+    done: Done<Reply>,
+    trace?: CommandSpan
   ) => Cancel
   readonly sendAllIn: (
     context: Context.Context<never>,
     commands: ReadonlyArray<RedisCommand>,
     options: Parameters<Dispatch["sendAll"]>[1],
-    done: Parameters<Dispatch["sendAll"]>[2]
+    done: Parameters<Dispatch["sendAll"]>[2],
+    trace?: CommandSpan
   ) => Cancel
+  readonly commandSpans: CommandSpans
   /** Grows whenever keys have other owners than before. */
   readonly version: () => number
 }
@@ -35,15 +42,19 @@ export const make = ({
   attempts,
   clock,
   closeWithin,
+  commandSpans,
   context,
   listeners,
+  note,
   now,
   onDefect,
+  operationLog,
   operationTimeout,
+  outage,
   record,
   topology,
   watchHistory
-}: {
+}: Pick<Dispatcher, "commandSpans" | "note" | "operationLog" | "outage"> & {
   readonly attempts: Attempts
   readonly clock: Clock.Clock
   readonly closeWithin: Dispatch["closeWithin"]
@@ -60,19 +71,21 @@ export const make = ({
 }): Dispatcher => {
   const settings = (
     of: Context.Context<never>,
-    { answer, node, readFrom, retry, session, timeout = operationTimeout, waitToSend = 0 }: SendOptions
+    { answer, node, readFrom, retry, session, timeout = operationTimeout, waitToSend = 0 }: SendOptions,
+    trace: CommandSpan | undefined
   ): Settings =>
     new Settings(
       topology,
-      { answer, node, readFrom, retry: retry !== false, session, timeout, waitToSend },
+      { answer, node, readFrom, retry: retry !== false, session, timeout, trace, waitToSend },
       of,
       onDefect
     )
 
   // Most calls want the same as the one before, so that its settings serve them too.
-  let last = settings(context, noOptions)
+  let last = settings(context, noOptions, undefined)
 
-  const settingsOf = (of: Context.Context<never>, options: SendOptions): Settings => {
+  const settingsOf = (of: Context.Context<never>, options: SendOptions, trace?: CommandSpan): Settings => {
+    if (trace !== undefined) return settings(of, options, trace)
     const { answer, node, readFrom, retry, session, timeout = operationTimeout, waitToSend = 0 } = options
     const isSame =
       last.timeout === timeout &&
@@ -83,13 +96,13 @@ export const make = ({
       last.readFrom === readFrom &&
       last.retry === (retry !== false) &&
       last.waitToSend === waitToSend
-    if (!isSame) last = settings(of, options)
+    if (!isSame) last = settings(of, options, undefined)
     return last
   }
 
-  const sendIn: Dispatcher["sendIn"] = (of, command, options, done) => {
+  const sendIn: Dispatcher["sendIn"] = (of, command, options, done, trace) => {
     joins.flush()
-    return start(settingsOf(of, options), command, options, done)
+    return start(settingsOf(of, options, trace), command, options, done)
   }
 
   const start = (settings: Settings, command: RedisCommand, options: SendOptions, done: Done<Reply>): Cancel => {
@@ -104,11 +117,10 @@ export const make = ({
 
   const scatter = makeScatter({ attempts, now, record })
 
-  const sendAllIn: Dispatcher["sendAllIn"] = (of, commands, options, done) => {
+  const sendAllIn: Dispatcher["sendAllIn"] = (of, commands, options, done, trace) => {
     joins.flush()
     if (commands.length > 0) {
-      const operation = commands.length === 1 ? (commands[0]?.name ?? "") : batchName("PIPELINE", commands)
-      return scatter(settingsOf(of, options), operation, commands, options.sendings, done)
+      return scatter(settingsOf(of, options, trace), nameOf(commands), commands, options.sendings, done)
     }
     done([])
     return ignore
@@ -116,7 +128,14 @@ export const make = ({
 
   const joins = Joins.make(
     topology.placeOf,
-    (command, timeout, done) => start(settingsOf(context, { timeout }), command, noOptions, done),
+    (command, timeout, spans, done) => {
+      const options = { timeout }
+      return spans.length === 0
+        ? start(settingsOf(context, options), command, noOptions, done)
+        : onBehalfOf(commandSpans, spans, command.name, done, (trace, done) =>
+            start(settingsOf(context, options, trace), command, noOptions, done)
+          )
+    },
     onDefect
   )
 
@@ -125,9 +144,43 @@ export const make = ({
   const mayJoin = topology.slotOf === undefined
 
   const get: Dispatch["get"] = (key, { bytes, first, sending, timeout = operationTimeout }, done) => {
-    if (mayJoin && first === undefined) return joins.get(key, { bytes, timeout }, done)
+    const span = commandSpans.current()
+    if (mayJoin && first === undefined) return joins.get(key, { bytes, span, timeout }, done)
     const command = first === undefined ? Joins.get(key) : Joins.getFirst(key, first)
-    return start(settingsOf(context, { timeout }), command, { sending }, done)
+    return span === undefined
+      ? start(settingsOf(context, { timeout }), command, { sending }, done)
+      : onBehalfOf(commandSpans, [span], command.name, done, (trace, done) =>
+          start(settingsOf(context, { timeout }, trace), command, { sending }, done)
+        )
+  }
+
+  const send: Dispatch["send"] = (command, options, done) => {
+    const span = commandSpans.current()
+    return span === undefined
+      ? sendIn(context, command, options, done)
+      : onBehalfOf(commandSpans, [span], command.name, done, (trace, done) =>
+          sendIn(context, command, options, done, trace)
+        )
+  }
+
+  const sendAll: Dispatch["sendAll"] = (commands, options, done) => {
+    const span = commandSpans.current()
+    if (span === undefined || commands.length === 0) return sendAllIn(context, commands, options, done)
+    const trace = commandSpans.begin(nameOf(commands), [span])
+    const cancel = sendAllIn(
+      context,
+      commands,
+      options,
+      (results) => {
+        trace.end(results.find(Result.isFailure) ?? Result.void)
+        done(results)
+      },
+      trace
+    )
+    return () => {
+      trace.leave()
+      cancel()
+    }
   }
 
   return {
@@ -141,15 +194,41 @@ export const make = ({
       listeners.add(listener)
       return () => listeners.delete(listener)
     },
-    send: (command, options, done) => sendIn(context, command, options, done),
-    sendAll: (commands, options, done) => sendAllIn(context, commands, options, done),
+    send,
+    sendAll,
     sendIn,
     sendAllIn,
     get,
     watchHistory,
-    closeWithin
+    closeWithin,
+    note,
+    outage,
+    operationLog,
+    commandSpans
   }
 }
+
+// Sends one command on behalf of spans.
+const onBehalfOf = (
+  commandSpans: CommandSpans,
+  spans: ReadonlyArray<Tracer.Span>,
+  name: string,
+  done: Done<Reply>,
+  start: (trace: CommandSpan, done: Done<Reply>) => Cancel
+): Cancel => {
+  const trace = commandSpans.begin(name, spans)
+  const cancel = start(trace, (result) => {
+    trace.end(result)
+    done(result)
+  })
+  return () => {
+    trace.leave()
+    cancel()
+  }
+}
+
+const nameOf = (commands: ReadonlyArray<RedisCommand>): string =>
+  commands.length === 1 ? (commands[0]?.name ?? "") : batchName("PIPELINE", commands)
 
 // The parts of what concerns several nodes are one operation, which is none of theirs.
 const makeScatter =
