@@ -30,7 +30,7 @@
  *
  * @since 0.1.0
  */
-import { Clock, Config, Duration, Effect, Exit, Layer, Option } from "effect"
+import { Cause, Clock, Config, Duration, Effect, Exit, Layer, Option } from "effect"
 import { Redis, type RedisClient, RedisConfig, type RedisError, type RedisHealth, Settings } from "effect-ioredis"
 import * as Dispatch from "effect-ioredis/dispatch"
 import * as Cache from "./Cache.ts"
@@ -55,7 +55,6 @@ import * as MemoryStore from "./internal/MemoryStore.ts"
 import * as MemoryTier from "./internal/MemoryTier.ts"
 import { named } from "./internal/named.ts"
 import { checkHybrid, MaxEntries, Prefix } from "./internal/options.ts"
-import * as Outage from "./internal/Outage.ts"
 import * as RedisTier from "./internal/RedisTier.ts"
 import * as Region from "./internal/Region.ts"
 import * as MemoryCache from "./MemoryCache.ts"
@@ -115,13 +114,12 @@ const build = Effect.fnUntraced(function* (redis: RedisCache.RedisCache, options
   const clock = yield* Clock.Clock
   const memory = MemoryTier.make(store, clock, journal)
   const tierOf = yield* RedisTier.make(redis.client)
-  const fork = Effect.runForkWith(yield* Effect.context<never>())
   const links = yield* Near.shared(dispatch, redis.prefix)
   const leave = links.join(MemoryTier.demoting(store, journal))
   yield* Effect.addFinalizer(() => Effect.sync(leave))
-  const outage = Outage.make((key) => dispatch.nodeOf(key).name, fork)
   return yield* Region.makeCache({
     name: redis.client.name,
+    told: dispatch,
     tier: (region) => {
       const nearer = memory(region)
       const regionJournal = journal.region(region, (key) => nearer.glance(key)?.version)
@@ -133,7 +131,6 @@ const build = Effect.fnUntraced(function* (redis: RedisCache.RedisCache, options
         memory: nearer,
         near: maxStaleness === undefined ? undefined : links.region(keyspace, maxStaleness),
         journal: regionJournal,
-        outage,
         clock,
         patience: timeout,
         staleFor: region.staleFor
@@ -248,7 +245,6 @@ interface Parts<in out Value> {
   /** Tells when memory may answer although Redis does, in a region that wants it. */
   readonly near: Near.NearRegion | undefined
   readonly journal: Journal.RegionJournal
-  readonly outage: Outage.Outage
   /** The clock that values in memory live on. */
   readonly clock: Clock.Clock
   /** In milliseconds, as is `staleFor`. */
@@ -289,8 +285,8 @@ const makeTier = <Value>(parts: Parts<Value>): CacheTier<Value, never> => {
 
 /** Answers from what this process has, and takes what was read. */
 interface Answers<in out Value> {
-  /** What memory has, because Redis gives no answer. */
-  readonly fallBack: (key: string) => Found<Value>
+  /** What memory has, because Redis has failed, or nothing because its circuit is open. */
+  readonly fallBack: (key: string, because?: RedisError.RedisError) => Found<Value>
   /** What can be said of a key without asking Redis, if anything. */
   readonly knownAs: (key: string) => Found<Value> | undefined
   /**
@@ -338,7 +334,7 @@ const makeAnswers = <Value>({ clock, journal, memory, near }: Parts<Value>): Ans
   }
 
   return {
-    fallBack: (key) => ({ hit: memory.find(key), source: "fallback" }),
+    fallBack: (key, because) => ({ hit: memory.find(key), source: "fallback", because }),
     knownAs: (key) => journaledAs(key) ?? nearAs(key),
     readAs: (key, found, isCurrent, at, read) => {
       const answer = journaledAs(key)
@@ -348,10 +344,13 @@ const makeAnswers = <Value>({ clock, journal, memory, near }: Parts<Value>): Ans
   }
 }
 
+const errorOf = (cause: Cause.Cause<RedisError.RedisError>): RedisError.RedisError | undefined =>
+  Option.getOrUndefined(Cause.findErrorOption(cause))
+
 // Reads keys that are not known. A server that does not answer is no reason not to believe the
 // others.
 const makeAskMany = <Value>(
-  { memory, near, outage, redis }: Parts<Value>,
+  { memory, near, redis }: Parts<Value>,
   { fallBack, readAs }: Answers<Value>
 ): CacheTier<Value, never>["getMany"] => {
   // Reads keys of one server, or memory where it gives no answer.
@@ -360,10 +359,9 @@ const makeAskMany = <Value>(
     const read = near?.begin(first)
     const end: Done<ReadonlyArray<FoundThere<Value>>, RedisError.RedisError> = (exit) => {
       if (Exit.isFailure(exit)) {
-        outage.begin(first, exit.cause)
-        return done(Exit.succeed(keys.map(fallBack)))
+        const because = errorOf(exit.cause)
+        return done(Exit.succeed(keys.map((key) => fallBack(key, because))))
       }
-      outage.end(first)
       const at = memory.now("")
       done(Exit.succeed(exit.value.map((found, index) => readAs(keys[index] ?? "", found, isCurrent(index), at, read))))
     }
@@ -394,17 +392,13 @@ const makeAskMany = <Value>(
 }
 
 const makeReads = <Value>(parts: Parts<Value>): Pick<CacheTier<Value, never>, "known" | "get" | "getMany"> => {
-  const { journal, memory, near, outage, patience, redis } = parts
+  const { journal, memory, near, patience, redis } = parts
   const answers = makeAnswers(parts)
   const { fallBack, knownAs, readAs } = answers
   const askMany = makeAskMany(parts, answers)
   const ask: SharedReads.Ask<Value> = (key, current, read, done) => {
     const end: Done<FoundThere<Value>, RedisError.RedisError> = (exit) => {
-      if (Exit.isFailure(exit)) {
-        outage.begin(key, exit.cause)
-        return done(Exit.succeed(fallBack(key)))
-      }
-      outage.end(key)
+      if (Exit.isFailure(exit)) return done(Exit.succeed(fallBack(key, errorOf(exit.cause))))
       const answer = readAs(key, exit.value, current.isCurrent(), memory.now(key), read)
       // A success is one whatever its failures would be.
       done(answer === exit.value ? (exit as Exit.Success<Found<Value>, never>) : Exit.succeed(answer))
@@ -415,9 +409,7 @@ const makeReads = <Value>(parts: Parts<Value>): Pick<CacheTier<Value, never>, "k
     // An open circuit is not asked again for every read.
     known: (key) => {
       const answer = knownAs(key)
-      if (answer !== undefined || !redis.refuses(key)) return answer
-      outage.refused(key)
-      return fallBack(key)
+      return answer !== undefined || !redis.refuses(key) ? answer : fallBack(key)
     },
     get:
       near === undefined

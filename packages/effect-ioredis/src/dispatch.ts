@@ -531,6 +531,25 @@ export {
 } from "./internal/defineMetric.ts"
 
 /**
+ * Makes the lines of single operations, for a library that stands on no client.
+ *
+ * **Example** (Lines of one's own)
+ *
+ * ```ts
+ * import { Context } from "effect"
+ * import * as Dispatch from "effect-ioredis/dispatch"
+ *
+ * const lines: Dispatch.OperationLines = Dispatch.makeOperationLines(false, "queue", Context.empty())
+ *
+ * if (lines.isOn) lines.write("Queue read", { operation: "take", duration_ms: 3 })
+ * ```
+ *
+ * @category logging
+ * @since 0.1.0
+ */
+export { makeOperationLines } from "./internal/OperationLog.ts"
+
+/**
  * Says in one line what a schema expected and where, without the value that did not fit.
  *
  * **Example** (An error that may be logged)

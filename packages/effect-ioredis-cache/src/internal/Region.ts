@@ -1,5 +1,6 @@
 import { Clock, Context, type Duration, Effect, Option, Random, type Scope } from "effect"
 import * as RedisError from "effect-ioredis/RedisError"
+import type { Dispatch } from "effect-ioredis/dispatch"
 import * as Cache from "../Cache.ts"
 import { cacheStats } from "./cacheStats.ts"
 import type { CacheTier, TierRegion } from "./CacheTier.ts"
@@ -10,6 +11,7 @@ import * as Lookups from "./Lookups.ts"
 import * as Metrics from "./Metrics.ts"
 import { millisOf } from "./millisOf.ts"
 import { now } from "./now.ts"
+import { type Observer, unswitched } from "./Observation.ts"
 import * as Reads from "./Reads.ts"
 import * as Recorder from "./Recorder.ts"
 import type { RegionParts } from "./RegionParts.ts"
@@ -43,6 +45,8 @@ export interface Environment<E> {
    * together.
    */
   readonly patience?: Duration.Input | undefined
+  /** Is told of operations and of outages: the client that it stands on, if any. */
+  readonly told?: Partial<Pick<Dispatch, "commandSpans" | "operationLog" | "outage">> | undefined
   /** Tells how the parts of the cache fare. */
   readonly stats: Effect.Effect<Pick<Cache.Stats, "memory" | "journal" | "near" | "redis">>
 }
@@ -69,6 +73,8 @@ export const makeRegions = Effect.fnUntraced(function* <E>(environment: Environm
     isClosed: () => closed,
     onClose: (leave) => leaving.push(leave)
   }
+  const countsNoMore = environment.told?.outage?.add(() => countedIn(counters))
+  if (countsNoMore !== undefined) yield* Effect.addFinalizer(() => Effect.sync(countsNoMore))
   const tokens = tokensOf(environment, lifetime)
   const regions = Regions.make<E>(
     (options) => make(environment, options, lifetime, tokens),
@@ -89,6 +95,13 @@ export const makeRegions = Effect.fnUntraced(function* <E>(environment: Environm
       cacheStats(counters, { name, since, prefix, timeToLive, patience }, parts)
     )
   }
+})
+
+// What memory answers because Redis did not, or could not be believed.
+const countedIn = ({ hits, lookups, writes }: Recorder.Counters) => ({
+  answers: hits.fallback + hits.journal + hits.memory,
+  lookups,
+  deferred: writes.deferred
 })
 
 /** Makes a `Cache` on a tier that cannot fail: what cannot be stored is logged. */
@@ -140,7 +153,7 @@ interface Lifetime {
 
 /** Assembles a region, the same for every tier, of its reads, its writes and its lookups. */
 const make = <Key, Value, E>(
-  { makeCompressor, name: cacheName, patience, prefix = "", reject, tier: makeTier, timeToLive }: Environment<E>,
+  { makeCompressor, name: cacheName, patience, prefix = "", reject, tier: makeTier, timeToLive, told }: Environment<E>,
   options: Regions.RegionDefinition<Key, Value>,
   { context, counters, isClosed, onClose, scope }: Lifetime,
   tokensFor: Tokens.TokensFor<E>
@@ -181,12 +194,17 @@ const make = <Key, Value, E>(
     tier.forget?.(key)
   })
   onClose(sequences.leave)
-  const spanAttributes = { "cache.name": cacheName, "cache.region": name }
+  const observer: Observer = {
+    attributes: { "cache.name": cacheName, "cache.region": name },
+    log: told?.operationLog ?? unswitched.log,
+    spans: told?.commandSpans ?? unswitched.spans,
+    clock: Context.get(context, Clock.Clock)
+  }
   const tokens = tokensFor(maxStaleness)
   const ofRegion = options.tags === true ? Tag.idOfRegion(encoding.keyspace) : undefined
   const patienceMillis = millisOf(patience)
   const parts: RegionParts<Key, Value, E> = {
-    spanAttributes,
+    observer,
     encoding,
     recorder,
     reject,

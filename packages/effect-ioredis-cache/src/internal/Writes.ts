@@ -2,7 +2,8 @@ import { Array as Arr, type Duration, Effect, Exit, Result, type Scope } from "e
 import type { RemoveOutcome, WriteOptions, WriteOutcome } from "../Cache.ts"
 import { type Done, exitOf, type Fill, type Write } from "./CacheTier.ts"
 import type { AnswerSource, WriteEnd } from "./Metrics.ts"
-import { fromCallback, holding, inSpan, isTraced, type RegionParts, render, traced, whileHeld } from "./RegionParts.ts"
+import { isObserved, observe, observedWrite, seeing } from "./Observation.ts"
+import { fromCallback, holding, type RegionParts, render, whileHeld } from "./RegionParts.ts"
 import type * as Sequences from "./Sequences.ts"
 import type { Tags } from "./tags/Tag.ts"
 import * as TaggedWrites from "./tags/TaggedWrites.ts"
@@ -52,7 +53,7 @@ export const make = <Key, Value, E>(
   parts: RegionParts<Key, Value, E>,
   { isClosed, patience, scope }: Options
 ): Writes<Key, Value, E> => {
-  const { encoding, recorder, spanAttributes, tagging, tier } = parts
+  const { encoding, observer, recorder, tagging, tier } = parts
   const intents = makeIntents(parts, isClosed)
   const setEntries = makeSetEntries(parts, intents)
 
@@ -107,10 +108,14 @@ export const make = <Key, Value, E>(
   return {
     set: (key, value, options) =>
       Effect.withFiber((fiber) =>
-        isTraced(fiber) ? inSpan(spanAttributes, "set", () => set(key, value, options)) : set(key, value, options)
+        isObserved(fiber, observer)
+          ? observe(fiber, observer, "set", (seen) =>
+              Effect.tap(set(key, value, options), (outcome) => seeing(seen, outcome))
+            )
+          : set(key, value, options)
       ),
     setMany: (entries, options) =>
-      traced(spanAttributes, "setMany", () =>
+      observedWrite(observer, "setMany", () =>
         tagging.isNeeded(options)
           ? recorded(setTagged("setMany", entries, options))
           : inTime(entries, (part, timeLeft) => setEntries("setMany", part, options?.timeToLive, timeLeft))
@@ -123,7 +128,7 @@ export const make = <Key, Value, E>(
           : recorded(setEntries("getOrSet", [entry], given, undefined, tags))
       ),
     touch: (key, given) =>
-      traced(spanAttributes, "touch", () => {
+      observedWrite(observer, "touch", () => {
         const rendered = encoding.key("touch", key)
         const life = Result.isSuccess(rendered)
           ? encoding.life("touch", rendered.success, given)
@@ -134,12 +139,12 @@ export const make = <Key, Value, E>(
         }
         return Effect.map(recorded(intents.touch(rendered.success, life.success)), first)
       }),
-    remove: (key) => traced(spanAttributes, "remove", () => Effect.map(recorded(removeKeys("remove", [key])), first)),
+    remove: (key) => observedWrite(observer, "remove", () => Effect.map(recorded(removeKeys("remove", [key])), first)),
     removeMany: (keys) =>
-      traced(spanAttributes, "removeMany", () =>
+      observedWrite(observer, "removeMany", () =>
         inTime(keys, (part, timeLeft) => removeKeys("removeMany", part, timeLeft))
       ),
-    clear: traced(spanAttributes, "clear", () => Effect.map(recorded(Effect.map(clear, Arr.of)), first))
+    clear: observedWrite(observer, "clear", () => Effect.map(recorded(Effect.map(clear, Arr.of)), first))
   }
 }
 

@@ -48,6 +48,10 @@ export class OperationLog implements OperationLines {
   }
 }
 
+/** Makes the lines of one client, or of something else of that name. */
+export const makeOperationLines = (isOn: boolean, name: string, context: Context.Context<never>): OperationLines =>
+  new OperationLog(isOn, name, context)
+
 /** What the lines of an error say of it. */
 export const errorFields = (error: RedisError.RedisCommandError): Pick<Fields, "error_type" | "error_message"> =>
   statsFields(errorStats(error))

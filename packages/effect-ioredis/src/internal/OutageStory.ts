@@ -58,7 +58,7 @@ export interface Outage {
   readonly interval: number
   readonly calm: number
   readonly warned: boolean
-  /** Says since when Redis answers again, and what had been counted by then. */
+  /** Says since when Redis answers again, and what had been counted until then. */
   readonly answers: { readonly since: number; readonly numbers: OutageNumbers } | undefined
 }
 
@@ -125,14 +125,15 @@ const failing = (story: Outage, status: Broken, found: Found): readonly [Story, 
   return [after, [...(spreads ? [{ _tag: "Spread", status } as const] : []), ...(isDue ? [goesOn] : [])]]
 }
 
-// What is answered and looked up once Redis is back is no part of the outage; what is replayed is.
+// What is looked up and written once Redis is back is no part of the outage. What it is told of
+// later is, and what is answered in its place until then.
 const answering = (story: Outage, { now, numbers, status }: Found): readonly [Story, ReadonlyArray<Line>] => {
   const answers = story.answers ?? { since: now, numbers }
   const waited = now - answers.since
-  const { lost, replayed, waiting } = numbers
-  if (waited < story.calm || (waiting > 0 && waited < longestReplay)) return [{ ...story, answers }, []]
+  const { lookups, deferred } = answers.numbers
+  if (waited < story.calm || (numbers.waiting > 0 && waited < longestReplay)) return [{ ...story, answers }, []]
   const { calm, last, nodes, since: began, warned } = story
-  const summed = since(story, { ...answers.numbers, lost, replayed, waiting })
+  const summed = since(story, { ...numbers, lookups, deferred })
   const ended: Line = { _tag: "Ended", last, nodes, downFor: answers.since - began, numbers: summed }
   const [after, more] = watched({ _tag: "Quiet", endedAt: now, calm, warned }, warningOf(status))
   return [after, [ended, ...more]]

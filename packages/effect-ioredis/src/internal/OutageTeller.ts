@@ -1,4 +1,4 @@
-import { Clock, Duration, Effect, Queue, type Scope } from "effect"
+import { Clock, Duration, Effect, Option, Queue, type Scope } from "effect"
 import type { Dispatch, OutageCounts, OutageNumbers } from "../dispatch.ts"
 import type { NodeDown, Status } from "../RedisHealth.ts"
 
@@ -23,25 +23,28 @@ export const make = Effect.fnUntraced(function* (
   options: Options
 ): Effect.fn.Return<(status: Status) => Effect.Effect<void>, never, Scope.Scope> {
   const { counts, status } = options
-  const found = yield* Queue.sliding<void>(1)
+  const isSooner = yield* Queue.sliding<void>(1)
   let story = OutageStory.quiet
+  let awaited = Number.POSITIVE_INFINITY
 
   const tell = Effect.fnUntraced(function* (status: Status) {
     const now = yield* Clock.currentTimeMillis
     const [after, lines] = OutageStory.next(story, { status, now, before: counts.before(), numbers: counts.now() })
     story = after
-    yield* Effect.forEach(lines, (line) => tellLine(options, line), { discard: true })
     if (lines.some(({ _tag }) => _tag === "Ended")) counts.trust()
+    if (OutageStory.dueAt(story) < awaited) yield* Queue.offer(isSooner, undefined)
+    yield* Effect.forEach(lines, (line) => tellLine(options, line), { discard: true })
   })
 
   const tellWhenDue = Effect.gen(function* () {
-    const wait = OutageStory.dueAt(story) - (yield* Clock.currentTimeMillis)
-    const isDue = yield* Effect.timeoutOption(Queue.take(found), Math.max(leastPause, wait))
-    if (isDue._tag === "None") yield* Effect.flatMap(status, tell)
+    awaited = OutageStory.dueAt(story)
+    const wait = Math.max(leastPause, awaited - (yield* Clock.currentTimeMillis))
+    const woken = yield* Effect.timeoutOption(Queue.take(isSooner), wait)
+    if (Option.isNone(woken)) yield* Effect.flatMap(status, tell)
   })
 
   yield* Effect.forkScoped(Effect.forever(tellWhenDue))
-  return (status) => Effect.andThen(tell(status), Queue.offer(found, undefined))
+  return tell
 })
 
 // In milliseconds.

@@ -7,27 +7,28 @@ import type { Fields, OperationLog } from "./OperationLog.ts"
 export const sayStart = (log: OperationLog, settings: ClientSettings): void =>
   log.write("Redis settings in effect", { settings: JSON.stringify(show(settings)) })
 
-/** Says what happened to a connection or to a circuit. */
+/** Says what happened to a connection or to a circuit. The rest is told of in other ways. */
 export const sayEvent = (log: OperationLog, event: Happening): void => {
   switch (event._tag) {
     case "NodeAdded":
-      return log.write("Redis connection pool made", { node: event.node, connections: event.connections })
+      log.write("Redis connection pool made", { node: event.node, connections: event.connections })
+      break
     case "ConnectionReady":
-      return log.write("Redis connection is ready", { operation: "CONNECT", node: event.node })
+      log.write("Redis connection is ready", { operation: "CONNECT", node: event.node })
+      break
     case "ConnectionLost":
-      return log.write("Redis connection was lost", failureOf(event))
+      log.write("Redis connection was lost", failureOf(event))
+      break
     case "ConnectionFailed":
-      return log.write("Redis connection could not be made", failureOf(event))
+      log.write("Redis connection could not be made", failureOf(event))
+      break
     case "ConnectionsClosed":
-      return log.write("Redis connections are closed", { connections: event.connections })
+      log.write("Redis connections are closed", { connections: event.connections })
+      break
     case "CircuitChanged":
-      return sayCircuit(log, event)
-    case "HistoryChanged":
-    case "NodeRemoved":
-    case "OutageBegan":
-    case "OutageEnded":
-    case "SlotsMoved":
-      return
+      sayCircuit(log, event)
+      break
+    default:
   }
 }
 
@@ -35,11 +36,10 @@ type Changed = Extract<Happening, { readonly _tag: "CircuitChanged" }>
 
 const sayCircuit = (log: OperationLog, { failures, from, node, to }: Changed): void => {
   const fields = { node, error_count: failures, circuit_breaker_state: to }
-  if (to === "Closed") return log.write("Redis circuit is closed", fields)
-  if (to === "HalfOpen") return log.write("Redis circuit is half-open", fields)
-  return from === "HalfOpen"
-    ? log.write("Redis circuit is open again", fields)
-    : log.write("Redis circuit is open", fields)
+  if (to === "Closed") log.write("Redis circuit is closed", fields)
+  else if (to === "HalfOpen") log.write("Redis circuit is half-open", fields)
+  else if (from === "HalfOpen") log.write("Redis circuit is open again", fields)
+  else log.write("Redis circuit is open", fields)
 }
 
 const failureOf = ({ message, node, reason }: Extract<Happening, { readonly message: string }>): Fields => ({

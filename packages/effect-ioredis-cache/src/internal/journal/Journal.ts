@@ -157,6 +157,7 @@ export const make = Effect.fnUntraced(function* (
     source: makeStampSource(Math.random),
     bounds,
     onOverflow: () => counts.overflow(),
+    onLost: (writes) => counts.lose(writes),
     onReplay: (result) => counts.replay(result),
     now: () => now(clock),
     log: run,
@@ -179,6 +180,13 @@ export const make = Effect.fnUntraced(function* (
   const stop = dispatch.listen((event) => hear(state, event))
   yield* dispatch.watchHistory
   yield* show(state.ledger, bounds)
+  const { ledger } = state
+  const countsNoMore = dispatch.outage.add(() => ({
+    replayed: counts.replays.confirmed,
+    lost: counts.lost,
+    waiting: ledger.deferred()
+  }))
+  yield* Effect.addFinalizer(() => Effect.sync(countsNoMore))
   yield* Effect.addFinalizer(() =>
     Effect.suspend(() => {
       stop()
@@ -198,6 +206,7 @@ export const make = Effect.fnUntraced(function* (
       bytes: state.ledger.bytes(),
       maxBytes: bounds.maxBytes,
       overflows: counts.overflows,
+      lost: counts.lost,
       replays: { ...counts.replays }
     }),
     isAtRest: () => !state.isLeft() && !Array.from(state.nodes.values()).some((node) => state.isLeftOn(node)),
@@ -216,6 +225,7 @@ const show = Effect.fnUntraced(function* (ledger: State["ledger"], { maxBytes, m
 // Counts in metrics and in the stats of a cache.
 class Counts {
   overflows = 0
+  lost = 0
   readonly replays = { confirmed: 0, refused: 0, failed: 0, superseded: 0 }
   readonly #context: Context.Context<never>
 
@@ -223,6 +233,12 @@ class Counts {
     this.#context = context
     // A series that is there from the beginning shows its first count as a change.
     tallyOf(Metrics.overflows, context)
+    tallyOf(Metrics.lost, context)
+  }
+
+  lose(writes: number): void {
+    this.lost += writes
+    tallyOf(Metrics.lost, this.#context).count += writes
   }
 
   overflow(): void {
@@ -287,6 +303,7 @@ const close = Effect.fnUntraced(function* (state: State) {
   }
   if (!state.isLeft()) return
   const regions = state.uncleared().map(({ name }) => name)
+  state.onLost(state.ledger.size())
   yield* Effect.logWarning("The cache closes with writes that Redis has not confirmed").pipe(
     Effect.annotateLogs({ keys: state.ledger.size(), ...(regions.length === 0 ? {} : { regions }) })
   )

@@ -100,6 +100,8 @@ export interface Environment {
   readonly startRegion: (region: Region) => Loop
   /** Is told each time that the ledger was full. */
   readonly onOverflow: () => void
+  /** Is told of so many writes that Redis will not be told of. */
+  readonly onLost: (writes: number) => void
   /** Is told what came of the replay of a write. */
   readonly onReplay: (result: ReplayResult) => void
 }
@@ -127,6 +129,7 @@ export class State {
   readonly log: Environment["log"]
   readonly startNode: Environment["startNode"]
   readonly onOverflow: Environment["onOverflow"]
+  readonly onLost: Environment["onLost"]
   readonly onReplay: Environment["onReplay"]
   isClosed = false
   /** Counts how often a node was found to have other data than before, or other slots. */
@@ -142,6 +145,7 @@ export class State {
     this.startNode = environment.startNode
     this.startRegion = environment.startRegion
     this.onOverflow = environment.onOverflow
+    this.onLost = environment.onLost
     this.onReplay = environment.onReplay
     this.ledger = Ledger.make(environment.bounds)
     const { dispatch } = this
@@ -313,7 +317,7 @@ export class State {
   #bound(region: Region): void {
     if (!this.ledger.isFull()) return
     this.onOverflow()
-    this.mark(region)
+    this.#lose(() => this.mark(region))
     this.#warn("The write journal is full: the region is emptied in Redis", region)
   }
 
@@ -485,6 +489,12 @@ export class State {
     }
   }
 
+  #lose(forget: () => void): void {
+    const before = this.ledger.size()
+    forget()
+    this.onLost(before - this.ledger.size())
+  }
+
   /** A write that only memory gets, because the user may not write. */
   writeToMemory(region: Region): void {
     this.apply(region, { _tag: "Marked", at: this.#nowIn(region) })
@@ -512,7 +522,7 @@ export class State {
     }
     if (region === undefined || region.state._tag === "Denied") return
     this.apply(region, { _tag: "Refused", at: this.#nowIn(region) })
-    this.#forgetIntents(region)
+    this.#lose(() => this.#forgetIntents(region))
     region.loop.wake()
     this.log(
       Effect.logError("Redis does not let this user write: the region runs on this process's memory").pipe(
