@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, Layer, Logger, Option, References, Schema } from "effect"
+import { Duration, Effect, Layer, Logger, Option, Schema } from "effect"
 import { RedisClient } from "effect-ioredis"
 import { Cache, MemoryCache, RefreshPolicy } from "effect-ioredis-cache"
 import { TestClock } from "effect/testing"

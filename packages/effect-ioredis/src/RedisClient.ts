@@ -907,6 +907,7 @@ const traced = <A, B>(
   })
 
 // A refusal by the circuit is no error of the command, which was not sent: its span has an event.
+// What a command answers is nobody's who looks at spans.
 const inSpan = <A>(
   spans: CommandSpans,
   name: string,
@@ -914,11 +915,8 @@ const inSpan = <A>(
 ): Effect.Effect<A, RedisError.RedisCommandError> =>
   Effect.useSpan(name, { kind: "client", attributes: spans.attributes(name) }, (span) =>
     call(spans.of(span)).pipe(
-      Effect.tapError((error) =>
-        isRefusal(error) ? Effect.map(Clock.Clock, (clock) => end(span, clock)) : Effect.void
-      ),
+      Effect.tap(() => spans.end(span)),
+      Effect.tapError((error) => (isRefusal(error) ? spans.end(span) : Effect.void)),
       Effect.withParentSpan(span)
     )
   )
-
-const end = (span: Tracer.Span, clock: Clock.Clock): void => span.end(clock.currentTimeNanosUnsafe(), Exit.void)

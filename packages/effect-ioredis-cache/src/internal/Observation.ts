@@ -94,6 +94,8 @@ export class Observation {
       if (this.#outcomes === undefined) this.#source = "none"
     }
     this.#tellSpan()
+    // What was found is nobody's who looks at spans. Of a failure Effect tells the span itself.
+    if (Exit.isSuccess(exit)) this.#span?.end(this.#observer.clock.currentTimeNanosUnsafe(), Exit.void)
     const { log } = this.#observer
     if (log.isOn) this.#say(log, Exit.isFailure(exit))
   }

@@ -1,4 +1,4 @@
-import { type Clock, Exit, Fiber, Option, Result, Tracer } from "effect"
+import { type Clock, Effect, Exit, Fiber, Option, Result, Tracer } from "effect"
 import type { SpanOwners } from "../dispatch.ts"
 import type * as RedisError from "../RedisError.ts"
 
@@ -62,6 +62,11 @@ export class CommandSpans implements SpanOwners {
   /** What the span of a command says of it. */
   attributes(name: string): Readonly<Record<string, string>> {
     return { "db.system.name": "redis", "db.operation.name": name, "db.client.name": this.#client }
+  }
+
+  /** Ends the span of a command of the program's own, without what it was answered. */
+  end(span: Tracer.Span): Effect.Effect<void> {
+    return Effect.sync(() => span.end(this.#clock.currentTimeNanosUnsafe(), Exit.void))
   }
 
   /** What is told to a span of the command's own. */
