@@ -34,6 +34,7 @@ export const sidebar = [
     text: "Operating",
     items: [
       { text: "Monitoring", link: "/monitoring" },
+      { text: "Logging and tracing", link: "/logging_and_tracing" },
       { text: "Health", link: "/health" },
       { text: "Doctor", link: "/doctor" },
       { text: "Deployment", link: "/deployment" }

@@ -35,7 +35,7 @@ const test = <E>(
 ) =>
   it.effect(title, () => {
     const captured = Captured.make()
-    return body(captured).pipe(Effect.provide(layerSimulated(options)), Effect.provide(captured.layer))
+    return Effect.provide(body(captured), layerSimulated({ logs: captured.layer, ...options }))
   })
 
 const together = { concurrency: "unbounded" } as const
@@ -207,10 +207,9 @@ describe("spans of commands", () => {
       Effect.provide(
         Layer.provideMerge(
           RedisHealth.layer(),
-          layerSimulated({ client: { traceCommands: true, retry: RetryPolicy.none } })
+          layerSimulated({ client: { traceCommands: true, retry: RetryPolicy.none }, logs: captured.layer })
         )
-      ),
-      Effect.provide(captured.layer)
+      )
     )
   })
 })

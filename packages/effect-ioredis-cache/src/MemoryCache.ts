@@ -123,6 +123,7 @@ export const layer = (options?: Options): Layer.Layer<MemoryCache> => Layer.effe
  */
 export const layerCacheWith = (
   options: Options & {
+    /** For regions that name none. Default: 300 seconds. */
     readonly timeToLive?: Duration.Input | undefined
     /** Writes lines at debug level about single operations. Default: false. */
     readonly logOperations?: boolean | undefined

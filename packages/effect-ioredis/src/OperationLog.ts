@@ -3,15 +3,15 @@
  *
  * **When to use**
  *
- * Use to look at single operations for a while: what is found where, what is tried again and why, what
- * becomes of connections and circuits. What an outage is told of by itself needs no switch.
+ * Use to look at single operations for a while: what is found where, what is tried again and why,
+ * what becomes of connections and circuits. What an outage is told of by itself needs no switch.
  *
  * **Details**
  *
  * The lines are of debug level. The switch alone decides whether there are any, whatever the
- * program's `MinimumLogLevel` is, so that one client can be looked at while the program runs. They are
- * off by default, and cost nothing then. `docs/logging_and_tracing.md` lists them with their fields. No
- * line holds a key, a value or a secret.
+ * program's `MinimumLogLevel` is, so that one client can be looked at while the program runs. They
+ * are off by default, and cost nothing then. `docs/logging_and_tracing.md` lists them with their
+ * fields. No line holds a key, a value or a secret.
  *
  * **Example** (Looking at a client for a minute)
  *

@@ -51,14 +51,14 @@ import {
 import type * as CircuitBreaker from "./CircuitBreaker.ts"
 import type { Cancel, Dispatch, Done, NodeEvent, SendOptions } from "./dispatch.ts"
 import { TypeId } from "./dispatch.ts"
+import * as Announcements from "./internal/Announcements.ts"
 import * as Attempts from "./internal/Attempts.ts"
 import * as Circuits from "./internal/circuitBreaker/Circuits.ts"
 import { batchName } from "./internal/batchName.ts"
 import * as clientSettings from "./internal/clientSettings.ts"
 import { clientStats, connectErrorOf, sum } from "./internal/clientStats.ts"
-import { type CommandSpan, CommandSpans, isRefusal } from "./internal/CommandSpan.ts"
+import { type CommandSpan, type CommandSpans, isRefusal } from "./internal/CommandSpan.ts"
 import { Counts } from "./internal/Counts.ts"
-import * as EventLog from "./internal/EventLog.ts"
 import { errorTypeOf } from "./internal/errorType.ts"
 import * as Gauges from "./internal/Gauges.ts"
 import * as ClosingTime from "./internal/ClosingTime.ts"
@@ -70,9 +70,6 @@ import { isHopeless } from "./internal/isHopeless.ts"
 import * as Metrics from "./internal/Metrics.ts"
 import * as Monotonic from "./internal/Monotonic.ts"
 import * as NodeMaker from "./internal/NodeMaker.ts"
-import { OperationLog } from "./internal/OperationLog.ts"
-import { sayEvent, sayStart } from "./internal/operationLines.ts"
-import { OutageCounts } from "./internal/OutageCounts.ts"
 import { refusal } from "./internal/refusal.ts"
 import { keyFrom } from "./internal/keyText.ts"
 import * as Replies from "./internal/Replies.ts"
@@ -590,24 +587,13 @@ const assemble = Effect.fnUntraced(function* (
     () => sum(topology.nodes(), (node) => node.activity()),
     (late) => eventLoopDelay.record(late / 1000)
   )
-  const operationLog = new OperationLog(settings.logOperations, name, context)
-  const commandSpans = new CommandSpans(settings.traceCommands, name, clock)
-  const outage = new OutageCounts()
-  const suspect = () => outage.suspect()
-  const events = yield* EventLog.make
-  const note = (happening: Happening): void => {
-    events.record(happening)
-    if (operationLog.isOn) sayEvent(operationLog, happening)
-  }
-  if (operationLog.isOn) sayStart(operationLog, settings)
+  const announcements = yield* Announcements.make(settings)
+  const { commandSpans, events, note, operationLog, outage } = announcements
   const tellAll = (event: NodeEvent): void => {
-    if (event._tag === "SessionLost" || event._tag === "ConnectFailed") suspect()
-    const happening = EventLog.happeningOf(event)
-    if (happening !== undefined) note(happening)
+    announcements.hear(event)
     for (const listener of Array.from(listeners)) tell(listener, event, onDefect)
   }
-  let open = 0
-  yield* Effect.addFinalizer(() => Effect.sync(() => note({ _tag: "ConnectionsClosed", connections: open })))
+  const closed = yield* tellClosed(note)
   const circuits = yield* Circuits.make
   const durationsOf = metrics.operationDuration(context)
   const maker = yield* NodeMaker.make({
@@ -630,15 +616,10 @@ const assemble = Effect.fnUntraced(function* (
     metrics,
     onDefect,
     operationLog,
-    suspect,
+    suspect: () => outage.suspect(),
     policy: settings.retry
   })
-  // What concerns several servers is of none.
-  const record: Parameters<typeof Dispatcher.make>[0]["record"] = (operation, errorType, millis) => {
-    counts.add(errorType)
-    const durations = topology.slotOf === undefined ? topology.nodeFor(undefined).durations() : durationsOf(undefined)
-    durations(operation)(errorType).record(millis / 1000)
-  }
+  const record = recordOf(counts, topology, durationsOf)
   const dispatcher = Dispatcher.make({
     attempts,
     clock,
@@ -658,20 +639,13 @@ const assemble = Effect.fnUntraced(function* (
   })
   yield* Effect.addFinalizer(() =>
     Effect.suspend(() => {
-      open = sum(maker.nodes(), (node) => node.sessions().length)
+      closed(sum(maker.nodes(), (node) => node.sessions().length))
       return closing.within(
         Effect.forEach(maker.nodes(), (node) => node.drain, { concurrency: "unbounded", discard: true })
       )
     })
   )
-  const reservations = yield* Reservations.make({
-    clock,
-    most: settings.maxReserved,
-    commandTimeout,
-    operationTimeout
-  })
-  yield* Gauges.show(metrics.reservationsInUse, reservations.inUse)
-  yield* Gauges.show(metrics.reservationsLimit, () => settings.maxReserved)
+  const reservations = yield* reservationsOf(settings, clock, metrics)
   const reserve: RedisClient["reserve"] = ({ key } = {}) =>
     Effect.suspend(() => reservations.reserve(topology.nodeFor(key === undefined ? undefined : keyFrom(key))))
   const { lastFailure } = attempts
@@ -686,11 +660,47 @@ const assemble = Effect.fnUntraced(function* (
     }),
     stats: Effect.sync(() => clientStats(sources)),
     breaker: circuits,
-    events: { last: events.last, all: events.all },
+    events,
     [TypeId]: dispatcher
   }
   yield* awaitReady(name, topology, listeners, connectTimeout, options)
   return client
+})
+
+type RecordOperation = Parameters<typeof Dispatcher.make>[0]["record"]
+
+// What concerns several servers is of none.
+const recordOf =
+  (
+    counts: Counts,
+    topology: Topology,
+    durationsOf: ReturnType<Metrics.Metrics["operationDuration"]>
+  ): RecordOperation =>
+  (operation, errorType, millis) => {
+    counts.add(errorType)
+    const durations = topology.slotOf === undefined ? topology.nodeFor(undefined).durations() : durationsOf(undefined)
+    durations(operation)(errorType).record(millis / 1000)
+  }
+
+// Connections are closed when all that was begun later has ended.
+const tellClosed = (note: (happening: Happening) => void) =>
+  Effect.gen(function* () {
+    let connections = 0
+    yield* Effect.addFinalizer(() => Effect.sync(() => note({ _tag: "ConnectionsClosed", connections })))
+    return (count: number): void => {
+      connections = count
+    }
+  })
+
+const reservationsOf = Effect.fnUntraced(function* (
+  { commandTimeout, maxReserved, operationTimeout }: clientSettings.ClientSettings,
+  clock: Clock.Clock,
+  metrics: Metrics.Metrics
+) {
+  const reservations = yield* Reservations.make({ clock, most: maxReserved, commandTimeout, operationTimeout })
+  yield* Gauges.show(metrics.reservationsInUse, reservations.inUse)
+  yield* Gauges.show(metrics.reservationsLimit, () => maxReserved)
+  return reservations
 })
 
 const mistakeIn = (options: Options): string | undefined => {

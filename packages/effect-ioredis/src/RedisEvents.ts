@@ -3,8 +3,8 @@
  *
  * **When to use**
  *
- * Use to answer, while something is wrong or after it, what happened when: on a page of your own, in
- * a report of a fault, or in a test. Metrics say how much, the log says it to people.
+ * Use to answer, while something is wrong or after it, what happened when: on a page of your own,
+ * in a report of a fault, or in a test. Metrics say how much, the log says it to people.
  *
  * **Details**
  *
@@ -35,7 +35,7 @@
  *   const { events } = yield* RedisClient.RedisClient
  *   yield* Stream.runForEach(events.all, (event) =>
  *     event._tag === "OutageEnded"
- *       ? Effect.log(`Redis was away for ${event.downMillis} ms; ${event.lookups} lookups took its place`)
+ *       ? Effect.log(`${event.lookups} lookups took the place of Redis`)
  *       : Effect.void
  *   )
  * })
@@ -54,10 +54,10 @@ const circuit = Schema.Literals(["Closed", "Open", "HalfOpen"])
  *
  * **Details**
  *
- * - `NodeAdded`, `NodeRemoved`: a server is one of the client's, with so many connections, or is none
- *   any more.
- * - `ConnectionReady`, `ConnectionLost`, `ConnectionFailed`: what became of a connection. `reason` is
- *   a word for programs, `message` a sentence for people.
+ * - `NodeAdded`, `NodeRemoved`: a server is one of the client's, with so many connections, or is
+ *   none any more.
+ * - `ConnectionReady`, `ConnectionLost`, `ConnectionFailed`: what became of a connection. `reason`
+ *   is a word for programs, `message` a sentence for people.
  * - `CircuitChanged`: `failures` are those in a row that the circuit had seen by then.
  * - `HistoryChanged`: a server may have other data than before.
  * - `SlotsMoved`: a server owns so many slots more.
@@ -117,8 +117,8 @@ export interface RedisEvents {
   /** The last 200 events, the oldest first. */
   readonly last: Effect.Effect<ReadonlyArray<RedisEvent>>
   /**
-   * Starts with the last 200 events and emits each new one. Whoever takes them too slowly misses the
-   * oldest. It ends with the client.
+   * Starts with the last 200 events and emits each new one. Whoever takes them too slowly misses
+   * the oldest. It ends with the client.
    */
   readonly all: Stream.Stream<RedisEvent>
 }

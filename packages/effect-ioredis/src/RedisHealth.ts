@@ -213,15 +213,7 @@ export const make = Effect.fnUntraced(function* (
   )
   const report = yield* HealthReport.make(yield* look)
   const { operationLog, outage } = dispatch
-  const settings = yield* Effect.map(client.stats, ({ settings }) => settings)
-  const tell = yield* OutageTeller.make({
-    name,
-    servers: settings.addresses,
-    circuit: Effect.map(client.stats, ({ breaker }) => breaker._tag),
-    counts: outage,
-    record: dispatch.note,
-    status: report.status
-  })
+  const tell = yield* tellerOf(client, report.status)
   const assess = Effect.flatMap(look, (found) => report.update(found, tell))
 
   const ask = Effect.fnUntraced(function* (nodes: ReadonlyArray<Node>, judge: Judge) {
@@ -307,6 +299,19 @@ export const make = Effect.fnUntraced(function* (
  */
 export const layer = (options?: Options): Layer.Layer<RedisHealth, never, RedisClient> =>
   Layer.effect(RedisHealth, make(options))
+
+const tellerOf = Effect.fnUntraced(function* (client: RedisClient, status: Effect.Effect<Status>) {
+  const { settings } = yield* client.stats
+  const { note, outage } = of(client)
+  return yield* OutageTeller.make({
+    name: client.name,
+    servers: settings.addresses,
+    circuit: Effect.map(client.stats, ({ breaker }) => breaker._tag),
+    counts: outage,
+    record: note,
+    status
+  })
+})
 
 const sayChecks = (log: OperationLines, verdicts: ReadonlyArray<Verdict>): void => {
   for (const { failed, node } of verdicts) {

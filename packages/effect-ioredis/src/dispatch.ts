@@ -410,8 +410,8 @@ export interface OperationLines {
 }
 
 /**
- * The spans on whose behalf commands are sent. They are told as events when a command is tried again
- * or is refused by the circuit.
+ * The spans on whose behalf commands are sent. They are told as events when a command is tried
+ * again or is refused by the circuit.
  *
  * @category models
  * @since 0.1.0
@@ -539,7 +539,8 @@ export {
  * import { Context } from "effect"
  * import * as Dispatch from "effect-ioredis/dispatch"
  *
- * const lines: Dispatch.OperationLines = Dispatch.makeOperationLines(false, "queue", Context.empty())
+ * const context = Context.empty()
+ * const lines: Dispatch.OperationLines = Dispatch.makeOperationLines(false, "queue", context)
  *
  * if (lines.isOn) lines.write("Queue read", { operation: "take", duration_ms: 3 })
  * ```

@@ -173,7 +173,9 @@ export const sayFilled = (
     duration_ms: millis(now(clock) - startedAt)
   })
 
-/** Says that something failed in the background, or in the place of which something else answers. */
+/**
+ * Says that something failed in the background, or in the place of which something else answers.
+ */
 export const sayFailed = (
   { attributes, clock, log }: Observer,
   operation: string,

@@ -2,7 +2,7 @@ import { Array as Arr, type Duration, Effect, Exit, Result, type Scope } from "e
 import type { RemoveOutcome, WriteOptions, WriteOutcome } from "../Cache.ts"
 import { type Done, exitOf, type Fill, type Write } from "./CacheTier.ts"
 import type { AnswerSource, WriteEnd } from "./Metrics.ts"
-import { isObserved, observe, observedWrite, seeing } from "./Observation.ts"
+import { isObserved, type Observer, observe, observedWrite, seeing } from "./Observation.ts"
 import { fromCallback, holding, type RegionParts, render, whileHeld } from "./RegionParts.ts"
 import type * as Sequences from "./Sequences.ts"
 import type { Tags } from "./tags/Tag.ts"
@@ -172,7 +172,7 @@ interface Intents<in Value, out E> {
 }
 
 const makeIntents = <Key, Value, E>(
-  { lookups, recorder, sequences, tier }: RegionParts<Key, Value, E>,
+  { lookups, observer, recorder, sequences, tier }: RegionParts<Key, Value, E>,
   isClosed: () => boolean
 ): Intents<Value, E> => {
   // A lookup that runs is older than the intent.
@@ -193,6 +193,7 @@ const makeIntents = <Key, Value, E>(
   const drop: Intents<Value, E>["drop"] = (operation, keys, timeLeft) =>
     untilClosed(
       isClosed,
+      observer,
       intending<RemoveOutcome>(keys, operation, (isCurrent, done) => tier.remove(keys, isCurrent, done, timeLeft))
     )
 
@@ -246,7 +247,7 @@ const makeIntents = <Key, Value, E>(
       const cleared = whileHeld(sequences.intendAll, () =>
         Effect.tap(tier.clear, (outcome) => Effect.sync(() => recorder.timed("clear", ends[outcome], startedAt)))
       )
-      return Effect.map(untilClosed(isClosed, Effect.map(cleared, Arr.of)), first)
+      return Effect.map(untilClosed(isClosed, observer, Effect.map(cleared, Arr.of)), first)
     })
   }
 }
@@ -286,6 +287,7 @@ const makeSetEntries = <Key, Value, E>(parts: RegionParts<Key, Value, E>, { drop
 // After the end of the cache nobody replays what Redis has not confirmed.
 const untilClosed = <Outcome extends RemoveOutcome, E>(
   isClosed: () => boolean,
+  { attributes, log }: Observer,
   write: Effect.Effect<ReadonlyArray<Outcome>, E>
 ): Effect.Effect<ReadonlyArray<Outcome | "Rejected">, E> =>
   Effect.suspend(() =>
@@ -296,7 +298,9 @@ const untilClosed = <Outcome extends RemoveOutcome, E>(
             (outcomes): ReadonlyArray<Outcome | "Rejected"> =>
               outcomes.map((outcome) => (outcome === "Deferred" ? "Rejected" : outcome))
           ),
-          Effect.logDebug("A write came after the cache had closed")
+          Effect.sync(() =>
+            log.write("Cache write came after the cache had closed", { region: attributes["cache.region"] })
+          )
         )
       : write
   )

@@ -15,8 +15,8 @@ import type { Topology } from "./topology/Topology.ts"
 /** The callback side of a client. */
 export interface Dispatcher extends Dispatch {
   /**
-   * `send` for a caller whose retries run in a context of his own, and whose command may have a span
-   * already.
+   * `send` for a caller whose retries run in a context of his own, and whose command may have a
+   * span already.
    */
   readonly sendIn: (
     context: Context.Context<never>,
@@ -69,36 +69,7 @@ export const make = ({
   readonly topology: Topology
   readonly watchHistory: Dispatch["watchHistory"]
 }): Dispatcher => {
-  const settings = (
-    of: Context.Context<never>,
-    { answer, node, readFrom, retry, session, timeout = operationTimeout, waitToSend = 0 }: SendOptions,
-    trace: CommandSpan | undefined
-  ): Settings =>
-    new Settings(
-      topology,
-      { answer, node, readFrom, retry: retry !== false, session, timeout, trace, waitToSend },
-      of,
-      onDefect
-    )
-
-  // Most calls want the same as the one before, so that its settings serve them too.
-  let last = settings(context, noOptions, undefined)
-
-  const settingsOf = (of: Context.Context<never>, options: SendOptions, trace?: CommandSpan): Settings => {
-    if (trace !== undefined) return settings(of, options, trace)
-    const { answer, node, readFrom, retry, session, timeout = operationTimeout, waitToSend = 0 } = options
-    const isSame =
-      last.timeout === timeout &&
-      last.context === of &&
-      last.answer === answer &&
-      last.session === session &&
-      last.node === node &&
-      last.readFrom === readFrom &&
-      last.retry === (retry !== false) &&
-      last.waitToSend === waitToSend
-    if (!isSame) last = settings(of, options, undefined)
-    return last
-  }
+  const settingsOf = makeSettingsOf(topology, context, onDefect, operationTimeout)
 
   const sendIn: Dispatcher["sendIn"] = (of, command, options, done, trace) => {
     joins.flush()
@@ -132,7 +103,7 @@ export const make = ({
       const options = { timeout }
       return spans.length === 0
         ? start(settingsOf(context, options), command, noOptions, done)
-        : onBehalfOf(commandSpans, spans, command.name, done, (trace, done) =>
+        : onBehalfOf(commandSpans, spans, command.name, itself, done, (trace, done) =>
             start(settingsOf(context, options, trace), command, noOptions, done)
           )
     },
@@ -149,7 +120,7 @@ export const make = ({
     const command = first === undefined ? Joins.get(key) : Joins.getFirst(key, first)
     return span === undefined
       ? start(settingsOf(context, { timeout }), command, { sending }, done)
-      : onBehalfOf(commandSpans, [span], command.name, done, (trace, done) =>
+      : onBehalfOf(commandSpans, [span], command.name, itself, done, (trace, done) =>
           start(settingsOf(context, { timeout }, trace), command, { sending }, done)
         )
   }
@@ -158,7 +129,7 @@ export const make = ({
     const span = commandSpans.current()
     return span === undefined
       ? sendIn(context, command, options, done)
-      : onBehalfOf(commandSpans, [span], command.name, done, (trace, done) =>
+      : onBehalfOf(commandSpans, [span], command.name, itself, done, (trace, done) =>
           sendIn(context, command, options, done, trace)
         )
   }
@@ -166,21 +137,9 @@ export const make = ({
   const sendAll: Dispatch["sendAll"] = (commands, options, done) => {
     const span = commandSpans.current()
     if (span === undefined || commands.length === 0) return sendAllIn(context, commands, options, done)
-    const trace = commandSpans.begin(nameOf(commands), [span])
-    const cancel = sendAllIn(
-      context,
-      commands,
-      options,
-      (results) => {
-        trace.end(results.find(Result.isFailure) ?? Result.void)
-        done(results)
-      },
-      trace
+    return onBehalfOf(commandSpans, [span], nameOf(commands), firstFailure, done, (trace, done) =>
+      sendAllIn(context, commands, options, done, trace)
     )
-    return () => {
-      trace.leave()
-      cancel()
-    }
   }
 
   return {
@@ -208,24 +167,68 @@ export const make = ({
   }
 }
 
-// Sends one command on behalf of spans.
-const onBehalfOf = (
+// Most calls want the same as the one before, so that its settings serve them too. A call that
+// somebody traces has settings of its own.
+const makeSettingsOf = (
+  topology: Topology,
+  context: Context.Context<never>,
+  onDefect: (defect: unknown) => void,
+  operationTimeout: number
+) => {
+  const settings = (
+    of: Context.Context<never>,
+    { answer, node, readFrom, retry, session, timeout = operationTimeout, waitToSend = 0 }: SendOptions,
+    trace: CommandSpan | undefined
+  ): Settings =>
+    new Settings(
+      topology,
+      { answer, node, readFrom, retry: retry !== false, session, timeout, trace, waitToSend },
+      of,
+      onDefect
+    )
+
+  let last = settings(context, noOptions, undefined)
+
+  return (of: Context.Context<never>, options: SendOptions, trace?: CommandSpan): Settings => {
+    if (trace !== undefined) return settings(of, options, trace)
+    const { answer, node, readFrom, retry, session, timeout = operationTimeout, waitToSend = 0 } = options
+    const isSame =
+      last.timeout === timeout &&
+      last.context === of &&
+      last.answer === answer &&
+      last.session === session &&
+      last.node === node &&
+      last.readFrom === readFrom &&
+      last.retry === (retry !== false) &&
+      last.waitToSend === waitToSend
+    if (!isSame) last = settings(of, options, undefined)
+    return last
+  }
+}
+
+// Sends something on behalf of spans, and tells them how it ended.
+const onBehalfOf = <A>(
   commandSpans: CommandSpans,
   spans: ReadonlyArray<Tracer.Span>,
   name: string,
-  done: Done<Reply>,
-  start: (trace: CommandSpan, done: Done<Reply>) => Cancel
+  endOf: (value: A) => ReplyResult | undefined,
+  done: (value: A) => void,
+  start: (trace: CommandSpan, done: (value: A) => void) => Cancel
 ): Cancel => {
   const trace = commandSpans.begin(name, spans)
-  const cancel = start(trace, (result) => {
-    trace.end(result)
-    done(result)
+  const cancel = start(trace, (value) => {
+    trace.end(endOf(value) ?? Result.void)
+    done(value)
   })
   return () => {
     trace.leave()
     cancel()
   }
 }
+
+const itself = (result: ReplyResult): ReplyResult => result
+
+const firstFailure = (results: ReadonlyArray<ReplyResult>): ReplyResult | undefined => results.find(Result.isFailure)
 
 const nameOf = (commands: ReadonlyArray<RedisCommand>): string =>
   commands.length === 1 ? (commands[0]?.name ?? "") : batchName("PIPELINE", commands)

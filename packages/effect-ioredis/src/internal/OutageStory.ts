@@ -65,7 +65,9 @@ export interface Outage {
 /** The beginning. */
 export const quiet: Story = { _tag: "Quiet", endedAt: Number.NEGATIVE_INFINITY, calm: 0, warned: false }
 
-/** Says what was found, at what time, and what has been counted: now, and before anything failed. */
+/**
+ * Says what was found, at what time, and what has been counted: now, and before anything failed.
+ */
 export interface Found {
   readonly status: Status
   readonly now: number
@@ -73,7 +75,9 @@ export interface Found {
   readonly numbers: OutageNumbers
 }
 
-/** The story after something was found, or the same was found later, and what is to be told of it. */
+/**
+ * The story after something was found, or the same was found later, and what is to be told of it.
+ */
 export const next = (story: Story, found: Found): readonly [Story, ReadonlyArray<Line>] => {
   const { status } = found
   if (story._tag === "Outage") return status._tag === "Up" ? answering(story, found) : failing(story, status, found)

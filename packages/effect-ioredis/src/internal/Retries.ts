@@ -60,7 +60,9 @@ const scheduleFor = (policy: RetryPolicy, kind: CommandKind): RetrySchedule => {
   return kind === "repeatable" || kind === "idempotent" ? policy.write : policy.effectful
 }
 
-/** The most retries that the policy allows for a kind of command, where its schedule has said so. */
+/**
+ * The most retries that the policy allows for a kind of command, where its schedule has said so.
+ */
 export const most = (policy: RetryPolicy, kind: CommandKind): number | undefined =>
   bounds.get(scheduleFor(policy, kind))
 
