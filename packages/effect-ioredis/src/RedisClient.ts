@@ -406,7 +406,10 @@ export interface RedisClient {
   readonly ttl: (key: string) => Effect.Effect<Option.Option<Duration.Duration>, RedisError.RedisCommandError>
   /** Lets a key live for `timeToLive` from now on. `false` says that there is none. */
   readonly expire: (key: string, timeToLive: Duration.Input) => Effect.Effect<boolean, RedisError.RedisCommandError>
-  /** Adds to a number, 1 by default. It is exact up to 2^53; `run` gives a bigint beyond. */
+  /**
+   * Adds to a number, 1 by default. A sum beyond 2^53 is there, and fails with the code `"REPLY"`:
+   * `run` of a command without a decoder gives a bigint.
+   */
   readonly incr: (key: string, by?: number) => Effect.Effect<number, RedisError.RedisCommandError>
   /** Asks whether Redis answers. */
   readonly ping: Effect.Effect<void, RedisError.RedisCommandError>
