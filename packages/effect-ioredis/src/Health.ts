@@ -46,6 +46,8 @@ import {
   DateTime,
   Duration,
   Effect,
+  Exit,
+  Fiber,
   Layer,
   Predicate,
   type Scope,
@@ -447,12 +449,12 @@ export const make = Effect.fnUntraced(function* <
   const now = yield* DateTime.now
   const known = yield* SubscriptionRef.make<Known>(made.map((part) => unknownOf(part, now)))
   const tries = yield* Effect.forEach(made, (part) => watch(part, known))
+  // Shared as a whole: while one part hangs, the others are asked no more often than before.
+  const tried = yield* SharedRun.make(Effect.all(tries, { concurrency: "unbounded", discard: true }))
+  const report = Effect.map(SubscriptionRef.get(known), reportOf)
   return {
-    report: Effect.map(SubscriptionRef.get(known), reportOf),
-    check: Effect.andThen(
-      Effect.all(tries, { concurrency: "unbounded", discard: true }),
-      Effect.map(SubscriptionRef.get(known), reportOf)
-    ),
+    report,
+    check: Effect.andThen(tried, report),
     changes: SubscriptionRef.changes(known).pipe(Stream.changesWith(isSame), Stream.map(reportOf))
   }
 })
@@ -502,12 +504,37 @@ const watch = Effect.fnUntraced(function* (
       reason: `it did not answer within ${Duration.format(Duration.fromInputUnsafe(duration))}`
     })
   )
+  const attempt = yield* attemptOf(part.check, duration)
   const tried = yield* SharedRun.make(
-    Effect.flatMap(Effect.timeoutOrElse(part.check, { duration, orElse: () => late }), learn)
+    Effect.flatMap(Effect.timeoutOrElse(attempt, { duration, orElse: () => late }), learn)
   )
   if (part.changes !== undefined) yield* Effect.forkScoped(Stream.runForEach(part.changes, learn))
   yield* Effect.forkScoped(Effect.forever(Effect.andThen(tried, Effect.sleep(part.interval ?? "30 seconds"))))
   return tried
+})
+
+// One attempt at a time, which whoever waits for it may leave at once. One that cannot be interrupted
+// has to end before the next one begins: a pool that hangs is not asked for ever more connections.
+const attemptOf = Effect.fnUntraced(function* (
+  check: Effect.Effect<Condition>,
+  patience: Duration.Input
+): Effect.fn.Return<Effect.Effect<Condition>, never, Scope.Scope> {
+  const fork = Effect.runForkWith(yield* Effect.context<never>())
+  let leftBehind: Fiber.Fiber<unknown> | undefined
+  const ended = Effect.suspend(() => (leftBehind === undefined ? Effect.void : Fiber.await(leftBehind)))
+  yield* Effect.addFinalizer(() => Effect.timeoutOption(ended, patience))
+  const begun = Effect.callback<Condition>((resume) => {
+    const fiber = fork(check)
+    fiber.addObserver((exit) => resume(Exit.isSuccess(exit) ? exit : Exit.succeed(down(troubleIn(exit.cause)))))
+    return Effect.sync(() => {
+      leftBehind = fiber
+      fiber.addObserver(() => {
+        leftBehind = undefined
+      })
+      fiber.interruptUnsafe()
+    })
+  })
+  return Effect.andThen(ended, begun)
 })
 
 const isSame = (one: Known, other: Known): boolean =>
