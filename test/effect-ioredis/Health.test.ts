@@ -1,5 +1,19 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Config, Data, DateTime, Effect, Exit, Fiber, Latch, Layer, Logger, Stream, Tracer } from "effect"
+import {
+  Cause,
+  Config,
+  Data,
+  DateTime,
+  Duration,
+  Effect,
+  Exit,
+  Fiber,
+  Latch,
+  Layer,
+  Logger,
+  Stream,
+  Tracer
+} from "effect"
 import { RedisClient, RedisCommand, RedisHealth, RedisPubSub } from "effect-ioredis"
 import * as Health from "effect-ioredis/Health"
 import { Fault, SimulatedRedis } from "effect-ioredis/testing"
@@ -376,6 +390,19 @@ describe("the part of Redis", () => {
 })
 
 describe("the part of the subscriptions", () => {
+  it.effect("refuses a fill and a lag that make no sense, naming each", () =>
+    Effect.gen(function* () {
+      for (const bad of [0, 80, Number.NaN]) {
+        const exit = yield* Effect.exit(Health.subscriptions({ fill: bad, maxLag: Number.NaN }))
+        const defect = Exit.isFailure(exit) && Cause.hasDies(exit.cause) ? Cause.squash(exit.cause) : undefined
+        assert.instanceOf(defect, Config.ConfigError)
+        assert.include(defect.message, `fill is ${bad}: expected a share above 0 and up to 1`)
+        assert.include(defect.message, "maxLag is NaN. Make it a time above 0")
+      }
+      yield* Health.subscriptions({ fill: 1, maxLag: Duration.infinity })
+    }).pipe(Effect.scoped, Effect.provide(Redis))
+  )
+
   it.effect("says whose consumer takes nothing, and whose drops messages", () =>
     Effect.gen(function* () {
       const health = yield* Health.make([Health.subscriptions({ maxLag: "10 seconds" })])
