@@ -34,6 +34,7 @@ export const sidebar = [
     text: "Operating",
     items: [
       { text: "Monitoring", link: "/monitoring" },
+      { text: "Runbook", link: "/runbook" },
       { text: "Health", link: "/health" },
       { text: "Doctor", link: "/doctor" },
       { text: "Deployment", link: "/deployment" }
