@@ -762,7 +762,7 @@ const decodeAll = <Commands extends ReadonlyArray<RedisCommand.RedisCommand>>(
   }) as PipelineResults<Commands>
 
 // An operation that no call makes.
-const recorded = <A>(
+const recorded = <A extends ReadonlyArray<Result.Result<unknown, RedisError.RedisCommandError>>>(
   clock: Clock.Clock,
   record: (operation: string, errorType: string, millis: number) => void,
   operation: string,
