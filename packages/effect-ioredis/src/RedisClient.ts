@@ -180,7 +180,7 @@ export interface ClientBreaker {
  *
  * `failures` are those in a row: while the circuit is not closed, those that opened it, of which a
  * stall is one, and the failed probes since. `openMillis` is for how long it has not been closed. A
- * circuit that is isolated has no `retryAfterMillis`.
+ * circuit that only a reset closes, such as an isolated one, has no `retryAfterMillis`.
  *
  * @category models
  * @since 0.1.0
@@ -306,9 +306,9 @@ export interface Stats {
   readonly since: string
   /** Says where its connections stand. */
   readonly connection: RedisNode.Status
-  /** Counts its connections that are ready. */
+  /** Counts the connections that are ready, to servers that own keys. */
   readonly connections: number
-  /** Commands that were sent and have no reply yet. */
+  /** Commands that were sent and have no reply yet, those to replicas included. */
   readonly inFlight: number
   /**
    * The state that all circuits are in. `"Partial"` says how many are not closed while others are,
@@ -769,7 +769,7 @@ const decodeAll = <Commands extends ReadonlyArray<RedisCommand.RedisCommand>>(
   }) as PipelineResults<Commands>
 
 // An operation that no call makes.
-const recorded = <A>(
+const recorded = <A extends ReadonlyArray<Result.Result<unknown, RedisError.RedisCommandError>>>(
   clock: Clock.Clock,
   record: (operation: string, errorType: string, millis: number) => void,
   operation: string,
