@@ -37,6 +37,7 @@ export const sidebar = [
   {
     text: "Operating",
     items: [
+      { text: "Runbook: what to do when it is not well", link: "/runbook" },
       { text: "Health: is Redis used right now?", link: "/health" },
       { text: "Doctor: what is wrong with this Redis?", link: "/doctor" },
       { text: "Deployment", link: "/deployment" }

@@ -568,6 +568,7 @@ const assemble = Effect.fnUntraced(function* (
   const closing = ClosingTime.make(settings.closeTimeout, clock)
   const listeners = new Set<(event: NodeEvent) => void>()
   const onDefect = reporter(name, context)
+  Metrics.beginAtZero(metrics, context)
   const eventLoopDelay = metrics.eventLoopDelay(context)
   // Calls in flight keep their deadlines while the connections close.
   const deadlines = yield* Deadlines.make(
