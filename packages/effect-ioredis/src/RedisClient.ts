@@ -79,7 +79,7 @@ import { tell } from "./internal/tell.ts"
 import * as Transaction from "./internal/Transaction.ts"
 import * as RedisCommand from "./RedisCommand.ts"
 import type { ReplyResult } from "./RedisConnection.ts"
-import { RedisConnector, type RedisLogin } from "./RedisConnector.ts"
+import { Middleware, RedisConnector, type RedisLogin } from "./RedisConnector.ts"
 import * as RedisError from "./RedisError.ts"
 import type * as RedisNode from "./internal/node/RedisNode.ts"
 import type * as RedisReservation from "./RedisReservation.ts"
@@ -544,8 +544,14 @@ export interface Options {
 export const make = (
   options: Options = {}
 ): Effect.Effect<RedisClient, RedisError.RedisConnectionError, Scope.Scope | RedisConnector> =>
-  // Whatever waits for a connection lives on its clock.
-  Effect.flatMap(RedisConnector, ({ clock }) => Effect.provideService(assemble(options), Clock.Clock, clock))
+  Effect.gen(function* () {
+    const connector = (yield* Middleware)(yield* RedisConnector)
+    return yield* assemble(options).pipe(
+      Effect.provideService(RedisConnector, connector),
+      // Whatever waits for a connection lives on its clock.
+      Effect.provideService(Clock.Clock, connector.clock)
+    )
+  })
 
 const assemble = Effect.fnUntraced(function* (
   options: Options

@@ -153,14 +153,15 @@ const subscribe = Effect.fnUntraced(function* (
   const isSettled = Latch.makeUnsafe()
   const settle = Effect.asVoid(isSettled.open)
   yield* Effect.addFinalizer(() => Queue.shutdown(queue))
-  yield* RedisPubSub.subscribe([channel], { onSubscribed: settle }).pipe(
-    Stream.runForEach((event) =>
-      event._tag === "Message"
-        ? Queue.offer(queue, { channel: event.channel, message: event.payload })
+  yield* RedisPubSub.subscribe([channel]).pipe(
+    Stream.runForEach((event) => {
+      if (event._tag === "Message") return Queue.offer(queue, { channel: event.channel, message: event.payload })
+      return event.reason === "Subscribed"
+        ? settle
         : Effect.logWarning("Messages of a Redis channel may be missing").pipe(
             Effect.annotateLogs({ name: client.name, reason: event.reason })
           )
-    ),
+    }),
     Effect.mapError(toEffect),
     Effect.catchCause((cause) => Queue.failCause(queue, cause)),
     Effect.ensuring(settle),
