@@ -42,8 +42,9 @@ const ofTen: ReadonlyArray<Omit<Fault, "isOneOfTen">> = [
   {
     name: "killed",
     program: { maxReserved: 4 },
-    begin: ({ server }) => server.kill,
-    end: ({ server }) => server.start,
+    // A link that has lost its server accepts whoever comes, which no killed server does.
+    begin: ({ link, server }) => Effect.andThen(server.kill, Effect.andThen(link.refuse, link.cut)),
+    end: ({ link, server }) => Effect.andThen(server.start, link.listen),
     must: gone
   },
   {
@@ -103,7 +104,9 @@ const ofTen: ReadonlyArray<Omit<Fault, "isOneOfTen">> = [
     prepare: (world) => cli(world, "SAVE"),
     begin: ({ server }) => Effect.andThen(server.kill, server.start),
     end: () => Effect.void,
-    must: []
+    must: [],
+    // A restart takes a second or two, which here are a minute.
+    may: ["RedisCircuitOpen", "RedisNotConnected"]
   },
   {
     name: "busy process",
