@@ -31,6 +31,7 @@ const masters = (...servers: Facts["servers"]): Pick<Facts, "servers"> => ({ ser
 const unknown = { _tag: "Unknown" } as const
 const away = { _tag: "Unreached", said: "the server refused the connection" } as const
 
+const loss = { command: "INFO", said: "the connection was lost" }
 const silence = { command: "INFO", waited: 2000, isEnd: false }
 
 const table: ReadonlyArray<readonly [what: string, facts: Facts, found: string]> = [
@@ -52,6 +53,9 @@ const table: ReadonlyArray<readonly [what: string, facts: Facts, found: string]>
   ["no connection", factsOf(unreached({ reason: "Timeout", accepts: false })), "critical unreachable"],
   ["cut at once", factsOf(unreached({ reason: "Reset" })), "critical unreachable"],
   ["no way there", factsOf(unreached({ reason: "Reset", accepts: false })), "critical unreachable"],
+  ["a connection that is ended later on", factsOf(reached({ loss })), "critical hung-up"],
+  ["another protocol", factsOf(unreached({ reason: "Closed", code: "ERR_REDIS_PROTOCOL" })), "critical not-redis"],
+  ["another answer to PING", factsOf(reached({ isOther: true, loss })), "critical not-redis"],
   ["too slow for the time", factsOf(reached({ silence: { ...silence, isEnd: true } })), "warning incomplete"],
 
   ["TLS is expected", factsOf(unreached({ reason: "Reset", speaksTls: true })), "critical tls-expected"],
