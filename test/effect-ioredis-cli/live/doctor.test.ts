@@ -277,6 +277,18 @@ describe.concurrent("effect-ioredis doctor", { timeout: 30_000 }, () => {
     })
   )
 
+  it.live("a sentinel in the place of Redis, and Redis in the place of a sentinel", () =>
+    Effect.gen(function* () {
+      const { name, sentinels } = yield* RedisSentinels.make({})
+      const sentinel = `127.0.0.1:${sentinels[0]?.port}`
+      const asRedis = yield* doctor([`redis://${sentinel}`])
+      names("sentinel-unexpected", /redis_mode:sentinel/, new RegExp(`REDIS_SENTINELS=${sentinel}`), asRedis)
+      const server = yield* RedisServer.make({})
+      const settings = { REDIS_SENTINELS: `127.0.0.1:${server.port}`, REDIS_SENTINEL_MASTER: name }
+      names("sentinel-disabled", /unknown command/, /REDIS_SENTINELS/, yield* doctor([], settings))
+    })
+  )
+
   it.live("what cannot be run ends with 2", () =>
     Effect.gen(function* () {
       const bad = yield* doctor([], { REDIS_URL: `http://:${password}@localhost` })
@@ -284,9 +296,15 @@ describe.concurrent("effect-ioredis doctor", { timeout: 30_000 }, () => {
       const two = yield* doctor(["redis://localhost", at(6379)])
       const flag = yield* doctor(["--password", password])
       assert.deepStrictEqual(
-        [bad, two, flag].map(({ code }) => code),
-        [2, 2, 2]
+        [bad, two, flag].map(({ code, stdout }) => [code, stdout]),
+        [
+          [2, ""],
+          [2, ""],
+          [2, ""]
+        ]
       )
+      assert.include(flag.stderr, "USAGE")
+      assert.include((yield* doctor(["--help"])).stdout, "USAGE")
     })
   )
 

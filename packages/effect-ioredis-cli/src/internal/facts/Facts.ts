@@ -39,6 +39,7 @@ export interface Sentinel {
     | { readonly _tag: "Unknown" }
     | { readonly _tag: "Unreached"; readonly said: string }
     | { readonly _tag: "Refused"; readonly said: string }
+    | { readonly _tag: "NoSentinel"; readonly said: string }
 }
 
 /** The master as one sentinel sees it. */
