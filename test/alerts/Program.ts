@@ -104,7 +104,7 @@ const traffic = Effect.gen(function* () {
     ],
     (effect) => Effect.forkChild(effect)
   )
-  yield* Fiber.join(yield* Effect.forkChild(Effect.forever(hear)))
+  return yield* Fiber.join(yield* Effect.forkChild(Effect.forever(hear)))
 })
 
 const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]()
@@ -127,7 +127,7 @@ const main = Effect.gen(function* () {
   const metrics = HttpRouter.serve(PrometheusNames.layerHttp(), { disableLogger: true, disableListenLog: true }).pipe(
     Layer.provide(NodeHttpServer.layer(() => server, { port: 0, host: "127.0.0.1" }))
   )
-  yield* Effect.andThen(announce, traffic).pipe(Effect.provide(Layer.mergeAll(Live, metrics)))
+  return yield* Effect.andThen(announce, traffic).pipe(Effect.provide(Layer.mergeAll(Live, metrics)))
 })
 
 NodeRuntime.runMain(Effect.provide(main, Logger.layer([])))
