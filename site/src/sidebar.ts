@@ -26,6 +26,7 @@ export const sidebar = [
       { text: "Near cache", link: "/near_cache" },
       { text: "Groups of values", link: "/tags" },
       { text: "One server, Sentinel or Cluster", link: "/topologies" },
+      { text: "Feature flags", link: "/feature_flags" },
       { text: "In a program of Promises", link: "/promises" },
       { text: "Testing", link: "/testing" }
     ]
@@ -36,6 +37,7 @@ export const sidebar = [
       { text: "Monitoring", link: "/monitoring" },
       { text: "Health", link: "/health" },
       { text: "Doctor", link: "/doctor" },
+      { text: "Fault injection", link: "/fault_injection" },
       { text: "Deployment", link: "/deployment" }
     ]
   },
