@@ -322,6 +322,7 @@ describe("FaultInjection", () => {
       yield* redis.set("greeting", "hello")
       yield* faults.turnOn({ rate: 0.05, delay: "20 millis" })
       let failed = 0
+      assert.sameMembers(Object.keys(yield* faults.injected), [...FaultInjection.kinds])
       for (let n = 0; n < 500; n++) {
         const call = yield* Effect.forkChild(Effect.result(redis.get("greeting")), { startImmediately: true })
         yield* TestClock.adjust("100 millis")
