@@ -79,7 +79,7 @@ import { tell } from "./internal/tell.ts"
 import * as Transaction from "./internal/Transaction.ts"
 import * as RedisCommand from "./RedisCommand.ts"
 import type { ReplyResult } from "./RedisConnection.ts"
-import { RedisConnector, type RedisLogin } from "./RedisConnector.ts"
+import { Middleware, RedisConnector, type RedisLogin } from "./RedisConnector.ts"
 import * as RedisError from "./RedisError.ts"
 import type * as RedisNode from "./internal/node/RedisNode.ts"
 import type * as RedisReservation from "./RedisReservation.ts"
@@ -434,19 +434,22 @@ export interface RedisClient {
    * the server and for WATCH. It is closed with the scope, unless it is as it was when it was made:
    * then it is kept for a while, for the next to reserve one. It takes no longer than
    * `operationTimeout`: where `maxReserved` are in use until then it fails with the reason
-   * `"Saturated"`, and where the connection is not made by then with `"Timeout"`.
+   * `"Saturated"`, and where the connection is not made by then with `"Timeout"`. An open circuit
+   * refuses it at once, or after `waitToSend`.
    */
   readonly reserve: (
     options?: RedisReservation.Options
-  ) => Effect.Effect<RedisReservation.RedisReservation, RedisError.RedisConnectionError, Scope.Scope>
+  ) => Effect.Effect<RedisReservation.RedisReservation, RedisError.RedisCommandError, Scope.Scope>
   /**
    * Runs commands in one transaction (MULTI and EXEC), on a connection that is reserved for it, and
    * gives a `Result` for each. It fails where Redis executes none of them, or where it is not known
-   * whether it did; nothing is sent twice. On a cluster all keys must be of one slot. Where a key
-   * that is watched decides, see `reserve`.
+   * whether it did; nothing is sent twice. It takes no longer than `operationTimeout`, with the
+   * reservation. On a cluster all keys must be of one slot. Where a key that is watched decides,
+   * see `reserve`.
    */
   readonly transaction: <const Commands extends ReadonlyArray<RedisCommand.RedisCommand>>(
-    commands: Commands
+    commands: Commands,
+    options?: Omit<RedisReservation.Options, "key">
   ) => Effect.Effect<RedisReservation.TransactionResults<Commands>, RedisError.RedisCommandError>
   /** Replaces the connections, with everything in flight on them. */
   readonly reconnect: Effect.Effect<void>
@@ -544,8 +547,14 @@ export interface Options {
 export const make = (
   options: Options = {}
 ): Effect.Effect<RedisClient, RedisError.RedisConnectionError, Scope.Scope | RedisConnector> =>
-  // Whatever waits for a connection lives on its clock.
-  Effect.flatMap(RedisConnector, ({ clock }) => Effect.provideService(assemble(options), Clock.Clock, clock))
+  Effect.gen(function* () {
+    const connector = (yield* Middleware)(yield* RedisConnector)
+    return yield* assemble(options).pipe(
+      Effect.provideService(RedisConnector, connector),
+      // Whatever waits for a connection lives on its clock.
+      Effect.provideService(Clock.Clock, connector.clock)
+    )
+  })
 
 const assemble = Effect.fnUntraced(function* (
   options: Options
@@ -562,6 +571,7 @@ const assemble = Effect.fnUntraced(function* (
   const closing = ClosingTime.make(settings.closeTimeout, clock)
   const listeners = new Set<(event: NodeEvent) => void>()
   const onDefect = reporter(name, context)
+  Metrics.beginAtZero(metrics, context)
   const eventLoopDelay = metrics.eventLoopDelay(context)
   // Calls in flight keep their deadlines while the connections close.
   const deadlines = yield* Deadlines.make(
@@ -619,19 +629,16 @@ const assemble = Effect.fnUntraced(function* (
     clock,
     most: settings.maxReserved,
     commandTimeout,
-    operationTimeout
+    deadlines,
+    failed: attempts.failed
   })
   yield* Gauges.show(metrics.reservationsInUse, reservations.inUse)
   yield* Gauges.show(metrics.reservationsLimit, () => settings.maxReserved)
-  const reserve: RedisClient["reserve"] = ({ key } = {}) =>
-    Effect.suspend(() => reservations.reserve(topology.nodeFor(key === undefined ? undefined : keyFrom(key))))
   const { lastFailure } = attempts
   const sources = { settings, since, counts, living: maker.nodes, topology, reservations, lastFailure }
   const client: RedisClient = {
     ...commandsOn(name, dispatcher),
-    reserve,
-    transaction: (commands) =>
-      recorded(clock, record, batchName("MULTI", commands), Transaction.run(commands, reserve, topology.refresh)),
+    ...reservingOn(clock, topology, reservations, operationTimeout, record),
     reconnect: Effect.sync(() => {
       for (const node of maker.nodes()) node.reconnect()
     }),
@@ -781,6 +788,39 @@ const sendOptions = ({ answer, operationTimeout, readFrom, retry, waitToSend }: 
   answer,
   readFrom,
   waitToSend: waitToSend === undefined ? undefined : Duration.toMillis(waitToSend)
+})
+
+// What takes a connection for itself.
+const reservingOn = (
+  clock: Clock.Clock,
+  topology: Topology,
+  reservations: Reservations.Reservations,
+  longest: number,
+  record: Parameters<typeof Dispatcher.make>[0]["record"]
+): Pick<RedisClient, "reserve" | "transaction"> => {
+  const now = () => Monotonic.millis(clock)
+  const reserve = (times: Reservations.Times, key: string | undefined) =>
+    reservations.reserve(() => topology.nodeFor(key === undefined ? undefined : keyFrom(key)), times)
+  return {
+    reserve: (options = {}) => Effect.suspend(() => reserve(timesOf(options, longest, now()), options.key)),
+    transaction: (commands, options = {}) => {
+      const executing = Effect.suspend(() => {
+        const times = timesOf(options, longest, now())
+        const settings = { reserve: (key?: string) => reserve(times, key), refresh: topology.refresh, ...times, now }
+        return Transaction.run(commands, settings)
+      })
+      return recorded(clock, record, batchName("MULTI", commands), executing)
+    }
+  }
+}
+
+const timesOf = (
+  { operationTimeout, waitToSend = 0 }: RedisReservation.Options,
+  longest: number,
+  now: number
+): Reservations.Times => ({
+  until: now + (operationTimeout === undefined ? longest : Duration.toMillis(operationTimeout)),
+  waitUntil: now + Duration.toMillis(waitToSend)
 })
 
 // Waits until all keys can be reached, or until waiting is of no use, then says what is missing.

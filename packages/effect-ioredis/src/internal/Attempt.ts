@@ -224,9 +224,7 @@ class Running<A> implements Attempt<A> {
   }
 
   fail(error: RedisError.RedisCommandError, outcome: CircuitBreaker.Outcome, at: number, event: unknown): void {
-    const { context, metrics, onFailure } = this.environment
-    if (countsAsError(error)) metrics.errors(errorType(error))(reasonOf(error)).updateUnsafe(1, context)
-    if (outcome === "failure") onFailure(error, this.node)
+    count(this.environment, error, outcome, this.node)
     this.settle(Result.fail(error), outcome, at, event)
   }
 
@@ -248,6 +246,17 @@ class Running<A> implements Attempt<A> {
       .durations(this.call.name)(outcome)
       .record((at - this.sentAt) / 1000)
   }
+}
+
+/** Counts a failure, and tells of one that counts as an outage of the node. */
+export const count = (
+  { context, metrics, onFailure }: Environment,
+  error: RedisError.RedisCommandError,
+  outcome: CircuitBreaker.Outcome,
+  node: RedisNode
+): void => {
+  if (countsAsError(error)) metrics.errors(errorType(error))(reasonOf(error)).updateUnsafe(1, context)
+  if (outcome === "failure") onFailure(error, node)
 }
 
 // Errors of the connection and what was called off here did not come from the server.

@@ -192,8 +192,10 @@ export class Circuit {
     this.apply({ _tag: "MakeDue" })
   }
 
-  /** Shows the circuit's state as metrics until `close`. */
+  /** Shows the circuit's state as metrics until `close`, and its counts from zero on. */
   show(): void {
+    this.rejections ??= tallyOf(this.metrics.rejections, this.context)
+    CircuitMetrics.beginAtZero(this.metrics, this.context)
     for (const tag of ["Closed", "Open", "HalfOpen"] as const) {
       const read = () => (this.current()._tag === tag ? 1 : 0)
       this.shown.push(Gauges.begin(this.metrics.state(tag), read, this.context))
