@@ -37,6 +37,8 @@ export class Region implements RegionPolicy {
   readonly sequences: Sequences.Sequences = Sequences.make()
   /** Whether it was logged, since the region was clean, that the user may not empty it. */
   isWarned = false
+  /** Says whether it is to be found out if the user may write, for a script was refused. */
+  isDoubted = false
   /**
    * The names of the nodes that hold nothing any more of what it was last cleared of, or are being
    * emptied of it. A node that gets slots meanwhile is emptied again.
@@ -506,11 +508,17 @@ export class State {
   /** Redis has refused a command of a region, or of none. */
   refused(command: RedisCommand.RedisCommand, error: RedisError.RedisCommandError, region: Region | undefined): void {
     if (error._tag !== "RedisOperationError" || error.code !== "NOPERM") return
+    if (region?.state._tag === "Denied") return
     if (Scripts.isDenied(command, error)) {
       this.#scriptsAgainAt = this.now() + scriptsPause
+      // Whether the user may not run scripts, or not write what they write, SET and UNLINK tell.
+      if (region === undefined) return
+      region.isDoubted = true
+      region.loop.wake()
       return
     }
-    if (region === undefined || region.state._tag === "Denied") return
+    if (region === undefined) return
+    region.isDoubted = false
     this.apply(region, { _tag: "Refused", at: this.#nowIn(region) })
     this.#forgetIntents(region)
     region.loop.wake()
@@ -692,7 +700,8 @@ function* slotsOf(node: Node): Generator<number> {
 // After these events every node may hold what is to be emptied.
 const anew: ReadonlySet<RegionEvent["_tag"]> = new Set(["Marked", "Refused", "Permitted"])
 
-const errorOf = (end: SendingEnd): RedisError.RedisCommandError | undefined => {
+/** The error that a sending ended with, if it did. */
+export const errorOf = (end: SendingEnd): RedisError.RedisCommandError | undefined => {
   if (end._tag !== "Confirmed") return end.error
   return Result.isFailure(end.result) ? end.result.failure : undefined
 }
