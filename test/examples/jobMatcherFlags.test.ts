@@ -125,12 +125,20 @@ describe("a variant of the job matcher", () => {
         const ask = yield* makeAsk
         const matcher = yield* Matcher
         const { set } = yield* Flags.Freshness
-        yield* passing(ask(pathOf(1)))
-        yield* set({ weights: { short: 0, long: 1 } })
-        yield* passing(ask(pathOf(1), "DELETE"))
-        yield* set({ weights: { short: 1, long: 0 } })
-        yield* passing(ask(pathOf(1)))
-        assert.strictEqual(yield* matcher.runs, 2)
+        const [short, long] = [{ weights: { short: 1, long: 0 } }, { weights: { short: 0, long: 1 } }]
+        for (const [one, other] of [
+          [short, long],
+          [long, short]
+        ] as const) {
+          yield* set(one)
+          yield* passing(ask(pathOf(1)))
+          const before = yield* matcher.runs
+          yield* set(other)
+          yield* passing(ask(pathOf(1), "DELETE"))
+          yield* set(one)
+          yield* passing(ask(pathOf(1)))
+          assert.strictEqual(yield* matcher.runs, before + 1)
+        }
       })
     )
   )
