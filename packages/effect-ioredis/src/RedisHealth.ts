@@ -198,10 +198,7 @@ export const make = Effect.fnUntraced(function* (
   const context = yield* Effect.context<never>()
   const signals = yield* Queue.unbounded<Signal>()
   // Why servers do not answer, those included that own nothing now.
-  const reasons = new Map<Node, HealthReport.Failing>()
-  for (const node of dispatch.nodes()) {
-    if (!node.isReady()) reasons.set(node, failingOf(node, notConnected))
-  }
+  const reasons = new Map(reasonsAtFirst(dispatch.nodes()))
   const look = Effect.map(client.stats, ({ connectError, connection }) =>
     HealthReport.found(
       dispatch.nodes(),
@@ -299,6 +296,9 @@ export const make = Effect.fnUntraced(function* (
  */
 export const layer = (options?: Options): Layer.Layer<RedisHealth, never, RedisClient> =>
   Layer.effect(RedisHealth, make(options))
+
+const reasonsAtFirst = (nodes: ReadonlyArray<Node>): ReadonlyArray<readonly [Node, HealthReport.Failing]> =>
+  nodes.flatMap((node) => (node.isReady() ? [] : [[node, failingOf(node, notConnected)]]))
 
 // While nobody tells who owns which keys, servers that answer are of no use.
 const reasonsOfAll = (
