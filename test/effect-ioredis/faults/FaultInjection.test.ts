@@ -1,10 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Context, Effect, Layer, Metric, Random, Result, type Scope } from "effect"
+import { Clock, Context, Effect, Fiber, Layer, Metric, Random, Result, type Scope } from "effect"
 import { RedisClient, RedisCommand, RedisConnection, RedisConnector, RedisError } from "effect-ioredis"
 import * as FaultInjection from "effect-ioredis/FaultInjection"
 import { SimulatedRedis } from "effect-ioredis/testing"
 import { TestClock } from "effect/testing"
 import * as Captured from "../../support/Captured.ts"
+import * as FakeConnector from "../../support/FakeConnector.ts"
 
 interface Bench {
   readonly server: SimulatedRedis.SimulatedRedis
@@ -56,6 +57,35 @@ const shown = (result: RedisConnection.ReplyResult): string => {
 const echoes = (...texts: ReadonlyArray<string>) => texts.map((text) => ["ECHO", text] as const)
 
 describe("FaultInjection", () => {
+  it.effect("off: the connection below is given what was submitted as it is, also after it was on", () =>
+    Effect.gen(function* () {
+      const given: Array<unknown> = []
+      const fake = yield* FakeConnector.make()
+      const context = yield* Layer.build(FaultInjection.layer())
+      const faults = Context.get(context, FaultInjection.FaultInjection)
+      const connector = Context.get(
+        context,
+        RedisConnector.Middleware
+      )({
+        ...fake.connector,
+        connect: (address, login) =>
+          Effect.map(fake.connector.connect(address, login), (connection) => ({
+            ...connection,
+            submit: (command, onReply) => given.push(command, onReply)
+          }))
+      })
+      const connection = yield* connector.connect({ host: "redis", port: 6379 }, {})
+      const command = RedisCommand.make("PING")
+      const onReply = () => {}
+      connection.submit(command, onReply)
+      yield* faults.turnOn({ rate: 0 })
+      yield* faults.turnOff
+      connection.submit(command, onReply)
+      assert.deepStrictEqual(given, [command, onReply, command, onReply])
+      assert.isTrue(given.every((one) => one === command || one === onReply))
+    })
+  )
+
   it.effect("Delay: a reply comes late and so does all behind it, in order, and nothing before that", () =>
     withFaults(({ connect, faults }) =>
       Effect.gen(function* () {
@@ -74,6 +104,31 @@ describe("FaultInjection", () => {
         assert.deepStrictEqual([told, behind, connection.inFlight()], [["a a 300"], ["b b 299", "c c 299"], 0])
         assert.isAbove(connection.activity(), heard)
       })
+    )
+  )
+
+  it.effect("Delay: a connection whose replies are all late, but come, is not taken for a silent one", () =>
+    Effect.gen(function* () {
+      const faults = yield* FaultInjection.FaultInjection
+      const redis = yield* RedisClient.RedisClient
+      yield* redis.set("greeting", "hello")
+      yield* faults.turnOn({ rate: 1, kinds: ["Delay"], delay: "400 millis" })
+      const calls: Array<Fiber.Fiber<unknown, unknown>> = []
+      for (let n = 0; n < 300; n++) {
+        calls.push(yield* Effect.forkChild(redis.get("greeting"), { startImmediately: true }))
+        yield* TestClock.adjust("100 millis")
+        assert.strictEqual((yield* redis.breaker.state)._tag, "Closed")
+      }
+      yield* faults.turnOff
+      yield* Fiber.joinAll(calls)
+      assert.isAtLeast((yield* faults.injected).Delay, 300)
+    }).pipe(
+      Effect.provide(
+        RedisClient.layer({ commandTimeout: "1 second" }).pipe(
+          Layer.provideMerge(FaultInjection.layer()),
+          Layer.provide(SimulatedRedis.layer())
+        )
+      )
     )
   )
 
@@ -267,6 +322,7 @@ describe("FaultInjection", () => {
       yield* redis.set("greeting", "hello")
       yield* faults.turnOn({ rate: 0.05, delay: "20 millis" })
       let failed = 0
+      assert.sameMembers(Object.keys(yield* faults.injected), [...FaultInjection.kinds])
       for (let n = 0; n < 500; n++) {
         const call = yield* Effect.forkChild(Effect.result(redis.get("greeting")), { startImmediately: true })
         yield* TestClock.adjust("100 millis")
