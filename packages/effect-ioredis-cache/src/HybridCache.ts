@@ -53,6 +53,7 @@ import * as Near from "./internal/near/Near.ts"
 import * as SharedReads from "./internal/near/SharedReads.ts"
 import * as MemoryStore from "./internal/MemoryStore.ts"
 import * as MemoryTier from "./internal/MemoryTier.ts"
+import { showPatience } from "./internal/Metrics.ts"
 import { named } from "./internal/named.ts"
 import { checkHybrid, MaxEntries, Prefix } from "./internal/options.ts"
 import * as Outage from "./internal/Outage.ts"
@@ -119,6 +120,7 @@ const build = Effect.fnUntraced(function* (redis: RedisCache.RedisCache, options
   const links = yield* Near.shared(dispatch, redis.prefix)
   const leave = links.join(MemoryTier.demoting(store, journal))
   yield* Effect.addFinalizer(() => Effect.sync(leave))
+  yield* showPatience(() => Duration.toSeconds(patience))
   const outage = Outage.make((key) => dispatch.nodeOf(key).name, fork)
   return yield* Region.makeCache({
     name: redis.client.name,

@@ -79,7 +79,7 @@ import { tell } from "./internal/tell.ts"
 import * as Transaction from "./internal/Transaction.ts"
 import * as RedisCommand from "./RedisCommand.ts"
 import type { ReplyResult } from "./RedisConnection.ts"
-import { RedisConnector, type RedisLogin } from "./RedisConnector.ts"
+import { Middleware, RedisConnector, type RedisLogin } from "./RedisConnector.ts"
 import * as RedisError from "./RedisError.ts"
 import type * as RedisNode from "./internal/node/RedisNode.ts"
 import type * as RedisReservation from "./RedisReservation.ts"
@@ -180,7 +180,7 @@ export interface ClientBreaker {
  *
  * `failures` are those in a row: while the circuit is not closed, those that opened it, of which a
  * stall is one, and the failed probes since. `openMillis` is for how long it has not been closed. A
- * circuit that is isolated has no `retryAfterMillis`.
+ * circuit that only a reset closes, such as an isolated one, has no `retryAfterMillis`.
  *
  * @category models
  * @since 0.1.0
@@ -306,9 +306,9 @@ export interface Stats {
   readonly since: string
   /** Says where its connections stand. */
   readonly connection: RedisNode.Status
-  /** Counts its connections that are ready. */
+  /** Counts the connections that are ready, to servers that own keys. */
   readonly connections: number
-  /** Commands that were sent and have no reply yet. */
+  /** Commands that were sent and have no reply yet, those to replicas included. */
   readonly inFlight: number
   /**
    * The state that all circuits are in. `"Partial"` says how many are not closed while others are,
@@ -550,8 +550,14 @@ export interface Options {
 export const make = (
   options: Options = {}
 ): Effect.Effect<RedisClient, RedisError.RedisConnectionError, Scope.Scope | RedisConnector> =>
-  // Whatever waits for a connection lives on its clock.
-  Effect.flatMap(RedisConnector, ({ clock }) => Effect.provideService(assemble(options), Clock.Clock, clock))
+  Effect.gen(function* () {
+    const connector = (yield* Middleware)(yield* RedisConnector)
+    return yield* assemble(options).pipe(
+      Effect.provideService(RedisConnector, connector),
+      // Whatever waits for a connection lives on its clock.
+      Effect.provideService(Clock.Clock, connector.clock)
+    )
+  })
 
 const assemble = Effect.fnUntraced(function* (
   options: Options
@@ -568,6 +574,7 @@ const assemble = Effect.fnUntraced(function* (
   const closing = ClosingTime.make(settings.closeTimeout, clock)
   const listeners = new Set<(event: NodeEvent) => void>()
   const onDefect = reporter(name, context)
+  Metrics.beginAtZero(metrics, context)
   const eventLoopDelay = metrics.eventLoopDelay(context)
   // Calls in flight keep their deadlines while the connections close.
   const deadlines = yield* Deadlines.make(
@@ -765,7 +772,7 @@ const decodeAll = <Commands extends ReadonlyArray<RedisCommand.RedisCommand>>(
   }) as PipelineResults<Commands>
 
 // An operation that no call makes.
-const recorded = <A>(
+const recorded = <A extends ReadonlyArray<Result.Result<unknown, RedisError.RedisCommandError>>>(
   clock: Clock.Clock,
   record: (operation: string, errorType: string, millis: number) => void,
   operation: string,

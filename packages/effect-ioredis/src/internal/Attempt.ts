@@ -198,7 +198,9 @@ class Running<A> implements Attempt<A> {
     this.deadline?.cancel()
     this.goesOn = this.isProbing()
     if (!this.goesOn) this.node.circuit.record(this.permit, "ignored")
-    this.suspect(this.environment.now())
+    const at = this.environment.now()
+    this.time("ignored", at)
+    this.suspect(at)
   }
 
   // A probe goes on without its caller, and keeps its slot: what comes of it says whether Redis is
@@ -235,10 +237,14 @@ class Running<A> implements Attempt<A> {
     this.settled = true
     this.deadline?.cancel()
     if (!this.goesOn) this.node.circuit.record(this.permit, outcome, event)
+    this.time(outcome, at)
+    this.done(result, at)
+  }
+
+  time(outcome: CircuitBreaker.Outcome, at: number): void {
     this.environment
       .durations(this.call.name)(outcome)
       .record((at - this.sentAt) / 1000)
-    this.done(result, at)
   }
 }
 

@@ -223,6 +223,9 @@ class Counts {
     this.#context = context
     // A series that is there from the beginning shows its first count as a change.
     tallyOf(Metrics.overflows, context)
+    for (const result of ["confirmed", "refused", "failed", "superseded"] as const) {
+      tallyOf(Metrics.replays(result), context)
+    }
   }
 
   overflow(): void {
