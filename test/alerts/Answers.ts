@@ -28,10 +28,11 @@ const step = 0.5
 
 const phaseOf = (
   { beganAt, endedAt, healedAt, startedAt }: Recording,
-  phase: Expected["phase"]
+  { holds, phase }: Expected
 ): readonly [from: number, to: number] => {
-  if (phase === "healthy") return [startedAt + settling, beganAt - 0.5]
-  return phase === "fault" ? [beganAt + settling, healedAt - 0.5] : [healedAt + settling, endedAt - 0.5]
+  const settled = holds === "always" ? settling : 0
+  if (phase === "healthy") return [startedAt + settled, beganAt - 0.5]
+  return phase === "fault" ? [beganAt + settled, healedAt - 0.5] : [healedAt + settled, endedAt - 0.5]
 }
 
 const valuesOf = (found: ReadonlyArray<Series>, labels: Readonly<Record<string, string>>): ReadonlyArray<number> =>
@@ -45,7 +46,7 @@ export const problem = Effect.fnUntraced(function* (recording: Recording, expect
   const { fault, holds, is, labels = {}, phase, question, says } = expected
   const query = questions.find((one) => one.question === question)?.query
   if (query === undefined) return `${question} is no question of docs/monitoring.md`
-  const [from, to] = phaseOf(recording, phase)
+  const [from, to] = phaseOf(recording, expected)
   const found = yield* recording.prometheus.over(
     withMatcher(shortened(query), `job="${fault}"`, metrics),
     from,

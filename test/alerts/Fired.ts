@@ -12,7 +12,8 @@ export interface Fired {
   readonly isOver: boolean
 }
 
-const step = 0.5
+/** Seconds between two looks. */
+export const step = 0.5
 
 /** All alerts that fired, in the order in which they did. */
 export const all = Effect.fnUntraced(function* ({ beganAt, endedAt, prometheus, startedAt }: Recording) {

@@ -49,6 +49,10 @@ const traffic = Effect.gen(function* () {
   const read = Effect.suspend(() =>
     Effect.flatMap(isCold ? Effect.sync(() => `cold-${next++}`) : drawn, (key) => region.getOrSet(key, lookup))
   )
+  const page = Effect.all(
+    Array.from({ length: 8 }, () => read),
+    { concurrency: 8 }
+  )
   // Two who ask for what nobody has share one lookup.
   const both = Effect.suspend(() => {
     const key = `new-${next++}`
@@ -94,7 +98,7 @@ const traffic = Effect.gen(function* () {
   })
   yield* Effect.forEach(
     [
-      every(50, read),
+      every(200, page),
       every(200, both),
       every(250, write),
       every(500, rate),

@@ -47,7 +47,7 @@ export const make = Effect.fnUntraced(function* (fault: Fault) {
   const port = yield* Effect.promise(() =>
     once(createInterface({ input: child.stdout }), "line").then(([line]) => String(line))
   ).pipe(
-    Effect.timeout("60 seconds"),
+    Effect.timeout("2 minutes"),
     Effect.mapError(() => new SubjectError({ message: `The program of "${fault.name}" did not start` }))
   )
   const tell: World["tell"] = (habit, on) =>

@@ -16,7 +16,8 @@ const program = Effect.gen(function* () {
   const fired = yield* Fired.all(recording)
   for (const line of Fired.table(faults, fired)) yield* Console.log(line)
   const control = yield* Fired.control(recording)
-  if (control.length > 0) yield* Console.log(`The machine itself was busy for ${control.length / 2} s`)
+  const busy = control.length * Fired.step
+  if (busy > 0) yield* Console.log(`The machine itself was busy for ${busy} s`)
   const asked = Expected.all.filter(({ fault }) => faults.some(({ name }) => name === fault))
   const answers = yield* Effect.forEach(asked, (expected) => Answers.problem(recording, expected))
   // Only all faults together have something to say to every query.
@@ -31,9 +32,14 @@ const program = Effect.gen(function* () {
     const of = `${questions.length} questions, ${asked.length} expected answers, ${queries} queries that are not empty`
     return yield* Console.log(`✔ Each fault has its alerts, and no other fired. ${of}.`)
   }
+  // Whatever it says then is said of the machine.
+  if (busy > tooBusy) yield* Console.log("The machine had too much else to do: try again when it has not.")
   yield* Console.log(problems.map((problem) => `✘ ${problem}`).join("\n"))
   return yield* new NotAsToldError()
 })
+
+/** Seconds. */
+const tooBusy = 20
 
 class NotAsToldError extends Data.TaggedError("NotAsToldError") {
   // What is wrong has been said.

@@ -126,6 +126,8 @@ describe("Health", () => {
         make("hangs", Effect.never),
         make("fails", Effect.fail(new TooManyRows({ message: "the disk is full" }))),
         make("says", Effect.fail("no")),
+        make("shows", Effect.fail({ _tag: "Odd", password: "a-secret" })),
+        make("hides", Effect.fail(Object.create(null))),
         make("throws", Effect.die(new RangeError("out of range")))
       ])
       const checking = yield* Effect.forkChild(health.check, { startImmediately: true })
@@ -137,6 +139,8 @@ describe("Health", () => {
           Health.down({ cause: "Timeout", reason: "it did not answer within 1s" }),
           Health.down({ cause: "TooManyRows", reason: "the disk is full" }),
           Health.down({ cause: "Failed", reason: "no" }),
+          Health.down({ cause: "Odd", reason: "it failed without a message" }),
+          Health.down({ cause: "Failed", reason: "it failed without a message" }),
           Health.down({ cause: "RangeError", reason: "out of range" })
         ]
       )

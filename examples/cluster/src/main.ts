@@ -5,6 +5,7 @@ import { Layer } from "effect"
 import { HttpRouter } from "effect/http"
 import { HybridCache } from "effect-ioredis-cache"
 import * as Api from "../../job-matcher/src/Api.ts"
+import { Freshness } from "../../job-matcher/src/Flags.ts"
 import { Jobs } from "../../job-matcher/src/Jobs.ts"
 import { Matcher } from "../../job-matcher/src/Matcher.ts"
 import * as Operations from "../../job-matcher/src/Operations.ts"
@@ -16,7 +17,7 @@ import * as NoteApi from "./NoteApi.ts"
 HttpRouter.serve(Layer.mergeAll(Api.layer, NoteApi.layer, Operations.routes), { disableLogger: true }).pipe(
   Layer.provide(Server.layer),
   Layer.provide([Status.layer, Operations.health]),
-  Layer.provide(HybridCache.layerFromEnv()),
+  Layer.provide([HybridCache.layerFromEnv(), Freshness.layer]),
   Layer.provide(Matcher.layer),
   Layer.provide(Jobs.layer),
   Layer.launch,

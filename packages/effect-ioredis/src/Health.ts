@@ -311,10 +311,16 @@ export const part = <E, R>(
 
 const troubleIn = (cause: Cause.Cause<unknown>): Trouble => {
   const error = Cause.squash(cause)
-  const reason = Predicate.hasProperty(error, "message") ? String(error.message) : String(error)
+  const reason = reasonOf(error)
   if (Cause.hasInterruptsOnly(cause)) return { cause: "Interrupted", reason }
   if (Predicate.hasProperty(error, "_tag")) return { cause: String(error._tag), reason }
   return { cause: error instanceof Error ? error.name : "Failed", reason }
+}
+
+// An object without a message may hold anything, and may not even have a text.
+const reasonOf = (error: unknown): string => {
+  if (Predicate.hasProperty(error, "message") && Predicate.isString(error.message)) return error.message
+  return Predicate.isObjectKeyword(error) ? "it failed without a message" : String(error)
 }
 
 /**

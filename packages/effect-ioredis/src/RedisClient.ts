@@ -180,7 +180,7 @@ export interface ClientBreaker {
  *
  * `failures` are those in a row: while the circuit is not closed, those that opened it, of which a
  * stall is one, and the failed probes since. `openMillis` is for how long it has not been closed. A
- * circuit that is isolated has no `retryAfterMillis`.
+ * circuit that only a reset closes, such as an isolated one, has no `retryAfterMillis`.
  *
  * @category models
  * @since 0.1.0
@@ -306,9 +306,9 @@ export interface Stats {
   readonly since: string
   /** Says where its connections stand. */
   readonly connection: RedisNode.Status
-  /** Counts its connections that are ready. */
+  /** Counts the connections that are ready, to servers that own keys. */
   readonly connections: number
-  /** Commands that were sent and have no reply yet. */
+  /** Commands that were sent and have no reply yet, those to replicas included. */
   readonly inFlight: number
   /**
    * The state that all circuits are in. `"Partial"` says how many are not closed while others are,
@@ -434,19 +434,22 @@ export interface RedisClient {
    * the server and for WATCH. It is closed with the scope, unless it is as it was when it was made:
    * then it is kept for a while, for the next to reserve one. It takes no longer than
    * `operationTimeout`: where `maxReserved` are in use until then it fails with the reason
-   * `"Saturated"`, and where the connection is not made by then with `"Timeout"`.
+   * `"Saturated"`, and where the connection is not made by then with `"Timeout"`. An open circuit
+   * refuses it at once, or after `waitToSend`.
    */
   readonly reserve: (
     options?: RedisReservation.Options
-  ) => Effect.Effect<RedisReservation.RedisReservation, RedisError.RedisConnectionError, Scope.Scope>
+  ) => Effect.Effect<RedisReservation.RedisReservation, RedisError.RedisCommandError, Scope.Scope>
   /**
    * Runs commands in one transaction (MULTI and EXEC), on a connection that is reserved for it, and
    * gives a `Result` for each. It fails where Redis executes none of them, or where it is not known
-   * whether it did; nothing is sent twice. On a cluster all keys must be of one slot. Where a key
-   * that is watched decides, see `reserve`.
+   * whether it did; nothing is sent twice. It takes no longer than `operationTimeout`, with the
+   * reservation. On a cluster all keys must be of one slot. Where a key that is watched decides,
+   * see `reserve`.
    */
   readonly transaction: <const Commands extends ReadonlyArray<RedisCommand.RedisCommand>>(
-    commands: Commands
+    commands: Commands,
+    options?: Omit<RedisReservation.Options, "key">
   ) => Effect.Effect<RedisReservation.TransactionResults<Commands>, RedisError.RedisCommandError>
   /** Replaces the connections, with everything in flight on them. */
   readonly reconnect: Effect.Effect<void>
@@ -626,19 +629,16 @@ const assemble = Effect.fnUntraced(function* (
     clock,
     most: settings.maxReserved,
     commandTimeout,
-    operationTimeout
+    deadlines,
+    failed: attempts.failed
   })
   yield* Gauges.show(metrics.reservationsInUse, reservations.inUse)
   yield* Gauges.show(metrics.reservationsLimit, () => settings.maxReserved)
-  const reserve: RedisClient["reserve"] = ({ key } = {}) =>
-    Effect.suspend(() => reservations.reserve(topology.nodeFor(key === undefined ? undefined : keyFrom(key))))
   const { lastFailure } = attempts
   const sources = { settings, since, counts, living: maker.nodes, topology, reservations, lastFailure }
   const client: RedisClient = {
     ...commandsOn(name, dispatcher),
-    reserve,
-    transaction: (commands) =>
-      recorded(clock, record, batchName("MULTI", commands), Transaction.run(commands, reserve, topology.refresh)),
+    ...reservingOn(clock, topology, reservations, operationTimeout, record),
     reconnect: Effect.sync(() => {
       for (const node of maker.nodes()) node.reconnect()
     }),
@@ -769,7 +769,7 @@ const decodeAll = <Commands extends ReadonlyArray<RedisCommand.RedisCommand>>(
   }) as PipelineResults<Commands>
 
 // An operation that no call makes.
-const recorded = <A>(
+const recorded = <A extends ReadonlyArray<Result.Result<unknown, RedisError.RedisCommandError>>>(
   clock: Clock.Clock,
   record: (operation: string, errorType: string, millis: number) => void,
   operation: string,
@@ -788,6 +788,39 @@ const sendOptions = ({ answer, operationTimeout, readFrom, retry, waitToSend }: 
   answer,
   readFrom,
   waitToSend: waitToSend === undefined ? undefined : Duration.toMillis(waitToSend)
+})
+
+// What takes a connection for itself.
+const reservingOn = (
+  clock: Clock.Clock,
+  topology: Topology,
+  reservations: Reservations.Reservations,
+  longest: number,
+  record: Parameters<typeof Dispatcher.make>[0]["record"]
+): Pick<RedisClient, "reserve" | "transaction"> => {
+  const now = () => Monotonic.millis(clock)
+  const reserve = (times: Reservations.Times, key: string | undefined) =>
+    reservations.reserve(() => topology.nodeFor(key === undefined ? undefined : keyFrom(key)), times)
+  return {
+    reserve: (options = {}) => Effect.suspend(() => reserve(timesOf(options, longest, now()), options.key)),
+    transaction: (commands, options = {}) => {
+      const executing = Effect.suspend(() => {
+        const times = timesOf(options, longest, now())
+        const settings = { reserve: (key?: string) => reserve(times, key), refresh: topology.refresh, ...times, now }
+        return Transaction.run(commands, settings)
+      })
+      return recorded(clock, record, batchName("MULTI", commands), executing)
+    }
+  }
+}
+
+const timesOf = (
+  { operationTimeout, waitToSend = 0 }: RedisReservation.Options,
+  longest: number,
+  now: number
+): Reservations.Times => ({
+  until: now + (operationTimeout === undefined ? longest : Duration.toMillis(operationTimeout)),
+  waitUntil: now + Duration.toMillis(waitToSend)
 })
 
 // Waits until all keys can be reached, or until waiting is of no use, then says what is missing.

@@ -1,10 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Context, Effect, Layer, Metric, Random, Result, type Scope } from "effect"
+import { Clock, Context, Effect, Fiber, Layer, Metric, Random, Result, type Scope } from "effect"
 import { RedisClient, RedisCommand, RedisConnection, RedisConnector, RedisError } from "effect-ioredis"
 import * as FaultInjection from "effect-ioredis/FaultInjection"
 import { SimulatedRedis } from "effect-ioredis/testing"
 import { TestClock } from "effect/testing"
 import * as Captured from "../../support/Captured.ts"
+import * as FakeConnector from "../../support/FakeConnector.ts"
 
 interface Bench {
   readonly server: SimulatedRedis.SimulatedRedis
@@ -56,6 +57,35 @@ const shown = (result: RedisConnection.ReplyResult): string => {
 const echoes = (...texts: ReadonlyArray<string>) => texts.map((text) => ["ECHO", text] as const)
 
 describe("FaultInjection", () => {
+  it.effect("off: the connection below is given what was submitted as it is, also after it was on", () =>
+    Effect.gen(function* () {
+      const given: Array<unknown> = []
+      const fake = yield* FakeConnector.make()
+      const context = yield* Layer.build(FaultInjection.layer())
+      const faults = Context.get(context, FaultInjection.FaultInjection)
+      const connector = Context.get(
+        context,
+        RedisConnector.Middleware
+      )({
+        ...fake.connector,
+        connect: (address, login) =>
+          Effect.map(fake.connector.connect(address, login), (connection) => ({
+            ...connection,
+            submit: (command, onReply) => given.push(command, onReply)
+          }))
+      })
+      const connection = yield* connector.connect({ host: "redis", port: 6379 }, {})
+      const command = RedisCommand.make("PING")
+      const onReply = () => {}
+      connection.submit(command, onReply)
+      yield* faults.turnOn({ rate: 0 })
+      yield* faults.turnOff
+      connection.submit(command, onReply)
+      assert.deepStrictEqual(given, [command, onReply, command, onReply])
+      assert.isTrue(given.every((one) => one === command || one === onReply))
+    })
+  )
+
   it.effect("Delay: a reply comes late and so does all behind it, in order, and nothing before that", () =>
     withFaults(({ connect, faults }) =>
       Effect.gen(function* () {
@@ -73,6 +103,28 @@ describe("FaultInjection", () => {
         yield* TestClock.adjust("1 millis")
         assert.deepStrictEqual([told, behind, connection.inFlight()], [["a a 300"], ["b b 299", "c c 299"], 0])
         assert.isAbove(connection.activity(), heard)
+      })
+    )
+  )
+
+  it.effect("Delay: a connection whose replies are all late, but come, is heard each time", () =>
+    withFaults(({ connect, faults }) =>
+      Effect.gen(function* () {
+        const connection = yield* connect
+        yield* faults.turnOn({ rate: 1, kinds: ["Delay"], delay: "400 millis" })
+        const told: Array<ReadonlyArray<string>> = []
+        let heard = connection.activity()
+        for (let n = 0; n < 100; n++) {
+          told.push(yield* submit(connection, ...echoes(`${n}`)))
+          yield* TestClock.adjust("100 millis")
+          if (n < 4) continue
+          assert.isAbove(connection.inFlight(), 0)
+          assert.isAbove(connection.activity(), heard)
+          heard = connection.activity()
+        }
+        assert.deepStrictEqual(told[95], ["95 95 400"])
+        yield* faults.turnOff
+        assert.isAtLeast(connection.activity(), heard)
       })
     )
   )
@@ -161,6 +213,19 @@ describe("FaultInjection", () => {
         yield* faults.turnOff
         yield* TestClock.adjust("1 millis")
         assert.isDefined(never.pollUnsafe())
+      })
+    )
+  )
+
+  it.effect("befalls connections that are made while it is on", () =>
+    withFaults(({ connect, faults }) =>
+      Effect.gen(function* () {
+        yield* faults.turnOn({ rate: 1, kinds: ["Delay"], delay: "50 millis" })
+        const connecting = yield* Effect.forkScoped(connect, { startImmediately: true })
+        yield* TestClock.adjust("50 millis")
+        const told = yield* submit(yield* Fiber.join(connecting), ...echoes("a"))
+        yield* TestClock.adjust("50 millis")
+        assert.deepStrictEqual(told, ["a a 50"])
       })
     )
   )
@@ -267,6 +332,7 @@ describe("FaultInjection", () => {
       yield* redis.set("greeting", "hello")
       yield* faults.turnOn({ rate: 0.05, delay: "20 millis" })
       let failed = 0
+      assert.sameMembers(Object.keys(yield* faults.injected), [...FaultInjection.kinds])
       for (let n = 0; n < 500; n++) {
         const call = yield* Effect.forkChild(Effect.result(redis.get("greeting")), { startImmediately: true })
         yield* TestClock.adjust("100 millis")

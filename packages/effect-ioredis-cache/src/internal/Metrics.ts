@@ -48,7 +48,7 @@ const writes = defineMetric({
   id: "cache.writes",
   kind: "counter",
   unit: "{write}",
-  description: "Writes and removals of keys, fills included, by what came of them",
+  description: "Writes and removals, fills included, by what came of them",
   attributes: ["cache.name", "cache.region", "cache.outcome"]
 })
 

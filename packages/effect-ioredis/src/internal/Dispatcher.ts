@@ -1,13 +1,11 @@
-import { type Clock, type Context, Result } from "effect"
+import type { Clock, Context } from "effect"
 import type { Cancel, Dispatch, Done, NodeEvent, SendOptions } from "../dispatch.ts"
 import type { Reply, RedisCommand } from "../RedisCommand.ts"
-import type { ReplyResult } from "../RedisConnection.ts"
 import type { Attempts } from "./Attempts.ts"
 import { batchName } from "./batchName.ts"
 import { CommandCall, Settings } from "./Calls.ts"
-import { errorType, interrupted } from "./errorType.ts"
+import { errorTypeOfAll, interrupted } from "./errorType.ts"
 import * as Joins from "./Joins.ts"
-import { success } from "./Metrics.ts"
 import * as Scatter from "./Scatter.ts"
 import type { Topology } from "./topology/Topology.ts"
 
@@ -177,7 +175,7 @@ const makeScatter =
       record(operation, type, now() - startedAt)
     }
     const cancel = Scatter.start(attempts, now, settings, commands, sendings, (results) => {
-      end(errorTypeOf(results))
+      end(errorTypeOfAll(results))
       done(results)
     })
     return () => {
@@ -185,12 +183,6 @@ const makeScatter =
       cancel()
     }
   }
-
-// What the first command that failed has failed with.
-const errorTypeOf = (results: ReadonlyArray<ReplyResult>): string => {
-  const failed = results.find(Result.isFailure)
-  return failed === undefined ? success : errorType(failed.failure)
-}
 
 const noOptions: SendOptions = {}
 

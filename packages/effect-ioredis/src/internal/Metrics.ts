@@ -182,7 +182,7 @@ const replicaReads = defineMetric({
   id: "redis.client.replica.reads",
   kind: "counter",
   unit: "{command}",
-  description: "Reads that a replica was to answer, by whom was asked first",
+  description: "Reads that a replica was to answer, by who was asked last",
   attributes: ["redis.client.name", "redis.client.role"]
 })
 

@@ -89,10 +89,9 @@ export class Circuit {
     const { failures } = state
     const openMillis = Math.round(this.now() - state.since)
     if (state._tag === "HalfOpen") return { _tag: "HalfOpen", failures, openMillis, probes: state.probes.length }
-    const { isolated } = state
-    return isolated
-      ? { _tag: "Open", failures, openMillis, isolated }
-      : { _tag: "Open", failures, openMillis, isolated, retryAfterMillis: Math.ceil(this.dueIn()) }
+    const open = { _tag: "Open", failures, openMillis, isolated: state.isolated } as const
+    // JSON has no infinite number.
+    return state.dueAt === Number.POSITIVE_INFINITY ? open : { ...open, retryAfterMillis: Math.ceil(this.dueIn()) }
   }
 
   isClosed(): boolean {

@@ -45,8 +45,10 @@ export class FaultyConnection implements RedisConnection {
   // In the order in which it came.
   #held: Array<Held> = []
   #cancel: (() => void) | undefined
-  // What the connection had heard when the first of what is held came: it is silent since.
+  // What the connection had heard when the first of what is held came, and how much was told late:
+  // between two late replies it is silent.
   #heard = 0
+  #told = 0
   // What was submitted from the command on that a cut does not let through. They are not sent.
   #unsent: Array<{ readonly command: RedisCommand; readonly onReply: OnReply }> | undefined
 
@@ -78,7 +80,7 @@ export class FaultyConnection implements RedisConnection {
 
   readonly inFlight = (): number => this.#inner.inFlight() + this.#held.length + (this.#unsent?.length ?? 0)
 
-  readonly activity = (): number => (this.#held.length === 0 ? this.#inner.activity() : this.#heard)
+  readonly activity = (): number => this.#told + (this.#held.length === 0 ? this.#inner.activity() : this.#heard)
 
   readonly onLoss = (listener: (error: RedisError.RedisConnectionError) => void): (() => void) => {
     if (!this.#inner.isOpen()) return this.#inner.onLoss(listener)
@@ -172,7 +174,10 @@ export class FaultyConnection implements RedisConnection {
   }
 
   #tellHeld(now: number): void {
-    while (this.#held[0] !== undefined && this.#held[0].due <= now) this.#held.shift()?.tell()
+    while (this.#held[0] !== undefined && this.#held[0].due <= now) {
+      this.#told++
+      this.#held.shift()?.tell()
+    }
     this.#wait()
   }
 
