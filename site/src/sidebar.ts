@@ -35,6 +35,7 @@ export const sidebar = [
     items: [
       { text: "Monitoring", link: "/monitoring" },
       { text: "Health", link: "/health" },
+      { text: "Settings at run time", link: "/settings" },
       { text: "Doctor", link: "/doctor" },
       { text: "Deployment", link: "/deployment" }
     ]

@@ -36,6 +36,7 @@ export const make = ({
   clock,
   closeWithin,
   context,
+  followSettings,
   listeners,
   now,
   onDefect,
@@ -48,6 +49,7 @@ export const make = ({
   readonly clock: Clock.Clock
   readonly closeWithin: Dispatch["closeWithin"]
   readonly context: Context.Context<never>
+  readonly followSettings: Dispatch["followSettings"]
   readonly listeners: Set<(event: NodeEvent) => void>
   /** The monotonic time in milliseconds. */
   readonly now: () => number
@@ -146,6 +148,7 @@ export const make = ({
     sendIn,
     sendAllIn,
     get,
+    followSettings,
     watchHistory,
     closeWithin
   }
