@@ -41,6 +41,7 @@ export const sidebar = [
       { text: "Runbook: what to do when it is not well", link: "/runbook" },
       { text: "Health: is Redis used right now?", link: "/health" },
       { text: "Doctor: what is wrong with this Redis?", link: "/doctor" },
+      { text: "Settings at run time", link: "/settings" },
       { text: "Fault injection: trying an outage", link: "/fault_injection" },
       { text: "Deployment", link: "/deployment" }
     ]

@@ -42,7 +42,7 @@ import {
   Effect,
   Exit,
   Layer,
-  type Option,
+  Option,
   Result,
   type Scope,
   type Stream,
@@ -73,6 +73,7 @@ import { keyFrom } from "./internal/keyText.ts"
 import * as Replies from "./internal/Replies.ts"
 import * as Reservations from "./internal/Reservations.ts"
 import { runScript } from "./internal/runScript.ts"
+import { type Followed, TypeId as FollowedTypeId } from "./internal/settings/Followed.ts"
 import * as Scan from "./internal/Scan.ts"
 import { countProblem, timeProblem } from "./internal/settingProblem.ts"
 import { tell } from "./internal/tell.ts"
@@ -88,6 +89,7 @@ import * as Topologies from "./internal/topology/Topologies.ts"
 import type { Topology } from "./internal/topology/Topology.ts"
 import type { RedisTopology } from "./RedisTopology.ts"
 import type * as RetryPolicy from "./RetryPolicy.ts"
+import * as RuntimeSettings from "./RuntimeSettings.ts"
 
 /**
  * Sets how one call is made.
@@ -565,6 +567,7 @@ const assemble = Effect.fnUntraced(function* (
   const mistake = mistakeIn(options)
   if (mistake !== undefined) return yield* Effect.die(new RangeError(`RedisClient: ${mistake}`))
   const settings = clientSettings.resolve(options)
+  const followed = Option.getOrUndefined(yield* Effect.serviceOption(RuntimeSettings.RuntimeSettings))?.[FollowedTypeId]
   const { commandTimeout, connectTimeout, login, name, operationTimeout } = settings
   const clock = yield* Clock.Clock
   const context = yield* Effect.context<never>()
@@ -617,6 +620,7 @@ const assemble = Effect.fnUntraced(function* (
     clock,
     closeWithin: closing.within,
     context,
+    followSettings: following(followed),
     listeners,
     now: () => Monotonic.millis(clock),
     onDefect,
@@ -652,6 +656,13 @@ const assemble = Effect.fnUntraced(function* (
   yield* awaitReady(name, topology, listeners, connectTimeout, options)
   return client
 })
+
+const following =
+  (followed: Followed | undefined): Dispatch["followSettings"] =>
+  (apply) => {
+    apply(followed?.now() ?? {})
+    return followed?.follow({ problems: () => [], apply }) ?? (() => {})
+  }
 
 const mistakeIn = (options: Options): string | undefined => {
   for (const count of ["connections", "maxInFlight", "maxReserved"] as const) {

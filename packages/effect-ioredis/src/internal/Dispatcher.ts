@@ -34,6 +34,7 @@ export const make = ({
   clock,
   closeWithin,
   context,
+  followSettings,
   listeners,
   now,
   onDefect,
@@ -46,6 +47,7 @@ export const make = ({
   readonly clock: Clock.Clock
   readonly closeWithin: Dispatch["closeWithin"]
   readonly context: Context.Context<never>
+  readonly followSettings: Dispatch["followSettings"]
   readonly listeners: Set<(event: NodeEvent) => void>
   /** The monotonic time in milliseconds. */
   readonly now: () => number
@@ -144,6 +146,7 @@ export const make = ({
     sendIn,
     sendAllIn,
     get,
+    followSettings,
     watchHistory,
     closeWithin
   }

@@ -35,6 +35,8 @@ export class Region implements RegionPolicy {
   latest = Number.NEGATIVE_INFINITY
   /** The order of the intents of all caches that share it. */
   readonly sequences: Sequences.Sequences = Sequences.make()
+  /** Whether nothing of it is told to Redis for now, so that what is deferred waits. */
+  isHeld = false
   /** Whether it was logged, since the region was clean, that the user may not empty it. */
   isWarned = false
   /** Says whether it is to be found out if the user may write, for a script was refused. */
@@ -324,10 +326,19 @@ export class State {
    * answered after Redis has executed it: then it waits for that.
    */
   enqueue(entry: Entry): void {
-    if (!entry.isDeferred || isAwaited(entry) || this.doubts.has(entry.key)) return
+    if (!entry.isDeferred || entry.region.isHeld || isAwaited(entry) || this.doubts.has(entry.key)) return
     const state = this.ownerOf(entry.key)
     state.pending.add(entry)
     state.loop.wake()
+  }
+
+  /** Holds back what a region has to tell Redis, or no longer. */
+  hold(region: Region, isHeld: boolean): void {
+    if (region.isHeld === isHeld) return
+    region.isHeld = isHeld
+    if (isHeld) return
+    for (const entry of this.ledger.all()) if (entry.region === region) this.enqueue(entry)
+    region.loop.wake()
   }
 
   /** An entry whose last answer has come waits for nothing, and may have to be sent again. */
@@ -560,7 +571,7 @@ export class State {
   checkInvariants(): ReadonlyArray<string> {
     const parked = this.ledger
       .all()
-      .filter((entry) => entry.isDeferred && !isAwaited(entry) && !this.doubts.has(entry.key))
+      .filter((entry) => entry.isDeferred && !entry.region.isHeld && !isAwaited(entry) && !this.doubts.has(entry.key))
     for (const { sequences } of this.regions) sequences.checkInvariants()
     return [
       ...this.ledger.checkInvariants(),
