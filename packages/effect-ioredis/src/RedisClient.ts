@@ -42,7 +42,7 @@ import {
   Effect,
   Exit,
   Layer,
-  type Option,
+  Option,
   Result,
   type Scope,
   type Stream,
@@ -75,13 +75,14 @@ import { keyFrom } from "./internal/keyText.ts"
 import * as Replies from "./internal/Replies.ts"
 import * as Reservations from "./internal/Reservations.ts"
 import { runScript } from "./internal/runScript.ts"
+import { type Followed, TypeId as FollowedTypeId } from "./internal/settings/Followed.ts"
 import * as Scan from "./internal/Scan.ts"
 import { countProblem, timeProblem } from "./internal/settingProblem.ts"
 import { tell } from "./internal/tell.ts"
 import * as Transaction from "./internal/Transaction.ts"
 import * as RedisCommand from "./RedisCommand.ts"
 import type { ReplyResult } from "./RedisConnection.ts"
-import { RedisConnector, type RedisLogin } from "./RedisConnector.ts"
+import { Middleware, RedisConnector, type RedisLogin } from "./RedisConnector.ts"
 import * as RedisError from "./RedisError.ts"
 import type { Happening, RedisEvents } from "./RedisEvents.ts"
 import type * as RedisNode from "./internal/node/RedisNode.ts"
@@ -91,6 +92,7 @@ import * as Topologies from "./internal/topology/Topologies.ts"
 import type { Topology } from "./internal/topology/Topology.ts"
 import type { RedisTopology } from "./RedisTopology.ts"
 import type * as RetryPolicy from "./RetryPolicy.ts"
+import * as RuntimeSettings from "./RuntimeSettings.ts"
 
 /**
  * Sets how one call is made.
@@ -183,7 +185,7 @@ export interface ClientBreaker {
  *
  * `failures` are those in a row: while the circuit is not closed, those that opened it, of which a
  * stall is one, and the failed probes since. `openMillis` is for how long it has not been closed. A
- * circuit that is isolated has no `retryAfterMillis`.
+ * circuit that only a reset closes, such as an isolated one, has no `retryAfterMillis`.
  *
  * @category models
  * @since 0.1.0
@@ -313,9 +315,9 @@ export interface Stats {
   readonly since: string
   /** Says where its connections stand. */
   readonly connection: RedisNode.Status
-  /** Counts its connections that are ready. */
+  /** Counts the connections that are ready, to servers that own keys. */
   readonly connections: number
-  /** Commands that were sent and have no reply yet. */
+  /** Commands that were sent and have no reply yet, those to replicas included. */
   readonly inFlight: number
   /**
    * The state that all circuits are in. `"Partial"` says how many are not closed while others are,
@@ -413,7 +415,10 @@ export interface RedisClient {
   readonly ttl: (key: string) => Effect.Effect<Option.Option<Duration.Duration>, RedisError.RedisCommandError>
   /** Lets a key live for `timeToLive` from now on. `false` says that there is none. */
   readonly expire: (key: string, timeToLive: Duration.Input) => Effect.Effect<boolean, RedisError.RedisCommandError>
-  /** Adds to a number, 1 by default. It is exact up to 2^53; `run` gives a bigint beyond. */
+  /**
+   * Adds to a number, 1 by default. A sum beyond 2^53 is there, and fails with the code `"REPLY"`:
+   * `run` of a command without a decoder gives a bigint.
+   */
   readonly incr: (key: string, by?: number) => Effect.Effect<number, RedisError.RedisCommandError>
   /** Asks whether Redis answers. */
   readonly ping: Effect.Effect<void, RedisError.RedisCommandError>
@@ -441,19 +446,22 @@ export interface RedisClient {
    * the server and for WATCH. It is closed with the scope, unless it is as it was when it was made:
    * then it is kept for a while, for the next to reserve one. It takes no longer than
    * `operationTimeout`: where `maxReserved` are in use until then it fails with the reason
-   * `"Saturated"`, and where the connection is not made by then with `"Timeout"`.
+   * `"Saturated"`, and where the connection is not made by then with `"Timeout"`. An open circuit
+   * refuses it at once, or after `waitToSend`.
    */
   readonly reserve: (
     options?: RedisReservation.Options
-  ) => Effect.Effect<RedisReservation.RedisReservation, RedisError.RedisConnectionError, Scope.Scope>
+  ) => Effect.Effect<RedisReservation.RedisReservation, RedisError.RedisCommandError, Scope.Scope>
   /**
    * Runs commands in one transaction (MULTI and EXEC), on a connection that is reserved for it, and
    * gives a `Result` for each. It fails where Redis executes none of them, or where it is not known
-   * whether it did; nothing is sent twice. On a cluster all keys must be of one slot. Where a key
-   * that is watched decides, see `reserve`.
+   * whether it did; nothing is sent twice. It takes no longer than `operationTimeout`, with the
+   * reservation. On a cluster all keys must be of one slot. Where a key that is watched decides,
+   * see `reserve`.
    */
   readonly transaction: <const Commands extends ReadonlyArray<RedisCommand.RedisCommand>>(
-    commands: Commands
+    commands: Commands,
+    options?: Omit<RedisReservation.Options, "key">
   ) => Effect.Effect<RedisReservation.TransactionResults<Commands>, RedisError.RedisCommandError>
   /** Replaces the connections, with everything in flight on them. */
   readonly reconnect: Effect.Effect<void>
@@ -563,8 +571,14 @@ export interface Options {
 export const make = (
   options: Options = {}
 ): Effect.Effect<RedisClient, RedisError.RedisConnectionError, Scope.Scope | RedisConnector> =>
-  // Whatever waits for a connection lives on its clock.
-  Effect.flatMap(RedisConnector, ({ clock }) => Effect.provideService(assemble(options), Clock.Clock, clock))
+  Effect.gen(function* () {
+    const connector = (yield* Middleware)(yield* RedisConnector)
+    return yield* assemble(options).pipe(
+      Effect.provideService(RedisConnector, connector),
+      // Whatever waits for a connection lives on its clock.
+      Effect.provideService(Clock.Clock, connector.clock)
+    )
+  })
 
 const assemble = Effect.fnUntraced(function* (
   options: Options
@@ -572,6 +586,7 @@ const assemble = Effect.fnUntraced(function* (
   const mistake = mistakeIn(options)
   if (mistake !== undefined) return yield* Effect.die(new RangeError(`RedisClient: ${mistake}`))
   const settings = clientSettings.resolve(options)
+  const followed = Option.getOrUndefined(yield* Effect.serviceOption(RuntimeSettings.RuntimeSettings))?.[FollowedTypeId]
   const { commandTimeout, connectTimeout, login, name, operationTimeout } = settings
   const clock = yield* Clock.Clock
   const context = yield* Effect.context<never>()
@@ -581,6 +596,7 @@ const assemble = Effect.fnUntraced(function* (
   const closing = ClosingTime.make(settings.closeTimeout, clock)
   const listeners = new Set<(event: NodeEvent) => void>()
   const onDefect = reporter(name, context)
+  Metrics.beginAtZero(metrics, context)
   const eventLoopDelay = metrics.eventLoopDelay(context)
   // Calls in flight keep their deadlines while the connections close.
   const deadlines = yield* Deadlines.make(
@@ -626,6 +642,7 @@ const assemble = Effect.fnUntraced(function* (
     closeWithin: closing.within,
     commandSpans,
     context,
+    followSettings: following(followed),
     listeners,
     note,
     now: () => Monotonic.millis(clock),
@@ -645,16 +662,12 @@ const assemble = Effect.fnUntraced(function* (
       )
     })
   )
-  const reservations = yield* reservationsOf(settings, clock, metrics)
-  const reserve: RedisClient["reserve"] = ({ key } = {}) =>
-    Effect.suspend(() => reservations.reserve(topology.nodeFor(key === undefined ? undefined : keyFrom(key))))
+  const reservations = yield* reservationsOf(settings, { clock, deadlines, failed: attempts.failed, metrics })
   const { lastFailure } = attempts
   const sources = { settings, since, counts, living: maker.nodes, topology, reservations, lastFailure }
   const client: RedisClient = {
     ...commandsOn(name, dispatcher),
-    reserve,
-    transaction: (commands) =>
-      recorded(clock, record, batchName("MULTI", commands), Transaction.run(commands, reserve, topology.refresh)),
+    ...reservingOn(clock, topology, reservations, operationTimeout, record),
     reconnect: Effect.sync(() => {
       for (const node of maker.nodes()) node.reconnect()
     }),
@@ -693,15 +706,24 @@ const tellClosed = (note: (happening: Happening) => void) =>
   })
 
 const reservationsOf = Effect.fnUntraced(function* (
-  { commandTimeout, maxReserved, operationTimeout }: clientSettings.ClientSettings,
-  clock: Clock.Clock,
-  metrics: Metrics.Metrics
+  { commandTimeout, maxReserved }: clientSettings.ClientSettings,
+  {
+    metrics,
+    ...shared
+  }: Omit<Parameters<typeof Reservations.make>[0], "most" | "commandTimeout"> & { readonly metrics: Metrics.Metrics }
 ) {
-  const reservations = yield* Reservations.make({ clock, most: maxReserved, commandTimeout, operationTimeout })
+  const reservations = yield* Reservations.make({ ...shared, most: maxReserved, commandTimeout })
   yield* Gauges.show(metrics.reservationsInUse, reservations.inUse)
   yield* Gauges.show(metrics.reservationsLimit, () => maxReserved)
   return reservations
 })
+
+const following =
+  (followed: Followed | undefined): Dispatch["followSettings"] =>
+  (apply) => {
+    apply(followed?.now() ?? {})
+    return followed?.follow({ problems: () => [], apply }) ?? (() => {})
+  }
 
 const mistakeIn = (options: Options): string | undefined => {
   for (const count of ["connections", "maxInFlight", "maxReserved"] as const) {
@@ -830,7 +852,7 @@ const decodeAll = <Commands extends ReadonlyArray<RedisCommand.RedisCommand>>(
   }) as PipelineResults<Commands>
 
 // An operation that no call makes.
-const recorded = <A>(
+const recorded = <A extends ReadonlyArray<Result.Result<unknown, RedisError.RedisCommandError>>>(
   clock: Clock.Clock,
   record: (operation: string, errorType: string, millis: number) => void,
   operation: string,
@@ -849,6 +871,39 @@ const sendOptions = ({ answer, operationTimeout, readFrom, retry, waitToSend }: 
   answer,
   readFrom,
   waitToSend: waitToSend === undefined ? undefined : Duration.toMillis(waitToSend)
+})
+
+// What takes a connection for itself.
+const reservingOn = (
+  clock: Clock.Clock,
+  topology: Topology,
+  reservations: Reservations.Reservations,
+  longest: number,
+  record: Parameters<typeof Dispatcher.make>[0]["record"]
+): Pick<RedisClient, "reserve" | "transaction"> => {
+  const now = () => Monotonic.millis(clock)
+  const reserve = (times: Reservations.Times, key: string | undefined) =>
+    reservations.reserve(() => topology.nodeFor(key === undefined ? undefined : keyFrom(key)), times)
+  return {
+    reserve: (options = {}) => Effect.suspend(() => reserve(timesOf(options, longest, now()), options.key)),
+    transaction: (commands, options = {}) => {
+      const executing = Effect.suspend(() => {
+        const times = timesOf(options, longest, now())
+        const settings = { reserve: (key?: string) => reserve(times, key), refresh: topology.refresh, ...times, now }
+        return Transaction.run(commands, settings)
+      })
+      return recorded(clock, record, batchName("MULTI", commands), executing)
+    }
+  }
+}
+
+const timesOf = (
+  { operationTimeout, waitToSend = 0 }: RedisReservation.Options,
+  longest: number,
+  now: number
+): Reservations.Times => ({
+  until: now + (operationTimeout === undefined ? longest : Duration.toMillis(operationTimeout)),
+  waitUntil: now + Duration.toMillis(waitToSend)
 })
 
 // Waits until all keys can be reached, or until waiting is of no use, then says what is missing.

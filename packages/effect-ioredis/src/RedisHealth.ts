@@ -7,7 +7,8 @@
  * A PING every `interval` (default 30 seconds) with a deadline of its own (`timeout`, default 2
  * seconds) goes to each server through its circuit breaker like any command: it feeds the breaker,
  * is the probe of an open circuit as soon as that is due (so that a user's call seldom has to), and
- * finds a connection that no longer answers, an idle one included, which is then replaced.
+ * finds a connection that no longer answers, an idle one included, which is then replaced. A server
+ * that is connected to and could not serve is asked again every second.
  *
  * The start of an outage is logged as one warning that says where, why, and how the circuit stands,
  * names the servers and their slots where there are several, and one more if none of them answers
@@ -167,7 +168,7 @@ export interface Options {
   readonly timeout?: Duration.Input | undefined
 }
 
-const checked = ({ interval = "30 seconds", timeout = "2 seconds" }: Options) => {
+const settingsOf = ({ interval = "30 seconds", timeout = "2 seconds" }: Options) => {
   const error = Settings.error([
     Settings.problem("interval", Settings.AboveZero, interval),
     Settings.problem("timeout", Settings.AboveZero, timeout)
@@ -191,19 +192,16 @@ const checked = ({ interval = "30 seconds", timeout = "2 seconds" }: Options) =>
 export const make = Effect.fnUntraced(function* (
   options: Options = {}
 ): Effect.fn.Return<RedisHealth, never, Scope.Scope | RedisClient> {
-  const [interval, timeout] = yield* Effect.orDie(checked(options))
+  const [interval, timeout] = yield* Effect.orDie(settingsOf(options))
   const client = yield* RedisClient
   const dispatch = of(client)
   const { name } = client
   const metrics = Metrics.make(name)
   const scope = yield* Effect.scope
   const context = yield* Effect.context<never>()
-  const signals = yield* Queue.unbounded<ClientBreakerState | NodeEvent>()
+  const signals = yield* Queue.unbounded<Signal>()
   // Why servers do not answer, those included that own nothing now.
-  const reasons = new Map<Node, HealthReport.Failing>()
-  for (const node of dispatch.nodes()) {
-    if (!node.isReady()) reasons.set(node, failingOf(node, notConnected))
-  }
+  const reasons = new Map(reasonsAtFirst(dispatch.nodes()))
   const look = Effect.map(client.stats, ({ connectError, connection }) =>
     HealthReport.found(
       dispatch.nodes(),
@@ -235,11 +233,11 @@ export const make = Effect.fnUntraced(function* (
   const check = yield* SharedRun.make(
     Effect.andThen(
       Effect.suspend(() => ask(dispatch.nodes(), verdictBeside)),
-      report.status
+      Effect.andThen(Queue.offer(signals, checked), report.status)
     )
   )
 
-  const react = (signal: ClientBreakerState | NodeEvent): Effect.Effect<void> => {
+  const react = (signal: Signal): Effect.Effect<void> => {
     switch (signal._tag) {
       case "Open":
       case "Partial":
@@ -268,12 +266,15 @@ export const make = Effect.fnUntraced(function* (
       case "HistoryChanged":
       case "Closed":
       case "HalfOpen":
+      // How soon to look again may be another time now.
+      case "Checked":
         return Effect.void
     }
   }
 
   const watch = Effect.gen(function* () {
-    const signal = yield* Effect.timeoutOption(Queue.take(signals), pauseOf(dispatch, Duration.toMillis(interval)))
+    const pause = pauseOf(dispatch.nodes(), reasons, Duration.toMillis(interval))
+    const signal = yield* Effect.timeoutOption(Queue.take(signals), pause)
     yield* Option.isSome(signal) ? react(signal.value) : ask(dispatch.nodes(), verdictOn)
   })
 
@@ -320,6 +321,8 @@ const sayChecks = (log: OperationLines, verdicts: ReadonlyArray<Verdict>): void 
     else log.write("Redis health check failed", { ...fields, ...errorFields(failed) })
   }
 }
+const reasonsAtFirst = (nodes: ReadonlyArray<Node>): ReadonlyArray<readonly [Node, HealthReport.Failing]> =>
+  nodes.flatMap((node) => (node.isReady() ? [] : [[node, failingOf(node, notConnected)]]))
 
 // While nobody tells who owns which keys, servers that answer are of no use.
 const reasonsOfAll = (
@@ -347,15 +350,26 @@ const isolated: HealthReport.Failing = { cause: "CircuitOpen", reason: "the circ
 const circuitOpen: HealthReport.Failing = { cause: "CircuitOpen", reason: "the circuit is open" }
 
 // An open circuit is probed as soon as it is due. What is due and could not be probed is not asked
-// again at once.
-const pauseOf = (dispatch: Dispatch, interval: number): number =>
-  dispatch
-    .nodes()
-    .filter((node) => !node.isClosed())
-    .reduce((pause, node) => Math.min(pause, Math.max(node.dueIn(), leastPause)), interval)
+// again at once. Of a server that is connected to and could not serve, no event tells that it can
+// again.
+const pauseOf = (
+  nodes: ReadonlyArray<Node>,
+  reasons: ReadonlyMap<Node, HealthReport.Failing>,
+  interval: number
+): number =>
+  nodes.reduce((pause, node) => {
+    if (!node.isClosed()) return Math.min(pause, Math.max(node.dueIn(), leastPause))
+    return node.isReady() && reasons.has(node) ? Math.min(pause, pauseWhileDown) : pause
+  }, interval)
 
 // In milliseconds.
 const leastPause = 100
+const pauseWhileDown = 1000
+
+/** Tells the watch what happened. */
+type Signal = ClientBreakerState | NodeEvent | typeof checked
+
+const checked = { _tag: "Checked" } as const
 
 const ping = RedisCommand.make("PING")
 

@@ -45,6 +45,7 @@ import type { RedisConnection } from "./RedisConnection.ts"
 import type * as RedisError from "./RedisError.ts"
 import type { Happening } from "./RedisEvents.ts"
 import type { OutageCause } from "./RedisHealth.ts"
+import type { Settings } from "./RuntimeSettings.ts"
 
 /**
  * Describes what a server's data descend from, as far as its user may ask.
@@ -330,6 +331,11 @@ export interface Dispatch {
     read: Pick<SendOptions, "sending" | "timeout"> & { readonly bytes: number; readonly first?: number | undefined },
     done: Done<RedisCommand.Reply>
   ) => Cancel
+  /**
+   * Tells of the settings that may change while the program runs, at once and at each change until
+   * the returned function is called. Where no `RuntimeSettings` were given it tells of none.
+   */
+  readonly followSettings: (follow: (settings: Settings) => void) => () => void
   /** Asks each node for its history every second, for as long as the scope is open. */
   readonly watchHistory: Effect.Effect<void, never, Scope.Scope>
   /**

@@ -112,8 +112,9 @@ export interface Options {
 export const make = <Key, Value, E>(
   { encoding, observer, recorder, tagging, tier }: RegionParts<Key, Value, E>,
   writes: Writes<Key, Value, E>,
-  { onUnstored, patience, scope }: Options
+  settings: Options
 ): LookupRuns<Key, Value, E> => {
+  const { onUnstored, scope } = settings
   // The answer does not wait for the write.
   const store = (rendered: string, ...fill: Parameters<Writes<Key, Value, E>["fill"]>) =>
     Effect.suspend(() => {
@@ -168,6 +169,7 @@ export const make = <Key, Value, E>(
     const lookup = request.begin("fill")
     const { askedAt, options } = request
     if (!tagging.isNeeded(options)) return run(request, undefined, lookup, replaces, watch, lease)
+    const { patience } = settings
     const tags = tagging.tagsOf(options, patience && Math.max(1, patience - (recorder.now() - askedAt)))
     return Effect.flatMap(orAbandon(request, "fill", tags), (tags) =>
       run(request, tags, lookup, replaces, watch, lease)
@@ -180,7 +182,7 @@ export const make = <Key, Value, E>(
     const found = Effect.all(
       [
         fromCallback<Replaced | undefined, E>((done) => tier.replacedBy(rendered, done)),
-        tagging.isNeeded(options) ? tagging.tagsOf(options, patience) : Effect.undefined
+        tagging.isNeeded(options) ? tagging.tagsOf(options, settings.patience) : Effect.undefined
       ],
       { concurrency: 2 }
     )

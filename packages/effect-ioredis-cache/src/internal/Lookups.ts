@@ -47,12 +47,14 @@ export type AfterRead<Key, Value, E> = <E2, R>(
 
 /** Makes the lookups of one region. */
 export const make = <Key, Value, E>(environment: Environment<Key, Value, E>): Lookups<Key, Value, E> => {
-  const { failures, parts, patience, policy, random, reads, scope, writes } = environment
+  const { failures, parts, policy, random, reads, scope, writes } = environment
   const { encoding, lookups, observer, recorder, reject, sequences, tier } = parts
   const { leases } = tier
   const own = LookupRuns.make(parts, writes, {
     scope,
-    patience,
+    get patience() {
+      return environment.patience
+    },
     onUnstored: policy.isDue === undefined ? undefined : failures.addUnstored
   })
   const runs = leases === undefined ? own : LeasedRuns.make({ runs: own, leases, reads, random, now: recorder.now })

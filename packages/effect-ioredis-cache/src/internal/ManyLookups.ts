@@ -51,9 +51,8 @@ export const make = <Key, Value, E>(
       if (found.some(({ hit }) => hit === undefined)) {
         return Recorder.timedLookup(recorder, "getOrSetMany", askedAt, () => false)(answered)
       }
-      return Effect.tap(answered, () =>
-        Effect.sync(() => recorder.timed("getOrSetMany", first?.source ?? "none", askedAt))
-      )
+      if (first === undefined) return answered
+      return Effect.tap(answered, () => Effect.sync(() => recorder.timed("getOrSetMany", first.source, askedAt)))
     })
 
   const getOrSetMany = Effect.fnUntraced(function* <K extends Key, E2, R>(

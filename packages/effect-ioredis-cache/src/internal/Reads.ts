@@ -185,6 +185,10 @@ const makeFinds = <Key, Value, E>({ recorder, sequences, tier, verification }: R
 
 type Finds<Value, E> = ReturnType<typeof makeFinds<unknown, Value, E>>
 
+// Two looks at a key are one read: a hit by whoever had it, or else what the first look came to.
+const foundBy = <Value>(first: Found<Value>, second: Found<Value>): Found<Value> =>
+  second.hit === undefined ? first : second
+
 const makeBeforeLookup = <Key, Value, E>(
   { recorder, sequences, tier }: RegionParts<Key, Value, E>,
   { atOnce, findMany, look }: Finds<Value, E>
@@ -196,22 +200,25 @@ const makeBeforeLookup = <Key, Value, E>(
       seen?.read(known)
       return Effect.succeed(known)
     }
+    const count = (found: Found<Value>): void => {
+      recorder.read(found)
+      seen?.read(found)
+    }
     return fromCallback((done) => {
       const watch = sequences.watch(key)
       let second: Cancel | undefined
-      const counted: Done<Found<Value>, E> = (exit) => {
-        if (Exit.isSuccess(exit)) {
-          recorder.read(exit.value)
-          seen?.read(exit.value)
-        }
-        done(exit)
-      }
       const cancel = look(key, tier.get, (exit) => {
         const isCurrent = watch.isCurrent()
         watch.end()
-        if (Exit.isFailure(exit) || exit.value.hit !== undefined || isCurrent) return counted(exit)
-        recorder.read(exit.value)
-        second = look(key, tier.peek, counted)
+        if (Exit.isFailure(exit)) return done(exit)
+        if (exit.value.hit !== undefined || isCurrent) {
+          count(exit.value)
+          return done(exit)
+        }
+        second = look(key, tier.peek, (again) => {
+          count(Exit.isSuccess(again) ? foundBy(exit.value, again.value) : exit.value)
+          done(again)
+        })
       })
       return () => {
         watch.end()
@@ -222,22 +229,22 @@ const makeBeforeLookup = <Key, Value, E>(
   }
 
   const getManyBeforeLookup = (keys: ReadonlyArray<string>): Effect.Effect<ReadonlyArray<Found<Value>>, E> => {
-    const lookAgain = (key: string): Effect.Effect<Found<Value>, E> =>
-      Effect.tap(
+    const lookAgain = (key: string, first: Found<Value>): Effect.Effect<Found<Value>, E> =>
+      Effect.onExit(
         fromCallback<Found<Value>, E>((done) => look(key, tier.peek, done)),
-        (second) => Effect.sync(() => recorder.read(second))
+        (again) => Effect.sync(() => recorder.read(Exit.isSuccess(again) ? foundBy(first, again.value) : first))
       )
     return whileAllHeld(
       () => keys.map(sequences.watch),
       (watches) =>
         Effect.flatMap(findMany(keys), (found) => {
-          for (const one of found) recorder.read(one)
           const written = found.map(({ hit }, index) => hit === undefined && watches[index]?.isCurrent() !== true)
+          for (const [index, one] of found.entries()) if (written[index] !== true) recorder.read(one)
           // No fiber is made for each key where none of them is looked for again.
           if (!written.includes(true)) return Effect.succeed(found)
           return Effect.forEach(
             found,
-            (one, index) => (written[index] ? lookAgain(keys[index] ?? "") : Effect.succeed(one)),
+            (one, index) => (written[index] ? lookAgain(keys[index] ?? "", one) : Effect.succeed(one)),
             { concurrency: "unbounded" }
           )
         })

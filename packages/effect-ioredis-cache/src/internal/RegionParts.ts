@@ -46,7 +46,10 @@ export type Start<A, E> = (
   done: (exit: Exit.Exit<A, E>, end: AnswerSource | WriteEnd) => void
 ) => Cancel
 
-/** Holds every key while a call of the tier is in progress, and records how long it took. */
+/**
+ * Holds every key while a call of the tier is in progress, and records how long it took. Without
+ * keys nobody is asked, so that there is nothing to record.
+ */
 export const holding = <A, E>(
   recorder: Recorder,
   operation: string,
@@ -58,7 +61,7 @@ export const holding = <A, E>(
     const startedAt = recorder.now()
     const timed = (isCurrent: (index: number) => boolean, told: Done<A, E>) =>
       start(isCurrent, (exit, end) => {
-        if (Exit.isSuccess(exit)) recorder.timed(operation, end, startedAt)
+        if (Exit.isSuccess(exit) && keys.length > 0) recorder.timed(operation, end, startedAt)
         told(exit)
       })
     return startHolding(keys, hold, timed, done)

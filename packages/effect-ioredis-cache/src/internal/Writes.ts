@@ -49,11 +49,9 @@ export interface Options {
 }
 
 /** Makes the writes of one region. */
-export const make = <Key, Value, E>(
-  parts: RegionParts<Key, Value, E>,
-  { isClosed, patience, scope }: Options
-): Writes<Key, Value, E> => {
+export const make = <Key, Value, E>(parts: RegionParts<Key, Value, E>, options: Options): Writes<Key, Value, E> => {
   const { encoding, observer, recorder, tagging, tier } = parts
+  const { isClosed, scope } = options
   const intents = makeIntents(parts, isClosed)
   const setEntries = makeSetEntries(parts, intents)
 
@@ -85,7 +83,7 @@ export const make = <Key, Value, E>(
       : intents.storeOne(write.success)
   }
 
-  const setTagged = TaggedWrites.make(parts, patience, (operation, entries, options, tags, timeLeft) =>
+  const setTagged = TaggedWrites.make(parts, options, (operation, entries, options, tags, timeLeft) =>
     inParts(entries, timeLeft, recorder.now, (part, left = timeLeft) =>
       setEntries(operation, part, options?.timeToLive, left, tags)
     )
@@ -103,7 +101,7 @@ export const make = <Key, Value, E>(
   const inTime = <A, Outcome extends RemoveOutcome>(
     all: ReadonlyArray<A>,
     call: (part: ReadonlyArray<A>, timeLeft?: number) => Effect.Effect<ReadonlyArray<Outcome>, E>
-  ) => recorded(inParts(all, patience, recorder.now, call))
+  ) => recorded(Effect.suspend(() => inParts(all, options.patience, recorder.now, call)))
 
   return {
     set: (key, value, options) =>

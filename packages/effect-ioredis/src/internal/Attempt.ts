@@ -207,7 +207,9 @@ class Running<A> implements Attempt<A> {
     this.deadline?.cancel()
     this.goesOn = this.isProbing()
     if (!this.goesOn) this.node.circuit.record(this.permit, "ignored")
-    this.suspect(this.environment.now())
+    const at = this.environment.now()
+    this.time("ignored", at)
+    this.suspect(at)
   }
 
   // A probe goes on without its caller, and keeps its slot: what comes of it says whether Redis is
@@ -231,11 +233,7 @@ class Running<A> implements Attempt<A> {
   }
 
   fail(error: RedisError.RedisCommandError, outcome: CircuitBreaker.Outcome, at: number, event: unknown): void {
-    const { context, metrics, onFailure, suspect } = this.environment
-    if (countsAsError(error)) metrics.errors(errorType(error))(reasonOf(error)).updateUnsafe(1, context)
-    if (outcome === "failure") onFailure(error, this.node)
-    // A caller who is out of patience sees an outage before the circuit does.
-    if (outcome === "failure" || error._tag !== "RedisOperationError") suspect()
+    count(this.environment, error, outcome, this.node)
     this.settle(Result.fail(error), outcome, at, event)
   }
 
@@ -248,11 +246,28 @@ class Running<A> implements Attempt<A> {
     this.settled = true
     this.deadline?.cancel()
     if (!this.goesOn) this.node.circuit.record(this.permit, outcome, event)
+    this.time(outcome, at)
+    this.done(result, at)
+  }
+
+  time(outcome: CircuitBreaker.Outcome, at: number): void {
     this.environment
       .durations(this.call.name)(outcome)
       .record((at - this.sentAt) / 1000)
-    this.done(result, at)
   }
+}
+
+/** Counts a failure, and tells of one that counts as an outage of the node. */
+export const count = (
+  { context, metrics, onFailure, suspect }: Environment,
+  error: RedisError.RedisCommandError,
+  outcome: CircuitBreaker.Outcome,
+  node: RedisNode
+): void => {
+  if (countsAsError(error)) metrics.errors(errorType(error))(reasonOf(error)).updateUnsafe(1, context)
+  if (outcome === "failure") onFailure(error, node)
+  // A caller who is out of patience sees an outage before the circuit does.
+  if (outcome === "failure" || error._tag !== "RedisOperationError") suspect()
 }
 
 // Errors of the connection and what was called off here did not come from the server.

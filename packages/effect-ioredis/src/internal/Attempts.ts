@@ -1,5 +1,6 @@
 import { Clock, Context, Effect, Exit, Result } from "effect"
 import type { Cancel, Done } from "../dispatch.ts"
+import type * as CircuitBreaker from "../CircuitBreaker.ts"
 import type { CommandKind } from "../RedisCommand.ts"
 import * as RedisError from "../RedisError.ts"
 import type { RedisNode } from "./node/RedisNode.ts"
@@ -16,6 +17,7 @@ import * as Metrics from "./Metrics.ts"
 import * as Monotonic from "./Monotonic.ts"
 import { errorFields, type Fields, type OperationLog } from "./OperationLog.ts"
 import * as Retries from "./Retries.ts"
+import { awaitSendable, couldSend, hasEnded } from "./sendable.ts"
 import { tell } from "./tell.ts"
 
 /**
@@ -40,9 +42,14 @@ export interface Attempts {
     doubt: RedisError.RedisCommandError | undefined,
     done: Done<A>
   ) => Cancel
+  /** Counts a failure of what is no attempt of a call, and what that says of a server. */
+  readonly failed: Failed
   /** Tells what last counted as an outage of Redis, and when. */
   readonly lastFailure: () => Stats["lastFailure"]
 }
+
+/** Is told of a failure on a node, and of what that is to its circuit. */
+export type Failed = (error: RedisError.RedisCommandError, outcome: CircuitBreaker.Outcome, node: RedisNode) => void
 
 /** Holds what all calls of a client share. */
 export interface Options {
@@ -103,9 +110,13 @@ export const make = (options: Options): Attempts => {
       if (hops < mostHops && call.follow(error)) {
         hops++
         // A server that was named just now is still to be connected to.
-        yield* awaitSendable(call, Math.min(until, now() + commandTimeout), now)
+        yield* awaitSendable(() => call.node(), Math.min(until, now() + commandTimeout), now)
       } else if (maySendAgain(call, doubt) && mayWait(call, error, startedAt, now)) {
-        const sendable = yield* awaitSendable(call, startedAt + Math.min(call.waitToSend, call.timeout), now)
+        const sendable = yield* awaitSendable(
+          () => call.node(),
+          startedAt + Math.min(call.waitToSend, call.timeout),
+          now
+        )
         if (!sendable) return yield* InDoubt.since(doubt, error)
       } else {
         const kind = mayRetry(call, error)
@@ -145,6 +156,7 @@ export const make = (options: Options): Attempts => {
 
   return {
     start: makeStart(environment, { budget, forkRetry, onDefect, operationLog, record }),
+    failed: (error, outcome, node) => Attempt.count(environment, error, outcome, node),
     goOn: (call, error, doubt, done) => forkRetry(call, error, now(), doubt, (result) => tell(done, result, onDefect)),
     lastFailure: () => lastFailure
   }
@@ -290,22 +302,6 @@ const mayWait = <A>(
   !hasEnded(call.node()) &&
   !couldSend(call.node()) &&
   now() < startedAt + call.waitToSend
-
-// Whether a command could leave before `until`.
-const awaitSendable = <A>(call: Call<A>, until: number, now: () => number): Effect.Effect<boolean> =>
-  Effect.suspend(() => {
-    const node = call.node()
-    const left = until - now()
-    if (couldSend(node)) return Effect.succeed(true)
-    if (left <= 0 || hasEnded(node)) return Effect.succeed(false)
-    // Nobody tells when an open circuit becomes due, but the time is known.
-    const wait = Math.ceil(Math.min(left, node.dueIn() || left))
-    return Effect.andThen(Effect.timeoutOption(node.changed, wait), awaitSendable(call, until, now))
-  })
-
-const hasEnded = (node: RedisNode): boolean => node.status() === "Closed"
-
-const couldSend = (node: RedisNode): boolean => node.isReady() && node.dueIn() === 0
 
 // Whether a connection or the circuit is what was missing.
 const isWaitable = <A>(call: Call<A>, error: RedisError.RedisCommandError): boolean => {

@@ -6,9 +6,8 @@ import type { Attempts } from "./Attempts.ts"
 import { batchName } from "./batchName.ts"
 import { CommandCall, Settings } from "./Calls.ts"
 import type { CommandSpan, CommandSpans } from "./CommandSpan.ts"
-import { errorType, interrupted } from "./errorType.ts"
+import { errorTypeOfAll, interrupted } from "./errorType.ts"
 import * as Joins from "./Joins.ts"
-import { success } from "./Metrics.ts"
 import * as Scatter from "./Scatter.ts"
 import type { Topology } from "./topology/Topology.ts"
 
@@ -44,6 +43,7 @@ export const make = ({
   closeWithin,
   commandSpans,
   context,
+  followSettings,
   listeners,
   note,
   now,
@@ -59,6 +59,7 @@ export const make = ({
   readonly clock: Clock.Clock
   readonly closeWithin: Dispatch["closeWithin"]
   readonly context: Context.Context<never>
+  readonly followSettings: Dispatch["followSettings"]
   readonly listeners: Set<(event: NodeEvent) => void>
   /** The monotonic time in milliseconds. */
   readonly now: () => number
@@ -158,6 +159,7 @@ export const make = ({
     sendIn,
     sendAllIn,
     get,
+    followSettings,
     watchHistory,
     closeWithin,
     note,
@@ -259,7 +261,7 @@ const makeScatter =
       record(operation, type, now() - startedAt)
     }
     const cancel = Scatter.start(attempts, now, settings, commands, sendings, (results) => {
-      end(errorTypeOf(results))
+      end(errorTypeOfAll(results))
       done(results)
     })
     return () => {
@@ -267,12 +269,6 @@ const makeScatter =
       cancel()
     }
   }
-
-// What the first command that failed has failed with.
-const errorTypeOf = (results: ReadonlyArray<ReplyResult>): string => {
-  const failed = results.find(Result.isFailure)
-  return failed === undefined ? success : errorType(failed.failure)
-}
 
 const noOptions: SendOptions = {}
 

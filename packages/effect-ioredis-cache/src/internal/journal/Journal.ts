@@ -80,6 +80,8 @@ export interface RegionJournal {
   readonly now: () => number
   /** Tells whether writes go to memory alone, because the user may not write. */
   readonly runsOnMemory: () => boolean
+  /** Holds back what is to be told to Redis, or no longer. What is deferred waits meanwhile. */
+  readonly hold: (isHeld: boolean) => void
   /** Stores a value. `timeout` is the longest that the call may take, in milliseconds. */
   readonly set: (key: string, intent: Ledger.SetIntent, timeout: number | undefined, done: Done) => Cancel
   /** Leaves a value to the replay at once, because Redis is known not to be there. */
@@ -234,6 +236,9 @@ class Counts {
     // A series that is there from the beginning shows its first count as a change.
     tallyOf(Metrics.overflows, context)
     tallyOf(Metrics.lost, context)
+    for (const result of ["confirmed", "refused", "failed", "superseded"] as const) {
+      tallyOf(Metrics.replays(result), context)
+    }
   }
 
   lose(writes: number): void {
@@ -310,7 +315,11 @@ const close = Effect.fnUntraced(function* (state: State) {
 })
 
 const closeRegions = (state: State): Effect.Effect<void> =>
-  Effect.forEach(state.uncleared(), (region) => Effect.ignore(Emptying.once(state, region)), { discard: true })
+  Effect.forEach(
+    state.uncleared().filter(({ isHeld }) => !isHeld),
+    (region) => Effect.ignore(Emptying.once(state, region)),
+    { discard: true }
+  )
 
 const closeNodes = (state: State): Effect.Effect<void> =>
   Effect.forEach(
@@ -335,6 +344,7 @@ const regionJournal = (state: State, region: Region, seen: Seen | undefined): Re
   believes: (key, found, isCurrent) => state.believes(region, key, found, isCurrent),
   now: state.now,
   runsOnMemory: () => region.state._tag === "Denied",
+  hold: (isHeld) => state.hold(region, isHeld),
   set: (key, intent, timeout, done) => {
     const atOnce = outcomeAtOnce(state, region)
     if (atOnce === undefined) return call(state, state.record(region, key, seen, intent), timeout, outcomeOf, done)
@@ -368,7 +378,9 @@ const regionJournal = (state: State, region: Region, seen: Seen | undefined): Re
   clear: Effect.suspend(() => {
     state.mark(region)
     const canWait =
-      !state.isClosed && region.state._tag !== "Denied" && state.dispatch.nodes().every((node) => node.isClosed())
+      !(state.isClosed || region.isHeld) &&
+      region.state._tag !== "Denied" &&
+      state.dispatch.nodes().every((node) => node.isClosed())
     return canWait ? Effect.as(region.emptied.await, true) : Effect.succeed(false)
   })
 })
@@ -518,7 +530,7 @@ const callAll = <A, Outcome>(
 // an open circuit would refuse need not be made a command of: that is half of what such a write
 // costs.
 const writeOf = (state: State, entry: Entry, situation: Situation): Write | undefined => {
-  if (entry.isExtended || state.dispatch.nodeOf(entry.key).refuses()) return undefined
+  if (entry.isExtended || entry.region.isHeld || state.dispatch.nodeOf(entry.key).refuses()) return undefined
   const command = commandOf(entry, situation)
   return command === undefined ? undefined : new Write(state, entry, command)
 }

@@ -35,8 +35,12 @@ export class Region implements RegionPolicy {
   latest = Number.NEGATIVE_INFINITY
   /** The order of the intents of all caches that share it. */
   readonly sequences: Sequences.Sequences = Sequences.make()
+  /** Whether nothing of it is told to Redis for now, so that what is deferred waits. */
+  isHeld = false
   /** Whether it was logged, since the region was clean, that the user may not empty it. */
   isWarned = false
+  /** Says whether it is to be found out if the user may write, for a script was refused. */
+  isDoubted = false
   /**
    * The names of the nodes that hold nothing any more of what it was last cleared of, or are being
    * emptied of it. A node that gets slots meanwhile is emptied again.
@@ -326,10 +330,19 @@ export class State {
    * answered after Redis has executed it: then it waits for that.
    */
   enqueue(entry: Entry): void {
-    if (!entry.isDeferred || isAwaited(entry) || this.doubts.has(entry.key)) return
+    if (!entry.isDeferred || entry.region.isHeld || isAwaited(entry) || this.doubts.has(entry.key)) return
     const state = this.ownerOf(entry.key)
     state.pending.add(entry)
     state.loop.wake()
+  }
+
+  /** Holds back what a region has to tell Redis, or no longer. */
+  hold(region: Region, isHeld: boolean): void {
+    if (region.isHeld === isHeld) return
+    region.isHeld = isHeld
+    if (isHeld) return
+    for (const entry of this.ledger.all()) if (entry.region === region) this.enqueue(entry)
+    region.loop.wake()
   }
 
   /** An entry whose last answer has come waits for nothing, and may have to be sent again. */
@@ -516,11 +529,17 @@ export class State {
   /** Redis has refused a command of a region, or of none. */
   refused(command: RedisCommand.RedisCommand, error: RedisError.RedisCommandError, region: Region | undefined): void {
     if (error._tag !== "RedisOperationError" || error.code !== "NOPERM") return
+    if (region?.state._tag === "Denied") return
     if (Scripts.isDenied(command, error)) {
       this.#scriptsAgainAt = this.now() + scriptsPause
+      // Whether the user may not run scripts, or not write what they write, SET and UNLINK tell.
+      if (region === undefined) return
+      region.isDoubted = true
+      region.loop.wake()
       return
     }
-    if (region === undefined || region.state._tag === "Denied") return
+    if (region === undefined) return
+    region.isDoubted = false
     this.apply(region, { _tag: "Refused", at: this.#nowIn(region) })
     this.#lose(() => this.#forgetIntents(region))
     region.loop.wake()
@@ -562,7 +581,7 @@ export class State {
   checkInvariants(): ReadonlyArray<string> {
     const parked = this.ledger
       .all()
-      .filter((entry) => entry.isDeferred && !isAwaited(entry) && !this.doubts.has(entry.key))
+      .filter((entry) => entry.isDeferred && !entry.region.isHeld && !isAwaited(entry) && !this.doubts.has(entry.key))
     for (const { sequences } of this.regions) sequences.checkInvariants()
     return [
       ...this.ledger.checkInvariants(),
@@ -702,7 +721,8 @@ function* slotsOf(node: Node): Generator<number> {
 // After these events every node may hold what is to be emptied.
 const anew: ReadonlySet<RegionEvent["_tag"]> = new Set(["Marked", "Refused", "Permitted"])
 
-const errorOf = (end: SendingEnd): RedisError.RedisCommandError | undefined => {
+/** The error that a sending ended with, if it did. */
+export const errorOf = (end: SendingEnd): RedisError.RedisCommandError | undefined => {
   if (end._tag !== "Confirmed") return end.error
   return Result.isFailure(end.result) ? end.result.failure : undefined
 }
