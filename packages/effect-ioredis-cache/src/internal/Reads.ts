@@ -193,16 +193,16 @@ const makeBeforeLookup = <Key, Value, E>(
   { recorder, sequences, tier }: RegionParts<Key, Value, E>,
   { atOnce, findMany, look }: Finds<Value, E>
 ): Pick<Reads<Key, Value, E>, "getBeforeLookup" | "getManyBeforeLookup"> => {
+  const count = (found: Found<Value>, seen: Observation | undefined): void => {
+    recorder.read(found)
+    seen?.read(found)
+  }
+
   const getBeforeLookup = (key: string, seen?: Observation): Effect.Effect<Found<Value>, E> => {
     const known = atOnce(key)
     if (known !== undefined) {
-      recorder.read(known)
-      seen?.read(known)
+      count(known, seen)
       return Effect.succeed(known)
-    }
-    const count = (found: Found<Value>): void => {
-      recorder.read(found)
-      seen?.read(found)
     }
     return fromCallback((done) => {
       const watch = sequences.watch(key)
@@ -212,11 +212,11 @@ const makeBeforeLookup = <Key, Value, E>(
         watch.end()
         if (Exit.isFailure(exit)) return done(exit)
         if (exit.value.hit !== undefined || isCurrent) {
-          count(exit.value)
+          count(exit.value, seen)
           return done(exit)
         }
         second = look(key, tier.peek, (again) => {
-          count(Exit.isSuccess(again) ? foundBy(exit.value, again.value) : exit.value)
+          count(Exit.isSuccess(again) ? foundBy(exit.value, again.value) : exit.value, seen)
           done(again)
         })
       })
