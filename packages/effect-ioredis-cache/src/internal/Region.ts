@@ -204,16 +204,10 @@ const make = <Key, Value, E>(
     tier.forget?.(key)
   })
   onClose(sequences.leave)
-  const observer: Observer = {
-    attributes: { "cache.name": cacheName, "cache.region": name },
-    log: told?.operationLog ?? unswitched.log,
-    spans: told?.commandSpans ?? unswitched.spans,
-    clock: Context.get(context, Clock.Clock)
-  }
   const tokens = tokensFor(maxStaleness)
   const ofRegion = options.tags === true ? Tag.idOfRegion(encoding.keyspace) : undefined
   const parts: RegionParts<Key, Value, E> = {
-    observer,
+    observer: observerOf({ "cache.name": cacheName, "cache.region": name }, told, context),
     encoding,
     recorder,
     reject,
@@ -266,6 +260,17 @@ const make = <Key, Value, E>(
     })
   }
 }
+
+const observerOf = (
+  attributes: Observer["attributes"],
+  told: Environment<never>["told"],
+  context: Context.Context<never>
+): Observer => ({
+  attributes,
+  log: told?.operationLog ?? unswitched.log,
+  spans: told?.commandSpans ?? unswitched.spans,
+  clock: Context.get(context, Clock.Clock)
+})
 
 // Each key of a lookup of several is watched by itself.
 const unwatched: Sequences.Watch = { isCurrent: () => true, end: () => {} }
