@@ -30,6 +30,7 @@ export const sidebar = [
       { text: "Near cache", link: "/near_cache" },
       { text: "Groups of values: tags", link: "/tags" },
       { text: "One server, Sentinel or Cluster", link: "/topologies" },
+      { text: "Feature flags: switches and variants", link: "/feature_flags" },
       { text: "Promises: Express, NestJS, Next", link: "/promises" },
       { text: "Testing", link: "/testing" }
     ]
@@ -38,8 +39,11 @@ export const sidebar = [
     text: "Operating",
     items: [
       { text: "Runbook: what to do when it is not well", link: "/runbook" },
+      { text: "Logging and tracing: what is said, and why it was slow", link: "/logging_and_tracing" },
       { text: "Health: is Redis used right now?", link: "/health" },
       { text: "Doctor: what is wrong with this Redis?", link: "/doctor" },
+      { text: "Settings at run time", link: "/settings" },
+      { text: "Fault injection: trying an outage", link: "/fault_injection" },
       { text: "Deployment", link: "/deployment" }
     ]
   },

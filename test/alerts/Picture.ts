@@ -14,7 +14,7 @@ export class NoPictureError extends Data.TaggedError("NoPictureError")<{ readonl
 
 const step = 0.5
 const width = 1000
-const height = 900
+const height = 920
 
 interface Drawn {
   /** A value for each step, by what it stands for. */
@@ -32,7 +32,7 @@ const stepsOf = ({ points }: Series, from: number, count: number): ReadonlyArray
 
 const seriesOf = ({ beganAt, endedAt, healedAt, prometheus, startedAt }: Recording): Drawn => {
   // The first seconds are those of the start.
-  const from = startedAt + 5
+  const from = startedAt + 9
   const count = Math.floor((endedAt - from) / step)
   return {
     of: (query, label = "") =>
@@ -80,7 +80,7 @@ const body = Effect.fnUntraced(function* (recording: Recording) {
     { colour: colours.miss, values: misses.get("") ?? [] }
   ].filter(({ values }) => values.length > 0)
   const waits = yield* of(
-    'histogram_quantile(0.99, sum by (le) (rate(cache_operation_duration_seconds_bucket{cache_operation="getOrSet"}[3s])))'
+    'histogram_quantile(0.99, sum by (le) (rate(cache_operation_duration_seconds_bucket{cache_region="items", cache_operation="getOrSet"}[3s])))'
   )
   const slowest = (waits.get("") ?? []).map((seconds) => seconds * 1000)
   const journal = (yield* of("cache_journal_deferred")).get("") ?? []
@@ -102,13 +102,13 @@ const body = Effect.fnUntraced(function* (recording: Recording) {
     Svg.areas(frame, Svg.linear(largest([journal])), [{ colour: "journal", values: journal }]),
     heading("State", `${Page.key("closed", "connected, closed")}${Page.key("open", "not")}`),
     Svg.strips(frame, [
-      { label: "connection", colours: connections.map((ready) => (ready > 0 ? "closed" : "open")) },
+      { label: "link", colours: connections.map((ready) => (ready > 0 ? "closed" : "open")) },
       { label: "circuit", colours: circuit.map((closed) => (closed > 0 ? "closed" : "open")) }
     ]),
     heading("Alerts", "their times are a thirtieth of the shipped ones"),
     ...Array.from(alerts, ([name, values]) =>
       [
-        `<p class="dim">${name}</p>`,
+        `<p class="dim" style="margin:.2rem 0 0">${name}</p>`,
         Svg.strips(frame, [{ label: "", colours: values.map((fires) => (fires > 0 ? "fault" : "rule")) }])
       ].join("")
     )

@@ -36,14 +36,18 @@ const withService = <A, E, R>(use: Effect.Effect<A, E, R>) =>
 const pathOf = (candidate: number) => `/match?candidate=candidate-${candidate}&skills=effect,redis&location=Berlin`
 
 /** Asks the router, and gives the status and the virtual milliseconds that the answer took. */
-const makeAsk = Effect.map(HttpRouter.toHttpEffect(Api.layer), (app) => (path: string) => {
-  const request = HttpServerRequest.fromWeb(new Request(`http://localhost${path}`))
-  return Effect.gen(function* () {
-    const startedAt = yield* Clock.currentTimeMillis
-    const { status } = HttpServerResponse.toWeb(yield* app)
-    return { status, millis: (yield* Clock.currentTimeMillis) - startedAt }
-  }).pipe(Effect.provideService(HttpServerRequest.HttpServerRequest, request), Effect.scoped)
-})
+const makeAsk = Effect.map(
+  HttpRouter.toHttpEffect(Api.layer),
+  (app) =>
+    (path: string, method: "GET" | "DELETE" = "GET") => {
+      const request = HttpServerRequest.fromWeb(new Request(`http://localhost${path}`, { method }))
+      return Effect.gen(function* () {
+        const startedAt = yield* Clock.currentTimeMillis
+        const response = HttpServerResponse.toWeb(yield* app)
+        return { status: response.status, response, millis: (yield* Clock.currentTimeMillis) - startedAt }
+      }).pipe(Effect.provideService(HttpServerRequest.HttpServerRequest, request), Effect.scoped)
+    }
+)
 
 /** Time goes by until it is done. */
 const passing = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
@@ -115,6 +119,30 @@ describe("a variant of the job matcher", () => {
       })
     )
 
+  it.effect("does not find again what was removed while the candidate had the other one", () =>
+    withService(
+      Effect.gen(function* () {
+        const ask = yield* makeAsk
+        const matcher = yield* Matcher
+        const { set } = yield* Flags.Freshness
+        const [short, long] = [{ weights: { short: 1, long: 0 } }, { weights: { short: 0, long: 1 } }]
+        for (const [one, other] of [
+          [short, long],
+          [long, short]
+        ] as const) {
+          yield* set(one)
+          yield* passing(ask(pathOf(1)))
+          const before = yield* matcher.runs
+          yield* set(other)
+          yield* passing(ask(pathOf(1), "DELETE"))
+          yield* set(one)
+          yield* passing(ask(pathOf(1)))
+          assert.strictEqual(yield* matcher.runs, before + 1)
+        }
+      })
+    )
+  )
+
   it.effect("with a longer time to live has more hits in an outage, which its own label shows", () =>
     Effect.gen(function* () {
       const without = yield* outage({ short: 1, long: 0 })
@@ -180,18 +208,14 @@ describe("a switch of the job matcher", () => {
   it.effect("tells Redis afterwards what was removed while it was on", () =>
     withService(
       Effect.gen(function* () {
-        const app = yield* HttpRouter.toHttpEffect(Api.layer)
         const ask = yield* makeAsk
         const memoryOnly = yield* Flags.MemoryOnly
         const matcher = yield* Matcher
         yield* passing(ask(pathOf(1)))
         yield* memoryOnly.turnOn
         yield* TestClock.adjust("10 millis")
-        const removal = HttpServerRequest.fromWeb(new Request(`http://localhost${pathOf(1)}`, { method: "DELETE" }))
-        const removed = HttpServerResponse.toWeb(
-          yield* passing(app.pipe(Effect.provideService(HttpServerRequest.HttpServerRequest, removal), Effect.scoped))
-        )
-        assert.deepStrictEqual(yield* Effect.promise(() => removed.json()), { removed: "Deferred" })
+        const removed = yield* passing(ask(pathOf(1), "DELETE"))
+        assert.deepStrictEqual(yield* Effect.promise(() => removed.response.json()), { removed: "Deferred" })
         yield* memoryOnly.turnOff
         yield* TestClock.adjust("5 seconds")
         const server = yield* SimulatedRedis.SimulatedRedis

@@ -84,6 +84,13 @@ describe("questions", () => {
   })
 })
 
+describe("the package", () => {
+  it("has them in it", () => {
+    const { files } = JSON.parse(readFileSync("packages/effect-ioredis-cache/package.json", "utf8"))
+    assert.include(files, "operations")
+  })
+})
+
 describe("the runbook", () => {
   it("asks for metrics and labels that there are", () => {
     const queries = Array.from(runbook.matchAll(/```promql\n([\s\S]*?)```/g), ([, block = ""]) => block)

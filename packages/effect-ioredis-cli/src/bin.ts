@@ -15,7 +15,6 @@ const { version } = JSON.parse(readFileSync(new URL("../package.json", import.me
 run.pipe(
   Effect.provideService(Process, { version, started: performance.timeOrigin }),
   Effect.provideServiceEffect(CliOutput.Formatter, withoutSecrets),
-  Effect.provide(CliOutput.layerPresenter(onStderr)),
-  Effect.provide(NodeServices.layer),
+  Effect.provide([CliOutput.layerPresenter(onStderr), NodeServices.layer]),
   NodeRuntime.runMain
 )

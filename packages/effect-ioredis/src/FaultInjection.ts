@@ -11,12 +11,12 @@
  * It is a layer below a client, on real connections and simulated ones alike. What befalls them has
  * the names of the simulation:
  *
- * | | a command | a login |
- * |---|---|---|
- * | `Delay` | its reply comes `delay` late, and so does all behind it | takes `delay` longer |
- * | `Mute` | neither its reply comes nor any behind it, until the connection is given up | is not answered |
- * | `Refuse` | | fails: nothing listens |
- * | `Cut` | costs its connection: half before it is sent, half after it was executed | fails: it is hung up on |
+ * - `Delay`: a reply comes `delay` late, and so does all behind it; a login takes that much longer.
+ * - `Mute`: neither the reply comes nor any behind it, until the connection is given up; a login is
+ *   not answered.
+ * - `Refuse`: a login fails, as where nothing listens. Commands are not concerned.
+ * - `Cut`: a command costs its connection, half of them before they are sent and half after they
+ *   were executed; a login fails, as where the server hangs up.
  *
  * While it is off, which it is at first, a command costs one test of a boolean more. When it is
  * turned off, what was held back comes at once, and connections that were made meanwhile are

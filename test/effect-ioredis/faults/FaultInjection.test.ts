@@ -107,28 +107,25 @@ describe("FaultInjection", () => {
     )
   )
 
-  it.effect("Delay: a connection whose replies are all late, but come, is not taken for a silent one", () =>
-    Effect.gen(function* () {
-      const faults = yield* FaultInjection.FaultInjection
-      const redis = yield* RedisClient.RedisClient
-      yield* redis.set("greeting", "hello")
-      yield* faults.turnOn({ rate: 1, kinds: ["Delay"], delay: "400 millis" })
-      const calls: Array<Fiber.Fiber<unknown, unknown>> = []
-      for (let n = 0; n < 300; n++) {
-        calls.push(yield* Effect.forkChild(redis.get("greeting"), { startImmediately: true }))
-        yield* TestClock.adjust("100 millis")
-        assert.strictEqual((yield* redis.breaker.state)._tag, "Closed")
-      }
-      yield* faults.turnOff
-      yield* Fiber.joinAll(calls)
-      assert.isAtLeast((yield* faults.injected).Delay, 300)
-    }).pipe(
-      Effect.provide(
-        RedisClient.layer({ commandTimeout: "1 second" }).pipe(
-          Layer.provideMerge(FaultInjection.layer()),
-          Layer.provide(SimulatedRedis.layer())
-        )
-      )
+  it.effect("Delay: a connection whose replies are all late, but come, is heard each time", () =>
+    withFaults(({ connect, faults }) =>
+      Effect.gen(function* () {
+        const connection = yield* connect
+        yield* faults.turnOn({ rate: 1, kinds: ["Delay"], delay: "400 millis" })
+        const told: Array<ReadonlyArray<string>> = []
+        let heard = connection.activity()
+        for (let n = 0; n < 100; n++) {
+          told.push(yield* submit(connection, ...echoes(`${n}`)))
+          yield* TestClock.adjust("100 millis")
+          if (n < 4) continue
+          assert.isAbove(connection.inFlight(), 0)
+          assert.isAbove(connection.activity(), heard)
+          heard = connection.activity()
+        }
+        assert.deepStrictEqual(told[95], ["95 95 400"])
+        yield* faults.turnOff
+        assert.isAtLeast(connection.activity(), heard)
+      })
     )
   )
 
@@ -216,6 +213,19 @@ describe("FaultInjection", () => {
         yield* faults.turnOff
         yield* TestClock.adjust("1 millis")
         assert.isDefined(never.pollUnsafe())
+      })
+    )
+  )
+
+  it.effect("befalls connections that are made while it is on", () =>
+    withFaults(({ connect, faults }) =>
+      Effect.gen(function* () {
+        yield* faults.turnOn({ rate: 1, kinds: ["Delay"], delay: "50 millis" })
+        const connecting = yield* Effect.forkScoped(connect, { startImmediately: true })
+        yield* TestClock.adjust("50 millis")
+        const told = yield* submit(yield* Fiber.join(connecting), ...echoes("a"))
+        yield* TestClock.adjust("50 millis")
+        assert.deepStrictEqual(told, ["a a 50"])
       })
     )
   )
@@ -322,6 +332,7 @@ describe("FaultInjection", () => {
       yield* redis.set("greeting", "hello")
       yield* faults.turnOn({ rate: 0.05, delay: "20 millis" })
       let failed = 0
+      assert.sameMembers(Object.keys(yield* faults.injected), [...FaultInjection.kinds])
       for (let n = 0; n < 500; n++) {
         const call = yield* Effect.forkChild(Effect.result(redis.get("greeting")), { startImmediately: true })
         yield* TestClock.adjust("100 millis")

@@ -139,6 +139,15 @@ describe("FeatureFlag", () => {
     })
   )
 
+  it.effect("moves little more than is demanded where a percentage goes from one variant to another", () =>
+    Effect.gen(function* () {
+      const flag = yield* FeatureFlag.make({ name: "f", weights: { control: 80, x: 10, y: 10 } })
+      const drawn = variantsOf(flag)
+      yield* flag.set({ weights: { control: 70, x: 20, y: 10 } })
+      assert.closeTo(moves(drawn, variantsOf(flag)).share, 0.109, 0.003)
+    })
+  )
+
   it.effect("asks first for what holds for the operation here, then here, then for the operation", () =>
     Effect.gen(function* () {
       const only = (variant: "a" | "b" | "c" | "d") => ({ a: 0, b: 0, c: 0, d: 0, [variant]: 1 })

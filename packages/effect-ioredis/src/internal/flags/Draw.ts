@@ -1,13 +1,13 @@
 /**
- * Draws one of several variants for a key, in shares given by weights (weighted rendezvous hashing).
+ * Draws one of several variants for a key, in shares given by weights: weighted rendezvous hashing.
  *
  * Each variant has a point between 0 and 1 for the key, which follows from the two names alone. The
  * variant with the smallest `-ln(point) / weight` is drawn: of such times the smallest is that of a
  * variant with just its share of all weights as the probability.
  *
- * So a draw needs no memory, and every process draws alike. A change of weights changes the order of
- * two variants only where their ratio changes: keys move to variants whose weight has risen against
- * that which the keys had, and never between two whose ratio stands.
+ * So a draw needs no memory, and every process draws alike. A change of weights changes the order
+ * of two variants only where their ratio changes: keys move to variants whose weight has risen
+ * against that which the keys had, and never between two whose ratio stands.
  */
 export interface Draw {
   /** Gives the index of the variant of a key. */
