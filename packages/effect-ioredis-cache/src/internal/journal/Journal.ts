@@ -72,6 +72,11 @@ export interface RegionJournal {
   /** Tells what is to be said of a key in the place of Redis, if anything. */
   readonly answer: (key: string) => Answer | undefined
   /**
+   * The life, in milliseconds from now, that a `touch` asks for which Redis has not confirmed. A
+   * read that has begun before it does not know of it.
+   */
+  readonly touchedFor: (key: string) => number | undefined
+  /**
    * Tells whether what Redis says of a key may be believed. `isCurrent`: no write has overlapped
    * the read.
    */
@@ -341,6 +346,10 @@ const regionJournal = (state: State, region: Region, seen: Seen | undefined): Re
   sequences: region.sequences,
   isEmpty: () => state.ledger.size() === 0 && region.state._tag !== "Denied",
   answer: (key) => answer(state, region, key),
+  touchedFor: (key) => {
+    const intent = state.ledger.get(key)?.intent
+    return intent?._tag === "Touch" ? intent.end - state.dispatch.nodeOf(key).time() : undefined
+  },
   believes: (key, found, isCurrent) => state.believes(region, key, found, isCurrent),
   now: state.now,
   runsOnMemory: () => region.state._tag === "Denied",
