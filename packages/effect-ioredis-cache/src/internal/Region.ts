@@ -157,6 +157,17 @@ interface Lifetime {
   readonly onClose: (leave: () => void) => void
 }
 
+const observerOf = (
+  told: Environment<never>["told"],
+  attributes: Observer["attributes"],
+  context: Context.Context<never>
+): Observer => ({
+  attributes,
+  log: told?.operationLog ?? unswitched.log,
+  spans: told?.commandSpans ?? unswitched.spans,
+  clock: Context.get(context, Clock.Clock)
+})
+
 /** Assembles a region, the same for every tier, of its reads, its writes and its lookups. */
 const make = <Key, Value, E>(
   { makeCompressor, name: cacheName, prefix = "", reject, tier: makeTier, timeToLive, told }: Environment<E>,
@@ -204,10 +215,11 @@ const make = <Key, Value, E>(
     tier.forget?.(key)
   })
   onClose(sequences.leave)
+  const observer = observerOf(told, { "cache.name": cacheName, "cache.region": name }, context)
   const tokens = tokensFor(maxStaleness)
   const ofRegion = options.tags === true ? Tag.idOfRegion(encoding.keyspace) : undefined
   const parts: RegionParts<Key, Value, E> = {
-    observer: observerOf({ "cache.name": cacheName, "cache.region": name }, told, context),
+    observer,
     encoding,
     recorder,
     reject,
@@ -260,17 +272,6 @@ const make = <Key, Value, E>(
     })
   }
 }
-
-const observerOf = (
-  attributes: Observer["attributes"],
-  told: Environment<never>["told"],
-  context: Context.Context<never>
-): Observer => ({
-  attributes,
-  log: told?.operationLog ?? unswitched.log,
-  spans: told?.commandSpans ?? unswitched.spans,
-  clock: Context.get(context, Clock.Clock)
-})
 
 // Each key of a lookup of several is watched by itself.
 const unwatched: Sequences.Watch = { isCurrent: () => true, end: () => {} }
