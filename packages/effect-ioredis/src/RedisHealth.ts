@@ -240,12 +240,12 @@ export const make = Effect.fnUntraced(function* (
       case "Open":
       case "Partial":
         for (const node of dispatch.nodes()) {
-          if (node.isClosed() || reasons.has(node)) continue
+          if (node.isClosed("read") || reasons.has(node)) continue
           reasons.set(node, failingOf(node, circuitOpen))
         }
         return assess
       case "CircuitClosed":
-        if (signal.node.isReady()) reasons.delete(signal.node)
+        if (signal.node.isReady() && signal.node.isClosed("read")) reasons.delete(signal.node)
         return assess
       case "ConnectFailed":
         // Another connection to that server may answer.
@@ -326,7 +326,7 @@ const circuitOpen: HealthReport.Failing = { cause: "CircuitOpen", reason: "the c
 const pauseOf = (dispatch: Dispatch, interval: number): number =>
   dispatch
     .nodes()
-    .filter((node) => !node.isClosed())
+    .filter((node) => !node.isClosed("read"))
     .reduce((pause, node) => Math.min(pause, Math.max(node.dueIn(), leastPause)), interval)
 
 // In milliseconds.
@@ -346,7 +346,7 @@ type Judge = (dispatch: Dispatch, node: Node, timeout: number) => Effect.Effect<
 // What a circuit refuses is asked beside it, by a login of its own: an attempt that fails must not
 // lengthen the time for which the circuit stays open.
 const verdictBeside: Judge = (dispatch, node, timeout) => {
-  if (node.isClosed() || node.isIsolated()) return verdictOn(dispatch, node, timeout)
+  if (node.isClosed("read") || node.isIsolated()) return verdictOn(dispatch, node, timeout)
   return Effect.scoped(node.connect).pipe(
     Effect.timeoutOrElse({
       duration: timeout,

@@ -57,7 +57,7 @@ export const makeRegions = Effect.fnUntraced(function* <E>(environment: Environm
   const counters = new Recorder.Counters()
   const since = yield* Clock.currentTimeMillis
   const { name, patience, prefix, timeToLive = defaultTimeToLive } = environment
-  const { of: settingsOf } = environment.settings ?? follow(undefined, millisOf(patience), timeToLive)
+  const settings = environment.settings ?? follow(undefined, millisOf(patience), timeToLive)
   let closed = false
   const leaving: Array<() => void> = []
   yield* Effect.addFinalizer(() =>
@@ -70,7 +70,7 @@ export const makeRegions = Effect.fnUntraced(function* <E>(environment: Environm
     scope,
     context,
     counters,
-    settingsOf,
+    settingsOf: settings.of,
     isClosed: () => closed,
     onClose: (leave) => leaving.push(leave)
   }
@@ -90,9 +90,7 @@ export const makeRegions = Effect.fnUntraced(function* <E>(environment: Environm
             )
           : Effect.as(environment.reject(refusedTag(problem)), "Rejected" as const)
       }),
-    stats: Effect.map(environment.stats, (parts) =>
-      cacheStats(counters, { name, since, prefix, timeToLive, patience }, parts)
-    )
+    stats: Effect.map(environment.stats, (parts) => cacheStats(counters, { name, since, prefix, settings }, parts))
   }
 })
 

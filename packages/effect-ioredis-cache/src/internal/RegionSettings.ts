@@ -65,6 +65,8 @@ export type SettingsOf = (region: string) => RegionSettings
 /** Settings that are followed until they are let go. */
 export interface Followed {
   readonly of: SettingsOf
+  /** Gives those of all regions that were asked for. */
+  readonly all: () => ReadonlyArray<RegionSettings>
   readonly end: () => void
 }
 
@@ -89,6 +91,7 @@ export const follow = (
       regions.set(name, region)
       return region
     },
+    all: () => Array.from(regions.values()),
     end: () => end?.()
   }
 }

@@ -1,12 +1,13 @@
 import { type Clock, type Context, Result } from "effect"
-import type { Cancel, Dispatch, Done, NodeEvent, SendOptions } from "../dispatch.ts"
+import type { Cancel, Dispatch, Done, NodeEvent, OperationKind, SendOptions } from "../dispatch.ts"
 import type { Reply, RedisCommand } from "../RedisCommand.ts"
 import type { ReplyResult } from "../RedisConnection.ts"
 import type { Attempts } from "./Attempts.ts"
 import { batchName } from "./batchName.ts"
-import { CommandCall, Settings } from "./Calls.ts"
+import { CommandCall, kindOf, operationKindOf, Settings } from "./Calls.ts"
 import { errorType, interrupted } from "./errorType.ts"
 import * as Joins from "./Joins.ts"
+import type { LiveSettings } from "./LiveSettings.ts"
 import { success } from "./Metrics.ts"
 import * as Scatter from "./Scatter.ts"
 import type { Topology } from "./topology/Topology.ts"
@@ -38,9 +39,9 @@ export const make = ({
   context,
   followSettings,
   listeners,
+  live,
   now,
   onDefect,
-  operationTimeout,
   record,
   topology,
   watchHistory
@@ -54,7 +55,7 @@ export const make = ({
   /** The monotonic time in milliseconds. */
   readonly now: () => number
   readonly onDefect: (defect: unknown) => void
-  readonly operationTimeout: number
+  readonly live: LiveSettings
   /** Takes in an operation that several calls are the parts of, and how long it took. */
   readonly record: (operation: string, errorType: string, millis: number) => void
   readonly topology: Topology
@@ -62,7 +63,8 @@ export const make = ({
 }): Dispatcher => {
   const settings = (
     of: Context.Context<never>,
-    { answer, node, readFrom, retry, session, timeout = operationTimeout, waitToSend = 0 }: SendOptions
+    { answer, node, readFrom, retry, session, waitToSend = 0 }: SendOptions,
+    timeout: number
   ): Settings =>
     new Settings(
       topology,
@@ -72,10 +74,11 @@ export const make = ({
     )
 
   // Most calls want the same as the one before, so that its settings serve them too.
-  let last = settings(context, noOptions)
+  let last = settings(context, noOptions, live.read.operationTimeout)
 
-  const settingsOf = (of: Context.Context<never>, options: SendOptions): Settings => {
-    const { answer, node, readFrom, retry, session, timeout = operationTimeout, waitToSend = 0 } = options
+  const settingsOf = (of: Context.Context<never>, options: SendOptions, kind: OperationKind): Settings => {
+    const { answer, node, readFrom, retry, session, waitToSend = 0 } = options
+    const timeout = options.timeout ?? live.timesOf(kind).operationTimeout
     const isSame =
       last.timeout === timeout &&
       last.context === of &&
@@ -85,13 +88,13 @@ export const make = ({
       last.readFrom === readFrom &&
       last.retry === (retry !== false) &&
       last.waitToSend === waitToSend
-    if (!isSame) last = settings(of, options)
+    if (!isSame) last = settings(of, options, timeout)
     return last
   }
 
   const sendIn: Dispatcher["sendIn"] = (of, command, options, done) => {
     joins.flush()
-    return start(settingsOf(of, options), command, options, done)
+    return start(settingsOf(of, options, operationKindOf(command)), command, options, done)
   }
 
   const start = (settings: Settings, command: RedisCommand, options: SendOptions, done: Done<Reply>): Cancel => {
@@ -110,7 +113,7 @@ export const make = ({
     joins.flush()
     if (commands.length > 0) {
       const operation = commands.length === 1 ? (commands[0]?.name ?? "") : batchName("PIPELINE", commands)
-      return scatter(settingsOf(of, options), operation, commands, options.sendings, done)
+      return scatter(settingsOf(of, options, kindOf(commands)), operation, commands, options.sendings, done)
     }
     done([])
     return ignore
@@ -118,7 +121,7 @@ export const make = ({
 
   const joins = Joins.make(
     topology.placeOf,
-    (command, timeout, done) => start(settingsOf(context, { timeout }), command, noOptions, done),
+    (command, timeout, done) => start(settingsOf(context, { timeout }, "read"), command, noOptions, done),
     onDefect
   )
 
@@ -126,10 +129,10 @@ export const make = ({
   // each takes two thirds more processor time than a get for each.
   const mayJoin = topology.slotOf === undefined
 
-  const get: Dispatch["get"] = (key, { bytes, first, sending, timeout = operationTimeout }, done) => {
+  const get: Dispatch["get"] = (key, { bytes, first, sending, timeout = live.read.operationTimeout }, done) => {
     if (mayJoin && first === undefined) return joins.get(key, { bytes, timeout }, done)
     const command = first === undefined ? Joins.get(key) : Joins.getFirst(key, first)
-    return start(settingsOf(context, { timeout }), command, { sending }, done)
+    return start(settingsOf(context, { timeout }, "read"), command, { sending }, done)
   }
 
   return {
