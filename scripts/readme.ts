@@ -10,6 +10,7 @@ import { join, resolve } from "node:path"
 import { Effect } from "effect"
 import * as FreePort from "../test/support/FreePort.ts"
 import * as RedisServer from "../test/support/RedisServer.ts"
+import * as ShellBlocks from "./ShellBlocks.ts"
 
 const readme = readFileSync("README.md", "utf8")
 
@@ -20,10 +21,10 @@ const inReadme = (what: string, pattern: RegExp): string => {
 }
 
 const node = inReadme("oldest Node", /With Node (\d+) or later/)
-const installLine = inReadme("install line", /^(npm install .* effect-ioredis .*)$/m)
+const installLine = inReadme("install line", ShellBlocks.installLine)
 const example = inReadme("example", /^```ts\n([\s\S]*?)^```/m)
 
-const testInstall = inReadme("lines that install vitest", /^(npm pkg set .*\nnpm install --save-dev .*)$/m)
+const testInstall = inReadme("lines that install vitest", ShellBlocks.testInstallLines)
 const testExample = inReadme("test", /^```ts\n(import \{ assert, it \}[\s\S]*?)^```/m)
 
 const packages = ["effect-ioredis", "effect-ioredis-cache"]

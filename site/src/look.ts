@@ -107,12 +107,35 @@ const search = Effect.fnUntraced(function* (page: Page, address: string, wanted:
   })
 })
 
-const tags = Array.from(
-  readFileSync(join(import.meta.dirname, "../../packages/effect-ioredis/src/RedisError.ts"), "utf8").matchAll(
-    /TaggedError<\w+>\(\)\(\s*"(\w+)"/g
-  ),
-  ([, tag = ""]) => tag
+const linksFound = (page: Page) =>
+  Effect.promise(() =>
+    page.evaluate(
+      `[...document.querySelectorAll('#localsearch-list a.result')].slice(0, ${firstResults}).map((link) => link.getAttribute('href'))`
+    )
+  ).pipe(Effect.map((links) => links as ReadonlyArray<string>))
+
+const sources = ["effect-ioredis/src/RedisError.ts", "effect-ioredis-cache/src/Cache.ts"]
+
+const tags = sources.flatMap((source) =>
+  Array.from(
+    readFileSync(join(import.meta.dirname, "../../packages", source), "utf8").matchAll(
+      /extends (?:Schema|Data)\.TaggedError(?:<\w+>\(\))?\(\s*"(\w+)"/g
+    ),
+    ([, tag = ""]) => tag
+  )
 )
+
+/** What somebody on call types, and the pages of which the search has to name one among its first. */
+const questions: ReadonlyArray<readonly [question: string, ...pages: ReadonlyArray<string>]> = [
+  ["why is Redis not used right now", "guides.html", "error_handling.html", "health.html"],
+  ["stale answers last night", "guides.html", "lookups.html", "monitoring.html"],
+  ["circuit does not close", "guides.html", "error_handling.html"],
+  ["many retries", "error_handling.html", "guides.html"],
+  ["express", "promises.html"],
+  ["journal full", "journal.html", "health.html", "guides.html"]
+]
+
+const firstResults = 5
 
 const look = Effect.gen(function* () {
   const { address } = yield* serve
@@ -128,12 +151,19 @@ const look = Effect.gen(function* () {
     const found = yield* search(page, address, tag)
     if (!found.includes(tag)) problems.push(`The search does not find ${tag}`)
   }
+  for (const [question, ...wanted] of questions) {
+    yield* search(page, address, question)
+    const links = yield* linksFound(page)
+    if (!links.some((link) => wanted.some((one) => link.includes(one)))) {
+      problems.push(`The search for "${question}" finds ${links.join(", ")}`)
+    }
+  }
   yield* Effect.promise(() => page.goto(address))
   yield* Effect.promise(() => page.screenshot({ path: join(dist, "..", ".look.png"), fullPage: false }))
   for (const problem of problems) yield* Console.error(problem)
   if (problems.length > 0) return yield* Effect.die("The site is not as it should be")
   yield* Console.log(
-    `${pages.length} pages, ${drawings.reduce((sum, count) => sum + count, 0)} drawings, ${tags.length} tags found by search, no other host asked`
+    `${pages.length} pages, ${drawings.reduce((sum, count) => sum + count, 0)} drawings, ${tags.length} tags and ${questions.length} questions found by search, no other host asked`
   )
 })
 

@@ -6,7 +6,8 @@ export const sidebar = [
       { text: "What it is", link: "/" },
       { text: "A gentle introduction", link: "/introduction" },
       { text: "Step by step", link: "/step_by_step" },
-      { text: "Moving here", link: "/moving_here" }
+      { text: "Moving here", link: "/moving_here" },
+      { text: "All pages, and where to look", link: "/guides" }
     ]
   },
   {
@@ -14,7 +15,8 @@ export const sidebar = [
     items: [
       { text: "Usage", link: "/usage_guide" },
       { text: "Configuration", link: "/configuration" },
-      { text: "When Redis fails", link: "/error_handling" },
+      { text: "Errors: when Redis fails", link: "/error_handling" },
+      { text: "Monitoring", link: "/monitoring" },
       { text: "Performance", link: "/performance" },
       { text: "Architecture", link: "/architecture" }
     ]
@@ -23,20 +25,25 @@ export const sidebar = [
     text: "Features",
     items: [
       { text: "Commands", link: "/commands" },
+      { text: "Lookups: stale values, refreshes, leases", link: "/lookups" },
+      { text: "Writes during an outage: the journal", link: "/journal" },
       { text: "Near cache", link: "/near_cache" },
-      { text: "Groups of values", link: "/tags" },
+      { text: "Groups of values: tags", link: "/tags" },
       { text: "One server, Sentinel or Cluster", link: "/topologies" },
-      { text: "In a program of Promises", link: "/promises" },
+      { text: "Feature flags: switches and variants", link: "/feature_flags" },
+      { text: "Promises: Express, NestJS, Next", link: "/promises" },
       { text: "Testing", link: "/testing" }
     ]
   },
   {
     text: "Operating",
     items: [
-      { text: "Monitoring", link: "/monitoring" },
-      { text: "Health", link: "/health" },
+      { text: "Runbook: what to do when it is not well", link: "/runbook" },
+      { text: "Logging and tracing: what is said, and why it was slow", link: "/logging_and_tracing" },
+      { text: "Health: is Redis used right now?", link: "/health" },
+      { text: "Doctor: what is wrong with this Redis?", link: "/doctor" },
       { text: "Settings at run time", link: "/settings" },
-      { text: "Doctor", link: "/doctor" },
+      { text: "Fault injection: trying an outage", link: "/fault_injection" },
       { text: "Deployment", link: "/deployment" }
     ]
   },

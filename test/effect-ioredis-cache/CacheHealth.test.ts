@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, Logger, Schema } from "effect"
+import { Cause, Config, Effect, Exit, Layer, Logger, Schema } from "effect"
 import { RedisClient } from "effect-ioredis"
 import * as Health from "effect-ioredis/Health"
 import { Fault, SimulatedRedis } from "effect-ioredis/testing"
@@ -47,6 +47,18 @@ describe("CacheHealth", () => {
       }).pipe(Effect.scoped, Effect.provide(layer(journal)))
     )
   }
+
+  it.effect("refuses a limit that makes no sense", () =>
+    Effect.gen(function* () {
+      for (const limit of [0, 80, Number.NaN]) {
+        const exit = yield* Effect.exit(CacheHealth.journal({ limit }))
+        const defect = Exit.isFailure(exit) && Cause.hasDies(exit.cause) ? Cause.squash(exit.cause) : undefined
+        assert.instanceOf(defect, Config.ConfigError)
+        assert.include(defect.message, `limit is ${limit}: expected a share above 0 and up to 1`)
+      }
+      yield* CacheHealth.journal({ limit: 1 })
+    }).pipe(Effect.scoped, Effect.provide(layer({})))
+  )
 
   it.effect("says that near regions do not hear of writes, and why where the server said so", () =>
     Effect.gen(function* () {

@@ -70,6 +70,32 @@ describe("lookups", () => {
   )
 })
 
+describe("a call of no keys", () => {
+  it.effect("is no operation, and so none that failed", () =>
+    Effect.gen(function* () {
+      const region = yield* Cache.region(texts)
+      yield* TestClock.adjust("1 second")
+      yield* inTime(region.getMany([]))
+      yield* inTime(region.getOrSetMany([], () => Effect.succeed([])))
+      yield* inTime(region.setMany([]))
+      yield* inTime(region.removeMany([]))
+      assert.strictEqual(yield* value("cache.operation.duration"), 0)
+      yield* inTime(region.getMany(["a"]))
+      assert.strictEqual(yield* value("cache.operation.duration", { "cache.source": "redis" }), 1)
+    }).pipe(Effect.provide(layerSimulated()), alone)
+  )
+
+  it.effect("is none of a value that cannot be stored either", () =>
+    Effect.gen(function* () {
+      const region = yield* Cache.region({ ...texts, maxBytes: 10 })
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(yield* inTime(region.set("a", "x".repeat(100))), "Rejected")
+      assert.strictEqual(yield* value("cache.operation.duration", { "cache.source": "none" }), 0)
+      assert.strictEqual(yield* value("cache.writes", { "cache.outcome": "rejected" }), 1)
+    }).pipe(Effect.provide(layerSimulated()), alone)
+  )
+})
+
 describe("an outage", () => {
   it.effect("shows in memory, journal and circuit", () =>
     Effect.gen(function* () {

@@ -37,7 +37,9 @@ const shared = {
   connectTimeout: "2s",
   closeTimeout: "0",
   historyInterval: "1s",
-  requireReady: false
+  requireReady: false,
+  logOperations: false,
+  traceCommands: false
 } as const
 
 const circuit = (resetTimeout: string) => ({

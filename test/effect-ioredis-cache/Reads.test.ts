@@ -134,6 +134,38 @@ describe("Reads", () => {
         const { hit } = yield* Fiber.join(reading)
         assert.strictEqual(hit?.value, calls.length === 2 ? "2" : found.hit?.value)
         assert.deepStrictEqual([double.calls, double.held()], [[...calls], 0])
+        const { hits, misses } = double.counters
+        assert.deepStrictEqual([hits.redis + hits.memory, misses], hit === undefined ? [0, 1] : [1, 0])
+      })
+    )
+  }
+
+  for (const [what, second, counted] of [
+    ["as the hit that the second look is", { hit: { value: "2" }, source: "memory" }, { hits: 1, fallbacks: 0 }],
+    [
+      "as the first look where the second finds nothing",
+      { hit: undefined, source: "memory" },
+      { hits: 0, fallbacks: 1 }
+    ]
+  ] as const) {
+    it.effect(`of one key or several before a lookup count once, ${what}`, () =>
+      Effect.gen(function* () {
+        const first = { hit: undefined, source: "fallback" }
+        for (const many of [false, true]) {
+          const double = yield* make
+          const key = `${keyspace}=a`
+          const reading = yield* fork<unknown, never, never>(
+            many ? double.reads.getManyBeforeLookup([key]) : double.reads.getBeforeLookup(key)
+          )
+          double.parts.sequences.intend(key).end()
+          double.end(many ? [first] : first)
+          yield* settle
+          double.end(second)
+          yield* Fiber.join(reading)
+          const { fallbacks, hits, misses } = double.counters
+          assert.deepStrictEqual({ hits: hits.memory, fallbacks }, counted)
+          assert.strictEqual(misses, 1 - counted.hits)
+        }
       })
     )
   }

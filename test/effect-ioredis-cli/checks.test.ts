@@ -31,6 +31,7 @@ const masters = (...servers: Facts["servers"]): Pick<Facts, "servers"> => ({ ser
 const unknown = { _tag: "Unknown" } as const
 const away = { _tag: "Unreached", said: "the server refused the connection" } as const
 
+const loss = { command: "INFO", said: "the connection was lost" }
 const silence = { command: "INFO", waited: 2000, isEnd: false }
 
 const table: ReadonlyArray<readonly [what: string, facts: Facts, found: string]> = [
@@ -52,6 +53,9 @@ const table: ReadonlyArray<readonly [what: string, facts: Facts, found: string]>
   ["no connection", factsOf(unreached({ reason: "Timeout", accepts: false })), "critical unreachable"],
   ["cut at once", factsOf(unreached({ reason: "Reset" })), "critical unreachable"],
   ["no way there", factsOf(unreached({ reason: "Reset", accepts: false })), "critical unreachable"],
+  ["a connection that is ended later on", factsOf(reached({ loss })), "critical hung-up"],
+  ["another protocol", factsOf(unreached({ reason: "Closed", code: "ERR_REDIS_PROTOCOL" })), "critical not-redis"],
+  ["another answer to PING", factsOf(reached({ isOther: true, loss })), "critical not-redis"],
   ["too slow for the time", factsOf(reached({ silence: { ...silence, isEnd: true } })), "warning incomplete"],
 
   ["TLS is expected", factsOf(unreached({ reason: "Reset", speaksTls: true })), "critical tls-expected"],
@@ -202,7 +206,27 @@ const table: ReadonlyArray<readonly [what: string, facts: Facts, found: string]>
     factsOf(reached(), { servers: [], place: sentinelsOf([away, { _tag: "Refused", said: "NOAUTH" }, away]) }),
     "critical sentinel-refused"
   ],
+  [
+    "they are no sentinels",
+    factsOf(reached(), { servers: [], place: sentinelsOf([away, { _tag: "NoSentinel", said: "ERR" }, away]) }),
+    "critical sentinel-disabled"
+  ],
+  [
+    "a sentinel in the place of Redis",
+    factsOf(reached({ info: { redis_mode: "sentinel" }, denied: denied(["+get", "+set", "+subscribe"], "ERR") })),
+    "critical sentinel-unexpected"
+  ],
   ["one sentinel is away", factsOf(reached(), { place: sentinelsOf([away]) }), "warning sentinel-away"],
+  [
+    "two of three that are named answer, and they are all that watch",
+    factsOf(reached(), { place: sentinelsOf([away], { sentinels: 2 }) }),
+    "warning sentinel-redundancy"
+  ],
+  [
+    "settings that name one more that is away",
+    factsOf(reached(), { place: sentinelsOf([away], { sentinels: 2, quorum: 3 }) }),
+    "critical sentinel-quorum"
+  ],
   ["two of three are away", factsOf(reached(), { place: sentinelsOf([away, away]) }), "critical sentinel-quorum"],
   [
     "two sentinels in all",
@@ -254,6 +278,46 @@ describe("what is found", () => {
     }
     const [finding] = findingsOf(factsOf(reached({ ...rules, user: "app" }), { prefix: "shop", place: clusterOf() }))
     assert.deepStrictEqual(finding?.remedy, ["Grant it, on each node: ACL SETUSER app ~shop:* +client|kill +get +set"])
+  })
+
+  it("of a replica whose master is away, that is what to look at", () => {
+    const remedyOf = (status: string) =>
+      findingsOf(info({ role: "slave", master_host: "one", master_port: "6379", master_link_status: status }))[0]
+        ?.remedy
+    assert.match(remedyOf("up")?.[0] ?? "", /^Connect to its master: one:6379$/)
+    assert.match(remedyOf("down")?.[0] ?? "", /^Look at its master, one:6379, .*REPLICAOF NO ONE/)
+  })
+
+  it("durable data are not told to be evicted", () => {
+    const server = reached({ outOfMemory: true })
+    const remedyOf = (use: Facts["use"]) => findingsOf(factsOf(server, { use }))[0]
+    assert.include(JSON.stringify(remedyOf("cache")), "allkeys-lru, and")
+    assert.include(JSON.stringify(remedyOf("both")), "volatile-lru, and")
+    const full = durable({ used_memory: "100000000" })
+    assert.notInclude(JSON.stringify(findingsOf(full)), "allkeys")
+  })
+
+  it("says how much memory is used so that it can be compared", () => {
+    const [finding] = findingsOf(durable({ used_memory: "1600000", maxmemory: "1536000" }))
+    assert.match(finding?.evidence[0] ?? "", /uses 1\.53 MiB of maxmemory 1\.46 MiB/)
+  })
+
+  it("says which slots nobody owns, and how they get an owner", () => {
+    const ranges = [
+      { from: 0, to: 99, master: "one:6379", replicas: 1 },
+      { from: 102, to: 6999, master: "one:6379", replicas: 1 },
+      { from: 7001, to: 16_383, master: "two:6379", replicas: 1 }
+    ]
+    const [finding] = findingsOf(factsOf(reached(), { place: clusterOf({ state: "fail", ranges }) }))
+    assert.strictEqual(finding?.evidence[0], "no master owns slots 100-101, 7000")
+    assert.match(finding?.remedy[0] ?? "", /^Give them a master: `redis-cli --cluster fix/)
+    const lost = factsOf(unreached({ address: "two:6379" }), { place: clusterOf() })
+    assert.match(findingsOf(lost)[0]?.remedy[0] ?? "", /^Start the masters/)
+  })
+
+  it("evidence is one line each, whatever OpenSSL says", () => {
+    const [finding] = findingsOf(factsOf(unreached({ reason: "Tls", code: "ERR_SSL", said: "alert number 116\n" })))
+    assert.strictEqual(finding?.evidence[0], "redis:6379: alert number 116, ERR_SSL")
   })
 
   it("every finding is explained under its name, and the reverse", () => {

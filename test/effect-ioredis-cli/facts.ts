@@ -16,6 +16,8 @@ export const reached = (given: Partial<Reached> = {}): Reached => ({
   user: "default",
   hasPassword: false,
   silence: undefined,
+  loss: undefined,
+  isOther: false,
   save: "3600 1",
   denied: [],
   outOfMemory: false,

@@ -135,6 +135,57 @@ describe("db.client.operation.duration", () => {
     ).pipe(alone)
   )
 
+  it.effect("has the error type of the first command of a transaction that failed", () =>
+    withRedis()((redis) =>
+      Effect.gen(function* () {
+        yield* redis.set("text", "a")
+        const run = (...commands: ReadonlyArray<RedisCommand.RedisCommand>) =>
+          Effect.gen(function* () {
+            const call = yield* Effect.forkChild(redis.transaction(commands), { startImmediately: true })
+            yield* TestClock.adjust("1 second")
+            return yield* Fiber.join(call)
+          })
+        const [, failed] = yield* run(RedisCommand.make("GET", ["text"]), RedisCommand.make("INCR", ["text"]))
+        assert.strictEqual(failed?._tag, "Failure")
+        yield* run(RedisCommand.make("GET", ["text"]))
+        assert.deepStrictEqual(
+          (yield* operations).map(({ attributes }) => [
+            attributes["db.operation.name"],
+            attributes["error.type"],
+            attributes["db.response.status_code"]
+          ]),
+          [
+            ["SET", undefined, undefined],
+            ["MULTI", "ERR", "ERR"],
+            ["MULTI GET", undefined, undefined]
+          ]
+        )
+        const { failures, operations: counted } = yield* redis.stats
+        assert.deepStrictEqual([failures, counted], [{ ERR: 1 }, 3])
+      })
+    ).pipe(alone)
+  )
+
+  it.effect("counts the attempt beside it that its caller left", () =>
+    withRedis()((redis, server) =>
+      Effect.gen(function* () {
+        yield* server.inject(Fault.freeze)
+        const call = yield* Effect.forkChild(Effect.timeoutOption(redis.get("a"), 100), { startImmediately: true })
+        yield* TestClock.adjust(100)
+        yield* Fiber.join(call)
+        // What comes of it later was counted already.
+        yield* server.heal
+        yield* TestClock.adjust("5 seconds")
+        const attempts = (yield* Metric.snapshot).flatMap(({ attributes, id, state }) =>
+          id === "redis.client.attempt.duration" && "buckets" in state
+            ? [[attributes?.["db.operation.name"], attributes?.["redis.client.outcome"], state.count, state.sum]]
+            : []
+        )
+        assert.deepStrictEqual(attempts, [["GET", "ignored", 1, 0.1]])
+      })
+    ).pipe(alone)
+  )
+
   it.effect("says of a call that its caller left how long that had waited", () =>
     withRedis()((redis, server) =>
       Effect.gen(function* () {

@@ -1,5 +1,19 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Config, Data, DateTime, Effect, Exit, Fiber, Latch, Layer, Logger, Stream, Tracer } from "effect"
+import {
+  Cause,
+  Config,
+  Data,
+  DateTime,
+  Duration,
+  Effect,
+  Exit,
+  Fiber,
+  Latch,
+  Layer,
+  Logger,
+  Stream,
+  Tracer
+} from "effect"
 import { RedisClient, RedisCommand, RedisHealth, RedisPubSub } from "effect-ioredis"
 import * as Health from "effect-ioredis/Health"
 import { Fault, SimulatedRedis } from "effect-ioredis/testing"
@@ -112,6 +126,8 @@ describe("Health", () => {
         make("hangs", Effect.never),
         make("fails", Effect.fail(new TooManyRows({ message: "the disk is full" }))),
         make("says", Effect.fail("no")),
+        make("shows", Effect.fail({ _tag: "Odd", password: "a-secret" })),
+        make("hides", Effect.fail(Object.create(null))),
         make("throws", Effect.die(new RangeError("out of range")))
       ])
       const checking = yield* Effect.forkChild(health.check, { startImmediately: true })
@@ -123,9 +139,92 @@ describe("Health", () => {
           Health.down({ cause: "Timeout", reason: "it did not answer within 1s" }),
           Health.down({ cause: "TooManyRows", reason: "the disk is full" }),
           Health.down({ cause: "Failed", reason: "no" }),
+          Health.down({ cause: "Odd", reason: "it failed without a message" }),
+          Health.down({ cause: "Failed", reason: "it failed without a message" }),
           Health.down({ cause: "RangeError", reason: "out of range" })
         ]
       )
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("is told of a part that dies, and goes on trying it", () =>
+    Effect.gen(function* () {
+      let isBroken = true
+      const check = Effect.suspend(() =>
+        isBroken ? Effect.die(new RangeError("out of range")) : Effect.succeed(Health.up)
+      )
+      const interrupted = Effect.suspend(() => (isBroken ? Effect.interrupt : Effect.succeed(Health.up)))
+      const health = yield* Health.make([
+        Effect.succeed<Health.Part>({ name: "queue", critical: true, check, interval: "10 seconds" }),
+        Effect.succeed<Health.Part>({ name: "jobs", critical: true, check: interrupted, interval: "10 seconds" })
+      ])
+      yield* TestClock.adjust(0)
+      const causes = Effect.map(health.report, ({ parts }) =>
+        parts.map(({ condition }) => (condition._tag === "Up" ? "" : condition.cause))
+      )
+      assert.deepStrictEqual(yield* causes, ["RangeError", "Interrupted"])
+      assert.strictEqual((yield* health.check).status, "unhealthy")
+      isBroken = false
+      yield* TestClock.adjust("10 seconds")
+      assert.deepStrictEqual(yield* causes, ["", ""])
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("says in time that a part hangs which cannot be interrupted, and begins no second try beside it", () =>
+    Effect.gen(function* () {
+      let runs = 0
+      const gate = yield* Latch.make()
+      const check = Effect.uninterruptible(
+        Effect.suspend(() => {
+          runs++
+          return gate.await
+        })
+      )
+      const health = yield* Health.make([
+        Health.part({ name: "pool", critical: true, check, timeout: "1 second", interval: "10 seconds" })
+      ])
+      const cause = Effect.map(health.report, ({ parts: [part] }) =>
+        part === undefined || part.condition._tag === "Up" ? "" : part.condition.cause
+      )
+      yield* gate.open
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(yield* cause, "")
+      yield* gate.close
+      yield* TestClock.adjust("10 seconds")
+      assert.strictEqual(yield* cause, "Timeout")
+      for (let round = 0; round < 3; round++) {
+        const asked = yield* Effect.forkChild(health.check, { startImmediately: true })
+        yield* TestClock.adjust("1 second")
+        assert.strictEqual((yield* Fiber.join(asked)).status, "unhealthy")
+      }
+      assert.strictEqual(runs, 2)
+      yield* gate.open
+      yield* TestClock.adjust("10 seconds")
+      assert.strictEqual(yield* cause, "")
+      assert.strictEqual(runs, 3)
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("asks the others no more often while one of them hangs", () =>
+    Effect.gen(function* () {
+      let runs = 0
+      const quick = Effect.sync(() => {
+        runs++
+      })
+      const health = yield* Health.make([
+        Health.part({ name: "database", critical: true, check: quick }),
+        Health.part({ name: "hangs", critical: false, check: Effect.never, timeout: "3 seconds", interval: "1 hour" })
+      ])
+      yield* TestClock.adjust("3 seconds")
+      runs = 0
+      const asked: Array<Fiber.Fiber<unknown>> = []
+      for (let round = 0; round < 20; round++) {
+        asked.push(yield* Effect.forkChild(health.check, { startImmediately: true }))
+        yield* TestClock.adjust("100 millis")
+      }
+      assert.strictEqual(runs, 1)
+      yield* TestClock.adjust("3 seconds")
+      yield* Effect.forEach(asked, Fiber.join)
     }).pipe(Effect.scoped)
   )
 
@@ -295,6 +394,19 @@ describe("the part of Redis", () => {
 })
 
 describe("the part of the subscriptions", () => {
+  it.effect("refuses a fill and a lag that make no sense, naming each", () =>
+    Effect.gen(function* () {
+      for (const bad of [0, 80, Number.NaN]) {
+        const exit = yield* Effect.exit(Health.subscriptions({ fill: bad, maxLag: Number.NaN }))
+        const defect = Exit.isFailure(exit) && Cause.hasDies(exit.cause) ? Cause.squash(exit.cause) : undefined
+        assert.instanceOf(defect, Config.ConfigError)
+        assert.include(defect.message, `fill is ${bad}: expected a share above 0 and up to 1`)
+        assert.include(defect.message, "maxLag is NaN. Make it a time above 0")
+      }
+      yield* Health.subscriptions({ fill: 1, maxLag: Duration.infinity })
+    }).pipe(Effect.scoped, Effect.provide(Redis))
+  )
+
   it.effect("says whose consumer takes nothing, and whose drops messages", () =>
     Effect.gen(function* () {
       const health = yield* Health.make([Health.subscriptions({ maxLag: "10 seconds" })])
@@ -306,7 +418,7 @@ describe("the part of the subscriptions", () => {
       })
       const first = yield* Latch.make()
       const consumer = yield* RedisPubSub.subscribe(["prices"], { capacity: 3 }).pipe(
-        Stream.runForEach(() => first.await),
+        Stream.runForEach(({ _tag }) => (_tag === "Gap" ? Effect.void : first.await)),
         Effect.forkScoped({ startImmediately: true })
       )
       yield* TestClock.adjust("1 second")

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Layer, Logger } from "effect"
+import { Cause, Clock, Config, Effect, Exit, Fiber, Layer, Logger } from "effect"
 import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { RedisClient, RedisHealth } from "effect-ioredis"
 import * as Health from "effect-ioredis/Health"
@@ -135,6 +135,35 @@ describe("HealthHttp", () => {
       assert.strictEqual((yield* ask("/ready")).status, 503)
       assert.strictEqual((yield* ask("/health")).body.checks.redis[0].cause, "NoReply")
       assert.strictEqual((yield* ask("/live")).status, 200)
+    }).pipe(Effect.scoped, Effect.provide(Redis))
+  )
+
+  it.effect("refuses times that make no sense, naming each", () =>
+    Effect.gen(function* () {
+      const part = Health.part({ name: "database", critical: true, check: Effect.void })
+      const exit = yield* Effect.exit(asking([part], { timeout: 0, maxAge: -1 }))
+      const defect = Exit.isFailure(exit) && Cause.hasDies(exit.cause) ? Cause.squash(exit.cause) : undefined
+      assert.instanceOf(defect, Config.ConfigError)
+      assert.include(defect.message, "timeout is 0: expected a duration above zero")
+      assert.include(defect.message, "maxAge is -1: expected a duration, zero for none")
+      yield* asking([part], { maxAge: 0 })
+    }).pipe(Effect.scoped, Effect.provide(Redis))
+  )
+
+  it.effect("asks anew where the wall clock was set back", () =>
+    Effect.gen(function* () {
+      let runs = 0
+      const check = Effect.sync(() => {
+        runs++
+      })
+      yield* TestClock.setTime(3_600_000)
+      const ask = yield* asking([Health.part({ name: "database", critical: true, check })])
+      yield* TestClock.adjust(0)
+      assert.strictEqual(runs, 1)
+      const clock = yield* Clock.Clock
+      const back = { ...clock, currentTimeMillisUnsafe: () => 0, currentTimeMillis: Effect.succeed(0) }
+      yield* Effect.provideService(ask("/ready"), Clock.Clock, back)
+      assert.strictEqual(runs, 2)
     }).pipe(Effect.scoped, Effect.provide(Redis))
   )
 

@@ -54,8 +54,14 @@ describe("two clients in one program", () => {
           "jobs HalfOpen": 0
         }
       )
-      assert.deepStrictEqual(yield* values("redis.client.circuit.transitions", "redis.client.name"), { sessions: 1 })
-      assert.deepStrictEqual(yield* values("redis.client.circuit.rejections", "redis.client.name"), { sessions: 1 })
+      assert.deepStrictEqual(yield* values("redis.client.circuit.transitions", "redis.client.name"), {
+        sessions: 1,
+        jobs: 0
+      })
+      assert.deepStrictEqual(yield* values("redis.client.circuit.rejections", "redis.client.name"), {
+        sessions: 1,
+        jobs: 0
+      })
       assert.deepStrictEqual(yield* values("redis.client.nodes.ready", "redis.client.name"), { sessions: 1, jobs: 1 })
       assert.deepStrictEqual(yield* values("db.client.operation.duration", "redis.client.name", "db.operation.name"), {
         "jobs SET": 1,

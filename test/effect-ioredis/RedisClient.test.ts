@@ -117,6 +117,18 @@ describe("RedisClient, its commands", () => {
     )
   )
 
+  it.effect("may keep a circuit open for ever, which its stats say as JSON can", () =>
+    withRedis({ circuitBreaker: { resetTimeout: Duration.infinity } })((redis) =>
+      Effect.gen(function* () {
+        yield* redis.breaker.trip
+        const stats = yield* redis.stats
+        assert.deepInclude(stats.breaker, { _tag: "Open", isolated: false })
+        assert.notProperty(stats.breaker, "retryAfterMillis")
+        assert.deepStrictEqual(JSON.parse(JSON.stringify(stats)), stats)
+      })
+    )
+  )
+
   it.effect("may say that a key lives for ever, and are refused a life of no time", () =>
     withRedis()((redis) =>
       Effect.gen(function* () {

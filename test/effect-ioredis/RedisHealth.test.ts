@@ -55,6 +55,28 @@ describe("RedisHealth", () => {
     }
   )
 
+  it.effect("is up soon after a server that could not serve for a moment, whoever found that", () =>
+    Effect.gen(function* () {
+      const health = yield* RedisHealth.RedisHealth
+      const server = yield* SimulatedRedis.SimulatedRedis
+      const pings = Effect.map(server.received, (all) => all.filter(({ name }) => name === "PING").length)
+      yield* TestClock.adjust("1 second")
+      for (const find of [health.check, TestClock.adjust("30 seconds")]) {
+        yield* server.inject(Fault.error("BUSY", { commands: ["PING"] }))
+        yield* find
+        assert.deepInclude(yield* health.status, { _tag: "Down", cause: "Busy" })
+        assert.strictEqual((yield* (yield* RedisClient.RedisClient).breaker.state)._tag, "Closed")
+        yield* server.heal
+        yield* TestClock.adjust("1 second")
+        assert.strictEqual((yield* health.status)._tag, "Up")
+      }
+      // While all is well it is asked no more often than before.
+      const before = yield* pings
+      yield* TestClock.adjust("29 seconds")
+      assert.strictEqual(yield* pings, before)
+    }).pipe(Effect.provide(layer().pipe(Layer.provideMerge(Logger.layer([])))))
+  )
+
   it.effect("checks each connection when it is asked to, and emits what changed", () =>
     Effect.gen(function* () {
       const health = yield* RedisHealth.RedisHealth

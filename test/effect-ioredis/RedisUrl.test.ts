@@ -23,6 +23,13 @@ describe("RedisUrl", () => {
 
   const refused: ReadonlyArray<readonly [url: string, problem: string]> = [
     ["redis//:hunter2@localhost", "is not a URL"],
+    ["redis://:hunter2#1@localhost", "holds a user name or password that is not percent-encoded"],
+    ["redis://:hunter2/1@localhost", "holds a user name or password that is not percent-encoded"],
+    ["rediss://:hunter2?1@localhost", "holds a user name or password that is not percent-encoded"],
+    ["redis://:hunter@2/1#é?@localhost:6379/0", "holds a user name or password that is not percent-encoded"],
+    ["unix:///run/redis.sock", "names a socket of the file system, which is not supported"],
+    ["redis+unix:///run/redis.sock", "names a socket of the file system, which is not supported"],
+    ["/run/redis.sock", "names a socket of the file system, which is not supported"],
     ["redis://:hunter2@", "is not a URL"],
     ["redis://:hunter2@local host", "is not a URL"],
     ["redis://:hunter2@localhost:70000", "is not a URL"],

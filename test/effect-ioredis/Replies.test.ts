@@ -1,9 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Option, Result } from "effect"
 import { RedisCommand } from "effect-ioredis"
+import * as Answers from "../../packages/effect-ioredis/src/internal/Answers.ts"
 import * as Replies from "../../packages/effect-ioredis/src/internal/Replies.ts"
 
 const { integer, info, ok, one, optionalText, optionalTexts, scanPage, timeToLive } = Replies
+const { float } = Answers
 const [some, none] = [Option.some("a"), Option.none<string>()]
 
 /** What each decoder makes of a reply; `refused` is what it takes no reply for. */
@@ -24,6 +26,16 @@ const rows: ReadonlyArray<
   ["integer", integer, -1, -1],
   ["integer", integer, 5n, 5],
   ["integer", integer, "5", refused],
+  ["integer", integer, 2n ** 53n, 2 ** 53],
+  ["integer", integer, -(2n ** 53n), -(2 ** 53)],
+  ["integer", integer, 2n ** 53n + 1n, refused],
+  ["integer", integer, -(2n ** 53n) - 2n, refused],
+  ["float", float, "9007199254740992", 2 ** 53],
+  ["float", float, "9007199254740993", refused],
+  ["float", float, "-9007199254740993", refused],
+  ["float", float, "12345678901234568", 12_345_678_901_234_568],
+  ["float", float, "1.7e+18", 1.7e18],
+  ["float", float, "0.1", 0.1],
   ["one", one, 1, true],
   ["one", one, 0, false],
   ["one", one, 2, false],
@@ -59,5 +71,12 @@ describe("Replies", () => {
     assert.strictEqual(error.code, "REPLY")
     assert.include(error.message, "INCR was executed, and answered with something else than an integer")
     assert.notInclude(error.message, "hunter2")
+  })
+
+  it("an integer that a number would round is an error that says how to have it", () => {
+    const decoded = Replies.decode(RedisCommand.make("INCR", ["k"], { decode: integer }), 2n ** 60n + 1n)
+    const error = Result.isFailure(decoded) ? decoded.failure : assert.fail("it was decoded")
+    assert.strictEqual(error.code, "REPLY")
+    assert.include(error.message, "RedisCommand.make without a decoder gives a bigint")
   })
 })

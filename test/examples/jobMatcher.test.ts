@@ -6,6 +6,7 @@ import * as HealthHttp from "effect-ioredis/HealthHttp"
 import { MemoryCache } from "effect-ioredis-cache"
 import { TestClock } from "effect/testing"
 import * as Api from "../../examples/job-matcher/src/Api.ts"
+import * as Flags from "../../examples/job-matcher/src/Flags.ts"
 import { Jobs, make as makeJobs } from "../../examples/job-matcher/src/Jobs.ts"
 import { Matches } from "../../examples/job-matcher/src/Match.ts"
 import { Matcher, makeRank } from "../../examples/job-matcher/src/Matcher.ts"
@@ -88,7 +89,7 @@ describe("MatchQuery", () => {
 })
 
 describe("Api", () => {
-  const Services = Layer.merge(Status.layerMemory, Health.layer([])).pipe(
+  const Services = Layer.mergeAll(Status.layerMemory, Health.layer([]), Flags.layer).pipe(
     Layer.provideMerge(MemoryCache.layerCache),
     Layer.provideMerge(Matcher.layer),
     Layer.provide(Jobs.layer)

@@ -4,6 +4,8 @@ import { definedMetrics } from "effect-ioredis/dispatch"
 import { metricNameMapper } from "effect-ioredis/PrometheusNames"
 import "effect-ioredis"
 import "effect-ioredis-cache"
+import "effect-ioredis/FaultInjection"
+import "effect-ioredis/FeatureFlag"
 
 const page = readFileSync("docs/monitoring.md", "utf8")
 

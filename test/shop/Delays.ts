@@ -1,7 +1,7 @@
 import type { Answer, Span } from "./History.ts"
 
-/** The route that waits for the process and its database and for no Redis, so that its delays are the machine's. */
-export const alone = "GET /health/ready"
+/** The route that waits for the process alone, so that its delays are the machine's. */
+export const alone = "GET /live"
 
 /** How long an answer took, less what the machine was late by about then. */
 const lessDelay = (answer: Answer, history: ReadonlyArray<Answer>): number => {

@@ -34,7 +34,7 @@ export const start = Effect.fnUntraced(function* (settings: Readonly<Record<stri
   const url = `http://127.0.0.1:${port}`
   const client = HttpClient.mapRequest(yield* HttpClient.HttpClient, HttpClientRequest.prependUrl(url))
   yield* client
-    .get("/health/ready")
+    .get("/ready")
     .pipe(
       Effect.retry(Schedule.spaced("50 millis")),
       Effect.timeoutOrElse({ duration: "1 minute", orElse: () => failed("did not open") }),

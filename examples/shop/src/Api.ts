@@ -3,7 +3,6 @@ import { Sse } from "effect/encoding"
 import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { Bestsellers, Ranking } from "./Bestsellers.ts"
 import { Catalog } from "./Catalog.ts"
-import { Health, Report } from "./Health.ts"
 import { Order, Wish } from "./Order.ts"
 import { Orders } from "./Orders.ts"
 import { Prices } from "./Prices.ts"
@@ -18,7 +17,6 @@ export const layer = HttpRouter.use(
   Effect.fnUntraced(function* (router) {
     const bestsellers = yield* Bestsellers
     const catalog = yield* Catalog
-    const health = yield* Health
     const orders = yield* Orders
     const prices = yield* Prices
     const rateLimit = yield* RateLimit
@@ -69,9 +67,6 @@ export const layer = HttpRouter.use(
         return yield* json(Schema.Array(Order))(yield* orders.of(customer))
       })
     )
-
-    yield* router.add("GET", "/health/live", HttpServerResponse.empty())
-    yield* router.add("GET", "/health/ready", Effect.flatMap(health.ready, json(Report)))
   })
 )
 

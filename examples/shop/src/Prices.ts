@@ -54,23 +54,19 @@ export class Prices extends Context.Service<
           Stream.mapEffect(encodePrice),
           Stream.map((data) => event("price", data))
         )
-      const eventsOf = (told: RedisPubSub.Message | RedisPubSub.Gap) =>
-        told._tag === "Message"
-          ? one(told.payload)
-          : Stream.concat(Stream.fromEffect(Effect.map(encodeGap(told), (data) => event("gap", data))), all)
+      const gap = (told: RedisPubSub.Gap) =>
+        Stream.fromEffect(Effect.map(encodeGap(told), (data) => event("gap", data)))
+      // What changes between the first look and the subscription is in the second look.
+      const eventsOf = (told: RedisPubSub.Message | RedisPubSub.Gap) => {
+        if (told._tag === "Message") return one(told.payload)
+        return told.reason === "Subscribed" ? all : Stream.concat(gap(told), all)
+      }
       const closed = yield* Deferred.make<void>()
-      const live = Effect.gen(function* () {
-        const subscribed = yield* Deferred.make<void>()
-        const changes = yield* RedisPubSub.subscribe([channel], {
-          onSubscribed: Effect.asVoid(Deferred.succeed(subscribed, undefined))
-        }).pipe(Stream.toQueue({ capacity: 1 }))
-        // What changes between the first look and the subscription is in the second look.
-        return all.pipe(
-          Stream.concat(Stream.drain(Stream.fromEffect(Deferred.await(subscribed)))),
-          Stream.concat(all),
-          Stream.concat(Stream.flatMap(Stream.fromQueue(changes), eventsOf))
-        )
-      })
+      // It is subscribed while the first look is told.
+      const live = RedisPubSub.subscribe([channel]).pipe(
+        Stream.toQueue({ capacity: 1 }),
+        Effect.map((changes) => Stream.concat(all, Stream.flatMap(Stream.fromQueue(changes), eventsOf)))
+      )
       return Prices.of({
         change,
         live: Stream.unwrap(live).pipe(

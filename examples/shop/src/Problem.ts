@@ -50,13 +50,6 @@ export class OrdersClosed extends Schema.TaggedError<OrdersClosed>()("OrdersClos
   }
 }
 
-/** The shop cannot work without what is away: nobody should be sent to this process. */
-export class NotReady extends Schema.TaggedError<NotReady>()("NotReady", {}) {
-  [HttpServerRespondable.symbol]() {
-    return respond(503, "Not ready", "The database does not answer.", Duration.seconds(1))
-  }
-}
-
 const respond = (status: number, title: string, detail: string, retryAfter?: Duration.Duration) => {
   const response = ProblemDetails.toResponse({ type: ProblemDetails.blankType, status, title, detail })
   return Effect.succeed(

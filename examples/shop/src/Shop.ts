@@ -1,13 +1,14 @@
 import { Effect, Layer } from "effect"
 import { HttpRouter } from "effect/http"
-import { PrometheusMetrics } from "effect/observability"
+import * as HealthHttp from "effect-ioredis/HealthHttp"
+import * as PrometheusNames from "effect-ioredis/PrometheusNames"
 import { HybridCache } from "effect-ioredis-cache"
 import * as Api from "./Api.ts"
 import { Bestsellers } from "./Bestsellers.ts"
 import { Catalog } from "./Catalog.ts"
 import { Database } from "./Database.ts"
 import { Durable } from "./Durable.ts"
-import { Health } from "./Health.ts"
+import * as Health from "./Health.ts"
 import * as Market from "./Market.ts"
 import { Orders } from "./Orders.ts"
 import { Prices } from "./Prices.ts"
@@ -20,8 +21,8 @@ export const services = Layer.mergeAll(Health.layer, Orders.layer, Prices.layer,
   Layer.provideMerge(Layer.mergeAll(Bestsellers.layer, Catalog.layer))
 )
 
-/** All routes, that of the metrics included. */
-export const routes = Layer.merge(Api.layer, PrometheusMetrics.layerHttp())
+/** All routes, those for whoever operates it included. */
+export const routes = Layer.mergeAll(Api.layer, HealthHttp.layer(), PrometheusNames.layerHttp())
 
 // It closes before the server does, which waits for every answer that has begun.
 const ending = Layer.effectDiscard(Effect.flatMap(Prices, ({ close }) => Effect.addFinalizer(() => close)))

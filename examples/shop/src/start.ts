@@ -29,7 +29,7 @@ The shop is open at ${url}. Try, in another terminal:
   curl ${url}/products
   curl ${url}/bestsellers
   curl -N ${url}/prices                     # live, until Ctrl-C
-  curl ${url}/health/ready
+  curl ${url}/health
   curl ${url}/metrics
 
 Then let the Redis of the cache hang, and all of this again. Everything works, sign-in says

@@ -27,6 +27,7 @@
 import { Effect } from "effect"
 import * as Health from "effect-ioredis/Health"
 import * as Cache from "./Cache.ts"
+import { checkFullness } from "./internal/options.ts"
 
 /**
  * Makes a part of the journal: it is degraded while it is nearly full, with the cause
@@ -37,22 +38,27 @@ import * as Cache from "./Cache.ts"
  * A journal that is full gives up what it holds of a region, and empties that region in Redis: no
  * value is wrong afterwards, and many have to be looked up again. It counts entries and bytes.
  *
+ * **Gotchas**
+ *
+ * A `limit` that makes no sense is a mistake in the program, and so a defect: a `ConfigError`.
+ *
  * @category constructors
  * @since 0.1.0
  */
 export const journal = (
   options: Health.PartOptions & {
-    /** Sets how full it may be, from 0 to 1. Default: 0.8. */
+    /** Sets how full it may be, above 0 and up to 1. Default: 0.8. */
     readonly limit?: number | undefined
   } = {}
 ): Effect.Effect<Health.Part, never, Cache.Cache> => {
   const { limit = 0.8 } = options
-  return partOf("cache journal", options, ({ journal }) => {
+  const part = partOf("cache journal", options, ({ journal }) => {
     const share = journal === undefined ? 0 : fullness(journal)
     if (share < limit) return Health.up
     const reason = `${Math.round(share * 100)} % of what it may hold are writes that Redis has not confirmed`
     return Health.degraded({ cause: "AlmostFull", reason })
   })
+  return Effect.andThen(Effect.orDie(checkFullness(limit)), part)
 }
 
 /**

@@ -30,7 +30,7 @@
  *
  * @since 0.1.0
  */
-import { Clock, Config, Duration, Effect, Exit, Layer, Option } from "effect"
+import { Cause, Clock, Config, Duration, Effect, Exit, Layer, Option } from "effect"
 import {
   Redis,
   type RedisClient,
@@ -61,9 +61,9 @@ import * as Near from "./internal/near/Near.ts"
 import * as SharedReads from "./internal/near/SharedReads.ts"
 import * as MemoryStore from "./internal/MemoryStore.ts"
 import * as MemoryTier from "./internal/MemoryTier.ts"
+import { showPatience } from "./internal/Metrics.ts"
 import { named } from "./internal/named.ts"
 import { checkHybrid, MaxEntries, Prefix } from "./internal/options.ts"
-import * as Outage from "./internal/Outage.ts"
 import * as RedisTier from "./internal/RedisTier.ts"
 import * as Region from "./internal/Region.ts"
 import * as RegionSettings from "./internal/RegionSettings.ts"
@@ -133,16 +133,16 @@ const build = Effect.fnUntraced(function* (redis: RedisCache.RedisCache, options
   const clock = yield* Clock.Clock
   const memory = MemoryTier.make(store, clock, journal)
   const tierOf = yield* RedisTier.make(redis.client)
-  const fork = Effect.runForkWith(yield* Effect.context<never>())
   const links = yield* Near.shared(dispatch, redis.prefix)
   const leave = links.join(MemoryTier.demoting(store, journal))
   yield* Effect.addFinalizer(() => Effect.sync(leave))
   const patienceMillis = Duration.toMillis(patience)
   const settings = RegionSettings.follow(dispatch, patienceMillis, timeToLive)
   yield* Effect.addFinalizer(() => Effect.sync(settings.end))
-  const outage = Outage.make((key) => dispatch.nodeOf(key).name, fork)
+  yield* showPatience(() => settings.shortestPatience(patienceMillis) / 1000)
   return yield* Region.makeCache({
     name: redis.client.name,
+    told: dispatch,
     tier: (region) => {
       const nearer = memory(region)
       const regionJournal = journal.region(region, (key) => nearer.glance(key)?.version)
@@ -164,7 +164,6 @@ const build = Effect.fnUntraced(function* (redis: RedisCache.RedisCache, options
         memory: nearer,
         near: maxStaleness === undefined ? undefined : links.region(keyspace, maxStaleness),
         journal: regionJournal,
-        outage,
         clock,
         settings: ofRegion,
         staleFor: region.staleFor
@@ -280,7 +279,6 @@ interface Parts<in out Value> {
   /** Tells when memory may answer although Redis does, in a region that wants it. */
   readonly near: Near.NearRegion | undefined
   readonly journal: Journal.RegionJournal
-  readonly outage: Outage.Outage
   /** The clock that values in memory live on. */
   readonly clock: Clock.Clock
   readonly settings: RegionSettings.RegionSettings
@@ -325,8 +323,8 @@ const makeTier = <Value>(parts: Parts<Value>): CacheTier<Value, never> => {
 
 /** Answers from what this process has, and takes what was read. */
 interface Answers<in out Value> {
-  /** What memory has, because Redis gives no answer. */
-  readonly fallBack: (key: string) => Found<Value>
+  /** What memory has, because Redis has failed, or nothing because its circuit is open. */
+  readonly fallBack: (key: string, because?: RedisError.RedisError) => Found<Value>
   /** What is said of a key in a region that does not ask Redis. */
   readonly withoutRedis: (key: string) => Found<Value>
   /** What can be said of a key without asking Redis, if anything. */
@@ -353,8 +351,10 @@ const makeAnswers = <Value>({ clock, journal, memory, near, settings }: Parts<Va
     read: NearRead | undefined
   ): void => {
     if (!isCurrent) return
-    if (found.hit !== undefined && found.hit.timeToLive > 0) memory.put(key, found.hit, at, read?.epochOf(key))
-    else memory.expire(key)
+    if (found.hit === undefined || found.hit.timeToLive <= 0) return memory.expire(key)
+    memory.put(key, found.hit, at, read?.epochOf(key))
+    const touched = journal.isEmpty() ? undefined : journal.touchedFor(key)
+    if (touched !== undefined) memory.extend(key, touched)
   }
 
   // What the journal says of a key, if anything.
@@ -376,7 +376,7 @@ const makeAnswers = <Value>({ clock, journal, memory, near, settings }: Parts<Va
   }
 
   return {
-    fallBack: (key) => ({ hit: memory.find(key), source: "fallback" }),
+    fallBack: (key, because) => ({ hit: memory.find(key), source: "fallback", because }),
     withoutRedis: (key) =>
       settings.isBypassed ? nothing : (journaledAs(key) ?? { hit: memory.find(key), source: "memory" }),
     knownAs: (key) => journaledAs(key) ?? nearAs(key),
@@ -388,10 +388,13 @@ const makeAnswers = <Value>({ clock, journal, memory, near, settings }: Parts<Va
   }
 }
 
+const errorOf = (cause: Cause.Cause<RedisError.RedisError>): RedisError.RedisError | undefined =>
+  Option.getOrUndefined(Cause.findErrorOption(cause))
+
 // Reads keys that are not known. A server that does not answer is no reason not to believe the
 // others.
 const makeAskMany = <Value>(
-  { memory, near, outage, redis }: Parts<Value>,
+  { memory, near, redis }: Parts<Value>,
   { fallBack, readAs }: Answers<Value>
 ): CacheTier<Value, never>["getMany"] => {
   // Reads keys of one server, or memory where it gives no answer.
@@ -400,10 +403,9 @@ const makeAskMany = <Value>(
     const read = near?.begin(first)
     const end: Done<ReadonlyArray<FoundThere<Value>>, RedisError.RedisError> = (exit) => {
       if (Exit.isFailure(exit)) {
-        outage.begin(first, exit.cause)
-        return done(Exit.succeed(keys.map(fallBack)))
+        const because = errorOf(exit.cause)
+        return done(Exit.succeed(keys.map((key) => fallBack(key, because))))
       }
-      outage.end(first)
       const at = memory.now("")
       done(Exit.succeed(exit.value.map((found, index) => readAs(keys[index] ?? "", found, isCurrent(index), at, read))))
     }
@@ -434,7 +436,7 @@ const makeAskMany = <Value>(
 }
 
 const makeReads = <Value>(parts: Parts<Value>): Pick<CacheTier<Value, never>, "known" | "get" | "getMany"> => {
-  const { journal, memory, near, outage, redis, settings } = parts
+  const { journal, memory, near, redis, settings } = parts
   const answers = makeAnswers(parts)
   const { fallBack, knownAs, readAs, withoutRedis } = answers
   const askMany = makeAskMany(parts, answers)
@@ -444,11 +446,7 @@ const makeReads = <Value>(parts: Parts<Value>): Pick<CacheTier<Value, never>, "k
       return ignore
     }
     const end: Done<FoundThere<Value>, RedisError.RedisError> = (exit) => {
-      if (Exit.isFailure(exit)) {
-        outage.begin(key, exit.cause)
-        return done(Exit.succeed(fallBack(key)))
-      }
-      outage.end(key)
+      if (Exit.isFailure(exit)) return done(Exit.succeed(fallBack(key, errorOf(exit.cause))))
       const answer = readAs(key, exit.value, current.isCurrent(), memory.now(key), read)
       // A success is one whatever its failures would be.
       done(answer === exit.value ? (exit as Exit.Success<Found<Value>, never>) : Exit.succeed(answer))
@@ -460,9 +458,7 @@ const makeReads = <Value>(parts: Parts<Value>): Pick<CacheTier<Value, never>, "k
     known: (key) => {
       if (!settings.asksRedis) return withoutRedis(key)
       const answer = knownAs(key)
-      if (answer !== undefined || !redis.refuses(key)) return answer
-      outage.refused(key)
-      return fallBack(key)
+      return answer !== undefined || !redis.refuses(key) ? answer : fallBack(key)
     },
     get:
       near === undefined

@@ -5,7 +5,7 @@ import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Effect } from "effect"
 import { CliOutput } from "effect/cli"
-import { Process, run, withoutSecrets } from "./internal/commands.ts"
+import { onStderr, Process, run, withoutSecrets } from "./internal/commands.ts"
 
 const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as {
   // Every package has one.
@@ -15,6 +15,6 @@ const { version } = JSON.parse(readFileSync(new URL("../package.json", import.me
 run.pipe(
   Effect.provideService(Process, { version, started: performance.timeOrigin }),
   Effect.provideServiceEffect(CliOutput.Formatter, withoutSecrets),
-  Effect.provide(NodeServices.layer),
+  Effect.provide([CliOutput.layerPresenter(onStderr), NodeServices.layer]),
   NodeRuntime.runMain
 )

@@ -41,19 +41,22 @@
  */
 import {
   Cause,
-  type Config,
   Context,
   DateTime,
   Duration,
   Effect,
+  Exit,
+  Fiber,
   Layer,
   Predicate,
+  Schema,
   type Scope,
   Stream,
   SubscriptionRef
 } from "effect"
 import * as Inboxes from "./internal/pubsub/Inboxes.ts"
 import * as SharedRun from "./internal/SharedRun.ts"
+import { timeProblem } from "./internal/settingProblem.ts"
 import { of } from "./dispatch.ts"
 import { RedisClient } from "./RedisClient.ts"
 import * as RedisHealth from "./RedisHealth.ts"
@@ -230,7 +233,10 @@ export interface Part {
   readonly critical: boolean
   /** Says of what kind it is. Default: `"component"`. */
   readonly kind?: Kind | undefined
-  /** Tries it, and tells what came of that. */
+  /**
+   * Tries it, and tells what came of that. Where it dies, the part is down. One that cannot be
+   * interrupted has to end before it is tried again.
+   */
   readonly check: Effect.Effect<Condition>
   /** Tells how it fares whenever that changes, where it tells so unasked. */
   readonly changes?: Stream.Stream<Condition> | undefined
@@ -305,10 +311,16 @@ export const part = <E, R>(
 
 const troubleIn = (cause: Cause.Cause<unknown>): Trouble => {
   const error = Cause.squash(cause)
-  const reason = Predicate.hasProperty(error, "message") ? String(error.message) : String(error)
+  const reason = reasonOf(error)
   if (Cause.hasInterruptsOnly(cause)) return { cause: "Interrupted", reason }
   if (Predicate.hasProperty(error, "_tag")) return { cause: String(error._tag), reason }
   return { cause: error instanceof Error ? error.name : "Failed", reason }
+}
+
+// An object without a message may hold anything, and may not even have a text.
+const reasonOf = (error: unknown): string => {
+  if (Predicate.hasProperty(error, "message") && Predicate.isString(error.message)) return error.message
+  return Predicate.isObjectKeyword(error) ? "it failed without a message" : String(error)
 }
 
 /**
@@ -360,25 +372,33 @@ const troubleOf = (nodes: ReadonlyArray<RedisHealth.NodeDown>): Trouble => ({
  * - `Overflow`: messages are dropped, because as many wait as the subscription may hold.
  * - `Lagging`: as many as `fill` of them wait, or one has waited for `maxLag`: nobody takes them.
  *
+ * **Gotchas**
+ *
+ * A `fill` and a `maxLag` that make no sense are a mistake in the program, and so a defect: a
+ * `ConfigError` that names each of them.
+ *
  * @category constructors
  * @since 0.1.0
  */
 export const subscriptions = (
   options: PartOptions & {
-    /** Sets how full a subscription may be, from 0 to 1. Default: 0.8. */
+    /** Sets how full a subscription may be, above 0 and up to 1. Default: 0.8. */
     readonly fill?: number | undefined
     /** Sets how long a message may wait for the consumer. Default: 30 seconds. */
     readonly maxLag?: Duration.Input | undefined
   } = {}
 ): Effect.Effect<Part, never, RedisClient> =>
-  Effect.map(RedisClient, (client) => {
+  Effect.gen(function* () {
+    const client = yield* RedisClient
     const { critical = false, fill = 0.8, interval = "5 seconds", maxLag = "30 seconds", name, timeout } = options
+    yield* orDieOf([Settings.problem("fill", Share, fill), timeProblem("maxLag", maxLag)])
+    const longest = Duration.toMillis(maxLag)
     const inboxes = Inboxes.of(of(client))
     const check = Effect.sync(() => {
       const components = Array.from(inboxes).flatMap(({ inbox, subject }): ReadonlyArray<Component> => {
         const { dropped, lag, share } = inbox.backlog()
         if (dropped > 0) return [{ name: subject, cause: "Overflow", reason: `${dropped} messages were dropped` }]
-        if (share < fill && lag < Duration.toMillis(maxLag)) return []
+        if (share < fill && lag < longest) return []
         const reason = `its consumer has taken nothing for ${Duration.format(Duration.millis(lag))}`
         return [{ name: subject, cause: "Lagging", reason }]
       })
@@ -387,6 +407,17 @@ export const subscriptions = (
     })
     return { name: name ?? `${client.name} subscriptions`, critical, interval, timeout, check }
   })
+
+const Share = Schema.Finite.check(Schema.isGreaterThan(0), Schema.isLessThanOrEqualTo(1)).annotate({
+  expected: "a share above 0 and up to 1",
+  example: "0.8"
+})
+
+// A mistake in the program.
+const orDieOf = (problems: ReadonlyArray<string | undefined>): Effect.Effect<void> => {
+  const error = Settings.error(problems)
+  return error === undefined ? Effect.void : Effect.die(error)
+}
 
 // -------------------------------------------------------------------------------------------------
 // The service
@@ -443,16 +474,16 @@ export const make = Effect.fnUntraced(function* <
   // The type of an array's elements says what all of them may fail with and need.
   const given = parts as ReadonlyArray<Effect.Effect<Part, Effect.Error<Parts[number]>, Effect.Services<Parts[number]>>>
   const made = yield* Effect.all(given)
-  yield* Effect.orDie(checked(made))
+  yield* orDieOf(problemsIn(made))
   const now = yield* DateTime.now
   const known = yield* SubscriptionRef.make<Known>(made.map((part) => unknownOf(part, now)))
   const tries = yield* Effect.forEach(made, (part) => watch(part, known))
+  // Shared as a whole: while one part hangs, the others are asked no more often than before.
+  const tried = yield* SharedRun.make(Effect.all(tries, { concurrency: "unbounded", discard: true }))
+  const report = Effect.map(SubscriptionRef.get(known), reportOf)
   return {
-    report: Effect.map(SubscriptionRef.get(known), reportOf),
-    check: Effect.andThen(
-      Effect.all(tries, { concurrency: "unbounded", discard: true }),
-      Effect.map(SubscriptionRef.get(known), reportOf)
-    ),
+    report,
+    check: Effect.andThen(tried, report),
     changes: SubscriptionRef.changes(known).pipe(Stream.changesWith(isSame), Stream.map(reportOf))
   }
 })
@@ -502,12 +533,38 @@ const watch = Effect.fnUntraced(function* (
       reason: `it did not answer within ${Duration.format(Duration.fromInputUnsafe(duration))}`
     })
   )
+  const attempt = yield* attemptOf(part.check, duration)
   const tried = yield* SharedRun.make(
-    Effect.flatMap(Effect.timeoutOrElse(part.check, { duration, orElse: () => late }), learn)
+    Effect.flatMap(Effect.timeoutOrElse(attempt, { duration, orElse: () => late }), learn)
   )
   if (part.changes !== undefined) yield* Effect.forkScoped(Stream.runForEach(part.changes, learn))
   yield* Effect.forkScoped(Effect.forever(Effect.andThen(tried, Effect.sleep(part.interval ?? "30 seconds"))))
   return tried
+})
+
+// One attempt at a time, which whoever waits for it may leave at once. One that cannot be
+// interrupted has to end before the next one begins: a pool that hangs is not asked for ever more
+// connections.
+const attemptOf = Effect.fnUntraced(function* (
+  check: Effect.Effect<Condition>,
+  patience: Duration.Input
+): Effect.fn.Return<Effect.Effect<Condition>, never, Scope.Scope> {
+  const fork = Effect.runForkWith(yield* Effect.context<never>())
+  let leftBehind: Fiber.Fiber<unknown> | undefined
+  const ended = Effect.suspend(() => (leftBehind === undefined ? Effect.void : Fiber.await(leftBehind)))
+  yield* Effect.addFinalizer(() => Effect.timeoutOption(ended, patience))
+  const begun = Effect.callback<Condition>((resume) => {
+    const fiber = fork(check)
+    fiber.addObserver((exit) => resume(Exit.isSuccess(exit) ? exit : Exit.succeed(down(troubleIn(exit.cause)))))
+    return Effect.sync(() => {
+      leftBehind = fiber
+      fiber.addObserver(() => {
+        leftBehind = undefined
+      })
+      fiber.interruptUnsafe()
+    })
+  })
+  return Effect.andThen(ended, begun)
 })
 
 const isSame = (one: Known, other: Known): boolean =>
@@ -515,13 +572,9 @@ const isSame = (one: Known, other: Known): boolean =>
 
 const textOf = (condition: Condition | undefined): string => JSON.stringify(condition)
 
-const checked = (parts: ReadonlyArray<Part>): Effect.Effect<void, Config.ConfigError> => {
-  const error = Settings.error(
-    parts.flatMap(({ interval = "30 seconds", name, timeout = "3 seconds" }, index) => [
-      parts.findIndex((other) => other.name === name) < index ? `${name} is the name of two parts` : undefined,
-      Settings.problem(`${name}.timeout`, Settings.AboveZero, timeout),
-      Settings.problem(`${name}.interval`, Settings.AboveZero, interval)
-    ])
-  )
-  return error === undefined ? Effect.void : Effect.fail(error)
-}
+const problemsIn = (parts: ReadonlyArray<Part>): ReadonlyArray<string | undefined> =>
+  parts.flatMap(({ interval = "30 seconds", name, timeout = "3 seconds" }, index) => [
+    parts.findIndex((other) => other.name === name) < index ? `${name} is the name of two parts` : undefined,
+    Settings.problem(`${name}.timeout`, Settings.AboveZero, timeout),
+    Settings.problem(`${name}.interval`, Settings.AboveZero, interval)
+  ])

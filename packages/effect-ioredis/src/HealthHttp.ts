@@ -35,9 +35,10 @@
  *
  * @since 0.1.0
  */
-import { DateTime, Duration, Effect, type Layer, Option } from "effect"
+import { DateTime, Duration, Effect, type Layer, Option, Schema } from "effect"
 import { HttpRouter, HttpServerResponse } from "effect/http"
 import * as Health from "./Health.ts"
+import * as Settings from "./Settings.ts"
 
 /**
  * Sets where the routes are and what they tell.
@@ -64,7 +65,7 @@ export interface Options {
   readonly timeout?: Duration.Input | undefined
   /**
    * Sets how old what is known may be for nobody to be asked: probes of many do no more work than
-   * those of one. Default: 1 second.
+   * those of one. Default: 1 second. Zero asks each time.
    */
   readonly maxAge?: Duration.Input | undefined
   /**
@@ -90,6 +91,11 @@ export interface Options {
 /**
  * Adds the routes to the `HttpRouter`.
  *
+ * **Gotchas**
+ *
+ * Times that make no sense are a mistake in the program, and so a defect: a `ConfigError` that
+ * names each of them.
+ *
  * @category layers
  * @since 0.1.0
  */
@@ -97,6 +103,8 @@ export const layer = (options: Options = {}): Layer.Layer<never, never, Health.H
   HttpRouter.use(
     Effect.fnUntraced(function* (router) {
       const { all = "/health", live = "/live", ready = "/ready" } = options.paths ?? {}
+      const mistake = mistakeIn(options)
+      if (mistake !== undefined) return yield* Effect.die(mistake)
       const health = yield* Health.Health
       const report = current(health, options)
       yield* router.add("GET", live, responseOf("healthy", { status: "pass" }))
@@ -113,6 +121,19 @@ export const layer = (options: Options = {}): Layer.Layer<never, never, Health.H
     })
   )
 
+const mistakeIn = ({ maxAge = 0, timeout = "800 millis" }: Options) =>
+  Settings.error([
+    Settings.problem("timeout", Settings.AboveZero, timeout),
+    Settings.problem("maxAge", ZeroOrMore, maxAge)
+  ])
+
+const ZeroOrMore = Schema.declare(
+  (input): input is Duration.Input =>
+    // What is no input is none to `fromInput` either, except that it takes NaN for zero.
+    !Number.isNaN(input) &&
+    Option.exists(Duration.fromInput(input as Duration.Input), (duration) => !Duration.isNegative(duration))
+).annotate({ expected: "a duration, zero for none", example: "1 second" })
+
 // What was found a moment ago, what is found now, or in the end what is known.
 const current = (
   { check, report }: Health.Health,
@@ -122,9 +143,11 @@ const current = (
   return Effect.gen(function* () {
     const known = yield* report
     const now = yield* DateTime.now
-    const isFresh = known.parts.every(
-      ({ checkedAt }) => checkedAt !== undefined && now.epochMilliseconds - checkedAt.epochMilliseconds < millis
-    )
+    // What was found after now was found before the clock was set back, nobody knows when.
+    const isFresh = known.parts.every(({ checkedAt }) => {
+      const age = checkedAt === undefined ? Number.NaN : now.epochMilliseconds - checkedAt.epochMilliseconds
+      return age >= 0 && age < millis
+    })
     if (isFresh) return known
     const found = yield* Effect.timeoutOption(check, timeout)
     return Option.isSome(found) ? found.value : yield* report

@@ -51,11 +51,13 @@ import {
 import type * as CircuitBreaker from "./CircuitBreaker.ts"
 import type { Cancel, Dispatch, Done, NodeEvent, SendOptions } from "./dispatch.ts"
 import { TypeId } from "./dispatch.ts"
+import * as Announcements from "./internal/Announcements.ts"
 import * as Attempts from "./internal/Attempts.ts"
 import * as Circuits from "./internal/circuitBreaker/Circuits.ts"
 import { batchName } from "./internal/batchName.ts"
 import * as clientSettings from "./internal/clientSettings.ts"
 import { clientStats, connectErrorOf, sum } from "./internal/clientStats.ts"
+import { type CommandSpan, type CommandSpans, isRefusal } from "./internal/CommandSpan.ts"
 import { Counts } from "./internal/Counts.ts"
 import { errorTypeOf } from "./internal/errorType.ts"
 import * as Gauges from "./internal/Gauges.ts"
@@ -82,8 +84,9 @@ import { tell } from "./internal/tell.ts"
 import * as Transaction from "./internal/Transaction.ts"
 import * as RedisCommand from "./RedisCommand.ts"
 import type { ReplyResult } from "./RedisConnection.ts"
-import { RedisConnector, type RedisLogin } from "./RedisConnector.ts"
+import { Middleware, RedisConnector, type RedisLogin } from "./RedisConnector.ts"
 import * as RedisError from "./RedisError.ts"
+import type { Happening, RedisEvents } from "./RedisEvents.ts"
 import type * as RedisNode from "./internal/node/RedisNode.ts"
 import type * as RedisReservation from "./RedisReservation.ts"
 import type { RedisScript } from "./RedisScript.ts"
@@ -184,7 +187,7 @@ export interface ClientBreaker {
  *
  * `failures` are those in a row: while the circuit is not closed, those that opened it, of which a
  * stall is one, and the failed probes since. `openMillis` is for how long it has not been closed. A
- * circuit that is isolated has no `retryAfterMillis`.
+ * circuit that only a reset closes, such as an isolated one, has no `retryAfterMillis`.
  *
  * @category models
  * @since 0.1.0
@@ -295,6 +298,10 @@ export interface SettingsStats {
   readonly historyInterval: string
   /** Says whether the layer fails where no connection is ready in time. */
   readonly requireReady: boolean
+  /** Says whether single operations are logged from the start on. */
+  readonly logOperations: boolean
+  /** Says whether what a cache sends has spans. */
+  readonly traceCommands: boolean
   /** Says what holds for reads, where that is not what holds for everything else. */
   readonly read?: OperationStats
   /** Says what holds for everything that is no read, where that is something else. */
@@ -354,9 +361,9 @@ export interface Stats {
   readonly since: string
   /** Says where its connections stand. */
   readonly connection: RedisNode.Status
-  /** Counts its connections that are ready. */
+  /** Counts the connections that are ready, to servers that own keys. */
   readonly connections: number
-  /** Commands that were sent and have no reply yet. */
+  /** Commands that were sent and have no reply yet, those to replicas included. */
   readonly inFlight: number
   /**
    * The state that all circuits are in. `"Partial"` says how many are not closed while others are,
@@ -454,7 +461,10 @@ export interface RedisClient {
   readonly ttl: (key: string) => Effect.Effect<Option.Option<Duration.Duration>, RedisError.RedisCommandError>
   /** Lets a key live for `timeToLive` from now on. `false` says that there is none. */
   readonly expire: (key: string, timeToLive: Duration.Input) => Effect.Effect<boolean, RedisError.RedisCommandError>
-  /** Adds to a number, 1 by default. It is exact up to 2^53; `run` gives a bigint beyond. */
+  /**
+   * Adds to a number, 1 by default. A sum beyond 2^53 is there, and fails with the code `"REPLY"`:
+   * `run` of a command without a decoder gives a bigint.
+   */
   readonly incr: (key: string, by?: number) => Effect.Effect<number, RedisError.RedisCommandError>
   /** Asks whether Redis answers. */
   readonly ping: Effect.Effect<void, RedisError.RedisCommandError>
@@ -482,19 +492,22 @@ export interface RedisClient {
    * the server and for WATCH. It is closed with the scope, unless it is as it was when it was made:
    * then it is kept for a while, for the next to reserve one. It takes no longer than
    * `operationTimeout`: where `maxReserved` are in use until then it fails with the reason
-   * `"Saturated"`, and where the connection is not made by then with `"Timeout"`.
+   * `"Saturated"`, and where the connection is not made by then with `"Timeout"`. An open circuit
+   * refuses it at once, or after `waitToSend`.
    */
   readonly reserve: (
     options?: RedisReservation.Options
-  ) => Effect.Effect<RedisReservation.RedisReservation, RedisError.RedisConnectionError, Scope.Scope>
+  ) => Effect.Effect<RedisReservation.RedisReservation, RedisError.RedisCommandError, Scope.Scope>
   /**
    * Runs commands in one transaction (MULTI and EXEC), on a connection that is reserved for it, and
    * gives a `Result` for each. It fails where Redis executes none of them, or where it is not known
-   * whether it did; nothing is sent twice. On a cluster all keys must be of one slot. Where a key
-   * that is watched decides, see `reserve`.
+   * whether it did; nothing is sent twice. It takes no longer than `operationTimeout`, with the
+   * reservation. On a cluster all keys must be of one slot. Where a key that is watched decides,
+   * see `reserve`.
    */
   readonly transaction: <const Commands extends ReadonlyArray<RedisCommand.RedisCommand>>(
-    commands: Commands
+    commands: Commands,
+    options?: Omit<RedisReservation.Options, "key">
   ) => Effect.Effect<RedisReservation.TransactionResults<Commands>, RedisError.RedisCommandError>
   /** Replaces the connections, with everything in flight on them. */
   readonly reconnect: Effect.Effect<void>
@@ -502,6 +515,8 @@ export interface RedisClient {
   readonly stats: Effect.Effect<Stats>
   /** The circuit breakers that commands are admitted by, one for each node. */
   readonly breaker: ClientBreaker
+  /** What befell it and its servers lately. */
+  readonly events: RedisEvents
   /** Serves libraries that build on a client: see `effect-ioredis/dispatch`. */
   readonly [TypeId]: Dispatch
 }
@@ -580,6 +595,16 @@ export interface Options {
   readonly historyInterval?: Duration.Input | undefined
   /** Sets whether the layer fails where no connection is ready in time. Default: false. */
   readonly requireReady?: boolean | undefined
+  /**
+   * Writes lines at debug level about single operations, from the start on: see `OperationLog`,
+   * which switches them while the program runs. Default: false.
+   */
+  readonly logOperations?: boolean | undefined
+  /**
+   * Gives commands that a cache sends a span each, below the span of the cache's own operation.
+   * Commands of the program's own have one anyway. Default: false.
+   */
+  readonly traceCommands?: boolean | undefined
 }
 
 /**
@@ -597,8 +622,14 @@ export interface Options {
 export const make = (
   options: Options = {}
 ): Effect.Effect<RedisClient, RedisError.RedisConnectionError, Scope.Scope | RedisConnector> =>
-  // Whatever waits for a connection lives on its clock.
-  Effect.flatMap(RedisConnector, ({ clock }) => Effect.provideService(assemble(options), Clock.Clock, clock))
+  Effect.gen(function* () {
+    const connector = (yield* Middleware)(yield* RedisConnector)
+    return yield* assemble(options).pipe(
+      Effect.provideService(RedisConnector, connector),
+      // Whatever waits for a connection lives on its clock.
+      Effect.provideService(Clock.Clock, connector.clock)
+    )
+  })
 
 const assemble = Effect.fnUntraced(function* (
   options: Options
@@ -606,7 +637,7 @@ const assemble = Effect.fnUntraced(function* (
   const mistake = mistakeIn(options)
   if (mistake !== undefined) return yield* Effect.die(new RangeError(`RedisClient: ${mistake}`))
   const settings = clientSettings.resolve(options)
-  const { commandTimeout, connectTimeout, login, name, operationTimeout } = settings
+  const { connectTimeout, login, name, operationTimeout } = settings
   const { followSettings, live } = yield* followingSettings(settings)
   const clock = yield* Clock.Clock
   const context = yield* Effect.context<never>()
@@ -616,15 +647,20 @@ const assemble = Effect.fnUntraced(function* (
   const closing = ClosingTime.make(settings.closeTimeout, clock)
   const listeners = new Set<(event: NodeEvent) => void>()
   const onDefect = reporter(name, context)
+  Metrics.beginAtZero(metrics, context)
   const eventLoopDelay = metrics.eventLoopDelay(context)
   // Calls in flight keep their deadlines while the connections close.
   const deadlines = yield* Deadlines.make(
     () => sum(topology.nodes(), (node) => node.activity()),
     (late) => eventLoopDelay.record(late / 1000)
   )
+  const announcements = yield* Announcements.make(live)
+  const { commandSpans, events, note, operationLog, outage } = announcements
   const tellAll = (event: NodeEvent): void => {
+    announcements.hear(event)
     for (const listener of Array.from(listeners)) tell(listener, event, onDefect)
   }
+  const closed = yield* tellClosed(note)
   const circuits = yield* Circuits.make
   const durationsOf = metrics.operationDuration(context)
   const maker = yield* NodeMaker.make({
@@ -635,6 +671,7 @@ const assemble = Effect.fnUntraced(function* (
     live,
     metrics,
     durationsOf,
+    record: note,
     onEvent: tellAll
   })
   const topology: Topology = yield* Topologies.make(live, maker, listeners, tellAll)
@@ -645,57 +682,91 @@ const assemble = Effect.fnUntraced(function* (
     deadlines,
     live,
     metrics,
-    onDefect
+    onDefect,
+    operationLog,
+    suspect: () => outage.suspect()
   })
-  // What concerns several servers is of none.
-  const record: Parameters<typeof Dispatcher.make>[0]["record"] = (operation, errorType, millis) => {
-    counts.add(errorType)
-    const durations = topology.slotOf === undefined ? topology.nodeFor(undefined).durations() : durationsOf(undefined)
-    durations(operation)(errorType).record(millis / 1000)
-  }
+  const record = recordOf(counts, topology, durationsOf)
   const dispatcher = Dispatcher.make({
     attempts,
     clock,
     closeWithin: closing.within,
+    commandSpans,
     context,
     followSettings,
     listeners,
     live,
+    note,
     now: () => Monotonic.millis(clock),
     onDefect,
+    operationLog,
+    outage,
     record,
     topology,
     watchHistory: yield* HistoryWatch.make(topology, settings.historyInterval)
   })
   yield* Effect.addFinalizer(() =>
-    closing.within(Effect.forEach(maker.nodes(), (node) => node.drain, { concurrency: "unbounded", discard: true }))
+    Effect.suspend(() => {
+      closed(sum(maker.nodes(), (node) => node.sessions().length))
+      return closing.within(
+        Effect.forEach(maker.nodes(), (node) => node.drain, { concurrency: "unbounded", discard: true })
+      )
+    })
   )
-  const reservations = yield* Reservations.make({
-    clock,
-    most: settings.maxReserved,
-    commandTimeout,
-    operationTimeout
-  })
-  yield* Gauges.show(metrics.reservationsInUse, reservations.inUse)
-  yield* Gauges.show(metrics.reservationsLimit, () => settings.maxReserved)
-  const reserve: RedisClient["reserve"] = ({ key } = {}) =>
-    Effect.suspend(() => reservations.reserve(topology.nodeFor(key === undefined ? undefined : keyFrom(key))))
+  const reservations = yield* reservationsOf(settings, { clock, deadlines, failed: attempts.failed, metrics })
   const { lastFailure } = attempts
   const sources = { live, since, counts, living: maker.nodes, topology, reservations, lastFailure }
   const client: RedisClient = {
     ...commandsOn(name, dispatcher),
-    reserve,
-    transaction: (commands) =>
-      recorded(clock, record, batchName("MULTI", commands), Transaction.run(commands, reserve, topology.refresh)),
+    ...reservingOn(clock, topology, reservations, operationTimeout, record),
     reconnect: Effect.sync(() => {
       for (const node of maker.nodes()) node.reconnect()
     }),
     stats: Effect.sync(() => clientStats(sources)),
     breaker: circuits,
+    events,
     [TypeId]: dispatcher
   }
   yield* awaitReady(name, topology, listeners, connectTimeout, options)
   return client
+})
+
+type RecordOperation = Parameters<typeof Dispatcher.make>[0]["record"]
+
+// What concerns several servers is of none.
+const recordOf =
+  (
+    counts: Counts,
+    topology: Topology,
+    durationsOf: ReturnType<Metrics.Metrics["operationDuration"]>
+  ): RecordOperation =>
+  (operation, errorType, millis) => {
+    counts.add(errorType)
+    const durations = topology.slotOf === undefined ? topology.nodeFor(undefined).durations() : durationsOf(undefined)
+    durations(operation)(errorType).record(millis / 1000)
+  }
+
+// Connections are closed when all that was begun later has ended.
+const tellClosed = (note: (happening: Happening) => void) =>
+  Effect.gen(function* () {
+    let connections = 0
+    yield* Effect.addFinalizer(() => Effect.sync(() => note({ _tag: "ConnectionsClosed", connections })))
+    return (count: number): void => {
+      connections = count
+    }
+  })
+
+const reservationsOf = Effect.fnUntraced(function* (
+  { commandTimeout, maxReserved }: clientSettings.ClientSettings,
+  {
+    metrics,
+    ...shared
+  }: Omit<Parameters<typeof Reservations.make>[0], "most" | "commandTimeout"> & { readonly metrics: Metrics.Metrics }
+) {
+  const reservations = yield* Reservations.make({ ...shared, most: maxReserved, commandTimeout })
+  yield* Gauges.show(metrics.reservationsInUse, reservations.inUse)
+  yield* Gauges.show(metrics.reservationsLimit, () => maxReserved)
+  return reservations
 })
 
 // What holds now of the settings that may change, and who follows them.
@@ -745,7 +816,10 @@ export const layer: {
   // Without `requireReady` it cannot fail, which the overloads say and the implementation cannot.
   Layer.effect(RedisClient, make(options)) as Layer.Layer<RedisClient, never, RedisConnector>
 
-type Commands = Omit<RedisClient, "reserve" | "transaction" | "reconnect" | "stats" | "breaker" | typeof TypeId>
+type Commands = Omit<
+  RedisClient,
+  "reserve" | "transaction" | "reconnect" | "stats" | "breaker" | "events" | typeof TypeId
+>
 
 // What a program calls: Effects on the callback side.
 const commandsOn = (name: string, dispatcher: Dispatcher.Dispatcher): Commands => {
@@ -756,7 +830,12 @@ const commandsOn = (name: string, dispatcher: Dispatcher.Dispatcher): Commands =
   ): Effect.Effect<A, RedisError.RedisCommandError> => {
     const refused = refusal(command, options.readFrom)
     if (refused !== undefined) return Effect.fail(refused)
-    return traced(name, command.name, (of, done) => dispatcher.sendIn(of, command, options, done), decode)
+    return traced(
+      dispatcher.commandSpans,
+      command.name,
+      (of, done, trace) => dispatcher.sendIn(of, command, options, done, trace),
+      decode
+    )
   }
 
   const run: RedisClient["run"] = (command, options) => {
@@ -774,10 +853,10 @@ const commandsOn = (name: string, dispatcher: Dispatcher.Dispatcher): Commands =
     const label = commands.length === 1 ? (commands[0]?.name ?? "") : "PIPELINE"
     const replies = Effect.orDie(
       traced<ReadonlyArray<ReplyResult>, ReadonlyArray<ReplyResult>>(
-        name,
+        dispatcher.commandSpans,
         label,
-        (of, done) =>
-          dispatcher.sendAllIn(of, commands, sendOptions(options), (results) => done(Result.succeed(results))),
+        (of, done, trace) =>
+          dispatcher.sendAllIn(of, commands, sendOptions(options), (results) => done(Result.succeed(results)), trace),
         Result.succeed
       )
     )
@@ -836,7 +915,7 @@ const decodeAll = <Commands extends ReadonlyArray<RedisCommand.RedisCommand>>(
   }) as PipelineResults<Commands>
 
 // An operation that no call makes.
-const recorded = <A>(
+const recorded = <A extends ReadonlyArray<Result.Result<unknown, RedisError.RedisCommandError>>>(
   clock: Clock.Clock,
   record: (operation: string, errorType: string, millis: number) => void,
   operation: string,
@@ -855,6 +934,39 @@ const sendOptions = ({ answer, operationTimeout, readFrom, retry, waitToSend }: 
   answer,
   readFrom,
   waitToSend: waitToSend === undefined ? undefined : Duration.toMillis(waitToSend)
+})
+
+// What takes a connection for itself.
+const reservingOn = (
+  clock: Clock.Clock,
+  topology: Topology,
+  reservations: Reservations.Reservations,
+  longest: number,
+  record: Parameters<typeof Dispatcher.make>[0]["record"]
+): Pick<RedisClient, "reserve" | "transaction"> => {
+  const now = () => Monotonic.millis(clock)
+  const reserve = (times: Reservations.Times, key: string | undefined) =>
+    reservations.reserve(() => topology.nodeFor(key === undefined ? undefined : keyFrom(key)), times)
+  return {
+    reserve: (options = {}) => Effect.suspend(() => reserve(timesOf(options, longest, now()), options.key)),
+    transaction: (commands, options = {}) => {
+      const executing = Effect.suspend(() => {
+        const times = timesOf(options, longest, now())
+        const settings = { reserve: (key?: string) => reserve(times, key), refresh: topology.refresh, ...times, now }
+        return Transaction.run(commands, settings)
+      })
+      return recorded(clock, record, batchName("MULTI", commands), executing)
+    }
+  }
+}
+
+const timesOf = (
+  { operationTimeout, waitToSend = 0 }: RedisReservation.Options,
+  longest: number,
+  now: number
+): Reservations.Times => ({
+  until: now + (operationTimeout === undefined ? longest : Duration.toMillis(operationTimeout)),
+  waitUntil: now + Duration.toMillis(waitToSend)
 })
 
 // Waits until all keys can be reached, or until waiting is of no use, then says what is missing.
@@ -900,24 +1012,39 @@ const reporter =
 // A span costs more than the rest of a call, so it is made only where a tracer is installed.
 // `decode` throws at no reply, so that it needs no effect of its own.
 const traced = <A, B>(
-  client: string,
+  spans: CommandSpans,
   name: string,
-  start: (of: Context.Context<never>, done: Done<A>) => Cancel,
+  start: (of: Context.Context<never>, done: Done<A>, trace: CommandSpan | undefined) => Cancel,
   decode: (value: A) => Result.Result<B, RedisError.RedisOperationError>
 ): Effect.Effect<B, RedisError.RedisCommandError> =>
   Effect.withFiber((fiber) => {
-    const call = Effect.callback<B, RedisError.RedisCommandError>((resume) => {
-      const cancel = start(fiber.context, (result) => {
-        if (Result.isFailure(result)) return resume(Exit.fail(result.failure))
-        const decoded = decode(result.success)
-        resume(Result.isSuccess(decoded) ? Exit.succeed(decoded.success) : Exit.fail(decoded.failure))
+    const call = (trace: CommandSpan | undefined) =>
+      Effect.callback<B, RedisError.RedisCommandError>((resume) => {
+        const cancel = start(
+          fiber.context,
+          (result) => {
+            if (Result.isFailure(result)) return resume(Exit.fail(result.failure))
+            const decoded = decode(result.success)
+            resume(Result.isSuccess(decoded) ? Exit.succeed(decoded.success) : Exit.fail(decoded.failure))
+          },
+          trace
+        )
+        return Effect.sync(cancel)
       })
-      return Effect.sync(cancel)
-    })
-    return fiber.getRef(Tracer.Tracer) === Tracer.nativeTracer
-      ? call
-      : Effect.withSpan(call, name, {
-          kind: "client",
-          attributes: { "db.system.name": "redis", "db.operation.name": name, "db.client.name": client }
-        })
+    return fiber.getRef(Tracer.Tracer) === Tracer.nativeTracer ? call(undefined) : inSpan(spans, name, call)
   })
+
+// A refusal by the circuit is no error of the command, which was not sent: its span has an event.
+// What a command answers is nobody's who looks at spans.
+const inSpan = <A>(
+  spans: CommandSpans,
+  name: string,
+  call: (trace: CommandSpan) => Effect.Effect<A, RedisError.RedisCommandError>
+): Effect.Effect<A, RedisError.RedisCommandError> =>
+  Effect.useSpan(name, { kind: "client", attributes: spans.attributes(name) }, (span) =>
+    call(spans.of(span)).pipe(
+      Effect.tap(() => spans.end(span)),
+      Effect.tapError((error) => (isRefusal(error) ? spans.end(span) : Effect.void)),
+      Effect.withParentSpan(span)
+    )
+  )

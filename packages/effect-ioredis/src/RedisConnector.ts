@@ -24,7 +24,7 @@
  *
  * @since 0.1.0
  */
-import { type Clock, Context, type Duration, type Effect, type Redacted, type Scope } from "effect"
+import { type Clock, Context, type Duration, type Effect, identity, type Redacted, type Scope } from "effect"
 import type { ConnectionOptions as TlsOptions } from "node:tls"
 import type { RedisConnection } from "./RedisConnection.ts"
 import type { RedisConnectionError } from "./RedisError.ts"
@@ -135,3 +135,34 @@ export class RedisConnector extends Context.Service<
     readonly clock: Clock.Clock
   }
 >()("effect-ioredis/RedisConnector") {}
+
+/**
+ * What each client puts between itself and its connector, given the connector. Default: nothing.
+ *
+ * **Details**
+ *
+ * A client asks for it once, when it is made. A layer that provides it may take the one that was
+ * there before and add to it, as `FaultInjection` does.
+ *
+ * **Example** (Counting logins)
+ *
+ * ```ts
+ * import { Effect, Layer, Metric } from "effect"
+ * import { Redis, RedisConnector } from "effect-ioredis"
+ *
+ * const logins = Metric.counter("logins")
+ *
+ * const Counting = Layer.succeed(RedisConnector.Middleware, (connector) => ({
+ *   ...connector,
+ *   connect: (address, login) =>
+ *     Effect.andThen(Metric.update(logins, 1), connector.connect(address, login))
+ * }))
+ *
+ * const RedisLive = Redis.layerFromEnv().pipe(Layer.provide(Counting))
+ * ```
+ *
+ * @category services
+ * @since 0.1.0
+ */
+export const Middleware: Context.Reference<(connector: RedisConnector["Service"]) => RedisConnector["Service"]> =
+  Context.Reference("effect-ioredis/RedisConnector/Middleware", { defaultValue: () => identity })

@@ -170,10 +170,10 @@ export class RedisTimeoutError extends Schema.TaggedError<RedisTimeoutError>()("
  * data is left out.
  *
  * Three codes are this library's own and stand for commands that were never sent: `"ARGUMENT"` (no
- * name, or an argument that is not a string, a finite number, a bigint or bytes), `"UNSUPPORTED"`
- * (a command that may not run on a shared connection) and `"SUPERSEDED"` (a write that something
- * newer has overtaken). One more, `"REPLY"`, says that a command was executed and that its decoder
- * did not take the answer.
+ * name, an argument that is not a string, a finite number, a bigint or bytes, or a number of them
+ * that Redis 7.0 does not take), `"UNSUPPORTED"` (a command that may not run on a shared
+ * connection) and `"SUPERSEDED"` (a write that something newer has overtaken). One more,
+ * `"REPLY"`, says that a command was executed and that its decoder did not take the answer.
  *
  * @category errors
  * @since 0.1.0

@@ -7,12 +7,14 @@
  * A PING every `interval` (default 30 seconds) with a deadline of its own (`timeout`, default 2
  * seconds) goes to each server through its circuit breaker like any command: it feeds the breaker,
  * is the probe of an open circuit as soon as that is due (so that a user's call seldom has to), and
- * finds a connection that no longer answers, an idle one included, which is then replaced.
+ * finds a connection that no longer answers, an idle one included, which is then replaced. A server
+ * that is connected to and could not serve is asked again every second.
  *
- * The start of an outage is logged as one warning that names the servers and their slots where
- * there are several, and one more if none of them answers at last. Its end is one info line that
- * sums it up; in between there are summaries after 1, 2, 4… minutes, at most every hour. Failed
- * checks are logged at debug level.
+ * The start of an outage is logged as one warning that says where, why, and how the circuit stands,
+ * names the servers and their slots where there are several, and one more if none of them answers
+ * at last. Its end is one info line that sums it up, with what the caches on the client did
+ * meanwhile; in between there are summaries after 1, 2, 4… minutes, at most every hour. Checks are
+ * logged where `OperationLog` is on.
  *
  * A server that has left a cluster is not down. Where a master answers but none of its sentinels
  * does, nothing is down either: every key can be reached, and the status is `"Up"` with a
@@ -54,10 +56,12 @@ import {
   Stream
 } from "effect"
 import type * as CircuitBreaker from "./CircuitBreaker.ts"
-import { type Dispatch, type Node, type NodeEvent, of, type Session } from "./dispatch.ts"
+import { type Dispatch, type Node, type NodeEvent, of, type OperationLines, type Session } from "./dispatch.ts"
 import * as HealthReport from "./internal/HealthReport.ts"
 import * as Metrics from "./internal/Metrics.ts"
 import { errorStats } from "./internal/errorStats.ts"
+import { errorFields } from "./internal/OperationLog.ts"
+import * as OutageTeller from "./internal/OutageTeller.ts"
 import { outageCause } from "./internal/outageCause.ts"
 import * as SharedRun from "./internal/SharedRun.ts"
 import { type ClientBreakerState, type ErrorStats, RedisClient } from "./RedisClient.ts"
@@ -164,7 +168,7 @@ export interface Options {
   readonly timeout?: Duration.Input | undefined
 }
 
-const checked = ({ interval = "30 seconds", timeout = "2 seconds" }: Options) => {
+const settingsOf = ({ interval = "30 seconds", timeout = "2 seconds" }: Options) => {
   const error = Settings.error([
     Settings.problem("interval", Settings.AboveZero, interval),
     Settings.problem("timeout", Settings.AboveZero, timeout)
@@ -188,19 +192,16 @@ const checked = ({ interval = "30 seconds", timeout = "2 seconds" }: Options) =>
 export const make = Effect.fnUntraced(function* (
   options: Options = {}
 ): Effect.fn.Return<RedisHealth, never, Scope.Scope | RedisClient> {
-  const [interval, timeout] = yield* Effect.orDie(checked(options))
+  const [interval, timeout] = yield* Effect.orDie(settingsOf(options))
   const client = yield* RedisClient
   const dispatch = of(client)
   const { name } = client
   const metrics = Metrics.make(name)
   const scope = yield* Effect.scope
   const context = yield* Effect.context<never>()
-  const signals = yield* Queue.unbounded<ClientBreakerState | NodeEvent>()
+  const signals = yield* Queue.unbounded<Signal>()
   // Why servers do not answer, those included that own nothing now.
-  const reasons = new Map<Node, HealthReport.Failing>()
-  for (const node of dispatch.nodes()) {
-    if (!node.isReady()) reasons.set(node, failingOf(node, notConnected))
-  }
+  const reasons = new Map(reasonsAtFirst(dispatch.nodes()))
   const look = Effect.map(client.stats, ({ connectError, connection }) =>
     HealthReport.found(
       dispatch.nodes(),
@@ -208,8 +209,10 @@ export const make = Effect.fnUntraced(function* (
       connection === "Ready" ? connectError?.message : undefined
     )
   )
-  const report = yield* HealthReport.make(name, yield* look, scope)
-  const assess = Effect.flatMap(look, report.update)
+  const report = yield* HealthReport.make(yield* look)
+  const { operationLog, outage } = dispatch
+  const tell = yield* tellerOf(client, report.status)
+  const assess = Effect.flatMap(look, (found) => report.update(found, tell))
 
   const ask = Effect.fnUntraced(function* (nodes: ReadonlyArray<Node>, judge: Judge) {
     const verdicts = yield* Effect.forEach(nodes, (node) => judge(dispatch, node, Duration.toMillis(timeout)), {
@@ -220,22 +223,21 @@ export const make = Effect.fnUntraced(function* (
       if (outcome === "success") reasons.delete(node)
       if (outcome === "failure" && failed !== undefined) reasons.set(node, failingWith(errorStats(failed)))
     }
-    const { failed, outcome } = worstOf(verdicts)
+    const { outcome } = worstOf(verdicts)
     metrics.healthChecks(outcome).updateUnsafe(1, context)
-    if (failed !== undefined) {
-      yield* Effect.logDebug("Redis health check failed").pipe(Effect.annotateLogs({ name, error: failed.message }))
-    }
+    if (verdicts.every(({ outcome }) => outcome === "success") && reasons.size === 0) outage.trust()
+    if (operationLog.isOn) sayChecks(operationLog, verdicts)
     yield* Effect.forEach(nodes, (node) => node.refreshTime, { discard: true }).pipe(Effect.forkIn(scope))
     yield* assess
   })
   const check = yield* SharedRun.make(
     Effect.andThen(
       Effect.suspend(() => ask(dispatch.nodes(), verdictBeside)),
-      report.status
+      Effect.andThen(Queue.offer(signals, checked), report.status)
     )
   )
 
-  const react = (signal: ClientBreakerState | NodeEvent): Effect.Effect<void> => {
+  const react = (signal: Signal): Effect.Effect<void> => {
     switch (signal._tag) {
       case "Open":
       case "Partial":
@@ -264,12 +266,15 @@ export const make = Effect.fnUntraced(function* (
       case "HistoryChanged":
       case "Closed":
       case "HalfOpen":
+      // How soon to look again may be another time now.
+      case "Checked":
         return Effect.void
     }
   }
 
   const watch = Effect.gen(function* () {
-    const signal = yield* Effect.timeoutOption(Queue.take(signals), pauseOf(dispatch, Duration.toMillis(interval)))
+    const pause = pauseOf(dispatch.nodes(), reasons, Duration.toMillis(interval))
+    const signal = yield* Effect.timeoutOption(Queue.take(signals), pause)
     yield* Option.isSome(signal) ? react(signal.value) : ask(dispatch.nodes(), verdictOn)
   })
 
@@ -295,6 +300,29 @@ export const make = Effect.fnUntraced(function* (
  */
 export const layer = (options?: Options): Layer.Layer<RedisHealth, never, RedisClient> =>
   Layer.effect(RedisHealth, make(options))
+
+const tellerOf = Effect.fnUntraced(function* (client: RedisClient, status: Effect.Effect<Status>) {
+  const { settings } = yield* client.stats
+  const { note, outage } = of(client)
+  return yield* OutageTeller.make({
+    name: client.name,
+    servers: settings.addresses,
+    circuit: Effect.map(client.stats, ({ breaker }) => breaker._tag),
+    counts: outage,
+    record: note,
+    status
+  })
+})
+
+const sayChecks = (log: OperationLines, verdicts: ReadonlyArray<Verdict>): void => {
+  for (const { failed, node } of verdicts) {
+    const fields = { operation: "PING", node: node.name }
+    if (failed === undefined) log.write("Redis health check succeeded", fields)
+    else log.write("Redis health check failed", { ...fields, ...errorFields(failed) })
+  }
+}
+const reasonsAtFirst = (nodes: ReadonlyArray<Node>): ReadonlyArray<readonly [Node, HealthReport.Failing]> =>
+  nodes.flatMap((node) => (node.isReady() ? [] : [[node, failingOf(node, notConnected)]]))
 
 // While nobody tells who owns which keys, servers that answer are of no use.
 const reasonsOfAll = (
@@ -322,15 +350,26 @@ const isolated: HealthReport.Failing = { cause: "CircuitOpen", reason: "the circ
 const circuitOpen: HealthReport.Failing = { cause: "CircuitOpen", reason: "the circuit is open" }
 
 // An open circuit is probed as soon as it is due. What is due and could not be probed is not asked
-// again at once.
-const pauseOf = (dispatch: Dispatch, interval: number): number =>
-  dispatch
-    .nodes()
-    .filter((node) => !node.isClosed("read"))
-    .reduce((pause, node) => Math.min(pause, Math.max(node.dueIn(), leastPause)), interval)
+// again at once. Of a server that is connected to and could not serve, no event tells that it can
+// again.
+const pauseOf = (
+  nodes: ReadonlyArray<Node>,
+  reasons: ReadonlyMap<Node, HealthReport.Failing>,
+  interval: number
+): number =>
+  nodes.reduce((pause, node) => {
+    if (!node.isClosed("read")) return Math.min(pause, Math.max(node.dueIn("read"), leastPause))
+    return node.isReady() && reasons.has(node) ? Math.min(pause, pauseWhileDown) : pause
+  }, interval)
 
 // In milliseconds.
 const leastPause = 100
+const pauseWhileDown = 1000
+
+/** Tells the watch what happened. */
+type Signal = ClientBreakerState | NodeEvent | typeof checked
+
+const checked = { _tag: "Checked" } as const
 
 const ping = RedisCommand.make("PING")
 

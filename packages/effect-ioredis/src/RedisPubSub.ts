@@ -6,9 +6,10 @@
  * Redis keeps no message for a subscriber that is not there. Each subscription has a connection of
  * its own, on which it subscribes again every second, and which is made again when it is lost or
  * silent for two seconds; a {@link Gap} stands in the stream wherever messages may have been lost
- * meanwhile. So a consumer knows when to read again what the messages were about.
+ * meanwhile. So a consumer knows when to read again what the messages were about. The stream begins
+ * with one as well, once the server has subscribed: from there on messages are heard.
  *
- * **Example** (Prices that are read again after a gap)
+ * **Example** (Prices that are read at the beginning, and again after a gap)
  *
  * ```ts
  * import { Effect, Stream } from "effect"
@@ -17,7 +18,7 @@
  * const prices = RedisPubSub.subscribe(["prices"]).pipe(
  *   Stream.runForEach((event) =>
  *     event._tag === "Gap"
- *       ? Effect.log(`Read all prices again: ${event.reason}`)
+ *       ? Effect.log(`Read all prices: ${event.reason}`)
  *       : Effect.log(`${event.channel}: ${event.payload}`)
  *   )
  * )
@@ -67,6 +68,7 @@ export interface Message {
  *
  * **Details**
  *
+ * - `Subscribed`: the subscription begins. Its first element is this, and no other is.
  * - `Reconnected`: the connection was lost or silent, and has been made again.
  * - `Overflow`: the consumer was slower than the messages came, and `missed` were dropped.
  * - `SlotMoved`: the slot of a shard channel went to another server.
@@ -78,8 +80,11 @@ export interface Gap {
   /** Tells it from a message. */
   readonly _tag: "Gap"
   /** Says why. */
-  readonly reason: "Reconnected" | "Overflow" | "SlotMoved"
-  /** Says up to when nothing is missing, by the clock of this process. */
+  readonly reason: "Subscribed" | "Reconnected" | "Overflow" | "SlotMoved"
+  /**
+   * Says up to when nothing is missing, by the clock of this process: at the beginning, when the
+   * stream was run.
+   */
   readonly since: DateTime.Utc
   /** Says from when on nothing is missing, by the clock of this process. */
   readonly until: DateTime.Utc
@@ -99,17 +104,15 @@ export interface Options {
    * told as a gap. Default: 10,000.
    */
   readonly capacity?: number | undefined
-  /**
-   * Runs whenever the server has subscribed, for the first time and after each loss: whatever is
-   * published from then on comes. The loss of the connection interrupts it. Default: nothing.
-   */
-  readonly onSubscribed?: Effect.Effect<void> | undefined
 }
 
 /**
  * Subscribes to channels.
  *
  * **Details**
+ *
+ * The stream begins with a {@link Gap} of reason `"Subscribed"`: whatever is published from then on
+ * comes, so that what was read when it came is not older than the messages behind it.
  *
  * The stream never ends by itself. While Redis is away, or does not let the client in, it waits. It
  * fails where Redis refuses the subscription, and when the client is closed.
@@ -174,7 +177,7 @@ const stream = (verb: Subscriber.Subject["verb"], names: Subscriber.Subject["nam
 const open = Effect.fnUntraced(function* (
   verb: Subscriber.Subject["verb"],
   names: Subscriber.Subject["names"],
-  { capacity = 10_000, onSubscribed = Effect.void }: Options
+  { capacity = 10_000 }: Options
 ): Effect.fn.Return<Inbox, never, RedisClient | Scope.Scope> {
   const problem = countProblem("capacity", capacity)
   if (problem !== undefined) return yield* Effect.die(new RangeError(`RedisPubSub: ${problem}`))
@@ -187,7 +190,7 @@ const open = Effect.fnUntraced(function* (
     () => dispatch.clock.currentTimeMillisUnsafe(),
     (reason) => subscriptionGaps(reason).updateUnsafe(1, context)
   )
-  const keeping = Subscriber.keep(dispatch, { verb, names, onSubscribed }, inbox).pipe(
+  const keeping = Subscriber.keep(dispatch, { verb, names }, inbox).pipe(
     Effect.catchCause((cause) => Effect.sync(() => inbox.fail(cause))),
     Effect.provideService(Clock.Clock, dispatch.clock)
   )

@@ -31,7 +31,7 @@
  *
  * @since 0.1.0
  */
-import type { Effect, Option, Result } from "effect"
+import type { Duration, Effect, Option, Result } from "effect"
 import type * as RedisCommand from "./RedisCommand.ts"
 import type * as RedisError from "./RedisError.ts"
 
@@ -44,6 +44,11 @@ import type * as RedisError from "./RedisError.ts"
  * fails with a `RedisConnectionError`. It is lost where a command has no reply in the client's
  * `commandTimeout` and the time that it may wait on the server, and where one is interrupted that
  * has no reply. Commands and transactions are sent one after another, whoever runs them.
+ *
+ * The circuit of the server lets a reservation through or refuses it. On a connection that is
+ * reserved nothing is refused, so that what was begun can be ended. A lost connection and a reply
+ * that does not come count as failures of that circuit; a command that waits on the server for as
+ * long as it said does not.
  *
  * **Gotchas**
  *
@@ -82,7 +87,7 @@ export type TransactionResults<Commands extends ReadonlyArray<RedisCommand.Redis
 }
 
 /**
- * Says where a connection is reserved.
+ * Says where a connection is reserved, and how long that may take.
  *
  * @category models
  * @since 0.1.0
@@ -90,4 +95,14 @@ export type TransactionResults<Commands extends ReadonlyArray<RedisCommand.Redis
 export interface Options {
   /** Reserves one on the server that owns this key. Default: on some server. */
   readonly key?: string | undefined
+  /**
+   * The most that it may take altogether: waiting, the login, and of a transaction the commands as
+   * well. Default: the client's.
+   */
+  readonly operationTimeout?: Duration.Input | undefined
+  /**
+   * Sets how long it may wait for the server to be there, or for the circuit to close, within
+   * `operationTimeout`. Default: 0.
+   */
+  readonly waitToSend?: Duration.Input | undefined
 }

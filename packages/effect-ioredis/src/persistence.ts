@@ -200,9 +200,13 @@ export const layerKeyValueStore = (
  */
 export interface RateLimiterOptions extends UseOptions {
   /**
-   * Sets what becomes of a call that Redis does not decide: `"allow"` lets it pass as if nothing
-   * had been consumed, `"fail"` fails with Effect's `RateLimiterError`, whose reason is a
+   * Sets what becomes of a call in an outage: `"allow"` lets it pass as if nothing had been
+   * consumed, `"fail"` fails with Effect's `RateLimiterError`, whose reason is a
    * `RateLimitStoreError`.
+   *
+   * An outage is a connection that is missing or lost, no answer in time, an open circuit, and a
+   * reply that puts the command off (LOADING, READONLY…). Whatever else Redis answers fails with
+   * either: a user who may not (NOPERM), a key of another type, an error of the script.
    */
   readonly whenUnavailable: "allow" | "fail"
   /** Stands before each key. Default: Effect's own, `"ratelimiter:"`. */

@@ -1,12 +1,15 @@
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
-import { Effect, Exit, Schema, Scope, Semaphore } from "effect"
+import { Duration, Effect, Exit, Schema, Scope, Semaphore } from "effect"
 import { Report } from "effect-ioredis-cli"
 import * as Certificates from "../../support/Certificates.ts"
+import * as DroppingServer from "../../support/DroppingServer.ts"
 import * as FreePort from "../../support/FreePort.ts"
+import * as HostileServer from "../../support/HostileServer.ts"
 import * as MutualTlsServer from "../../support/MutualTlsServer.ts"
 import * as RedisCluster from "../../support/RedisCluster.ts"
 import * as RedisSentinels from "../../support/RedisSentinels.ts"
 import * as RedisServer from "../../support/RedisServer.ts"
+import * as Wait from "../../support/Wait.ts"
 import * as RewritingProxy from "../../support/RewritingProxy.ts"
 import * as TcpProxy from "../../support/TcpProxy.ts"
 import * as CliProcess from "../../support/cliProcess.ts"
@@ -32,12 +35,15 @@ afterAll(() => Effect.runPromise(Scope.close(scope, Exit.void)))
 // More at once would slow each other down.
 const two = Semaphore.makeUnsafe(2)
 
-/** Runs the doctor. Whatever comes of it, no output may hold the password. */
+/** Runs the doctor, and times it. Whatever comes of it, no output may hold the password. */
 const doctor = (args: ReadonlyArray<string>, settings: Readonly<Record<string, string>> = {}) =>
-  Effect.map(two.withPermits(1)(CliProcess.run(program, ["doctor", ...args], settings)), (ended) => {
-    assert.notInclude(ended.stdout + ended.stderr, password)
-    return ended
-  })
+  Effect.map(
+    two.withPermits(1)(Effect.timed(CliProcess.run(program, ["doctor", ...args], settings))),
+    ([took, ended]) => {
+      assert.notInclude(ended.stdout + ended.stderr, password)
+      return { ...ended, took }
+    }
+  )
 
 /** The name of what stands first. */
 const firstIn = (stdout: string): string | undefined => /^\S .*\[([a-z-]+)\]$/m.exec(stdout.split("\n")[0] ?? "")?.[1]
@@ -96,9 +102,30 @@ describe.concurrent("effect-ioredis doctor", { timeout: 30_000 }, () => {
     Effect.gen(function* () {
       const server = yield* RedisServer.make(cache)
       yield* server.freeze
-      const started = performance.now()
-      names("silent", /answered nothing for/, /SLOWLOG GET/, yield* doctor([server.url, "--timeout", "3"]))
-      assert.isBelow(performance.now() - started, 10_000)
+      const ended = yield* doctor([server.url, "--timeout", "3"])
+      names("silent", /answered nothing for/, /SLOWLOG GET/, ended)
+      assert.isBelow(Duration.toSeconds(ended.took), 10)
+    })
+  )
+
+  it.live("a server that ends the connection after the login", () =>
+    Effect.gen(function* () {
+      const server = yield* RedisServer.make(cache)
+      const atOnce = yield* DroppingServer.make(server.port, "AtFirstCommand")
+      names("hung-up", /ended the connection at PING/, /Look at its log/, yield* doctor([at(atOnce.port)]))
+      const later = yield* DroppingServer.make(server.port, "AfterPing")
+      names("hung-up", /ended the connection at/, /Look at its log/, yield* doctor([at(later.port)]))
+    })
+  )
+
+  it.live("something else than Redis", () =>
+    Effect.gen(function* () {
+      const web = yield* HostileServer.make({ login: "HTTP/1.1 400 Bad Request\r\n\r\n" })
+      const plain = `redis://127.0.0.1:${web.port}`
+      names("not-redis", /not as Redis does/, /Correct host and port/, yield* doctor([plain]))
+      const agreeable = yield* HostileServer.make({ answer: () => "+OK\r\n" })
+      const other = yield* doctor([`redis://127.0.0.1:${agreeable.port}`])
+      names("not-redis", /something else than PONG/, /Correct host and port/, other)
     })
   )
 
@@ -171,6 +198,10 @@ describe.concurrent("effect-ioredis doctor", { timeout: 30_000 }, () => {
       const following = [`replicaof 127.0.0.1 ${master.port}`, `masterauth ${password}`]
       const server = yield* RedisServer.make({ ...cache, config: [...cache.config, ...following] })
       const remedy = new RegExp(`master: 127.0.0.1:${master.port}`)
+      yield* Wait.until(
+        "the replica follows",
+        Effect.map(server.cli("INFO", "replication"), (info) => String(info).includes("master_link_status:up"))
+      )
       names("replica", /role:slave/, remedy, yield* doctor([server.url]))
     })
   )
@@ -251,6 +282,18 @@ describe.concurrent("effect-ioredis doctor", { timeout: 30_000 }, () => {
     })
   )
 
+  it.live("a sentinel in the place of Redis, and Redis in the place of a sentinel", () =>
+    Effect.gen(function* () {
+      const { name, sentinels } = yield* RedisSentinels.make({})
+      const sentinel = `127.0.0.1:${sentinels[0]?.port}`
+      const asRedis = yield* doctor([`redis://${sentinel}`])
+      names("sentinel-unexpected", /redis_mode:sentinel/, new RegExp(`REDIS_SENTINELS=${sentinel}`), asRedis)
+      const server = yield* RedisServer.make({})
+      const settings = { REDIS_SENTINELS: `127.0.0.1:${server.port}`, REDIS_SENTINEL_MASTER: name }
+      names("sentinel-disabled", /unknown command/, /REDIS_SENTINELS/, yield* doctor([], settings))
+    })
+  )
+
   it.live("what cannot be run ends with 2", () =>
     Effect.gen(function* () {
       const bad = yield* doctor([], { REDIS_URL: `http://:${password}@localhost` })
@@ -258,9 +301,15 @@ describe.concurrent("effect-ioredis doctor", { timeout: 30_000 }, () => {
       const two = yield* doctor(["redis://localhost", at(6379)])
       const flag = yield* doctor(["--password", password])
       assert.deepStrictEqual(
-        [bad, two, flag].map(({ code }) => code),
-        [2, 2, 2]
+        [bad, two, flag].map(({ code, stdout }) => [code, stdout]),
+        [
+          [2, ""],
+          [2, ""],
+          [2, ""]
+        ]
       )
+      assert.include(flag.stderr, "USAGE")
+      assert.include((yield* doctor(["--help"])).stdout, "USAGE")
     })
   )
 

@@ -1,51 +1,20 @@
 import { assert, describe, it, vi } from "@effect/vitest"
-import { Clock, Effect, Fiber, Layer, Redacted, Result } from "effect"
+import { Effect, Fiber, Redacted, Result } from "effect"
 import * as IoredisConnector from "effect-ioredis/IoredisConnector"
 import * as RedisCommand from "effect-ioredis/RedisCommand"
 import * as RedisConnection from "effect-ioredis/RedisConnection"
 import type { RedisLogin } from "effect-ioredis/RedisConnector"
 import type * as RedisError from "effect-ioredis/RedisError"
-import { Harness, redisConnectionSuite } from "../../suites/redisConnection.ts"
+import { liveHarness } from "../../suites/liveHarness.ts"
+import { redisConnectionSuite } from "../../suites/redisConnection.ts"
 import * as Captured from "../../support/Captured.ts"
-import * as FreePort from "../../support/FreePort.ts"
 import * as HostileServer from "../../support/HostileServer.ts"
 import * as RedisServer from "../../support/RedisServer.ts"
-import * as TcpProxy from "../../support/TcpProxy.ts"
 import * as Wait from "../../support/Wait.ts"
 
 const password = "open sesame"
 
-// Behind a proxy, which can cut a reply; on the real clock.
-const real = Layer.effect(
-  Harness,
-  Effect.gen(function* () {
-    const server = yield* RedisServer.make({ password, users: [{ name: "alice", password }] })
-    const encrypted = yield* RedisServer.make({ password, tls: true })
-    const proxy = yield* TcpProxy.make(server.port)
-    const at = (port: number) => ({ host: "127.0.0.1", port })
-    return {
-      connector: yield* IoredisConnector.make(),
-      address: at(proxy.port),
-      login: { password: Redacted.make(password) },
-      deaf: at(yield* FreePort.make),
-      unknown: { host: "no-such-host.invalid", port: 6379 },
-      encrypted: at(encrypted.port),
-      // The one that asks is not counted.
-      clients: Effect.map(server.cli("CLIENT", "LIST"), (list) => String(list).trim().split("\n").length - 1).pipe(
-        Effect.orDie
-      ),
-      kill: Effect.andThen(proxy.refuse, server.kill),
-      start: Effect.orDie(Effect.andThen(server.start, proxy.listen)),
-      freeze: Effect.orDie(server.freeze),
-      thaw: Effect.orDie(server.thaw),
-      cutNextReply: proxy.cutAfterNextRequest,
-      waitFor: (condition) => Wait.until("what the suite waits for", condition),
-      pause: Effect.sleep("50 millis")
-    }
-  })
-).pipe(Layer.provideMerge(Layer.succeed(Clock.Clock, Clock.Clock.defaultValue())))
-
-redisConnectionSuite("ioredis and a real server", real)
+redisConnectionSuite("ioredis and a real server", liveHarness())
 
 const connect = (port: number, login: RedisLogin = {}, options?: IoredisConnector.Options) =>
   Effect.flatMap(IoredisConnector.make(options), (connector) => connector.connect({ host: "127.0.0.1", port }, login))

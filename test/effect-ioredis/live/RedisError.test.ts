@@ -97,6 +97,54 @@ describe("Error replies of a real server", () => {
     })
   )
 
+  it.live("NOPERM, for what a script or a function may not do, whether it raises or returns it", () =>
+    Effect.gen(function* () {
+      const server = yield* RedisServer.make({
+        users: [{ name: "reader", password: "open sesame", rules: "~mine:* resetchannels +@all -set" }]
+      })
+      const redis = yield* Connect.connection({
+        port: server.port,
+        username: "reader",
+        password: Redacted.make("open sesame")
+      })
+      yield* server.cli(
+        "FUNCTION",
+        "LOAD",
+        `#!lua name=own\nredis.register_function("own", function() return redis.call("SET", "mine:1", "1") end)`
+      )
+      const scripts = [
+        `return redis.call("SET", "mine:1", "1")`,
+        `return redis.pcall("SET", "mine:1", "1")`,
+        `local reply = redis.pcall("SET", "mine:1", "1"); error(reply)`,
+        `local reply = redis.pcall("SET", "mine:1", "1"); error(reply.err)`,
+        `return redis.call("GET", "someone-elses")`,
+        `return redis.call("PUBLISH", "someone-elses", "1")`
+      ]
+      const calls = [...scripts.map((lua) => ["EVAL", lua, 0] as const), ["FCALL", "own", 0] as const]
+      for (const [name, ...args] of calls) {
+        const error = yield* refused(redis, name, ...args)
+        assert.strictEqual(error.code, "NOPERM", String(args[0]))
+        assert.include(error.message, "The user executing the script can't ")
+        assert.include(error.message, "Grant the user what the script does")
+        assert.notInclude(Captured.everyRendering(error), "someone-elses")
+        assert.deepStrictEqual<Meaning>(meaning(error), answered)
+      }
+      const quoting = yield* refused(redis, "EVAL", `error("I say: The user executing the script can't run it")`, 0)
+      assert.strictEqual(quoting.code, "ERR")
+    })
+  )
+
+  it("NOPERM, for what a script may not do, as later versions say it", () => {
+    const said =
+      "ERR ACL failure in script: User app has no permissions to run the 'set' command script: f, on @user_script:1."
+    const error = DriverError.classify(driverError(said, { name: "ReplyError" }), { command: "EVALSHA" })
+    assert.strictEqual(error._tag === "RedisOperationError" && error.code, "NOPERM")
+    assert.include(
+      error.message,
+      "ACL failure in script: User … has no permissions to run the 'set' command, at line 1"
+    )
+  })
+
   it.live("OOM, under which DEL and GET still work", () =>
     Effect.gen(function* () {
       const server = yield* RedisServer.make({ config: ["maxmemory-policy noeviction"] })

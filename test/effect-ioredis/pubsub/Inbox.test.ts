@@ -57,6 +57,27 @@ describe("Inbox", () => {
     })
   )
 
+  it.effect("holds that it begins besides as many messages as it may, and counts that as no loss", () =>
+    Effect.gen(function* () {
+      let now = 10
+      const gaps: Array<string> = []
+      const inbox = new Inbox(
+        1,
+        () => now,
+        (reason) => gaps.push(reason)
+      )
+      inbox.begin(5)
+      now = 20
+      inbox.offer(message(1), 10)
+      inbox.offer(message(2), 10)
+      assert.deepStrictEqual(shown(yield* inbox.take), [["Subscribed", 5, 10, undefined], "1", ["Overflow", 10, 20, 1]])
+      inbox.offer(message(3), 20)
+      inbox.offer(message(4), 20)
+      assert.deepStrictEqual(shown(yield* inbox.take), ["3", ["Overflow", 20, 20, 1]])
+      assert.deepStrictEqual(gaps, ["Overflow", "Overflow"])
+    })
+  )
+
   it("tells of each gap when it begins", () => {
     const gaps: Array<string> = []
     const inbox = new Inbox(

@@ -45,9 +45,9 @@ describe("A subscription to shard channels in virtual time", () => {
         yield* TestClock.adjust(0)
         assert.deepStrictEqual(
           events.map((event) => (event._tag === "Gap" ? event.reason : event.payload)),
-          ["before", "SlotMoved", "after"]
+          ["Subscribed", "before", "SlotMoved", "after"]
         )
-        const gap = events[1]
+        const gap = events[2]
         if (gap?._tag !== "Gap") return assert.fail("there is no gap")
         // It is subscribed again after a pause of 50 milliseconds.
         const lasted = DateTime.toEpochMillis(gap.until) - DateTime.toEpochMillis(gap.since)
@@ -76,7 +76,7 @@ describe("A subscription to shard channels of a master that is cut off from its 
         yield* TestClock.adjust("3 seconds")
         yield* promoted.execute(RedisCommand.make("SPUBLISH", ["{prices}.a", "after"]))
         yield* TestClock.adjust("10 seconds")
-        const [gap, after] = events
+        const [, gap, after] = events
         assert.strictEqual(after?._tag === "Message" && after.payload, "after")
         if (gap?._tag !== "Gap") return assert.fail("there is no gap")
         assert.isAtMost(DateTime.toEpochMillis(gap.since), publishedAt)
@@ -92,17 +92,39 @@ describe("A subscription in virtual time", () => {
       yield* TestClock.adjust("5 seconds")
       yield* publish("1")
       assert.deepStrictEqual(
-        events.map((event) => event._tag === "Message" && event.payload),
-        ["1"]
+        events.map((event) => (event._tag === "Gap" ? event.reason : event.payload)),
+        ["Subscribed", "1"]
       )
     }).pipe(Effect.provide(RedisClient.layer().pipe(Layer.provideMerge(SimulatedRedis.layer({ denied: ["PING"] })))))
+  )
+
+  it.effect("begins with a gap from its making to the moment from which on messages are heard", () =>
+    Effect.gen(function* () {
+      const server = yield* SimulatedRedis.SimulatedRedis
+      yield* server.inject(Fault.refuse)
+      const events = yield* collect()
+      yield* TestClock.adjust("3 seconds")
+      yield* publish("lost")
+      assert.deepStrictEqual(events, [])
+      yield* server.heal
+      yield* TestClock.adjust("2 seconds")
+      yield* publish("1")
+      const [gap, one, ...others] = events
+      assert.deepStrictEqual(others, [])
+      assert.strictEqual(one?._tag === "Message" && one.payload, "1")
+      if (gap?._tag !== "Gap") return assert.fail("there is no gap")
+      assert.strictEqual(gap.reason, "Subscribed")
+      assert.isUndefined(gap.missed)
+      assert.strictEqual(DateTime.toEpochMillis(gap.since), 0)
+      assert.isAtLeast(DateTime.toEpochMillis(gap.until), 3200)
+      assert.isAtMost(DateTime.toEpochMillis(gap.until), 5200)
+    }).pipe(Effect.provide(layer))
   )
 
   it.effect("tells from when on messages may be missing after a cut", () =>
     Effect.gen(function* () {
       const server = yield* SimulatedRedis.SimulatedRedis
-      let times = 0
-      const events = yield* collect({ onSubscribed: Effect.sync(() => times++) })
+      const events = yield* collect()
       yield* publish("1")
       yield* TestClock.adjust("2500 millis")
       yield* server.inject(Fault.refuse)
@@ -111,8 +133,8 @@ describe("A subscription in virtual time", () => {
       yield* server.heal
       yield* TestClock.adjust("2 seconds")
       yield* publish("2")
-      assert.strictEqual(times, 2)
-      const [one, gap, two] = events
+      const [first, one, gap, two] = events
+      assert.strictEqual(first?._tag === "Gap" && first.reason, "Subscribed")
       assert.strictEqual(one?._tag === "Message" && one.payload, "1")
       assert.strictEqual(two?._tag === "Message" && two.payload, "2")
       if (gap?._tag !== "Gap") return assert.fail("there is no gap")
@@ -136,8 +158,8 @@ describe("A subscription in virtual time", () => {
       yield* server.heal
       yield* TestClock.adjust("2 seconds")
       assert.deepStrictEqual(
-        events.map(({ _tag }) => _tag),
-        ["Gap"]
+        events.map((event) => event._tag === "Gap" && event.reason),
+        ["Subscribed", "Reconnected"]
       )
     }).pipe(Effect.provide(layer))
   )
@@ -147,8 +169,8 @@ describe("A subscription in virtual time", () => {
       const events = yield* collect()
       yield* publish("\uFEFFa")
       assert.deepStrictEqual(
-        events.map((event) => event._tag === "Message" && event.payload),
-        ["\uFEFFa"]
+        events.map((event) => (event._tag === "Gap" ? event.reason : event.payload)),
+        ["Subscribed", "\uFEFFa"]
       )
     }).pipe(Effect.provide(layer))
   )

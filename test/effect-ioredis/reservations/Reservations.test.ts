@@ -35,7 +35,7 @@ const carriers = (name: string) =>
 
 const reserved = <A, E>(
   use: (connection: { readonly run: RedisClient.RedisClient["run"] }) => Effect.Effect<A, E>
-): Effect.Effect<A, E | RedisError.RedisConnectionError, RedisClient.RedisClient> =>
+): Effect.Effect<A, E | RedisError.RedisCommandError, RedisClient.RedisClient> =>
   Effect.scoped(Effect.flatMap(RedisClient.RedisClient, ({ reserve }) => Effect.flatMap(reserve(), use)))
 
 const codeOf = (error: RedisError.RedisCommandError) =>
@@ -115,7 +115,7 @@ describe("A reserved connection", () => {
 
   it.effect("is waited for no longer than a call may take, however many wait for a login", () =>
     on(
-      { maxReserved: 10, operationTimeout: "2 seconds" },
+      { maxReserved: 10, operationTimeout: "2 seconds", circuitBreaker: false },
       Effect.gen(function* () {
         const server = yield* SimulatedRedis.SimulatedRedis
         const { reserve } = yield* RedisClient.RedisClient

@@ -81,9 +81,8 @@ export const bitmaps: ReadonlyArray<Scene> = [
         ]),
         [0, 65, 60, 0, 15].map(Option.some)
       ),
-      answers(Bitmaps.bitfield("k", [{ operation: "set", type: "i64", offset: 0, value: 2n ** 53n }]), [
-        Option.some(Number((0xff3cn << 48n) - (1n << 64n)))
-      ]),
+      // What was there before is an integer beyond 2^53.
+      refuses(Bitmaps.bitfield("k", [{ operation: "set", type: "i64", offset: 0, value: 2n ** 53n }]), "REPLY"),
       answers(Bitmaps.bitfield("k", [{ operation: "get", type: "i64", offset: 0 }]), [Option.some(2 ** 53)]),
       refuses(Bitmaps.bitfield("k", [{ operation: "get", type: "u8", offset: -1 }]), "ERR"),
       refuses(Bitmaps.bitfield("k", [{ operation: "incrby", type: "u8", offset: 0, by: 0.5 }]), "ERR")

@@ -1,5 +1,5 @@
-import type { Context } from "effect"
-import { defineMetric } from "effect-ioredis/dispatch"
+import { type Context, Effect, type Scope } from "effect"
+import { beginGauge, defineMetric } from "effect-ioredis/dispatch"
 import type { WriteOutcome } from "../Cache.ts"
 import type { Source } from "./CacheTier.ts"
 import type { Answer } from "./Lease.ts"
@@ -48,7 +48,7 @@ const writes = defineMetric({
   id: "cache.writes",
   kind: "counter",
   unit: "{write}",
-  description: "Writes and removals of keys, fills included, by what came of them",
+  description: "Writes and removals, fills included, by what came of them",
   attributes: ["cache.name", "cache.region", "cache.outcome"]
 })
 
@@ -93,6 +93,25 @@ const operationDuration = defineMetric({
   attributes: ["cache.name", "cache.region", "cache.operation", "cache.source", "cache.outcome"],
   boundaries: durations
 })
+
+const patience = defineMetric({
+  id: "cache.patience",
+  kind: "gauge",
+  unit: "s",
+  description: "The longest that a call waits for Redis altogether",
+  attributes: ["cache.name"]
+})
+
+/** Shows a cache's patience in seconds: the shortest, where caches share a client. */
+export const showPatience = (seconds: () => number): Effect.Effect<void, never, Scope.Scope> =>
+  Effect.asVoid(
+    Effect.acquireRelease(
+      Effect.contextWith((context: Context.Context<never>) =>
+        Effect.sync(() => beginGauge(patience({}), seconds, context, (values) => Math.min(...values)))
+      ),
+      Effect.sync
+    )
+  )
 
 const leases = defineMetric({
   id: "cache.leases",
@@ -161,6 +180,17 @@ export const forRegion = (region: string) => {
       ),
     leases: once((answer: Answer) => leases({ ...ofRegion, "cache.lease.holder": holders[answer] })),
     tagMisses: tagMisses(ofRegion)
+  }
+}
+
+/**
+ * Shows the counts of a region that are rare before there is anything to count. One that is first
+ * seen at its final value has not grown, and no alert would notice it.
+ */
+export const beginAtZero = (metrics: RegionMetrics, context: Context.Context<never>): void => {
+  const { lookups, lookupsShared, stale, tagMisses, unreadable } = metrics
+  for (const counter of [stale, unreadable, lookupsShared, tagMisses, lookups("success"), lookups("failure")]) {
+    counter.updateUnsafe(0, context)
   }
 }
 

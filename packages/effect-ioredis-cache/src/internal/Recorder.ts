@@ -52,6 +52,7 @@ export const make = (region: string, counters: Counters, context: Context.Contex
     deferred: tallyOf(metrics.writes("deferred"), context),
     rejected: tallyOf(metrics.writes("rejected"), context)
   }
+  Metrics.beginAtZero(metrics, context)
   const durations = metrics.operationDuration(context)
   const lookupDurations = metrics.lookupDuration(context)
   const clock = Context.get(context, Clock.Clock)

@@ -1,5 +1,6 @@
 import { Clock, Context, type Duration, Effect, Option, Random, type Scope } from "effect"
 import * as RedisError from "effect-ioredis/RedisError"
+import type { Dispatch } from "effect-ioredis/dispatch"
 import * as Cache from "../Cache.ts"
 import { cacheStats } from "./cacheStats.ts"
 import type { CacheTier, TierRegion } from "./CacheTier.ts"
@@ -10,6 +11,7 @@ import * as Lookups from "./Lookups.ts"
 import * as Metrics from "./Metrics.ts"
 import { millisOf } from "./millisOf.ts"
 import { now } from "./now.ts"
+import { type Observer, unswitched } from "./Observation.ts"
 import * as Reads from "./Reads.ts"
 import * as Recorder from "./Recorder.ts"
 import type { RegionParts } from "./RegionParts.ts"
@@ -44,6 +46,8 @@ export interface Environment<E> {
    * together.
    */
   readonly patience?: Duration.Input | undefined
+  /** Is told of operations and of outages: the client that it stands on, if any. */
+  readonly told?: Partial<Pick<Dispatch, "commandSpans" | "operationLog" | "outage">> | undefined
   /** Gives the settings of its regions. Default: what is said above, which never changes. */
   readonly settings?: Followed | undefined
   /** Tells how the parts of the cache fare. */
@@ -74,6 +78,8 @@ export const makeRegions = Effect.fnUntraced(function* <E>(environment: Environm
     isClosed: () => closed,
     onClose: (leave) => leaving.push(leave)
   }
+  const countsNoMore = environment.told?.outage?.add(() => countedIn(counters))
+  if (countsNoMore !== undefined) yield* Effect.addFinalizer(() => Effect.sync(countsNoMore))
   const tokens = tokensOf(environment, lifetime)
   const regions = Regions.make<E>(
     (options) => make(environment, options, lifetime, tokens),
@@ -92,6 +98,13 @@ export const makeRegions = Effect.fnUntraced(function* <E>(environment: Environm
       }),
     stats: Effect.map(environment.stats, (parts) => cacheStats(counters, { name, since, prefix, settings }, parts))
   }
+})
+
+// What memory answers because Redis did not, or could not be believed.
+const countedIn = ({ hits, lookups, writes }: Recorder.Counters) => ({
+  answers: hits.fallback + hits.journal + hits.memory,
+  lookups,
+  deferred: writes.deferred
 })
 
 /** Makes a `Cache` on a tier that cannot fail: what cannot be stored is logged. */
@@ -142,9 +155,20 @@ interface Lifetime {
   readonly onClose: (leave: () => void) => void
 }
 
+const observerOf = (
+  told: Environment<never>["told"],
+  attributes: Observer["attributes"],
+  context: Context.Context<never>
+): Observer => ({
+  attributes,
+  log: told?.operationLog ?? unswitched.log,
+  spans: told?.commandSpans ?? unswitched.spans,
+  clock: Context.get(context, Clock.Clock)
+})
+
 /** Assembles a region, the same for every tier, of its reads, its writes and its lookups. */
 const make = <Key, Value, E>(
-  { makeCompressor, name: cacheName, prefix = "", reject, tier: makeTier, timeToLive }: Environment<E>,
+  { makeCompressor, name: cacheName, prefix = "", reject, tier: makeTier, timeToLive, told }: Environment<E>,
   options: Regions.RegionDefinition<Key, Value>,
   { context, counters, isClosed, onClose, scope, settingsOf }: Lifetime,
   tokensFor: Tokens.TokensFor<E>
@@ -189,11 +213,11 @@ const make = <Key, Value, E>(
     tier.forget?.(key)
   })
   onClose(sequences.leave)
-  const spanAttributes = { "cache.name": cacheName, "cache.region": name }
+  const observer = observerOf(told, { "cache.name": cacheName, "cache.region": name }, context)
   const tokens = tokensFor(maxStaleness)
   const ofRegion = options.tags === true ? Tag.idOfRegion(encoding.keyspace) : undefined
   const parts: RegionParts<Key, Value, E> = {
-    spanAttributes,
+    observer,
     encoding,
     recorder,
     reject,

@@ -67,6 +67,8 @@ export interface Followed {
   readonly of: SettingsOf
   /** Gives those of all regions that were asked for. */
   readonly all: () => ReadonlyArray<RegionSettings>
+  /** Gives the shortest patience of any region in milliseconds, or `otherwise` without any. */
+  readonly shortestPatience: (otherwise: number) => number
   readonly end: () => void
 }
 
@@ -92,6 +94,14 @@ export const follow = (
       return region
     },
     all: () => Array.from(regions.values()),
+    shortestPatience: (otherwise) => {
+      const bounds = Array.from(regions.values()).flatMap(({ readPatience, writePatience }) => [
+        readPatience,
+        writePatience
+      ])
+      const bounded = bounds.filter((bound) => bound !== undefined)
+      return bounded.length === 0 ? otherwise : Math.min(...bounded)
+    },
     end: () => end?.()
   }
 }

@@ -52,6 +52,11 @@ const Share = Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: 1 })).
   example: "0.1"
 })
 
+const Fullness = Schema.Finite.check(Schema.isGreaterThan(0), Schema.isLessThanOrEqualTo(1)).annotate({
+  expected: "a share above 0 and up to 1",
+  example: "0.8"
+})
+
 const Codec = Schema.declare((input) => Predicate.hasProperty(input, CodecTypeId)).annotate({
   expected: "binary of effect-ioredis-cache/BinaryCodec, or nothing for JSON",
   example: "BinaryCodec.binary"
@@ -148,6 +153,9 @@ export const checkHybrid = ({ journal, patience, timeToLive }: HybridCache.Optio
 /** Checks the options of a `RedisCache`. */
 export const checkRedis = ({ prefix, timeToLive }: RedisCache.Options) =>
   refuse([problem("prefix", Prefix, prefix), problem("timeToLive", Life, timeToLive)])
+
+/** Checks how full a journal may be before its health is told of it. */
+export const checkFullness = (limit: number) => refuse([problem("limit", Fullness, limit)])
 
 /** Checks the options of a memory, and of a `Cache` on memory alone. */
 export const checkMemory = ({

@@ -103,6 +103,18 @@ export const run = Effect.flatMap(Process, ({ version }) => Command.run(root, { 
   Effect.catchTag("ShowHelp", () => Effect.fail(new Exit({ code: 2 })))
 )
 
+/** Says on stderr what is wrong with a command line, and leaves stdout to the report. */
+export const onStderr: CliOutput.Presenter = {
+  present: (event) =>
+    event._tag === "InvalidInvocation"
+      ? Effect.gen(function* () {
+          const formatter = yield* CliOutput.Formatter
+          yield* Console.error(formatter.formatHelpDoc(event.helpDoc))
+          yield* Console.error(formatter.formatErrors(event.errors))
+        })
+      : CliOutput.defaultPresenter.present(event)
+}
+
 /** Formats what is wrong with a command line without its secrets. */
 export const withoutSecrets = Effect.gen(function* () {
   const { canColor } = yield* TerminalCapabilities.TerminalCapabilities

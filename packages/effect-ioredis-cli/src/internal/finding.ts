@@ -12,7 +12,10 @@ export const finding = (
   title: string,
   evidence: ReadonlyArray<string>,
   remedy: ReadonlyArray<string>
-): Finding => ({ id, severity, title, evidence, remedy, link: `docs/doctor.md#${id}` })
+): Finding => ({ id, severity, title, evidence: evidence.map(oneLine), remedy, link: `docs/doctor.md#${id}` })
+
+// OpenSSL ends its messages with a line feed.
+const oneLine = (text: string): string => text.replace(/\s*[\r\n]+\s*(,)?/g, (_, comma) => comma ?? " ").trim()
 
 /** Judges each server that let us in, by itself. */
 export const eachReached =
@@ -50,6 +53,9 @@ export const numberIn = ({ info }: Reached, name: string): number | undefined =>
   return text === undefined || !/^-?\d+(\.\d+)?$/.test(text) ? undefined : Number(text)
 }
 
+/** Tells whether a server is a sentinel, which knows none of Redis' commands. */
+export const isSentinel = ({ info }: Reached): boolean => info.redis_mode === "sentinel"
+
 /** So many milliseconds, as a person says it. */
 export const timeText = (millis: number): string => {
   if (millis >= 120_000) return `${Math.round(millis / 60_000)} minutes`
@@ -57,6 +63,9 @@ export const timeText = (millis: number): string => {
   return `${millis >= 10 ? Math.round(millis) : millis.toFixed(1)} ms`
 }
 
-/** So many bytes, as a person says it. */
-export const bytesText = (bytes: number): string =>
-  bytes >= 1_048_576 ? `${Math.round(bytes / 1_048_576)} MiB` : `${Math.round(bytes / 1024)} KiB`
+/** So many bytes, exact enough to compare what is used with what is allowed. */
+export const bytesText = (bytes: number): string => {
+  if (bytes < 1_048_576) return `${Math.round(bytes / 1024)} KiB`
+  const mebibytes = bytes / 1_048_576
+  return `${mebibytes < 10 ? mebibytes.toFixed(2) : Math.round(mebibytes)} MiB`
+}

@@ -3,8 +3,8 @@
  *
  * **Details**
  *
- * The first bit is the highest one of the first byte. Bits beyond the end are 0. Integers are exact
- * up to 2^53.
+ * The first bit is the highest one of the first byte. Bits beyond the end are 0. Integers beyond
+ * 2^53 fail with the code `"REPLY"`: a command without a decoder gives bigints.
  *
  * **Example** (Who was there on two days)
  *

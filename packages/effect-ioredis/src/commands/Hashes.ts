@@ -4,7 +4,8 @@
  * **Details**
  *
  * A hash holds texts by field, and is gone with its last field. Fields come in no particular order.
- * HMSET, which Redis deprecates, is {@link hset}. Numbers are exact up to 2^53.
+ * HMSET, which Redis deprecates, is {@link hset}. Integers beyond 2^53 fail
+ * with the code `"REPLY"`: a command without a decoder gives a bigint.
  *
  * **Example** (A record of fields)
  *

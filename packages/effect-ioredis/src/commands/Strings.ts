@@ -4,8 +4,8 @@
  * **Details**
  *
  * They are those of Redis' group of the same name that programs use most. What Redis deprecates is
- * left out: SETEX, PSETEX and SETNX are options of {@link set}, GETSET is {@link setget}. Numbers
- * are exact up to 2^53.
+ * left out: SETEX, PSETEX and SETNX are options of {@link set}, GETSET is {@link setget}.
+ * Integers beyond 2^53 fail with the code `"REPLY"`: a command without a decoder gives a bigint.
  *
  * **Example** (Texts)
  *

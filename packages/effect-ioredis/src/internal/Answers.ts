@@ -10,9 +10,15 @@ export const text: Decoder<string> = (reply) => (typeof reply === "string" ? Res
 export const bytes: Decoder<Uint8Array> = (reply) =>
   reply instanceof Uint8Array ? Result.succeed(reply) : expected("bytes")
 
-/** Takes a number that Redis writes as text, as it does with all that may have a fraction. */
+/**
+ * Takes a number that Redis writes as text, as it does with all that may have a fraction. Not every
+ * integer beyond 2^53 is one.
+ */
 export const float: Decoder<number> = (reply) => {
   const number = typeof reply === "string" ? numberOf(reply) : reply
+  if (typeof reply === "string" && isRounded(reply, number)) {
+    return expected("a number that is exact. RedisCommand.make without a decoder gives the text")
+  }
   return typeof number === "number" && !Number.isNaN(number) ? Result.succeed(number) : expected("a number")
 }
 
@@ -78,6 +84,14 @@ export const pair =
       : expected("a list of two")
 
 const none = Result.succeed(Option.none<never>())
+
+// INCRBYFLOAT counts in more digits than a number has. A score is a number to Redis too.
+const isRounded = (text: string, number: unknown): boolean =>
+  typeof number === "number" &&
+  Number.isInteger(number) &&
+  !Number.isSafeInteger(number) &&
+  /^-?\d+$/.test(text) &&
+  BigInt(text) !== BigInt(number)
 
 const numberOf = (text: string): number => {
   if (text === "inf") return Number.POSITIVE_INFINITY

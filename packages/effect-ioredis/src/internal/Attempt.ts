@@ -6,6 +6,7 @@ import type { ReplyResult } from "../RedisConnection.ts"
 import * as RedisError from "../RedisError.ts"
 import type { RedisNode } from "./node/RedisNode.ts"
 import type { Circuit } from "./circuitBreaker/Circuit.ts"
+import type { CommandSpan } from "./CommandSpan.ts"
 import type { Deadline, Deadlines } from "./Deadlines.ts"
 import type { Distribution } from "./Distribution.ts"
 import { errorType } from "./errorType.ts"
@@ -29,6 +30,10 @@ export interface Call<A> {
   readonly retry: boolean
   /** For how many milliseconds it may wait to be sent for the first time. */
   readonly waitToSend: number
+  /** Counts the attempts that have failed. */
+  failed: number
+  /** Is told what happens to it, where somebody traces it. */
+  readonly trace: CommandSpan | undefined
   /** Holds what retries run in. */
   readonly context: Context.Context<never>
   /** The node that an attempt goes to now. */
@@ -74,6 +79,8 @@ export interface Environment {
   readonly now: () => number
   /** Is told of each failure that counts as an outage of Redis. */
   readonly onFailure: (error: RedisError.RedisCommandError, node: RedisNode) => void
+  /** Is told of each failure that may be the first sign of an outage. */
+  readonly suspect: () => void
 }
 
 /**
@@ -91,7 +98,9 @@ export const start = <A>(
   const circuit = node.circuitFor(call.kind)
   const permit = circuit.acquire()
   if (permit === undefined) {
-    done(Result.fail(circuit.rejection(call.name)), sentAt)
+    const refused = circuit.rejection(call.name)
+    call.trace?.refused(refused)
+    done(Result.fail(refused), sentAt)
     return ignore
   }
   const attempt = new Running(environment, call, node, circuit, permit, sentAt, timeout, done)
@@ -208,7 +217,9 @@ class Running<A> implements Attempt<A> {
     this.deadline?.cancel()
     this.goesOn = this.isProbing()
     if (!this.goesOn) this.circuit.record(this.permit, "ignored")
-    this.suspect(this.environment.now())
+    const at = this.environment.now()
+    this.time("ignored", at)
+    this.suspect(at)
   }
 
   // A probe goes on without its caller, and keeps its slot: what comes of it says whether Redis is
@@ -232,9 +243,7 @@ class Running<A> implements Attempt<A> {
   }
 
   fail(error: RedisError.RedisCommandError, outcome: CircuitBreaker.Outcome, at: number, event: unknown): void {
-    const { context, metrics, onFailure } = this.environment
-    if (countsAsError(error)) metrics.errors(errorType(error))(reasonOf(error)).updateUnsafe(1, context)
-    if (outcome === "failure") onFailure(error, this.node)
+    count(this.environment, error, outcome, this.node)
     this.settle(Result.fail(error), outcome, at, event)
   }
 
@@ -247,11 +256,28 @@ class Running<A> implements Attempt<A> {
     this.settled = true
     this.deadline?.cancel()
     if (!this.goesOn) this.circuit.record(this.permit, outcome, event)
+    this.time(outcome, at)
+    this.done(result, at)
+  }
+
+  time(outcome: CircuitBreaker.Outcome, at: number): void {
     this.environment
       .durations(this.call.name)(outcome)
       .record((at - this.sentAt) / 1000)
-    this.done(result, at)
   }
+}
+
+/** Counts a failure, and tells of one that counts as an outage of the node. */
+export const count = (
+  { context, metrics, onFailure, suspect }: Environment,
+  error: RedisError.RedisCommandError,
+  outcome: CircuitBreaker.Outcome,
+  node: RedisNode
+): void => {
+  if (countsAsError(error)) metrics.errors(errorType(error))(reasonOf(error)).updateUnsafe(1, context)
+  if (outcome === "failure") onFailure(error, node)
+  // A caller who is out of patience sees an outage before the circuit does.
+  if (outcome === "failure" || error._tag !== "RedisOperationError") suspect()
 }
 
 // Errors of the connection and what was called off here did not come from the server.

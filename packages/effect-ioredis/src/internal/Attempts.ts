@@ -1,5 +1,6 @@
 import { Clock, Context, Effect, Exit, Result } from "effect"
 import type { Cancel, Done } from "../dispatch.ts"
+import type * as CircuitBreaker from "../CircuitBreaker.ts"
 import type { CommandKind } from "../RedisCommand.ts"
 import * as RedisError from "../RedisError.ts"
 import type { RedisNode } from "./node/RedisNode.ts"
@@ -14,7 +15,9 @@ import { errorStats } from "./errorStats.ts"
 import { errorType, interrupted } from "./errorType.ts"
 import * as Metrics from "./Metrics.ts"
 import * as Monotonic from "./Monotonic.ts"
+import { errorFields, type Fields, type OperationLog } from "./OperationLog.ts"
 import * as Retries from "./Retries.ts"
+import { awaitSendable, couldSend, hasEnded } from "./sendable.ts"
 import { tell } from "./tell.ts"
 
 /**
@@ -39,9 +42,14 @@ export interface Attempts {
     doubt: RedisError.RedisCommandError | undefined,
     done: Done<A>
   ) => Cancel
+  /** Counts a failure of what is no attempt of a call, and what that says of a server. */
+  readonly failed: Failed
   /** Tells what last counted as an outage of Redis, and when. */
   readonly lastFailure: () => Stats["lastFailure"]
 }
+
+/** Is told of a failure on a node, and of what that is to its circuit. */
+export type Failed = (error: RedisError.RedisCommandError, outcome: CircuitBreaker.Outcome, node: RedisNode) => void
 
 /** Holds what all calls of a client share. */
 export interface Options {
@@ -52,11 +60,14 @@ export interface Options {
   readonly deadlines: Deadlines
   readonly metrics: Metrics.Metrics
   readonly onDefect: (defect: unknown) => void
+  readonly operationLog: OperationLog
+  /** Is told of each failure that may be the first sign of an outage. */
+  readonly suspect: () => void
 }
 
 /** Makes the attempts of one client. */
 export const make = (options: Options): Attempts => {
-  const { clock, context, counts, deadlines, live, metrics, onDefect } = options
+  const { clock, context, counts, deadlines, live, metrics, onDefect, operationLog, suspect } = options
   const budget = Retries.makeBudget(live.base.retry.budget)
   let lastFailure: Stats["lastFailure"]
 
@@ -69,6 +80,7 @@ export const make = (options: Options): Attempts => {
     metrics,
     durations: metrics.attemptDuration(context),
     now,
+    suspect,
     onFailure: (error, node) => {
       lastFailure = { ...errorStats(error), at: new Date(clock.currentTimeMillisUnsafe()).toISOString() }
       node.fail(error)
@@ -90,14 +102,18 @@ export const make = (options: Options): Attempts => {
     let doubt = doubtBefore
     let nextDelay: Retries.NextDelay | undefined
     let hops = 0
+    let retries = 0
     while (true) {
+      call.failed++
       if (RedisError.endOf(Result.fail(error)) !== "refused") doubt = error
       if (hops < mostHops && call.follow(error)) {
         hops++
         // A server that was named just now is still to be connected to.
-        yield* awaitSendable(call, Math.min(until, now() + live.timesOf(call.kind).commandTimeout), now)
+        const { commandTimeout } = live.timesOf(call.kind)
+        yield* awaitSendable(() => call.node(), call.kind, Math.min(until, now() + commandTimeout), now)
       } else if (maySendAgain(call, doubt) && mayWait(call, error, startedAt, now)) {
-        const sendable = yield* awaitSendable(call, startedAt + Math.min(call.waitToSend, timeout), now)
+        const waitUntil = startedAt + Math.min(call.waitToSend, timeout)
+        const sendable = yield* awaitSendable(() => call.node(), call.kind, waitUntil, now)
         if (!sendable) return yield* InDoubt.since(doubt, error)
       } else {
         const kind = mayRetry(call, error)
@@ -111,6 +127,11 @@ export const make = (options: Options): Attempts => {
         if (live.load?.sheds(counts.demand()) === true) {
           cutShort(options, yield* delaysUntil(until - now(), delay, nextDelay(error)))
           return yield* InDoubt.since(doubt, error)
+        }
+        retries++
+        call.trace?.retry(retries, delay, error)
+        if (operationLog.isOn) {
+          sayRetry(operationLog, call, error, { retries, delay, most: Retries.most(live.policy, kind) })
         }
         yield* Effect.sleep(delay)
         counts.retries++
@@ -138,6 +159,7 @@ export const make = (options: Options): Attempts => {
 
   return {
     start: makeStart(options, environment, { budget, forkRetry, record }),
+    failed: (error, outcome, node) => Attempt.count(environment, error, outcome, node),
     goOn: (call, error, doubt, done) => forkRetry(call, error, now(), doubt, (result) => tell(done, result, onDefect)),
     lastFailure: () => lastFailure
   }
@@ -167,7 +189,7 @@ const makeStart =
   ) =>
   <A>(call: Call<A>, done: Done<A>): Cancel => {
     const { live, now } = environment
-    const { counts, onDefect } = options
+    const { counts, onDefect, operationLog } = options
     budget.earn()
     counts.inFlight++
     const startedAt = now()
@@ -177,6 +199,7 @@ const makeStart =
       if (!isTold) counts.inFlight--
       isTold = true
       record(call, Result.isSuccess(result) ? Metrics.success : errorType(result.failure), at - startedAt)
+      if (operationLog.isOn && Result.isFailure(result)) sayFailed(operationLog, call, result.failure, at - startedAt)
       tell(done, result, onDefect)
     }
     const nominal = Math.min(live.timesOf(call.kind).commandTimeout, call.timeout)
@@ -184,7 +207,10 @@ const makeStart =
     const cancel = Attempt.start(environment, call, startedAt, timeout, (result, at) => {
       if (Result.isSuccess(result)) return finish(result, at)
       if (timeout < nominal && at - startedAt >= timeout) cutShort(options, nominal - timeout)
-      if (isOver(call, result.failure, startedAt, now)) return finish(result, at)
+      if (isOver(call, result.failure, startedAt, now)) {
+        call.failed++
+        return finish(result, at)
+      }
       stopRetrying = forkRetry(call, result.failure, startedAt, undefined, (result) => finish(result, now()))
     })
     return () => {
@@ -212,6 +238,36 @@ const makeRecord =
       .durations()(call.name)(type)
       .record(millis / 1000)
   }
+
+const sayRetry = (
+  log: OperationLog,
+  call: Call<unknown>,
+  error: RedisError.RedisCommandError,
+  { delay, most, retries }: { readonly delay: number; readonly most: number | undefined; readonly retries: number }
+): void =>
+  log.write(
+    "Redis command is tried again",
+    { ...failureFields(call, error), retry: retries, max_retries: most, delay_ms: delay },
+    call.context
+  )
+
+const sayFailed = (log: OperationLog, call: Call<unknown>, error: RedisError.RedisCommandError, millis: number): void =>
+  log.write(
+    "Redis command failed for good",
+    { ...failureFields(call, error), duration_ms: Math.round(millis) },
+    call.context
+  )
+
+const failureFields = (call: Call<unknown>, error: RedisError.RedisCommandError): Fields => {
+  const node = call.asked ?? call.node()
+  return {
+    operation: call.name,
+    node: node.name,
+    ...errorFields(error),
+    error_count: call.failed,
+    circuit_breaker_state: node.circuitFor(call.kind).stats()._tag
+  }
+}
 
 // Another attempt, as an Effect.
 const again = <A>(environment: Attempt.Environment, call: Call<A>, until: number) =>
@@ -277,27 +333,8 @@ const mayWait = <A>(
   call.waitToSend > 0 &&
   isWaitable(call, error) &&
   !hasEnded(call.node()) &&
-  !couldSend(call) &&
+  !couldSend(call.node(), call.kind) &&
   now() < startedAt + call.waitToSend
-
-// Whether a command could leave before `until`.
-const awaitSendable = <A>(call: Call<A>, until: number, now: () => number): Effect.Effect<boolean> =>
-  Effect.suspend(() => {
-    const node = call.node()
-    const left = until - now()
-    if (couldSend(call)) return Effect.succeed(true)
-    if (left <= 0 || hasEnded(node)) return Effect.succeed(false)
-    // Nobody tells when an open circuit becomes due, but the time is known.
-    const wait = Math.ceil(Math.min(left, node.dueIn(call.kind) || left))
-    return Effect.andThen(Effect.timeoutOption(node.changed, wait), awaitSendable(call, until, now))
-  })
-
-const hasEnded = (node: RedisNode): boolean => node.status() === "Closed"
-
-const couldSend = (call: Call<unknown>): boolean => {
-  const node = call.node()
-  return node.isReady() && node.dueIn(call.kind) === 0
-}
 
 // Whether a connection or the circuit is what was missing.
 const isWaitable = <A>(call: Call<A>, error: RedisError.RedisCommandError): boolean => {

@@ -1,32 +1,38 @@
-import { type Clock, type Context, Result } from "effect"
+import { type Clock, type Context, Result, type Tracer } from "effect"
 import type { Cancel, Dispatch, Done, NodeEvent, OperationKind, SendOptions } from "../dispatch.ts"
 import type { Reply, RedisCommand } from "../RedisCommand.ts"
 import type { ReplyResult } from "../RedisConnection.ts"
 import type { Attempts } from "./Attempts.ts"
 import { batchName } from "./batchName.ts"
 import { CommandCall, kindOf, operationKindOf, Settings } from "./Calls.ts"
-import { errorType, interrupted } from "./errorType.ts"
+import type { CommandSpan, CommandSpans } from "./CommandSpan.ts"
+import { errorTypeOfAll, interrupted } from "./errorType.ts"
 import * as Joins from "./Joins.ts"
 import type { LiveSettings } from "./LiveSettings.ts"
-import { success } from "./Metrics.ts"
 import * as Scatter from "./Scatter.ts"
 import type { Topology } from "./topology/Topology.ts"
 
 /** The callback side of a client. */
 export interface Dispatcher extends Dispatch {
-  /** `send` for a caller whose retries run in a context of his own. */
+  /**
+   * `send` for a caller whose retries run in a context of his own, and whose command may have a
+   * span already.
+   */
   readonly sendIn: (
     context: Context.Context<never>,
     command: RedisCommand,
     options: SendOptions,
-    done: Done<Reply>
+    done: Done<Reply>,
+    trace?: CommandSpan
   ) => Cancel
   readonly sendAllIn: (
     context: Context.Context<never>,
     commands: ReadonlyArray<RedisCommand>,
     options: Parameters<Dispatch["sendAll"]>[1],
-    done: Parameters<Dispatch["sendAll"]>[2]
+    done: Parameters<Dispatch["sendAll"]>[2],
+    trace?: CommandSpan
   ) => Cancel
+  readonly commandSpans: CommandSpans
   /** Grows whenever keys have other owners than before. */
   readonly version: () => number
 }
@@ -36,16 +42,20 @@ export const make = ({
   attempts,
   clock,
   closeWithin,
+  commandSpans,
   context,
   followSettings,
   listeners,
   live,
+  note,
   now,
   onDefect,
+  operationLog,
+  outage,
   record,
   topology,
   watchHistory
-}: {
+}: Pick<Dispatcher, "commandSpans" | "note" | "operationLog" | "outage"> & {
   readonly attempts: Attempts
   readonly clock: Clock.Clock
   readonly closeWithin: Dispatch["closeWithin"]
@@ -61,40 +71,11 @@ export const make = ({
   readonly topology: Topology
   readonly watchHistory: Dispatch["watchHistory"]
 }): Dispatcher => {
-  const settings = (
-    of: Context.Context<never>,
-    { answer, node, readFrom, retry, session, waitToSend = 0 }: SendOptions,
-    timeout: number
-  ): Settings =>
-    new Settings(
-      topology,
-      { answer, node, readFrom, retry: retry !== false, session, timeout, waitToSend },
-      of,
-      onDefect
-    )
+  const settingsOf = makeSettingsOf(topology, context, onDefect, live)
 
-  // Most calls want the same as the one before, so that its settings serve them too.
-  let last = settings(context, noOptions, live.read.operationTimeout)
-
-  const settingsOf = (of: Context.Context<never>, options: SendOptions, kind: OperationKind): Settings => {
-    const { answer, node, readFrom, retry, session, waitToSend = 0 } = options
-    const timeout = options.timeout ?? live.timesOf(kind).operationTimeout
-    const isSame =
-      last.timeout === timeout &&
-      last.context === of &&
-      last.answer === answer &&
-      last.session === session &&
-      last.node === node &&
-      last.readFrom === readFrom &&
-      last.retry === (retry !== false) &&
-      last.waitToSend === waitToSend
-    if (!isSame) last = settings(of, options, timeout)
-    return last
-  }
-
-  const sendIn: Dispatcher["sendIn"] = (of, command, options, done) => {
+  const sendIn: Dispatcher["sendIn"] = (of, command, options, done, trace) => {
     joins.flush()
-    return start(settingsOf(of, options, operationKindOf(command)), command, options, done)
+    return start(settingsOf(of, options, operationKindOf(command), trace), command, options, done)
   }
 
   const start = (settings: Settings, command: RedisCommand, options: SendOptions, done: Done<Reply>): Cancel => {
@@ -109,11 +90,11 @@ export const make = ({
 
   const scatter = makeScatter({ attempts, now, record })
 
-  const sendAllIn: Dispatcher["sendAllIn"] = (of, commands, options, done) => {
+  const sendAllIn: Dispatcher["sendAllIn"] = (of, commands, options, done, trace) => {
     joins.flush()
     if (commands.length > 0) {
-      const operation = commands.length === 1 ? (commands[0]?.name ?? "") : batchName("PIPELINE", commands)
-      return scatter(settingsOf(of, options, kindOf(commands)), operation, commands, options.sendings, done)
+      const settings = settingsOf(of, options, kindOf(commands), trace)
+      return scatter(settings, nameOf(commands), commands, options.sendings, done)
     }
     done([])
     return ignore
@@ -121,7 +102,14 @@ export const make = ({
 
   const joins = Joins.make(
     topology.placeOf,
-    (command, timeout, done) => start(settingsOf(context, { timeout }, "read"), command, noOptions, done),
+    (command, timeout, spans, done) => {
+      const options = { timeout }
+      return spans.length === 0
+        ? start(settingsOf(context, options, "read"), command, noOptions, done)
+        : onBehalfOf(commandSpans, spans, command.name, itself, done, (trace, done) =>
+            start(settingsOf(context, options, "read", trace), command, noOptions, done)
+          )
+    },
     onDefect
   )
 
@@ -130,9 +118,31 @@ export const make = ({
   const mayJoin = topology.slotOf === undefined
 
   const get: Dispatch["get"] = (key, { bytes, first, sending, timeout = live.read.operationTimeout }, done) => {
-    if (mayJoin && first === undefined) return joins.get(key, { bytes, timeout }, done)
+    const span = commandSpans.current()
+    if (mayJoin && first === undefined) return joins.get(key, { bytes, span, timeout }, done)
     const command = first === undefined ? Joins.get(key) : Joins.getFirst(key, first)
-    return start(settingsOf(context, { timeout }, "read"), command, { sending }, done)
+    return span === undefined
+      ? start(settingsOf(context, { timeout }, "read"), command, { sending }, done)
+      : onBehalfOf(commandSpans, [span], command.name, itself, done, (trace, done) =>
+          start(settingsOf(context, { timeout }, "read", trace), command, { sending }, done)
+        )
+  }
+
+  const send: Dispatch["send"] = (command, options, done) => {
+    const span = commandSpans.current()
+    return span === undefined
+      ? sendIn(context, command, options, done)
+      : onBehalfOf(commandSpans, [span], command.name, itself, done, (trace, done) =>
+          sendIn(context, command, options, done, trace)
+        )
+  }
+
+  const sendAll: Dispatch["sendAll"] = (commands, options, done) => {
+    const span = commandSpans.current()
+    if (span === undefined || commands.length === 0) return sendAllIn(context, commands, options, done)
+    return onBehalfOf(commandSpans, [span], nameOf(commands), firstFailure, done, (trace, done) =>
+      sendAllIn(context, commands, options, done, trace)
+    )
   }
 
   return {
@@ -146,16 +156,88 @@ export const make = ({
       listeners.add(listener)
       return () => listeners.delete(listener)
     },
-    send: (command, options, done) => sendIn(context, command, options, done),
-    sendAll: (commands, options, done) => sendAllIn(context, commands, options, done),
+    send,
+    sendAll,
     sendIn,
     sendAllIn,
     get,
     followSettings,
     watchHistory,
-    closeWithin
+    closeWithin,
+    note,
+    outage,
+    operationLog,
+    commandSpans
   }
 }
+
+// Most calls want the same as the one before, so that its settings serve them too. A call that
+// somebody traces has settings of its own.
+const makeSettingsOf = (
+  topology: Topology,
+  context: Context.Context<never>,
+  onDefect: (defect: unknown) => void,
+  live: LiveSettings
+) => {
+  const settings = (
+    of: Context.Context<never>,
+    { answer, node, readFrom, retry, session, waitToSend = 0 }: SendOptions,
+    timeout: number,
+    trace: CommandSpan | undefined
+  ): Settings =>
+    new Settings(
+      topology,
+      { answer, node, readFrom, retry: retry !== false, session, timeout, trace, waitToSend },
+      of,
+      onDefect
+    )
+
+  let last = settings(context, noOptions, live.read.operationTimeout, undefined)
+
+  return (of: Context.Context<never>, options: SendOptions, kind: OperationKind, trace?: CommandSpan): Settings => {
+    const timeout = options.timeout ?? live.timesOf(kind).operationTimeout
+    if (trace !== undefined) return settings(of, options, timeout, trace)
+    const { answer, node, readFrom, retry, session, waitToSend = 0 } = options
+    const isSame =
+      last.timeout === timeout &&
+      last.context === of &&
+      last.answer === answer &&
+      last.session === session &&
+      last.node === node &&
+      last.readFrom === readFrom &&
+      last.retry === (retry !== false) &&
+      last.waitToSend === waitToSend
+    if (!isSame) last = settings(of, options, timeout, undefined)
+    return last
+  }
+}
+
+// Sends something on behalf of spans, and tells them how it ended.
+const onBehalfOf = <A>(
+  commandSpans: CommandSpans,
+  spans: ReadonlyArray<Tracer.Span>,
+  name: string,
+  endOf: (value: A) => ReplyResult | undefined,
+  done: (value: A) => void,
+  start: (trace: CommandSpan, done: (value: A) => void) => Cancel
+): Cancel => {
+  const trace = commandSpans.begin(name, spans)
+  const cancel = start(trace, (value) => {
+    trace.end(endOf(value) ?? Result.void)
+    done(value)
+  })
+  return () => {
+    trace.leave()
+    cancel()
+  }
+}
+
+const itself = (result: ReplyResult): ReplyResult => result
+
+const firstFailure = (results: ReadonlyArray<ReplyResult>): ReplyResult | undefined => results.find(Result.isFailure)
+
+const nameOf = (commands: ReadonlyArray<RedisCommand>): string =>
+  commands.length === 1 ? (commands[0]?.name ?? "") : batchName("PIPELINE", commands)
 
 // The parts of what concerns several nodes are one operation, which is none of theirs.
 const makeScatter =
@@ -183,7 +265,7 @@ const makeScatter =
       record(operation, type, now() - startedAt)
     }
     const cancel = Scatter.start(attempts, now, settings, commands, sendings, (results) => {
-      end(errorTypeOf(results))
+      end(errorTypeOfAll(results))
       done(results)
     })
     return () => {
@@ -191,12 +273,6 @@ const makeScatter =
       cancel()
     }
   }
-
-// What the first command that failed has failed with.
-const errorTypeOf = (results: ReadonlyArray<ReplyResult>): string => {
-  const failed = results.find(Result.isFailure)
-  return failed === undefined ? success : errorType(failed.failure)
-}
 
 const noOptions: SendOptions = {}
 

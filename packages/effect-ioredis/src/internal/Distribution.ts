@@ -34,7 +34,8 @@ const distributions = perSeries<Distribution>()
 // more.
 class Counts implements Distribution {
   readonly #boundaries: ReadonlyArray<number>
-  readonly #counts: Uint32Array
+  // Whole numbers of 32 bits would begin again at 0 within days.
+  readonly #counts: Float64Array
   #count = 0
   #sum = 0
   #min = Number.MAX_VALUE
@@ -42,7 +43,7 @@ class Counts implements Distribution {
 
   constructor(boundaries: ReadonlyArray<number>) {
     this.#boundaries = boundaries
-    this.#counts = new Uint32Array(boundaries.length + 1)
+    this.#counts = new Float64Array(boundaries.length + 1)
   }
 
   record(value: number): void {

@@ -50,7 +50,8 @@ const operationError = (error: unknown, { command, errors, showScriptErrors }: C
   const subject = code === "EXECABORT" ? (previousError(error) ?? error) : error
   const shown = shownText(subject, { command, errors, showScriptErrors })
   const verb = code === "EXECABORT" ? "discarded" : "refused"
-  const text = `${command} was ${verb} by Redis: ${shown}${advices[code] ?? ""}`
+  const isInScript = code === "NOPERM" && deniedInScript.test(message)
+  const text = `${command} was ${verb} by Redis: ${shown}${(isInScript ? adviceInScript : advices[code]) ?? ""}`
   const redirect = redirectIn(message)
   return new RedisOperationError({ command, code, message: text, redirect, cause: redacted("ReplyError", shown) })
 }
@@ -59,8 +60,16 @@ const operationError = (error: unknown, { command, errors, showScriptErrors }: C
 // it again. The code is given to Redis' own words alone, whatever the script declares.
 const codeIn = (message: string, command: string, errors: Context["errors"]): string => {
   const code = codeOf(message, errors)
-  return scripts.has(command) && beforeScripts.has(code) && !saidBeforeScripts.test(message) ? "ERR" : code
+  if (!scripts.has(command)) return code
+  if (deniedInScript.test(message)) return "NOPERM"
+  return beforeScripts.has(code) && !saidBeforeScripts.test(message) ? "ERR" : code
 }
+
+// Redis looks again whether a user may do what his script does, and then says ERR: the first is
+// what 7.0 says, the second what versions from 7.2 on say. A script that raises only the text of
+// what it caught has its own place before it.
+const deniedInScript =
+  /^(?:ERR |NOPERM )?(?:user_(?:script|function):\d{1,6}: (?:ERR |NOPERM )?)?(?:The user executing the script can't |ACL failure in script: )/
 
 const beforeScripts = new Set(["NOSCRIPT", "MOVED", "ASK", "EXECABORT"])
 
@@ -175,6 +184,8 @@ const advices: Readonly<Record<string, string>> = {
   CROSSSLOT:
     ". On a cluster, the keys of one command must be in one slot: give them a part in braces in common, as {user:1}:name and {user:1}:mail have"
 }
+
+const adviceInScript = ". Grant the user what the script does"
 
 const describe = (error: unknown): { readonly name: string; readonly message: string; readonly code: string } => ({
   name: stringField(error, "name") ?? "Error",

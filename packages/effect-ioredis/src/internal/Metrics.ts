@@ -1,4 +1,6 @@
 import type { Context } from "effect"
+import type { ConnectionFailure } from "../RedisError.ts"
+import type { Gap } from "../RedisPubSub.ts"
 import { defineMetric } from "./defineMetric.ts"
 import type { Distribution } from "./Distribution.ts"
 import * as Labels from "./Labels.ts"
@@ -180,7 +182,7 @@ const replicaReads = defineMetric({
   id: "redis.client.replica.reads",
   kind: "counter",
   unit: "{command}",
-  description: "Reads that a replica was to answer, by whom was asked first",
+  description: "Reads that a replica was to answer, by who was asked last",
   attributes: ["redis.client.name", "redis.client.role"]
 })
 
@@ -192,21 +194,51 @@ const subscriptionGaps = defineMetric({
   attributes: ["redis.client.name", "redis.client.gap.reason"]
 })
 
+/**
+ * Shows what is rare before there is anything to count. A count that is first seen at its final
+ * value has not grown, and no alert would notice it.
+ */
+export const beginAtZero = ({ connectionEvents, subscriptionGaps }: Metrics, context: Context.Context<never>): void => {
+  for (const reason of loginFailures) connectionEvents("failed")(reason).updateUnsafe(0, context)
+  connectionEvents("stalled")("").updateUnsafe(0, context)
+  for (const reason of gaps) subscriptionGaps(reason).updateUnsafe(0, context)
+}
+
+/** Lists why no connection can be made. */
+const loginFailures: ReadonlyArray<ConnectionFailure> = [
+  "Refused",
+  "Reset",
+  "Closed",
+  "NotReady",
+  "Timeout",
+  "Dns",
+  "Tls",
+  "Auth",
+  "Login",
+  "TooManyClients",
+  "UnknownMaster"
+]
+
+const gaps: ReadonlyArray<Gap["reason"]> = ["Reconnected", "Overflow", "SlotMoved"]
+
 // A function declaration, because `make` above is built with it.
 function build(name: string) {
   const ofClient = { "redis.client.name": name }
+  const retriesOf = Labels.once(maxOperations, (operation) => retries({ ...ofClient, "db.operation.name": operation }))
   return {
     operationDuration: (context: Context.Context<never>) => {
       const at = Labels.once(maxServers, (place) => durationsAt(name, place, context))
       return (server: Server | undefined): Durations => at(server === undefined ? "" : placeOf(server))
     },
     attemptDuration: (context: Context.Context<never>) =>
-      Labels.once(maxOperations, (operation) =>
-        Labels.once(maxOwn, (outcome) =>
+      Labels.once(maxOperations, (operation) => {
+        // Shown at zero by the first attempt: a count that is first seen at one has not grown.
+        retriesOf(operation).updateUnsafe(0, context)
+        return Labels.once(maxOwn, (outcome) =>
           attemptDuration({ ...ofClient, "db.operation.name": operation, "redis.client.outcome": outcome }, context)
         )
-      ),
-    retries: Labels.once(maxOperations, (operation) => retries({ ...ofClient, "db.operation.name": operation })),
+      }),
+    retries: retriesOf,
     errors: Labels.once(maxCodes, (errorType) =>
       Labels.once(maxReasons, (reason) =>
         errors({ ...ofClient, "error.type": errorType, "redis.client.connection.reason": reason || undefined })

@@ -3,6 +3,7 @@ import type { NodeEvent } from "../dispatch.ts"
 import type { RedisConnector } from "../RedisConnector.ts"
 import * as Circuit from "./circuitBreaker/Circuit.ts"
 import type { Circuits } from "./circuitBreaker/Circuits.ts"
+import type { EventLog } from "./EventLog.ts"
 import * as Gauges from "./Gauges.ts"
 import type { LiveSettings } from "./LiveSettings.ts"
 import type * as Metrics from "./Metrics.ts"
@@ -41,6 +42,8 @@ export type Options = Omit<
   /** Are all circuits of the client. */
   readonly circuits: Circuits
   readonly metrics: Metrics.Metrics
+  /** Is told of what happens to the circuits of the servers, and of servers that join. */
+  readonly record: EventLog["record"]
 }
 
 /**
@@ -75,7 +78,7 @@ const makeOne = (options: Options) =>
   Effect.fnUntraced(function* (
     place: Place
   ): Effect.fn.Return<RedisNode.RedisNode, never, Scope.Scope | RedisConnector> {
-    const { live, metrics } = options
+    const { live, metrics, record } = options
     const context = yield* Effect.context<never>()
     const isReplica = place.role === "replica"
     // Nobody need know of a server whose place another one takes whenever it is missing.
@@ -111,6 +114,7 @@ const makeOne = (options: Options) =>
       Effect.sync(() => live.successions.add(node.succeed)),
       () => Effect.sync(() => live.successions.delete(node.succeed))
     )
+    record({ _tag: "NodeAdded", node: name, connections: node.connections })
     yield* Gauges.show(metrics.commandsInFlight, node.inFlight)
     yield* Gauges.show(metrics.connections, () => node.sessions().length)
     yield* Gauges.show(metrics.connectionsWanted, () => node.connections)
@@ -121,7 +125,7 @@ const makeOne = (options: Options) =>
 
 // Makes the circuits of a node, which are as many as the settings say at each moment.
 const circuitsOf = Effect.fnUntraced(function* (
-  { circuits, live, name: client }: Options,
+  { circuits, live, name: client, record }: Options,
   node: {
     readonly name: string
     readonly isAlone: boolean
@@ -136,6 +140,7 @@ const circuitsOf = Effect.fnUntraced(function* (
     const shownName = node.isAlone && suffix === "" ? undefined : name
     const circuit = yield* Circuit.make({ ...options, name: options.name ?? client }, shownName)
     circuit.listeners.add(() => node.onChange(circuit))
+    follow(circuit, name, record)
     yield* circuits.add(node.isReplica ? undefined : name, circuit)
     return circuit
   })
@@ -163,6 +168,18 @@ const circuitsOf = Effect.fnUntraced(function* (
   )
   return made
 })
+const follow = (circuit: Circuit.Circuit, node: string, record: EventLog["record"]): void => {
+  let before = circuit.stats()
+  circuit.listeners.add(() => {
+    const after = circuit.stats()
+    if (after._tag !== before._tag) {
+      // What a closed circuit has forgotten is what it was open for.
+      const { failures } = after._tag === "Closed" ? before : after
+      record({ _tag: "CircuitChanged", node, from: before._tag, to: after._tag, failures })
+    }
+    before = after
+  })
+}
 
 const countEvent = (metrics: Metrics.Metrics, event: NodeEvent, context: Context.Context<never>): void => {
   const counted = countedEvents[event._tag]

@@ -16,6 +16,8 @@ export const maxDb = 1_000_000
 
 /** Parses it. The failure is the rest of a sentence about the variable or option that holds it. */
 export const parse = (text: string): Result.Result<RedisUrl, string> => {
+  if (isUnencoded.test(text)) return refuse(unencoded)
+  if (isSocket.test(text)) return refuse("names a socket of the file system, which is not supported")
   if (!URL.canParse(text)) return refuse("is not a URL")
   const url = new URL(text)
   const { hash, hostname, port, protocol, search } = url
@@ -30,7 +32,7 @@ export const parse = (text: string): Result.Result<RedisUrl, string> => {
   const username = decoded(url.username)
   const password = decoded(url.password)
   if (username === undefined || password === undefined) {
-    return refuse("holds a user name or password that is not percent-encoded")
+    return refuse(unencoded)
   }
   return Result.succeed({
     host: hostname.replace(/^\[(.*)\]$/, "$1"),
@@ -41,6 +43,13 @@ export const parse = (text: string): Result.Result<RedisUrl, string> => {
     ...(password !== "" && { password })
   })
 }
+
+const unencoded = "holds a user name or password that is not percent-encoded"
+
+// These end the host, so that an @ after them ends no password any more.
+const isUnencoded = /^rediss?:\/\/.*[/?#].*@/i
+
+const isSocket = /^((redis\+)?unix:|\/)/i
 
 const refuse = (problem: string) =>
   Result.fail(

@@ -36,8 +36,16 @@ export const optionalTexts =
       ? Result.all(reply.map(optionalText))
       : expected("a text or nil for each key")
 
-export const integer: Decoder<number> = (reply) =>
-  typeof reply === "number" || typeof reply === "bigint" ? Result.succeed(Number(reply)) : expected("an integer")
+/** Takes an integer that a number holds exactly. A larger one would be another one, unseen. */
+export const integer: Decoder<number> = (reply) => {
+  if (typeof reply === "number") return Result.succeed(reply)
+  if (typeof reply !== "bigint") return expected("an integer")
+  return reply >= -largest && reply <= largest
+    ? Result.succeed(Number(reply))
+    : expected("an integer up to 2^53. RedisCommand.make without a decoder gives a bigint")
+}
+
+const largest = 2n ** 53n
 
 /** Whether it was done: 1, where 0 says that it was not. */
 export const one: Decoder<boolean> = (reply) => Result.map(integer(reply), (count) => count === 1)

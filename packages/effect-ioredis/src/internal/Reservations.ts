@@ -1,34 +1,55 @@
-import { Clock, Effect, Exit, Scope, Semaphore } from "effect"
+import { Cause, Clock, Duration, Effect, Exit, Option, Scope, Semaphore } from "effect"
+import type * as CircuitBreaker from "../CircuitBreaker.ts"
 import * as RedisError from "../RedisError.ts"
-import type { RedisReservation } from "../RedisReservation.ts"
+import type { Failed } from "./Attempts.ts"
+import type { Deadlines } from "./Deadlines.ts"
 import * as Monotonic from "./Monotonic.ts"
 import type { RedisNode } from "./node/RedisNode.ts"
 import { ReservedConnection } from "./ReservedConnection.ts"
+import { awaitSendable, couldSend, hasEnded } from "./sendable.ts"
 
 /** Lends connections of a client's nodes, and keeps those that come back clean for the next. */
 export interface Reservations {
-  /** Lends one of a node until the scope closes. It waits while as many are lent as may be. */
-  readonly reserve: (node: RedisNode) => Effect.Effect<RedisReservation, RedisError.RedisConnectionError, Scope.Scope>
+  /**
+   * Lends one of a node until the scope closes, if the node's circuit lets it through. It waits
+   * while as many are lent as may be.
+   */
+  readonly reserve: (
+    node: () => RedisNode,
+    times: Times
+  ) => Effect.Effect<ReservedConnection, RedisError.RedisCommandError, Scope.Scope>
   /** Counts those that are lent. */
   readonly inUse: () => number
 }
 
-/** Sets what is lent, and for how long somebody waits for it. */
+/** Says until when there is time, in monotonic milliseconds. */
+export interface Times {
+  /** For all of it. */
+  readonly until: number
+  /** For waiting until something could be sent. */
+  readonly waitUntil: number
+}
+
+/** Sets what is lent. */
 export interface Options {
   readonly clock: Clock.Clock
   /** The most that are lent, and kept besides, at once. */
   readonly most: number
   readonly commandTimeout: number
-  readonly operationTimeout: number
+  readonly deadlines: Deadlines
+  readonly failed: Failed
 }
 
 /** Makes the reservations of a client. They end with the scope. */
 export const make = Effect.fnUntraced(function* ({
   clock,
   commandTimeout,
-  most,
-  operationTimeout
+  deadlines,
+  failed,
+  most
 }: Options): Effect.fn.Return<Reservations, never, Scope.Scope> {
+  const now = () => Monotonic.millis(clock)
+  const settings = { commandTimeout, deadlines, now, failed }
   const scope = yield* Effect.scope
   const permits = yield* Semaphore.make(most)
   const idle = new Set<Lent>()
@@ -41,8 +62,7 @@ export const make = Effect.fnUntraced(function* ({
       const link = yield* Effect.onError(inTime(Scope.provide(node.connect, own), "Timeout"), (cause) =>
         Scope.close(own, Exit.failCause(cause))
       )
-      const settings = { commandTimeout, clock, observe: node.observe }
-      return new Lent(node, own, new ReservedConnection(link.connection, settings))
+      return new Lent(node, own, new ReservedConnection(link, settings))
     })
 
   const take = (node: RedisNode, inTime: InTime): Effect.Effect<Lent, RedisError.RedisConnectionError> =>
@@ -56,7 +76,7 @@ export const make = Effect.fnUntraced(function* ({
     })
 
   const sweep: Effect.Effect<void> = Effect.suspend(() => {
-    const until = Monotonic.millis(clock) - longestIdle
+    const until = now() - longestIdle
     const old = Array.from(idle).filter(({ idleSince }) => idleSince <= until)
     for (const one of old) idle.delete(one)
     return Effect.forEach(old, ({ close }) => close, { discard: true })
@@ -77,41 +97,101 @@ export const make = Effect.fnUntraced(function* ({
       const next = one.connection.passOn()
       if (!one.connection.isClean() || lent + idle.size >= most) return one.close
       one.connection = next
-      one.idleSince = Monotonic.millis(clock)
+      one.idleSince = now()
       idle.add(one)
       if (isSweeping) return Effect.void
       isSweeping = true
       return Effect.asVoid(Effect.forkIn(sweeping, scope))
     })
 
+  // A login alone shows no more than that the server takes clients, so that it counts for nothing
+  // while the circuit is closed. A probe has to be answered, on a connection that was kept as well.
+  const admitted = (
+    node: RedisNode,
+    inTime: InTime,
+    until: number
+  ): Effect.Effect<Lent, RedisError.RedisCommandError> =>
+    Effect.suspend(() => {
+      const circuit = node.circuitFor(kind)
+      const permit = circuit.acquire()
+      if (permit === undefined) return Effect.fail(circuit.rejection(operation))
+      const isProbe = !circuit.isClosed()
+      const asked = (one: Lent) => Effect.onError(inTime(one.connection.ping(until), "Timeout"), () => one.close)
+      const taken = take(node, inTime)
+      return Effect.onExit(isProbe ? Effect.tap(taken, asked) : taken, (exit) =>
+        Effect.sync(() => {
+          if (Exit.isSuccess(exit)) return circuit.record(permit, isProbe ? "success" : "ignored")
+          const error = Option.getOrUndefined(Cause.findErrorOption(exit.cause))
+          const outcome = error === undefined ? "ignored" : outcomeOf(error, commandTimeout)
+          if (error !== undefined) failed(error, outcome, node)
+          circuit.record(permit, outcome)
+        })
+      )
+    })
+
+  const lend = (
+    node: RedisNode,
+    until: number
+  ): Effect.Effect<ReservedConnection, RedisError.RedisCommandError, Scope.Scope> =>
+    Effect.uninterruptibleMask((restore) =>
+      Effect.gen(function* () {
+        const circuit = node.circuitFor(kind)
+        if (circuit.refuses()) return yield* circuit.rejection(operation)
+        const inTime: InTime = (effect, reason) =>
+          restore(Effect.timeoutOrElse(effect, { duration: until - now(), orElse: () => late(reason) }))
+        yield* inTime(permits.takeScoped(1), "Saturated")
+        const one = yield* admitted(node, inTime, until)
+        lent++
+        yield* Effect.addFinalizer(() => giveBack(one))
+        return one.connection
+      }).pipe(withoutRemains)
+    )
+
+  const reserve: Reservations["reserve"] = (node, times) =>
+    Effect.catch(lend(node(), times.until), (error) => {
+      const { until, waitUntil } = times
+      const isOver = now() >= waitUntil || hasEnded(node()) || couldSend(node(), kind) || !isWaitable(error)
+      if (isOver) return Effect.fail(error)
+      return Effect.flatMap(awaitSendable(node, kind, Math.min(until, waitUntil), now), (isSendable) =>
+        isSendable && now() < until ? reserve(node, times) : Effect.fail(error)
+      )
+    })
+
   return {
     inUse: () => lent,
-    reserve: (node) =>
-      Effect.uninterruptibleMask((restore) =>
-        Effect.gen(function* () {
-          const until = Monotonic.millis(clock) + operationTimeout
-          const inTime: InTime = (effect, reason) =>
-            restore(
-              Effect.timeoutOrElse(effect, { duration: until - Monotonic.millis(clock), orElse: () => late(reason) })
-            )
-          yield* inTime(permits.takeScoped(1), "Saturated")
-          const one = yield* take(node, inTime)
-          lent++
-          yield* Effect.addFinalizer(() => giveBack(one))
-          return one.connection
-        }).pipe(withoutRemains)
-      ).pipe(Effect.provideService(Clock.Clock, clock))
+    reserve: (node, times) =>
+      Effect.provideService(
+        Effect.suspend(() => reserve(node, times)),
+        Clock.Clock,
+        clock
+      )
   }
 })
 
+// Most is reserved to write something, or to wait for what somebody writes.
+const kind = "write"
+
+// Whether a connection or the circuit is what was missing.
+const isWaitable = (error: RedisError.RedisCommandError): boolean =>
+  error._tag === "RedisCircuitBreakerOpenError" ||
+  (error._tag === "RedisConnectionError" && error.reason !== "Saturated" && RedisError.isRetryable(error, "connection"))
+
+// What its caller had no time for says nothing of the server.
+const outcomeOf = (error: RedisError.RedisCommandError, commandTimeout: number): CircuitBreaker.Outcome => {
+  if (error._tag === "RedisTimeoutError" && Duration.toMillis(error.duration) < commandTimeout) return "ignored"
+  return error.command === operation ? "ignored" : RedisError.outcome(error)
+}
+
+const operation = "RESERVE"
+
 /** Lets somebody wait for what may be interrupted, for no longer than is left of the time. */
-type InTime = <A, R>(
-  effect: Effect.Effect<A, RedisError.RedisConnectionError, R>,
+type InTime = <A, E, R>(
+  effect: Effect.Effect<A, E, R>,
   reason: RedisError.ConnectionFailure
-) => Effect.Effect<A, RedisError.RedisConnectionError, R>
+) => Effect.Effect<A, E | RedisError.RedisConnectionError, R>
 
 const late = (reason: RedisError.ConnectionFailure) =>
-  Effect.fail(RedisError.connectionError("RESERVE", reason, "never"))
+  Effect.fail(RedisError.connectionError(operation, reason, "never"))
 
 // What fails keeps nothing until the caller's scope closes, in which it may be tried again.
 const withoutRemains = <A, E>(effect: Effect.Effect<A, E, Scope.Scope>): Effect.Effect<A, E, Scope.Scope> =>

@@ -1,39 +1,54 @@
-import { Clock, Effect, Option, Result, Semaphore } from "effect"
+import { Effect, Option, Result, Semaphore } from "effect"
+import type * as CircuitBreaker from "../CircuitBreaker.ts"
 import * as RedisCommand from "../RedisCommand.ts"
 import type { RedisConnection, ReplyResult } from "../RedisConnection.ts"
 import * as RedisError from "../RedisError.ts"
 import type { RedisReservation, TransactionResults } from "../RedisReservation.ts"
+import type { Failed } from "./Attempts.ts"
 import { blockTime } from "./blockTime.ts"
+import type { Deadlines } from "./Deadlines.ts"
 import { Exec } from "./Exec.ts"
+import type { NodeSession } from "./node/NodeSession.ts"
 import { refusalOfReserved } from "./refusal.ts"
 import * as Replies from "./Replies.ts"
 
-/** Sets how long a command may take, and by which clock. */
+/** Sets how long a command may take, and who is told of those that fail. */
 export interface Settings {
   readonly commandTimeout: number
-  readonly clock: Clock.Clock
-  /** Is told of error replies, by which the node learns that a key is another's, say. */
-  readonly observe: (error: RedisError.RedisOperationError) => void
+  readonly deadlines: Deadlines
+  /** The monotonic time in milliseconds. */
+  readonly now: () => number
+  readonly failed: Failed
 }
 
-/** A connection that one caller has for himself. */
+/**
+ * A connection that one caller has for himself.
+ *
+ * What its commands come to counts for the circuit of its node, if that was closed when they left.
+ * No other circuit is asked: what was begun on a connection can be ended on it, and a command that
+ * waits on the server would hold a probe.
+ */
 export class ReservedConnection implements RedisReservation {
-  readonly connection: RedisConnection
+  readonly #link: NodeSession
   readonly #settings: Settings
   readonly #turns = Semaphore.makeUnsafe(1)
   #isWatching = false
   #isChanged = false
   #isOver = false
 
-  constructor(connection: RedisConnection, settings: Settings) {
-    this.connection = connection
+  constructor(link: NodeSession, settings: Settings) {
+    this.#link = link
     this.#settings = settings
+  }
+
+  get connection(): RedisConnection {
+    return this.#link.connection
   }
 
   /** Takes the connection from the caller, and gives the next one another hold of it. */
   passOn(): ReservedConnection {
     this.#isOver = true
-    return new ReservedConnection(this.connection, this.#settings)
+    return new ReservedConnection(this.#link, this.#settings)
   }
 
   /** Tells whether it is as it was when it was made, so that somebody else may have it. */
@@ -46,7 +61,7 @@ export class ReservedConnection implements RedisReservation {
       const refused = refusalOfReserved(command)
       if (refused !== undefined) return Effect.fail(refused)
       this.#follow(command)
-      return Effect.flatMap(this.#send([command], blockTime(command)), ([result = missing(command)]) => {
+      return Effect.flatMap(this.#send([command], { waits: blockTime(command) }), ([result = missing(command)]) => {
         // A user may be refused UNWATCH, and watches on.
         if (command.name === "UNWATCH" && Result.isSuccess(result)) this.#isWatching = false
         return Effect.fromResult(decoded(command, result))
@@ -57,17 +72,23 @@ export class ReservedConnection implements RedisReservation {
     const Commands extends ReadonlyArray<RedisCommand.RedisCommand>
   >(
     commands: Commands
-  ) =>
+  ) => this.execute(commands, Number.POSITIVE_INFINITY)
+
+  /** Runs a transaction, for which there is time until a moment in the milliseconds of `now`. */
+  readonly execute = <const Commands extends ReadonlyArray<RedisCommand.RedisCommand>>(
+    commands: Commands,
+    until: number
+  ): Effect.Effect<Option.Option<TransactionResults<Commands>>, RedisError.RedisCommandError> =>
     this.#inTurn(multi.name, () => {
       const refused = commands.map(refusalInTransaction).find((refused) => refused !== undefined)
       if (refused !== undefined) return Effect.fail(refused)
       const exec = new Exec(commands)
       // Where MULTI is refused, what follows it would be executed all the same: it has to be
       // answered first.
-      return this.#send([multi], 0).pipe(
+      return this.#send([multi], { until }).pipe(
         Effect.flatMap(([begun]) => Effect.fromResult(begun ?? missing(multi))),
         Effect.mapError(notBegun),
-        Effect.andThen(this.#send([...commands, exec], 0)),
+        Effect.andThen(this.#send([...commands, exec], { until })),
         Effect.flatMap((results) => {
           // However EXEC ends, nothing is watched after it.
           this.#isWatching = false
@@ -75,6 +96,14 @@ export class ReservedConnection implements RedisReservation {
         })
       )
     })
+
+  /** Asks whether the server answers, by then. It counts for nothing. */
+  readonly ping = (until: number): Effect.Effect<void, RedisError.RedisCommandError> =>
+    Effect.flatMap(this.#send([ping], { until, isProbe: true }), ([result = missing(ping)]) =>
+      Result.isFailure(result) && RedisError.outcome(result.failure) === "failure"
+        ? Effect.fail(result.failure)
+        : Effect.void
+    )
 
   // One after another, for what comes between MULTI and EXEC would be queued. What is interrupted
   // loses the connection: it may have begun a transaction, or go on waiting and take an element for
@@ -102,34 +131,78 @@ export class ReservedConnection implements RedisReservation {
   // would be taken for the next command's.
   #send(
     commands: ReadonlyArray<RedisCommand.RedisCommand>,
-    waits: number
-  ): Effect.Effect<ReadonlyArray<ReplyResult>, RedisError.RedisTimeoutError> {
-    const { connection } = this
-    const { clock, commandTimeout, observe } = this.#settings
-    const millis = waits + commandTimeout
-    const name = commands.at(-1)?.name ?? ""
-    return Effect.callback<ReadonlyArray<ReplyResult>>((resume) => {
+    { isProbe = false, until = Number.POSITIVE_INFINITY, waits = 0 }: Sent
+  ): Effect.Effect<ReadonlyArray<ReplyResult>, RedisError.RedisTimeoutError | RedisError.RedisConnectionError> {
+    return Effect.callback((resume) => {
+      const { commandTimeout, deadlines, now } = this.#settings
+      const { connection, node } = this.#link
+      const name = commands.at(-1)?.name ?? ""
+      const sentAt = now()
+      const longest = waits + commandTimeout
+      const millis = Math.min(longest, until - sentAt)
+      if (millis <= 0) return resume(Effect.fail(RedisError.connectionError(name, "Timeout", "never")))
+      // What is sent on a lost connection says nothing new of the server.
+      const isCounted = !isProbe && connection.isOpen()
+      const circuit = node.circuitFor("write")
+      const permit = isCounted ? circuit.closedPermit() : undefined
+      const activity = connection.activity()
       const results: Array<ReplyResult> = []
+      let isOver = false
+      const end = (outcome: CircuitBreaker.Outcome, error?: RedisError.RedisCommandError): void => {
+        isOver = true
+        deadline.cancel()
+        if (isCounted && error !== undefined) this.#settings.failed(error, outcome, node)
+        // A connection is lost once, whatever it loses.
+        const event = error === undefined || error._tag === "RedisOperationError" ? undefined : this.#link
+        if (permit !== undefined) circuit.record(permit, outcome, event)
+      }
+      const deadline = deadlines.add(sentAt + millis, millis, () => {
+        const isSilent = connection.activity() === activity
+        // A time shorter than `commandTimeout` is its caller's, and says nothing of Redis.
+        const isOwn = millis < longest
+        const error = RedisError.RedisTimeoutError.after(name, millis)
+        resume(Effect.fail(error))
+        end(isOwn || (deadlines.isCatchingUp() && !isSilent) ? "ignored" : "failure", error)
+        // A silence of that length is a stall, which opens the circuit.
+        if (!isOwn) node.suspect(this.#link, activity, sentAt + waits, sentAt + millis)
+        connection.destroy(RedisError.connectionError(name, "Stalled", "unknown"))
+      })
       for (const command of commands) {
         connection.submit(command, (result) => {
-          if (Result.isFailure(result) && result.failure._tag === "RedisOperationError") observe(result.failure)
+          if (isOver) return
+          if (Result.isFailure(result) && result.failure._tag === "RedisOperationError") node.observe(result.failure)
           results.push(result)
-          if (results.length === commands.length) resume(Effect.succeed(results))
+          if (results.length < commands.length) return
+          end(...this.#outcomeOf(results))
+          resume(Effect.succeed(results))
         })
       }
-    }).pipe(
-      Effect.timeoutOrElse({
-        duration: millis,
-        orElse: () =>
-          Effect.suspend(() => {
-            connection.destroy(RedisError.connectionError(name, "Stalled", "unknown"))
-            return Effect.fail(RedisError.RedisTimeoutError.after(name, millis))
-          })
-      }),
-      Effect.provideService(Clock.Clock, clock)
-    )
+      // Whoever is interrupted says nothing of the server.
+      return Effect.sync(() => end("ignored"))
+    })
+  }
+
+  // A connection that this program has ended says nothing of the server.
+  #outcomeOf(results: ReadonlyArray<ReplyResult>): [CircuitBreaker.Outcome, RedisError.RedisCommandError?] {
+    const failures = results.flatMap((result) => (Result.isFailure(result) ? [result.failure] : []))
+    const worst = failures.find((error) => RedisError.outcome(error) === "failure") ?? failures[0]
+    if (worst === undefined) return ["success"]
+    const isOwn = worst._tag === "RedisConnectionError" && (worst.reason === "Closed" || this.#link.isReplaced)
+    return [isOwn ? "ignored" : RedisError.outcome(worst), worst]
   }
 }
+
+/** Says how commands are sent. */
+interface Sent {
+  /** For how many milliseconds the server may wait before it answers. Default: 0. */
+  readonly waits?: number
+  /** When there is no time left, in the milliseconds of `now`. Default: never. */
+  readonly until?: number
+  /** Says that somebody else counts what comes of it. */
+  readonly isProbe?: boolean
+}
+
+const ping = RedisCommand.make("PING")
 
 const multi = RedisCommand.make("MULTI")
 

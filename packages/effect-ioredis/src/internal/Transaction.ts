@@ -1,9 +1,20 @@
-import { Effect, Option } from "effect"
-import type { RedisClient } from "../RedisClient.ts"
+import { Effect, Option, type Scope } from "effect"
 import * as RedisCommand from "../RedisCommand.ts"
 import type * as RedisError from "../RedisError.ts"
 import type { TransactionResults } from "../RedisReservation.ts"
 import { textOf } from "./commandKeys.ts"
+import type { ReservedConnection } from "./ReservedConnection.ts"
+
+/** Says where a transaction runs, and until when. */
+export interface Options {
+  /** Reserves a connection where a key is. */
+  readonly reserve: (key?: string) => Effect.Effect<ReservedConnection, RedisError.RedisCommandError, Scope.Scope>
+  /** Asks who owns what now. */
+  readonly refresh: Effect.Effect<unknown>
+  /** When there is no time left, in the milliseconds of `now`. */
+  readonly until: number
+  readonly now: () => number
+}
 
 /**
  * Runs a transaction where its keys are, on a connection that is reserved for it. Where the slot
@@ -11,16 +22,18 @@ import { textOf } from "./commandKeys.ts"
  */
 export const run = <const Commands extends ReadonlyArray<RedisCommand.RedisCommand>>(
   commands: Commands,
-  reserve: RedisClient["reserve"],
-  refresh: Effect.Effect<boolean>
+  { now, refresh, reserve, until }: Options
 ): Effect.Effect<TransactionResults<Commands>, RedisError.RedisCommandError> => {
   const key = commands.flatMap(RedisCommand.keysOf).map(textOf)[0]
   const once = Effect.scoped(
-    Effect.flatMap(reserve({ key }), (reserved) => Effect.map(reserved.transaction(commands), executed))
+    Effect.flatMap(reserve(key), (reserved) => Effect.map(reserved.execute(commands, until), executed))
+  )
+  const refreshed = Effect.suspend(() =>
+    Effect.map(Effect.timeoutOption(refresh, Math.max(0, until - now())), () => now() < until)
   )
   return Effect.retry(once, {
     times: mostHops,
-    while: (error) => (isElsewhere(error) ? Effect.as(refresh, true) : Effect.succeed(false))
+    while: (error) => (isElsewhere(error) ? refreshed : Effect.succeed(false))
   })
 }
 

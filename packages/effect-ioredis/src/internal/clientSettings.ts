@@ -8,7 +8,6 @@ import { addressText } from "./address.ts"
 import { defaultProbeTimeout } from "./circuitBreaker/Circuit.ts"
 import { defaultOpenTime } from "./circuitBreaker/OpenTimes.ts"
 import { consecutive, never } from "./circuitBreaker/TripPolicy.ts"
-import type { Counts } from "./Counts.ts"
 import type { LiveSettings, Times } from "./LiveSettings.ts"
 import { defaultsOf } from "./profiles.ts"
 
@@ -30,6 +29,8 @@ export interface ClientSettings {
   readonly closeTimeout: number
   readonly historyInterval: number
   readonly requireReady: boolean
+  readonly logOperations: boolean
+  readonly traceCommands: boolean
 }
 
 /** Gives the options of a client with their defaults. */
@@ -55,7 +56,9 @@ export const resolve = (options: Options): ClientSettings => {
     connectTimeout: millis(options.connectTimeout, 2000),
     closeTimeout: millis(options.closeTimeout, 2000),
     historyInterval: millis(options.historyInterval, 1000),
-    requireReady: options.requireReady === true
+    requireReady: options.requireReady === true,
+    logOperations: options.logOperations === true,
+    traceCommands: options.traceCommands === true
   }
 }
 
@@ -73,8 +76,11 @@ const breakerOf = ({ failureThreshold, resetTimeout }: ProfileSettings): ClientS
 const millis = (duration: Duration.Input | undefined, fallback: number): number =>
   duration === undefined ? fallback : Duration.toMillis(duration)
 
-/** Gives the settings in values that are good as JSON, without what is secret. */
-export const show = (live: LiveSettings, counts: Counts): SettingsStats => {
+/**
+ * Gives the settings that hold on such a demand, in values that are good as JSON and without what
+ * is secret.
+ */
+export const show = (live: LiveSettings, demand: number): SettingsStats => {
   const { base: settings, circuits, load, read, write } = live
   const { login, topology } = settings
   const differ =
@@ -100,6 +106,8 @@ export const show = (live: LiveSettings, counts: Counts): SettingsStats => {
     closeTimeout: shown(settings.closeTimeout),
     historyInterval: shown(settings.historyInterval),
     requireReady: settings.requireReady,
+    logOperations: settings.logOperations,
+    traceCommands: settings.traceCommands,
     ...(differ && {
       read: operation(read, circuits.write && circuits.read),
       write: operation(write, circuits.write)
@@ -109,8 +117,8 @@ export const show = (live: LiveSettings, counts: Counts): SettingsStats => {
         from: load.from,
         upTo: load.upTo,
         shortest: load.shortest,
-        demand: counts.demand(),
-        level: load.levelAt(counts.demand())
+        demand,
+        level: load.levelAt(demand)
       }
     })
   }

@@ -42,7 +42,7 @@ export const clientStats = (sources: Sources): Stats => {
     reservations: { inUse: reservations.inUse(), limit: settings.maxReserved },
     ...(lastFailure && { lastFailure }),
     ...(connectError && { connectError: errorStats(connectError) }),
-    settings: show(live, counts)
+    settings: show(live, counts.demand())
   }
 }
 

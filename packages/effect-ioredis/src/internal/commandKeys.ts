@@ -136,6 +136,29 @@ const parse = (line: string): readonly [string, KnownCommand] => {
 /** The commands of Redis 7.0 by upper-case name. */
 export const commands: ReadonlyMap<string, KnownCommand> = new Map(commandTable.trim().split("\n").map(parse))
 
+/**
+ * How many words a command has with its name, as Redis counts them: negative where there may be
+ * more. Nothing is known of one that Redis 7.0 does not have. It takes one look for nearly every
+ * command, for each that is sent is asked about.
+ */
+export const arityOf = (name: string, args: ReadonlyArray<Argument>): number | undefined => {
+  const known = arities.get(name)
+  return typeof known === "object" ? (known.subcommands.get(wordOf(args[0])) ?? known.arity) : known
+}
+
+interface ContainerArity {
+  readonly arity: number
+  readonly subcommands: ReadonlyMap<string, number>
+}
+
+// Later versions give these an option more.
+const grown: ReadonlyMap<string, number> = new Map([
+  ["ZRANK", -3],
+  ["ZREVRANK", -3]
+])
+
+const arityIn = (name: string, { arity }: KnownCommand): number => grown.get(name) ?? arity
+
 const containers: ReadonlySet<string> = new Set(
   Array.from(commands.keys())
     .filter((name) => name.includes("|"))
@@ -147,5 +170,19 @@ const firstKeys: ReadonlyMap<string, number> = new Map(
     const [first] = keys
     const fixed = first !== undefined && typeof first.begin === "number" && first.find !== "Count" && name !== "MIGRATE"
     return fixed ? [[name, first.begin as number] as const] : []
+  })
+)
+
+const subcommandsOf = (name: string): ReadonlyMap<string, number> =>
+  new Map(
+    Array.from(commands).flatMap(([full, known]) =>
+      full.startsWith(`${name}|`) ? [[full.slice(name.length + 1), arityIn(full, known)] as const] : []
+    )
+  )
+
+const arities: ReadonlyMap<string, number | ContainerArity> = new Map(
+  Array.from(commands).map(([name, known]) => {
+    const arity = arityIn(name, known)
+    return [name, containers.has(name) ? { arity, subcommands: subcommandsOf(name) } : arity] as const
   })
 )

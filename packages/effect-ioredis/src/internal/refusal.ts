@@ -1,5 +1,6 @@
 import type { Argument, RedisCommand } from "../RedisCommand.ts"
 import { blockTime } from "./blockTime.ts"
+import { arityOf } from "./commandKeys.ts"
 import { concerns } from "./Subscriptions.ts"
 import { RedisOperationError } from "../RedisError.ts"
 
@@ -8,8 +9,9 @@ import { RedisOperationError } from "../RedisError.ts"
  *
  * **Details**
  *
- * Refused with the code `"ARGUMENT"` are a command without a name and arguments that are not an
- * {@link Argument} (the driver would write `[object Object]`). Refused with `"UNSUPPORTED"` are
+ * Refused with the code `"ARGUMENT"` are a command without a name, arguments that are not an
+ * {@link Argument} (the driver would write `[object Object]`), and too many or too few of them for
+ * a command that Redis 7.0 knows. Refused with `"UNSUPPORTED"` are
  * `blocking` commands, behind which everyone else would wait, and `connection` commands, which
  * would change the connection for its other users; so is what is no `read` and is to go to a
  * replica.
@@ -82,7 +84,17 @@ const malformedRefusal = ({ args, name }: RedisCommand): RedisOperationError | u
       )
     }
   }
-  return undefined
+  const arity = arityOf(name, args)
+  const words = args.length + 1
+  const fits = arity === undefined || arity === words || (arity < 0 && words >= -arity)
+  return fits ? undefined : refuse(name, "ARGUMENT", wrongNumber(arity, args.length))
+}
+
+const wrongNumber = (arity: number, given: number): string => {
+  const least = Math.abs(arity) - 1
+  const taken = `${least === 0 ? "none" : least}${arity < 0 ? " or more" : ""}`
+  const has = `${given === 0 ? "no" : given} ${given === 1 ? "argument" : "arguments"}`
+  return `it has ${has}, and takes ${taken}. Pass what Redis' documentation of the command says`
 }
 
 const whyNotShared = (name: string): string => {

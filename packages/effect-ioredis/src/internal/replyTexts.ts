@@ -55,8 +55,10 @@ export const knownScriptText = (reply: string, name: string): ScriptReply => {
   const body = placed === null ? reply : reply.slice(0, placed.index)
   const [prefix = "", code = "", begins] = /^(ERR )?user_(?:script|function):(\d{1,6}): /.exec(body) ?? []
   const line = placed?.[1] ?? begins
+  // A script that raises the text of what it caught has two codes.
+  const said = body.slice(prefix.length)
   return {
-    text: knownText(code + body.slice(prefix.length), name),
+    text: knownText(said.startsWith("ERR ") ? said : code + said, name),
     line: line === undefined ? undefined : Number(line)
   }
 }
@@ -397,7 +399,14 @@ const texts = lines(`
   ERR Script attempted to access keys that do not hash to the same slot
   ERR Script attempted to execute a command while the cluster is down
   ERR Script attempted to execute a write command while the cluster is down and readonly
+  ERR The user executing the script can't run this command or subcommand
+  ERR The user executing the script can't access at least one of the keys mentioned in the command arguments
+  ERR The user executing the script can't publish to the channel mentioned in the command
   ERR The user executing the script %s
+  ERR ACL failure in script: User %s has no permissions to run the '%c' command
+  ERR ACL failure in script: User %s has no permissions to access the '%s' key
+  ERR ACL failure in script: User %s has no permissions to access the '%s' channel
+  ERR ACL failure in script: %s
   ERR Error running script, script killed by user with SCRIPT KILL
   ERR Script killed by user with SCRIPT KILL
   ERR Attempt to modify a readonly table

@@ -11,19 +11,27 @@ type Event = RedisPubSub.Message | RedisPubSub.Gap
 
 const client = (url: string) => Effect.map(Layer.build(Redis.layer({ url, requireReady: true })), (context) => context)
 
-/** Collects what a subscription tells, from when the server has subscribed it. */
-const collect = Effect.fnUntraced(function* (
-  subscribe: (options: RedisPubSub.Options) => ReturnType<typeof RedisPubSub.subscribe>
-) {
+/** Collects what a subscription tells after the server has subscribed it, and waits until it has. */
+const collect = Effect.fnUntraced(function* (subscription: ReturnType<typeof RedisPubSub.subscribe>) {
   const events: Array<Event> = []
   const subscribed = Latch.makeUnsafe()
-  const onSubscribed = Effect.asVoid(subscribed.open)
   const fiber = yield* Effect.forkScoped(
-    Stream.runForEach(subscribe({ onSubscribed }), (event) => Effect.sync(() => events.push(event)))
+    Stream.runForEach(subscription, (event) =>
+      Effect.sync(() => {
+        if (event._tag === "Gap" && event.reason === "Subscribed") subscribed.openUnsafe()
+        else events.push(event)
+      })
+    )
   )
   yield* subscribed.await
   return { events, fiber }
 })
+
+// What its consumer takes only when it may, but that it is subscribed.
+const held = (subscription: ReturnType<typeof RedisPubSub.subscribe>, mayTake: Latch.Latch) =>
+  Stream.tap(subscription, (event) =>
+    event._tag === "Gap" && event.reason === "Subscribed" ? Effect.void : mayTake.await
+  )
 
 const payloads = (events: ReadonlyArray<Event>) =>
   events.flatMap((event) => (event._tag === "Message" ? [event.payload] : []))
@@ -33,8 +41,8 @@ describe("A subscription on a real Redis", () => {
     Effect.gen(function* () {
       const { url } = yield* RedisServer.make()
       yield* Effect.gen(function* () {
-        const channels = yield* collect((options) => RedisPubSub.subscribe(["a", "é"], options))
-        const patterns = yield* collect((options) => RedisPubSub.psubscribe(["?"], options))
+        const channels = yield* collect(RedisPubSub.subscribe(["a", "é"]))
+        const patterns = yield* collect(RedisPubSub.psubscribe(["?"]))
         assert.strictEqual(yield* RedisPubSub.publish("a", "one"), 2)
         assert.strictEqual(yield* RedisPubSub.publish("é", "ünd"), 1)
         assert.strictEqual(yield* RedisPubSub.publish("b", 3), 1)
@@ -68,7 +76,7 @@ describe("A subscription on a real Redis", () => {
       const server = yield* RedisServer.make()
       const subscription = yield* Effect.gen(function* () {
         yield* server.kill
-        const collecting = yield* Effect.forkScoped(collect((options) => RedisPubSub.subscribe(["a"], options)))
+        const collecting = yield* Effect.forkScoped(collect(RedisPubSub.subscribe(["a"])))
         yield* server.start
         const { events, fiber } = yield* Fiber.join(collecting)
         yield* server.cli("PUBLISH", "a", "hello")
@@ -85,9 +93,7 @@ describe("A subscription on a real Redis", () => {
       const { cli, url } = yield* RedisServer.make()
       yield* Effect.gen(function* () {
         const mayTake = Latch.makeUnsafe()
-        const { events } = yield* collect((options) =>
-          RedisPubSub.subscribe(["a"], { ...options, capacity: 10 }).pipe(Stream.tap(() => mayTake.await))
-        )
+        const { events } = yield* collect(held(RedisPubSub.subscribe(["a"], { capacity: 10 }), mayTake))
         for (let n = 0; n < 30; n++) yield* cli("PUBLISH", "a", n)
         const received = cli("PUBLISH", "a", "last")
         yield* mayTake.open
@@ -117,10 +123,8 @@ describe("A subscription on a real Redis", () => {
       const proxy = yield* TcpProxy.make(port)
       yield* Effect.gen(function* () {
         const mayTake = Latch.makeUnsafe()
-        const { events } = yield* collect((options) =>
-          RedisPubSub.subscribe(["a"], { ...options, capacity: 1 }).pipe(Stream.tap(() => mayTake.await))
-        )
-        const witness = yield* collect((options) => RedisPubSub.subscribe(["a"], options))
+        const { events } = yield* collect(held(RedisPubSub.subscribe(["a"], { capacity: 1 }), mayTake))
+        const witness = yield* collect(RedisPubSub.subscribe(["a"]))
         const publish = (payload: string) =>
           Effect.andThen(
             cli("PUBLISH", "a", payload),
@@ -152,7 +156,7 @@ describe("A subscription on a real Redis", () => {
         const proxy = yield* TcpProxy.make(server.port)
         const publisher = yield* Redis.layer({ url: server.url, name: "publisher" }).pipe(Layer.build)
         yield* Effect.gen(function* () {
-          const { events } = yield* collect((options) => RedisPubSub.subscribe(["numbers"], options))
+          const { events } = yield* collect(RedisPubSub.subscribe(["numbers"]))
           const published: Array<Published> = []
           const publish = (payload: string) =>
             Effect.suspend(() => {
@@ -209,7 +213,7 @@ describe("A subscription to shard channels of a real cluster", () => {
           const owner = yield* cluster.ownerOf(Number(slot))
           const other = cluster.nodes().find((node) => node !== owner)
           if (owner === undefined || other === undefined) return assert.fail("nobody owns the slot")
-          const { events } = yield* collect((options) => RedisPubSub.ssubscribe(["{prices}.a", "{prices}.b"], options))
+          const { events } = yield* collect(RedisPubSub.ssubscribe(["{prices}.a", "{prices}.b"]))
           yield* owner.cli("SPUBLISH", "{prices}.a", "before")
           yield* Wait.until("it has come", () => events.length === 1)
           yield* cluster.moveSlots([Number(slot)], other)

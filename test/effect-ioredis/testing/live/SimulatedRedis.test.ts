@@ -414,6 +414,32 @@ describe("SimulatedRedis", () => {
       })
     )
 
+    it.effect("what a script may not do is refused in the words that a real server has for it", () =>
+      Effect.gen(function* () {
+        const users = [{ name: "app", password: "secret", rules: "~* resetchannels +@all -get" }]
+        const { port } = yield* RedisServer.make({ users })
+        const { connect } = yield* IoredisConnector.make()
+        const login = { username: "app", password: Redacted.make("secret") }
+        const real = yield* connect({ host: "127.0.0.1", port }, login)
+        const reads = RedisScript.make({ lua: `return redis.call("GET", KEYS[1])` })
+        const publishes = RedisScript.make({ lua: `return redis.call("PUBLISH", ARGV[1], "1")` })
+        const server = yield* SimulatedRedis.make({
+          denied: ["GET"],
+          channels: [],
+          scripts: [
+            SimulatedScript.make(reads, ([key = ""], _args, call) => call("GET", key)),
+            SimulatedScript.make(publishes, (_keys, [channel = ""], call) => call("PUBLISH", channel, "1"))
+          ]
+        })
+        const simulated = yield* open(server)
+        for (const { lua } of [reads, publishes]) {
+          const args = ["EVAL", lua, 1, "a", "b"] as const
+          assert.strictEqual(yield* answer(send(simulated, ...args)), yield* answer(send(real, ...args)))
+          assert.strictEqual(yield* code(send(simulated, ...args)), "NOPERM")
+        }
+      }).pipe(Effect.scoped, Effect.provideService(Clock.Clock, Clock.Clock.defaultValue()))
+    )
+
     it.effect("a login is refused as a real server refuses it", () =>
       Effect.gen(function* () {
         const server = yield* SimulatedRedis.make()

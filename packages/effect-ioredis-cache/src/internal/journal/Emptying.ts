@@ -13,8 +13,8 @@ import * as Sender from "./Sender.ts"
 import type { Region, State } from "./State.ts"
 
 /** Tells whether there is anything to do. */
-export const isLeft = ({ isHeld, state }: Region): boolean =>
-  !isHeld && (state._tag === "Dirty" || state._tag === "Denied")
+export const isLeft = ({ isDoubted, isHeld, state }: Region): boolean =>
+  !isHeld && (isDoubted || state._tag === "Dirty" || state._tag === "Denied")
 
 /**
  * Does what there is, or fails with what hindered it. Regions take turns, for each scans all keys.
@@ -31,6 +31,7 @@ export const once = (state: State, region: Region): Effect.Effect<void, Failure>
 
 const step = (state: State, region: Region): Effect.Effect<void, Failure> =>
   Effect.suspend(() => {
+    if (region.isDoubted) return Effect.andThen(settle(state, region), step(state, region))
     if (region.state._tag === "Denied") return Effect.andThen(probe(state, region), step(state, region))
     const isReady = nextNode(state, region) !== undefined || isEmptied(state, region)
     if (region.state._tag !== "Dirty" || !isReady) return Effect.void
@@ -62,15 +63,26 @@ const isEmptied = (state: State, { emptiedOn }: Region): boolean =>
 
 // Asks for what it may do with commands that change nothing: no key of the region has an empty
 // name.
+const harmless = ({ keyspace }: Region): ReadonlyArray<RedisCommand.RedisCommand> => [
+  RedisCommand.make("SET", [keyspace, "", "XX", "PX", 1]),
+  RedisCommand.make("UNLINK", [keyspace])
+]
+
 const probe = Effect.fnUntraced(function* (state: State, region: Region) {
-  const { keyspace } = region
-  const outcomes = yield* Sender.sendAllOnce(
-    state.dispatch,
-    [RedisCommand.make("SET", [keyspace, "", "XX", "PX", 1]), RedisCommand.make("UNLINK", [keyspace])],
-    {}
-  )
+  const outcomes = yield* Sender.sendAllOnce(state.dispatch, harmless(region), {})
   for (const outcome of outcomes) if (Result.isFailure(outcome)) return yield* outcome.failure
   state.apply(region, { _tag: "Permitted" })
+})
+
+// A script of a region was refused: the region runs on memory if its user may not write at all.
+const settle = Effect.fnUntraced(function* (state: State, region: Region) {
+  const commands = harmless(region)
+  const outcomes = yield* Sender.sendAllOnce(state.dispatch, commands, {})
+  region.isDoubted = false
+  for (const [index, outcome] of outcomes.entries()) {
+    const command = commands[index]
+    if (command !== undefined && Result.isFailure(outcome)) state.refused(command, outcome.failure, region)
+  }
 })
 
 let runs = 0

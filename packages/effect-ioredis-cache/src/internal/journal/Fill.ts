@@ -8,7 +8,7 @@ import { fillOf, remainingLife, storedOf } from "./commands.ts"
 import type { Payload } from "../StoredValue.ts"
 import { SetIntent } from "./Ledger.ts"
 import * as Sender from "./Sender.ts"
-import type { Region, State } from "./State.ts"
+import { errorOf, type Region, type State } from "./State.ts"
 
 /**
  * The value of a lookup, to be stored in the place of exactly what the lookup's read found.
@@ -108,6 +108,8 @@ class FillSending implements Sending {
       state.doubt(session, region, key, command, intent)
       return
     }
+    const refused = errorOf(end)
+    if (refused !== undefined) state.refused(command, refused, region)
     if (end._tag !== "Confirmed" || Result.isFailure(end.result)) return
     // SET answers nil, and a script 0, where something else is there.
     this.isStored = end.result.success !== null && end.result.success !== 0

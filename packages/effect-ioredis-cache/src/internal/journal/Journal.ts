@@ -72,6 +72,11 @@ export interface RegionJournal {
   /** Tells what is to be said of a key in the place of Redis, if anything. */
   readonly answer: (key: string) => Answer | undefined
   /**
+   * The life, in milliseconds from now, that a `touch` asks for which Redis has not confirmed. A
+   * read that has begun before it does not know of it.
+   */
+  readonly touchedFor: (key: string) => number | undefined
+  /**
    * Tells whether what Redis says of a key may be believed. `isCurrent`: no write has overlapped
    * the read.
    */
@@ -159,6 +164,7 @@ export const make = Effect.fnUntraced(function* (
     source: makeStampSource(Math.random),
     bounds,
     onOverflow: () => counts.overflow(),
+    onLost: (writes) => counts.lose(writes),
     onReplay: (result) => counts.replay(result),
     now: () => now(clock),
     log: run,
@@ -181,6 +187,13 @@ export const make = Effect.fnUntraced(function* (
   const stop = dispatch.listen((event) => hear(state, event))
   yield* dispatch.watchHistory
   yield* show(state.ledger, bounds)
+  const { ledger } = state
+  const countsNoMore = dispatch.outage.add(() => ({
+    replayed: counts.replays.confirmed,
+    lost: counts.lost,
+    waiting: ledger.deferred()
+  }))
+  yield* Effect.addFinalizer(() => Effect.sync(countsNoMore))
   yield* Effect.addFinalizer(() =>
     Effect.suspend(() => {
       stop()
@@ -200,6 +213,7 @@ export const make = Effect.fnUntraced(function* (
       bytes: state.ledger.bytes(),
       maxBytes: bounds.maxBytes,
       overflows: counts.overflows,
+      lost: counts.lost,
       replays: { ...counts.replays }
     }),
     isAtRest: () => !state.isLeft() && !Array.from(state.nodes.values()).some((node) => state.isLeftOn(node)),
@@ -218,6 +232,7 @@ const show = Effect.fnUntraced(function* (ledger: State["ledger"], { maxBytes, m
 // Counts in metrics and in the stats of a cache.
 class Counts {
   overflows = 0
+  lost = 0
   readonly replays = { confirmed: 0, refused: 0, failed: 0, superseded: 0 }
   readonly #context: Context.Context<never>
 
@@ -225,6 +240,15 @@ class Counts {
     this.#context = context
     // A series that is there from the beginning shows its first count as a change.
     tallyOf(Metrics.overflows, context)
+    tallyOf(Metrics.lost, context)
+    for (const result of ["confirmed", "refused", "failed", "superseded"] as const) {
+      tallyOf(Metrics.replays(result), context)
+    }
+  }
+
+  lose(writes: number): void {
+    this.lost += writes
+    tallyOf(Metrics.lost, this.#context).count += writes
   }
 
   overflow(): void {
@@ -289,6 +313,7 @@ const close = Effect.fnUntraced(function* (state: State) {
   }
   if (!state.isLeft()) return
   const regions = state.uncleared().map(({ name }) => name)
+  state.onLost(state.ledger.size())
   yield* Effect.logWarning("The cache closes with writes that Redis has not confirmed").pipe(
     Effect.annotateLogs({ keys: state.ledger.size(), ...(regions.length === 0 ? {} : { regions }) })
   )
@@ -321,6 +346,10 @@ const regionJournal = (state: State, region: Region, seen: Seen | undefined): Re
   sequences: region.sequences,
   isEmpty: () => state.ledger.size() === 0 && region.state._tag !== "Denied",
   answer: (key) => answer(state, region, key),
+  touchedFor: (key) => {
+    const intent = state.ledger.get(key)?.intent
+    return intent?._tag === "Touch" ? intent.end - state.dispatch.nodeOf(key).time() : undefined
+  },
   believes: (key, found, isCurrent) => state.believes(region, key, found, isCurrent),
   now: state.now,
   runsOnMemory: () => region.state._tag === "Denied",

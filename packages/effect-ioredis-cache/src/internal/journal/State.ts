@@ -39,6 +39,8 @@ export class Region implements RegionPolicy {
   isHeld = false
   /** Whether it was logged, since the region was clean, that the user may not empty it. */
   isWarned = false
+  /** Says whether it is to be found out if the user may write, for a script was refused. */
+  isDoubted = false
   /**
    * The names of the nodes that hold nothing any more of what it was last cleared of, or are being
    * emptied of it. A node that gets slots meanwhile is emptied again.
@@ -102,6 +104,8 @@ export interface Environment {
   readonly startRegion: (region: Region) => Loop
   /** Is told each time that the ledger was full. */
   readonly onOverflow: () => void
+  /** Is told of so many writes that Redis will not be told of. */
+  readonly onLost: (writes: number) => void
   /** Is told what came of the replay of a write. */
   readonly onReplay: (result: ReplayResult) => void
 }
@@ -129,6 +133,7 @@ export class State {
   readonly log: Environment["log"]
   readonly startNode: Environment["startNode"]
   readonly onOverflow: Environment["onOverflow"]
+  readonly onLost: Environment["onLost"]
   readonly onReplay: Environment["onReplay"]
   isClosed = false
   /** Counts how often a node was found to have other data than before, or other slots. */
@@ -144,6 +149,7 @@ export class State {
     this.startNode = environment.startNode
     this.startRegion = environment.startRegion
     this.onOverflow = environment.onOverflow
+    this.onLost = environment.onLost
     this.onReplay = environment.onReplay
     this.ledger = Ledger.make(environment.bounds)
     const { dispatch } = this
@@ -315,7 +321,7 @@ export class State {
   #bound(region: Region): void {
     if (!this.ledger.isFull()) return
     this.onOverflow()
-    this.mark(region)
+    this.#lose(() => this.mark(region))
     this.#warn("The write journal is full: the region is emptied in Redis", region)
   }
 
@@ -496,6 +502,12 @@ export class State {
     }
   }
 
+  #lose(forget: () => void): void {
+    const before = this.ledger.size()
+    forget()
+    this.onLost(before - this.ledger.size())
+  }
+
   /** A write that only memory gets, because the user may not write. */
   writeToMemory(region: Region): void {
     this.apply(region, { _tag: "Marked", at: this.#nowIn(region) })
@@ -517,13 +529,19 @@ export class State {
   /** Redis has refused a command of a region, or of none. */
   refused(command: RedisCommand.RedisCommand, error: RedisError.RedisCommandError, region: Region | undefined): void {
     if (error._tag !== "RedisOperationError" || error.code !== "NOPERM") return
+    if (region?.state._tag === "Denied") return
     if (Scripts.isDenied(command, error)) {
       this.#scriptsAgainAt = this.now() + scriptsPause
+      // Whether the user may not run scripts, or not write what they write, SET and UNLINK tell.
+      if (region === undefined) return
+      region.isDoubted = true
+      region.loop.wake()
       return
     }
-    if (region === undefined || region.state._tag === "Denied") return
+    if (region === undefined) return
+    region.isDoubted = false
     this.apply(region, { _tag: "Refused", at: this.#nowIn(region) })
-    this.#forgetIntents(region)
+    this.#lose(() => this.#forgetIntents(region))
     region.loop.wake()
     this.log(
       Effect.logError("Redis does not let this user write: the region runs on this process's memory").pipe(
@@ -703,7 +721,8 @@ function* slotsOf(node: Node): Generator<number> {
 // After these events every node may hold what is to be emptied.
 const anew: ReadonlySet<RegionEvent["_tag"]> = new Set(["Marked", "Refused", "Permitted"])
 
-const errorOf = (end: SendingEnd): RedisError.RedisCommandError | undefined => {
+/** The error that a sending ended with, if it did. */
+export const errorOf = (end: SendingEnd): RedisError.RedisCommandError | undefined => {
   if (end._tag !== "Confirmed") return end.error
   return Result.isFailure(end.result) ? end.result.failure : undefined
 }

@@ -1,9 +1,10 @@
 /** The user may not do what the library wants. */
 import type { Denial, Facts, Reached } from "../facts/Facts.ts"
-import { type Check, eachReached, finding } from "../finding.ts"
+import { type Check, eachReached, finding, isSentinel } from "../finding.ts"
 
 /** Finds commands that are refused, with what each costs, and the line that grants them. */
 export const permissions: Check = eachReached((server, facts) => {
+  if (isSentinel(server)) return []
   const needed = server.denied.filter(({ want }) => want.by !== "near")
   const ofNear = server.denied.filter(({ want }) => want.by === "near")
   return [

@@ -3,7 +3,7 @@ import type { Facts, Reached, Unreached } from "../facts/Facts.ts"
 import { type Check, eachReached, eachUnreached, finding, timeText } from "../finding.ts"
 
 /** Finds servers without which there is nothing to look at. */
-export const reachable: Check = (facts) => [...unreached(facts), ...stopped(facts)]
+export const reachable: Check = (facts) => [...unreached(facts), ...stopped(facts), ...ended(facts), ...other(facts)]
 
 const unreached = eachUnreached((server, facts) => {
   // What of a cluster is away is told with the slots that it leaves behind.
@@ -57,6 +57,7 @@ const judge = (server: Unreached, facts: Facts) => {
         : [unreachable(`${address} did not take a connection within ${timeText(waited)}`, where)]
     case "Reset":
     case "Closed":
+      if (server.code === "ERR_REDIS_PROTOCOL") return [notRedis(`${address} answers, and not as Redis does`, facts)]
       return server.accepts
         ? [unreachable(`${address} took the connection and ended it before the login was over${words}`, where)]
         : [unreachable(`${address} could not be connected to${words}`, where)]
@@ -70,6 +71,38 @@ const stopped = eachReached(({ address, silence }: Reached) =>
     ? []
     : [silent(`${address} let us in, and did not answer ${silence.command} within ${timeText(silence.waited)}`)]
 )
+
+const ended = eachReached(({ address, isOther, loss }: Reached) =>
+  loss === undefined || isOther
+    ? []
+    : [
+        finding(
+          "hung-up",
+          "critical",
+          "Redis ends connections that it has let in",
+          [`${address} let us in, and ended the connection at ${loss.command}: ${loss.said}`],
+          [
+            "Look at its log, and whether it was stopped or restarted just now: `redis-cli INFO server` has `uptime_in_seconds`",
+            "Look whether something between here and Redis (a proxy, a load balancer) ends connections"
+          ]
+        )
+      ]
+)
+
+const other = eachReached(({ address, isOther }, facts) =>
+  isOther ? [notRedis(`${address} answered PING with something else than PONG`, facts)] : []
+)
+
+const notRedis = (evidence: string, facts: Facts) =>
+  finding(
+    "not-redis",
+    "critical",
+    "Something else than Redis answers there",
+    [evidence],
+    [
+      `Correct host and port (${whereSet(facts)}): another service listens there, or a proxy answers in the place of Redis`
+    ]
+  )
 
 const silent = (evidence: string) =>
   finding(

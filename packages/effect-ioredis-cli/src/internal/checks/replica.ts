@@ -5,6 +5,10 @@ import { type Check, eachReached, finding } from "../finding.ts"
 export const replica: Check = eachReached(({ address, info }, { place }) => {
   if (place._tag === "Cluster" || info.role !== "slave") return []
   const master = `${info.master_host}:${info.master_port}`
+  const toMaster =
+    info.master_link_status === "down"
+      ? `Look at its master, ${master}, which it cannot reach either. If that is lost, let this one take over: REPLICAOF NO ONE`
+      : `Connect to its master: ${master}`
   return [
     finding(
       "replica",
@@ -13,10 +17,7 @@ export const replica: Check = eachReached(({ address, info }, { place }) => {
       [`${address} says role:slave, master ${master}, master_link_status:${info.master_link_status}`],
       place._tag === "Sentinel"
         ? ["A failover may be under way: ask again, and compare with SENTINEL MASTER of each sentinel"]
-        : [
-            `Connect to its master: ${master}`,
-            "Or name the sentinels (REDIS_SENTINELS, REDIS_SENTINEL_MASTER), which tell who the master is"
-          ]
+        : [toMaster, "Or name the sentinels (REDIS_SENTINELS, REDIS_SENTINEL_MASTER), which tell who the master is"]
     )
   ]
 })

@@ -1,9 +1,29 @@
-/** Sentinels that do not know the master, do not answer, or could not replace it. */
+/** Sentinels that are none, do not know the master, do not answer, or could not replace it. */
 import type { Sentinel, Sentinels, SentinelView } from "../facts/Facts.ts"
-import { type Check, finding } from "../finding.ts"
+import { type Check, eachReached, finding, isSentinel } from "../finding.ts"
 
 /** Finds what is wrong with the sentinels. */
-export const sentinels: Check = ({ place }) => (place._tag === "Sentinel" ? judge(place) : [])
+export const sentinels: Check = (facts) => [
+  ...(facts.place._tag === "Sentinel" ? judge(facts.place) : []),
+  ...unexpected(facts)
+]
+
+const unexpected = eachReached((server) =>
+  isSentinel(server)
+    ? [
+        finding(
+          "sentinel-unexpected",
+          "critical",
+          "This is a sentinel, and the settings take it for Redis",
+          [`${server.address} says redis_mode:sentinel`],
+          [
+            `Set REDIS_SENTINELS=${server.address} and REDIS_SENTINEL_MASTER in the place of REDIS_URL: SENTINEL MASTERS lists the names`,
+            "Its own password is REDIS_SENTINEL_PASSWORD; REDIS_PASSWORD is the master's"
+          ]
+        )
+      ]
+    : []
+)
 
 const judge = ({ master, sentinels }: Sentinels) => {
   const views = sentinels.flatMap(({ answer }) => (answer._tag === "View" ? [answer] : []))
@@ -18,6 +38,12 @@ const nobodyKnows = (master: string, sentinels: ReadonlyArray<Sentinel>) => {
   if (sentinels.some(({ answer }) => answer._tag === "Unknown")) {
     return finding("sentinel-unknown-master", "critical", `The sentinels know no master named ${master}`, evidence, [
       "Correct REDIS_SENTINEL_MASTER: `redis-cli -p 26379 SENTINEL MASTERS` lists the names"
+    ])
+  }
+  if (sentinels.some(({ answer }) => answer._tag === "NoSentinel")) {
+    return finding("sentinel-disabled", "critical", "The settings name sentinels, and the servers are none", evidence, [
+      "Correct REDIS_SENTINELS: their port is 26379 unless somebody changed it",
+      "Or set REDIS_URL in the place of REDIS_SENTINELS and REDIS_SENTINEL_MASTER, if that is the Redis that you mean"
     ])
   }
   if (sentinels.some(({ answer }) => answer._tag === "Refused")) {
@@ -52,11 +78,12 @@ const quorum = (master: string, view: SentinelView, answering: number, sentinels
   const majority = Math.floor(view.sentinels / 2) + 1
   const needed = Math.max(view.quorum, majority)
   const evidence = [
-    `${view.sentinels} sentinels watch ${master}, quorum ${view.quorum}, majority ${majority}; ${answering} of the ${sentinels.length} that were named answer`,
+    `${view.sentinels} ${view.sentinels === 1 ? "sentinel watches" : "sentinels watch"} ${master}, quorum ${view.quorum}, majority ${majority}; ${answering} of the ${sentinels.length} that were named answer`,
     ...sentinels.filter(({ answer }) => answer._tag !== "View").map(saying)
   ]
   const away = sentinels.length - answering
-  if (view.sentinels - away < needed) {
+  // Those who are away need not be of those who watch: whoever answers does.
+  if (answering < needed && view.sentinels - away < needed) {
     const remedy = ["Start the sentinels that are away: until then a dead master is not replaced"]
     return [
       finding("sentinel-quorum", "critical", "Too few sentinels are left to replace a dead master", evidence, remedy)
@@ -85,6 +112,7 @@ const saying = ({ address, answer }: Sentinel): string => {
     case "Unknown":
       return `${address} knows no master of that name`
     case "Refused":
+    case "NoSentinel":
     case "Unreached":
       return `${address}: ${answer.said}`
   }

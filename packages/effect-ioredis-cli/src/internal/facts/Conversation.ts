@@ -1,9 +1,10 @@
 /**
- * Asks one connection one thing after the other, until a deadline or the first silence.
+ * Asks one connection one thing after the other, until a deadline, the first silence or its end.
  *
  * **Details**
  *
  * A server that hangs costs one wait and no more: whatever is asked after a silence is not sent.
+ * Whatever is asked after the end of the connection fails at once.
  */
 import { Clock, Duration, Effect, Result } from "effect"
 import { type RedisCommand, RedisConnection, RedisError } from "effect-ioredis"
@@ -27,6 +28,13 @@ export interface Silence {
   readonly isEnd: boolean
 }
 
+/** The first command that failed because the other side ended the connection. */
+export interface Loss {
+  readonly command: string
+  /** What the library says of it. */
+  readonly said: string
+}
+
 /** What came of a command. */
 export type Answer<A> = Result.Result<A, RedisError.RedisCommandError>
 
@@ -39,6 +47,7 @@ export class Conversation {
   readonly #connection: RedisConnection.RedisConnection
   readonly #patience: Patience
   #silence: Silence | undefined
+  #loss: Loss | undefined
 
   constructor(connection: RedisConnection.RedisConnection, patience: Patience) {
     this.#connection = connection
@@ -48,6 +57,11 @@ export class Conversation {
   /** The command that got no answer, if there was one. */
   get silence(): Silence | undefined {
     return this.#silence
+  }
+
+  /** The command at which the connection ended, if it did. */
+  get loss(): Loss | undefined {
+    return this.#loss
   }
 
   /** Sends a command, and gives what its answer means. */
@@ -62,6 +76,11 @@ export class Conversation {
             return Effect.fail(this.#unanswered(command.name))
           }
         }),
+        Effect.tapErrorTag("RedisConnectionError", ({ message }) =>
+          Effect.sync(() => {
+            this.#loss ??= { command: command.name, said: message }
+          })
+        ),
         Effect.flatMap((reply) =>
           Result.match(command.decode(reply), {
             onSuccess: Effect.succeed,

@@ -3,7 +3,7 @@
  */
 import type { RedisError } from "effect-ioredis"
 import type { Use } from "../../Report.ts"
-import type { Silence } from "./Conversation.ts"
+import type { Loss, Silence } from "./Conversation.ts"
 import type { Want } from "./wants.ts"
 
 /** Everything that is known. */
@@ -39,6 +39,7 @@ export interface Sentinel {
     | { readonly _tag: "Unknown" }
     | { readonly _tag: "Unreached"; readonly said: string }
     | { readonly _tag: "Refused"; readonly said: string }
+    | { readonly _tag: "NoSentinel"; readonly said: string }
 }
 
 /** The master as one sentinel sees it. */
@@ -118,6 +119,10 @@ export interface Reached extends Attempt {
   readonly _tag: "Reached"
   /** The command that got no answer. Nothing was asked after it. */
   readonly silence: Silence | undefined
+  /** The command at which the server ended the connection. */
+  readonly loss: Loss | undefined
+  /** Tells whether it answered PING with something that no Redis says. */
+  readonly isOther: boolean
   /** What INFO says, by Redis' names. */
   readonly info: Readonly<Record<string, string>>
   /** The lines of `save` in its configuration. */

@@ -50,6 +50,7 @@ const sentinelAnswer = (
   if (Result.isFailure(answer)) {
     const { _tag, message } = answer.failure
     if (message.includes("No such master")) return { _tag: "Unknown" }
+    if (/unknown command/i.test(message)) return { _tag: "NoSentinel", said: message }
     return { _tag: _tag === "RedisOperationError" ? "Refused" : "Unreached", said: message }
   }
   const fields = pairs(answer.success)

@@ -2,7 +2,7 @@
 import { Clock, DateTime, Effect, Result } from "effect"
 import { RedisCommand, type RedisConnection, type RedisConnector } from "effect-ioredis"
 import { Server as Commands } from "effect-ioredis/commands"
-import { Conversation, type Patience } from "./Conversation.ts"
+import { type Answer, Conversation, type Patience } from "./Conversation.ts"
 import type { Attempt, Clock as ClockFact, Denial, Reached, Server } from "./Facts.ts"
 import { sampleKeys } from "./keySample.ts"
 import { measureLatency } from "./latency.ts"
@@ -36,6 +36,7 @@ const question = Effect.fnUntraced(function* (
   { hasCache, patience, prefix }: Inquiry
 ) {
   const conversation = new Conversation(connection, patience)
+  const greeting = yield* conversation.ask(ping)
   const latency = yield* measureLatency(conversation, patience)
   const clock = yield* compareClocks(conversation)
   const info = yield* conversation.tell(Commands.info())
@@ -51,6 +52,8 @@ const question = Effect.fnUntraced(function* (
     _tag: "Reached",
     ...attempt,
     silence: conversation.silence,
+    loss: conversation.loss,
+    isOther: isReply(greeting),
     info: info ?? {},
     save: configuration?.save,
     ...tried,
@@ -61,6 +64,14 @@ const question = Effect.fnUntraced(function* (
   }
   return reached
 })
+
+// Whoever reads PING for the sake of its time takes any answer.
+const ping = RedisCommand.make("PING", [], {
+  decode: (reply) => (reply === "PONG" ? Result.succeed(reply) : Result.fail("PONG"))
+})
+
+const isReply = (answer: Answer<unknown>): boolean =>
+  Result.isFailure(answer) && answer.failure._tag === "RedisOperationError" && answer.failure.code === "REPLY"
 
 // The server's clock was read at some moment between the question and the answer.
 const compareClocks = Effect.fnUntraced(function* (

@@ -91,10 +91,9 @@ export class Circuit {
     const { failures } = state
     const openMillis = Math.round(this.now() - state.since)
     if (state._tag === "HalfOpen") return { _tag: "HalfOpen", failures, openMillis, probes: state.probes.length }
-    const { isolated } = state
-    return isolated
-      ? { _tag: "Open", failures, openMillis, isolated }
-      : { _tag: "Open", failures, openMillis, isolated, retryAfterMillis: Math.ceil(this.dueIn()) }
+    const open = { _tag: "Open", failures, openMillis, isolated: state.isolated } as const
+    // JSON has no infinite number.
+    return state.dueAt === Number.POSITIVE_INFINITY ? open : { ...open, retryAfterMillis: Math.ceil(this.dueIn()) }
   }
 
   isClosed(): boolean {
@@ -213,8 +212,10 @@ export class Circuit {
     this.apply({ _tag: "Shorten" })
   }
 
-  /** Shows the circuit's state as metrics until `close`. */
+  /** Shows the circuit's state as metrics until `close`, and its counts from zero on. */
   show(): void {
+    this.rejections ??= tallyOf(this.metrics.rejections, this.context)
+    CircuitMetrics.beginAtZero(this.metrics, this.context)
     for (const tag of ["Closed", "Open", "HalfOpen"] as const) {
       const read = () => (this.current()._tag === tag ? 1 : 0)
       this.shown.push(Gauges.begin(this.metrics.state(tag), read, this.context))

@@ -1,3 +1,4 @@
+import type { Context } from "effect"
 import { defineMetric } from "../defineMetric.ts"
 import * as Labels from "../Labels.ts"
 
@@ -48,6 +49,21 @@ const rejections = defineMetric({
   description: "Calls that a circuit refused",
   attributes: ["redis.client.name"]
 })
+
+/**
+ * Shows the transitions before there is one: a count that is first seen at one has not grown.
+ */
+export const beginAtZero = ({ transitions }: CircuitMetrics, context: Context.Context<never>): void => {
+  for (const [from, to] of possible) transitions(from)(to).updateUnsafe(0, context)
+}
+
+const possible = [
+  ["Closed", "Open"],
+  ["Open", "HalfOpen"],
+  ["HalfOpen", "Closed"],
+  ["HalfOpen", "Open"],
+  ["Open", "Closed"]
+] as const
 
 // A function declaration, because `make` above is built with it.
 function build(name: string) {

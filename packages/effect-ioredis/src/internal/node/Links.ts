@@ -1,5 +1,4 @@
 import { Clock, Effect, type Scope } from "effect"
-import type { Link } from "../../dispatch.ts"
 import * as RedisError from "../../RedisError.ts"
 import * as Waiters from "../Waiters.ts"
 import type { Connect, Connected } from "./Lane.ts"
@@ -14,7 +13,7 @@ import type { NodeSession } from "./NodeSession.ts"
  */
 export interface Links {
   /** Makes one, which ends with the caller's scope. */
-  readonly connect: Effect.Effect<Link, RedisError.RedisConnectionError, Scope.Scope>
+  readonly connect: Effect.Effect<NodeSession, RedisError.RedisConnectionError, Scope.Scope>
   /** Those whose connections are open now. */
   readonly open: () => ReadonlyArray<NodeSession>
 }

@@ -109,6 +109,8 @@ export interface RedisNode extends Node {
    * takes the place of another owes nothing for the other's failures.
    */
   readonly relocate: (address: RedisAddress) => void
+  /** Logs in once more, as `Node` says. */
+  readonly connect: Effect.Effect<NodeSession, RedisError.RedisConnectionError, Scope.Scope>
   /** Asks for the server's history anew. */
   readonly askHistory: Effect.Effect<void>
   /** Takes no more commands and ends when nothing is in flight. */

@@ -2,6 +2,8 @@ import { Duration, Effect, Layer } from "effect"
 import * as RateLimiter from "effect/persistence/RateLimiter"
 import type { RateLimiterOptions } from "../../persistence.ts"
 import type { RedisClient } from "../../RedisClient.ts"
+import * as RedisError from "../../RedisError.ts"
+import { isOutage } from "./isOutage.ts"
 import * as RedisService from "./RedisService.ts"
 
 /** Provides Effect's rate limiter on a client. */
@@ -17,7 +19,8 @@ export const layer = ({
   )
 }
 
-// Lets everything pass that Redis does not decide.
+// Lets everything pass in an outage. A limiter that Redis refuses is a mistake, which would go
+// unseen if everything passed.
 const open = (limiter: RateLimiter.RateLimiter): RateLimiter.RateLimiter => ({
   ...limiter,
   consume: (options) => allowed(limiter.consume(options), () => unlimited(options.limit)),
@@ -31,9 +34,12 @@ const allowed = <A>(
 ): Effect.Effect<A, RateLimiter.RateLimiterError> =>
   Effect.catchIf(
     consuming,
-    ({ reason }) => reason._tag === "RateLimitStoreError",
+    ({ reason }) => reason._tag === "RateLimitStoreError" && isCommandError(reason.cause) && isOutage(reason.cause),
     () => Effect.sync(otherwise)
   )
+
+const isCommandError = (cause: unknown): cause is RedisError.RedisCommandError =>
+  RedisError.isRedisError(cause) && cause._tag !== "RedisSerializationError"
 
 const unlimited = (limit: number): RateLimiter.ConsumeResult => ({
   delay: Duration.zero,

@@ -125,23 +125,12 @@ const reserve = (
   })
 }
 
-// A connection is reserved at once or not at all, whatever the circuit says. A command waits as
-// long as it may, and is refused at once where the circuit is open.
+// A command waits as long as it may, is sent again, and goes where its key is by now.
 const reserveWhere = (client: RedisClient.RedisClient, use: UseOptions, key?: string) =>
-  Effect.suspend(() => {
-    const reserving = client.reserve({ key })
-    const asking = Effect.andThen(
-      client.run(key === undefined ? ping : RedisCommand.make("EXISTS", [key]), use),
-      reserving
-    )
-    if (
-      !Dispatch.of(client)
-        .nodeOf(key ?? "")
-        .isClosed()
-    )
-      return asking
-    return use.waitToSend === undefined ? reserving : Effect.catch(reserving, () => asking)
-  })
+  Effect.andThen(
+    client.run(key === undefined ? ping : RedisCommand.make("EXISTS", [key]), use),
+    client.reserve({ key, operationTimeout: use.operationTimeout })
+  )
 
 const ping = RedisCommand.make("PING")
 
@@ -153,14 +142,15 @@ const subscribe = Effect.fnUntraced(function* (
   const isSettled = Latch.makeUnsafe()
   const settle = Effect.asVoid(isSettled.open)
   yield* Effect.addFinalizer(() => Queue.shutdown(queue))
-  yield* RedisPubSub.subscribe([channel], { onSubscribed: settle }).pipe(
-    Stream.runForEach((event) =>
-      event._tag === "Message"
-        ? Queue.offer(queue, { channel: event.channel, message: event.payload })
+  yield* RedisPubSub.subscribe([channel]).pipe(
+    Stream.runForEach((event) => {
+      if (event._tag === "Message") return Queue.offer(queue, { channel: event.channel, message: event.payload })
+      return event.reason === "Subscribed"
+        ? settle
         : Effect.logWarning("Messages of a Redis channel may be missing").pipe(
             Effect.annotateLogs({ name: client.name, reason: event.reason })
           )
-    ),
+    }),
     Effect.mapError(toEffect),
     Effect.catchCause((cause) => Queue.failCause(queue, cause)),
     Effect.ensuring(settle),

@@ -1,5 +1,6 @@
 import { Effect, Schedule } from "effect"
-import * as RedisError from "../../RedisError.ts"
+import type * as RedisError from "../../RedisError.ts"
+import { isOutage } from "./isOutage.ts"
 
 /**
  * Asks again until Redis answers. The part of Effect's `PersistedQueue` that gives back the jobs of
@@ -10,9 +11,3 @@ export const outlasting = <A>(
   asking: Effect.Effect<A, RedisError.RedisCommandError>
 ): Effect.Effect<A, RedisError.RedisCommandError> =>
   Effect.retry(asking, { while: isOutage, schedule: Schedule.spaced("500 millis") })
-
-// What Redis answers is final, but for what it puts off. A closed client is not opened again.
-const isOutage = (error: RedisError.RedisCommandError): boolean => {
-  if (error._tag === "RedisOperationError") return RedisError.isRetryable(error, "repeatable")
-  return error._tag !== "RedisConnectionError" || error.reason !== "Closed"
-}

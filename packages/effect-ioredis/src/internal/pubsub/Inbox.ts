@@ -11,6 +11,8 @@ import type { RedisCommandError } from "../../RedisError.ts"
  * stands in it as one gap behind those that it holds. Gaps of one kind in a row become one, and
  * beyond a hundred all that follow.
  *
+ * That the subscription begins is a gap too, and takes no message's place.
+ *
  * Invariant: messages are dropped only while it holds as many as it may.
  */
 export class Inbox {
@@ -18,6 +20,8 @@ export class Inbox {
   readonly #now: () => number
   readonly #onGap: (reason: Gap["reason"]) => void
   #held: Array<Message | Gap> = []
+  /** How much it may hold until somebody takes it. */
+  #room: number
   #dropped: { readonly since: number; missed: number } | undefined
   /** Says since when it has held something that nobody has taken. */
   #heldSince = 0
@@ -27,6 +31,7 @@ export class Inbox {
   /** `onGap` is told each time that messages may be missing. */
   constructor(capacity: number, now: () => number, onGap: (reason: Gap["reason"]) => void = ignore) {
     this.#capacity = capacity
+    this.#room = capacity
     this.#now = now
     this.#onGap = onGap
   }
@@ -34,11 +39,17 @@ export class Inbox {
   /** Takes a message that was published after a moment, or drops it. */
   offer(message: Message, since: number): void {
     if (this.#dropped !== undefined) this.#dropped.missed++
-    else if (this.#held.length < this.#capacity) this.#hold(message)
+    else if (this.#held.length < this.#room) this.#hold(message)
     else {
       this.#dropped = { since, missed: 1 }
       this.#onGap("Overflow")
     }
+  }
+
+  /** Says that messages come from now on, which were waited for since a moment. Nothing is lost. */
+  begin(since: number): void {
+    this.#room++
+    this.#hold(gapOf("Subscribed", since, this.#now(), undefined))
   }
 
   /** Says that messages since a moment may be missing. */
@@ -69,6 +80,7 @@ export class Inbox {
     this.#closeOverflow()
     const held = this.#held
     this.#held = []
+    this.#room = this.#capacity
     this.#arrived.closeUnsafe()
     if (held.length > 0) return Effect.succeed(held)
     return this.#end ?? Effect.andThen(this.#arrived.await, this.take)

@@ -12,8 +12,6 @@ export interface Subject {
   readonly verb: "SUBSCRIBE" | "PSUBSCRIBE" | "SSUBSCRIBE"
   /** Names channels or patterns. Shard channels are all of one slot. */
   readonly names: readonly [string, ...ReadonlyArray<string>]
-  /** Runs whenever the server has subscribed it. */
-  readonly onSubscribed: Effect.Effect<void>
 }
 
 /**
@@ -27,24 +25,18 @@ export const keep = (
   inbox: Inbox
 ): Effect.Effect<never, RedisError.RedisCommandError> => {
   const ear = new Ear(dispatch.clock, inbox)
-  let losses = 0
-
-  const forgetLosses = Effect.sync(() => {
-    losses = 0
-  })
-  const onSubscribed = Effect.andThen(forgetLosses, subject.onSubscribed)
   const turn = Effect.suspend(() => {
     const node = dispatch.nodeOf(subject.names[0])
     // A server that has left is closed too, and there is another one in its place.
     const isFinalHere = (error: RedisError.RedisCommandError) =>
       isFinal(error) && (error._tag !== "RedisConnectionError" || dispatch.nodeOf(subject.names[0]) === node)
-    return Effect.catch(Effect.scoped(live(node, { ...subject, onSubscribed }, ear)), (error) =>
+    return Effect.catch(Effect.scoped(live(node, subject, ear)), (error) =>
       isFinalHere(error) ? Effect.fail(error) : Effect.void
     )
   })
   // A session that is ready says that a link may be made too.
   const pause = Effect.suspend(() =>
-    Effect.raceFirst(Effect.sleep(Math.min(firstPause * 2 ** losses++, longestPause)), sessionReady(dispatch))
+    Effect.raceFirst(Effect.sleep(Math.min(firstPause * 2 ** ear.losses++, longestPause)), sessionReady(dispatch))
   )
   // Another server may own the channel's slot by now.
   const again = subject.verb === "SSUBSCRIBE" ? Effect.andThen(pause, dispatch.refresh) : pause
@@ -55,15 +47,18 @@ export const keep = (
 class Ear {
   readonly clock: Clock.Clock
   readonly #inbox: Inbox
-  /** Says up to when nothing can be missing, once it was subscribed for the first time. */
-  #heardUntil: number | undefined
-  #reason: Gap["reason"] = "Reconnected"
+  /** Counts the links that were lost since the last one subscribed. */
+  losses = 0
+  /** Says up to when nothing can be missing: before it is subscribed, when that was asked for. */
+  #heardUntil: number
+  #reason: Gap["reason"] = "Subscribed"
   /** What the server told before it had subscribed everything. */
   #early: Array<Message> | undefined
 
   constructor(clock: Clock.Clock, inbox: Inbox) {
     this.clock = clock
     this.#inbox = inbox
+    this.#heardUntil = this.now()
   }
 
   now(): number {
@@ -76,7 +71,9 @@ class Ear {
 
   /** The server has subscribed everything that it was asked for. */
   subscribed(askedAt: number): void {
-    if (this.#heardUntil !== undefined) this.#inbox.miss(this.#reason, this.#heardUntil)
+    if (this.#reason === "Subscribed") this.#inbox.begin(this.#heardUntil)
+    else this.#inbox.miss(this.#reason, this.#heardUntil)
+    this.losses = 0
     this.#reason = "Reconnected"
     this.#heardUntil = askedAt
     for (const message of this.#early ?? []) this.#inbox.offer(message, askedAt)
@@ -89,11 +86,11 @@ class Ear {
   }
 
   moved(): void {
-    this.#reason = "SlotMoved"
+    if (this.#reason !== "Subscribed") this.#reason = "SlotMoved"
   }
 
   tell(message: Message): void {
-    if (this.#early === undefined) this.#inbox.offer(message, this.#heardUntil ?? this.now())
+    if (this.#early === undefined) this.#inbox.offer(message, this.#heardUntil)
     else this.#early.push(message)
   }
 }
@@ -101,7 +98,7 @@ class Ear {
 // One link, from its making to its loss.
 const live = Effect.fnUntraced(function* (
   node: Node,
-  { names, onSubscribed, verb }: Subject,
+  { names, verb }: Subject,
   ear: Ear
 ): Effect.fn.Return<void, RedisError.RedisCommandError, Scope.Scope> {
   const link = yield* node.connect
@@ -126,9 +123,7 @@ const live = Effect.fnUntraced(function* (
       })
   )
   yield* inTime(subscribe(link, RedisCommand.make(verb, names), ear))
-  const asking = askingAgain(link, RedisCommand.make(verb, [names[0]]), ear)
-  // What it does may take long, and the link may be lost meanwhile.
-  yield* Effect.raceFirst(ended.await, Effect.all([asking, onSubscribed], { concurrency: 2 }))
+  yield* Effect.raceFirst(ended.await, askingAgain(link, RedisCommand.make(verb, [names[0]]), ear))
 })
 
 // What comes behind the answer is told in the same turn, and has to find the gap there.

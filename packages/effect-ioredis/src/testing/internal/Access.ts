@@ -68,10 +68,18 @@ export const channelRefusal = (
   const named = name.endsWith("PUBLISH") ? args.slice(0, 1) : args
   return isAllowed === undefined || named.every((channel) => isAllowed(keyOf(channel)))
     ? undefined
-    : new Wire.ErrorReply({
-        message: "NOPERM this user has no permissions to access one of the channels used as arguments"
-      })
+    : new Wire.ErrorReply({ message: noChannel })
 }
+
+/** What an error reply says where a script has called the command: refusals have other words. */
+export const inScript = (message: string): string => {
+  if (!message.startsWith("NOPERM ")) return message
+  return message === noChannel
+    ? "ERR The user executing the script can't publish to the channel mentioned in the command"
+    : "ERR The user executing the script can't run this command or subcommand"
+}
+
+const noChannel = "NOPERM this user has no permissions to access one of the channels used as arguments"
 
 const byPattern = (channels: ReadonlyArray<string>) => (channel: string) =>
   channels.some((pattern) => Glob.matches(pattern)(channel))

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto"
 import { Result } from "effect"
 import type { Call, SimulatedScript, Value } from "../SimulatedScript.ts"
 import { at, type Commands, type Machine, read, type Run, upper } from "./Command.ts"
+import * as Access from "./Access.ts"
 import { bytesOf, keyOf } from "./RedisStore.ts"
 import * as Wire from "./Wire.ts"
 
@@ -57,7 +58,7 @@ export const counterpartReply = (machine: Machine, place: string, run: (call: Ca
     const refusal = refusedInScript(name, args)
     if (refusal !== undefined) return Wire.fail(`ERR ${refusal}${place}`)
     const reply = machine.execute(name, args.map(String).map(bytesOf))
-    return reply instanceof Wire.ErrorReply ? Wire.fail(`${reply.message}${place}`) : toValue(reply)
+    return reply instanceof Wire.ErrorReply ? Wire.fail(`${Access.inScript(reply.message)}${place}`) : toValue(reply)
   }
   const result = Result.try(() => run(call))
   if (Result.isSuccess(result)) return toWire(result.success)
