@@ -389,7 +389,7 @@ const regionJournal = (state: State, region: Region, seen: Seen | undefined): Re
     const canWait =
       !(state.isClosed || region.isHeld) &&
       region.state._tag !== "Denied" &&
-      state.dispatch.nodes().every((node) => node.isClosed())
+      state.dispatch.nodes().every((node) => node.isClosed("write"))
     return canWait ? Effect.as(region.emptied.await, true) : Effect.succeed(false)
   })
 })
@@ -539,7 +539,7 @@ const callAll = <A, Outcome>(
 // an open circuit would refuse need not be made a command of: that is half of what such a write
 // costs.
 const writeOf = (state: State, entry: Entry, situation: Situation): Write | undefined => {
-  if (entry.isExtended || entry.region.isHeld || state.dispatch.nodeOf(entry.key).refuses()) return undefined
+  if (entry.isExtended || entry.region.isHeld || state.dispatch.nodeOf(entry.key).refuses("write")) return undefined
   const command = commandOf(entry, situation)
   return command === undefined ? undefined : new Write(state, entry, command)
 }
