@@ -29,6 +29,8 @@ export default defineConfig({
     isolate: !quick,
     // Most tests wait for a server rather than compute, so that two files at once take half the time of one after the other.
     maxWorkers: Math.max(2, availableParallelism() - 1),
+    // Tests of the documentation are written there, and are TypeScript.
+    server: { deps: { inline: [/\.cache\/documented-tests/] } },
     globalSetup: ["test/support/globalSetup.ts"],
     reporters: ["default", "./test/support/CountReporter.ts"],
     // Beyond any wait of test/support, so that its message is the one that is seen.

@@ -39,8 +39,10 @@ export const sidebar = [
     text: "Operating",
     items: [
       { text: "Runbook: what to do when it is not well", link: "/runbook" },
+      { text: "Logging and tracing: what is said, and why it was slow", link: "/logging_and_tracing" },
       { text: "Health: is Redis used right now?", link: "/health" },
       { text: "Doctor: what is wrong with this Redis?", link: "/doctor" },
+      { text: "Settings at run time", link: "/settings" },
       { text: "Fault injection: trying an outage", link: "/fault_injection" },
       { text: "Deployment", link: "/deployment" }
     ]

@@ -60,7 +60,8 @@ describe("metrics of several caches in one process", () => {
   it.effect("two caches in one program are two in what they count, log and trace", () => {
     const captured = Captured.make()
     return Effect.gen(function* () {
-      const open = (name: string) => Layer.build(Layer.fresh(layerProcess({ client: { name }, logs: captured.layer })))
+      const open = (name: string) =>
+        Layer.build(Layer.fresh(layerProcess({ client: { name, logOperations: true }, logs: captured.layer })))
       for (const name of ["sessions", "jobs"]) {
         const context = yield* open(name)
         const { breaker } = Context.get(context, RedisClient.RedisClient)
@@ -80,8 +81,8 @@ describe("metrics of several caches in one process", () => {
       assert.deepStrictEqual(yield* named("cache.journal.entries"), ["sessions", "jobs"])
       assert.deepStrictEqual(yield* named("cache.requests"), ["jobs"])
       assert.deepStrictEqual(yield* named("cache.memory.entries"), ["memory"])
-      const [fellBack, more] = captured.logs.filter((line) => line.includes("memory does"))
-      assert.include(fellBack, "name=jobs")
+      const [missed, more] = captured.logs.filter((line) => line.includes("Cache miss"))
+      assert.include(missed, "name=jobs")
       assert.isUndefined(more)
       const sets = captured.spans.filter(({ name }) => name === "cache.set")
       assert.deepStrictEqual(

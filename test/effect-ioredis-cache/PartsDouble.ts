@@ -1,4 +1,4 @@
-import { Effect, Exit, Schema } from "effect"
+import { Clock, Context, Effect, Exit, Schema } from "effect"
 import type { WriteOutcome } from "effect-ioredis-cache/Cache"
 import type {
   CacheTier,
@@ -9,6 +9,7 @@ import type {
 } from "../../packages/effect-ioredis-cache/src/internal/CacheTier.ts"
 import { unwrap } from "../../packages/effect-ioredis-cache/src/internal/Wrapped.ts"
 import * as Encoding from "../../packages/effect-ioredis-cache/src/internal/Encoding.ts"
+import { unswitched } from "../../packages/effect-ioredis-cache/src/internal/Observation.ts"
 import * as Recorder from "../../packages/effect-ioredis-cache/src/internal/Recorder.ts"
 import type { RegionParts } from "../../packages/effect-ioredis-cache/src/internal/RegionParts.ts"
 import * as Sequences from "../../packages/effect-ioredis-cache/src/internal/Sequences.ts"
@@ -105,7 +106,11 @@ export const make = Effect.gen(function* () {
     throw new Error("nothing here has tags")
   })
   const parts: RegionParts<string, string, never> = {
-    spanAttributes: { "cache.name": "double", "cache.region": "texts" },
+    observer: {
+      attributes: { "cache.name": "double", "cache.region": "texts" },
+      ...unswitched,
+      clock: Context.get(context, Clock.Clock)
+    },
     encoding: Encoding.make(definition, "5 minutes", "cache:", context),
     recorder: Recorder.make("texts", counters, context),
     tier,

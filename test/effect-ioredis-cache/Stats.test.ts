@@ -84,6 +84,7 @@ const fixture = {
     bytes: 3,
     maxBytes: 16_777_216,
     overflows: 0,
+    lost: 0,
     replays: { confirmed: 0, refused: 0, failed: 0, superseded: 0 }
   },
   near: { wanted: 0, heard: 0 },
@@ -123,7 +124,9 @@ const fixture = {
       connectTimeout: "2s",
       closeTimeout: "0",
       historyInterval: "1s",
-      requireReady: false
+      requireReady: false,
+      logOperations: false,
+      traceCommands: false
     }
   },
   settings: { prefix: "cache:", timeToLive: "5m", patience: "500ms" }

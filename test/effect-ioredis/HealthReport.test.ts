@@ -2,6 +2,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { Array as Arr, Effect } from "effect"
 import type { RedisHealth } from "effect-ioredis"
 import * as HealthReport from "../../packages/effect-ioredis/src/internal/HealthReport.ts"
+import { OutageCounts } from "../../packages/effect-ioredis/src/internal/OutageCounts.ts"
+import * as OutageTeller from "../../packages/effect-ioredis/src/internal/OutageTeller.ts"
 import { TestClock } from "effect/testing"
 import * as Captured from "../support/Captured.ts"
 
@@ -16,9 +18,18 @@ const begun = () => {
   const captured = Captured.make()
   // Without the lines that say the same as JSON.
   const lines = () => captured.logs.map((line) => line.slice(0, line.indexOf("\n")))
-  const report = Effect.flatMap(Effect.scope, (scope) =>
-    HealthReport.make("redis", { _tag: "Up", warning: undefined }, scope)
-  )
+  const report = Effect.gen(function* () {
+    const { status, update } = yield* HealthReport.make({ _tag: "Up", warning: undefined })
+    const tell = yield* OutageTeller.make({
+      name: "redis",
+      servers: ["a:1"],
+      circuit: Effect.succeed("Open"),
+      counts: new OutageCounts(),
+      record: () => {},
+      status
+    })
+    return { status, update: (found: HealthReport.Found) => update(found, tell) }
+  })
   return { captured, lines, report }
 }
 

@@ -184,7 +184,10 @@ describe("A replica that refuses writes", () => {
   const replica = { host: "b", port: 1 }
 
   it.effect("keeps its connection, and the address is tried ever more slowly", () =>
-    withRedis({ topology: RedisTopology.server(replica) })((redis, server) =>
+    withRedis(
+      { topology: RedisTopology.server(replica) },
+      { servers: [replica] }
+    )((redis, server) =>
       Effect.gen(function* () {
         const b = yield* server.server(replica)
         yield* b.replicaOf({ address: server.address })

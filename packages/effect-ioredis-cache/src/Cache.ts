@@ -441,6 +441,8 @@ export interface JournalStats {
   readonly maxBytes: number
   /** Counts the times at which it was full. */
   readonly overflows: number
+  /** Counts writes that Redis will not be told of: it was full, or the user may not write. */
+  readonly lost: number
   /**
    * Counts what came of replays: `failed` ones are tried again, and something newer has taken the
    * place of what is `superseded`.

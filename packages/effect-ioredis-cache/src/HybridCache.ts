@@ -30,7 +30,7 @@
  *
  * @since 0.1.0
  */
-import { Clock, Config, Duration, Effect, Exit, Layer, Option } from "effect"
+import { Cause, Clock, Config, Duration, Effect, Exit, Layer, Option } from "effect"
 import { Redis, type RedisClient, RedisConfig, type RedisError, type RedisHealth, Settings } from "effect-ioredis"
 import * as Dispatch from "effect-ioredis/dispatch"
 import * as Cache from "./Cache.ts"
@@ -56,9 +56,9 @@ import * as MemoryTier from "./internal/MemoryTier.ts"
 import { showPatience } from "./internal/Metrics.ts"
 import { named } from "./internal/named.ts"
 import { checkHybrid, MaxEntries, Prefix } from "./internal/options.ts"
-import * as Outage from "./internal/Outage.ts"
 import * as RedisTier from "./internal/RedisTier.ts"
 import * as Region from "./internal/Region.ts"
+import * as RegionSettings from "./internal/RegionSettings.ts"
 import * as MemoryCache from "./MemoryCache.ts"
 import * as RedisCache from "./RedisCache.ts"
 
@@ -116,28 +116,39 @@ const build = Effect.fnUntraced(function* (redis: RedisCache.RedisCache, options
   const clock = yield* Clock.Clock
   const memory = MemoryTier.make(store, clock, journal)
   const tierOf = yield* RedisTier.make(redis.client)
-  const fork = Effect.runForkWith(yield* Effect.context<never>())
   const links = yield* Near.shared(dispatch, redis.prefix)
   const leave = links.join(MemoryTier.demoting(store, journal))
   yield* Effect.addFinalizer(() => Effect.sync(leave))
-  yield* showPatience(() => Duration.toSeconds(patience))
-  const outage = Outage.make((key) => dispatch.nodeOf(key).name, fork)
+  const patienceMillis = Duration.toMillis(patience)
+  const settings = RegionSettings.follow(dispatch, patienceMillis, options.timeToLive ?? "300 seconds")
+  yield* Effect.addFinalizer(() => Effect.sync(settings.end))
+  yield* showPatience(() => settings.shortestPatience(patienceMillis) / 1000)
   return yield* Region.makeCache({
     name: redis.client.name,
+    told: dispatch,
     tier: (region) => {
       const nearer = memory(region)
       const regionJournal = journal.region(region, (key) => nearer.glance(key)?.version)
-      const timeout = Duration.toMillis(patience)
-      const tier = tierOf(region, { timeout, believes: regionJournal.believes, kept: nearer.glance })
+      const ofRegion = settings.of(region.name)
+      const hold = (): void => regionJournal.hold(!ofRegion.tellsRedis)
+      hold()
+      ofRegion.listeners.add(hold)
+      const tier = tierOf(region, {
+        get timeout() {
+          return ofRegion.readPatience
+        },
+        mayLease: () => ofRegion.mode === "normal",
+        believes: regionJournal.believes,
+        kept: nearer.glance
+      })
       const { keyspace, maxStaleness } = region
       return makeTier({
         redis: tier,
         memory: nearer,
         near: maxStaleness === undefined ? undefined : links.region(keyspace, maxStaleness),
         journal: regionJournal,
-        outage,
         clock,
-        patience: timeout,
+        settings: ofRegion,
         staleFor: region.staleFor
       })
     },
@@ -146,6 +157,7 @@ const build = Effect.fnUntraced(function* (redis: RedisCache.RedisCache, options
     timeToLive: options.timeToLive,
     definitions: journal.definitions,
     patience,
+    settings,
     stats: Effect.map(redis.client.stats, (redis) => ({
       memory: store.stats(),
       journal: journal.stats(),
@@ -250,22 +262,25 @@ interface Parts<in out Value> {
   /** Tells when memory may answer although Redis does, in a region that wants it. */
   readonly near: Near.NearRegion | undefined
   readonly journal: Journal.RegionJournal
-  readonly outage: Outage.Outage
   /** The clock that values in memory live on. */
   readonly clock: Clock.Clock
-  /** In milliseconds, as is `staleFor`. */
-  readonly patience: number
+  readonly settings: RegionSettings.RegionSettings
+  /** In milliseconds. */
   readonly staleFor: number
 }
 
 const makeTier = <Value>(parts: Parts<Value>): CacheTier<Value, never> => {
-  const { journal, memory, patience, redis } = parts
+  const { journal, memory, redis, settings } = parts
   return {
     ...makeReads(parts),
     ...makeWrites(parts),
-    peek: memory.peek,
+    peek: (key, current, done) => {
+      if (!settings.isBypassed) return memory.peek(key, current, done)
+      done(Exit.succeed(nothing))
+      return ignore
+    },
     glance: memory.glance,
-    stale: memory.stale,
+    stale: (key) => (settings.isBypassed ? undefined : memory.stale(key)),
     leases: redis.leases,
     sequences: journal.sequences,
     lifeOf: (hit) => {
@@ -275,14 +290,14 @@ const makeTier = <Value>(parts: Parts<Value>): CacheTier<Value, never> => {
     },
     // What is not known is not replaced.
     replacedBy: (key, done) =>
-      redis.refuses(key)
+      !settings.asksRedis || redis.refuses(key)
         ? memory.replacedBy(key, done)
         : redis.replacedBy(key, (exit) => done(Exit.succeed(Exit.isSuccess(exit) ? exit.value : undefined))),
     forget: memory.forget,
     clear: Effect.andThen(
       memory.clear,
       Effect.map(
-        Effect.timeoutOption(journal.clear, patience),
+        Effect.suspend(() => Effect.timeoutOption(journal.clear, settings.writePatience ?? Number.POSITIVE_INFINITY)),
         (emptied): WriteOutcome => (Option.getOrElse(emptied, () => false) ? "Applied" : "Deferred")
       )
     )
@@ -291,8 +306,10 @@ const makeTier = <Value>(parts: Parts<Value>): CacheTier<Value, never> => {
 
 /** Answers from what this process has, and takes what was read. */
 interface Answers<in out Value> {
-  /** What memory has, because Redis gives no answer. */
-  readonly fallBack: (key: string) => Found<Value>
+  /** What memory has, because Redis has failed, or nothing because its circuit is open. */
+  readonly fallBack: (key: string, because?: RedisError.RedisError) => Found<Value>
+  /** What is said of a key in a region that does not ask Redis. */
+  readonly withoutRedis: (key: string) => Found<Value>
   /** What can be said of a key without asking Redis, if anything. */
   readonly knownAs: (key: string) => Found<Value> | undefined
   /**
@@ -308,7 +325,7 @@ interface Answers<in out Value> {
   ) => Found<Value>
 }
 
-const makeAnswers = <Value>({ clock, journal, memory, near }: Parts<Value>): Answers<Value> => {
+const makeAnswers = <Value>({ clock, journal, memory, near, settings }: Parts<Value>): Answers<Value> => {
   const remember = (
     key: string,
     found: FoundThere<Value>,
@@ -317,8 +334,11 @@ const makeAnswers = <Value>({ clock, journal, memory, near }: Parts<Value>): Ans
     read: NearRead | undefined
   ): void => {
     if (!isCurrent) return
-    if (found.hit !== undefined && found.hit.timeToLive > 0) memory.put(key, found.hit, at, read?.epochOf(key))
-    else memory.expire(key)
+    if (found.hit !== undefined && found.hit.timeToLive > 0) {
+      memory.put(key, found.hit, at, read?.epochOf(key))
+      const touched = journal.isEmpty() ? undefined : journal.touchedFor(key)
+      if (touched !== undefined) memory.extend(key, touched)
+    } else memory.expire(key)
   }
 
   // What the journal says of a key, if anything.
@@ -340,7 +360,9 @@ const makeAnswers = <Value>({ clock, journal, memory, near }: Parts<Value>): Ans
   }
 
   return {
-    fallBack: (key) => ({ hit: memory.find(key), source: "fallback" }),
+    fallBack: (key, because) => ({ hit: memory.find(key), source: "fallback", because }),
+    withoutRedis: (key) =>
+      settings.isBypassed ? nothing : (journaledAs(key) ?? { hit: memory.find(key), source: "memory" }),
     knownAs: (key) => journaledAs(key) ?? nearAs(key),
     readAs: (key, found, isCurrent, at, read) => {
       const answer = journaledAs(key)
@@ -350,10 +372,13 @@ const makeAnswers = <Value>({ clock, journal, memory, near }: Parts<Value>): Ans
   }
 }
 
+const errorOf = (cause: Cause.Cause<RedisError.RedisError>): RedisError.RedisError | undefined =>
+  Option.getOrUndefined(Cause.findErrorOption(cause))
+
 // Reads keys that are not known. A server that does not answer is no reason not to believe the
 // others.
 const makeAskMany = <Value>(
-  { memory, near, outage, redis }: Parts<Value>,
+  { memory, near, redis }: Parts<Value>,
   { fallBack, readAs }: Answers<Value>
 ): CacheTier<Value, never>["getMany"] => {
   // Reads keys of one server, or memory where it gives no answer.
@@ -362,10 +387,9 @@ const makeAskMany = <Value>(
     const read = near?.begin(first)
     const end: Done<ReadonlyArray<FoundThere<Value>>, RedisError.RedisError> = (exit) => {
       if (Exit.isFailure(exit)) {
-        outage.begin(first, exit.cause)
-        return done(Exit.succeed(keys.map(fallBack)))
+        const because = errorOf(exit.cause)
+        return done(Exit.succeed(keys.map((key) => fallBack(key, because))))
       }
-      outage.end(first)
       const at = memory.now("")
       done(Exit.succeed(exit.value.map((found, index) => readAs(keys[index] ?? "", found, isCurrent(index), at, read))))
     }
@@ -396,17 +420,17 @@ const makeAskMany = <Value>(
 }
 
 const makeReads = <Value>(parts: Parts<Value>): Pick<CacheTier<Value, never>, "known" | "get" | "getMany"> => {
-  const { journal, memory, near, outage, patience, redis } = parts
+  const { journal, memory, near, redis, settings } = parts
   const answers = makeAnswers(parts)
-  const { fallBack, knownAs, readAs } = answers
+  const { fallBack, knownAs, readAs, withoutRedis } = answers
   const askMany = makeAskMany(parts, answers)
   const ask: SharedReads.Ask<Value> = (key, current, read, done) => {
+    if (!settings.asksRedis) {
+      done(Exit.succeed(withoutRedis(key)))
+      return ignore
+    }
     const end: Done<FoundThere<Value>, RedisError.RedisError> = (exit) => {
-      if (Exit.isFailure(exit)) {
-        outage.begin(key, exit.cause)
-        return done(Exit.succeed(fallBack(key)))
-      }
-      outage.end(key)
+      if (Exit.isFailure(exit)) return done(Exit.succeed(fallBack(key, errorOf(exit.cause))))
       const answer = readAs(key, exit.value, current.isCurrent(), memory.now(key), read)
       // A success is one whatever its failures would be.
       done(answer === exit.value ? (exit as Exit.Success<Found<Value>, never>) : Exit.succeed(answer))
@@ -416,10 +440,9 @@ const makeReads = <Value>(parts: Parts<Value>): Pick<CacheTier<Value, never>, "k
   return {
     // An open circuit is not asked again for every read.
     known: (key) => {
+      if (!settings.asksRedis) return withoutRedis(key)
       const answer = knownAs(key)
-      if (answer !== undefined || !redis.refuses(key)) return answer
-      outage.refused(key)
-      return fallBack(key)
+      return answer !== undefined || !redis.refuses(key) ? answer : fallBack(key)
     },
     get:
       near === undefined
@@ -429,9 +452,15 @@ const makeReads = <Value>(parts: Parts<Value>): Pick<CacheTier<Value, never>, "k
             isKept: (key) => memory.glance(key) !== undefined,
             ask,
             now: () => memory.now(""),
-            patience
+            get patience() {
+              return settings.readPatience ?? Number.POSITIVE_INFINITY
+            }
           }),
     getMany: (keys, isCurrent, done, timeLeft) => {
+      if (!settings.asksRedis) {
+        done(Exit.succeed(keys.map(withoutRedis)))
+        return ignore
+      }
       if (near === undefined && journal.isEmpty() && keys.length > 0) {
         return askMany(keys, isCurrent, done, timeLeft)
       }
@@ -453,44 +482,119 @@ const makeReads = <Value>(parts: Parts<Value>): Pick<CacheTier<Value, never>, "k
   }
 }
 
+// What something newer has overtaken is that one's to tell.
+const overtaken = <A, Outcome extends RemoveOutcome>(
+  all: ReadonlyArray<A>,
+  isCurrent: (index: number) => boolean,
+  write: (current: ReadonlyArray<A>, done: Journal.Done<ReadonlyArray<Outcome>>) => Cancel,
+  done: Done<ReadonlyArray<Outcome | "Deferred">, never>
+): Cancel => {
+  const current = all.filter((_, index) => isCurrent(index))
+  if (current.length === all.length) return write(all, (outcomes) => done(Exit.succeed(outcomes)))
+  const isWritten = all.map((_, index) => isCurrent(index))
+  return write(current, (outcomes) => {
+    const rest = outcomes[Symbol.iterator]()
+    done(Exit.succeed(isWritten.map((is) => (is ? (rest.next().value ?? "Deferred") : "Deferred"))))
+  })
+}
+
+const makeRemove =
+  <Value>({
+    journal,
+    memory,
+    settings
+  }: Pick<Parts<Value>, "journal" | "memory" | "settings">): CacheTier<Value, never>["remove"] =>
+  (keys, isCurrent, done, timeLeft) =>
+    overtaken<string, RemoveOutcome>(
+      keys,
+      isCurrent,
+      (current, told) => {
+        // What memory has was there, also where its fill has not reached Redis.
+        const held = current.map((key) => memory.find(key) !== undefined)
+        const cancel = journal.remove(current, timeLeft ?? settings.writePatience, (outcomes) =>
+          told(outcomes.map((outcome, index) => (outcome === "Absent" && held[index] ? "Applied" : outcome)))
+        )
+        for (const key of current) memory.drop(key)
+        return cancel
+      },
+      done
+    )
+
+const makeFill =
+  <Value>({
+    journal,
+    memory,
+    settings,
+    staleFor
+  }: Pick<Parts<Value>, "journal" | "memory" | "settings" | "staleFor">): CacheTier<Value, never>["fill"] =>
+  (fill, isCurrent, done) => {
+    if (settings.isBypassed) {
+      done(exitOf.Rejected)
+      return ignore
+    }
+    const { beganAt, lease, lookupTime, replaces, write } = fill
+    const { extension, key, payload, timeToLive } = write
+    memory.fill(fill, isCurrent, ignore)
+    if (!settings.tellsRedis) {
+      done(exitOf.Deferred)
+      return ignore
+    }
+    return journal.fill(
+      {
+        key,
+        payload,
+        extension,
+        timeToLive,
+        staleFor,
+        lookupTime,
+        beganAt: Math.floor(beganAt),
+        found: replaces,
+        isCurrent,
+        lease
+      },
+      settings.writePatience,
+      (outcome) => done(exitOf[outcome])
+    )
+  }
+
 // The journal tells Redis, and keeps what Redis has not confirmed. Memory is written in the same
 // turn of the event loop, and after it: the journal asks memory which write of Redis it had.
 const makeWrites = <Value>({
   journal,
   memory,
-  patience,
   redis,
+  settings,
   staleFor
 }: Parts<Value>): Pick<
   CacheTier<Value, never>,
   "answersAtOnce" | "setAtOnce" | "set" | "setMany" | "remove" | "fill" | "touch" | "now"
 > => {
-  // What something newer has overtaken is that one's to tell.
-  const overtaken = <A, Outcome extends RemoveOutcome>(
-    all: ReadonlyArray<A>,
-    isCurrent: (index: number) => boolean,
-    write: (current: ReadonlyArray<A>, done: Journal.Done<ReadonlyArray<Outcome>>) => Cancel,
-    done: Done<ReadonlyArray<Outcome | "Deferred">, never>
-  ): Cancel => {
-    const current = all.filter((_, index) => isCurrent(index))
-    if (current.length === all.length) return write(all, (outcomes) => done(Exit.succeed(outcomes)))
-    const isWritten = all.map((_, index) => isCurrent(index))
-    return write(current, (outcomes) => {
-      const rest = outcomes[Symbol.iterator]()
-      done(Exit.succeed(isWritten.map((is) => (is ? (rest.next().value ?? "Deferred") : "Deferred"))))
-    })
-  }
-
   const intentOf = ({ extension, payload, timeToLive, value }: Write<Value>): SetIntent => {
     redis.learn(payload.length)
     const expiresAt = journal.now() + timeToLive
     return new SetIntent({ value, payload, extension, life: timeToLive, staleFor, lookupTime: 0, expiresAt })
   }
 
+  const remove = makeRemove({ journal, memory, settings })
+
+  // A value that is not stored must not leave an older one behind.
+  const bypass = (
+    writes: ReadonlyArray<Write<Value>>,
+    isCurrent: (index: number) => boolean,
+    done: () => void,
+    timeLeft?: number
+  ): Cancel =>
+    remove(
+      writes.map(({ key }) => key),
+      isCurrent,
+      done,
+      timeLeft
+    )
+
   return {
     now: redis.now,
     // An open circuit is not asked again for every write.
-    answersAtOnce: redis.refuses,
+    answersAtOnce: (key) => !settings.isBypassed && (!settings.tellsRedis || redis.refuses(key)),
     setAtOnce: (write) => {
       redis.learn(write.payload.length)
       const expiresAt = journal.now() + write.timeToLive
@@ -499,69 +603,47 @@ const makeWrites = <Value>({
       return outcome
     },
     set: (write, current, done) => {
+      if (settings.isBypassed)
+        return bypass(
+          [write],
+          () => current.isCurrent(),
+          () => done(exitOf.Rejected)
+        )
       if (!current.isCurrent()) {
         done(exitOf.Deferred)
         return ignore
       }
       const intent = intentOf(write)
-      const cancel = journal.set(write.key, intent, patience, (outcome) => done(exitOf[outcome]))
+      const cancel = journal.set(write.key, intent, settings.writePatience, (outcome) => done(exitOf[outcome]))
       memory.take(write, intent.expiresAt)
       return cancel
     },
-    setMany: (writes, isCurrent, done, timeLeft) =>
-      overtaken<Write<Value>, WriteOutcome>(
+    setMany: (writes, isCurrent, done, timeLeft) => {
+      if (settings.isBypassed) {
+        return bypass(writes, isCurrent, () => done(Exit.succeed(writes.map(() => "Rejected"))), timeLeft)
+      }
+      return overtaken<Write<Value>, WriteOutcome>(
         writes,
         isCurrent,
         (current, told) => {
           const writes = current.map((write) => ({ key: write.key, intent: intentOf(write) }))
-          const cancel = journal.setMany(writes, timeLeft ?? patience, told)
+          const cancel = journal.setMany(writes, timeLeft ?? settings.writePatience, told)
           for (const write of current) memory.take(write)
           return cancel
         },
         done
-      ),
-    remove: (keys, isCurrent, done, timeLeft) =>
-      overtaken<string, RemoveOutcome>(
-        keys,
-        isCurrent,
-        (current, told) => {
-          // What memory has was there, also where its fill has not reached Redis.
-          const held = current.map((key) => memory.find(key) !== undefined)
-          const cancel = journal.remove(current, timeLeft ?? patience, (outcomes) =>
-            told(outcomes.map((outcome, index) => (outcome === "Absent" && held[index] ? "Applied" : outcome)))
-          )
-          for (const key of current) memory.drop(key)
-          return cancel
-        },
-        done
-      ),
-    fill: (fill, isCurrent, done) => {
-      const { beganAt, lease, lookupTime, replaces, write } = fill
-      const { extension, key, payload, timeToLive } = write
-      memory.fill(fill, isCurrent, ignore)
-      return journal.fill(
-        {
-          key,
-          payload,
-          extension,
-          timeToLive,
-          staleFor,
-          lookupTime,
-          beganAt: Math.floor(beganAt),
-          found: replaces,
-          isCurrent,
-          lease
-        },
-        patience,
-        (outcome) => done(exitOf[outcome])
       )
     },
+    remove,
+    fill: makeFill({ journal, memory, settings, staleFor }),
     touch: (key, timeToLive, done) => {
       memory.extend(key, timeToLive)
       const life = { timeToLive, staleFor }
-      return journal.touch(key, life, patience, (outcome) => done(exitOf[outcome]))
+      return journal.touch(key, life, settings.writePatience, (outcome) => done(exitOf[outcome]))
     }
   }
 }
+
+const nothing: Found<never> = { hit: undefined, source: "memory" }
 
 const ignore = () => {}

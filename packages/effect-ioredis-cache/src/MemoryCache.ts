@@ -5,6 +5,7 @@
  * @since 0.1.0
  */
 import { Clock, Context, type Duration, Effect, Layer, type Scope } from "effect"
+import { makeOperationLines } from "effect-ioredis/dispatch"
 import * as Cache from "./Cache.ts"
 import * as MemoryStore from "./internal/MemoryStore.ts"
 import * as MemoryTier from "./internal/MemoryTier.ts"
@@ -121,7 +122,12 @@ export const layer = (options?: Options): Layer.Layer<MemoryCache> => Layer.effe
  * @since 0.1.0
  */
 export const layerCacheWith = (
-  options: Options & { readonly timeToLive?: Duration.Input | undefined } = {}
+  options: Options & {
+    /** For regions that name none. Default: 300 seconds. */
+    readonly timeToLive?: Duration.Input | undefined
+    /** Writes lines at debug level about single operations. Default: false. */
+    readonly logOperations?: boolean | undefined
+  } = {}
 ): Layer.Layer<Cache.Cache> =>
   Layer.effect(
     Cache.Cache,
@@ -129,10 +135,12 @@ export const layerCacheWith = (
       yield* Effect.orDie(checkMemory(options))
       const memory = yield* make(options)
       const store = memory[MemoryStore.TypeId]
+      const context = yield* Effect.context<never>()
       return yield* Region.makeCache({
         name: "memory",
         tier: MemoryTier.make(store, yield* Clock.Clock),
         timeToLive: options.timeToLive,
+        told: { operationLog: makeOperationLines(options.logOperations === true, "memory", context) },
         stats: Effect.sync(() => ({ memory: store.stats() }))
       })
     }).pipe(named("memory"))

@@ -22,6 +22,7 @@
  */
 import { Context, type Duration, Effect, Layer } from "effect"
 import { RedisClient, type RedisError } from "effect-ioredis"
+import * as Dispatch from "effect-ioredis/dispatch"
 import type * as Cache from "./Cache.ts"
 import { compressor } from "./internal/brotli.ts"
 import { checkRedis } from "./internal/options.ts"
@@ -94,6 +95,7 @@ export const make = Effect.fnUntraced(function* (options: Options = {}) {
   const build = Effect.flatMap(RedisTier.make(client), (tier) =>
     Region.makeRegions<RedisError.RedisError>({
       name: client.name,
+      told: Dispatch.of(client),
       tier,
       reject: Effect.fail,
       prefix: `${prefix}:`,

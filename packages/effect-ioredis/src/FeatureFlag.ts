@@ -233,7 +233,7 @@ export const make = Effect.fnUntraced(function* <const Variant extends string>(
  *   FeatureFlag.FeatureFlag<"old" | "new">
  * >()("app/Ranking") {
  *   static readonly layer = Layer.unwrap(
- *     Effect.map(Config.String("LOCATION").pipe(Config.withDefault("")), (location) =>
+ *     Effect.map(Config.String("REDIS_LOCATION").pipe(Config.withDefault("")), (location) =>
  *       FeatureFlag.layer(Ranking, {
  *         name: "ranking",
  *         location,

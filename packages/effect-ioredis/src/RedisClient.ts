@@ -42,7 +42,7 @@ import {
   Effect,
   Exit,
   Layer,
-  type Option,
+  Option,
   Result,
   type Scope,
   type Stream,
@@ -51,11 +51,13 @@ import {
 import type * as CircuitBreaker from "./CircuitBreaker.ts"
 import type { Cancel, Dispatch, Done, NodeEvent, SendOptions } from "./dispatch.ts"
 import { TypeId } from "./dispatch.ts"
+import * as Announcements from "./internal/Announcements.ts"
 import * as Attempts from "./internal/Attempts.ts"
 import * as Circuits from "./internal/circuitBreaker/Circuits.ts"
 import { batchName } from "./internal/batchName.ts"
 import * as clientSettings from "./internal/clientSettings.ts"
 import { clientStats, connectErrorOf, sum } from "./internal/clientStats.ts"
+import { type CommandSpan, type CommandSpans, isRefusal } from "./internal/CommandSpan.ts"
 import { Counts } from "./internal/Counts.ts"
 import { errorTypeOf } from "./internal/errorType.ts"
 import * as Gauges from "./internal/Gauges.ts"
@@ -73,6 +75,7 @@ import { keyFrom } from "./internal/keyText.ts"
 import * as Replies from "./internal/Replies.ts"
 import * as Reservations from "./internal/Reservations.ts"
 import { runScript } from "./internal/runScript.ts"
+import { type Followed, TypeId as FollowedTypeId } from "./internal/settings/Followed.ts"
 import * as Scan from "./internal/Scan.ts"
 import { countProblem, timeProblem } from "./internal/settingProblem.ts"
 import { tell } from "./internal/tell.ts"
@@ -81,6 +84,7 @@ import * as RedisCommand from "./RedisCommand.ts"
 import type { ReplyResult } from "./RedisConnection.ts"
 import { Middleware, RedisConnector, type RedisLogin } from "./RedisConnector.ts"
 import * as RedisError from "./RedisError.ts"
+import type { Happening, RedisEvents } from "./RedisEvents.ts"
 import type * as RedisNode from "./internal/node/RedisNode.ts"
 import type * as RedisReservation from "./RedisReservation.ts"
 import type { RedisScript } from "./RedisScript.ts"
@@ -88,6 +92,7 @@ import * as Topologies from "./internal/topology/Topologies.ts"
 import type { Topology } from "./internal/topology/Topology.ts"
 import type { RedisTopology } from "./RedisTopology.ts"
 import type * as RetryPolicy from "./RetryPolicy.ts"
+import * as RuntimeSettings from "./RuntimeSettings.ts"
 
 /**
  * Sets how one call is made.
@@ -287,6 +292,10 @@ export interface SettingsStats {
   readonly historyInterval: string
   /** Says whether the layer fails where no connection is ready in time. */
   readonly requireReady: boolean
+  /** Says whether single operations are logged from the start on. */
+  readonly logOperations: boolean
+  /** Says whether what a cache sends has spans. */
+  readonly traceCommands: boolean
 }
 
 /**
@@ -460,6 +469,8 @@ export interface RedisClient {
   readonly stats: Effect.Effect<Stats>
   /** The circuit breakers that commands are admitted by, one for each node. */
   readonly breaker: ClientBreaker
+  /** What befell it and its servers lately. */
+  readonly events: RedisEvents
   /** Serves libraries that build on a client: see `effect-ioredis/dispatch`. */
   readonly [TypeId]: Dispatch
 }
@@ -533,6 +544,16 @@ export interface Options {
   readonly historyInterval?: Duration.Input | undefined
   /** Sets whether the layer fails where no connection is ready in time. Default: false. */
   readonly requireReady?: boolean | undefined
+  /**
+   * Writes lines at debug level about single operations, from the start on: see `OperationLog`,
+   * which switches them while the program runs. Default: false.
+   */
+  readonly logOperations?: boolean | undefined
+  /**
+   * Gives commands that a cache sends a span each, below the span of the cache's own operation.
+   * Commands of the program's own have one anyway. Default: false.
+   */
+  readonly traceCommands?: boolean | undefined
 }
 
 /**
@@ -565,6 +586,7 @@ const assemble = Effect.fnUntraced(function* (
   const mistake = mistakeIn(options)
   if (mistake !== undefined) return yield* Effect.die(new RangeError(`RedisClient: ${mistake}`))
   const settings = clientSettings.resolve(options)
+  const followed = Option.getOrUndefined(yield* Effect.serviceOption(RuntimeSettings.RuntimeSettings))?.[FollowedTypeId]
   const { commandTimeout, connectTimeout, login, name, operationTimeout } = settings
   const clock = yield* Clock.Clock
   const context = yield* Effect.context<never>()
@@ -581,9 +603,13 @@ const assemble = Effect.fnUntraced(function* (
     () => sum(topology.nodes(), (node) => node.activity()),
     (late) => eventLoopDelay.record(late / 1000)
   )
+  const announcements = yield* Announcements.make(settings)
+  const { commandSpans, events, note, operationLog, outage } = announcements
   const tellAll = (event: NodeEvent): void => {
+    announcements.hear(event)
     for (const listener of Array.from(listeners)) tell(listener, event, onDefect)
   }
+  const closed = yield* tellClosed(note)
   const circuits = yield* Circuits.make
   const durationsOf = metrics.operationDuration(context)
   const maker = yield* NodeMaker.make({
@@ -593,6 +619,7 @@ const assemble = Effect.fnUntraced(function* (
     deadlines,
     metrics,
     durationsOf,
+    record: note,
     onEvent: tellAll
   })
   const topology: Topology = yield* Topologies.make(settings.topology, maker, listeners, tellAll)
@@ -604,39 +631,38 @@ const assemble = Effect.fnUntraced(function* (
     deadlines,
     metrics,
     onDefect,
+    operationLog,
+    suspect: () => outage.suspect(),
     policy: settings.retry
   })
-  // What concerns several servers is of none.
-  const record: Parameters<typeof Dispatcher.make>[0]["record"] = (operation, errorType, millis) => {
-    counts.add(errorType)
-    const durations = topology.slotOf === undefined ? topology.nodeFor(undefined).durations() : durationsOf(undefined)
-    durations(operation)(errorType).record(millis / 1000)
-  }
+  const record = recordOf(counts, topology, durationsOf)
   const dispatcher = Dispatcher.make({
     attempts,
     clock,
     closeWithin: closing.within,
+    commandSpans,
     context,
+    followSettings: following(followed),
     listeners,
+    note,
     now: () => Monotonic.millis(clock),
     onDefect,
+    operationLog,
     operationTimeout,
+    outage,
     record,
     topology,
     watchHistory: yield* HistoryWatch.make(topology, settings.historyInterval)
   })
   yield* Effect.addFinalizer(() =>
-    closing.within(Effect.forEach(maker.nodes(), (node) => node.drain, { concurrency: "unbounded", discard: true }))
+    Effect.suspend(() => {
+      closed(sum(maker.nodes(), (node) => node.sessions().length))
+      return closing.within(
+        Effect.forEach(maker.nodes(), (node) => node.drain, { concurrency: "unbounded", discard: true })
+      )
+    })
   )
-  const reservations = yield* Reservations.make({
-    clock,
-    most: settings.maxReserved,
-    commandTimeout,
-    deadlines,
-    failed: attempts.failed
-  })
-  yield* Gauges.show(metrics.reservationsInUse, reservations.inUse)
-  yield* Gauges.show(metrics.reservationsLimit, () => settings.maxReserved)
+  const reservations = yield* reservationsOf(settings, { clock, deadlines, failed: attempts.failed, metrics })
   const { lastFailure } = attempts
   const sources = { settings, since, counts, living: maker.nodes, topology, reservations, lastFailure }
   const client: RedisClient = {
@@ -647,11 +673,57 @@ const assemble = Effect.fnUntraced(function* (
     }),
     stats: Effect.sync(() => clientStats(sources)),
     breaker: circuits,
+    events,
     [TypeId]: dispatcher
   }
   yield* awaitReady(name, topology, listeners, connectTimeout, options)
   return client
 })
+
+type RecordOperation = Parameters<typeof Dispatcher.make>[0]["record"]
+
+// What concerns several servers is of none.
+const recordOf =
+  (
+    counts: Counts,
+    topology: Topology,
+    durationsOf: ReturnType<Metrics.Metrics["operationDuration"]>
+  ): RecordOperation =>
+  (operation, errorType, millis) => {
+    counts.add(errorType)
+    const durations = topology.slotOf === undefined ? topology.nodeFor(undefined).durations() : durationsOf(undefined)
+    durations(operation)(errorType).record(millis / 1000)
+  }
+
+// Connections are closed when all that was begun later has ended.
+const tellClosed = (note: (happening: Happening) => void) =>
+  Effect.gen(function* () {
+    let connections = 0
+    yield* Effect.addFinalizer(() => Effect.sync(() => note({ _tag: "ConnectionsClosed", connections })))
+    return (count: number): void => {
+      connections = count
+    }
+  })
+
+const reservationsOf = Effect.fnUntraced(function* (
+  { commandTimeout, maxReserved }: clientSettings.ClientSettings,
+  {
+    metrics,
+    ...shared
+  }: Omit<Parameters<typeof Reservations.make>[0], "most" | "commandTimeout"> & { readonly metrics: Metrics.Metrics }
+) {
+  const reservations = yield* Reservations.make({ ...shared, most: maxReserved, commandTimeout })
+  yield* Gauges.show(metrics.reservationsInUse, reservations.inUse)
+  yield* Gauges.show(metrics.reservationsLimit, () => maxReserved)
+  return reservations
+})
+
+const following =
+  (followed: Followed | undefined): Dispatch["followSettings"] =>
+  (apply) => {
+    apply(followed?.now() ?? {})
+    return followed?.follow({ problems: () => [], apply }) ?? (() => {})
+  }
 
 const mistakeIn = (options: Options): string | undefined => {
   for (const count of ["connections", "maxInFlight", "maxReserved"] as const) {
@@ -681,7 +753,10 @@ export const layer: {
   // Without `requireReady` it cannot fail, which the overloads say and the implementation cannot.
   Layer.effect(RedisClient, make(options)) as Layer.Layer<RedisClient, never, RedisConnector>
 
-type Commands = Omit<RedisClient, "reserve" | "transaction" | "reconnect" | "stats" | "breaker" | typeof TypeId>
+type Commands = Omit<
+  RedisClient,
+  "reserve" | "transaction" | "reconnect" | "stats" | "breaker" | "events" | typeof TypeId
+>
 
 // What a program calls: Effects on the callback side.
 const commandsOn = (name: string, dispatcher: Dispatcher.Dispatcher): Commands => {
@@ -692,7 +767,12 @@ const commandsOn = (name: string, dispatcher: Dispatcher.Dispatcher): Commands =
   ): Effect.Effect<A, RedisError.RedisCommandError> => {
     const refused = refusal(command, options.readFrom)
     if (refused !== undefined) return Effect.fail(refused)
-    return traced(name, command.name, (of, done) => dispatcher.sendIn(of, command, options, done), decode)
+    return traced(
+      dispatcher.commandSpans,
+      command.name,
+      (of, done, trace) => dispatcher.sendIn(of, command, options, done, trace),
+      decode
+    )
   }
 
   const run: RedisClient["run"] = (command, options) => {
@@ -710,10 +790,10 @@ const commandsOn = (name: string, dispatcher: Dispatcher.Dispatcher): Commands =
     const label = commands.length === 1 ? (commands[0]?.name ?? "") : "PIPELINE"
     const replies = Effect.orDie(
       traced<ReadonlyArray<ReplyResult>, ReadonlyArray<ReplyResult>>(
-        name,
+        dispatcher.commandSpans,
         label,
-        (of, done) =>
-          dispatcher.sendAllIn(of, commands, sendOptions(options), (results) => done(Result.succeed(results))),
+        (of, done, trace) =>
+          dispatcher.sendAllIn(of, commands, sendOptions(options), (results) => done(Result.succeed(results)), trace),
         Result.succeed
       )
     )
@@ -869,24 +949,39 @@ const reporter =
 // A span costs more than the rest of a call, so it is made only where a tracer is installed.
 // `decode` throws at no reply, so that it needs no effect of its own.
 const traced = <A, B>(
-  client: string,
+  spans: CommandSpans,
   name: string,
-  start: (of: Context.Context<never>, done: Done<A>) => Cancel,
+  start: (of: Context.Context<never>, done: Done<A>, trace: CommandSpan | undefined) => Cancel,
   decode: (value: A) => Result.Result<B, RedisError.RedisOperationError>
 ): Effect.Effect<B, RedisError.RedisCommandError> =>
   Effect.withFiber((fiber) => {
-    const call = Effect.callback<B, RedisError.RedisCommandError>((resume) => {
-      const cancel = start(fiber.context, (result) => {
-        if (Result.isFailure(result)) return resume(Exit.fail(result.failure))
-        const decoded = decode(result.success)
-        resume(Result.isSuccess(decoded) ? Exit.succeed(decoded.success) : Exit.fail(decoded.failure))
+    const call = (trace: CommandSpan | undefined) =>
+      Effect.callback<B, RedisError.RedisCommandError>((resume) => {
+        const cancel = start(
+          fiber.context,
+          (result) => {
+            if (Result.isFailure(result)) return resume(Exit.fail(result.failure))
+            const decoded = decode(result.success)
+            resume(Result.isSuccess(decoded) ? Exit.succeed(decoded.success) : Exit.fail(decoded.failure))
+          },
+          trace
+        )
+        return Effect.sync(cancel)
       })
-      return Effect.sync(cancel)
-    })
-    return fiber.getRef(Tracer.Tracer) === Tracer.nativeTracer
-      ? call
-      : Effect.withSpan(call, name, {
-          kind: "client",
-          attributes: { "db.system.name": "redis", "db.operation.name": name, "db.client.name": client }
-        })
+    return fiber.getRef(Tracer.Tracer) === Tracer.nativeTracer ? call(undefined) : inSpan(spans, name, call)
   })
+
+// A refusal by the circuit is no error of the command, which was not sent: its span has an event.
+// What a command answers is nobody's who looks at spans.
+const inSpan = <A>(
+  spans: CommandSpans,
+  name: string,
+  call: (trace: CommandSpan) => Effect.Effect<A, RedisError.RedisCommandError>
+): Effect.Effect<A, RedisError.RedisCommandError> =>
+  Effect.useSpan(name, { kind: "client", attributes: spans.attributes(name) }, (span) =>
+    call(spans.of(span)).pipe(
+      Effect.tap(() => spans.end(span)),
+      Effect.tapError((error) => (isRefusal(error) ? spans.end(span) : Effect.void)),
+      Effect.withParentSpan(span)
+    )
+  )

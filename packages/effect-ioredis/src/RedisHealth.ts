@@ -10,10 +10,11 @@
  * finds a connection that no longer answers, an idle one included, which is then replaced. A server
  * that is connected to and could not serve is asked again every second.
  *
- * The start of an outage is logged as one warning that names the servers and their slots where
- * there are several, and one more if none of them answers at last. Its end is one info line that
- * sums it up; in between there are summaries after 1, 2, 4… minutes, at most every hour. Failed
- * checks are logged at debug level.
+ * The start of an outage is logged as one warning that says where, why, and how the circuit stands,
+ * names the servers and their slots where there are several, and one more if none of them answers
+ * at last. Its end is one info line that sums it up, with what the caches on the client did
+ * meanwhile; in between there are summaries after 1, 2, 4… minutes, at most every hour. Checks are
+ * logged where `OperationLog` is on.
  *
  * A server that has left a cluster is not down. Where a master answers but none of its sentinels
  * does, nothing is down either: every key can be reached, and the status is `"Up"` with a
@@ -55,10 +56,12 @@ import {
   Stream
 } from "effect"
 import type * as CircuitBreaker from "./CircuitBreaker.ts"
-import { type Dispatch, type Node, type NodeEvent, of, type Session } from "./dispatch.ts"
+import { type Dispatch, type Node, type NodeEvent, of, type OperationLines, type Session } from "./dispatch.ts"
 import * as HealthReport from "./internal/HealthReport.ts"
 import * as Metrics from "./internal/Metrics.ts"
 import { errorStats } from "./internal/errorStats.ts"
+import { errorFields } from "./internal/OperationLog.ts"
+import * as OutageTeller from "./internal/OutageTeller.ts"
 import { outageCause } from "./internal/outageCause.ts"
 import * as SharedRun from "./internal/SharedRun.ts"
 import { type ClientBreakerState, type ErrorStats, RedisClient } from "./RedisClient.ts"
@@ -206,8 +209,10 @@ export const make = Effect.fnUntraced(function* (
       connection === "Ready" ? connectError?.message : undefined
     )
   )
-  const report = yield* HealthReport.make(name, yield* look, scope)
-  const assess = Effect.flatMap(look, report.update)
+  const report = yield* HealthReport.make(yield* look)
+  const { operationLog, outage } = dispatch
+  const tell = yield* tellerOf(client, report.status)
+  const assess = Effect.flatMap(look, (found) => report.update(found, tell))
 
   const ask = Effect.fnUntraced(function* (nodes: ReadonlyArray<Node>, judge: Judge) {
     const verdicts = yield* Effect.forEach(nodes, (node) => judge(dispatch, node, Duration.toMillis(timeout)), {
@@ -218,11 +223,10 @@ export const make = Effect.fnUntraced(function* (
       if (outcome === "success") reasons.delete(node)
       if (outcome === "failure" && failed !== undefined) reasons.set(node, failingWith(errorStats(failed)))
     }
-    const { failed, outcome } = worstOf(verdicts)
+    const { outcome } = worstOf(verdicts)
     metrics.healthChecks(outcome).updateUnsafe(1, context)
-    if (failed !== undefined) {
-      yield* Effect.logDebug("Redis health check failed").pipe(Effect.annotateLogs({ name, error: failed.message }))
-    }
+    if (verdicts.every(({ outcome }) => outcome === "success") && reasons.size === 0) outage.trust()
+    if (operationLog.isOn) sayChecks(operationLog, verdicts)
     yield* Effect.forEach(nodes, (node) => node.refreshTime, { discard: true }).pipe(Effect.forkIn(scope))
     yield* assess
   })
@@ -297,6 +301,26 @@ export const make = Effect.fnUntraced(function* (
 export const layer = (options?: Options): Layer.Layer<RedisHealth, never, RedisClient> =>
   Layer.effect(RedisHealth, make(options))
 
+const tellerOf = Effect.fnUntraced(function* (client: RedisClient, status: Effect.Effect<Status>) {
+  const { settings } = yield* client.stats
+  const { note, outage } = of(client)
+  return yield* OutageTeller.make({
+    name: client.name,
+    servers: settings.addresses,
+    circuit: Effect.map(client.stats, ({ breaker }) => breaker._tag),
+    counts: outage,
+    record: note,
+    status
+  })
+})
+
+const sayChecks = (log: OperationLines, verdicts: ReadonlyArray<Verdict>): void => {
+  for (const { failed, node } of verdicts) {
+    const fields = { operation: "PING", node: node.name }
+    if (failed === undefined) log.write("Redis health check succeeded", fields)
+    else log.write("Redis health check failed", { ...fields, ...errorFields(failed) })
+  }
+}
 const reasonsAtFirst = (nodes: ReadonlyArray<Node>): ReadonlyArray<readonly [Node, HealthReport.Failing]> =>
   nodes.flatMap((node) => (node.isReady() ? [] : [[node, failingOf(node, notConnected)]]))
 

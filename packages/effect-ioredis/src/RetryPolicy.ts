@@ -30,6 +30,7 @@
  * @since 0.1.0
  */
 import { Duration, Effect, Random, Schedule } from "effect"
+import { bounded } from "./internal/Retries.ts"
 import type { RedisCommandError } from "./RedisError.ts"
 
 /**
@@ -163,10 +164,13 @@ export const exponential = (
 ): Schedule.Schedule<unknown> =>
   // The cap stands outside the jitter: `Schedule.jittered` may exceed one that was applied before
   // it.
-  Schedule.min([
-    Schedule.jittered(Schedule.exponential(options.base ?? defaultBase, options.factor ?? 2)),
-    Schedule.spaced(options.cap ?? defaultCap)
-  ]).pipe(Schedule.upTo({ times: options.retries }))
+  upTo(
+    Schedule.min([
+      Schedule.jittered(Schedule.exponential(options.base ?? defaultBase, options.factor ?? 2)),
+      Schedule.spaced(options.cap ?? defaultCap)
+    ]),
+    options.retries
+  )
 
 /**
  * "Full jitter": each delay is anything between zero and the exponential one. It spreads a herd the
@@ -180,9 +184,11 @@ export const exponential = (
  * @since 0.1.0
  */
 export const fullJitter = (options: BackoffOptions): Schedule.Schedule<unknown> =>
-  Schedule.min([Schedule.exponential(options.base ?? defaultBase), Schedule.spaced(options.cap ?? defaultCap)]).pipe(
-    Schedule.modifyDelay(({ duration }) => Effect.map(Random.next, (random) => Duration.times(duration, random))),
-    Schedule.upTo({ times: options.retries })
+  upTo(
+    Schedule.min([Schedule.exponential(options.base ?? defaultBase), Schedule.spaced(options.cap ?? defaultCap)]).pipe(
+      Schedule.modifyDelay(({ duration }) => Effect.map(Random.next, (random) => Duration.times(duration, random)))
+    ),
+    options.retries
   )
 
 /**
@@ -208,7 +214,7 @@ export const fullJitter = (options: BackoffOptions): Schedule.Schedule<unknown> 
 export const decorrelatedJitter = (options: BackoffOptions): Schedule.Schedule<unknown> => {
   const base = Duration.toMillis(options.base ?? defaultBase)
   const cap = Duration.toMillis(options.cap ?? defaultCap)
-  return Schedule.fromStep(
+  const delays = Schedule.fromStep(
     Effect.sync(() => {
       let previous = base
       return () =>
@@ -217,8 +223,12 @@ export const decorrelatedJitter = (options: BackoffOptions): Schedule.Schedule<u
           return [previous, Duration.millis(previous)] as [number, Duration.Duration]
         })
     })
-  ).pipe(Schedule.upTo({ times: options.retries }))
+  )
+  return upTo(delays, options.retries)
 }
+
+const upTo = (schedule: Schedule.Schedule<unknown>, retries: number): Schedule.Schedule<unknown> =>
+  bounded(Schedule.upTo(schedule, { times: retries }), retries)
 
 const defaultBase: Duration.Input = "100 millis"
 

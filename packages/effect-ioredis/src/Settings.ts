@@ -35,8 +35,9 @@ import {
   SchemaIssue,
   SchemaTransformation
 } from "effect"
-import { errorOf, nesting, pathOf } from "./internal/nesting.ts"
+import { errorOf, nesting } from "./internal/nesting.ts"
 import { configError, problemOf } from "./internal/settingProblem.ts"
+import { type Fault, faultsIn, format } from "./internal/settings/faults.ts"
 
 /**
  * Reads all of them, and joins the problems of those that fail into one `ConfigError`, a line for
@@ -219,27 +220,10 @@ const failing = (configs: ReadonlyArray<Config.Config<unknown>>, nesting: Config
     )
   ).pipe(Config.flatMap((problems) => Config.fail(configError(problems.flat()).cause)))
 
-/** One thing that is wrong, and where. */
-interface Fault {
-  readonly path: ReadonlyArray<string | number>
-  readonly issue: SchemaIssue.Issue
-}
-
 const faultsOf = ({ cause }: Config.ConfigError): ReadonlyArray<Fault> =>
   cause._tag === "SchemaError"
-    ? faultsIn(cause.issue, [])
+    ? faultsIn(cause.issue)
     : [{ path: [], issue: new SchemaIssue.InvalidValue({ message: cause.message }) }]
-
-const faultsIn = (issue: SchemaIssue.Issue, path: Fault["path"]): ReadonlyArray<Fault> => {
-  if (issue._tag === "Pointer") return faultsIn(issue.issue, [...path, ...pathOf(issue.path)])
-  if ("ast" in issue && problemOf("", undefined, issue.ast) !== undefined) return [{ path, issue }]
-  // What is within a Redacted is not looked at.
-  if ("ast" in issue && issue.ast._tag === "Declaration") return [{ path, issue }]
-  if (issue._tag === "Composite") return issue.issues.flatMap((inner) => faultsIn(inner, path))
-  return issue._tag === "Encoding" ? faultsIn(issue.issue, path) : [{ path, issue }]
-}
-
-const format = SchemaIssue.makeFormatterDefault()
 
 const worded = ({ issue, path }: Fault, nesting: ConfigProvider.Path): Config.Config<string> => {
   const said = format(issue)

@@ -38,12 +38,14 @@
  *
  * @since 0.1.0
  */
-import type { Clock, Effect, Result, Scope } from "effect"
+import type { Clock, Context, Effect, Result, Scope, Tracer } from "effect"
 import type { RedisClient } from "./RedisClient.ts"
 import type * as RedisCommand from "./RedisCommand.ts"
 import type { RedisConnection } from "./RedisConnection.ts"
 import type * as RedisError from "./RedisError.ts"
+import type { Happening } from "./RedisEvents.ts"
 import type { OutageCause } from "./RedisHealth.ts"
+import type { Settings } from "./RuntimeSettings.ts"
 
 /**
  * Describes what a server's data descend from, as far as its user may ask.
@@ -329,6 +331,11 @@ export interface Dispatch {
     read: Pick<SendOptions, "sending" | "timeout"> & { readonly bytes: number; readonly first?: number | undefined },
     done: Done<RedisCommand.Reply>
   ) => Cancel
+  /**
+   * Tells of the settings that may change while the program runs, at once and at each change until
+   * the returned function is called. Where no `RuntimeSettings` were given it tells of none.
+   */
+  readonly followSettings: (follow: (settings: Settings) => void) => () => void
   /** Asks each node for its history every second, for as long as the scope is open. */
   readonly watchHistory: Effect.Effect<void, never, Scope.Scope>
   /**
@@ -337,6 +344,89 @@ export interface Dispatch {
    * time ran out.
    */
   readonly closeWithin: (work: Effect.Effect<unknown>) => Effect.Effect<boolean>
+  /** Takes in what has happened just now, for the client's `events`. */
+  readonly note: (happening: Happening) => void
+  /**
+   * What is told of an outage. Whoever stands on the client adds what he counts, until what `add`
+   * returns is called.
+   */
+  readonly outage: OutageCounts
+  /**
+   * The lines of single operations. Whoever has something to say asks `isOn` first. See
+   * `OperationLog`.
+   */
+  readonly operationLog: OperationLines
+  /** The spans on whose behalf commands are sent. */
+  readonly commandSpans: SpanOwners
+}
+
+/**
+ * Lists what those who stand on a client count, for what is told of an outage. Each number only
+ * grows, but for `waiting`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface OutageNumbers {
+  /** Counts reads that something else than Redis has answered with a value. */
+  readonly answers: number
+  /** Counts lookups that have ended. */
+  readonly lookups: number
+  /** Counts writes that Redis did not confirm at once. */
+  readonly deferred: number
+  /** Counts writes that Redis was told of later. */
+  readonly replayed: number
+  /** Counts writes that Redis will not be told of. */
+  readonly lost: number
+  /** Says how many writes wait for Redis to be told of them. */
+  readonly waiting: number
+}
+
+/**
+ * Adds up what everyone counts who stands on a client. What is told of an outage is the difference.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface OutageCounts {
+  /** Takes in whoever counts, until what it returns is called. What he has counted stays. */
+  readonly add: (source: () => Partial<OutageNumbers>) => () => void
+  /** What has been counted by now. */
+  readonly now: () => OutageNumbers
+  /** What had been counted when the first command failed since `trust`, or by now. */
+  readonly before: () => OutageNumbers
+  /** Says that Redis answers: what failed before is no beginning of an outage. */
+  readonly trust: () => void
+}
+
+/**
+ * Writes lines at debug level about single operations, where somebody has switched them on.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface OperationLines {
+  /** Says whether lines are written. Whoever has one to write asks before he makes its fields. */
+  isOn: boolean
+  /**
+   * Writes a line. A field that is `undefined` is left out. Without a context the loggers are those
+   * of the client.
+   */
+  readonly write: (message: string, fields: Readonly<Record<string, unknown>>, context?: Context.Context<never>) => void
+}
+
+/**
+ * The spans on whose behalf commands are sent. They are told as events when a command is tried
+ * again or is refused by the circuit.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface SpanOwners {
+  /** Says whether a command that is sent on behalf of a span has one itself, below it. */
+  isOn: boolean
+  /** Says that what is sent in a span from now on is sent on its behalf. */
+  readonly own: (span: Tracer.Span) => void
 }
 
 /**
@@ -445,6 +535,26 @@ export {
   type MetricKind,
   type SeriesOf
 } from "./internal/defineMetric.ts"
+
+/**
+ * Makes the lines of single operations, for a library that stands on no client.
+ *
+ * **Example** (Lines of one's own)
+ *
+ * ```ts
+ * import { Context } from "effect"
+ * import * as Dispatch from "effect-ioredis/dispatch"
+ *
+ * const context = Context.empty()
+ * const lines: Dispatch.OperationLines = Dispatch.makeOperationLines(false, "queue", context)
+ *
+ * if (lines.isOn) lines.write("Queue read", { operation: "take", duration_ms: 3 })
+ * ```
+ *
+ * @category logging
+ * @since 0.1.0
+ */
+export { makeOperationLines } from "./internal/OperationLog.ts"
 
 /**
  * Says in one line what a schema expected and where, without the value that did not fit.

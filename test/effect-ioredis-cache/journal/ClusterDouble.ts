@@ -4,7 +4,8 @@
  */
 import { Clock, Context, Effect, Option, Result } from "effect"
 import { RedisCommand, RedisError } from "effect-ioredis"
-import type { Cancel, Dispatch, NodeEvent, SendOptions } from "effect-ioredis/dispatch"
+import type { Cancel, Dispatch, NodeEvent, SendOptions, OperationLines, SpanOwners } from "effect-ioredis/dispatch"
+import { OutageCounts } from "../../../packages/effect-ioredis/src/internal/OutageCounts.ts"
 import { DispatchDouble } from "./DispatchDouble.ts"
 
 /** Few slots have keys: a key's is told by its last letter. */
@@ -19,6 +20,10 @@ const slots = Array.from({ length: 26 }, (_, index) => index * width)
 const lastOf = (slot: number): number => (slot === slots[25] ? 16_383 : slot + width - 1)
 
 export class ClusterDouble implements Dispatch {
+  readonly note = () => {}
+  readonly outage = new OutageCounts()
+  readonly operationLog: OperationLines = { isOn: false, write: () => {} }
+  readonly commandSpans: SpanOwners = { isOn: false, own: () => {} }
   readonly clock = Context.get(Context.empty(), Clock.Clock)
   readonly servers = new Map<string, DispatchDouble>()
   readonly #owners = new Map<number, DispatchDouble>()
@@ -124,6 +129,7 @@ export class ClusterDouble implements Dispatch {
   readonly nodeOf = (key: string) => this.ownerOf(key).node
   readonly refresh = Effect.succeed(true)
   readonly watchHistory = Effect.void
+  readonly followSettings: Dispatch["followSettings"] = () => () => {}
   readonly closeWithin = (work: Effect.Effect<unknown>) =>
     Effect.map(Effect.timeoutOption(work, "2 seconds"), Option.isSome)
 

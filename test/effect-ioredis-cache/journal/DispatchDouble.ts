@@ -7,7 +7,18 @@
 import { Clock, Context, Effect, Option, Result } from "effect"
 import { RedisCommand, RedisError, RedisScript } from "effect-ioredis"
 import { scripts } from "effect-ioredis-cache/testing"
-import type { Cancel, Dispatch, Node, NodeEvent, Sending, SendOptions, Session } from "effect-ioredis/dispatch"
+import type {
+  Cancel,
+  Dispatch,
+  Node,
+  NodeEvent,
+  Sending,
+  SendOptions,
+  Session,
+  OperationLines,
+  SpanOwners
+} from "effect-ioredis/dispatch"
+import { OutageCounts } from "../../../packages/effect-ioredis/src/internal/OutageCounts.ts"
 
 type Outcome = Result.Result<RedisCommand.Reply, RedisError.RedisCommandError>
 
@@ -51,6 +62,10 @@ export interface Options {
 }
 
 export class DispatchDouble implements Dispatch {
+  readonly note = () => {}
+  readonly outage = new OutageCounts()
+  readonly operationLog: OperationLines = { isOn: false, write: () => {} }
+  readonly commandSpans: SpanOwners = { isOn: false, own: () => {} }
   readonly clock = Context.get(Context.empty(), Clock.Clock)
   readonly node: Node
   readonly listeners = new Set<(event: NodeEvent) => void>()
@@ -186,6 +201,7 @@ export class DispatchDouble implements Dispatch {
   readonly slotOf = undefined
   readonly refresh = Effect.succeed(true)
   readonly watchHistory = Effect.void
+  readonly followSettings: Dispatch["followSettings"] = () => () => {}
   readonly closeWithin = (work: Effect.Effect<unknown>) =>
     Effect.map(Effect.timeoutOption(work, "2 seconds"), Option.isSome)
 

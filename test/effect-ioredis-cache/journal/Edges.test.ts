@@ -100,6 +100,7 @@ describe("at the edges of the journal", () => {
       now,
       log: () => {},
       onOverflow: () => {},
+      onLost: () => {},
       onReplay: () => {},
       startNode: () => loop,
       startRegion: () => loop

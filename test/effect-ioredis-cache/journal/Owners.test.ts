@@ -369,6 +369,7 @@ describe("The state of the journal", () => {
       now: () => 0,
       log: () => {},
       onOverflow: () => {},
+      onLost: () => {},
       onReplay: () => {},
       startNode: ({ node }) => loopOf(node.name),
       startRegion: ({ name }) => loopOf(name)

@@ -62,8 +62,6 @@ const otherProcessOn = (clock: Clock.Clock) =>
 /** From here on Redis is not asked, and no time passes in finding that out. */
 const isolate = Effect.flatMap(RedisClient.RedisClient, ({ breaker }) => breaker.isolate)
 
-const resume = Effect.flatMap(RedisClient.RedisClient, ({ breaker }) => breaker.reset)
-
 const inject = (fault: Fault.Fault) => Effect.flatMap(SimulatedRedis.SimulatedRedis, (server) => server.inject(fault))
 
 const peek = (key: string) => Effect.flatMap(SimulatedRedis.SimulatedRedis, (server) => server.peek(keyOf(key)))
@@ -319,37 +317,6 @@ describe("HybridCache while Redis does not answer", () => {
       yield* TestClock.adjust("1 millis")
       assert.isUndefined(yield* valueIn(cache.get("a")))
     }))
-
-  it.effect("says so once when it begins and once when it ends", () => {
-    const log = makeLog("Debug")
-    return Effect.gen(function* () {
-      const cache = yield* region
-      yield* cache.set("a", "1")
-      for (let outage = 0; outage < 2; outage++) {
-        yield* isolate
-        yield* Effect.all(
-          Array.from({ length: 10 }, () => cache.get("a")),
-          { concurrency: "unbounded" }
-        )
-        // Nobody was asked, so nobody has answered.
-        yield* cache.getMany([])
-        yield* cache.get("a")
-        yield* cache.set("b", "1")
-        yield* resume
-        yield* cache.get("a")
-        yield* cache.get("a")
-      }
-      assert.deepStrictEqual(
-        log.lines.filter((line) => line.includes("the cache")),
-        [
-          "Debug Redis does not answer the cache: memory does",
-          "Debug Redis answers the cache again",
-          "Debug Redis does not answer the cache: memory does",
-          "Debug Redis answers the cache again"
-        ]
-      )
-    }).pipe(Effect.provide(layerSimulated({ logs: log.layer })))
-  })
 })
 
 describe("patience", () => {

@@ -304,7 +304,11 @@ describe("gets of a region", () => {
       yield* Effect.withTracer(together(keys(2).map(cache.get)), tracer)
       assert.deepStrictEqual(
         spans.map(({ attributes, name, status }) => [name, status._tag, Object.fromEntries(attributes)]),
-        [0, 1].map(() => ["cache.get", "Ended", { "cache.name": "redis", "cache.region": "texts" }])
+        [0, 1].map(() => [
+          "cache.get",
+          "Ended",
+          { "cache.name": "redis", "cache.region": "texts", "cache.result": "hit", "cache.source": "redis" }
+        ])
       )
     })
   )

@@ -105,6 +105,8 @@ export class Part<Key, K extends Key, Value, E, R> implements Request<Key, Value
   readonly askedAt: number
   readonly isPart = true
   isStale = false
+  /** Its caller sees all parts together. */
+  readonly seen = undefined
   readonly #missing: BatchLookup<Key, K, Value, E, R>
   readonly #due: BatchLookup<Key, K, Value, E, R>
 

@@ -11,6 +11,7 @@
  * would be put together and hashed anew: a tenth of what a `get` costs.
  */
 import { type Effect, Exit } from "effect"
+import type { RedisError } from "effect-ioredis"
 import type { RemoveOutcome, Replay, WriteOutcome } from "../Cache.ts"
 import type { CacheCodec } from "./CacheCodec.ts"
 import type { Answer, Held, Leases } from "./Lease.ts"
@@ -167,6 +168,11 @@ export interface Found<out Value> {
   readonly hit: { readonly value: Value } | undefined
   /** Says who answered. */
   readonly source: Source
+  /**
+   * Says what Redis failed with, where memory answers in its place; nothing where its circuit was
+   * open.
+   */
+  readonly because?: RedisError.RedisError | undefined
   /** Describes what Redis holds in the place of a value, where that is a miss. */
   readonly replaces?: Replaced | undefined
   /** Holds what has expired in Redis and may still be served, where that is a miss. */

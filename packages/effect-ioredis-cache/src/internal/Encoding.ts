@@ -9,6 +9,7 @@ import { Write } from "./CacheTier.ts"
 import * as Tag from "./tags/Tag.ts"
 import { withTags } from "./tags/Tagged.ts"
 import { lifetime, lifetimeAdvice, type RegionDefinition } from "./Regions.ts"
+import type { RegionSettings } from "./RegionSettings.ts"
 import type { Payload } from "./StoredValue.ts"
 
 /** Turns the keys and values of one region into what a tier keeps, or says why it cannot. */
@@ -16,6 +17,7 @@ export interface Encoding<in Key, in out Value> {
   readonly codec: CacheCodec.CacheCodec<Value>
   /** Bounds the encoded size of a value, in bytes. */
   readonly maxBytes: number
+  /** Says how long its values live at most that a write says nothing of, in milliseconds. */
   readonly longestLife: number
   /** Says what every rendered key begins with. */
   readonly keyspace: string
@@ -46,14 +48,22 @@ export const make = <Key, Value>(
   defaultTimeToLive: Duration.Input,
   prefix: string,
   context: Context.Context<never>,
-  makeCompressor?: MakeCompressor
+  makeCompressor?: MakeCompressor,
+  settings?: Pick<RegionSettings, "timeToLive" | "defaultTimeToLive" | "listeners">
 ): Encoding<Key, Value> => {
-  const { jitter = 0, name, timeToLive = defaultTimeToLive } = options
+  const { jitter = 0, name } = options
   const random = Context.get(context, Random.Random)
   const keyspace = `${prefix}${name}:v${options.version}:`
   const renderKey = CacheKey.make(options.key, keyspace)
   const hash = (rendered: string): string => keyHash(rendered.slice(prefix.length))
-  const fixed = typeof timeToLive === "function" ? undefined : lifetime(timeToLive)
+  let timeToLive = options.timeToLive ?? defaultTimeToLive
+  let fixed: number | undefined
+  const settle = (): void => {
+    timeToLive = settings?.timeToLive ?? options.timeToLive ?? settings?.defaultTimeToLive ?? defaultTimeToLive
+    fixed = typeof timeToLive === "function" ? undefined : lifetime(timeToLive)
+  }
+  settle()
+  settings?.listeners.add(settle)
   const { maxBytes = CacheCodec.defaultMaxBytes } = options
   const makeCodec = options.codec?.[CacheCodec.TypeId] ?? JsonCodec.make
   const codec = makeCodec(options.value, { maxBytes })
@@ -73,7 +83,9 @@ export const make = <Key, Value>(
     maxBytes,
     keyspace,
     hash,
-    longestLife: typeof timeToLive === "function" ? Number.POSITIVE_INFINITY : (fixed ?? 0),
+    get longestLife() {
+      return typeof timeToLive === "function" ? Number.POSITIVE_INFINITY : (fixed ?? 0)
+    },
     key: (operation, key) => {
       const rendered = renderKey(key)
       return Result.isFailure(rendered)

@@ -57,6 +57,8 @@ export interface Leases {
   readonly now: () => number
   /** The longest that a lookup waits for that of another process, in milliseconds. */
   readonly patience: number
+  /** Tells whether leases are taken now. */
+  readonly isOn: () => boolean
   /** Makes the lease of a rendered key, which is not taken yet. */
   readonly of: (rendered: string) => Lease
   /** Takes a lease that nobody holds. Redis may take so many milliseconds to answer. */
@@ -75,6 +77,8 @@ export interface Options {
   readonly keyspace: string
   /** In milliseconds. Default: that of a cache which says nothing else. */
   readonly patience: number | undefined
+  /** Tells whether leases are taken now. Default: always. */
+  readonly isOn?: (() => boolean) | undefined
   /** Gives a token that no other process and no other call gives. */
   readonly tokenOf: () => string
   /** Is told what came of asking for a lease. */
@@ -82,11 +86,12 @@ export interface Options {
 }
 
 /** Makes the leases of one region. */
-export const make = ({ dispatch, keyspace, onAnswer, patience = 1000, tokenOf }: Options): Leases => {
+export const make = (options: Options): Leases => {
+  const { dispatch, keyspace, onAnswer, tokenOf } = options
   const { clock } = dispatch
   // The others have half of their patience left when one ends that is not renewed any more.
-  const duration = Math.max(1, Math.floor(Math.min(patience / 2, longestDuration)))
-  const interval = duration / 3
+  const patienceNow = () => options.patience ?? 1000
+  const durationNow = () => Math.max(1, Math.floor(Math.min(patienceNow() / 2, longestDuration)))
   let deniedUntil = Number.NEGATIVE_INFINITY
 
   const start = (
@@ -97,8 +102,8 @@ export const make = ({ dispatch, keyspace, onAnswer, patience = 1000, tokenOf }:
     done: Done<RedisCommand.Reply>
   ): Cancel => {
     const command = Scripts.call(script, key, [token, ...args])
-    const options = { timeout, retry: script.kind === "repeatable", now: () => now(clock) }
-    return Sender.send(dispatch, command, options, (outcome) => {
+    const sending = { timeout, retry: script.kind === "repeatable", now: () => now(clock) }
+    return Sender.send(dispatch, command, sending, (outcome) => {
       const isDenied = Result.isFailure(outcome) && Scripts.isDenied(command, outcome.failure)
       if (isDenied) deniedUntil = now(clock) + deniedPause
       done(outcome)
@@ -115,7 +120,7 @@ export const make = ({ dispatch, keyspace, onAnswer, patience = 1000, tokenOf }:
     Effect.suspend(() => {
       if (timeout <= 0 || now(clock) < deniedUntil) return unknown
       lease.state = "Asked"
-      return Effect.map(send(Scripts.takeLease, lease, [duration, seizes ? 1 : 0], timeout), (outcome) => {
+      return Effect.map(send(Scripts.takeLease, lease, [durationNow(), seizes ? 1 : 0], timeout), (outcome) => {
         const answer = heard(lease, outcome)
         onAnswer?.(answer)
         return answer
@@ -125,6 +130,8 @@ export const make = ({ dispatch, keyspace, onAnswer, patience = 1000, tokenOf }:
   // What fails is tried again, because the lease may still be held.
   const renew = Effect.fnUntraced(function* (lease: Lease) {
     while (true) {
+      const duration = durationNow()
+      const interval = duration / 3
       yield* Effect.sleep(interval)
       if (lease.state !== "Held") return
       const end = yield* send(Scripts.renewLease, lease, [duration], interval)
@@ -135,10 +142,13 @@ export const make = ({ dispatch, keyspace, onAnswer, patience = 1000, tokenOf }:
   return {
     clock,
     now: () => now(clock),
-    patience,
+    get patience() {
+      return patienceNow()
+    },
+    isOn: options.isOn ?? (() => true),
     of: (rendered) => new Lease(leaseKey({ keyspace }, rendered), tokenOf()),
     take: (lease, timeout) => ask(lease, timeout, false),
-    seize: (lease) => ask(lease, duration, true),
+    seize: (lease) => ask(lease, durationNow(), true),
     // The lookup is known by its fiber, and so it keeps it.
     whileRenewed: (lease, use) =>
       Effect.flatMap(Effect.forkChild(Effect.provideService(renew(lease), Clock.Clock, clock)), (renewal) =>
@@ -147,7 +157,7 @@ export const make = ({ dispatch, keyspace, onAnswer, patience = 1000, tokenOf }:
     giveBack: (lease) => {
       if (lease.state === "Free") return
       lease.state = "Free"
-      start(Scripts.giveLeaseBack, lease, [], duration, ignore)
+      start(Scripts.giveLeaseBack, lease, [], durationNow(), ignore)
     }
   }
 }

@@ -43,7 +43,7 @@ export const make = <Key, Value, E>(environment: Environment<Key, Value, E>): Lo
 
   return {
     fill: (request, replaces, watch) => {
-      if (request.isPart) return runs.fill(request, replaces, watch)
+      if (request.isPart || !leases.isOn()) return runs.fill(request, replaces, watch)
       return leased(request, (lease) =>
         Effect.flatMap(awaitTurn(request, lease, replaces), (turn) => {
           if (turn._tag === "Found") return Effect.succeed(turn.value)
@@ -53,7 +53,7 @@ export const make = <Key, Value, E>(environment: Environment<Key, Value, E>): Lo
     },
     // Redis answers what was asked before the lookup, and so it is known whether the lease is held.
     replace: (request, watch) => {
-      if (request.isPart) return runs.replace(request, watch)
+      if (request.isPart || !leases.isOn()) return runs.replace(request, watch)
       return leased(request, (lease) =>
         Effect.andThen(
           Effect.forkChild(leases.seize(lease), { startImmediately: true }),
@@ -62,7 +62,7 @@ export const make = <Key, Value, E>(environment: Environment<Key, Value, E>): Lo
       )
     },
     refresh: <E2, R>(request: Request<Key, Value, E2, R>, watch: Current) => {
-      if (request.isPart) return runs.refresh(request, watch)
+      if (request.isPart || !leases.isOn()) return runs.refresh(request, watch)
       return leased(request, (lease) =>
         Effect.flatMap(
           leases.take(lease, leases.patience),

@@ -1,7 +1,8 @@
-import { Cause, Effect, Exit, Result, type Scope } from "effect"
-import type { WriteOptions } from "../Cache.ts"
+import { Effect, Exit, Result, type Scope } from "effect"
+import type { RemoveOutcome, WriteOptions } from "../Cache.ts"
 import type { Current, Replaced } from "./CacheTier.ts"
 import type { Lease } from "./Lease.ts"
+import { type Observation, sayFailed, sayFilled } from "./Observation.ts"
 import { fromCallback, type RegionParts } from "./RegionParts.ts"
 import type { NotRun } from "./SharedLookups.ts"
 import type { Tags } from "./tags/Tag.ts"
@@ -20,6 +21,8 @@ export interface Request<out Key, out Value, out E, out R> {
   readonly isPart: boolean
   /** Says that its caller was served an expired value. */
   isStale: boolean
+  /** Gathers what is seen of it, where somebody looks. */
+  readonly seen: Observation | undefined
   /** Gives the lookup. It is called where nobody looks the key up yet. */
   readonly begin: (how: How) => Effect.Effect<Value | Absent, E, R>
   /** Is told that the lookup will not be run after all. */
@@ -42,6 +45,7 @@ export class Single<out Key, out Value, out E, out R> implements Request<Key, Va
   readonly lookup: Effect.Effect<Value, E, R>
   readonly options: WriteOptions | undefined
   readonly askedAt: number
+  readonly seen: Observation | undefined
   readonly isPart = false
   isStale = false
 
@@ -50,13 +54,15 @@ export class Single<out Key, out Value, out E, out R> implements Request<Key, Va
     rendered: string,
     lookup: Effect.Effect<Value, E, R>,
     options: WriteOptions | undefined,
-    askedAt: number
+    askedAt: number,
+    seen: Observation | undefined
   ) {
     this.key = key
     this.rendered = rendered
     this.lookup = lookup
     this.options = options
     this.askedAt = askedAt
+    this.seen = seen
   }
 
   begin(): Effect.Effect<Value, E, R> {
@@ -104,17 +110,27 @@ export interface Options {
 
 /** Makes what the lookups of one region do. */
 export const make = <Key, Value, E>(
-  { encoding, recorder, tagging, tier }: RegionParts<Key, Value, E>,
+  { encoding, observer, recorder, tagging, tier }: RegionParts<Key, Value, E>,
   writes: Writes<Key, Value, E>,
-  { onUnstored, patience, scope }: Options
+  settings: Options
 ): LookupRuns<Key, Value, E> => {
+  const { onUnstored, scope } = settings
   // The answer does not wait for the write.
   const store = (rendered: string, ...fill: Parameters<Writes<Key, Value, E>["fill"]>) =>
-    writes.fill(...fill).pipe(
-      Effect.catchCause((cause) =>
-        Effect.as(Effect.logDebug("The value of a lookup could not be stored", cause), ["Deferred" as const])
-      ),
-      Effect.tap(([outcome]) => Effect.sync(() => (outcome === "Applied" ? undefined : onUnstored?.(rendered)))),
+    Effect.suspend(() => {
+      const startedAt = recorder.now()
+      return Effect.matchCause(writes.fill(...fill), {
+        onFailure: (cause): RemoveOutcome => {
+          if (observer.log.isOn) sayFailed(observer, "fill", cause, startedAt)
+          return "Deferred"
+        },
+        onSuccess: ([outcome]): RemoveOutcome | undefined => {
+          if (observer.log.isOn) sayFilled(observer, outcome, startedAt)
+          return outcome
+        }
+      })
+    }).pipe(
+      Effect.tap((outcome) => Effect.sync(() => (outcome === "Applied" ? undefined : onUnstored?.(rendered)))),
       Effect.forkIn(scope, { startImmediately: true })
     )
 
@@ -153,6 +169,7 @@ export const make = <Key, Value, E>(
     const lookup = request.begin("fill")
     const { askedAt, options } = request
     if (!tagging.isNeeded(options)) return run(request, undefined, lookup, replaces, watch, lease)
+    const { patience } = settings
     const tags = tagging.tagsOf(options, patience && Math.max(1, patience - (recorder.now() - askedAt)))
     return Effect.flatMap(orAbandon(request, "fill", tags), (tags) =>
       run(request, tags, lookup, replaces, watch, lease)
@@ -165,7 +182,7 @@ export const make = <Key, Value, E>(
     const found = Effect.all(
       [
         fromCallback<Replaced | undefined, E>((done) => tier.replacedBy(rendered, done)),
-        tagging.isNeeded(options) ? tagging.tagsOf(options, patience) : Effect.undefined
+        tagging.isNeeded(options) ? tagging.tagsOf(options, settings.patience) : Effect.undefined
       ],
       { concurrency: 2 }
     )
@@ -179,7 +196,9 @@ export const make = <Key, Value, E>(
     replace,
     refresh: (request, watch, lease) =>
       Effect.tapCause(replace(request, watch, lease), (cause) =>
-        Cause.hasInterruptsOnly(cause) ? Effect.void : Effect.logDebug("A refresh failed: what there is stays", cause)
+        Effect.sync(() => {
+          if (observer.log.isOn) sayFailed(observer, "refresh", cause, undefined)
+        })
       )
   }
 }

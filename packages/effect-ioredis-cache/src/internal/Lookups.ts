@@ -8,7 +8,8 @@ import * as LookupRuns from "./LookupRuns.ts"
 import * as ManyLookups from "./ManyLookups.ts"
 import type { Reads } from "./Reads.ts"
 import * as Recorder from "./Recorder.ts"
-import { type RegionParts, traced, whileHeld } from "./RegionParts.ts"
+import { observed } from "./Observation.ts"
+import { type RegionParts, whileHeld } from "./RegionParts.ts"
 import type { SharedLookups } from "./SharedLookups.ts"
 import * as StaleReads from "./StaleReads.ts"
 import { unwrap } from "./Wrapped.ts"
@@ -46,12 +47,14 @@ export type AfterRead<Key, Value, E> = <E2, R>(
 
 /** Makes the lookups of one region. */
 export const make = <Key, Value, E>(environment: Environment<Key, Value, E>): Lookups<Key, Value, E> => {
-  const { failures, parts, patience, policy, random, reads, scope, writes } = environment
-  const { encoding, lookups, recorder, reject, sequences, spanAttributes, tier } = parts
+  const { failures, parts, policy, random, reads, scope, writes } = environment
+  const { encoding, lookups, observer, recorder, reject, sequences, tier } = parts
   const { leases } = tier
   const own = LookupRuns.make(parts, writes, {
     scope,
-    patience,
+    get patience() {
+      return environment.patience
+    },
     onUnstored: policy.isDue === undefined ? undefined : failures.addUnstored
   })
   const runs = leases === undefined ? own : LeasedRuns.make({ runs: own, leases, reads, random, now: recorder.now })
@@ -68,7 +71,13 @@ export const make = <Key, Value, E>(environment: Environment<Key, Value, E>): Lo
     )
 
   const timed = <E2, R>(request: LookupRuns.Request<Key, Value, E2, R>, answer: Effect.Effect<Value, E | E2, R>) =>
-    Recorder.timedLookup(recorder, "getOrSet", request.askedAt, () => request.isStale)(answer)
+    Recorder.timedLookup(recorder, "getOrSet", request.askedAt, () => request.isStale)(seenLookup(request, answer))
+
+  const seenLookup = <E2, R>(
+    { seen }: LookupRuns.Request<Key, Value, E2, R>,
+    answer: Effect.Effect<Value, E | E2, R>
+  ): Effect.Effect<Value, E | E2, R> =>
+    seen === undefined ? answer : Effect.tap(answer, () => Effect.sync(() => seen.lookedUp()))
 
   const hit = (
     { askedAt }: Pick<LookupRuns.Request<Key, Value, unknown, unknown>, "askedAt">,
@@ -80,7 +89,7 @@ export const make = <Key, Value, E>(environment: Environment<Key, Value, E>): Lo
   }
 
   const getPlain = <E2, R>(request: LookupRuns.Request<Key, Value, E2, R>): Effect.Effect<Value, E | E2, R> =>
-    Effect.flatMap(reads.getBeforeLookup(request.rendered), (found) =>
+    Effect.flatMap(reads.getBeforeLookup(request.rendered, request.seen), (found) =>
       found.hit === undefined
         ? timed(request, untilPresent(request, plain(request, found, always)))
         : hit(request, found.source, unwrap(found.hit.value))
@@ -90,7 +99,7 @@ export const make = <Key, Value, E>(environment: Environment<Key, Value, E>): Lo
     whileHeld(
       () => sequences.watch(request.rendered),
       (watch) =>
-        Effect.flatMap(reads.getBeforeLookup(request.rendered), (found) => {
+        Effect.flatMap(reads.getBeforeLookup(request.rendered, request.seen), (found) => {
           const answer = untilPresent(request, afterRead(request, found, watch))
           return found.hit === undefined
             ? timed(request, answer)
@@ -104,20 +113,23 @@ export const make = <Key, Value, E>(environment: Environment<Key, Value, E>): Lo
       call: <E2, R>(request: LookupRuns.Request<Key, Value, E2, R>) => Effect.Effect<Value, E | E2, R>
     ): Lookups<Key, Value, E>["getOrSet"] =>
     (key, lookup, options) =>
-      traced(spanAttributes, operation, () => {
+      observed(observer, operation, (seen) => {
         const rendered = encoding.key(operation, key)
         return Result.isFailure(rendered)
           ? Effect.andThen(reject(rendered.failure), lookup)
-          : call(new LookupRuns.Single(key, rendered.success, lookup, options, recorder.now()))
+          : call(new LookupRuns.Single(key, rendered.success, lookup, options, recorder.now(), seen))
       })
 
   return {
     getOrSet: method("getOrSet", isPlain(policy) ? getPlain : getWatched),
     getOrSetMany: ManyLookups.make(environment, afterRead),
     refresh: method("refresh", (request) =>
-      untilPresent(
+      seenLookup(
         request,
-        lookups.renew(request.rendered, (watch) => runs.replace(request, watch))
+        untilPresent(
+          request,
+          lookups.renew(request.rendered, (watch) => runs.replace(request, watch))
+        )
       )
     )
   }

@@ -6,7 +6,8 @@ import { isPlain } from "./LookupPolicy.ts"
 import { type Absent, absent } from "./LookupRuns.ts"
 import type { AfterRead, Environment } from "./Lookups.ts"
 import * as Recorder from "./Recorder.ts"
-import { render, traced, whileAllHeld } from "./RegionParts.ts"
+import { type Observation, observed } from "./Observation.ts"
+import { render, whileAllHeld } from "./RegionParts.ts"
 import { unwrap } from "./Wrapped.ts"
 
 /**
@@ -18,17 +19,19 @@ export const make = <Key, Value, E>(
   afterRead: AfterRead<Key, Value, E>
 ): Cache.Region<Key, Value, E>["getOrSetMany"] => {
   const { batches, parts, policy, reads } = environment
-  const { encoding, recorder, sequences, spanAttributes } = parts
+  const { encoding, observer, recorder, sequences } = parts
 
   const answer = <K extends Key, E2, R>(
     keys: ReadonlyMap<string, K>,
     watches: ReadonlyArray<Current>,
     lookup: LookupMany<Key, K, Value, E2, R>,
     options: Cache.WriteOptions | undefined,
-    askedAt: number
+    askedAt: number,
+    seen: Observation | undefined
   ): Effect.Effect<ReadonlyMap<string, Value | Absent>, E | E2, R> =>
     Effect.flatMap(reads.getManyBeforeLookup(Array.from(keys.keys())), (found) => {
       const [first] = found
+      seen?.readMany(found)
       const missing = new BatchLookup({ encoding, recorder, batches }, lookup)
       const due = new BatchLookup({ encoding, recorder, batches }, lookup)
       const answers = new Map<string, Value | Absent>()
@@ -55,7 +58,8 @@ export const make = <Key, Value, E>(
   const getOrSetMany = Effect.fnUntraced(function* <K extends Key, E2, R>(
     keys: ReadonlyArray<K>,
     lookup: LookupMany<Key, K, Value, E2, R>,
-    options: Cache.WriteOptions | undefined
+    options: Cache.WriteOptions | undefined,
+    seen: Observation | undefined
   ) {
     const askedAt = recorder.now()
     const rendered = yield* Effect.forEach(keys, (key) => render(parts, "getOrSetMany", key))
@@ -66,7 +70,7 @@ export const make = <Key, Value, E>(
     }
     const answers = yield* whileAllHeld(
       () => (isPlain(policy) ? [] : Array.from(distinct.keys(), sequences.watch)),
-      (watches) => answer(distinct, watches, lookup, options, askedAt)
+      (watches) => answer(distinct, watches, lookup, options, askedAt, seen)
     )
     return rendered.map((one): Option.Option<Value> => {
       // `undefined` may be a value.
@@ -75,7 +79,8 @@ export const make = <Key, Value, E>(
     })
   })
 
-  return (keys, lookup, options) => traced(spanAttributes, "getOrSetMany", () => getOrSetMany(keys, lookup, options))
+  return (keys, lookup, options) =>
+    observed(observer, "getOrSetMany", (seen) => getOrSetMany(keys, lookup, options, seen))
 }
 
 const never: Current = { isCurrent: () => false }

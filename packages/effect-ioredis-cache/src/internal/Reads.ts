@@ -1,16 +1,8 @@
 import { Duration, Effect, Exit, Option, Result } from "effect"
 import type { CacheTier, Cancel, Done, Found } from "./CacheTier.ts"
 import type { Began } from "./tags/Verification.ts"
-import {
-  fromCallback,
-  holding,
-  inSpan,
-  isTraced,
-  type RegionParts,
-  render,
-  traced,
-  whileAllHeld
-} from "./RegionParts.ts"
+import { isObserved, type Observation, observe, observed } from "./Observation.ts"
+import { fromCallback, holding, type RegionParts, render, whileAllHeld } from "./RegionParts.ts"
 
 /**
  * The reads of one region. What they find may enter a nearer store only while the key was not
@@ -27,7 +19,7 @@ export interface Reads<in Key, out Value, out E> {
    * Reads a rendered key before a lookup, and looks again in memory where it found nothing and the
    * key was written meanwhile, perhaps by the very lookup that would be repeated.
    */
-  readonly getBeforeLookup: (rendered: string) => Effect.Effect<Found<Value>, E>
+  readonly getBeforeLookup: (rendered: string, seen?: Observation) => Effect.Effect<Found<Value>, E>
   /** Reads several rendered keys before a lookup, likewise. */
   readonly getManyBeforeLookup: (rendered: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<Found<Value>>, E>
   /** Reads a rendered key. That is not counted: somebody has counted a miss of it before. */
@@ -36,33 +28,46 @@ export interface Reads<in Key, out Value, out E> {
 
 /** Makes the reads of one region. */
 export const make = <Key, Value, E>(parts: RegionParts<Key, Value, E>): Reads<Key, Value, E> => {
-  const { encoding, recorder, reject, spanAttributes, tier } = parts
+  const { encoding, observer, recorder, reject, tier } = parts
 
   const finds = makeFinds(parts)
   const { atOnce, findMany, findOne, look } = finds
 
-  const readRendered = (keys: ReadonlyArray<string>): Effect.Effect<ReadonlyArray<Option.Option<Value>>, E> =>
-    Effect.map(findMany(keys), (found) => found.map(recorder.read))
+  const readRendered = (
+    keys: ReadonlyArray<string>,
+    seen: Observation | undefined
+  ): Effect.Effect<ReadonlyArray<Option.Option<Value>>, E> =>
+    Effect.map(findMany(keys), (found) => {
+      seen?.readMany(found)
+      return found.map(recorder.read)
+    })
 
   const readWithRejected = Effect.fnUntraced(function* (
-    keys: ReadonlyArray<Key>
+    keys: ReadonlyArray<Key>,
+    seen: Observation | undefined
   ): Effect.fn.Return<ReadonlyArray<Option.Option<Value>>, E> {
     const rendered = yield* Effect.forEach(keys, (key) => render(parts, "getMany", key))
-    const read = yield* readRendered(rendered.filter((key) => key !== undefined))
+    const read = yield* readRendered(
+      rendered.filter((key) => key !== undefined),
+      seen
+    )
     const values = read[Symbol.iterator]()
     return rendered.map((key) => (key === undefined ? Option.none() : (values.next().value ?? Option.none())))
   })
 
   // An Effect is made for each key only where one is rejected: with one for each, and with the
   // journal asked for each although it is empty, 50 keys took 383 µs in the place of 354.
-  const readMany = (keys: ReadonlyArray<Key>): Effect.Effect<ReadonlyArray<Option.Option<Value>>, E> => {
+  const readMany = (
+    keys: ReadonlyArray<Key>,
+    seen: Observation | undefined
+  ): Effect.Effect<ReadonlyArray<Option.Option<Value>>, E> => {
     const rendered: Array<string> = []
     for (const key of keys) {
       const one = encoding.key("getMany", key)
-      if (Result.isFailure(one)) return readWithRejected(keys)
+      if (Result.isFailure(one)) return readWithRejected(keys, seen)
       rendered.push(one.success)
     }
-    return readRendered(rendered)
+    return readRendered(rendered, seen)
   }
 
   // By itself, so that what is known at once needs no closure, nor room for what one would close
@@ -81,10 +86,20 @@ export const make = <Key, Value, E>(parts: RegionParts<Key, Value, E>): Reads<Ke
     return known === undefined ? ask(rendered.success) : Exit.succeed(recorder.read(known))
   }
 
-  const timeToLive = (key: Key): Effect.Effect<Option.Option<Duration.Duration>, E> => {
+  const getObserved = (key: Key, seen: Observation): Effect.Effect<Option.Option<Value>, E> => {
+    const rendered = encoding.key("get", key)
+    if (Result.isFailure(rendered)) return Effect.as(reject(rendered.failure), Option.none())
+    return Effect.map(findOne(rendered.success), (found) => {
+      seen.read(found)
+      return recorder.read(found)
+    })
+  }
+
+  const timeToLive = (key: Key, seen: Observation | undefined): Effect.Effect<Option.Option<Duration.Duration>, E> => {
     const rendered = encoding.key("timeToLive", key)
     if (Result.isFailure(rendered)) return Effect.as(reject(rendered.failure), Option.none())
     return Effect.map(findOne(rendered.success), (found) => {
+      seen?.read(found)
       recorder.read(found)
       return Option.map(Option.fromUndefinedOr(found.hit), (hit) =>
         // What is left of a millisecond is left.
@@ -94,10 +109,12 @@ export const make = <Key, Value, E>(parts: RegionParts<Key, Value, E>): Reads<Ke
   }
 
   return {
-    timeToLive: (key) => traced(spanAttributes, "timeToLive", () => timeToLive(key)),
+    timeToLive: (key) => observed(observer, "timeToLive", (seen) => timeToLive(key, seen)),
     get: (key) =>
-      Effect.withFiber((fiber) => (isTraced(fiber) ? inSpan(spanAttributes, "get", () => get(key)) : get(key))),
-    getMany: (keys) => traced(spanAttributes, "getMany", () => readMany(keys)),
+      Effect.withFiber((fiber) =>
+        isObserved(fiber, observer) ? observe(fiber, observer, "get", (seen) => getObserved(key, seen)) : get(key)
+      ),
+    getMany: (keys) => observed(observer, "getMany", (seen) => readMany(keys, seen)),
     ...makeBeforeLookup(parts, finds),
     find: findOne
   }
@@ -176,11 +193,16 @@ const makeBeforeLookup = <Key, Value, E>(
   { recorder, sequences, tier }: RegionParts<Key, Value, E>,
   { atOnce, findMany, look }: Finds<Value, E>
 ): Pick<Reads<Key, Value, E>, "getBeforeLookup" | "getManyBeforeLookup"> => {
-  const getBeforeLookup = (key: string): Effect.Effect<Found<Value>, E> => {
+  const getBeforeLookup = (key: string, seen?: Observation): Effect.Effect<Found<Value>, E> => {
     const known = atOnce(key)
     if (known !== undefined) {
       recorder.read(known)
+      seen?.read(known)
       return Effect.succeed(known)
+    }
+    const count = (found: Found<Value>): void => {
+      recorder.read(found)
+      seen?.read(found)
     }
     return fromCallback((done) => {
       const watch = sequences.watch(key)
@@ -190,11 +212,11 @@ const makeBeforeLookup = <Key, Value, E>(
         watch.end()
         if (Exit.isFailure(exit)) return done(exit)
         if (exit.value.hit !== undefined || isCurrent) {
-          recorder.read(exit.value)
+          count(exit.value)
           return done(exit)
         }
         second = look(key, tier.peek, (again) => {
-          recorder.read(Exit.isSuccess(again) ? foundBy(exit.value, again.value) : exit.value)
+          count(Exit.isSuccess(again) ? foundBy(exit.value, again.value) : exit.value)
           done(again)
         })
       })

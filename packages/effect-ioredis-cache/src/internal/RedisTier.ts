@@ -51,9 +51,16 @@ export interface RedisTier<in out Value> extends CacheTier<Value, RedisError.Red
  * Sets how a cache that stands on a tier uses it.
  */
 export interface TierOptions<out Value> extends Findings.Options<Value> {
-  /** The longest that a call takes, in milliseconds. Default: the client's `operationTimeout`. */
+  /**
+   * The longest that a call takes, in milliseconds. It is asked for at each call. Default: the
+   * client's `operationTimeout`.
+   */
   readonly timeout?: number | undefined
+  /** Tells whether leases may be taken now. Default: always. */
+  readonly mayLease?: (() => boolean) | undefined
 }
+
+type Timeouts = Pick<TierOptions<unknown>, "timeout" | "mayLease">
 
 /** Makes the tiers of regions, for a cache that stands on the client. */
 export const make = Effect.fnUntraced(function* (client: RedisClient.RedisClient) {
@@ -85,7 +92,6 @@ const makeTier = <Value>(
   const headerFirst = HeaderFirst.make(options.kept)
   const judge = Findings.make(environment, region, options)
   const writes = makeWrites(environment, region, options)
-  const { timeout } = options
   const learn = (length: number): void => {
     size.learn(length)
     headerFirst.learn(length)
@@ -115,7 +121,8 @@ const makeTier = <Value>(
 
   const get: RedisTier<Value>["get"] = (key, current, done, sending) => {
     const stamp = headerFirst.stampOf(key)
-    if (stamp === undefined) return getWhole(key, current, done, timeout, sending)
+    if (stamp === undefined) return getWhole(key, current, done, options.timeout, sending)
+    const { timeout } = options
     const beganAt = now(clock)
     const timeLeft = () => timeout && Math.max(1, timeout - (now(clock) - beganAt))
     return headerFirst.get(
@@ -142,12 +149,12 @@ const makeTier = <Value>(
       const { lifeThere, origin } = hit as Hit<Value>
       return { timeToLive: lifeThere, origin }
     },
-    replacedBy: replacedByOf(dispatch, timeout),
-    leases: leasesOf(environment, region, timeout),
+    replacedBy: replacedByOf(dispatch, options),
+    leases: leasesOf(environment, region, options),
     now: timeOf,
     get,
     peek: get,
-    getMany: (keys, isCurrent, done, timeLeft = timeout, sending) => {
+    getMany: (keys, isCurrent, done, timeLeft = options.timeout, sending) => {
       if (keys.length === 0) {
         done(Exit.succeed([]))
         return ignore
@@ -176,9 +183,20 @@ const makeTier = <Value>(
 const leasesOf = (
   { dispatch, stamps }: Environment,
   { keyspace, lease, onLease }: Pick<TierRegion<never>, "keyspace" | "lease" | "onLease">,
-  patience: number | undefined
+  options: Timeouts
 ): Lease.Leases | undefined =>
-  lease === true ? Lease.make({ dispatch, keyspace, patience, tokenOf: stamps.next, onAnswer: onLease }) : undefined
+  lease === true
+    ? Lease.make({
+        dispatch,
+        keyspace,
+        get patience() {
+          return options.timeout
+        },
+        isOn: options.mayLease,
+        tokenOf: stamps.next,
+        onAnswer: onLease
+      })
+    : undefined
 
 const clearOf = (
   { client, clock, dispatch }: Environment,
@@ -233,9 +251,9 @@ const byNodeOf = (dispatch: Dispatch.Dispatch): RedisTier<never>["byNode"] => {
 // The whole value is read, although its beginning would do: that is one command, whose reply is of
 // one moment.
 const replacedByOf =
-  (dispatch: Dispatch.Dispatch, timeout: number | undefined): RedisTier<never>["replacedBy"] =>
+  (dispatch: Dispatch.Dispatch, options: Timeouts): RedisTier<never>["replacedBy"] =>
   (key, done) =>
-    dispatch.get(key, { bytes: 0, timeout }, (result) => {
+    dispatch.get(key, { bytes: 0, timeout: options.timeout }, (result) => {
       if (Result.isSuccess(result)) {
         return done(
           Exit.succeed(result.success instanceof Uint8Array ? Findings.replacedOf(result.success) : undefined)
@@ -266,7 +284,7 @@ type Writes<Value> = Pick<
 const makeWrites = <Value>(
   { dispatch, stamps }: Environment,
   policy: Commands.RegionPolicy & Pick<TierRegion<Value>, "staleFor">,
-  { timeout }: Pick<TierOptions<Value>, "timeout">
+  times: Timeouts
 ): Writes<Value> => {
   const timeOf = (key: string) => Math.floor(dispatch.nodeOf(key).time())
 
@@ -298,7 +316,7 @@ const makeWrites = <Value>(
     }
     const commands = entries.flatMap((entry) => Commands.commandOf(entry, situation) ?? [])
     const sendings = commands.map((_, index) => new UnlessOvertaken(() => isCurrent(index)))
-    const options = { timeout: timeLeft ?? timeout, answer: "ignored", sendings } as const
+    const options = { timeout: timeLeft ?? times.timeout, answer: "ignored", sendings } as const
     return Sender.sendAll(dispatch, commands, options, (outcomes) =>
       done(outcomesOf(outcomes, commands, sendings, appliedOf))
     )
@@ -341,7 +359,7 @@ const makeWrites = <Value>(
         return ignore
       }
       const sending = new UnlessOvertaken(isCurrent)
-      return Sender.send(dispatch, command, { timeout, retry: false, sending }, (outcome) =>
+      return Sender.send(dispatch, command, { timeout: times.timeout, retry: false, sending }, (outcome) =>
         done(Exit.map(outcomesOf([outcome], [command], [sending], stored), first))
       )
     }

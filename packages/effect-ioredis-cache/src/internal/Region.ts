@@ -1,5 +1,6 @@
 import { Clock, Context, type Duration, Effect, Option, Random, type Scope } from "effect"
 import * as RedisError from "effect-ioredis/RedisError"
+import type { Dispatch } from "effect-ioredis/dispatch"
 import * as Cache from "../Cache.ts"
 import { cacheStats } from "./cacheStats.ts"
 import type { CacheTier, TierRegion } from "./CacheTier.ts"
@@ -10,9 +11,11 @@ import * as Lookups from "./Lookups.ts"
 import * as Metrics from "./Metrics.ts"
 import { millisOf } from "./millisOf.ts"
 import { now } from "./now.ts"
+import { type Observer, unswitched } from "./Observation.ts"
 import * as Reads from "./Reads.ts"
 import * as Recorder from "./Recorder.ts"
 import type { RegionParts } from "./RegionParts.ts"
+import { type Followed, follow, type SettingsOf } from "./RegionSettings.ts"
 import * as Regions from "./Regions.ts"
 import * as Sequences from "./Sequences.ts"
 import * as SharedLookups from "./SharedLookups.ts"
@@ -43,6 +46,10 @@ export interface Environment<E> {
    * together.
    */
   readonly patience?: Duration.Input | undefined
+  /** Is told of operations and of outages: the client that it stands on, if any. */
+  readonly told?: Partial<Pick<Dispatch, "commandSpans" | "operationLog" | "outage">> | undefined
+  /** Gives the settings of its regions. Default: what is said above, which never changes. */
+  readonly settings?: Followed | undefined
   /** Tells how the parts of the cache fare. */
   readonly stats: Effect.Effect<Pick<Cache.Stats, "memory" | "journal" | "near" | "redis">>
 }
@@ -54,6 +61,7 @@ export const makeRegions = Effect.fnUntraced(function* <E>(environment: Environm
   const counters = new Recorder.Counters()
   const since = yield* Clock.currentTimeMillis
   const { name, patience, prefix, timeToLive = defaultTimeToLive } = environment
+  const { of: settingsOf } = environment.settings ?? follow(undefined, millisOf(patience), timeToLive)
   let closed = false
   const leaving: Array<() => void> = []
   yield* Effect.addFinalizer(() =>
@@ -66,9 +74,12 @@ export const makeRegions = Effect.fnUntraced(function* <E>(environment: Environm
     scope,
     context,
     counters,
+    settingsOf,
     isClosed: () => closed,
     onClose: (leave) => leaving.push(leave)
   }
+  const countsNoMore = environment.told?.outage?.add(() => countedIn(counters))
+  if (countsNoMore !== undefined) yield* Effect.addFinalizer(() => Effect.sync(countsNoMore))
   const tokens = tokensOf(environment, lifetime)
   const regions = Regions.make<E>(
     (options) => make(environment, options, lifetime, tokens),
@@ -89,6 +100,13 @@ export const makeRegions = Effect.fnUntraced(function* <E>(environment: Environm
       cacheStats(counters, { name, since, prefix, timeToLive, patience }, parts)
     )
   }
+})
+
+// What memory answers because Redis did not, or could not be believed.
+const countedIn = ({ hits, lookups, writes }: Recorder.Counters) => ({
+  answers: hits.fallback + hits.journal + hits.memory,
+  lookups,
+  deferred: writes.deferred
 })
 
 /** Makes a `Cache` on a tier that cannot fail: what cannot be stored is logged. */
@@ -134,20 +152,34 @@ interface Lifetime {
   readonly scope: Scope.Scope
   readonly context: Context.Context<never>
   readonly counters: Recorder.Counters
+  readonly settingsOf: SettingsOf
   readonly isClosed: () => boolean
   readonly onClose: (leave: () => void) => void
 }
 
+const observerOf = (
+  told: Environment<never>["told"],
+  attributes: Observer["attributes"],
+  context: Context.Context<never>
+): Observer => ({
+  attributes,
+  log: told?.operationLog ?? unswitched.log,
+  spans: told?.commandSpans ?? unswitched.spans,
+  clock: Context.get(context, Clock.Clock)
+})
+
 /** Assembles a region, the same for every tier, of its reads, its writes and its lookups. */
 const make = <Key, Value, E>(
-  { makeCompressor, name: cacheName, patience, prefix = "", reject, tier: makeTier, timeToLive }: Environment<E>,
+  { makeCompressor, name: cacheName, prefix = "", reject, tier: makeTier, timeToLive, told }: Environment<E>,
   options: Regions.RegionDefinition<Key, Value>,
-  { context, counters, isClosed, onClose, scope }: Lifetime,
+  { context, counters, isClosed, onClose, scope, settingsOf }: Lifetime,
   tokensFor: Tokens.TokensFor<E>
 ): Cache.Region<Key, Value, E> => {
   const { name } = options
   const policy = LookupPolicy.make(options)
-  const encoding = Encoding.make(options, timeToLive ?? defaultTimeToLive, prefix, context, makeCompressor)
+  const settings = settingsOf(name)
+  const lifeByDefault = timeToLive ?? defaultTimeToLive
+  const encoding = Encoding.make(options, lifeByDefault, prefix, context, makeCompressor, settings)
   const recorder = Recorder.make(name, counters, context)
   onClose(recorder.end)
   const random = Context.get(context, Random.Random)
@@ -157,7 +189,9 @@ const make = <Key, Value, E>(
     keyspace: encoding.keyspace,
     codec: encoding.codec,
     maxBytes: encoding.maxBytes,
-    longestLife: encoding.longestLife,
+    get longestLife() {
+      return encoding.longestLife
+    },
     staleFor: policy.staleFor,
     refreshes: policy.isDue !== undefined,
     replay: options.replay ?? "ifUnchanged",
@@ -181,12 +215,11 @@ const make = <Key, Value, E>(
     tier.forget?.(key)
   })
   onClose(sequences.leave)
-  const spanAttributes = { "cache.name": cacheName, "cache.region": name }
+  const observer = observerOf(told, { "cache.name": cacheName, "cache.region": name }, context)
   const tokens = tokensFor(maxStaleness)
   const ofRegion = options.tags === true ? Tag.idOfRegion(encoding.keyspace) : undefined
-  const patienceMillis = millisOf(patience)
   const parts: RegionParts<Key, Value, E> = {
-    spanAttributes,
+    observer,
     encoding,
     recorder,
     reject,
@@ -198,13 +231,21 @@ const make = <Key, Value, E>(
       tokens,
       tier,
       ofRegion,
-      patience: patienceMillis,
+      get patience() {
+        return settings.readPatience
+      },
       now: recorder.now,
       onMiss: recorder.tagMiss
     })
   }
   const reads = Reads.make(parts)
-  const writes = Writes.make(parts, { isClosed, patience: patienceMillis, scope })
+  const writes = Writes.make(parts, {
+    isClosed,
+    get patience() {
+      return settings.writePatience
+    },
+    scope
+  })
   return {
     get: reads.get,
     getMany: reads.getMany,
@@ -221,7 +262,9 @@ const make = <Key, Value, E>(
       reads,
       writes,
       policy,
-      patience: patienceMillis,
+      get patience() {
+        return settings.readPatience
+      },
       failures,
       batches: SharedLookups.make(name, scope, () => unwatched),
       random: () => random.nextDoubleUnsafe(),

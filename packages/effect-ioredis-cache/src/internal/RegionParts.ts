@@ -1,8 +1,9 @@
-import { Effect, Exit, type Fiber, Result, Tracer } from "effect"
+import { Effect, Exit, Result } from "effect"
 import type { RedisError } from "effect-ioredis"
 import type { CacheTier, Cancel, Done } from "./CacheTier.ts"
 import type { Encoding } from "./Encoding.ts"
 import type { AnswerSource, WriteEnd } from "./Metrics.ts"
+import type { Observer } from "./Observation.ts"
 import type { Recorder } from "./Recorder.ts"
 import type * as Sequences from "./Sequences.ts"
 import type { SharedLookups } from "./SharedLookups.ts"
@@ -11,8 +12,8 @@ import type { Verification } from "./tags/Verification.ts"
 
 /** Holds what the reads, the writes and the lookups of one region share. */
 export interface RegionParts<in out Key, in out Value, in out E> {
-  /** Says in each span which region of which cache it is of. */
-  readonly spanAttributes: SpanAttributes
+  /** Looks at each operation, where somebody wants that. */
+  readonly observer: Observer
   readonly encoding: Encoding<Key, Value>
   readonly recorder: Recorder
   readonly tier: CacheTier<Value, E>
@@ -24,12 +25,6 @@ export interface RegionParts<in out Key, in out Value, in out E> {
   readonly verification: Verification<Value, E>
   /** Says what becomes of a call whose key or value does not fit. */
   readonly reject: (error: RedisError.RedisSerializationError) => Effect.Effect<void, E>
-}
-
-/** Names the client of the cache, and the region. */
-export type SpanAttributes = {
-  readonly "cache.name": string
-  readonly "cache.region": string
 }
 
 /** Renders a key, or rejects it and gives `undefined`. */
@@ -117,27 +112,3 @@ export const fromCallback = <A, E>(start: (done: Done<A, E>) => Cancel): Effect.
     const cancel = start(resume)
     return Effect.sync(cancel)
   })
-
-/**
- * Runs a call in a span. A span costs more than the rest of it, so it is made only where a tracer
- * is installed.
- */
-export const traced = <A, E, R>(
-  attributes: SpanAttributes,
-  operation: string,
-  call: () => Effect.Effect<A, E, R>
-): Effect.Effect<A, E, R> =>
-  Effect.withFiber((fiber) => (isTraced(fiber) ? inSpan(attributes, operation, call) : call()))
-
-/**
- * Tells whether a tracer is installed. Reads and writes of one key ask, to need one closure less.
- */
-export const isTraced = ({ cache: { tracer } }: Fiber.Fiber<unknown, unknown>): boolean =>
-  tracer !== undefined && tracer !== Tracer.nativeTracer
-
-/** Runs a call in a span. */
-export const inSpan = <A, E, R>(
-  attributes: SpanAttributes,
-  operation: string,
-  call: () => Effect.Effect<A, E, R>
-): Effect.Effect<A, E, R> => Effect.withSpan(Effect.suspend(call), `cache.${operation}`, { attributes })

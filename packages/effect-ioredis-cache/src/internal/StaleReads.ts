@@ -2,6 +2,7 @@ import { Cause, Effect, Option } from "effect"
 import type { Current, Found } from "./CacheTier.ts"
 import type { AfterRead, Environment } from "./Lookups.ts"
 import type { Absent, LookupRuns, Request } from "./LookupRuns.ts"
+import { sayFailed } from "./Observation.ts"
 import { later } from "./Stale.ts"
 import { unwrap } from "./Wrapped.ts"
 
@@ -16,7 +17,7 @@ export const make = <Key, Value, E>(
   { failures, parts, policy, random }: Environment<Key, Value, E>,
   runs: LookupRuns<Key, Value, E>
 ): AfterRead<Key, Value, E> => {
-  const { lookups, recorder, tier, verification } = parts
+  const { lookups, observer, recorder, tier, verification } = parts
 
   // The lookup goes on when its caller has left with what there is.
   const refresh = <E2, R>(request: Request<Key, Value, E2, R>): Effect.Effect<void, never, R> =>
@@ -33,10 +34,14 @@ export const make = <Key, Value, E>(
   const staleOf = (rendered: string, found: Found<Value>, watch: Current) =>
     later(watch.isCurrent() ? found.stale : undefined, tier.stale(rendered))
 
-  const serve = (request: { isStale: boolean }, { value }: { readonly value: Value }): Effect.Effect<Value> =>
+  const serve = (
+    request: Pick<Request<Key, Value, unknown, unknown>, "isStale" | "seen">,
+    { value }: { readonly value: Value }
+  ): Effect.Effect<Value> =>
     Effect.sync(() => {
       recorder.stale()
       request.isStale = true
+      request.seen?.stale()
       return unwrap(value)
     })
 
@@ -69,7 +74,10 @@ export const make = <Key, Value, E>(
       return Effect.catchCause(waiting, (cause) =>
         Cause.hasInterruptsOnly(cause)
           ? Effect.failCause(cause)
-          : Effect.andThen(Effect.logDebug("A lookup failed", cause), staleOr(Effect.failCause(cause)))
+          : Effect.suspend(() => {
+              if (observer.log.isOn) sayFailed(observer, "lookup", cause, undefined)
+              return staleOr(Effect.failCause(cause))
+            })
       )
     })
 

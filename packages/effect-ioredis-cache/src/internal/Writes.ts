@@ -2,7 +2,8 @@ import { Array as Arr, type Duration, Effect, Exit, Result, type Scope } from "e
 import type { RemoveOutcome, WriteOptions, WriteOutcome } from "../Cache.ts"
 import { type Done, exitOf, type Fill, type Write } from "./CacheTier.ts"
 import type { AnswerSource, WriteEnd } from "./Metrics.ts"
-import { fromCallback, holding, inSpan, isTraced, type RegionParts, render, traced, whileHeld } from "./RegionParts.ts"
+import { isObserved, type Observer, observe, observedWrite, seeing } from "./Observation.ts"
+import { fromCallback, holding, type RegionParts, render, whileHeld } from "./RegionParts.ts"
 import type * as Sequences from "./Sequences.ts"
 import type { Tags } from "./tags/Tag.ts"
 import * as TaggedWrites from "./tags/TaggedWrites.ts"
@@ -48,11 +49,9 @@ export interface Options {
 }
 
 /** Makes the writes of one region. */
-export const make = <Key, Value, E>(
-  parts: RegionParts<Key, Value, E>,
-  { isClosed, patience, scope }: Options
-): Writes<Key, Value, E> => {
-  const { encoding, recorder, spanAttributes, tagging, tier } = parts
+export const make = <Key, Value, E>(parts: RegionParts<Key, Value, E>, options: Options): Writes<Key, Value, E> => {
+  const { encoding, observer, recorder, tagging, tier } = parts
+  const { isClosed, scope } = options
   const intents = makeIntents(parts, isClosed)
   const setEntries = makeSetEntries(parts, intents)
 
@@ -84,7 +83,7 @@ export const make = <Key, Value, E>(
       : intents.storeOne(write.success)
   }
 
-  const setTagged = TaggedWrites.make(parts, patience, (operation, entries, options, tags, timeLeft) =>
+  const setTagged = TaggedWrites.make(parts, options, (operation, entries, options, tags, timeLeft) =>
     inParts(entries, timeLeft, recorder.now, (part, left = timeLeft) =>
       setEntries(operation, part, options?.timeToLive, left, tags)
     )
@@ -102,15 +101,19 @@ export const make = <Key, Value, E>(
   const inTime = <A, Outcome extends RemoveOutcome>(
     all: ReadonlyArray<A>,
     call: (part: ReadonlyArray<A>, timeLeft?: number) => Effect.Effect<ReadonlyArray<Outcome>, E>
-  ) => recorded(inParts(all, patience, recorder.now, call))
+  ) => recorded(Effect.suspend(() => inParts(all, options.patience, recorder.now, call)))
 
   return {
     set: (key, value, options) =>
       Effect.withFiber((fiber) =>
-        isTraced(fiber) ? inSpan(spanAttributes, "set", () => set(key, value, options)) : set(key, value, options)
+        isObserved(fiber, observer)
+          ? observe(fiber, observer, "set", (seen) =>
+              Effect.tap(set(key, value, options), (outcome) => seeing(seen, outcome))
+            )
+          : set(key, value, options)
       ),
     setMany: (entries, options) =>
-      traced(spanAttributes, "setMany", () =>
+      observedWrite(observer, "setMany", () =>
         tagging.isNeeded(options)
           ? recorded(setTagged("setMany", entries, options))
           : inTime(entries, (part, timeLeft) => setEntries("setMany", part, options?.timeToLive, timeLeft))
@@ -123,7 +126,7 @@ export const make = <Key, Value, E>(
           : recorded(setEntries("getOrSet", [entry], given, undefined, tags))
       ),
     touch: (key, given) =>
-      traced(spanAttributes, "touch", () => {
+      observedWrite(observer, "touch", () => {
         const rendered = encoding.key("touch", key)
         const life = Result.isSuccess(rendered)
           ? encoding.life("touch", rendered.success, given)
@@ -134,12 +137,12 @@ export const make = <Key, Value, E>(
         }
         return Effect.map(recorded(intents.touch(rendered.success, life.success)), first)
       }),
-    remove: (key) => traced(spanAttributes, "remove", () => Effect.map(recorded(removeKeys("remove", [key])), first)),
+    remove: (key) => observedWrite(observer, "remove", () => Effect.map(recorded(removeKeys("remove", [key])), first)),
     removeMany: (keys) =>
-      traced(spanAttributes, "removeMany", () =>
+      observedWrite(observer, "removeMany", () =>
         inTime(keys, (part, timeLeft) => removeKeys("removeMany", part, timeLeft))
       ),
-    clear: traced(spanAttributes, "clear", () => Effect.map(recorded(Effect.map(clear, Arr.of)), first))
+    clear: observedWrite(observer, "clear", () => Effect.map(recorded(Effect.map(clear, Arr.of)), first))
   }
 }
 
@@ -167,7 +170,7 @@ interface Intents<in Value, out E> {
 }
 
 const makeIntents = <Key, Value, E>(
-  { lookups, recorder, sequences, tier }: RegionParts<Key, Value, E>,
+  { lookups, observer, recorder, sequences, tier }: RegionParts<Key, Value, E>,
   isClosed: () => boolean
 ): Intents<Value, E> => {
   // A lookup that runs is older than the intent.
@@ -188,6 +191,7 @@ const makeIntents = <Key, Value, E>(
   const drop: Intents<Value, E>["drop"] = (operation, keys, timeLeft) =>
     untilClosed(
       isClosed,
+      observer,
       intending<RemoveOutcome>(keys, operation, (isCurrent, done) => tier.remove(keys, isCurrent, done, timeLeft))
     )
 
@@ -241,7 +245,7 @@ const makeIntents = <Key, Value, E>(
       const cleared = whileHeld(sequences.intendAll, () =>
         Effect.tap(tier.clear, (outcome) => Effect.sync(() => recorder.timed("clear", ends[outcome], startedAt)))
       )
-      return Effect.map(untilClosed(isClosed, Effect.map(cleared, Arr.of)), first)
+      return Effect.map(untilClosed(isClosed, observer, Effect.map(cleared, Arr.of)), first)
     })
   }
 }
@@ -281,6 +285,7 @@ const makeSetEntries = <Key, Value, E>(parts: RegionParts<Key, Value, E>, { drop
 // After the end of the cache nobody replays what Redis has not confirmed.
 const untilClosed = <Outcome extends RemoveOutcome, E>(
   isClosed: () => boolean,
+  { attributes, log }: Observer,
   write: Effect.Effect<ReadonlyArray<Outcome>, E>
 ): Effect.Effect<ReadonlyArray<Outcome | "Rejected">, E> =>
   Effect.suspend(() =>
@@ -291,7 +296,9 @@ const untilClosed = <Outcome extends RemoveOutcome, E>(
             (outcomes): ReadonlyArray<Outcome | "Rejected"> =>
               outcomes.map((outcome) => (outcome === "Deferred" ? "Rejected" : outcome))
           ),
-          Effect.logDebug("A write came after the cache had closed")
+          Effect.sync(() =>
+            log.write("Cache write came after the cache had closed", { region: attributes["cache.region"] })
+          )
         )
       : write
   )

@@ -5,6 +5,7 @@ import type { CommandKind } from "../RedisCommand.ts"
 import type { ReplyResult } from "../RedisConnection.ts"
 import * as RedisError from "../RedisError.ts"
 import type { RedisNode } from "./node/RedisNode.ts"
+import type { CommandSpan } from "./CommandSpan.ts"
 import type { Deadline, Deadlines } from "./Deadlines.ts"
 import type { Distribution } from "./Distribution.ts"
 import { errorType } from "./errorType.ts"
@@ -25,6 +26,10 @@ export interface Call<A> {
   readonly retry: boolean
   /** For how many milliseconds it may wait to be sent for the first time. */
   readonly waitToSend: number
+  /** Counts the attempts that have failed. */
+  failed: number
+  /** Is told what happens to it, where somebody traces it. */
+  readonly trace: CommandSpan | undefined
   /** Holds what retries run in. */
   readonly context: Context.Context<never>
   /** The node that an attempt goes to now. */
@@ -70,6 +75,8 @@ export interface Environment {
   readonly now: () => number
   /** Is told of each failure that counts as an outage of Redis. */
   readonly onFailure: (error: RedisError.RedisCommandError, node: RedisNode) => void
+  /** Is told of each failure that may be the first sign of an outage. */
+  readonly suspect: () => void
 }
 
 /**
@@ -86,7 +93,9 @@ export const start = <A>(
   const node = call.node()
   const permit = node.circuit.acquire()
   if (permit === undefined) {
-    done(Result.fail(node.circuit.rejection(call.name)), sentAt)
+    const refused = node.circuit.rejection(call.name)
+    call.trace?.refused(refused)
+    done(Result.fail(refused), sentAt)
     return ignore
   }
   const attempt = new Running(environment, call, node, permit, sentAt, timeout, done)
@@ -250,13 +259,15 @@ class Running<A> implements Attempt<A> {
 
 /** Counts a failure, and tells of one that counts as an outage of the node. */
 export const count = (
-  { context, metrics, onFailure }: Environment,
+  { context, metrics, onFailure, suspect }: Environment,
   error: RedisError.RedisCommandError,
   outcome: CircuitBreaker.Outcome,
   node: RedisNode
 ): void => {
   if (countsAsError(error)) metrics.errors(errorType(error))(reasonOf(error)).updateUnsafe(1, context)
   if (outcome === "failure") onFailure(error, node)
+  // A caller who is out of patience sees an outage before the circuit does.
+  if (outcome === "failure" || error._tag !== "RedisOperationError") suspect()
 }
 
 // Errors of the connection and what was called off here did not come from the server.

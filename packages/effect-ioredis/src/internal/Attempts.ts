@@ -15,6 +15,7 @@ import { errorStats } from "./errorStats.ts"
 import { errorType, interrupted } from "./errorType.ts"
 import * as Metrics from "./Metrics.ts"
 import * as Monotonic from "./Monotonic.ts"
+import { errorFields, type Fields, type OperationLog } from "./OperationLog.ts"
 import * as Retries from "./Retries.ts"
 import { awaitSendable, couldSend, hasEnded } from "./sendable.ts"
 import { tell } from "./tell.ts"
@@ -59,12 +60,16 @@ export interface Options {
   readonly deadlines: Deadlines
   readonly metrics: Metrics.Metrics
   readonly onDefect: (defect: unknown) => void
+  readonly operationLog: OperationLog
+  /** Is told of each failure that may be the first sign of an outage. */
+  readonly suspect: () => void
   readonly policy: RetryPolicy.RetryPolicy
 }
 
 /** Makes the attempts of one client. */
 export const make = (options: Options): Attempts => {
-  const { clock, commandTimeout, context, counts, deadlines, metrics, onDefect, policy } = options
+  const { clock, commandTimeout, context, counts, deadlines, metrics, onDefect, operationLog, policy, suspect } =
+    options
   const budget = Retries.makeBudget(policy.budget)
   let lastFailure: Stats["lastFailure"]
 
@@ -77,6 +82,7 @@ export const make = (options: Options): Attempts => {
     metrics,
     durations: metrics.attemptDuration(context),
     now,
+    suspect,
     onFailure: (error, node) => {
       lastFailure = { ...errorStats(error), at: new Date(clock.currentTimeMillisUnsafe()).toISOString() }
       node.fail(error)
@@ -97,7 +103,9 @@ export const make = (options: Options): Attempts => {
     let doubt = doubtBefore
     let nextDelay: Retries.NextDelay | undefined
     let hops = 0
+    let retries = 0
     while (true) {
+      call.failed++
       if (RedisError.endOf(Result.fail(error)) !== "refused") doubt = error
       if (hops < mostHops && call.follow(error)) {
         hops++
@@ -119,6 +127,9 @@ export const make = (options: Options): Attempts => {
         if (delay === undefined || delay >= until - now() || !budget.spend()) {
           return yield* InDoubt.since(doubt, error)
         }
+        retries++
+        call.trace?.retry(retries, delay, error)
+        if (operationLog.isOn) sayRetry(operationLog, call, error, { retries, delay, most: Retries.most(policy, kind) })
         yield* Effect.sleep(delay)
         counts.retries++
         metrics.retries(call.name).updateUnsafe(1, context)
@@ -144,7 +155,7 @@ export const make = (options: Options): Attempts => {
   }
 
   return {
-    start: makeStart(environment, { budget, forkRetry, onDefect, record }),
+    start: makeStart(environment, { budget, forkRetry, onDefect, operationLog, record }),
     failed: (error, outcome, node) => Attempt.count(environment, error, outcome, node),
     goOn: (call, error, doubt, done) => forkRetry(call, error, now(), doubt, (result) => tell(done, result, onDefect)),
     lastFailure: () => lastFailure
@@ -166,11 +177,13 @@ const makeStart =
       budget,
       forkRetry,
       onDefect,
+      operationLog,
       record
     }: {
       readonly budget: Retries.RetryBudget
       readonly forkRetry: ForkRetry
       readonly onDefect: Options["onDefect"]
+      readonly operationLog: OperationLog
       readonly record: ReturnType<typeof makeRecord>
     }
   ) =>
@@ -183,12 +196,16 @@ const makeStart =
     const finish: Attempt.Ended<A> = (result, at) => {
       isTold = true
       record(call, Result.isSuccess(result) ? Metrics.success : errorType(result.failure), at - startedAt)
+      if (operationLog.isOn && Result.isFailure(result)) sayFailed(operationLog, call, result.failure, at - startedAt)
       tell(done, result, onDefect)
     }
     const timeout = Math.min(commandTimeout, call.timeout)
     const cancel = Attempt.start(environment, call, startedAt, timeout, (result, at) => {
       if (Result.isSuccess(result)) return finish(result, at)
-      if (isOver(call, result.failure, startedAt, now)) return finish(result, at)
+      if (isOver(call, result.failure, startedAt, now)) {
+        call.failed++
+        return finish(result, at)
+      }
       stopRetrying = forkRetry(call, result.failure, startedAt, undefined, (result) => finish(result, now()))
     })
     return () => {
@@ -213,6 +230,36 @@ const makeRecord =
       .durations()(call.name)(type)
       .record(millis / 1000)
   }
+
+const sayRetry = (
+  log: OperationLog,
+  call: Call<unknown>,
+  error: RedisError.RedisCommandError,
+  { delay, most, retries }: { readonly delay: number; readonly most: number | undefined; readonly retries: number }
+): void =>
+  log.write(
+    "Redis command is tried again",
+    { ...failureFields(call, error), retry: retries, max_retries: most, delay_ms: delay },
+    call.context
+  )
+
+const sayFailed = (log: OperationLog, call: Call<unknown>, error: RedisError.RedisCommandError, millis: number): void =>
+  log.write(
+    "Redis command failed for good",
+    { ...failureFields(call, error), duration_ms: Math.round(millis) },
+    call.context
+  )
+
+const failureFields = (call: Call<unknown>, error: RedisError.RedisCommandError): Fields => {
+  const { circuit, name } = call.asked ?? call.node()
+  return {
+    operation: call.name,
+    node: name,
+    ...errorFields(error),
+    error_count: call.failed,
+    circuit_breaker_state: circuit.stats()._tag
+  }
+}
 
 // Another attempt, as an Effect.
 const again = <A>(environment: Attempt.Environment, call: Call<A>, until: number) =>

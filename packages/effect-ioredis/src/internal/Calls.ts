@@ -8,6 +8,7 @@ import * as RedisError from "../RedisError.ts"
 import type { Carrier, RedisNode } from "./node/RedisNode.ts"
 import type { Topology } from "./topology/Topology.ts"
 import type { Attempt, Call } from "./Attempt.ts"
+import type { CommandSpan } from "./CommandSpan.ts"
 import * as InDoubt from "./InDoubt.ts"
 import { type Key, keyFrom } from "./keyText.ts"
 import type { NodeSession } from "./node/NodeSession.ts"
@@ -26,6 +27,8 @@ export interface Manner {
   readonly node: Node | undefined
   readonly readFrom: "master" | "replica" | undefined
   readonly waitToSend: number
+  /** Is told what happens to the call, where somebody traces it. */
+  readonly trace: CommandSpan | undefined
 }
 
 /** Holds what all attempts of a call share. */
@@ -38,12 +41,13 @@ export class Settings implements Manner {
   readonly node: Node | undefined
   readonly readFrom: "master" | "replica" | undefined
   readonly waitToSend: number
+  readonly trace: CommandSpan | undefined
   readonly context: Context.Context<never>
   readonly onDefect: (defect: unknown) => void
 
   constructor(
     topology: Topology,
-    { answer, node, readFrom, retry, session, timeout, waitToSend }: Manner,
+    { answer, node, readFrom, retry, session, timeout, trace, waitToSend }: Manner,
     context: Context.Context<never>,
     onDefect: (defect: unknown) => void
   ) {
@@ -55,6 +59,7 @@ export class Settings implements Manner {
     this.node = node
     this.readFrom = readFrom
     this.waitToSend = waitToSend
+    this.trace = trace
     this.context = context
     this.onDefect = onDefect
   }
@@ -104,6 +109,8 @@ export class Settings implements Manner {
 abstract class SettledCall {
   readonly settings: Settings
   readonly name: string
+  /** Counts the attempts that have failed. */
+  failed = 0
 
   constructor(settings: Settings, name: string) {
     this.settings = settings
@@ -128,6 +135,10 @@ abstract class SettledCall {
 
   get context(): Context.Context<never> {
     return this.settings.context
+  }
+
+  get trace(): CommandSpan | undefined {
+    return this.settings.trace
   }
 
   // Sends one command on one connection, if there is one.

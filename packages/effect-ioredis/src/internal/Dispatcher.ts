@@ -1,9 +1,11 @@
-import type { Clock, Context } from "effect"
+import { type Clock, type Context, Result, type Tracer } from "effect"
 import type { Cancel, Dispatch, Done, NodeEvent, SendOptions } from "../dispatch.ts"
 import type { Reply, RedisCommand } from "../RedisCommand.ts"
+import type { ReplyResult } from "../RedisConnection.ts"
 import type { Attempts } from "./Attempts.ts"
 import { batchName } from "./batchName.ts"
 import { CommandCall, Settings } from "./Calls.ts"
+import type { CommandSpan, CommandSpans } from "./CommandSpan.ts"
 import { errorTypeOfAll, interrupted } from "./errorType.ts"
 import * as Joins from "./Joins.ts"
 import * as Scatter from "./Scatter.ts"
@@ -11,19 +13,25 @@ import type { Topology } from "./topology/Topology.ts"
 
 /** The callback side of a client. */
 export interface Dispatcher extends Dispatch {
-  /** `send` for a caller whose retries run in a context of his own. */
+  /**
+   * `send` for a caller whose retries run in a context of his own, and whose command may have a
+   * span already.
+   */
   readonly sendIn: (
     context: Context.Context<never>,
     command: RedisCommand,
     options: SendOptions,
-    done: Done<Reply>
+    done: Done<Reply>,
+    trace?: CommandSpan
   ) => Cancel
   readonly sendAllIn: (
     context: Context.Context<never>,
     commands: ReadonlyArray<RedisCommand>,
     options: Parameters<Dispatch["sendAll"]>[1],
-    done: Parameters<Dispatch["sendAll"]>[2]
+    done: Parameters<Dispatch["sendAll"]>[2],
+    trace?: CommandSpan
   ) => Cancel
+  readonly commandSpans: CommandSpans
   /** Grows whenever keys have other owners than before. */
   readonly version: () => number
 }
@@ -33,19 +41,25 @@ export const make = ({
   attempts,
   clock,
   closeWithin,
+  commandSpans,
   context,
+  followSettings,
   listeners,
+  note,
   now,
   onDefect,
+  operationLog,
   operationTimeout,
+  outage,
   record,
   topology,
   watchHistory
-}: {
+}: Pick<Dispatcher, "commandSpans" | "note" | "operationLog" | "outage"> & {
   readonly attempts: Attempts
   readonly clock: Clock.Clock
   readonly closeWithin: Dispatch["closeWithin"]
   readonly context: Context.Context<never>
+  readonly followSettings: Dispatch["followSettings"]
   readonly listeners: Set<(event: NodeEvent) => void>
   /** The monotonic time in milliseconds. */
   readonly now: () => number
@@ -56,38 +70,11 @@ export const make = ({
   readonly topology: Topology
   readonly watchHistory: Dispatch["watchHistory"]
 }): Dispatcher => {
-  const settings = (
-    of: Context.Context<never>,
-    { answer, node, readFrom, retry, session, timeout = operationTimeout, waitToSend = 0 }: SendOptions
-  ): Settings =>
-    new Settings(
-      topology,
-      { answer, node, readFrom, retry: retry !== false, session, timeout, waitToSend },
-      of,
-      onDefect
-    )
+  const settingsOf = makeSettingsOf(topology, context, onDefect, operationTimeout)
 
-  // Most calls want the same as the one before, so that its settings serve them too.
-  let last = settings(context, noOptions)
-
-  const settingsOf = (of: Context.Context<never>, options: SendOptions): Settings => {
-    const { answer, node, readFrom, retry, session, timeout = operationTimeout, waitToSend = 0 } = options
-    const isSame =
-      last.timeout === timeout &&
-      last.context === of &&
-      last.answer === answer &&
-      last.session === session &&
-      last.node === node &&
-      last.readFrom === readFrom &&
-      last.retry === (retry !== false) &&
-      last.waitToSend === waitToSend
-    if (!isSame) last = settings(of, options)
-    return last
-  }
-
-  const sendIn: Dispatcher["sendIn"] = (of, command, options, done) => {
+  const sendIn: Dispatcher["sendIn"] = (of, command, options, done, trace) => {
     joins.flush()
-    return start(settingsOf(of, options), command, options, done)
+    return start(settingsOf(of, options, trace), command, options, done)
   }
 
   const start = (settings: Settings, command: RedisCommand, options: SendOptions, done: Done<Reply>): Cancel => {
@@ -102,11 +89,10 @@ export const make = ({
 
   const scatter = makeScatter({ attempts, now, record })
 
-  const sendAllIn: Dispatcher["sendAllIn"] = (of, commands, options, done) => {
+  const sendAllIn: Dispatcher["sendAllIn"] = (of, commands, options, done, trace) => {
     joins.flush()
     if (commands.length > 0) {
-      const operation = commands.length === 1 ? (commands[0]?.name ?? "") : batchName("PIPELINE", commands)
-      return scatter(settingsOf(of, options), operation, commands, options.sendings, done)
+      return scatter(settingsOf(of, options, trace), nameOf(commands), commands, options.sendings, done)
     }
     done([])
     return ignore
@@ -114,7 +100,14 @@ export const make = ({
 
   const joins = Joins.make(
     topology.placeOf,
-    (command, timeout, done) => start(settingsOf(context, { timeout }), command, noOptions, done),
+    (command, timeout, spans, done) => {
+      const options = { timeout }
+      return spans.length === 0
+        ? start(settingsOf(context, options), command, noOptions, done)
+        : onBehalfOf(commandSpans, spans, command.name, itself, done, (trace, done) =>
+            start(settingsOf(context, options, trace), command, noOptions, done)
+          )
+    },
     onDefect
   )
 
@@ -123,9 +116,31 @@ export const make = ({
   const mayJoin = topology.slotOf === undefined
 
   const get: Dispatch["get"] = (key, { bytes, first, sending, timeout = operationTimeout }, done) => {
-    if (mayJoin && first === undefined) return joins.get(key, { bytes, timeout }, done)
+    const span = commandSpans.current()
+    if (mayJoin && first === undefined) return joins.get(key, { bytes, span, timeout }, done)
     const command = first === undefined ? Joins.get(key) : Joins.getFirst(key, first)
-    return start(settingsOf(context, { timeout }), command, { sending }, done)
+    return span === undefined
+      ? start(settingsOf(context, { timeout }), command, { sending }, done)
+      : onBehalfOf(commandSpans, [span], command.name, itself, done, (trace, done) =>
+          start(settingsOf(context, { timeout }, trace), command, { sending }, done)
+        )
+  }
+
+  const send: Dispatch["send"] = (command, options, done) => {
+    const span = commandSpans.current()
+    return span === undefined
+      ? sendIn(context, command, options, done)
+      : onBehalfOf(commandSpans, [span], command.name, itself, done, (trace, done) =>
+          sendIn(context, command, options, done, trace)
+        )
+  }
+
+  const sendAll: Dispatch["sendAll"] = (commands, options, done) => {
+    const span = commandSpans.current()
+    if (span === undefined || commands.length === 0) return sendAllIn(context, commands, options, done)
+    return onBehalfOf(commandSpans, [span], nameOf(commands), firstFailure, done, (trace, done) =>
+      sendAllIn(context, commands, options, done, trace)
+    )
   }
 
   return {
@@ -139,15 +154,86 @@ export const make = ({
       listeners.add(listener)
       return () => listeners.delete(listener)
     },
-    send: (command, options, done) => sendIn(context, command, options, done),
-    sendAll: (commands, options, done) => sendAllIn(context, commands, options, done),
+    send,
+    sendAll,
     sendIn,
     sendAllIn,
     get,
+    followSettings,
     watchHistory,
-    closeWithin
+    closeWithin,
+    note,
+    outage,
+    operationLog,
+    commandSpans
   }
 }
+
+// Most calls want the same as the one before, so that its settings serve them too. A call that
+// somebody traces has settings of its own.
+const makeSettingsOf = (
+  topology: Topology,
+  context: Context.Context<never>,
+  onDefect: (defect: unknown) => void,
+  operationTimeout: number
+) => {
+  const settings = (
+    of: Context.Context<never>,
+    { answer, node, readFrom, retry, session, timeout = operationTimeout, waitToSend = 0 }: SendOptions,
+    trace: CommandSpan | undefined
+  ): Settings =>
+    new Settings(
+      topology,
+      { answer, node, readFrom, retry: retry !== false, session, timeout, trace, waitToSend },
+      of,
+      onDefect
+    )
+
+  let last = settings(context, noOptions, undefined)
+
+  return (of: Context.Context<never>, options: SendOptions, trace?: CommandSpan): Settings => {
+    if (trace !== undefined) return settings(of, options, trace)
+    const { answer, node, readFrom, retry, session, timeout = operationTimeout, waitToSend = 0 } = options
+    const isSame =
+      last.timeout === timeout &&
+      last.context === of &&
+      last.answer === answer &&
+      last.session === session &&
+      last.node === node &&
+      last.readFrom === readFrom &&
+      last.retry === (retry !== false) &&
+      last.waitToSend === waitToSend
+    if (!isSame) last = settings(of, options, undefined)
+    return last
+  }
+}
+
+// Sends something on behalf of spans, and tells them how it ended.
+const onBehalfOf = <A>(
+  commandSpans: CommandSpans,
+  spans: ReadonlyArray<Tracer.Span>,
+  name: string,
+  endOf: (value: A) => ReplyResult | undefined,
+  done: (value: A) => void,
+  start: (trace: CommandSpan, done: (value: A) => void) => Cancel
+): Cancel => {
+  const trace = commandSpans.begin(name, spans)
+  const cancel = start(trace, (value) => {
+    trace.end(endOf(value) ?? Result.void)
+    done(value)
+  })
+  return () => {
+    trace.leave()
+    cancel()
+  }
+}
+
+const itself = (result: ReplyResult): ReplyResult => result
+
+const firstFailure = (results: ReadonlyArray<ReplyResult>): ReplyResult | undefined => results.find(Result.isFailure)
+
+const nameOf = (commands: ReadonlyArray<RedisCommand>): string =>
+  commands.length === 1 ? (commands[0]?.name ?? "") : batchName("PIPELINE", commands)
 
 // The parts of what concerns several nodes are one operation, which is none of theirs.
 const makeScatter =

@@ -1,4 +1,4 @@
-import { Result } from "effect"
+import { Result, type Tracer } from "effect"
 import type { Cancel, Done } from "../dispatch.ts"
 import * as RedisCommand from "../RedisCommand.ts"
 import type { ReplyResult } from "../RedisConnection.ts"
@@ -14,8 +14,15 @@ import { tell } from "./tell.ts"
  * key) has each sent singly.
  */
 export interface Joins {
-  /** `bytes` is about how long the value will be: a long one does not hold up many others. */
-  readonly get: (key: string, read: { readonly bytes: number; readonly timeout: number }, done: Read) => Cancel
+  /**
+   * `bytes` is about how long the value will be: a long one does not hold up many others. `span` is
+   * the one on whose behalf it is read.
+   */
+  readonly get: (
+    key: string,
+    read: { readonly bytes: number; readonly timeout: number; readonly span: Tracer.Span | undefined },
+    done: Read
+  ) => Cancel
   /** Sends what waits for the end of the tick, so that what is sent next comes after it. */
   readonly flush: () => void
 }
@@ -25,7 +32,7 @@ type Read = Done<RedisCommand.Reply>
 /** `placeOf` says which keys may be read together. */
 export const make = (
   placeOf: (key: string) => unknown,
-  send: (command: RedisCommand.RedisCommand, timeout: number, done: Read) => Cancel,
+  send: (command: RedisCommand.RedisCommand, timeout: number, spans: ReadonlyArray<Tracer.Span>, done: Read) => Cancel,
   onDefect: (defect: unknown) => void
 ): Joins => {
   const open = new Map<unknown, Join>()
@@ -41,10 +48,11 @@ export const make = (
     const readers = join.present === join.readers.length ? join.readers : join.readers.filter(({ done }) => done)
     const [first] = readers
     if (first === undefined) return
+    const spans = join.isTraced ? readers.flatMap(({ span }) => span ?? []) : nobody
     join.cancel =
       readers.length === 1
-        ? send(get(first.key), join.timeout, (result) => first.done?.(result))
-        : send(mget(readers), join.timeout, (result) => deliver(join, readers, result))
+        ? send(get(first.key), join.timeout, spans, (result) => first.done?.(result))
+        : send(mget(readers), join.timeout, spans, (result) => deliver(join, readers, result))
   }
 
   const deliver = (join: Join, readers: ReadonlyArray<Reader>, result: ReplyResult): void => {
@@ -52,7 +60,9 @@ export const make = (
       const refused = refusesOneKey(result.failure)
       for (const reader of readers) {
         if (!refused) answer(reader, result)
-        else if (reader.done) reader.cancel = send(get(reader.key), join.timeout, reader.done)
+        else if (reader.done) {
+          reader.cancel = send(get(reader.key), join.timeout, reader.span ? [reader.span] : nobody, reader.done)
+        }
       }
       return
     }
@@ -88,9 +98,10 @@ export const make = (
   }
 
   return {
-    get: (key, { bytes, timeout }, done) => {
+    get: (key, { bytes, span, timeout }, done) => {
       const join = joinFor(key, timeout)
-      const reader = new Reader(key, done)
+      const reader = new Reader(key, span, done)
+      if (span !== undefined) join.isTraced = true
       join.readers.push(reader)
       join.present++
       join.bytes += bytes
@@ -110,6 +121,8 @@ class Join {
   readonly readers = [] as Reader[]
   present = 0
   bytes = 0
+  /** Says whether some of it is read on behalf of spans. */
+  isTraced = false
   cancel: Cancel | undefined = undefined
 
   constructor(place: unknown, timeout: number) {
@@ -120,11 +133,13 @@ class Join {
 
 class Reader {
   readonly key: string
+  readonly span: Tracer.Span | undefined
   done: Read | undefined
   cancel: Cancel | undefined = undefined
 
-  constructor(key: string, done: Read) {
+  constructor(key: string, span: Tracer.Span | undefined, done: Read) {
     this.key = key
+    this.span = span
     this.done = done
   }
 }
@@ -142,6 +157,8 @@ const mget = (readers: ReadonlyArray<Reader>) =>
     readers.map(({ key }) => key),
     asBytes
   )
+
+const nobody: ReadonlyArray<Tracer.Span> = []
 
 const asBytes = { reply: "bytes" } as const
 

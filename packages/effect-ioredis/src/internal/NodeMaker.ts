@@ -4,6 +4,7 @@ import type { NodeEvent } from "../dispatch.ts"
 import type { RedisConnector } from "../RedisConnector.ts"
 import * as Circuit from "./circuitBreaker/Circuit.ts"
 import type { Circuits } from "./circuitBreaker/Circuits.ts"
+import type { EventLog } from "./EventLog.ts"
 import * as Gauges from "./Gauges.ts"
 import type * as Metrics from "./Metrics.ts"
 import * as RedisNode from "./node/RedisNode.ts"
@@ -37,6 +38,8 @@ export type Options = Omit<RedisNode.Options, keyof Place | "circuit" | "onStall
   /** Are all circuits of the client. */
   readonly circuits: Circuits
   readonly metrics: Metrics.Metrics
+  /** Is told of what happens to the circuits of the servers, and of servers that join. */
+  readonly record: EventLog["record"]
 }
 
 /**
@@ -71,7 +74,7 @@ const makeOne = (options: Options) =>
   Effect.fnUntraced(function* (
     place: Place
   ): Effect.fn.Return<RedisNode.RedisNode, never, Scope.Scope | RedisConnector> {
-    const { circuitBreaker, circuits, metrics } = options
+    const { circuitBreaker, circuits, metrics, record } = options
     const context = yield* Effect.context<never>()
     const isReplica = place.role === "replica"
     // Nobody need know of a server whose place another one takes whenever it is missing.
@@ -95,6 +98,8 @@ const makeOne = (options: Options) =>
     circuit.listeners.add(() => {
       if (circuit.isClosed()) onEvent({ _tag: "CircuitClosed", node })
     })
+    follow(circuit, name, record)
+    record({ _tag: "NodeAdded", node: name, connections: node.connections })
     yield* circuits.add(isReplica ? undefined : name, circuit)
     yield* Gauges.show(metrics.commandsInFlight, node.inFlight)
     yield* Gauges.show(metrics.connections, () => node.sessions().length)
@@ -103,6 +108,19 @@ const makeOne = (options: Options) =>
     yield* Gauges.show(metrics.nodesReady, () => (node.status() === "Ready" ? 1 : 0))
     return node
   })
+
+const follow = (circuit: Circuit.Circuit, node: string, record: EventLog["record"]): void => {
+  let before = circuit.stats()
+  circuit.listeners.add(() => {
+    const after = circuit.stats()
+    if (after._tag !== before._tag) {
+      // What a closed circuit has forgotten is what it was open for.
+      const { failures } = after._tag === "Closed" ? before : after
+      record({ _tag: "CircuitChanged", node, from: before._tag, to: after._tag, failures })
+    }
+    before = after
+  })
+}
 
 const countEvent = (metrics: Metrics.Metrics, event: NodeEvent, context: Context.Context<never>): void => {
   const counted = countedEvents[event._tag]

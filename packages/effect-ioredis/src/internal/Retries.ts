@@ -59,3 +59,17 @@ const scheduleFor = (policy: RetryPolicy, kind: CommandKind): RetrySchedule => {
   if (kind === "read") return policy.read
   return kind === "repeatable" || kind === "idempotent" ? policy.write : policy.effectful
 }
+
+/**
+ * The most retries that the policy allows for a kind of command, where its schedule has said so.
+ */
+export const most = (policy: RetryPolicy, kind: CommandKind): number | undefined =>
+  bounds.get(scheduleFor(policy, kind))
+
+/** Says how often a schedule recurs at most, which nothing tells from outside. */
+export const bounded = <S extends object>(schedule: S, retries: number): S => {
+  bounds.set(schedule, retries)
+  return schedule
+}
+
+const bounds = new WeakMap<object, number>()

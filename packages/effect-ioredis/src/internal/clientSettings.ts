@@ -25,6 +25,8 @@ export interface ClientSettings {
   readonly closeTimeout: number
   readonly historyInterval: number
   readonly requireReady: boolean
+  readonly logOperations: boolean
+  readonly traceCommands: boolean
 }
 
 /** Gives the options of a client with their defaults. */
@@ -43,7 +45,9 @@ export const resolve = (options: Options): ClientSettings => ({
   connectTimeout: millis(options.connectTimeout, 2000),
   closeTimeout: millis(options.closeTimeout, 2000),
   historyInterval: millis(options.historyInterval, 1000),
-  requireReady: options.requireReady === true
+  requireReady: options.requireReady === true,
+  logOperations: options.logOperations === true,
+  traceCommands: options.traceCommands === true
 })
 
 const millis = (duration: Duration.Input | undefined, fallback: number): number =>
@@ -78,7 +82,9 @@ export const show = (settings: ClientSettings): SettingsStats => {
     connectTimeout: shown(settings.connectTimeout),
     closeTimeout: shown(settings.closeTimeout),
     historyInterval: shown(settings.historyInterval),
-    requireReady: settings.requireReady
+    requireReady: settings.requireReady,
+    logOperations: settings.logOperations,
+    traceCommands: settings.traceCommands
   }
 }
 

@@ -30,14 +30,14 @@
  *   Layer.provide(SimulatedRedis.layer({ scripts: SimulatedPersistence.scripts }))
  * )
  *
- * it.effect("sends the mail on the next day", () =>
+ * it.effect("sends the mail an hour later", () =>
  *   Effect.gen(function* () {
  *     const mails = yield* PersistedQueue.make({ name: "mails", schema: Schema.String })
- *     yield* mails.offer("hello", { id: "mail-1", delay: "1 day" })
+ *     yield* mails.offer("hello", { id: "mail-1", delay: "1 hour" })
  *     const sent = yield* Effect.forkChild(mails.take(Effect.succeed))
- *     yield* TestClock.adjust("23 hours")
+ *     yield* TestClock.adjust("59 minutes")
  *     assert.isUndefined(sent.pollUnsafe())
- *     yield* TestClock.adjust("1 hour")
+ *     yield* TestClock.adjust("1 minute")
  *     yield* TestClock.adjust("1 second")
  *     assert.strictEqual(yield* Fiber.join(sent), "hello")
  *   }).pipe(Effect.provide(Queues))

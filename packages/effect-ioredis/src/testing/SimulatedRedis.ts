@@ -10,7 +10,8 @@
  *
  * **Details**
  *
- * There is one server, which every address reaches, until `server` gives an address one of its own.
+ * There is one server, which every address reaches but those that have one of their own: those of
+ * `servers`, and those that `server` has named before anybody connected to them.
  * Host names that end in `.invalid` have no address.
  * Servers can replicate each other, be promoted, restarted and cut off, and show it as Redis 7.0
  * does. `cluster` makes some into a cluster, whose slots move and whose masters fail over (see
@@ -107,7 +108,13 @@ import type * as SimulatedServer from "./SimulatedServer.ts"
  * @category models
  * @since 0.1.0
  */
-export type Options = SimulatedServer.Options
+export interface Options extends SimulatedServer.Options {
+  /**
+   * Gives each of these addresses a server of its own from the beginning, which a layer may connect
+   * to while it is built. Default: none.
+   */
+  readonly servers?: ReadonlyArray<RedisAddress> | undefined
+}
 
 /**
  * The servers of a network, in the hands of a test. What it does itself concerns the default
@@ -120,6 +127,9 @@ export interface SimulatedRedis extends SimulatedServer.SimulatedServer {
   /**
    * The server of one address, which is made at the first call. What `options` do not say is as
    * with the default server, but for its `script` of faults.
+   *
+   * It is a defect where somebody has connected to the address before, and so has reached the
+   * default server: faults of the new one would concern nobody. Name it in `servers` then.
    */
   readonly server: (
     address: RedisAddress,

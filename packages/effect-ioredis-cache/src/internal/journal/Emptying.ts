@@ -13,8 +13,8 @@ import * as Sender from "./Sender.ts"
 import type { Region, State } from "./State.ts"
 
 /** Tells whether there is anything to do. */
-export const isLeft = ({ isDoubted, state }: Region): boolean =>
-  isDoubted || state._tag === "Dirty" || state._tag === "Denied"
+export const isLeft = ({ isDoubted, isHeld, state }: Region): boolean =>
+  !isHeld && (isDoubted || state._tag === "Dirty" || state._tag === "Denied")
 
 /**
  * Does what there is, or fails with what hindered it. Regions take turns, for each scans all keys.

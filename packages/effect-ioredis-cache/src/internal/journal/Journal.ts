@@ -72,6 +72,11 @@ export interface RegionJournal {
   /** Tells what is to be said of a key in the place of Redis, if anything. */
   readonly answer: (key: string) => Answer | undefined
   /**
+   * The life, in milliseconds from now, that a `touch` asks for which Redis has not confirmed. A
+   * read that has begun before it does not know of it.
+   */
+  readonly touchedFor: (key: string) => number | undefined
+  /**
    * Tells whether what Redis says of a key may be believed. `isCurrent`: no write has overlapped
    * the read.
    */
@@ -80,6 +85,8 @@ export interface RegionJournal {
   readonly now: () => number
   /** Tells whether writes go to memory alone, because the user may not write. */
   readonly runsOnMemory: () => boolean
+  /** Holds back what is to be told to Redis, or no longer. What is deferred waits meanwhile. */
+  readonly hold: (isHeld: boolean) => void
   /** Stores a value. `timeout` is the longest that the call may take, in milliseconds. */
   readonly set: (key: string, intent: Ledger.SetIntent, timeout: number | undefined, done: Done) => Cancel
   /** Leaves a value to the replay at once, because Redis is known not to be there. */
@@ -157,6 +164,7 @@ export const make = Effect.fnUntraced(function* (
     source: makeStampSource(Math.random),
     bounds,
     onOverflow: () => counts.overflow(),
+    onLost: (writes) => counts.lose(writes),
     onReplay: (result) => counts.replay(result),
     now: () => now(clock),
     log: run,
@@ -179,6 +187,13 @@ export const make = Effect.fnUntraced(function* (
   const stop = dispatch.listen((event) => hear(state, event))
   yield* dispatch.watchHistory
   yield* show(state.ledger, bounds)
+  const { ledger } = state
+  const countsNoMore = dispatch.outage.add(() => ({
+    replayed: counts.replays.confirmed,
+    lost: counts.lost,
+    waiting: ledger.deferred()
+  }))
+  yield* Effect.addFinalizer(() => Effect.sync(countsNoMore))
   yield* Effect.addFinalizer(() =>
     Effect.suspend(() => {
       stop()
@@ -198,6 +213,7 @@ export const make = Effect.fnUntraced(function* (
       bytes: state.ledger.bytes(),
       maxBytes: bounds.maxBytes,
       overflows: counts.overflows,
+      lost: counts.lost,
       replays: { ...counts.replays }
     }),
     isAtRest: () => !state.isLeft() && !Array.from(state.nodes.values()).some((node) => state.isLeftOn(node)),
@@ -216,6 +232,7 @@ const show = Effect.fnUntraced(function* (ledger: State["ledger"], { maxBytes, m
 // Counts in metrics and in the stats of a cache.
 class Counts {
   overflows = 0
+  lost = 0
   readonly replays = { confirmed: 0, refused: 0, failed: 0, superseded: 0 }
   readonly #context: Context.Context<never>
 
@@ -223,9 +240,15 @@ class Counts {
     this.#context = context
     // A series that is there from the beginning shows its first count as a change.
     tallyOf(Metrics.overflows, context)
+    tallyOf(Metrics.lost, context)
     for (const result of ["confirmed", "refused", "failed", "superseded"] as const) {
       tallyOf(Metrics.replays(result), context)
     }
+  }
+
+  lose(writes: number): void {
+    this.lost += writes
+    tallyOf(Metrics.lost, this.#context).count += writes
   }
 
   overflow(): void {
@@ -290,13 +313,18 @@ const close = Effect.fnUntraced(function* (state: State) {
   }
   if (!state.isLeft()) return
   const regions = state.uncleared().map(({ name }) => name)
+  state.onLost(state.ledger.size())
   yield* Effect.logWarning("The cache closes with writes that Redis has not confirmed").pipe(
     Effect.annotateLogs({ keys: state.ledger.size(), ...(regions.length === 0 ? {} : { regions }) })
   )
 })
 
 const closeRegions = (state: State): Effect.Effect<void> =>
-  Effect.forEach(state.uncleared(), (region) => Effect.ignore(Emptying.once(state, region)), { discard: true })
+  Effect.forEach(
+    state.uncleared().filter(({ isHeld }) => !isHeld),
+    (region) => Effect.ignore(Emptying.once(state, region)),
+    { discard: true }
+  )
 
 const closeNodes = (state: State): Effect.Effect<void> =>
   Effect.forEach(
@@ -318,9 +346,14 @@ const regionJournal = (state: State, region: Region, seen: Seen | undefined): Re
   sequences: region.sequences,
   isEmpty: () => state.ledger.size() === 0 && region.state._tag !== "Denied",
   answer: (key) => answer(state, region, key),
+  touchedFor: (key) => {
+    const intent = state.ledger.get(key)?.intent
+    return intent?._tag === "Touch" ? intent.end - state.dispatch.nodeOf(key).time() : undefined
+  },
   believes: (key, found, isCurrent) => state.believes(region, key, found, isCurrent),
   now: state.now,
   runsOnMemory: () => region.state._tag === "Denied",
+  hold: (isHeld) => state.hold(region, isHeld),
   set: (key, intent, timeout, done) => {
     const atOnce = outcomeAtOnce(state, region)
     if (atOnce === undefined) return call(state, state.record(region, key, seen, intent), timeout, outcomeOf, done)
@@ -354,7 +387,9 @@ const regionJournal = (state: State, region: Region, seen: Seen | undefined): Re
   clear: Effect.suspend(() => {
     state.mark(region)
     const canWait =
-      !state.isClosed && region.state._tag !== "Denied" && state.dispatch.nodes().every((node) => node.isClosed())
+      !(state.isClosed || region.isHeld) &&
+      region.state._tag !== "Denied" &&
+      state.dispatch.nodes().every((node) => node.isClosed())
     return canWait ? Effect.as(region.emptied.await, true) : Effect.succeed(false)
   })
 })
@@ -504,7 +539,7 @@ const callAll = <A, Outcome>(
 // an open circuit would refuse need not be made a command of: that is half of what such a write
 // costs.
 const writeOf = (state: State, entry: Entry, situation: Situation): Write | undefined => {
-  if (entry.isExtended || state.dispatch.nodeOf(entry.key).refuses()) return undefined
+  if (entry.isExtended || entry.region.isHeld || state.dispatch.nodeOf(entry.key).refuses()) return undefined
   const command = commandOf(entry, situation)
   return command === undefined ? undefined : new Write(state, entry, command)
 }

@@ -62,4 +62,12 @@ export const overflows = defineMetric({
   attributes: ["cache.name"]
 })({})
 
+export const lost = defineMetric({
+  id: "cache.journal.lost",
+  kind: "counter",
+  unit: "{write}",
+  description: "Writes that Redis will not be told of: the journal was full or closed, or the user may not write",
+  attributes: ["cache.name"]
+})({})
+
 export const replays = once((result: ReplayResult) => journalReplays({ "cache.result": result }))

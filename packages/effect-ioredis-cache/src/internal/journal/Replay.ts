@@ -122,7 +122,7 @@ const replay = Effect.fnUntraced(function* (state: State, nodeState: NodeState) 
     turns -= size
     const batch = nodeState.pending
       .take(size)
-      .filter((entry) => entry.isDeferred && !entry.isReplaying && !state.doubts.has(entry.key))
+      .filter((entry) => entry.isDeferred && !entry.isReplaying && !entry.region.isHeld && !state.doubts.has(entry.key))
     if (batch.length === 0) continue
     const { denied, error, unasked } = yield* replayBatch(state, nodeState, batch)
     if (error !== undefined && error._tag !== "RedisOperationError") return yield* error

@@ -35,6 +35,8 @@ export class Region implements RegionPolicy {
   latest = Number.NEGATIVE_INFINITY
   /** The order of the intents of all caches that share it. */
   readonly sequences: Sequences.Sequences = Sequences.make()
+  /** Whether nothing of it is told to Redis for now, so that what is deferred waits. */
+  isHeld = false
   /** Whether it was logged, since the region was clean, that the user may not empty it. */
   isWarned = false
   /** Says whether it is to be found out if the user may write, for a script was refused. */
@@ -102,6 +104,8 @@ export interface Environment {
   readonly startRegion: (region: Region) => Loop
   /** Is told each time that the ledger was full. */
   readonly onOverflow: () => void
+  /** Is told of so many writes that Redis will not be told of. */
+  readonly onLost: (writes: number) => void
   /** Is told what came of the replay of a write. */
   readonly onReplay: (result: ReplayResult) => void
 }
@@ -129,6 +133,7 @@ export class State {
   readonly log: Environment["log"]
   readonly startNode: Environment["startNode"]
   readonly onOverflow: Environment["onOverflow"]
+  readonly onLost: Environment["onLost"]
   readonly onReplay: Environment["onReplay"]
   isClosed = false
   /** Counts how often a node was found to have other data than before, or other slots. */
@@ -144,6 +149,7 @@ export class State {
     this.startNode = environment.startNode
     this.startRegion = environment.startRegion
     this.onOverflow = environment.onOverflow
+    this.onLost = environment.onLost
     this.onReplay = environment.onReplay
     this.ledger = Ledger.make(environment.bounds)
     const { dispatch } = this
@@ -315,7 +321,7 @@ export class State {
   #bound(region: Region): void {
     if (!this.ledger.isFull()) return
     this.onOverflow()
-    this.mark(region)
+    this.#lose(() => this.mark(region))
     this.#warn("The write journal is full: the region is emptied in Redis", region)
   }
 
@@ -324,10 +330,19 @@ export class State {
    * answered after Redis has executed it: then it waits for that.
    */
   enqueue(entry: Entry): void {
-    if (!entry.isDeferred || isAwaited(entry) || this.doubts.has(entry.key)) return
+    if (!entry.isDeferred || entry.region.isHeld || isAwaited(entry) || this.doubts.has(entry.key)) return
     const state = this.ownerOf(entry.key)
     state.pending.add(entry)
     state.loop.wake()
+  }
+
+  /** Holds back what a region has to tell Redis, or no longer. */
+  hold(region: Region, isHeld: boolean): void {
+    if (region.isHeld === isHeld) return
+    region.isHeld = isHeld
+    if (isHeld) return
+    for (const entry of this.ledger.all()) if (entry.region === region) this.enqueue(entry)
+    region.loop.wake()
   }
 
   /** An entry whose last answer has come waits for nothing, and may have to be sent again. */
@@ -487,6 +502,12 @@ export class State {
     }
   }
 
+  #lose(forget: () => void): void {
+    const before = this.ledger.size()
+    forget()
+    this.onLost(before - this.ledger.size())
+  }
+
   /** A write that only memory gets, because the user may not write. */
   writeToMemory(region: Region): void {
     this.apply(region, { _tag: "Marked", at: this.#nowIn(region) })
@@ -520,7 +541,7 @@ export class State {
     if (region === undefined) return
     region.isDoubted = false
     this.apply(region, { _tag: "Refused", at: this.#nowIn(region) })
-    this.#forgetIntents(region)
+    this.#lose(() => this.#forgetIntents(region))
     region.loop.wake()
     this.log(
       Effect.logError("Redis does not let this user write: the region runs on this process's memory").pipe(
@@ -560,7 +581,7 @@ export class State {
   checkInvariants(): ReadonlyArray<string> {
     const parked = this.ledger
       .all()
-      .filter((entry) => entry.isDeferred && !isAwaited(entry) && !this.doubts.has(entry.key))
+      .filter((entry) => entry.isDeferred && !entry.region.isHeld && !isAwaited(entry) && !this.doubts.has(entry.key))
     for (const { sequences } of this.regions) sequences.checkInvariants()
     return [
       ...this.ledger.checkInvariants(),

@@ -36,11 +36,12 @@ export interface Options<Value> {
  * has intended and filled in nothing since it began. It ends with the patience of whoever came
  * first, so nobody joins it after half of that: nobody gives up more than half of his own.
  */
-export const make = <Value>({ ask, isKept, near, now, patience }: Options<Value>): CacheTier<Value, never>["get"] => {
+export const make = <Value>(options: Options<Value>): CacheTier<Value, never>["get"] => {
+  const { ask, isKept, near, now } = options
   const open = new Map<string, Shared<Value>>()
 
   const mayJoin = (key: string, shared: Shared<Value>): boolean =>
-    shared.isCurrent() && now() - shared.beganAt <= patience / 2 && near.mayAnswer(shared.read.epochOf(key))
+    shared.isCurrent() && now() - shared.beganAt <= options.patience / 2 && near.mayAnswer(shared.read.epochOf(key))
 
   const begin = (key: string, shared: Shared<Value>): void => {
     open.set(key, shared)

@@ -26,23 +26,24 @@ export type Store<in Key, in Value, out E> = (
 export const make =
   <Key, Value, E>(
     { encoding, recorder, sequences, tagging }: RegionParts<Key, Value, E>,
-    patience: number | undefined,
+    options: { readonly patience: number | undefined },
     store: Store<Key, Value, E>
   ): SetTagged<Key, Value, E> =>
-  (operation, entries, options) =>
+  (operation, entries, write) =>
     Effect.suspend(() => {
+      const { patience } = options
       const startedAt = recorder.now()
       const rendered = entries.map(([key]) => Result.getOrUndefined(encoding.key(operation, key)))
       const distinct = Array.from(new Set(rendered.filter((key) => key !== undefined)))
       return whileAllHeld(
         () => distinct.map(sequences.intend),
         (all) =>
-          Effect.flatMap(tagging.tagsOf(options, patience), (tags) => {
+          Effect.flatMap(tagging.tagsOf(write, patience), (tags) => {
             const intents = new Map(distinct.map((key, index) => [key, all[index]]))
             const isNewest = rendered.map((key) => key === undefined || intents.get(key)?.isCurrent() === true)
             const timeLeft = patience && Math.max(0, patience - (recorder.now() - startedAt))
             const current = entries.filter((_, index) => isNewest[index])
-            return Effect.map(store(operation, current, options, tags, timeLeft), (outcomes) => {
+            return Effect.map(store(operation, current, write, tags, timeLeft), (outcomes) => {
               const rest = outcomes[Symbol.iterator]()
               return isNewest.map((is): WriteOutcome => (is ? (rest.next().value ?? "Deferred") : "Deferred"))
             })

@@ -58,7 +58,7 @@ export interface Options<in out Value, in out E> {
 
 /** Makes the verification of one region. */
 export const make = <Value, E>(options: Options<Value, E>): Verification<Value, E> => {
-  const { now, ofRegion, onMiss, patience, tier, tokens } = options
+  const { now, ofRegion, onMiss, tier, tokens } = options
   const verified = (found: Found<Value>, answers: Answers): Found<Value> => {
     const verdict = judge(found, ofRegion, (id) => answers.get(id)?.hit?.value)
     if (verdict.hit === undefined && found.hit !== undefined) onMiss?.()
@@ -87,6 +87,7 @@ export const make = <Value, E>(options: Options<Value, E>): Verification<Value, 
         judgeAll(exit)
         return
       }
+      const { patience } = options
       const timeLeft = patience === undefined ? undefined : Math.max(1, patience - (now() - at))
       const merge = (rest: Exit.Exit<Answers, E>) =>
         judgeAll(Exit.map(rest, (found) => new Map([...answers, ...found])))

@@ -1,6 +1,7 @@
 import { Duration } from "effect"
 import type { RedisAddress } from "../../RedisConnector.ts"
 import * as Fault from "../Fault.ts"
+import type * as SimulatedRedis from "../SimulatedRedis.ts"
 import type { Options } from "../SimulatedServer.ts"
 import { Server } from "./Server.ts"
 import type { Timers } from "./Timers.ts"
@@ -13,20 +14,30 @@ export class Network {
   readonly default: Server
   readonly #timers: Timers
   readonly #options: Options
+  /** The addresses at which somebody has reached the default server. */
+  readonly #defaulted = new Set<string>()
   readonly #onMissingScript: (sha: string) => void
   readonly #servers = new Map<string, Server>()
   readonly #routes = new Map<string, Server>()
 
-  constructor(timers: Timers, options: Options, onMissingScript: (sha: string) => void) {
+  constructor(
+    timers: Timers,
+    { servers = [], ...options }: SimulatedRedis.Options,
+    onMissingScript: (sha: string) => void
+  ) {
     this.#timers = timers
     this.#options = options
     this.#onMissingScript = onMissingScript
     this.default = this.#make(defaultAddress, options)
+    for (const address of servers) this.server(address, {})
   }
 
-  /** The server that an address reaches. */
+  /** The server that whoever connects to an address reaches. */
   at(address: RedisAddress): Server {
-    return this.#routes.get(keyOf(address)) ?? this.serverAt(address)
+    const key = keyOf(address)
+    const own = this.#routes.get(key) ?? this.#servers.get(key)
+    if (own === undefined) this.#defaulted.add(key)
+    return own ?? this.default
   }
 
   /** The server that listens at an address. */
@@ -46,6 +57,11 @@ export class Network {
   server(address: RedisAddress, options: Options): Server {
     const existing = this.#servers.get(keyOf(address))
     if (existing !== undefined) return existing
+    if (this.#defaulted.has(keyOf(address))) {
+      throw new Error(
+        `SimulatedRedis: somebody has connected to ${keyOf(address)} before it had a server of its own, and has reached the default one. Name it when the servers are made: SimulatedRedis.layer({ servers: [{ host: "${address.host}", port: ${address.port} }] })`
+      )
+    }
     const seed = (this.#options.seed ?? 0) + this.#servers.size + 1
     const server = this.#make(address, { ...this.#options, script: undefined, seed, ...options })
     this.#servers.set(keyOf(address), server)
