@@ -351,10 +351,11 @@ const makeAnswers = <Value>({ clock, journal, memory, near, settings }: Parts<Va
     read: NearRead | undefined
   ): void => {
     if (!isCurrent) return
-    if (found.hit === undefined || found.hit.timeToLive <= 0) return memory.expire(key)
-    memory.put(key, found.hit, at, read?.epochOf(key))
-    const touched = journal.isEmpty() ? undefined : journal.touchedFor(key)
-    if (touched !== undefined) memory.extend(key, touched)
+    if (found.hit !== undefined && found.hit.timeToLive > 0) {
+      memory.put(key, found.hit, at, read?.epochOf(key))
+      const touched = journal.isEmpty() ? undefined : journal.touchedFor(key)
+      if (touched !== undefined) memory.extend(key, touched)
+    } else memory.expire(key)
   }
 
   // What the journal says of a key, if anything.
