@@ -39,7 +39,7 @@ it.live("the patience of one region changes by a file within a second, under tra
       const traffic = yield* Effect.forkChild(
         Effect.whileLoop({ while: () => running, body: () => one, step: () => {} })
       )
-      const patience = Effect.map(cache.stats, ({ settings }) => settings.regions?.["users"]?.patience)
+      const patience = Effect.map(cache.stats, ({ settings }) => settings.regions?.users?.patience)
       assert.isUndefined(yield* patience)
       yield* files.writeFileString(path, '{"regions": {"users": {"patience": "2 seconds"}}}')
       const changedAt = yield* Clock.currentTimeMillis
