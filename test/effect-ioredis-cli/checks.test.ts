@@ -281,9 +281,10 @@ describe("what is found", () => {
   })
 
   it("of a replica whose master is away, that is what to look at", () => {
-    const remedyOf = (status: string) =>
-      findingsOf(info({ role: "slave", master_host: "one", master_port: "6379", master_link_status: status }))[0]
-        ?.remedy
+    const follows = { role: "slave", master_host: "one", master_port: "6379" }
+    const remedyOf = (status: string, inProgress = "0") =>
+      findingsOf(info({ ...follows, master_link_status: status, master_sync_in_progress: inProgress }))[0]?.remedy
+    assert.match(remedyOf("down", "1")?.[0] ?? "", /^Connect to its master: one:6379$/)
     assert.match(remedyOf("up")?.[0] ?? "", /^Connect to its master: one:6379$/)
     assert.match(remedyOf("down")?.[0] ?? "", /^Look at its master, one:6379, .*REPLICAOF NO ONE/)
   })

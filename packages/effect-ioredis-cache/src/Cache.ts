@@ -33,7 +33,7 @@
  * @since 0.1.0
  */
 import { Context, Data, type Duration, Effect, type Option, Schema } from "effect"
-import type { RedisClient } from "effect-ioredis"
+import type { RedisClient, RuntimeSettings } from "effect-ioredis"
 import type { RefreshPolicy } from "./RefreshPolicy.ts"
 
 import type { Compression } from "./Compression.ts"
@@ -466,6 +466,24 @@ export interface NearStats {
 }
 
 /**
+ * The settings of one region, as far as they are not those of all. Times are as `Duration.format`
+ * writes them.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface RegionStats {
+  /** Says how far it uses Redis. */
+  readonly mode?: RuntimeSettings.Mode
+  /** The longest that its reads wait for Redis. */
+  readonly patience?: string
+  /** The longest that its writes wait for Redis. */
+  readonly writePatience?: string
+  /** Says how long its values live, in the place of what its definition says. */
+  readonly timeToLive?: string
+}
+
+/**
  * Tells how a cache fares, over all of its regions, without asking Redis, in values that are good
  * as JSON.
  *
@@ -517,7 +535,20 @@ export interface Stats {
   /** Tells how its client fares, where it has one: circuits and connections. */
   readonly redis?: RedisClient.Stats
   /** The settings that are in effect. Times are as `Duration.format` writes them. */
-  readonly settings: { readonly prefix: string; readonly timeToLive: string; readonly patience?: string }
+  readonly settings: {
+    /** Says what every key begins with. */
+    readonly prefix: string
+    /** Says how long values live in regions that name no life. */
+    readonly timeToLive: string
+    /** The longest that a call waits for Redis, where it is bounded. */
+    readonly patience?: string
+    /** The longest that a write waits for Redis, where that is not the patience of reads. */
+    readonly writePatience?: string
+    /** Says how far it uses Redis, where that is not as usual. */
+    readonly mode?: RuntimeSettings.Mode
+    /** Tells of regions of which settings say something else than of all. */
+    readonly regions?: { readonly [region: string]: RegionStats }
+  }
 }
 
 /**

@@ -31,7 +31,15 @@
  * @since 0.1.0
  */
 import { Cause, Clock, Config, Duration, Effect, Exit, Layer, Option } from "effect"
-import { Redis, type RedisClient, RedisConfig, type RedisError, type RedisHealth, Settings } from "effect-ioredis"
+import {
+  Redis,
+  type RedisClient,
+  RedisConfig,
+  type RedisError,
+  type RedisHealth,
+  RuntimeSettings,
+  Settings
+} from "effect-ioredis"
 import * as Dispatch from "effect-ioredis/dispatch"
 import * as Cache from "./Cache.ts"
 import type { RemoveOutcome, WriteOutcome } from "./Cache.ts"
@@ -69,9 +77,15 @@ import * as RedisCache from "./RedisCache.ts"
  * @since 0.1.0
  */
 export interface Options {
-  /** Bounds how long a call waits for Redis altogether, batches included. Default: 1 second. */
+  /**
+   * Bounds how long a call waits for Redis altogether, batches included. Default: that of the
+   * client's profile, or 1 second.
+   */
   readonly patience?: Duration.Input | undefined
-  /** Sets how long values live in regions that name no life. Default: 300 seconds. */
+  /**
+   * Sets how long values live in regions that name no life. Default: that of the client's profile,
+   * or 300 seconds.
+   */
   readonly timeToLive?: Duration.Input | undefined
   /**
    * Bounds the journal of writes that Redis has not confirmed. Default: 10,000 entries and 16 MiB
@@ -108,7 +122,10 @@ const checked = (
   )
 
 const build = Effect.fnUntraced(function* (redis: RedisCache.RedisCache, options: Options) {
-  const patience = Duration.fromInputUnsafe(options.patience ?? "1 second")
+  const { profile } = (yield* redis.client.stats).settings
+  const defaults = profile && RuntimeSettings.profiles[profile]
+  const patience = Duration.fromInputUnsafe(options.patience ?? defaults?.patience ?? "1 second")
+  const timeToLive = options.timeToLive ?? defaults?.timeToLive ?? "300 seconds"
   const dispatch = Dispatch.of(redis.client)
   const journal = yield* Journal.shared(dispatch, redis.prefix, options.journal)
   // A memory may serve caches of another client or prefix as well, whose values are others.
@@ -120,7 +137,7 @@ const build = Effect.fnUntraced(function* (redis: RedisCache.RedisCache, options
   const leave = links.join(MemoryTier.demoting(store, journal))
   yield* Effect.addFinalizer(() => Effect.sync(leave))
   const patienceMillis = Duration.toMillis(patience)
-  const settings = RegionSettings.follow(dispatch, patienceMillis, options.timeToLive ?? "300 seconds")
+  const settings = RegionSettings.follow(dispatch, patienceMillis, timeToLive)
   yield* Effect.addFinalizer(() => Effect.sync(settings.end))
   yield* showPatience(() => settings.shortestPatience(patienceMillis) / 1000)
   return yield* Region.makeCache({
@@ -154,7 +171,7 @@ const build = Effect.fnUntraced(function* (redis: RedisCache.RedisCache, options
     },
     prefix: `${redis.prefix}:`,
     makeCompressor: compressor,
-    timeToLive: options.timeToLive,
+    timeToLive,
     definitions: journal.definitions,
     patience,
     settings,
@@ -334,8 +351,11 @@ const makeAnswers = <Value>({ clock, journal, memory, near, settings }: Parts<Va
     read: NearRead | undefined
   ): void => {
     if (!isCurrent) return
-    if (found.hit !== undefined && found.hit.timeToLive > 0) memory.put(key, found.hit, at, read?.epochOf(key))
-    else memory.expire(key)
+    if (found.hit !== undefined && found.hit.timeToLive > 0) {
+      memory.put(key, found.hit, at, read?.epochOf(key))
+      const touched = journal.isEmpty() ? undefined : journal.touchedFor(key)
+      if (touched !== undefined) memory.extend(key, touched)
+    } else memory.expire(key)
   }
 
   // What the journal says of a key, if anything.
@@ -591,7 +611,7 @@ const makeWrites = <Value>({
   return {
     now: redis.now,
     // An open circuit is not asked again for every write.
-    answersAtOnce: (key) => !settings.isBypassed && (!settings.tellsRedis || redis.refuses(key)),
+    answersAtOnce: (key) => !settings.isBypassed && (!settings.tellsRedis || redis.refuses(key, "write")),
     setAtOnce: (write) => {
       redis.learn(write.payload.length)
       const expiresAt = journal.now() + write.timeToLive

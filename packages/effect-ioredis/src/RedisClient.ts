@@ -64,6 +64,7 @@ import * as Gauges from "./internal/Gauges.ts"
 import * as ClosingTime from "./internal/ClosingTime.ts"
 import * as Deadlines from "./internal/Deadlines.ts"
 import * as Dispatcher from "./internal/Dispatcher.ts"
+import { LiveSettings } from "./internal/LiveSettings.ts"
 import * as HistoryWatch from "./internal/HistoryWatch.ts"
 import { expiryWords } from "./internal/expiryWords.ts"
 import { isHopeless } from "./internal/isHopeless.ts"
@@ -75,7 +76,8 @@ import { keyFrom } from "./internal/keyText.ts"
 import * as Replies from "./internal/Replies.ts"
 import * as Reservations from "./internal/Reservations.ts"
 import { runScript } from "./internal/runScript.ts"
-import { type Followed, TypeId as FollowedTypeId } from "./internal/settings/Followed.ts"
+import { connectionProblems } from "./internal/settings/connection.ts"
+import { TypeId as FollowedTypeId } from "./internal/settings/Followed.ts"
 import * as Scan from "./internal/Scan.ts"
 import { countProblem, timeProblem } from "./internal/settingProblem.ts"
 import { tell } from "./internal/tell.ts"
@@ -239,6 +241,8 @@ export interface NodeStats {
   readonly inFlight: number
   /** The state of its circuit. */
   readonly breaker: CircuitStats
+  /** The state of the circuit of what is no read, where the settings give it one. */
+  readonly writeBreaker?: CircuitStats
   /** Why a connection to it is missing, while one is. */
   readonly connectError?: ErrorStats
 }
@@ -251,6 +255,8 @@ export interface NodeStats {
  * @since 0.1.0
  */
 export interface SettingsStats {
+  /** Names the profile that the defaults are of, if there is one. */
+  readonly profile?: RuntimeSettings.Profile
   /** Says which kind of topology it is. */
   readonly topology: RedisTopology["_tag"]
   /** The addresses of the server, of the sentinels or of the seeds. */
@@ -296,6 +302,46 @@ export interface SettingsStats {
   readonly logOperations: boolean
   /** Says whether what a cache sends has spans. */
   readonly traceCommands: boolean
+  /** Says what holds for reads, where that is not what holds for everything else. */
+  readonly read?: OperationStats
+  /** Says what holds for everything that is no read, where that is something else. */
+  readonly write?: OperationStats
+  /** Says how the load rule stands, while it is on. */
+  readonly load?: LoadStats
+}
+
+/**
+ * The settings of one kind of operation. Times are as `Duration.format` writes them.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface OperationStats {
+  /** The longest that an attempt may take. */
+  readonly commandTimeout: string
+  /** The longest that a call may take with its retries. */
+  readonly operationTimeout: string
+  /** The settings of its circuit, where it has one of its own. */
+  readonly circuitBreaker?: SettingsStats["circuitBreaker"]
+}
+
+/**
+ * Tells how the rule stands that shortens deadlines and sheds retries under load.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface LoadStats {
+  /** Up to so many operations it does nothing. */
+  readonly from: number
+  /** From so many on it does all that it does. */
+  readonly upTo: number
+  /** The share of a deadline that stays at the least. */
+  readonly shortest: number
+  /** Counts the operations in flight, with those that it has cut short and that would still be. */
+  readonly demand: number
+  /** Says how strongly it acts now, from 0 to 1. */
+  readonly level: number
 }
 
 /**
@@ -493,6 +539,11 @@ export const RedisClient: Context.Service<RedisClient, RedisClient> =
 export interface Options {
   /** Names the client in metrics, spans and log lines. Default: `redis`. */
   readonly name?: string | undefined
+  /**
+   * Chooses the defaults of what is not said here, and of the caches on this client: see
+   * `RuntimeSettings.profiles`. Default: those that stand beside each option.
+   */
+  readonly profile?: RuntimeSettings.Profile | undefined
   /** Sets where the servers are: see `RedisTopology`. Default: one, at localhost, port 6379. */
   readonly topology?: RedisTopology | undefined
   /**
@@ -586,8 +637,8 @@ const assemble = Effect.fnUntraced(function* (
   const mistake = mistakeIn(options)
   if (mistake !== undefined) return yield* Effect.die(new RangeError(`RedisClient: ${mistake}`))
   const settings = clientSettings.resolve(options)
-  const followed = Option.getOrUndefined(yield* Effect.serviceOption(RuntimeSettings.RuntimeSettings))?.[FollowedTypeId]
-  const { commandTimeout, connectTimeout, login, name, operationTimeout } = settings
+  const { connectTimeout, login, name, operationTimeout } = settings
+  const { followSettings, live } = yield* followingSettings(settings)
   const clock = yield* Clock.Clock
   const context = yield* Effect.context<never>()
   const metrics = Metrics.make(name)
@@ -603,7 +654,7 @@ const assemble = Effect.fnUntraced(function* (
     () => sum(topology.nodes(), (node) => node.activity()),
     (late) => eventLoopDelay.record(late / 1000)
   )
-  const announcements = yield* Announcements.make(settings)
+  const announcements = yield* Announcements.make(live)
   const { commandSpans, events, note, operationLog, outage } = announcements
   const tellAll = (event: NodeEvent): void => {
     announcements.hear(event)
@@ -614,26 +665,26 @@ const assemble = Effect.fnUntraced(function* (
   const durationsOf = metrics.operationDuration(context)
   const maker = yield* NodeMaker.make({
     ...settings,
-    login: Effect.isEffect(login) ? login : Effect.succeed(login),
+    login: live.login(login),
     circuits,
     deadlines,
+    live,
     metrics,
     durationsOf,
     record: note,
     onEvent: tellAll
   })
-  const topology: Topology = yield* Topologies.make(settings.topology, maker, listeners, tellAll)
+  const topology: Topology = yield* Topologies.make(live, maker, listeners, tellAll)
   const attempts = Attempts.make({
     clock,
-    commandTimeout,
     context,
     counts,
     deadlines,
+    live,
     metrics,
     onDefect,
     operationLog,
-    suspect: () => outage.suspect(),
-    policy: settings.retry
+    suspect: () => outage.suspect()
   })
   const record = recordOf(counts, topology, durationsOf)
   const dispatcher = Dispatcher.make({
@@ -642,13 +693,13 @@ const assemble = Effect.fnUntraced(function* (
     closeWithin: closing.within,
     commandSpans,
     context,
-    followSettings: following(followed),
+    followSettings,
     listeners,
+    live,
     note,
     now: () => Monotonic.millis(clock),
     onDefect,
     operationLog,
-    operationTimeout,
     outage,
     record,
     topology,
@@ -664,7 +715,7 @@ const assemble = Effect.fnUntraced(function* (
   )
   const reservations = yield* reservationsOf(settings, { clock, deadlines, failed: attempts.failed, metrics })
   const { lastFailure } = attempts
-  const sources = { settings, since, counts, living: maker.nodes, topology, reservations, lastFailure }
+  const sources = { live, since, counts, living: maker.nodes, topology, reservations, lastFailure }
   const client: RedisClient = {
     ...commandsOn(name, dispatcher),
     ...reservingOn(clock, topology, reservations, operationTimeout, record),
@@ -718,12 +769,24 @@ const reservationsOf = Effect.fnUntraced(function* (
   return reservations
 })
 
-const following =
-  (followed: Followed | undefined): Dispatch["followSettings"] =>
-  (apply) => {
+// What holds now of the settings that may change, and who follows them.
+const followingSettings = Effect.fnUntraced(function* (settings: clientSettings.ClientSettings) {
+  const { topology } = settings
+  const followed = Option.getOrUndefined(yield* Effect.serviceOption(RuntimeSettings.RuntimeSettings))?.[FollowedTypeId]
+  const problemsOf = ({ connection }: RuntimeSettings.Settings) => connectionProblems(topology, connection)
+  const [problem] = problemsOf(followed?.now() ?? {})
+  if (problem !== undefined) return yield* Effect.die(new RangeError(`RuntimeSettings: ${problem}`))
+  const followSettings: Dispatch["followSettings"] = (apply) => {
     apply(followed?.now() ?? {})
-    return followed?.follow({ problems: () => [], apply }) ?? (() => {})
+    return followed?.follow({ problems: problemsOf, apply }) ?? (() => {})
   }
+  const live = new LiveSettings(settings)
+  yield* Effect.acquireRelease(
+    Effect.sync(() => followSettings((said) => live.apply(said))),
+    Effect.sync
+  )
+  return { followSettings, live }
+})
 
 const mistakeIn = (options: Options): string | undefined => {
   for (const count of ["connections", "maxInFlight", "maxReserved"] as const) {

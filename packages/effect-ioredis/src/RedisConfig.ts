@@ -11,7 +11,8 @@
  * master that sentinels watch, or `REDIS_CLUSTER_NODES` some nodes of a cluster, as
  * `host:port,host:port`; `REDIS_NAT_MAP` (`inner:port=outer:port,…`) translates the addresses that
  * those tell. `REDIS_TLS` turns TLS on, and so do the files `REDIS_TLS_CA`, `REDIS_TLS_CERT` and
- * `REDIS_TLS_KEY`. `CACHE_SOCKET_CONNECT_TIMEOUT_MS` 2000,
+ * `REDIS_TLS_KEY`. `REDIS_PROFILE`, `development` or `production`, chooses other defaults than
+ * these: see `RuntimeSettings.profiles`. `CACHE_SOCKET_CONNECT_TIMEOUT_MS` 2000,
  * `CACHE_SOCKET_TIMEOUT_MS` 2000, `CACHE_HEALTH_CHECK_INTERVAL` 30 (seconds),
  * `CACHE_MAX_CONNECTIONS` 1, `CACHE_MAX_RETRIES` 3 (reads; writes the lesser of it and 2),
  * `CACHE_RETRY_DELAY` 0.1 (seconds), `CACHE_MAX_RETRY_DELAY` 30 (seconds),
@@ -28,6 +29,7 @@ import * as CircuitBreaker from "./CircuitBreaker.ts"
 import type * as IoredisConnector from "./IoredisConnector.ts"
 import * as addressList from "./internal/addressList.ts"
 import { nesting } from "./internal/nesting.ts"
+import { defaultsOf } from "./internal/profiles.ts"
 import * as RedisUrl from "./internal/RedisUrl.ts"
 import * as settingConflicts from "./internal/settingConflicts.ts"
 import { configError } from "./internal/settingProblem.ts"
@@ -171,6 +173,7 @@ export const make = (options: Options = {}): Effect.Effect<RedisConfig, Config.C
       },
       client: {
         name: options.name,
+        profile: settings.profile,
         topology: topologyOf(options, url, settings),
         login: loginOf(options, url, settings),
         connections: settings.maxConnections,
@@ -252,6 +255,10 @@ const Host = Schema.String.check(Schema.isPattern(/^[^\s/@]+$/)).annotate({
 })
 const Port = wholeNumber(1, 65_535, 6379)
 const Db = wholeNumber(0, RedisUrl.maxDb, 0)
+const Profile = Schema.Literals(["development", "production"]).annotate({
+  expected: '"development" or "production"',
+  example: "production"
+})
 const MaxConnections = wholeNumber(1, 1000, 1)
 const MaxRetries = wholeNumber(0, 1000, 3)
 const FailureThreshold = wholeNumber(1, 1_000_000, 5)
@@ -318,6 +325,7 @@ const variables = Settings.all({
   tlsCa: optional(Config.schema(File, "REDIS_TLS_CA")),
   tlsCert: optional(Config.schema(File, "REDIS_TLS_CERT")),
   tlsKey: optional(Config.schema(File, "REDIS_TLS_KEY")),
+  profile: optional(Config.schema(Profile, "REDIS_PROFILE")),
   maxConnections: optional(Config.schema(MaxConnections, "CACHE_MAX_CONNECTIONS")),
   connectTimeout: millis("CACHE_SOCKET_CONNECT_TIMEOUT_MS", 2000),
   commandTimeout: millis("CACHE_SOCKET_TIMEOUT_MS", 2000),
@@ -349,8 +357,10 @@ const variablesTogether: Config.Config<void> = Config.flatMap(nesting, (path) =>
 
 type Checked = Config.Success<ReturnType<typeof check>>
 
-const check = (options: Options) =>
-  Settings.all({
+const check = (options: Options) => {
+  // One that is none is refused below.
+  const defaults = defaultsOf(Schema.is(Profile)(options.profile) ? options.profile : undefined)
+  return Settings.all({
     host: checked("host", Host, options.host ?? "localhost"),
     port: checked("port", Port, options.port ?? 6379),
     db: checked("db", Db, options.db ?? 0),
@@ -367,19 +377,25 @@ const check = (options: Options) =>
     maxConnections: checked("maxConnections", MaxConnections, options.maxConnections ?? 1),
     maxInFlight: checked("maxInFlight", MaxInFlight, options.maxInFlight ?? 10_000),
     maxReserved: checked("maxReserved", MaxReserved, options.maxReserved ?? 10),
+    profile: ifGiven(options.profile, (profile) => checked("profile", Profile, profile)),
     connectTimeout: checkedDuration("connectTimeout", options.connectTimeout ?? "2 seconds"),
-    commandTimeout: checkedDuration("commandTimeout", options.commandTimeout ?? "2 seconds"),
-    operationTimeout: checkedDuration("operationTimeout", options.operationTimeout ?? "5 seconds"),
+    commandTimeout: checkedDuration("commandTimeout", options.commandTimeout ?? defaults.commandTimeout),
+    operationTimeout: checkedDuration("operationTimeout", options.operationTimeout ?? defaults.operationTimeout),
     closeTimeout: checkedDuration("closeTimeout", options.closeTimeout ?? "2 seconds"),
     historyInterval: checkedDuration("historyInterval", options.historyInterval ?? "1 second"),
     keepAlive: checkedDuration("keepAlive", options.keepAlive ?? "1 minute"),
     healthCheckInterval: checkedDuration("healthCheckInterval", options.healthCheckInterval ?? "30 seconds"),
-    maxRetries: checked("maxRetries", MaxRetries, options.maxRetries ?? 3),
-    retryDelay: checkedDuration("retryDelay", options.retryDelay ?? "100 millis"),
-    maxRetryDelay: checkedDuration("maxRetryDelay", options.maxRetryDelay ?? "30 seconds"),
-    failureThreshold: checked("failureThreshold", FailureThreshold, options.failureThreshold ?? 5),
-    resetTimeout: checkedDuration("resetTimeout", options.resetTimeout ?? "30 seconds")
+    maxRetries: checked("maxRetries", MaxRetries, options.maxRetries ?? defaults.maxRetries),
+    retryDelay: checkedDuration("retryDelay", options.retryDelay ?? defaults.retryDelay),
+    maxRetryDelay: checkedDuration("maxRetryDelay", options.maxRetryDelay ?? defaults.maxRetryDelay),
+    failureThreshold: checked(
+      "failureThreshold",
+      FailureThreshold,
+      options.failureThreshold ?? defaults.failureThreshold
+    ),
+    resetTimeout: checkedDuration("resetTimeout", options.resetTimeout ?? defaults.resetTimeout)
   })
+}
 
 const checked = <A>(name: string, schema: Schema.Schema<A>, value: A): Config.Config<A> => {
   const problem = Settings.problem(name, schema, value)

@@ -242,12 +242,12 @@ export const make = Effect.fnUntraced(function* (
       case "Open":
       case "Partial":
         for (const node of dispatch.nodes()) {
-          if (node.isClosed() || reasons.has(node)) continue
+          if (node.isClosed("read") || reasons.has(node)) continue
           reasons.set(node, failingOf(node, circuitOpen))
         }
         return assess
       case "CircuitClosed":
-        if (signal.node.isReady()) reasons.delete(signal.node)
+        if (signal.node.isReady() && signal.node.isClosed("read")) reasons.delete(signal.node)
         return assess
       case "ConnectFailed":
         // Another connection to that server may answer.
@@ -358,7 +358,7 @@ const pauseOf = (
   interval: number
 ): number =>
   nodes.reduce((pause, node) => {
-    if (!node.isClosed()) return Math.min(pause, Math.max(node.dueIn(), leastPause))
+    if (!node.isClosed("read")) return Math.min(pause, Math.max(node.dueIn("read"), leastPause))
     return node.isReady() && reasons.has(node) ? Math.min(pause, pauseWhileDown) : pause
   }, interval)
 
@@ -385,7 +385,7 @@ type Judge = (dispatch: Dispatch, node: Node, timeout: number) => Effect.Effect<
 // What a circuit refuses is asked beside it, by a login of its own: an attempt that fails must not
 // lengthen the time for which the circuit stays open.
 const verdictBeside: Judge = (dispatch, node, timeout) => {
-  if (node.isClosed() || node.isIsolated()) return verdictOn(dispatch, node, timeout)
+  if (node.isClosed("read") || node.isIsolated()) return verdictOn(dispatch, node, timeout)
   return Effect.scoped(node.connect).pipe(
     Effect.timeoutOrElse({
       duration: timeout,

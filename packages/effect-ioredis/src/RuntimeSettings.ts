@@ -54,6 +54,7 @@ import {
   Stream,
   SubscriptionRef
 } from "effect"
+import { profiles as settingsOfProfiles } from "./internal/profiles.ts"
 import { problemsIn } from "./internal/settings/document.ts"
 import { type Followed, type Follower, TypeId } from "./internal/settings/Followed.ts"
 import { changed, effective, merge, sealed } from "./internal/settings/merge.ts"
@@ -76,6 +77,41 @@ import { read, watch } from "./internal/settings/watchFile.ts"
  * @since 0.1.0
  */
 export type Mode = "normal" | "memory-only" | "bypass" | "read-only"
+
+/**
+ * Names a set of defaults: what options that say nothing are taken to say.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Profile = "development" | "production"
+
+/**
+ * The settings of a profile.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ProfileSettings {
+  /** Bounds one attempt of a command. */
+  readonly commandTimeout: Duration.Input
+  /** Bounds a call with its retries. */
+  readonly operationTimeout: Duration.Input
+  /** Bounds the retries of a read; those of a write are the lesser of it and 2. */
+  readonly maxRetries: number
+  /** Sets the delay before the first retry. */
+  readonly retryDelay: Duration.Input
+  /** Bounds the delay before a retry. */
+  readonly maxRetryDelay: Duration.Input
+  /** Sets how many failed attempts in a row open the circuit. */
+  readonly failureThreshold: number
+  /** Sets how long the circuit stays open. */
+  readonly resetTimeout: Duration.Input
+  /** Bounds how long a call of a cache waits for Redis altogether. */
+  readonly patience: Duration.Input
+  /** Sets how long values live in regions that name no life. */
+  readonly timeToLive: Duration.Input
+}
 
 /**
  * Sets how often a command is sent again.
@@ -242,6 +278,23 @@ export class RuntimeSettingsError extends Schema.TaggedError<RuntimeSettingsErro
   /** Says all of it in one text. */
   message: Schema.String
 }) {}
+
+/**
+ * The settings of the profiles, between which `profile` of `RedisConfig` and `REDIS_PROFILE`
+ * choose. What an option says wins over them.
+ *
+ * **Example** (What production begins with)
+ *
+ * ```ts
+ * import { RuntimeSettings } from "effect-ioredis"
+ *
+ * RuntimeSettings.profiles.production.patience // => "500 millis"
+ * ```
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export const profiles: { readonly [profile in Profile]: ProfileSettings } = settingsOfProfiles
 
 /**
  * The settings that a program follows.
@@ -448,7 +501,8 @@ const assemble = Effect.fnUntraced(function* ({ document = {}, location }: Optio
   const apply = Effect.fnUntraced(function* (source: Source, before: State, document: unknown) {
     const known = yield* accepted(source, document)
     const after = settle({ ...before.said, [source]: known })
-    const problems = Array.from(followers).flatMap((follower) => follower.problems(after.settings))
+    const all = Array.from(followers).flatMap((follower) => follower.problems(after.settings))
+    const problems = Array.from(new Set(all))
     if (problems.length > 0) return yield* refusal(source, problems)
     // A follower has it before anybody is told.
     for (const follower of followers) follower.apply(after.settings)

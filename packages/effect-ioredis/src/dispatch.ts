@@ -102,6 +102,14 @@ export interface Link {
 }
 
 /**
+ * Tells operations apart that settings may treat differently: what only reads, and everything else.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type OperationKind = "read" | "write"
+
+/**
  * One server of the client, as a cache sees it.
  *
  * @category models
@@ -116,21 +124,21 @@ export interface Node {
   /** Tells whether at least one connection is ready. */
   readonly isReady: () => boolean
   /**
-   * Tells whether the circuit breaker refuses a command now. It counts the refusal and takes no
-   * permit.
+   * Tells whether the circuit breaker refuses a command of a kind now, by default a read. It counts
+   * the refusal and takes no permit.
    */
-  readonly refuses: () => boolean
-  /** Tells whether the circuit is closed. */
-  readonly isClosed: () => boolean
+  readonly refuses: (kind?: OperationKind) => boolean
+  /** Tells whether the circuit of a kind is closed; by default, whether all are. */
+  readonly isClosed: (kind?: OperationKind) => boolean
   /** Tells whether the circuit was isolated by hand. */
   readonly isIsolated: () => boolean
   /** Lets an open circuit be probed now. */
   readonly makeDue: () => void
   /**
-   * In how many milliseconds a command may be sent: 0 where the circuit is closed or due, infinite
-   * where only an event decides.
+   * In how many milliseconds a command of a kind may be sent, by default a read: 0 where the
+   * circuit is closed or due, infinite where only an event decides.
    */
-  readonly dueIn: () => number
+  readonly dueIn: (kind?: OperationKind) => number
   /**
    * Tells in a sentence what last counted as an outage of this server: what the last login failed
    * with, while a connection is missing, or else a command.

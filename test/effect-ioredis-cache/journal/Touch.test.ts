@@ -43,6 +43,34 @@ describe("touch", () => {
     }).pipe(Effect.provide(layerSimulated()))
   )
 
+  it.effect("beside a read lets the value live in memory as long as in Redis", () =>
+    Effect.gen(function* () {
+      const server = yield* SimulatedRedis.SimulatedRedis
+      for (const replay of ["latest", "ifUnchanged"] as const) {
+        const region = yield* Cache.region({ ...sessions, name: replay, replay })
+        const reads = {
+          "one read": Effect.map(region.get("one read"), Option.isSome),
+          "a read of two": Effect.map(region.getMany(["other", "a read of two"]), (found) => found.some(Option.isSome)),
+          "a read before": Effect.map(region.get("a read before"), Option.isSome)
+        }
+        for (const [key, read] of Object.entries(reads)) {
+          yield* region.set(key, "ada")
+          yield* TestClock.adjust("40 seconds")
+          if (key === "a read before") yield* server.inject(Fault.delay("200 millis"))
+          const reading = yield* Effect.forkChild(read, { startImmediately: true })
+          if (key === "a read before") yield* TestClock.adjust("100 millis")
+          assert.strictEqual(yield* passing(region.touch(key)), "Applied")
+          assert.isTrue(yield* passing(Fiber.join(reading)))
+          yield* TestClock.adjust("40 seconds")
+          yield* server.inject(Fault.refuse)
+          assert.isTrue(yield* passing(read), `${replay}, ${key}`)
+          yield* server.heal
+          yield* TestClock.adjust("1 minute")
+        }
+      }
+    }).pipe(Effect.provide(layerSimulated()))
+  )
+
   for (const [which, layer] of [
     ["hybrid", layerSimulated()],
     ["strict", Layer.provide(layerStrict, layerSimulated())]

@@ -64,7 +64,9 @@ const make = Effect.gen(function* () {
       return session
     },
     onFailed: ({ reason }) => say(`node: failed, ${reason}`),
-    onLost: (_, { reason }) => say(`node: lost, ${reason}`)
+    onLost: (_, { reason }) => say(`node: lost, ${reason}`),
+    onNotReplaced: ({ reason }) => say(`node: not replaced, ${reason}`),
+    mostDraining: () => 2000
   }
   return { lane, session, state, told, keeping: yield* fork(Lane.keep(lane, keeper)) }
 })

@@ -62,7 +62,7 @@ export const bitmaps: ReadonlyArray<Scene> = [
       answers(Strings.get("to"), Option.some("\0\0c")),
       answers(Bitmaps.bitop("or", "to", ["nobody"]), 0),
       answers(Keys.exists(["to"]), 0),
-      refuses(Bitmaps.bitop("or", "to", []), "ERR")
+      refuses(Bitmaps.bitop("or", "to", []), "ARGUMENT")
     ]
   ],
   [

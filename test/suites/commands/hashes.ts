@@ -122,9 +122,9 @@ export const hashes: ReadonlyArray<Scene> = [
         Hashes.hstrlen("s", "a"),
         Hashes.hvals("s")
       ].map((command) => refuses(command, "WRONGTYPE")),
-      refuses(Hashes.hset("h", {}), "ERR"),
-      refuses(Hashes.hdel("h", []), "ERR"),
-      refuses(Hashes.hmget("h", []), "ERR")
+      refuses(Hashes.hset("h", {}), "ARGUMENT"),
+      refuses(Hashes.hdel("h", []), "ARGUMENT"),
+      refuses(Hashes.hmget("h", []), "ARGUMENT")
     ]
   ]
 ]

@@ -32,7 +32,7 @@ export const lists: ReadonlyArray<Scene> = [
       answers(Lists.rpopCount("l", 2), []),
       refuses(Lists.lpopCount("l", -1), "ERR"),
       refuses(Lists.rpopCount("l", -1), "ERR"),
-      refuses(Lists.lpush("l", []), "ERR")
+      refuses(Lists.lpush("l", []), "ARGUMENT")
     ]
   ],
   [
@@ -62,7 +62,7 @@ export const lists: ReadonlyArray<Scene> = [
       answers(Lists.lmpop(["l", "m"], "right", { count: 2 }), Option.some({ key: "m", values: ["d", "c"] })),
       answers(Lists.lmpop(["m"], "left", { count: 9 }), Option.some({ key: "m", values: ["b"] })),
       answers(Keys.exists(["m"]), 0),
-      refuses(Lists.lmpop([], "left"), "ERR"),
+      refuses(Lists.lmpop([], "left"), "ARGUMENT"),
       refuses(Lists.lmpop(["l"], "left", { count: 0 }), "ERR")
     ]
   ],
@@ -87,7 +87,7 @@ export const lists: ReadonlyArray<Scene> = [
       answers(Strings.set("s", "x"), true),
       reserved(refuses(Lists.blpop(["l", "s"], 10), "WRONGTYPE")),
       reserved(refuses(Lists.blmove("m", "s", { take: "left", put: "right" }, "1 minute"), "WRONGTYPE")),
-      reserved(refuses(Lists.blmpop([], "left", 10), "ERR")),
+      reserved(refuses(Lists.blmpop([], "left", 10), "ARGUMENT")),
       reserved(refuses(Lists.blpop(["l"], "Infinity"), "ARGUMENT")),
       reserved(refuses(Lists.brpop(["l"], 0), "ARGUMENT")),
       refuses(Lists.blpop(["l"], 10), "UNSUPPORTED")

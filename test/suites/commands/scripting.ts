@@ -23,7 +23,7 @@ export const scripting: ReadonlyArray<Scene> = [
       answers(Scripting.scriptLoad(lua), sha),
       answers(Scripting.scriptFlush({ mode: "async" }), undefined),
       answers(Scripting.scriptExists([sha]), [false]),
-      refuses(Scripting.scriptExists([]), "ERR")
+      refuses(Scripting.scriptExists([]), "ARGUMENT")
     ]
   ]
 ]

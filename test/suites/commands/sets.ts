@@ -28,7 +28,7 @@ export const sets: ReadonlyArray<Scene> = [
       answers(Sets.scard("s"), 0),
       holds("s"),
       answers(Sets.sismember("s", "a"), false),
-      refuses(Sets.sadd("s", []), "ERR")
+      refuses(Sets.sadd("s", []), "ARGUMENT")
     ]
   ],
   [
@@ -94,7 +94,7 @@ export const sets: ReadonlyArray<Scene> = [
       answers(Sets.sintercard(["s", "t"], { limit: 1 }), 1),
       answers(Sets.sintercard(["s", "t"], { limit: 0 }), 2),
       refuses(Sets.sintercard(["s", "t"], { limit: -1 }), "ERR"),
-      refuses(Sets.sintercard([]), "ERR")
+      refuses(Sets.sintercard([]), "ARGUMENT")
     ]
   ],
   [

@@ -36,7 +36,7 @@ export const sortedSets: ReadonlyArray<Scene> = [
       ),
       answers(SortedSets.zmscore("z", ["i", "j", 7]), [POSITIVE_INFINITY, NEGATIVE_INFINITY, 0.1].map(Option.some)),
       refuses(SortedSets.zadd("z", { a: Number.NaN }), "ERR"),
-      refuses(SortedSets.zadd("z", {}), "ERR"),
+      refuses(SortedSets.zadd("z", {}), "ARGUMENT"),
       answers(wrong, true),
       refuses(SortedSets.zadd("text", { a: 1 }), "WRONGTYPE")
     ]
@@ -190,7 +190,7 @@ export const sortedSets: ReadonlyArray<Scene> = [
       ),
       answers(SortedSets.zmpop(["nobody"], "max"), Option.none()),
       refuses(SortedSets.zmpop(["z"], "max", { count: 0 }), "ERR"),
-      refuses(SortedSets.zmpop([], "max"), "ERR"),
+      refuses(SortedSets.zmpop([], "max"), "ARGUMENT"),
       refuses(SortedSets.zpopmin("z", -1), "ERR"),
       answers(wrong, true),
       refuses(SortedSets.zpopmin("text"), "WRONGTYPE"),
@@ -223,7 +223,7 @@ export const sortedSets: ReadonlyArray<Scene> = [
       ),
       answers(wrong, true),
       reserved(refuses(SortedSets.bzpopmin(["z", "text"], "1 minute"), "WRONGTYPE")),
-      reserved(refuses(SortedSets.bzmpop([], "min", "1 minute"), "ERR")),
+      reserved(refuses(SortedSets.bzmpop([], "min", "1 minute"), "ARGUMENT")),
       reserved(refuses(SortedSets.bzpopmax(["z"], "Infinity"), "ARGUMENT")),
       refuses(SortedSets.bzpopmax(["z"], "1 minute"), "UNSUPPORTED")
     ]
@@ -284,7 +284,7 @@ export const sortedSets: ReadonlyArray<Scene> = [
       answers(SortedSets.zscore("to", "a"), Option.some(1)),
       answers(SortedSets.zdiffstore("to", ["m", "m"]), 0),
       answers(Keys.exists(["to"]), 0),
-      refuses(SortedSets.zunion([]), "ERR"),
+      refuses(SortedSets.zunion([]), "ARGUMENT"),
       refuses(SortedSets.zunion(["m", "n"], { weights: [1] }), "ERR"),
       refuses(SortedSets.zintercard(["m"], { limit: -1 }), "ERR"),
       answers(wrong, true),

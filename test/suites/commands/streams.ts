@@ -37,7 +37,7 @@ export const streams: ReadonlyArray<Scene> = [
       answers(Streams.xadd("s", { n: 3 }, { id: "3" }), "3-0"),
       refuses(Streams.xadd("s", { n: 3 }, { id: "3" }), "ERR"),
       refuses(Streams.xadd("s", { n: 3 }, { id: "three" }), "ERR"),
-      refuses(Streams.xadd("s", {}, { id: "4" }), "ERR"),
+      refuses(Streams.xadd("s", {}, { id: "4" }), "ARGUMENT"),
       answers(Streams.xadd("s", { n: 5, m: 0.5 }, { id: "5-0", trim: { maxLength: 2 } }), "5-0"),
       answers(Streams.xrange("s", "-", "+"), [entry(3), { id: "5-0", fields: { n: "5", m: "0.5" } }]),
       answers(Streams.xadd("s", { n: 6 }, { id: "6-0", trim: { minId: "6" } }), "6-0"),

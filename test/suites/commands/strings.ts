@@ -58,7 +58,10 @@ export const strings: ReadonlyArray<Scene> = [
       answers(Strings.decr("n"), 41),
       answers(Strings.decrby("n", 50), -9),
       answers(Strings.incrbyfloat("n", 0.5), -8.5),
-      answers(Strings.incrbyfloat("n", 1e20), 1e20),
+      answers(Strings.set("f", 0), true),
+      answers(Strings.incrbyfloat("f", 1e20), 1e20),
+      // 99,999,999,999,999,999,992, which no number is.
+      refuses(Strings.incrbyfloat("n", 1e20), "REPLY"),
       refuses(Strings.incr("n"), "ERR"),
       answers(Strings.set("text", "ada"), true),
       refuses(Strings.incrbyfloat("text", 1), "ERR")

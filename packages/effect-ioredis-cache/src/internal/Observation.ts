@@ -5,7 +5,7 @@
  * An observation is made only where somebody looks, by a tracer or by the client's `OperationLog`.
  */
 import { Cause, type Clock, type Context, Effect, Exit, type Fiber, Tracer } from "effect"
-import { RedisError } from "effect-ioredis"
+import * as RedisError from "effect-ioredis/RedisError"
 import type { OperationLines, SpanOwners } from "effect-ioredis/dispatch"
 import type { RemoveOutcome } from "../Cache.ts"
 import type { Found } from "./CacheTier.ts"

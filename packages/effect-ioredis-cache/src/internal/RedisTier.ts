@@ -39,7 +39,7 @@ export interface RedisTier<in out Value> extends CacheTier<Value, RedisError.Red
   /** Says how long a value of the region was, so that reads of short ones are sent together. */
   readonly learn: (length: number) => void
   /** Tells whether the circuit breaker refuses to ask Redis for the key now. */
-  readonly refuses: (key: string) => boolean
+  readonly refuses: (key: string, kind?: Dispatch.OperationKind) => boolean
   /**
    * The indexes of keys by the server that owns them, or `undefined` where one owns them all: what
    * is asked for together fails together.
@@ -141,7 +141,7 @@ const makeTier = <Value>(
     glance: () => undefined,
     stale: () => undefined,
     learn,
-    refuses: (key) => dispatch.nodeOf(key).refuses(),
+    refuses: (key, kind) => dispatch.nodeOf(key).refuses(kind),
     byNode: byNodeOf(dispatch),
     known: () => undefined,
     // Only what this tier has found is handed in.

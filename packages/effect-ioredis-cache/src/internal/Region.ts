@@ -61,7 +61,7 @@ export const makeRegions = Effect.fnUntraced(function* <E>(environment: Environm
   const counters = new Recorder.Counters()
   const since = yield* Clock.currentTimeMillis
   const { name, patience, prefix, timeToLive = defaultTimeToLive } = environment
-  const { of: settingsOf } = environment.settings ?? follow(undefined, millisOf(patience), timeToLive)
+  const settings = environment.settings ?? follow(undefined, millisOf(patience), timeToLive)
   let closed = false
   const leaving: Array<() => void> = []
   yield* Effect.addFinalizer(() =>
@@ -74,7 +74,7 @@ export const makeRegions = Effect.fnUntraced(function* <E>(environment: Environm
     scope,
     context,
     counters,
-    settingsOf,
+    settingsOf: settings.of,
     isClosed: () => closed,
     onClose: (leave) => leaving.push(leave)
   }
@@ -96,9 +96,7 @@ export const makeRegions = Effect.fnUntraced(function* <E>(environment: Environm
             )
           : Effect.as(environment.reject(refusedTag(problem)), "Rejected" as const)
       }),
-    stats: Effect.map(environment.stats, (parts) =>
-      cacheStats(counters, { name, since, prefix, timeToLive, patience }, parts)
-    )
+    stats: Effect.map(environment.stats, (parts) => cacheStats(counters, { name, since, prefix, settings }, parts))
   }
 })
 

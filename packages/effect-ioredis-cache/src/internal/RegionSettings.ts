@@ -65,6 +65,8 @@ export type SettingsOf = (region: string) => RegionSettings
 /** Settings that are followed until they are let go. */
 export interface Followed {
   readonly of: SettingsOf
+  /** Gives those of all regions that were asked for. */
+  readonly all: () => ReadonlyArray<RegionSettings>
   /** Gives the shortest patience of any region in milliseconds, or `otherwise` without any. */
   readonly shortestPatience: (otherwise: number) => number
   readonly end: () => void
@@ -91,6 +93,7 @@ export const follow = (
       regions.set(name, region)
       return region
     },
+    all: () => Array.from(regions.values()),
     shortestPatience: (otherwise) => {
       const bounds = Array.from(regions.values()).flatMap(({ readPatience, writePatience }) => [
         readPatience,

@@ -1,23 +1,22 @@
 import { Duration } from "effect"
-import type { Stats } from "../Cache.ts"
+import type { RegionStats, Stats } from "../Cache.ts"
 import type { Counters } from "./Recorder.ts"
+import type { Followed } from "./RegionSettings.ts"
 
 /** Tells how a cache fares, by what it has counted and what its parts say. */
 export const cacheStats = (
   counters: Counters,
   {
     name,
-    patience,
     prefix = "",
-    since,
-    timeToLive
+    settings,
+    since
   }: {
     readonly name: string
     /** Says when the cache was made, in milliseconds since 1970. */
     readonly since: number
     readonly prefix: string | undefined
-    readonly timeToLive: Duration.Input
-    readonly patience: Duration.Input | undefined
+    readonly settings: Followed
   },
   parts: Pick<Stats, "memory" | "journal" | "near" | "redis">
 ): Stats => {
@@ -39,10 +38,31 @@ export const cacheStats = (
     sharedLookups,
     writes: { ...writes },
     ...parts,
-    settings: {
-      prefix,
-      timeToLive: Duration.format(Duration.fromInputUnsafe(timeToLive)),
-      ...(patience !== undefined && { patience: Duration.format(Duration.fromInputUnsafe(patience)) })
-    }
+    settings: { prefix, ...settingsStats(settings) }
   }
 }
+
+// What is said of all regions, and of those of which something else is said.
+const settingsStats = ({ all, of }: Followed): Omit<Stats["settings"], "prefix"> => {
+  const overall = of("")
+  const regions = all().flatMap((region): ReadonlyArray<readonly [string, RegionStats]> => {
+    const stats = {
+      ...(region.mode !== overall.mode && { mode: region.mode }),
+      ...(region.readPatience !== overall.readPatience && { patience: millisText(region.readPatience) }),
+      ...(region.writePatience !== overall.writePatience && { writePatience: millisText(region.writePatience) }),
+      ...(region.timeToLive !== undefined && { timeToLive: text(region.timeToLive) })
+    }
+    return region === overall || Object.keys(stats).length === 0 ? [] : [[region.name, stats]]
+  })
+  return {
+    timeToLive: text(overall.defaultTimeToLive),
+    ...(overall.readPatience !== undefined && { patience: millisText(overall.readPatience) }),
+    ...(overall.writePatience !== overall.readPatience && { writePatience: millisText(overall.writePatience) }),
+    ...(overall.mode !== "normal" && { mode: overall.mode }),
+    ...(regions.length > 0 && { regions: Object.fromEntries(regions) })
+  }
+}
+
+const text = (duration: Duration.Input): string => Duration.format(Duration.fromInputUnsafe(duration))
+
+const millisText = (millis: number | undefined): string => text(millis ?? Duration.infinity)

@@ -2,9 +2,9 @@
 import { Clock, Effect, type Scope } from "effect"
 import type { NodeEvent } from "../dispatch.ts"
 import type { Happening, RedisEvents } from "../RedisEvents.ts"
-import type { ClientSettings } from "./clientSettings.ts"
 import { CommandSpans } from "./CommandSpan.ts"
 import * as EventLog from "./EventLog.ts"
+import type { LiveSettings } from "./LiveSettings.ts"
 import { OperationLog } from "./OperationLog.ts"
 import { sayEvent, sayStart } from "./operationLines.ts"
 import { OutageCounts } from "./OutageCounts.ts"
@@ -23,9 +23,9 @@ export interface Announcements {
 
 /** Makes those of one client, which begin with its settings. */
 export const make = Effect.fnUntraced(function* (
-  settings: ClientSettings
+  live: LiveSettings
 ): Effect.fn.Return<Announcements, never, Scope.Scope> {
-  const { logOperations, name, traceCommands } = settings
+  const { logOperations, name, traceCommands } = live.base
   const operationLog = new OperationLog(logOperations, name, yield* Effect.context<never>())
   const outage = new OutageCounts()
   const { all, last, record } = yield* EventLog.make
@@ -33,7 +33,7 @@ export const make = Effect.fnUntraced(function* (
     record(happening)
     if (operationLog.isOn) sayEvent(operationLog, happening)
   }
-  if (operationLog.isOn) sayStart(operationLog, settings)
+  if (operationLog.isOn) sayStart(operationLog, live)
   return {
     commandSpans: new CommandSpans(traceCommands, name, yield* Clock.Clock),
     events: { all, last },

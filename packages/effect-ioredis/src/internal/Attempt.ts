@@ -1,14 +1,16 @@
 import { type Context, Result } from "effect"
 import type * as CircuitBreaker from "../CircuitBreaker.ts"
-import type { Cancel } from "../dispatch.ts"
+import type { Cancel, OperationKind } from "../dispatch.ts"
 import type { CommandKind } from "../RedisCommand.ts"
 import type { ReplyResult } from "../RedisConnection.ts"
 import * as RedisError from "../RedisError.ts"
 import type { RedisNode } from "./node/RedisNode.ts"
+import type { Circuit } from "./circuitBreaker/Circuit.ts"
 import type { CommandSpan } from "./CommandSpan.ts"
 import type { Deadline, Deadlines } from "./Deadlines.ts"
 import type { Distribution } from "./Distribution.ts"
 import { errorType } from "./errorType.ts"
+import type { LiveSettings } from "./LiveSettings.ts"
 import type * as Metrics from "./Metrics.ts"
 import type { NodeSession } from "./node/NodeSession.ts"
 
@@ -21,6 +23,8 @@ export interface Call<A> {
   readonly asked: RedisNode | undefined
   /** Says whom it asks first. */
   readonly readFrom: "master" | "replica" | undefined
+  /** Says whether it only reads. */
+  readonly kind: OperationKind
   /** In milliseconds, with all retries. */
   readonly timeout: number
   readonly retry: boolean
@@ -65,7 +69,7 @@ export interface Attempt<A> {
 
 /** Holds what all attempts of a client share. */
 export interface Environment {
-  readonly commandTimeout: number
+  readonly live: LiveSettings
   readonly context: Context.Context<never>
   readonly deadlines: Deadlines
   readonly metrics: Metrics.Metrics
@@ -91,14 +95,15 @@ export const start = <A>(
   done: Ended<A>
 ): Cancel => {
   const node = call.node()
-  const permit = node.circuit.acquire()
+  const circuit = node.circuitFor(call.kind)
+  const permit = circuit.acquire()
   if (permit === undefined) {
-    const refused = node.circuit.rejection(call.name)
+    const refused = circuit.rejection(call.name)
     call.trace?.refused(refused)
     done(Result.fail(refused), sentAt)
     return ignore
   }
-  const attempt = new Running(environment, call, node, permit, sentAt, timeout, done)
+  const attempt = new Running(environment, call, node, circuit, permit, sentAt, timeout, done)
   attempt.deadline = environment.deadlines.add(sentAt + timeout, timeout, () => attempt.expire())
   call.send(attempt)
   return () => attempt.cancel()
@@ -110,6 +115,7 @@ class Running<A> implements Attempt<A> {
   readonly environment: Environment
   readonly call: Call<A>
   readonly node: RedisNode
+  readonly circuit: Circuit
   readonly permit: number
   readonly sentAt: number
   readonly timeout: number
@@ -127,6 +133,7 @@ class Running<A> implements Attempt<A> {
     environment: Environment,
     call: Call<A>,
     node: RedisNode,
+    circuit: Circuit,
     permit: number,
     sentAt: number,
     timeout: number,
@@ -135,6 +142,7 @@ class Running<A> implements Attempt<A> {
     this.environment = environment
     this.call = call
     this.node = node
+    this.circuit = circuit
     this.permit = permit
     this.sentAt = sentAt
     this.timeout = timeout
@@ -188,7 +196,9 @@ class Running<A> implements Attempt<A> {
     const { call, environment, session, timeout } = this
     const silent = session !== undefined && session.connection.activity() === this.activity
     const outcome =
-      timeout < environment.commandTimeout || (environment.deadlines.isCatchingUp() && !silent) ? "ignored" : "failure"
+      timeout < environment.live.timesOf(call.kind).commandTimeout || (environment.deadlines.isCatchingUp() && !silent)
+        ? "ignored"
+        : "failure"
     this.settled = true
     this.goesOn = outcome === "ignored" && this.isProbing()
     // A stall opens the circuit before the caller is told, so that he does not try again.
@@ -206,7 +216,7 @@ class Running<A> implements Attempt<A> {
     this.settled = true
     this.deadline?.cancel()
     this.goesOn = this.isProbing()
-    if (!this.goesOn) this.node.circuit.record(this.permit, "ignored")
+    if (!this.goesOn) this.circuit.record(this.permit, "ignored")
     const at = this.environment.now()
     this.time("ignored", at)
     this.suspect(at)
@@ -216,14 +226,14 @@ class Running<A> implements Attempt<A> {
   // back. Callers of little patience would otherwise keep a circuit half-open for ever. If nothing
   // comes, the circuit itself ends it.
   isProbing(): boolean {
-    return this.session?.isOpen() === true && !this.node.circuit.isClosed()
+    return this.session?.isOpen() === true && !this.circuit.isClosed()
   }
 
   endProbe(result: Result.Result<A, RedisError.RedisCommandError>): void {
     if (!this.goesOn) return
     this.goesOn = false
     const outcome = Result.isSuccess(result) ? "success" : RedisError.outcome(result.failure)
-    this.node.circuit.record(this.permit, outcome)
+    this.circuit.record(this.permit, outcome)
   }
 
   suspect(at: number): void {
@@ -245,7 +255,7 @@ class Running<A> implements Attempt<A> {
   ): void {
     this.settled = true
     this.deadline?.cancel()
-    if (!this.goesOn) this.node.circuit.record(this.permit, outcome, event)
+    if (!this.goesOn) this.circuit.record(this.permit, outcome, event)
     this.time(outcome, at)
     this.done(result, at)
   }

@@ -5,10 +5,10 @@ import type { CommandKind } from "../RedisCommand.ts"
 import * as RedisError from "../RedisError.ts"
 import type { RedisNode } from "./node/RedisNode.ts"
 import type { Stats } from "../RedisClient.ts"
-import type * as RetryPolicy from "../RetryPolicy.ts"
 import * as Attempt from "./Attempt.ts"
 import type { Call } from "./Attempt.ts"
 import type { Deadlines } from "./Deadlines.ts"
+import type { LiveSettings } from "./LiveSettings.ts"
 import * as InDoubt from "./InDoubt.ts"
 import type { Counts } from "./Counts.ts"
 import { errorStats } from "./errorStats.ts"
@@ -54,7 +54,7 @@ export type Failed = (error: RedisError.RedisCommandError, outcome: CircuitBreak
 /** Holds what all calls of a client share. */
 export interface Options {
   readonly clock: Clock.Clock
-  readonly commandTimeout: number
+  readonly live: LiveSettings
   readonly context: Context.Context<never>
   readonly counts: Counts
   readonly deadlines: Deadlines
@@ -63,20 +63,18 @@ export interface Options {
   readonly operationLog: OperationLog
   /** Is told of each failure that may be the first sign of an outage. */
   readonly suspect: () => void
-  readonly policy: RetryPolicy.RetryPolicy
 }
 
 /** Makes the attempts of one client. */
 export const make = (options: Options): Attempts => {
-  const { clock, commandTimeout, context, counts, deadlines, metrics, onDefect, operationLog, policy, suspect } =
-    options
-  const budget = Retries.makeBudget(policy.budget)
+  const { clock, context, counts, deadlines, live, metrics, onDefect, operationLog, suspect } = options
+  const budget = Retries.makeBudget(live.base.retry.budget)
   let lastFailure: Stats["lastFailure"]
 
   const now = () => Monotonic.millis(clock)
 
   const environment: Attempt.Environment = {
-    commandTimeout,
+    live,
     context,
     deadlines,
     metrics,
@@ -97,7 +95,8 @@ export const make = (options: Options): Attempts => {
     startedAt: number,
     doubtBefore: RedisError.RedisCommandError | undefined
   ): Effect.fn.Return<A, RedisError.RedisCommandError> {
-    const until = startedAt + call.timeout
+    const timeout = timeoutOf(options, call)
+    const until = startedAt + timeout
     let error = first
     // What an earlier attempt left open stays open, whatever comes of the last one.
     let doubt = doubtBefore
@@ -110,26 +109,30 @@ export const make = (options: Options): Attempts => {
       if (hops < mostHops && call.follow(error)) {
         hops++
         // A server that was named just now is still to be connected to.
-        yield* awaitSendable(() => call.node(), Math.min(until, now() + commandTimeout), now)
+        const { commandTimeout } = live.timesOf(call.kind)
+        yield* awaitSendable(() => call.node(), call.kind, Math.min(until, now() + commandTimeout), now)
       } else if (maySendAgain(call, doubt) && mayWait(call, error, startedAt, now)) {
-        const sendable = yield* awaitSendable(
-          () => call.node(),
-          startedAt + Math.min(call.waitToSend, call.timeout),
-          now
-        )
+        const waitUntil = startedAt + Math.min(call.waitToSend, timeout)
+        const sendable = yield* awaitSendable(() => call.node(), call.kind, waitUntil, now)
         if (!sendable) return yield* InDoubt.since(doubt, error)
       } else {
         const kind = mayRetry(call, error)
         if (kind === undefined) return yield* InDoubt.since(doubt, error)
-        nextDelay ??= yield* Retries.start(policy, kind)
+        nextDelay ??= yield* Retries.start(live.policy, kind)
         const delay = yield* nextDelay(error)
         // Nobody waits for a retry that would come after the deadline.
         if (delay === undefined || delay >= until - now() || !budget.spend()) {
           return yield* InDoubt.since(doubt, error)
         }
+        if (live.load?.sheds(counts.demand()) === true) {
+          cutShort(options, yield* delaysUntil(until - now(), delay, nextDelay(error)))
+          return yield* InDoubt.since(doubt, error)
+        }
         retries++
         call.trace?.retry(retries, delay, error)
-        if (operationLog.isOn) sayRetry(operationLog, call, error, { retries, delay, most: Retries.most(policy, kind) })
+        if (operationLog.isOn) {
+          sayRetry(operationLog, call, error, { retries, delay, most: Retries.most(live.policy, kind) })
+        }
         yield* Effect.sleep(delay)
         counts.retries++
         metrics.retries(call.name).updateUnsafe(1, context)
@@ -155,7 +158,7 @@ export const make = (options: Options): Attempts => {
   }
 
   return {
-    start: makeStart(environment, { budget, forkRetry, onDefect, operationLog, record }),
+    start: makeStart(options, environment, { budget, forkRetry, record }),
     failed: (error, outcome, node) => Attempt.count(environment, error, outcome, node),
     goOn: (call, error, doubt, done) => forkRetry(call, error, now(), doubt, (result) => tell(done, result, onDefect)),
     lastFailure: () => lastFailure
@@ -172,36 +175,38 @@ type ForkRetry = <A>(
 
 const makeStart =
   (
+    options: Options,
     environment: Attempt.Environment,
     {
       budget,
       forkRetry,
-      onDefect,
-      operationLog,
       record
     }: {
       readonly budget: Retries.RetryBudget
       readonly forkRetry: ForkRetry
-      readonly onDefect: Options["onDefect"]
-      readonly operationLog: OperationLog
       readonly record: ReturnType<typeof makeRecord>
     }
   ) =>
   <A>(call: Call<A>, done: Done<A>): Cancel => {
-    const { commandTimeout, now } = environment
+    const { live, now } = environment
+    const { counts, onDefect, operationLog } = options
     budget.earn()
+    counts.inFlight++
     const startedAt = now()
     let stopRetrying: Cancel | undefined
     let isTold = false
     const finish: Attempt.Ended<A> = (result, at) => {
+      if (!isTold) counts.inFlight--
       isTold = true
       record(call, Result.isSuccess(result) ? Metrics.success : errorType(result.failure), at - startedAt)
       if (operationLog.isOn && Result.isFailure(result)) sayFailed(operationLog, call, result.failure, at - startedAt)
       tell(done, result, onDefect)
     }
-    const timeout = Math.min(commandTimeout, call.timeout)
+    const nominal = Math.min(live.timesOf(call.kind).commandTimeout, call.timeout)
+    const timeout = live.load === undefined ? nominal : live.load.shortened(nominal, counts.demand())
     const cancel = Attempt.start(environment, call, startedAt, timeout, (result, at) => {
       if (Result.isSuccess(result)) return finish(result, at)
+      if (timeout < nominal && at - startedAt >= timeout) cutShort(options, nominal - timeout)
       if (isOver(call, result.failure, startedAt, now)) {
         call.failed++
         return finish(result, at)
@@ -209,7 +214,10 @@ const makeStart =
       stopRetrying = forkRetry(call, result.failure, startedAt, undefined, (result) => finish(result, now()))
     })
     return () => {
-      if (!isTold) record(call, interrupted, now() - startedAt)
+      if (!isTold) {
+        counts.inFlight--
+        record(call, interrupted, now() - startedAt)
+      }
       isTold = true
       cancel()
       stopRetrying?.()
@@ -251,26 +259,51 @@ const sayFailed = (log: OperationLog, call: Call<unknown>, error: RedisError.Red
   )
 
 const failureFields = (call: Call<unknown>, error: RedisError.RedisCommandError): Fields => {
-  const { circuit, name } = call.asked ?? call.node()
+  const node = call.asked ?? call.node()
   return {
     operation: call.name,
-    node: name,
+    node: node.name,
     ...errorFields(error),
     error_count: call.failed,
-    circuit_breaker_state: circuit.stats()._tag
+    circuit_breaker_state: node.circuitFor(call.kind).stats()._tag
   }
 }
 
 // Another attempt, as an Effect.
 const again = <A>(environment: Attempt.Environment, call: Call<A>, until: number) =>
   Effect.callback<Result.Result<A, RedisError.RedisCommandError>>((resume) => {
-    const { commandTimeout, now } = environment
+    const { live, now } = environment
     const sentAt = now()
-    const cancel = Attempt.start(environment, call, sentAt, Math.min(commandTimeout, until - sentAt), (result) =>
-      resume(Exit.succeed(result))
-    )
+    const timeout = Math.min(live.timesOf(call.kind).commandTimeout, until - sentAt)
+    const cancel = Attempt.start(environment, call, sentAt, timeout, (result) => resume(Exit.succeed(result)))
     return Effect.sync(cancel)
   })
+
+// The deadline of an operation with all of its retries.
+const timeoutOf = ({ counts, live }: Options, { timeout }: Call<unknown>): number =>
+  live.load === undefined ? timeout : live.load.shortened(timeout, counts.demand())
+
+// An operation that the load rule ends would have been in flight for so many milliseconds more. In
+// few different times, for there is a list of deadlines for each.
+const cutShort = ({ counts, deadlines, clock }: Options, millis: number): void => {
+  const rounded = Math.ceil(millis / 100) * 100
+  counts.cut++
+  deadlines.add(Monotonic.millis(clock) + rounded, rounded, () => {
+    counts.cut--
+  })
+}
+
+// For how long the retries would have gone on, from the first one that is not made. A schedule may
+// never end.
+const delaysUntil = Effect.fnUntraced(function* (left: number, first: number, next: ReturnType<Retries.NextDelay>) {
+  let total = first
+  for (let retry = 0; retry < 100; retry++) {
+    const delay = yield* next
+    if (delay === undefined || total + delay >= left) break
+    total += delay
+  }
+  return total
+})
 
 /** Tells whether a reply says that a key is elsewhere. */
 export const isRedirect = (error: RedisError.RedisCommandError): boolean =>
@@ -284,7 +317,7 @@ const isOver = <A>(call: Call<A>, error: RedisError.RedisCommandError, startedAt
   !isRedirect(error) && mayRetry(call, error) === undefined && !mayWait(call, error, startedAt, now)
 
 const mayRetry = <A>(call: Call<A>, error: RedisError.RedisCommandError): CommandKind | undefined =>
-  call.retry && call.node().isClosed() && !hasEnded(call.node()) ? call.retryable(error) : undefined
+  call.retry && call.node().isClosed(call.kind) && !hasEnded(call.node()) ? call.retryable(error) : undefined
 
 // What has left waits only where it may leave a second time.
 const maySendAgain = <A>(call: Call<A>, doubt: RedisError.RedisCommandError | undefined): boolean =>
@@ -300,7 +333,7 @@ const mayWait = <A>(
   call.waitToSend > 0 &&
   isWaitable(call, error) &&
   !hasEnded(call.node()) &&
-  !couldSend(call.node()) &&
+  !couldSend(call.node(), call.kind) &&
   now() < startedAt + call.waitToSend
 
 // Whether a connection or the circuit is what was missing.

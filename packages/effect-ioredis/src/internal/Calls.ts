@@ -1,6 +1,6 @@
 import * as commandKeys from "./commandKeys.ts"
 import { type Context, Result } from "effect"
-import type { Node, Sending, Session } from "../dispatch.ts"
+import type { Node, OperationKind, Sending, Session } from "../dispatch.ts"
 import * as RedisCommandModule from "../RedisCommand.ts"
 import type * as RedisCommand from "../RedisCommand.ts"
 import type { ReplyResult } from "../RedisConnection.ts"
@@ -178,6 +178,7 @@ abstract class SettledCall {
 /** One command. */
 export class CommandCall extends SettledCall implements Call<RedisCommand.Reply> {
   readonly command: RedisCommand.RedisCommand
+  readonly kind: OperationKind
   readonly sending: Sending | undefined
   // Where the next attempt goes because another server has said so, and whether it is to be asked
   // for this one command.
@@ -195,6 +196,7 @@ export class CommandCall extends SettledCall implements Call<RedisCommand.Reply>
   ) {
     super(settings, command.name)
     this.command = command
+    this.kind = operationKindOf(command)
     this.sending = sending
     this.asked = asked
   }
@@ -258,6 +260,8 @@ const ignore = () => {}
  */
 export class BatchCall extends SettledCall implements Call<ReadonlyArray<ReplyResult>> {
   readonly commands: ReadonlyArray<RedisCommand.RedisCommand>
+  /** Is a read where each of them is. */
+  readonly kind: OperationKind
   readonly sendings: ReadonlyArray<Sending | undefined> | undefined
   /** The node that it is for, where no key says so. */
   readonly home: RedisNode | undefined
@@ -278,6 +282,7 @@ export class BatchCall extends SettledCall implements Call<ReadonlyArray<ReplyRe
   ) {
     super(settings, name)
     this.commands = commands
+    this.kind = kindOf(commands)
     this.sendings = sendings
     this.home = home
     this.results = commands.map(() => undefined)
@@ -399,6 +404,14 @@ const worstOf = (call: BatchCall, indices: ReadonlyArray<number>): RedisError.Re
     failures.find((error) => call.retryable(error) !== undefined)
   )
 }
+
+/** Tells whether a command only reads, as far as settings may treat that differently. */
+export const operationKindOf = ({ kind }: RedisCommand.RedisCommand): OperationKind =>
+  kind === "read" ? "read" : "write"
+
+/** Tells the same of several commands: they only read where each of them does. */
+export const kindOf = (commands: ReadonlyArray<RedisCommand.RedisCommand>): OperationKind =>
+  commands.every(({ kind }) => kind === "read") ? "read" : "write"
 
 /** The first key of a command. */
 export const keyOf = (command: RedisCommand.RedisCommand): Key | undefined => {

@@ -2,7 +2,16 @@
 export class Counts {
   operations = 0
   retries = 0
+  /** Counts the operations that have begun and not ended. */
+  inFlight = 0
+  /** Counts those that the load rule has cut short and that would still be in flight. */
+  cut = 0
   readonly failures = new Map<string, number>()
+
+  /** Tells how many operations would be in flight if the load rule did nothing. */
+  demand(): number {
+    return this.inFlight + this.cut
+  }
 
   /** Takes in an operation, by its error type, which is empty where it succeeded. */
   add(errorType: string): void {

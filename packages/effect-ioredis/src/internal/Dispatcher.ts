@@ -1,13 +1,14 @@
 import { type Clock, type Context, Result, type Tracer } from "effect"
-import type { Cancel, Dispatch, Done, NodeEvent, SendOptions } from "../dispatch.ts"
+import type { Cancel, Dispatch, Done, NodeEvent, OperationKind, SendOptions } from "../dispatch.ts"
 import type { Reply, RedisCommand } from "../RedisCommand.ts"
 import type { ReplyResult } from "../RedisConnection.ts"
 import type { Attempts } from "./Attempts.ts"
 import { batchName } from "./batchName.ts"
-import { CommandCall, Settings } from "./Calls.ts"
+import { CommandCall, kindOf, operationKindOf, Settings } from "./Calls.ts"
 import type { CommandSpan, CommandSpans } from "./CommandSpan.ts"
 import { errorTypeOfAll, interrupted } from "./errorType.ts"
 import * as Joins from "./Joins.ts"
+import type { LiveSettings } from "./LiveSettings.ts"
 import * as Scatter from "./Scatter.ts"
 import type { Topology } from "./topology/Topology.ts"
 
@@ -45,11 +46,11 @@ export const make = ({
   context,
   followSettings,
   listeners,
+  live,
   note,
   now,
   onDefect,
   operationLog,
-  operationTimeout,
   outage,
   record,
   topology,
@@ -64,17 +65,17 @@ export const make = ({
   /** The monotonic time in milliseconds. */
   readonly now: () => number
   readonly onDefect: (defect: unknown) => void
-  readonly operationTimeout: number
+  readonly live: LiveSettings
   /** Takes in an operation that several calls are the parts of, and how long it took. */
   readonly record: (operation: string, errorType: string, millis: number) => void
   readonly topology: Topology
   readonly watchHistory: Dispatch["watchHistory"]
 }): Dispatcher => {
-  const settingsOf = makeSettingsOf(topology, context, onDefect, operationTimeout)
+  const settingsOf = makeSettingsOf(topology, context, onDefect, live)
 
   const sendIn: Dispatcher["sendIn"] = (of, command, options, done, trace) => {
     joins.flush()
-    return start(settingsOf(of, options, trace), command, options, done)
+    return start(settingsOf(of, options, operationKindOf(command), trace), command, options, done)
   }
 
   const start = (settings: Settings, command: RedisCommand, options: SendOptions, done: Done<Reply>): Cancel => {
@@ -92,7 +93,8 @@ export const make = ({
   const sendAllIn: Dispatcher["sendAllIn"] = (of, commands, options, done, trace) => {
     joins.flush()
     if (commands.length > 0) {
-      return scatter(settingsOf(of, options, trace), nameOf(commands), commands, options.sendings, done)
+      const settings = settingsOf(of, options, kindOf(commands), trace)
+      return scatter(settings, nameOf(commands), commands, options.sendings, done)
     }
     done([])
     return ignore
@@ -103,9 +105,9 @@ export const make = ({
     (command, timeout, spans, done) => {
       const options = { timeout }
       return spans.length === 0
-        ? start(settingsOf(context, options), command, noOptions, done)
+        ? start(settingsOf(context, options, "read"), command, noOptions, done)
         : onBehalfOf(commandSpans, spans, command.name, itself, done, (trace, done) =>
-            start(settingsOf(context, options, trace), command, noOptions, done)
+            start(settingsOf(context, options, "read", trace), command, noOptions, done)
           )
     },
     onDefect
@@ -115,14 +117,14 @@ export const make = ({
   // each takes two thirds more processor time than a get for each.
   const mayJoin = topology.slotOf === undefined
 
-  const get: Dispatch["get"] = (key, { bytes, first, sending, timeout = operationTimeout }, done) => {
+  const get: Dispatch["get"] = (key, { bytes, first, sending, timeout = live.read.operationTimeout }, done) => {
     const span = commandSpans.current()
     if (mayJoin && first === undefined) return joins.get(key, { bytes, span, timeout }, done)
     const command = first === undefined ? Joins.get(key) : Joins.getFirst(key, first)
     return span === undefined
-      ? start(settingsOf(context, { timeout }), command, { sending }, done)
+      ? start(settingsOf(context, { timeout }, "read"), command, { sending }, done)
       : onBehalfOf(commandSpans, [span], command.name, itself, done, (trace, done) =>
-          start(settingsOf(context, { timeout }, trace), command, { sending }, done)
+          start(settingsOf(context, { timeout }, "read", trace), command, { sending }, done)
         )
   }
 
@@ -175,11 +177,12 @@ const makeSettingsOf = (
   topology: Topology,
   context: Context.Context<never>,
   onDefect: (defect: unknown) => void,
-  operationTimeout: number
+  live: LiveSettings
 ) => {
   const settings = (
     of: Context.Context<never>,
-    { answer, node, readFrom, retry, session, timeout = operationTimeout, waitToSend = 0 }: SendOptions,
+    { answer, node, readFrom, retry, session, waitToSend = 0 }: SendOptions,
+    timeout: number,
     trace: CommandSpan | undefined
   ): Settings =>
     new Settings(
@@ -189,11 +192,12 @@ const makeSettingsOf = (
       onDefect
     )
 
-  let last = settings(context, noOptions, undefined)
+  let last = settings(context, noOptions, live.read.operationTimeout, undefined)
 
-  return (of: Context.Context<never>, options: SendOptions, trace?: CommandSpan): Settings => {
-    if (trace !== undefined) return settings(of, options, trace)
-    const { answer, node, readFrom, retry, session, timeout = operationTimeout, waitToSend = 0 } = options
+  return (of: Context.Context<never>, options: SendOptions, kind: OperationKind, trace?: CommandSpan): Settings => {
+    const timeout = options.timeout ?? live.timesOf(kind).operationTimeout
+    if (trace !== undefined) return settings(of, options, timeout, trace)
+    const { answer, node, readFrom, retry, session, waitToSend = 0 } = options
     const isSame =
       last.timeout === timeout &&
       last.context === of &&
@@ -203,7 +207,7 @@ const makeSettingsOf = (
       last.readFrom === readFrom &&
       last.retry === (retry !== false) &&
       last.waitToSend === waitToSend
-    if (!isSame) last = settings(of, options, undefined)
+    if (!isSame) last = settings(of, options, timeout, undefined)
     return last
   }
 }

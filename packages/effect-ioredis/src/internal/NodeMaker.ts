@@ -1,12 +1,13 @@
 import { Context, Effect, Exit, Scheduler, Scope } from "effect"
-import type * as CircuitBreaker from "../CircuitBreaker.ts"
 import type { NodeEvent } from "../dispatch.ts"
 import type { RedisConnector } from "../RedisConnector.ts"
 import * as Circuit from "./circuitBreaker/Circuit.ts"
 import type { Circuits } from "./circuitBreaker/Circuits.ts"
 import type { EventLog } from "./EventLog.ts"
 import * as Gauges from "./Gauges.ts"
+import type { LiveSettings } from "./LiveSettings.ts"
 import type * as Metrics from "./Metrics.ts"
+import { NodeCircuits } from "./node/NodeCircuits.ts"
 import * as RedisNode from "./node/RedisNode.ts"
 
 /**
@@ -33,8 +34,11 @@ export interface Made {
 }
 
 /** Holds what all nodes of a client share. */
-export type Options = Omit<RedisNode.Options, keyof Place | "circuit" | "onStall"> & {
-  readonly circuitBreaker: Omit<CircuitBreaker.Options, "classify">
+export type Options = Omit<
+  RedisNode.Options,
+  keyof Place | "circuits" | "onStall" | "onNotReplaced" | "commandTimeout"
+> & {
+  readonly live: LiveSettings
   /** Are all circuits of the client. */
   readonly circuits: Circuits
   readonly metrics: Metrics.Metrics
@@ -74,7 +78,7 @@ const makeOne = (options: Options) =>
   Effect.fnUntraced(function* (
     place: Place
   ): Effect.fn.Return<RedisNode.RedisNode, never, Scope.Scope | RedisConnector> {
-    const { circuitBreaker, circuits, metrics, record } = options
+    const { live, metrics, record } = options
     const context = yield* Effect.context<never>()
     const isReplica = place.role === "replica"
     // Nobody need know of a server whose place another one takes whenever it is missing.
@@ -83,24 +87,34 @@ const makeOne = (options: Options) =>
       if (!isReplica) options.onEvent(event)
     }
     const name = place.label === "" ? options.name : `${options.name} ${place.label}`
-    const circuit = yield* Circuit.make(
-      { ...circuitBreaker, name: circuitBreaker.name ?? options.name },
-      place.label === "" ? undefined : name
-    )
+    const onChange = (circuit: Circuit.Circuit): void => {
+      node.wake()
+      if (circuit.isClosed()) onEvent({ _tag: "CircuitClosed", node })
+    }
+    const circuits = yield* circuitsOf(options, { name, isAlone: place.label === "", isReplica, onChange })
     const node: RedisNode.RedisNode = yield* RedisNode.make({
       ...options,
       ...place,
       name,
-      circuit,
+      circuits,
+      get commandTimeout() {
+        return live.silence
+      },
       onEvent,
+      onNotReplaced: (error) => {
+        Effect.runForkWith(context)(
+          Effect.logWarning("The connection that the settings ask for cannot be made: the one in use stays").pipe(
+            Effect.annotateLogs({ name, error: error.message })
+          )
+        )
+      },
       onStall: () => metrics.connectionEvents("stalled")("").updateUnsafe(1, context)
     })
-    circuit.listeners.add(() => {
-      if (circuit.isClosed()) onEvent({ _tag: "CircuitClosed", node })
-    })
-    follow(circuit, name, record)
+    yield* Effect.acquireRelease(
+      Effect.sync(() => live.successions.add(node.succeed)),
+      () => Effect.sync(() => live.successions.delete(node.succeed))
+    )
     record({ _tag: "NodeAdded", node: name, connections: node.connections })
-    yield* circuits.add(isReplica ? undefined : name, circuit)
     yield* Gauges.show(metrics.commandsInFlight, node.inFlight)
     yield* Gauges.show(metrics.connections, () => node.sessions().length)
     yield* Gauges.show(metrics.connectionsWanted, () => node.connections)
@@ -109,6 +123,51 @@ const makeOne = (options: Options) =>
     return node
   })
 
+// Makes the circuits of a node, which are as many as the settings say at each moment.
+const circuitsOf = Effect.fnUntraced(function* (
+  { circuits, live, name: client, record }: Options,
+  node: {
+    readonly name: string
+    readonly isAlone: boolean
+    readonly isReplica: boolean
+    readonly onChange: (circuit: Circuit.Circuit) => void
+  }
+) {
+  const context = yield* Effect.context<Scope.Scope>()
+  const scope = Context.get(context, Scope.Scope)
+  const make = Effect.fnUntraced(function* (options: LiveSettings["circuits"]["read"], suffix: string) {
+    const name = `${node.name}${suffix}`
+    const shownName = node.isAlone && suffix === "" ? undefined : name
+    const circuit = yield* Circuit.make({ ...options, name: options.name ?? client }, shownName)
+    circuit.listeners.add(() => node.onChange(circuit))
+    follow(circuit, name, record)
+    yield* circuits.add(node.isReplica ? undefined : name, circuit)
+    return circuit
+  })
+  const made = new NodeCircuits(yield* make(live.circuits.read, ""))
+  let ofWrites: Scope.Closeable | undefined
+  // Nothing of it waits.
+  const settle = (): void => {
+    const { read, write } = live.circuits
+    made.read.configure(read)
+    if (write === undefined) {
+      made.write = made.read
+      if (ofWrites !== undefined) Effect.runSyncWith(context)(Scope.close(ofWrites, Exit.void))
+      ofWrites = undefined
+    } else if (made.areApart()) {
+      made.write.configure(write)
+    } else {
+      ofWrites = Scope.forkUnsafe(scope)
+      made.write = Effect.runSyncWith(Context.add(context, Scope.Scope, ofWrites))(make(write, " writes"))
+    }
+  }
+  if (live.circuits.write !== undefined) settle()
+  yield* Effect.acquireRelease(
+    Effect.sync(() => live.listeners.add(settle)),
+    () => Effect.sync(() => live.listeners.delete(settle))
+  )
+  return made
+})
 const follow = (circuit: Circuit.Circuit, node: string, record: EventLog["record"]): void => {
   let before = circuit.stats()
   circuit.listeners.add(() => {

@@ -112,7 +112,7 @@ export const make = Effect.fnUntraced(function* ({
     until: number
   ): Effect.Effect<Lent, RedisError.RedisCommandError> =>
     Effect.suspend(() => {
-      const { circuit } = node
+      const circuit = node.circuitFor(kind)
       const permit = circuit.acquire()
       if (permit === undefined) return Effect.fail(circuit.rejection(operation))
       const isProbe = !circuit.isClosed()
@@ -135,7 +135,8 @@ export const make = Effect.fnUntraced(function* ({
   ): Effect.Effect<ReservedConnection, RedisError.RedisCommandError, Scope.Scope> =>
     Effect.uninterruptibleMask((restore) =>
       Effect.gen(function* () {
-        if (node.circuit.refuses()) return yield* node.circuit.rejection(operation)
+        const circuit = node.circuitFor(kind)
+        if (circuit.refuses()) return yield* circuit.rejection(operation)
         const inTime: InTime = (effect, reason) =>
           restore(Effect.timeoutOrElse(effect, { duration: until - now(), orElse: () => late(reason) }))
         yield* inTime(permits.takeScoped(1), "Saturated")
@@ -149,9 +150,9 @@ export const make = Effect.fnUntraced(function* ({
   const reserve: Reservations["reserve"] = (node, times) =>
     Effect.catch(lend(node(), times.until), (error) => {
       const { until, waitUntil } = times
-      const isOver = now() >= waitUntil || hasEnded(node()) || couldSend(node()) || !isWaitable(error)
+      const isOver = now() >= waitUntil || hasEnded(node()) || couldSend(node(), kind) || !isWaitable(error)
       if (isOver) return Effect.fail(error)
-      return Effect.flatMap(awaitSendable(node, Math.min(until, waitUntil), now), (isSendable) =>
+      return Effect.flatMap(awaitSendable(node, kind, Math.min(until, waitUntil), now), (isSendable) =>
         isSendable && now() < until ? reserve(node, times) : Effect.fail(error)
       )
     })
@@ -166,6 +167,9 @@ export const make = Effect.fnUntraced(function* ({
       )
   }
 })
+
+// Most is reserved to write something, or to wait for what somebody writes.
+const kind = "write"
 
 // Whether a connection or the circuit is what was missing.
 const isWaitable = (error: RedisError.RedisCommandError): boolean =>

@@ -143,7 +143,8 @@ export class ReservedConnection implements RedisReservation {
       if (millis <= 0) return resume(Effect.fail(RedisError.connectionError(name, "Timeout", "never")))
       // What is sent on a lost connection says nothing new of the server.
       const isCounted = !isProbe && connection.isOpen()
-      const permit = isCounted ? node.circuit.closedPermit() : undefined
+      const circuit = node.circuitFor("write")
+      const permit = isCounted ? circuit.closedPermit() : undefined
       const activity = connection.activity()
       const results: Array<ReplyResult> = []
       let isOver = false
@@ -153,7 +154,7 @@ export class ReservedConnection implements RedisReservation {
         if (isCounted && error !== undefined) this.#settings.failed(error, outcome, node)
         // A connection is lost once, whatever it loses.
         const event = error === undefined || error._tag === "RedisOperationError" ? undefined : this.#link
-        if (permit !== undefined) node.circuit.record(permit, outcome, event)
+        if (permit !== undefined) circuit.record(permit, outcome, event)
       }
       const deadline = deadlines.add(sentAt + millis, millis, () => {
         const isSilent = connection.activity() === activity

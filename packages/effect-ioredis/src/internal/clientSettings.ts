@@ -1,15 +1,19 @@
 import { Duration, Effect, Schedule } from "effect"
 import type * as CircuitBreaker from "../CircuitBreaker.ts"
-import type { Options, SettingsStats } from "../RedisClient.ts"
+import type { OperationStats, Options, SettingsStats } from "../RedisClient.ts"
 import * as RetryPolicy from "../RetryPolicy.ts"
 import { type RedisTopology, server } from "../RedisTopology.ts"
+import type { Profile, ProfileSettings } from "../RuntimeSettings.ts"
 import { addressText } from "./address.ts"
 import { defaultProbeTimeout } from "./circuitBreaker/Circuit.ts"
 import { defaultOpenTime } from "./circuitBreaker/OpenTimes.ts"
 import { consecutive, never } from "./circuitBreaker/TripPolicy.ts"
+import type { LiveSettings, Times } from "./LiveSettings.ts"
+import { defaultsOf } from "./profiles.ts"
 
 /** The options of a client with their defaults. Times are in milliseconds. */
 export interface ClientSettings {
+  readonly profile: Profile | undefined
   readonly name: string
   readonly topology: RedisTopology
   readonly login: NonNullable<Options["login"]>
@@ -30,34 +34,61 @@ export interface ClientSettings {
 }
 
 /** Gives the options of a client with their defaults. */
-export const resolve = (options: Options): ClientSettings => ({
-  name: options.name ?? "redis",
-  topology: options.topology ?? server({ host: "localhost", port: 6379 }),
-  login: options.login ?? {},
-  connections: options.connections ?? 1,
-  maxInFlight: options.maxInFlight ?? 10_000,
-  maxReserved: options.maxReserved ?? 10,
-  retry: options.retry ?? RetryPolicy.make(),
-  circuitBreaker: options.circuitBreaker === false ? { tripPolicy: never } : (options.circuitBreaker ?? {}),
-  probeOnReady: options.probeOnReady !== false,
-  commandTimeout: millis(options.commandTimeout, 2000),
-  operationTimeout: millis(options.operationTimeout, 5000),
-  connectTimeout: millis(options.connectTimeout, 2000),
-  closeTimeout: millis(options.closeTimeout, 2000),
-  historyInterval: millis(options.historyInterval, 1000),
-  requireReady: options.requireReady === true,
-  logOperations: options.logOperations === true,
-  traceCommands: options.traceCommands === true
+export const resolve = (options: Options): ClientSettings => {
+  const { profile } = options
+  const defaults = defaultsOf(profile)
+  return {
+    profile,
+    name: options.name ?? "redis",
+    topology: options.topology ?? server({ host: "localhost", port: 6379 }),
+    login: options.login ?? {},
+    connections: options.connections ?? 1,
+    maxInFlight: options.maxInFlight ?? 10_000,
+    maxReserved: options.maxReserved ?? 10,
+    retry: options.retry ?? (profile === undefined ? RetryPolicy.make() : retryOf(defaults)),
+    circuitBreaker:
+      options.circuitBreaker === false
+        ? { tripPolicy: never }
+        : { ...(profile !== undefined && breakerOf(defaults)), ...options.circuitBreaker },
+    probeOnReady: options.probeOnReady !== false,
+    commandTimeout: Duration.toMillis(options.commandTimeout ?? defaults.commandTimeout),
+    operationTimeout: Duration.toMillis(options.operationTimeout ?? defaults.operationTimeout),
+    connectTimeout: millis(options.connectTimeout, 2000),
+    closeTimeout: millis(options.closeTimeout, 2000),
+    historyInterval: millis(options.historyInterval, 1000),
+    requireReady: options.requireReady === true,
+    logOperations: options.logOperations === true,
+    traceCommands: options.traceCommands === true
+  }
+}
+
+const retryOf = ({ maxRetries, maxRetryDelay, retryDelay }: ProfileSettings): RetryPolicy.RetryPolicy => {
+  const backoff = (retries: number) => RetryPolicy.exponential({ retries, base: retryDelay, cap: maxRetryDelay })
+  const fewer = backoff(Math.min(maxRetries, 2))
+  return RetryPolicy.make({ read: backoff(maxRetries), write: fewer, effectful: fewer })
+}
+
+const breakerOf = ({ failureThreshold, resetTimeout }: ProfileSettings): ClientSettings["circuitBreaker"] => ({
+  tripPolicy: consecutive(failureThreshold),
+  resetTimeout
 })
 
 const millis = (duration: Duration.Input | undefined, fallback: number): number =>
   duration === undefined ? fallback : Duration.toMillis(duration)
 
-/** Gives the settings in values that are good as JSON, without what is secret. */
-export const show = (settings: ClientSettings): SettingsStats => {
-  const { circuitBreaker: breaker, login, retry, topology } = settings
-  const { resetTimeout = defaultOpenTime } = breaker
+/**
+ * Gives the settings that hold on such a demand, in values that are good as JSON and without what
+ * is secret.
+ */
+export const show = (live: LiveSettings, demand: number): SettingsStats => {
+  const { base: settings, circuits, load, read, write } = live
+  const { login, topology } = settings
+  const differ =
+    circuits.write !== undefined ||
+    read.commandTimeout !== write.commandTimeout ||
+    read.operationTimeout !== write.operationTimeout
   return {
+    ...(settings.profile && { profile: settings.profile }),
     topology: topology._tag,
     addresses: addressesOf(topology).map(addressText),
     login: Effect.isEffect(login)
@@ -66,25 +97,52 @@ export const show = (settings: ClientSettings): SettingsStats => {
     connections: settings.connections,
     maxInFlight: settings.maxInFlight,
     maxReserved: settings.maxReserved,
-    retryBudget: retry.budget,
-    circuitBreaker: {
-      tripPolicy: breaker.tripPolicy ?? consecutive(5),
-      resetTimeout: Schedule.isSchedule(resetTimeout)
-        ? "schedule"
-        : Duration.format(Duration.fromInputUnsafe(resetTimeout)),
-      successThreshold: breaker.successThreshold ?? 1,
-      maxProbes: breaker.maxProbes ?? 1,
-      probeTimeout: Duration.format(Duration.fromInputUnsafe(breaker.probeTimeout ?? defaultProbeTimeout))
-    },
+    retryBudget: settings.retry.budget,
+    circuitBreaker: circuit(circuits.read),
     probeOnReady: settings.probeOnReady,
-    commandTimeout: shown(settings.commandTimeout),
-    operationTimeout: shown(settings.operationTimeout),
+    commandTimeout: shown(live.silence),
+    operationTimeout: shown(Math.max(read.operationTimeout, write.operationTimeout)),
     connectTimeout: shown(settings.connectTimeout),
     closeTimeout: shown(settings.closeTimeout),
     historyInterval: shown(settings.historyInterval),
     requireReady: settings.requireReady,
     logOperations: settings.logOperations,
-    traceCommands: settings.traceCommands
+    traceCommands: settings.traceCommands,
+    ...(differ && {
+      read: operation(read, circuits.write && circuits.read),
+      write: operation(write, circuits.write)
+    }),
+    ...(load && {
+      load: {
+        from: load.from,
+        upTo: load.upTo,
+        shortest: load.shortest,
+        demand,
+        level: load.levelAt(demand)
+      }
+    })
+  }
+}
+
+const operation = (
+  { commandTimeout, operationTimeout }: Times,
+  breaker: ClientSettings["circuitBreaker"] | undefined
+): OperationStats => ({
+  commandTimeout: shown(commandTimeout),
+  operationTimeout: shown(operationTimeout),
+  ...(breaker && { circuitBreaker: circuit(breaker) })
+})
+
+const circuit = (breaker: ClientSettings["circuitBreaker"]): SettingsStats["circuitBreaker"] => {
+  const { resetTimeout = defaultOpenTime } = breaker
+  return {
+    tripPolicy: breaker.tripPolicy ?? consecutive(5),
+    resetTimeout: Schedule.isSchedule(resetTimeout)
+      ? "schedule"
+      : Duration.format(Duration.fromInputUnsafe(resetTimeout)),
+    successThreshold: breaker.successThreshold ?? 1,
+    maxProbes: breaker.maxProbes ?? 1,
+    probeTimeout: Duration.format(Duration.fromInputUnsafe(breaker.probeTimeout ?? defaultProbeTimeout))
   }
 }
 

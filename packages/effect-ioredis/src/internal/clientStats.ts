@@ -1,15 +1,16 @@
 import type { CircuitStats, NodeStats, Stats } from "../RedisClient.ts"
 import type * as RedisError from "../RedisError.ts"
-import { type ClientSettings, show } from "./clientSettings.ts"
+import { show } from "./clientSettings.ts"
 import type { Counts } from "./Counts.ts"
 import { errorStats } from "./errorStats.ts"
+import type { LiveSettings } from "./LiveSettings.ts"
 import type { RedisNode, Status } from "./node/RedisNode.ts"
 import type { Reservations } from "./Reservations.ts"
 import type { Topology } from "./topology/Topology.ts"
 
 /** Holds what the stats of a client are told from. Nothing of it asks Redis. */
 export interface Sources {
-  readonly settings: ClientSettings
+  readonly live: LiveSettings
   /** Says when the client was made, in milliseconds since 1970. */
   readonly since: number
   readonly counts: Counts
@@ -22,7 +23,8 @@ export interface Sources {
 
 /** Tells how a client fares. */
 export const clientStats = (sources: Sources): Stats => {
-  const { counts, living, reservations, settings, since, topology } = sources
+  const { counts, live, living, reservations, since, topology } = sources
+  const settings = live.base
   const nodes = topology.nodes()
   const lastFailure = sources.lastFailure()
   const connectError = connectErrorOf(topology)
@@ -32,7 +34,7 @@ export const clientStats = (sources: Sources): Stats => {
     connection: statusOf(topology),
     connections: sum(nodes, (node) => node.sessions().length),
     inFlight: sum(living(), (node) => node.inFlight()),
-    breaker: combine(nodes.map(({ circuit }) => circuit.stats())),
+    breaker: combine(nodes.flatMap((node) => node.circuits().map((circuit) => circuit.stats()))),
     nodes: nodes.map(nodeStats),
     operations: counts.operations,
     failures: Object.fromEntries(counts.failures),
@@ -40,7 +42,7 @@ export const clientStats = (sources: Sources): Stats => {
     reservations: { inUse: reservations.inUse(), limit: settings.maxReserved },
     ...(lastFailure && { lastFailure }),
     ...(connectError && { connectError: errorStats(connectError) }),
-    settings: show(settings)
+    settings: show(live, counts.demand())
   }
 }
 
@@ -51,7 +53,8 @@ const nodeStats = (node: RedisNode): NodeStats => {
     connection: node.status(),
     connections: node.sessions().length,
     inFlight: node.inFlight(),
-    breaker: node.circuit.stats(),
+    breaker: node.circuitFor("read").stats(),
+    ...(node.circuits().length > 1 && { writeBreaker: node.circuitFor("write").stats() }),
     ...(error && { connectError: errorStats(error) })
   }
 }

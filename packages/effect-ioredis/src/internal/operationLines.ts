@@ -1,11 +1,12 @@
 /** Says what a client does, for whoever has turned the lines of single operations on. */
 import type { Happening } from "../RedisEvents.ts"
-import { type ClientSettings, show } from "./clientSettings.ts"
+import { show } from "./clientSettings.ts"
+import type { LiveSettings } from "./LiveSettings.ts"
 import type { Fields, OperationLog } from "./OperationLog.ts"
 
 /** Says which settings are in effect, without what is secret. */
-export const sayStart = (log: OperationLog, settings: ClientSettings): void =>
-  log.write("Redis settings in effect", { settings: JSON.stringify(show(settings)) })
+export const sayStart = (log: OperationLog, live: LiveSettings): void =>
+  log.write("Redis settings in effect", { settings: JSON.stringify(show(live, 0)) })
 
 /** Says what happened to a connection or to a circuit. The rest is told of in other ways. */
 export const sayEvent = (log: OperationLog, event: Happening): void => {

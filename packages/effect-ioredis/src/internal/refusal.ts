@@ -35,7 +35,7 @@ export const refusal = (
       "a replica answers reads alone. Leave out readFrom, or run a command of kind read"
     )
   }
-  return undefined
+  return numberRefusal(command)
 }
 
 /**
@@ -49,11 +49,14 @@ export const refusalOfReserved = (
   const { kind, name } = command
   const malformed = malformedRefusal(command)
   if (malformed !== undefined) return malformed
-  if (concerns(command))
+  if (concerns(command)) {
     return refuse(name, "UNSUPPORTED", "a subscription has a connection of its own. Use RedisPubSub")
+  }
   if (kind === "connection" && where === "transaction") {
     return refuse(name, "UNSUPPORTED", "it changes the connection. Run it before the transaction")
   }
+  const misfit = numberRefusal(command)
+  if (misfit !== undefined) return misfit
   // The others would be executed without a command that the driver cannot send.
   if (where === "transaction" && sizeOf(command) > largestInTransaction) {
     return refuse(name, "ARGUMENT", "its arguments are too large for a transaction")
@@ -84,6 +87,11 @@ const malformedRefusal = ({ args, name }: RedisCommand): RedisOperationError | u
       )
     }
   }
+  return undefined
+}
+
+// What may not be sent at all is said first: arguments that fit would not help.
+const numberRefusal = ({ args, name }: RedisCommand): RedisOperationError | undefined => {
   const arity = arityOf(name, args)
   const words = args.length + 1
   const fits = arity === undefined || arity === words || (arity < 0 && words >= -arity)

@@ -1,23 +1,29 @@
 import { Effect } from "effect"
+import type { OperationKind } from "../dispatch.ts"
 import type { RedisNode } from "./node/RedisNode.ts"
 
-/** Tells whether a node has a connection and a circuit that lets something through. */
-export const couldSend = (node: RedisNode): boolean => node.isReady() && node.dueIn() === 0
+/** Tells whether a node has a connection, and a circuit that lets something of a kind through. */
+export const couldSend = (node: RedisNode, kind: OperationKind): boolean => node.isReady() && node.dueIn(kind) === 0
 
 /** Tells whether a node is closed for good. */
 export const hasEnded = (node: RedisNode): boolean => node.status() === "Closed"
 
 /**
- * Waits until something could be sent to a node, which is asked for anew each time, and tells
- * whether that was before `until`, in the milliseconds of `now`.
+ * Waits until something of a kind could be sent to a node, which is asked for anew each time, and
+ * tells whether that was before `until`, in the milliseconds of `now`.
  */
-export const awaitSendable = (nodeNow: () => RedisNode, until: number, now: () => number): Effect.Effect<boolean> =>
+export const awaitSendable = (
+  nodeNow: () => RedisNode,
+  kind: OperationKind,
+  until: number,
+  now: () => number
+): Effect.Effect<boolean> =>
   Effect.suspend(() => {
     const node = nodeNow()
     const left = until - now()
-    if (couldSend(node)) return Effect.succeed(true)
+    if (couldSend(node, kind)) return Effect.succeed(true)
     if (left <= 0 || hasEnded(node)) return Effect.succeed(false)
     // Nobody tells when an open circuit becomes due, but the time is known.
-    const wait = Math.ceil(Math.min(left, node.dueIn() || left))
-    return Effect.andThen(Effect.timeoutOption(node.changed, wait), awaitSendable(nodeNow, until, now))
+    const wait = Math.ceil(Math.min(left, node.dueIn(kind) || left))
+    return Effect.andThen(Effect.timeoutOption(node.changed, wait), awaitSendable(nodeNow, kind, until, now))
   })

@@ -72,6 +72,11 @@ export interface RegionJournal {
   /** Tells what is to be said of a key in the place of Redis, if anything. */
   readonly answer: (key: string) => Answer | undefined
   /**
+   * The life, in milliseconds from now, that a `touch` asks for which Redis has not confirmed. A
+   * read that has begun before it does not know of it.
+   */
+  readonly touchedFor: (key: string) => number | undefined
+  /**
    * Tells whether what Redis says of a key may be believed. `isCurrent`: no write has overlapped
    * the read.
    */
@@ -341,6 +346,10 @@ const regionJournal = (state: State, region: Region, seen: Seen | undefined): Re
   sequences: region.sequences,
   isEmpty: () => state.ledger.size() === 0 && region.state._tag !== "Denied",
   answer: (key) => answer(state, region, key),
+  touchedFor: (key) => {
+    const intent = state.ledger.get(key)?.intent
+    return intent?._tag === "Touch" ? intent.end - state.dispatch.nodeOf(key).time() : undefined
+  },
   believes: (key, found, isCurrent) => state.believes(region, key, found, isCurrent),
   now: state.now,
   runsOnMemory: () => region.state._tag === "Denied",
@@ -380,7 +389,7 @@ const regionJournal = (state: State, region: Region, seen: Seen | undefined): Re
     const canWait =
       !(state.isClosed || region.isHeld) &&
       region.state._tag !== "Denied" &&
-      state.dispatch.nodes().every((node) => node.isClosed())
+      state.dispatch.nodes().every((node) => node.isClosed("write"))
     return canWait ? Effect.as(region.emptied.await, true) : Effect.succeed(false)
   })
 })
@@ -530,7 +539,7 @@ const callAll = <A, Outcome>(
 // an open circuit would refuse need not be made a command of: that is half of what such a write
 // costs.
 const writeOf = (state: State, entry: Entry, situation: Situation): Write | undefined => {
-  if (entry.isExtended || entry.region.isHeld || state.dispatch.nodeOf(entry.key).refuses()) return undefined
+  if (entry.isExtended || entry.region.isHeld || state.dispatch.nodeOf(entry.key).refuses("write")) return undefined
   const command = commandOf(entry, situation)
   return command === undefined ? undefined : new Write(state, entry, command)
 }

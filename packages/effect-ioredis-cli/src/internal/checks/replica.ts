@@ -5,10 +5,11 @@ import { type Check, eachReached, finding } from "../finding.ts"
 export const replica: Check = eachReached(({ address, info }, { place }) => {
   if (place._tag === "Cluster" || info.role !== "slave") return []
   const master = `${info.master_host}:${info.master_port}`
-  const toMaster =
-    info.master_link_status === "down"
-      ? `Look at its master, ${master}, which it cannot reach either. If that is lost, let this one take over: REPLICAOF NO ONE`
-      : `Connect to its master: ${master}`
+  // While it copies its master for the first time, the link counts as down.
+  const isLost = info.master_link_status === "down" && info.master_sync_in_progress !== "1"
+  const toMaster = isLost
+    ? `Look at its master, ${master}, which it does not reach now. If that is lost, let this one take over: REPLICAOF NO ONE`
+    : `Connect to its master: ${master}`
   return [
     finding(
       "replica",

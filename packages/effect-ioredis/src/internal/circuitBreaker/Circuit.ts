@@ -21,9 +21,10 @@ import { type CircuitState, type Event, initial, type Permit, type Settings, tra
  */
 export class Circuit {
   readonly name: string
-  private readonly settings: Settings
+  private settings: Settings
   private readonly probeTimeout: Duration.Duration
-  private readonly openTimes: OpenTimes.OpenTimes
+  private resetTimeout: NonNullable<CircuitBreaker.Options["resetTimeout"]>
+  private openTimes: OpenTimes.OpenTimes
   private readonly clock: Clock.Clock
   private readonly context: Context.Context<never>
   private readonly metrics: CircuitMetrics.CircuitMetrics
@@ -58,7 +59,8 @@ export class Circuit {
     this.name = shownName ?? name
     this.settings = settings
     this.probeTimeout = Duration.fromInputUnsafe(options.probeTimeout ?? defaultProbeTimeout)
-    this.openTimes = OpenTimes.make(options.resetTimeout ?? OpenTimes.defaultOpenTime, context)
+    this.resetTimeout = options.resetTimeout ?? OpenTimes.defaultOpenTime
+    this.openTimes = OpenTimes.make(this.resetTimeout, context)
     this.clock = clock
     this.context = context
     this.metrics = CircuitMetrics.make(name)
@@ -192,6 +194,24 @@ export class Circuit {
     this.apply({ _tag: "MakeDue" })
   }
 
+  /**
+   * Goes by other settings from now on. What it knows of the calls so far stays, and an opening
+   * that lasts is shortened where it would be shorter now.
+   */
+  configure(options: CircuitBreaker.Options): void {
+    const { resetTimeout = OpenTimes.defaultOpenTime } = options
+    this.settings = settingsOf(options)
+    const state = this.current()
+    if (state._tag === "Closed") {
+      this.ref.ref.current = { ...state, health: TripPolicy.adopt(this.settings.tripPolicy, state.health) }
+    }
+    // A schedule that goes on is not begun anew.
+    if (resetTimeout === this.resetTimeout) return
+    this.resetTimeout = resetTimeout
+    this.openTimes = OpenTimes.make(resetTimeout, this.context)
+    this.apply({ _tag: "Shorten" })
+  }
+
   /** Shows the circuit's state as metrics until `close`, and its counts from zero on. */
   show(): void {
     this.rejections ??= tallyOf(this.metrics.rejections, this.context)
@@ -258,11 +278,7 @@ export const make = Effect.fnUntraced(function* (
   options: CircuitBreaker.Options,
   shownName?: string
 ): Effect.fn.Return<Circuit, never, Scope.Scope> {
-  const settings: Settings = {
-    tripPolicy: options.tripPolicy ?? TripPolicy.consecutive(5),
-    successThreshold: options.successThreshold ?? 1,
-    maxProbes: options.maxProbes ?? 1
-  }
+  const settings = settingsOf(options)
   const mistake = mistakeIn(options, settings)
   if (mistake !== undefined) return yield* Effect.die(new RangeError(`CircuitBreaker: ${mistake}`))
   const transitions = yield* Effect.acquireRelease(PubSub.unbounded<CircuitState>({ replay: 1 }), PubSub.shutdown)
@@ -273,6 +289,12 @@ export const make = Effect.fnUntraced(function* (
   yield* Effect.addFinalizer(() => circuit.close)
   circuit.show()
   return circuit
+})
+
+const settingsOf = (options: CircuitBreaker.Options): Settings => ({
+  tripPolicy: options.tripPolicy ?? TripPolicy.consecutive(5),
+  successThreshold: options.successThreshold ?? 1,
+  maxProbes: options.maxProbes ?? 1
 })
 
 const mistakeIn = (options: CircuitBreaker.Options, settings: Settings): string | undefined =>

@@ -101,6 +101,12 @@ export const unknown = (policy: TripPolicy): Health => ({
   window: policy._tag === "Rate" ? { results: new Uint8Array(policy.window), next: 0, size: 0, failed: 0 } : undefined
 })
 
+/** The health as another policy judges it. A rate begins anew where its window is another one. */
+export const adopt = (policy: TripPolicy, health: Health): Health => {
+  const { window } = unknown(policy)
+  return window?.results.length === health.window?.results.length ? health : { failures: health.failures, window }
+}
+
 /** The health after one more call. */
 export const observe = (health: Health, failed: boolean): Health => ({
   failures: failed ? health.failures + 1 : 0,

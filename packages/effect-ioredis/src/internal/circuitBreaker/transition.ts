@@ -67,6 +67,8 @@ export type Event =
   | { readonly _tag: "Isolate" }
   | { readonly _tag: "Reset" }
   | { readonly _tag: "MakeDue" }
+  /** An opening is to last as long as `openFor`, unless it ends sooner anyway. */
+  | { readonly _tag: "Shorten" }
 
 /** The state that a circuit begins in. */
 export const initial = (settings: Settings): Closed => closed(settings, 1)
@@ -97,6 +99,10 @@ export const transition = (
       return state._tag === "Open" && state.isolated ? state : isolated(state, now)
     case "Reset":
       return state._tag === "Closed" && state.health.failures === 0 ? state : closed(settings, nextPermit(state))
+    case "Shorten":
+      return state._tag === "Open" && !state.isolated && state.openFor > openFor
+        ? { ...state, openFor, dueAt: Math.max(now, state.dueAt - state.openFor + openFor) }
+        : state
     case "MakeDue":
       return state._tag === "Open" && state.dueAt > now && !state.isolated ? { ...state, dueAt: now } : state
   }

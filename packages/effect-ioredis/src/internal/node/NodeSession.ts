@@ -31,6 +31,7 @@ export class NodeSession implements Session, Carrier {
   watch: Watch | undefined = undefined
   /** Says whether this program has ended it of its own will, which says nothing of the server. */
   isReplaced = false
+  #heldBack: Array<() => void> | undefined = undefined
 
   constructor(
     node: RedisNode,
@@ -58,12 +59,25 @@ export class NodeSession implements Session, Carrier {
   }
 
   isFull(): boolean {
-    return this.connection.inFlight() >= this.maxInFlight
+    return this.connection.inFlight() + (this.#heldBack?.length ?? 0) >= this.maxInFlight
   }
 
   submit(command: RedisCommand, onReply: (result: ReplyResult) => void): void {
     this.carried++
-    this.connection.submit(command, onReply)
+    if (this.#heldBack === undefined) this.connection.submit(command, onReply)
+    else this.#heldBack.push(() => this.connection.submit(command, onReply))
+  }
+
+  /** Holds back what is sent from now on, because another session has still to answer. */
+  holdBack(): void {
+    this.#heldBack ??= []
+  }
+
+  /** Sends what was held back. */
+  release(): void {
+    const held = this.#heldBack ?? []
+    this.#heldBack = undefined
+    for (const submit of held) submit()
   }
 
   /** Ends it because this program wants another one. */

@@ -8,7 +8,7 @@
  * no other's. A key keeps to one connection, so that its commands stay in order.
  */
 import { Clock, Effect, type Scope } from "effect"
-import type { Node, NodeEvent } from "../../dispatch.ts"
+import type { Node, NodeEvent, OperationKind } from "../../dispatch.ts"
 import { isSameAddress } from "../address.ts"
 import type { Deadlines } from "../Deadlines.ts"
 import type { Circuit } from "../circuitBreaker/Circuit.ts"
@@ -26,6 +26,7 @@ import * as Lineage from "./Lineage.ts"
 import * as Links from "./Links.ts"
 import * as LoginPace from "./LoginPace.ts"
 import * as Logins from "./Logins.ts"
+import type { NodeCircuits } from "./NodeCircuits.ts"
 import { NodeSession } from "./NodeSession.ts"
 import * as Reauthentication from "./Reauthentication.ts"
 import * as Replacement from "./Replacement.ts"
@@ -62,8 +63,10 @@ export interface RedisNode extends Node {
   readonly connections: number
   /** Says whether it holds a copy of what another one owns. */
   readonly isReplica: boolean
-  /** Gives the circuit that every command is admitted by. */
-  readonly circuit: Circuit
+  /** Gives the circuit that a kind of operation is admitted by. */
+  readonly circuitFor: (kind: OperationKind) => Circuit
+  /** Gives the circuits that it has, one or two. */
+  readonly circuits: () => ReadonlyArray<Circuit>
   /** Takes how long operations took on the server, as far as it is known which that is. */
   readonly durations: () => Durations
   /** Tells where its connections stand. */
@@ -96,6 +99,11 @@ export interface RedisNode extends Node {
   readonly observe: (error: RedisError.RedisOperationError) => void
   /** Replaces every connection. */
   readonly reconnect: () => void
+  /**
+   * Makes another connection in the place of each, with the login and at the address of now. What
+   * is in use goes on until that is ready, and is heard out: no call fails.
+   */
+  readonly succeed: () => void
   /**
    * Leaves the connections that are not to this address, and logs in there at once: a server that
    * takes the place of another owes nothing for the other's failures.
@@ -131,18 +139,23 @@ export interface Options {
   readonly maxInFlight: number
   /** The most that a login may take as a whole, in milliseconds. */
   readonly connectTimeout: number
-  /** Sets how long a connection with something in flight may be silent, in milliseconds. */
+  /**
+   * Sets how long a connection with something in flight may be silent, in milliseconds. It is asked
+   * for each time.
+   */
   readonly commandTimeout: number
   /** Sets whether a connection that becomes ready makes an open circuit due. */
   readonly probeOnReady: boolean
-  /** Admits every command. */
-  readonly circuit: Circuit
+  /** Admit every command. */
+  readonly circuits: NodeCircuits
   /** Wakes whoever waits for a time. */
   readonly deadlines: Deadlines
   /** Is told what happens to the node. */
   readonly onEvent: (event: NodeEvent) => void
   /** Is told of replies which say that another server may have to be asked. */
   readonly onRefusal: (error: RedisError.RedisOperationError) => void
+  /** Is told why the connection in use has no successor yet. */
+  readonly onNotReplaced: (error: RedisError.RedisConnectionError) => void
   /** Is called for each connection that stalled. */
   readonly onStall: () => void
   /** Gives what takes how long operations took on a server. */
@@ -155,7 +168,7 @@ export interface Options {
 export const make = Effect.fnUntraced(function* (
   options: Options
 ): Effect.fn.Return<RedisNode, never, Scope.Scope | RedisConnector> {
-  const { circuit, deadlines } = options
+  const { circuits, deadlines } = options
   const clock = yield* Clock.Clock
   const fork = yield* forkInScope
   const now = () => Monotonic.millis(clock)
@@ -189,8 +202,10 @@ export const make = Effect.fnUntraced(function* (
     connect,
     logins,
     isLast: () => sessions().length === 0,
-    onReady: (lane, connected) => {
+    onReady: (lane, connected, before) => {
       const session = sessionOf(connected)
+      // Whoever hears of it may send at once.
+      if (before !== undefined) succeed(session, links.open())
       lineage.learn(connected.introduction)
       lane.session = session
       lane.lastError = undefined
@@ -205,20 +220,20 @@ export const make = Effect.fnUntraced(function* (
     onLost: (session, error) => {
       makeDue.lost(session)
       options.onEvent({ _tag: "SessionLost", node: self, session, error })
-    }
+    },
+    ...successionOf(options)
   }
 
   const self: RedisNode = {
     name: options.name,
     connections: lanes.length,
     isReplica: options.role === "replica",
-    circuit,
     durations: () => measuring.durations,
     ...carriersOf(lanes, sessions, () => closing),
     status: () => (closing ? "Closed" : statusOf(sessions().length === lanes.length, wasReady)),
     isReady: () => sessions().length > 0,
     slots: options.slots,
-    ...admissionOf(circuit),
+    ...admissionOf(circuits),
     inFlight: () => sum(lanes, (connection) => connection.inFlight()),
     activity: () => sum(lanes, (connection) => connection.activity()),
     ...failures,
@@ -234,11 +249,7 @@ export const make = Effect.fnUntraced(function* (
       if (error.code === "READONLY") replacement.consider()
       options.onRefusal(error)
     },
-    ...replacingOf(connections, () => {
-      logins.forget()
-      makeDue.forget()
-      moves.wake()
-    }),
+    ...replacingOf(connections, lanes, { logins, makeDue, moves }),
     connect: links.connect,
     askHistory: asking.askHistory,
     refreshTime: Effect.suspend(() => Effect.forEach(sessions().slice(0, 1), lineage.refreshTime, { discard: true })),
@@ -249,19 +260,20 @@ export const make = Effect.fnUntraced(function* (
     })
   }
 
-  circuit.listeners.add(wake)
   yield* Effect.forEach(lanes, (lane) => Effect.forkScoped(Lane.keep(lane, keeper)), { discard: true })
   return self
 })
 
 const admissionOf = (
-  circuit: Circuit
-): Pick<RedisNode, "refuses" | "isClosed" | "isIsolated" | "makeDue" | "dueIn"> => ({
-  refuses: () => circuit.refuses(),
-  isClosed: () => circuit.isClosed(),
-  isIsolated: () => circuit.isIsolated(),
-  makeDue: () => circuit.makeDue(),
-  dueIn: () => circuit.dueIn()
+  circuits: NodeCircuits
+): Pick<RedisNode, "circuitFor" | "circuits" | "refuses" | "isClosed" | "isIsolated" | "makeDue" | "dueIn"> => ({
+  circuitFor: (kind) => circuits.of(kind),
+  circuits: () => circuits.all(),
+  refuses: (kind = "read") => circuits.of(kind).refuses(),
+  isClosed: (kind) => circuits.isClosed(kind),
+  isIsolated: () => circuits.all().every((circuit) => circuit.isIsolated()),
+  makeDue: () => circuits.makeDue(),
+  dueIn: (kind = "read") => circuits.of(kind).dueIn()
 })
 
 const sum = (lanes: ReadonlyArray<Lane.Lane>, of: (connection: RedisConnection.RedisConnection) => number): number =>
@@ -304,14 +316,45 @@ const linkProblem = (
   return isReady ? undefined : (lastError ?? RedisError.connectionError("CONNECT", "NotReady", "never"))
 }
 
+const successionOf = (options: Options): Pick<Lane.Keeper, "onNotReplaced" | "mostDraining"> => ({
+  onNotReplaced: (error) => {
+    if (error !== hasMoved) options.onNotReplaced(error)
+  },
+  // Who was sent last hears of his own deadline first.
+  mostDraining: () => options.commandTimeout + drainMargin
+})
+
+// A session takes the place of another. Who keeps a link to the server that was left makes another.
+const succeed = (session: NodeSession, links: ReadonlyArray<NodeSession>): void => {
+  session.holdBack()
+  replaceAll(links.filter(({ address }) => !isSameAddress(address, session.address)))
+}
+
 const replacingOf = (
   connections: () => ReadonlyArray<NodeSession>,
-  forget: () => void
-): Pick<RedisNode, "reconnect" | "relocate"> => ({
+  lanes: ReadonlyArray<Lane.Lane>,
+  {
+    logins,
+    makeDue,
+    moves
+  }: {
+    readonly logins: Logins.Logins
+    readonly makeDue: { readonly forget: () => void }
+    readonly moves: Waiters.Waiters
+  }
+): Pick<RedisNode, "reconnect" | "relocate" | "succeed"> => ({
   reconnect: () => replaceAll(connections()),
   relocate: (address) => {
-    forget()
+    logins.forget()
+    makeDue.forget()
+    moves.wake()
     replaceAll(connections().filter((session) => !isSameAddress(session.address, address)))
+  },
+  succeed: () => {
+    logins.forget()
+    // Who is logging in does so with what was said before.
+    moves.wake()
+    for (const lane of lanes) lane.succession.openUnsafe()
   }
 })
 
@@ -367,12 +410,15 @@ type Introduce = (
 const wrongRole = (role: "master" | "replica"): RedisError.RedisConnectionError =>
   RedisError.connectionError("CONNECT", "NotReady", "never", new Error(`The server is no ${role} now.`))
 
+// In milliseconds.
+const drainMargin = 100
+
 const hasMoved = RedisError.connectionError("CONNECT", "NotReady", "never", new Error("The server has moved."))
 
 // After a session that has shown nothing, the next one makes an open circuit due only after some
 // seconds.
 const makeDueOf = (
-  { circuit, deadlines, probeOnReady }: Options,
+  { circuits, deadlines, probeOnReady }: Options,
   now: () => number,
   sessions: () => ReadonlyArray<NodeSession>
 ) => {
@@ -385,11 +431,11 @@ const makeDueOf = (
     ready: (session: NodeSession): void => {
       if (!probeOnReady) return
       if (mayProbe) {
-        circuit.makeDue()
+        circuits.makeDue()
         return
       }
       deadlines.add(now() + LoginPace.settledAfter, LoginPace.settledAfter, () => {
-        if (session.isOpen()) circuit.makeDue()
+        if (session.isOpen()) circuits.makeDue()
       })
     },
     lost: (session: NodeSession): void => {
@@ -400,25 +446,23 @@ const makeDueOf = (
   }
 }
 
-const stallRuleOf = (
-  { circuit, commandTimeout, deadlines, onStall }: Options,
-  now: () => number,
-  sessions: () => ReadonlyArray<NodeSession>
-) =>
+const stallRuleOf = (options: Options, now: () => number, sessions: () => ReadonlyArray<NodeSession>) =>
   StallRule.make({
-    commandTimeout,
-    deadlines,
+    get commandTimeout() {
+      return options.commandTimeout
+    },
+    deadlines: options.deadlines,
     now,
     onStall: (session, silentSince) => {
-      onStall()
+      options.onStall()
       const another = sessions().some((other) => other !== session && other.heardAt > silentSince)
-      if (!another) circuit.trip()
+      if (!another) options.circuits.trip()
       session.connection.destroy(stalled())
     }
   })
 
 const askingOf = (
-  { commandTimeout, deadlines }: Options,
+  options: Options,
   now: () => number,
   sessions: () => ReadonlyArray<NodeSession>,
   stallRule: StallRule.StallRule,
@@ -433,8 +477,11 @@ const askingOf = (
       const activity = session.connection.activity()
       askedAt = now()
       // An idle connection that no longer answers is found out by the way.
+      const { commandTimeout } = options
       const until = askedAt + commandTimeout
-      deadlines.add(until, commandTimeout, () => stallRule.suspect(session, activity, until - commandTimeout, until))
+      options.deadlines.add(until, commandTimeout, () =>
+        stallRule.suspect(session, activity, until - commandTimeout, until)
+      )
       return lineage.ask(session)
     })
   }

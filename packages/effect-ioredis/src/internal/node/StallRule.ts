@@ -21,17 +21,14 @@ export interface StallRule {
  * Makes the rule. `onStall` is told of each stalled session once, and since when it has been
  * silent.
  */
-export const make = ({
-  commandTimeout,
-  deadlines,
-  now,
-  onStall
-}: {
+export const make = (options: {
+  /** The milliseconds for which a connection may be silent, which are asked for each time. */
   readonly commandTimeout: number
   readonly deadlines: Deadlines
   readonly now: () => number
   readonly onStall: (session: NodeSession, silentSince: number) => void
 }): StallRule => {
+  const { deadlines, now, onStall } = options
   const stall = (session: NodeSession, silentSince: number): void => {
     session.watch?.deadline.cancel()
     session.watch = undefined
@@ -39,11 +36,11 @@ export const make = ({
   }
 
   const trickles = ({ replies }: NodeSession, seen: Seen): boolean =>
-    replies === seen.replies && now() - seen.repliedAt >= commandTimeout * trickleFactor
+    replies === seen.replies && now() - seen.repliedAt >= options.commandTimeout * trickleFactor
 
   const watch = (session: NodeSession, seen: Seen): void => {
     session.watch?.deadline.cancel()
-    const millis = Math.max(1, seen.at + commandTimeout - now())
+    const millis = Math.max(1, seen.at + options.commandTimeout - now())
     const deadline = deadlines.add(now() + millis, millis, () => {
       session.watch = undefined
       const { connection } = session
@@ -61,7 +58,7 @@ export const make = ({
       if (!connection.isOpen() || connection.inFlight() === 0) return
       const isSilent = connection.activity() === activity
       // In the same sum as the deadline's own, which rounds alike.
-      if (isSilent && at >= since + commandTimeout) return stall(session, since)
+      if (isSilent && at >= since + options.commandTimeout) return stall(session, since)
       if (watched === undefined)
         return watch(session, isSilent ? see(session, since, since) : see(session, now(), now()))
       // A watch that began before this silence, or later in it, would find it too late.

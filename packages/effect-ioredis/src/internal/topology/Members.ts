@@ -54,7 +54,7 @@ export class Members {
 
   /** One that may be asked: an owner that answers, if there is one. */
   any(): RedisNode {
-    const answers = (node: RedisNode) => node.isReady() && node.isClosed()
+    const answers = (node: RedisNode) => node.isReady() && node.isClosed("read")
     const nodes = this.nodes()
     // A cluster has a seed at least, and an owner when the seeds have left.
     return (this.#owners.masters().find(answers) ?? nodes.find(answers) ?? nodes[0]) as RedisNode

@@ -26,7 +26,7 @@ export class Replicas {
   /** One of an owner's that may be asked now: the same one for a number as long as it may. */
   of(owner: RedisNode, number: number): RedisNode | undefined {
     this.isWanted = true
-    const ready = this.#nodesOf(owner).filter((node) => node.isReady() && node.dueIn() === 0)
+    const ready = this.#nodesOf(owner).filter((node) => node.isReady() && node.dueIn("read") === 0)
     return ready[Math.abs(number) % ready.length]
   }
 

@@ -1,7 +1,7 @@
 import { Effect, type Scope } from "effect"
 import type { NodeEvent } from "../../dispatch.ts"
 import type { RedisConnector } from "../../RedisConnector.ts"
-import type { RedisTopology } from "../../RedisTopology.ts"
+import type { LiveSettings } from "../LiveSettings.ts"
 import type { NodeMaker } from "../NodeMaker.ts"
 import * as Cluster from "./Cluster.ts"
 import * as Sentinel from "./Sentinel.ts"
@@ -13,18 +13,19 @@ import type { Topology } from "./Topology.ts"
  * `onEvent` tells them.
  */
 export const make = (
-  topology: RedisTopology,
+  live: LiveSettings,
   maker: NodeMaker,
   listeners: Set<(event: NodeEvent) => void>,
   onEvent: (event: NodeEvent) => void
 ): Effect.Effect<Topology, never, Scope.Scope | RedisConnector> => {
+  const { topology } = live.base
   switch (topology._tag) {
     case "Server":
       return Effect.sync(() =>
         Single.make(
           maker.make({
             label: "",
-            locate: Effect.succeed(topology.address),
+            locate: Effect.sync(() => ({ ...topology.address, ...live.connection.address })),
             slots: () => [],
             onRefusal: () => {}
           }).node
