@@ -61,9 +61,13 @@ export const play = Effect.fnUntraced(function* (outages: ReadonlyArray<Outage>,
       concurrency: 2
     })
     const healed = yield* Asking.now
-    yield* Recovery.complete(ask, listener, `${away.join(" and ")} ${how}`)
+    const name = `${away.join(" and ")} ${how}`
+    yield* Recovery.complete(ask, name)
+    yield* Recovery.heard(ask, listener, name)
     const played: Played = { outage, from, healed, back: yield* Asking.now }
     yield* Recovery.lookAll(ask, customers)
+    // It notices by itself that Redis is there again, and knows only what it knew before until then.
+    yield* Recovery.complete(askOther, `${name}, elsewhere,`)
     yield* Recovery.lookAll(askOther, customers)
     return played
   })

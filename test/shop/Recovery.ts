@@ -4,12 +4,15 @@ import type { Ask } from "./Asking.ts"
 import type { Customer } from "./Customer.ts"
 import type { Listener } from "./Listener.ts"
 
-/** Waits until the shop uses each Redis again, and has told it everything. */
-export const complete = Effect.fnUntraced(function* (ask: Ask, listener: Listener, after: string) {
+/** Waits until a shop uses each Redis again, and has told it everything. */
+export const complete = Effect.fnUntraced(function* (ask: Ask, after: string) {
   yield* Wait.until(`${after} everything works`, worksAgain(ask, after))
   yield* Wait.until(`${after} Redis knows everything`, isToldAll(ask))
-  yield* Wait.until(`${after} a listener knows the prices`, isHeard(ask, listener))
 })
+
+/** Waits until who listens knows the prices that the shop has. */
+export const heard = (ask: Ask, listener: Listener, after: string) =>
+  Wait.until(`${after} a listener knows the prices`, isHeard(ask, listener))
 
 // A customer of each attempt's own, for whom there is no limit yet.
 const worksAgain = (ask: Ask, after: string) => {

@@ -94,7 +94,9 @@ describe("A subscription on a real Redis", () => {
       yield* Effect.gen(function* () {
         const mayTake = Latch.makeUnsafe()
         const { events } = yield* collect(held(RedisPubSub.subscribe(["a"], { capacity: 10 }), mayTake))
+        const witness = yield* collect(RedisPubSub.subscribe(["a"]))
         for (let n = 0; n < 30; n++) yield* cli("PUBLISH", "a", n)
+        yield* Wait.until("all have come", () => payloads(witness.events).includes("29"))
         const received = cli("PUBLISH", "a", "last")
         yield* mayTake.open
         yield* Wait.until(
