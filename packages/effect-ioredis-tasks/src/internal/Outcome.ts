@@ -29,9 +29,8 @@ const messages = {
 export const failure = (task: { readonly name: string }, reason: TaskFailedError["reason"]): TaskFailedError =>
   new TaskFailedError({ task: task.name, reason, message: `The task ${task.name} has no result: ${messages[reason]}` })
 
-/** Writes what became of a task that has no success and no error of its own. */
-export const write = (outcome: Exclude<Outcome, { readonly _tag: "Success" | "Failed" }>): string =>
-  JSON.stringify(outcome)
+/** Writes what became of a task whose success and error need no schema. */
+export const write = (outcome: Exclude<Outcome, { readonly _tag: "Success" }>): string => JSON.stringify(outcome)
 
 /** Encodes and decodes what a kind of task ends with. */
 export const codecOf = <P, Success, Error, G>(task: Task<P, Success, Error, G>): OutcomeCodec<Success, Error> => {
