@@ -43,6 +43,9 @@ const most = 200
 
 const patience: RedisClient.CallOptions = { waitToSend: "5 seconds", operationTimeout: "7 seconds" }
 
+// Some refusals come at once, as long as Redis cannot write to its disk.
+const pause = Schedule.spaced("200 millis")
+
 /** Makes the rounds of one worker. */
 export const make = (store: QueueStore, { clock }: Dispatch, settings: Settings): Rounds => {
   const { attempts, lease, rate, worker } = settings
@@ -59,14 +62,7 @@ export const make = (store: QueueStore, { clock }: Dispatch, settings: Settings)
     return Effect.suspend(() => {
       const sentAt = now()
       return Effect.map(store.work(asked, patience), (worked) => ({ sentAt, worked }))
-    }).pipe(
-      // What Redis answers at once, such as that its disk is full, is not asked at once again.
-      Effect.retry({
-        while: (error) => isOutage(error) && ++failed < attempts,
-        schedule: Schedule.spaced("50 millis")
-      }),
-      Effect.provideService(Clock.Clock, clock)
-    )
+    }).pipe(Effect.retry({ while: (error) => isOutage(error) && ++failed < attempts, schedule: pause }))
   }
 
   const round = Effect.gen(function* () {
@@ -81,8 +77,9 @@ export const make = (store: QueueStore, { clock }: Dispatch, settings: Settings)
     }
     const token = tokenOf(asked)
     for (const task of worked.taken) settings.take(task, token, sentAt + task.lease)
-    if (settlements.length > 0) shallLook.openUnsafe()
-    else isSettled.openUnsafe()
+    if (settlements.length === 0) isSettled.openUnsafe()
+    const isFull = asked.want > 0 && worked.taken.length === asked.want
+    if (settlements.length > 0 || (isFull && settings.capacity() > 0)) shallLook.openUnsafe()
     settings.after(worked.taken.length < asked.want, worked.due)
   })
 
@@ -101,6 +98,6 @@ export const make = (store: QueueStore, { clock }: Dispatch, settings: Settings)
         shallLook.closeUnsafe()
         return round
       })
-    )
+    ).pipe(Effect.provideService(Clock.Clock, clock))
   }
 }
