@@ -2,6 +2,7 @@ import { Duration, Effect, Layer, RcMap, Result, type Scope, Stream } from "effe
 import * as PersistedQueue from "effect/persistence/PersistedQueue"
 import { RedisClient, type RedisError } from "effect-ioredis"
 import type { StoreOptions } from "../../persistence.ts"
+import { dieOf, timeProblem } from "../problems.ts"
 import { undecodable } from "../Handling.ts"
 import * as QueueKeys from "../QueueKeys.ts"
 import * as QueueStore from "../QueueStore.ts"
@@ -18,6 +19,10 @@ export const make = Effect.fnUntraced(function* ({
   patience = "5 seconds",
   prefix = "persisted"
 }: StoreOptions): Effect.fn.Return<Service, never, RedisClient.RedisClient | Scope.Scope> {
+  yield* dieOf("effect-ioredis-tasks/persistence", [
+    timeProblem("lease", lease, "1 second"),
+    timeProblem("patience", patience, "1 millis")
+  ])
   const client = yield* RedisClient.RedisClient
   const stores = new Map<string, QueueStore.QueueStore>()
   const storeOf = (name: string) => {
