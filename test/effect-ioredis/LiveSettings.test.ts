@@ -88,6 +88,19 @@ describe("retries", () => {
       })
     )
   )
+
+  it.effect("that leave something open have it from the profile", () =>
+    withSettings({ profile: "production" })((redis, settings, server) =>
+      Effect.gen(function* () {
+        yield* server.inject(Fault.error("TRYAGAIN"))
+        yield* settings.update({ retry: { maxRetries: 1 } })
+        yield* fork(Effect.exit(redis.run(get("k"))))
+        // With the 100 ms that hold without a profile it comes after 80 ms at the least.
+        yield* TestClock.adjust("61 millis")
+        assert.lengthOf(yield* sent(server, "GET"), 2)
+      })
+    )
+  )
 })
 
 describe("circuits", () => {
@@ -255,6 +268,45 @@ describe("the connection", () => {
           ["1", "2"]
         )
         assert.strictEqual((yield* redis.stats).connection, "Ready")
+      })
+    )
+  )
+
+  it.effect("has a successor also where that of the last change still waits for replies, and stays in order", () =>
+    withSettings({ retry: RetryPolicy.none })((redis, settings, server) =>
+      Effect.gen(function* () {
+        yield* server.inject(Fault.delay("1 second"), { connection: idOf(redis) })
+        const calls = [yield* fork(Effect.exit(redis.run(set("k", "1"))))]
+        for (const value of ["2", "3", "4"]) {
+          yield* settings.update({ connection: { username: "default", password: value === "3" ? "any" : "" } })
+          yield* TestClock.adjust(100)
+          calls.push(yield* fork(Effect.exit(redis.run(set("k", value)))))
+        }
+        yield* TestClock.adjust("3 seconds")
+        assert.deepStrictEqual(calls.map(settled).map(tagOf), ["Success", "Success", "Success", "Success"])
+        assert.deepStrictEqual(
+          (yield* sent(server, "SET")).map(({ args }) => args[1]),
+          ["1", "2", "3", "4"]
+        )
+        assert.strictEqual((yield* redis.stats).connection, "Ready")
+      })
+    )
+  )
+
+  it.effect("that is made anew after an outage has no successor for what changed meanwhile", () =>
+    withSettings({ retry: RetryPolicy.none })((redis, settings, server) =>
+      Effect.gen(function* () {
+        yield* server.inject(Fault.refuse)
+        yield* redis.reconnect
+        yield* TestClock.adjust("1 second")
+        yield* settings.update({ connection: { username: "default", password: "" } })
+        yield* TestClock.adjust("1 second")
+        yield* server.heal
+        yield* TestClock.adjust("10 seconds")
+        assert.deepStrictEqual(
+          (yield* redis.events.last).map(({ _tag }) => _tag),
+          ["NodeAdded", "ConnectionReady", "ConnectionLost", "ConnectionFailed", "ConnectionReady"]
+        )
       })
     )
   )

@@ -2,6 +2,7 @@ import { NodeServices } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
 import {
   ConfigProvider,
+  Duration,
   Effect,
   Fiber,
   FileSystem,
@@ -93,6 +94,40 @@ describe("a document", () => {
         "load.upTo is 1000: expected more than load.from, which is 5000, for example 50000"
       ])
     })
+  )
+
+  it.effect("that contradicts another one, or for a location, is refused, and one that another completes is not", () =>
+    Effect.gen(function* () {
+      const options: RuntimeSettings.Options = {
+        document: { load: { from: 500, upTo: 600 }, locations: { "eu-west": { load: { upTo: 400 } } } }
+      }
+      const error = yield* Effect.flip(RuntimeSettings.make(options))
+      assert.deepStrictEqual(error.problems, [
+        "locations.eu-west.load.upTo is 400: expected more than locations.eu-west.load.from, which is 500, for example 5000"
+      ])
+      const settings = yield* RuntimeSettings.make({ document: { load: { upTo: 5000 } } })
+      yield* settings.update({ load: { from: 2000 } })
+      const refused = yield* Effect.flip(settings.update({ load: { upTo: 1500 } }))
+      assert.deepStrictEqual(refused.problems, [
+        "load.upTo is 1500: expected more than load.from, which is 2000, for example 20000"
+      ])
+      assert.deepStrictEqual(yield* settings.current, { load: { upTo: 5000, from: 2000 } })
+    }).pipe(Effect.provide(Logger.layer([])))
+  )
+
+  it.effect("takes durations in all of their forms, and each in the place of another", () =>
+    Effect.gen(function* () {
+      const settings = yield* RuntimeSettings.make({ document: { patience: { seconds: 50 } } })
+      const forms = [{ minutes: 1 }, 500_000_000n, 600_000_000n, [1, 0], Duration.seconds(2), "3 seconds"] as const
+      for (const patience of forms) {
+        yield* settings.update({ patience })
+        assert.deepStrictEqual(yield* settings.current, { patience })
+      }
+      // A region may have the name of a unit.
+      yield* settings.update({ regions: { seconds: { mode: "bypass" } } })
+      yield* settings.update({ regions: { minutes: { mode: "bypass" } } })
+      assert.deepStrictEqual(Object.keys((yield* settings.current).regions ?? {}), ["seconds", "minutes"])
+    }).pipe(Effect.provide(Logger.layer([])))
   )
 
   it.effect("is redacted where it is secret", () =>

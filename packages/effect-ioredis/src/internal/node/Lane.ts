@@ -63,6 +63,8 @@ const live = Effect.fnUntraced(function* (
   keeper: Keeper,
   beganAt: number
 ): Effect.fn.Return<void, never, Scope.Scope> {
+  // What is made from now on is what anybody asks for who has asked by now.
+  yield* lane.succession.close
   const made = yield* Effect.result(connectApart(keeper, beganAt))
   if (made._tag === "Failure") {
     lane.lastError = made.failure
@@ -146,7 +148,7 @@ const another = (lane: Lane, keeper: Keeper): Effect.Effect<Made, never, Scope.S
 // What was sent before is answered before anything is sent by its successor, so that the commands
 // of a key stay in order. Replies come in order too: the last one says that all have come.
 const retire = ({ mostDraining, onLost }: Keeper, { close, session }: Held, successor: NodeSession) =>
-  Effect.callback<void>((resume) => session.connection.submit(ping, () => resume(Effect.void))).pipe(
+  Effect.callback<void>((resume) => session.submitInTurn(ping, () => resume(Effect.void))).pipe(
     Effect.timeoutOption(mostDraining()),
     Effect.ensuring(
       Effect.sync(() => {

@@ -58,7 +58,26 @@ export const isGroup = (value: unknown): value is Record<string, unknown> =>
   value !== null &&
   !Array.isArray(value) &&
   !Duration.isDuration(value) &&
+  !isDurationObject(value) &&
   !Redacted.isRedacted(value)
+
+// Such as `{ seconds: 2 }`, which is one value. What else has such a name, as a region may, is a
+// group.
+const isDurationObject = (value: object): boolean => {
+  const parts = Object.entries(value)
+  return parts.length > 0 && parts.every(([unit, amount]) => units.has(unit) && typeof amount === "number")
+}
+
+const units: ReadonlySet<string> = new Set<keyof Duration.DurationObject>([
+  "weeks",
+  "days",
+  "hours",
+  "minutes",
+  "seconds",
+  "milliseconds",
+  "microseconds",
+  "nanoseconds"
+])
 
 /** Names the settings that two documents say differently. */
 export const changed = (before: object, after: object, path = ""): ReadonlyArray<string> =>
@@ -73,5 +92,7 @@ export const changed = (before: object, after: object, path = ""): ReadonlyArray
 // It is compared, and not shown.
 const textOf = (value: unknown): string => {
   if (Redacted.isRedacted(value)) return String(Redacted.value(value))
-  return Duration.isDuration(value) ? String(Duration.toMillis(value)) : JSON.stringify(value)
+  if (Duration.isDuration(value)) return String(Duration.toMillis(value))
+  // JSON has none of these.
+  return typeof value === "bigint" ? `${value}n` : JSON.stringify(value)
 }
