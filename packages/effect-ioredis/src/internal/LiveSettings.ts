@@ -62,7 +62,9 @@ export class LiveSettings {
   login(own: ClientSettings["login"]): Effect.Effect<RedisLogin, unknown> {
     return Effect.map(Effect.isEffect(own) ? own : Effect.succeed(own), (login) => ({
       ...login,
-      ...this.connection.login
+      ...this.connection.login,
+      // Whoever turns TLS on says nothing of the certificates that the client was given.
+      ...(this.connection.login.tls === true && { tls: login.tls || true })
     }))
   }
 
