@@ -56,6 +56,7 @@ import {
   SubscriptionRef
 } from "effect"
 import { profiles as settingsOfProfiles } from "./internal/profiles.ts"
+import { timeProblem } from "./internal/settingProblem.ts"
 import { contradictionsIn, problemsIn } from "./internal/settings/document.ts"
 import { type Followed, type Follower, TypeId } from "./internal/settings/Followed.ts"
 import { changed, effective, merge, sealed } from "./internal/settings/merge.ts"
@@ -346,7 +347,7 @@ export interface FileOptions extends Options {
    * that disappears later leaves the last good document in effect.
    */
   readonly path: string
-  /** Sets how often it is read. Default: 500 milliseconds. */
+  /** Sets how often it is read, in a time above 0. Default: 500 milliseconds. */
   readonly interval?: Duration.Input | undefined
 }
 
@@ -554,6 +555,8 @@ const following = Effect.fnUntraced(function* (
   { interval = "500 millis", path, ...options }: FileOptions,
   environment: Document
 ): Effect.fn.Return<RuntimeSettings["Service"], RuntimeSettingsError, Scope.Scope | FileSystem.FileSystem> {
+  const mistake = timeProblem("interval", interval)
+  if (mistake !== undefined) return yield* refusal("code", [mistake])
   const { say, service } = yield* assemble(options, environment)
   const first = yield* Effect.mapError(read(path), (problem) => refusal("file", [problem]))
   const document = yield* readAs("file", path, Option.getOrUndefined(first))

@@ -13,14 +13,14 @@ export const effective = (documents: ReadonlyArray<Document>, location: string |
 
 /** Gives what one says, in the place of what the other says of the same settings. */
 export const merge = <A extends object>(before: A, after: A): A => {
-  const merged: Record<string, unknown> = Object.fromEntries(Object.entries(before))
+  const merged = new Map<string, unknown>(Object.entries(before))
   for (const [key, value] of Object.entries(after)) {
     if (value === undefined) continue
-    const known = merged[key]
-    merged[key] = isGroup(value) ? merge(isGroup(known) ? known : {}, value) : value
+    const known = merged.get(key)
+    merged.set(key, isGroup(value) ? merge(isGroup(known) ? known : {}, value) : value)
   }
   // It has the keys of both, and each group is merged of groups.
-  return merged as unknown as A
+  return Object.fromEntries(merged) as unknown as A
 }
 
 /** Gives the document with what is secret redacted, so that it may be shown. */
