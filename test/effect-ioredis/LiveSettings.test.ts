@@ -298,6 +298,18 @@ describe("the connection", () => {
     )
   )
 
+  it.effect("that waits for a reply is heard out as long as its calls were given, where calls now are given less", () =>
+    withSettings({ retry: RetryPolicy.none })((redis, settings, server) =>
+      Effect.gen(function* () {
+        yield* server.inject(Fault.delay("1500 millis"), { connection: idOf(redis) })
+        const first = yield* fork(Effect.exit(redis.run(set("k", "1"))))
+        yield* settings.update({ commandTimeout: "100 millis", connection: { username: "default" } })
+        yield* TestClock.adjust("2 seconds")
+        assert.strictEqual(tagOf(settled(first)), "Success")
+      })
+    )
+  )
+
   it.effect("that is made anew after an outage has no successor for what changed meanwhile", () =>
     withSettings({ retry: RetryPolicy.none })((redis, settings, server) =>
       Effect.gen(function* () {

@@ -97,6 +97,8 @@ interface Held {
   readonly lost: Effect.Effect<void>
   readonly stop: () => void
   readonly close: Effect.Effect<void>
+  /** Bounds how long it may take to answer what was sent when it was new, in milliseconds. */
+  readonly draining: number
 }
 
 const connectApart = Effect.fnUntraced(function* ({ connect }: Keeper, beganAt: number) {
@@ -108,7 +110,7 @@ const connectApart = Effect.fnUntraced(function* ({ connect }: Keeper, beganAt: 
 
 const hold = Effect.fnUntraced(function* (
   lane: Lane,
-  { isLast, logins, onLost, onReady }: Keeper,
+  { isLast, logins, mostDraining, onLost, onReady }: Keeper,
   { beganAt, close, connected }: Made,
   before: NodeSession | undefined
 ) {
@@ -129,7 +131,7 @@ const hold = Effect.fnUntraced(function* (
   }
   // Whoever ends the lane says nothing of the server.
   yield* Effect.addFinalizer(() => Effect.sync(stop))
-  return { session, lost: lost.await, stop, close } satisfies Held
+  return { session, lost: lost.await, stop, close, draining: mostDraining() } satisfies Held
 })
 
 // Makes a connection beside the one in use, however often that takes.
@@ -147,9 +149,10 @@ const another = (lane: Lane, keeper: Keeper): Effect.Effect<Made, never, Scope.S
 
 // What was sent before is answered before anything is sent by its successor, so that the commands
 // of a key stay in order. Replies come in order too: the last one says that all have come.
-const retire = ({ mostDraining, onLost }: Keeper, { close, session }: Held, successor: NodeSession) =>
+// What is in flight keeps its time, also where calls are given less by now.
+const retire = ({ mostDraining, onLost }: Keeper, { close, draining, session }: Held, successor: NodeSession) =>
   Effect.callback<void>((resume) => session.submitInTurn(ping, () => resume(Effect.void))).pipe(
-    Effect.timeoutOption(mostDraining()),
+    Effect.timeoutOption(Math.max(draining, mostDraining())),
     Effect.ensuring(
       Effect.sync(() => {
         successor.release()
