@@ -115,6 +115,8 @@ const hold = Effect.fnUntraced(function* (
   before: NodeSession | undefined
 ) {
   const lost = Latch.makeUnsafe()
+  // Whoever hears of the session may change the settings at once.
+  const draining = mostDraining()
   const session = onReady(lane, connected, before)
   logins.ready(session)
   let isLost = false
@@ -131,7 +133,7 @@ const hold = Effect.fnUntraced(function* (
   }
   // Whoever ends the lane says nothing of the server.
   yield* Effect.addFinalizer(() => Effect.sync(stop))
-  return { session, lost: lost.await, stop, close, draining: mostDraining() } satisfies Held
+  return { session, lost: lost.await, stop, close, draining } satisfies Held
 })
 
 // Makes a connection beside the one in use, however often that takes.
