@@ -17,6 +17,7 @@ import { pipeline } from "./pipeline.ts"
 import { reads } from "./reads.ts"
 import { set } from "./set.ts"
 import { storm } from "./storm.ts"
+import { tasks } from "./tasks.ts"
 import { tracing } from "./tracing.ts"
 
 /** All of them, in the order in which they run. */
@@ -28,6 +29,7 @@ export const scenarios: ReadonlyArray<Scenario> = [
   held,
   near,
   storm,
+  tasks,
   cluster,
   memory,
   breaker,
