@@ -1,0 +1,188 @@
+/**
+ * Workers: what takes tasks from a queue and runs their handlers.
+ *
+ * @since 0.1.0
+ */
+import { Deferred, Duration, Effect, Layer, Result, type Scope } from "effect"
+import { SecureRandom } from "effect/crypto"
+import type { RedisError } from "effect-ioredis"
+import * as Dispatch from "effect-ioredis/dispatch"
+import * as Handling from "./internal/Handling.ts"
+import * as InHand from "./internal/InHand.ts"
+import * as Leases from "./internal/Leases.ts"
+import { countProblem, dieOf, timeProblem } from "./internal/problems.ts"
+import * as Rounds from "./internal/Rounds.ts"
+import type { Taken } from "./internal/scripts/work.ts"
+import * as StoredTask from "./internal/StoredTask.ts"
+import * as Wakeup from "./internal/Wakeup.ts"
+import type { Task } from "./Task.ts"
+import * as TaskQueue from "./TaskQueue.ts"
+
+/**
+ * What runs the tasks of one kind.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Handler<in out R = never> {
+  /** Names the kind of task. */
+  readonly name: string
+  /** Gives the version of its payload. */
+  readonly version: number
+  /** Runs one task. */
+  readonly run: (stored: StoredTask.StoredTask, begun: Handling.Begun) => Effect.Effect<Handling.Ending, never, R>
+}
+
+/**
+ * Says what runs the tasks of one kind.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const handler = <Payload, Success, Error, Progress, R = never>(
+  task: Task<Payload, Success, Error, Progress>,
+  handle: Handling.Handle<Payload, Success, Error, Progress, R>
+): Handler<R> => ({ name: task.name, version: task.version, run: Handling.make(task, handle) })
+
+/**
+ * Sets up a worker.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options {
+  /** Bounds how many tasks it runs at once. Default: 10. */
+  readonly concurrency?: number | undefined
+  /**
+   * Sets for how long a task is the worker's own without a word from it, from 1 second on. Default:
+   * 30 seconds.
+   */
+  readonly lease?: Duration.Input | undefined
+  /** Sets how long handlers may go on when the worker is told to end. Default: 10 seconds. */
+  readonly drain?: Duration.Input | undefined
+  /** Bounds how many tasks all workers of the queue begin in a time. Default: as many as there are. */
+  readonly rateLimit?: { readonly limit: number; readonly window: Duration.Input } | undefined
+  /** Bounds how often in a row Redis may not answer before the worker ends. Default: for ever. */
+  readonly connectAttempts?: number | undefined
+}
+
+/**
+ * Works on the queue of the context until it is interrupted, or until Redis refuses.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const run = <R = never>(
+  handlers: ReadonlyArray<Handler<R>>,
+  options: Options = {}
+): Effect.Effect<never, RedisError.RedisCommandError, TaskQueue.TaskQueue | R> =>
+  Effect.scoped(Effect.flatMap(start(handlers, options), Deferred.await))
+
+/**
+ * Works on the queue of the context for as long as the layer is.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer = <R = never>(
+  handlers: ReadonlyArray<Handler<R>>,
+  options: Options = {}
+): Layer.Layer<never, never, TaskQueue.TaskQueue | R> =>
+  Layer.effectDiscard(
+    Effect.flatMap(start(handlers, options), (ended) =>
+      Deferred.await(ended).pipe(
+        Effect.tapCause((cause) => Effect.logError("A worker of a queue has ended", cause)),
+        Effect.forkScoped
+      )
+    )
+  )
+
+const start = Effect.fnUntraced(function* <R>(
+  handlers: ReadonlyArray<Handler<R>>,
+  { concurrency = 10, connectAttempts = Number.POSITIVE_INFINITY, ...options }: Options
+): Effect.fn.Return<
+  Deferred.Deferred<never, RedisError.RedisCommandError>,
+  never,
+  TaskQueue.TaskQueue | Scope.Scope | R
+> {
+  yield* dieOf("TaskWorker", problemsOf({ concurrency, connectAttempts, ...options }))
+  const lease = Duration.toMillis(options.lease ?? "30 seconds")
+  const drain = Duration.toMillis(options.drain ?? "10 seconds")
+  const { limit = 0, window = 0 } = options.rateLimit ?? {}
+  const queue = yield* TaskQueue.TaskQueue
+  const { client, store } = queue[TaskQueue.TypeId]
+  const dispatch = Dispatch.of(client)
+  const byKind = new Map(handlers.map((handler) => [kindOf(handler), handler]))
+  const unknown = new Set<string>()
+  let isClosing = false
+
+  const tellUnknown = (kind: string) =>
+    Effect.suspend(() => {
+      if (unknown.has(kind) || unknown.size === mostUnknown) return Effect.void
+      unknown.add(kind)
+      return Effect.logWarning("This worker has no handler for a kind of task, which it leaves to others").pipe(
+        Effect.annotateLogs({ queue: queue.name, task: kind })
+      )
+    })
+
+  const begin = ({ attempt, id, stored }: Taken, token: string): Effect.Effect<Handling.Ending, never, R> => {
+    const task = StoredTask.read(stored)
+    if (Result.isFailure(task)) return Effect.succeed(Handling.undecodable(task.failure))
+    const handler = byKind.get(kindOf(task.success))
+    // Another worker may have one, of another release of the program.
+    if (handler === undefined) return Effect.as(tellUnknown(kindOf(task.success)), Handling.back(unknownFor))
+    const tell = (progress: string) => Effect.ignore(store.tell({ id, token, progress }))
+    return handler.run(task.success, { id: id.slice(task.success.name.length + 1), attempt, tell })
+  }
+
+  const leases = Leases.make(store, dispatch, lease)
+  const inHand: InHand.InHand = InHand.make(dispatch, leases, yield* Effect.context<R>(), begin, (settlement) =>
+    rounds.settle(settlement)
+  )
+  const wakeup = Wakeup.make(client, dispatch, store.keys.wake, Math.min(longestIdle, lease / 2), () => rounds.look())
+  const rounds: Rounds.Rounds = Rounds.make(store, dispatch, {
+    worker: SecureRandom.uuidV4Unsafe(),
+    lease,
+    attempts: connectAttempts,
+    rate: { limit, window: Duration.toMillis(window) },
+    capacity: () => (isClosing ? 0 : concurrency - inHand.count()),
+    take: inHand.take,
+    late: () => {},
+    after: (isIdle, due) => {
+      if (isIdle && !isClosing) wakeup.idle(due)
+      else wakeup.busy()
+    }
+  })
+
+  const ended = yield* Deferred.make<never, RedisError.RedisCommandError>()
+  yield* Effect.forkScoped(leases.run)
+  yield* Effect.forkScoped(wakeup.run)
+  yield* Effect.forkScoped(Effect.onExit(rounds.run, (exit) => Deferred.done(ended, exit)))
+  yield* Effect.addFinalizer(() => {
+    isClosing = true
+    wakeup.busy()
+    return Effect.andThen(inHand.drain(drain), dispatch.closeWithin(rounds.settled))
+  })
+  return ended
+})
+
+const problemsOf = ({ concurrency = 1, connectAttempts = 1, drain = 0, lease = "1 second", rateLimit }: Options) => [
+  countProblem("concurrency", concurrency),
+  countProblem("connectAttempts", connectAttempts),
+  timeProblem("drain", drain, 0),
+  timeProblem("lease", lease, "1 second"),
+  ...(rateLimit === undefined
+    ? []
+    : [countProblem("rateLimit.limit", rateLimit.limit), timeProblem("rateLimit.window", rateLimit.window, "1 millis")])
+]
+
+// In how many milliseconds an idle worker asks again, whatever it has heard.
+const longestIdle = 5_000
+
+// For how many milliseconds a task is left alone for which this worker has no handler.
+const unknownFor = 30_000
+
+// For how many kinds that is told: whoever writes to the queue decides how many there are.
+const mostUnknown = 100
+
+const kindOf = ({ name, version }: { readonly name: string; readonly version: number }): string => `${name}@${version}`

@@ -1,0 +1,120 @@
+import { Clock, Effect, Latch, Result, type Scope } from "effect"
+import type { RedisClient } from "effect-ioredis"
+import type * as Dispatch from "effect-ioredis/dispatch"
+import { isOutage } from "./isOutage.ts"
+import type { QueueStore } from "./QueueStore.ts"
+import type { Offer } from "./scripts/offer.ts"
+
+/** Bounds what is kept. */
+export interface Bounds {
+  /** How many offers. */
+  readonly limit: number
+  /** For how many milliseconds each. */
+  readonly longest: number
+}
+
+export interface DeferredStats {
+  /** Counts the offers that wait for Redis. */
+  readonly waiting: number
+  /** Counts those that it was told of later. */
+  readonly replayed: number
+  /** Counts those that it never was. */
+  readonly lost: number
+}
+
+/** Offers that Redis has not confirmed. They go out, once each by their ids, when it is back. */
+export interface DeferredOffers {
+  /** Keeps one, unless there are too many. One of an id that is kept already is the same. */
+  readonly add: (offer: Offer) => boolean
+  readonly has: (id: string) => boolean
+  readonly stats: () => DeferredStats
+}
+
+interface Entry {
+  readonly offer: Offer
+  readonly since: number
+}
+
+const patience: RedisClient.CallOptions = { waitToSend: "20 seconds", operationTimeout: "30 seconds" }
+
+// What is refused at once is not asked for in a tight loop.
+const pause = "20 millis"
+
+/** Keeps offers for as long as the scope is open, and tells Redis of what it can before that closes. */
+export const make = Effect.fnUntraced(function* (
+  dispatch: Dispatch.Dispatch,
+  queue: string,
+  store: QueueStore,
+  { limit, longest }: Bounds
+): Effect.fn.Return<DeferredOffers, never, Scope.Scope> {
+  const now = () => Number(dispatch.clock.monotonicTimeNanosUnsafe()) / 1e6
+  const entries = new Map<string, Entry>()
+  const isWaiting = Latch.makeUnsafe()
+  let replayed = 0
+  let lost = 0
+
+  // One line for all that is lost for one reason.
+  const lose = (reason: string, ids: ReadonlyArray<string>) =>
+    Effect.suspend(() => {
+      const gone = ids.filter((id) => entries.delete(id)).length
+      lost += gone
+      if (gone === 0) return Effect.void
+      return Effect.logError("Tasks that were accepted are lost").pipe(
+        Effect.annotateLogs({ queue, reason, lost: gone })
+      )
+    })
+
+  // Says why an offer is lost, if it is.
+  const tell = Effect.fnUntraced(function* ({ offer, since }: Entry) {
+    const age = now() - since
+    if (age > longest) return "they waited for Redis too long"
+    if (offer.life > 0 && age >= offer.life) return void entries.delete(offer.id)
+    const delay = Math.max(0, Math.round(offer.delay - age))
+    const life = offer.life === 0 ? 0 : Math.ceil(offer.life - age)
+    const told = yield* Effect.result(store.offer({ ...offer, delay, life }, patience))
+    if (Result.isFailure(told)) return isOutage(told.failure) ? undefined : told.failure.message
+    if (entries.delete(offer.id)) replayed++
+    return undefined
+  })
+
+  // Up to a hundred at once: each waits until Redis can be asked.
+  const tellSome = Effect.gen(function* () {
+    const some = [...entries.values()].slice(0, 100)
+    const reasons = yield* Effect.forEach(some, tell, { concurrency: 100 })
+    for (const reason of new Set(reasons)) {
+      if (reason === undefined) continue
+      const of = some.filter((_, index) => reasons[index] === reason)
+      yield* lose(
+        reason,
+        of.map(({ offer }) => offer.id)
+      )
+    }
+    yield* Effect.sleep(pause)
+  })
+
+  yield* Effect.forkScoped(
+    Effect.gen(function* () {
+      yield* isWaiting.await
+      if (entries.size === 0) return isWaiting.closeUnsafe()
+      yield* tellSome
+    }).pipe(Effect.forever, Effect.provideService(Clock.Clock, dispatch.clock))
+  )
+  yield* Effect.addFinalizer(() =>
+    Effect.andThen(
+      dispatch.closeWithin(Effect.whileLoop({ while: () => entries.size > 0, body: () => tellSome, step: () => {} })),
+      Effect.suspend(() => lose("the program ended before Redis was there again", [...entries.keys()]))
+    )
+  )
+
+  return {
+    add: (offer) => {
+      if (entries.has(offer.id)) return true
+      if (entries.size >= limit) return false
+      entries.set(offer.id, { offer, since: now() })
+      isWaiting.openUnsafe()
+      return true
+    },
+    has: (id) => entries.has(id),
+    stats: () => ({ waiting: entries.size, replayed, lost })
+  }
+})

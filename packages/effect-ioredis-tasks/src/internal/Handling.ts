@@ -1,0 +1,91 @@
+import { Cause, Effect, Exit, Option, Result, Schema } from "effect"
+import type { Task } from "../Task.ts"
+import * as Outcome from "./Outcome.ts"
+import { retryDelay } from "./retryDelay.ts"
+import type { Settlement } from "./scripts/work.ts"
+import type { StoredTask } from "./StoredTask.ts"
+
+/** What a task ends with, this time. */
+export type Ending = Pick<Settlement, "kind" | "delay" | "value">
+
+/** A task in hand. */
+export interface Begun {
+  readonly id: string
+  /** How often it was begun, this time included. */
+  readonly attempt: number
+  /** Keeps how far it is, as JSON. */
+  readonly tell: (progress: string) => Effect.Effect<void>
+}
+
+/** What a handler is given beside the payload. */
+export interface HandlerContext<in Progress> {
+  readonly id: string
+  readonly attempt: number
+  readonly progress: (progress: Progress) => Effect.Effect<void>
+}
+
+export type Handle<Payload, Success, Error, Progress, R> = (
+  payload: Payload,
+  context: HandlerContext<Progress>
+) => Effect.Effect<Success, Error, R>
+
+const dead = (value: string): Ending => ({ kind: "dead", delay: 0, value })
+
+/** Gives a task back for so many milliseconds, as if it had not been begun. */
+export const back = (delay: number): Ending => ({ kind: "back", delay, value: "" })
+
+/** The ending of what this library did not write, or that does not fit the schema. */
+export const undecodable = (message: string): Ending => dead(Outcome.write({ _tag: "Undecodable", message }))
+
+/** Runs the handler of one kind of task on one task, and says what becomes of that. It cannot fail. */
+export const make = <Payload, Success, Error, Progress, R>(
+  task: Task<Payload, Success, Error, Progress>,
+  handle: Handle<Payload, Success, Error, Progress, R>
+): ((stored: StoredTask, begun: Begun) => Effect.Effect<Ending, never, R>) => {
+  const decode = Schema.decodeUnknownResult(Schema.toCodecJson(task.payload))
+  const encodeProgress = Schema.encodeUnknownEffect(Schema.toCodecJson(task.progress))
+  const outcomes = Outcome.codecOf(task)
+  const { schedule, while: isWorthwhile } = task.retry
+
+  const again = (attempt: number, error: Error, otherwise: string): Effect.Effect<Ending> =>
+    Effect.map(retryDelay(schedule, attempt, error), (delay) =>
+      Option.isNone(delay) ? dead(otherwise) : { kind: "retry", delay: Math.round(delay.value), value: "" }
+    )
+
+  // A defect has no error that the schedule could look at.
+  const died = (attempt: number, message: string) =>
+    again(attempt, undefined as Error, Outcome.write({ _tag: "Died", message }))
+
+  const endingOf = (exit: Exit.Exit<Success, Error>, attempt: number): Effect.Effect<Ending> => {
+    if (Exit.isSuccess(exit)) {
+      const value = outcomes.success(exit.value)
+      return Result.isSuccess(value)
+        ? Effect.succeed({ kind: "done", delay: 0, value: value.success })
+        : Effect.succeed(dead(Outcome.write({ _tag: "Died", message: `its success does not fit: ${value.failure}` })))
+    }
+    const message = Cause.pretty(exit.cause).slice(0, longestMessage)
+    const error = Cause.findErrorOption(exit.cause)
+    if (Option.isNone(error)) return died(attempt, message)
+    const value = outcomes.failed(error.value, message)
+    if (Result.isFailure(value)) return died(attempt, `its error does not fit: ${value.failure}`)
+    return isWorthwhile(error.value) ? again(attempt, error.value, value.success) : Effect.succeed(dead(value.success))
+  }
+
+  return Effect.fnUntraced(function* (stored, { attempt, id, tell }) {
+    // Whoever had it before is gone, and said nothing.
+    if (attempt > 1) {
+      const message = `${attempt - 1} workers that had it were gone`
+      const lost = yield* again(attempt - 1, undefined as Error, Outcome.write({ _tag: "Lost", message }))
+      if (lost.kind === "dead") return lost
+    }
+    const payload = decode(stored.payload)
+    if (Result.isFailure(payload)) return undecodable("its payload does not fit the schema")
+    const progress = (progress: Progress) =>
+      Effect.flatMap(Effect.orDie(encodeProgress(progress)), (encoded) => tell(JSON.stringify(encoded)))
+    const exit = yield* Effect.exit(handle(payload.success, { id, attempt, progress }))
+    return yield* endingOf(exit, attempt)
+  })
+}
+
+// What is kept of a cause.
+const longestMessage = 2_000

@@ -1,0 +1,72 @@
+import { Option, Result, Schema } from "effect"
+import type { Task } from "../Task.ts"
+import { TaskFailedError } from "../TaskError.ts"
+
+const Stored = Schema.Union([
+  Schema.TaggedStruct("Success", { value: Schema.optionalKey(Schema.Unknown) }),
+  Schema.TaggedStruct("Failed", { error: Schema.Unknown, message: Schema.String }),
+  Schema.Struct({ _tag: Schema.Literals(["Died", "Lost", "Undecodable"]), message: Schema.String }),
+  Schema.Struct({ _tag: Schema.Literals(["Expired", "Cancelled"]) })
+])
+
+/** What became of a task, as it is stored: its result, and why it is dead. */
+export type Outcome = typeof Stored.Type
+
+const decodeOutcome = Schema.decodeUnknownOption(Schema.fromJsonString(Stored))
+
+/** How a handler's success and its error are encoded. */
+export interface OutcomeCodec<in out Success, in out Error> {
+  readonly success: (value: Success) => Result.Result<string, string>
+  readonly failed: (error: Error, message: string) => Result.Result<string, string>
+  readonly decode: (text: string) => Result.Result<Success, Error | TaskFailedError>
+}
+
+const messages = {
+  Died: "its handler died",
+  Lost: "the workers that had it were gone",
+  Undecodable: "it does not fit the schema of whoever took it",
+  Expired: "it was not worth beginning any more",
+  Cancelled: "somebody cancelled it",
+  Forgotten: "it is over, and its result was kept long enough"
+}
+
+/** The error of a task that has no result. */
+export const failure = (task: { readonly name: string }, reason: TaskFailedError["reason"]): TaskFailedError =>
+  new TaskFailedError({ task: task.name, reason, message: `The task ${task.name} has no result: ${messages[reason]}` })
+
+/** Writes what became of a task that has no success and no error of its own. */
+export const write = (outcome: Exclude<Outcome, { readonly _tag: "Success" | "Failed" }>): string =>
+  JSON.stringify(outcome)
+
+/** Reads what became of a task. */
+export const read = (text: string): Outcome =>
+  Option.getOrElse(decodeOutcome(text), () => ({ _tag: "Undecodable", message: "it is not of this library" }))
+
+/** Encodes and decodes what a kind of task ends with. */
+export const codecOf = <P, Success, Error, G>(task: Task<P, Success, Error, G>): OutcomeCodec<Success, Error> => {
+  const success = Schema.toCodecJson(task.success)
+  const error = Schema.toCodecJson(task.error)
+  const encodeSuccess = Schema.encodeUnknownResult(success)
+  const encodeError = Schema.encodeUnknownResult(error)
+  const decodeSuccess = Schema.decodeUnknownResult(success)
+  const decodeError = Schema.decodeUnknownResult(error)
+  const undecodable = () => failure(task, "Undecodable")
+  return {
+    success: (value) =>
+      Result.mapBoth(encodeSuccess(value), {
+        onSuccess: (value) => JSON.stringify({ _tag: "Success", value }),
+        onFailure: String
+      }),
+    failed: (error, message) =>
+      Result.mapBoth(encodeError(error), {
+        onSuccess: (error) => JSON.stringify({ _tag: "Failed", error, message }),
+        onFailure: String
+      }),
+    decode: (text): Result.Result<Success, Error | TaskFailedError> => {
+      const outcome = read(text)
+      if (outcome._tag === "Success") return Result.mapError(decodeSuccess(outcome.value), undecodable)
+      if (outcome._tag !== "Failed") return Result.fail(failure(task, outcome._tag))
+      return Result.flatMap(Result.mapError(decodeError(outcome.error), undecodable), (error) => Result.fail(error))
+    }
+  }
+}

@@ -1,0 +1,36 @@
+import { Result, Schema } from "effect"
+
+/** What is stored of a task behind its times and its priority. */
+const Content = Schema.Struct({
+  /** Names the kind of task, and its version. */
+  name: Schema.String,
+  version: Schema.Int,
+  /** The offer that brought it: a second one of the same is known by it. */
+  offer: Schema.String,
+  /** The span that it was offered in, as W3C's `traceparent`. */
+  trace: Schema.optionalKey(Schema.String),
+  payload: Schema.Unknown
+})
+
+export type Content = typeof Content.Type
+
+/** A task as a worker finds it. */
+export interface StoredTask extends Content {
+  /** Since when it may be begun, in milliseconds of the server's clock. */
+  readonly due: number
+}
+
+const decode = Schema.decodeUnknownResult(Schema.fromJsonString(Content))
+
+/** The content of a task, as text. */
+export const write = (content: Content): string => JSON.stringify(content)
+
+/** Reads what the script has stored: when it is due, when it expires, its priority, its content. */
+export const read = (stored: string): Result.Result<StoredTask, string> => {
+  const [due] = stored.split(" ", 1)
+  const at = stored.indexOf("{")
+  return Result.mapBoth(decode(stored.slice(at)), {
+    onSuccess: (content) => ({ ...content, due: Number(due) }),
+    onFailure: () => "it is not of this library"
+  })
+}

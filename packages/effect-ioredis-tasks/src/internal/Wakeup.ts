@@ -1,0 +1,55 @@
+import { Clock, Effect, Latch } from "effect"
+import type { RedisClient } from "effect-ioredis"
+import { Lists } from "effect-ioredis/commands"
+import type { Dispatch } from "effect-ioredis/dispatch"
+
+/** Waits, while its worker is idle, until there may be something to do. */
+export interface Wakeup {
+  /** Says that the worker found nothing, and in how many milliseconds there is something for certain. */
+  readonly idle: (due: number | undefined) => void
+  /** Says that it has enough to do. */
+  readonly busy: () => void
+  /** Waits at the queue whenever the worker is idle. */
+  readonly run: Effect.Effect<never>
+}
+
+/**
+ * Waits on a connection of its own at the list that offers wake workers by. It asks again after
+ * `longest` milliseconds whatever it has heard, for a wake-up is lost with a worker that dies.
+ */
+export const make = (
+  client: RedisClient.RedisClient,
+  dispatch: Dispatch,
+  key: string,
+  longest: number,
+  look: () => void
+): Wakeup => {
+  const isIdle = Latch.makeUnsafe()
+  let until = 0
+  const now = () => Number(dispatch.clock.monotonicTimeNanosUnsafe()) / 1e6
+  const waiting = Effect.gen(function* () {
+    const reserved = yield* client.reserve({ key, waitToSend: longest, operationTimeout: longest })
+    while (true) {
+      yield* isIdle.await
+      const left = Math.max(1, Math.ceil(Math.min(longest, until - now())))
+      yield* reserved.run(Lists.blpop([key], left))
+      isIdle.closeUnsafe()
+      look()
+    }
+  }).pipe(Effect.scoped)
+  return {
+    idle: (due = longest) => {
+      until = now() + due
+      isIdle.openUnsafe()
+    },
+    busy: () => {
+      isIdle.closeUnsafe()
+    },
+    run: waiting.pipe(
+      // The worker looks for itself: Redis may be there again, or have no connection to spare.
+      Effect.catch(() => Effect.andThen(Effect.sleep("100 millis"), Effect.sync(look))),
+      Effect.forever,
+      Effect.provideService(Clock.Clock, dispatch.clock)
+    )
+  }
+}

@@ -1,0 +1,266 @@
+import { Result } from "effect"
+import { type RedisCommand, RedisScript } from "effect-ioredis"
+import type { QueueKeys } from "../QueueKeys.ts"
+import * as lua from "./lua.ts"
+
+/**
+ * What becomes of a task that a worker has.
+ *
+ * `done` and `cancelled` end it. `retry` lets it be begun again in some milliseconds, `back` as
+ * well, and does not count. `dead` keeps it for somebody to look at.
+ */
+export interface Settlement {
+  readonly id: string
+  /** The one by which the worker took it. What another has taken since is left alone. */
+  readonly token: string
+  readonly kind: "done" | "cancelled" | "retry" | "back" | "dead"
+  /** In how many milliseconds it may be begun again. */
+  readonly delay: number
+  /** The result, or why it is dead. */
+  readonly value: string
+}
+
+/** A call of a worker. */
+export interface Call {
+  readonly keys: QueueKeys
+  readonly worker: string
+  /** Numbers the worker's calls. A call of the same number is the same call. */
+  readonly call: number
+  /** For how many milliseconds what it takes is its own. */
+  readonly lease: number
+  /** How many tasks it takes at most. */
+  readonly want: number
+  /** For how many milliseconds the id of what is over is remembered. */
+  readonly remember: number
+  /** For how many milliseconds a result is kept. */
+  readonly resultLife: number
+  /** At most so many tasks are begun in so many milliseconds; 0 is no limit. */
+  readonly rate: { readonly limit: number; readonly window: number }
+  readonly settlements: ReadonlyArray<Settlement>
+}
+
+/** A task that a worker has taken. */
+export interface Taken {
+  readonly id: string
+  /** How often it was begun, this time included. */
+  readonly attempt: number
+  /** For how many milliseconds it is the worker's own. */
+  readonly lease: number
+  /** What was stored of it. */
+  readonly stored: string
+}
+
+export interface Worked {
+  /** Says of each settlement whether the task was still the worker's own. */
+  readonly settled: ReadonlyArray<boolean>
+  readonly taken: ReadonlyArray<Taken>
+  /** In how many milliseconds something may be to be done, as far as is known. */
+  readonly due: number | undefined
+}
+
+/** The token of what a call takes. */
+export const tokenOf = ({ call, worker }: Pick<Call, "call" | "worker">): string => `${worker}:${call}`
+
+/** The results that are not a handler's. */
+export const outcomes = { cancelled: `{"_tag":"Cancelled"}`, expired: `{"_tag":"Expired"}` }
+
+/**
+ * Settles what is done, gives back what was lost, lets begin what is due, and takes the next.
+ *
+ * Each of these acts on what Redis holds at that moment, so that none is forgotten where a worker is
+ * gone. It may run twice: what a call has settled and taken is kept until the worker's next one.
+ */
+export const work: RedisScript.RedisScript<Call, Worked> = RedisScript.make({
+  lua: `#!lua flags=allow-oom
+local tasks, delayed, leases, attempts, dead, causes = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
+local over, wake, last, paused, rate, cancelled, progress = KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11], KEYS[12], KEYS[13]
+local waiting = { KEYS[14], KEYS[15], KEYS[16] }
+local worker, call, lease, want = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
+local remember, resultLife, limit, window = tonumber(ARGV[5]), ARGV[6], tonumber(ARGV[7]), tonumber(ARGV[8])
+local results, told = ARGV[9], ARGV[10]
+local token = worker .. ":" .. call
+local finished = {}
+${lua.now}${lua.wakeOne}${lua.wait}${lua.finish}
+local function attemptOf(id)
+  local attempt, owner = string.match(redis.call("HGET", attempts, id) or "0", "^(%d+):?(.*)$")
+  return tonumber(attempt), owner
+end
+local function again(id, attempt, delay, atFront)
+  redis.call("HSET", attempts, id, attempt)
+  if delay == 0 then
+    wait(id, atFront)
+    return wakeOne()
+  end
+  redis.call("ZADD", delayed, now + delay, id)
+  if redis.call("ZRANGE", delayed, 0, 0)[1] == id then wakeOne() end
+end
+local function settle(id, owner, kind, delay, value)
+  local attempt, holder = attemptOf(id)
+  if holder ~= owner then return 0 end
+  redis.call("ZREM", leases, id)
+  redis.call("SREM", cancelled, id)
+  if kind == "done" or kind == "cancelled" then
+    finish(id, value)
+    finished[#finished + 1] = id
+  elseif kind == "dead" then
+    redis.call("HSET", attempts, id, attempt)
+    redis.call("ZADD", dead, now, id)
+    redis.call("HSET", causes, id, value)
+    keep(id, value)
+    finished[#finished + 1] = id
+  elseif kind == "back" then
+    again(id, attempt - 1, delay, true)
+  else
+    again(id, attempt, delay, false)
+  end
+  return 1
+end
+local function giveBack()
+  for _, id in ipairs(redis.call("ZRANGE", leases, "-inf", now, "BYSCORE", "LIMIT", 0, 100)) do
+    local attempt = attemptOf(id)
+    redis.call("ZREM", leases, id)
+    if redis.call("SREM", cancelled, id) == 1 then
+      finish(id, '${outcomes.cancelled}')
+      finished[#finished + 1] = id
+    else
+      again(id, attempt, 0, true)
+    end
+  end
+end
+local function promote()
+  for _, id in ipairs(redis.call("ZRANGE", delayed, "-inf", now, "BYSCORE", "LIMIT", 0, 100)) do
+    redis.call("ZREM", delayed, id)
+    wait(id, false)
+  end
+end
+local function forget()
+  local forgotten = redis.call("ZRANGE", over, "-inf", now, "BYSCORE", "LIMIT", 0, 300)
+  if #forgotten > 0 then redis.call("ZREM", over, unpack(forgotten)) end
+end
+-- How many may be begun now, and in how many milliseconds one more.
+local function permitted()
+  if redis.call("EXISTS", paused) == 1 then return 0, -1 end
+  if limit == 0 then return want, -1 end
+  local each = window / limit
+  local first = math.max(tonumber(redis.call("GET", rate) or now), now)
+  local free = math.floor((now + window - first) / each + 0.000001)
+  if free >= want then return want, -1 end
+  return math.max(free, 0), math.max(1, math.ceil(first + each - window - now))
+end
+local function began(count)
+  if limit == 0 or count == 0 then return end
+  local first = math.max(tonumber(redis.call("GET", rate) or now), now)
+  redis.call("SET", rate, string.format("%.3f", first + count * window / limit), "PX", math.ceil(window * 2))
+end
+local function take(most)
+  local ids = {}
+  for _, list in ipairs(waiting) do
+    while #ids < most do
+      local popped = redis.call("LPOP", list, most - #ids)
+      if not popped then break end
+      for _, id in ipairs(popped) do
+        local stored = redis.call("HGET", tasks, id)
+        local expires = stored and tonumber(string.match(stored, "^%d+ (%d+)") or 0)
+        if stored == "" then
+          redis.call("HDEL", tasks, id)
+        elseif stored and expires > 0 and expires <= now then
+          finish(id, '${outcomes.expired}')
+          finished[#finished + 1] = id
+        elseif stored then
+          redis.call("HSET", attempts, id, (attemptOf(id) + 1) .. ":" .. token)
+          redis.call("ZADD", leases, now + lease, id)
+          ids[#ids + 1] = id
+        end
+      end
+    end
+  end
+  return ids
+end
+local function dueIn()
+  local due = -1
+  for _, key in ipairs({ delayed, leases }) do
+    local first = redis.call("ZRANGE", key, 0, 0, "WITHSCORES")[2]
+    local wait = first and math.max(1, math.ceil(tonumber(first) - now))
+    if wait and (due == -1 or wait < due) then due = wait end
+  end
+  return due
+end
+
+local answered = cjson.decode(redis.call("GET", last) or '{"call":""}')
+local settled, ids, due
+if answered.call == call then
+  settled, ids, due = answered.settled, answered.ids, 1
+else
+  settled = {}
+  for at = 11, #ARGV, 5 do
+    settled[#settled + 1] = settle(ARGV[at], ARGV[at + 1], ARGV[at + 2], tonumber(ARGV[at + 3]), ARGV[at + 4])
+  end
+  giveBack()
+  promote()
+  forget()
+  local most, rateDue = permitted()
+  ids = take(most)
+  began(#ids)
+  if #settled + #ids > 0 then
+    redis.call("SET", last, cjson.encode({ call = call, settled = settled, ids = ids }), "PX", 10 * lease)
+  end
+  if #finished > 0 then redis.call("SPUBLISH", told, cjson.encode(finished)) end
+  due = dueIn()
+  if rateDue > 0 and (due == -1 or rateDue < due) then due = rateDue end
+  if #ids == want and redis.call("EXISTS", unpack(waiting)) > 0 then wakeOne() end
+end
+local taken = {}
+for _, id in ipairs(ids) do
+  local attempt, holder = attemptOf(id)
+  if holder == token then
+    local left = tonumber(redis.call("ZSCORE", leases, id)) - now
+    taken[#taken + 1] = { id, attempt, math.max(0, math.floor(left)), redis.call("HGET", tasks, id) }
+  end
+end
+return { settled, taken, due }`,
+  keys: ({ keys, worker }: Call) => [
+    keys.tasks,
+    keys.delayed,
+    keys.leases,
+    keys.attempts,
+    keys.dead,
+    keys.causes,
+    keys.over,
+    keys.wake,
+    `${keys.calls}${worker}`,
+    keys.paused,
+    keys.rate,
+    keys.cancelled,
+    keys.progress,
+    ...keys.waiting
+  ],
+  args: ({ call, keys, lease, rate, remember, resultLife, settlements, want, worker }) => [
+    worker,
+    call,
+    lease,
+    want,
+    remember,
+    resultLife,
+    rate.limit,
+    rate.window,
+    keys.results,
+    keys.told,
+    ...settlements.flatMap(({ delay, id, kind, token, value }) => [id, token, kind, delay, value])
+  ],
+  decode: (reply) => {
+    if (!Array.isArray(reply)) return Result.fail("an array")
+    const [settled, taken, due] = reply
+    if (!Array.isArray(settled) || !Array.isArray(taken) || typeof due !== "number") return Result.fail("three parts")
+    return Result.succeed({
+      settled: settled.map((flag) => flag === 1),
+      taken: taken.flatMap(takenOf),
+      due: due < 0 ? undefined : due
+    })
+  },
+  kind: "repeatable"
+})
+
+const takenOf = (task: RedisCommand.Reply): ReadonlyArray<Taken> => {
+  const [id, attempt, lease, stored] = Array.isArray(task) ? task : []
+  return [{ id: String(id), attempt: Number(attempt), lease: Number(lease), stored: String(stored) }]
+}
