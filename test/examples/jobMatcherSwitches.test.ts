@@ -47,8 +47,13 @@ const withRoutes = <A, E, R>(
     })
   }).pipe(
     Effect.scoped,
-    Effect.provide(Layer.mergeAll(Flags.layer, FaultInjection.layer()).pipe(Layer.fresh)),
-    Effect.provide(ConfigProvider.layer(ConfigProvider.fromUnknown(token === undefined ? {} : { OPS_TOKEN: token })))
+    Effect.provide(
+      Layer.mergeAll(
+        Layer.fresh(Flags.layer),
+        Layer.fresh(FaultInjection.layer()),
+        ConfigProvider.layer(ConfigProvider.fromUnknown(token === undefined ? {} : { OPS_TOKEN: token }))
+      )
+    )
   )
 
 const freshness = (short: unknown, long: unknown): Request => ({
