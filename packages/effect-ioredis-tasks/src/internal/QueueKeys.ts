@@ -33,8 +33,10 @@ export interface QueueKeys {
   readonly progress: string
   /** What the key of a result begins with: the id follows. */
   readonly results: string
-  /** A shard channel on which ids are told that are over. */
-  readonly ended: string
+  /** What the key of a schedule begins with: its name follows. */
+  readonly schedules: string
+  /** A shard channel on which ids are told of tasks that have ended, or are further than they were. */
+  readonly told: string
 }
 
 /** The keys of the queue of a name, below a prefix. */
@@ -56,6 +58,7 @@ export const of = (prefix: string, queue: string): QueueKeys => {
     cancelled: `${base}cancelled`,
     progress: `${base}progress`,
     results: `${base}result:`,
-    ended: `${base}ended`
+    schedules: `${base}schedule:`,
+    told: `${base}told`
   }
 }

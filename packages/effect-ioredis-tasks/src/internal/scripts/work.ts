@@ -77,7 +77,7 @@ local over, wake, calls, paused, rate, cancelled, progress = KEYS[7], KEYS[8], K
 local waiting = { KEYS[14], KEYS[15], KEYS[16] }
 local worker, call, lease, want = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local remember, resultLife, limit, window = tonumber(ARGV[5]), ARGV[6], tonumber(ARGV[7]), tonumber(ARGV[8])
-local results, ended = ARGV[9], ARGV[10]
+local results, told = ARGV[9], ARGV[10]
 local token = worker .. ":" .. call
 local finished = {}
 ${lua.now}${lua.wakeOne}${lua.wait}${lua.finish}
@@ -202,7 +202,7 @@ else
   if #settled + #ids > 0 then
     redis.call("HSET", calls, worker, cjson.encode({ call = call, settled = settled, ids = ids }))
   end
-  if #finished > 0 then redis.call("SPUBLISH", ended, cjson.encode(finished)) end
+  if #finished > 0 then redis.call("SPUBLISH", told, cjson.encode(finished)) end
   due = dueIn()
   if rateDue > 0 and (due == -1 or rateDue < due) then due = rateDue end
   if #ids == want and want > 0 then
@@ -246,7 +246,7 @@ return { settled, taken, due }`,
     rate.limit,
     rate.window,
     keys.results,
-    keys.ended,
+    keys.told,
     ...settlements.flatMap(({ delay, id, kind, token, value }) => [id, token, kind, delay, value])
   ],
   decode: (reply) => {
