@@ -36,6 +36,9 @@
 import { SimulatedScript } from "effect-ioredis/testing"
 import { cancel } from "./internal/scripts/cancel.ts"
 import { inspect } from "./internal/scripts/inspect.ts"
+import { lead } from "./internal/scripts/lead.ts"
+import { letters } from "./internal/scripts/letters.ts"
+import { look } from "./internal/scripts/look.ts"
 import { offer } from "./internal/scripts/offer.ts"
 import { renew } from "./internal/scripts/renew.ts"
 import { replay } from "./internal/scripts/replay.ts"
@@ -134,7 +137,7 @@ const simulatedOffer = SimulatedScript.make(
 const simulatedCancel = SimulatedScript.make(cancel, (keys, args, call) => {
   const [tasks = "", delayed = "", leases = "", attempts = "", dead = "", ...others] = keys
   const [causes = "", over = "", cancelled = "", progress = ""] = others
-  const [id = "", remember, resultLife = "", results = "", ended = ""] = args
+  const [id = "", remember, resultLife = "", results = "", told = ""] = args
   const now = nowOf(call)
   const ending = { now, tasks, attempts, progress, over, results, remember: Number(remember), resultLife }
   const stored = textOf(call("HGET", tasks, id))
@@ -154,7 +157,7 @@ const simulatedCancel = SimulatedScript.make(cancel, (keys, args, call) => {
   }
   finish(call, ending, id, outcomes.cancelled)
   if (isWaiting) call("HSET", tasks, id, "")
-  call("SPUBLISH", ended, JSON.stringify([id]))
+  call("SPUBLISH", told, JSON.stringify([id]))
   return 3
 })
 
@@ -187,6 +190,44 @@ const simulatedInspect = SimulatedScript.make(inspect, (keys, _args, call) => {
   return [...counts, ...[delayed, leases, dead].map((key) => call("ZCARD", key)), call("EXISTS", paused), oldest]
 })
 
+const simulatedLook = SimulatedScript.make(look, (keys, [id = "", results = ""], call) => {
+  const [tasks = "", leases = "", delayed = "", dead = "", over = "", progress = "", causes = ""] = keys
+  const now = nowOf(call)
+  const stored = textOf(call("HGET", tasks, id))
+  const stateOf = (): number => {
+    if (stored === undefined || stored === "") {
+      const remembered = numberOf(call("ZSCORE", over, id))
+      return stored !== undefined || (remembered !== undefined && remembered > now) ? 5 : 0
+    }
+    if (call("ZSCORE", leases, id) !== null) return 3
+    if (call("ZSCORE", delayed, id) !== null) return 2
+    return call("ZSCORE", dead, id) === null ? 1 : 4
+  }
+  const state = stateOf()
+  const outcome = state === 4 ? call("HGET", causes, id) : state === 5 ? call("GET", results + id) : null
+  return [state, call("HGET", progress, id), outcome]
+})
+
+const simulatedLetters = SimulatedScript.make(letters, (keys, [offset, limit], call) => {
+  const [dead = "", tasks = "", attempts = "", causes = ""] = keys
+  const page = textsOf(call("ZRANGE", dead, Number(offset), Number(offset) + Number(limit) - 1, "REV", "WITHSCORES"))
+  return page.flatMap((id, at) => {
+    if (at % 2 === 1) return []
+    const attempt = matched(textOf(call("HGET", attempts, id)) ?? "0", /^(\d+)/) ?? null
+    return [[id, page[at + 1] ?? "", attempt, call("HGET", tasks, id) ?? "", call("HGET", causes, id) ?? ""]]
+  })
+})
+
+const simulatedLead = SimulatedScript.make(lead, ([key = ""], [process = "", lease, enqueued], call) => {
+  const now = nowOf(call)
+  const [leader, until, known] = ["leader", "until", "last"].map((field) => call("HGET", key, field))
+  const last = numberOf(known) ?? 0
+  if (textOf(leader) !== undefined && leader !== process && Number(until) > now) return [0, now, last]
+  const latest = Math.max(last, Number(enqueued))
+  call("HSET", key, "leader", process, "until", now + Number(lease), "last", latest)
+  return [1, now, latest]
+})
+
 // -------------------------------------------------------------------------------------------------
 // The scripts of workers
 // -------------------------------------------------------------------------------------------------
@@ -208,10 +249,10 @@ const simulatedRenew = SimulatedScript.make(renew, (keys, [lease, ...held], call
 
 const simulatedTell = SimulatedScript.make(
   tell,
-  ([attempts = "", progress = ""], [id = "", token, told = "", ended = ""], call) => {
+  ([attempts = "", progress = ""], [id = "", token, far = "", told = ""], call) => {
     if (holderOf(call, attempts, id) !== token) return 0
-    call("HSET", progress, id, told)
-    call("SPUBLISH", ended, JSON.stringify([id]))
+    call("HSET", progress, id, far)
+    call("SPUBLISH", told, JSON.stringify([id]))
     return 1
   }
 )
@@ -236,7 +277,7 @@ interface Round extends Ending {
   readonly want: number
   readonly limit: number
   readonly window: number
-  readonly ended: string
+  readonly told: string
   readonly finished: Array<string>
 }
 
@@ -245,13 +286,13 @@ const roundOf = (keys: ReadonlyArray<string>, args: ReadonlyArray<string>, call:
   const [over = "", wake = "", calls = "", paused = "", rate = "", cancelled = "", progress = "", ...lists] = others
   const [high = "", normal = "", low = ""] = lists
   const [worker = "", number = "", lease, want, remember, resultLife = "", ...settings] = args
-  const [limit, window, results = "", ended = ""] = settings
+  const [limit, window, results = "", told = ""] = settings
   return {
     ...{ call, tasks, delayed, leases, attempts, dead, causes },
     ...{ over, wake, calls, paused, rate, cancelled, progress },
     ...{ waiting: [high, normal, low], worker, number, token: `${worker}:${number}` },
     ...{ lease: Number(lease), want: Number(want), remember: Number(remember), resultLife },
-    ...{ limit: Number(limit), window: Number(window), results, ended },
+    ...{ limit: Number(limit), window: Number(window), results, told },
     ...{ now: nowOf(call), finished: [] }
   }
 }
@@ -381,7 +422,7 @@ interface Answered {
 }
 
 const answerOf = (round: Round, settlements: ReadonlyArray<string>): Answered & { readonly due: number } => {
-  const { call, calls, ended, finished, number, waiting, wake, want, worker } = round
+  const { call, calls, finished, number, told, waiting, wake, want, worker } = round
   const settled: Array<number> = []
   for (let at = 0; at < settlements.length; at += 5) {
     const [id = "", owner = "", kind = "", delay, value = ""] = settlements.slice(at, at + 5)
@@ -395,7 +436,7 @@ const answerOf = (round: Round, settlements: ReadonlyArray<string>): Answered & 
   began(round, ids.length)
   const answered: Answered = { call: number, settled, ids }
   if (settled.length + ids.length > 0) call("HSET", calls, worker, JSON.stringify(answered))
-  if (finished.length > 0) call("SPUBLISH", ended, JSON.stringify(finished))
+  if (finished.length > 0) call("SPUBLISH", told, JSON.stringify(finished))
   const due = dueIn(round)
   if (ids.length === want && want > 0) {
     for (const list of waiting) if (call("EXISTS", list) === 1) wakeOne(call, wake)
@@ -430,6 +471,9 @@ export const scripts: ReadonlyArray<SimulatedScript.SimulatedScript> = [
   simulatedRenew,
   simulatedTell,
   simulatedCancel,
+  simulatedReplay,
   simulatedInspect,
-  simulatedReplay
+  simulatedLook,
+  simulatedLetters,
+  simulatedLead
 ]
