@@ -9,6 +9,7 @@ import * as Dispatch from "effect-ioredis/dispatch"
 import * as DeferredOffers from "./internal/DeferredOffers.ts"
 import { isOutage } from "./internal/isOutage.ts"
 import * as Outcome from "./internal/Outcome.ts"
+import { countProblem, dieOf, nameProblem, timeProblem } from "./internal/problems.ts"
 import * as QueueStore from "./internal/QueueStore.ts"
 import type { Letter } from "./internal/scripts/letters.ts"
 import type { Look } from "./internal/scripts/look.ts"
@@ -41,7 +42,7 @@ export interface TaskQueue {
     options?: OfferOptions
   ) => Effect.Effect<
     "Enqueued" | "Duplicate" | "Deferred",
-    TaskQueueFullError | RedisError.RedisOperationError | Schema.SchemaError
+    TaskQueueFullError | RedisError.RedisCommandError | Schema.SchemaError
   >
   /**
    * Waits for what a task ends with, whichever process works on it, for a time. It fails with the
@@ -177,7 +178,7 @@ export interface Options {
     | {
         /** Bounds how many tasks are kept. Default: 10,000. */
         readonly limit?: number | undefined
-        /** Bounds how long each is kept. It is less than `remember`. Default: 1 hour. */
+        /** Bounds how long each is kept: at most half of `remember`. Default: 1 hour. */
         readonly longest?: Duration.Input | undefined
       }
     | undefined
@@ -230,6 +231,7 @@ export const make = Effect.fnUntraced(function* (
   options: Options
 ): Effect.fn.Return<TaskQueue, never, RedisClient.RedisClient | Scope.Scope> {
   const { keepResults = "1 hour", name, prefix = "tasks", remember = "1 day" } = options
+  yield* dieOf("TaskQueue", problemsOf(options))
   const client = yield* RedisClient.RedisClient
   const store = QueueStore.make(client, prefix, name, {
     remember: Duration.toMillis(remember),
@@ -261,6 +263,17 @@ export const make = Effect.fnUntraced(function* (
   }
 })
 
+const problemsOf = ({ deferred: { limit = 1, longest = "1 hour" } = {}, ...options }: Options) => [
+  nameProblem("name", options.name),
+  nameProblem("prefix", options.prefix ?? "tasks"),
+  countProblem("deferred.limit", limit),
+  timeProblem("deferred.longest", longest, "1 second"),
+  timeProblem("patience", options.patience ?? "1 second", "1 millis"),
+  // What was deferred may be told twice, and is known by its id then.
+  timeProblem("remember", options.remember ?? "1 day", Duration.times(Duration.fromInputUnsafe(longest), 2)),
+  timeProblem("keepResults", options.keepResults ?? "1 hour", 0)
+]
+
 const offering = Effect.fnUntraced(function* (
   client: RedisClient.RedisClient,
   store: QueueStore.QueueStore,
@@ -287,7 +300,7 @@ const offering = Effect.fnUntraced(function* (
     const told = yield* Effect.result(store.offer(offer, { operationTimeout: patience }))
     if (Result.isSuccess(told)) return told.success
     const error = told.failure
-    if (error._tag === "RedisOperationError" && !isOutage(error)) return yield* error
+    if (!isOutage(error)) return yield* error
     return deferred.add(offer) ? "Deferred" : yield* full
   })
   return { deferred, offerAs }

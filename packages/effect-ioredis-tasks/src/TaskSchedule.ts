@@ -117,20 +117,19 @@ const run = Effect.fnUntraced(function* <Payload, Success, Error, Progress>({
 
   const round = Effect.gen(function* () {
     const leading = yield* store.lead(name, { ...candidacy, enqueued })
-    if (!leading.leads) return yield* Effect.sleep(candidacy.lease / 2)
+    if (!leading.leads) return candidacy.lease / 2
     const ahead = leading.last > leading.now ? leading.last - leading.now : yield* enqueue(leading)
-    yield* Effect.sleep(Math.min(ahead, candidacy.lease / 3))
+    return Math.min(ahead, candidacy.lease / 3)
   })
 
-  yield* round.pipe(
+  return yield* round.pipe(
     Effect.catch((error) =>
-      Effect.andThen(
-        Effect.logWarning("A schedule could not enqueue its next task").pipe(
-          Effect.annotateLogs({ schedule: name, error: error.message })
-        ),
-        Effect.sleep("1 second")
+      Effect.logWarning("A schedule could not enqueue its next task").pipe(
+        Effect.annotateLogs({ schedule: name, error: error.message }),
+        Effect.as(1_000)
       )
     ),
+    Effect.flatMap(Effect.sleep),
     Effect.forever,
     Effect.provideService(Clock.Clock, Dispatch.of(client).clock)
   )

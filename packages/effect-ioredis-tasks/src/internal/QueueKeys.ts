@@ -21,7 +21,7 @@ export interface QueueKeys {
   readonly over: string
   /** A list that idle workers wait at: one element wakes one of them. */
   readonly wake: string
-  /** A hash of what each worker's last call was answered, for a call whose reply was lost. */
+  /** What the key of a worker's last call begins with: its name follows. It is for a reply that was lost. */
   readonly calls: string
   /** Exists while nothing is handed out. */
   readonly paused: string
@@ -52,7 +52,7 @@ export const of = (prefix: string, queue: string): QueueKeys => {
     causes: `${base}causes`,
     over: `${base}over`,
     wake: `${base}wake`,
-    calls: `${base}calls`,
+    calls: `${base}call:`,
     paused: `${base}paused`,
     rate: `${base}rate`,
     cancelled: `${base}cancelled`,
