@@ -58,6 +58,7 @@ const valueAt = Effect.fnUntraced(function* (client: Client, key: string, now: n
     case "string": {
       const value = String(yield* ask(client, "GET", key))
       const rest = minutes(Number(yield* ask(client, "PTTL", key)), 0)
+      if (key.includes(":call:")) return [callOf(value), rest]
       return [key.endsWith(":rate") ? minutes(Number(value), now) : value, rest]
     }
     case "list":
@@ -71,7 +72,6 @@ const valueAt = Effect.fnUntraced(function* (client: Client, key: string, now: n
       ])
     default:
       return sorted(yield* ask(client, "HGETALL", key)).map(([field, value]) => {
-        if (key.endsWith(":calls")) return [field, callOf(value)]
         if (key.endsWith(":tasks")) return [field, timesOf(value, (time) => minutes(time, now))]
         return [field, field === "until" ? minutes(Number(value), now) : value]
       })

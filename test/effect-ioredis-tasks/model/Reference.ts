@@ -32,13 +32,21 @@ interface Known {
   ended: number
 }
 
+interface Answered {
+  readonly call: number
+  readonly token: string
+  readonly worked: Worked
+  /** Until when Redis knows of it. */
+  readonly until: number
+}
+
 /**
  * What is true of the tasks of a queue. It follows each call that Redis executes, in one line for each rule, and
  * compares: what Redis answers, and what it holds afterwards.
  */
 export class Reference {
   readonly tasks = new Map<string, Known>()
-  readonly #calls = new Map<string, { readonly call: number; readonly worked: Worked; readonly token: string }>()
+  readonly #calls = new Map<string, Answered>()
   readonly #begun: Array<number> = []
   readonly #queue: Queue
   isPaused = false
@@ -101,13 +109,13 @@ export class Reference {
   /** `before` is what Redis held before the call. */
   worked(asked: Asked, worked: Worked, before: () => string): void {
     const last = this.#calls.get(asked.worker)
-    if (last !== undefined && asked.call <= last.call) {
+    if (last !== undefined && asked.call <= last.call && this.#now < last.until) {
       if (this.#queue.store.fingerprint() !== before()) fail(`call ${tokenOf(asked)} was done again`)
       if (asked.call === last.call) this.#repeated(last, worked)
       return
     }
     const token = tokenOf(asked)
-    this.#calls.set(asked.worker, { call: asked.call, worked, token })
+    this.#calls.set(asked.worker, { call: asked.call, worked, token, until: this.#now + 10 * asked.lease })
     for (const [at, settlement] of asked.settlements.entries()) this.#settled(settlement, worked.settled[at] === true)
     for (const known of this.tasks.values()) if (this.#hasLapsed(known)) this.#again(known, this.#now)
     this.#taken(asked, worked.taken, token)

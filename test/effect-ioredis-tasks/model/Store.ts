@@ -21,9 +21,10 @@ export class Store {
 
   /** All that it holds, to see whether anything has changed. */
   fingerprint(): string {
-    const contents = [this.hashes, this.sorted].map((all) => Array.from(all, ([key, map]) => [key, Array.from(map)]))
-    const sets = Array.from(this.sets, ([key, set]) => [key, Array.from(set)])
-    return JSON.stringify([contents, sets, Array.from(this.lists), Array.from(this.strings)])
+    const contents = [this.hashes, this.sorted, this.sets].map((all) =>
+      Array.from<readonly [string, Iterable<unknown>]>(all).map(([key, kept]) => [key, Array.from(kept)])
+    )
+    return JSON.stringify([contents, Array.from(this.lists), Array.from(this.strings)])
   }
 
   hash(key: string): ReadonlyMap<string, string> {
@@ -80,9 +81,10 @@ export class Store {
 
   readonly #commands: Readonly<Record<string, (key: string, args: ReadonlyArray<string>) => SimulatedScript.Value>> = {
     TIME: () => [String(Math.floor(this.now / 1000)), String((this.now % 1000) * 1000)],
-    EXISTS: (key) => {
+    EXISTS: (key, others) => {
       const kinds = [this.hashes, this.lists, this.sorted, this.sets]
-      return this.#string(key) !== undefined || kinds.some((all) => all.has(key)) ? 1 : 0
+      const exists = (key: string) => this.#string(key) !== undefined || kinds.some((all) => all.has(key))
+      return [key, ...others].filter(exists).length
     },
     GET: (key) => this.#string(key) ?? null,
     SET: (key, [value = "", , life]) => {

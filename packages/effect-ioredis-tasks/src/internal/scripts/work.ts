@@ -75,10 +75,10 @@ export const work: RedisScript.RedisScript<Call, Worked> = RedisScript.make({
 local tasks, delayed, leases, attempts, dead, causes = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local over, wake, last, paused, rate, cancelled, progress = KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11], KEYS[12], KEYS[13]
 local waiting = { KEYS[14], KEYS[15], KEYS[16] }
-local worker, call, lease, want = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
+local worker, call, lease, want = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local remember, resultLife, limit, window = tonumber(ARGV[5]), ARGV[6], tonumber(ARGV[7]), tonumber(ARGV[8])
 local results, told = ARGV[9], ARGV[10]
-local token = worker .. ":" .. call
+local token = worker .. ":" .. ARGV[2]
 local finished = {}
 ${lua.now}${lua.wakeOne}${lua.wait}${lua.finish}
 local function attemptOf(id)
@@ -98,7 +98,10 @@ local function settle(id, owner, kind, delay, value)
   local attempt, holder = attemptOf(id)
   if holder ~= owner then return 0 end
   redis.call("ZREM", leases, id)
-  redis.call("SREM", cancelled, id)
+  local isCancelled = redis.call("SREM", cancelled, id) == 1
+  if isCancelled and (kind == "retry" or kind == "back") then
+    kind, value = "cancelled", '${outcomes.cancelled}'
+  end
   if kind == "done" or kind == "cancelled" then
     finish(id, value)
     finished[#finished + 1] = id
@@ -186,12 +189,12 @@ local function dueIn()
   return due
 end
 
-local answered = cjson.decode(redis.call("GET", last) or '{"call":""}')
-local settled, ids, due
+local answered = cjson.decode(redis.call("GET", last) or '{"call":0}')
+local settled, ids, due = {}, {}, 1
 if answered.call == call then
-  settled, ids, due = answered.settled, answered.ids, 1
-else
-  settled = {}
+  settled, ids = answered.settled, answered.ids
+-- One that comes after a later one is of no use to anybody: its worker has its answer.
+elseif answered.call < call then
   for at = 11, #ARGV, 5 do
     settled[#settled + 1] = settle(ARGV[at], ARGV[at + 1], ARGV[at + 2], tonumber(ARGV[at + 3]), ARGV[at + 4])
   end
@@ -201,9 +204,7 @@ else
   local most, rateDue = permitted()
   ids = take(most)
   began(#ids)
-  if #settled + #ids > 0 then
-    redis.call("SET", last, cjson.encode({ call = call, settled = settled, ids = ids }), "PX", 10 * lease)
-  end
+  redis.call("SET", last, cjson.encode({ call = call, settled = settled, ids = ids }), "PX", math.ceil(10 * lease))
   if #finished > 0 then redis.call("SPUBLISH", told, cjson.encode(finished)) end
   due = dueIn()
   if rateDue > 0 and (due == -1 or rateDue < due) then due = rateDue end
