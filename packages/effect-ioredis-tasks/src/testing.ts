@@ -362,20 +362,20 @@ const forget = ({ call, now, over }: Round): void => {
   if (forgotten.length > 0) call("ZREM", over, ...forgotten)
 }
 
-const permitted = ({ call, limit, now, paused, rate, want, window }: Round): readonly [most: number, due: number] => {
-  if (call("EXISTS", paused) === 1) return [0, -1]
-  if (limit === 0) return [want, -1]
-  const each = window / limit
-  const first = Math.max(numberOf(call("GET", rate)) ?? now, now)
-  const free = Math.floor((now + window - first) / each + 0.000001)
-  if (free >= want) return [want, -1]
-  return [Math.max(free, 0), Math.max(1, Math.ceil(first + each - window - now))]
+const permitted = ({ call, limit, now, paused, rate, want, window }: Round): number => {
+  if (call("EXISTS", paused) === 1) return 0
+  if (limit === 0) return want
+  const first = () => numberOf(call("LINDEX", rate, -1)) ?? Number.POSITIVE_INFINITY
+  while (first() <= now - window) call("RPOP", rate)
+  return Math.max(0, Math.min(want, limit - Number(call("LLEN", rate))))
 }
 
-const began = ({ call, limit, now, rate, window }: Round, count: number): void => {
-  if (limit === 0 || count === 0) return
-  const first = Math.max(numberOf(call("GET", rate)) ?? now, now)
-  call("SET", rate, (first + (count * window) / limit).toFixed(3), "PX", Math.ceil(window * 2))
+const began = ({ call, limit, now, rate, window }: Round, count: number): number => {
+  if (limit === 0) return -1
+  for (let one = 0; one < count; one++) call("LPUSH", rate, now)
+  if (count > 0) call("PEXPIRE", rate, Math.ceil(window))
+  if (Number(call("LLEN", rate)) < limit) return -1
+  return Math.max(1, Math.ceil(Number(call("LINDEX", rate, -1)) + window - now))
 }
 
 const take = (round: Round, most: number): ReadonlyArray<string> => {
@@ -432,9 +432,8 @@ const answerOf = (round: Round, settlements: ReadonlyArray<string>): Answered & 
   giveBack(round)
   promote(round)
   forget(round)
-  const [most, rateDue] = permitted(round)
-  const ids = take(round, most)
-  began(round, ids.length)
+  const ids = take(round, permitted(round))
+  const rateDue = began(round, ids.length)
   const answered: Answered = { call: number, settled, ids }
   call("SET", last, JSON.stringify(answered), "PX", Math.ceil(10 * lease))
   if (finished.length > 0) call("SPUBLISH", told, JSON.stringify(finished))

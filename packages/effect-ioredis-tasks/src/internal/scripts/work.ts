@@ -140,20 +140,24 @@ local function forget()
   local forgotten = redis.call("ZRANGE", over, "-inf", now, "BYSCORE", "LIMIT", 0, 300)
   if #forgotten > 0 then redis.call("ZREM", over, unpack(forgotten)) end
 end
--- How many may be begun now, and in how many milliseconds one more.
+-- How many may be begun now.
 local function permitted()
-  if redis.call("EXISTS", paused) == 1 then return 0, -1 end
-  if limit == 0 then return want, -1 end
-  local each = window / limit
-  local first = math.max(tonumber(redis.call("GET", rate) or now), now)
-  local free = math.floor((now + window - first) / each + 0.000001)
-  if free >= want then return want, -1 end
-  return math.max(free, 0), math.max(1, math.ceil(first + each - window - now))
+  if redis.call("EXISTS", paused) == 1 then return 0 end
+  if limit == 0 then return want end
+  local first = redis.call("LINDEX", rate, -1)
+  while first and tonumber(first) <= now - window do
+    redis.call("RPOP", rate)
+    first = redis.call("LINDEX", rate, -1)
+  end
+  return math.max(0, math.min(want, limit - redis.call("LLEN", rate)))
 end
+-- Notes when they were begun, and says in how many milliseconds another may be.
 local function began(count)
-  if limit == 0 or count == 0 then return end
-  local first = math.max(tonumber(redis.call("GET", rate) or now), now)
-  redis.call("SET", rate, string.format("%.3f", first + count * window / limit), "PX", math.ceil(window * 2))
+  if limit == 0 then return -1 end
+  for _ = 1, count do redis.call("LPUSH", rate, now) end
+  if count > 0 then redis.call("PEXPIRE", rate, math.ceil(window)) end
+  if redis.call("LLEN", rate) < limit then return -1 end
+  return math.max(1, math.ceil(redis.call("LINDEX", rate, -1) + window - now))
 end
 local function take(most)
   local ids = {}
@@ -201,9 +205,8 @@ elseif answered.call < call then
   giveBack()
   promote()
   forget()
-  local most, rateDue = permitted()
-  ids = take(most)
-  began(#ids)
+  ids = take(permitted())
+  local rateDue = began(#ids)
   redis.call("SET", last, cjson.encode({ call = call, settled = settled, ids = ids }), "PX", math.ceil(10 * lease))
   if #finished > 0 then redis.call("SPUBLISH", told, cjson.encode(finished)) end
   due = dueIn()
