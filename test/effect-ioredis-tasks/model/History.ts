@@ -37,6 +37,8 @@ interface Worker {
   calls: number
   /** Whose reply has not come. */
   asked: Asked | undefined
+  /** When it was made first. */
+  askedAt: number
   /** Until when it stands still. */
   suspendedUntil: number
 }
@@ -58,7 +60,7 @@ class History {
   readonly #workers: Array<Worker> = []
   readonly #startedAt: number
   // Calls that Redis has not received, and may.
-  #late: Array<() => void> = []
+  #late: Array<() => unknown> = []
   #names = 0
   #offers = 0
 
@@ -187,7 +189,7 @@ class History {
 
   #newWorker(): Worker {
     const name = `w${++this.#names}`
-    return { name, inHand: new Map(), settlements: [], calls: 0, asked: undefined, suspendedUntil: 0 }
+    return { name, inHand: new Map(), settlements: [], calls: 0, asked: undefined, askedAt: 0, suspendedUntil: 0 }
   }
 
   #act(worker: Worker): void {
@@ -238,9 +240,13 @@ class History {
       rate: this.#rate,
       settlements: worker.settlements.splice(0)
     }
-    worker.asked = asked
     const sentAt = this.#queue.store.now
-    if (fate === "Late") this.#late.push(() => this.#execute(asked, "late, "))
+    // What comes after ten leases Redis has forgotten: the tasks that it takes wait for another lease.
+    if (worker.asked !== asked) worker.askedAt = sentAt
+    const forgottenAt = worker.askedAt + 10 * this.#lease
+    const isOld = () => this.#queue.store.now >= forgottenAt
+    worker.asked = asked
+    if (fate === "Late") this.#late.push(() => isOld() || this.#execute(asked, "late, "))
     if (fate === "Lost" || fate === "Late") return
     const worked = this.#execute(asked, "")
     if (fate === "Unanswered") return
@@ -252,14 +258,15 @@ class History {
   }
 
   #execute(asked: Asked, how: string): Worked {
-    const before = this.#queue.store.fingerprint()
+    const { store } = this.#queue
+    const before = this.#reference.isKnown(asked) ? store.fingerprint() : undefined
     const worked = this.#queue.work(asked)
     const settled = asked.settlements.map(
       ({ id, kind, token }, at) => `${id} of ${token} ${kind} ${worked.settled[at]}`
     )
     const taken = worked.taken.map(({ attempt, id }) => `${id} (${attempt})`)
     this.#note(`${how}call ${tokenOf(asked)} wants ${asked.want}, settles [${settled}] and takes [${taken}]`)
-    this.#reference.worked(asked, worked, () => before)
+    this.#reference.worked(asked, worked, before !== undefined && before !== store.fingerprint())
     return worked
   }
 
@@ -309,7 +316,10 @@ class History {
   #end(): void {
     this.#note("everything heals")
     this.#pause(false)
-    for (const call of this.#draw.some([...this.#late, () => {}], 0.7)) call()
+    for (const call of this.#draw.some([...this.#late, () => {}], 0.7)) {
+      call()
+      this.#reference.compare()
+    }
     this.#late = []
     const finish = (id: string, { token }: InHand): Settlement => ({ id, token, kind: "done", delay: 0, value: "{}" })
     for (let round = 0; round < 100; round++) {

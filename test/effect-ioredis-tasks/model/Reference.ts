@@ -106,11 +106,17 @@ export class Reference {
     }
   }
 
-  /** `before` is what Redis held before the call. */
-  worked(asked: Asked, worked: Worked, before: () => string): void {
+  /** Tells whether Redis has this call, or a later one, and remembers it. */
+  isKnown({ call, worker }: Asked): boolean {
+    const last = this.#calls.get(worker)
+    return last !== undefined && call <= last.call && this.#now < last.until
+  }
+
+  /** `isChanged` says whether Redis holds something else than before. */
+  worked(asked: Asked, worked: Worked, isChanged: boolean): void {
     const last = this.#calls.get(asked.worker)
-    if (last !== undefined && asked.call <= last.call && this.#now < last.until) {
-      if (this.#queue.store.fingerprint() !== before()) fail(`call ${tokenOf(asked)} was done again`)
+    if (last !== undefined && this.isKnown(asked)) {
+      if (isChanged) fail(`call ${tokenOf(asked)} was done again`)
       if (asked.call === last.call) this.#repeated(last, worked)
       return
     }

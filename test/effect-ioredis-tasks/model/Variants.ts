@@ -39,6 +39,14 @@ export const variants: Readonly<Record<string, Variant>> = {
     seam: answering((name, [key]) => (name === "ZRANGE" && key === keys.leases ? [] : undefined)),
     finds: /although it wanted more/
   },
+  "a rate counts from each call anew": {
+    seam: answering((name, [key]) => (name === "LLEN" && key === keys.rate ? 0 : undefined)),
+    finds: /were begun in/
+  },
+  "what is to be cancelled is not looked for": {
+    seam: answering((name, [key]) => (name === "SREM" && key === keys.cancelled ? 0 : undefined)),
+    finds: /to be cancelled|ought to be at/
+  },
   "a cancelled task stays where it waits": {
     seam: answering((name, [key, , value]) => (name === "HSET" && key === keys.tasks && value === "" ? 1 : undefined)),
     finds: /ought to be at/
