@@ -139,7 +139,7 @@ const start = Effect.fnUntraced(function* <R>(
   const inHand: InHand.InHand = InHand.make(dispatch, leases, yield* Effect.context<R>(), begin, (settlement) =>
     rounds.settle(settlement)
   )
-  const wakeup = Wakeup.make(client, dispatch, store.keys.wake, Math.min(longestIdle, lease / 2), () => rounds.look())
+  const wakeup = Wakeup.make(client, dispatch, store.keys.wake, Wakeup.longestOf(lease), () => rounds.look())
   const rounds: Rounds.Rounds = Rounds.make(store, dispatch, {
     worker: SecureRandom.uuidV4Unsafe(),
     lease,
@@ -175,9 +175,6 @@ const problemsOf = ({ concurrency = 1, connectAttempts = 1, drain = 0, lease = "
     ? []
     : [countProblem("rateLimit.limit", rateLimit.limit), timeProblem("rateLimit.window", rateLimit.window, "1 millis")])
 ]
-
-// In how many milliseconds an idle worker asks again, whatever it has heard.
-const longestIdle = 5_000
 
 // For how many milliseconds a task is left alone for which this worker has no handler.
 const unknownFor = 30_000

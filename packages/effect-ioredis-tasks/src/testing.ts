@@ -96,11 +96,11 @@ const keep = (call: Call, { resultLife, results }: Ending, id: string, result: s
   if (result !== "" && resultLife !== "0") call("SET", results + id, result, "PX", resultLife)
 }
 
-const finish = (call: Call, ending: Ending, id: string, result: string): void => {
+const finish = (call: Call, ending: Ending, id: string, result: string, life = ending.remember): void => {
   call("HDEL", ending.tasks, id)
   call("HDEL", ending.attempts, id)
   call("HDEL", ending.progress, id)
-  call("ZADD", ending.over, ending.now + ending.remember, id)
+  call("ZADD", ending.over, ending.now + life, id)
   keep(call, ending, id, result)
 }
 
@@ -314,15 +314,15 @@ const again = (round: Round, id: string, attempt: number, delay: number, atFront
   if (textsOf(call("ZRANGE", delayed, 0, 0))[0] === id) wakeOne(call, wake)
 }
 
-const settle = (round: Round, id: string, owner: string, asked: string, delay: number, given: string): number => {
+const settle = (round: Round, id: string, owner: string, asked: string, wait: number, given: string): number => {
   const { attempts, call, cancelled, causes, dead, finished, leases, now } = round
   const [attempt, holder] = attemptOf(round, id)
   if (holder !== owner) return 0
   call("ZREM", leases, id)
   const isCancelled = call("SREM", cancelled, id) === 1 && (asked === "retry" || asked === "back")
-  const [kind, value] = isCancelled ? ["cancelled", outcomes.cancelled] : [asked, given]
+  const [kind, delay, value] = isCancelled ? ["cancelled", 0, outcomes.cancelled] : [asked, wait, given]
   if (kind === "done" || kind === "cancelled") {
-    finish(call, round, id, value)
+    finish(call, round, id, value, delay > 0 ? delay : undefined)
     finished.push(id)
   } else if (kind === "dead") {
     call("HSET", attempts, id, attempt)

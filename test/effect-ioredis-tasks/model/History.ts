@@ -217,7 +217,8 @@ class History {
     if (chance(0.4)) return undefined
     const kind = one(["done", "done", "done", "retry", "retry", "retry", "back", "dead"] as const)
     if (kind === "retry" && attempt === this.#mostAttempts) return { id, token, kind: "dead", delay: 0, value }
-    return { id, token, kind, delay: one([0, 100, 2 * this.#lease]), value }
+    const isAgain = kind === "retry" || kind === "back"
+    return { id, token, kind, delay: isAgain ? one([0, 100, 2 * this.#lease]) : 0, value }
   }
 
   #round(
