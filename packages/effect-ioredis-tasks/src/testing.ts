@@ -378,13 +378,15 @@ const began = ({ call, limit, now, rate, window }: Round, count: number): number
   return Math.max(1, Math.ceil(Number(call("LINDEX", rate, -1)) + window - now))
 }
 
-const take = (round: Round, most: number): ReadonlyArray<string> => {
+const take = (round: Round, most: number): readonly [ids: ReadonlyArray<string>, isCut: boolean] => {
   const { attempts, call, finished, lease, leases, now, tasks, token, waiting } = round
   const ids: Array<string> = []
+  let left = 1000
   for (const list of waiting) {
-    while (ids.length < most) {
-      const popped = call("LPOP", list, most - ids.length)
+    while (ids.length < most && left > 0) {
+      const popped = call("LPOP", list, Math.min(most - ids.length, left))
       if (popped === null) break
+      left -= textsOf(popped).length
       for (const id of textsOf(popped)) {
         const stored = textOf(call("HGET", tasks, id))
         if (stored === undefined) continue
@@ -401,7 +403,7 @@ const take = (round: Round, most: number): ReadonlyArray<string> => {
       }
     }
   }
-  return ids
+  return [ids, left === 0]
 }
 
 const dueIn = ({ call, delayed, leases, now }: Round): number => {
@@ -432,13 +434,13 @@ const answerOf = (round: Round, settlements: ReadonlyArray<string>): Answered & 
   giveBack(round)
   promote(round)
   forget(round)
-  const ids = take(round, permitted(round))
+  const [ids, isCut] = take(round, permitted(round))
   const rateDue = began(round, ids.length)
   const answered: Answered = { call: number, settled, ids }
   call("SET", last, JSON.stringify(answered), "PX", Math.ceil(10 * lease))
   if (finished.length > 0) call("SPUBLISH", told, JSON.stringify(finished))
-  const due = dueIn(round)
-  if (ids.length === want && Number(call("EXISTS", ...waiting)) > 0) wakeOne(call, wake)
+  const due = isCut ? 1 : dueIn(round)
+  if ((isCut || ids.length === want) && Number(call("EXISTS", ...waiting)) > 0) wakeOne(call, wake)
   return { ...answered, due: rateDue > 0 && (due === -1 || rateDue < due) ? rateDue : due }
 }
 

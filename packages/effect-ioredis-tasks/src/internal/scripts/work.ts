@@ -162,12 +162,14 @@ local function began(count)
   if redis.call("LLEN", rate) < limit then return -1 end
   return math.max(1, math.ceil(redis.call("LINDEX", rate, -1) + window - now))
 end
+-- However many have expired or were cancelled, Redis has to serve others.
 local function take(most)
-  local ids = {}
+  local ids, left = {}, 1000
   for _, list in ipairs(waiting) do
-    while #ids < most do
-      local popped = redis.call("LPOP", list, most - #ids)
+    while #ids < most and left > 0 do
+      local popped = redis.call("LPOP", list, math.min(most - #ids, left))
       if not popped then break end
+      left = left - #popped
       for _, id in ipairs(popped) do
         local stored = redis.call("HGET", tasks, id)
         local expires = stored and tonumber(string.match(stored, "^%d+ (%d+)") or 0)
@@ -184,7 +186,7 @@ local function take(most)
       end
     end
   end
-  return ids
+  return ids, left == 0
 end
 local function dueIn()
   local due = -1
@@ -208,13 +210,14 @@ elseif answered.call < call then
   giveBack()
   promote()
   forget()
-  ids = take(permitted())
+  local isCut
+  ids, isCut = take(permitted())
   local rateDue = began(#ids)
   redis.call("SET", last, cjson.encode({ call = call, settled = settled, ids = ids }), "PX", math.ceil(10 * lease))
   if #finished > 0 then redis.call("SPUBLISH", told, cjson.encode(finished)) end
-  due = dueIn()
+  due = isCut and 1 or dueIn()
   if rateDue > 0 and (due == -1 or rateDue < due) then due = rateDue end
-  if #ids == want and redis.call("EXISTS", unpack(waiting)) > 0 then wakeOne() end
+  if (isCut or #ids == want) and redis.call("EXISTS", unpack(waiting)) > 0 then wakeOne() end
 end
 local taken = {}
 for _, id in ipairs(ids) do
