@@ -297,11 +297,12 @@ const offering = Effect.fnUntraced(function* (
       life: expiresIn === undefined ? 0 : Math.max(1, Duration.toMillis(expiresIn))
     }
     if (deferred.has(id)) return "Duplicate"
+    const since = deferred.now()
     const told = yield* Effect.result(store.offer(offer, { operationTimeout: patience }))
     if (Result.isSuccess(told)) return told.success
     const error = told.failure
     if (!isOutage(error)) return yield* error
-    return deferred.add(offer) ? "Deferred" : yield* full
+    return deferred.add(offer, since) ? "Deferred" : yield* full
   })
   return { deferred, offerAs }
 })

@@ -71,7 +71,7 @@ export const make = <Payload, Success, Error, Progress, R>(
     return isWorthwhile(error.value) ? again(attempt, error.value, value.success) : Effect.succeed(dead(value.success))
   }
 
-  return Effect.fnUntraced(function* (stored, { attempt, id, tell }) {
+  const run = Effect.fnUntraced(function* (stored: StoredTask, { attempt, id, tell }: Begun) {
     // Whoever had it before is gone, and said nothing.
     if (attempt > 1) {
       const message = `${attempt - 1} workers that had it were gone`
@@ -85,6 +85,13 @@ export const make = <Payload, Success, Error, Progress, R>(
     const exit = yield* Effect.exit(handle(payload.success, { id, attempt, progress }))
     return yield* endingOf(exit, attempt)
   })
+
+  // What decides about an attempt and dies would do so each time.
+  return (stored, begun) =>
+    Effect.catchDefect(run(stored, begun), (defect) => {
+      const message = Cause.pretty(Cause.die(defect)).slice(0, longestMessage)
+      return Effect.succeed(dead(Outcome.write({ _tag: "Died", message })))
+    })
 }
 
 // What is kept of a cause.

@@ -78,10 +78,10 @@ export const work: RedisScript.RedisScript<Call, Worked> = RedisScript.make({
 local tasks, delayed, leases, attempts, dead, causes = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local over, wake, last, paused, rate, cancelled, progress = KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11], KEYS[12], KEYS[13]
 local waiting = { KEYS[14], KEYS[15], KEYS[16] }
-local worker, call, lease, want = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
+local worker, call, lease, want = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local remember, resultLife, limit, window = tonumber(ARGV[5]), ARGV[6], tonumber(ARGV[7]), tonumber(ARGV[8])
 local results, told = ARGV[9], ARGV[10]
-local token = worker .. ":" .. call
+local token = worker .. ":" .. ARGV[2]
 local finished = {}
 ${lua.now}${lua.wakeOne}${lua.wait}${lua.finish}
 local function attemptOf(holding)
@@ -106,6 +106,7 @@ local function settle()
   for at = 11, #ARGV, 5 do asked[#asked + 1] = ARGV[at] end
   if #asked == 0 then return settled end
   for at, holding in ipairs(redis.call("HMGET", attempts, unpack(asked))) do holdings[asked[at]] = holding end
+  local someCancelled = redis.call("EXISTS", cancelled) == 1
   local free, gone, remembered = {}, {}, {}
   for at = 11, #ARGV, 5 do
     local id, kind, delay, value = ARGV[at], ARGV[at + 2], tonumber(ARGV[at + 3]), ARGV[at + 4]
@@ -115,6 +116,10 @@ local function settle()
     if isOwn then
       holdings[id] = false
       free[#free + 1] = id
+      local isCancelled = someCancelled and redis.call("SREM", cancelled, id) == 1
+      if isCancelled and (kind == "retry" or kind == "back") then
+        kind, delay, value = "cancelled", 0, '${outcomes.cancelled}'
+      end
       if kind == "done" or kind == "cancelled" then
         gone[#gone + 1] = id
         remembered[#remembered + 1] = now + (delay > 0 and delay or remember)
@@ -135,7 +140,6 @@ local function settle()
     end
   end
   all("ZREM", leases, free)
-  all("SREM", cancelled, free)
   for _, key in ipairs({ tasks, attempts, progress }) do all("HDEL", key, gone) end
   all("ZADD", over, remembered)
   return settled
@@ -161,28 +165,35 @@ end
 local function forget()
   all("ZREM", over, redis.call("ZRANGE", over, "-inf", now, "BYSCORE", "LIMIT", 0, 300))
 end
--- How many may be begun now, and in how many milliseconds one more.
+-- How many may be begun now.
 local function permitted()
-  if redis.call("EXISTS", paused) == 1 then return 0, -1 end
-  if limit == 0 then return want, -1 end
-  local each = window / limit
-  local first = math.max(tonumber(redis.call("GET", rate) or now), now)
-  local free = math.floor((now + window - first) / each + 0.000001)
-  if free >= want then return want, -1 end
-  return math.max(free, 0), math.max(1, math.ceil(first + each - window - now))
+  if redis.call("EXISTS", paused) == 1 then return 0 end
+  if limit == 0 then return want end
+  local first = redis.call("LINDEX", rate, -1)
+  while first and tonumber(first) <= now - window do
+    redis.call("RPOP", rate)
+    first = redis.call("LINDEX", rate, -1)
+  end
+  return math.max(0, math.min(want, limit - redis.call("LLEN", rate)))
 end
+-- Notes when they were begun, and says in how many milliseconds another may be.
 local function began(count)
-  if limit == 0 or count == 0 then return end
-  local first = math.max(tonumber(redis.call("GET", rate) or now), now)
-  redis.call("SET", rate, string.format("%.3f", first + count * window / limit), "PX", math.ceil(window * 2))
+  if limit == 0 then return -1 end
+  for _ = 1, count do redis.call("LPUSH", rate, now) end
+  if count > 0 then redis.call("PEXPIRE", rate, math.ceil(window)) end
+  if redis.call("LLEN", rate) < limit then return -1 end
+  return math.max(1, math.ceil(redis.call("LINDEX", rate, -1) + window - now))
 end
+-- However many have expired or were cancelled, Redis has to serve others.
 local function take(most)
-  local ids, taken, held, leased = {}, {}, {}, {}
+  local ids, taken, held, leased, left = {}, {}, {}, {}, 1000
   for _, list in ipairs(waiting) do
-    while #ids < most do
-      local popped = redis.call("LPOP", list, most - #ids)
+    while #ids < most and left > 0 do
+      local popped = redis.call("LPOP", list, math.min(most - #ids, left))
       if not popped then break end
-      local contents, holdings = redis.call("HMGET", tasks, unpack(popped)), redis.call("HMGET", attempts, unpack(popped))
+      left = left - #popped
+      local contents = redis.call("HMGET", tasks, unpack(popped))
+      local holdings = redis.call("HMGET", attempts, unpack(popped))
       for at, id in ipairs(popped) do
         local stored = contents[at]
         local expires = stored and tonumber(string.match(stored, "^%d+ (%d+)") or 0)
@@ -205,9 +216,9 @@ local function take(most)
   end
   all("HSET", attempts, held)
   all("ZADD", leases, leased)
-  return ids, taken
+  return ids, taken, left == 0
 end
--- What a call has taken, as far as its worker still has it.
+-- What a call has taken that is made again, as far as its worker still has it.
 local function takenBefore(ids)
   local taken = {}
   for _, id in ipairs(ids) do
@@ -229,22 +240,21 @@ local function dueIn()
   return due
 end
 
-local answered = cjson.decode(redis.call("GET", last) or '{"call":""}')
+local answered = cjson.decode(redis.call("GET", last) or '{"call":0}')
 if answered.call == call then return { answered.settled, takenBefore(answered.ids), 1 } end
+-- One that comes after a later one is of no use to anybody: its worker has its answer.
+if answered.call > call then return { {}, {}, 1 } end
 local settled = settle()
 giveBack()
 promote()
 forget()
-local most, rateDue = permitted()
-local ids, taken = take(most)
-began(#ids)
-if #settled + #ids > 0 then
-  redis.call("SET", last, cjson.encode({ call = call, settled = settled, ids = ids }), "PX", 10 * lease)
-end
+local ids, taken, isCut = take(permitted())
+local rateDue = began(#ids)
+redis.call("SET", last, cjson.encode({ call = call, settled = settled, ids = ids }), "PX", math.ceil(10 * lease))
 if #finished > 0 then redis.call("SPUBLISH", told, cjson.encode(finished)) end
-local due = dueIn()
+local due = isCut and 1 or dueIn()
 if rateDue > 0 and (due == -1 or rateDue < due) then due = rateDue end
-if #ids == want and redis.call("EXISTS", unpack(waiting)) > 0 then wakeOne() end
+if (isCut or #ids == want) and redis.call("EXISTS", unpack(waiting)) > 0 then wakeOne() end
 return { settled, taken, due }`,
   keys: ({ keys, worker }: Call) => [
     keys.tasks,
