@@ -1,0 +1,76 @@
+import { fileURLToPath } from "node:url"
+import { Effect, Random, Ref, Stream } from "effect"
+import { ChildProcess } from "effect/process"
+import * as Diary from "../Diary.ts"
+
+/** Worker processes, each of which is replaced by another when it is gone. */
+export interface Crew {
+  /** SIGKILL to one of those that work, drawn at random. */
+  readonly killOne: Effect.Effect<void>
+  /** When each process was gone, in milliseconds since the machine was started. */
+  readonly gone: ReadonlyMap<number, number>
+  /** How many were killed from here. The others ended by themselves. */
+  readonly killed: () => number
+  /** The last lines that they logged. */
+  readonly log: Effect.Effect<ReadonlyArray<string>>
+}
+
+/** Settings of a program, as its environment has them. */
+export type Settings = Readonly<Record<string, string>>
+
+/** A program of this example, as a process of its own, which is told to end when the scope closes. */
+export const start = (program: URL, settings: Settings) =>
+  ChildProcess.make(process.execPath, ["--import", "tsx", fileURLToPath(program)], {
+    env: { ...withoutSettings, ...settings },
+    extendEnv: true,
+    stdin: "ignore",
+    forceKillAfter: "10 seconds"
+  })
+
+/** Keeps so many workers for as long as the scope is open. */
+export const make = Effect.fnUntraced(function* (size: number, settings: Settings, program = worker) {
+  const log = yield* Ref.make<ReadonlyArray<string>>([])
+  const pids = new Set<number>()
+  const gone = new Map<number, number>()
+  let killed = 0
+
+  const one = Effect.gen(function* () {
+    const child = yield* start(program, settings)
+    pids.add(child.pid)
+    yield* child.all.pipe(
+      Stream.decodeText(),
+      Stream.splitLines,
+      Stream.runForEach((line) => Ref.update(log, (lines) => [...lines.slice(-199), line])),
+      Effect.ignore,
+      Effect.forkScoped
+    )
+    yield* Effect.exit(child.exitCode)
+    gone.set(child.pid, Number(Diary.now()) / 1e6)
+    pids.delete(child.pid)
+  }).pipe(Effect.scoped)
+
+  for (let place = 0; place < size; place++) yield* Effect.forkScoped(Effect.forever(one))
+  const crew: Crew = {
+    killOne: Effect.gen(function* () {
+      const pid = [...pids][yield* Random.nextIntBetween(0, Math.max(1, pids.size))]
+      if (pid === undefined) return
+      process.kill(pid, "SIGKILL")
+      killed++
+    }),
+    gone,
+    killed: () => killed,
+    log: Ref.get(log)
+  }
+  return crew
+})
+
+/** The programs of this example. */
+export const worker = new URL("../worker.ts", import.meta.url)
+export const producer = new URL("../producer.ts", import.meta.url)
+
+// What the shell happens to hold about some other Redis is none of the demo's.
+const withoutSettings = Object.fromEntries(
+  Object.keys(process.env)
+    .filter((name) => name.startsWith("REDIS_") || name.startsWith("CACHE_"))
+    .map((name) => [name, undefined])
+)
