@@ -31,7 +31,7 @@ export class TaskQueueFullError extends Schema.TaggedError<TaskQueueFullError>()
  * - `"Undecodable"`: its payload does not fit the schema of whoever took it.
  * - `"Expired"`: it was not worth beginning any more.
  * - `"Cancelled"`: somebody cancelled it.
- * - `"Unknown"`: no task of this id is known. Its result was kept long enough, or there was none.
+ * - `"Forgotten"`: it is over, and its result was kept long enough.
  *
  * @category errors
  * @since 0.1.0
@@ -40,7 +40,7 @@ export class TaskFailedError extends Schema.TaggedError<TaskFailedError>()("Task
   /** Names the kind of task. */
   task: Schema.String,
   /** Says why there is no result. */
-  reason: Schema.Literals(["Died", "Lost", "Undecodable", "Expired", "Cancelled", "Unknown"]),
+  reason: Schema.Literals(["Died", "Lost", "Undecodable", "Expired", "Cancelled", "Forgotten"]),
   /** Says in one line what happened. */
   message: Schema.String
 }) {}

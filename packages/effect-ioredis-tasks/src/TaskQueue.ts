@@ -3,14 +3,18 @@
  *
  * @since 0.1.0
  */
-import { Clock, Context, Duration, Effect, Layer, Option, Result, Schedule, Schema, type Scope } from "effect"
+import { Clock, Context, DateTime, Duration, Effect, Layer, Option, Result, Schema, type Scope, Stream } from "effect"
 import { RedisClient, RedisCommand, type RedisError } from "effect-ioredis"
 import * as Dispatch from "effect-ioredis/dispatch"
 import * as DeferredOffers from "./internal/DeferredOffers.ts"
 import { isOutage } from "./internal/isOutage.ts"
 import * as Outcome from "./internal/Outcome.ts"
+import { countProblem, dieOf, nameProblem, timeProblem } from "./internal/problems.ts"
 import * as QueueStore from "./internal/QueueStore.ts"
+import type { Letter } from "./internal/scripts/letters.ts"
+import type { Look } from "./internal/scripts/look.ts"
 import * as StoredTask from "./internal/StoredTask.ts"
+import * as Watchers from "./internal/Watchers.ts"
 import type { Task } from "./Task.ts"
 import { type TaskFailedError, TaskQueueFullError } from "./TaskError.ts"
 
@@ -38,7 +42,7 @@ export interface TaskQueue {
     options?: OfferOptions
   ) => Effect.Effect<
     "Enqueued" | "Duplicate" | "Deferred",
-    TaskQueueFullError | RedisError.RedisOperationError | Schema.SchemaError
+    TaskQueueFullError | RedisError.RedisCommandError | Schema.SchemaError
   >
   /**
    * Waits for what a task ends with, whichever process works on it, for a time. It fails with the
@@ -49,6 +53,13 @@ export interface TaskQueue {
     id: string,
     options: { readonly timeout: Duration.Input }
   ) => Effect.Effect<Option.Option<Success>, Error | TaskFailedError | RedisError.RedisCommandError>
+  /** Tells how far a task is, whenever its handler says so, until it has ended. */
+  readonly progress: <Payload, Success, Error, Progress>(
+    task: Task<Payload, Success, Error, Progress>,
+    id: string
+  ) => Stream.Stream<Progress, RedisError.RedisCommandError>
+  /** Tells where a task is. */
+  readonly state: (task: { readonly name: string }, id: string) => Effect.Effect<State, RedisError.RedisCommandError>
   /** Cancels a task. What a worker has is interrupted there, with the next renewal of its lease. */
   readonly cancel: (
     task: { readonly name: string },
@@ -56,6 +67,17 @@ export interface TaskQueue {
   ) => Effect.Effect<"Cancelled" | "Cancelling" | "Over" | "Unknown", RedisError.RedisCommandError>
   /** Counts its tasks. */
   readonly inspect: Effect.Effect<Counts, RedisError.RedisCommandError>
+  /** Looks at tasks that nobody will try again, the latest first. */
+  readonly deadLetters: (options?: {
+    /** Sets how many of the latest are left out. Default: 0. */
+    readonly offset?: number | undefined
+    /** Bounds how many there are. Default: 100. */
+    readonly limit?: number | undefined
+  }) => Effect.Effect<ReadonlyArray<DeadLetter>, RedisError.RedisCommandError>
+  /** Lets dead letters be tried anew, as if they never had been, and counts them. */
+  readonly replay: (
+    letters: ReadonlyArray<Pick<DeadLetter, "task" | "id">>
+  ) => Effect.Effect<number, RedisError.RedisCommandError>
   /** Hands nothing out any more, in no process, until `resume`. What runs goes on. */
   readonly pause: Effect.Effect<void, RedisError.RedisCommandError>
   /** Hands out tasks again. */
@@ -103,6 +125,42 @@ export interface Counts {
 }
 
 /**
+ * Says where a task is. `"Over"` is one that is done, cancelled or expired, for as long as its id is
+ * remembered.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type State = Look["state"]
+
+/**
+ * A task that nobody will try again.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface DeadLetter {
+  /** Names the kind of task. */
+  readonly task: string
+  /** Gives the version of its payload. */
+  readonly version: number
+  /** Is the id that its payload gave. */
+  readonly id: string
+  /** Is its payload as it is stored: JSON. */
+  readonly payload: unknown
+  /** Says how often it was begun. */
+  readonly attempts: number
+  /** Says when it was given up, by the server's clock. */
+  readonly diedAt: DateTime.Utc
+  /** Says why: `"Failed"` is the error of the task. */
+  readonly reason: Outcome.Outcome["_tag"]
+  /** Says what happened. */
+  readonly message: string
+  /** Is the error of the task as it is stored: JSON. */
+  readonly error: unknown
+}
+
+/**
  * Sets up a queue. Producers and workers should say the same.
  *
  * @category models
@@ -120,7 +178,7 @@ export interface Options {
     | {
         /** Bounds how many tasks are kept. Default: 10,000. */
         readonly limit?: number | undefined
-        /** Bounds how long each is kept. It is less than `remember`. Default: 1 hour. */
+        /** Bounds how long each is kept: at most half of `remember`. Default: 1 hour. */
         readonly longest?: Duration.Input | undefined
       }
     | undefined
@@ -144,6 +202,13 @@ export const TypeId: unique symbol = Symbol.for("effect-ioredis-tasks/TaskQueue"
 interface Internals {
   readonly client: RedisClient.RedisClient
   readonly store: QueueStore.QueueStore
+  /** Offers a task by an id that its payload does not give. */
+  readonly offerAs: <Payload, Success, Error, Progress>(
+    id: string,
+    task: Task<Payload, Success, Error, Progress>,
+    payload: Payload,
+    options?: OfferOptions
+  ) => ReturnType<TaskQueue["offer"]>
 }
 
 /**
@@ -165,71 +230,140 @@ export const TaskQueue: Context.Service<TaskQueue, TaskQueue> = Context.Service<
 export const make = Effect.fnUntraced(function* (
   options: Options
 ): Effect.fn.Return<TaskQueue, never, RedisClient.RedisClient | Scope.Scope> {
-  const { deferred: bounds = {}, keepResults = "1 hour", name, patience = "1 second", prefix = "tasks" } = options
+  const { keepResults = "1 hour", name, prefix = "tasks", remember = "1 day" } = options
+  yield* dieOf("TaskQueue", problemsOf(options))
   const client = yield* RedisClient.RedisClient
-  const dispatch = Dispatch.of(client)
-  const remember = Duration.toMillis(options.remember ?? "1 day")
-  const store = QueueStore.make(client, prefix, name, { remember, resultLife: Duration.toMillis(keepResults) })
-  const { limit = 10_000, longest = "1 hour" } = bounds
-  const deferred = yield* DeferredOffers.make(dispatch, name, store, { limit, longest: Duration.toMillis(longest) })
-  const full = new TaskQueueFullError({
-    queue: name,
-    limit,
-    message: `Redis does not answer, and ${limit} tasks of the queue ${name} wait for it already`
+  const store = QueueStore.make(client, prefix, name, {
+    remember: Duration.toMillis(remember),
+    resultLife: Duration.toMillis(keepResults)
   })
+  const { deferred, offerAs } = yield* offering(client, store, options)
+  const asking = yield* askingOf(client, store)
   const setting = (command: RedisCommand.RedisCommand) => Effect.asVoid(client.run(command))
   return {
     name,
-    offer: Effect.fnUntraced(function* (task, payload, { delay = 0, expiresIn, priority = "normal" } = {}) {
-      const encoded = yield* Schema.encodeUnknownEffect(Schema.toCodecJson(task.payload))(payload)
-      const offer = {
-        id: idOf(task, task.id(payload)),
-        content: StoredTask.write({ name: task.name, version: task.version, offer: nonce(), payload: encoded }),
-        priority: priorities[priority],
-        delay: Duration.toMillis(delay),
-        life: expiresIn === undefined ? 0 : Math.max(1, Duration.toMillis(expiresIn))
-      }
-      if (deferred.has(offer.id)) return "Duplicate"
-      const told = yield* Effect.result(store.offer(offer, { operationTimeout: patience }))
-      if (Result.isSuccess(told)) return told.success
-      const error = told.failure
-      if (error._tag === "RedisOperationError" && !isOutage(error)) return yield* error
-      return deferred.add(offer) ? "Deferred" : yield* full
-    }),
-    result: (task, id, { timeout }) => {
-      const { decode } = Outcome.codecOf(task)
-      const look = Effect.flatMap(
-        store.result(idOf(task, id)),
-        Option.match({
-          onNone: () => Effect.succeedNone,
-          onSome: (text) => Effect.map(Effect.fromResult(decode(text)), Option.some)
-        })
-      )
-      return look.pipe(
-        Effect.repeat({ until: Option.isSome, schedule: everySecond }),
-        Effect.timeoutOption(timeout),
-        Effect.map(Option.flatten),
-        Effect.provideService(Clock.Clock, dispatch.clock)
-      )
-    },
+    offer: (task, payload, options) => offerAs(idOf(task, task.id(payload)), task, payload, options),
+    ...asking,
     cancel: (task, id) => store.cancel(idOf(task, id)),
-    inspect: Effect.map(store.inspect, ({ dead, delayed, high, low, normal, oldest, paused, running }) => ({
+    inspect: Effect.map(store.inspect, ({ high, low, normal, oldest, ...counts }) => ({
+      ...counts,
       waiting: { high, normal, low },
-      delayed,
-      running,
-      dead,
-      paused,
       oldest: Duration.millis(oldest)
     })),
+    deadLetters: ({ limit = 100, offset = 0 } = {}) =>
+      Effect.map(store.letters({ limit, offset }), (letters) => letters.map(letterOf)),
+    replay: (letters) => store.replay(letters.map(({ id, task }) => idOf({ name: task }, id))),
     pause: setting(RedisCommand.make("SET", [store.keys.paused, 1])),
     resume: Effect.andThen(
       setting(RedisCommand.make("DEL", [store.keys.paused])),
       setting(RedisCommand.make("RPUSH", [store.keys.wake, 1]))
     ),
     deferred: Effect.sync(deferred.stats),
-    [TypeId]: { client, store }
+    [TypeId]: { client, store, offerAs }
   }
 })
+
+const problemsOf = ({ deferred: { limit = 1, longest = "1 hour" } = {}, ...options }: Options) => [
+  nameProblem("name", options.name),
+  nameProblem("prefix", options.prefix ?? "tasks"),
+  countProblem("deferred.limit", limit),
+  timeProblem("deferred.longest", longest, "1 second"),
+  timeProblem("patience", options.patience ?? "1 second", "1 millis"),
+  // What was deferred may be told twice, and is known by its id then.
+  timeProblem("remember", options.remember ?? "1 day", Duration.times(Duration.fromInputUnsafe(longest), 2)),
+  timeProblem("keepResults", options.keepResults ?? "1 hour", 0)
+]
+
+const offering = Effect.fnUntraced(function* (
+  client: RedisClient.RedisClient,
+  store: QueueStore.QueueStore,
+  { deferred: bounds = {}, name, patience = "1 second" }: Options
+) {
+  const { limit = 10_000, longest = "1 hour" } = bounds
+  const deferred = yield* DeferredOffers.make(Dispatch.of(client), name, store, {
+    limit,
+    longest: Duration.toMillis(longest)
+  })
+  const message = `Redis does not answer, and ${limit} tasks of the queue ${name} wait for it already`
+  const full = new TaskQueueFullError({ queue: name, limit, message })
+  const offerAs: Internals["offerAs"] = Effect.fnUntraced(function* (id, task, payload, options = {}) {
+    const { delay = 0, expiresIn, priority = "normal" } = options
+    const encoded = yield* Schema.encodeUnknownEffect(Schema.toCodecJson(task.payload))(payload)
+    const offer = {
+      id,
+      content: StoredTask.write({ name: task.name, version: task.version, offer: nonce(), payload: encoded }),
+      priority: priorities[priority],
+      delay: Duration.toMillis(delay),
+      life: expiresIn === undefined ? 0 : Math.max(1, Duration.toMillis(expiresIn))
+    }
+    if (deferred.has(id)) return "Duplicate"
+    const told = yield* Effect.result(store.offer(offer, { operationTimeout: patience }))
+    if (Result.isSuccess(told)) return told.success
+    const error = told.failure
+    if (!isOutage(error)) return yield* error
+    return deferred.add(offer) ? "Deferred" : yield* full
+  })
+  return { deferred, offerAs }
+})
+
+const askingOf = Effect.fnUntraced(function* (client: RedisClient.RedisClient, store: QueueStore.QueueStore) {
+  const watchers = yield* Watchers.make(client, store.keys.told)
+  const { clock } = Dispatch.of(client)
+  // Whoever waits for a task waits for Redis as well.
+  const look = (id: string) =>
+    Effect.catchIf(store.look(id), isOutage, () => Effect.succeed<Look>({ state: "Unknown", ...nothing }))
+
+  const result: TaskQueue["result"] = (task, id, { timeout }) => {
+    const { decode } = Outcome.codecOf(task)
+    const ended = ({ outcome, state }: Look) => {
+      if (outcome !== undefined) return Effect.map(Effect.fromResult(decode(outcome)), Option.some)
+      return state === "Over" ? Effect.fail(Outcome.failure(task, "Forgotten")) : Effect.succeedNone
+    }
+    const stored = idOf(task, id)
+    return watchers
+      .until(stored, Effect.flatMap(look(stored), ended))
+      .pipe(Effect.timeoutOption(timeout), Effect.provideService(Clock.Clock, clock))
+  }
+
+  const progress: TaskQueue["progress"] = (task, id) => {
+    const decode = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.toCodecJson(task.progress)))
+    const stored = idOf(task, id)
+    const next = (told: string | undefined) =>
+      Effect.map(look(stored), ({ progress, state }) => {
+        if (progress !== undefined && progress !== told) return Option.some(progress)
+        return state === "Over" || state === "Dead" ? Option.some(undefined) : Option.none()
+      })
+    return Stream.paginate(undefined as string | undefined, (told) =>
+      Effect.map(watchers.until(stored, next(told)), (progress) =>
+        progress === undefined
+          ? [[], Option.none()]
+          : [Option.toArray(decode(progress)), Option.some<string | undefined>(progress)]
+      )
+    ).pipe(Stream.provideService(Clock.Clock, clock))
+  }
+
+  const state: TaskQueue["state"] = (task, id) => Effect.map(store.look(idOf(task, id)), ({ state }) => state)
+  return { result, progress, state }
+})
+
+const nothing = { progress: undefined, outcome: undefined }
+
+const letterOf = ({ at, attempts, cause, id, stored }: Letter): DeadLetter => {
+  const content = Option.getOrUndefined(Result.getSuccess(StoredTask.read(stored)))
+  const { _tag: reason, ...rest } = Outcome.read(cause)
+  const name = content?.name ?? id.split(":", 1).join("")
+  return {
+    task: name,
+    version: content?.version ?? 0,
+    id: id.slice(name.length + 1),
+    payload: content?.payload,
+    attempts,
+    diedAt: DateTime.makeUnsafe(at),
+    reason,
+    message: "message" in rest ? rest.message : reason,
+    error: "error" in rest ? rest.error : undefined
+  }
+}
 
 /**
  * Provides a queue on the client of the context.
@@ -241,8 +375,6 @@ export const layer = (options: Options): Layer.Layer<TaskQueue, never, RedisClie
   Layer.effect(TaskQueue, make(options))
 
 const priorities = { high: 0, normal: 1, low: 2 } as const
-
-const everySecond = Schedule.spaced("1 second")
 
 // Kinds of tasks do not share ids.
 const idOf = (task: { readonly name: string }, id: string): string => `${task.name}:${id}`

@@ -10,6 +10,7 @@ import * as Dispatch from "effect-ioredis/dispatch"
 import * as Handling from "./internal/Handling.ts"
 import * as InHand from "./internal/InHand.ts"
 import * as Leases from "./internal/Leases.ts"
+import { countProblem, dieOf, timeProblem } from "./internal/problems.ts"
 import * as Rounds from "./internal/Rounds.ts"
 import type { Taken } from "./internal/scripts/work.ts"
 import * as StoredTask from "./internal/StoredTask.ts"
@@ -104,6 +105,7 @@ const start = Effect.fnUntraced(function* <R>(
   never,
   TaskQueue.TaskQueue | Scope.Scope | R
 > {
+  yield* dieOf("TaskWorker", problemsOf({ concurrency, connectAttempts, ...options }))
   const lease = Duration.toMillis(options.lease ?? "30 seconds")
   const drain = Duration.toMillis(options.drain ?? "10 seconds")
   const { limit = 0, window = 0 } = options.rateLimit ?? {}
@@ -111,14 +113,24 @@ const start = Effect.fnUntraced(function* <R>(
   const { client, store } = queue[TaskQueue.TypeId]
   const dispatch = Dispatch.of(client)
   const byKind = new Map(handlers.map((handler) => [kindOf(handler), handler]))
+  const unknown = new Set<string>()
   let isClosing = false
+
+  const tellUnknown = (kind: string) =>
+    Effect.suspend(() => {
+      if (unknown.has(kind) || unknown.size === mostUnknown) return Effect.void
+      unknown.add(kind)
+      return Effect.logWarning("This worker has no handler for a kind of task, which it leaves to others").pipe(
+        Effect.annotateLogs({ queue: queue.name, task: kind })
+      )
+    })
 
   const begin = ({ attempt, id, stored }: Taken, token: string): Effect.Effect<Handling.Ending, never, R> => {
     const task = StoredTask.read(stored)
     if (Result.isFailure(task)) return Effect.succeed(Handling.undecodable(task.failure))
     const handler = byKind.get(kindOf(task.success))
     // Another worker may have one, of another release of the program.
-    if (handler === undefined) return Effect.succeed(Handling.back(unknownFor))
+    if (handler === undefined) return Effect.as(tellUnknown(kindOf(task.success)), Handling.back(unknownFor))
     const tell = (progress: string) => Effect.ignore(store.tell({ id, token, progress }))
     return handler.run(task.success, { id: id.slice(task.success.name.length + 1), attempt, tell })
   }
@@ -154,10 +166,23 @@ const start = Effect.fnUntraced(function* <R>(
   return ended
 })
 
+const problemsOf = ({ concurrency = 1, connectAttempts = 1, drain = 0, lease = "1 second", rateLimit }: Options) => [
+  countProblem("concurrency", concurrency),
+  countProblem("connectAttempts", connectAttempts),
+  timeProblem("drain", drain, 0),
+  timeProblem("lease", lease, "1 second"),
+  ...(rateLimit === undefined
+    ? []
+    : [countProblem("rateLimit.limit", rateLimit.limit), timeProblem("rateLimit.window", rateLimit.window, "1 millis")])
+]
+
 // In how many milliseconds an idle worker asks again, whatever it has heard.
 const longestIdle = 5_000
 
 // For how many milliseconds a task is left alone for which this worker has no handler.
 const unknownFor = 30_000
+
+// For how many kinds that is told: whoever writes to the queue decides how many there are.
+const mostUnknown = 100
 
 const kindOf = ({ name, version }: { readonly name: string; readonly version: number }): string => `${name}@${version}`

@@ -1,4 +1,5 @@
 export * as Task from "./Task.ts"
 export * as TaskError from "./TaskError.ts"
 export * as TaskQueue from "./TaskQueue.ts"
+export * as TaskSchedule from "./TaskSchedule.ts"
 export * as TaskWorker from "./TaskWorker.ts"

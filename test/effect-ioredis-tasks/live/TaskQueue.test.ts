@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, Option, Schema } from "effect"
+import { Effect, Fiber, Latch, Layer, Option, Schema, Stream } from "effect"
 import { Redis } from "effect-ioredis"
 import { Task, TaskQueue, TaskWorker } from "effect-ioredis-tasks"
 import * as RedisServer from "../../support/RedisServer.ts"
@@ -11,6 +11,18 @@ const Double = Task.make({
   payload: Schema.Struct({ n: Schema.Int }),
   success: Schema.Int,
   id: ({ n }) => String(n)
+})
+
+class Broken extends Schema.TaggedError<Broken>()("Broken", { file: Schema.String }) {}
+
+const Copy = Task.make({
+  name: "copy",
+  version: 1,
+  payload: Schema.Struct({ file: Schema.String }),
+  error: Broken,
+  progress: Schema.Int,
+  id: ({ file }) => file,
+  retry: { while: () => false }
 })
 
 describe("A queue on a real Redis", () => {
@@ -43,6 +55,46 @@ describe("A queue on a real Redis", () => {
         const { delayed, running, waiting } = yield* queue.inspect
         assert.deepStrictEqual([delayed, running, waiting.normal], [0, 0, 0])
       }).pipe(Effect.provide(Queue))
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("tells how far a task is, and where, and why it is dead", () =>
+    Effect.gen(function* () {
+      const { url } = yield* RedisServer.make()
+      const Queue = TaskQueue.layer({ name: "work" }).pipe(Layer.provideMerge(Redis.layer({ url })))
+      const mayEnd = Latch.makeUnsafe()
+      const worker = TaskWorker.layer([
+        TaskWorker.handler(Copy, (_, { progress }) =>
+          Effect.gen(function* () {
+            yield* progress(1)
+            yield* mayEnd.await
+            return yield* new Broken({ file: "a" })
+          })
+        )
+      ])
+      yield* Effect.gen(function* () {
+        const queue = yield* TaskQueue.TaskQueue
+        const isAt = (state: TaskQueue.State) =>
+          Effect.orDie(Effect.map(queue.state(Copy, "a"), (now) => now === state))
+        assert.strictEqual(yield* queue.state(Copy, "a"), "Unknown")
+        yield* queue.offer(Copy, { file: "a" }, { delay: "50 millis" })
+        assert.strictEqual(yield* queue.state(Copy, "a"), "Delayed")
+        const told = yield* Effect.forkChild(Stream.runCollect(queue.progress(Copy, "a")))
+        const result = yield* Effect.forkChild(Effect.flip(queue.result(Copy, "a", { timeout: "5 seconds" })))
+        yield* Wait.until("it runs", isAt("Running"))
+        yield* mayEnd.open
+        const error = yield* Fiber.join(result)
+        assert.isTrue(error instanceof Broken)
+        assert.deepStrictEqual(yield* Fiber.join(told), [1])
+        assert.strictEqual(yield* queue.state(Copy, "a"), "Dead")
+        const [letter] = yield* queue.deadLetters()
+        assert.deepInclude(letter, { task: "copy", id: "a", attempts: 1, reason: "Failed", payload: { file: "a" } })
+        assert.strictEqual(yield* queue.replay([{ task: "copy", id: "a" }]), 1)
+        yield* Wait.until("it is dead again", isAt("Dead"))
+        assert.strictEqual(yield* queue.cancel(Copy, "a"), "Cancelled")
+        assert.strictEqual(yield* queue.state(Copy, "a"), "Over")
+        assert.deepStrictEqual(yield* queue.deadLetters(), [])
+      }).pipe(Effect.provide(Layer.provideMerge(worker, Queue)))
     }).pipe(Effect.scoped)
   )
 })

@@ -1,13 +1,18 @@
-import { Result, Schema } from "effect"
+import { Option, Result, Schema } from "effect"
 import type { Task } from "../Task.ts"
 import { TaskFailedError } from "../TaskError.ts"
 
+const Stored = Schema.Union([
+  Schema.TaggedStruct("Success", { value: Schema.optionalKey(Schema.Unknown) }),
+  Schema.TaggedStruct("Failed", { error: Schema.Unknown, message: Schema.String }),
+  Schema.Struct({ _tag: Schema.Literals(["Died", "Lost", "Undecodable"]), message: Schema.String }),
+  Schema.Struct({ _tag: Schema.Literals(["Expired", "Cancelled"]) })
+])
+
 /** What became of a task, as it is stored: its result, and why it is dead. */
-export type Outcome =
-  | { readonly _tag: "Success"; readonly value?: unknown }
-  | { readonly _tag: "Failed"; readonly error: unknown; readonly message: string }
-  | { readonly _tag: "Died" | "Lost" | "Undecodable"; readonly message: string }
-  | { readonly _tag: "Expired" | "Cancelled" }
+export type Outcome = typeof Stored.Type
+
+const decodeOutcome = Schema.decodeUnknownOption(Schema.fromJsonString(Stored))
 
 /** How a handler's success and its error are encoded. */
 export interface OutcomeCodec<in out Success, in out Error> {
@@ -22,7 +27,7 @@ const messages = {
   Undecodable: "it does not fit the schema of whoever took it",
   Expired: "it was not worth beginning any more",
   Cancelled: "somebody cancelled it",
-  Unknown: "no task of this id is known, or its result was kept long enough"
+  Forgotten: "it is over, and its result was kept long enough"
 }
 
 /** The error of a task that has no result. */
@@ -32,6 +37,10 @@ export const failure = (task: { readonly name: string }, reason: TaskFailedError
 /** Writes what became of a task that has no success and no error of its own. */
 export const write = (outcome: Exclude<Outcome, { readonly _tag: "Success" | "Failed" }>): string =>
   JSON.stringify(outcome)
+
+/** Reads what became of a task. */
+export const read = (text: string): Outcome =>
+  Option.getOrElse(decodeOutcome(text), () => ({ _tag: "Undecodable", message: "it is not of this library" }))
 
 /** Encodes and decodes what a kind of task ends with. */
 export const codecOf = <P, Success, Error, G>(task: Task<P, Success, Error, G>): OutcomeCodec<Success, Error> => {
@@ -54,8 +63,7 @@ export const codecOf = <P, Success, Error, G>(task: Task<P, Success, Error, G>):
         onFailure: String
       }),
     decode: (text): Result.Result<Success, Error | TaskFailedError> => {
-      // What a queue stores as a result is JSON that it wrote itself.
-      const outcome: Outcome = JSON.parse(text)
+      const outcome = read(text)
       if (outcome._tag === "Success") return Result.mapError(decodeSuccess(outcome.value), undecodable)
       if (outcome._tag !== "Failed") return Result.fail(failure(task, outcome._tag))
       return Result.flatMap(Result.mapError(decodeError(outcome.error), undecodable), (error) => Result.fail(error))

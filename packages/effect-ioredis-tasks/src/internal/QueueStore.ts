@@ -1,8 +1,11 @@
 import type { RedisClient, RedisError } from "effect-ioredis"
-import type { Effect, Option } from "effect"
+import type { Effect } from "effect"
 import * as QueueKeys from "./QueueKeys.ts"
 import { cancel } from "./scripts/cancel.ts"
 import { type Counts, inspect } from "./scripts/inspect.ts"
+import { type Candidacy, type Leading, lead } from "./scripts/lead.ts"
+import { type Letter, letters, type Page } from "./scripts/letters.ts"
+import { type Look, look } from "./scripts/look.ts"
 import { type Offer, offer } from "./scripts/offer.ts"
 import { type Holding, type Renewal, renew } from "./scripts/renew.ts"
 import { replay } from "./scripts/replay.ts"
@@ -29,7 +32,10 @@ export interface QueueStore {
   readonly cancel: (id: string) => Asked<"Unknown" | "Over" | "Cancelling" | "Cancelled">
   readonly inspect: Asked<Counts>
   readonly replay: (ids: ReadonlyArray<string>) => Asked<number>
-  readonly result: (id: string) => Asked<Option.Option<string>>
+  readonly look: (id: string) => Asked<Look>
+  readonly letters: (page: Omit<Page, "keys">) => Asked<ReadonlyArray<Letter>>
+  /** Leads the schedule of a name, or says who does. */
+  readonly lead: (schedule: string, candidacy: Omit<Candidacy, "key">) => Asked<Leading>
 }
 
 /** The queue of a name on a client. */
@@ -47,7 +53,10 @@ export const make = (
     tell: client.eval(tell),
     cancel: client.eval(cancel),
     inspect: client.eval(inspect),
-    replay: client.eval(replay)
+    replay: client.eval(replay),
+    look: client.eval(look),
+    letters: client.eval(letters),
+    lead: client.eval(lead)
   }
   return {
     keys,
@@ -58,6 +67,8 @@ export const make = (
     cancel: (id) => scripts.cancel({ ...retention, id, keys }),
     inspect: scripts.inspect({ keys }),
     replay: (ids) => scripts.replay({ ids, keys }),
-    result: (id) => client.get(`${keys.results}${id}`)
+    look: (id) => scripts.look({ id, keys }),
+    letters: (page) => scripts.letters({ ...page, keys }),
+    lead: (schedule, candidacy) => scripts.lead({ ...candidacy, key: `${keys.schedules}${schedule}` })
   }
 }

@@ -1,4 +1,4 @@
-import { Effect, Latch } from "effect"
+import { Clock, Effect, Latch, Schedule } from "effect"
 import type { RedisClient, RedisError } from "effect-ioredis"
 import type { Dispatch } from "effect-ioredis/dispatch"
 import { isOutage } from "./isOutage.ts"
@@ -36,6 +36,9 @@ const most = 200
 
 const patience: RedisClient.CallOptions = { waitToSend: "5 seconds", operationTimeout: "7 seconds" }
 
+// Some refusals come at once, as long as Redis cannot write to its disk.
+const pause = Schedule.spaced("200 millis")
+
 /** Makes the rounds of one worker. */
 export const make = (store: QueueStore, { clock }: Dispatch, settings: Settings): Rounds => {
   const { attempts, lease, rate, worker } = settings
@@ -51,7 +54,7 @@ export const make = (store: QueueStore, { clock }: Dispatch, settings: Settings)
     return Effect.suspend(() => {
       const sentAt = now()
       return Effect.map(store.work(asked, patience), (worked) => ({ sentAt, worked }))
-    }).pipe(Effect.retry({ while: (error) => isOutage(error) && ++failed < attempts }))
+    }).pipe(Effect.retry({ while: (error) => isOutage(error) && ++failed < attempts, schedule: pause }))
   }
 
   const round = Effect.gen(function* () {
@@ -64,8 +67,9 @@ export const make = (store: QueueStore, { clock }: Dispatch, settings: Settings)
     }
     const token = tokenOf(asked)
     for (const task of worked.taken) settings.take(task, token, sentAt + task.lease)
-    if (settlements.length > 0) shallLook.openUnsafe()
-    else isSettled.openUnsafe()
+    if (settlements.length === 0) isSettled.openUnsafe()
+    const isFull = want > 0 && worked.taken.length === want
+    if (settlements.length > 0 || (isFull && settings.capacity() > 0)) shallLook.openUnsafe()
     settings.after(worked.taken.length < want, worked.due)
   })
 
@@ -84,6 +88,6 @@ export const make = (store: QueueStore, { clock }: Dispatch, settings: Settings)
         shallLook.closeUnsafe()
         return round
       })
-    )
+    ).pipe(Effect.provideService(Clock.Clock, clock))
   }
 }

@@ -22,7 +22,7 @@ export const cancel: RedisScript.RedisScript<Cancellation, "Unknown" | "Over" | 
     lua: `#!lua flags=allow-oom
 local tasks, delayed, leases, attempts, dead = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local causes, over, cancelled, progress = KEYS[6], KEYS[7], KEYS[8], KEYS[9]
-local id, remember, resultLife, results, ended = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4], ARGV[5]
+local id, remember, resultLife, results, told = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4], ARGV[5]
 ${lua.now}${lua.finish}
 local stored = redis.call("HGET", tasks, id)
 if stored == "" then return 3 end
@@ -41,7 +41,7 @@ if redis.call("ZREM", dead, id) == 1 then
 end
 finish(id, '${outcomes.cancelled}')
 if isWaiting then redis.call("HSET", tasks, id, "") end
-redis.call("SPUBLISH", ended, cjson.encode({ id }))
+redis.call("SPUBLISH", told, cjson.encode({ id }))
 return 3`,
     keys: ({ keys }: Cancellation) => [
       keys.tasks,
@@ -54,7 +54,7 @@ return 3`,
       keys.cancelled,
       keys.progress
     ],
-    args: ({ id, keys, remember, resultLife }) => [id, remember, resultLife, keys.results, keys.ended],
+    args: ({ id, keys, remember, resultLife }) => [id, remember, resultLife, keys.results, keys.told],
     decode: oneOf(["Unknown", "Over", "Cancelling", "Cancelled"]),
     kind: "repeatable"
   })

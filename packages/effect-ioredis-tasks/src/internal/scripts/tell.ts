@@ -18,7 +18,7 @@ redis.call("HSET", KEYS[2], ARGV[1], ARGV[3])
 redis.call("SPUBLISH", ARGV[4], cjson.encode({ ARGV[1] }))
 return 1`,
   keys: ({ keys }: Telling) => [keys.attempts, keys.progress],
-  args: ({ id, keys, progress, token }) => [id, token, progress, keys.ended],
+  args: ({ id, keys, progress, token }) => [id, token, progress, keys.told],
   decode: RedisCommand.decoder(Schema.Int),
   kind: "repeatable"
 })

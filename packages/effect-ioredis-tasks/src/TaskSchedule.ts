@@ -1,0 +1,136 @@
+/**
+ * Schedules: tasks that are enqueued again and again, at the times of a cron expression.
+ *
+ * **Example** (A report each morning)
+ *
+ * ```ts
+ * import { Cron, Layer, Schema } from "effect"
+ * import { Redis } from "effect-ioredis"
+ * import { Task, TaskQueue, TaskSchedule } from "effect-ioredis-tasks"
+ *
+ * const Report = Task.make({
+ *   name: "report",
+ *   version: 1,
+ *   payload: Schema.Struct({ day: Schema.String }),
+ *   id: ({ day }) => day
+ * })
+ *
+ * const Mornings = TaskSchedule.layer({
+ *   name: "mornings",
+ *   cron: Cron.parseUnsafe("0 6 * * *", "Europe/Vienna"),
+ *   task: Report,
+ *   payload: (at) => ({ day: at.toISOString().slice(0, 10) })
+ * }).pipe(
+ *   Layer.provide(TaskQueue.layer({ name: "reports" })),
+ *   Layer.provide(Redis.layerFromEnv())
+ * )
+ * ```
+ *
+ * @since 0.1.0
+ */
+import { Clock, Cron, Duration, Effect, Layer } from "effect"
+import { SecureRandom } from "effect/crypto"
+import * as Dispatch from "effect-ioredis/dispatch"
+import type { Leading } from "./internal/scripts/lead.ts"
+import type { Task } from "./Task.ts"
+import * as TaskQueue from "./TaskQueue.ts"
+
+/**
+ * Sets up a schedule.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options<in out Payload, in out Success, in out Error, in out Progress> {
+  /** Names it. Processes that say the same name are one schedule. */
+  readonly name: string
+  /** Says when a task shall be begun, by the clock of Redis and in the time zone of the expression. */
+  readonly cron: Cron.Cron
+  /** Is the kind of task. */
+  readonly task: Task<Payload, Success, Error, Progress>
+  /** Gives the payload of the task of a time. */
+  readonly payload: (at: Date) => Payload
+  /** Sets what goes first. Default: `"normal"`. */
+  readonly priority?: TaskQueue.OfferOptions["priority"]
+  /**
+   * Sets how late a task may be enqueued whose time passed while no process was there to do so.
+   * Default: 1 minute.
+   */
+  readonly missed?: Duration.Input | undefined
+  /** Sets for how long a process leads without a word from it. Default: 10 seconds. */
+  readonly lease?: Duration.Input | undefined
+}
+
+/**
+ * Enqueues the tasks of a schedule on the queue of the context, for as long as the layer is.
+ *
+ * **Details**
+ *
+ * Of all processes that have the layer one leads. It enqueues the next task ahead, with a delay until
+ * its time, so that the time is kept to the millisecond whatever becomes of the process. Another one
+ * leads when its lease has lapsed. Each task's id is the schedule's name and its time, in the place of
+ * the one that the payload gives: so it is enqueued once, however many processes try.
+ *
+ * **Gotchas**
+ *
+ * - What was enqueued ahead stays when the expression changes, or when the schedule is given up:
+ *   cancel it by its id.
+ * - A task that is still running does not keep the next from being begun.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer = <Payload, Success, Error, Progress>(
+  options: Options<Payload, Success, Error, Progress>
+): Layer.Layer<never, never, TaskQueue.TaskQueue> => Layer.effectDiscard(Effect.forkScoped(run(options)))
+
+/** Gives the id of the task of a schedule that is to be begun at a time. */
+const idOf = (schedule: string, at: Date): string => `${schedule}@${at.toISOString()}`
+
+const run = Effect.fnUntraced(function* <Payload, Success, Error, Progress>({
+  cron,
+  lease = "10 seconds",
+  missed = "1 minute",
+  name,
+  payload,
+  priority,
+  task
+}: Options<Payload, Success, Error, Progress>) {
+  const queue = yield* TaskQueue.TaskQueue
+  const { client, offerAs, store } = queue[TaskQueue.TypeId]
+  const candidacy = { process: SecureRandom.uuidV4Unsafe(), lease: Duration.toMillis(lease) }
+  let enqueued = 0
+
+  // What was enqueued is told with the next round. A leader that is gone before has enqueued what its
+  // successor enqueues again, and nothing comes of that.
+  const enqueue = Effect.fnUntraced(function* ({ last, now }: Leading) {
+    const from = last === 0 ? now : Math.max(last, now - Duration.toMillis(missed))
+    let at = Cron.next(cron, new Date(from))
+    while (true) {
+      const id = `${task.name}:${idOf(name, at)}`
+      yield* offerAs(id, task, payload(at), { priority, delay: Math.max(0, at.getTime() - now) })
+      enqueued = at.getTime()
+      if (enqueued > now) return enqueued - now
+      at = Cron.next(cron, at)
+    }
+  })
+
+  const round = Effect.gen(function* () {
+    const leading = yield* store.lead(name, { ...candidacy, enqueued })
+    if (!leading.leads) return candidacy.lease / 2
+    const ahead = leading.last > leading.now ? leading.last - leading.now : yield* enqueue(leading)
+    return Math.min(ahead, candidacy.lease / 3)
+  })
+
+  return yield* round.pipe(
+    Effect.catch((error) =>
+      Effect.logWarning("A schedule could not enqueue its next task").pipe(
+        Effect.annotateLogs({ schedule: name, error: error.message }),
+        Effect.as(1_000)
+      )
+    ),
+    Effect.flatMap(Effect.sleep),
+    Effect.forever,
+    Effect.provideService(Clock.Clock, Dispatch.of(client).clock)
+  )
+})
