@@ -25,7 +25,10 @@ export interface Rounds {
   readonly settle: (settlement: Settlement) => void
   /** Has a round made, as there may be something to take. */
   readonly look: () => void
-  /** Waits until everything that was to be settled is. */
+  /**
+   * Waits until everything that was to be settled is, and nothing is on its way that could take a
+   * task; or until no rounds are made any more.
+   */
   readonly settled: Effect.Effect<void>
   /** Makes rounds until Redis refuses, or does not answer so many times. */
   readonly run: Effect.Effect<never, RedisError.RedisCommandError>
@@ -47,6 +50,7 @@ export const make = (store: QueueStore, { clock }: Dispatch, settings: Settings)
   const settlements: Array<Settlement> = []
   const isSettled = Latch.makeUnsafe(true)
   let call = 0
+  let hasEnded = false
 
   // A call whose reply is lost is made again, until one comes: Redis knows it by its number.
   const ask = (asked: Parameters<QueueStore["work"]>[0]) => {
@@ -58,6 +62,7 @@ export const make = (store: QueueStore, { clock }: Dispatch, settings: Settings)
   }
 
   const round = Effect.gen(function* () {
+    isSettled.closeUnsafe()
     const settling = settlements.splice(0, most)
     const want = Math.min(most, settings.capacity())
     const asked = { worker, call: ++call, lease, want, rate, settlements: settling }
@@ -76,7 +81,7 @@ export const make = (store: QueueStore, { clock }: Dispatch, settings: Settings)
   return {
     settle: (settlement) => {
       settlements.push(settlement)
-      isSettled.closeUnsafe()
+      if (!hasEnded) isSettled.closeUnsafe()
       shallLook.openUnsafe()
     },
     look: () => {
@@ -88,6 +93,14 @@ export const make = (store: QueueStore, { clock }: Dispatch, settings: Settings)
         shallLook.closeUnsafe()
         return round
       })
-    ).pipe(Effect.provideService(Clock.Clock, clock))
+    ).pipe(
+      Effect.ensuring(
+        Effect.sync(() => {
+          hasEnded = true
+          isSettled.openUnsafe()
+        })
+      ),
+      Effect.provideService(Clock.Clock, clock)
+    )
   }
 }
