@@ -10,11 +10,11 @@ import * as Screen from "./demo/Screen.ts"
 const settings: Round.Settings = {
   parcels: 600,
   perSecond: 20,
-  workers: 3,
+  workers: 4,
   concurrency: 10,
   leaseSeconds: 3,
   resetTimeoutSeconds: 1,
-  killEvery: 4,
+  killEvery: 3,
   steps: [
     { name: "killed", after: 5, seconds: 4 },
     { name: "frozen", after: 6, seconds: 6 }

@@ -1,4 +1,4 @@
-import { NodeRuntime } from "@effect/platform-node"
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Config, Effect, Fiber, Layer, Schedule } from "effect"
 import { Redis } from "effect-ioredis"
 import { TaskQueue } from "effect-ioredis-tasks"

@@ -5,8 +5,8 @@ import * as Diary from "../Diary.ts"
 
 /** Worker processes, each of which is replaced by another when it is gone. */
 export interface Crew {
-  /** SIGKILL to one of those that work, drawn at random. */
-  readonly killOne: Effect.Effect<void>
+  /** SIGKILL to one of those that work, drawn at random, as long as two others do. */
+  readonly killOne: (isWorking: (pid: number) => boolean) => Effect.Effect<void>
   /** When each process was gone, in milliseconds since the machine was started. */
   readonly gone: ReadonlyMap<number, number>
   /** How many were killed from here. The others ended by themselves. */
@@ -51,9 +51,10 @@ export const make = Effect.fnUntraced(function* (size: number, settings: Setting
 
   for (let place = 0; place < size; place++) yield* Effect.forkScoped(Effect.forever(one))
   const crew: Crew = {
-    killOne: Effect.gen(function* () {
-      const pid = [...pids][yield* Random.nextIntBetween(0, Math.max(1, pids.size))]
-      if (pid === undefined) return
+    killOne: Effect.fnUntraced(function* (isWorking) {
+      const working = [...pids].filter(isWorking)
+      const pid = working[yield* Random.nextIntBetween(0, Math.max(1, working.length))]
+      if (pid === undefined || working.length < 3) return
       process.kill(pid, "SIGKILL")
       killed++
     }),

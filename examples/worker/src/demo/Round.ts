@@ -22,8 +22,9 @@ export interface Settings {
   readonly steps: ReadonlyArray<Script.Step>
   /** For how many seconds, after everything was offered, it is waited for what is left. */
   readonly longest: number
-  /** Another worker. */
+  /** Another worker, and more settings for it. */
   readonly program?: URL | undefined
+  readonly settings?: Crew.Settings | undefined
 }
 
 /** How far it is. */
@@ -64,6 +65,7 @@ export const play = Effect.fnUntraced(function* <E, R>(
     settings.workers,
     {
       ...environment,
+      ...settings.settings,
       WORKER_CONCURRENCY: String(settings.concurrency),
       WORKER_LEASE: `${settings.leaseSeconds} seconds`,
       WORKER_DRAIN: "1 second"
@@ -85,7 +87,7 @@ export const play = Effect.fnUntraced(function* <E, R>(
   })
   const killing = yield* Random.nextBetween(settings.killEvery * 0.5, settings.killEvery * 1.5).pipe(
     Effect.flatMap((seconds) => Effect.sleep(Duration.seconds(seconds))),
-    Effect.andThen(crew.killOne),
+    Effect.andThen(Effect.suspend(() => crew.killOne((pid) => Entries.read(diary).works.has(pid)))),
     Effect.forever,
     Effect.forkScoped
   )
