@@ -74,7 +74,9 @@ export const make = (store: QueueStore, { clock }: Dispatch, settings: Settings)
     for (const task of worked.taken) settings.take(task, token, sentAt + task.lease)
     if (settlements.length === 0) isSettled.openUnsafe()
     const isFull = want > 0 && worked.taken.length === want
-    if (settlements.length > 0 || (isFull && settings.capacity() > 0)) shallLook.openUnsafe()
+    // Redis ends a wait that is shorter than a tenth of a second later than it was told.
+    const isDue = worked.due === 1
+    if (settlements.length > 0 || isDue || (isFull && settings.capacity() > 0)) shallLook.openUnsafe()
     settings.after(worked.taken.length < want, worked.due)
   })
 

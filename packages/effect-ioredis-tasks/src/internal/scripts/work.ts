@@ -64,6 +64,9 @@ export const tokenOf = ({ call, worker }: Pick<Call, "call" | "worker">): string
 /** The results that are not a handler's. */
 export const outcomes = { cancelled: `{"_tag":"Cancelled"}`, expired: `{"_tag":"Expired"}` }
 
+// How many tasks one call looks at before it leaves the rest to the next.
+const mostMet = 1_000
+
 /**
  * Settles what is done, gives back what was lost, lets begin what is due, and takes the next.
  *
@@ -152,12 +155,14 @@ local function began(count)
   local first = math.max(tonumber(redis.call("GET", rate) or now), now)
   redis.call("SET", rate, string.format("%.3f", first + count * window / limit), "PX", math.ceil(window * 2))
 end
+-- Cancelled and expired tasks are met on the way: no more of them at once than Redis has time for.
 local function take(most)
-  local ids = {}
+  local ids, met = {}, 0
   for _, list in ipairs(waiting) do
-    while #ids < most do
+    while #ids < most and met < ${mostMet} do
       local popped = redis.call("LPOP", list, most - #ids)
       if not popped then break end
+      met = met + #popped
       for _, id in ipairs(popped) do
         local stored = redis.call("HGET", tasks, id)
         local expires = stored and tonumber(string.match(stored, "^%d+ (%d+)") or 0)
@@ -174,7 +179,7 @@ local function take(most)
       end
     end
   end
-  return ids
+  return ids, met >= ${mostMet}
 end
 local function dueIn()
   local due = -1
@@ -199,13 +204,15 @@ else
   promote()
   forget()
   local most, rateDue = permitted()
-  ids = take(most)
+  local isCutShort
+  ids, isCutShort = take(most)
   began(#ids)
   if #settled + #ids > 0 then
     redis.call("SET", last, cjson.encode({ call = call, settled = settled, ids = ids }), "PX", 10 * lease)
   end
   if #finished > 0 then redis.call("SPUBLISH", told, cjson.encode(finished)) end
   due = dueIn()
+  if isCutShort then due = 1 end
   if rateDue > 0 and (due == -1 or rateDue < due) then due = rateDue end
   if #ids == want and redis.call("EXISTS", unpack(waiting)) > 0 then wakeOne() end
 end
