@@ -1,5 +1,5 @@
 import { Effect } from "effect"
-import * as Resp from "../support/Resp.ts"
+import type * as Resp from "../support/Resp.ts"
 import * as Connect from "../support/Connect.ts"
 import * as RedisServer from "../support/RedisServer.ts"
 import * as QueueStore from "../../packages/effect-ioredis-tasks/src/internal/QueueStore.ts"
@@ -81,7 +81,12 @@ export const play = Effect.fnUntraced(function* (waiting: number) {
 
 const base = "tasks:{many}:"
 
-const content = StoredTask.write({ name: "step", version: 1, offer: "o", payload: { order: 123456, text: "a".repeat(60) } })
+const content = StoredTask.write({
+  name: "step",
+  version: 1,
+  offer: "o",
+  payload: { order: 123456, text: "a".repeat(60) }
+})
 
 // Puts tasks where an offer does.
 const filling = `

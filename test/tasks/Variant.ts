@@ -21,16 +21,16 @@ export const all: ReadonlyArray<Variant> = [
     what: "settled twice"
   },
   {
-    name: "no-lease",
+    name: "no-give-back",
     from: 'redis.call("ZADD", leases, now + lease, id)\n          ids[#ids + 1] = id',
-    to: "ids[#ids + 1] = id",
+    to: 'redis.call("ZADD", leases, now + 86400000, id)\n          ids[#ids + 1] = id',
     found: ({ lost }) => lost.length,
     what: "lost"
   },
   {
     name: "done-at-once",
     from: 'redis.call("ZADD", leases, now + lease, id)\n          ids[#ids + 1] = id',
-    to: 'redis.call("ZADD", over, now + remember, id)\n          ids[#ids + 1] = id',
+    to: 'redis.call("ZADD", leases, now + lease, id)\n          redis.call("ZADD", over, now + remember, id)\n          ids[#ids + 1] = id',
     found: ({ unearned }) => unearned.length,
     what: "settled without having been done"
   }

@@ -37,7 +37,7 @@ const big: Part = Effect.gen(function* () {
   const { print, style } = yield* Stage.make
   const played = yield* playRound(Rounds.big)
   const ledger = Ledger.of(played)
-  yield* print("", ...Report.table(ledger, played.killed, style), "")
+  yield* print("", ...Report.table(ledger, played, style), "")
   return Report.verdict(ledger, Rounds.big)
 })
 

@@ -35,9 +35,9 @@ const demo = Effect.gen(function* () {
   const played = yield* Effect.scoped(Round.play(settings, Screen.show(live, style)))
   const ledger = Ledger.of(played)
   yield* Stage.end(stage, {
-    table: Report.table(ledger, played.killed, style),
+    table: Report.table(ledger, played, style),
     verdict: Report.verdict(ledger, settings),
-    summary: Report.summary(ledger, played.killed),
+    summary: Report.summary(ledger, played),
     logged: { by: "the workers", lines: played.log }
   })
 })

@@ -139,7 +139,7 @@ const start = Effect.fnUntraced(function* <R>(
   const inHand: InHand.InHand = InHand.make(dispatch, leases, yield* Effect.context<R>(), begin, (settlement) =>
     rounds.settle(settlement)
   )
-  const wakeup = Wakeup.make(client, dispatch, store.keys.wake, Math.min(longestIdle, lease / 2), () => rounds.look())
+  const wakeup = Wakeup.make(client, dispatch, store.keys.wake, Wakeup.longestOf(lease), () => rounds.look())
   const rounds: Rounds.Rounds = Rounds.make(store, dispatch, {
     worker: SecureRandom.uuidV4Unsafe(),
     lease,
@@ -161,7 +161,8 @@ const start = Effect.fnUntraced(function* <R>(
   yield* Effect.addFinalizer(() => {
     isClosing = true
     wakeup.busy()
-    return Effect.andThen(inHand.drain(drain), dispatch.closeWithin(rounds.settled))
+    const isOver = Effect.raceFirst(rounds.settled, Effect.exit(Deferred.await(ended)))
+    return Effect.andThen(inHand.drain(drain), dispatch.closeWithin(isOver))
   })
   return ended
 })
@@ -175,9 +176,6 @@ const problemsOf = ({ concurrency = 1, connectAttempts = 1, drain = 0, lease = "
     ? []
     : [countProblem("rateLimit.limit", rateLimit.limit), timeProblem("rateLimit.window", rateLimit.window, "1 millis")])
 ]
-
-// In how many milliseconds an idle worker asks again, whatever it has heard.
-const longestIdle = 5_000
 
 // For how many milliseconds a task is left alone for which this worker has no handler.
 const unknownFor = 30_000

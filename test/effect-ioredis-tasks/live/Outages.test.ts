@@ -100,10 +100,16 @@ describe("A worker that ends", () => {
       const far = yield* queueOn({ url: `redis://127.0.0.1:${proxy.port}` })
       const { handler, runs } = makeHandler()
       const worker = yield* startWorker(far, handler)
-      yield* Wait.until("it is idle", Effect.map(proxy.stats, ({ open }) => open === 2))
+      yield* Wait.until(
+        "it is idle",
+        Effect.map(proxy.stats, ({ open }) => open === 2)
+      )
       yield* proxy.delay(150)
       yield* near.queue.offer(Step, { n: 1, takes: 50 })
-      yield* Wait.until("Redis has given it away", Effect.map(near.queue.inspect, ({ running }) => running === 1))
+      yield* Wait.until(
+        "Redis has given it away",
+        Effect.map(near.queue.inspect, ({ running }) => running === 1)
+      )
       assert.deepStrictEqual(runs, [])
       yield* worker.end
       const { running, waiting } = yield* near.queue.inspect
@@ -253,6 +259,31 @@ describe("A queue whose Redis has trouble", () => {
       assert.strictEqual(runs.length, 1)
     }).pipe(Effect.scoped)
   )
+
+  for (const how of ["killed", "frozen"] as const) {
+    it.live(`has an idle worker go on within twice the reset timeout after Redis was ${how}`, () =>
+      Effect.gen(function* () {
+        const server = yield* RedisServer.make({ config: ["appendonly yes"] })
+        const at = yield* queueOn({ url: server.url })
+        const { done, handler } = makeHandler()
+        yield* startWorker(at, handler)
+        yield* at.queue.offer(Step, { n: 0, takes: 0 })
+        yield* Wait.until("the first is done", () => done() === 1)
+        yield* how === "killed" ? server.kill : server.freeze
+        yield* Effect.sleep("5 seconds")
+        yield* how === "killed" ? server.start : server.thaw
+        yield* server.cli("PING")
+        const { millis } = yield* Wait.timed(
+          Effect.gen(function* () {
+            const { queue } = yield* queueOn({ url: server.url })
+            yield* queue.offer(Step, { n: 1, takes: 0 })
+            yield* Wait.until("the next is done", () => done() === 2)
+          })
+        )
+        assert.isBelow(millis, 2000)
+      }).pipe(Effect.scoped)
+    )
+  }
 
   it.live("counts no attempt for what was taken by a call that waited for Redis", () =>
     Effect.gen(function* () {

@@ -2,15 +2,21 @@ import { fileURLToPath } from "node:url"
 import { Effect, Random, Ref, Stream } from "effect"
 import { ChildProcess } from "effect/process"
 import * as Diary from "../Diary.ts"
+import type { Absence } from "./Ledger.ts"
 
 /** Worker processes, each of which is replaced by another when it is gone. */
 export interface Crew {
-  /** SIGKILL to one of those that work, drawn at random, as long as two others do. */
-  readonly killOne: (isWorking: (pid: number) => boolean) => Effect.Effect<void>
+  /**
+   * Kills one of those that work (SIGKILL), or lets it stand still for so many seconds (SIGSTOP). It
+   * is drawn at random, and left alone where fewer than two others work.
+   */
+  readonly disturbOne: (isWorking: (pid: number) => boolean, seconds: number) => Effect.Effect<void>
   /** When each process was gone, in milliseconds since the machine was started. */
   readonly gone: ReadonlyMap<number, number>
   /** How many were killed from here. The others ended by themselves. */
   readonly killed: () => number
+  /** When which process stood still. */
+  readonly stops: ReadonlyArray<Absence>
   /** The last lines that they logged. */
   readonly log: Effect.Effect<ReadonlyArray<string>>
 }
@@ -32,6 +38,8 @@ export const make = Effect.fnUntraced(function* (size: number, settings: Setting
   const log = yield* Ref.make<ReadonlyArray<string>>([])
   const pids = new Set<number>()
   const gone = new Map<number, number>()
+  const stops: Array<Absence> = []
+  const scope = yield* Effect.scope
   let killed = 0
 
   const one = Effect.gen(function* () {
@@ -50,16 +58,34 @@ export const make = Effect.fnUntraced(function* (size: number, settings: Setting
   }).pipe(Effect.scoped)
 
   for (let place = 0; place < size; place++) yield* Effect.forkScoped(Effect.forever(one))
+  // The next one may be disturbed meanwhile.
+  const stop = (pid: number, seconds: number) =>
+    Effect.gen(function* () {
+      const from = Number(Diary.now()) / 1e6
+      pids.delete(pid)
+      process.kill(pid, "SIGSTOP")
+      yield* Effect.sleep(`${seconds} seconds`)
+      process.kill(pid, "SIGCONT")
+      pids.add(pid)
+      stops.push({ name: "stopped", pid, from, until: Number(Diary.now()) / 1e6 })
+    }).pipe(
+      Effect.onInterrupt(() => Effect.sync(() => process.kill(pid, "SIGCONT"))),
+      Effect.forkIn(scope),
+      Effect.asVoid
+    )
+
   const crew: Crew = {
-    killOne: Effect.fnUntraced(function* (isWorking) {
+    disturbOne: Effect.fnUntraced(function* (isWorking, seconds) {
       const working = [...pids].filter(isWorking)
       const pid = working[yield* Random.nextIntBetween(0, Math.max(1, working.length))]
       if (pid === undefined || working.length < 3) return
+      if (yield* Random.nextBoolean) return yield* stop(pid, seconds)
       process.kill(pid, "SIGKILL")
       killed++
     }),
     gone,
     killed: () => killed,
+    stops,
     log: Ref.get(log)
   }
   return crew

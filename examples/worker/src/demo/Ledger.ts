@@ -10,12 +10,15 @@ export interface Evidence {
   readonly history: History
   /** When each process that was killed was gone, by its id. */
   readonly gone: ReadonlyMap<number, number>
-  readonly outages: ReadonlyArray<Outage>
+  readonly outages: ReadonlyArray<Absence>
+  /** When workers stood still. */
+  readonly stops: ReadonlyArray<Absence>
 }
 
-/** Redis was away. */
-export interface Outage {
-  readonly name: string
+/** Redis was away, or the process that has this id. */
+export interface Absence {
+  readonly name: "killed" | "frozen" | "stopped"
+  readonly pid: number | undefined
   readonly from: number
   /** When it answered again. */
   readonly until: number
@@ -67,7 +70,7 @@ export const of = (evidence: Evidence): Ledger => {
     doneOnce: ids.filter((id) => dones(id) === 1).length,
     doneMore: ids.filter((id) => dones(id) > 1),
     dead: counts(ended.flatMap((id) => (of(id)[0]?.kind === "dead" ? [reasonOf(of(id)[0])] : []))),
-    wrong: ended.flatMap((id) => wrongOf(id, plan.get(id), of(id)[0], runsOf(id))),
+    wrong: ended.flatMap((id) => wrongOf(id, plan.get(id), of(id)[0], endingsOf(plan.get(id), runsOf(id), evidence))),
     lost: ids.filter((id) => accepted.has(id) && of(id).length === 0),
     unearned: ended.filter((id) => of(id).some((settlement) => !isEarned(settlement, runsOf(id)))),
     settledTwice: ids.filter((id) => of(id).length > 1),
@@ -92,26 +95,42 @@ export const broken = ({ lost, overlaps: _, refused, settledTwice, unearned, wro
 const reasonOf = (settlement: Settlement | undefined): string =>
   settlement === undefined || settlement.value === "" ? "?" : JSON.parse(settlement.value)._tag
 
-// What a task must end with. One whose last worker was killed is lost rather than what it would have died of.
-const endingOf = (fate: Fate | undefined, last: Run | undefined): string => {
-  if (fate === "unreadable") return "Undecodable"
-  if (fate === "returns") return "Failed"
-  if (fate === "kills") return "Lost"
-  if (fate === "dies") return last?.how === "died" ? "Died" : "Lost"
-  return "Success"
+// What a task must end with. One that is to die is lost instead, where its last worker could not say so.
+const endingsOf = (fate: Fate | undefined, runs: ReadonlyArray<Run>, evidence: Evidence): ReadonlyArray<string> => {
+  if (fate === "unreadable") return ["Undecodable"]
+  if (fate === "returns") return ["Failed"]
+  const last = runs.at(-1)
+  if (fate === "kills") return runs.length >= mostScans ? ["Lost"] : []
+  if (fate !== "dies") return ["Success"]
+  if (last === undefined || runs.length < mostScans) return []
+  if (last.how !== "died") return ["Lost"]
+  return couldSay(last, evidence) ? ["Died"] : ["Died", "Lost"]
+}
+
+// How often something is scanned before it is given up.
+const mostScans = 3
+
+// A settlement takes some milliseconds, and waits while Redis is away.
+const settling = 1000
+
+const couldSay = ({ ended = 0, pid }: Run, { gone, outages, stops }: Evidence): boolean => {
+  const isGone = (gone.get(pid) ?? Number.POSITIVE_INFINITY) <= ended + settling
+  const isAway = (absence: Absence) =>
+    (absence.pid ?? pid) === pid && absence.from <= ended + settling && absence.until >= ended - settling
+  return !isGone && !outages.some(isAway) && !stops.some(isAway)
 }
 
 const wrongOf = (
   id: string,
   fate: Fate | undefined,
   settlement: Settlement | undefined,
-  runs: ReadonlyArray<Run>
+  endings: ReadonlyArray<string>
 ): ReadonlyArray<string> => {
-  const must = endingOf(fate, runs.at(-1))
-  const is = reasonOf(settlement)
-  const kind = must === "Success" ? "over" : "dead"
-  if (must === is && settlement?.kind === kind) return []
-  return [`${id} (${fate}), which is ${settlement?.kind} by ${is}`]
+  const reason = reasonOf(settlement)
+  const kind = reason === "Success" ? "over" : "dead"
+  return endings.includes(reason) && settlement?.kind === kind
+    ? []
+    : [`${id} (${fate}), which is ${settlement?.kind} by ${reason} instead of ${endings.join(" or ")}`]
 }
 
 // A result names the run that it is of.
@@ -135,7 +154,7 @@ const firstAfter = (runs: ReadonlyArray<Run>, at: number): number =>
 const againOf = (
   runs: ReadonlyArray<Run>,
   gone: Evidence["gone"],
-  outages: ReadonlyArray<Outage>
+  outages: ReadonlyArray<Absence>
 ): ReadonlyArray<number> =>
   runs.flatMap((run, index) => {
     const next = runs[index + 1]

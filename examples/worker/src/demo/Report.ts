@@ -8,8 +8,14 @@ export interface Limits {
   readonly resetTimeoutSeconds: number
 }
 
+/** How often workers were disturbed. */
+export interface Disturbed {
+  readonly killed: number
+  readonly stops: ReadonlyArray<unknown>
+}
+
 /** The ledger, a line each. */
-export const table = (ledger: Ledger, killed: number, style: Style): ReadonlyArray<string> => {
+export const table = (ledger: Ledger, { killed, stops }: Disturbed, style: Style): ReadonlyArray<string> => {
   const dead = Object.entries(ledger.dead)
   const line = (name: string, value: number | string, note = "") =>
     `  ${name.padEnd(32)}${style.bold(String(value).padStart(8))}${note === "" ? "" : `   ${style.dim(note)}`}`
@@ -32,11 +38,14 @@ export const table = (ledger: Ledger, killed: number, style: Style): ReadonlyArr
     none("refused", ledger.refused),
     none("settled twice", ledger.settledTwice),
     none("settled, and not done", ledger.unearned),
-    line("overlaps", ledger.overlaps.length, ledger.overlaps[0]),
+    line("overlaps", ledger.overlaps.length, "with a run of a worker that stood still"),
     "",
     line("runs", ledger.runs, `${ledger.killed} of them cut off by a SIGKILL`),
     line("workers killed", killed, "and by the parcels that kill their worker"),
-    ...ledger.resumed.map(({ after, name }) => line(`went on, Redis ${name}`, seconds(after), "after it answered again")),
+    line("workers that stood still", stops.length, "for longer than their lease"),
+    ...ledger.resumed.map(({ after, name }) =>
+      line(`went on, Redis ${name}`, seconds(after), "after it answered again")
+    ),
     line("tasks of killed workers again", ledger.again.length, `the last of them after ${worst}`)
   ]
 }
@@ -64,13 +73,14 @@ export const verdict = (
 }
 
 /** The last line, for machines. */
-export const summary = (ledger: Ledger, killed: number) => ({
+export const summary = (ledger: Ledger, { killed, stops }: Disturbed) => ({
   ...ledger,
   doneMore: ledger.doneMore.length,
   overlaps: ledger.overlaps.length,
   again: { count: ledger.again.length, longest: Math.round(Math.max(0, ...ledger.again)) },
   resumed: ledger.resumed.map(({ after, name }) => ({ name, after: Math.round(after) })),
-  workersKilled: killed
+  workersKilled: killed,
+  workersStopped: stops.length
 })
 
 const seconds = (millis: number): string => `${(millis / 1000).toFixed(2)} s`

@@ -17,7 +17,7 @@ export interface Settings {
   readonly concurrency: number
   readonly leaseSeconds: number
   readonly resetTimeoutSeconds: number
-  /** About how many seconds there are between two workers that are killed. */
+  /** About how many seconds there are between two workers that are killed or stand still. */
   readonly killEvery: number
   readonly steps: ReadonlyArray<Script.Step>
   /** For how many seconds, after everything was offered, it is waited for what is left. */
@@ -87,7 +87,9 @@ export const play = Effect.fnUntraced(function* <E, R>(
   })
   const killing = yield* Random.nextBetween(settings.killEvery * 0.5, settings.killEvery * 1.5).pipe(
     Effect.flatMap((seconds) => Effect.sleep(Duration.seconds(seconds))),
-    Effect.andThen(Effect.suspend(() => crew.killOne((pid) => Entries.read(diary).works.has(pid)))),
+    Effect.andThen(
+      Effect.suspend(() => crew.disturbOne((pid) => Entries.read(diary).works.has(pid), settings.leaseSeconds + 1))
+    ),
     Effect.forever,
     Effect.forkScoped
   )
@@ -117,6 +119,7 @@ export const play = Effect.fnUntraced(function* <E, R>(
     history: History.read(redis.dir, "parcels"),
     gone: crew.gone,
     outages,
+    stops: crew.stops,
     killed: crew.killed(),
     log: yield* crew.log
   }

@@ -16,11 +16,7 @@ export const show = (live: boolean, style: Style) =>
       drawn = lines.length
       return terminal.display(`${up}${lines.map((text) => `\u001b[2K${text}\n`).join("")}`)
     })
-    yield* draw.pipe(
-      Effect.repeat(Schedule.spaced(live ? "250 millis" : "1 second")),
-      Effect.ignore,
-      Effect.forkScoped
-    )
+    yield* draw.pipe(Effect.repeat(Schedule.spaced(live ? "250 millis" : "1 second")), Effect.ignore, Effect.forkScoped)
   })
 
 const line = (view: View, at: string): string => {

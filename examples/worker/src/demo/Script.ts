@@ -1,7 +1,7 @@
 import { Effect } from "effect"
 import type { RedisServer } from "../../../../test/support/RedisServer.ts"
 import * as Diary from "../Diary.ts"
-import type { Outage } from "./Ledger.ts"
+import type { Absence } from "./Ledger.ts"
 
 /** What happens to Redis. */
 export interface Step {
@@ -27,7 +27,7 @@ export const play = <E, R>(
       yield* Effect.sleep(`${seconds} seconds`)
       yield* name === "killed" ? redis.start : redis.thaw
       yield* redis.cli("PING")
-      const outage: Outage = { name, from, until: Number(Diary.now()) / 1e6 }
+      const outage: Absence = { name, pid: undefined, from, until: Number(Diary.now()) / 1e6 }
       yield* tell(name === "killed" ? "Redis was started again" : "Redis was thawed (SIGCONT)", true)
       return outage
     })

@@ -15,6 +15,8 @@ export interface Settings extends Pick<Call, "lease" | "rate" | "worker"> {
   readonly take: (task: Taken, token: string, until: number) => void
   /** Is told of settlements that came too late: another has the task, or had it. */
   readonly late: (settlement: Settlement) => void
+  /** Is told of each settlement, in time or late, once Redis knows of it. */
+  readonly confirmed?: (settlement: Settlement) => void
   /** Is told after each round whether the worker would have taken more, and when there is something. */
   readonly after: (isIdle: boolean, due: number | undefined) => void
 }
@@ -27,12 +29,17 @@ export interface Rounds {
   readonly look: () => void
   /**
    * Waits until everything that was to be settled is, and nothing is on its way that could take a
-   * task; or until no rounds are made any more.
+   * task.
    */
   readonly settled: Effect.Effect<void>
-  /** Makes rounds until Redis refuses, or does not answer so many times. */
+  /**
+   * Makes rounds until Redis refuses, or does not answer so many times. It may be run again: it
+   * begins with the call that has no answer.
+   */
   readonly run: Effect.Effect<never, RedisError.RedisCommandError>
 }
+
+type Asked = Parameters<QueueStore["work"]>[0]
 
 // At most so many in one round, so that Redis has time for others.
 const most = 200
@@ -50,10 +57,10 @@ export const make = (store: QueueStore, { clock }: Dispatch, settings: Settings)
   const settlements: Array<Settlement> = []
   const isSettled = Latch.makeUnsafe(true)
   let call = 0
-  let hasEnded = false
+  let unanswered: Asked | undefined
 
   // A call whose reply is lost is made again, until one comes: Redis knows it by its number.
-  const ask = (asked: Parameters<QueueStore["work"]>[0]) => {
+  const ask = (asked: Asked) => {
     let failed = 0
     return Effect.suspend(() => {
       const sentAt = now()
@@ -63,27 +70,29 @@ export const make = (store: QueueStore, { clock }: Dispatch, settings: Settings)
 
   const round = Effect.gen(function* () {
     isSettled.closeUnsafe()
-    const settling = settlements.splice(0, most)
     const want = Math.min(most, settings.capacity())
-    const asked = { worker, call: ++call, lease, want, rate, settlements: settling }
+    unanswered ??= { worker, call: ++call, lease, want, rate, settlements: settlements.splice(0, most) }
+    const asked = unanswered
     const { sentAt, worked } = yield* ask(asked)
-    for (const [index, settlement] of settling.entries()) {
+    unanswered = undefined
+    for (const [index, settlement] of asked.settlements.entries()) {
       if (worked.settled[index] !== true) settings.late(settlement)
+      settings.confirmed?.(settlement)
     }
     const token = tokenOf(asked)
     for (const task of worked.taken) settings.take(task, token, sentAt + task.lease)
     if (settlements.length === 0) isSettled.openUnsafe()
-    const isFull = want > 0 && worked.taken.length === want
+    const isFull = asked.want > 0 && worked.taken.length === asked.want
     // Redis ends a wait that is shorter than a tenth of a second later than it was told.
     const isDue = worked.due === 1
     if (settlements.length > 0 || isDue || (isFull && settings.capacity() > 0)) shallLook.openUnsafe()
-    settings.after(worked.taken.length < want, worked.due)
+    settings.after(worked.taken.length < asked.want, worked.due)
   })
 
   return {
     settle: (settlement) => {
       settlements.push(settlement)
-      if (!hasEnded) isSettled.closeUnsafe()
+      isSettled.closeUnsafe()
       shallLook.openUnsafe()
     },
     look: () => {
@@ -95,14 +104,6 @@ export const make = (store: QueueStore, { clock }: Dispatch, settings: Settings)
         shallLook.closeUnsafe()
         return round
       })
-    ).pipe(
-      Effect.ensuring(
-        Effect.sync(() => {
-          hasEnded = true
-          isSettled.openUnsafe()
-        })
-      ),
-      Effect.provideService(Clock.Clock, clock)
-    )
+    ).pipe(Effect.provideService(Clock.Clock, clock))
   }
 }

@@ -14,7 +14,10 @@ export interface Settlement {
   /** The one by which the worker took it. What another has taken since is left alone. */
   readonly token: string
   readonly kind: "done" | "cancelled" | "retry" | "back" | "dead"
-  /** In how many milliseconds it may be begun again. */
+  /**
+   * In how many milliseconds it may be begun again. Of what is over, for how long its id is
+   * remembered; 0 is for as long as that of any other.
+   */
   readonly delay: number
   /** The result, or why it is dead. */
   readonly value: string
@@ -103,7 +106,7 @@ local function settle(id, owner, kind, delay, value)
   redis.call("ZREM", leases, id)
   redis.call("SREM", cancelled, id)
   if kind == "done" or kind == "cancelled" then
-    finish(id, value)
+    finish(id, value, delay > 0 and delay or nil)
     finished[#finished + 1] = id
   elseif kind == "dead" then
     redis.call("HSET", attempts, id, attempt)
