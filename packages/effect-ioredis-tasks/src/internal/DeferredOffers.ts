@@ -80,8 +80,11 @@ export const make = Effect.fnUntraced(function* (
     return undefined
   })
 
-  // Up to a hundred at once: each waits until Redis can be asked.
+  // Up to a hundred at once, and only when Redis answers: an offer that waited on its way would be
+  // due later by so much.
   const tellSome = Effect.gen(function* () {
+    const answer = yield* Effect.result(store.ping(patience))
+    if (Result.isFailure(answer) && isOutage(answer.failure)) return yield* Effect.sleep(pause)
     const some = [...entries.values()].slice(0, 100)
     const reasons = yield* Effect.forEach(some, tell, { concurrency: 100 })
     for (const reason of new Set(reasons)) {

@@ -7,7 +7,10 @@ import { outcomes, type Settlement, type Taken } from "./scripts/work.ts"
 /** The tasks whose handlers run. */
 export interface InHand {
   readonly count: () => number
-  /** Runs a task, which is certainly the worker's own until then. */
+  /**
+   * Runs a task, which is certainly the worker's own until then. It gives back at once what is not
+   * any more, as its call had to wait for Redis, and what comes after the worker was told to end.
+   */
   readonly take: (task: Taken, token: string, until: number) => void
   /** Waits until none is left, for a time, and lets go of what is left then. */
   readonly drain: (longest: number) => Effect.Effect<void>
@@ -29,6 +32,7 @@ export const make = <R>(
 ): InHand => {
   const running = new Set<Running>()
   const isEmpty = Latch.makeUnsafe(true)
+  let isClosing = false
   const runFork = Effect.runForkWith(context)
 
   const end = (one: Running, exit: Exit.Exit<Handling.Ending>) => {
@@ -48,6 +52,7 @@ export const make = <R>(
   return {
     count: () => running.size,
     take: (task, token, until) => {
+      if (isClosing || !leases.lasts(until)) return settle({ id: task.id, token, ...Handling.back(0) })
       const fiber = runFork(begin(task, token))
       const held: Held = { id: task.id, token, until, leave: (why) => leave(one, why) }
       const one: Running = { held, fiber, why: undefined }
@@ -58,6 +63,7 @@ export const make = <R>(
     },
     drain: (longest) =>
       Effect.gen(function* () {
+        isClosing = true
         yield* Effect.timeoutOption(isEmpty.await, longest)
         for (const one of running) leave(one, "Closing")
         // A handler that cannot be interrupted keeps its task until its lease lapses.

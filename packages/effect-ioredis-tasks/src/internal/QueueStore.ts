@@ -1,4 +1,4 @@
-import type { RedisClient, RedisError } from "effect-ioredis"
+import { type RedisClient, RedisCommand, type RedisError } from "effect-ioredis"
 import type { Effect } from "effect"
 import * as QueueKeys from "./QueueKeys.ts"
 import { cancel } from "./scripts/cancel.ts"
@@ -25,6 +25,8 @@ export interface Retention {
 /** A queue in Redis: each method is one script, and decides nothing. */
 export interface QueueStore {
   readonly keys: QueueKeys.QueueKeys
+  /** Waits for a reply of Redis, whatever it is. */
+  readonly ping: (options: RedisClient.CallOptions) => Asked<unknown>
   readonly offer: (offer: Offer, options?: RedisClient.CallOptions) => Asked<"Duplicate" | "Enqueued">
   readonly work: (call: Omit<Call, "keys" | keyof Retention>, options?: RedisClient.CallOptions) => Asked<Worked>
   readonly renew: (renewal: Omit<Renewal, "keys">) => Asked<ReadonlyArray<Holding>>
@@ -60,6 +62,7 @@ export const make = (
   }
   return {
     keys,
+    ping: (options) => client.run(RedisCommand.make("EXISTS", [keys.paused]), options),
     offer: (offer, options) => scripts.offer({ ...offer, keys }, options),
     work: (call, options) => scripts.work({ ...call, ...retention, keys }, options),
     renew: (renewal) => scripts.renew({ ...renewal, keys }),

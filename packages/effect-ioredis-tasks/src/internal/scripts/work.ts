@@ -67,6 +67,9 @@ export const tokenOf = ({ call, worker }: Pick<Call, "call" | "worker">): string
 /** The results that are not a handler's. */
 export const outcomes = { cancelled: `{"_tag":"Cancelled"}`, expired: `{"_tag":"Expired"}` }
 
+/** How many tasks one call looks at before it leaves the rest to the next. */
+export const mostMet = 1_000
+
 /**
  * Settles what is done, gives back what was lost, lets begin what is due, and takes the next.
  *
@@ -184,14 +187,14 @@ local function began(count)
   if redis.call("LLEN", rate) < limit then return -1 end
   return math.max(1, math.ceil(redis.call("LINDEX", rate, -1) + window - now))
 end
--- However many have expired or were cancelled, Redis has to serve others.
+-- Cancelled and expired tasks are met on the way: no more of them at once than Redis has time for.
 local function take(most)
-  local ids, taken, held, leased, left = {}, {}, {}, {}, 1000
+  local ids, taken, held, leased, met = {}, {}, {}, {}, 0
   for _, list in ipairs(waiting) do
-    while #ids < most and left > 0 do
-      local popped = redis.call("LPOP", list, math.min(most - #ids, left))
+    while #ids < most and met < ${mostMet} do
+      local popped = redis.call("LPOP", list, most - #ids)
       if not popped then break end
-      left = left - #popped
+      met = met + #popped
       local contents = redis.call("HMGET", tasks, unpack(popped))
       local holdings = redis.call("HMGET", attempts, unpack(popped))
       for at, id in ipairs(popped) do
@@ -216,7 +219,7 @@ local function take(most)
   end
   all("HSET", attempts, held)
   all("ZADD", leases, leased)
-  return ids, taken, left == 0
+  return ids, taken, met >= ${mostMet}
 end
 -- What a call has taken that is made again, as far as its worker still has it.
 local function takenBefore(ids)
@@ -248,13 +251,13 @@ local settled = settle()
 giveBack()
 promote()
 forget()
-local ids, taken, isCut = take(permitted())
+local ids, taken, isCutShort = take(permitted())
 local rateDue = began(#ids)
 redis.call("SET", last, cjson.encode({ call = call, settled = settled, ids = ids }), "PX", math.ceil(10 * lease))
 if #finished > 0 then redis.call("SPUBLISH", told, cjson.encode(finished)) end
-local due = isCut and 1 or dueIn()
+local due = isCutShort and 1 or dueIn()
 if rateDue > 0 and (due == -1 or rateDue < due) then due = rateDue end
-if (isCut or #ids == want) and redis.call("EXISTS", unpack(waiting)) > 0 then wakeOne() end
+if #ids == want and redis.call("EXISTS", unpack(waiting)) > 0 then wakeOne() end
 return { settled, taken, due }`,
   keys: ({ keys, worker }: Call) => [
     keys.tasks,
