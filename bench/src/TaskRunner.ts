@@ -22,12 +22,6 @@ export interface Count {
   readonly count: number
 }
 
-/** How often, in milliseconds, and for how long tasks are offered. */
-export interface Production {
-  readonly every: number
-  readonly millis: number
-}
-
 /** What a producer saw. */
 export interface Produced {
   readonly outcomes: Readonly<Record<string, number>>
@@ -58,6 +52,7 @@ export const contender = (runner: TaskRunner): Contender => {
     millis: [] as Array<number>
   }
   let pending = 0
+  let producing: NodeJS.Timeout | undefined
 
   const produce = async (id: string) => {
     const start = performance.now()
@@ -138,14 +133,11 @@ export const contender = (runner: TaskRunner): Contender => {
       },
       begun: async () => begun,
       offer: ({ id }: { readonly id: string }) => runner.offer(Job.make(id, "200 B")),
-      /** Offers tasks by the clock, whatever becomes of them, and does not wait for the last. */
-      produce: async ({ every, millis }: Production) => {
-        const start = performance.now()
-        for (let n = 0; performance.now() - start < millis; n++) {
-          void produce(`task-${n}`)
-          await sleep(start + (n + 1) * every - performance.now())
-        }
+      /** Offers a task every so many milliseconds, whatever becomes of them. */
+      produce: async ({ every }: { readonly every: number }) => {
+        producing = setInterval(() => void produce(`task-${offered++}`), every)
       },
+      halt: async () => clearInterval(producing),
       produced: async (): Promise<Produced> => ({ ...produced, pending })
     }
   }

@@ -17,6 +17,7 @@ import { pipeline } from "./pipeline.ts"
 import { reads } from "./reads.ts"
 import { set } from "./set.ts"
 import { storm } from "./storm.ts"
+import { taskOutage } from "./task-outage.ts"
 import { tasks } from "./tasks.ts"
 import { tracing } from "./tracing.ts"
 
@@ -40,6 +41,7 @@ export const scenarios: ReadonlyArray<Scenario> = [
   footprint,
   nearMemory,
   outage,
+  taskOutage,
   heap,
   grid
 ]

@@ -11,7 +11,7 @@ import * as Traffic from "../Traffic.ts"
 
 const { bullmq, queues } = Contenders
 
-const count = 10_000
+const count = 20_000
 const waits = 200
 const idleSeconds = 10
 
@@ -42,7 +42,7 @@ export const tasks: Scenario = {
         baseline: bullmq,
         rows: yield* each(entries, weigh)
       })
-      // What was weighed, and a round that does not count.
+      // What was weighed, and a round that does not count, so that all is compiled.
       for (const entry of entries) {
         yield* work(entry, count)
         yield* round(entry)

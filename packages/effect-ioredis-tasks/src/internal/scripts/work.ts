@@ -91,6 +91,8 @@ local function attemptOf(holding)
   local attempt, owner = string.match(holding or "0", "^(%d+):?(.*)$")
   return tonumber(attempt), owner
 end
+-- A number that is given to many commands is written once.
+local function written(time) return string.format("%.17g", time) end
 -- One command for many takes a tenth of the time.
 local function all(command, key, args)
   if #args > 0 then redis.call(command, key, unpack(args)) end
@@ -110,7 +112,7 @@ local function settle()
   if #asked == 0 then return settled end
   for at, holding in ipairs(redis.call("HMGET", attempts, unpack(asked))) do holdings[asked[at]] = holding end
   local someCancelled = redis.call("EXISTS", cancelled) == 1
-  local free, gone, remembered = {}, {}, {}
+  local free, gone, remembered, forgotten = {}, {}, {}, written(now + remember)
   for at = 11, #ARGV, 5 do
     local id, kind, delay, value = ARGV[at], ARGV[at + 2], tonumber(ARGV[at + 3]), ARGV[at + 4]
     local attempt, holder = attemptOf(holdings[id])
@@ -125,7 +127,7 @@ local function settle()
       end
       if kind == "done" or kind == "cancelled" then
         gone[#gone + 1] = id
-        remembered[#remembered + 1] = now + (delay > 0 and delay or remember)
+        remembered[#remembered + 1] = delay > 0 and now + delay or forgotten
         remembered[#remembered + 1] = id
         keep(id, value)
         finished[#finished + 1] = id
@@ -190,6 +192,7 @@ end
 -- Cancelled and expired tasks are met on the way: no more of them at once than Redis has time for.
 local function take(most)
   local ids, taken, held, leased, met = {}, {}, {}, {}, 0
+  local lapses, left = written(now + lease), math.floor(lease)
   for _, list in ipairs(waiting) do
     while #ids < most and met < ${mostMet} do
       local popped = redis.call("LPOP", list, most - #ids)
@@ -209,10 +212,10 @@ local function take(most)
           local attempt = attemptOf(holdings[at]) + 1
           held[#held + 1] = id
           held[#held + 1] = attempt .. ":" .. token
-          leased[#leased + 1] = now + lease
+          leased[#leased + 1] = lapses
           leased[#leased + 1] = id
           ids[#ids + 1] = id
-          taken[#taken + 1] = { id, attempt, math.floor(lease), stored }
+          taken[#taken + 1] = { id, attempt, left, stored }
         end
       end
     end
