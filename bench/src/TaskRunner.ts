@@ -52,6 +52,7 @@ export const contender = (runner: TaskRunner): Contender => {
     millis: [] as Array<number>
   }
   let pending = 0
+  let shared = 0
   let producing: NodeJS.Timeout | undefined
 
   const produce = async (id: string) => {
@@ -97,7 +98,15 @@ export const contender = (runner: TaskRunner): Contender => {
           await isDone
           await runner.settled(count)
         }),
-      /** Ends what `drain` or `begin` began. */
+      /** Works, and counts what is done. */
+      share: async () => {
+        const handle = () => {
+          shared++
+        }
+        stop = await runner.work({ concurrency, handle })
+      },
+      shared: async () => shared,
+      /** Ends what `drain`, `share` or `begin` began. */
       end: async () => {
         await stop?.()
         stop = undefined

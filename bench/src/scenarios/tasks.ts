@@ -1,4 +1,4 @@
-import { Effect } from "effect"
+import { Effect, Schedule } from "effect"
 import * as RedisServer from "../../../test/support/RedisServer.ts"
 import * as Child from "../Child.ts"
 import * as Contenders from "../Contenders.ts"
@@ -13,7 +13,8 @@ const { bullmq, queues } = Contenders
 
 const count = 20_000
 const waits = 200
-const idleSeconds = 10
+/** As long as two of the rounds that our idle workers make. */
+const idleSeconds = 30
 
 /** One that is measured, on a server of its own: what is kept of tasks differs. */
 interface Entry {
@@ -51,6 +52,22 @@ export const tasks: Scenario = {
       }
       for (let n = 0; n < Settings.rounds; n++) for (const entry of entries) yield* round(entry)
       yield* emit({ name: "tasks, concurrency 50", unit: "ops/s", baseline: bullmq, rows: entries.map(rowOf) })
+      const others = yield* Effect.forEach(entries, ({ child, server: { port, url } }) =>
+        Child.start(child.name, { port, url })
+      )
+      const shares = entries.map(() => [] as number[])
+      for (let n = 0; n <= Settings.rounds; n++) {
+        for (const [at, entry] of entries.entries()) {
+          const perSecond = yield* share(entry, [entry.child, others[at] as Child.Child])
+          if (n > 0) shares[at]?.push(perSecond)
+        }
+      }
+      yield* emit({
+        name: "tasks, two processes of concurrency 50",
+        unit: "ops/s",
+        baseline: bullmq,
+        rows: entries.map(({ child }, at) => ({ contender: child.name, figure: Figure.make(shares[at] ?? []) }))
+      })
       yield* emit({
         name: "from offer to handler, idle queue",
         unit: "ms",
@@ -63,7 +80,7 @@ export const tasks: Scenario = {
         baseline: bullmq,
         rows: yield* Effect.forEach(entries, idle, { concurrency: "unbounded" })
       })
-    }).pipe(Effect.timeout("8 minutes"))
+    }).pipe(Effect.timeout("9 minutes"))
 }
 
 const each = (entries: ReadonlyArray<Entry>, measure: (entry: Entry) => Effect.Effect<Row, Error>) =>
@@ -104,6 +121,21 @@ const round = Effect.fnUntraced(function* (entry: Entry) {
     "offer cpu µs": filled.cpu,
     "offer server µs": filled.server
   })
+})
+
+const share = Effect.fnUntraced(function* ({ child }: Entry, workers: ReadonlyArray<Child.Child>) {
+  yield* child.request("fill", { count })
+  const shared = Effect.map(
+    Effect.forEach(workers, (worker) => worker.request<number>("shared")),
+    (all) => all.reduce((sum, one) => sum + one, 0)
+  )
+  const before = yield* shared
+  const start = performance.now()
+  yield* Effect.forEach(workers, (worker) => worker.request("share"), { concurrency: "unbounded" })
+  yield* Effect.repeat(shared, { until: (sum) => sum - before >= count, schedule: Schedule.spaced("5 millis") })
+  const perSecond = (count / (performance.now() - start)) * 1000
+  yield* Effect.forEach(workers, (worker) => worker.request("end"))
+  return perSecond
 })
 
 const memory = (entry: Entry) =>

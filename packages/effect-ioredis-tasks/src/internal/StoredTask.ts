@@ -23,7 +23,11 @@ export interface StoredTask extends Content {
 const check = Schema.decodeUnknownResult(Content)
 
 // JSON is not decoded by a schema of its own, which would take twice as long as the rest.
-const decode = (text: string) => Result.flatMap(Result.try((): unknown => JSON.parse(text)), check)
+const decode = (text: string) =>
+  Result.flatMap(
+    Result.try((): unknown => JSON.parse(text)),
+    check
+  )
 
 /** The content of a task, as text. */
 export const write = (content: Content): string => JSON.stringify(content)

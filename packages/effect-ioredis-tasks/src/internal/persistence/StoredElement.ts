@@ -15,7 +15,11 @@ export interface StoredElement {
 
 const check = Schema.decodeUnknownResult(Content)
 
-const decode = (text: string) => Result.flatMap(Result.try((): unknown => JSON.parse(text)), check)
+const decode = (text: string) =>
+  Result.flatMap(
+    Result.try((): unknown => JSON.parse(text)),
+    check
+  )
 
 /** The content of an element, as text. */
 export const write = ({ element, isNamed }: StoredElement): string =>

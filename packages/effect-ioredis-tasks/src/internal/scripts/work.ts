@@ -193,30 +193,30 @@ end
 local function take(most)
   local ids, taken, held, leased, met = {}, {}, {}, {}, 0
   local lapses, left = written(now + lease), math.floor(lease)
-  for _, list in ipairs(waiting) do
-    while #ids < most and met < ${mostMet} do
-      local popped = redis.call("LPOP", list, most - #ids)
-      if not popped then break end
-      met = met + #popped
-      local contents = redis.call("HMGET", tasks, unpack(popped))
-      local holdings = redis.call("HMGET", attempts, unpack(popped))
-      for at, id in ipairs(popped) do
-        local stored = contents[at]
-        local expires = stored and tonumber(string.match(stored, "^%d+ (%d+)") or 0)
-        if stored == "" then
-          redis.call("HDEL", tasks, id)
-        elseif stored and expires > 0 and expires <= now then
-          finish(id, '${outcomes.expired}')
-          finished[#finished + 1] = id
-        elseif stored then
-          local attempt = attemptOf(holdings[at]) + 1
-          held[#held + 1] = id
-          held[#held + 1] = attempt .. ":" .. token
-          leased[#leased + 1] = lapses
-          leased[#leased + 1] = id
-          ids[#ids + 1] = id
-          taken[#taken + 1] = { id, attempt, left, stored }
-        end
+  while #ids < most and met < ${mostMet} do
+    -- From the first of the lists that has any.
+    local first = redis.call("LMPOP", 3, waiting[1], waiting[2], waiting[3], "LEFT", "COUNT", most - #ids)
+    if not first then break end
+    local popped = first[2]
+    met = met + #popped
+    local contents = redis.call("HMGET", tasks, unpack(popped))
+    local holdings = redis.call("HMGET", attempts, unpack(popped))
+    for at, id in ipairs(popped) do
+      local stored = contents[at]
+      local expires = stored and tonumber(string.match(stored, "^%d+ (%d+)") or 0)
+      if stored == "" then
+        redis.call("HDEL", tasks, id)
+      elseif stored and expires > 0 and expires <= now then
+        finish(id, '${outcomes.expired}')
+        finished[#finished + 1] = id
+      elseif stored then
+        local attempt = attemptOf(holdings[at]) + 1
+        held[#held + 1] = id
+        held[#held + 1] = attempt .. ":" .. token
+        leased[#leased + 1] = lapses
+        leased[#leased + 1] = id
+        ids[#ids + 1] = id
+        taken[#taken + 1] = { id, attempt, left, stored }
       end
     end
   end
