@@ -8,10 +8,15 @@ import { RedisClient, RedisCommand, type RedisError } from "effect-ioredis"
 import * as Dispatch from "effect-ioredis/dispatch"
 import * as DeferredOffers from "./internal/DeferredOffers.ts"
 import { isOutage } from "./internal/isOutage.ts"
+import * as Metrics from "./internal/Metrics.ts"
+import * as OfferMetrics from "./internal/OfferMetrics.ts"
 import * as Outcome from "./internal/Outcome.ts"
 import * as QueueStore from "./internal/QueueStore.ts"
+import * as QueueWatch from "./internal/QueueWatch.ts"
 import type { Letter } from "./internal/scripts/letters.ts"
 import type { Look } from "./internal/scripts/look.ts"
+import * as Spans from "./internal/Spans.ts"
+import * as storageWarning from "./internal/storageWarning.ts"
 import * as StoredTask from "./internal/StoredTask.ts"
 import * as Watchers from "./internal/Watchers.ts"
 import type { Task } from "./Task.ts"
@@ -201,6 +206,9 @@ export const TypeId: unique symbol = Symbol.for("effect-ioredis-tasks/TaskQueue"
 interface Internals {
   readonly client: RedisClient.RedisClient
   readonly store: QueueStore.QueueStore
+  readonly metrics: Metrics.Metrics
+  readonly spans: Spans.Spans
+  readonly watch: QueueWatch.QueueWatch
   /** Offers a task by an id that its payload does not give. */
   readonly offerAs: <Payload, Success, Error, Progress>(
     id: string,
@@ -235,7 +243,12 @@ export const make = Effect.fnUntraced(function* (
     remember: Duration.toMillis(remember),
     resultLife: Duration.toMillis(keepResults)
   })
-  const { deferred, offerAs } = yield* offering(client, store, options)
+  const dispatch = Dispatch.of(client)
+  const metrics = Metrics.make(client.name, name, yield* Effect.context<never>())
+  const spans = Spans.make(client.name, name)
+  const watch = yield* QueueWatch.make(dispatch, store, metrics)
+  const { deferred, offerAs } = yield* offering(client, store, metrics, spans, options)
+  yield* Effect.forkScoped(storageWarning.warn(dispatch, { name: client.name, queue: name }, store.keys.tasks))
   const asking = yield* askingOf(client, store)
   const setting = (command: RedisCommand.RedisCommand) => Effect.asVoid(client.run(command))
   return {
@@ -257,39 +270,56 @@ export const make = Effect.fnUntraced(function* (
       setting(RedisCommand.make("RPUSH", [store.keys.wake, 1]))
     ),
     deferred: Effect.sync(deferred.stats),
-    [TypeId]: { client, store, offerAs }
+    [TypeId]: { client, store, metrics, spans, watch, offerAs }
   }
 })
 
 const offering = Effect.fnUntraced(function* (
   client: RedisClient.RedisClient,
   store: QueueStore.QueueStore,
+  metrics: Metrics.Metrics,
+  spans: Spans.Spans,
   { deferred: bounds = {}, name, patience = "1 second" }: Options
 ) {
   const { limit = 10_000, longest = "1 hour" } = bounds
-  const deferred = yield* DeferredOffers.make(Dispatch.of(client), name, store, {
+  const dispatch = Dispatch.of(client)
+  const deferred = yield* DeferredOffers.make(dispatch, name, store, metrics, {
     limit,
     longest: Duration.toMillis(longest)
   })
   const message = `Redis does not answer, and ${limit} tasks of the queue ${name} wait for it already`
   const full = new TaskQueueFullError({ queue: name, limit, message })
-  const offerAs: Internals["offerAs"] = Effect.fnUntraced(function* (id, task, payload, options = {}) {
-    const { delay = 0, expiresIn, priority = "normal" } = options
+  const offerOnce = Effect.fnUntraced(function* <P, S, E, G>(
+    id: string,
+    task: Task<P, S, E, G>,
+    payload: P,
+    { delay = 0, expiresIn, priority = "normal" }: OfferOptions,
+    trace: string | undefined
+  ) {
     const encoded = yield* Schema.encodeUnknownEffect(Schema.toCodecJson(task.payload))(payload)
     const offer = {
       id,
-      content: StoredTask.write({ name: task.name, version: task.version, offer: nonce(), payload: encoded }),
+      content: StoredTask.write({
+        name: task.name,
+        version: task.version,
+        offer: nonce(),
+        ...(trace !== undefined && { trace }),
+        payload: encoded
+      }),
       priority: priorities[priority],
       delay: Duration.toMillis(delay),
       life: expiresIn === undefined ? 0 : Math.max(1, Duration.toMillis(expiresIn))
     }
-    if (deferred.has(id)) return "Duplicate"
+    if (deferred.has(id)) return "Duplicate" as const
     const told = yield* Effect.result(store.offer(offer, { operationTimeout: patience }))
     if (Result.isSuccess(told)) return told.success
     const error = told.failure
     if (error._tag === "RedisOperationError" && !isOutage(error)) return yield* error
-    return deferred.add(offer) ? "Deferred" : yield* full
+    return deferred.add(offer) ? ("Deferred" as const) : yield* full
   })
+  const counted = OfferMetrics.make(metrics, dispatch)
+  const offerAs: Internals["offerAs"] = (id, task, payload, options = {}) =>
+    spans.sending(task.name, (trace) => counted(task.name, offerOnce(id, task, payload, options, trace)))
   return { deferred, offerAs }
 })
 

@@ -10,10 +10,13 @@ import * as Dispatch from "effect-ioredis/dispatch"
 import * as Handling from "./internal/Handling.ts"
 import * as InHand from "./internal/InHand.ts"
 import * as Leases from "./internal/Leases.ts"
+import * as Metrics from "./internal/Metrics.ts"
+import type { QueueWatch, WatchedWorker } from "./internal/QueueWatch.ts"
 import * as Rounds from "./internal/Rounds.ts"
 import type { Taken } from "./internal/scripts/work.ts"
 import * as StoredTask from "./internal/StoredTask.ts"
 import * as Wakeup from "./internal/Wakeup.ts"
+import * as WorkerMetrics from "./internal/WorkerMetrics.ts"
 import type { Task } from "./Task.ts"
 import * as TaskQueue from "./TaskQueue.ts"
 
@@ -108,25 +111,30 @@ const start = Effect.fnUntraced(function* <R>(
   const drain = Duration.toMillis(options.drain ?? "10 seconds")
   const { limit = 0, window = 0 } = options.rateLimit ?? {}
   const queue = yield* TaskQueue.TaskQueue
-  const { client, store } = queue[TaskQueue.TypeId]
+  const { client, metrics: ofQueue, spans, store, watch } = queue[TaskQueue.TypeId]
   const dispatch = Dispatch.of(client)
+  const metrics = WorkerMetrics.make(ofQueue, dispatch, store.keys.tasks)
+  for (const { name } of handlers) Metrics.beginAtZero(ofQueue, name)
   const byKind = new Map(handlers.map((handler) => [kindOf(handler), handler]))
+  const now = () => Number(dispatch.clock.monotonicTimeNanosUnsafe()) / 1e6
   let isClosing = false
 
-  const begin = ({ attempt, id, stored }: Taken, token: string): Effect.Effect<Handling.Ending, never, R> => {
-    const task = StoredTask.read(stored)
-    if (Result.isFailure(task)) return Effect.succeed(Handling.undecodable(task.failure))
-    const handler = byKind.get(kindOf(task.success))
+  const begin = ({ attempt, id, stored }: Taken, token: string): InHand.Beginning<R> => {
+    const read = StoredTask.read(stored)
+    if (Result.isFailure(read)) return { task: "unknown", run: Effect.succeed(Handling.undecodable(read.failure)) }
+    const { due, name } = read.success
+    const handler = byKind.get(kindOf(read.success))
     // Another worker may have one, of another release of the program.
-    if (handler === undefined) return Effect.succeed(Handling.back(unknownFor))
+    if (handler === undefined) return { task: name, run: Effect.succeed(Handling.back(unknownFor)) }
+    metrics.begun(name, attempt, due)
     const tell = (progress: string) => Effect.ignore(store.tell({ id, token, progress }))
-    return handler.run(task.success, { id: id.slice(task.success.name.length + 1), attempt, tell })
+    return { task: name, run: handler.run(read.success, { id: id.slice(name.length + 1), attempt, tell, spans }) }
   }
 
   const leases = Leases.make(store, dispatch, lease)
-  const inHand: InHand.InHand = InHand.make(dispatch, leases, yield* Effect.context<R>(), begin, (settlement) =>
-    rounds.settle(settlement)
-  )
+  const settle = (settling: Rounds.Settling) => rounds.settle(settling)
+  const inHand: InHand.InHand = InHand.make(dispatch, leases, yield* Effect.context<R>(), begin, settle, metrics)
+  const watched: WatchedWorker = { concurrency, running: inHand.count, movedAt: now() }
   const wakeup = Wakeup.make(client, dispatch, store.keys.wake, Math.min(longestIdle, lease / 2), () => rounds.look())
   const rounds: Rounds.Rounds = Rounds.make(store, dispatch, {
     worker: SecureRandom.uuidV4Unsafe(),
@@ -134,14 +142,19 @@ const start = Effect.fnUntraced(function* <R>(
     attempts: connectAttempts,
     rate: { limit, window: Duration.toMillis(window) },
     capacity: () => (isClosing ? 0 : concurrency - inHand.count()),
-    take: inHand.take,
-    late: () => {},
+    take: (task, token, until) => {
+      watched.movedAt = now()
+      inHand.take(task, token, until)
+    },
+    metrics,
     after: (isIdle, due) => {
+      if (isIdle) watched.movedAt = now()
       if (isIdle && !isClosing) wakeup.idle(due)
       else wakeup.busy()
     }
   })
 
+  yield* watchedIn(watch, ofQueue, watched)
   const ended = yield* Deferred.make<never, RedisError.RedisCommandError>()
   yield* Effect.forkScoped(leases.run)
   yield* Effect.forkScoped(wakeup.run)
@@ -152,6 +165,17 @@ const start = Effect.fnUntraced(function* <R>(
     return Effect.andThen(inHand.drain(drain), dispatch.closeWithin(rounds.settled))
   })
   return ended
+})
+
+// Shows a worker to whoever looks at its queue, and has the queue counted.
+const watchedIn = Effect.fnUntraced(function* (watch: QueueWatch, metrics: Metrics.Metrics, worker: WatchedWorker) {
+  yield* Effect.acquireRelease(
+    Effect.sync(() => watch.workers.add(worker)),
+    () => Effect.sync(() => watch.workers.delete(worker))
+  )
+  yield* Dispatch.showGauge(metrics.running, worker.running)
+  yield* Dispatch.showGauge(metrics.concurrency, () => worker.concurrency)
+  yield* watch.keep
 })
 
 // In how many milliseconds an idle worker asks again, whatever it has heard.

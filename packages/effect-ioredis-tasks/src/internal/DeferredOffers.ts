@@ -1,7 +1,8 @@
 import { Clock, type Duration, Effect, Latch, type Scope } from "effect"
 import type { RedisError } from "effect-ioredis"
-import type * as Dispatch from "effect-ioredis/dispatch"
+import * as Dispatch from "effect-ioredis/dispatch"
 import { isOutage } from "./isOutage.ts"
+import type { Metrics } from "./Metrics.ts"
 import type { QueueStore } from "./QueueStore.ts"
 import type { Offer } from "./scripts/offer.ts"
 
@@ -40,17 +41,29 @@ export const make = Effect.fnUntraced(function* (
   dispatch: Dispatch.Dispatch,
   queue: string,
   store: QueueStore,
+  metrics: Metrics,
   { limit, longest }: Bounds
 ): Effect.fn.Return<DeferredOffers, never, Scope.Scope> {
   const now = () => Number(dispatch.clock.monotonicTimeNanosUnsafe()) / 1e6
   const entries = new Map<string, Entry>()
   const isWaiting = Latch.makeUnsafe()
+  let accepted = 0
   let replayed = 0
   let lost = 0
+  const lostSome = (count: number) => {
+    lost += count
+    metrics.lost.count += count
+  }
+  yield* Dispatch.showGauge(metrics.deferred, () => entries.size)
+  yield* Dispatch.showGauge(metrics.deferredLimit, () => limit)
+  yield* Effect.acquireRelease(
+    Effect.sync(() => dispatch.outage.add(() => ({ deferred: accepted, replayed, lost, waiting: entries.size }))),
+    Effect.sync
+  )
 
   const lose = (id: string, reason: string) =>
     Effect.suspend(() => {
-      if (entries.delete(id)) lost++
+      if (entries.delete(id)) lostSome(1)
       return Effect.logError("A task that was accepted is lost").pipe(Effect.annotateLogs({ queue, reason }))
     })
 
@@ -66,7 +79,9 @@ export const make = Effect.fnUntraced(function* (
         operationTimeout: "30 seconds"
       }
     )
-    if (entries.delete(offer.id)) replayed++
+    if (!entries.delete(offer.id)) return
+    replayed++
+    metrics.replayed.count++
   })
 
   // Up to a hundred at once: each waits until Redis can be asked.
@@ -94,7 +109,7 @@ export const make = Effect.fnUntraced(function* (
     Effect.gen(function* () {
       if (entries.size === 0) return
       yield* dispatch.closeWithin(Effect.repeat(tellAll("0 millis"), { while: () => entries.size > 0, times: 1_000 }))
-      lost += entries.size
+      lostSome(entries.size)
       if (entries.size > 0) {
         yield* Effect.logError("Tasks that were accepted are lost").pipe(
           Effect.annotateLogs({ queue, lost: entries.size, reason: "the program ended before Redis was back" })
@@ -108,6 +123,7 @@ export const make = Effect.fnUntraced(function* (
       if (entries.has(offer.id)) return true
       if (entries.size >= limit) return false
       entries.set(offer.id, { offer, since: now() })
+      accepted++
       isWaiting.openUnsafe()
       return true
     },

@@ -1,9 +1,20 @@
-import { Effect, Latch } from "effect"
+import { Effect, Exit, Latch } from "effect"
 import type { RedisClient, RedisError } from "effect-ioredis"
 import type { Dispatch } from "effect-ioredis/dispatch"
+import { errorTypeOf } from "./errorType.ts"
 import { isOutage } from "./isOutage.ts"
+import type { Reason } from "./Metrics.ts"
 import type { QueueStore } from "./QueueStore.ts"
 import { type Call, type Settlement, type Taken, tokenOf } from "./scripts/work.ts"
+import type { WorkerMetrics } from "./WorkerMetrics.ts"
+
+/** A settlement, with what is counted of it. */
+export interface Settling extends Settlement {
+  /** Names the kind of task. */
+  readonly task: string
+  /** Says why it is dead, if it is. */
+  readonly reason: Reason | undefined
+}
 
 /** What the rounds of a worker are told. */
 export interface Settings extends Pick<Call, "lease" | "rate" | "worker"> {
@@ -13,8 +24,8 @@ export interface Settings extends Pick<Call, "lease" | "rate" | "worker"> {
   readonly attempts: number
   /** Is given each task, and until when it is certainly the worker's own. */
   readonly take: (task: Taken, token: string, until: number) => void
-  /** Is told of settlements that came too late: another has the task, or had it. */
-  readonly late: (settlement: Settlement) => void
+  /** Counts what Redis has taken or refused, and how long that took. */
+  readonly metrics: Pick<WorkerMetrics, "settled" | "worked">
   /** Is told after each round whether the worker would have taken more, and when there is something. */
   readonly after: (isIdle: boolean, due: number | undefined) => void
 }
@@ -22,7 +33,7 @@ export interface Settings extends Pick<Call, "lease" | "rate" | "worker"> {
 /** The rounds of a worker: each settles what is done and takes the next, in one script. */
 export interface Rounds {
   /** Has a task settled in the next round. */
-  readonly settle: (settlement: Settlement) => void
+  readonly settle: (settling: Settling) => void
   /** Has a round made, as there may be something to take. */
   readonly look: () => void
   /** Waits until everything that was to be settled is. */
@@ -38,10 +49,10 @@ const patience: RedisClient.CallOptions = { waitToSend: "5 seconds", operationTi
 
 /** Makes the rounds of one worker. */
 export const make = (store: QueueStore, { clock }: Dispatch, settings: Settings): Rounds => {
-  const { attempts, lease, rate, worker } = settings
+  const { attempts, lease, metrics, rate, worker } = settings
   const shallLook = Latch.makeUnsafe(true)
   const now = () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
-  const settlements: Array<Settlement> = []
+  const settlements: Array<Settling> = []
   const isSettled = Latch.makeUnsafe(true)
   let call = 0
 
@@ -50,7 +61,12 @@ export const make = (store: QueueStore, { clock }: Dispatch, settings: Settings)
     let failed = 0
     return Effect.suspend(() => {
       const sentAt = now()
-      return Effect.map(store.work(asked, patience), (worked) => ({ sentAt, worked }))
+      return store.work(asked, patience).pipe(
+        Effect.onExit((exit) =>
+          Effect.sync(() => metrics.worked(now() - sentAt, Exit.isFailure(exit) ? errorTypeOf(exit.cause) : undefined))
+        ),
+        Effect.map((worked) => ({ sentAt, worked }))
+      )
     }).pipe(Effect.retry({ while: (error) => isOutage(error) && ++failed < attempts }))
   }
 
@@ -60,7 +76,7 @@ export const make = (store: QueueStore, { clock }: Dispatch, settings: Settings)
     const asked = { worker, call: ++call, lease, want, rate, settlements: settling }
     const { sentAt, worked } = yield* ask(asked)
     for (const [index, settlement] of settling.entries()) {
-      if (worked.settled[index] !== true) settings.late(settlement)
+      metrics.settled(settlement, worked.settled[index] === true)
     }
     const token = tokenOf(asked)
     for (const task of worked.taken) settings.take(task, token, sentAt + task.lease)
@@ -70,8 +86,8 @@ export const make = (store: QueueStore, { clock }: Dispatch, settings: Settings)
   })
 
   return {
-    settle: (settlement) => {
-      settlements.push(settlement)
+    settle: (settling) => {
+      settlements.push(settling)
       isSettled.closeUnsafe()
       shallLook.openUnsafe()
     },
