@@ -22,6 +22,7 @@
  * @since 0.1.0
  */
 import { Duration, Effect } from "effect"
+import { Settings } from "effect-ioredis"
 import { of } from "effect-ioredis/dispatch"
 import * as Health from "effect-ioredis/Health"
 import { errorTypeOf } from "./internal/errorType.ts"
@@ -46,6 +47,10 @@ import * as TaskQueue from "./TaskQueue.ts"
  * asked at most every 15 seconds, however often this is. Options are those of `Health.PartOptions`;
  * its name is by default `tasks` and that of the queue.
  *
+ * **Gotchas**
+ *
+ * A `limit` that makes no sense is a mistake in the program, and so a defect: a `ConfigError`.
+ *
  * @category constructors
  * @since 0.1.0
  */
@@ -55,9 +60,12 @@ export const queue = (
     readonly limit?: Duration.Input | undefined
   } = {}
 ): Effect.Effect<Health.Part, never, TaskQueue.TaskQueue> =>
-  Effect.map(TaskQueue.TaskQueue, (queue) => {
-    const { critical = false, interval, name = `tasks ${queue.name}`, timeout } = options
-    const limit = Duration.toMillis(options.limit ?? "1 minute")
+  Effect.gen(function* () {
+    const queue = yield* TaskQueue.TaskQueue
+    const { critical = false, interval, limit: longest = "1 minute", name = `tasks ${queue.name}`, timeout } = options
+    const problem = Settings.error([Settings.problem("limit", Settings.AboveZero, longest)])
+    if (problem !== undefined) return yield* Effect.die(problem)
+    const limit = Duration.toMillis(longest)
     const { client, watch } = queue[TaskQueue.TypeId]
     const { clock } = of(client)
     const now = () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
