@@ -1,5 +1,5 @@
 import { assert, it } from "@effect/vitest"
-import { Effect, Layer, Logger, Schedule, Schema } from "effect"
+import { Effect, Layer, Logger, Schema } from "effect"
 import { RedisClient, RedisHealth } from "effect-ioredis"
 import { Cache, HybridCache, MemoryCache, RedisCache } from "effect-ioredis-cache"
 import { Fault, SimulatedRedis } from "effect-ioredis/testing"
@@ -30,11 +30,13 @@ it.effect(
           calls += 4
         }
       })
-      yield* Effect.forkChild(Effect.repeat(second, Schedule.spaced("1 second")))
-      for (let minutes = 0; minutes < 60; minutes++) {
-        for (let seconds = 0; seconds < 60; seconds++) yield* TestClock.adjust("1 second")
+      for (let seconds = 0; seconds < 3_600; seconds++) {
+        const calling = yield* Effect.forkChild(second)
+        yield* TestClock.adjust("1 second")
+        // Whatever the machine has to do besides, a second is over when its calls are.
+        while (calling.pollUnsafe() === undefined) yield* TestClock.adjust(0)
       }
-      assert.isAtLeast(calls, 3000 * callsASecond)
+      assert.strictEqual(calls, 3_600 * callsASecond)
       assert.isBelow(lines.length, 50)
       assert.deepStrictEqual(
         lines.filter((line) => line.includes("answer")),

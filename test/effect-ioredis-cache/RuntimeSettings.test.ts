@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, Duration, Effect, Fiber, Layer, Option, Schema } from "effect"
-import { RuntimeSettings } from "effect-ioredis"
+import { RetryPolicy, RuntimeSettings } from "effect-ioredis"
 import { Fault, SimulatedRedis } from "effect-ioredis/testing"
 import { Cache } from "effect-ioredis-cache"
 import { TestClock } from "effect/testing"
@@ -149,6 +149,52 @@ describe("modes", () => {
       assert.deepStrictEqual(yield* users.get("bob"), Option.none())
       assert.deepStrictEqual(yield* users.get("ada"), Option.some("1"))
     }).pipe(withSettings())
+  )
+})
+
+describe("the connection", () => {
+  it.effect("of another database has other data, also where memory is near", () =>
+    Effect.gen(function* () {
+      const cache = yield* Cache.Cache
+      const users = yield* cache.region({
+        name: "users",
+        version: 1,
+        key: Schema.String,
+        value: Schema.String,
+        near: { maxStaleness: "1 second" }
+      })
+      yield* TestClock.adjust("10 seconds")
+      yield* users.set("ada", "1")
+      yield* Effect.repeat(Effect.andThen(users.get("ada"), TestClock.adjust("1 second")), { times: 4 })
+      assert.isAbove((yield* cache.stats).hits.near, 0)
+      yield* update({ connection: { db: 1 } })
+      yield* TestClock.adjust("10 seconds")
+      assert.deepStrictEqual(yield* users.get("ada"), Option.none())
+    }).pipe(withSettings())
+  )
+})
+
+describe("a circuit of writes", () => {
+  it.effect("that is taken away while it is open holds back no write any longer", () =>
+    Effect.gen(function* () {
+      const users = yield* region("users")
+      const cache = yield* Cache.Cache
+      const server = yield* SimulatedRedis.SimulatedRedis
+      yield* TestClock.adjust("1 second")
+      yield* server.inject(Fault.error("LOADING", { commands: ["SET", "EVALSHA", "EVAL"] }))
+      assert.strictEqual(yield* users.set("ada", "1"), "Deferred")
+      // The journal pauses for half a minute by now.
+      yield* TestClock.adjust("65 seconds")
+      yield* server.heal
+      yield* Effect.flatMap(RuntimeSettings.RuntimeSettings, (settings) => settings.replace({}))
+      yield* TestClock.adjust("100 millis")
+      assert.strictEqual((yield* cache.stats).journal?.entries, 0)
+    }).pipe(
+      withSettings(
+        { write: { circuit: { failureThreshold: 1, resetTimeout: "1 hour" } } },
+        { client: { retry: RetryPolicy.none } }
+      )
+    )
   )
 })
 

@@ -22,7 +22,7 @@ const begun = () => {
     const { status, update } = yield* HealthReport.make({ _tag: "Up", warning: undefined })
     const tell = yield* OutageTeller.make({
       name: "redis",
-      servers: ["a:1"],
+      servers: Effect.succeed(["a:1"]),
       circuit: Effect.succeed("Open"),
       counts: new OutageCounts(),
       record: () => {},

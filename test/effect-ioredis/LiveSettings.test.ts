@@ -2,8 +2,10 @@ import { assert, describe, it } from "@effect/vitest"
 import { Array as Arr, Effect, Exit, Fiber, Logger, Layer, Schedule } from "effect"
 import {
   CircuitBreaker,
-  type RedisClient,
+  RedisClient,
+  type RedisConnector,
   type RedisError,
+  RedisHealth,
   RedisTopology,
   RetryPolicy,
   RuntimeSettings
@@ -11,6 +13,9 @@ import {
 import { of } from "effect-ioredis/dispatch"
 import { Fault } from "effect-ioredis/testing"
 import { TestClock } from "effect/testing"
+import { resolve } from "../../packages/effect-ioredis/src/internal/clientSettings.ts"
+import { LiveSettings } from "../../packages/effect-ioredis/src/internal/LiveSettings.ts"
+import * as Captured from "../support/Captured.ts"
 import { elapsed, failure, fork, get, sent, type Server, set, settled, withRedis } from "../support/VirtualRedis.ts"
 
 type Settings = RuntimeSettings.RuntimeSettings["Service"]
@@ -85,6 +90,19 @@ describe("retries", () => {
         assert.deepStrictEqual(yield* attempts, [5, 4])
         yield* settings.replace({})
         assert.deepStrictEqual(yield* attempts, [1, 1])
+      })
+    )
+  )
+
+  it.effect("that leave something open have it from the profile", () =>
+    withSettings({ profile: "production" })((redis, settings, server) =>
+      Effect.gen(function* () {
+        yield* server.inject(Fault.error("TRYAGAIN"))
+        yield* settings.update({ retry: { maxRetries: 1 } })
+        yield* fork(Effect.exit(redis.run(get("k"))))
+        // With the 100 ms that hold without a profile it comes after 80 ms at the least.
+        yield* TestClock.adjust("61 millis")
+        assert.lengthOf(yield* sent(server, "GET"), 2)
       })
     )
   )
@@ -259,6 +277,57 @@ describe("the connection", () => {
     )
   )
 
+  it.effect("has a successor also where that of the last change still waits for replies, and stays in order", () =>
+    withSettings({ retry: RetryPolicy.none })((redis, settings, server) =>
+      Effect.gen(function* () {
+        yield* server.inject(Fault.delay("1 second"), { connection: idOf(redis) })
+        const calls = [yield* fork(Effect.exit(redis.run(set("k", "1"))))]
+        for (const value of ["2", "3", "4"]) {
+          yield* settings.update({ connection: { username: "default", password: value === "3" ? "any" : "" } })
+          yield* TestClock.adjust(100)
+          calls.push(yield* fork(Effect.exit(redis.run(set("k", value)))))
+        }
+        yield* TestClock.adjust("3 seconds")
+        assert.deepStrictEqual(calls.map(settled).map(tagOf), ["Success", "Success", "Success", "Success"])
+        assert.deepStrictEqual(
+          (yield* sent(server, "SET")).map(({ args }) => args[1]),
+          ["1", "2", "3", "4"]
+        )
+        assert.strictEqual((yield* redis.stats).connection, "Ready")
+      })
+    )
+  )
+
+  it.effect("that waits for a reply is heard out as long as its calls were given, where calls now are given less", () =>
+    withSettings({ retry: RetryPolicy.none })((redis, settings, server) =>
+      Effect.gen(function* () {
+        yield* server.inject(Fault.delay("1500 millis"), { connection: idOf(redis) })
+        const first = yield* fork(Effect.exit(redis.run(set("k", "1"))))
+        yield* settings.update({ commandTimeout: "100 millis", connection: { username: "default" } })
+        yield* TestClock.adjust("2 seconds")
+        assert.strictEqual(tagOf(settled(first)), "Success")
+      })
+    )
+  )
+
+  it.effect("that is made anew after an outage has no successor for what changed meanwhile", () =>
+    withSettings({ retry: RetryPolicy.none })((redis, settings, server) =>
+      Effect.gen(function* () {
+        yield* server.inject(Fault.refuse)
+        yield* redis.reconnect
+        yield* TestClock.adjust("1 second")
+        yield* settings.update({ connection: { username: "default", password: "" } })
+        yield* TestClock.adjust("1 second")
+        yield* server.heal
+        yield* TestClock.adjust("10 seconds")
+        assert.deepStrictEqual(
+          (yield* redis.events.last).map(({ _tag }) => _tag),
+          ["NodeAdded", "ConnectionReady", "ConnectionLost", "ConnectionFailed", "SettingsChanged", "ConnectionReady"]
+        )
+      })
+    )
+  )
+
   it.effect("that is silent is not waited for longer than the client waits for any", () =>
     withSettings({ retry: RetryPolicy.none })((redis, settings, server) =>
       Effect.gen(function* () {
@@ -275,6 +344,51 @@ describe("the connection", () => {
       })
     )
   )
+
+  it.effect("is shown as it is now, and an outage is told of where it is", () => {
+    const captured = Captured.make()
+    return withSettings({ login: { db: 1 } })((redis, settings, server) =>
+      Effect.gen(function* () {
+        yield* RedisHealth.make().pipe(Effect.provideService(RedisClient.RedisClient, redis))
+        yield* settings.update({ connection: { host: "elsewhere", db: 2, password: "s3cret" } })
+        const shown = (yield* redis.stats).settings
+        assert.deepStrictEqual(
+          [shown.addresses, shown.login],
+          [["elsewhere:6379"], { database: 2, tls: false, password: true }]
+        )
+        assert.deepInclude((yield* redis.events.last).at(-1), {
+          _tag: "SettingsChanged",
+          settings: ["connection.host", "connection.db", "connection.password"]
+        })
+        yield* settings.update({ connection: { host: "elsewhere" } })
+        assert.lengthOf(
+          (yield* redis.events.last).filter(({ _tag }) => _tag === "SettingsChanged"),
+          1
+        )
+        yield* settings.replace({ connection: { host: "elsewhere" } })
+        yield* TestClock.adjust("1 second")
+        yield* server.inject(Fault.refuse)
+        yield* redis.reconnect
+        yield* TestClock.adjust("1 second")
+        assert.include(captured.text(), "server=elsewhere:6379")
+      }).pipe(Effect.scoped, Effect.provide(captured.layer))
+    )
+  })
+
+  it("goes by TLS with the certificates of the client, and only who says so turns it off", () => {
+    const tls = { caFile: "/ca.crt" }
+    const login = (connection: RuntimeSettings.ConnectionSettings, own: RedisConnector.RedisLogin) => {
+      const live = new LiveSettings(resolve({}))
+      live.apply({ connection })
+      return Effect.runSync(live.login(own)).tls
+    }
+    assert.deepStrictEqual(login({ url: "rediss://other" }, { tls }), tls)
+    assert.deepStrictEqual(login({ tls: true }, { tls }), tls)
+    assert.deepStrictEqual(login({ url: "redis://other" }, { tls }), tls)
+    assert.deepStrictEqual(login({ url: "rediss://other" }, {}), true)
+    assert.deepStrictEqual(login({ url: "redis://other", tls: false }, { tls }), false)
+    assert.deepStrictEqual(login({ url: "redis://other" }, {}), undefined)
+  })
 
   it.effect("of a cluster takes a login, and an address is refused whole", () =>
     withSettings({ topology: RedisTopology.cluster({ seeds: [{ host: "localhost", port: 6379 }] }) })((_, settings) =>

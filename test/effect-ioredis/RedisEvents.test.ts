@@ -5,7 +5,7 @@ import { makeOperationLines } from "effect-ioredis/dispatch"
 import { Fault } from "effect-ioredis/testing"
 import { TestClock } from "effect/testing"
 import * as EventLog from "../../packages/effect-ioredis/src/internal/EventLog.ts"
-import { withRedis } from "../support/VirtualRedis.ts"
+import { get, withRedis } from "../support/VirtualRedis.ts"
 
 const All = Schema.Array(RedisEvents.RedisEvent)
 
@@ -34,6 +34,37 @@ describe("the events of a client", () => {
         assert.deepStrictEqual(yield* Fiber.join(seen), last)
         const json = JSON.parse(JSON.stringify(yield* Schema.encodeUnknownEffect(All)(last)))
         assert.deepStrictEqual(yield* Schema.decodeUnknownEffect(All)(json), last)
+      })
+    )
+  )
+
+  it.effect("say how an outage began for as long as it lasts", () =>
+    withRedis({ circuitBreaker: { resetTimeout: "10 seconds" } })((redis, server) =>
+      Effect.gen(function* () {
+        yield* TestClock.adjust("1 second")
+        yield* server.inject(Fault.refuse)
+        yield* redis.reconnect
+        yield* TestClock.adjust("1 second")
+        for (let probes = 0; probes < 250; probes++) {
+          yield* Effect.replicateEffect(Effect.exit(redis.run(get("k"), { retry: false })), probes === 0 ? 5 : 1)
+          yield* TestClock.adjust("11 seconds")
+        }
+        assert.isAtLeast((yield* redis.stats).nodes[0]?.breaker.failures ?? 0, 200)
+        yield* server.heal
+        yield* TestClock.adjust("1 minute")
+        yield* redis.run(get("k"))
+        assert.deepStrictEqual(
+          (yield* redis.events.last).map((event) => ("to" in event ? event.to : event._tag)),
+          [
+            "NodeAdded",
+            "ConnectionReady",
+            "ConnectionLost",
+            "ConnectionFailed",
+            ...["Open", "HalfOpen", "Open"],
+            "ConnectionReady",
+            "Closed"
+          ]
+        )
       })
     )
   )

@@ -2,6 +2,7 @@ import { NodeServices } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
 import {
   ConfigProvider,
+  Duration,
   Effect,
   Fiber,
   FileSystem,
@@ -14,6 +15,7 @@ import {
 } from "effect"
 import { RuntimeSettings } from "effect-ioredis"
 import { TestClock } from "effect/testing"
+import * as Wait from "../support/Wait.ts"
 
 const { RuntimeSettings: Service } = RuntimeSettings
 
@@ -93,6 +95,40 @@ describe("a document", () => {
         "load.upTo is 1000: expected more than load.from, which is 5000, for example 50000"
       ])
     })
+  )
+
+  it.effect("that contradicts another one, or for a location, is refused, and one that another completes is not", () =>
+    Effect.gen(function* () {
+      const options: RuntimeSettings.Options = {
+        document: { load: { from: 500, upTo: 600 }, locations: { "eu-west": { load: { upTo: 400 } } } }
+      }
+      const error = yield* Effect.flip(RuntimeSettings.make(options))
+      assert.deepStrictEqual(error.problems, [
+        "locations.eu-west.load.upTo is 400: expected more than locations.eu-west.load.from, which is 500, for example 5000"
+      ])
+      const settings = yield* RuntimeSettings.make({ document: { load: { upTo: 5000 } } })
+      yield* settings.update({ load: { from: 2000 } })
+      const refused = yield* Effect.flip(settings.update({ load: { upTo: 1500 } }))
+      assert.deepStrictEqual(refused.problems, [
+        "load.upTo is 1500: expected more than load.from, which is 2000, for example 20000"
+      ])
+      assert.deepStrictEqual(yield* settings.current, { load: { upTo: 5000, from: 2000 } })
+    }).pipe(Effect.provide(Logger.layer([])))
+  )
+
+  it.effect("takes durations in all of their forms, and each in the place of another", () =>
+    Effect.gen(function* () {
+      const settings = yield* RuntimeSettings.make({ document: { patience: { seconds: 50 } } })
+      const forms = [{ minutes: 1 }, 500_000_000n, 600_000_000n, [1, 0], Duration.seconds(2), "3 seconds"] as const
+      for (const patience of forms) {
+        yield* settings.update({ patience })
+        assert.deepStrictEqual(yield* settings.current, { patience })
+      }
+      // A region may have the name of a unit.
+      yield* settings.update({ regions: { seconds: { mode: "bypass" } } })
+      yield* settings.update({ regions: { minutes: { mode: "bypass" } } })
+      assert.deepStrictEqual(Object.keys((yield* settings.current).regions ?? {}), ["seconds", "minutes"])
+    }).pipe(Effect.provide(Logger.layer([])))
   )
 
   it.effect("is redacted where it is secret", () =>
@@ -226,6 +262,72 @@ describe("a file", () => {
         assert.deepStrictEqual(yield* settings.current, { mode: "bypass" })
       }).pipe(Effect.provide(following(absent)))
     }).pipe(Effect.provide(Logger.layer([])))
+  )
+
+  it.effect("is not read without a pause", () =>
+    Effect.gen(function* () {
+      const file = makeFile("{}")
+      for (const interval of [0, -1, Number.NaN] as const) {
+        const error = yield* Effect.flip(Effect.provide(use, following(file, { interval })))
+        assert.deepStrictEqual(error.problems, [`interval is ${interval}. Make it a time above 0`])
+      }
+      assert.strictEqual(file.state.reads, 0)
+    })
+  )
+
+  it.effect("that names what every object has says nothing by it", () => {
+    const file = makeFile('{"__proto__": {"commandTimeout": -1}}')
+    return Effect.gen(function* () {
+      const error = yield* Effect.flip(Effect.provide(use, following(file)))
+      assert.deepStrictEqual(error.problems, ["__proto__ is no setting: see docs/settings.md for those that there are"])
+      file.state.text = '{"regions": {"__proto__": {"mode": "bypass"}, "constructor": {"mode": "read-only"}}}'
+      const { regions } = yield* Effect.provide(
+        Effect.flatMap(use, ({ current }) => current),
+        following(file)
+      )
+      assert.deepStrictEqual(Object.keys(regions ?? {}), ["__proto__", "constructor"])
+    }).pipe(Effect.provide(Logger.layer([])))
+  })
+
+  it.effect("that is a link, as a cluster mounts it, is followed through a directory and back", () =>
+    Effect.gen(function* () {
+      const files = yield* FileSystem.FileSystem
+      const directory = yield* files.makeTempDirectoryScoped()
+      const path = `${directory}/redis.json`
+      const mount = Effect.fnUntraced(function* (name: string, text: string) {
+        yield* files.makeDirectory(`${directory}/${name}`)
+        yield* files.writeFileString(`${directory}/${name}/redis.json`, text)
+        yield* files.symlink(name, `${directory}/..data_tmp`)
+        yield* files.rename(`${directory}/..data_tmp`, `${directory}/..data`)
+      })
+      yield* mount("..1", '{"patience": "1 second"}')
+      yield* files.symlink("..data/redis.json", path)
+      const log = makeLog()
+      yield* Effect.gen(function* () {
+        const settings = yield* use
+        const follows = (expected: string) =>
+          settings.changes.pipe(
+            Stream.filter(({ patience }) => patience === expected),
+            Stream.take(1),
+            Stream.runDrain
+          )
+        yield* mount("..2", '{"patience": "2 seconds"}')
+        yield* files.remove(`${directory}/..1`, { recursive: true })
+        yield* follows("2 seconds")
+        yield* files.remove(path)
+        yield* files.makeDirectory(path)
+        yield* Wait.until("it is told of", () =>
+          log.lines.some(({ annotations }) => /BadRes/.test(String(JSON.stringify(annotations))))
+        )
+        assert.deepStrictEqual(yield* settings.current, { patience: "2 seconds" })
+        yield* files.remove(path, { recursive: true })
+        yield* files.writeFileString(path, '{"patience": "3 seconds"}')
+        yield* follows("3 seconds")
+      }).pipe(
+        Effect.provide(RuntimeSettings.layerFile({ path, interval: "5 millis" }).pipe(Layer.provideMerge(log.layer))),
+        TestClock.withLive
+      )
+    }).pipe(Effect.provide(NodeServices.layer))
   )
 
   it.effect("on a real disk is followed as well", () =>

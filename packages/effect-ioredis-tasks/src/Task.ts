@@ -8,7 +8,9 @@
  * import { Schema } from "effect"
  * import { Task } from "effect-ioredis-tasks"
  *
- * class MailRefused extends Schema.TaggedError<MailRefused>()("MailRefused", { address: Schema.String }) {}
+ * class MailRefused extends Schema.TaggedError<MailRefused>()("MailRefused", {
+ *   address: Schema.String
+ * }) {}
  *
  * const ConfirmOrder = Task.make({
  *   name: "confirm-order",
@@ -24,6 +26,7 @@
  * @since 0.1.0
  */
 import { Schedule, Schema } from "effect"
+import { countProblem, nameProblem } from "./internal/problems.ts"
 
 /**
  * A kind of background task.
@@ -98,6 +101,11 @@ export interface Options<in out Payload, in out Success, in out Error, in out Pr
 /**
  * Makes a kind of task.
  *
+ * **Gotchas**
+ *
+ * A name that cannot be part of a key and a version that is no whole number from 1 on are mistakes
+ * in the program: it throws a `RangeError`.
+ *
  * @category constructors
  * @since 0.1.0
  */
@@ -107,13 +115,11 @@ export const make = <Payload, Success = void, Error = never, Progress = never>({
   success = Schema.Void as Schema.Codec<void, unknown> as Schema.Codec<Success, unknown>,
   retry = {},
   ...options
-}: Options<Payload, Success, Error, Progress>): Task<Payload, Success, Error, Progress> => ({
-  ...options,
-  success,
-  error,
-  progress,
-  retry: { schedule: defaultRetry, while: () => true, ...retry }
-})
+}: Options<Payload, Success, Error, Progress>): Task<Payload, Success, Error, Progress> => {
+  const problem = nameProblem("name", options.name) ?? countProblem("version", options.version)
+  if (problem !== undefined) throw new RangeError(`Task: ${problem}`)
+  return { ...options, success, error, progress, retry: { schedule: defaultRetry, while: () => true, ...retry } }
+}
 
 /**
  * The schedule of tasks that say nothing else: three more attempts, the first after a minute, each

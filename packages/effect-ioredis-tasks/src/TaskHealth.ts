@@ -22,10 +22,10 @@
  * @since 0.1.0
  */
 import { Duration, Effect } from "effect"
-import { Settings } from "effect-ioredis"
 import { of } from "effect-ioredis/dispatch"
 import * as Health from "effect-ioredis/Health"
 import { errorTypeOf } from "./internal/errorType.ts"
+import { dieOf, timeProblem } from "./internal/problems.ts"
 import { type QueueWatch, type WatchedWorker, waitingIn } from "./internal/QueueWatch.ts"
 import type { Counts } from "./internal/scripts/inspect.ts"
 import * as TaskQueue from "./TaskQueue.ts"
@@ -43,13 +43,13 @@ import * as TaskQueue from "./TaskQueue.ts"
  * - `"Paused"`: the same, and the queue hands nothing out.
  * - `"NotAnswered"`: Redis could not be asked.
  *
- * It is never worse than degraded: a program that cannot work on its tasks still serves. The queue is
- * asked at most every 15 seconds, however often this is. Options are those of `Health.PartOptions`;
- * its name is by default `tasks` and that of the queue.
+ * It is never worse than degraded: a program that cannot work on its tasks still serves. The queue
+ * is asked at most every 15 seconds, however often this is. Options are those of
+ * `Health.PartOptions`; its name is by default `tasks` and that of the queue.
  *
  * **Gotchas**
  *
- * A `limit` that makes no sense is a mistake in the program, and so a defect: a `ConfigError`.
+ * A `limit` that makes no sense is a mistake in the program, and so a defect: a `RangeError`.
  *
  * @category constructors
  * @since 0.1.0
@@ -63,8 +63,7 @@ export const queue = (
   Effect.gen(function* () {
     const queue = yield* TaskQueue.TaskQueue
     const { critical = false, interval, limit: longest = "1 minute", name = `tasks ${queue.name}`, timeout } = options
-    const problem = Settings.error([Settings.problem("limit", Settings.AboveZero, longest)])
-    if (problem !== undefined) return yield* Effect.die(problem)
+    yield* dieOf("TaskHealth.queue", [timeProblem("limit", longest, "1 millis")])
     const limit = Duration.toMillis(longest)
     const { client, watch } = queue[TaskQueue.TypeId]
     const { clock } = of(client)

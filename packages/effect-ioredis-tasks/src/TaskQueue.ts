@@ -11,6 +11,7 @@ import { isOutage } from "./internal/isOutage.ts"
 import * as Metrics from "./internal/Metrics.ts"
 import * as OfferMetrics from "./internal/OfferMetrics.ts"
 import * as Outcome from "./internal/Outcome.ts"
+import { countProblem, dieOf, nameProblem, timeProblem } from "./internal/problems.ts"
 import * as QueueStore from "./internal/QueueStore.ts"
 import * as QueueWatch from "./internal/QueueWatch.ts"
 import type { Letter } from "./internal/scripts/letters.ts"
@@ -46,7 +47,7 @@ export interface TaskQueue {
     options?: OfferOptions
   ) => Effect.Effect<
     "Enqueued" | "Duplicate" | "Deferred",
-    TaskQueueFullError | RedisError.RedisOperationError | Schema.SchemaError
+    TaskQueueFullError | RedisError.RedisCommandError | Schema.SchemaError
   >
   /**
    * Waits for what a task ends with, whichever process works on it, for a time. It fails with the
@@ -101,7 +102,10 @@ export interface TaskQueue {
 export interface OfferOptions {
   /** Sets in how long it may be begun at the earliest. Default: at once. */
   readonly delay?: Duration.Input | undefined
-  /** Sets what goes first: a task of a higher priority is begun before all others. Default: `"normal"`. */
+  /**
+   * Sets what goes first: a task of a higher priority is begun before all others. Default:
+   * `"normal"`.
+   */
   readonly priority?: "high" | "normal" | "low" | undefined
   /** Sets after what time it is not worth beginning any more. Default: it always is. */
   readonly expiresIn?: Duration.Input | undefined
@@ -129,8 +133,8 @@ export interface Counts {
 }
 
 /**
- * Says where a task is. `"Over"` is one that is done, cancelled or expired, for as long as its id is
- * remembered.
+ * Says where a task is. `"Over"` is one that is done, cancelled or expired, for as long as its id
+ * is remembered.
  *
  * @category models
  * @since 0.1.0
@@ -182,7 +186,7 @@ export interface Options {
     | {
         /** Bounds how many tasks are kept. Default: 10,000. */
         readonly limit?: number | undefined
-        /** Bounds how long each is kept. It is less than `remember`. Default: 1 hour. */
+        /** Bounds how long each is kept: at most half of `remember`. Default: 1 hour. */
         readonly longest?: Duration.Input | undefined
       }
     | undefined
@@ -238,6 +242,7 @@ export const make = Effect.fnUntraced(function* (
   options: Options
 ): Effect.fn.Return<TaskQueue, never, RedisClient.RedisClient | Scope.Scope> {
   const { keepResults = "1 hour", name, prefix = "tasks", remember = "1 day" } = options
+  yield* dieOf("TaskQueue", problemsOf(options))
   const client = yield* RedisClient.RedisClient
   const store = QueueStore.make(client, prefix, name, {
     remember: Duration.toMillis(remember),
@@ -273,6 +278,17 @@ export const make = Effect.fnUntraced(function* (
     [TypeId]: { client, store, metrics, spans, watch, offerAs }
   }
 })
+
+const problemsOf = ({ deferred: { limit = 1, longest = "1 hour" } = {}, ...options }: Options) => [
+  nameProblem("name", options.name),
+  nameProblem("prefix", options.prefix ?? "tasks"),
+  countProblem("deferred.limit", limit),
+  timeProblem("deferred.longest", longest, "1 second"),
+  timeProblem("patience", options.patience ?? "1 second", "1 millis"),
+  // What was deferred may be told twice, and is known by its id then.
+  timeProblem("remember", options.remember ?? "1 day", Duration.times(Duration.fromInputUnsafe(longest), 2)),
+  timeProblem("keepResults", options.keepResults ?? "1 hour", 0)
+]
 
 const offering = Effect.fnUntraced(function* (
   client: RedisClient.RedisClient,
@@ -314,7 +330,7 @@ const offering = Effect.fnUntraced(function* (
     const told = yield* Effect.result(store.offer(offer, { operationTimeout: patience }))
     if (Result.isSuccess(told)) return told.success
     const error = told.failure
-    if (error._tag === "RedisOperationError" && !isOutage(error)) return yield* error
+    if (!isOutage(error)) return yield* error
     return deferred.add(offer) ? ("Deferred" as const) : yield* full
   })
   const counted = OfferMetrics.make(metrics, dispatch)

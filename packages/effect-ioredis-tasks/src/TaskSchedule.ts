@@ -44,7 +44,9 @@ import * as TaskQueue from "./TaskQueue.ts"
 export interface Options<in out Payload, in out Success, in out Error, in out Progress> {
   /** Names it. Processes that say the same name are one schedule. */
   readonly name: string
-  /** Says when a task shall be begun, by the clock of Redis and in the time zone of the expression. */
+  /**
+   * Says when a task shall be begun, by the clock of Redis and in the time zone of the expression.
+   */
   readonly cron: Cron.Cron
   /** Is the kind of task. */
   readonly task: Task<Payload, Success, Error, Progress>
@@ -66,10 +68,11 @@ export interface Options<in out Payload, in out Success, in out Error, in out Pr
  *
  * **Details**
  *
- * Of all processes that have the layer one leads. It enqueues the next task ahead, with a delay until
- * its time, so that the time is kept to the millisecond whatever becomes of the process. Another one
- * leads when its lease has lapsed. Each task's id is the schedule's name and its time, in the place of
- * the one that the payload gives: so it is enqueued once, however many processes try.
+ * Of all processes that have the layer one leads. It enqueues the next task ahead, with a delay
+ * until its time, so that the time is kept to the millisecond whatever becomes of the process.
+ * Another one leads when its lease has lapsed. Each task's id is the schedule's name and its time,
+ * in the place of the one that the payload gives: so it is enqueued once, however many processes
+ * try.
  *
  * **Gotchas**
  *
@@ -101,8 +104,8 @@ const run = Effect.fnUntraced(function* <Payload, Success, Error, Progress>({
   const candidacy = { process: SecureRandom.uuidV4Unsafe(), lease: Duration.toMillis(lease) }
   let enqueued = 0
 
-  // What was enqueued is told with the next round. A leader that is gone before has enqueued what its
-  // successor enqueues again, and nothing comes of that.
+  // What was enqueued is told with the next round. A leader that is gone before has enqueued what
+  // its successor enqueues again, and nothing comes of that.
   const enqueue = Effect.fnUntraced(function* ({ last, now }: Leading) {
     const from = last === 0 ? now : Math.max(last, now - Duration.toMillis(missed))
     let at = Cron.next(cron, new Date(from))
@@ -117,20 +120,19 @@ const run = Effect.fnUntraced(function* <Payload, Success, Error, Progress>({
 
   const round = Effect.gen(function* () {
     const leading = yield* store.lead(name, { ...candidacy, enqueued })
-    if (!leading.leads) return yield* Effect.sleep(candidacy.lease / 2)
+    if (!leading.leads) return candidacy.lease / 2
     const ahead = leading.last > leading.now ? leading.last - leading.now : yield* enqueue(leading)
-    yield* Effect.sleep(Math.min(ahead, candidacy.lease / 3))
+    return Math.min(ahead, candidacy.lease / 3)
   })
 
-  yield* round.pipe(
+  return yield* round.pipe(
     Effect.catch((error) =>
-      Effect.andThen(
-        Effect.logWarning("A schedule could not enqueue its next task").pipe(
-          Effect.annotateLogs({ schedule: name, error: error.message })
-        ),
-        Effect.sleep("1 second")
+      Effect.logWarning("A schedule could not enqueue its next task").pipe(
+        Effect.annotateLogs({ schedule: name, error: error.message }),
+        Effect.as(1_000)
       )
     ),
+    Effect.flatMap(Effect.sleep),
     Effect.forever,
     Effect.provideService(Clock.Clock, Dispatch.of(client).clock)
   )

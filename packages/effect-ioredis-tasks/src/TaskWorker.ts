@@ -11,6 +11,7 @@ import * as Handling from "./internal/Handling.ts"
 import * as InHand from "./internal/InHand.ts"
 import * as Leases from "./internal/Leases.ts"
 import * as Metrics from "./internal/Metrics.ts"
+import { countProblem, dieOf, timeProblem } from "./internal/problems.ts"
 import type { QueueWatch, WatchedWorker } from "./internal/QueueWatch.ts"
 import * as Rounds from "./internal/Rounds.ts"
 import type { Taken } from "./internal/scripts/work.ts"
@@ -62,7 +63,9 @@ export interface Options {
   readonly lease?: Duration.Input | undefined
   /** Sets how long handlers may go on when the worker is told to end. Default: 10 seconds. */
   readonly drain?: Duration.Input | undefined
-  /** Bounds how many tasks all workers of the queue begin in a time. Default: as many as there are. */
+  /**
+   * Bounds how many tasks all workers of the queue begin in a time. Default: as many as there are.
+   */
   readonly rateLimit?: { readonly limit: number; readonly window: Duration.Input } | undefined
   /** Bounds how often in a row Redis may not answer before the worker ends. Default: for ever. */
   readonly connectAttempts?: number | undefined
@@ -107,6 +110,7 @@ const start = Effect.fnUntraced(function* <R>(
   never,
   TaskQueue.TaskQueue | Scope.Scope | R
 > {
+  yield* dieOf("TaskWorker", problemsOf({ concurrency, connectAttempts, ...options }))
   const lease = Duration.toMillis(options.lease ?? "30 seconds")
   const drain = Duration.toMillis(options.drain ?? "10 seconds")
   const { limit = 0, window = 0 } = options.rateLimit ?? {}
@@ -117,15 +121,26 @@ const start = Effect.fnUntraced(function* <R>(
   for (const { name } of handlers) Metrics.beginAtZero(ofQueue, name)
   const byKind = new Map(handlers.map((handler) => [kindOf(handler), handler]))
   const now = () => Number(dispatch.clock.monotonicTimeNanosUnsafe()) / 1e6
+  const unknown = new Set<string>()
   let isClosing = false
+
+  const tellUnknown = (kind: string) =>
+    Effect.suspend(() => {
+      if (unknown.has(kind) || unknown.size === mostUnknown) return Effect.void
+      unknown.add(kind)
+      return Effect.logWarning("This worker has no handler for a kind of task, which it leaves to others").pipe(
+        Effect.annotateLogs({ queue: queue.name, task: kind })
+      )
+    })
 
   const begin = ({ attempt, id, stored }: Taken, token: string): InHand.Beginning<R> => {
     const read = StoredTask.read(stored)
     if (Result.isFailure(read)) return { task: "unknown", run: Effect.succeed(Handling.undecodable(read.failure)) }
     const { due, name } = read.success
-    const handler = byKind.get(kindOf(read.success))
+    const kind = kindOf(read.success)
+    const handler = byKind.get(kind)
     // Another worker may have one, of another release of the program.
-    if (handler === undefined) return { task: name, run: Effect.succeed(Handling.back(unknownFor)) }
+    if (handler === undefined) return { task: name, run: Effect.as(tellUnknown(kind), Handling.back(unknownFor)) }
     metrics.begun(name, attempt, due)
     const tell = (progress: string) => Effect.ignore(store.tell({ id, token, progress }))
     return { task: name, run: handler.run(read.success, { id: id.slice(name.length + 1), attempt, tell, spans }) }
@@ -177,11 +192,23 @@ const watchedIn = Effect.fnUntraced(function* (watch: QueueWatch, metrics: Metri
   yield* Dispatch.showGauge(metrics.concurrency, () => worker.concurrency)
   yield* watch.keep
 })
+const problemsOf = ({ concurrency = 1, connectAttempts = 1, drain = 0, lease = "1 second", rateLimit }: Options) => [
+  countProblem("concurrency", concurrency),
+  countProblem("connectAttempts", connectAttempts),
+  timeProblem("drain", drain, 0),
+  timeProblem("lease", lease, "1 second"),
+  ...(rateLimit === undefined
+    ? []
+    : [countProblem("rateLimit.limit", rateLimit.limit), timeProblem("rateLimit.window", rateLimit.window, "1 millis")])
+]
 
 // In how many milliseconds an idle worker asks again, whatever it has heard.
 const longestIdle = 5_000
 
 // For how many milliseconds a task is left alone for which this worker has no handler.
 const unknownFor = 30_000
+
+// For how many kinds that is told: whoever writes to the queue decides how many there are.
+const mostUnknown = 100
 
 const kindOf = ({ name, version }: { readonly name: string; readonly version: number }): string => `${name}@${version}`

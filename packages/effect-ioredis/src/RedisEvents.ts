@@ -1,5 +1,6 @@
 /**
- * What befell a client and its servers: connections, circuits, outages, and changes of a cluster.
+ * What befell a client and its servers: connections, circuits, outages, settings, and changes of a
+ * cluster.
  *
  * **When to use**
  *
@@ -8,8 +9,9 @@
  *
  * **Details**
  *
- * A client keeps its last 200 events. A login that fails again for the same reason is none, so that
- * a long outage does not push out how it began. No event holds a key, a value or a secret.
+ * A client keeps its last 200 events. A login that fails again for the same reason is none, nor is
+ * what a circuit goes through that is probed again and stays open, so that a long outage does not
+ * push out how it began. No event holds a key, a value or a secret.
  *
  * **Example** (What happened lately, as JSON)
  *
@@ -63,6 +65,7 @@ const circuit = Schema.Literals(["Closed", "Open", "HalfOpen"])
  * - `SlotsMoved`: a server owns so many slots more.
  * - `OutageBegan`, `OutageEnded`: what the log lines of an outage say. `answers` came from memory,
  *   `lookups` ran, writes were `deferred`, `replayed` and `lost`.
+ * - `SettingsChanged`: the names of what the program's `RuntimeSettings` say differently.
  * - `ConnectionsClosed`: the client has closed so many connections with its scope.
  *
  * @category models
@@ -88,6 +91,7 @@ export const RedisEvent = Schema.TaggedUnion({
     replayed: Schema.Int,
     lost: Schema.Int
   },
+  SettingsChanged: { at, settings: Schema.Array(Schema.String) },
   ConnectionsClosed: { at, connections: Schema.Int }
 })
 

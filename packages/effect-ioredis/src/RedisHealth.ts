@@ -301,18 +301,17 @@ export const make = Effect.fnUntraced(function* (
 export const layer = (options?: Options): Layer.Layer<RedisHealth, never, RedisClient> =>
   Layer.effect(RedisHealth, make(options))
 
-const tellerOf = Effect.fnUntraced(function* (client: RedisClient, status: Effect.Effect<Status>) {
-  const { settings } = yield* client.stats
+const tellerOf = (client: RedisClient, status: Effect.Effect<Status>) => {
   const { note, outage } = of(client)
-  return yield* OutageTeller.make({
+  return OutageTeller.make({
     name: client.name,
-    servers: settings.addresses,
+    servers: Effect.map(client.stats, ({ settings }) => settings.addresses),
     circuit: Effect.map(client.stats, ({ breaker }) => breaker._tag),
     counts: outage,
     record: note,
     status
   })
-})
+}
 
 const sayChecks = (log: OperationLines, verdicts: ReadonlyArray<Verdict>): void => {
   for (const { failed, node } of verdicts) {

@@ -40,6 +40,7 @@
  * @since 0.1.0
  */
 import {
+  Array as Arr,
   Config,
   Context,
   type Duration,
@@ -55,7 +56,8 @@ import {
   SubscriptionRef
 } from "effect"
 import { profiles as settingsOfProfiles } from "./internal/profiles.ts"
-import { problemsIn } from "./internal/settings/document.ts"
+import { timeProblem } from "./internal/settingProblem.ts"
+import { contradictionsIn, problemsIn } from "./internal/settings/document.ts"
 import { type Followed, type Follower, TypeId } from "./internal/settings/Followed.ts"
 import { changed, effective, merge, sealed } from "./internal/settings/merge.ts"
 import { parse } from "./internal/settings/parse.ts"
@@ -345,7 +347,7 @@ export interface FileOptions extends Options {
    * that disappears later leaves the last good document in effect.
    */
   readonly path: string
-  /** Sets how often it is read. Default: 500 milliseconds. */
+  /** Sets how often it is read, in a time above 0. Default: 500 milliseconds. */
   readonly interval?: Duration.Input | undefined
 }
 
@@ -477,10 +479,18 @@ const readAs = (
 const refusal = (source: Source, problems: ReadonlyArray<string>): RuntimeSettingsError =>
   new RuntimeSettingsError({ source, problems, message: `Settings were refused:\n${problems.join("\n")}` })
 
-// What fits the schema is a document.
-const accepted = (source: Source, document: unknown): Effect.Effect<Document, RuntimeSettingsError> => {
-  const problems = problemsIn(document)
-  return problems.length === 0 ? Effect.succeed(sealed(document as Document)) : Effect.fail(refusal(source, problems))
+// A document must fit by itself, and those that are said together must not contradict each other.
+const accepted = (
+  source: Source,
+  document: unknown,
+  among: (document: Document) => ReadonlyArray<Document> = Arr.of
+): Effect.Effect<Document, RuntimeSettingsError> => {
+  const unfit = problemsIn(document)
+  if (unfit.length > 0) return Effect.fail(refusal(source, unfit))
+  // What fits the schema is a document.
+  const fitting = sealed(document as Document)
+  const problems = contradictionsIn(among(fitting))
+  return problems.length === 0 ? Effect.succeed(fitting) : Effect.fail(refusal(source, problems))
 }
 
 /** Holds what each source says, and what they say together. */
@@ -489,17 +499,18 @@ interface State {
   readonly settings: Settings
 }
 
+// A later one wins.
+const inOrder = ({ code, environment, file }: State["said"]): ReadonlyArray<Document> => [environment, file, code]
+
 const assemble = Effect.fnUntraced(function* ({ document = {}, location }: Options, environment: Document) {
-  const said = { environment, file: {}, code: yield* accepted("code", document) }
-  const settle = (said: State["said"]): State => ({
-    said,
-    settings: effective([said.environment, said.file, said.code], location)
-  })
+  const nothing = { environment, file: {}, code: {} }
+  const said = { ...nothing, code: yield* accepted("code", document, (code) => inOrder({ ...nothing, code })) }
+  const settle = (said: State["said"]): State => ({ said, settings: effective(inOrder(said), location) })
   const ref = yield* SubscriptionRef.make(settle(said))
   const followers = new Set<Follower>()
 
   const apply = Effect.fnUntraced(function* (source: Source, before: State, document: unknown) {
-    const known = yield* accepted(source, document)
+    const known = yield* accepted(source, document, (known) => inOrder({ ...before.said, [source]: known }))
     const after = settle({ ...before.said, [source]: known })
     const all = Array.from(followers).flatMap((follower) => follower.problems(after.settings))
     const problems = Array.from(new Set(all))
@@ -544,6 +555,8 @@ const following = Effect.fnUntraced(function* (
   { interval = "500 millis", path, ...options }: FileOptions,
   environment: Document
 ): Effect.fn.Return<RuntimeSettings["Service"], RuntimeSettingsError, Scope.Scope | FileSystem.FileSystem> {
+  const mistake = timeProblem("interval", interval)
+  if (mistake !== undefined) return yield* refusal("code", [mistake])
   const { say, service } = yield* assemble(options, environment)
   const first = yield* Effect.mapError(read(path), (problem) => refusal("file", [problem]))
   const document = yield* readAs("file", path, Option.getOrUndefined(first))

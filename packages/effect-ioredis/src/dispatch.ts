@@ -54,7 +54,10 @@ import type { Settings } from "./RuntimeSettings.ts"
  * @since 0.1.0
  */
 export interface RedisHistory {
-  /** Changes when the server process is started anew. */
+  /**
+   * Changes when the server process is started anew, or another database of it is used: it names
+   * both, and database 0 not at all.
+   */
   readonly runId: string | undefined
   /** Says whether it takes writes. */
   readonly role: "master" | "replica" | undefined
@@ -75,7 +78,7 @@ export interface Session {
   readonly node: Node
   /** The CLIENT ID, or `undefined` where the user may not ask. */
   readonly id: number | undefined
-  /** The server's `run_id` when the session began, or `undefined` where the user may not ask. */
+  /** That of the history when the session began, or `undefined` where the user may not ask. */
   readonly runId: string | undefined
   /** Tells whether the connection is still open. */
   readonly isOpen: () => boolean
@@ -97,7 +100,7 @@ export interface Link {
   readonly connection: RedisConnection
   /** The CLIENT ID, or `undefined` where the user may not ask. */
   readonly id: number | undefined
-  /** The server's `run_id` when it was made, or `undefined` where the user may not ask. */
+  /** That of the history when it was made, or `undefined` where the user may not ask. */
   readonly runId: string | undefined
 }
 
@@ -545,8 +548,9 @@ export {
 } from "./internal/defineMetric.ts"
 
 /**
- * Builds one of something, such as a series of a metric, for each label, and keeps it. Beyond `limit`
- * labels all others have that of `other`, so that labels which others make up cost no memory.
+ * Builds one of something, such as a series of a metric, for each label, and keeps it. Beyond
+ * `limit` labels all others have that of `other`, so that labels which others make up cost no
+ * memory.
  *
  * **Example** (A count for each kind of message, of a hundred at most)
  *

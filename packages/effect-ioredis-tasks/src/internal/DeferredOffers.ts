@@ -1,5 +1,5 @@
-import { Clock, type Duration, Effect, Latch, type Scope } from "effect"
-import type { RedisError } from "effect-ioredis"
+import { Clock, Effect, Latch, Result, type Scope } from "effect"
+import type { RedisClient } from "effect-ioredis"
 import * as Dispatch from "effect-ioredis/dispatch"
 import { isOutage } from "./isOutage.ts"
 import type { Metrics } from "./Metrics.ts"
@@ -36,7 +36,14 @@ interface Entry {
   readonly since: number
 }
 
-/** Keeps offers for as long as the scope is open, and tells Redis of what it can before that closes. */
+const patience: RedisClient.CallOptions = { waitToSend: "20 seconds", operationTimeout: "30 seconds" }
+
+// What is refused at once is not asked for in a tight loop.
+const pause = "20 millis"
+
+/**
+ * Keeps offers for as long as the scope is open, and tells Redis of what it can before that closes.
+ */
 export const make = Effect.fnUntraced(function* (
   dispatch: Dispatch.Dispatch,
   queue: string,
@@ -50,10 +57,6 @@ export const make = Effect.fnUntraced(function* (
   let accepted = 0
   let replayed = 0
   let lost = 0
-  const lostSome = (count: number) => {
-    lost += count
-    metrics.lost.count += count
-  }
   yield* Dispatch.showGauge(metrics.deferred, () => entries.size)
   yield* Dispatch.showGauge(metrics.deferredLimit, () => limit)
   yield* Effect.acquireRelease(
@@ -61,61 +64,61 @@ export const make = Effect.fnUntraced(function* (
     Effect.sync
   )
 
-  const lose = (id: string, reason: string) =>
+  // One line for all that is lost for one reason.
+  const lose = (reason: string, ids: ReadonlyArray<string>) =>
     Effect.suspend(() => {
-      if (entries.delete(id)) lostSome(1)
-      return Effect.logError("A task that was accepted is lost").pipe(Effect.annotateLogs({ queue, reason }))
+      const gone = ids.filter((id) => entries.delete(id)).length
+      lost += gone
+      metrics.lost.count += gone
+      if (gone === 0) return Effect.void
+      return Effect.logError("Tasks that were accepted are lost").pipe(
+        Effect.annotateLogs({ queue, reason, lost: gone })
+      )
     })
 
-  const tell = Effect.fnUntraced(function* ({ offer, since }: Entry, waitToSend: Duration.Input) {
+  // Says why an offer is lost, if it is.
+  const tell = Effect.fnUntraced(function* ({ offer, since }: Entry) {
     const age = now() - since
-    if (age > longest) return yield* lose(offer.id, "it waited for Redis too long")
+    if (age > longest) return "they waited for Redis too long"
     if (offer.life > 0 && age >= offer.life) return void entries.delete(offer.id)
-    const rest = { delay: Math.max(0, offer.delay - age), life: offer.life === 0 ? 0 : offer.life - age }
-    yield* store.offer(
-      { ...offer, delay: Math.round(rest.delay), life: Math.ceil(rest.life) },
-      {
-        waitToSend,
-        operationTimeout: "30 seconds"
-      }
-    )
-    if (!entries.delete(offer.id)) return
-    replayed++
-    metrics.replayed.count++
+    const delay = Math.max(0, Math.round(offer.delay - age))
+    const life = offer.life === 0 ? 0 : Math.ceil(offer.life - age)
+    const told = yield* Effect.result(store.offer({ ...offer, delay, life }, patience))
+    if (Result.isFailure(told)) return isOutage(told.failure) ? undefined : told.failure.message
+    if (entries.delete(offer.id)) {
+      replayed++
+      metrics.replayed.count++
+    }
+    return undefined
   })
 
   // Up to a hundred at once: each waits until Redis can be asked.
-  const tellAll = (waitToSend: Duration.Input) =>
-    Effect.suspend(() =>
-      Effect.forEach(
-        [...entries.values()].slice(0, 100),
-        (entry) =>
-          Effect.catch(tell(entry, waitToSend), (error: RedisError.RedisCommandError) =>
-            isOutage(error) ? Effect.void : lose(entry.offer.id, error.message)
-          ),
-        { concurrency: 100, discard: true }
+  const tellSome = Effect.gen(function* () {
+    const some = [...entries.values()].slice(0, 100)
+    const reasons = yield* Effect.forEach(some, tell, { concurrency: 100 })
+    for (const reason of new Set(reasons)) {
+      if (reason === undefined) continue
+      const of = some.filter((_, index) => reasons[index] === reason)
+      yield* lose(
+        reason,
+        of.map(({ offer }) => offer.id)
       )
-    )
+    }
+    yield* Effect.sleep(pause)
+  })
 
   yield* Effect.forkScoped(
     Effect.gen(function* () {
       yield* isWaiting.await
-      yield* tellAll("20 seconds")
       if (entries.size === 0) return isWaiting.closeUnsafe()
-      yield* Effect.sleep("100 millis")
+      yield* tellSome
     }).pipe(Effect.forever, Effect.provideService(Clock.Clock, dispatch.clock))
   )
   yield* Effect.addFinalizer(() =>
-    Effect.gen(function* () {
-      if (entries.size === 0) return
-      yield* dispatch.closeWithin(Effect.repeat(tellAll("0 millis"), { while: () => entries.size > 0, times: 1_000 }))
-      lostSome(entries.size)
-      if (entries.size > 0) {
-        yield* Effect.logError("Tasks that were accepted are lost").pipe(
-          Effect.annotateLogs({ queue, lost: entries.size, reason: "the program ended before Redis was back" })
-        )
-      }
-    })
+    Effect.andThen(
+      dispatch.closeWithin(Effect.whileLoop({ while: () => entries.size > 0, body: () => tellSome, step: () => {} })),
+      Effect.suspend(() => lose("the program ended before Redis was there again", [...entries.keys()]))
+    )
   )
 
   return {

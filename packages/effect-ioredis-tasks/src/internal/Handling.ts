@@ -56,7 +56,9 @@ export const undecodable = (message: string): Ending =>
 
 const diedOf = (message: string): Ending => dead("Died", Outcome.write({ _tag: "Died", message }))
 
-/** Runs the handler of one kind of task on one task, and says what becomes of that. It cannot fail. */
+/**
+ * Runs the handler of one kind of task on one task, and says what becomes of that. It cannot fail.
+ */
 export const make = <Payload, Success, Error, Progress, R>(
   task: Task<Payload, Success, Error, Progress>,
   handle: Handle<Payload, Success, Error, Progress, R>

@@ -1,4 +1,4 @@
-import { Clock, Effect } from "effect"
+import { Clock, Effect, Latch } from "effect"
 import type { Dispatch } from "effect-ioredis/dispatch"
 import type { QueueStore } from "./QueueStore.ts"
 
@@ -28,6 +28,9 @@ export interface Leases {
  */
 export const make = (store: QueueStore, { clock }: Dispatch, lease: number): Leases => {
   const all = new Set<Held>()
+  // What was taken by a reply that came late has little left of its lease.
+  const isShort = Latch.makeUnsafe()
+  const isChanged = Latch.makeUnsafe()
   const now = () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
   const margin = lease / 10
 
@@ -37,6 +40,7 @@ export const make = (store: QueueStore, { clock }: Dispatch, lease: number): Lea
 
   const renew = Effect.gen(function* () {
     const held = [...all]
+    isShort.closeUnsafe()
     if (held.length === 0) return
     const sentAt = now()
     const holdings = yield* store.renew({ lease, held })
@@ -46,7 +50,7 @@ export const make = (store: QueueStore, { clock }: Dispatch, lease: number): Lea
     }
   })
   const renewing = renew.pipe(
-    Effect.andThen(Effect.sleep(lease / 3)),
+    Effect.andThen(Effect.timeoutOption(isShort.await, lease / 3)),
     // What is due meanwhile is left off in time.
     Effect.catch(() => Effect.sleep(lease / 20)),
     Effect.forever
@@ -58,12 +62,16 @@ export const make = (store: QueueStore, { clock }: Dispatch, lease: number): Lea
       if (held.until - margin <= now()) leave(held, "Lapsed")
       else next = Math.min(next, held.until - margin)
     }
-    yield* Effect.sleep(Math.max(1, next - now()))
+    isChanged.closeUnsafe()
+    yield* Effect.timeoutOption(isChanged.await, Math.max(1, next - now()))
   }).pipe(Effect.forever)
 
   return {
     hold: (held) => {
       all.add(held)
+      if (held.until - now() > lease / 2) return
+      isShort.openUnsafe()
+      isChanged.openUnsafe()
     },
     release: (held) => {
       all.delete(held)

@@ -10,7 +10,10 @@ export interface WatchedWorker {
   readonly concurrency: number
   /** How many handlers it runs. */
   readonly running: () => number
-  /** When it last took a task, or found none that may be begun, in milliseconds of the client's clock. */
+  /**
+   * When it last took a task, or found none that may be begun, in milliseconds of the client's
+   * clock.
+   */
   movedAt: number
 }
 

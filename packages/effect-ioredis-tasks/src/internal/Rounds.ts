@@ -1,4 +1,4 @@
-import { Effect, Exit, Latch } from "effect"
+import { Clock, Effect, Exit, Latch, Schedule } from "effect"
 import type { RedisClient, RedisError } from "effect-ioredis"
 import type { Dispatch } from "effect-ioredis/dispatch"
 import { errorTypeOf } from "./errorType.ts"
@@ -26,7 +26,9 @@ export interface Settings extends Pick<Call, "lease" | "rate" | "worker"> {
   readonly take: (task: Taken, token: string, until: number) => void
   /** Counts what Redis has taken or refused, and how long that took. */
   readonly metrics: Pick<WorkerMetrics, "settled" | "worked">
-  /** Is told after each round whether the worker would have taken more, and when there is something. */
+  /**
+   * Is told after each round whether the worker would have taken more, and when there is something.
+   */
   readonly after: (isIdle: boolean, due: number | undefined) => void
 }
 
@@ -46,6 +48,9 @@ export interface Rounds {
 const most = 200
 
 const patience: RedisClient.CallOptions = { waitToSend: "5 seconds", operationTimeout: "7 seconds" }
+
+// Some refusals come at once, as long as Redis cannot write to its disk.
+const pause = Schedule.spaced("200 millis")
 
 /** Makes the rounds of one worker. */
 export const make = (store: QueueStore, { clock }: Dispatch, settings: Settings): Rounds => {
@@ -67,7 +72,7 @@ export const make = (store: QueueStore, { clock }: Dispatch, settings: Settings)
         ),
         Effect.map((worked) => ({ sentAt, worked }))
       )
-    }).pipe(Effect.retry({ while: (error) => isOutage(error) && ++failed < attempts }))
+    }).pipe(Effect.retry({ while: (error) => isOutage(error) && ++failed < attempts, schedule: pause }))
   }
 
   const round = Effect.gen(function* () {
@@ -80,8 +85,9 @@ export const make = (store: QueueStore, { clock }: Dispatch, settings: Settings)
     }
     const token = tokenOf(asked)
     for (const task of worked.taken) settings.take(task, token, sentAt + task.lease)
-    if (settlements.length > 0) shallLook.openUnsafe()
-    else isSettled.openUnsafe()
+    if (settlements.length === 0) isSettled.openUnsafe()
+    const isFull = want > 0 && worked.taken.length === want
+    if (settlements.length > 0 || (isFull && settings.capacity() > 0)) shallLook.openUnsafe()
     settings.after(worked.taken.length < want, worked.due)
   })
 
@@ -100,6 +106,6 @@ export const make = (store: QueueStore, { clock }: Dispatch, settings: Settings)
         shallLook.closeUnsafe()
         return round
       })
-    )
+    ).pipe(Effect.provideService(Clock.Clock, clock))
   }
 }

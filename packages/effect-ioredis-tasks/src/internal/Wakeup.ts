@@ -5,7 +5,10 @@ import type { Dispatch } from "effect-ioredis/dispatch"
 
 /** Waits, while its worker is idle, until there may be something to do. */
 export interface Wakeup {
-  /** Says that the worker found nothing, and in how many milliseconds there is something for certain. */
+  /**
+   * Says that the worker found nothing, and in how many milliseconds there is something for
+   * certain.
+   */
   readonly idle: (due: number | undefined) => void
   /** Says that it has enough to do. */
   readonly busy: () => void
@@ -28,7 +31,7 @@ export const make = (
   let until = 0
   const now = () => Number(dispatch.clock.monotonicTimeNanosUnsafe()) / 1e6
   const waiting = Effect.gen(function* () {
-    const reserved = yield* client.reserve({ key, waitToSend: "1 minute", operationTimeout: "1 minute" })
+    const reserved = yield* client.reserve({ key, waitToSend: longest, operationTimeout: longest })
     while (true) {
       yield* isIdle.await
       const left = Math.max(1, Math.ceil(Math.min(longest, until - now())))
@@ -46,7 +49,7 @@ export const make = (
       isIdle.closeUnsafe()
     },
     run: waiting.pipe(
-      // The worker looks for itself when Redis is there again.
+      // The worker looks for itself: Redis may be there again, or have no connection to spare.
       Effect.catch(() => Effect.andThen(Effect.sleep("100 millis"), Effect.sync(look))),
       Effect.forever,
       Effect.provideService(Clock.Clock, dispatch.clock)

@@ -8,6 +8,7 @@ import type { LiveSettings } from "./LiveSettings.ts"
 import { OperationLog } from "./OperationLog.ts"
 import { sayEvent, sayStart } from "./operationLines.ts"
 import { OutageCounts } from "./OutageCounts.ts"
+import { changed } from "./settings/merge.ts"
 
 /** Takes in what happens to a client, for whoever asks or looks. */
 export interface Announcements {
@@ -34,6 +35,12 @@ export const make = Effect.fnUntraced(function* (
     if (operationLog.isOn) sayEvent(operationLog, happening)
   }
   if (operationLog.isOn) sayStart(operationLog, live)
+  let said = live.said
+  live.listeners.add(() => {
+    const settings = changed(said, live.said)
+    said = live.said
+    if (settings.length > 0) note({ _tag: "SettingsChanged", settings })
+  })
   return {
     commandSpans: new CommandSpans(traceCommands, name, yield* Clock.Clock),
     events: { all, last },

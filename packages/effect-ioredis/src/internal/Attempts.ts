@@ -95,6 +95,8 @@ export const make = (options: Options): Attempts => {
     startedAt: number,
     doubtBefore: RedisError.RedisCommandError | undefined
   ): Effect.fn.Return<A, RedisError.RedisCommandError> {
+    // What is said while it lasts is for the next one.
+    const { policy } = live
     const timeout = timeoutOf(options, call)
     const until = startedAt + timeout
     let error = first
@@ -118,7 +120,7 @@ export const make = (options: Options): Attempts => {
       } else {
         const kind = mayRetry(call, error)
         if (kind === undefined) return yield* InDoubt.since(doubt, error)
-        nextDelay ??= yield* Retries.start(live.policy, kind)
+        nextDelay ??= yield* Retries.start(policy, kind)
         const delay = yield* nextDelay(error)
         // Nobody waits for a retry that would come after the deadline.
         if (delay === undefined || delay >= until - now() || !budget.spend()) {
@@ -131,7 +133,7 @@ export const make = (options: Options): Attempts => {
         retries++
         call.trace?.retry(retries, delay, error)
         if (operationLog.isOn) {
-          sayRetry(operationLog, call, error, { retries, delay, most: Retries.most(live.policy, kind) })
+          sayRetry(operationLog, call, error, { retries, delay, most: Retries.most(policy, kind) })
         }
         yield* Effect.sleep(delay)
         counts.retries++

@@ -18,9 +18,16 @@ export const make: Effect.Effect<EventLog, never, Scope.Scope> = Effect.gen(func
   )
   // By node: why its last login failed, until one succeeds.
   const failing = new Map<string, string>()
+  // By node: what its circuit has gone through since it was closed.
+  const opened = new Map<string, Set<string>>()
 
   const isRepeated = (happening: Happening): boolean => {
     if (happening._tag === "ConnectionReady" || happening._tag === "NodeRemoved") failing.delete(happening.node)
+    if (happening._tag === "NodeRemoved") {
+      // That of its writes is named after it.
+      for (const name of opened.keys()) if (`${name} `.startsWith(`${happening.node} `)) opened.delete(name)
+    }
+    if (happening._tag === "CircuitChanged") return isProbedAgain(opened, happening)
     if (happening._tag !== "ConnectionFailed") return false
     const before = failing.get(happening.node)
     failing.set(happening.node, happening.message)
@@ -42,6 +49,19 @@ export const make: Effect.Effect<EventLog, never, Scope.Scope> = Effect.gen(func
 })
 
 const most = 200
+
+// A circuit that stays open is probed for as long as it does.
+const isProbedAgain = (
+  opened: Map<string, Set<string>>,
+  { from, node, to }: Extract<Happening, { readonly _tag: "CircuitChanged" }>
+): boolean => {
+  const changes = opened.get(node) ?? new Set()
+  if (to === "Closed") opened.delete(node)
+  else opened.set(node, changes)
+  const isKnown = changes.has(`${from} ${to}`)
+  changes.add(`${from} ${to}`)
+  return isKnown && to !== "Closed"
+}
 
 /** What is recorded of an event of a node. */
 export const happeningOf = (event: NodeEvent): Happening | undefined => {

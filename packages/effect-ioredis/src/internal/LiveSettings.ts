@@ -7,6 +7,7 @@ import type { CircuitSettings, OperationSettings, RetrySettings, Settings } from
 import { consecutive } from "./circuitBreaker/TripPolicy.ts"
 import type { ClientSettings } from "./clientSettings.ts"
 import { LoadRule } from "./LoadRule.ts"
+import { defaultsOf } from "./profiles.ts"
 import { type Connection, connectionOf } from "./settings/connection.ts"
 import { changed } from "./settings/merge.ts"
 
@@ -61,7 +62,9 @@ export class LiveSettings {
   login(own: ClientSettings["login"]): Effect.Effect<RedisLogin, unknown> {
     return Effect.map(Effect.isEffect(own) ? own : Effect.succeed(own), (login) => ({
       ...login,
-      ...this.connection.login
+      ...this.connection.login,
+      // Whoever turns TLS on says nothing of the certificates that the client was given.
+      ...(this.connection.login.tls === true && { tls: login.tls || true })
     }))
   }
 
@@ -73,7 +76,7 @@ export class LiveSettings {
     this.read = timesOf(base, said, said.read)
     this.write = timesOf(base, said, said.write)
     this.silence = Math.max(this.read.commandTimeout, this.write.commandTimeout)
-    this.policy = policyOf(base.retry, said)
+    this.policy = policyOf(base, said)
     const areApart = isSaid(said.read?.circuit) || isSaid(said.write?.circuit)
     const circuitOf = (kind: OperationKind) =>
       breakerOf(base.circuitBreaker, { ...defined(said.circuit), ...defined(said[kind]?.circuit) })
@@ -95,23 +98,25 @@ const millisOr = (duration: Duration.Input | undefined, otherwise: number): numb
   duration === undefined ? otherwise : Duration.toMillis(duration)
 
 // Writes are sent again at most twice unless somebody says otherwise of writes.
-const policyOf = (base: RetryPolicy.RetryPolicy, said: Settings): RetryPolicy.RetryPolicy => {
+const policyOf = ({ profile, retry: base }: ClientSettings, said: Settings): RetryPolicy.RetryPolicy => {
   const shared = defined(said.retry)
+  const defaults = defaultsOf(profile)
+  const backoff = ({ delay, maxDelay, maxRetries }: RetrySettings, retries: number) =>
+    RetryPolicy.exponential({
+      retries: maxRetries ?? retries,
+      base: delay ?? defaults.retryDelay,
+      cap: maxDelay ?? defaults.maxRetryDelay
+    })
   const ofReads = { ...shared, ...defined(said.read?.retry) }
   const ofWrites = {
     ...shared,
     ...(said.retry?.maxRetries !== undefined && { maxRetries: Math.min(said.retry.maxRetries, 2) }),
     ...defined(said.write?.retry)
   }
-  const read = isSaid(ofReads) ? backoff(ofReads, 3) : base.read
-  const [write, effectful] = isSaid(ofWrites)
-    ? [backoff(ofWrites, 2), backoff(ofWrites, 2)]
-    : [base.write, base.effectful]
-  return { ...base, read, write, effectful }
+  const read = isSaid(ofReads) ? backoff(ofReads, defaults.maxRetries) : base.read
+  const ofWrite = isSaid(ofWrites) ? backoff(ofWrites, Math.min(defaults.maxRetries, 2)) : undefined
+  return { ...base, read, write: ofWrite ?? base.write, effectful: ofWrite ?? base.effectful }
 }
-
-const backoff = ({ delay, maxDelay, maxRetries }: RetrySettings, retries: number) =>
-  RetryPolicy.exponential({ retries: maxRetries ?? retries, base: delay, cap: maxDelay })
 
 const breakerOf = (
   base: CircuitOptions,

@@ -151,9 +151,12 @@ const circuitsOf = Effect.fnUntraced(function* (
     const { read, write } = live.circuits
     made.read.configure(read)
     if (write === undefined) {
+      if (ofWrites === undefined) return
       made.write = made.read
-      if (ofWrites !== undefined) Effect.runSyncWith(context)(Scope.close(ofWrites, Exit.void))
+      Effect.runSyncWith(context)(Scope.close(ofWrites, Exit.void))
       ofWrites = undefined
+      // Who waits for the writes' own circuit waits for this one now.
+      node.onChange(made.read)
     } else if (made.areApart()) {
       made.write.configure(write)
     } else {
@@ -168,6 +171,7 @@ const circuitsOf = Effect.fnUntraced(function* (
   )
   return made
 })
+
 const follow = (circuit: Circuit.Circuit, node: string, record: EventLog["record"]): void => {
   let before = circuit.stats()
   circuit.listeners.add(() => {

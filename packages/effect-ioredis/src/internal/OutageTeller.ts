@@ -8,8 +8,8 @@ import * as OutageStory from "./OutageStory.ts"
 export interface Options {
   /** Names the client. */
   readonly name: string
-  /** Says where Redis is: the addresses that the client was given. */
-  readonly servers: ReadonlyArray<string>
+  /** Says where Redis is: the addresses that the client was given, last. */
+  readonly servers: Effect.Effect<ReadonlyArray<string>>
   /** The state that the circuits are in. */
   readonly circuit: Effect.Effect<string>
   readonly counts: OutageCounts
@@ -68,15 +68,17 @@ const tellLine = (options: Options, line: OutageStory.Line): Effect.Effect<void>
       const { downFor, last, nodes, numbers } = line
       const { waiting, ...sums } = numbers
       record({ _tag: "OutageEnded", nodes, downMillis: downFor, ...sums })
-      return Effect.logInfo("Redis answers again").pipe(
-        Effect.annotateLogs({
-          name,
-          ...whereOf(options, last, nodes),
-          ...firstOf(last),
-          downFor: spanOf(downFor),
-          ...numbersOf(sums),
-          ...(waiting > 0 && { waiting })
-        })
+      return Effect.flatMap(whereOf(options, last, nodes), (where) =>
+        Effect.logInfo("Redis answers again").pipe(
+          Effect.annotateLogs({
+            name,
+            ...where,
+            ...firstOf(last),
+            downFor: spanOf(downFor),
+            ...numbersOf(sums),
+            ...(waiting > 0 && { waiting })
+          })
+        )
       )
     }
     case "Unwatched":
@@ -96,16 +98,22 @@ const warn = (options: Options, status: OutageStory.Broken): Effect.Effect<void>
   )
 
 const fieldsOf = (options: Options, status: OutageStory.Broken) =>
-  Effect.map(options.circuit, (circuit) => ({
+  Effect.zipWith(options.circuit, whereOf(options, status, status.nodes.map(textOf)), (circuit, where) => ({
     name: options.name,
-    ...whereOf(options, status, status.nodes.map(textOf)),
+    ...where,
     ...firstOf(status),
     circuit_breaker_state: circuit
   }))
 
 // Where there is one server, its name says nothing that the client's does not.
-const whereOf = ({ servers }: Options, status: OutageStory.Broken, nodes: ReadonlyArray<string>) =>
-  status._tag === "Partial" || nodes.length > 1 ? { nodes: listed(nodes) } : { server: listed(servers) }
+const whereOf = (
+  { servers }: Options,
+  status: OutageStory.Broken,
+  nodes: ReadonlyArray<string>
+): Effect.Effect<Readonly<Record<string, string>>> =>
+  status._tag === "Partial" || nodes.length > 1
+    ? Effect.succeed({ nodes: listed(nodes) })
+    : Effect.map(servers, (servers) => ({ server: listed(servers) }))
 
 const firstOf = ({ nodes: [first] }: OutageStory.Broken) => ({
   cause: first?.cause ?? "NotReady",

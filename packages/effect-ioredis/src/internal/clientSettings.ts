@@ -2,6 +2,7 @@ import { Duration, Effect, Schedule } from "effect"
 import type * as CircuitBreaker from "../CircuitBreaker.ts"
 import type { OperationStats, Options, SettingsStats } from "../RedisClient.ts"
 import * as RetryPolicy from "../RetryPolicy.ts"
+import type { RedisAddress } from "../RedisConnector.ts"
 import { type RedisTopology, server } from "../RedisTopology.ts"
 import type { Profile, ProfileSettings } from "../RuntimeSettings.ts"
 import { addressText } from "./address.ts"
@@ -81,8 +82,9 @@ const millis = (duration: Duration.Input | undefined, fallback: number): number 
  * is secret.
  */
 export const show = (live: LiveSettings, demand: number): SettingsStats => {
-  const { base: settings, circuits, load, read, write } = live
-  const { login, topology } = settings
+  const { base: settings, circuits, connection, load, read, write } = live
+  const { topology } = settings
+  const login = Effect.isEffect(settings.login) ? undefined : { ...settings.login, ...connection.login }
   const differ =
     circuits.write !== undefined ||
     read.commandTimeout !== write.commandTimeout ||
@@ -90,10 +92,11 @@ export const show = (live: LiveSettings, demand: number): SettingsStats => {
   return {
     ...(settings.profile && { profile: settings.profile }),
     topology: topology._tag,
-    addresses: addressesOf(topology).map(addressText),
-    login: Effect.isEffect(login)
-      ? "asked"
-      : { database: login.db ?? 0, tls: Boolean(login.tls), password: login.password !== undefined },
+    addresses: addressesOf(topology, connection.address).map(addressText),
+    login:
+      login === undefined
+        ? "asked"
+        : { database: login.db ?? 0, tls: Boolean(login.tls), password: login.password !== undefined },
     connections: settings.connections,
     maxInFlight: settings.maxInFlight,
     maxReserved: settings.maxReserved,
@@ -148,10 +151,10 @@ const circuit = (breaker: ClientSettings["circuitBreaker"]): SettingsStats["circ
 
 const shown = (millis: number): string => Duration.format(Duration.millis(millis))
 
-const addressesOf = (topology: RedisTopology) => {
+const addressesOf = (topology: RedisTopology, said: Partial<RedisAddress>) => {
   switch (topology._tag) {
     case "Server":
-      return [topology.address]
+      return [{ ...topology.address, ...said }]
     case "Sentinel":
       return topology.sentinels
     case "Cluster":

@@ -29,7 +29,8 @@ end
 
 /**
  * `finish(id, result)`: ends a task for good. Its id is remembered for \`remember\` milliseconds,
- * and its result kept for \`resultLife\`. It needs `tasks`, `attempts`, `progress`, `over` and `results`.
+ * and its result kept for \`resultLife\`. It needs `tasks`, `attempts`, `progress`, `over` and
+ * `results`.
  */
 export const finish = `
 local function keep(id, result)

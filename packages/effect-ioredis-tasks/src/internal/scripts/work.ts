@@ -67,13 +67,13 @@ export const outcomes = { cancelled: `{"_tag":"Cancelled"}`, expired: `{"_tag":"
 /**
  * Settles what is done, gives back what was lost, lets begin what is due, and takes the next.
  *
- * Each of these acts on what Redis holds at that moment, so that none is forgotten where a worker is
- * gone. It may run twice: what a call has settled and taken is kept until the worker's next one.
+ * Each of these acts on what Redis holds at that moment, so that none is forgotten where a worker
+ * is gone. It may run twice: what a call has settled and taken is kept until the worker's next one.
  */
 export const work: RedisScript.RedisScript<Call, Worked> = RedisScript.make({
   lua: `#!lua flags=allow-oom
 local tasks, delayed, leases, attempts, dead, causes = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
-local over, wake, calls, paused, rate, cancelled, progress = KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11], KEYS[12], KEYS[13]
+local over, wake, last, paused, rate, cancelled, progress = KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11], KEYS[12], KEYS[13]
 local waiting = { KEYS[14], KEYS[15], KEYS[16] }
 local worker, call, lease, want = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local remember, resultLife, limit, window = tonumber(ARGV[5]), ARGV[6], tonumber(ARGV[7]), tonumber(ARGV[8])
@@ -87,7 +87,10 @@ local function attemptOf(id)
 end
 local function again(id, attempt, delay, atFront)
   redis.call("HSET", attempts, id, attempt)
-  if delay == 0 then return wait(id, atFront) end
+  if delay == 0 then
+    wait(id, atFront)
+    return wakeOne()
+  end
   redis.call("ZADD", delayed, now + delay, id)
   if redis.call("ZRANGE", delayed, 0, 0)[1] == id then wakeOne() end
 end
@@ -114,9 +117,8 @@ local function settle(id, owner, kind, delay, value)
 end
 local function giveBack()
   for _, id in ipairs(redis.call("ZRANGE", leases, "-inf", now, "BYSCORE", "LIMIT", 0, 100)) do
-    local attempt, holder = attemptOf(id)
+    local attempt = attemptOf(id)
     redis.call("ZREM", leases, id)
-    redis.call("HDEL", calls, string.match(holder, "^(.*):") or "")
     if redis.call("SREM", cancelled, id) == 1 then
       finish(id, '${outcomes.cancelled}')
       finished[#finished + 1] = id
@@ -132,7 +134,7 @@ local function promote()
   end
 end
 local function forget()
-  local forgotten = redis.call("ZRANGE", over, "-inf", now, "BYSCORE", "LIMIT", 0, 100)
+  local forgotten = redis.call("ZRANGE", over, "-inf", now, "BYSCORE", "LIMIT", 0, 300)
   if #forgotten > 0 then redis.call("ZREM", over, unpack(forgotten)) end
 end
 -- How many may be begun now, and in how many milliseconds one more.
@@ -184,10 +186,10 @@ local function dueIn()
   return due
 end
 
-local last = cjson.decode(redis.call("HGET", calls, worker) or '{"call":""}')
+local answered = cjson.decode(redis.call("GET", last) or '{"call":""}')
 local settled, ids, due
-if last.call == call then
-  settled, ids, due = last.settled, last.ids, 1
+if answered.call == call then
+  settled, ids, due = answered.settled, answered.ids, 1
 else
   settled = {}
   for at = 11, #ARGV, 5 do
@@ -200,16 +202,12 @@ else
   ids = take(most)
   began(#ids)
   if #settled + #ids > 0 then
-    redis.call("HSET", calls, worker, cjson.encode({ call = call, settled = settled, ids = ids }))
+    redis.call("SET", last, cjson.encode({ call = call, settled = settled, ids = ids }), "PX", 10 * lease)
   end
   if #finished > 0 then redis.call("SPUBLISH", told, cjson.encode(finished)) end
   due = dueIn()
   if rateDue > 0 and (due == -1 or rateDue < due) then due = rateDue end
-  if #ids == want and want > 0 then
-    for _, list in ipairs(waiting) do
-      if redis.call("EXISTS", list) == 1 then wakeOne() end
-    end
-  end
+  if #ids == want and redis.call("EXISTS", unpack(waiting)) > 0 then wakeOne() end
 end
 local taken = {}
 for _, id in ipairs(ids) do
@@ -220,7 +218,7 @@ for _, id in ipairs(ids) do
   end
 end
 return { settled, taken, due }`,
-  keys: ({ keys }: Call) => [
+  keys: ({ keys, worker }: Call) => [
     keys.tasks,
     keys.delayed,
     keys.leases,
@@ -229,7 +227,7 @@ return { settled, taken, due }`,
     keys.causes,
     keys.over,
     keys.wake,
-    keys.calls,
+    `${keys.calls}${worker}`,
     keys.paused,
     keys.rate,
     keys.cancelled,

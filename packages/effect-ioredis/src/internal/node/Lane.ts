@@ -63,6 +63,8 @@ const live = Effect.fnUntraced(function* (
   keeper: Keeper,
   beganAt: number
 ): Effect.fn.Return<void, never, Scope.Scope> {
+  // What is made from now on is what anybody asks for who has asked by now.
+  yield* lane.succession.close
   const made = yield* Effect.result(connectApart(keeper, beganAt))
   if (made._tag === "Failure") {
     lane.lastError = made.failure
@@ -95,6 +97,8 @@ interface Held {
   readonly lost: Effect.Effect<void>
   readonly stop: () => void
   readonly close: Effect.Effect<void>
+  /** Bounds how long it may take to answer what was sent when it was new, in milliseconds. */
+  readonly draining: number
 }
 
 const connectApart = Effect.fnUntraced(function* ({ connect }: Keeper, beganAt: number) {
@@ -106,11 +110,13 @@ const connectApart = Effect.fnUntraced(function* ({ connect }: Keeper, beganAt: 
 
 const hold = Effect.fnUntraced(function* (
   lane: Lane,
-  { isLast, logins, onLost, onReady }: Keeper,
+  { isLast, logins, mostDraining, onLost, onReady }: Keeper,
   { beganAt, close, connected }: Made,
   before: NodeSession | undefined
 ) {
   const lost = Latch.makeUnsafe()
+  // Whoever hears of the session may change the settings at once.
+  const draining = mostDraining()
   const session = onReady(lane, connected, before)
   logins.ready(session)
   let isLost = false
@@ -127,7 +133,7 @@ const hold = Effect.fnUntraced(function* (
   }
   // Whoever ends the lane says nothing of the server.
   yield* Effect.addFinalizer(() => Effect.sync(stop))
-  return { session, lost: lost.await, stop, close } satisfies Held
+  return { session, lost: lost.await, stop, close, draining } satisfies Held
 })
 
 // Makes a connection beside the one in use, however often that takes.
@@ -145,9 +151,10 @@ const another = (lane: Lane, keeper: Keeper): Effect.Effect<Made, never, Scope.S
 
 // What was sent before is answered before anything is sent by its successor, so that the commands
 // of a key stay in order. Replies come in order too: the last one says that all have come.
-const retire = ({ mostDraining, onLost }: Keeper, { close, session }: Held, successor: NodeSession) =>
-  Effect.callback<void>((resume) => session.connection.submit(ping, () => resume(Effect.void))).pipe(
-    Effect.timeoutOption(mostDraining()),
+// What is in flight keeps its time, also where calls are given less by now.
+const retire = ({ mostDraining, onLost }: Keeper, { close, draining, session }: Held, successor: NodeSession) =>
+  Effect.callback<void>((resume) => session.submitInTurn(ping, () => resume(Effect.void))).pipe(
+    Effect.timeoutOption(Math.max(draining, mostDraining())),
     Effect.ensuring(
       Effect.sync(() => {
         successor.release()

@@ -64,6 +64,11 @@ export class NodeSession implements Session, Carrier {
 
   submit(command: RedisCommand, onReply: (result: ReplyResult) => void): void {
     this.carried++
+    this.submitInTurn(command, onReply)
+  }
+
+  /** Sends what is no call's, after what is held back by now. */
+  submitInTurn(command: RedisCommand, onReply: (result: ReplyResult) => void): void {
     if (this.#heldBack === undefined) this.connection.submit(command, onReply)
     else this.#heldBack.push(() => this.connection.submit(command, onReply))
   }

@@ -387,7 +387,7 @@ const connectOf = Effect.fnUntraced(function* (
     const login = yield* asked
     measuring.durations = durationsOf({ ...address, database: login.db ?? 0 })
     const connection = yield* connector.connect(address, login)
-    const introduction = yield* introduce(connection)
+    const introduction = ofDatabase(yield* introduce(connection), login.db)
     if (role !== undefined && (introduction.history.role ?? role) !== role) return yield* wrongRole(role)
     yield* Effect.forkScoped(Reauthentication.keep({ name, address, connection, login, isReplaceable, ask: asked }))
     return { address, connection, introduction }
@@ -406,6 +406,13 @@ const connectOf = Effect.fnUntraced(function* (
 type Introduce = (
   connection: RedisConnection.RedisConnection
 ) => Effect.Effect<Introduction.Introduction, RedisError.RedisConnectionError>
+
+// The data of another database are others, although the server is the same.
+const ofDatabase = (introduction: Introduction.Introduction, database = 0): Introduction.Introduction => {
+  const { history } = introduction
+  if (database === 0 || history.runId === undefined) return introduction
+  return { ...introduction, history: { ...history, runId: `${history.runId}/${database}` } }
+}
 
 const wrongRole = (role: "master" | "replica"): RedisError.RedisConnectionError =>
   RedisError.connectionError("CONNECT", "NotReady", "never", new Error(`The server is no ${role} now.`))

@@ -21,7 +21,8 @@ export const connectionOf = (said: ConnectionSettings = {}): Connection => {
       ...(db !== undefined && { db }),
       ...(username !== undefined && { username: username === "" ? undefined : username }),
       ...(password !== undefined && { password: password === "" ? undefined : Redacted.make(password) }),
-      ...((tls ?? said.tls) !== undefined && { tls: tls || said.tls })
+      // A URL turns TLS on, and only who says so turns it off.
+      ...((tls === true || said.tls !== undefined) && { tls: tls === true || said.tls })
     }
   }
 }

@@ -3,13 +3,13 @@ import type * as RuntimeSettings from "../../RuntimeSettings.ts"
 import * as RedisUrl from "../RedisUrl.ts"
 import { problemOf } from "../settingProblem.ts"
 import { type Fault, faultsIn, format } from "./faults.ts"
-import { isGroup, merge } from "./merge.ts"
+import { effective, isGroup, merge } from "./merge.ts"
 
-/** Gives everything that is wrong with a document, a line for each setting. */
+/** Gives everything that is wrong with the settings of a document, a line for each. */
 export const problemsIn = (document: unknown): ReadonlyArray<string> => {
   // What is undefined is not said.
   const decoded = decode(isGroup(document) ? merge({}, document) : document)
-  if (Result.isSuccess(decoded)) return contradictionsIn(decoded.success)
+  if (Result.isSuccess(decoded)) return []
   return Array.from(new Set(faultsIn(decoded.failure.issue).map((fault) => worded(fault, document))))
 }
 
@@ -157,12 +157,18 @@ const decode = Schema.decodeUnknownResult(Document as Schema.Codec<RuntimeSettin
   onExcessProperty: "error"
 })
 
-// What each setting may be, and all of them together may not.
-const contradictionsIn = (document: RuntimeSettings.Document): ReadonlyArray<string> =>
-  [["", document] as const, ...Object.entries(document.locations ?? {})].flatMap(([location, settings]) => {
-    const path = location === "" ? "" : `locations.${location}.`
-    const { from = 100, upTo = 1000 } = settings.load ?? {}
+/**
+ * Gives what documents contradict each other in, or themselves, for any location: each of their
+ * settings may be said, and all of them together may not.
+ */
+export const contradictionsIn = (documents: ReadonlyArray<RuntimeSettings.Document>): ReadonlyArray<string> => {
+  const locations = documents.flatMap((document) => Object.entries(document.locations ?? {}))
+  const named = locations.flatMap(([name, { load }]) => (load === undefined ? [] : [name]))
+  return [undefined, ...new Set(named)].flatMap((location) => {
+    const path = location === undefined ? "" : `locations.${location}.`
+    const { from = 100, upTo = 1000 } = effective(documents, location).load ?? {}
     return upTo > from
       ? []
       : [`${path}load.upTo is ${upTo}: expected more than ${path}load.from, which is ${from}, for example ${from * 10}`]
   })
+}

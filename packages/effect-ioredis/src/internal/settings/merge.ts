@@ -13,14 +13,14 @@ export const effective = (documents: ReadonlyArray<Document>, location: string |
 
 /** Gives what one says, in the place of what the other says of the same settings. */
 export const merge = <A extends object>(before: A, after: A): A => {
-  const merged: Record<string, unknown> = Object.fromEntries(Object.entries(before))
+  const merged = new Map<string, unknown>(Object.entries(before))
   for (const [key, value] of Object.entries(after)) {
     if (value === undefined) continue
-    const known = merged[key]
-    merged[key] = isGroup(value) ? merge(isGroup(known) ? known : {}, value) : value
+    const known = merged.get(key)
+    merged.set(key, isGroup(value) ? merge(isGroup(known) ? known : {}, value) : value)
   }
   // It has the keys of both, and each group is merged of groups.
-  return merged as unknown as A
+  return Object.fromEntries(merged) as unknown as A
 }
 
 /** Gives the document with what is secret redacted, so that it may be shown. */
@@ -58,7 +58,26 @@ export const isGroup = (value: unknown): value is Record<string, unknown> =>
   value !== null &&
   !Array.isArray(value) &&
   !Duration.isDuration(value) &&
+  !isDurationObject(value) &&
   !Redacted.isRedacted(value)
+
+// Such as `{ seconds: 2 }`, which is one value. What else has such a name, as a region may, is a
+// group.
+const isDurationObject = (value: object): boolean => {
+  const parts = Object.entries(value)
+  return parts.length > 0 && parts.every(([unit, amount]) => units.has(unit) && typeof amount === "number")
+}
+
+const units: ReadonlySet<string> = new Set<keyof Duration.DurationObject>([
+  "weeks",
+  "days",
+  "hours",
+  "minutes",
+  "seconds",
+  "milliseconds",
+  "microseconds",
+  "nanoseconds"
+])
 
 /** Names the settings that two documents say differently. */
 export const changed = (before: object, after: object, path = ""): ReadonlyArray<string> =>
@@ -73,5 +92,7 @@ export const changed = (before: object, after: object, path = ""): ReadonlyArray
 // It is compared, and not shown.
 const textOf = (value: unknown): string => {
   if (Redacted.isRedacted(value)) return String(Redacted.value(value))
-  return Duration.isDuration(value) ? String(Duration.toMillis(value)) : JSON.stringify(value)
+  if (Duration.isDuration(value)) return String(Duration.toMillis(value))
+  // JSON has none of these.
+  return typeof value === "bigint" ? `${value}n` : JSON.stringify(value)
 }
