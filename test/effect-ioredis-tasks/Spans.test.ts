@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Layer, type Tracer } from "effect"
+import { Cron, Effect, Exit, Layer, type Tracer } from "effect"
 import { RedisClient, RedisCommand } from "effect-ioredis"
 import { Fault, SimulatedRedis } from "effect-ioredis/testing"
-import { TaskQueue, TaskWorker } from "effect-ioredis-tasks"
+import { TaskQueue, TaskSchedule, TaskWorker } from "effect-ioredis-tasks"
 import { TestClock } from "effect/testing"
 import * as Captured from "../support/Captured.ts"
 import { inTime, layer, Refused, Work } from "./simulatedQueue.ts"
@@ -103,6 +103,32 @@ describe("the spans of a task", () => {
       const [sent, first] = ofTasks(captured)
       assert.strictEqual(sent?.attributes.get("task.offer.outcome"), "deferred")
       assert.strictEqual(first?.links[0]?.span.spanId, sent?.spanId)
+    }).pipe(Effect.scoped, Effect.provide(layer({}, captured.layer)))
+  })
+
+  it.effect("are no more than these, whatever workers ask by themselves", () => {
+    const captured = Captured.make()
+    return Effect.gen(function* () {
+      const queue = yield* TaskQueue.TaskQueue
+      const name = "hourly"
+      const schedule = TaskSchedule.layer({
+        name,
+        cron: Cron.parseUnsafe("0 * * * *"),
+        task: Work,
+        payload: () => ({ n: 1 })
+      })
+      yield* Effect.withSpan(Layer.build(Layer.merge(failsFirst, schedule)), "start")
+      yield* TestClock.adjust("10 minutes")
+      yield* inTime(queue.offer(Work, { n: 7 }), "10 minutes")
+      const commands = captured.spans.filter(({ name }) => name.startsWith("EVAL"))
+      const above = commands.map(({ parent }) =>
+        parent._tag === "Some" && "name" in parent.value ? parent.value.name : ""
+      )
+      assert.deepStrictEqual(new Set(above), new Set(["send jobs"]))
+      const others = captured.spans.filter((span) => !commands.includes(span)).map(({ name }) => name)
+      const all = ["inside", "inside", "process jobs", "process jobs", "send jobs", "send jobs", "start"]
+      assert.deepStrictEqual(others.toSorted(), all)
+      for (const { parent } of ofTasks(captured)) assert.strictEqual(parent._tag, "None")
     }).pipe(Effect.scoped, Effect.provide(layer({}, captured.layer)))
   })
 

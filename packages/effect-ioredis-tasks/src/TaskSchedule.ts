@@ -28,9 +28,10 @@
  *
  * @since 0.1.0
  */
-import { Clock, Cron, Duration, Effect, Layer } from "effect"
+import { Clock, Context, Cron, Duration, Effect, Layer, Tracer } from "effect"
 import { SecureRandom } from "effect/crypto"
 import * as Dispatch from "effect-ioredis/dispatch"
+import { inBackground } from "./internal/inBackground.ts"
 import type { Leading } from "./internal/scripts/lead.ts"
 import type { Task } from "./Task.ts"
 import * as TaskQueue from "./TaskQueue.ts"
@@ -101,6 +102,7 @@ const run = Effect.fnUntraced(function* <Payload, Success, Error, Progress>({
 }: Options<Payload, Success, Error, Progress>) {
   const queue = yield* TaskQueue.TaskQueue
   const { client, offerAs, store } = queue[TaskQueue.TypeId]
+  const dispatch = Dispatch.of(client)
   const candidacy = { process: SecureRandom.uuidV4Unsafe(), lease: Duration.toMillis(lease) }
   let enqueued = 0
 
@@ -119,7 +121,7 @@ const run = Effect.fnUntraced(function* <Payload, Success, Error, Progress>({
   })
 
   const round = Effect.gen(function* () {
-    const leading = yield* store.lead(name, { ...candidacy, enqueued })
+    const leading = yield* inBackground(dispatch)(store.lead(name, { ...candidacy, enqueued }))
     if (!leading.leads) return candidacy.lease / 2
     const ahead = leading.last > leading.now ? leading.last - leading.now : yield* enqueue(leading)
     return Math.min(ahead, candidacy.lease / 3)
@@ -134,6 +136,8 @@ const run = Effect.fnUntraced(function* <Payload, Success, Error, Progress>({
     ),
     Effect.flatMap(Effect.sleep),
     Effect.forever,
-    Effect.provideService(Clock.Clock, Dispatch.of(client).clock)
+    Effect.provideService(Clock.Clock, dispatch.clock),
+    // Whatever span the program began in has ended.
+    Effect.updateContext((context: Context.Context<never>) => Context.omit(Tracer.ParentSpan)(context))
   )
 })

@@ -1,6 +1,7 @@
-import { Clock, Effect, Latch, Result, type Scope } from "effect"
+import { Effect, Latch, Result, type Scope } from "effect"
 import type { RedisClient } from "effect-ioredis"
 import * as Dispatch from "effect-ioredis/dispatch"
+import { inBackground } from "./inBackground.ts"
 import { isOutage } from "./isOutage.ts"
 import type { Metrics } from "./Metrics.ts"
 import type { QueueStore } from "./QueueStore.ts"
@@ -112,13 +113,13 @@ export const make = Effect.fnUntraced(function* (
       yield* isWaiting.await
       if (entries.size === 0) return isWaiting.closeUnsafe()
       yield* tellSome
-    }).pipe(Effect.forever, Effect.provideService(Clock.Clock, dispatch.clock))
+    }).pipe(Effect.forever, inBackground(dispatch))
   )
   yield* Effect.addFinalizer(() =>
     Effect.andThen(
       dispatch.closeWithin(Effect.whileLoop({ while: () => entries.size > 0, body: () => tellSome, step: () => {} })),
       Effect.suspend(() => lose("the program ended before Redis was there again", [...entries.keys()]))
-    )
+    ).pipe(inBackground(dispatch))
   )
 
   return {

@@ -1,6 +1,7 @@
-import { Clock, type Context, Effect, type Scope } from "effect"
+import { type Context, Effect, type Scope } from "effect"
 import type { RedisError } from "effect-ioredis"
 import { beginGauge, type Dispatch } from "effect-ioredis/dispatch"
+import { inBackground } from "./inBackground.ts"
 import type { Metrics } from "./Metrics.ts"
 import type { QueueStore } from "./QueueStore.ts"
 import type { Counts } from "./scripts/inspect.ts"
@@ -36,12 +37,12 @@ const every = 15_000
  * The gauges are there while what they say is known: a queue that cannot be asked has none.
  */
 export const make = Effect.fnUntraced(function* (
-  { clock }: Dispatch,
+  dispatch: Dispatch,
   store: QueueStore,
   metrics: Metrics
 ): Effect.fn.Return<QueueWatch, never, Scope.Scope> {
   const context = yield* Effect.context<never>()
-  const now = () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
+  const now = () => Number(dispatch.clock.monotonicTimeNanosUnsafe()) / 1e6
   let known: { readonly counts: Counts; readonly at: number } | undefined
   let hide: (() => void) | undefined
   let keepers = 0
@@ -56,6 +57,7 @@ export const make = Effect.fnUntraced(function* (
     hide ??= show(metrics, context, () => known?.counts ?? counts)
   }
   const ask = store.inspect.pipe(
+    inBackground(dispatch),
     Effect.tap((counts) => Effect.sync(() => learn(counts))),
     Effect.tapError(() => Effect.sync(forget))
   )
@@ -73,7 +75,7 @@ export const make = Effect.fnUntraced(function* (
         })
       )
       const keeping = Effect.forever(Effect.andThen(Effect.ignore(ask), Effect.sleep(every)))
-      yield* Effect.forkScoped(Effect.provideService(keeping, Clock.Clock, clock))
+      yield* Effect.forkScoped(inBackground(dispatch)(keeping))
     }),
     workers: new Set()
   }

@@ -1,7 +1,8 @@
-import { Clock, Effect, Exit, Latch, Schedule } from "effect"
+import { Effect, Exit, Latch, Schedule } from "effect"
 import type { RedisClient, RedisError } from "effect-ioredis"
 import type { Dispatch } from "effect-ioredis/dispatch"
 import { errorTypeOf } from "./errorType.ts"
+import { inBackground } from "./inBackground.ts"
 import { isOutage } from "./isOutage.ts"
 import type { Reason } from "./Metrics.ts"
 import type { QueueStore } from "./QueueStore.ts"
@@ -106,6 +107,6 @@ export const make = (store: QueueStore, { clock }: Dispatch, settings: Settings)
         shallLook.closeUnsafe()
         return round
       })
-    ).pipe(Effect.provideService(Clock.Clock, clock))
+    ).pipe(inBackground({ clock }))
   }
 }

@@ -1,7 +1,8 @@
-import { Clock, Effect, Latch } from "effect"
+import { Effect, Latch } from "effect"
 import type { RedisClient } from "effect-ioredis"
 import { Lists } from "effect-ioredis/commands"
 import type { Dispatch } from "effect-ioredis/dispatch"
+import { inBackground } from "./inBackground.ts"
 
 /** Waits, while its worker is idle, until there may be something to do. */
 export interface Wakeup {
@@ -52,7 +53,7 @@ export const make = (
       // The worker looks for itself: Redis may be there again, or have no connection to spare.
       Effect.catch(() => Effect.andThen(Effect.sleep("100 millis"), Effect.sync(look))),
       Effect.forever,
-      Effect.provideService(Clock.Clock, dispatch.clock)
+      inBackground(dispatch)
     )
   }
 }

@@ -1,7 +1,8 @@
-import { Clock, Effect, Result } from "effect"
+import { Effect, Result } from "effect"
 import type { RedisCommand, RedisError } from "effect-ioredis"
 import { Server } from "effect-ioredis/commands"
 import type { Dispatch, Node } from "effect-ioredis/dispatch"
+import { inBackground } from "./inBackground.ts"
 import { isOutage } from "./isOutage.ts"
 
 /** What a server is set to, as far as its user may ask. */
@@ -46,7 +47,7 @@ export const warn = (dispatch: Dispatch, fields: Readonly<Record<string, string>
               Effect.annotateLogs({ ...fields, node: node.name, problems: problems.join("; ") })
             )
       }),
-      Effect.provideService(Clock.Clock, dispatch.clock)
+      inBackground(dispatch)
     )
   })
 
