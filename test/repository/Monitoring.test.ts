@@ -49,7 +49,10 @@ describe("docs/monitoring.md", () => {
     })
     assert.isAtLeast(queries.length, 15)
     for (const query of queries) {
-      const words = Array.from(query.matchAll(/\b(?:redis_client|cache|db|server|error|task|messaging)_\w+/g), ([word]) => word)
+      const words = Array.from(
+        query.matchAll(/\b(?:redis_client|cache|db|server|error|task|messaging)_\w+/g),
+        ([word]) => word
+      )
       assert.isNotEmpty(words, query)
       for (const word of words) {
         const known = names.has(word) || names.has(word.replace(/_(bucket|count|sum)$/, "")) || labels.has(word)

@@ -202,6 +202,16 @@ export interface Options {
 /**
  * Identifies what a queue keeps for workers.
  *
+ * **Example** (Telling a queue from something else)
+ *
+ * ```ts
+ * import { TaskQueue } from "effect-ioredis-tasks"
+ *
+ * const isQueue = (value: object): value is TaskQueue.TaskQueue => TaskQueue.TypeId in value
+ *
+ * isQueue({ name: "mails" }) // => false
+ * ```
+ *
  * @category symbols
  * @since 0.1.0
  */
@@ -234,6 +244,24 @@ export const TaskQueue: Context.Service<TaskQueue, TaskQueue> = Context.Service<
 
 /**
  * Makes a queue on the client of the context, for as long as the scope is open.
+ *
+ * **Details**
+ *
+ * When it can ask the server of its keys, it warns once where that evicts, or keeps nothing on
+ * disk.
+ *
+ * **Example** (A program with two queues)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { TaskQueue } from "effect-ioredis-tasks"
+ *
+ * const program = Effect.gen(function* () {
+ *   const mails = yield* TaskQueue.make({ name: "mails" })
+ *   const reports = yield* TaskQueue.make({ name: "reports", patience: "200 millis" })
+ *   return yield* Effect.all([mails.inspect, reports.inspect])
+ * })
+ * ```
  *
  * @category constructors
  * @since 0.1.0
