@@ -54,6 +54,13 @@ describe("What a module loads", () => {
       assert.deepStrictEqual(imported, [], file)
     }
     assert.include(importedBy(join(own, "internal/persistence/RedisService.ts")), "effect/persistence/Redis")
+    const tasks = "packages/effect-ioredis-tasks/src"
+    for (const file of ["index.ts", "persistence.ts"]) {
+      const imported = importedBy(join(tasks, file)).filter((one) => one.startsWith("effect/persistence"))
+      assert.deepStrictEqual(imported, [], file)
+    }
+    const store = importedBy(join(tasks, "internal/persistence/PersistedStore.ts"))
+    assert.include(store, "effect/persistence/PersistedQueue")
   })
 
   it("nothing but the routes loads HTTP, and a program that asks for no health of its own loads none", () => {

@@ -1,21 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
-import {
-  Clock,
-  Context,
-  Duration,
-  Effect,
-  Exit,
-  Fiber,
-  Latch,
-  Layer,
-  Queue,
-  Schedule,
-  Schema,
-  type Scope
-} from "effect"
+import { Context, Duration, Effect, Exit, Fiber, Layer, Queue, Schema, type Scope } from "effect"
 import { Persistable, PersistedCache, PersistedQueue, Persistence, RateLimiter, Redis } from "effect/persistence"
 import { RedisScript } from "effect-ioredis"
 import { SimulatedScript } from "effect-ioredis/testing"
+import { type Inspection, persistedQueueCases } from "./persistedQueue.ts"
 
 /** What a test of Effect's modules asks of a server that their `Redis` does not give, whatever kind of server it is. */
 export interface Harness {
@@ -39,8 +27,6 @@ class Price extends Persistable.Class<{ payload: { readonly of: string } }>()("P
   error: Schema.String
 }) {}
 
-const Job = Schema.Struct({ n: Schema.Number })
-
 const pricesOf = (storeId: string, lookup: (price: Price) => Effect.Effect<number, string>) =>
   PersistedCache.make(lookup, { storeId, timeToLive: (exit) => (Exit.isSuccess(exit) ? "1 minute" : "5 minutes") })
 
@@ -59,8 +45,6 @@ export const scripts: ReadonlyArray<SimulatedScript.SimulatedScript> = [
 // A command without a key goes to the server of slot 0 on a cluster, and so does what waits for this.
 const nothing = "06S"
 
-const immediately = Schedule.spaced("1 millis")
-
 // Related keys share a slot by the hash tag of their prefix.
 const store = {
   prefix: "{jobs}:",
@@ -77,6 +61,39 @@ const Modules = Layer.mergeAll(
 )
 
 type Services = Layer.Success<typeof Modules> | Redis.Redis | Harness
+
+const send = <A>(command: string, ...args: ReadonlyArray<string>) =>
+  Effect.flatMap(Redis.Redis, (redis) => redis.send<A>(command, ...args))
+
+/** What Effect's own store keeps in Redis. */
+const effectsOwn: Inspection<Redis.Redis> = {
+  waiting: (name) =>
+    Effect.orDie(
+      Effect.zipWith(
+        send<number>("LLEN", `{jobs}:${name}`),
+        send<number>("ZCARD", `{jobs}:${name}:delayed`),
+        (ready, delayed) => ready + delayed
+      )
+    ),
+  running: (name) => Effect.orDie(send<number>("HLEN", `{jobs}:${name}:pending`)),
+  remembered: (name) => Effect.orDie(send<number>("ZCARD", `{jobs}:${name}:ids`)),
+  failed: (name) =>
+    Effect.map(Effect.orDie(send<ReadonlyArray<string>>("LRANGE", `{jobs}:${name}:failed`, "0", "-1")), (all) =>
+      all.flatMap((text) => {
+        if (!text.startsWith("{")) return []
+        const { attempts, element, id } = JSON.parse(text)
+        return [{ attempts, element, id }]
+      })
+    ),
+  lose: (name, { attempts, element, id }) =>
+    Effect.gen(function* () {
+      yield* send("HSET", `{jobs}:${name}:pending`, id, JSON.stringify({ id, element }))
+      yield* send("HSET", `{jobs}:${name}:attempts`, id, String(attempts))
+      yield* send("ZADD", `{jobs}:${name}:ids`, "+inf", id)
+    }).pipe(Effect.orDie),
+  spoil: (name) => Effect.orDie(Effect.asVoid(send("RPUSH", `{jobs}:${name}:failed`, "broken"))),
+  left: (name) => Effect.orDie(send<number>("EXISTS", `{jobs}:${name}:ids`, `{jobs}:${name}:failed`))
+}
 
 /**
  * What Effect's modules promise, over one `Redis` and one kind of server. In virtual time the services of a test are
@@ -95,9 +112,6 @@ export const persistenceSuite = <E>(
     )((it) => {
       const test = <E2>(title: string, body: (harness: Harness) => Effect.Effect<void, E2, Services | Scope.Scope>) =>
         it.effect(title, () => Effect.flatMap(Harness, (harness) => Effect.scoped(harness.play(body(harness)))))
-
-      const send = <A>(command: string, ...args: ReadonlyArray<string>) =>
-        Effect.flatMap(Redis.Redis, (redis) => redis.send<A>(command, ...args))
 
       describe("Redis", () => {
         test("answers as Redis does", () =>
@@ -236,125 +250,7 @@ export const persistenceSuite = <E>(
           }).pipe(Effect.scoped))
       })
 
-      describe("PersistedQueue", () => {
-        const queueOf = (name: string, maxAttempts = 10) =>
-          PersistedQueue.make({ name, schema: Job, maxAttempts, retrySchedule: immediately })
-
-        test("hands each job out once, in their order", () =>
-          Effect.gen(function* () {
-            const queue = yield* queueOf("order")
-            for (const n of [1, 2, 3]) yield* queue.offer({ n })
-            const taken = yield* Effect.replicateEffect(
-              queue.take(({ n }) => Effect.succeed(n)),
-              3
-            )
-            assert.deepStrictEqual(taken, [1, 2, 3])
-          }))
-
-        test("takes an id once, also when its job is done", () =>
-          Effect.gen(function* () {
-            const queue = yield* queueOf("ids")
-            for (const n of [1, 2]) yield* queue.offer({ n }, { id: "same" })
-            assert.strictEqual(yield* queue.take(({ n }) => Effect.succeed(n)), 1)
-            yield* queue.offer({ n: 3 }, { id: "same" })
-            assert.strictEqual(yield* send("LLEN", "{jobs}:ids"), 0)
-          }))
-
-        test("hands a job out again that failed, and keeps it where it fails too often", () =>
-          Effect.gen(function* () {
-            const queue = yield* queueOf("failing", 2)
-            yield* queue.offer({ n: 1 }, { id: "job" })
-            const attempt = Effect.flip(queue.take((_, { attempts }) => Effect.fail(attempts)))
-            assert.deepStrictEqual([yield* attempt, yield* attempt], [1, 2])
-            const [failed = ""] = yield* send<ReadonlyArray<string>>("LRANGE", "{jobs}:failing:failed", "0", "-1")
-            const { attempts, element, id } = JSON.parse(failed)
-            assert.deepStrictEqual({ attempts, element, id }, { attempts: 2, element: { n: 1 }, id: "job" })
-            assert.strictEqual(yield* send("HLEN", "{jobs}:failing:pending"), 0)
-          }))
-
-        test("does not count an attempt that was interrupted", () =>
-          Effect.gen(function* () {
-            const queue = yield* queueOf("interrupted")
-            yield* queue.offer({ n: 1 })
-            const isTaken = Latch.makeUnsafe()
-            const working = yield* Effect.forkChild(queue.take(() => Effect.andThen(isTaken.open, Effect.never)))
-            yield* isTaken.await
-            yield* Fiber.interrupt(working)
-            assert.strictEqual(yield* queue.take((_, { attempts }) => Effect.succeed(attempts)), 1)
-          }))
-
-        test("hands nothing out before its delay is over", () =>
-          Effect.gen(function* () {
-            const queue = yield* queueOf("delayed")
-            const began = yield* Clock.currentTimeMillis
-            yield* queue.offer({ n: 1 }, { delay: "300 millis" })
-            yield* queue.offer({ n: 2 })
-            const take = queue.take(({ n }) => Effect.succeed(n))
-            assert.deepStrictEqual([yield* take, yield* take], [2, 1])
-            assert.isAtLeast((yield* Clock.currentTimeMillis) - began, 300)
-          }))
-
-        test("gives back the jobs of a lost worker", () =>
-          Effect.gen(function* () {
-            const queue = yield* queueOf("lost")
-            yield* send("HSET", "{jobs}:lost:pending", "job", JSON.stringify({ id: "job", element: { n: 7 } }))
-            yield* send("HSET", "{jobs}:lost:attempts", "job", "1")
-            const taken = yield* queue.take(({ n }, { attempts }) => Effect.succeed([n, attempts]))
-            assert.deepStrictEqual(taken, [7, 2])
-          }))
-
-        test("takes an id once for a job that is delayed, whatever the id is", () =>
-          Effect.gen(function* () {
-            const queue = yield* queueOf("texts")
-            for (const id of ['"q\\u"', "ä€😀", "\ud800", "new\nline"]) {
-              yield* queue.offer({ n: 1 }, { id, delay: "10 millis" })
-              yield* queue.offer({ n: 2 }, { id, delay: "10 millis" })
-              const taken = yield* queue.take(({ n }, given) => Effect.succeed([n, given.id]))
-              assert.deepStrictEqual(taken, [1, id.replace("\ud800", "\ufffd")])
-            }
-            assert.strictEqual(yield* send("EXISTS", "{jobs}:texts", "{jobs}:texts:delayed"), 0)
-          }))
-
-        test("keeps a job that takes longer than its lock lives", () =>
-          Effect.gen(function* () {
-            const queue = yield* queueOf("long")
-            yield* queue.offer({ n: 1 })
-            const other = yield* Effect.forkChild(queue.take(Effect.succeed))
-            yield* Fiber.interrupt(other)
-            const attempts = yield* queue.take((_, { attempts }) => Effect.as(Effect.sleep("1 second"), attempts))
-            assert.strictEqual(attempts, 1)
-            assert.strictEqual(yield* send("EXISTS", "{jobs}:long", "{jobs}:long:pending"), 0)
-          }))
-
-        test("gives a lost worker's job up that was tried often enough, and removes what is old", (harness) =>
-          Effect.gen(function* () {
-            const { cleanup } = yield* PersistedQueue.PersistedQueueStore
-            const queue = yield* queueOf("old", 1)
-            yield* queue.offer({ n: 1 }, { id: "done" })
-            yield* queue.take(Effect.succeed)
-            yield* send("HSET", "{jobs}:old:pending", "ä", JSON.stringify({ id: "ä", element: { n: 7 } }))
-            yield* send("HSET", "{jobs}:old:attempts", "ä", "1")
-            yield* send("ZADD", "{jobs}:old:ids", "+inf", "ä")
-            yield* harness.waitFor(Effect.map(send("LLEN", "{jobs}:old:failed"), (count) => count === 1))
-            yield* send("RPUSH", "{jobs}:old:failed", "broken")
-            assert.strictEqual(yield* send("ZCARD", "{jobs}:old:ids"), 2)
-            const now = Duration.millis(0)
-            yield* Effect.sleep("2 millis")
-            yield* cleanup({ timeToLive: Duration.hours(1), failedTimeToLive: Duration.hours(1) })
-            assert.strictEqual(yield* send("ZCARD", "{jobs}:old:ids"), 2)
-            yield* cleanup({ timeToLive: now, failedTimeToLive: now })
-            assert.strictEqual(yield* send("EXISTS", "{jobs}:old:ids", "{jobs}:old:failed"), 0)
-          }))
-
-        test("puts aside what it cannot read", () =>
-          Effect.gen(function* () {
-            const queue = yield* queueOf("unreadable")
-            yield* send("RPUSH", "{jobs}:unreadable", JSON.stringify({ id: "job", element: { n: "seven" } }))
-            yield* queue.offer({ n: 8 })
-            assert.strictEqual(yield* queue.take(({ n }) => Effect.succeed(n)), 8)
-            assert.strictEqual(yield* send("LLEN", "{jobs}:unreadable:failed"), 1)
-          }))
-      })
+      persistedQueueCases(test, { inspection: effectsOwn, lease: 500 })
 
       describe("RateLimiter", () => {
         test("lets no more pass than the limit, from as many fibers as there are", () =>

@@ -1,5 +1,8 @@
-import { Effect } from "effect"
-import type { Harness } from "../suites/persistence.ts"
+import { Effect, Fiber, Layer, Schedule } from "effect"
+import { RedisCommand } from "effect-ioredis"
+import { SimulatedRedis } from "effect-ioredis/testing"
+import { TestClock } from "effect/testing"
+import { Harness } from "../suites/persistence.ts"
 import type * as RedisServer from "./RedisServer.ts"
 import * as Wait from "./Wait.ts"
 
@@ -19,3 +22,31 @@ export const ofServers = (masters: ReadonlyArray<Pick<RedisServer.RedisServer, "
     forgetScripts: Effect.asVoid(askAll("SCRIPT", "FLUSH"))
   }
 }
+
+// Time goes by in small steps for as long as a test has something to do.
+const play: Harness["play"] = (test) =>
+  Effect.gen(function* () {
+    const playing = yield* Effect.forkScoped(test)
+    while (playing.pollUnsafe() === undefined) yield* TestClock.adjust("5 millis")
+    return yield* Fiber.join(playing)
+  })
+
+const everyMoment = Schedule.spaced("5 millis")
+
+/** What it asks of a simulated server, in virtual time. */
+export const simulated = Layer.effect(
+  Harness,
+  Effect.map(SimulatedRedis.SimulatedRedis, (server) => {
+    const ask = (name: string, ...args: ReadonlyArray<string>) =>
+      Effect.orDie(server.execute(RedisCommand.make(name, args)))
+    return {
+      play,
+      waitFor: (condition) => Effect.repeat(condition, { until: (holds) => holds, schedule: everyMoment }),
+      isAwaited: (key) =>
+        Effect.map(server.received, (all) => all.some(({ args, name }) => name === "BLPOP" && args.includes(key))),
+      listeners: (channel) =>
+        Effect.map(ask("PUBSUB", "NUMSUB", channel), (reply) => (Array.isArray(reply) ? Number(reply[1]) : 0)),
+      forgetScripts: Effect.asVoid(ask("SCRIPT", "FLUSH"))
+    }
+  })
+)

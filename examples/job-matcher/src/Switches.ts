@@ -1,6 +1,13 @@
 import { createHash, timingSafeEqual } from "node:crypto"
-import { Config, Effect, Layer, Option, Redacted, Schema } from "effect"
-import { HttpRouter, HttpServerRequest, HttpServerResponse, ProblemDetails } from "effect/http"
+import { ByteSize, Config, Effect, Layer, Option, Redacted, Schema } from "effect"
+import {
+  HttpIncomingMessage,
+  HttpRouter,
+  HttpServerError,
+  HttpServerRequest,
+  HttpServerResponse,
+  ProblemDetails
+} from "effect/http"
 import * as FaultInjection from "effect-ioredis/FaultInjection"
 import { Freshness, MemoryOnly } from "./Flags.ts"
 
@@ -24,8 +31,12 @@ const Faults = Schema.Struct({
  */
 export const layer = Layer.unwrap(
   Config.Redacted("OPS_TOKEN").pipe(
-    Config.option,
-    Effect.map(Option.match({ onNone: () => Layer.empty, onSome: (token) => routes(Redacted.value(token)) }))
+    Config.withDefault(Redacted.make("")),
+    Effect.map((given) => {
+      // A file that it was read from ends with a line feed, which no header can hold.
+      const token = Redacted.value(given).trim()
+      return token === "" ? Layer.empty : routes(token)
+    })
   )
 )
 
@@ -66,30 +77,41 @@ const put = <S extends Schema.Constraint, E extends { readonly message: string }
   then: Effect.Effect<A, E2, R>
 ) =>
   HttpServerRequest.schemaBodyJson(Schema.toCodecJson(body)).pipe(
+    Effect.provideService(HttpIncomingMessage.MaxBodySize, largest),
     Effect.flatMap(set),
     Effect.matchEffect({
-      onFailure: ({ message }) => Effect.succeed(problem(400, message)),
+      onFailure: (error) =>
+        Effect.succeed(
+          isTooLarge(error)
+            ? problem(413, `Send no more than ${ByteSize.format(largest)}`)
+            : problem(400, error.message)
+        ),
       onSuccess: () => then
     })
   )
 
+const largest = ByteSize.kibibytes(16)
+
+const isTooLarge = (error: unknown): boolean =>
+  HttpServerError.isHttpServerError(error) &&
+  error.reason._tag === "RequestParseError" &&
+  error.reason.reason === "BodyTooLarge"
+
 // In a time that does not tell how much of the token was right.
 const guard = (token: string) => {
-  const wanted = digest(`Bearer ${token}`)
+  const wanted = digest(token)
   return <E, R>(handle: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>) =>
-    Effect.flatMap(HttpServerRequest.HttpServerRequest, ({ headers }) =>
-      timingSafeEqual(digest(headers.authorization ?? ""), wanted)
-        ? handle
-        : Effect.succeed(problem(401, "Send the header Authorization: Bearer, with the token of OPS_TOKEN"))
-    )
+    Effect.flatMap(HttpServerRequest.HttpServerRequest, ({ headers }) => {
+      const [, given = ""] = /^bearer +(.*)$/i.exec(headers.authorization ?? "") ?? []
+      if (timingSafeEqual(digest(given), wanted)) return handle
+      const refused = problem(401, "Send the header Authorization: Bearer, with the token of OPS_TOKEN")
+      return Effect.succeed(HttpServerResponse.setHeader(refused, "www-authenticate", "Bearer"))
+    })
 }
 
 const digest = (text: string): Buffer => createHash("sha256").update(text).digest()
 
-const problem = (status: number, detail: string) =>
-  ProblemDetails.toResponse({
-    type: ProblemDetails.blankType,
-    status,
-    title: status === 401 ? "Unauthorized" : "Bad Request",
-    detail
-  })
+const titles = { 400: "Bad Request", 401: "Unauthorized", 413: "Content Too Large" } as const
+
+const problem = (status: keyof typeof titles, detail: string) =>
+  ProblemDetails.toResponse({ type: ProblemDetails.blankType, status, title: titles[status], detail })

@@ -1,8 +1,9 @@
 // First, so that every schema below is compiled to plain JavaScript.
 import "effect/schema/SchemaJITCompiler/enable"
-import { NodeRuntime } from "@effect/platform-node"
+import { NodeRuntime, NodeServices } from "@effect/platform-node"
 import { Config, Effect, Layer } from "effect"
 import { HttpRouter } from "effect/http"
+import { RuntimeSettings } from "effect-ioredis"
 import * as FaultInjection from "effect-ioredis/FaultInjection"
 import { HybridCache, MemoryCache } from "effect-ioredis-cache"
 import * as Api from "./Api.ts"
@@ -16,8 +17,11 @@ import * as Switches from "./Switches.ts"
 
 const places = ["REDIS_URL", "REDIS_HOST", "REDIS_SENTINELS", "REDIS_CLUSTER_NODES"]
 
+// REDIS_SETTINGS, and the file that REDIS_SETTINGS_FILE names.
+const settings = RuntimeSettings.layerFromEnv().pipe(Layer.provide(NodeServices.layer))
+
 const redis = Layer.mergeAll(Status.layer, Operations.health, Flags.MemoryOnly.layerFollowed).pipe(
-  Layer.provideMerge(HybridCache.layerFromEnv()),
+  Layer.provideMerge(HybridCache.layerFromEnv().pipe(Layer.provide(settings))),
   Layer.provideMerge(FaultInjection.layer())
 )
 

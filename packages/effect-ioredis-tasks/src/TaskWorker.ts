@@ -147,11 +147,11 @@ const start = Effect.fnUntraced(function* <R>(
   }
 
   const leases = Leases.make(store, dispatch, lease)
-  const settle = (settling: Rounds.Settling) => rounds.settle(settling)
+  const settle = (settling: WorkerMetrics.Settling) => rounds.settle(settling)
   const inHand: InHand.InHand = InHand.make(dispatch, leases, yield* Effect.context<R>(), begin, settle, metrics)
   const watched: WatchedWorker = { concurrency, running: inHand.count, movedAt: now() }
-  const wakeup = Wakeup.make(client, dispatch, store.keys.wake, Math.min(longestIdle, lease / 2), () => rounds.look())
-  const rounds: Rounds.Rounds = Rounds.make(store, dispatch, {
+  const wakeup = Wakeup.make(client, dispatch, store.keys.wake, Wakeup.longestOf(lease), () => rounds.look())
+  const rounds: Rounds.Rounds<WorkerMetrics.Settling> = Rounds.make(store, dispatch, {
     worker: SecureRandom.uuidV4Unsafe(),
     lease,
     attempts: connectAttempts,
@@ -161,7 +161,8 @@ const start = Effect.fnUntraced(function* <R>(
       watched.movedAt = now()
       inHand.take(task, token, until)
     },
-    metrics,
+    confirmed: metrics.settled,
+    worked: metrics.worked,
     after: (isIdle, due) => {
       if (isIdle) watched.movedAt = now()
       if (isIdle && !isClosing) wakeup.idle(due)
@@ -201,9 +202,6 @@ const problemsOf = ({ concurrency = 1, connectAttempts = 1, drain = 0, lease = "
     ? []
     : [countProblem("rateLimit.limit", rateLimit.limit), timeProblem("rateLimit.window", rateLimit.window, "1 millis")])
 ]
-
-// In how many milliseconds an idle worker asks again, whatever it has heard.
-const longestIdle = 5_000
 
 // For how many milliseconds a task is left alone for which this worker has no handler.
 const unknownFor = 30_000

@@ -96,11 +96,11 @@ const keep = (call: Call, { resultLife, results }: Ending, id: string, result: s
   if (result !== "" && resultLife !== "0") call("SET", results + id, result, "PX", resultLife)
 }
 
-const finish = (call: Call, ending: Ending, id: string, result: string): void => {
+const finish = (call: Call, ending: Ending, id: string, result: string, life = ending.remember): void => {
   call("HDEL", ending.tasks, id)
   call("HDEL", ending.attempts, id)
   call("HDEL", ending.progress, id)
-  call("ZADD", ending.over, ending.now + ending.remember, id)
+  call("ZADD", ending.over, ending.now + life, id)
   keep(call, ending, id, result)
 }
 
@@ -265,13 +265,13 @@ interface Round extends Ending {
   readonly dead: string
   readonly causes: string
   readonly wake: string
-  readonly calls: string
+  readonly last: string
   readonly paused: string
   readonly rate: string
   readonly cancelled: string
   readonly waiting: Waiting
   readonly worker: string
-  readonly number: string
+  readonly number: number
   readonly token: string
   readonly lease: number
   readonly want: number
@@ -283,14 +283,14 @@ interface Round extends Ending {
 
 const roundOf = (keys: ReadonlyArray<string>, args: ReadonlyArray<string>, call: Call): Round => {
   const [tasks = "", delayed = "", leases = "", attempts = "", dead = "", causes = "", ...others] = keys
-  const [over = "", wake = "", calls = "", paused = "", rate = "", cancelled = "", progress = "", ...lists] = others
+  const [over = "", wake = "", last = "", paused = "", rate = "", cancelled = "", progress = "", ...lists] = others
   const [high = "", normal = "", low = ""] = lists
   const [worker = "", number = "", lease, want, remember, resultLife = "", ...settings] = args
   const [limit, window, results = "", told = ""] = settings
   return {
     ...{ call, tasks, delayed, leases, attempts, dead, causes },
-    ...{ over, wake, calls, paused, rate, cancelled, progress },
-    ...{ waiting: [high, normal, low], worker, number, token: `${worker}:${number}` },
+    ...{ over, wake, last, paused, rate, cancelled, progress },
+    ...{ waiting: [high, normal, low], worker, number: Number(number), token: `${worker}:${number}` },
     ...{ lease: Number(lease), want: Number(want), remember: Number(remember), resultLife },
     ...{ limit: Number(limit), window: Number(window), results, told },
     ...{ now: nowOf(call), finished: [] }
@@ -307,20 +307,22 @@ const again = (round: Round, id: string, attempt: number, delay: number, atFront
   call("HSET", attempts, id, attempt)
   if (delay === 0) {
     wait(call, tasks, waiting, id, atFront)
+    wakeOne(call, wake)
     return
   }
   call("ZADD", delayed, now + delay, id)
   if (textsOf(call("ZRANGE", delayed, 0, 0))[0] === id) wakeOne(call, wake)
 }
 
-const settle = (round: Round, id: string, owner: string, kind: string, delay: number, value: string): number => {
+const settle = (round: Round, id: string, owner: string, asked: string, wait: number, given: string): number => {
   const { attempts, call, cancelled, causes, dead, finished, leases, now } = round
   const [attempt, holder] = attemptOf(round, id)
   if (holder !== owner) return 0
   call("ZREM", leases, id)
-  call("SREM", cancelled, id)
+  const isCancelled = call("SREM", cancelled, id) === 1 && (asked === "retry" || asked === "back")
+  const [kind, delay, value] = isCancelled ? ["cancelled", 0, outcomes.cancelled] : [asked, wait, given]
   if (kind === "done" || kind === "cancelled") {
-    finish(call, round, id, value)
+    finish(call, round, id, value, delay > 0 ? delay : undefined)
     finished.push(id)
   } else if (kind === "dead") {
     call("HSET", attempts, id, attempt)
@@ -337,11 +339,10 @@ const settle = (round: Round, id: string, owner: string, kind: string, delay: nu
 }
 
 const giveBack = (round: Round): void => {
-  const { call, calls, cancelled, finished, leases, now } = round
+  const { call, cancelled, finished, leases, now } = round
   for (const id of textsOf(call("ZRANGE", leases, "-inf", now, "BYSCORE", "LIMIT", 0, 100))) {
-    const [attempt, holder] = attemptOf(round, id)
+    const [attempt] = attemptOf(round, id)
     call("ZREM", leases, id)
-    call("HDEL", calls, matched(holder, /^(.*):/s) ?? "")
     if (call("SREM", cancelled, id) === 1) {
       finish(call, round, id, outcomes.cancelled)
       finished.push(id)
@@ -357,24 +358,24 @@ const promote = ({ call, delayed, now, tasks, waiting }: Round): void => {
 }
 
 const forget = ({ call, now, over }: Round): void => {
-  const forgotten = textsOf(call("ZRANGE", over, "-inf", now, "BYSCORE", "LIMIT", 0, 100))
+  const forgotten = textsOf(call("ZRANGE", over, "-inf", now, "BYSCORE", "LIMIT", 0, 300))
   if (forgotten.length > 0) call("ZREM", over, ...forgotten)
 }
 
-const permitted = ({ call, limit, now, paused, rate, want, window }: Round): readonly [most: number, due: number] => {
-  if (call("EXISTS", paused) === 1) return [0, -1]
-  if (limit === 0) return [want, -1]
-  const each = window / limit
-  const first = Math.max(numberOf(call("GET", rate)) ?? now, now)
-  const free = Math.floor((now + window - first) / each + 0.000001)
-  if (free >= want) return [want, -1]
-  return [Math.max(free, 0), Math.max(1, Math.ceil(first + each - window - now))]
+const permitted = ({ call, limit, now, paused, rate, want, window }: Round): number => {
+  if (call("EXISTS", paused) === 1) return 0
+  if (limit === 0) return want
+  const first = () => numberOf(call("LINDEX", rate, -1)) ?? Number.POSITIVE_INFINITY
+  while (first() <= now - window) call("RPOP", rate)
+  return Math.max(0, Math.min(want, limit - Number(call("LLEN", rate))))
 }
 
-const began = ({ call, limit, now, rate, window }: Round, count: number): void => {
-  if (limit === 0 || count === 0) return
-  const first = Math.max(numberOf(call("GET", rate)) ?? now, now)
-  call("SET", rate, (first + (count * window) / limit).toFixed(3), "PX", Math.ceil(window * 2))
+const began = ({ call, limit, now, rate, window }: Round, count: number): number => {
+  if (limit === 0) return -1
+  for (let one = 0; one < count; one++) call("LPUSH", rate, now)
+  if (count > 0) call("PEXPIRE", rate, Math.ceil(window))
+  if (Number(call("LLEN", rate)) < limit) return -1
+  return Math.max(1, Math.ceil(Number(call("LINDEX", rate, -1)) + window - now))
 }
 
 const take = (round: Round, most: number): ReadonlyArray<string> => {
@@ -416,13 +417,13 @@ const dueIn = ({ call, delayed, leases, now }: Round): number => {
 
 /** What is kept of a worker's last call. */
 interface Answered {
-  readonly call: string
+  readonly call: number
   readonly settled: ReadonlyArray<number>
   readonly ids: ReadonlyArray<string>
 }
 
 const answerOf = (round: Round, settlements: ReadonlyArray<string>): Answered & { readonly due: number } => {
-  const { call, calls, finished, number, told, waiting, wake, want, worker } = round
+  const { call, finished, last, lease, number, told, waiting, wake, want } = round
   const settled: Array<number> = []
   for (let at = 0; at < settlements.length; at += 5) {
     const [id = "", owner = "", kind = "", delay, value = ""] = settlements.slice(at, at + 5)
@@ -431,25 +432,26 @@ const answerOf = (round: Round, settlements: ReadonlyArray<string>): Answered & 
   giveBack(round)
   promote(round)
   forget(round)
-  const [most, rateDue] = permitted(round)
-  const ids = take(round, most)
-  began(round, ids.length)
+  const ids = take(round, permitted(round))
+  const rateDue = began(round, ids.length)
   const answered: Answered = { call: number, settled, ids }
-  if (settled.length + ids.length > 0) call("HSET", calls, worker, JSON.stringify(answered))
+  call("SET", last, JSON.stringify(answered), "PX", Math.ceil(10 * lease))
   if (finished.length > 0) call("SPUBLISH", told, JSON.stringify(finished))
   const due = dueIn(round)
-  if (ids.length === want && want > 0) {
-    for (const list of waiting) if (call("EXISTS", list) === 1) wakeOne(call, wake)
-  }
+  if (ids.length === want && Number(call("EXISTS", ...waiting)) > 0) wakeOne(call, wake)
   return { ...answered, due: rateDue > 0 && (due === -1 || rateDue < due) ? rateDue : due }
 }
 
 const simulatedWork = SimulatedScript.make(work, (keys, args, call) => {
   const round = roundOf(keys, args, call)
-  const { calls, leases, now, number, tasks, token, worker } = round
+  const { last, leases, now, number, tasks, token } = round
   // It wrote that itself.
-  const last: Answered = JSON.parse(textOf(call("HGET", calls, worker)) ?? `{"call":""}`)
-  const { due, ids, settled } = last.call === number ? { ...last, due: 1 } : answerOf(round, args.slice(10))
+  const known: Answered = JSON.parse(textOf(call("GET", last)) ?? `{"call":0}`)
+  const answer = (): Answered & { readonly due: number } => {
+    if (known.call === number) return { ...known, due: 1 }
+    return known.call < number ? answerOf(round, args.slice(10)) : { call: number, settled: [], ids: [], due: 1 }
+  }
+  const { due, ids, settled } = answer()
   const taken = ids.flatMap((id) => {
     const [attempt, holder] = attemptOf(round, id)
     if (holder !== token) return []

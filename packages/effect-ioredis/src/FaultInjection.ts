@@ -192,10 +192,16 @@ const make = Effect.fnUntraced(function* (
     isOn: Effect.sync(() => faults.isOn),
     injected: Effect.sync(() => byKind((kind) => tallies[kind].count)),
     turnOn: Effect.fnUntraced(function* (chosen: Options = {}) {
-      const settings = yield* resolved({ ...options, ...chosen })
+      const settings = yield* resolved({
+        rate: chosen.rate ?? options.rate,
+        kinds: chosen.kinds ?? options.kinds,
+        delay: chosen.delay ?? options.delay,
+        duration: chosen.duration ?? options.duration
+      })
       const { delay, duration, kinds, rate } = settings
-      faults.turnOn(settings)
+      // What ends them is there before they begin, for whoever turns them on may be interrupted.
       yield* FiberHandle.run(timer, Effect.andThen(Effect.sleep(duration), off))
+      faults.turnOn(settings)
       yield* Effect.logWarning("Fault injection is on: it fails Redis commands and logins on purpose").pipe(
         Effect.annotateLogs({
           rate,

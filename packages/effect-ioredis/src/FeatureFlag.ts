@@ -155,7 +155,8 @@ export interface FeatureFlag<in out Variant extends string> {
  *
  * It fails for weights that are below 0 or no numbers, of which none is above 0, and that name
  * other variants for an operation or a location than `weights` does. A flag has at most 20
- * variants, and its metric at most 20 operations: all others count as `other`.
+ * variants, and its metric at most 20 operations, none in particular among them: all others count
+ * as `other`, and so do flags beyond 100.
  *
  * **Example** (More of a variant while the program runs)
  *
@@ -185,13 +186,13 @@ export const make = Effect.fnUntraced(function* <const Variant extends string>(
 ): Effect.fn.Return<FeatureFlag<Variant>, FeatureFlagError> {
   const { location, name } = options
   // The keys of a record are those of its type, which the compiler does not say.
-  const variants: ReadonlyArray<Variant> = Object.keys(options.weights) as Array<string> as Array<Variant>
+  const variants: ReadonlyArray<Variant> = Object.keys(options.weights ?? {}) as Array<string> as Array<Variant>
   const compile = Effect.fnUntraced(function* (rules: Rules<Variant>) {
     const problems = [...Problems.ofName("name", name), ...Problems.ofRules(variants, rules)]
     if (problems.length > 0) return yield* new FeatureFlagError({ flag: name, message: problems.join("\n") })
-    return compiled(name, variants, rules, location)
+    return compiled(name, variants, rulesOf(rules), location)
   })
-  const current = yield* SubscriptionRef.make(yield* compile(rulesOf(options)))
+  const current = yield* SubscriptionRef.make(yield* compile(options))
   const context = yield* Effect.context<never>()
   const talliesOf = Labels.once(
     maxOperations,
@@ -215,7 +216,7 @@ export const make = Effect.fnUntraced(function* <const Variant extends string>(
     variant: (key, operation) => Effect.sync(() => variantUnsafe(key, operation)),
     rules: Effect.map(SubscriptionRef.get(current), ({ rules }) => rules),
     changes: Stream.map(SubscriptionRef.changes(current), ({ rules }) => rules),
-    set: (rules) => Effect.flatMap(compile(rulesOf(rules)), (next) => SubscriptionRef.set(current, next))
+    set: (rules) => Effect.flatMap(compile(rules), (next) => SubscriptionRef.set(current, next))
   }
 })
 
@@ -279,8 +280,9 @@ export const weights = <const Variant extends string>(
   variants: ReadonlyArray<Variant>
 ): Config.Config<Weights<Variant>> =>
   Config.flatMap(Config.schema(Schema.String, variable), (text) => {
-    const given = new Map(text.split(",").map((part) => pairOf(part)))
-    const isWhole = given.size === variants.length && variants.every((variant) => Number.isFinite(given.get(variant)))
+    const pairs = text.split(",").map((part) => pairOf(part))
+    const given = new Map(pairs)
+    const isWhole = pairs.length === variants.length && variants.every((variant) => Number.isFinite(given.get(variant)))
     if (!isWhole) return Config.fail(notWeights(variable, variants))
     // Each variant was just found in it, and nothing else.
     return Config.succeed(Object.fromEntries(given) as Weights<Variant>)

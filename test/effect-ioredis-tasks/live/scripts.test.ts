@@ -58,10 +58,13 @@ const valueAt = Effect.fnUntraced(function* (client: Client, key: string, now: n
     case "string": {
       const value = String(yield* ask(client, "GET", key))
       const rest = minutes(Number(yield* ask(client, "PTTL", key)), 0)
-      return [key.endsWith(":rate") ? minutes(Number(value), now) : value, rest]
+      if (key.includes(":call:")) return [callOf(value), rest]
+      return [value, rest]
     }
-    case "list":
-      return list(yield* ask(client, "LRANGE", key, 0, -1))
+    case "list": {
+      const items = list(yield* ask(client, "LRANGE", key, 0, -1))
+      return key.endsWith(":rate") ? items.map((time) => minutes(Number(time), now)) : items
+    }
     case "set":
       return list(yield* ask(client, "SMEMBERS", key)).toSorted()
     case "zset":
@@ -71,7 +74,6 @@ const valueAt = Effect.fnUntraced(function* (client: Client, key: string, now: n
       ])
     default:
       return sorted(yield* ask(client, "HGETALL", key)).map(([field, value]) => {
-        if (key.endsWith(":calls")) return [field, callOf(value)]
         if (key.endsWith(":tasks")) return [field, timesOf(value, (time) => minutes(time, now))]
         return [field, field === "until" ? minutes(Number(value), now) : value]
       })
@@ -93,11 +95,10 @@ const moved = Effect.fnUntraced(function* ({ client, store }: Side, hours: numbe
   const change = (time: number) => time - hours * hour
   for (const key of yield* keysOf(client, store)) {
     const type = yield* ask(client, "TYPE", key)
-    if (type === "string") {
-      const rest = Number(yield* ask(client, "PTTL", key))
-      if (key.endsWith(":rate"))
-        yield* ask(client, "SET", key, change(Number(yield* ask(client, "GET", key))), "PX", rest)
-      if (rest > 0) yield* ask(client, "PEXPIRE", key, rest - hours * hour)
+    const rest = Number(yield* ask(client, "PTTL", key))
+    if (key.endsWith(":rate")) {
+      const times = list(yield* ask(client, "LRANGE", key, 0, -1))
+      for (const [at, time] of times.entries()) yield* ask(client, "LSET", key, at, change(Number(time)))
     } else if (type === "zset") {
       for (const [member, score] of pairs(yield* ask(client, "ZRANGE", key, 0, -1, "WITHSCORES"))) {
         yield* ask(client, "ZADD", key, change(Number(score)), member)
@@ -108,6 +109,7 @@ const moved = Effect.fnUntraced(function* ({ client, store }: Side, hours: numbe
         if (key.endsWith(":tasks")) yield* ask(client, "HSET", key, field, timesOf(value, change))
       }
     }
+    if (rest > 0) yield* ask(client, "PEXPIRE", key, rest - hours * hour)
   }
 })
 

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Context, Effect, Fiber, Layer, Metric, Random, Result, type Scope } from "effect"
+import { Clock, Context, Effect, Fiber, Layer, Metric, Random, Result, Scheduler, type Scope } from "effect"
 import { RedisClient, RedisCommand, RedisConnection, RedisConnector, RedisError } from "effect-ioredis"
 import * as FaultInjection from "effect-ioredis/FaultInjection"
 import { SimulatedRedis } from "effect-ioredis/testing"
@@ -306,6 +306,85 @@ describe("FaultInjection", () => {
       {}
     ).pipe(Effect.provide(captured.layer))
   })
+
+  it.effect("off for a moment: what was asked before stays before what was asked meanwhile", () =>
+    withFaults(
+      ({ connect, faults }) =>
+        Effect.gen(function* () {
+          const connecting = yield* Effect.forkScoped(connect, { startImmediately: true })
+          yield* TestClock.adjust("1 second")
+          const connection = yield* Fiber.join(connecting)
+          for (const kinds of [["Mute"], ["Delay"]] as const) {
+            const told: Array<string> = []
+            const ask = (text: string) =>
+              connection.submit(RedisCommand.make("ECHO", [text]), (result) => told.push(shown(result)))
+            yield* faults.turnOn({ rate: 1, kinds, duration: "1 day" })
+            ask("a")
+            yield* faults.turnOff
+            ask("b")
+            yield* faults.turnOn({ rate: 1, kinds, duration: "1 day" })
+            yield* TestClock.adjust("100 millis")
+            // Neither is of this time: what befell the one is over, and nothing befell the other.
+            assert.deepStrictEqual(told, ["a", "b"])
+          }
+        }),
+      {},
+      { latency: "100 millis" }
+    )
+  )
+
+  it.effect("holds nothing back from who drains: the reply of what was in flight comes", () =>
+    withFaults(
+      ({ connect, faults }) =>
+        Effect.gen(function* () {
+          for (const kind of ["Mute", "Delay"] as const) {
+            const connecting = yield* Effect.forkScoped(connect, { startImmediately: true })
+            yield* TestClock.adjust("1 second")
+            const connection = yield* Fiber.join(connecting)
+            yield* faults.turnOn({ rate: 1, kinds: [kind], delay: "1 hour", duration: "1 day" })
+            const told = yield* submit(connection, ...echoes("a"))
+            yield* Effect.forkScoped(connection.drain, { startImmediately: true })
+            yield* TestClock.adjust("100 millis")
+            assert.deepStrictEqual(told, ["a a 100"], kind)
+            yield* faults.turnOff
+          }
+        }),
+      {},
+      { latency: "100 millis" }
+    )
+  )
+
+  it.effect("leaves to the layer what the options of a turn have as undefined", () => {
+    const captured = Captured.make()
+    return withFaults(
+      ({ faults }) =>
+        Effect.gen(function* () {
+          yield* faults.turnOn({ rate: undefined, kinds: undefined, delay: undefined, duration: undefined })
+          assert.include(captured.logs[0], "rate=0.25 kinds=Cut delay=7s duration=3s")
+        }),
+      { rate: 0.25, kinds: ["Cut"], delay: "7 seconds", duration: "3 seconds" }
+    ).pipe(Effect.provide(captured.layer))
+  })
+
+  it.effect("turns itself off whenever who turned it on was interrupted", () =>
+    withFaults(({ faults }) =>
+      Effect.gen(function* () {
+        for (let steps = 5; steps < 200; steps++) {
+          const turning = yield* faults
+            .turnOn({ duration: "1 minute" })
+            .pipe(
+              Effect.provideService(Scheduler.MaxOpsBeforeYield, steps),
+              Effect.forkChild({ startImmediately: true })
+            )
+          yield* Fiber.interrupt(turning)
+          // The first lets the timer begin, which has as few steps at a time.
+          yield* TestClock.adjust("1 second")
+          yield* TestClock.adjust("1 minute")
+          assert.isFalse(yield* faults.isOn, `${steps}`)
+        }
+      })
+    )
+  )
 
   it.effect("refuses options that make no sense, and stays as it was", () =>
     withFaults(({ faults }) =>

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Array as Arr, ConfigProvider, Context, Effect, Fiber, Layer, Metric, Random, Stream } from "effect"
+import { Array as Arr, ConfigProvider, Context, Effect, Exit, Fiber, Layer, Metric, Random, Stream } from "effect"
 import * as FeatureFlag from "effect-ioredis/FeatureFlag"
 
 const count = 100_000
@@ -234,6 +234,82 @@ describe("FeatureFlag", () => {
     }).pipe(withOwnMetrics)
   )
 
+  it.effect("says what is wrong with rules that are not even rules, and goes on by those that held", () =>
+    Effect.gen(function* () {
+      const flag = yield* FeatureFlag.make({ name: "f", weights: { a: 1, b: 0 } })
+      // As they may come from outside of the program.
+      const wrong: ReadonlyArray<readonly [json: string, message: string]> = [
+        ["null", "rules is null. Make it an object"],
+        ["{}", "weights is missing. Give each variant a weight"],
+        ['{ "weights": null }', "weights is null. Give each variant a weight"],
+        ['{ "weights": "a" }', 'weights is "a". Give each variant a weight'],
+        ['{ "weights": { "a": "1", "b": 1 } }', 'weights.a is "1". Make it a number, 0 or more'],
+        ['{ "weights": { "a": 1, "b": 1 }, "operations": null }', "operations is null. Make it an object"],
+        [
+          '{ "weights": { "a": 1, "b": 1 }, "operations": { "x": null } }',
+          "operations.x is null. Give each variant a weight"
+        ],
+        ['{ "weights": { "a": 1, "b": 1 }, "locations": 5 }', "locations is 5. Make it an object"],
+        [
+          '{ "weights": { "a": 1, "b": 1 }, "locations": { "west": null } }',
+          "locations.west is null. Make it an object"
+        ]
+      ]
+      for (const [json, message] of wrong) {
+        const exit = yield* Effect.exit(Effect.flip(Effect.suspend(() => flag.set(JSON.parse(json)))))
+        assert.strictEqual(
+          Exit.isSuccess(exit) ? exit.value.message : Exit.isFailure(exit) && String(exit.cause),
+          message
+        )
+      }
+      assert.strictEqual(yield* flag.variant("k"), "a")
+      const made = yield* Effect.exit(
+        Effect.flip(Effect.suspend(() => FeatureFlag.make(JSON.parse('{ "name": "f" }'))))
+      )
+      assert.strictEqual(Exit.isSuccess(made) && made.value.message, "weights is missing. Give each variant a weight")
+
+      const beta = yield* FeatureFlag.makeSwitch({ name: "beta", on: true })
+      for (const [json, message] of [
+        ["null", "rules is null. Make it an object"],
+        ["{}", "on is missing. Make it true, false or a share from 0 to 1"],
+        ['{ "on": true, "operations": null }', "operations is null. Make it an object"],
+        ['{ "on": true, "locations": { "west": null } }', "locations.west is null. Make it an object"]
+      ] as const) {
+        const exit = yield* Effect.exit(Effect.flip(Effect.suspend(() => beta.set(JSON.parse(json)))))
+        assert.strictEqual(Exit.isSuccess(exit) && exit.value.message, message)
+      }
+      assert.isTrue(yield* beta.isOn())
+    })
+  )
+
+  it.effect("draws by keys of any script, by names that objects have of their own, and by an extreme weight", () =>
+    Effect.gen(function* () {
+      const weights = { control: 1, new: 1 }
+      for (const prefix of ["Ünïcödé-", "用户-", "👩‍👩‍👧-", "\ud800-", "", "x".repeat(500)]) {
+        const flag = yield* FeatureFlag.make({ name: "f", weights })
+        const drawn = Arr.range(1, 100_000).map((n) => flag.variantUnsafe(`${prefix}${n}`))
+        assert.closeTo(drawn.filter((variant) => variant === "new").length / 100_000, 0.5, 0.01, prefix)
+      }
+      // What a key of another script draws is as fixed as that of any other.
+      const flag = yield* FeatureFlag.make({ name: "f", weights: { a: 50, b: 30, c: 20 } })
+      assert.strictEqual(
+        ["ä", "é", "用户", "👩‍👩‍👧", "\ud800", "", "Ω"].map((key) => flag.variantUnsafe(key)).join(""),
+        "caacaaa"
+      )
+      for (const location of ["constructor", "__proto__", "toString"]) {
+        const at = yield* FeatureFlag.make({ name: "f", location, weights: { toString: 1, constructor: 0 } })
+        assert.strictEqual(yield* at.variant("k", "valueOf"), "toString")
+      }
+      for (const weights of [
+        { a: 1e-300, b: 1e-300 },
+        { a: Number.MAX_VALUE, b: Number.MAX_VALUE }
+      ]) {
+        const extreme = yield* FeatureFlag.make({ name: "f", weights })
+        assert.closeTo(shareOf(variantsOf(extreme), "a"), 0.5, 0.01)
+      }
+    })
+  )
+
   it.effect("is the service of a tag", () => {
     class Ranking extends Context.Service<Ranking, FeatureFlag.FeatureFlag<"old" | "new">>()("test/Ranking") {
       static readonly layer = FeatureFlag.layer(Ranking, { name: "ranking", weights: { old: 0, new: 1 } })
@@ -255,7 +331,8 @@ describe("FeatureFlag", () => {
         "short=1,long",
         "short=1,long=",
         "short=1,long=x",
-        "short=1,long=1,x=1"
+        "short=1,long=1,x=1",
+        "short=1,short=9,long=1"
       ]) {
         const { message } = yield* Effect.flip(read(text))
         assert.include(message, "FRESHNESS has to give each variant a weight, as in short=1,long=1", text)

@@ -45,6 +45,8 @@ export const run = (options: {
   readonly questions: Questions
   /** How many a second. Default: `perSecond`. */
   readonly rate?: number | undefined
+  /** How many may wait for their answers at a time. Default: 20. */
+  readonly concurrency?: number | undefined
   /** Where the requests due now are written down. */
   readonly tally: Effect.Effect<Tally>
   readonly stop: Effect.Effect<unknown>
@@ -77,7 +79,7 @@ export const run = (options: {
       })
     ),
     Stream.buffer({ capacity: "unbounded" }),
-    Stream.mapEffect(ask, { concurrency: 20, unordered: true }),
+    Stream.mapEffect(ask, { concurrency: options.concurrency ?? 20, unordered: true }),
     Stream.runDrain
   )
 }

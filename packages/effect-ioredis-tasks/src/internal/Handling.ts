@@ -94,7 +94,7 @@ export const make = <Payload, Success, Error, Progress, R>(
     return isWorthwhile(error.value) ? again(attempt, error.value, failed) : Effect.succeed(failed)
   }
 
-  return Effect.fnUntraced(function* (stored, { attempt, id, spans, tell }) {
+  const run = Effect.fnUntraced(function* (stored: StoredTask, { attempt, id, spans, tell }: Begun) {
     // Whoever had it before is gone, and said nothing.
     if (attempt > 1) {
       const message = `${attempt - 1} workers that had it were gone`
@@ -112,6 +112,13 @@ export const make = <Payload, Success, Error, Progress, R>(
     const { ending } = yield* spans.processing(task.name, attempt, stored.trace, handling)
     return ending
   })
+
+  // What decides about an attempt and dies would do so each time.
+  return (stored, begun) =>
+    Effect.catchDefect(run(stored, begun), (defect) => {
+      const message = Cause.pretty(Cause.die(defect)).slice(0, longestMessage)
+      return Effect.succeed(diedOf(message))
+    })
 }
 
 // What is kept of a cause.

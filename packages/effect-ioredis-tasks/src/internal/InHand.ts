@@ -2,9 +2,8 @@ import { Clock, type Context, Effect, type Exit, type Fiber, Latch } from "effec
 import type { Dispatch } from "effect-ioredis/dispatch"
 import * as Handling from "./Handling.ts"
 import type { Held, Leases, Leaving } from "./Leases.ts"
-import type { Settling } from "./Rounds.ts"
 import { outcomes, type Taken } from "./scripts/work.ts"
-import type { WorkerMetrics } from "./WorkerMetrics.ts"
+import type { Settling, WorkerMetrics } from "./WorkerMetrics.ts"
 
 /** The tasks whose handlers run. */
 export interface InHand {

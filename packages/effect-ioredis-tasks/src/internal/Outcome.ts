@@ -34,9 +34,8 @@ const messages = {
 export const failure = (task: { readonly name: string }, reason: TaskFailedError["reason"]): TaskFailedError =>
   new TaskFailedError({ task: task.name, reason, message: `The task ${task.name} has no result: ${messages[reason]}` })
 
-/** Writes what became of a task that has no success and no error of its own. */
-export const write = (outcome: Exclude<Outcome, { readonly _tag: "Success" | "Failed" }>): string =>
-  JSON.stringify(outcome)
+/** Writes what became of a task whose success and error need no schema. */
+export const write = (outcome: Exclude<Outcome, { readonly _tag: "Success" }>): string => JSON.stringify(outcome)
 
 /** Reads what became of a task. */
 export const read = (text: string): Outcome =>

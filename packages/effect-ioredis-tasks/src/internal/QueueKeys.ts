@@ -28,7 +28,7 @@ export interface QueueKeys {
   readonly calls: string
   /** Exists while nothing is handed out. */
   readonly paused: string
-  /** When the rate limit lets the next task through. */
+  /** A list of when the last tasks were begun that a rate limit counts, the latest first. */
   readonly rate: string
   /** A set of ids that were cancelled while a worker had them. */
   readonly cancelled: string

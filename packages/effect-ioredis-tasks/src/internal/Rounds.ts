@@ -4,29 +4,24 @@ import type { Dispatch } from "effect-ioredis/dispatch"
 import { errorTypeOf } from "./errorType.ts"
 import { inBackground } from "./inBackground.ts"
 import { isOutage } from "./isOutage.ts"
-import type { Reason } from "./Metrics.ts"
 import type { QueueStore } from "./QueueStore.ts"
 import { type Call, type Settlement, type Taken, tokenOf } from "./scripts/work.ts"
-import type { WorkerMetrics } from "./WorkerMetrics.ts"
 
-/** A settlement, with what is counted of it. */
-export interface Settling extends Settlement {
-  /** Names the kind of task. */
-  readonly task: string
-  /** Says why it is dead, if it is. */
-  readonly reason: Reason | undefined
-}
-
-/** What the rounds of a worker are told. */
-export interface Settings extends Pick<Call, "lease" | "rate" | "worker"> {
+/** What the rounds of a worker are told, whose settlements may say more than Redis is told. */
+export interface Settings<in S extends Settlement> extends Pick<Call, "lease" | "rate" | "worker"> {
   /** How many tasks it may take now. */
   readonly capacity: () => number
   /** How many rounds in a row may fail before the worker ends. */
   readonly attempts: number
   /** Is given each task, and until when it is certainly the worker's own. */
   readonly take: (task: Taken, token: string, until: number) => void
-  /** Counts what Redis has taken or refused, and how long that took. */
-  readonly metrics: Pick<WorkerMetrics, "settled" | "worked">
+  /**
+   * Is told of each settlement, once Redis knows of it, whether the task was still the worker's
+   * own: another may have it, or have had it.
+   */
+  readonly confirmed: (settlement: S, isOwn: boolean) => void
+  /** Is told how many milliseconds each call took, and what it failed with, if it did. */
+  readonly worked?: ((millis: number, errorType: string | undefined) => void) | undefined
   /**
    * Is told after each round whether the worker would have taken more, and when there is something.
    */
@@ -34,16 +29,21 @@ export interface Settings extends Pick<Call, "lease" | "rate" | "worker"> {
 }
 
 /** The rounds of a worker: each settles what is done and takes the next, in one script. */
-export interface Rounds {
+export interface Rounds<in S extends Settlement = Settlement> {
   /** Has a task settled in the next round. */
-  readonly settle: (settling: Settling) => void
+  readonly settle: (settlement: S) => void
   /** Has a round made, as there may be something to take. */
   readonly look: () => void
   /** Waits until everything that was to be settled is. */
   readonly settled: Effect.Effect<void>
-  /** Makes rounds until Redis refuses, or does not answer so many times. */
+  /**
+   * Makes rounds until Redis refuses, or does not answer so many times. It may be run again: it
+   * begins with the call that has no answer.
+   */
   readonly run: Effect.Effect<never, RedisError.RedisCommandError>
 }
+
+type Asked<S> = Omit<Parameters<QueueStore["work"]>[0], "settlements"> & { readonly settlements: ReadonlyArray<S> }
 
 // At most so many in one round, so that Redis has time for others.
 const most = 200
@@ -54,22 +54,27 @@ const patience: RedisClient.CallOptions = { waitToSend: "5 seconds", operationTi
 const pause = Schedule.spaced("200 millis")
 
 /** Makes the rounds of one worker. */
-export const make = (store: QueueStore, { clock }: Dispatch, settings: Settings): Rounds => {
-  const { attempts, lease, metrics, rate, worker } = settings
+export const make = <S extends Settlement>(
+  store: QueueStore,
+  { clock }: Dispatch,
+  settings: Settings<S>
+): Rounds<S> => {
+  const { attempts, lease, rate, worked: told, worker } = settings
   const shallLook = Latch.makeUnsafe(true)
   const now = () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
-  const settlements: Array<Settling> = []
+  const settlements: Array<S> = []
   const isSettled = Latch.makeUnsafe(true)
   let call = 0
+  let unanswered: Asked<S> | undefined
 
   // A call whose reply is lost is made again, until one comes: Redis knows it by its number.
-  const ask = (asked: Parameters<QueueStore["work"]>[0]) => {
+  const ask = (asked: Asked<S>) => {
     let failed = 0
     return Effect.suspend(() => {
       const sentAt = now()
       return store.work(asked, patience).pipe(
         Effect.onExit((exit) =>
-          Effect.sync(() => metrics.worked(now() - sentAt, Exit.isFailure(exit) ? errorTypeOf(exit.cause) : undefined))
+          Effect.sync(() => told?.(now() - sentAt, Exit.isFailure(exit) ? errorTypeOf(exit.cause) : undefined))
         ),
         Effect.map((worked) => ({ sentAt, worked }))
       )
@@ -77,24 +82,25 @@ export const make = (store: QueueStore, { clock }: Dispatch, settings: Settings)
   }
 
   const round = Effect.gen(function* () {
-    const settling = settlements.splice(0, most)
     const want = Math.min(most, settings.capacity())
-    const asked = { worker, call: ++call, lease, want, rate, settlements: settling }
+    unanswered ??= { worker, call: ++call, lease, want, rate, settlements: settlements.splice(0, most) }
+    const asked = unanswered
     const { sentAt, worked } = yield* ask(asked)
-    for (const [index, settlement] of settling.entries()) {
-      metrics.settled(settlement, worked.settled[index] === true)
+    unanswered = undefined
+    for (const [index, settlement] of asked.settlements.entries()) {
+      settings.confirmed(settlement, worked.settled[index] === true)
     }
     const token = tokenOf(asked)
     for (const task of worked.taken) settings.take(task, token, sentAt + task.lease)
     if (settlements.length === 0) isSettled.openUnsafe()
-    const isFull = want > 0 && worked.taken.length === want
+    const isFull = asked.want > 0 && worked.taken.length === asked.want
     if (settlements.length > 0 || (isFull && settings.capacity() > 0)) shallLook.openUnsafe()
-    settings.after(worked.taken.length < want, worked.due)
+    settings.after(worked.taken.length < asked.want, worked.due)
   })
 
   return {
-    settle: (settling) => {
-      settlements.push(settling)
+    settle: (settlement) => {
+      settlements.push(settlement)
       isSettled.closeUnsafe()
       shallLook.openUnsafe()
     },

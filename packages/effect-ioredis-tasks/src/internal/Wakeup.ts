@@ -17,6 +17,12 @@ export interface Wakeup {
   readonly run: Effect.Effect<never>
 }
 
+/** How long an idle worker waits at most that keeps such leases. */
+export const longestOf = (lease: number): number => Math.min(longestIdle, lease / 2)
+
+// In how many milliseconds an idle worker asks again, whatever it has heard.
+const longestIdle = 5_000
+
 /**
  * Waits on a connection of its own at the list that offers wake workers by. It asks again after
  * `longest` milliseconds whatever it has heard, for a wake-up is lost with a worker that dies.

@@ -1,7 +1,15 @@
 import type { Dispatch } from "effect-ioredis/dispatch"
 import type { Ending } from "./Handling.ts"
 import * as Metrics from "./Metrics.ts"
-import type { Settling } from "./Rounds.ts"
+import type { Settlement } from "./scripts/work.ts"
+
+/** A settlement, with what is counted of it. */
+export interface Settling extends Settlement {
+  /** Names the kind of task. */
+  readonly task: string
+  /** Says why it is dead, if it is. */
+  readonly reason: Metrics.Reason | undefined
+}
 
 /** How a handler ended that had a task in hand. */
 export interface Ended {
@@ -26,7 +34,7 @@ export interface WorkerMetrics {
   /** Redis has taken a settlement, or refused it: another has the task, or had it. */
   readonly settled: (settling: Settling, isOwn: boolean) => void
   /** A round has ended after so many milliseconds. */
-  readonly worked: (millis: number, errorType?: string) => void
+  readonly worked: (millis: number, errorType: string | undefined) => void
 }
 
 /** Counts by the metrics of a queue, whose keys are where `key` is. */

@@ -23,7 +23,8 @@ export const awaitSendable = (
     const left = until - now()
     if (couldSend(node, kind)) return Effect.succeed(true)
     if (left <= 0 || hasEnded(node)) return Effect.succeed(false)
-    // Nobody tells when an open circuit becomes due, but the time is known.
-    const wait = Math.ceil(Math.min(left, node.dueIn(kind) || left))
+    // Nobody tells when an open circuit becomes due, but the time is known. Part of a millisecond
+    // too early would be no use, and too late would be beyond `until`.
+    const wait = Math.min(left, Math.ceil(node.dueIn(kind)) || left)
     return Effect.andThen(Effect.timeoutOption(node.changed, wait), awaitSendable(nodeNow, kind, until, now))
   })

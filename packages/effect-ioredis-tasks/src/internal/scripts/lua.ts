@@ -28,19 +28,19 @@ end
 `
 
 /**
- * `finish(id, result)`: ends a task for good. Its id is remembered for \`remember\` milliseconds,
- * and its result kept for \`resultLife\`. It needs `tasks`, `attempts`, `progress`, `over` and
- * `results`.
+ * `finish(id, result, life)`: ends a task for good. Its id is remembered for `life` milliseconds,
+ * or for `remember`, and its result kept for `resultLife`. It needs `tasks`, `attempts`,
+ * `progress`, `over` and `results`.
  */
 export const finish = `
 local function keep(id, result)
   if result ~= "" and resultLife ~= "0" then redis.call("SET", results .. id, result, "PX", resultLife) end
 end
-local function finish(id, result)
+local function finish(id, result, life)
   redis.call("HDEL", tasks, id)
   redis.call("HDEL", attempts, id)
   redis.call("HDEL", progress, id)
-  redis.call("ZADD", over, now + remember, id)
+  redis.call("ZADD", over, now + (life or remember), id)
   keep(id, result)
 end
 `

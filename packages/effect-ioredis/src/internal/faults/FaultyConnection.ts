@@ -42,6 +42,8 @@ export class FaultyConnection implements RedisConnection {
   readonly #around: Surroundings
   readonly #listeners = new Set<(error: RedisError.RedisConnectionError) => void>()
   #isDirect = true
+  // How often the faults have ended here: what was chosen for a command is over with them.
+  #ended = 0
   // In the order in which it came.
   #held: Array<Held> = []
   #cancel: (() => void) | undefined
@@ -68,6 +70,7 @@ export class FaultyConnection implements RedisConnection {
   end(): void {
     // A cut that was begun is carried out.
     this.#isDirect = this.#unsent === undefined
+    this.#ended++
     this.#tellHeld(Number.POSITIVE_INFINITY)
   }
 
@@ -121,7 +124,12 @@ export class FaultyConnection implements RedisConnection {
     }
     const fault = this.#inner.isOpen() ? this.#around.faults.ofCommand() : undefined
     if (fault === "Cut" && this.#around.faults.toss()) this.#cutBefore(command, onReply)
-    else this.#inner.submit(command, (result) => this.#onReply(command, onReply, fault, result))
+    else {
+      const ended = this.#ended
+      this.#inner.submit(command, (result) => {
+        this.#onReply(command, onReply, this.#ended === ended ? fault : undefined, result)
+      })
+    }
   }
 
   #onReply(command: RedisCommand, onReply: OnReply, fault: Kind | undefined, result: ReplyResult): void {
@@ -131,18 +139,17 @@ export class FaultyConnection implements RedisConnection {
       onReply(result)
       return
     }
-    const faults = this.#around.faults
+    const { faults, now } = this.#around
     const reply: Omit<Held, "due"> = {
       tell: () => this.#tell(onReply, result),
       lose: (loss) => this.#tell(onReply, Result.fail(lost(command, loss)))
     }
-    if (faults.isOn && fault === "Cut") {
+    if (fault === "Cut") {
       this.#hold({ due: Number.POSITIVE_INFINITY, ...reply })
       this.#inner.destroy(cut())
-    } else if (faults.isOn && fault === "Mute") this.#hold({ due: Number.POSITIVE_INFINITY, ...reply })
-    else if (faults.isOn && fault === "Delay") {
-      this.#hold({ due: this.#around.now() + Duration.toMillis(faults.settings.delay), ...reply })
-    } else if (this.#held.length > 0) this.#hold({ due: this.#around.now(), ...reply })
+    } else if (fault === "Mute") this.#hold({ due: Number.POSITIVE_INFINITY, ...reply })
+    else if (fault === "Delay") this.#hold({ due: now() + Duration.toMillis(faults.settings.delay), ...reply })
+    else if (this.#held.length > 0) this.#hold({ due: now(), ...reply })
     else onReply(result)
   }
 

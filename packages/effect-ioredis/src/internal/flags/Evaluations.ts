@@ -24,17 +24,26 @@ export interface Exposure {
   readonly location: string | undefined
 }
 
-/** The tally of such decisions. Beyond 100 flags they are those of `other`. */
-export const evaluations = ({ flag, location, operation, variant }: Exposure, context: Context.Context<never>): Tally =>
-  tallyOf(
+/**
+ * The tally of such decisions. Flags beyond 100 share one, whatever their variants and operations
+ * are called.
+ */
+export const evaluations = (
+  { flag, location, operation, variant }: Exposure,
+  context: Context.Context<never>
+): Tally => {
+  const label = flagLabel(flag)
+  const isOther = label !== flag
+  return tallyOf(
     definition({
-      "feature_flag.key": flagLabel(flag),
-      "feature_flag.result.variant": variant,
-      "feature_flag.operation": operation || undefined,
+      "feature_flag.key": label,
+      "feature_flag.result.variant": isOther ? label : variant,
+      "feature_flag.operation": isOther ? undefined : operation || undefined,
       "feature_flag.location": location || undefined
     }),
     context
   )
+}
 
 // Labels.once builds each once, and `other` in the place of those beyond.
 const flagLabel = Labels.once(100, (flag) => flag)

@@ -1,4 +1,5 @@
 /** Words what is wrong with the rules of a flag or of a switch. */
+import { Predicate } from "effect"
 import type { Rules, SwitchRules } from "../../FeatureFlag.ts"
 import { shown } from "../settingProblem.ts"
 
@@ -9,30 +10,54 @@ const maxVariants = 20
 export const ofName = (place: string, name: string): ReadonlyArray<string> =>
   typeof name === "string" && name.trim() !== "" ? [] : [`${place} is ${shown(name)}. Give it a name`]
 
-/** What is wrong with the rules of a flag of these variants. */
+/** What is wrong with the rules of a flag of these variants. Rules may come from outside. */
 export const ofRules = (variants: ReadonlyArray<string>, rules: Rules<string>): ReadonlyArray<string> => {
+  if (!isObject(rules)) return [notAnObject("rules", rules)]
+  if (!isObject(rules.weights)) return ofWeights("weights", rules.weights, variants)
   if (variants.length === 0) return ["weights names no variant. Name at least one, with its weight"]
   if (variants.length > maxVariants) return [`weights names ${variants.length} variants. Name at most ${maxVariants}`]
   return [...variants.flatMap((variant) => ofName("a variant", variant)), ...everywhere(rules, variants)]
 }
 
 const everywhere = (
-  { locations = {}, operations = {}, weights }: Partial<Rules<string>>,
+  { locations, operations, weights }: Partial<Rules<string>>,
   variants: ReadonlyArray<string>,
   at = ""
 ): ReadonlyArray<string> => [
   ...(weights === undefined ? [] : ofWeights(`${at}weights`, weights, variants)),
-  ...Object.entries(operations).flatMap(([operation, weights]) =>
-    ofWeights(`${at}operations.${operation}`, weights, variants)
-  ),
-  ...Object.entries(locations).flatMap(([location, here]) => everywhere(here, variants, `locations.${location}.`))
+  ...ofEach(`${at}operations`, operations, (place, weights) => ofWeights(place, weights, variants)),
+  ...ofLocations(at, locations, (here, at) => everywhere(here, variants, at))
 ]
+
+const ofEach = <A>(
+  place: string,
+  all: Readonly<Record<string, A>> | undefined,
+  problems: (place: string, one: A) => ReadonlyArray<string>
+): ReadonlyArray<string> => {
+  if (all === undefined) return []
+  if (!isObject(all)) return [notAnObject(place, all)]
+  return Object.entries(all).flatMap(([name, one]) => problems(`${place}.${name}`, one))
+}
+
+const ofLocations = <A>(
+  at: string,
+  locations: Readonly<Record<string, A>> | undefined,
+  problems: (here: A, at: string) => ReadonlyArray<string>
+): ReadonlyArray<string> =>
+  ofEach(`${at}locations`, locations, (place, here) =>
+    isObject(here) ? problems(here, `${place}.`) : [notAnObject(place, here)]
+  )
+
+const isObject: (value: unknown) => boolean = Predicate.isObject
+
+const notAnObject = (place: string, value: unknown): string => `${place} is ${shown(value)}. Make it an object`
 
 const ofWeights = (
   place: string,
   weights: Readonly<Record<string, number>>,
   variants: ReadonlyArray<string>
 ): ReadonlyArray<string> => {
+  if (!isObject(weights)) return [`${place} is ${shown(weights)}. Give each variant a weight`]
   const unknown = Object.keys(weights).filter((name) => !variants.includes(name))
   const problems = [
     ...unknown.map((name) => `${place}.${name} is no variant of the flag. It has ${variants.join(", ")}`),
@@ -51,12 +76,15 @@ const ofWeights = (
 }
 
 /** What is wrong with the rules of a switch. */
-export const ofShares = (rules: SwitchRules): ReadonlyArray<string> => sharesIn(rules, "")
+export const ofShares = (rules: SwitchRules): ReadonlyArray<string> => {
+  if (!isObject(rules)) return [notAnObject("rules", rules)]
+  return [...(rules.on === undefined ? ofShare("on", undefined) : []), ...sharesIn(rules, "")]
+}
 
-const sharesIn = ({ locations = {}, on, operations = {} }: Partial<SwitchRules>, at: string): ReadonlyArray<string> => [
-  ...(on === undefined && at !== "" ? [] : ofShare(`${at}on`, on)),
-  ...Object.entries(operations).flatMap(([operation, share]) => ofShare(`${at}operations.${operation}`, share)),
-  ...Object.entries(locations).flatMap(([location, here]) => sharesIn(here, `locations.${location}.`))
+const sharesIn = ({ locations, on, operations }: Partial<SwitchRules>, at: string): ReadonlyArray<string> => [
+  ...(on === undefined ? [] : ofShare(`${at}on`, on)),
+  ...ofEach(`${at}operations`, operations, ofShare),
+  ...ofLocations(at, locations, sharesIn)
 ]
 
 const ofShare = (place: string, share: unknown): ReadonlyArray<string> =>
