@@ -95,7 +95,7 @@ export interface Options<in out Payload, in out Success, in out Error, in out Pr
   /** Gives the id of a payload: the same id is the same task. */
   readonly id: (payload: Payload) => string
   /** Says how often, and when, a task is tried again. Default: {@link defaultRetry}. */
-  readonly retry?: Partial<RetryPolicy<Error>> | undefined
+  readonly retry?: Partial<RetryPolicy<NoInfer<Error>>> | undefined
 }
 
 /**

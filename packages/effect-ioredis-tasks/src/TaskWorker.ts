@@ -178,7 +178,8 @@ const start = Effect.fnUntraced(function* <R>(
   yield* Effect.addFinalizer(() => {
     isClosing = true
     wakeup.busy()
-    return Effect.andThen(inHand.drain(drain), dispatch.closeWithin(rounds.settled))
+    const isOver = Effect.raceFirst(rounds.settled, Effect.exit(Deferred.await(ended)))
+    return Effect.andThen(inHand.drain(drain), dispatch.closeWithin(isOver))
   })
   return ended
 })

@@ -43,7 +43,7 @@ import { offer } from "./internal/scripts/offer.ts"
 import { renew } from "./internal/scripts/renew.ts"
 import { replay } from "./internal/scripts/replay.ts"
 import { tell } from "./internal/scripts/tell.ts"
-import { outcomes, work } from "./internal/scripts/work.ts"
+import { mostMet, outcomes, work } from "./internal/scripts/work.ts"
 
 // Each function below does what the one of its name does in the Lua sources, in the same order.
 
@@ -378,13 +378,15 @@ const began = ({ call, limit, now, rate, window }: Round, count: number): number
   return Math.max(1, Math.ceil(Number(call("LINDEX", rate, -1)) + window - now))
 }
 
-const take = (round: Round, most: number): ReadonlyArray<string> => {
+const take = (round: Round, most: number): readonly [ids: ReadonlyArray<string>, isCutShort: boolean] => {
   const { attempts, call, finished, lease, leases, now, tasks, token, waiting } = round
   const ids: Array<string> = []
+  let met = 0
   for (const list of waiting) {
-    while (ids.length < most) {
+    while (ids.length < most && met < mostMet) {
       const popped = call("LPOP", list, most - ids.length)
       if (popped === null) break
+      met += textsOf(popped).length
       for (const id of textsOf(popped)) {
         const stored = textOf(call("HGET", tasks, id))
         if (stored === undefined) continue
@@ -401,7 +403,7 @@ const take = (round: Round, most: number): ReadonlyArray<string> => {
       }
     }
   }
-  return ids
+  return [ids, met >= mostMet]
 }
 
 const dueIn = ({ call, delayed, leases, now }: Round): number => {
@@ -432,12 +434,12 @@ const answerOf = (round: Round, settlements: ReadonlyArray<string>): Answered & 
   giveBack(round)
   promote(round)
   forget(round)
-  const ids = take(round, permitted(round))
+  const [ids, isCutShort] = take(round, permitted(round))
   const rateDue = began(round, ids.length)
   const answered: Answered = { call: number, settled, ids }
   call("SET", last, JSON.stringify(answered), "PX", Math.ceil(10 * lease))
   if (finished.length > 0) call("SPUBLISH", told, JSON.stringify(finished))
-  const due = dueIn(round)
+  const due = isCutShort ? 1 : dueIn(round)
   if (ids.length === want && Number(call("EXISTS", ...waiting)) > 0) wakeOne(call, wake)
   return { ...answered, due: rateDue > 0 && (due === -1 || rateDue < due) ? rateDue : due }
 }

@@ -8,7 +8,10 @@ import type { Settling, WorkerMetrics } from "./WorkerMetrics.ts"
 /** The tasks whose handlers run. */
 export interface InHand {
   readonly count: () => number
-  /** Runs a task, which is certainly the worker's own until then. */
+  /**
+   * Runs a task, which is certainly the worker's own until then. It gives back at once what is not
+   * any more, as its call had to wait for Redis, and what comes after the worker was told to end.
+   */
   readonly take: (task: Taken, token: string, until: number) => void
   /** Waits until none is left, for a time, and lets go of what is left then. */
   readonly drain: (longest: number) => Effect.Effect<void>
@@ -40,6 +43,7 @@ export const make = <R>(
   const now = () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
   const running = new Set<Running>()
   const isEmpty = Latch.makeUnsafe(true)
+  let isClosing = false
   const runFork = Effect.runForkWith(context)
 
   const end = (one: Running, exit: Exit.Exit<Handling.Ending>) => {
@@ -67,6 +71,7 @@ export const make = <R>(
   return {
     count: () => running.size,
     take: (taken, token, until) => {
+      if (isClosing || !leases.lasts(until)) return settle(unbegun(taken, token))
       const startedAt = now()
       const { run, task } = begin(taken, token)
       const fiber = runFork(run)
@@ -79,6 +84,7 @@ export const make = <R>(
     },
     drain: (longest) =>
       Effect.gen(function* () {
+        isClosing = true
         yield* Effect.timeoutOption(isEmpty.await, longest)
         for (const one of running) leave(one, "Closing")
         // A handler that cannot be interrupted keeps its task until its lease lapses.
@@ -86,6 +92,14 @@ export const make = <R>(
       }).pipe(Effect.provideService(Clock.Clock, clock))
   }
 }
+
+const unbegun = ({ id }: Taken, token: string): Settling => ({
+  ...Handling.back(0),
+  id,
+  token,
+  task: "unknown",
+  reason: undefined
+})
 
 const leftOff = (why: Running["why"]): Handling.Ending | undefined => {
   if (why === "Cancelled") return { kind: "cancelled", delay: 0, value: outcomes.cancelled }

@@ -19,6 +19,8 @@ export interface Held {
 export interface Leases {
   readonly hold: (held: Held) => void
   readonly release: (held: Held) => void
+  /** Tells whether a lease until then is long enough to begin with. */
+  readonly lasts: (until: number) => boolean
   /** Renews them, and lets leave off with what is not certainly the worker's own any more. */
   readonly run: Effect.Effect<never>
 }
@@ -77,6 +79,7 @@ export const make = (store: QueueStore, { clock }: Dispatch, lease: number): Lea
     release: (held) => {
       all.delete(held)
     },
+    lasts: (until) => until - margin > now(),
     run: Effect.raceFirst(renewing, lapsing).pipe(inBackground({ clock }))
   }
 }

@@ -34,7 +34,10 @@ export interface Rounds<in S extends Settlement = Settlement> {
   readonly settle: (settlement: S) => void
   /** Has a round made, as there may be something to take. */
   readonly look: () => void
-  /** Waits until everything that was to be settled is. */
+  /**
+   * Waits until everything that was to be settled is, and nothing is on its way that could take a
+   * task.
+   */
   readonly settled: Effect.Effect<void>
   /**
    * Makes rounds until Redis refuses, or does not answer so many times. It may be run again: it
@@ -82,6 +85,7 @@ export const make = <S extends Settlement>(
   }
 
   const round = Effect.gen(function* () {
+    isSettled.closeUnsafe()
     const want = Math.min(most, settings.capacity())
     unanswered ??= { worker, call: ++call, lease, want, rate, settlements: settlements.splice(0, most) }
     const asked = unanswered
@@ -94,7 +98,9 @@ export const make = <S extends Settlement>(
     for (const task of worked.taken) settings.take(task, token, sentAt + task.lease)
     if (settlements.length === 0) isSettled.openUnsafe()
     const isFull = asked.want > 0 && worked.taken.length === asked.want
-    if (settlements.length > 0 || (isFull && settings.capacity() > 0)) shallLook.openUnsafe()
+    // Redis ends a wait that is shorter than a tenth of a second later than it was told.
+    const isDue = worked.due === 1
+    if (settlements.length > 0 || isDue || (isFull && settings.capacity() > 0)) shallLook.openUnsafe()
     settings.after(worked.taken.length < asked.want, worked.due)
   })
 

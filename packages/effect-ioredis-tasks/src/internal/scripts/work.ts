@@ -67,6 +67,9 @@ export const tokenOf = ({ call, worker }: Pick<Call, "call" | "worker">): string
 /** The results that are not a handler's. */
 export const outcomes = { cancelled: `{"_tag":"Cancelled"}`, expired: `{"_tag":"Expired"}` }
 
+/** How many tasks one call looks at before it leaves the rest to the next. */
+export const mostMet = 1_000
+
 /**
  * Settles what is done, gives back what was lost, lets begin what is due, and takes the next.
  *
@@ -162,12 +165,14 @@ local function began(count)
   if redis.call("LLEN", rate) < limit then return -1 end
   return math.max(1, math.ceil(redis.call("LINDEX", rate, -1) + window - now))
 end
+-- Cancelled and expired tasks are met on the way: no more of them at once than Redis has time for.
 local function take(most)
-  local ids = {}
+  local ids, met = {}, 0
   for _, list in ipairs(waiting) do
-    while #ids < most do
+    while #ids < most and met < ${mostMet} do
       local popped = redis.call("LPOP", list, most - #ids)
       if not popped then break end
+      met = met + #popped
       for _, id in ipairs(popped) do
         local stored = redis.call("HGET", tasks, id)
         local expires = stored and tonumber(string.match(stored, "^%d+ (%d+)") or 0)
@@ -184,7 +189,7 @@ local function take(most)
       end
     end
   end
-  return ids
+  return ids, met >= ${mostMet}
 end
 local function dueIn()
   local due = -1
@@ -208,11 +213,12 @@ elseif answered.call < call then
   giveBack()
   promote()
   forget()
-  ids = take(permitted())
+  local isCutShort
+  ids, isCutShort = take(permitted())
   local rateDue = began(#ids)
   redis.call("SET", last, cjson.encode({ call = call, settled = settled, ids = ids }), "PX", math.ceil(10 * lease))
   if #finished > 0 then redis.call("SPUBLISH", told, cjson.encode(finished)) end
-  due = dueIn()
+  due = isCutShort and 1 or dueIn()
   if rateDue > 0 and (due == -1 or rateDue < due) then due = rateDue end
   if #ids == want and redis.call("EXISTS", unpack(waiting)) > 0 then wakeOne() end
 end

@@ -1,0 +1,44 @@
+import type { Ledger } from "../../examples/worker/src/demo/Ledger.ts"
+
+/** A worker that is broken on purpose, by which the ledger is seen to find what it looks for. */
+export interface Variant {
+  readonly name: string
+  /** What of a script it replaces, by what. */
+  readonly from: string
+  readonly to: string
+  /** How many the ledger finds of what it breaks. */
+  readonly found: (ledger: Ledger) => number
+  readonly what: string
+}
+
+/** All of them. */
+export const all: ReadonlyArray<Variant> = [
+  {
+    name: "no-fence",
+    from: "if holder ~= owner then return 0 end",
+    to: "",
+    found: ({ settledTwice }) => settledTwice.length,
+    what: "settled twice"
+  },
+  {
+    name: "no-give-back",
+    from: 'redis.call("ZADD", leases, now + lease, id)\n          ids[#ids + 1] = id',
+    to: 'redis.call("ZADD", leases, now + 86400000, id)\n          ids[#ids + 1] = id',
+    found: ({ lost }) => lost.length,
+    what: "lost"
+  },
+  {
+    name: "done-at-once",
+    from: 'redis.call("ZADD", leases, now + lease, id)\n          ids[#ids + 1] = id',
+    to: 'redis.call("ZADD", leases, now + lease, id)\n          redis.call("ZADD", over, now + remember, id)\n          ids[#ids + 1] = id',
+    found: ({ unearned }) => unearned.length,
+    what: "settled without having been done"
+  }
+]
+
+/** The one of a name. */
+export const of = (name: string): Variant => {
+  const found = all.find((variant) => variant.name === name)
+  if (found === undefined) throw new Error(`there is no variant ${name}`)
+  return found
+}
