@@ -30,7 +30,7 @@ if known then return string.sub(known, -#content) == content and 1 or 0 end
 local remembered = redis.call("ZSCORE", over, id)
 if remembered and tonumber(remembered) > now then return 0 end
 local expires = life == 0 and 0 or now + life
-redis.call("HSET", tasks, id, string.format("%.0f %.0f %s %s", now + delay, expires, priority, content))
+redis.call("HSET", tasks, id, string.format("%.0f %.0f ", now + delay, expires) .. priority .. " " .. content)
 if delay > 0 then
   redis.call("ZADD", delayed, now + delay, id)
   if redis.call("ZRANGE", delayed, 0, 0)[1] == id then wakeOne() end

@@ -67,24 +67,24 @@ export const tokenOf = ({ call, worker }: Pick<Call, "call" | "worker">): string
 /** The results that are not a handler's. */
 export const outcomes = { cancelled: `{"_tag":"Cancelled"}`, expired: `{"_tag":"Expired"}` }
 
-// How many tasks one call looks at before it leaves the rest to the next.
-const mostMet = 1_000
+/** How many tasks one call looks at before it leaves the rest to the next. */
+export const mostMet = 1_000
 
 /**
  * Settles what is done, gives back what was lost, lets begin what is due, and takes the next.
  *
- * Each of these acts on what Redis holds at that moment, so that none is forgotten where a worker is
- * gone. It may run twice: what a call has settled and taken is kept until the worker's next one.
+ * Each of these acts on what Redis holds at that moment, so that none is forgotten where a worker
+ * is gone. It may run twice: what a call has settled and taken is kept until the worker's next one.
  */
 export const work: RedisScript.RedisScript<Call, Worked> = RedisScript.make({
   lua: `#!lua flags=allow-oom
 local tasks, delayed, leases, attempts, dead, causes = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local over, wake, last, paused, rate, cancelled, progress = KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11], KEYS[12], KEYS[13]
 local waiting = { KEYS[14], KEYS[15], KEYS[16] }
-local worker, call, lease, want = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
+local worker, call, lease, want = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local remember, resultLife, limit, window = tonumber(ARGV[5]), ARGV[6], tonumber(ARGV[7]), tonumber(ARGV[8])
 local results, told = ARGV[9], ARGV[10]
-local token = worker .. ":" .. call
+local token = worker .. ":" .. ARGV[2]
 local finished = {}
 ${lua.now}${lua.wakeOne}${lua.wait}${lua.finish}
 local function attemptOf(id)
@@ -104,7 +104,10 @@ local function settle(id, owner, kind, delay, value)
   local attempt, holder = attemptOf(id)
   if holder ~= owner then return 0 end
   redis.call("ZREM", leases, id)
-  redis.call("SREM", cancelled, id)
+  local isCancelled = redis.call("SREM", cancelled, id) == 1
+  if isCancelled and (kind == "retry" or kind == "back") then
+    kind, delay, value = "cancelled", 0, '${outcomes.cancelled}'
+  end
   if kind == "done" or kind == "cancelled" then
     finish(id, value, delay > 0 and delay or nil)
     finished[#finished + 1] = id
@@ -143,20 +146,24 @@ local function forget()
   local forgotten = redis.call("ZRANGE", over, "-inf", now, "BYSCORE", "LIMIT", 0, 300)
   if #forgotten > 0 then redis.call("ZREM", over, unpack(forgotten)) end
 end
--- How many may be begun now, and in how many milliseconds one more.
+-- How many may be begun now.
 local function permitted()
-  if redis.call("EXISTS", paused) == 1 then return 0, -1 end
-  if limit == 0 then return want, -1 end
-  local each = window / limit
-  local first = math.max(tonumber(redis.call("GET", rate) or now), now)
-  local free = math.floor((now + window - first) / each + 0.000001)
-  if free >= want then return want, -1 end
-  return math.max(free, 0), math.max(1, math.ceil(first + each - window - now))
+  if redis.call("EXISTS", paused) == 1 then return 0 end
+  if limit == 0 then return want end
+  local first = redis.call("LINDEX", rate, -1)
+  while first and tonumber(first) <= now - window do
+    redis.call("RPOP", rate)
+    first = redis.call("LINDEX", rate, -1)
+  end
+  return math.max(0, math.min(want, limit - redis.call("LLEN", rate)))
 end
+-- Notes when they were begun, and says in how many milliseconds another may be.
 local function began(count)
-  if limit == 0 or count == 0 then return end
-  local first = math.max(tonumber(redis.call("GET", rate) or now), now)
-  redis.call("SET", rate, string.format("%.3f", first + count * window / limit), "PX", math.ceil(window * 2))
+  if limit == 0 then return -1 end
+  for _ = 1, count do redis.call("LPUSH", rate, now) end
+  if count > 0 then redis.call("PEXPIRE", rate, math.ceil(window)) end
+  if redis.call("LLEN", rate) < limit then return -1 end
+  return math.max(1, math.ceil(redis.call("LINDEX", rate, -1) + window - now))
 end
 -- Cancelled and expired tasks are met on the way: no more of them at once than Redis has time for.
 local function take(most)
@@ -194,28 +201,24 @@ local function dueIn()
   return due
 end
 
-local answered = cjson.decode(redis.call("GET", last) or '{"call":""}')
-local settled, ids, due
+local answered = cjson.decode(redis.call("GET", last) or '{"call":0}')
+local settled, ids, due = {}, {}, 1
 if answered.call == call then
-  settled, ids, due = answered.settled, answered.ids, 1
-else
-  settled = {}
+  settled, ids = answered.settled, answered.ids
+-- One that comes after a later one is of no use to anybody: its worker has its answer.
+elseif answered.call < call then
   for at = 11, #ARGV, 5 do
     settled[#settled + 1] = settle(ARGV[at], ARGV[at + 1], ARGV[at + 2], tonumber(ARGV[at + 3]), ARGV[at + 4])
   end
   giveBack()
   promote()
   forget()
-  local most, rateDue = permitted()
   local isCutShort
-  ids, isCutShort = take(most)
-  began(#ids)
-  if #settled + #ids > 0 then
-    redis.call("SET", last, cjson.encode({ call = call, settled = settled, ids = ids }), "PX", 10 * lease)
-  end
+  ids, isCutShort = take(permitted())
+  local rateDue = began(#ids)
+  redis.call("SET", last, cjson.encode({ call = call, settled = settled, ids = ids }), "PX", math.ceil(10 * lease))
   if #finished > 0 then redis.call("SPUBLISH", told, cjson.encode(finished)) end
-  due = dueIn()
-  if isCutShort then due = 1 end
+  due = isCutShort and 1 or dueIn()
   if rateDue > 0 and (due == -1 or rateDue < due) then due = rateDue end
   if #ids == want and redis.call("EXISTS", unpack(waiting)) > 0 then wakeOne() end
 end

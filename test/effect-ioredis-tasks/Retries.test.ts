@@ -1,0 +1,156 @@
+import { assert, describe } from "@effect/vitest"
+import { Effect, Option, Random, Result, Schedule, Schema } from "effect"
+import { Task, TaskQueue, TaskWorker } from "effect-ioredis-tasks"
+import { Failed, journal, kind, pass, reasonOf, resultOf, startWorker, test } from "./harness.ts"
+
+const second = 1000
+
+const doubling = Schedule.min([Schedule.exponential("1 minute"), Schedule.spaced("10 minutes")])
+
+describe("Retries", () => {
+  test("come after 60, 120, 240, 480 and 600 seconds, to the millisecond", () =>
+    Effect.gen(function* () {
+      const task = kind({ retry: { schedule: doubling.pipe(Schedule.upTo({ times: 5 })) } })
+      const queue = yield* TaskQueue.TaskQueue
+      const { entries, note } = journal()
+      yield* startWorker([
+        TaskWorker.handler(task, (_, { attempt }) =>
+          Effect.andThen(note(attempt), Effect.fail(new Failed({ code: 7 })))
+        )
+      ])
+      yield* queue.offer(task, { n: 1 })
+      yield* pass(7200)
+      assert.deepStrictEqual(
+        entries,
+        [0, 60, 180, 420, 900, 1500].map((at, attempt) => [at * second, attempt + 1])
+      )
+      assert.strictEqual((yield* queue.inspect).dead, 1)
+      assert.deepStrictEqual(yield* resultOf(task, "1"), Result.fail(new Failed({ code: 7 })))
+      const [letter] = yield* queue.deadLetters()
+      assert.deepStrictEqual(
+        [letter?.attempts, letter?.payload, letter?.reason, letter?.diedAt.epochMilliseconds],
+        [6, { n: 1 }, "Failed", 1500 * second]
+      )
+    }))
+
+  test("are three by default, each with a fifth of jitter, and differ from one task to the next", () =>
+    Effect.gen(function* () {
+      const task = kind()
+      const queue = yield* TaskQueue.TaskQueue
+      const { entries, note } = journal()
+      yield* startWorker(
+        [TaskWorker.handler(task, ({ n }) => Effect.andThen(note(n), Effect.fail(new Failed({ code: n }))))],
+        { concurrency: 50 }
+      )
+      for (let n = 0; n < 50; n++) yield* queue.offer(task, { n })
+      yield* pass(3600)
+      const firsts = new Set<number>()
+      for (let n = 0; n < 50; n++) {
+        const times = entries.flatMap(([at, one]) => (one === n ? [at] : []))
+        const delays = times.slice(1).map((at, index) => at - (times[index] ?? 0))
+        assert.strictEqual(delays.length, 3)
+        for (const [index, expected] of [60, 120, 240].entries()) {
+          assert.isAtLeast(delays[index] ?? 0, expected * 800)
+          assert.isAtMost(delays[index] ?? 0, expected * 1200)
+        }
+        firsts.add(delays[0] ?? 0)
+      }
+      assert.isAbove(firsts.size, 40)
+      assert.strictEqual((yield* queue.inspect).dead, 50)
+    }).pipe(Random.withSeed("retries")))
+
+  test("end where the error says that none helps", () =>
+    Effect.gen(function* () {
+      const task = kind({ retry: { while: ({ code }) => code !== 2 } })
+      const queue = yield* TaskQueue.TaskQueue
+      const { note, times } = journal()
+      yield* startWorker([
+        TaskWorker.handler(task, (_, { attempt }) =>
+          Effect.andThen(note(attempt), Effect.fail(new Failed({ code: attempt })))
+        )
+      ])
+      yield* queue.offer(task, { n: 1 })
+      yield* pass(3600)
+      assert.strictEqual(times().length, 2)
+      assert.deepStrictEqual(yield* resultOf(task, "1"), Result.fail(new Failed({ code: 2 })))
+    }))
+
+  test("count a handler that dies", () =>
+    Effect.gen(function* () {
+      const task = kind({ retry: { schedule: Schedule.spaced("1 second").pipe(Schedule.upTo({ times: 2 })) } })
+      const queue = yield* TaskQueue.TaskQueue
+      const { entries, note } = journal()
+      yield* startWorker([
+        TaskWorker.handler(task, (_, { attempt }) => Effect.andThen(note(attempt), Effect.die(new Error("broken"))))
+      ])
+      yield* queue.offer(task, { n: 1 })
+      yield* pass(3600)
+      assert.deepStrictEqual(entries, [
+        [0, 1],
+        [1 * second, 2],
+        [2 * second, 3]
+      ])
+      assert.strictEqual(reasonOf(yield* resultOf(task, "1")), "Died")
+      const [letter] = yield* queue.deadLetters()
+      assert.include(letter?.message, "broken")
+    }))
+
+  test("are none where what decides about them dies itself", () =>
+    Effect.gen(function* () {
+      const schedule = Schedule.spaced("1 second").pipe(
+        Schedule.while(({ input }: { readonly input: Failed }) => input.code > 0)
+      )
+      const task = kind({ retry: { schedule } })
+      const queue = yield* TaskQueue.TaskQueue
+      const { note, times } = journal()
+      yield* startWorker([
+        TaskWorker.handler(task, ({ n }) => Effect.andThen(note(n), Effect.die("no error that has a code")))
+      ])
+      yield* queue.offer(task, { n: 1 })
+      yield* pass(60)
+      assert.strictEqual(times().length, 1)
+      const [letter] = yield* queue.deadLetters()
+      assert.strictEqual(letter?.reason, "Died")
+    }))
+
+  test("begin anew with a dead letter that is replayed", () =>
+    Effect.gen(function* () {
+      const task = kind({ retry: { schedule: Schedule.spaced("1 second").pipe(Schedule.upTo({ times: 1 })) } })
+      const queue = yield* TaskQueue.TaskQueue
+      const { entries, note } = journal()
+      let works = false
+      yield* startWorker([
+        TaskWorker.handler(task, ({ n }, { attempt }) =>
+          Effect.andThen(note(attempt), works ? Effect.succeed(n) : Effect.fail(new Failed({ code: 1 })))
+        )
+      ])
+      yield* queue.offer(task, { n: 1 })
+      yield* pass(10)
+      assert.strictEqual(yield* queue.offer(task, { n: 1 }), "Duplicate")
+      works = true
+      assert.strictEqual(yield* queue.replay(yield* queue.deadLetters()), 1)
+      yield* pass(10)
+      assert.deepStrictEqual(entries, [
+        [0, 1],
+        [1 * second, 2],
+        [10 * second, 1]
+      ])
+      assert.deepStrictEqual(yield* resultOf(task, "1"), Result.succeed(Option.some(1)))
+      assert.deepStrictEqual(yield* queue.deadLetters(), [])
+    }))
+
+  test("are none for a payload that does not fit", () =>
+    Effect.gen(function* () {
+      const task = kind()
+      const other = Task.make({ ...task, payload: Schema.Struct({ n: Schema.String }), id: ({ n }) => n })
+      const queue = yield* TaskQueue.TaskQueue
+      const { note, times } = journal()
+      yield* startWorker([TaskWorker.handler(task, ({ n }) => Effect.as(note(n), n))])
+      yield* queue.offer(other, { n: "one" })
+      yield* pass(3600)
+      assert.deepStrictEqual(times(), [])
+      assert.strictEqual(reasonOf(yield* resultOf(task, "one")), "Undecodable")
+      const [letter] = yield* queue.deadLetters()
+      assert.deepStrictEqual([letter?.attempts, letter?.payload], [1, { n: "one" }])
+    }))
+})
