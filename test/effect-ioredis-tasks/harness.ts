@@ -26,10 +26,7 @@ export const test = <E>(
   title: string,
   body: () => Effect.Effect<void, E, Services>,
   options?: Partial<TaskQueue.Options>
-) =>
-  it.live(title, () =>
-    Effect.scoped(body()).pipe(Effect.provide(Layer.provideMerge(layer(options), VirtualTime.layer)))
-  )
+) => it.live(title, () => Effect.provide(Effect.scoped(body()), Layer.provideMerge(layer(options), VirtualTime.layer)))
 
 /** Lets so many seconds pass. */
 export const pass = (seconds: number) => VirtualTime.pass(seconds * 1000)

@@ -355,11 +355,12 @@ const offering = Effect.fnUntraced(function* (
       life: expiresIn === undefined ? 0 : Math.max(1, Duration.toMillis(expiresIn))
     }
     if (deferred.has(id)) return "Duplicate" as const
+    const since = deferred.now()
     const told = yield* Effect.result(store.offer(offer, { operationTimeout: patience }))
     if (Result.isSuccess(told)) return told.success
     const error = told.failure
     if (!isOutage(error)) return yield* error
-    return deferred.add(offer) ? ("Deferred" as const) : yield* full
+    return deferred.add(offer, since) ? ("Deferred" as const) : yield* full
   })
   const counted = OfferMetrics.make(metrics, dispatch)
   const offerAs: Internals["offerAs"] = (id, task, payload, options = {}) =>

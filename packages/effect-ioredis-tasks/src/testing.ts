@@ -187,6 +187,10 @@ const simulatedInspect = SimulatedScript.make(inspect, (keys, _args, call) => {
     }
     return call("LLEN", list)
   })
+  const overdue = textsOf(call("ZRANGE", delayed, "-inf", now, "BYSCORE", "LIMIT", 0, 20, "WITHSCORES"))
+  for (let at = 0; at < overdue.length; at += 2) {
+    if (call("HEXISTS", attempts, overdue[at] ?? "") === 0) oldest = Math.max(oldest, now - Number(overdue[at + 1]))
+  }
   return [...counts, ...[delayed, leases, dead].map((key) => call("ZCARD", key)), call("EXISTS", paused), oldest]
 })
 

@@ -27,13 +27,16 @@ export interface DeferredStats {
 /** Offers that Redis has not confirmed. They go out, once each by their ids, when it is back. */
 export interface DeferredOffers {
   /** Keeps one, unless there are too many. One of an id that is kept already is the same. */
-  readonly add: (offer: Offer) => boolean
+  readonly add: (offer: Offer, since: number) => boolean
+  /** Milliseconds that only go forward. */
+  readonly now: () => number
   readonly has: (id: string) => boolean
   readonly stats: () => DeferredStats
 }
 
 interface Entry {
   readonly offer: Offer
+  /** When it was offered: its delay and its life count from then on. */
   readonly since: number
 }
 
@@ -123,10 +126,11 @@ export const make = Effect.fnUntraced(function* (
   )
 
   return {
-    add: (offer) => {
+    now,
+    add: (offer, since) => {
       if (entries.has(offer.id)) return true
       if (entries.size >= limit) return false
-      entries.set(offer.id, { offer, since: now() })
+      entries.set(offer.id, { offer, since })
       accepted++
       isWaiting.openUnsafe()
       return true

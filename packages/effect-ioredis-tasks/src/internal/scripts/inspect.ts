@@ -28,6 +28,11 @@ for list = 7, 9 do
     if due and redis.call("HEXISTS", attempts, id) == 0 then oldest = math.max(oldest, now - tonumber(due)) end
   end
 end
+-- What is due waits as well, if no worker has met it.
+local overdue = redis.call("ZRANGE", delayed, "-inf", now, "BYSCORE", "LIMIT", 0, 20, "WITHSCORES")
+for at = 1, #overdue, 2 do
+  if redis.call("HEXISTS", attempts, overdue[at]) == 0 then oldest = math.max(oldest, now - tonumber(overdue[at + 1])) end
+end
 for _, key in ipairs({ delayed, leases, dead }) do counts[#counts + 1] = redis.call("ZCARD", key) end
 counts[#counts + 1] = redis.call("EXISTS", paused)
 counts[#counts + 1] = oldest

@@ -1,0 +1,183 @@
+import { assert, describe } from "@effect/vitest"
+import { Effect, Fiber, Option, Result, Schedule } from "effect"
+import { TaskQueue, TaskWorker } from "effect-ioredis-tasks"
+import { Fault, SimulatedRedis } from "effect-ioredis/testing"
+import { journal, kind, otherProcess, pass, reasonOf, resultOf, startWorker, test } from "./harness.ts"
+
+const task = kind({ retry: { schedule: Schedule.spaced("1 second").pipe(Schedule.upTo({ times: 2 })) } })
+
+/** Takes a task as a worker does that is never heard of again. */
+const takeAndDie = (worker: string) =>
+  Effect.flatMap(TaskQueue.TaskQueue, (queue) =>
+    queue[TaskQueue.TypeId].store.work({
+      worker,
+      call: 1,
+      lease: 30_000,
+      want: 1,
+      rate: { limit: 0, window: 0 },
+      settlements: []
+    })
+  )
+
+describe("Leases", () => {
+  test("last for as long as the handler runs", () =>
+    Effect.gen(function* () {
+      const queue = yield* TaskQueue.TaskQueue
+      const { entries, note } = journal<string>()
+      const slow = (name: string) =>
+        TaskWorker.handler(task, ({ n }) => Effect.as(Effect.andThen(note(name), Effect.sleep("10 minutes")), n))
+      yield* startWorker([slow("one")])
+      yield* queue.offer(task, { n: 1 })
+      yield* pass(1)
+      yield* startWorker([slow("other")])
+      yield* pass(598.999)
+      assert.strictEqual((yield* queue.inspect).running, 1)
+      yield* pass(0.001)
+      assert.strictEqual((yield* queue.inspect).running, 0)
+      assert.deepStrictEqual(entries, [[0, "one"]])
+      assert.deepStrictEqual(yield* resultOf(task, "1"), Result.succeed(Option.some(1)))
+    }))
+
+  test("of a worker that is gone lapse, and its task begins again in that millisecond and counts", () =>
+    Effect.gen(function* () {
+      const queue = yield* TaskQueue.TaskQueue
+      const { entries, note } = journal()
+      yield* queue.offer(task, { n: 1 })
+      yield* takeAndDie("gone")
+      yield* pass(3)
+      yield* startWorker([TaskWorker.handler(task, ({ n }, { attempt }) => Effect.as(note(attempt), n))])
+      yield* pass(60)
+      assert.deepStrictEqual(entries, [[30_000, 2]])
+    }))
+
+  test("that lapse each time leave a dead letter, as the retries say", () =>
+    Effect.gen(function* () {
+      const queue = yield* TaskQueue.TaskQueue
+      const { times, note } = journal()
+      yield* queue.offer(task, { n: 1 })
+      for (const worker of ["one", "two", "three"]) {
+        yield* takeAndDie(worker)
+        yield* pass(30)
+      }
+      yield* startWorker([TaskWorker.handler(task, ({ n }) => Effect.as(note(n), n))])
+      yield* pass(60)
+      assert.deepStrictEqual(times(), [])
+      assert.strictEqual(reasonOf(yield* resultOf(task, "1")), "Lost")
+    }))
+
+  test("end a tenth before they lapse where they cannot be renewed, and nobody else has begun by then", () =>
+    Effect.gen(function* () {
+      const queue = yield* TaskQueue.TaskQueue
+      const server = yield* SimulatedRedis.SimulatedRedis
+      const { entries, note } = journal<string>()
+      yield* startWorker([
+        TaskWorker.handler(task, ({ n }, { attempt }) =>
+          Effect.sleep(attempt === 1 ? "1 hour" : 0).pipe(
+            Effect.onInterrupt(() => note("interrupted")),
+            Effect.andThen(note(`attempt ${attempt}`)),
+            Effect.as(n)
+          )
+        )
+      ])
+      yield* queue.offer(task, { n: 1 })
+      yield* pass(15)
+      yield* server.inject(Fault.freeze)
+      yield* pass(60)
+      // Renewed at 10 seconds for 30.
+      assert.deepStrictEqual(entries, [[37_000, "interrupted"]])
+      yield* server.heal
+      yield* pass(60)
+      assert.deepStrictEqual(
+        entries.map(([, what]) => what),
+        ["interrupted", "attempt 2"]
+      )
+      assert.deepStrictEqual(yield* resultOf(task, "1"), Result.succeed(Option.some(1)))
+    }))
+
+  test("lapse under a handler that cannot be interrupted: what it ends with then is refused", () =>
+    Effect.gen(function* () {
+      const queue = yield* TaskQueue.TaskQueue
+      const server = yield* SimulatedRedis.SimulatedRedis
+      const { entries, note } = journal<string>()
+      const stubborn = TaskWorker.handler(task, ({ n }) =>
+        Effect.uninterruptible(
+          Effect.andThen(
+            note("stubborn begins"),
+            Effect.as(Effect.andThen(Effect.sleep("2 minutes"), note("stubborn ends")), n)
+          )
+        )
+      )
+      yield* startWorker([stubborn], { concurrency: 1 })
+      yield* queue.offer(task, { n: 1 })
+      yield* pass(1)
+      yield* server.inject(Fault.freeze)
+      yield* pass(31)
+      yield* server.heal
+      const other = yield* otherProcess
+      yield* startWorker([
+        TaskWorker.handler(task, ({ n }, { attempt }) => Effect.as(note(`other, attempt ${attempt}`), n + 100))
+      ]).pipe(Effect.provideService(TaskQueue.TaskQueue, other))
+      yield* pass(300)
+      assert.deepStrictEqual(
+        entries.map(([, what]) => what),
+        ["stubborn begins", "other, attempt 2", "stubborn ends"]
+      )
+      assert.deepStrictEqual(yield* resultOf(task, "1"), Result.succeed(Option.some(101)))
+    }))
+
+  test("are given back when a worker ends: what it lets finish is done, the rest begins elsewhere at once, uncounted", () =>
+    Effect.gen(function* () {
+      const queue = yield* TaskQueue.TaskQueue
+      const { entries, note } = journal<string>()
+      const handler = (worker: string) =>
+        TaskWorker.handler(task, ({ n }, { attempt }) =>
+          Effect.andThen(
+            note(`${worker} begins ${n}, attempt ${attempt}`),
+            worker === "old" ? Effect.as(Effect.sleep(n * 1000), n) : Effect.succeed(-n)
+          )
+        )
+      const old = yield* startWorker([handler("old")], { drain: "10 seconds" })
+      yield* queue.offer(task, { n: 14 })
+      yield* queue.offer(task, { n: 60 })
+      yield* pass(5)
+      const stopping = yield* Effect.forkChild(old.stop)
+      yield* pass(1)
+      yield* startWorker([handler("new")])
+      yield* queue.offer(task, { n: 1 })
+      yield* pass(60)
+      yield* Fiber.join(stopping)
+      assert.deepStrictEqual(entries, [
+        [0, "old begins 14, attempt 1"],
+        [0, "old begins 60, attempt 1"],
+        [6000, "new begins 1, attempt 1"],
+        [15_000, "new begins 60, attempt 1"]
+      ])
+      assert.deepStrictEqual(yield* resultOf(task, "14"), Result.succeed(Option.some(14)))
+      assert.deepStrictEqual(yield* resultOf(task, "60"), Result.succeed(Option.some(-60)))
+    }))
+
+  test("are kept by a call whose reply was lost", () =>
+    Effect.gen(function* () {
+      const queue = yield* TaskQueue.TaskQueue
+      const server = yield* SimulatedRedis.SimulatedRedis
+      const { entries, note } = journal<string>()
+      yield* startWorker([
+        TaskWorker.handler(task, ({ n }, { attempt }) => Effect.as(note(`${n}, attempt ${attempt}`), n))
+      ])
+      yield* pass(1)
+      const isWork = ({ args, name }: Fault.Target) =>
+        name.startsWith("EVAL") &&
+        args.some((arg) => arg.endsWith(":leases")) &&
+        args.some((arg) => arg.endsWith(":wake"))
+      for (let n = 1; n <= 20; n++) {
+        yield* server.inject(Fault.cut({ executed: true, at: isWork }))
+        yield* queue.offer(task, { n })
+        yield* pass(5)
+      }
+      assert.deepStrictEqual(
+        entries.map(([, what]) => what),
+        Array.from({ length: 20 }, (_, n) => `${n + 1}, attempt 1`)
+      )
+      for (const [index, [at]] of entries.entries()) assert.isBelow(at - 1000 - index * 5000, 2000)
+    }))
+})
