@@ -1,11 +1,13 @@
 import { Effect, Latch, Result, type Scope } from "effect"
 import type { RedisClient } from "effect-ioredis"
+import { Keys } from "effect-ioredis/commands"
 import * as Dispatch from "effect-ioredis/dispatch"
 import { inBackground } from "./inBackground.ts"
 import { isOutage } from "./isOutage.ts"
 import type { Metrics } from "./Metrics.ts"
 import type { QueueStore } from "./QueueStore.ts"
 import type { Offer } from "./scripts/offer.ts"
+import { sendBy } from "./sendBy.ts"
 
 /** Bounds what is kept. */
 export interface Bounds {
@@ -40,7 +42,11 @@ interface Entry {
   readonly since: number
 }
 
-const patience: RedisClient.CallOptions = { waitToSend: "20 seconds", operationTimeout: "30 seconds" }
+// An offer is sent once Redis is there, and not before: what is left of its delay and of its life
+// would be wrong by as long as it had to wait.
+const patience: RedisClient.CallOptions = { operationTimeout: "5 seconds" }
+
+const waiting: Dispatch.SendOptions = { waitToSend: 20_000, timeout: 30_000 }
 
 // What is refused at once is not asked for in a tight loop.
 const pause = "20 millis"
@@ -80,11 +86,17 @@ export const make = Effect.fnUntraced(function* (
       )
     })
 
+  // One that refuses to say so is there as well.
+  const isThere = sendBy(dispatch, Keys.exists([store.keys.tasks]), waiting).pipe(
+    Effect.match({ onSuccess: () => true, onFailure: (error) => !isOutage(error) })
+  )
+
   // Says why an offer is lost, if it is.
-  const tell = Effect.fnUntraced(function* ({ offer, since }: Entry) {
+  const tell = Effect.fnUntraced(function* ({ offer, since }: Entry, mayOffer: boolean) {
     const age = now() - since
     if (age > longest) return "they waited for Redis too long"
     if (offer.life > 0 && age >= offer.life) return void entries.delete(offer.id)
+    if (!mayOffer) return undefined
     const delay = Math.max(0, Math.round(offer.delay - age))
     const life = offer.life === 0 ? 0 : Math.ceil(offer.life - age)
     const told = yield* Effect.result(store.offer({ ...offer, delay, life }, patience))
@@ -96,10 +108,11 @@ export const make = Effect.fnUntraced(function* (
     return undefined
   })
 
-  // Up to a hundred at once: each waits until Redis can be asked.
+  // Up to a hundred at once.
   const tellSome = Effect.gen(function* () {
+    const mayOffer = yield* isThere
     const some = [...entries.values()].slice(0, 100)
-    const reasons = yield* Effect.forEach(some, tell, { concurrency: 100 })
+    const reasons = yield* Effect.forEach(some, (entry) => tell(entry, mayOffer), { concurrency: 100 })
     for (const reason of new Set(reasons)) {
       if (reason === undefined) continue
       const of = some.filter((_, index) => reasons[index] === reason)
