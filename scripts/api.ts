@@ -25,7 +25,12 @@ interface Name {
   readonly declaration: string
 }
 
-const folders = ["packages/effect-ioredis", "packages/effect-ioredis-cache", "packages/effect-ioredis-cli"]
+const folders = [
+  "packages/effect-ioredis",
+  "packages/effect-ioredis-cache",
+  "packages/effect-ioredis-tasks",
+  "packages/effect-ioredis-cli"
+]
 
 const read = (file: string): string => readFileSync(file, "utf8")
 
@@ -140,6 +145,7 @@ const wholeNames = [
   "ReadThrough.ReadThrough",
   "RedisClient.RedisClient",
   "RedisHealth.RedisHealth",
+  "TaskQueue.TaskQueue",
   "CircuitBreaker.CircuitBreaker",
   "SimulatedRedis.SimulatedRedis",
   "SimulatedServer.SimulatedServer"

@@ -16,10 +16,12 @@ const sources = [
   "README.md",
   "packages/effect-ioredis/README.md",
   "packages/effect-ioredis-cache/README.md",
+  "packages/effect-ioredis-tasks/README.md",
   "packages/effect-ioredis-cli/README.md",
   ...filesIn("docs", ".md"),
   ...filesIn("packages/effect-ioredis/src", ".ts"),
   ...filesIn("packages/effect-ioredis-cache/src", ".ts"),
+  ...filesIn("packages/effect-ioredis-tasks/src", ".ts"),
   ...filesIn("packages/effect-ioredis-cli/src", ".ts")
 ]
 

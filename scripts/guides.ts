@@ -30,7 +30,7 @@ const tarballOf = (name: string): string => {
   return resolve("dist", file)
 }
 
-const withTarballs = (line: string): string => line.replace(/(?<= )effect-ioredis(-cache)?(?= |$)/g, tarballOf)
+const withTarballs = (line: string): string => line.replace(/(?<= )effect-ioredis(-cache|-tasks)?(?= |$)/g, tarballOf)
 
 const folder = Effect.acquireRelease(
   Effect.sync(() => mkdtempSync(join(tmpdir(), "guides-"))),

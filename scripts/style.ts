@@ -74,7 +74,12 @@ const wideComments = (file: string, lines: ReadonlyArray<string>): ReadonlyArray
       : []
   )
 
-const findings = ["packages/effect-ioredis/src", "packages/effect-ioredis-cache/src", "packages/effect-ioredis-cli/src"]
+const findings = [
+  "packages/effect-ioredis/src",
+  "packages/effect-ioredis-cache/src",
+  "packages/effect-ioredis-tasks/src",
+  "packages/effect-ioredis-cli/src"
+]
   .flatMap(sourcesIn)
   .flatMap((file) => {
     const lines = readFileSync(file, "utf8").split("\n")

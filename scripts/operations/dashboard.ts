@@ -19,19 +19,31 @@ const datasource = { type: "prometheus", uid: "${datasource}" }
 
 const matcher = 'job=~"$job", instance=~"$instance"'
 
-/** The dashboard: a panel for each question, in rows, for the jobs and processes that its reader chooses. */
-export const dashboard = (questions: ReadonlyArray<Question>, metrics: ReadonlyArray<string>): string => {
-  const builder = new DashboardBuilder("Redis and caches of Effect programs")
-    .uid("effect-ioredis-cache")
+/** What a dashboard is called, and which metric all of its programs have. */
+export interface About {
+  readonly uid: string
+  readonly title: string
+  readonly tag: string
+  readonly everywhere: string
+}
+
+/** A dashboard: a panel for each question, in rows, for the jobs and processes that its reader chooses. */
+export const dashboard = (
+  { everywhere, tag, title, uid }: About,
+  questions: ReadonlyArray<Question>,
+  metrics: ReadonlyArray<string>
+): string => {
+  const builder = new DashboardBuilder(title)
+    .uid(uid)
     .description("What is asked on call, a panel for each question. docs/monitoring.md says what each one tells.")
-    .tags(["redis", "cache", "effect"])
+    .tags(["redis", tag, "effect"])
     .timezone("browser")
     .refresh("30s")
     .time({ from: "now-1h", to: "now" })
     .tooltip(DashboardCursorSync.Crosshair)
     .withVariable(new DatasourceVariableBuilder("datasource").label("Data source").type("prometheus"))
-    .withVariable(valuesOf("job", "redis_client_connections_wanted"))
-    .withVariable(valuesOf("instance", 'redis_client_connections_wanted{job=~"$job"}'))
+    .withVariable(valuesOf("job", everywhere))
+    .withVariable(valuesOf("instance", `${everywhere}{job=~"$job"}`))
   for (const row of new Set(questions.map(({ row }) => row))) {
     builder.withRow(new RowBuilder(row))
     for (const question of questions) if (question.row === row) builder.withPanel(panel(question, metrics))

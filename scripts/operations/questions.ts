@@ -2,7 +2,7 @@
 export interface Question {
   readonly question: string
   readonly query: string
-  readonly row: "Redis" | "The cache" | "The journal"
+  readonly row: "Redis" | "The cache" | "The journal" | "Tasks"
   /** As Grafana calls it. */
   readonly unit: "percentunit" | "s" | "ops" | "short"
   /** Names a line by its labels. */

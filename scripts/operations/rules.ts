@@ -1,9 +1,9 @@
 import { type Alert, duration } from "./alerts.ts"
 
 /** The file of rules that Prometheus reads. */
-export const rules = (alerts: ReadonlyArray<Alert>, head = ""): string =>
+export const rules = (alerts: ReadonlyArray<Alert>, head = "", group = "effect-ioredis-cache"): string =>
   `${head}groups:
-  - name: effect-ioredis-cache
+  - name: ${group}
     rules:
 ${alerts.map(rule).join("\n")}`
 

@@ -30,6 +30,7 @@ export const sidebar = [
       { text: "Near cache", link: "/near_cache" },
       { text: "Groups of values: tags", link: "/tags" },
       { text: "One server, Sentinel or Cluster", link: "/topologies" },
+      { text: "Tasks: work that survives", link: "/tasks" },
       { text: "Feature flags: switches and variants", link: "/feature_flags" },
       { text: "Promises: Express, NestJS, Next", link: "/promises" },
       { text: "Testing", link: "/testing" }

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from "node:fs"
 import { assert, describe, it } from "@effect/vitest"
 import { Report } from "effect-ioredis-cli"
 import { findingsOf } from "../../packages/effect-ioredis-cli/src/internal/diagnose.ts"
-import type { Denial, Facts } from "../../packages/effect-ioredis-cli/src/internal/facts/Facts.ts"
+import type { Denial, Facts, Queue } from "../../packages/effect-ioredis-cli/src/internal/facts/Facts.ts"
 import { percentiles } from "../../packages/effect-ioredis-cli/src/internal/facts/latency.ts"
 import { wants } from "../../packages/effect-ioredis-cli/src/internal/facts/wants.ts"
 import { clusterOf, factsOf, reached, sentinelsOf, unreached } from "./facts.ts"
@@ -17,6 +17,15 @@ const info = (info: Readonly<Record<string, string>>) => factsOf(reached({ info 
 
 const durable = (info: Readonly<Record<string, string>>, save?: string) =>
   factsOf(reached({ info: { maxmemory_policy: "noeviction", ...info }, save }), { use: "durable" })
+
+const withQueue = (queue: Partial<Queue>, info: Readonly<Record<string, string>> = {}, save = "3600 1") =>
+  factsOf(
+    reached({
+      queues: [{ name: "mails", waiting: 0, dead: 0, isPaused: false, oldest: 0, ...queue }],
+      info: { maxmemory_policy: "noeviction", ...info },
+      save
+    })
+  )
 
 const denied = (rules: ReadonlyArray<string>, said = "NOPERM"): ReadonlyArray<Denial> =>
   wants("cache")
@@ -127,6 +136,18 @@ const table: ReadonlyArray<readonly [what: string, facts: Facts, found: string]>
   ["nobody knows", durable({ aof_enabled: "0" }), "notice persistence-unknown"],
   ["nothing on disk, a cache", factsOf(reached({ info: { aof_enabled: "0" }, save: "" })), ""],
   ["a disk that is full", info({ rdb_last_bgsave_status: "err" }), "critical persistence-failing"],
+
+  ["a queue", withQueue({}), ""],
+  ["a queue that may go", withQueue({}, { maxmemory_policy: "allkeys-lru" }), "critical queue-eviction"],
+  ["a queue whose results may go", withQueue({}, { maxmemory_policy: "volatile-lru" }), ""],
+  ["a queue that is not on disk", withQueue({}, { aof_enabled: "0" }, ""), "critical queue-persistence"],
+  ["a queue of durable data", { ...withQueue({}, { aof_enabled: "0" }, ""), use: "durable" }, "critical persistence"],
+  ["dead letters", withQueue({ dead: 2 }), "warning queue-dead"],
+  ["tasks that wait", withQueue({ waiting: 2, oldest: 300_000 }), "warning queue-waiting"],
+  ["tasks that do not wait long", withQueue({ waiting: 2, oldest: 299_000 }), ""],
+  ["a paused queue", withQueue({ waiting: 2, isPaused: true, oldest: 300_000 }), "warning queue-paused"],
+  ["a paused queue without tasks", withQueue({ isPaused: true }), ""],
+  ["a queue that is not there", { ...withQueue({}), queues: ["mails", "shop:mails"] }, "notice queue-unknown"],
 
   ["a clock ahead", factsOf(reached({ clock: { ahead: 1200, uncertainty: 100 } })), "warning clock"],
   ["a clock behind", factsOf(reached({ clock: { ahead: -1200, uncertainty: 100 } })), "warning clock"],

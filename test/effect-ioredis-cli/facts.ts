@@ -22,6 +22,7 @@ export const reached = (given: Partial<Reached> = {}): Reached => ({
   denied: [],
   outOfMemory: false,
   clock: { ahead: 12, uncertainty: 3 },
+  queues: [],
   keys: { looked: 40, otherTypes: {}, otherFormats: 0 },
   latency: { tries: 50, p50: 0.3, p90: 0.6, p99: 2 },
   slowest: undefined,

@@ -1,10 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as Labels from "../../packages/effect-ioredis/src/internal/Labels.ts"
+import { oncePerLabel } from "effect-ioredis/dispatch"
 
-describe("Labels.once", () => {
+describe("oncePerLabel", () => {
   it("builds once for each label, and once for all that are too many", () => {
     const built: Array<string> = []
-    const metric = Labels.once(2, (label) => {
+    const metric = oncePerLabel(2, (label) => {
       built.push(label)
       return { label }
     })
@@ -14,7 +14,7 @@ describe("Labels.once", () => {
   })
 
   it("counts a label that is called other with the rest", () => {
-    const metric = Labels.once(1, (label) => ({ label }))
+    const metric = oncePerLabel(1, (label) => ({ label }))
     assert.strictEqual(metric("other"), metric("one too many"))
   })
 })

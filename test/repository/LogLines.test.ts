@@ -14,7 +14,11 @@ const listed = page
   })
   .sort()
 
-const sources = ["packages/effect-ioredis/src", "packages/effect-ioredis-cache/src"].flatMap((folder) =>
+const sources = [
+  "packages/effect-ioredis/src",
+  "packages/effect-ioredis-cache/src",
+  "packages/effect-ioredis-tasks/src"
+].flatMap((folder) =>
   readdirSync(folder, { recursive: true, encoding: "utf8" })
     .filter((file) => file.endsWith(".ts"))
     .map((file) => readFileSync(join(folder, file), "utf8").replaceAll(/^\s*(\*|\/\/|\/\*).*$/gm, ""))

@@ -4,6 +4,7 @@ import { definedMetrics } from "effect-ioredis/dispatch"
 import { metricNameMapper } from "effect-ioredis/PrometheusNames"
 import "effect-ioredis"
 import "effect-ioredis-cache"
+import "effect-ioredis-tasks"
 import "effect-ioredis/FaultInjection"
 import "effect-ioredis/FeatureFlag"
 
@@ -21,7 +22,7 @@ const rows = page.split("\n").flatMap((line) => {
 })
 
 /** Attributes that all have, which the page says once. */
-const common = new Set(["redis.client.name", "cache.name"])
+const common = new Set(["redis.client.name", "cache.name", "messaging.destination.name"])
 
 const byId = <A extends { readonly id: string | undefined }>(all: ReadonlyArray<A>): ReadonlyArray<A> =>
   [...all].sort((one, other) => String(one.id).localeCompare(String(other.id)))
@@ -48,7 +49,10 @@ describe("docs/monitoring.md", () => {
     })
     assert.isAtLeast(queries.length, 15)
     for (const query of queries) {
-      const words = Array.from(query.matchAll(/\b(?:redis_client|cache|db|server|error)_\w+/g), ([word]) => word)
+      const words = Array.from(
+        query.matchAll(/\b(?:redis_client|cache|db|server|error|task|messaging)_\w+/g),
+        ([word]) => word
+      )
       assert.isNotEmpty(words, query)
       for (const word of words) {
         const known = names.has(word) || names.has(word.replace(/_(bucket|count|sum)$/, "")) || labels.has(word)

@@ -4,10 +4,12 @@ import { definedMetrics } from "effect-ioredis/dispatch"
 import { metricNameMapper } from "effect-ioredis/PrometheusNames"
 import "effect-ioredis"
 import "effect-ioredis-cache"
+import "effect-ioredis-tasks"
 import { alerts, duration } from "../../scripts/operations/alerts.ts"
 import { questions } from "../../scripts/operations/questions.ts"
 import { rules } from "../../scripts/operations/rules.ts"
 import { withMatcher } from "../../scripts/operations/selector.ts"
+import { taskAlerts, taskQuestions } from "../../scripts/operations/tasks.ts"
 
 const monitoring = readFileSync("docs/monitoring.md", "utf8")
 const runbook = readFileSync("docs/runbook.md", "utf8")
@@ -23,7 +25,7 @@ const labels = new Set([
 /** Words of a query that are neither metrics nor labels of ours. */
 const unknownIn = (query: string): ReadonlyArray<string> =>
   Array.from(
-    query.replaceAll(/"[^"]*"/g, "").matchAll(/\b(?:redis_client|cache|db|server|error)_\w+/g),
+    query.replaceAll(/"[^"]*"/g, "").matchAll(/\b(?:redis_client|cache|db|server|error|task|messaging)_\w+/g),
     ([word]) => word
   ).filter((word) => !names.has(word) && !names.has(word.replace(/_(bucket|count|sum)$/, "")) && !labels.has(word))
 
@@ -40,13 +42,13 @@ const anchorsOf = (page: string): ReadonlySet<string> =>
 
 describe("alerts", () => {
   it("ask for metrics and labels that there are", () => {
-    for (const { expr, name } of alerts()) assert.deepStrictEqual(unknownIn(expr), [], name)
+    for (const { expr, name } of [...alerts(), ...taskAlerts()]) assert.deepStrictEqual(unknownIn(expr), [], name)
     assert.deepStrictEqual(unknownIn("cache_no_such_thing_total"), ["cache_no_such_thing_total"])
   })
 
   it("have a chapter of the runbook each, which names them", () => {
     const anchors = anchorsOf(runbook)
-    for (const { name, runbook: anchor } of alerts()) {
+    for (const { name, runbook: anchor } of [...alerts(), ...taskAlerts()]) {
       assert.isTrue(anchors.has(anchor), `${name} has no chapter #${anchor}`)
       assert.include(runbook, `\`${name}\``)
       assert.include(monitoring, `\`${name}\``)
@@ -55,10 +57,10 @@ describe("alerts", () => {
 
   it("are as they stand, but for their times, where another scale is asked for", () => {
     const withoutTimes = (scale: number) =>
-      rules(alerts(scale))
+      rules([...alerts(scale), ...taskAlerts(scale)])
         .replaceAll(/\[\w+\]/g, "")
         .replaceAll(/for: \w+/g, "")
-        .replace(/open_duration_seconds > [\d.]+/, "")
+        .replaceAll(/(open_duration|oldest)_seconds\)? > [\d.]+/g, "")
     assert.strictEqual(withoutTimes(30), withoutTimes(1))
     assert.notStrictEqual(rules(alerts(30)), rules(alerts(1)))
     assert.strictEqual(duration(90), "90s")
@@ -79,15 +81,17 @@ describe("questions", () => {
     })
     assert.deepStrictEqual(
       rows,
-      questions.map(({ query, question }) => ({ question, query }))
+      [...questions, ...taskQuestions].map(({ query, question }) => ({ question, query }))
     )
   })
 })
 
-describe("the package", () => {
+describe("each package", () => {
   it("has them in it", () => {
-    const { files } = JSON.parse(readFileSync("packages/effect-ioredis-cache/package.json", "utf8"))
-    assert.include(files, "operations")
+    for (const name of ["effect-ioredis-cache", "effect-ioredis-tasks"]) {
+      const { files } = JSON.parse(readFileSync(`packages/${name}/package.json`, "utf8"))
+      assert.include(files, "operations")
+    }
   })
 })
 

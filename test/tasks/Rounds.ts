@@ -4,11 +4,12 @@ import type * as Round from "../../examples/worker/src/demo/Round.ts"
 export const big: Round.Settings = {
   parcels: 2000,
   perSecond: 40,
-  workers: 4,
+  workers: 5,
   concurrency: 10,
   leaseSeconds: 3,
   resetTimeoutSeconds: 1,
   killEvery: 2,
+  stopShare: 0.4,
   steps: [
     { name: "killed", after: 5, seconds: 4 },
     { name: "frozen", after: 6, seconds: 6 },
@@ -32,3 +33,13 @@ export const short: Round.Settings = {
   ],
   longest: 30
 }
+
+/** One for workers that are broken: so many tasks that each fault meets some. */
+export const broken = (stopShare: number): Round.Settings => ({
+  ...short,
+  parcels: 480,
+  perSecond: 60,
+  killEvery: 1,
+  stopShare,
+  longest: 8
+})

@@ -6,6 +6,8 @@ export interface Variant {
   /** What of a script it replaces, by what. */
   readonly from: string
   readonly to: string
+  /** How many of the workers that are disturbed stand still. The others are killed. */
+  readonly stopShare: number
   /** How many the ledger finds of what it breaks. */
   readonly found: (ledger: Ledger) => number
   readonly what: string
@@ -15,6 +17,7 @@ export interface Variant {
 export const all: ReadonlyArray<Variant> = [
   {
     name: "no-fence",
+    stopShare: 1,
     from: "if holder ~= owner then return 0 end",
     to: "",
     found: ({ settledTwice }) => settledTwice.length,
@@ -22,6 +25,7 @@ export const all: ReadonlyArray<Variant> = [
   },
   {
     name: "no-give-back",
+    stopShare: 0,
     from: 'redis.call("ZADD", leases, now + lease, id)\n          ids[#ids + 1] = id',
     to: 'redis.call("ZADD", leases, now + 86400000, id)\n          ids[#ids + 1] = id',
     found: ({ lost }) => lost.length,
@@ -29,6 +33,7 @@ export const all: ReadonlyArray<Variant> = [
   },
   {
     name: "done-at-once",
+    stopShare: 0,
     from: 'redis.call("ZADD", leases, now + lease, id)\n          ids[#ids + 1] = id',
     to: 'redis.call("ZADD", leases, now + lease, id)\n          redis.call("ZADD", over, now + remember, id)\n          ids[#ids + 1] = id',
     found: ({ unearned }) => unearned.length,

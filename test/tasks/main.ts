@@ -24,10 +24,10 @@ const playRound = Effect.fnUntraced(function* (settings: Round.Settings) {
 })
 
 // First the ledger is seen to find what it looks for, with workers that are broken.
-const variants: Part = Effect.forEach(Variant.all, ({ found, name, what }) =>
+const variants: Part = Effect.forEach(Variant.all, ({ found, name, stopShare, what }) =>
   Effect.gen(function* () {
     const program = new URL("brokenWorker.ts", import.meta.url)
-    const played = yield* playRound({ ...Rounds.short, longest: 8, program, settings: { VARIANT: name } })
+    const played = yield* playRound({ ...Rounds.broken(stopShare), program, settings: { VARIANT: name } })
     const count = found(Ledger.of(played))
     return { kept: count > 0, says: `With the worker ${name}, the ledger finds ${count} tasks ${what}.` }
   })

@@ -15,6 +15,7 @@ const settings: Round.Settings = {
   leaseSeconds: 3,
   resetTimeoutSeconds: 1,
   killEvery: 3,
+  stopShare: 0.4,
   steps: [
     { name: "killed", after: 5, seconds: 4 },
     { name: "frozen", after: 6, seconds: 6 }

@@ -8,7 +8,9 @@
  * import { Schema } from "effect"
  * import { Task } from "effect-ioredis-tasks"
  *
- * class MailRefused extends Schema.TaggedError<MailRefused>()("MailRefused", { address: Schema.String }) {}
+ * class MailRefused extends Schema.TaggedError<MailRefused>()("MailRefused", {
+ *   address: Schema.String
+ * }) {}
  *
  * const ConfirmOrder = Task.make({
  *   name: "confirm-order",
@@ -101,8 +103,8 @@ export interface Options<in out Payload, in out Success, in out Error, in out Pr
  *
  * **Gotchas**
  *
- * A name that cannot be part of a key and a version that is no whole number from 1 on are mistakes in
- * the program: it throws a `RangeError`.
+ * A name that cannot be part of a key and a version that is no whole number from 1 on are mistakes
+ * in the program: it throws a `RangeError`.
  *
  * @category constructors
  * @since 0.1.0

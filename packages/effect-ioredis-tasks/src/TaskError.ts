@@ -6,8 +6,8 @@
 import { Schema } from "effect"
 
 /**
- * Says that a task was not accepted: Redis does not answer, and this process keeps as many tasks for
- * it as it may.
+ * Says that a task was not accepted: Redis does not answer, and this process keeps as many tasks
+ * for it as it may.
  *
  * @category errors
  * @since 0.1.0

@@ -8,11 +8,16 @@ import { RedisClient, RedisCommand, type RedisError } from "effect-ioredis"
 import * as Dispatch from "effect-ioredis/dispatch"
 import * as DeferredOffers from "./internal/DeferredOffers.ts"
 import { isOutage } from "./internal/isOutage.ts"
+import * as Metrics from "./internal/Metrics.ts"
+import * as OfferMetrics from "./internal/OfferMetrics.ts"
 import * as Outcome from "./internal/Outcome.ts"
 import { countProblem, dieOf, nameProblem, timeProblem } from "./internal/problems.ts"
 import * as QueueStore from "./internal/QueueStore.ts"
+import * as QueueWatch from "./internal/QueueWatch.ts"
 import type { Letter } from "./internal/scripts/letters.ts"
 import type { Look } from "./internal/scripts/look.ts"
+import * as Spans from "./internal/Spans.ts"
+import * as storageWarning from "./internal/storageWarning.ts"
 import * as StoredTask from "./internal/StoredTask.ts"
 import * as Watchers from "./internal/Watchers.ts"
 import type { Task } from "./Task.ts"
@@ -97,7 +102,10 @@ export interface TaskQueue {
 export interface OfferOptions {
   /** Sets in how long it may be begun at the earliest. Default: at once. */
   readonly delay?: Duration.Input | undefined
-  /** Sets what goes first: a task of a higher priority is begun before all others. Default: `"normal"`. */
+  /**
+   * Sets what goes first: a task of a higher priority is begun before all others. Default:
+   * `"normal"`.
+   */
   readonly priority?: "high" | "normal" | "low" | undefined
   /** Sets after what time it is not worth beginning any more. Default: it always is. */
   readonly expiresIn?: Duration.Input | undefined
@@ -125,8 +133,8 @@ export interface Counts {
 }
 
 /**
- * Says where a task is. `"Over"` is one that is done, cancelled or expired, for as long as its id is
- * remembered.
+ * Says where a task is. `"Over"` is one that is done, cancelled or expired, for as long as its id
+ * is remembered.
  *
  * @category models
  * @since 0.1.0
@@ -194,6 +202,16 @@ export interface Options {
 /**
  * Identifies what a queue keeps for workers.
  *
+ * **Example** (Telling a queue from something else)
+ *
+ * ```ts
+ * import { TaskQueue } from "effect-ioredis-tasks"
+ *
+ * const isQueue = (value: object): value is TaskQueue.TaskQueue => TaskQueue.TypeId in value
+ *
+ * isQueue({ name: "mails" }) // => false
+ * ```
+ *
  * @category symbols
  * @since 0.1.0
  */
@@ -202,6 +220,9 @@ export const TypeId: unique symbol = Symbol.for("effect-ioredis-tasks/TaskQueue"
 interface Internals {
   readonly client: RedisClient.RedisClient
   readonly store: QueueStore.QueueStore
+  readonly metrics: Metrics.Metrics
+  readonly spans: Spans.Spans
+  readonly watch: QueueWatch.QueueWatch
   /** Offers a task by an id that its payload does not give. */
   readonly offerAs: <Payload, Success, Error, Progress>(
     id: string,
@@ -224,6 +245,24 @@ export const TaskQueue: Context.Service<TaskQueue, TaskQueue> = Context.Service<
 /**
  * Makes a queue on the client of the context, for as long as the scope is open.
  *
+ * **Details**
+ *
+ * When it can ask the server of its keys, it warns once where that evicts, or keeps nothing on
+ * disk.
+ *
+ * **Example** (A program with two queues)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { TaskQueue } from "effect-ioredis-tasks"
+ *
+ * const program = Effect.gen(function* () {
+ *   const mails = yield* TaskQueue.make({ name: "mails" })
+ *   const reports = yield* TaskQueue.make({ name: "reports", patience: "200 millis" })
+ *   return yield* Effect.all([mails.inspect, reports.inspect])
+ * })
+ * ```
+ *
  * @category constructors
  * @since 0.1.0
  */
@@ -237,7 +276,12 @@ export const make = Effect.fnUntraced(function* (
     remember: Duration.toMillis(remember),
     resultLife: Duration.toMillis(keepResults)
   })
-  const { deferred, offerAs } = yield* offering(client, store, options)
+  const dispatch = Dispatch.of(client)
+  const metrics = Metrics.make(client.name, name, yield* Effect.context<never>())
+  const spans = Spans.make(client.name, name)
+  const watch = yield* QueueWatch.make(dispatch, store, metrics)
+  const { deferred, offerAs } = yield* offering(client, store, metrics, spans, options)
+  yield* Effect.forkScoped(storageWarning.warn(dispatch, { name: client.name, queue: name }, store.keys.tasks))
   const asking = yield* askingOf(client, store)
   const setting = (command: RedisCommand.RedisCommand) => Effect.asVoid(client.run(command))
   return {
@@ -259,7 +303,7 @@ export const make = Effect.fnUntraced(function* (
       setting(RedisCommand.make("RPUSH", [store.keys.wake, 1]))
     ),
     deferred: Effect.sync(deferred.stats),
-    [TypeId]: { client, store, offerAs }
+    [TypeId]: { client, store, metrics, spans, watch, offerAs }
   }
 })
 
@@ -277,33 +321,50 @@ const problemsOf = ({ deferred: { limit = 1, longest = "1 hour" } = {}, ...optio
 const offering = Effect.fnUntraced(function* (
   client: RedisClient.RedisClient,
   store: QueueStore.QueueStore,
+  metrics: Metrics.Metrics,
+  spans: Spans.Spans,
   { deferred: bounds = {}, name, patience = "1 second" }: Options
 ) {
   const { limit = 10_000, longest = "1 hour" } = bounds
-  const deferred = yield* DeferredOffers.make(Dispatch.of(client), name, store, {
+  const dispatch = Dispatch.of(client)
+  const deferred = yield* DeferredOffers.make(dispatch, name, store, metrics, {
     limit,
     longest: Duration.toMillis(longest)
   })
   const message = `Redis does not answer, and ${limit} tasks of the queue ${name} wait for it already`
   const full = new TaskQueueFullError({ queue: name, limit, message })
-  const offerAs: Internals["offerAs"] = Effect.fnUntraced(function* (id, task, payload, options = {}) {
-    const { delay = 0, expiresIn, priority = "normal" } = options
+  const offerOnce = Effect.fnUntraced(function* <P, S, E, G>(
+    id: string,
+    task: Task<P, S, E, G>,
+    payload: P,
+    { delay = 0, expiresIn, priority = "normal" }: OfferOptions,
+    trace: string | undefined
+  ) {
     const encoded = yield* Schema.encodeUnknownEffect(Schema.toCodecJson(task.payload))(payload)
     const offer = {
       id,
-      content: StoredTask.write({ name: task.name, version: task.version, offer: nonce(), payload: encoded }),
+      content: StoredTask.write({
+        name: task.name,
+        version: task.version,
+        offer: nonce(),
+        ...(trace !== undefined && { trace }),
+        payload: encoded
+      }),
       priority: priorities[priority],
       delay: Duration.toMillis(delay),
       life: expiresIn === undefined ? 0 : Math.max(1, Duration.toMillis(expiresIn))
     }
-    if (deferred.has(id)) return "Duplicate"
+    if (deferred.has(id)) return "Duplicate" as const
     const since = deferred.now()
     const told = yield* Effect.result(store.offer(offer, { operationTimeout: patience }))
     if (Result.isSuccess(told)) return told.success
     const error = told.failure
     if (!isOutage(error)) return yield* error
-    return deferred.add(offer, since) ? "Deferred" : yield* full
+    return deferred.add(offer, since) ? ("Deferred" as const) : yield* full
   })
+  const counted = OfferMetrics.make(metrics, dispatch)
+  const offerAs: Internals["offerAs"] = (id, task, payload, options = {}) =>
+    spans.sending(task.name, (trace) => counted(task.name, offerOnce(id, task, payload, options, trace)))
   return { deferred, offerAs }
 })
 

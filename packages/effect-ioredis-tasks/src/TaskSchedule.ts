@@ -28,9 +28,10 @@
  *
  * @since 0.1.0
  */
-import { Clock, Cron, Duration, Effect, Layer } from "effect"
+import { Clock, Context, Cron, Duration, Effect, Layer, Tracer } from "effect"
 import { SecureRandom } from "effect/crypto"
 import * as Dispatch from "effect-ioredis/dispatch"
+import { inBackground } from "./internal/inBackground.ts"
 import type { Leading } from "./internal/scripts/lead.ts"
 import type { Task } from "./Task.ts"
 import * as TaskQueue from "./TaskQueue.ts"
@@ -44,7 +45,9 @@ import * as TaskQueue from "./TaskQueue.ts"
 export interface Options<in out Payload, in out Success, in out Error, in out Progress> {
   /** Names it. Processes that say the same name are one schedule. */
   readonly name: string
-  /** Says when a task shall be begun, by the clock of Redis and in the time zone of the expression. */
+  /**
+   * Says when a task shall be begun, by the clock of Redis and in the time zone of the expression.
+   */
   readonly cron: Cron.Cron
   /** Is the kind of task. */
   readonly task: Task<Payload, Success, Error, Progress>
@@ -66,10 +69,11 @@ export interface Options<in out Payload, in out Success, in out Error, in out Pr
  *
  * **Details**
  *
- * Of all processes that have the layer one leads. It enqueues the next task ahead, with a delay until
- * its time, so that the time is kept to the millisecond whatever becomes of the process. Another one
- * leads when its lease has lapsed. Each task's id is the schedule's name and its time, in the place of
- * the one that the payload gives: so it is enqueued once, however many processes try.
+ * Of all processes that have the layer one leads. It enqueues the next task ahead, with a delay
+ * until its time, so that the time is kept to the millisecond whatever becomes of the process.
+ * Another one leads when its lease has lapsed. Each task's id is the schedule's name and its time,
+ * in the place of the one that the payload gives: so it is enqueued once, however many processes
+ * try.
  *
  * **Gotchas**
  *
@@ -98,11 +102,12 @@ const run = Effect.fnUntraced(function* <Payload, Success, Error, Progress>({
 }: Options<Payload, Success, Error, Progress>) {
   const queue = yield* TaskQueue.TaskQueue
   const { client, offerAs, store } = queue[TaskQueue.TypeId]
+  const dispatch = Dispatch.of(client)
   const candidacy = { process: SecureRandom.uuidV4Unsafe(), lease: Duration.toMillis(lease) }
   let enqueued = 0
 
-  // What was enqueued is told with the next round. A leader that is gone before has enqueued what its
-  // successor enqueues again, and nothing comes of that.
+  // What was enqueued is told with the next round. A leader that is gone before has enqueued what
+  // its successor enqueues again, and nothing comes of that.
   const enqueue = Effect.fnUntraced(function* ({ last, now }: Leading) {
     const from = last === 0 ? now : Math.max(last, now - Duration.toMillis(missed))
     let at = Cron.next(cron, new Date(from))
@@ -116,7 +121,7 @@ const run = Effect.fnUntraced(function* <Payload, Success, Error, Progress>({
   })
 
   const round = Effect.gen(function* () {
-    const leading = yield* store.lead(name, { ...candidacy, enqueued })
+    const leading = yield* inBackground(dispatch)(store.lead(name, { ...candidacy, enqueued }))
     if (!leading.leads) return candidacy.lease / 2
     const ahead = leading.last > leading.now ? leading.last - leading.now : yield* enqueue(leading)
     return Math.min(ahead, candidacy.lease / 3)
@@ -131,6 +136,8 @@ const run = Effect.fnUntraced(function* <Payload, Success, Error, Progress>({
     ),
     Effect.flatMap(Effect.sleep),
     Effect.forever,
-    Effect.provideService(Clock.Clock, Dispatch.of(client).clock)
+    Effect.provideService(Clock.Clock, dispatch.clock),
+    // Whatever span the program began in has ended.
+    Effect.updateContext((context: Context.Context<never>) => Context.omit(Tracer.ParentSpan)(context))
   )
 })

@@ -10,11 +10,14 @@ import * as Dispatch from "effect-ioredis/dispatch"
 import * as Handling from "./internal/Handling.ts"
 import * as InHand from "./internal/InHand.ts"
 import * as Leases from "./internal/Leases.ts"
+import * as Metrics from "./internal/Metrics.ts"
 import { countProblem, dieOf, timeProblem } from "./internal/problems.ts"
+import type { QueueWatch, WatchedWorker } from "./internal/QueueWatch.ts"
 import * as Rounds from "./internal/Rounds.ts"
 import type { Taken } from "./internal/scripts/work.ts"
 import * as StoredTask from "./internal/StoredTask.ts"
 import * as Wakeup from "./internal/Wakeup.ts"
+import * as WorkerMetrics from "./internal/WorkerMetrics.ts"
 import type { Task } from "./Task.ts"
 import * as TaskQueue from "./TaskQueue.ts"
 
@@ -60,7 +63,9 @@ export interface Options {
   readonly lease?: Duration.Input | undefined
   /** Sets how long handlers may go on when the worker is told to end. Default: 10 seconds. */
   readonly drain?: Duration.Input | undefined
-  /** Bounds how many tasks all workers of the queue begin in a time. Default: as many as there are. */
+  /**
+   * Bounds how many tasks all workers of the queue begin in a time. Default: as many as there are.
+   */
   readonly rateLimit?: { readonly limit: number; readonly window: Duration.Input } | undefined
   /** Bounds how often in a row Redis may not answer before the worker ends. Default: for ever. */
   readonly connectAttempts?: number | undefined
@@ -110,9 +115,12 @@ const start = Effect.fnUntraced(function* <R>(
   const drain = Duration.toMillis(options.drain ?? "10 seconds")
   const { limit = 0, window = 0 } = options.rateLimit ?? {}
   const queue = yield* TaskQueue.TaskQueue
-  const { client, store } = queue[TaskQueue.TypeId]
+  const { client, metrics: ofQueue, spans, store, watch } = queue[TaskQueue.TypeId]
   const dispatch = Dispatch.of(client)
+  const metrics = WorkerMetrics.make(ofQueue, dispatch, store.keys.tasks)
+  for (const { name } of handlers) Metrics.beginAtZero(ofQueue, name)
   const byKind = new Map(handlers.map((handler) => [kindOf(handler), handler]))
+  const now = () => Number(dispatch.clock.monotonicTimeNanosUnsafe()) / 1e6
   const unknown = new Set<string>()
   let isClosing = false
 
@@ -125,35 +133,44 @@ const start = Effect.fnUntraced(function* <R>(
       )
     })
 
-  const begin = ({ attempt, id, stored }: Taken, token: string): Effect.Effect<Handling.Ending, never, R> => {
-    const task = StoredTask.read(stored)
-    if (Result.isFailure(task)) return Effect.succeed(Handling.undecodable(task.failure))
-    const handler = byKind.get(kindOf(task.success))
+  const begin = ({ attempt, id, stored }: Taken, token: string): InHand.Beginning<R> => {
+    const read = StoredTask.read(stored)
+    if (Result.isFailure(read)) return { task: "unknown", run: Effect.succeed(Handling.undecodable(read.failure)) }
+    const { due, name } = read.success
+    const kind = kindOf(read.success)
+    const handler = byKind.get(kind)
     // Another worker may have one, of another release of the program.
-    if (handler === undefined) return Effect.as(tellUnknown(kindOf(task.success)), Handling.back(unknownFor))
+    if (handler === undefined) return { task: name, run: Effect.as(tellUnknown(kind), Handling.back(unknownFor)) }
+    metrics.begun(name, attempt, due)
     const tell = (progress: string) => Effect.ignore(store.tell({ id, token, progress }))
-    return handler.run(task.success, { id: id.slice(task.success.name.length + 1), attempt, tell })
+    return { task: name, run: handler.run(read.success, { id: id.slice(name.length + 1), attempt, tell, spans }) }
   }
 
   const leases = Leases.make(store, dispatch, lease)
-  const inHand: InHand.InHand = InHand.make(dispatch, leases, yield* Effect.context<R>(), begin, (settlement) =>
-    rounds.settle(settlement)
-  )
+  const settle = (settling: WorkerMetrics.Settling) => rounds.settle(settling)
+  const inHand: InHand.InHand = InHand.make(dispatch, leases, yield* Effect.context<R>(), begin, settle, metrics)
+  const watched: WatchedWorker = { concurrency, running: inHand.count, movedAt: now() }
   const wakeup = Wakeup.make(client, dispatch, store.keys.wake, Wakeup.longestOf(lease), () => rounds.look())
-  const rounds: Rounds.Rounds = Rounds.make(store, dispatch, {
+  const rounds: Rounds.Rounds<WorkerMetrics.Settling> = Rounds.make(store, dispatch, {
     worker: SecureRandom.uuidV4Unsafe(),
     lease,
     attempts: connectAttempts,
     rate: { limit, window: Duration.toMillis(window) },
     capacity: () => (isClosing ? 0 : concurrency - inHand.count()),
-    take: inHand.take,
-    late: () => {},
+    take: (task, token, until) => {
+      watched.movedAt = now()
+      inHand.take(task, token, until)
+    },
+    confirmed: metrics.settled,
+    worked: metrics.worked,
     after: (isIdle, due) => {
+      if (isIdle) watched.movedAt = now()
       if (isIdle && !isClosing) wakeup.idle(due)
       else wakeup.busy()
     }
   })
 
+  yield* watchedIn(watch, ofQueue, watched)
   const ended = yield* Deferred.make<never, RedisError.RedisCommandError>()
   yield* Effect.forkScoped(leases.run)
   yield* Effect.forkScoped(wakeup.run)
@@ -167,6 +184,16 @@ const start = Effect.fnUntraced(function* <R>(
   return ended
 })
 
+// Shows a worker to whoever looks at its queue, and has the queue counted.
+const watchedIn = Effect.fnUntraced(function* (watch: QueueWatch, metrics: Metrics.Metrics, worker: WatchedWorker) {
+  yield* Effect.acquireRelease(
+    Effect.sync(() => watch.workers.add(worker)),
+    () => Effect.sync(() => watch.workers.delete(worker))
+  )
+  yield* Dispatch.showGauge(metrics.running, worker.running)
+  yield* Dispatch.showGauge(metrics.concurrency, () => worker.concurrency)
+  yield* watch.keep
+})
 const problemsOf = ({ concurrency = 1, connectAttempts = 1, drain = 0, lease = "1 second", rateLimit }: Options) => [
   countProblem("concurrency", concurrency),
   countProblem("connectAttempts", connectAttempts),

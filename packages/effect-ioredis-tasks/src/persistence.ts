@@ -84,8 +84,8 @@ export interface StoreOptions {
  * **Details**
  *
  * A process keeps one reserved connection for each queue that it has taken from, at which it waits
- * while there is nothing to do. Ids are remembered until `PersistedQueue.layerCleanup` removes them;
- * those that the queue has made itself for ten minutes.
+ * while there is nothing to do. Ids are remembered until `PersistedQueue.layerCleanup` removes
+ * them; those that the queue has made itself for ten minutes.
  *
  * **Example** (A worker that another process replaces within ten seconds)
  *
@@ -95,9 +95,11 @@ export interface StoreOptions {
  * import { Redis } from "effect-ioredis"
  * import * as Persistence from "effect-ioredis-tasks/persistence"
  *
- * const Store = Persistence.layerStore({ prefix: "shop:jobs", lease: "8 seconds", patience: "2 seconds" })
+ * const Store = Persistence.layerStore({ prefix: "shop:jobs", lease: "8 seconds" })
  *
- * const Live = Layer.mergeAll(PersistedQueue.layer, PersistedQueue.layerCleanup({ timeToLive: "7 days" })).pipe(
+ * const Cleanup = PersistedQueue.layerCleanup({ timeToLive: "7 days" })
+ *
+ * const Live = Layer.mergeAll(PersistedQueue.layer, Cleanup).pipe(
  *   Layer.provide(Store),
  *   Layer.provide(Redis.layerFromEnv())
  * )

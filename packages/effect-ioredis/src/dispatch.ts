@@ -548,6 +548,30 @@ export {
 } from "./internal/defineMetric.ts"
 
 /**
+ * Builds one of something, such as a series of a metric, for each label, and keeps it. Beyond
+ * `limit` labels all others have that of `other`, so that labels which others make up cost no
+ * memory.
+ *
+ * **Example** (A count for each kind of message, of a hundred at most)
+ *
+ * ```ts
+ * import { Context, Metric } from "effect"
+ * import * as Dispatch from "effect-ioredis/dispatch"
+ *
+ * const messages = Dispatch.oncePerLabel(100, (kind) =>
+ *   Dispatch.tallyOf(Metric.counter("messages", { attributes: { kind } }), Context.empty())
+ * )
+ * messages("greeting").count++
+ *
+ * messages("greeting").count // => 1
+ * ```
+ *
+ * @category metrics
+ * @since 0.1.0
+ */
+export { once as oncePerLabel } from "./internal/Labels.ts"
+
+/**
  * Makes the lines of single operations, for a library that stands on no client.
  *
  * **Example** (Lines of one's own)

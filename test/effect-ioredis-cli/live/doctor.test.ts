@@ -1,6 +1,7 @@
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import { Duration, Effect, Exit, Schema, Scope, Semaphore } from "effect"
 import { Report } from "effect-ioredis-cli"
+import * as QueueKeys from "../../../packages/effect-ioredis-tasks/src/internal/QueueKeys.ts"
 import * as Certificates from "../../support/Certificates.ts"
 import * as DroppingServer from "../../support/DroppingServer.ts"
 import * as FreePort from "../../support/FreePort.ts"
@@ -68,6 +69,31 @@ const names = (id: string, evidence: RegExp, remedy: RegExp, { code, stderr, std
 const at = (port: number, scheme = "redis") => `${scheme}://:${password}@127.0.0.1:${port}`
 
 describe.concurrent("effect-ioredis doctor", { timeout: 30_000 }, () => {
+  it.live("finds queues of tasks, and says which are not well", () =>
+    Effect.gen(function* () {
+      const server = yield* RedisServer.make({ ...cache, config: ["appendonly yes"] })
+      const mails = QueueKeys.of("tasks", "mails")
+      const healthy = yield* doctor([server.url, "--queue", "mails"])
+      assert.include(healthy.stdout, "[queue-unknown]")
+      const stored = `${Date.now() - 600_000} 0 1 {}`
+      yield* server.cli("HSET", mails.tasks, "mail:1", stored, "mail:2", stored)
+      yield* server.cli("RPUSH", mails.waiting[1], "mail:1")
+      names(
+        "queue-waiting",
+        /queue mails has 1 tasks, .* waits for 10 minutes/,
+        /workers run/,
+        yield* doctor([server.url])
+      )
+      yield* server.cli("HSET", mails.attempts, "mail:1", "1")
+      yield* server.cli("ZADD", mails.dead, "1", "mail:2")
+      const dead = yield* doctor([server.url, "--queue", "mails"])
+      names("queue-dead", /queue mails has 1 dead letters/, /replay/, dead)
+      assert.notInclude(dead.stdout, "queue-waiting")
+      yield* server.cli("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+      names("queue-eviction", /allkeys-lru, and has the queues mails/, /noeviction/, yield* doctor([server.url]))
+    })
+  )
+
   it.live("says nothing of a healthy cache, and leaves nothing in it", () =>
     Effect.gen(function* () {
       const server = yield* RedisServer.make(cache)

@@ -7,10 +7,10 @@ import type { Absence } from "./Ledger.ts"
 /** Worker processes, each of which is replaced by another when it is gone. */
 export interface Crew {
   /**
-   * Kills one of those that work (SIGKILL), or lets it stand still for so many seconds (SIGSTOP). It
-   * is drawn at random, and left alone where fewer than two others work.
+   * Kills one of those that work (SIGKILL), or lets it stand still for so many seconds (SIGSTOP), in
+   * so large a share. It is drawn at random, and left alone where fewer than two others work.
    */
-  readonly disturbOne: (isWorking: (pid: number) => boolean, seconds: number) => Effect.Effect<void>
+  readonly disturbOne: (isWorking: (pid: number) => boolean, stops: Stops) => Effect.Effect<void>
   /** When each process was gone, in milliseconds since the machine was started. */
   readonly gone: ReadonlyMap<number, number>
   /** How many were killed from here. The others ended by themselves. */
@@ -19,6 +19,12 @@ export interface Crew {
   readonly stops: ReadonlyArray<Absence>
   /** The last lines that they logged. */
   readonly log: Effect.Effect<ReadonlyArray<string>>
+}
+
+/** For how long workers stand still, and how many of those that are disturbed. */
+export interface Stops {
+  readonly seconds: number
+  readonly share: number
 }
 
 /** Settings of a program, as its environment has them. */
@@ -75,11 +81,11 @@ export const make = Effect.fnUntraced(function* (size: number, settings: Setting
     )
 
   const crew: Crew = {
-    disturbOne: Effect.fnUntraced(function* (isWorking, seconds) {
+    disturbOne: Effect.fnUntraced(function* (isWorking, { seconds, share }) {
       const working = [...pids].filter(isWorking)
       const pid = working[yield* Random.nextIntBetween(0, Math.max(1, working.length))]
       if (pid === undefined || working.length < 3) return
-      if (yield* Random.nextBoolean) return yield* stop(pid, seconds)
+      if ((yield* Random.next) < share) return yield* stop(pid, seconds)
       process.kill(pid, "SIGKILL")
       killed++
     }),

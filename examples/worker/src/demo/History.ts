@@ -15,8 +15,8 @@ export interface Settlement {
 export interface History {
   /** In the order in which they happened. */
   readonly settlements: ReadonlyArray<Settlement>
-  /** Ids that were enqueued. */
-  readonly enqueued: ReadonlySet<string>
+  /** How often each was given to a worker, whether or not that lived to begin with it. */
+  readonly takes: ReadonlyMap<string, number>
 }
 
 /**
@@ -38,7 +38,7 @@ export const read = (dir: string, queue: string): History => {
 /** What commands did to the keys that begin like this. */
 export const of = (commands: ReadonlyArray<ReadonlyArray<string>>, base: string): History => {
   const settlements: Array<Settlement & { value: string }> = []
-  const enqueued = new Set<string>()
+  const takes = new Map<string, number>()
   const last = new Map<string, { value: string }>()
   const settle = (id: string, kind: Settlement["kind"]) => {
     const settlement = { id, kind, value: "" }
@@ -49,13 +49,15 @@ export const of = (commands: ReadonlyArray<ReadonlyArray<string>>, base: string)
     if (!key.startsWith(base)) continue
     const part = key.slice(base.length)
     const command = name.toUpperCase()
-    if (command === "HSET" && part === "tasks") enqueued.add(args[0] ?? "")
-    if (command === "ZADD" && (part === "over" || part === "dead")) settle(args[1] ?? "", part)
+    const [field = "", value = ""] = args
+    // What a worker has is the number of its attempt and the worker's token.
+    if (command === "HSET" && part === "attempts" && value.includes(":")) takes.set(field, (takes.get(field) ?? 0) + 1)
+    if (command === "ZADD" && (part === "over" || part === "dead")) settle(value, part)
     // The result follows what it is of.
     const settled = command === "SET" && part.startsWith("result:") ? last.get(part.slice("result:".length)) : undefined
-    if (settled !== undefined) settled.value = args[0] ?? ""
+    if (settled !== undefined) settled.value = field
   }
-  return { settlements, enqueued }
+  return { settlements, takes }
 }
 
 const commandsIn = (bytes: Buffer): ReadonlyArray<ReadonlyArray<string>> => {

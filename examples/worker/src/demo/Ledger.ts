@@ -1,6 +1,7 @@
 import type { Entries, Run } from "./Entries.ts"
 import type { History, Settlement } from "./History.ts"
 import type { Fate } from "../Parcel.ts"
+import { isScanned } from "../Plan.ts"
 
 /** What is known of a round when it is over, from three witnesses: its plan, its diary, and Redis' file. */
 export interface Evidence {
@@ -39,8 +40,9 @@ export interface Ledger {
   /** Over, and no run of theirs was ever done; or by a run that was not. */
   readonly unearned: ReadonlyArray<string>
   readonly settledTwice: ReadonlyArray<string>
-  /** Two runs at once. */
+  /** Two runs at once, and how many of them had a worker that stood still. */
   readonly overlaps: ReadonlyArray<string>
+  readonly stoodStill: number
   readonly runs: number
   /** Runs that were cut off by the end of their process. */
   readonly killed: number
@@ -59,6 +61,8 @@ export const of = (evidence: Evidence): Ledger => {
   const of = (id: string): ReadonlyArray<Settlement> => settlements.get(id) ?? []
   const dones = (id: string) => runsOf(id).filter(({ how }) => how === "done").length
   const ids = [...plan.keys()]
+  const stopped = new Set(evidence.stops.map(({ pid }) => pid))
+  const overlaps = ids.flatMap((id) => overlapsOf(id, runsOf(id), gone))
   const accepted = new Set(
     entries.offers.filter(({ answer }) => answer === "Enqueued" || answer === "Deferred").map(({ id }) => id)
   )
@@ -70,11 +74,12 @@ export const of = (evidence: Evidence): Ledger => {
     doneOnce: ids.filter((id) => dones(id) === 1).length,
     doneMore: ids.filter((id) => dones(id) > 1),
     dead: counts(ended.flatMap((id) => (of(id)[0]?.kind === "dead" ? [reasonOf(of(id)[0])] : []))),
-    wrong: ended.flatMap((id) => wrongOf(id, plan.get(id), of(id)[0], endingsOf(plan.get(id), runsOf(id), evidence))),
+    wrong: ended.flatMap((id) => wrongOf(id, plan.get(id), of(id)[0], endingsOf(id, runsOf(id), evidence))),
     lost: ids.filter((id) => accepted.has(id) && of(id).length === 0),
     unearned: ended.filter((id) => of(id).some((settlement) => !isEarned(settlement, runsOf(id)))),
     settledTwice: ids.filter((id) => of(id).length > 1),
-    overlaps: ids.flatMap((id) => overlapsOf(id, runsOf(id), gone)),
+    overlaps: overlaps.map(({ id, millis }) => `${id} for ${millis.toFixed(0)} ms`),
+    stoodStill: overlaps.filter(({ pid }) => stopped.has(pid)).length,
     runs: entries.runs.length,
     killed: entries.runs.filter(({ ended }) => ended === undefined).length,
     resumed: outages.map(({ name, until }) => ({ name, after: firstAfter(entries.runs, until) - until })),
@@ -83,7 +88,7 @@ export const of = (evidence: Evidence): Ledger => {
 }
 
 /** What is broken, in a sentence each. */
-export const broken = ({ lost, overlaps: _, refused, settledTwice, unearned, wrong }: Ledger): ReadonlyArray<string> =>
+export const broken = ({ lost, refused, settledTwice, unearned, wrong }: Ledger): ReadonlyArray<string> =>
   [
     ["not accepted", refused],
     ["lost", lost],
@@ -96,13 +101,14 @@ const reasonOf = (settlement: Settlement | undefined): string =>
   settlement === undefined || settlement.value === "" ? "?" : JSON.parse(settlement.value)._tag
 
 // What a task must end with. One that is to die is lost instead, where its last worker could not say so.
-const endingsOf = (fate: Fate | undefined, runs: ReadonlyArray<Run>, evidence: Evidence): ReadonlyArray<string> => {
+const endingsOf = (id: string, runs: ReadonlyArray<Run>, evidence: Evidence): ReadonlyArray<string> => {
+  const fate = evidence.plan.get(id)
   if (fate === "unreadable") return ["Undecodable"]
   if (fate === "returns") return ["Failed"]
+  if (fate === undefined || !isScanned(fate)) return ["Success"]
   const last = runs.at(-1)
-  if (fate === "kills") return runs.length >= mostScans ? ["Lost"] : []
-  if (fate !== "dies") return ["Success"]
-  if (last === undefined || runs.length < mostScans) return []
+  if (last === undefined || (evidence.history.takes.get(id) ?? 0) < mostScans) return []
+  if (fate === "kills") return ["Lost"]
   if (last.how !== "died") return ["Lost"]
   return couldSay(last, evidence) ? ["Died"] : ["Died", "Lost"]
 }
@@ -140,12 +146,19 @@ const isEarned = ({ kind, value }: Settlement, runs: ReadonlyArray<Run>): boolea
   return runs.some(({ how, name }) => name === by && how === "done")
 }
 
-const overlapsOf = (id: string, runs: ReadonlyArray<Run>, gone: Evidence["gone"]): ReadonlyArray<string> =>
+interface Overlap {
+  readonly id: string
+  readonly millis: number
+  /** Whose run went on. */
+  readonly pid: number
+}
+
+const overlapsOf = (id: string, runs: ReadonlyArray<Run>, gone: Evidence["gone"]): ReadonlyArray<Overlap> =>
   runs.flatMap((run, index) => {
     const next = runs[index + 1]
     const end = run.ended ?? gone.get(run.pid) ?? Number.POSITIVE_INFINITY
     if (next === undefined || next.began >= end) return []
-    return [`${id} for ${(Math.min(end, next.ended ?? end) - next.began).toFixed(0)} ms`]
+    return [{ id, millis: Math.min(end, next.ended ?? end) - next.began, pid: run.pid }]
   })
 
 const firstAfter = (runs: ReadonlyArray<Run>, at: number): number =>

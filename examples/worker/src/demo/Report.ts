@@ -38,7 +38,7 @@ export const table = (ledger: Ledger, { killed, stops }: Disturbed, style: Style
     none("refused", ledger.refused),
     none("settled twice", ledger.settledTwice),
     none("settled, and not done", ledger.unearned),
-    line("overlaps", ledger.overlaps.length, "with a run of a worker that stood still"),
+    line("overlaps", ledger.overlaps.length, `${ledger.stoodStill} of them with a run of a worker that stood still`),
     "",
     line("runs", ledger.runs, `${ledger.killed} of them cut off by a SIGKILL`),
     line("workers killed", killed, "and by the parcels that kill their worker"),

@@ -19,6 +19,8 @@ export interface Settings {
   readonly resetTimeoutSeconds: number
   /** About how many seconds there are between two workers that are killed or stand still. */
   readonly killEvery: number
+  /** The share of them that stand still, for a second longer than their lease. */
+  readonly stopShare: number
   readonly steps: ReadonlyArray<Script.Step>
   /** For how many seconds, after everything was offered, it is waited for what is left. */
   readonly longest: number
@@ -85,11 +87,10 @@ export const play = Effect.fnUntraced(function* <E, R>(
     PARCELS: String(settings.parcels),
     PER_SECOND: String(settings.perSecond)
   })
+  const stops = { seconds: settings.leaseSeconds + 1, share: settings.stopShare }
   const killing = yield* Random.nextBetween(settings.killEvery * 0.5, settings.killEvery * 1.5).pipe(
     Effect.flatMap((seconds) => Effect.sleep(Duration.seconds(seconds))),
-    Effect.andThen(
-      Effect.suspend(() => crew.disturbOne((pid) => Entries.read(diary).works.has(pid), settings.leaseSeconds + 1))
-    ),
+    Effect.andThen(Effect.suspend(() => crew.disturbOne((pid) => Entries.read(diary).works.has(pid), stops))),
     Effect.forever,
     Effect.forkScoped
   )

@@ -50,16 +50,20 @@ const doctor = Command.make(
       Flag.withSchema(Schema.Finite.check(Schema.isBetween({ minimum: 0.5, maximum: 600 }))),
       Flag.withDefault(10)
     ),
+    queue: Flag.String("queue").pipe(
+      Flag.withDescription("A queue of tasks to look at, or several: mails, shop:mails. Default: those that are found"),
+      Flag.atLeast(0)
+    ),
     envPrefix: Flag.String("env-prefix").pipe(
       Flag.withDescription("Begins the names of all variables: with SESSIONS they are SESSIONS_REDIS_URL and so on"),
       Flag.optional
     )
   },
-  ({ envPrefix, json, timeout, url, use }) =>
+  ({ envPrefix, json, queue, timeout, url, use }) =>
     Effect.gen(function* () {
       const { started } = yield* Process
       const target = yield* readTarget({ url: Option.getOrUndefined(url), envPrefix: Option.getOrUndefined(envPrefix) })
-      const facts = yield* collect(target, { use, until: started + timeout * 1000 - ending })
+      const facts = yield* collect(target, { use, queues: queue, until: started + timeout * 1000 - ending })
       const took = (yield* Clock.currentTimeMillis) - started
       const report = diagnose(facts, Settings.targetText(target.redis), took)
       yield* Console.log(json ? yield* encoded(report) : render(report, yield* style))

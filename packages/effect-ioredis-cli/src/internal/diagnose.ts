@@ -14,6 +14,7 @@ import { permissions } from "./checks/permissions.ts"
 import { persistence } from "./checks/persistence.ts"
 import { protectedMode } from "./checks/protectedMode.ts"
 import { reachable } from "./checks/reachable.ts"
+import { queues } from "./checks/queues.ts"
 import { replica } from "./checks/replica.ts"
 import { sentinels } from "./checks/sentinels.ts"
 import { slow } from "./checks/slow.ts"
@@ -38,6 +39,7 @@ const checks: ReadonlyArray<Check> = [
   memory,
   eviction,
   persistence,
+  queues,
   clock,
   keys,
   slow,

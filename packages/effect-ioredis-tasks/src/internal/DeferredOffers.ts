@@ -1,7 +1,9 @@
-import { Clock, Effect, Latch, Result, type Scope } from "effect"
+import { Effect, Latch, Result, type Scope } from "effect"
 import type { RedisClient } from "effect-ioredis"
-import type * as Dispatch from "effect-ioredis/dispatch"
+import * as Dispatch from "effect-ioredis/dispatch"
+import { inBackground } from "./inBackground.ts"
 import { isOutage } from "./isOutage.ts"
+import type { Metrics } from "./Metrics.ts"
 import type { QueueStore } from "./QueueStore.ts"
 import type { Offer } from "./scripts/offer.ts"
 
@@ -43,24 +45,35 @@ const patience: RedisClient.CallOptions = { waitToSend: "20 seconds", operationT
 // What is refused at once is not asked for in a tight loop.
 const pause = "20 millis"
 
-/** Keeps offers for as long as the scope is open, and tells Redis of what it can before that closes. */
+/**
+ * Keeps offers for as long as the scope is open, and tells Redis of what it can before that closes.
+ */
 export const make = Effect.fnUntraced(function* (
   dispatch: Dispatch.Dispatch,
   queue: string,
   store: QueueStore,
+  metrics: Metrics,
   { limit, longest }: Bounds
 ): Effect.fn.Return<DeferredOffers, never, Scope.Scope> {
   const now = () => Number(dispatch.clock.monotonicTimeNanosUnsafe()) / 1e6
   const entries = new Map<string, Entry>()
   const isWaiting = Latch.makeUnsafe()
+  let accepted = 0
   let replayed = 0
   let lost = 0
+  yield* Dispatch.showGauge(metrics.deferred, () => entries.size)
+  yield* Dispatch.showGauge(metrics.deferredLimit, () => limit)
+  yield* Effect.acquireRelease(
+    Effect.sync(() => dispatch.outage.add(() => ({ deferred: accepted, replayed, lost, waiting: entries.size }))),
+    Effect.sync
+  )
 
   // One line for all that is lost for one reason.
   const lose = (reason: string, ids: ReadonlyArray<string>) =>
     Effect.suspend(() => {
       const gone = ids.filter((id) => entries.delete(id)).length
       lost += gone
+      metrics.lost.count += gone
       if (gone === 0) return Effect.void
       return Effect.logError("Tasks that were accepted are lost").pipe(
         Effect.annotateLogs({ queue, reason, lost: gone })
@@ -76,7 +89,10 @@ export const make = Effect.fnUntraced(function* (
     const life = offer.life === 0 ? 0 : Math.ceil(offer.life - age)
     const told = yield* Effect.result(store.offer({ ...offer, delay, life }, patience))
     if (Result.isFailure(told)) return isOutage(told.failure) ? undefined : told.failure.message
-    if (entries.delete(offer.id)) replayed++
+    if (entries.delete(offer.id)) {
+      replayed++
+      metrics.replayed.count++
+    }
     return undefined
   })
 
@@ -103,13 +119,13 @@ export const make = Effect.fnUntraced(function* (
       yield* isWaiting.await
       if (entries.size === 0) return isWaiting.closeUnsafe()
       yield* tellSome
-    }).pipe(Effect.forever, Effect.provideService(Clock.Clock, dispatch.clock))
+    }).pipe(Effect.forever, inBackground(dispatch))
   )
   yield* Effect.addFinalizer(() =>
     Effect.andThen(
       dispatch.closeWithin(Effect.whileLoop({ while: () => entries.size > 0, body: () => tellSome, step: () => {} })),
       Effect.suspend(() => lose("the program ended before Redis was there again", [...entries.keys()]))
-    )
+    ).pipe(inBackground(dispatch))
   )
 
   return {
@@ -118,6 +134,7 @@ export const make = Effect.fnUntraced(function* (
       if (entries.has(offer.id)) return true
       if (entries.size >= limit) return false
       entries.set(offer.id, { offer, since })
+      accepted++
       isWaiting.openUnsafe()
       return true
     },

@@ -1,12 +1,20 @@
 import { Cause, Effect, Exit, Option, Result, Schema } from "effect"
 import type { Task } from "../Task.ts"
+import { errorTypeOf } from "./errorType.ts"
+import type { Reason } from "./Metrics.ts"
 import * as Outcome from "./Outcome.ts"
 import { retryDelay } from "./retryDelay.ts"
 import type { Settlement } from "./scripts/work.ts"
+import type { Spans } from "./Spans.ts"
 import type { StoredTask } from "./StoredTask.ts"
 
 /** What a task ends with, this time. */
-export type Ending = Pick<Settlement, "kind" | "delay" | "value">
+export interface Ending extends Pick<Settlement, "kind" | "delay" | "value"> {
+  /** Names what its handler failed with, if it did. */
+  readonly errorType?: string | undefined
+  /** Says why it is dead, if it is. */
+  readonly reason?: Reason | undefined
+}
 
 /** A task in hand. */
 export interface Begun {
@@ -15,6 +23,8 @@ export interface Begun {
   readonly attempt: number
   /** Keeps how far it is, as JSON. */
   readonly tell: (progress: string) => Effect.Effect<void>
+  /** The spans of its queue. */
+  readonly spans: Spans
 }
 
 /** What a handler is given beside the payload. */
@@ -29,15 +39,26 @@ export type Handle<Payload, Success, Error, Progress, R> = (
   context: HandlerContext<Progress>
 ) => Effect.Effect<Success, Error, R>
 
-const dead = (value: string): Ending => ({ kind: "dead", delay: 0, value })
+const dead = (reason: Reason, value: string, errorType: string = reason): Ending => ({
+  kind: "dead",
+  delay: 0,
+  value,
+  reason,
+  errorType
+})
 
 /** Gives a task back for so many milliseconds, as if it had not been begun. */
 export const back = (delay: number): Ending => ({ kind: "back", delay, value: "" })
 
 /** The ending of what this library did not write, or that does not fit the schema. */
-export const undecodable = (message: string): Ending => dead(Outcome.write({ _tag: "Undecodable", message }))
+export const undecodable = (message: string): Ending =>
+  dead("Undecodable", Outcome.write({ _tag: "Undecodable", message }))
 
-/** Runs the handler of one kind of task on one task, and says what becomes of that. It cannot fail. */
+const diedOf = (message: string): Ending => dead("Died", Outcome.write({ _tag: "Died", message }))
+
+/**
+ * Runs the handler of one kind of task on one task, and says what becomes of that. It cannot fail.
+ */
 export const make = <Payload, Success, Error, Progress, R>(
   task: Task<Payload, Success, Error, Progress>,
   handle: Handle<Payload, Success, Error, Progress, R>
@@ -47,50 +68,56 @@ export const make = <Payload, Success, Error, Progress, R>(
   const outcomes = Outcome.codecOf(task)
   const { schedule, while: isWorthwhile } = task.retry
 
-  const again = (attempt: number, error: Error, otherwise: string): Effect.Effect<Ending> =>
+  const again = (attempt: number, error: Error, otherwise: Ending): Effect.Effect<Ending> =>
     Effect.map(retryDelay(schedule, attempt, error), (delay) =>
-      Option.isNone(delay) ? dead(otherwise) : { kind: "retry", delay: Math.round(delay.value), value: "" }
+      Option.isNone(delay)
+        ? otherwise
+        : { kind: "retry", delay: Math.round(delay.value), value: "", errorType: otherwise.errorType }
     )
 
   // A defect has no error that the schedule could look at.
-  const died = (attempt: number, message: string) =>
-    again(attempt, undefined as Error, Outcome.write({ _tag: "Died", message }))
+  const died = (attempt: number, message: string) => again(attempt, undefined as Error, diedOf(message))
 
   const endingOf = (exit: Exit.Exit<Success, Error>, attempt: number): Effect.Effect<Ending> => {
     if (Exit.isSuccess(exit)) {
       const value = outcomes.success(exit.value)
       return Result.isSuccess(value)
         ? Effect.succeed({ kind: "done", delay: 0, value: value.success })
-        : Effect.succeed(dead(Outcome.write({ _tag: "Died", message: `its success does not fit: ${value.failure}` })))
+        : Effect.succeed(diedOf(`its success does not fit: ${value.failure}`))
     }
     const message = Cause.pretty(exit.cause).slice(0, longestMessage)
     const error = Cause.findErrorOption(exit.cause)
     if (Option.isNone(error)) return died(attempt, message)
     const value = outcomes.failed(error.value, message)
     if (Result.isFailure(value)) return died(attempt, `its error does not fit: ${value.failure}`)
-    return isWorthwhile(error.value) ? again(attempt, error.value, value.success) : Effect.succeed(dead(value.success))
+    const failed = dead("Failed", value.success, errorTypeOf(exit.cause))
+    return isWorthwhile(error.value) ? again(attempt, error.value, failed) : Effect.succeed(failed)
   }
 
-  const run = Effect.fnUntraced(function* (stored: StoredTask, { attempt, id, tell }: Begun) {
+  const run = Effect.fnUntraced(function* (stored: StoredTask, { attempt, id, spans, tell }: Begun) {
     // Whoever had it before is gone, and said nothing.
     if (attempt > 1) {
       const message = `${attempt - 1} workers that had it were gone`
-      const lost = yield* again(attempt - 1, undefined as Error, Outcome.write({ _tag: "Lost", message }))
+      const gone = dead("Lost", Outcome.write({ _tag: "Lost", message }))
+      const lost = yield* again(attempt - 1, undefined as Error, gone)
       if (lost.kind === "dead") return lost
     }
     const payload = decode(stored.payload)
     if (Result.isFailure(payload)) return undecodable("its payload does not fit the schema")
     const progress = (progress: Progress) =>
       Effect.flatMap(Effect.orDie(encodeProgress(progress)), (encoded) => tell(JSON.stringify(encoded)))
-    const exit = yield* Effect.exit(handle(payload.success, { id, attempt, progress }))
-    return yield* endingOf(exit, attempt)
+    const handling = Effect.flatMap(Effect.exit(handle(payload.success, { id, attempt, progress })), (exit) =>
+      Effect.map(endingOf(exit, attempt), (ending) => ({ exit, ending }))
+    )
+    const { ending } = yield* spans.processing(task.name, attempt, stored.trace, handling)
+    return ending
   })
 
   // What decides about an attempt and dies would do so each time.
   return (stored, begun) =>
     Effect.catchDefect(run(stored, begun), (defect) => {
       const message = Cause.pretty(Cause.die(defect)).slice(0, longestMessage)
-      return Effect.succeed(dead(Outcome.write({ _tag: "Died", message })))
+      return Effect.succeed(diedOf(message))
     })
 }
 

@@ -2,7 +2,8 @@ import { Clock, type Context, Effect, type Exit, type Fiber, Latch } from "effec
 import type { Dispatch } from "effect-ioredis/dispatch"
 import * as Handling from "./Handling.ts"
 import type { Held, Leases, Leaving } from "./Leases.ts"
-import { outcomes, type Settlement, type Taken } from "./scripts/work.ts"
+import { outcomes, type Taken } from "./scripts/work.ts"
+import type { Settling, WorkerMetrics } from "./WorkerMetrics.ts"
 
 /** The tasks whose handlers run. */
 export interface InHand {
@@ -16,8 +17,16 @@ export interface InHand {
   readonly drain: (longest: number) => Effect.Effect<void>
 }
 
+/** A task that was taken: of which kind it is, and what runs it. */
+export interface Beginning<R> {
+  readonly task: string
+  readonly run: Effect.Effect<Handling.Ending, never, R>
+}
+
 interface Running {
   readonly held: Held
+  readonly task: string
+  readonly startedAt: number
   readonly fiber: Fiber.Fiber<Handling.Ending>
   why: Leaving | "Closing" | undefined
 }
@@ -27,9 +36,11 @@ export const make = <R>(
   { clock }: Dispatch,
   leases: Leases,
   context: Context.Context<R>,
-  begin: (task: Taken, token: string) => Effect.Effect<Handling.Ending, never, R>,
-  settle: (settlement: Settlement) => void
+  begin: (taken: Taken, token: string) => Beginning<R>,
+  settle: (settling: Settling) => void,
+  metrics: Pick<WorkerMetrics, "ended">
 ): InHand => {
+  const now = () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
   const running = new Set<Running>()
   const isEmpty = Latch.makeUnsafe(true)
   let isClosing = false
@@ -40,8 +51,16 @@ export const make = <R>(
     leases.release(one.held)
     if (running.size === 0) isEmpty.openUnsafe()
     // What ran to its end although it was to be left off has done its work: Redis says whose it is.
-    const ending = exit._tag === "Success" ? exit.value : leftOff(one.why)
-    if (ending !== undefined) settle({ id: one.held.id, token: one.held.token, ...ending })
+    const { held, startedAt, task, why } = one
+    const ending = exit._tag === "Success" ? exit.value : leftOff(why)
+    if (ending !== undefined) {
+      const { delay, kind, reason, value } = ending
+      settle({ id: held.id, token: held.token, kind, delay, value, task, reason })
+    }
+    const endedAt = now()
+    const errorType = exit._tag === "Success" ? exit.value.errorType : (why ?? "Interrupted")
+    const mayOverlap = why === "Lost" || endedAt > held.until
+    metrics.ended({ task, ending, why, errorType, millis: endedAt - startedAt, mayOverlap })
   }
 
   const leave = (one: Running, why: Leaving | "Closing") => {
@@ -51,11 +70,13 @@ export const make = <R>(
 
   return {
     count: () => running.size,
-    take: (task, token, until) => {
-      if (isClosing || !leases.lasts(until)) return settle({ id: task.id, token, ...Handling.back(0) })
-      const fiber = runFork(begin(task, token))
-      const held: Held = { id: task.id, token, until, leave: (why) => leave(one, why) }
-      const one: Running = { held, fiber, why: undefined }
+    take: (taken, token, until) => {
+      if (isClosing || !leases.lasts(until)) return settle(unbegun(taken, token))
+      const startedAt = now()
+      const { run, task } = begin(taken, token)
+      const fiber = runFork(run)
+      const held: Held = { id: taken.id, token, until, leave: (why) => leave(one, why) }
+      const one: Running = { held, task, startedAt, fiber, why: undefined }
       running.add(one)
       isEmpty.closeUnsafe()
       leases.hold(held)
@@ -71,6 +92,14 @@ export const make = <R>(
       }).pipe(Effect.provideService(Clock.Clock, clock))
   }
 }
+
+const unbegun = ({ id }: Taken, token: string): Settling => ({
+  ...Handling.back(0),
+  id,
+  token,
+  task: "unknown",
+  reason: undefined
+})
 
 const leftOff = (why: Running["why"]): Handling.Ending | undefined => {
   if (why === "Cancelled") return { kind: "cancelled", delay: 0, value: outcomes.cancelled }

@@ -1,5 +1,6 @@
-import { Clock, Effect, Latch } from "effect"
+import { Effect, Latch } from "effect"
 import type { Dispatch } from "effect-ioredis/dispatch"
+import { inBackground } from "./inBackground.ts"
 import type { QueueStore } from "./QueueStore.ts"
 
 /** Why a worker has to leave off with a task. */
@@ -79,6 +80,6 @@ export const make = (store: QueueStore, { clock }: Dispatch, lease: number): Lea
       all.delete(held)
     },
     lasts: (until) => until - margin > now(),
-    run: Effect.raceFirst(renewing, lapsing).pipe(Effect.provideService(Clock.Clock, clock))
+    run: Effect.raceFirst(renewing, lapsing).pipe(inBackground({ clock }))
   }
 }

@@ -21,7 +21,10 @@ export interface QueueKeys {
   readonly over: string
   /** A list that idle workers wait at: one element wakes one of them. */
   readonly wake: string
-  /** What the key of a worker's last call begins with: its name follows. It is for a reply that was lost. */
+  /**
+   * What the key of a worker's last call begins with: its name follows. It is for a reply that was
+   * lost.
+   */
   readonly calls: string
   /** Exists while nothing is handed out. */
   readonly paused: string
@@ -35,7 +38,9 @@ export interface QueueKeys {
   readonly results: string
   /** What the key of a schedule begins with: its name follows. */
   readonly schedules: string
-  /** A shard channel on which ids are told of tasks that have ended, or are further than they were. */
+  /**
+   * A shard channel on which ids are told of tasks that have ended, or are further than they were.
+   */
   readonly told: string
 }
 

@@ -1,30 +1,37 @@
-import { Clock, Effect, Latch, Schedule } from "effect"
+import { Effect, Exit, Latch, Schedule } from "effect"
 import type { RedisClient, RedisError } from "effect-ioredis"
 import type { Dispatch } from "effect-ioredis/dispatch"
+import { errorTypeOf } from "./errorType.ts"
+import { inBackground } from "./inBackground.ts"
 import { isOutage } from "./isOutage.ts"
 import type { QueueStore } from "./QueueStore.ts"
 import { type Call, type Settlement, type Taken, tokenOf } from "./scripts/work.ts"
 
-/** What the rounds of a worker are told. */
-export interface Settings extends Pick<Call, "lease" | "rate" | "worker"> {
+/** What the rounds of a worker are told, whose settlements may say more than Redis is told. */
+export interface Settings<in S extends Settlement> extends Pick<Call, "lease" | "rate" | "worker"> {
   /** How many tasks it may take now. */
   readonly capacity: () => number
   /** How many rounds in a row may fail before the worker ends. */
   readonly attempts: number
   /** Is given each task, and until when it is certainly the worker's own. */
   readonly take: (task: Taken, token: string, until: number) => void
-  /** Is told of settlements that came too late: another has the task, or had it. */
-  readonly late: (settlement: Settlement) => void
-  /** Is told of each settlement, in time or late, once Redis knows of it. */
-  readonly confirmed?: (settlement: Settlement) => void
-  /** Is told after each round whether the worker would have taken more, and when there is something. */
+  /**
+   * Is told of each settlement, once Redis knows of it, whether the task was still the worker's
+   * own: another may have it, or have had it.
+   */
+  readonly confirmed: (settlement: S, isOwn: boolean) => void
+  /** Is told how many milliseconds each call took, and what it failed with, if it did. */
+  readonly worked?: ((millis: number, errorType: string | undefined) => void) | undefined
+  /**
+   * Is told after each round whether the worker would have taken more, and when there is something.
+   */
   readonly after: (isIdle: boolean, due: number | undefined) => void
 }
 
 /** The rounds of a worker: each settles what is done and takes the next, in one script. */
-export interface Rounds {
+export interface Rounds<in S extends Settlement = Settlement> {
   /** Has a task settled in the next round. */
-  readonly settle: (settlement: Settlement) => void
+  readonly settle: (settlement: S) => void
   /** Has a round made, as there may be something to take. */
   readonly look: () => void
   /**
@@ -39,7 +46,7 @@ export interface Rounds {
   readonly run: Effect.Effect<never, RedisError.RedisCommandError>
 }
 
-type Asked = Parameters<QueueStore["work"]>[0]
+type Asked<S> = Omit<Parameters<QueueStore["work"]>[0], "settlements"> & { readonly settlements: ReadonlyArray<S> }
 
 // At most so many in one round, so that Redis has time for others.
 const most = 200
@@ -50,21 +57,30 @@ const patience: RedisClient.CallOptions = { waitToSend: "5 seconds", operationTi
 const pause = Schedule.spaced("200 millis")
 
 /** Makes the rounds of one worker. */
-export const make = (store: QueueStore, { clock }: Dispatch, settings: Settings): Rounds => {
-  const { attempts, lease, rate, worker } = settings
+export const make = <S extends Settlement>(
+  store: QueueStore,
+  { clock }: Dispatch,
+  settings: Settings<S>
+): Rounds<S> => {
+  const { attempts, lease, rate, worked: told, worker } = settings
   const shallLook = Latch.makeUnsafe(true)
   const now = () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
-  const settlements: Array<Settlement> = []
+  const settlements: Array<S> = []
   const isSettled = Latch.makeUnsafe(true)
   let call = 0
-  let unanswered: Asked | undefined
+  let unanswered: Asked<S> | undefined
 
   // A call whose reply is lost is made again, until one comes: Redis knows it by its number.
-  const ask = (asked: Asked) => {
+  const ask = (asked: Asked<S>) => {
     let failed = 0
     return Effect.suspend(() => {
       const sentAt = now()
-      return Effect.map(store.work(asked, patience), (worked) => ({ sentAt, worked }))
+      return store.work(asked, patience).pipe(
+        Effect.onExit((exit) =>
+          Effect.sync(() => told?.(now() - sentAt, Exit.isFailure(exit) ? errorTypeOf(exit.cause) : undefined))
+        ),
+        Effect.map((worked) => ({ sentAt, worked }))
+      )
     }).pipe(Effect.retry({ while: (error) => isOutage(error) && ++failed < attempts, schedule: pause }))
   }
 
@@ -76,8 +92,7 @@ export const make = (store: QueueStore, { clock }: Dispatch, settings: Settings)
     const { sentAt, worked } = yield* ask(asked)
     unanswered = undefined
     for (const [index, settlement] of asked.settlements.entries()) {
-      if (worked.settled[index] !== true) settings.late(settlement)
-      settings.confirmed?.(settlement)
+      settings.confirmed(settlement, worked.settled[index] === true)
     }
     const token = tokenOf(asked)
     for (const task of worked.taken) settings.take(task, token, sentAt + task.lease)
@@ -104,6 +119,6 @@ export const make = (store: QueueStore, { clock }: Dispatch, settings: Settings)
         shallLook.closeUnsafe()
         return round
       })
-    ).pipe(Effect.provideService(Clock.Clock, clock))
+    ).pipe(inBackground({ clock }))
   }
 }

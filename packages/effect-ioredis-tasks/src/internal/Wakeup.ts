@@ -1,11 +1,15 @@
-import { Clock, Effect, Latch } from "effect"
+import { Effect, Latch } from "effect"
 import type { RedisClient } from "effect-ioredis"
 import { Lists } from "effect-ioredis/commands"
 import type { Dispatch } from "effect-ioredis/dispatch"
+import { inBackground } from "./inBackground.ts"
 
 /** Waits, while its worker is idle, until there may be something to do. */
 export interface Wakeup {
-  /** Says that the worker found nothing, and in how many milliseconds there is something for certain. */
+  /**
+   * Says that the worker found nothing, and in how many milliseconds there is something for
+   * certain.
+   */
   readonly idle: (due: number | undefined) => void
   /** Says that it has enough to do. */
   readonly busy: () => void
@@ -55,7 +59,7 @@ export const make = (
       // The worker looks for itself: Redis may be there again, or have no connection to spare.
       Effect.catch(() => Effect.andThen(Effect.sleep("100 millis"), Effect.sync(look))),
       Effect.forever,
-      Effect.provideService(Clock.Clock, dispatch.clock)
+      inBackground(dispatch)
     )
   }
 }

@@ -3,8 +3,8 @@ import { Duration, Effect, Option, Pull, Schedule } from "effect"
 /**
  * The delay before the attempt that follows so many, if there shall be one.
  *
- * The count in Redis is all that is known of the attempts before, which other processes made: so the
- * schedule is run from its beginning each time, with the time that its own delays have taken.
+ * The count in Redis is all that is known of the attempts before, which other processes made: so
+ * the schedule is run from its beginning each time, with the time that its own delays have taken.
  */
 export const retryDelay = Effect.fnUntraced(function* <Error>(
   schedule: Schedule.Schedule<unknown, Error>,

@@ -3,9 +3,11 @@ import type { Use } from "../../Report.ts"
 import { type Check, eachReached, finding } from "../finding.ts"
 
 /** Finds durable data that may be evicted, and a cache that nothing is evicted from. */
-export const eviction: Check = eachReached(({ address, info }, { use }) => {
+export const eviction: Check = eachReached(({ address, info, queues }, { use }) => {
   const { maxmemory, maxmemory_policy: policy } = info
   if (policy === undefined) return []
+  // Tasks want nothing to be evicted, and are there to be asked after by name.
+  if (policy === "noeviction" && queues.length > 0) return []
   const evidence = [`${address} says maxmemory_policy:${policy}, maxmemory:${maxmemory ?? "unknown"}`]
   if (use === "cache" || policy === "noeviction") return unevicted(use, policy, maxmemory, evidence)
   if (policy.startsWith("allkeys")) return [evicted(use, evidence)]

@@ -12,6 +12,8 @@ export interface Facts {
   /** Begins the keys of the cache. */
   readonly prefix: string
   readonly place: Place
+  /** The queues of tasks that were named. */
+  readonly queues?: ReadonlyArray<string> | undefined
   /** The server, the master that the sentinels name, or the masters of the cluster. */
   readonly servers: ReadonlyArray<Server>
 }
@@ -133,9 +135,24 @@ export interface Reached extends Attempt {
   readonly outOfMemory: boolean
   readonly clock: Clock | undefined
   readonly keys: KeySample | undefined
+  /** The queues of tasks that were found there. */
+  readonly queues: ReadonlyArray<Queue>
   readonly latency: Latency | undefined
   /** The slowest command of the last hour in the slow log, without arguments. */
   readonly slowest: { readonly command: string; readonly millis: number } | undefined
+}
+
+/** A queue of tasks. */
+export interface Queue {
+  /** Its name, behind its prefix where that is not `tasks`. */
+  readonly name: string
+  /** How many tasks may be begun. */
+  readonly waiting: number
+  /** How many tasks nobody will try again. */
+  readonly dead: number
+  readonly isPaused: boolean
+  /** For how long the oldest task waits that was not begun yet, in milliseconds. */
+  readonly oldest: number
 }
 
 /** A refused command. */

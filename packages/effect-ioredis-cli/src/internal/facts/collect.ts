@@ -11,6 +11,8 @@ import { type Inquiry, lookAt } from "./server.ts"
 /** What is judged, and how long it may take to look at it. */
 export interface Options {
   readonly use: Use
+  /** The queues of tasks that are looked at; none are those that are found. */
+  readonly queues: ReadonlyArray<string>
   /** The moment at which it has to be over, in milliseconds. */
   readonly until: number
 }
@@ -18,7 +20,7 @@ export interface Options {
 /** Asks whatever can be asked, and never fails. */
 export const collect = Effect.fnUntraced(function* (
   { prefix, redis }: Target,
-  { until, use }: Options
+  { queues, until, use }: Options
 ): Effect.fn.Return<Facts> {
   const { client, connector } = redis
   const now = yield* Clock.currentTimeMillis
@@ -33,9 +35,10 @@ export const collect = Effect.fnUntraced(function* (
       until: now + timeout
     },
     prefix,
-    hasCache: use !== "durable"
+    hasCache: use !== "durable",
+    queues
   }
-  return { use, prefix, ...(yield* lookEverywhere(client.topology, inquiry)) }
+  return { use, prefix, queues, ...(yield* lookEverywhere(client.topology, inquiry)) }
 })
 
 // A process that took all the time for its start still looks.

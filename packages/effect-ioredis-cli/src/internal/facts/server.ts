@@ -5,6 +5,7 @@ import { Server as Commands } from "effect-ioredis/commands"
 import { type Answer, Conversation, type Patience } from "./Conversation.ts"
 import type { Attempt, Clock as ClockFact, Denial, Reached, Server } from "./Facts.ts"
 import { sampleKeys } from "./keySample.ts"
+import { lookAtQueues } from "./queues.ts"
 import { measureLatency } from "./latency.ts"
 import { attemptOf, login } from "./login.ts"
 import { type Want, wants } from "./wants.ts"
@@ -16,6 +17,8 @@ export interface Inquiry {
   readonly patience: Patience
   readonly prefix: string
   readonly hasCache: boolean
+  /** The queues of tasks that are looked at; none are those that are found. */
+  readonly queues: ReadonlyArray<string>
 }
 
 /** Logs in, asks everything, and hangs up. */
@@ -33,7 +36,7 @@ export const lookAt = (address: RedisConnector.RedisAddress, inquiry: Inquiry): 
 const question = Effect.fnUntraced(function* (
   connection: RedisConnection.RedisConnection,
   attempt: Attempt,
-  { hasCache, patience, prefix }: Inquiry
+  { hasCache, patience, prefix, queues: named }: Inquiry
 ) {
   const conversation = new Conversation(connection, patience)
   const greeting = yield* conversation.ask(ping)
@@ -43,6 +46,7 @@ const question = Effect.fnUntraced(function* (
   const configuration = yield* conversation.tell(Commands.configGet(["save"]))
   const slowest = yield* slowestOfLate(conversation)
   const keys = hasCache ? yield* sampleKeys(conversation, prefix) : undefined
+  const queues = yield* lookAtQueues(conversation, named)
   // A subscription is among them, after which the connection takes nothing else.
   const tried = yield* tryAll(
     conversation,
@@ -59,6 +63,7 @@ const question = Effect.fnUntraced(function* (
     ...tried,
     clock,
     keys,
+    queues,
     latency,
     slowest
   }

@@ -18,8 +18,8 @@ export interface Given {
 /** Those who wait for tasks of one queue, and those who have one. */
 export interface Takers {
   /**
-   * Waits for the next task, for as long as Redis does not refuse. `interruptible` says where it may
-   * be interrupted: what it was given by then goes back.
+   * Waits for the next task, for as long as Redis does not refuse. `interruptible` says where it
+   * may be interrupted: what it was given by then goes back.
    */
   readonly next: (
     interruptible: <A, E>(wait: Effect.Effect<A, E>) => Effect.Effect<A, E>
@@ -73,10 +73,11 @@ export const make = Effect.fnUntraced(function* (
     leases.hold(held)
   }
 
-  const refuse = (error: RedisError.RedisCommandError) => {
-    for (const taker of takers) taker.resume(Effect.fail(error))
-    takers.clear()
-  }
+  const refuse = (error: RedisError.RedisCommandError) =>
+    Effect.sync(() => {
+      for (const taker of takers) taker.resume(Effect.fail(error))
+      takers.clear()
+    })
 
   const leases = Leases.make(store, dispatch, lease)
   const wakeup = Wakeup.make(client, dispatch, store.keys.wake, Wakeup.longestOf(lease), () => rounds.look())
@@ -87,7 +88,6 @@ export const make = Effect.fnUntraced(function* (
     rate: { limit: 0, window: 0 },
     capacity: () => takers.size,
     take: give,
-    late: () => {},
     confirmed: (settlement) => confirmations.get(settlement)?.openUnsafe(),
     after: (isIdle, due) => {
       if (isIdle) wakeup.idle(due)
@@ -100,12 +100,7 @@ export const make = Effect.fnUntraced(function* (
   yield* Effect.forkScoped(
     rounds.run.pipe(
       // Whoever waits hears of it. For who comes next Redis may not refuse any more.
-      Effect.catch((error) =>
-        Effect.andThen(
-          Effect.sync(() => refuse(error)),
-          Effect.sleep("500 millis")
-        )
-      ),
+      Effect.catch((error) => Effect.andThen(refuse(error), Effect.sleep("500 millis"))),
       Effect.andThen(Effect.sync(rounds.look)),
       Effect.forever,
       Effect.provideService(Clock.Clock, dispatch.clock)

@@ -14,8 +14,8 @@ export interface Cancellation {
 
 /**
  * Cancels a task. One that a worker has is told to him with the next renewal of its lease. One that
- * waits stays in its list, as an empty text, until it is met there: to look for it in the list would
- * take as long as the list is.
+ * waits stays in its list, as an empty text, until it is met there: to look for it in the list
+ * would take as long as the list is.
  */
 export const cancel: RedisScript.RedisScript<Cancellation, "Unknown" | "Over" | "Cancelling" | "Cancelled"> =
   RedisScript.make({

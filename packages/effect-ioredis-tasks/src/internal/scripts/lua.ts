@@ -28,9 +28,9 @@ end
 `
 
 /**
- * `finish(id, result, life)`: ends a task for good. Its id is remembered for `life` milliseconds, or
- * for `remember`, and its result kept for `resultLife`. It needs `tasks`, `attempts`, `progress`,
- * `over` and `results`.
+ * `finish(id, result, life)`: ends a task for good. Its id is remembered for `life` milliseconds,
+ * or for `remember`, and its result kept for `resultLife`. It needs `tasks`, `attempts`,
+ * `progress`, `over` and `results`.
  */
 export const finish = `
 local function keep(id, result)

@@ -73,8 +73,8 @@ export const mostMet = 1_000
 /**
  * Settles what is done, gives back what was lost, lets begin what is due, and takes the next.
  *
- * Each of these acts on what Redis holds at that moment, so that none is forgotten where a worker is
- * gone. It may run twice: what a call has settled and taken is kept until the worker's next one.
+ * Each of these acts on what Redis holds at that moment, so that none is forgotten where a worker
+ * is gone. It may run twice: what a call has settled and taken is kept until the worker's next one.
  */
 export const work: RedisScript.RedisScript<Call, Worked> = RedisScript.make({
   lua: `#!lua flags=allow-oom
