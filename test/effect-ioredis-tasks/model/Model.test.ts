@@ -3,7 +3,7 @@ import * as History from "./History.ts"
 import { variants } from "./Variants.ts"
 
 // How to repeat a seed that fails is said in `History.ts`.
-const histories = Number(process.env.TASK_HISTORIES ?? (process.env.QUICK === undefined ? 10_000 : 1_000))
+const histories = Number(process.env.TASK_HISTORIES ?? (process.env.NIGHT === undefined ? 2_000 : 10_000))
 const firstSeed = Number(process.env.TASK_SEED ?? 1)
 
 // Computing takes as long as the machine has other things to do.
