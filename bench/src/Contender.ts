@@ -20,6 +20,8 @@ export interface Environment {
   readonly url: string
   /** How many entries memory holds, where there is one. Default: 1,000. */
   readonly maxEntries?: number
+  /** For how long a task is its worker's own, in seconds. Default: as each has it by default. */
+  readonly lease?: `${number} seconds`
   /** The part after the colon of a contender's name. */
   readonly variant: string | undefined
 }

@@ -27,6 +27,14 @@ export const clusterAutoPipelining = "cluster:autoPipelining"
 export const clusterClient = "cluster:client"
 export const clusterRegion = "cluster:region"
 
+export const tasks = "tasks"
+export const bullmq = "bullmq"
+export const bullmqForgetting = "bullmq:forgetting"
+export const persistedQueue = "persisted-queue"
+export const persistedQueueOurs = "persisted-queue:ours"
+/** Those that run background tasks. */
+export const queues = [bullmq, bullmqForgetting, tasks, persistedQueue, persistedQueueOurs]
+
 /** All that keep values in Redis, in the order of the tables. */
 export const caches = [
   rawAutoPipelining,

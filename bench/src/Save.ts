@@ -21,11 +21,13 @@ const version = (name: string): string => {
 const contenders = [
   "effect-ioredis",
   "effect-ioredis-cache",
+  "effect-ioredis-tasks",
   "effect",
   "@effect/platform-node",
   "ioredis",
   "redis",
   "bentocache",
+  "bullmq",
   "cacheable",
   "keyv",
   "@keyv/redis",

@@ -16,6 +16,7 @@ const raw = "ioredis:autoPipelining"
 const get = "get, 200 B, 256 in flight"
 const near96 = "near, 96 % from memory"
 const near84 = "near, 84 % from memory"
+const work = "tasks, concurrency 50"
 const clusterDriver = ["cluster:ioredis", "cluster:autoPipelining"]
 
 // In operations per second ours is the dividend, in nanoseconds the divisor, so that "at least" always means "as good as".
@@ -64,6 +65,12 @@ const targets: ReadonlyArray<Target> = [
     to: "effect-memory:ours",
     atMost: 3
   },
+  { cell: work, of: "tasks", to: "bullmq", by: "cpu µs", atMost: 0.5 },
+  { cell: work, of: "tasks", to: "bullmq", by: "server µs", atMost: 0.5 },
+  { cell: work, of: "tasks", to: "bullmq", atLeast: 3 },
+  { cell: "tasks, two processes of concurrency 50", of: "tasks", to: "bullmq", atLeast: 3 },
+  { cell: "from offer to handler, idle queue", of: "tasks", atMost: 3 },
+  { cell: "commands per second, idle worker", of: "tasks", atMost: 1 },
   { cell: "heap kept beyond memory and journal", of: "ours", atMost: 1 }
 ]
 

@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url"
 import * as Settings from "./Settings.ts"
 
 const bench = fileURLToPath(new URL("..", import.meta.url))
-const packages = ["effect-ioredis", "effect-ioredis-cache"]
+const packages = ["effect-ioredis", "effect-ioredis-cache", "effect-ioredis-tasks"]
 
 /** Where the compiled workers are. */
 export const worker = Path.join(bench, "dist", "worker.js")
@@ -52,7 +52,7 @@ const layOut = (name: string): void => {
 const assertOneInstance = (): void => {
   const places = [
     bench,
-    ...["bentocache", ...packages].map((name) => Fs.realpathSync(Path.join(bench, "node_modules", name)))
+    ...["bentocache", "bullmq", ...packages].map((name) => Fs.realpathSync(Path.join(bench, "node_modules", name)))
   ]
   const platform = Path.dirname(requireFrom(bench).resolve("@effect/platform-node/package.json"))
   const found = (module: string, from: ReadonlyArray<string>) =>

@@ -17,6 +17,8 @@ import { pipeline } from "./pipeline.ts"
 import { reads } from "./reads.ts"
 import { set } from "./set.ts"
 import { storm } from "./storm.ts"
+import { taskOutage } from "./task-outage.ts"
+import { tasks } from "./tasks.ts"
 import { tracing } from "./tracing.ts"
 
 /** All of them, in the order in which they run. */
@@ -28,6 +30,7 @@ export const scenarios: ReadonlyArray<Scenario> = [
   held,
   near,
   storm,
+  tasks,
   cluster,
   memory,
   breaker,
@@ -38,6 +41,7 @@ export const scenarios: ReadonlyArray<Scenario> = [
   footprint,
   nearMemory,
   outage,
+  taskOutage,
   heap,
   grid
 ]

@@ -178,7 +178,7 @@ const start = Effect.fnUntraced(function* <R>(
   yield* Effect.addFinalizer(() => {
     isClosing = true
     const isOver = Effect.raceFirst(rounds.settled, Effect.exit(Deferred.await(ended)))
-    // It is woken no more, for others have to be. If it just was, its last call wakes another.
+    // It is woken no more, for others have to be: the last call wakes one of them in its place.
     return Fiber.interrupt(waiting).pipe(
       Effect.andThen(inHand.drain(drain)),
       Effect.tap(() => Effect.sync(rounds.look)),

@@ -34,6 +34,7 @@
  * @since 0.1.0
  */
 import { SimulatedScript } from "effect-ioredis/testing"
+import { cleanUp } from "./internal/persistence/cleanUp.ts"
 import { cancel } from "./internal/scripts/cancel.ts"
 import { inspect } from "./internal/scripts/inspect.ts"
 import { lead } from "./internal/scripts/lead.ts"
@@ -467,6 +468,26 @@ const simulatedWork = SimulatedScript.make(work, (keys, args, call) => {
   return [settled, taken, due]
 })
 
+// -------------------------------------------------------------------------------------------------
+// The script of Effect's own queues
+// -------------------------------------------------------------------------------------------------
+
+const simulatedCleanUp = SimulatedScript.make(cleanUp, (keys, args, call) => {
+  const [tasks = "", attempts = "", over = "", dead = "", causes = ""] = keys
+  const [remember = 0, timeToLive = 0, failedTimeToLive = 0] = args.map(Number)
+  const now = nowOf(call)
+  const old = (key: string, from: number | "-inf", to: number) =>
+    textsOf(call("ZRANGE", key, from, to, "BYSCORE", "LIMIT", 0, 500))
+  const forgotten = old(over, remember, now + remember - timeToLive)
+  if (forgotten.length > 0) call("ZREM", over, ...forgotten)
+  const failed = failedTimeToLive >= 0 ? old(dead, "-inf", now - failedTimeToLive) : []
+  if (failed.length > 0) {
+    call("ZREM", dead, ...failed)
+    for (const key of [tasks, attempts, causes]) call("HDEL", key, ...failed)
+  }
+  return forgotten.length + failed.length
+})
+
 /**
  * The counterparts of all scripts of queues and workers.
  *
@@ -483,5 +504,6 @@ export const scripts: ReadonlyArray<SimulatedScript.SimulatedScript> = [
   simulatedInspect,
   simulatedLook,
   simulatedLetters,
-  simulatedLead
+  simulatedLead,
+  simulatedCleanUp
 ]

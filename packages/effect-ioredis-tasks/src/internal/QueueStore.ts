@@ -1,5 +1,6 @@
 import type { RedisClient, RedisError } from "effect-ioredis"
 import type { Effect } from "effect"
+import { Keys } from "effect-ioredis/commands"
 import * as QueueKeys from "./QueueKeys.ts"
 import { cancel } from "./scripts/cancel.ts"
 import { type Counts, inspect } from "./scripts/inspect.ts"
@@ -25,6 +26,8 @@ export interface Retention {
 /** A queue in Redis: each method is one script, and decides nothing. */
 export interface QueueStore {
   readonly keys: QueueKeys.QueueKeys
+  /** Waits a while until the server of the queue can be asked. */
+  readonly reach: Asked<unknown>
   readonly offer: (offer: Offer, options?: RedisClient.CallOptions) => Asked<"Duplicate" | "Enqueued">
   readonly work: (call: Omit<Call, "keys" | keyof Retention>, options?: RedisClient.CallOptions) => Asked<Worked>
   readonly renew: (renewal: Omit<Renewal, "keys">) => Asked<ReadonlyArray<Holding>>
@@ -60,6 +63,7 @@ export const make = (
   }
   return {
     keys,
+    reach: client.run(Keys.exists([keys.tasks]), { waitToSend: "20 seconds", operationTimeout: "30 seconds" }),
     offer: (offer, options) => scripts.offer({ ...offer, keys }, options),
     work: (call, options) => scripts.work({ ...call, ...retention, keys }, options),
     renew: (renewal) => scripts.renew({ ...renewal, keys }),

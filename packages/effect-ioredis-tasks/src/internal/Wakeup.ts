@@ -21,7 +21,7 @@ export interface Wakeup {
 export const longestOf = (lease: number): number => Math.min(longestIdle, lease / 2)
 
 // In how many milliseconds an idle worker asks again, whatever it has heard.
-const longestIdle = 5_000
+const longestIdle = 15_000
 
 /**
  * Waits on a connection of its own at the list that offers wake workers by. It asks again after

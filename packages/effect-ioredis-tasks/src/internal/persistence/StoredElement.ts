@@ -13,7 +13,13 @@ export interface StoredElement {
   readonly element: unknown
 }
 
-const decode = Schema.decodeUnknownResult(Schema.fromJsonString(Content))
+const check = Schema.decodeUnknownResult(Content)
+
+const decode = (text: string) =>
+  Result.flatMap(
+    Result.try((): unknown => JSON.parse(text)),
+    check
+  )
 
 /** The content of an element, as text. */
 export const write = ({ element, isNamed }: StoredElement): string =>

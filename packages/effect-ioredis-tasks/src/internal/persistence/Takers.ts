@@ -60,7 +60,8 @@ export const make = Effect.fnUntraced(function* (
 
   const give = (task: Taken, token: string, until: number) => {
     const [taker] = takers
-    if (taker === undefined) return rounds.settle({ id: task.id, token, ...Handling.back(0) })
+    // Nobody waits any more, or what was taken had to wait for Redis for too long.
+    if (taker === undefined || !leases.lasts(until)) return rounds.settle({ id: task.id, token, ...Handling.back(0) })
     takers.delete(taker)
     const held: Leases.Held = { id: task.id, token, until, leave: (why) => why === "Lapsed" && keep(held) }
     leases.hold(held)

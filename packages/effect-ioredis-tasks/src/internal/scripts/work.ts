@@ -87,9 +87,15 @@ local results, told = ARGV[9], ARGV[10]
 local token = worker .. ":" .. ARGV[2]
 local finished = {}
 ${lua.now}${lua.wakeOne}${lua.wait}${lua.finish}
-local function attemptOf(id)
-  local attempt, owner = string.match(redis.call("HGET", attempts, id) or "0", "^(%d+):?(.*)$")
+local function attemptOf(holding)
+  local attempt, owner = string.match(holding or "0", "^(%d+):?(.*)$")
   return tonumber(attempt), owner
+end
+-- A number that is given to many commands is written once.
+local function written(time) return string.format("%.17g", time) end
+-- One command for many takes a tenth of the time.
+local function all(command, key, args)
+  if #args > 0 then redis.call(command, key, unpack(args)) end
 end
 local function again(id, attempt, delay, atFront)
   redis.call("HSET", attempts, id, attempt)
@@ -100,33 +106,52 @@ local function again(id, attempt, delay, atFront)
   redis.call("ZADD", delayed, now + delay, id)
   if redis.call("ZRANGE", delayed, 0, 0)[1] == id then wakeOne() end
 end
-local function settle(id, owner, kind, delay, value)
-  local attempt, holder = attemptOf(id)
-  if holder ~= owner then return 0 end
-  redis.call("ZREM", leases, id)
-  local isCancelled = redis.call("SREM", cancelled, id) == 1
-  if isCancelled and (kind == "retry" or kind == "back") then
-    kind, delay, value = "cancelled", 0, '${outcomes.cancelled}'
+local function settle()
+  local settled, asked, holdings = {}, {}, {}
+  for at = 11, #ARGV, 5 do asked[#asked + 1] = ARGV[at] end
+  if #asked == 0 then return settled end
+  for at, holding in ipairs(redis.call("HMGET", attempts, unpack(asked))) do holdings[asked[at]] = holding end
+  local someCancelled = redis.call("EXISTS", cancelled) == 1
+  local free, gone, remembered, forgotten = {}, {}, {}, written(now + remember)
+  for at = 11, #ARGV, 5 do
+    local id, kind, delay, value = ARGV[at], ARGV[at + 2], tonumber(ARGV[at + 3]), ARGV[at + 4]
+    local attempt, holder = attemptOf(holdings[id])
+    local isOwn = holder == ARGV[at + 1]
+    settled[#settled + 1] = isOwn and 1 or 0
+    if isOwn then
+      holdings[id] = false
+      free[#free + 1] = id
+      local isCancelled = someCancelled and redis.call("SREM", cancelled, id) == 1
+      if isCancelled and (kind == "retry" or kind == "back") then
+        kind, delay, value = "cancelled", 0, '${outcomes.cancelled}'
+      end
+      if kind == "done" or kind == "cancelled" then
+        gone[#gone + 1] = id
+        remembered[#remembered + 1] = delay > 0 and now + delay or forgotten
+        remembered[#remembered + 1] = id
+        keep(id, value)
+        finished[#finished + 1] = id
+      elseif kind == "dead" then
+        redis.call("HSET", attempts, id, attempt)
+        redis.call("ZADD", dead, now, id)
+        redis.call("HSET", causes, id, value)
+        keep(id, value)
+        finished[#finished + 1] = id
+      elseif kind == "back" then
+        again(id, attempt - 1, delay, true)
+      else
+        again(id, attempt, delay, false)
+      end
+    end
   end
-  if kind == "done" or kind == "cancelled" then
-    finish(id, value, delay > 0 and delay or nil)
-    finished[#finished + 1] = id
-  elseif kind == "dead" then
-    redis.call("HSET", attempts, id, attempt)
-    redis.call("ZADD", dead, now, id)
-    redis.call("HSET", causes, id, value)
-    keep(id, value)
-    finished[#finished + 1] = id
-  elseif kind == "back" then
-    again(id, attempt - 1, delay, true)
-  else
-    again(id, attempt, delay, false)
-  end
-  return 1
+  all("ZREM", leases, free)
+  for _, key in ipairs({ tasks, attempts, progress }) do all("HDEL", key, gone) end
+  all("ZADD", over, remembered)
+  return settled
 end
 local function giveBack()
   for _, id in ipairs(redis.call("ZRANGE", leases, "-inf", now, "BYSCORE", "LIMIT", 0, 100)) do
-    local attempt = attemptOf(id)
+    local attempt = attemptOf(redis.call("HGET", attempts, id))
     redis.call("ZREM", leases, id)
     if redis.call("SREM", cancelled, id) == 1 then
       finish(id, '${outcomes.cancelled}')
@@ -143,8 +168,7 @@ local function promote()
   end
 end
 local function forget()
-  local forgotten = redis.call("ZRANGE", over, "-inf", now, "BYSCORE", "LIMIT", 0, 300)
-  if #forgotten > 0 then redis.call("ZREM", over, unpack(forgotten)) end
+  all("ZREM", over, redis.call("ZRANGE", over, "-inf", now, "BYSCORE", "LIMIT", 0, 300))
 end
 -- How many may be begun now.
 local function permitted()
@@ -167,29 +191,50 @@ local function began(count)
 end
 -- Cancelled and expired tasks are met on the way: no more of them at once than Redis has time for.
 local function take(most)
-  local ids, met = {}, 0
-  for _, list in ipairs(waiting) do
-    while #ids < most and met < ${mostMet} do
-      local popped = redis.call("LPOP", list, most - #ids)
-      if not popped then break end
-      met = met + #popped
-      for _, id in ipairs(popped) do
-        local stored = redis.call("HGET", tasks, id)
-        local expires = stored and tonumber(string.match(stored, "^%d+ (%d+)") or 0)
-        if stored == "" then
-          redis.call("HDEL", tasks, id)
-        elseif stored and expires > 0 and expires <= now then
-          finish(id, '${outcomes.expired}')
-          finished[#finished + 1] = id
-        elseif stored then
-          redis.call("HSET", attempts, id, (attemptOf(id) + 1) .. ":" .. token)
-          redis.call("ZADD", leases, now + lease, id)
-          ids[#ids + 1] = id
-        end
+  local ids, taken, held, leased, met = {}, {}, {}, {}, 0
+  local lapses, left = written(now + lease), math.floor(lease)
+  while #ids < most and met < ${mostMet} do
+    -- From the first of the lists that has any.
+    local first = redis.call("LMPOP", 3, waiting[1], waiting[2], waiting[3], "LEFT", "COUNT", most - #ids)
+    if not first then break end
+    local popped = first[2]
+    met = met + #popped
+    local contents = redis.call("HMGET", tasks, unpack(popped))
+    local holdings = redis.call("HMGET", attempts, unpack(popped))
+    for at, id in ipairs(popped) do
+      local stored = contents[at]
+      local expires = stored and tonumber(string.match(stored, "^%d+ (%d+)") or 0)
+      if stored == "" then
+        redis.call("HDEL", tasks, id)
+      elseif stored and expires > 0 and expires <= now then
+        finish(id, '${outcomes.expired}')
+        finished[#finished + 1] = id
+      elseif stored then
+        local attempt = attemptOf(holdings[at]) + 1
+        held[#held + 1] = id
+        held[#held + 1] = attempt .. ":" .. token
+        leased[#leased + 1] = lapses
+        leased[#leased + 1] = id
+        ids[#ids + 1] = id
+        taken[#taken + 1] = { id, attempt, left, stored }
       end
     end
   end
-  return ids, met >= ${mostMet}
+  all("HSET", attempts, held)
+  all("ZADD", leases, leased)
+  return ids, taken, met >= ${mostMet}
+end
+-- What a call has taken that is made again, as far as its worker still has it.
+local function takenBefore(ids)
+  local taken = {}
+  for _, id in ipairs(ids) do
+    local attempt, holder = attemptOf(redis.call("HGET", attempts, id))
+    if holder == token then
+      local left = tonumber(redis.call("ZSCORE", leases, id)) - now
+      taken[#taken + 1] = { id, attempt, math.max(0, math.floor(left)), redis.call("HGET", tasks, id) }
+    end
+  end
+  return taken
 end
 local function dueIn()
   local due = -1
@@ -202,34 +247,20 @@ local function dueIn()
 end
 
 local answered = cjson.decode(redis.call("GET", last) or '{"call":0}')
-local settled, ids, due = {}, {}, 1
-if answered.call == call then
-  settled, ids = answered.settled, answered.ids
+if answered.call == call then return { answered.settled, takenBefore(answered.ids), 1 } end
 -- One that comes after a later one is of no use to anybody: its worker has its answer.
-elseif answered.call < call then
-  for at = 11, #ARGV, 5 do
-    settled[#settled + 1] = settle(ARGV[at], ARGV[at + 1], ARGV[at + 2], tonumber(ARGV[at + 3]), ARGV[at + 4])
-  end
-  giveBack()
-  promote()
-  forget()
-  local isCutShort
-  ids, isCutShort = take(permitted())
-  local rateDue = began(#ids)
-  redis.call("SET", last, cjson.encode({ call = call, settled = settled, ids = ids }), "PX", math.ceil(10 * lease))
-  if #finished > 0 then redis.call("SPUBLISH", told, cjson.encode(finished)) end
-  due = isCutShort and 1 or dueIn()
-  if rateDue > 0 and (due == -1 or rateDue < due) then due = rateDue end
-  if #ids == want and redis.call("EXISTS", unpack(waiting)) > 0 then wakeOne() end
-end
-local taken = {}
-for _, id in ipairs(ids) do
-  local attempt, holder = attemptOf(id)
-  if holder == token then
-    local left = tonumber(redis.call("ZSCORE", leases, id)) - now
-    taken[#taken + 1] = { id, attempt, math.max(0, math.floor(left)), redis.call("HGET", tasks, id) }
-  end
-end
+if answered.call > call then return { {}, {}, 1 } end
+local settled = settle()
+giveBack()
+promote()
+forget()
+local ids, taken, isCutShort = take(permitted())
+local rateDue = began(#ids)
+redis.call("SET", last, cjson.encode({ call = call, settled = settled, ids = ids }), "PX", math.ceil(10 * lease))
+if #finished > 0 then redis.call("SPUBLISH", told, cjson.encode(finished)) end
+local due = isCutShort and 1 or dueIn()
+if rateDue > 0 and (due == -1 or rateDue < due) then due = rateDue end
+if #ids == want and redis.call("EXISTS", unpack(waiting)) > 0 then wakeOne() end
 return { settled, taken, due }`,
   keys: ({ keys, worker }: Call) => [
     keys.tasks,
