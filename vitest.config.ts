@@ -12,7 +12,7 @@ const nightly = [
   "examples/live/**",
   "support/live/Redis{Cluster,Sentinels}.test.ts",
   "effect-ioredis-cache/live/Services.test.ts",
-  "effect-ioredis-cache/live/Promtool.test.ts"
+  "effect-ioredis-{cache,tasks}/live/Promtool.test.ts"
 ]
 
 const quick = process.env.QUICK !== undefined

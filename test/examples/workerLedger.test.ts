@@ -29,9 +29,11 @@ const run = (name: string, from: number, until: number, how: string, pid = 7) =>
   `${from * 1e6} ${pid} began ${name} ship:1 1`,
   `${until * 1e6} ${pid} ${how} ${name}`
 ]
-const over = (name: string) => ["ZADD q:over 9 ship:1", `SET q:result:ship:1 ${success(name)} PXAT 9`]
-const dead = (tag: string) => ["ZADD q:dead 9 ship:1", `SET q:result:ship:1 {"_tag":"${tag}"} PXAT 9`]
-const takes = [1, 2, 3].map((attempt) => `HSET q:attempts ship:1 ${attempt}:w:${attempt}`)
+const script = (...commands: ReadonlyArray<string>) => ["MULTI", ...commands, "EXEC"]
+const over = (name: string) =>
+  script(`SET q:result:ship:1 ${success(name)} PXAT 9`, "ZADD q:over 9 ship:2 9 ship:1 9 ship:3")
+const dead = (tag: string) => script("ZADD q:dead 9 ship:1", `SET q:result:ship:1 {"_tag":"${tag}"} PXAT 9`)
+const takes = [1, 2, 3].map((attempt) => `HSET q:attempts ship:9 1:w:1 ship:1 ${attempt}:w:${attempt}`)
 const threeDied = ["a", "b", "c"].flatMap((name, index) => run(name, 10 * index, 10 * index + 1, "died"))
 
 describe("the ledger of tasks", () => {
@@ -54,6 +56,14 @@ describe("the ledger of tasks", () => {
       [...over("a"), ...over("b")]
     )
     assert.deepStrictEqual(ledger.settledTwice, ["ship:1"])
+  })
+
+  it("finds one that was settled twice by one script, and one whose second settlement has no result", () => {
+    const twice = script(`SET q:result:ship:1 ${success("a")} PXAT 9`, "ZADD q:over 9 ship:1 9 ship:1")
+    assert.deepStrictEqual(ledgerOf("ships", run("a", 1, 2, "done"), twice).settledTwice, ["ship:1"])
+    const bare = ledgerOf("ships", run("a", 1, 2, "done"), [...over("a"), "ZADD q:over 9 ship:1"])
+    assert.deepStrictEqual(bare.settledTwice, ["ship:1"])
+    assert.deepStrictEqual(bare.unearned, ["ship:1"])
   })
 
   it("finds a task that was lost", () => {

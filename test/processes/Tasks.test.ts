@@ -14,9 +14,9 @@ import * as RedisServer from "../support/RedisServer.ts"
 import * as Wait from "../support/Wait.ts"
 import * as Rounds from "../tasks/Rounds.ts"
 
-const parcel: Parcel = { parcel: 1, fate: "ships", takes: 8000 }
+const parcel: Parcel = { parcel: 1, fate: "ships", takes: 5000 }
 
-/** A queue with one task in it, and workers as processes. */
+/** A queue with one task in it, and two workers as processes. */
 const stage = Effect.gen(function* () {
   const redis = yield* RedisServer.make({ config: Round.redisConfig })
   const diary = Path.join(redis.dir, "diary")
@@ -33,8 +33,17 @@ const stage = Effect.gen(function* () {
       WORKER_LEASE: lease,
       WORKER_DRAIN: "1 second"
     })
-  const entries = () => Entries.read(diary)
-  return { redis, offer, start, entries, runs: () => entries().runs }
+  const runs = () => Entries.read(diary).runs
+  // Two workers, of which one has the task: which one is it?
+  const begin = Effect.fnUntraced(function* (lease: string) {
+    yield* start(lease)
+    yield* start(lease)
+    yield* Wait.until("two work", () => Entries.read(diary).works.size === 2)
+    assert.strictEqual(yield* offer, "Enqueued")
+    yield* Wait.until("it runs", () => runs().length === 1)
+    return runs()[0]?.pid ?? 0
+  })
+  return { redis, begin, runs }
 })
 
 describe("workers as processes", { timeout: 120_000 }, () => {
@@ -46,41 +55,31 @@ describe("workers as processes", { timeout: 120_000 }, () => {
       assert.strictEqual(ledger.offered, Rounds.short.parcels)
       assert.isAbove(ledger.deferred, 0)
       assert.isAbove(ledger.killed, 0)
-      assert.strictEqual(ledger.dead.Lost, 1)
+      assert.isAtLeast(ledger.dead.Lost ?? 0, 1)
     }).pipe(Effect.scoped, Effect.provide(NodeServices.layer))
   )
 
   it.live("hand over a task in hand within a second after their drain when they are told to end", () =>
     Effect.gen(function* () {
-      const { entries, offer, runs, start } = yield* stage
-      const first = yield* start("30 seconds")
-      yield* Wait.until("one works", () => entries().works.size === 1)
-      assert.strictEqual(yield* offer, "Enqueued")
-      yield* Wait.until("it runs", () => runs().length === 1)
-      yield* start("30 seconds")
-      yield* Wait.until("two work", () => entries().works.size === 2)
+      const { begin, runs } = yield* stage
+      const first = yield* begin("30 seconds")
       const toldAt = performance.now()
-      process.kill(first.pid, "SIGTERM")
+      process.kill(first, "SIGTERM")
       yield* Wait.until("it runs elsewhere", () => runs().length === 2)
       assert.isBelow(performance.now() - toldAt, 2000)
       const [left, next] = runs()
       assert.deepStrictEqual([left?.how, next?.attempt], ["left", 1])
-      assert.notStrictEqual(next?.pid, first.pid)
+      assert.notStrictEqual(next?.pid, first)
     }).pipe(Effect.scoped, Effect.provide(NodeServices.layer))
   )
 
   it.live("settle nothing that another has taken while they stood still for longer than their lease", () =>
     Effect.gen(function* () {
-      const { entries, offer, redis, runs, start } = yield* stage
-      const first = yield* start("1 second")
-      yield* Wait.until("one works", () => entries().works.size === 1)
-      assert.strictEqual(yield* offer, "Enqueued")
-      yield* Wait.until("it runs", () => runs().length === 1)
-      yield* start("1 second")
-      yield* Wait.until("two work", () => entries().works.size === 2)
-      process.kill(first.pid, "SIGSTOP")
+      const { begin, redis, runs } = yield* stage
+      const first = yield* begin("1 second")
+      process.kill(first, "SIGSTOP")
       yield* Wait.until("it runs elsewhere", () => runs().length === 2)
-      process.kill(first.pid, "SIGCONT")
+      process.kill(first, "SIGCONT")
       yield* Wait.until("the first leaves off", () => runs()[0]?.how === "left")
       const settlements = () => History.read(redis.dir, queue.name).settlements
       yield* Wait.until("it is settled", () => settlements().length > 0)

@@ -18,24 +18,24 @@ export const all: ReadonlyArray<Variant> = [
   {
     name: "no-fence",
     stopShare: 1,
-    from: "if holder ~= owner then return 0 end",
-    to: "",
+    from: "local isOwn = holder == ARGV[at + 1]",
+    to: "local isOwn = true",
     found: ({ settledTwice }) => settledTwice.length,
     what: "settled twice"
   },
   {
     name: "no-give-back",
     stopShare: 0,
-    from: 'redis.call("ZADD", leases, now + lease, id)\n          ids[#ids + 1] = id',
-    to: 'redis.call("ZADD", leases, now + 86400000, id)\n          ids[#ids + 1] = id',
+    from: "local lapses, left = written(now + lease)",
+    to: "local lapses, left = written(now + 86400000)",
     found: ({ lost }) => lost.length,
     what: "lost"
   },
   {
     name: "done-at-once",
     stopShare: 0,
-    from: 'redis.call("ZADD", leases, now + lease, id)\n          ids[#ids + 1] = id',
-    to: 'redis.call("ZADD", leases, now + lease, id)\n          redis.call("ZADD", over, now + remember, id)\n          ids[#ids + 1] = id',
+    from: 'all("ZADD", leases, leased)',
+    to: 'all("ZADD", leases, leased) for _, id in ipairs(ids) do redis.call("ZADD", over, now + remember, id) end',
     found: ({ unearned }) => unearned.length,
     what: "settled without having been done"
   }

@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { Deferred, Duration, Effect, Layer, Result, type Scope } from "effect"
+import { Deferred, Duration, Effect, Fiber, Layer, Result, type Scope } from "effect"
 import { SecureRandom } from "effect/crypto"
 import type { RedisError } from "effect-ioredis"
 import * as Dispatch from "effect-ioredis/dispatch"
@@ -173,13 +173,17 @@ const start = Effect.fnUntraced(function* <R>(
   yield* watchedIn(watch, ofQueue, watched)
   const ended = yield* Deferred.make<never, RedisError.RedisCommandError>()
   yield* Effect.forkScoped(leases.run)
-  yield* Effect.forkScoped(wakeup.run)
+  const waiting = yield* Effect.forkScoped(wakeup.run)
   yield* Effect.forkScoped(Effect.onExit(rounds.run, (exit) => Deferred.done(ended, exit)))
   yield* Effect.addFinalizer(() => {
     isClosing = true
-    wakeup.busy()
     const isOver = Effect.raceFirst(rounds.settled, Effect.exit(Deferred.await(ended)))
-    return Effect.andThen(inHand.drain(drain), dispatch.closeWithin(isOver))
+    // It is woken no more, for others have to be: the last call wakes one of them in its place.
+    return Fiber.interrupt(waiting).pipe(
+      Effect.andThen(inHand.drain(drain)),
+      Effect.tap(() => Effect.sync(rounds.look)),
+      Effect.andThen(dispatch.closeWithin(isOver))
+    )
   })
   return ended
 })

@@ -37,28 +37,47 @@ export const read = (dir: string, queue: string): History => {
 
 /** What commands did to the keys that begin like this. */
 export const of = (commands: ReadonlyArray<ReadonlyArray<string>>, base: string): History => {
-  const settlements: Array<Settlement & { value: string }> = []
+  const settlements: Array<Settlement> = []
   const takes = new Map<string, number>()
-  const last = new Map<string, { value: string }>()
-  const settle = (id: string, kind: Settlement["kind"]) => {
-    const settlement = { id, kind, value: "" }
-    settlements.push(settlement)
-    last.set(id, settlement)
-  }
-  for (const [name = "", key = "", ...args] of commands) {
-    if (!key.startsWith(base)) continue
-    const part = key.slice(base.length)
-    const command = name.toUpperCase()
-    const [field = "", value = ""] = args
-    // What a worker has is the number of its attempt and the worker's token.
-    if (command === "HSET" && part === "attempts" && value.includes(":")) takes.set(field, (takes.get(field) ?? 0) + 1)
-    if (command === "ZADD" && (part === "over" || part === "dead")) settle(value, part)
-    // The result follows what it is of.
-    const settled = command === "SET" && part.startsWith("result:") ? last.get(part.slice("result:".length)) : undefined
-    if (settled !== undefined) settled.value = field
+  for (const script of scriptsIn(commands)) {
+    const ended: Array<Pick<Settlement, "id" | "kind">> = []
+    const results = new Map<string, string>()
+    for (const [name = "", key = "", ...args] of script) {
+      const part = key.startsWith(base) ? key.slice(base.length) : ""
+      const command = name.toUpperCase()
+      if (command === "SET" && part.startsWith("result:")) results.set(part.slice("result:".length), args[0] ?? "")
+      if (command === "ZADD" && (part === "over" || part === "dead")) {
+        ended.push(...pairsIn(args).map(([, id]) => ({ id, kind: part }) as const))
+      }
+      if (command !== "HSET" || part !== "attempts") continue
+      for (const [id, holding] of pairsIn(args)) {
+        // What a worker has is the number of its attempt and the worker's token.
+        if (holding.includes(":")) takes.set(id, (takes.get(id) ?? 0) + 1)
+      }
+    }
+    settlements.push(...ended.map(({ id, kind }) => ({ id, kind, value: results.get(id) ?? "" })))
   }
   return { settlements, takes }
 }
+
+// A script that writes more than once stands between MULTI and EXEC.
+const scriptsIn = (commands: ReadonlyArray<ReadonlyArray<string>>): ReadonlyArray<typeof commands> => {
+  const scripts: Array<typeof commands> = []
+  let open: Array<ReadonlyArray<string>> | undefined
+  for (const command of commands) {
+    const name = command[0]?.toUpperCase()
+    if (name === "MULTI") open = []
+    else if (name === "EXEC") {
+      scripts.push(open ?? [])
+      open = undefined
+    } else if (open === undefined) scripts.push([command])
+    else open.push(command)
+  }
+  return scripts
+}
+
+const pairsIn = (args: ReadonlyArray<string>): ReadonlyArray<readonly [string, string]> =>
+  args.flatMap((first, at) => (at % 2 === 0 ? [[first, args[at + 1] ?? ""] as const] : []))
 
 const commandsIn = (bytes: Buffer): ReadonlyArray<ReadonlyArray<string>> => {
   const commands: Array<ReadonlyArray<string>> = []

@@ -34,6 +34,7 @@ export interface View {
   readonly headline: string
   readonly isUp: boolean
   readonly killed: number
+  readonly gone: ReadonlyMap<number, number>
   readonly entries: Entries.Entries
 }
 
@@ -76,17 +77,15 @@ export const play = Effect.fnUntraced(function* <E, R>(
   )
   let headline = "Redis is up"
   let isUp = true
-  yield* show(() => ({ headline, isUp, killed: crew.killed(), entries: Entries.read(diary) }))
+  yield* show(() => ({ headline, isUp, killed: crew.killed(), gone: crew.gone, entries: Entries.read(diary) }))
 
-  yield* Effect.repeat(
-    Effect.sync(() => Entries.read(diary).works.size),
-    { until: (working) => working >= settings.workers, schedule: Schedule.spaced("50 millis") }
-  )
+  yield* until(() => Entries.read(diary).works.size >= settings.workers)
   const producing = yield* Crew.start(Crew.producer, {
     ...environment,
     PARCELS: String(settings.parcels),
     PER_SECOND: String(settings.perSecond)
   })
+  yield* until(() => Entries.read(diary).offers.length > 0)
   const stops = { seconds: settings.leaseSeconds + 1, share: settings.stopShare }
   const killing = yield* Random.nextBetween(settings.killEvery * 0.5, settings.killEvery * 1.5).pipe(
     Effect.flatMap((seconds) => Effect.sleep(Duration.seconds(seconds))),
@@ -107,13 +106,11 @@ export const play = Effect.fnUntraced(function* <E, R>(
   yield* producing.exitCode
   yield* Fiber.interrupt(killing)
   headline = "Everything was offered"
-  const isOver = Effect.sync(() => {
+  const isOver = () => {
     const settled = new Set(History.read(redis.dir, "parcels").settlements.map(({ id }) => id))
     return [...plan.keys()].every((id) => settled.has(id))
-  })
-  yield* Effect.repeat(isOver, { until: (isOver) => isOver, schedule: Schedule.spaced("500 millis") }).pipe(
-    Effect.timeoutOption(Duration.seconds(settings.longest))
-  )
+  }
+  yield* Effect.timeoutOption(until(isOver), Duration.seconds(settings.longest))
   const played: Played = {
     plan,
     entries: Entries.read(diary),
@@ -126,3 +123,6 @@ export const play = Effect.fnUntraced(function* <E, R>(
   }
   return played
 })
+
+const until = (condition: () => boolean) =>
+  Effect.repeat(Effect.sync(condition), { until: (holds) => holds, schedule: Schedule.spaced("50 millis") })

@@ -38,10 +38,10 @@ const block = (view: View, at: string, style: Style): ReadonlyArray<string> => {
   ]
 }
 
-const figures = ({ entries: { offers, runs } }: View) => ({
+const figures = ({ entries: { offers, runs }, gone }: View) => ({
   offered: offers.length,
   begun: runs.length,
-  running: runs.filter(({ ended }) => ended === undefined).length,
+  running: runs.filter(({ ended, pid }) => ended === undefined && !gone.has(pid)).length,
   done: runs.filter(({ how }) => how === "done").length
 })
 

@@ -1,5 +1,4 @@
 import { Effect, Latch, Result, type Scope } from "effect"
-import type { RedisClient } from "effect-ioredis"
 import * as Dispatch from "effect-ioredis/dispatch"
 import { inBackground } from "./inBackground.ts"
 import { isOutage } from "./isOutage.ts"
@@ -39,8 +38,6 @@ interface Entry {
   /** When it was offered: its delay and its life count from then on. */
   readonly since: number
 }
-
-const patience: RedisClient.CallOptions = { waitToSend: "20 seconds", operationTimeout: "30 seconds" }
 
 // What is refused at once is not asked for in a tight loop.
 const pause = "20 millis"
@@ -87,7 +84,7 @@ export const make = Effect.fnUntraced(function* (
     if (offer.life > 0 && age >= offer.life) return void entries.delete(offer.id)
     const delay = Math.max(0, Math.round(offer.delay - age))
     const life = offer.life === 0 ? 0 : Math.ceil(offer.life - age)
-    const told = yield* Effect.result(store.offer({ ...offer, delay, life }, patience))
+    const told = yield* Effect.result(store.offer({ ...offer, delay, life }))
     if (Result.isFailure(told)) return isOutage(told.failure) ? undefined : told.failure.message
     if (entries.delete(offer.id)) {
       replayed++
@@ -96,11 +93,9 @@ export const make = Effect.fnUntraced(function* (
     return undefined
   })
 
-  // Up to a hundred at once, and only when Redis answers: an offer that waited on its way would be
-  // due later by so much.
+  // A delay is what is left of it when Redis is told, and so nothing waits once that is computed.
   const tellSome = Effect.gen(function* () {
-    const answer = yield* Effect.result(store.ping(patience))
-    if (Result.isFailure(answer) && isOutage(answer.failure)) return yield* Effect.sleep(pause)
+    yield* Effect.ignore(store.reach)
     const some = [...entries.values()].slice(0, 100)
     const reasons = yield* Effect.forEach(some, tell, { concurrency: 100 })
     for (const reason of new Set(reasons)) {

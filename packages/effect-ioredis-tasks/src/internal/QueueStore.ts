@@ -1,5 +1,6 @@
-import { type RedisClient, RedisCommand, type RedisError } from "effect-ioredis"
+import type { RedisClient, RedisError } from "effect-ioredis"
 import type { Effect } from "effect"
+import { Keys } from "effect-ioredis/commands"
 import * as QueueKeys from "./QueueKeys.ts"
 import { cancel } from "./scripts/cancel.ts"
 import { type Counts, inspect } from "./scripts/inspect.ts"
@@ -25,8 +26,8 @@ export interface Retention {
 /** A queue in Redis: each method is one script, and decides nothing. */
 export interface QueueStore {
   readonly keys: QueueKeys.QueueKeys
-  /** Waits for a reply of Redis, whatever it is. */
-  readonly ping: (options: RedisClient.CallOptions) => Asked<unknown>
+  /** Waits a while until the server of the queue can be asked. */
+  readonly reach: Asked<unknown>
   readonly offer: (offer: Offer, options?: RedisClient.CallOptions) => Asked<"Duplicate" | "Enqueued">
   readonly work: (call: Omit<Call, "keys" | keyof Retention>, options?: RedisClient.CallOptions) => Asked<Worked>
   readonly renew: (renewal: Omit<Renewal, "keys">) => Asked<ReadonlyArray<Holding>>
@@ -62,7 +63,7 @@ export const make = (
   }
   return {
     keys,
-    ping: (options) => client.run(RedisCommand.make("EXISTS", [keys.paused]), options),
+    reach: client.run(Keys.exists([keys.tasks]), { waitToSend: "20 seconds", operationTimeout: "30 seconds" }),
     offer: (offer, options) => scripts.offer({ ...offer, keys }, options),
     work: (call, options) => scripts.work({ ...call, ...retention, keys }, options),
     renew: (renewal) => scripts.renew({ ...renewal, keys }),

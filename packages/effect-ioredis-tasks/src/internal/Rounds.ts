@@ -35,8 +35,8 @@ export interface Rounds<in S extends Settlement = Settlement> {
   /** Has a round made, as there may be something to take. */
   readonly look: () => void
   /**
-   * Waits until everything that was to be settled is, and nothing is on its way that could take a
-   * task.
+   * Waits until everything that was to be settled is, and no round is to be made or on its way that
+   * could take a task.
    */
   readonly settled: Effect.Effect<void>
   /**
@@ -111,6 +111,7 @@ export const make = <S extends Settlement>(
       shallLook.openUnsafe()
     },
     look: () => {
+      isSettled.closeUnsafe()
       shallLook.openUnsafe()
     },
     settled: isSettled.await,

@@ -1,9 +1,10 @@
 import { Effect, Result } from "effect"
-import type { RedisCommand, RedisError } from "effect-ioredis"
+import type { RedisCommand } from "effect-ioredis"
 import { Server } from "effect-ioredis/commands"
 import type { Dispatch, Node } from "effect-ioredis/dispatch"
 import { inBackground } from "./inBackground.ts"
 import { isOutage } from "./isOutage.ts"
+import { sendBy } from "./sendBy.ts"
 
 /** What a server is set to, as far as its user may ask. */
 export interface Storage {
@@ -60,11 +61,7 @@ const storageOf = Effect.fnUntraced(function* (dispatch: Dispatch, node: Node) {
 })
 
 const ask = <A>(dispatch: Dispatch, node: Node, command: RedisCommand.RedisCommand<A>): Effect.Effect<A | undefined> =>
-  Effect.callback<RedisCommand.Reply, RedisError.RedisCommandError>((resume) => {
-    const options = { node, waitToSend: patience, timeout: patience }
-    const cancel = dispatch.send(command, options, (result) => resume(Effect.fromResult(result)))
-    return Effect.sync(cancel)
-  }).pipe(
+  sendBy(dispatch, command, { node, waitToSend: patience, timeout: patience }).pipe(
     Effect.tapError((error) => (isOutage(error) ? Effect.sleep("1 second") : Effect.void)),
     Effect.retry({ while: isOutage }),
     Effect.map((reply) => Result.getOrUndefined(command.decode(reply))),
