@@ -7,8 +7,9 @@ const slow = ["test/**/live/**", "test/processes/**"]
 
 // What starts one cluster after the other would take a third of the whole: `.ci/night` has it. These are the demo of a
 // cluster, the start of the shop, the tests of the tests' own servers, what managed services do otherwise, and what Prometheus'
-// own tool says of the metrics.
+// own tool says of the metrics, and who is answered sooner by the load rule: how soon says nothing beside other tests.
 const nightly = [
+  "processes/jobMatcherLoad.test.ts",
   "examples/live/**",
   "support/live/Redis{Cluster,Sentinels}.test.ts",
   "effect-ioredis-cache/live/Services.test.ts",
