@@ -141,6 +141,11 @@ export const contender = (runner: TaskRunner): Contender => {
         stop = await runner.work({ concurrency: 10, handle })
       },
       begun: async () => begun,
+      /** Says what began, and is killed before any of it that began meanwhile can end. */
+      die: async () => {
+        setTimeout(() => process.kill(process.pid, "SIGKILL"), 5)
+        return begun
+      },
       offer: ({ id }: { readonly id: string }) => runner.offer(Job.make(id, "200 B")),
       /** Offers a task every so many milliseconds, whatever becomes of them. */
       produce: async ({ every }: { readonly every: number }) => {

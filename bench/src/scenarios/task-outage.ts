@@ -67,9 +67,8 @@ const script = Effect.fnUntraced(function* (contender: string) {
     const had = yield* firstThat(workers, (begun) => begun.id === id)
     if (Option.isNone(had)) return row(Option.none())
     const { worker } = had.value
-    begun.push(...(yield* begunBy(worker)))
+    begun.push(...(yield* worker.request<ReadonlyArray<Begun>>("die")))
     const lostAt = Date.now()
-    process.kill(worker.pid, "SIGKILL")
     const others = workers.filter((other) => other !== worker)
     const again = yield* firstThat(others, (begun) => begun.id === id)
     workers = [...others, yield* startWorker]

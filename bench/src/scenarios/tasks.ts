@@ -3,6 +3,7 @@ import * as RedisServer from "../../../test/support/RedisServer.ts"
 import * as Child from "../Child.ts"
 import * as Contenders from "../Contenders.ts"
 import * as Figure from "../Figure.ts"
+import * as Monitor from "../Monitor.ts"
 import type { Row } from "../Result.ts"
 import type { Measured } from "../Rpc.ts"
 import type { Scenario } from "../Scenario.ts"
@@ -156,12 +157,14 @@ const wait = Effect.fnUntraced(function* ({ child }: Entry) {
   return { contender: child.name, figure: Figure.make(millis), detail: { p99: Figure.percentile(millis, 0.99) } }
 })
 
-// The workers of the cell before have nothing to do.
+// The workers of the cell before have nothing to do. What a script calls is not sent by a worker.
 const idle = Effect.fnUntraced(function* ({ child, server }: Entry) {
+  const monitor = yield* Monitor.make(server.port)
   const before = yield* Traffic.of([server])
   yield* Effect.sleep(idleSeconds * 1000)
   const after = yield* Traffic.of([server])
-  // INFO itself is one.
-  const perSecond = (after.commands - before.commands - 1) / idleSeconds
-  return { contender: child.name, figure: Figure.make([perSecond]) }
-})
+  // INFO itself is one, and was seen twice.
+  const sent = (monitor.sent() - 2) / idleSeconds
+  const detail = { "with those in scripts": (after.commands - before.commands - 1) / idleSeconds }
+  return { contender: child.name, figure: Figure.make([sent]), detail }
+}, Effect.scoped)
