@@ -34,12 +34,14 @@ export const short: Round.Settings = {
   longest: 30
 }
 
-/** One for workers that are broken: so many tasks that each fault meets some. */
+/** One for workers that are broken: so many tasks that each fault of a worker meets some. */
 export const broken = (stopShare: number): Round.Settings => ({
   ...short,
-  parcels: 480,
+  parcels: 900,
   perSecond: 60,
-  killEvery: 1,
+  workers: 5,
+  killEvery: 0.7,
   stopShare,
+  steps: [],
   longest: 8
 })

@@ -4,6 +4,8 @@ import * as Variant from "./Variant.ts"
 
 describe("the workers that are broken on purpose", () => {
   it("break something that stands once in the script of workers", () => {
-    for (const { from, name } of Variant.all) assert.strictEqual(work.lua.split(from).length, 2, name)
+    for (const { expects, from, name } of Variant.all) {
+      if (expects === "some") assert.strictEqual(work.lua.split(from).length, 2, name)
+    }
   })
 })

@@ -11,17 +11,29 @@ export interface Variant {
   /** How many the ledger finds of what it breaks. */
   readonly found: (ledger: Ledger) => number
   readonly what: string
+  /** Whether it is to find some, or none: one that is not broken is the control of those that are. */
+  readonly expects: "some" | "none"
 }
 
 /** All of them. */
 export const all: ReadonlyArray<Variant> = [
+  {
+    name: "fenced",
+    stopShare: 1,
+    from: "",
+    to: "",
+    found: ({ settledTwice }) => settledTwice.length,
+    what: "settled twice",
+    expects: "none"
+  },
   {
     name: "no-fence",
     stopShare: 1,
     from: "local isOwn = holder == ARGV[at + 1]",
     to: "local isOwn = true",
     found: ({ settledTwice }) => settledTwice.length,
-    what: "settled twice"
+    what: "settled twice",
+    expects: "some"
   },
   {
     name: "no-give-back",
@@ -29,7 +41,8 @@ export const all: ReadonlyArray<Variant> = [
     from: "local lapses, left = written(now + lease)",
     to: "local lapses, left = written(now + 86400000)",
     found: ({ lost }) => lost.length,
-    what: "lost"
+    what: "lost",
+    expects: "some"
   },
   {
     name: "done-at-once",
@@ -37,7 +50,8 @@ export const all: ReadonlyArray<Variant> = [
     from: 'all("ZADD", leases, leased)',
     to: 'all("ZADD", leases, leased) for _, id in ipairs(ids) do redis.call("ZADD", over, now + remember, id) end',
     found: ({ unearned }) => unearned.length,
-    what: "settled without having been done"
+    what: "settled without having been done",
+    expects: "some"
   }
 ]
 

@@ -7,6 +7,12 @@ import { queue } from "../../examples/worker/src/Parcel.ts"
 import * as Warehouse from "../../examples/worker/src/Warehouse.ts"
 import * as Variant from "./Variant.ts"
 
+// None of them can be interrupted, so that a worker which stood still settles what another has.
+const handlers = Warehouse.handlers.map((handler) => ({
+  ...handler,
+  run: (...args: Parameters<typeof handler.run>) => Effect.uninterruptible(handler.run(...args))
+}))
+
 /** The worker of the example, whose scripts VARIANT breaks on purpose. */
 const broken = Layer.effect(
   RedisClient.RedisClient,
@@ -19,7 +25,7 @@ const broken = Layer.effect(
   })
 )
 
-TaskWorker.layer(Warehouse.handlers, { lease: "2 seconds", drain: "1 second" }).pipe(
+TaskWorker.layer(handlers, { lease: "2 seconds", drain: "1 second" }).pipe(
   Layer.provide(TaskQueue.layer(queue)),
   Layer.provide(Layer.provide(broken, Redis.layerFromEnv())),
   Layer.tap(() => Effect.flatMap(Diary.Diary, ({ note }) => note("works"))),

@@ -24,12 +24,17 @@ const playRound = Effect.fnUntraced(function* (settings: Round.Settings) {
 })
 
 // First the ledger is seen to find what it looks for, with workers that are broken.
-const variants: Part = Effect.forEach(Variant.all, ({ found, name, stopShare, what }) =>
+const variants: Part = Effect.forEach(Variant.all, ({ expects, found, name, stopShare, what }) =>
   Effect.gen(function* () {
     const program = new URL("brokenWorker.ts", import.meta.url)
     const played = yield* playRound({ ...Rounds.broken(stopShare), program, settings: { VARIANT: name } })
     const count = found(Ledger.of(played))
-    return { kept: count > 0, says: `With the worker ${name}, the ledger finds ${count} tasks ${what}.` }
+    return {
+      kept: count > 0 === (expects === "some"),
+      says:
+        `With the worker ${name}, of which ${played.killed} were killed and ${played.stops.length} stood still, ` +
+        `the ledger finds ${count} tasks ${what}.`
+    }
   })
 )
 
