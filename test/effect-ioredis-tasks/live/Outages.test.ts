@@ -168,7 +168,8 @@ describe("A queue whose Redis has trouble", () => {
       yield* Wait.until("all are done", () => done() === 300)
       yield* Wait.until("all are settled", isEmpty(near.queue))
       assert.strictEqual(runs.length, 300)
-      assert.isAtLeast((yield* proxy.stats).connections, 7)
+      // Two at first. A cut may fall together with the one before it where the machine is busy.
+      assert.isAtLeast((yield* proxy.stats).connections, 5)
     }).pipe(Effect.scoped)
   )
 
