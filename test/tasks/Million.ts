@@ -43,15 +43,15 @@ export const play = Effect.fnUntraced(function* (waiting: number) {
   // What a round costs Redis: EVALSHA is what the library sends, and EVAL what fills.
   const cost = Effect.fnUntraced(function* () {
     yield* server.cli("CONFIG", "RESETSTAT")
-    yield* rounds(1000)
+    yield* rounds(600)
     return Number(/cmdstat_evalsha:.*?usec_per_call=([\d.]+)/.exec(yield* infoText(server, "commandstats"))?.[1])
   })
 
   yield* rounds(500)
-  const few = [yield* cost(), yield* cost(), yield* cost()]
+  const few = yield* Effect.all(Array.from({ length: 5 }, cost))
   for (let from = 0; from < waiting; from += 20_000) yield* fill(1e9 + from, 20_000)
   const full = Number(yield* info(server, "memory", "used_memory"))
-  const many = [yield* cost(), yield* cost(), yield* cost()]
+  const many = yield* Effect.all(Array.from({ length: 5 }, cost))
 
   yield* server.cli("CONFIG", "SET", "slowlog-log-slower-than", 0, "slowlog-max-len", 1000)
   yield* server.cli("SLOWLOG", "RESET")
