@@ -30,10 +30,13 @@
  */
 import { Clock, Context, Cron, Duration, Effect, Layer, Tracer } from "effect"
 import { SecureRandom } from "effect/crypto"
+import type { RedisError } from "effect-ioredis"
 import * as Dispatch from "effect-ioredis/dispatch"
 import { inBackground } from "./internal/inBackground.ts"
+import { isOutage } from "./internal/isOutage.ts"
 import type { Leading } from "./internal/scripts/lead.ts"
 import type { Task } from "./Task.ts"
+import type { TaskQueueFullError } from "./TaskError.ts"
 import * as TaskQueue from "./TaskQueue.ts"
 
 /**
@@ -51,7 +54,10 @@ export interface Options<in out Payload, in out Success, in out Error, in out Pr
   readonly cron: Cron.Cron
   /** Is the kind of task. */
   readonly task: Task<Payload, Success, Error, Progress>
-  /** Gives the payload of the task of a time. */
+  /**
+   * Gives the payload of the task of a time. A time for which it throws, or gives what does not fit
+   * the schema, is left out, with an error line.
+   */
   readonly payload: (at: Date) => Payload
   /** Sets what goes first. Default: `"normal"`. */
   readonly priority?: TaskQueue.OfferOptions["priority"]
@@ -88,6 +94,8 @@ export const layer = <Payload, Success, Error, Progress>(
   options: Options<Payload, Success, Error, Progress>
 ): Layer.Layer<never, never, TaskQueue.TaskQueue> => Layer.effectDiscard(Effect.forkScoped(run(options)))
 
+const nameOf = (defect: unknown): string => (defect instanceof Error ? defect.name : typeof defect)
+
 /** Gives the id of the task of a schedule that is to be begun at a time. */
 const idOf = (schedule: string, at: Date): string => `${schedule}@${at.toISOString()}`
 
@@ -105,6 +113,19 @@ const run = Effect.fnUntraced(function* <Payload, Success, Error, Progress>({
   const dispatch = Dispatch.of(client)
   const candidacy = { process: SecureRandom.uuidV4Unsafe(), lease: Duration.toMillis(lease) }
   let enqueued = 0
+  let isFailing = false
+
+  // A payload that cannot be made, or does not fit, is none the next time either. What is wrong
+  // with it may quote it.
+  const offer = (at: Date, delay: number) =>
+    Effect.suspend(() => offerAs(`${task.name}:${idOf(name, at)}`, task, payload(at), { priority, delay })).pipe(
+      Effect.catchTag("SchemaError", Effect.die),
+      Effect.catchDefect((defect) =>
+        Effect.logError("A schedule has no payload for one of its times, and leaves it out").pipe(
+          Effect.annotateLogs({ schedule: name, at: at.toISOString(), error: nameOf(defect) })
+        )
+      )
+    )
 
   // What was enqueued is told with the next round. A leader that is gone before has enqueued what
   // its successor enqueues again, and nothing comes of that.
@@ -112,8 +133,7 @@ const run = Effect.fnUntraced(function* <Payload, Success, Error, Progress>({
     const from = last === 0 ? now : Math.max(last, now - Duration.toMillis(missed))
     let at = Cron.next(cron, new Date(from))
     while (true) {
-      const id = `${task.name}:${idOf(name, at)}`
-      yield* offerAs(id, task, payload(at), { priority, delay: Math.max(0, at.getTime() - now) })
+      yield* offer(at, Math.max(0, at.getTime() - now))
       enqueued = at.getTime()
       if (enqueued > now) return enqueued - now
       at = Cron.next(cron, at)
@@ -127,13 +147,24 @@ const run = Effect.fnUntraced(function* <Payload, Success, Error, Progress>({
     return Math.min(ahead, candidacy.lease / 3)
   })
 
+  // The client tells of an outage. What else goes wrong does so each time, and is told once.
+  const failed = Effect.fnUntraced(function* (error: TaskQueueFullError | RedisError.RedisCommandError) {
+    const isTold = isFailing || error._tag === "TaskQueueFullError" || isOutage(error)
+    if (isTold) return 1_000
+    isFailing = true
+    yield* Effect.logError("A schedule cannot enqueue its next task").pipe(
+      Effect.annotateLogs({ schedule: name, error: error.message })
+    )
+    return 1_000
+  })
+
   return yield* round.pipe(
-    Effect.catch((error) =>
-      Effect.logWarning("A schedule could not enqueue its next task").pipe(
-        Effect.annotateLogs({ schedule: name, error: error.message }),
-        Effect.as(1_000)
-      )
+    Effect.tap(() =>
+      Effect.sync(() => {
+        isFailing = false
+      })
     ),
+    Effect.catch(failed),
     Effect.flatMap(Effect.sleep),
     Effect.forever,
     Effect.provideService(Clock.Clock, dispatch.clock),

@@ -1,0 +1,122 @@
+import { assert, describe } from "@effect/vitest"
+import { Cron, Effect, Exit, Layer, Logger, Scope } from "effect"
+import { TaskQueue, TaskSchedule, TaskWorker } from "effect-ioredis-tasks"
+import { Fault, SimulatedRedis } from "effect-ioredis/testing"
+import { journal, kind, otherProcess, pass, startWorker, test } from "./harness.ts"
+
+const task = kind()
+const second = 1000
+const everySecond = Cron.parseUnsafe("* * * * * *")
+
+/** A process that has the schedule, until `stop` is run. */
+const startProcess = Effect.fnUntraced(function* (options: Partial<Parameters<typeof TaskSchedule.layer>[0]> = {}) {
+  const scope = yield* Scope.make()
+  yield* Effect.addFinalizer(() => Scope.close(scope, Exit.void))
+  const queue = yield* otherProcess
+  const ticks = TaskSchedule.layer({
+    name: "ticks",
+    cron: everySecond,
+    task,
+    payload: (at) => ({ n: at.getTime() }),
+    ...(options as object)
+  })
+  yield* Layer.buildWithScope(Layer.provide(ticks, Layer.succeed(TaskQueue.TaskQueue, queue)), scope)
+  return { stop: Scope.close(scope, Exit.void) }
+})
+
+/** A worker that notes the time of each task for which it was scheduled. */
+const startNoting = Effect.gen(function* () {
+  const { entries, note } = journal()
+  yield* startWorker([TaskWorker.handler(task, ({ n }) => Effect.as(note(n), n))])
+  return entries
+})
+
+/** Lines of the log that are about schedules. */
+const capture = () => {
+  const all: Array<unknown> = []
+  return {
+    Lines: Logger.layer([Logger.make(({ message }) => all.push(message))]),
+    lines: () => all.flat().filter((line) => String(line).startsWith("A schedule"))
+  }
+}
+
+const seconds = (from: number, to: number) =>
+  Array.from({ length: to - from + 1 }, (_, index) => (from + index) * second)
+
+describe("A schedule", () => {
+  test("of two processes enqueues each of a thousand ticks once, and it begins in that millisecond", () =>
+    Effect.gen(function* () {
+      yield* startProcess()
+      yield* startProcess()
+      const begun = yield* startNoting
+      yield* pass(1000)
+      assert.deepStrictEqual(
+        begun,
+        seconds(1, 1000).map((at) => [at, at])
+      )
+    }))
+
+  test("goes on where its leader is gone, and enqueues late what came meanwhile, once", () =>
+    Effect.gen(function* () {
+      const begun = yield* startNoting
+      const processes = [yield* startProcess(), yield* startProcess()]
+      for (let round = 0; round < 20; round++) {
+        yield* pass(50)
+        yield* processes[round % 2]?.stop ?? Effect.void
+        yield* pass(0.5)
+        processes[round % 2] = yield* startProcess()
+      }
+      const scheduled = begun.map(([, n]) => n)
+      assert.deepStrictEqual(
+        [...scheduled].sort((one, other) => one - other),
+        seconds(1, scheduled.length)
+      )
+      assert.isAtLeast(scheduled.length, 990)
+      for (const [at, n] of begun) assert.isAtMost(at - n, 15 * second)
+    }))
+
+  test("enqueues what came while Redis was away, as far as that is not missed, and says nothing of the outage", () => {
+    const { Lines, lines } = capture()
+    return Effect.gen(function* () {
+      const begun = yield* startNoting
+      const server = yield* SimulatedRedis.SimulatedRedis
+      yield* startProcess()
+      yield* startProcess()
+      yield* pass(10.5)
+      yield* server.inject(Fault.refuse)
+      yield* pass(40)
+      yield* server.heal
+      yield* pass(59.5)
+      assert.deepStrictEqual(
+        begun.map(([, n]) => n).sort((one, other) => one - other),
+        seconds(1, 110)
+      )
+      yield* server.inject(Fault.refuse)
+      yield* pass(300)
+      yield* server.heal
+      yield* pass(90)
+      const late = begun.map(([, n]) => n).filter((n) => n > 115 * second && n < 410 * second)
+      assert.isAbove(late.length, 40)
+      assert.isAtLeast(Math.min(...late), 350 * second)
+      assert.deepStrictEqual(lines(), [])
+    }).pipe(Effect.provide(Lines))
+  })
+
+  test("goes on after a payload that could not be made, and tells of it once", () => {
+    const { Lines, lines } = capture()
+    return Effect.gen(function* () {
+      const begun = yield* startNoting
+      yield* startProcess({
+        payload: (at: Date) => {
+          if (at.getTime() === 5 * second) throw new Error("no payload")
+          return { n: at.getTime() }
+        }
+      })
+      yield* pass(120)
+      const scheduled = begun.map(([, n]) => n)
+      assert.notInclude(scheduled, 5 * second)
+      assert.include(scheduled, 120 * second)
+      assert.strictEqual(lines().length, 1)
+    }).pipe(Effect.provide(Lines))
+  })
+})
