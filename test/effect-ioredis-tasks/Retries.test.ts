@@ -1,5 +1,5 @@
 import { assert, describe } from "@effect/vitest"
-import { Effect, Option, Random, Result, Schedule, Schema } from "effect"
+import { Duration, Effect, Option, Random, Result, Schedule, Schema } from "effect"
 import { Task, TaskQueue, TaskWorker } from "effect-ioredis-tasks"
 import { Failed, journal, kind, pass, reasonOf, resultOf, startWorker, test } from "./harness.ts"
 
@@ -95,6 +95,37 @@ describe("Retries", () => {
       assert.include(letter?.message, "broken")
     }))
 
+  test("count a handler that throws before it gives an Effect", () =>
+    Effect.gen(function* () {
+      const task = kind({ retry: { schedule: Schedule.spaced("1 second").pipe(Schedule.upTo({ times: 2 })) } })
+      const queue = yield* TaskQueue.TaskQueue
+      const attempts: Array<number> = []
+      yield* startWorker([
+        TaskWorker.handler(task, (_, { attempt }) => {
+          attempts.push(attempt)
+          throw new Error("broken")
+        })
+      ])
+      yield* queue.offer(task, { n: 1 })
+      yield* pass(60)
+      assert.deepStrictEqual(attempts, [1, 2, 3])
+      assert.strictEqual(reasonOf(yield* resultOf(task, "1")), "Died")
+    }))
+
+  test("come after a millisecond", () =>
+    Effect.gen(function* () {
+      const task = kind({ retry: { schedule: Schedule.spaced("1 millis").pipe(Schedule.upTo({ times: 2 })) } })
+      const queue = yield* TaskQueue.TaskQueue
+      const { note, times } = journal()
+      yield* startWorker([
+        TaskWorker.handler(task, ({ n }) => Effect.andThen(note(n), Effect.fail(new Failed({ code: 1 }))))
+      ])
+      yield* pass(1)
+      yield* queue.offer(task, { n: 1 })
+      yield* pass(1)
+      assert.deepStrictEqual(times(), [1000, 1001, 1002])
+    }))
+
   test("are none where what decides about them dies itself", () =>
     Effect.gen(function* () {
       const schedule = Schedule.spaced("1 second").pipe(
@@ -137,6 +168,27 @@ describe("Retries", () => {
       ])
       assert.deepStrictEqual(yield* resultOf(task, "1"), Result.succeed(Option.some(1)))
       assert.deepStrictEqual(yield* queue.deadLetters(), [])
+    }))
+
+  test("begin anew with a dead letter whose life is over, which waits from then on", () =>
+    Effect.gen(function* () {
+      const task = kind({ retry: { while: () => false } })
+      const queue = yield* TaskQueue.TaskQueue
+      const { note, times } = journal()
+      const worker = yield* startWorker([
+        TaskWorker.handler(task, ({ n }) => Effect.andThen(note(n), Effect.fail(new Failed({ code: 1 }))))
+      ])
+      yield* queue.offer(task, { n: 1 }, { expiresIn: "1 minute", priority: "high" })
+      yield* pass(100)
+      yield* worker.stop
+      assert.strictEqual(yield* queue.replay(yield* queue.deadLetters()), 1)
+      yield* pass(5)
+      const { oldest, waiting } = yield* queue.inspect
+      assert.deepStrictEqual([waiting.high, Duration.toSeconds(oldest)], [1, 5])
+      yield* startWorker([TaskWorker.handler(task, ({ n }) => Effect.as(note(n), n))])
+      yield* pass(1)
+      assert.deepStrictEqual(times(), [0, 105 * second])
+      assert.deepStrictEqual(yield* resultOf(task, "1"), Result.succeed(Option.some(1)))
     }))
 
   test("are none for a payload that does not fit", () =>

@@ -136,6 +136,21 @@ describe("Cancelling", () => {
       assert.strictEqual((yield* queue.inspect).running, 0)
     }))
 
+  test("leaves no dead letter of what fails for the last time before it is interrupted", () =>
+    Effect.gen(function* () {
+      const once = kind({ retry: { while: () => false } })
+      const queue = yield* TaskQueue.TaskQueue
+      yield* startWorker([
+        TaskWorker.handler(once, () => Effect.andThen(Effect.sleep("2 seconds"), Effect.fail(new Failed({ code: 1 }))))
+      ])
+      yield* queue.offer(once, { n: 1 })
+      yield* pass(1)
+      assert.strictEqual(yield* queue.cancel(once, "1"), "Cancelling")
+      yield* pass(20)
+      assert.deepStrictEqual(yield* queue.deadLetters(), [])
+      assert.strictEqual(reasonOf(yield* resultOf(once, "1")), "Cancelled")
+    }))
+
   test("holds for what fails before it is interrupted, and is too late for what succeeds", () =>
     Effect.gen(function* () {
       const queue = yield* TaskQueue.TaskQueue

@@ -102,6 +102,25 @@ describe("A schedule", () => {
     }).pipe(Effect.provide(Lines))
   })
 
+  test("goes by a new expression at once, although the former one is a day ahead", () =>
+    Effect.gen(function* () {
+      const begun = yield* startNoting
+      const former = yield* startProcess({ cron: Cron.parseUnsafe("0 0 * * *", "UTC") })
+      yield* pass(30)
+      yield* former.stop
+      const cron = Cron.parseUnsafe("* * * * *", "UTC")
+      const first = yield* startProcess({ cron })
+      yield* pass(125)
+      yield* first.stop
+      yield* pass(60)
+      yield* startProcess({ cron })
+      yield* pass(120)
+      assert.deepStrictEqual(
+        begun.map(([, n]) => n),
+        [1, 2, 3, 4, 5].map((minute) => minute * 60 * second)
+      )
+    }))
+
   test("goes on after a payload that could not be made, and tells of it once", () => {
     const { Lines, lines } = capture()
     return Effect.gen(function* () {

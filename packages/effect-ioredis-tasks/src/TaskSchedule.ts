@@ -28,12 +28,13 @@
  *
  * @since 0.1.0
  */
-import { Clock, Context, Cron, Duration, Effect, Layer, Tracer } from "effect"
+import { Clock, Context, Cron, Duration, Effect, Layer, Result, Tracer } from "effect"
 import { SecureRandom } from "effect/crypto"
 import type { RedisError } from "effect-ioredis"
 import * as Dispatch from "effect-ioredis/dispatch"
 import { inBackground } from "./internal/inBackground.ts"
 import { isOutage } from "./internal/isOutage.ts"
+import { dieOf, nameProblem, timeProblem } from "./internal/problems.ts"
 import type { Leading } from "./internal/scripts/lead.ts"
 import type { Task } from "./Task.ts"
 import type { TaskQueueFullError } from "./TaskError.ts"
@@ -50,6 +51,7 @@ export interface Options<in out Payload, in out Success, in out Error, in out Pr
   readonly name: string
   /**
    * Says when a task shall be begun, by the clock of Redis and in the time zone of the expression.
+   * One that names none is in that of its process.
    */
   readonly cron: Cron.Cron
   /** Is the kind of task. */
@@ -86,13 +88,23 @@ export interface Options<in out Payload, in out Success, in out Error, in out Pr
  * - What was enqueued ahead stays when the expression changes, or when the schedule is given up:
  *   cancel it by its id.
  * - A task that is still running does not keep the next from being begun.
+ * - Where clocks go back, a repeated time is one time, the first: a task of each hour or minute
+ *   pauses for that hour. Say `onDstOverlap: "both"` to `Cron.parse`, or use UTC.
  *
  * @category layers
  * @since 0.1.0
  */
 export const layer = <Payload, Success, Error, Progress>(
   options: Options<Payload, Success, Error, Progress>
-): Layer.Layer<never, never, TaskQueue.TaskQueue> => Layer.effectDiscard(Effect.forkScoped(run(options)))
+): Layer.Layer<never, never, TaskQueue.TaskQueue> =>
+  Layer.effectDiscard(Effect.andThen(dieOf("TaskSchedule", problemsOf(options)), Effect.forkScoped(run(options))))
+
+const problemsOf = <P, S, E, G>({ cron, lease = "10 seconds", missed = 0, name }: Options<P, S, E, G>) => [
+  nameProblem("name", name),
+  timeProblem("lease", lease, "1 second"),
+  Duration.toMillis(missed) < 0 ? `missed is ${String(missed)}. Make it a time of 0 or more` : undefined,
+  Result.isFailure(Result.try(() => Cron.next(cron, 0))) ? "cron fits no time, such as the 30th of February" : undefined
+]
 
 const nameOf = (defect: unknown): string => (defect instanceof Error ? defect.name : typeof defect)
 
@@ -143,7 +155,10 @@ const run = Effect.fnUntraced(function* <Payload, Success, Error, Progress>({
   const round = Effect.gen(function* () {
     const leading = yield* inBackground(dispatch)(store.lead(name, { ...candidacy, enqueued }))
     if (!leading.leads) return candidacy.lease / 2
-    const ahead = leading.last > leading.now ? leading.last - leading.now : yield* enqueue(leading)
+    const { last, now } = leading
+    // Another expression, which this one has replaced, may have enqueued what comes after the next.
+    const isAhead = last > now && last <= Cron.next(cron, new Date(now)).getTime()
+    const ahead = isAhead ? last - now : yield* enqueue({ ...leading, last: Math.min(last, now) })
     return Math.min(ahead, candidacy.lease / 3)
   })
 

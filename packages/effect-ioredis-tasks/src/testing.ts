@@ -164,12 +164,14 @@ const simulatedCancel = SimulatedScript.make(cancel, (keys, args, call) => {
 
 const simulatedReplay = SimulatedScript.make(replay, (keys, [results = "", ...ids], call) => {
   const [tasks = "", dead = "", causes = "", attempts = "", wake = "", high = "", normal = "", low = ""] = keys
+  const times = `${nowOf(call)} 0 `
   let replayed = 0
   for (const id of ids) {
     if (call("ZREM", dead, id) !== 1) continue
     call("HDEL", causes, id)
     call("HDEL", attempts, id)
     call("UNLINK", results + id)
+    call("HSET", tasks, id, (textOf(call("HGET", tasks, id)) ?? "").replace(/^\d+ \d+ /, times))
     wait(call, tasks, [high, normal, low], id, false)
     replayed++
   }
@@ -228,7 +230,7 @@ const simulatedLead = SimulatedScript.make(lead, ([key = ""], [process = "", lea
   const [leader, until, known] = ["leader", "until", "last"].map((field) => call("HGET", key, field))
   const last = numberOf(known) ?? 0
   if (textOf(leader) !== undefined && leader !== process && Number(until) > now) return [0, now, last]
-  const latest = Math.max(last, Number(enqueued))
+  const latest = leader === process && Number(enqueued) > 0 ? Number(enqueued) : last
   call("HSET", key, "leader", process, "until", now + Number(lease), "last", latest)
   return [1, now, latest]
 })
@@ -324,7 +326,7 @@ const settle = (round: Round, id: string, owner: string, asked: string, wait: nu
   const [attempt, holder] = attemptOf(round, id)
   if (holder !== owner) return 0
   call("ZREM", leases, id)
-  const isCancelled = call("SREM", cancelled, id) === 1 && (asked === "retry" || asked === "back")
+  const isCancelled = call("SREM", cancelled, id) === 1 && asked !== "done"
   const [kind, delay, value] = isCancelled ? ["cancelled", 0, outcomes.cancelled] : [asked, wait, given]
   if (kind === "done" || kind === "cancelled") {
     finish(call, round, id, value, delay > 0 ? delay : undefined)

@@ -23,7 +23,7 @@ type Place =
 
 interface Known {
   readonly offer: Offer
-  readonly expires: number
+  expires: number
   place: Place
   /** How often it was begun, but for what was given back. */
   begun: number
@@ -91,6 +91,7 @@ export class Reference {
     const dead = ids.flatMap((id) => this.tasks.get(id) ?? []).filter(({ place }) => place._tag === "Dead")
     for (const known of dead) {
       known.place = { _tag: "Waiting", due: this.#now }
+      known.expires = Number.POSITIVE_INFINITY
       known.begun = 0
     }
     if (count !== dead.length) fail(`${count} were replayed of ${dead.length}`)
@@ -149,14 +150,13 @@ export class Reference {
     if (known === undefined || !has) return
     if (kind === "back") known.begun--
     if (kind === "done" || kind === "cancelled") this.#over(known, kind === "done" ? "Done" : "Cancelled")
-    else if (kind === "dead") {
+    else if (kind === "dead" && !known.isCancelling) {
       known.place = { _tag: "Dead" }
       known.ended++
-      known.isCancelling = false
     } else this.#again(known, this.#now + delay)
   }
 
-  // What was to be cancelled is not begun again.
+  // What was to be cancelled is not begun again, nor is it a dead letter.
   #again(known: Known, due: number): void {
     if (known.isCancelling) this.#over(known, "Cancelled")
     else known.place = { _tag: "Waiting", due }

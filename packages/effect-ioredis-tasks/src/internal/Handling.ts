@@ -106,7 +106,9 @@ export const make = <Payload, Success, Error, Progress, R>(
     if (Result.isFailure(payload)) return undecodable("its payload does not fit the schema")
     const progress = (progress: Progress) =>
       Effect.flatMap(Effect.orDie(encodeProgress(progress)), (encoded) => tell(JSON.stringify(encoded)))
-    const handling = Effect.flatMap(Effect.exit(handle(payload.success, { id, attempt, progress })), (exit) =>
+    // It may throw before it gives an Effect, which is a defect as any other.
+    const handled = Effect.exit(Effect.suspend(() => handle(payload.success, { id, attempt, progress })))
+    const handling = Effect.flatMap(handled, (exit) =>
       Effect.map(endingOf(exit, attempt), (ending) => ({ exit, ending }))
     )
     const { ending } = yield* spans.processing(task.name, attempt, stored.trace, handling)

@@ -98,9 +98,7 @@ export const make = <S extends Settlement>(
     for (const task of worked.taken) settings.take(task, token, sentAt + task.lease)
     if (settlements.length === 0) isSettled.openUnsafe()
     const isFull = asked.want > 0 && worked.taken.length === asked.want
-    // Redis ends a wait that is shorter than a tenth of a second later than it was told.
-    const isDue = worked.due === 1
-    if (settlements.length > 0 || isDue || (isFull && settings.capacity() > 0)) shallLook.openUnsafe()
+    if (settlements.length > 0 || (isFull && settings.capacity() > 0)) shallLook.openUnsafe()
     settings.after(worked.taken.length < asked.want, worked.due)
   })
 

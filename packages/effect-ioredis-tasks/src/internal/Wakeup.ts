@@ -42,7 +42,7 @@ export const make = (
     while (true) {
       yield* isIdle.await
       const left = Math.max(1, Math.ceil(Math.min(longest, until - now())))
-      yield* reserved.run(Lists.blpop([key], left))
+      yield* left === 1 ? Effect.sleep(left) : reserved.run(Lists.blpop([key], left))
       isIdle.closeUnsafe()
       look()
     }

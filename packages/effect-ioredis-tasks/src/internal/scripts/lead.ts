@@ -20,14 +20,17 @@ export interface Leading {
   readonly last: number
 }
 
-/** Leads where nobody else does, and keeps what was enqueued last. */
+/**
+ * Leads where nobody else does, and keeps what was enqueued last: that is what the leader says, and
+ * to begin with what the one before him said.
+ */
 export const lead: RedisScript.RedisScript<Candidacy, Leading> = RedisScript.make({
   lua: `local process, lease, enqueued = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 ${lua.now}
 local known = redis.call("HMGET", KEYS[1], "leader", "until", "last")
 local last = tonumber(known[3] or 0)
 if known[1] and known[1] ~= process and tonumber(known[2]) > now then return { 0, now, last } end
-last = math.max(last, enqueued)
+if known[1] == process and enqueued > 0 then last = enqueued end
 redis.call("HSET", KEYS[1], "leader", process, "until", now + lease, "last", last)
 return { 1, now, last }`,
   keys: ({ key }: Candidacy) => [key],

@@ -122,7 +122,7 @@ local function settle()
       holdings[id] = false
       free[#free + 1] = id
       local isCancelled = someCancelled and redis.call("SREM", cancelled, id) == 1
-      if isCancelled and (kind == "retry" or kind == "back") then
+      if isCancelled and kind ~= "done" then
         kind, delay, value = "cancelled", 0, '${outcomes.cancelled}'
       end
       if kind == "done" or kind == "cancelled" then
