@@ -79,7 +79,10 @@ export interface TaskQueue {
     /** Bounds how many there are. Default: 100. */
     readonly limit?: number | undefined
   }) => Effect.Effect<ReadonlyArray<DeadLetter>, RedisError.RedisCommandError>
-  /** Lets dead letters be tried anew, as if they never had been, and counts them. */
+  /**
+   * Lets dead letters be tried anew, as if they never had been, and counts them. They wait from
+   * then on, and do not expire.
+   */
   readonly replay: (
     letters: ReadonlyArray<Pick<DeadLetter, "task" | "id">>
   ) => Effect.Effect<number, RedisError.RedisCommandError>
@@ -107,7 +110,10 @@ export interface OfferOptions {
    * `"normal"`.
    */
   readonly priority?: "high" | "normal" | "low" | undefined
-  /** Sets after what time it is not worth beginning any more. Default: it always is. */
+  /**
+   * Sets after what time it is not worth beginning any more, be it for the first time or again.
+   * Default: it always is.
+   */
   readonly expiresIn?: Duration.Input | undefined
 }
 
@@ -274,7 +280,7 @@ export const make = Effect.fnUntraced(function* (
   const client = yield* RedisClient.RedisClient
   const store = QueueStore.make(client, prefix, name, {
     remember: Duration.toMillis(remember),
-    resultLife: Duration.toMillis(keepResults)
+    resultLife: Math.ceil(Duration.toMillis(keepResults))
   })
   const dispatch = Dispatch.of(client)
   const metrics = Metrics.make(client.name, name, yield* Effect.context<never>())
@@ -295,7 +301,7 @@ export const make = Effect.fnUntraced(function* (
       oldest: Duration.millis(oldest)
     })),
     deadLetters: ({ limit = 100, offset = 0 } = {}) =>
-      Effect.map(store.letters({ limit, offset }), (letters) => letters.map(letterOf)),
+      limit < 1 ? Effect.succeed([]) : Effect.map(store.letters({ limit, offset }), (letters) => letters.map(letterOf)),
     replay: (letters) => store.replay(letters.map(({ id, task }) => idOf({ name: task }, id))),
     pause: setting(RedisCommand.make("SET", [store.keys.paused, 1])),
     resume: Effect.andThen(
@@ -340,6 +346,8 @@ const offering = Effect.fnUntraced(function* (
     { delay = 0, expiresIn, priority = "normal" }: OfferOptions,
     trace: string | undefined
   ) {
+    const times = timesOf(delay, expiresIn)
+    yield* dieOf("TaskQueue", [Number.isFinite(times.delay) ? undefined : endless])
     const encoded = yield* Schema.encodeUnknownEffect(Schema.toCodecJson(task.payload))(payload)
     const offer = {
       id,
@@ -351,8 +359,7 @@ const offering = Effect.fnUntraced(function* (
         payload: encoded
       }),
       priority: priorities[priority],
-      delay: Duration.toMillis(delay),
-      life: expiresIn === undefined ? 0 : Math.max(1, Duration.toMillis(expiresIn))
+      ...times
     }
     if (deferred.has(id)) return "Duplicate" as const
     const since = deferred.now()
@@ -408,6 +415,12 @@ const askingOf = Effect.fnUntraced(function* (client: RedisClient.RedisClient, s
   return { result, progress, state }
 })
 
+// A delay of a fraction of a millisecond is over with the whole one.
+const timesOf = (delay: Duration.Input, expiresIn: Duration.Input = Duration.infinity) => {
+  const life = Math.max(1, Math.ceil(Duration.toMillis(expiresIn)))
+  return { delay: Math.max(0, Math.ceil(Duration.toMillis(delay))), life: Number.isFinite(life) ? life : 0 }
+}
+
 const nothing = { progress: undefined, outcome: undefined }
 
 const letterOf = ({ at, attempts, cause, id, stored }: Letter): DeadLetter => {
@@ -437,6 +450,8 @@ export const layer = (options: Options): Layer.Layer<TaskQueue, never, RedisClie
   Layer.effect(TaskQueue, make(options))
 
 const priorities = { high: 0, normal: 1, low: 2 } as const
+
+const endless = "delay never ends. Make it a time that does"
 
 // Kinds of tasks do not share ids.
 const idOf = (task: { readonly name: string }, id: string): string => `${task.name}:${id}`

@@ -110,10 +110,13 @@ const start = Effect.fnUntraced(function* <R>(
   never,
   TaskQueue.TaskQueue | Scope.Scope | R
 > {
-  yield* dieOf("TaskWorker", problemsOf({ concurrency, connectAttempts, ...options }))
+  yield* dieOf("TaskWorker", [
+    handlersProblem(handlers.map(kindOf)),
+    ...problemsOf({ concurrency, connectAttempts, ...options })
+  ])
   const lease = Duration.toMillis(options.lease ?? "30 seconds")
   const drain = Duration.toMillis(options.drain ?? "10 seconds")
-  const { limit = 0, window = 0 } = options.rateLimit ?? {}
+  const { limit = Number.POSITIVE_INFINITY, window = 0 } = options.rateLimit ?? {}
   const queue = yield* TaskQueue.TaskQueue
   const { client, metrics: ofQueue, spans, store, watch } = queue[TaskQueue.TypeId]
   const dispatch = Dispatch.of(client)
@@ -155,7 +158,7 @@ const start = Effect.fnUntraced(function* <R>(
     worker: SecureRandom.uuidV4Unsafe(),
     lease,
     attempts: connectAttempts,
-    rate: { limit, window: Duration.toMillis(window) },
+    rate: { limit: Number.isFinite(limit) ? limit : 0, window: Duration.toMillis(window) },
     capacity: () => (isClosing ? 0 : concurrency - inHand.count()),
     take: (task, token, until) => {
       watched.movedAt = now()
@@ -198,6 +201,13 @@ const watchedIn = Effect.fnUntraced(function* (watch: QueueWatch, metrics: Metri
   yield* Dispatch.showGauge(metrics.concurrency, () => worker.concurrency)
   yield* watch.keep
 })
+
+// Of two handlers of one kind the first would never run, and nobody would hear of that.
+const handlersProblem = (kinds: ReadonlyArray<string>): string | undefined => {
+  const twice = kinds.find((kind, index) => kinds.indexOf(kind) !== index)
+  return twice === undefined ? undefined : `handlers has two of ${twice}. Give one for each kind and version`
+}
+
 const problemsOf = ({ concurrency = 1, connectAttempts = 1, drain = 0, lease = "1 second", rateLimit }: Options) => [
   countProblem("concurrency", concurrency),
   countProblem("connectAttempts", connectAttempts),
