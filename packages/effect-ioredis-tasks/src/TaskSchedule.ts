@@ -78,7 +78,7 @@ export interface Options<in out Payload, in out Success, in out Error, in out Pr
  * **Details**
  *
  * Of all processes that have the layer one leads. It enqueues the next task ahead, with a delay
- * until its time, so that the time is kept to the millisecond whatever becomes of the process.
+ * until its time, so that the time is kept by Redis whatever becomes of the process.
  * Another one leads when its lease has lapsed. Each task's id is the schedule's name and its time,
  * in the place of the one that the payload gives: so it is enqueued once, however many processes
  * try.

@@ -24,8 +24,9 @@ export const longestOf = (lease: number): number => Math.min(longestIdle, lease 
 const longestIdle = 15_000
 
 /**
- * Waits on a connection of its own at the list that offers wake workers by. It asks again after
- * `longest` milliseconds whatever it has heard, for a wake-up is lost with a worker that dies.
+ * Waits on a connection of its own at the list that offers wake workers by, and asks every second
+ * where it has none. It asks again after `longest` milliseconds whatever it has heard, for a
+ * wake-up is lost with a worker that dies.
  */
 export const make = (
   client: RedisClient.RedisClient,
@@ -37,11 +38,15 @@ export const make = (
   const isIdle = Latch.makeUnsafe()
   let until = 0
   const now = () => Number(dispatch.clock.monotonicTimeNanosUnsafe()) / 1e6
+  // There may be none to spare for as long as the program goes on.
+  const withoutOne = Effect.forever(Effect.andThen(Effect.sleep("1 second"), Effect.sync(look)))
+  const reserving = client.reserve({ key, waitToSend: longest, operationTimeout: longest })
   const waiting = Effect.gen(function* () {
-    const reserved = yield* client.reserve({ key, waitToSend: longest, operationTimeout: longest })
+    const reserved = yield* Effect.raceFirst(reserving, withoutOne)
     while (true) {
       yield* isIdle.await
       const left = Math.max(1, Math.ceil(Math.min(longest, until - now())))
+      // Redis ends a wait up to a tenth of a second later than it was told.
       yield* left === 1 ? Effect.sleep(left) : reserved.run(Lists.blpop([key], left))
       isIdle.closeUnsafe()
       look()
@@ -56,7 +61,7 @@ export const make = (
       isIdle.closeUnsafe()
     },
     run: waiting.pipe(
-      // The worker looks for itself: Redis may be there again, or have no connection to spare.
+      // The worker looks for itself: Redis may be there again.
       Effect.catch(() => Effect.andThen(Effect.sleep("100 millis"), Effect.sync(look))),
       Effect.forever,
       inBackground(dispatch)
