@@ -80,13 +80,4 @@ describe("A mistake in the options", () => {
         [0, 1, 2]
       )
     }))
-
-  test("of a fraction of a millisecond for results keeps them for the whole one", () =>
-    Effect.gen(function* () {
-      const queue = yield* TaskQueue.make({ name: "work", keepResults: Duration.millis(0.5) })
-      yield* startWorker([succeeding]).pipe(Effect.provideService(TaskQueue.TaskQueue, queue))
-      yield* queue.offer(task, { n: 1 })
-      yield* pass(1)
-      assert.strictEqual(yield* queue.state(task, "1"), "Over")
-    }))
 })

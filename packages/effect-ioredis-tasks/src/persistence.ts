@@ -85,8 +85,8 @@ export interface StoreOptions {
  *
  * A process keeps one reserved connection for each queue that it has taken from, at which it waits
  * while there is nothing to do. They count among the client's `maxReserved`, 10 by default: a queue
- * that gets none is asked every second. Ids are remembered until `PersistedQueue.layerCleanup` removes
- * them; those that the queue has made itself for ten minutes.
+ * that gets none is asked every second. Ids are remembered until `PersistedQueue.layerCleanup`
+ * removes them; those that the queue has made itself for ten minutes.
  *
  * **Example** (A worker that another process replaces within ten seconds)
  *
