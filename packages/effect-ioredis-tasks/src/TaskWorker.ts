@@ -191,7 +191,7 @@ const start = Effect.fnUntraced(function* <R>(
   return ended
 })
 
-// Shows a worker to whoever looks at its queue, and has the queue counted.
+// Shows a worker to whoever looks at its queue.
 const watchedIn = Effect.fnUntraced(function* (watch: QueueWatch, metrics: Metrics.Metrics, worker: WatchedWorker) {
   yield* Effect.acquireRelease(
     Effect.sync(() => watch.workers.add(worker)),
@@ -199,7 +199,6 @@ const watchedIn = Effect.fnUntraced(function* (watch: QueueWatch, metrics: Metri
   )
   yield* Dispatch.showGauge(metrics.running, worker.running)
   yield* Dispatch.showGauge(metrics.concurrency, () => worker.concurrency)
-  yield* watch.keep
 })
 
 const twiceProblem = <R>(handlers: ReadonlyArray<Handler<R>>): string | undefined => {
