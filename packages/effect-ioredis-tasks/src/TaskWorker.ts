@@ -110,7 +110,7 @@ const start = Effect.fnUntraced(function* <R>(
   never,
   TaskQueue.TaskQueue | Scope.Scope | R
 > {
-  yield* dieOf("TaskWorker", problemsOf({ concurrency, connectAttempts, ...options }))
+  yield* dieOf("TaskWorker", [...problemsOf({ concurrency, connectAttempts, ...options }), ...twiceIn(handlers)])
   const lease = Duration.toMillis(options.lease ?? "30 seconds")
   const drain = Duration.toMillis(options.drain ?? "10 seconds")
   const { limit = 0, window = 0 } = options.rateLimit ?? {}
@@ -207,6 +207,14 @@ const problemsOf = ({ concurrency = 1, connectAttempts = 1, drain = 0, lease = "
     ? []
     : [countProblem("rateLimit.limit", rateLimit.limit), timeProblem("rateLimit.window", rateLimit.window, "1 millis")])
 ]
+
+// Says of which kinds there are two handlers, of which only one could ever run.
+const twiceIn = (handlers: ReadonlyArray<{ readonly name: string; readonly version: number }>) => {
+  const kinds = handlers.map(kindOf)
+  return handlers
+    .filter((handler, at) => kinds.indexOf(kindOf(handler)) !== at)
+    .map(({ name, version }) => `two handlers are of ${name}, version ${version}. Give one for each kind and version`)
+}
 
 // For how many milliseconds a task is left alone for which this worker has no handler.
 const unknownFor = 30_000
