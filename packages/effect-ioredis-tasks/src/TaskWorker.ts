@@ -188,7 +188,7 @@ const start = Effect.fnUntraced(function* <R>(
   return ended
 })
 
-// Shows a worker to whoever looks at its queue, and has the queue counted.
+// Shows a worker to whoever looks at its queue.
 const watchedIn = Effect.fnUntraced(function* (watch: QueueWatch, metrics: Metrics.Metrics, worker: WatchedWorker) {
   yield* Effect.acquireRelease(
     Effect.sync(() => watch.workers.add(worker)),
@@ -196,8 +196,8 @@ const watchedIn = Effect.fnUntraced(function* (watch: QueueWatch, metrics: Metri
   )
   yield* Dispatch.showGauge(metrics.running, worker.running)
   yield* Dispatch.showGauge(metrics.concurrency, () => worker.concurrency)
-  yield* watch.keep
 })
+
 const problemsOf = ({ concurrency = 1, connectAttempts = 1, drain = 0, lease = "1 second", rateLimit }: Options) => [
   countProblem("concurrency", concurrency),
   countProblem("connectAttempts", connectAttempts),
