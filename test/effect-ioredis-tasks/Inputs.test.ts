@@ -134,12 +134,6 @@ describe("A worker", () => {
       assert.deepStrictEqual(log.whats(), [1])
     }))
 
-  test("with two handlers of one kind is a mistake", () =>
-    Effect.gen(function* () {
-      const one = TaskWorker.handler(task, ({ n }) => Effect.succeed(n))
-      assert.strictEqual(yield* endOf(TaskWorker.run([one, one])), "RangeError")
-    }))
-
   test("has schemas that take their time", () =>
     Effect.gen(function* () {
       const queue = yield* TaskQueue.TaskQueue

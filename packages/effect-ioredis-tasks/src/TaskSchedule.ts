@@ -34,6 +34,7 @@ import type { RedisError } from "effect-ioredis"
 import * as Dispatch from "effect-ioredis/dispatch"
 import { inBackground } from "./internal/inBackground.ts"
 import { isOutage } from "./internal/isOutage.ts"
+import { dieOf, timeProblem } from "./internal/problems.ts"
 import type { Leading } from "./internal/scripts/lead.ts"
 import type { Task } from "./Task.ts"
 import type { TaskQueueFullError } from "./TaskError.ts"
@@ -63,10 +64,13 @@ export interface Options<in out Payload, in out Success, in out Error, in out Pr
   readonly priority?: TaskQueue.OfferOptions["priority"]
   /**
    * Sets how late a task may be enqueued whose time passed while no process was there to do so.
-   * Default: 1 minute.
+   * Default: 1 minute. `"Infinity"` enqueues all that were missed.
    */
   readonly missed?: Duration.Input | undefined
-  /** Sets for how long a process leads without a word from it. Default: 10 seconds. */
+  /**
+   * Sets for how long a process leads without a word from it: 1 second or more. Default: 10
+   * seconds.
+   */
   readonly lease?: Duration.Input | undefined
 }
 
@@ -86,13 +90,25 @@ export interface Options<in out Payload, in out Success, in out Error, in out Pr
  * - What was enqueued ahead stays when the expression changes, or when the schedule is given up:
  *   cancel it by its id.
  * - A task that is still running does not keep the next from being begun.
+ * - A `lease` or a `missed` that makes no sense is a mistake in the program, and so a defect: a
+ *   `RangeError`.
  *
  * @category layers
  * @since 0.1.0
  */
 export const layer = <Payload, Success, Error, Progress>(
   options: Options<Payload, Success, Error, Progress>
-): Layer.Layer<never, never, TaskQueue.TaskQueue> => Layer.effectDiscard(Effect.forkScoped(run(options)))
+): Layer.Layer<never, never, TaskQueue.TaskQueue> =>
+  Layer.effectDiscard(Effect.andThen(dieOf("TaskSchedule", problemsOf(options)), Effect.forkScoped(run(options))))
+
+const problemsOf = ({
+  lease = "10 seconds",
+  missed = 0
+}: Pick<Options<never, never, never, never>, "lease" | "missed">) => [
+  timeProblem("lease", lease, "1 second"),
+  // For ever is a lateness too: whatever was missed is enqueued.
+  missed === Number.POSITIVE_INFINITY || missed === "Infinity" ? undefined : timeProblem("missed", missed, 0)
+]
 
 const nameOf = (defect: unknown): string => (defect instanceof Error ? defect.name : typeof defect)
 

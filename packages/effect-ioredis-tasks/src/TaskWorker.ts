@@ -203,8 +203,9 @@ const watchedIn = Effect.fnUntraced(function* (watch: QueueWatch, metrics: Metri
 
 const twiceProblem = <R>(handlers: ReadonlyArray<Handler<R>>): string | undefined => {
   const kinds = handlers.map(kindOf)
-  const twice = kinds.find((kind, index) => kinds.indexOf(kind) < index)
-  return twice === undefined ? undefined : `there are two handlers of ${twice}. Give each kind of task one`
+  const twice = handlers.find((handler, index) => kinds.indexOf(kindOf(handler)) < index)
+  if (twice === undefined) return undefined
+  return `two handlers are of ${twice.name}, version ${twice.version}. Give one for each kind and version`
 }
 
 const problemsOf = ({ concurrency = 1, connectAttempts = 1, drain = 0, lease = "1 second", rateLimit }: Options) => [
