@@ -95,6 +95,24 @@ describe("Retries", () => {
       assert.include(letter?.message, "broken")
     }))
 
+  test("count a handler that throws before it gives its effect", () =>
+    Effect.gen(function* () {
+      const task = kind({ retry: { schedule: Schedule.spaced("1 second").pipe(Schedule.upTo({ times: 2 })) } })
+      const queue = yield* TaskQueue.TaskQueue
+      const attempts: Array<number> = []
+      yield* startWorker([
+        TaskWorker.handler(task, (_, { attempt }) => {
+          attempts.push(attempt)
+          if (attempt < 3) throw new Error("broken")
+          return Effect.succeed(attempt)
+        })
+      ])
+      yield* queue.offer(task, { n: 1 })
+      yield* pass(10)
+      assert.deepStrictEqual(attempts, [1, 2, 3])
+      assert.deepStrictEqual(yield* resultOf(task, "1"), Result.succeed(Option.some(3)))
+    }))
+
   test("are none where what decides about them dies itself", () =>
     Effect.gen(function* () {
       const schedule = Schedule.spaced("1 second").pipe(

@@ -111,7 +111,9 @@ export const make = <Payload, Success, Error, Progress, R>(
     if (Result.isFailure(payload)) return undecodable("its payload does not fit the schema")
     const progress = (progress: Progress) =>
       Effect.flatMap(Effect.orDie(encodeProgress(progress)), (encoded) => tell(JSON.stringify(encoded)))
-    const handling = Effect.flatMap(Effect.exit(handle(payload.success, { id, attempt, progress })), (exit) =>
+    // One that throws before it gives its effect has died like any other.
+    const handled = Effect.exit(Effect.suspend(() => handle(payload.success, { id, attempt, progress })))
+    const handling = Effect.flatMap(handled, (exit) =>
       Effect.map(endingOf(exit, attempt), (ending) => ({ exit, ending }))
     )
     const { ending } = yield* spans.processing(task.name, attempt, stored.trace, handling)
