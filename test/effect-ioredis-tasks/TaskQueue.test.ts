@@ -220,6 +220,18 @@ describe("A queue", () => {
       )
     }))
 
+  test("tells for how long a task waits that a worker has handed back", () =>
+    Effect.gen(function* () {
+      const queue = yield* TaskQueue.TaskQueue
+      const worker = yield* startWorker([TaskWorker.handler(task, () => Effect.never)])
+      yield* queue.offer(task, { n: 1 })
+      yield* pass(1)
+      yield* worker.stop
+      yield* pass(59)
+      const { oldest, waiting } = yield* queue.inspect
+      assert.deepStrictEqual([waiting.normal, Duration.toMillis(oldest)], [1, 60_000])
+    }))
+
   test("tells for how long the oldest task waits that was never begun", () =>
     Effect.gen(function* () {
       const queue = yield* TaskQueue.TaskQueue

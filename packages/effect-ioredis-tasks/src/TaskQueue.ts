@@ -65,7 +65,10 @@ export interface TaskQueue {
   ) => Stream.Stream<Progress, RedisError.RedisCommandError>
   /** Tells where a task is. */
   readonly state: (task: { readonly name: string }, id: string) => Effect.Effect<State, RedisError.RedisCommandError>
-  /** Cancels a task. What a worker has is interrupted there, with the next renewal of its lease. */
+  /**
+   * Cancels a task. What a worker has is interrupted there, with the next renewal of its lease. What
+   * this process keeps for Redis is forgotten at once, also where Redis cannot be asked.
+   */
   readonly cancel: (
     task: { readonly name: string },
     id: string
@@ -297,7 +300,13 @@ export const make = Effect.fnUntraced(function* (
     offer: (task, payload, options) =>
       Effect.suspend(() => offerAs(idOf(task, task.id(payload)), task, payload, options)),
     ...asking,
-    cancel: (task, id) => store.cancel(idOf(task, id)),
+    cancel: (task, id) =>
+      Effect.suspend(() => {
+        const stored = idOf(task, id)
+        // Redis may have it as well, or be told of it at this moment: it is asked after that.
+        const isDropped = deferred.drop(stored)
+        return Effect.map(store.cancel(stored), (told) => (told === "Unknown" && isDropped ? "Cancelled" : told))
+      }),
     inspect: Effect.map(store.inspect, ({ high, low, normal, oldest, ...counts }) => ({
       ...counts,
       waiting: { high, normal, low },

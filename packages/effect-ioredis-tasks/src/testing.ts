@@ -316,7 +316,8 @@ const lost = (attempt: number): string => `${attempt}:lost`
 
 const again = (round: Round, id: string, attempt: number | string, delay: number, atFront: boolean): void => {
   const { attempts, call, delayed, now, tasks, waiting, wake } = round
-  call("HSET", attempts, id, attempt)
+  if (attempt === "0") call("HDEL", attempts, id)
+  else call("HSET", attempts, id, attempt)
   if (delay === 0) {
     wait(call, tasks, waiting, id, atFront)
     wakeOne(call, wake)

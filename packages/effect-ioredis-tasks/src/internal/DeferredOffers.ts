@@ -30,6 +30,8 @@ export interface DeferredOffers {
   /** Milliseconds that only go forward. */
   readonly now: () => number
   readonly has: (id: string) => boolean
+  /** Forgets one that is not wanted any more, and says whether it was kept. */
+  readonly drop: (id: string) => boolean
   readonly stats: () => DeferredStats
   /** Says that nobody will tell Redis any more. */
   readonly isClosed: () => boolean
@@ -148,6 +150,7 @@ export const make = Effect.fnUntraced(function* (
     },
     has: (id) => entries.has(id),
     isClosed: () => isClosed,
+    drop: (id) => entries.delete(id),
     stats: () => ({ waiting: entries.size, replayed, lost })
   }
 })

@@ -103,7 +103,8 @@ end
 -- Whoever takes what was lost decides whether it was tried often enough.
 local function lost(attempt) return attempt .. ":lost" end
 local function again(id, attempt, delay, atFront)
-  redis.call("HSET", attempts, id, attempt)
+  -- What was handed back from its first attempt was never begun.
+  if attempt == "0" then redis.call("HDEL", attempts, id) else redis.call("HSET", attempts, id, attempt) end
   if delay == 0 then
     wait(id, atFront)
     return wakeOne()
