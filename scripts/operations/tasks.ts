@@ -14,7 +14,7 @@ export const taskAlerts = (scale = 1): ReadonlyArray<Alert> => {
     {
       name: "TasksWait",
       severity: "warning",
-      // Every process with a worker tells of the same queue.
+      // Every process tells of the same queue.
       expr: `max by (${queue}) (task_queue_oldest_seconds) > ${(5 * minute) / scale}`,
       for: (5 * minute) / scale,
       summary: "Tasks of {{ $labels.messaging_destination_name }} wait",

@@ -4,12 +4,17 @@ import { definedMetrics } from "effect-ioredis/dispatch"
 import { metricNameMapper } from "effect-ioredis/PrometheusNames"
 import "effect-ioredis"
 import "effect-ioredis-cache"
+import "effect-ioredis-tasks"
 import { duration } from "../../scripts/operations/alerts.ts"
-import { questions } from "../../scripts/operations/questions.ts"
+import { questions as ofCaches } from "../../scripts/operations/questions.ts"
+import { taskQuestions } from "../../scripts/operations/tasks.ts"
 import { withMatcher } from "../../scripts/operations/selector.ts"
 import type { Series } from "../support/Prometheus.ts"
 import type { Expected } from "./Expected.ts"
 import { type Recording, scale } from "./Recording.ts"
+
+/** What docs/monitoring.md answers. */
+export const questions = [...ofCaches, ...taskQuestions]
 
 const metrics = definedMetrics().map(({ id }) => metricNameMapper(id))
 
@@ -64,11 +69,15 @@ interface Panel {
   readonly targets?: ReadonlyArray<{ readonly expr: string }>
 }
 
-/** The queries of the dashboard, and those of the runbook. */
+const panelsOf = (name: string): ReadonlyArray<Panel> => {
+  const dashboard = readFileSync(`packages/${name}/operations/dashboard.json`, "utf8")
+  return (JSON.parse(dashboard) as { readonly panels: ReadonlyArray<Panel> }).panels
+}
+
+/** The queries of the dashboards, and those of the runbook. */
 const shipped = (): ReadonlyArray<string> => {
-  const dashboard = readFileSync("packages/effect-ioredis-cache/operations/dashboard.json", "utf8")
-  const { panels } = JSON.parse(dashboard) as { readonly panels: ReadonlyArray<Panel> }
-  const chosen = panels
+  const chosen = ["effect-ioredis-cache", "effect-ioredis-tasks"]
+    .flatMap(panelsOf)
     .flatMap(({ targets = [] }) => targets.map(({ expr }) => expr))
     .map((expr) => expr.replaceAll("$__rate_interval", "5m").replaceAll("$job", ".+").replaceAll("$instance", ".+"))
   const runbook = readFileSync("docs/runbook.md", "utf8")
@@ -76,7 +85,7 @@ const shipped = (): ReadonlyArray<string> => {
   return [...chosen, ...blocks.flatMap((block) => block.trim().split("\n"))]
 }
 
-/** A line for each query of the dashboard and the runbook that has no answer at all, and how many have one. */
+/** A line for each query of the dashboards and the runbook that has no answer at all, and how many have one. */
 export const empty = Effect.fnUntraced(function* ({ endedAt, prometheus, startedAt }: Recording) {
   const queries = shipped()
   const problems = yield* Effect.forEach(queries, (query) =>

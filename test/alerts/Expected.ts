@@ -54,6 +54,18 @@ const readable = of("Can stored values be read?")
 const missed = of("Do subscribers miss messages?")
 const reserved = of("Are reserved connections used up?")
 
+const many = of("How many tasks wait?")
+const oldest = of("For how long does the oldest wait?")
+const late = of("How late are tasks begun?")
+const offered = of("What is offered, and what comes of it?")
+const handlers = of("How long do handlers take?")
+const failures = of("What do handlers fail with?")
+const workers = of("Are the workers busy?")
+const dead = of("Which tasks are dead?")
+const twice = of("Does anything run twice?")
+const kept = of("How many tasks wait for Redis?")
+const lost = of("Were accepted tasks lost?")
+
 const fallback = { cache_source: "fallback" }
 const redis = { cache_source: "redis" }
 
@@ -109,5 +121,21 @@ export const all: ReadonlyArray<Expected> = [
     "killed",
     "healthy",
     always("at most 1", (value) => value <= 1)
-  )
+  ),
+  many("no worker", "fault", sometimes("above 50", above(50)), { task_state: "waiting" }),
+  oldest("no worker", "healthy", always("below 5 s", below(5))),
+  oldest("no worker", "fault", sometimes("above 10 s", above(10))),
+  late("failing tasks", "healthy", always("below 5 s", below(5))),
+  offered("offers without Redis", "healthy", always("above 0", above(0)), { task_offer_outcome: "enqueued" }),
+  offered("offers without Redis", "fault", sometimes("above 0", above(0)), { task_offer_outcome: "deferred" }),
+  handlers("failing tasks", "healthy", always("below 1 s", below(1))),
+  failures("failing tasks", "fault", always("above 0", above(0)), { error_type: "Refused" }),
+  workers("failing tasks", "healthy", always("below 1", below(1))),
+  dead("failing tasks", "healthy", exactly(0)),
+  dead("failing tasks", "fault", sometimes("above 0", above(0)), { task_reason: "Failed" }),
+  twice("failing tasks", "healthy", exactly(0)),
+  kept("offers without Redis", "healthy", exactly(0)),
+  kept("offers without Redis", "fault", sometimes("above 0.8", above(0.8))),
+  lost("offers without Redis", "healthy", exactly(0)),
+  lost("offers without Redis", "fault", sometimes("above 0", above(0)))
 ]

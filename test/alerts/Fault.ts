@@ -155,6 +155,27 @@ const others: ReadonlyArray<Omit<Fault, "isOneOfTen">> = [
     end: ({ tell }) => tell("cold", false),
     must: ["CacheHitRatioHalved"]
   },
+  {
+    name: "no worker",
+    program: { deferred: 1000 },
+    begin: ({ tell }) => tell("strike", true),
+    end: ({ tell }) => tell("strike", false),
+    must: ["TasksWait"]
+  },
+  {
+    name: "failing tasks",
+    program: { deferred: 1000 },
+    begin: ({ tell }) => tell("fail", true),
+    end: ({ tell }) => tell("fail", false),
+    must: ["TasksDead", "TasksRetried"]
+  },
+  {
+    name: "offers without Redis",
+    program: { deferred: 40 },
+    begin: ({ server }) => server.kill,
+    end: ({ server }) => server.start,
+    must: [...gone, "TaskOffersNearlyFull", "TaskOffersLost"]
+  },
   { name: "healthy", begin: () => Effect.void, end: () => Effect.void, must: [] }
 ]
 

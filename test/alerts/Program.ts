@@ -8,6 +8,7 @@ import { Redis, RedisClient, RedisCommand, RedisPubSub } from "effect-ioredis"
 import * as PrometheusNames from "effect-ioredis/PrometheusNames"
 import { Cache, HybridCache, MemoryCache, RedisCache } from "effect-ioredis-cache"
 import { Habit, Settings } from "./Settings.ts"
+import * as Tasks from "./Tasks.ts"
 
 /**
  * A program with a cache, as a user would write it, with some traffic of its own. It says on stdout which port its metrics are
@@ -35,7 +36,7 @@ const popular = 200
 const text = "x".repeat(100)
 
 const traffic = Effect.gen(function* () {
-  const { maxReserved } = yield* settings
+  const { deferred, maxReserved } = yield* settings
   const redis = yield* RedisClient.RedisClient
   const region = yield* Cache.region(items)
   const slow = yield* Cache.region(rates)
@@ -89,7 +90,8 @@ const traffic = Effect.gen(function* () {
     },
     busy: (on) => {
       isBusy = on
-    }
+    },
+    ...Tasks.habits
   }
   const hear = Effect.gen(function* () {
     const [habit = "", on] = (yield* Effect.promise(nextLine)).split(" ")
@@ -104,7 +106,8 @@ const traffic = Effect.gen(function* () {
       every(500, rate),
       every(40, grow),
       every(50, block),
-      ...(maxReserved > 0 ? [every(100, reserve), listen] : [])
+      ...(maxReserved > 0 ? [every(100, reserve), listen] : []),
+      ...(deferred === undefined ? [] : [Tasks.traffic(deferred)])
     ],
     (effect) => Effect.forkChild(effect)
   )

@@ -4,6 +4,7 @@ import * as Os from "node:os"
 import { Clock, Console, Effect } from "effect"
 import { alerts } from "../../scripts/operations/alerts.ts"
 import { rules } from "../../scripts/operations/rules.ts"
+import { taskAlerts } from "../../scripts/operations/tasks.ts"
 import * as Prometheus from "../support/Prometheus.ts"
 import type { Fault } from "./Fault.ts"
 import * as Subject from "./Subject.ts"
@@ -34,7 +35,7 @@ const atOnce = 4
 const writeRules = Effect.acquireRelease(
   Effect.sync(() => {
     const dir = Fs.mkdtempSync(Path.join(Os.tmpdir(), "effect-ioredis-rules-"))
-    Fs.writeFileSync(Path.join(dir, "alerts.yml"), rules(alerts(scale)))
+    Fs.writeFileSync(Path.join(dir, "alerts.yml"), rules([...alerts(scale), ...taskAlerts(scale)]))
     return dir
   }),
   (dir) => Effect.sync(() => Fs.rmSync(dir, { recursive: true, force: true }))

@@ -1,6 +1,5 @@
 import { NodeRuntime } from "@effect/platform-node"
 import { Console, Data, Effect, Runtime } from "effect"
-import { questions } from "../../scripts/operations/questions.ts"
 import * as Answers from "./Answers.ts"
 import * as Expected from "./Expected.ts"
 import * as Fault from "./Fault.ts"
@@ -29,7 +28,7 @@ const program = Effect.gen(function* () {
     ...unanswered
   ]
   if (problems.length === 0) {
-    const of = `${questions.length} questions, ${asked.length} expected answers, ${queries} queries that are not empty`
+    const of = `${Answers.questions.length} questions, ${asked.length} expected answers, ${queries} queries that are not empty`
     return yield* Console.log(`✔ Each fault has its alerts, and no other fired. ${of}.`)
   }
   // Whatever it says then is said of the machine.

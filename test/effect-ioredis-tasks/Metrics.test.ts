@@ -107,7 +107,7 @@ describe("the metrics of a queue", () => {
     }).pipe(Effect.scoped, Effect.provide(layer()))
   )
 
-  it.effect("tell how many tasks there are while a worker runs, and nothing once that is not known", () =>
+  it.effect("tell how many tasks there are, also where no worker is left, and nothing once that is not known", () =>
     Effect.gen(function* () {
       const server = yield* SimulatedRedis.SimulatedRedis
       const queue = yield* TaskQueue.TaskQueue
@@ -115,6 +115,8 @@ describe("the metrics of a queue", () => {
       for (const n of [1, 2, 3]) yield* inTime(queue.offer(Work, { n }), "1 second")
       yield* inTime(queue.offer(Work, { n: 4 }, { delay: "1 hour" }), "1 second")
       assert.deepStrictEqual(yield* valuesOf("task.queue.size"), {})
+      yield* TestClock.adjust("15 seconds")
+      assert.deepInclude(yield* valuesOf("task.queue.size", "task.state"), { waiting: 3, delayed: 1 })
       yield* worker(() => Effect.never, { concurrency: 1 })
       yield* TestClock.adjust("30 seconds")
       assert.deepStrictEqual(yield* valuesOf("task.queue.size", "task.state"), {
@@ -124,7 +126,7 @@ describe("the metrics of a queue", () => {
         dead: 0
       })
       const { "": oldest } = yield* valuesOf("task.queue.oldest")
-      assert.isTrue(oldest !== undefined && oldest >= 15 && oldest < 35, String(oldest))
+      assert.isTrue(oldest !== undefined && oldest >= 30 && oldest < 50, String(oldest))
       assert.deepStrictEqual(yield* valuesOf("task.queue.paused"), { "": 0 })
       const asked = (yield* server.received).length
       assert.isAbove(asked, 0)

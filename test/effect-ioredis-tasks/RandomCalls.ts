@@ -85,7 +85,7 @@ export const draws = (draw: Draw): (() => RandomCall | Moved) => {
   const settlementOf = ({ id, token }: Held): Settlement => ({
     id,
     token,
-    kind: one(["done", "done", "cancelled", "retry", "retry", "back", "dead"]),
+    kind: one(["done", "done", "cancelled", "retry", "retry", "back", "lost", "dead"]),
     delay: one([0, 0, hour, 3 * hour]),
     value: text()
   })

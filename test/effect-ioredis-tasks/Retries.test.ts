@@ -95,7 +95,7 @@ describe("Retries", () => {
       assert.include(letter?.message, "broken")
     }))
 
-  test("count a handler that throws before it gives an Effect", () =>
+  test("count a handler that throws before it gives its effect", () =>
     Effect.gen(function* () {
       const task = kind({ retry: { schedule: Schedule.spaced("1 second").pipe(Schedule.upTo({ times: 2 })) } })
       const queue = yield* TaskQueue.TaskQueue
@@ -103,13 +103,14 @@ describe("Retries", () => {
       yield* startWorker([
         TaskWorker.handler(task, (_, { attempt }) => {
           attempts.push(attempt)
-          throw new Error("broken")
+          if (attempt < 3) throw new Error("broken")
+          return Effect.succeed(attempt)
         })
       ])
       yield* queue.offer(task, { n: 1 })
-      yield* pass(60)
+      yield* pass(10)
       assert.deepStrictEqual(attempts, [1, 2, 3])
-      assert.strictEqual(reasonOf(yield* resultOf(task, "1")), "Died")
+      assert.deepStrictEqual(yield* resultOf(task, "1"), Result.succeed(Option.some(3)))
     }))
 
   test("come after a millisecond", () =>
@@ -129,7 +130,10 @@ describe("Retries", () => {
   test("are none where what decides about them dies itself", () =>
     Effect.gen(function* () {
       const schedule = Schedule.spaced("1 second").pipe(
-        Schedule.while(({ input }: { readonly input: Failed }) => input.code > 0)
+        Schedule.while(({ input }: { readonly input: Failed | undefined }) => {
+          if (input === undefined) throw new Error("no error that has a code")
+          return input.code > 0
+        })
       )
       const task = kind({ retry: { schedule } })
       const queue = yield* TaskQueue.TaskQueue
@@ -142,6 +146,81 @@ describe("Retries", () => {
       assert.strictEqual(times().length, 1)
       const [letter] = yield* queue.deadLetters()
       assert.strictEqual(letter?.reason, "Died")
+    }))
+
+  test("look at the error of each attempt, and at none where nothing was lost", () =>
+    Effect.gen(function* () {
+      const schedule = Schedule.spaced("1 second").pipe(
+        Schedule.while(({ input }: { readonly input: Failed | undefined }) => input !== undefined && input.code < 3)
+      )
+      const task = kind({ retry: { schedule } })
+      const queue = yield* TaskQueue.TaskQueue
+      const { entries, note } = journal()
+      yield* startWorker([
+        TaskWorker.handler(task, (_, { attempt }) =>
+          Effect.andThen(note(attempt), Effect.fail(new Failed({ code: attempt })))
+        )
+      ])
+      yield* queue.offer(task, { n: 1 })
+      yield* pass(20)
+      assert.deepStrictEqual(entries, [
+        [0, 1],
+        [1000, 2],
+        [2000, 3]
+      ])
+      assert.deepStrictEqual(yield* resultOf(task, "1"), Result.fail(new Failed({ code: 3 })))
+    }))
+
+  test("are the default ones where an option is not given after all", () =>
+    Effect.gen(function* () {
+      const task = kind({ retry: { schedule: undefined, while: undefined } })
+      const queue = yield* TaskQueue.TaskQueue
+      const { times, note } = journal()
+      yield* startWorker([
+        TaskWorker.handler(task, () => Effect.andThen(note(1), Effect.fail(new Failed({ code: 1 }))))
+      ])
+      yield* queue.offer(task, { n: 1 })
+      yield* pass(3600)
+      assert.strictEqual(times().length, 4)
+    }))
+
+  test("that would come at no time at all do not end the worker", () =>
+    Effect.gen(function* () {
+      const task = kind({ retry: { schedule: Schedule.spaced("Infinity") } })
+      const queue = yield* TaskQueue.TaskQueue
+      const { note, whats } = journal()
+      yield* startWorker([
+        TaskWorker.handler(task, ({ n }) => (n === 1 ? Effect.fail(new Failed({ code: 1 })) : Effect.as(note(n), n)))
+      ])
+      for (const n of [1, 2]) {
+        yield* queue.offer(task, { n })
+        yield* pass(1)
+      }
+      assert.deepStrictEqual(whats(), [2])
+      assert.strictEqual((yield* queue.inspect).delayed, 1)
+    }))
+
+  test("begin anew with a dead letter that is replayed as if it had just been offered, whatever its life was", () =>
+    Effect.gen(function* () {
+      const task = kind({ retry: { while: () => false } })
+      const queue = yield* TaskQueue.TaskQueue
+      const { note, whats } = journal()
+      const failing = yield* startWorker([
+        TaskWorker.handler(task, (_, { progress }) =>
+          Effect.andThen(progress(50), Effect.fail(new Failed({ code: 1 })))
+        )
+      ])
+      yield* queue.offer(task, { n: 1 }, { expiresIn: "1 minute", priority: "high" })
+      yield* pass(600)
+      yield* failing.stop
+      assert.strictEqual(yield* queue.replay(yield* queue.deadLetters()), 1)
+      yield* pass(3)
+      const { oldest, waiting } = yield* queue.inspect
+      assert.deepStrictEqual([Duration.toMillis(oldest), waiting.high], [3000, 1])
+      assert.strictEqual((yield* queue[TaskQueue.TypeId].store.look("count:1")).progress, undefined)
+      yield* startWorker([TaskWorker.handler(task, ({ n }) => Effect.as(note(n), n))])
+      yield* pass(1)
+      assert.deepStrictEqual(whats(), [1])
     }))
 
   test("begin anew with a dead letter that is replayed", () =>

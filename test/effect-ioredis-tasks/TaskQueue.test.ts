@@ -1,5 +1,5 @@
 import { assert, describe } from "@effect/vitest"
-import { Clock, Duration, Effect, Fiber, Option, Result, Schedule } from "effect"
+import { Clock, Duration, Effect, Exit, Fiber, Option, Result, Schedule, Scope } from "effect"
 import { RedisCommand } from "effect-ioredis"
 import { Task, TaskQueue, TaskWorker } from "effect-ioredis-tasks"
 import { Fault, SimulatedRedis } from "effect-ioredis/testing"
@@ -235,6 +235,18 @@ describe("A queue", () => {
       )
     }))
 
+  test("tells for how long a task waits that a worker has handed back", () =>
+    Effect.gen(function* () {
+      const queue = yield* TaskQueue.TaskQueue
+      const worker = yield* startWorker([TaskWorker.handler(task, () => Effect.never)])
+      yield* queue.offer(task, { n: 1 })
+      yield* pass(1)
+      yield* worker.stop
+      yield* pass(59)
+      const { oldest, waiting } = yield* queue.inspect
+      assert.deepStrictEqual([waiting.normal, Duration.toMillis(oldest)], [1, 60_000])
+    }))
+
   test("tells for how long the oldest task waits that was never begun", () =>
     Effect.gen(function* () {
       const queue = yield* TaskQueue.TaskQueue
@@ -357,4 +369,50 @@ describe("What is offered while Redis is away", () => {
       }),
     { deferred: { limit: 3 } }
   )
+
+  test("is not accepted any more while its queue closes, for nobody would tell Redis", () =>
+    Effect.gen(function* () {
+      const server = yield* SimulatedRedis.SimulatedRedis
+      const scope = yield* Scope.make()
+      const queue = yield* Effect.provideService(TaskQueue.make({ name: "other" }), Scope.Scope, scope)
+      yield* pass(1)
+      yield* server.inject(Fault.freeze)
+      const offering = yield* Effect.forkChild(Effect.result(queue.offer(task, { n: 1 })))
+      yield* pass(0.5)
+      yield* Scope.close(scope, Exit.void)
+      yield* pass(2)
+      assert.isTrue(Result.isFailure(yield* Fiber.join(offering)))
+    }))
+
+  test("and is refused by Redis at once, is not asked for in a tight loop", () =>
+    Effect.gen(function* () {
+      const queue = yield* TaskQueue.TaskQueue
+      const server = yield* SimulatedRedis.SimulatedRedis
+      yield* pass(1)
+      yield* server.inject(Fault.error("OOM", { commands: ["EVALSHA", "EVAL"] }))
+      const offers = yield* Effect.forkChild(
+        Effect.forEach(Array.from({ length: 100 }), (_, n) => queue.offer(task, { n }), { concurrency: 100 })
+      )
+      yield* pass(5)
+      yield* Fiber.join(offers)
+      const before = (yield* server.received).length
+      yield* pass(10)
+      assert.isBelow((yield* server.received).length - before, 1200)
+      yield* server.heal
+      yield* pass(3)
+      assert.strictEqual((yield* queue.inspect).waiting.normal, 100)
+    }))
+
+  test("for too long is lost in one go, however much there is", () =>
+    Effect.gen(function* () {
+      const queue = yield* TaskQueue.TaskQueue
+      const server = yield* SimulatedRedis.SimulatedRedis
+      yield* pass(1)
+      yield* server.inject(Fault.refuse)
+      yield* Effect.forkChild(
+        Effect.forEach(Array.from({ length: 500 }), (_, n) => queue.offer(task, { n }), { concurrency: 500 })
+      )
+      yield* pass(3600 + 60)
+      assert.deepStrictEqual(yield* queue.deferred, { waiting: 0, replayed: 0, lost: 500 })
+    }))
 })

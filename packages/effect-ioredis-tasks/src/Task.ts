@@ -64,8 +64,11 @@ export interface Task<in out Payload, in out Success = void, in out Error = neve
  * @since 0.1.0
  */
 export interface RetryPolicy<in Error> {
-  /** Gives the delay before each attempt after the first, and ends where there shall be none. */
-  readonly schedule: Schedule.Schedule<unknown, Error>
+  /**
+   * Gives the delay before each attempt after the first, and ends where there shall be none. It is
+   * given the error of the task, and `undefined` after a defect or where a worker was gone.
+   */
+  readonly schedule: Schedule.Schedule<unknown, Error | undefined>
   /** Says of an error whether another attempt may help. One that cannot is dead at once. */
   readonly while: (error: Error) => boolean
 }
@@ -95,7 +98,14 @@ export interface Options<in out Payload, in out Success, in out Error, in out Pr
   /** Gives the id of a payload: the same id is the same task. */
   readonly id: (payload: Payload) => string
   /** Says how often, and when, a task is tried again. Default: {@link defaultRetry}. */
-  readonly retry?: Partial<RetryPolicy<NoInfer<Error>>> | undefined
+  readonly retry?:
+    | {
+        /** Gives the delay before each attempt after the first. Default: {@link defaultRetry}. */
+        readonly schedule?: RetryPolicy<NoInfer<Error>>["schedule"] | undefined
+        /** Says of an error whether another attempt may help. Default: it may. */
+        readonly while?: RetryPolicy<NoInfer<Error>>["while"] | undefined
+      }
+    | undefined
 }
 
 /**
@@ -113,12 +123,12 @@ export const make = <Payload, Success = void, Error = never, Progress = never>({
   error = Schema.Never as Schema.Codec<never, unknown> as Schema.Codec<Error, unknown>,
   progress = Schema.Never as Schema.Codec<never, unknown> as Schema.Codec<Progress, unknown>,
   success = Schema.Void as Schema.Codec<void, unknown> as Schema.Codec<Success, unknown>,
-  retry = {},
+  retry: { schedule = defaultRetry, while: isWorthwhile = () => true } = {},
   ...options
 }: Options<Payload, Success, Error, Progress>): Task<Payload, Success, Error, Progress> => {
   const problem = nameProblem("name", options.name) ?? countProblem("version", options.version)
   if (problem !== undefined) throw new RangeError(`Task: ${problem}`)
-  return { ...options, success, error, progress, retry: { schedule: defaultRetry, while: () => true, ...retry } }
+  return { ...options, success, error, progress, retry: { schedule, while: isWorthwhile } }
 }
 
 /**

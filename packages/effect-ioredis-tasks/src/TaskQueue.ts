@@ -11,7 +11,7 @@ import { isOutage } from "./internal/isOutage.ts"
 import * as Metrics from "./internal/Metrics.ts"
 import * as OfferMetrics from "./internal/OfferMetrics.ts"
 import * as Outcome from "./internal/Outcome.ts"
-import { countProblem, dieOf, nameProblem, timeProblem } from "./internal/problems.ts"
+import { boundProblem, countProblem, dieOf, momentProblem, nameProblem, timeProblem } from "./internal/problems.ts"
 import * as QueueStore from "./internal/QueueStore.ts"
 import * as QueueWatch from "./internal/QueueWatch.ts"
 import type { Letter } from "./internal/scripts/letters.ts"
@@ -65,14 +65,20 @@ export interface TaskQueue {
   ) => Stream.Stream<Progress, RedisError.RedisCommandError>
   /** Tells where a task is. */
   readonly state: (task: { readonly name: string }, id: string) => Effect.Effect<State, RedisError.RedisCommandError>
-  /** Cancels a task. What a worker has is interrupted there, with the next renewal of its lease. */
+  /**
+   * Cancels a task. What a worker has is interrupted there, with the next renewal of its lease.
+   * What this process keeps for Redis is forgotten at once, also where Redis cannot be asked.
+   */
   readonly cancel: (
     task: { readonly name: string },
     id: string
   ) => Effect.Effect<"Cancelled" | "Cancelling" | "Over" | "Unknown", RedisError.RedisCommandError>
   /** Counts its tasks. */
   readonly inspect: Effect.Effect<Counts, RedisError.RedisCommandError>
-  /** Looks at tasks that nobody will try again, the latest first. */
+  /**
+   * Looks at tasks that nobody will try again, the latest first. A bound that makes no sense is a
+   * mistake in the program, and so a defect: a `RangeError`.
+   */
   readonly deadLetters: (options?: {
     /** Sets how many of the latest are left out. Default: 0. */
     readonly offset?: number | undefined
@@ -80,8 +86,8 @@ export interface TaskQueue {
     readonly limit?: number | undefined
   }) => Effect.Effect<ReadonlyArray<DeadLetter>, RedisError.RedisCommandError>
   /**
-   * Lets dead letters be tried anew, as if they never had been, and counts them. They wait from
-   * then on, and do not expire.
+   * Lets dead letters be tried anew, as if they had just been offered, and counts them. They do not
+   * expire any more.
    */
   readonly replay: (
     letters: ReadonlyArray<Pick<DeadLetter, "task" | "id">>
@@ -97,23 +103,21 @@ export interface TaskQueue {
 }
 
 /**
- * Sets when a task is begun.
+ * Sets when a task is begun. A time that makes no sense, such as `NaN`, is a mistake in the
+ * program, and so a defect: a `RangeError`.
  *
  * @category models
  * @since 0.1.0
  */
 export interface OfferOptions {
-  /** Sets in how long it may be begun at the earliest. Default: at once. */
+  /** Sets in how long it may be begun at the earliest. Default: at once, as with less than 0. */
   readonly delay?: Duration.Input | undefined
   /**
    * Sets what goes first: a task of a higher priority is begun before all others. Default:
    * `"normal"`.
    */
   readonly priority?: "high" | "normal" | "low" | undefined
-  /**
-   * Sets after what time it is not worth beginning any more, be it for the first time or again.
-   * Default: it always is.
-   */
+  /** Sets after what time it is not worth beginning any more. Default: it always is. */
   readonly expiresIn?: Duration.Input | undefined
 }
 
@@ -280,6 +284,7 @@ export const make = Effect.fnUntraced(function* (
   const client = yield* RedisClient.RedisClient
   const store = QueueStore.make(client, prefix, name, {
     remember: Duration.toMillis(remember),
+    // Redis takes whole milliseconds.
     resultLife: Math.ceil(Duration.toMillis(keepResults))
   })
   const dispatch = Dispatch.of(client)
@@ -292,16 +297,27 @@ export const make = Effect.fnUntraced(function* (
   const setting = (command: RedisCommand.RedisCommand) => Effect.asVoid(client.run(command))
   return {
     name,
-    offer: (task, payload, options) => offerAs(idOf(task, task.id(payload)), task, payload, options),
+    offer: (task, payload, options) =>
+      Effect.suspend(() => offerAs(idOf(task, task.id(payload)), task, payload, options)),
     ...asking,
-    cancel: (task, id) => store.cancel(idOf(task, id)),
+    cancel: (task, id) =>
+      Effect.suspend(() => {
+        const stored = idOf(task, id)
+        // Redis may have it as well, or be told of it at this moment: it is asked after that.
+        const isDropped = deferred.drop(stored)
+        return Effect.map(store.cancel(stored), (told) => (told === "Unknown" && isDropped ? "Cancelled" : told))
+      }),
     inspect: Effect.map(store.inspect, ({ high, low, normal, oldest, ...counts }) => ({
       ...counts,
       waiting: { high, normal, low },
       oldest: Duration.millis(oldest)
     })),
     deadLetters: ({ limit = 100, offset = 0 } = {}) =>
-      limit < 1 ? Effect.succeed([]) : Effect.map(store.letters({ limit, offset }), (letters) => letters.map(letterOf)),
+      dieOf("TaskQueue.deadLetters", [boundProblem("limit", limit, 0), countProblem("offset", offset, 0)]).pipe(
+        // To Redis a range without end, and one that ends before it begins, would be the same.
+        Effect.andThen(limit === 0 ? Effect.succeed([]) : store.letters({ limit: Math.min(limit, most), offset })),
+        Effect.map((letters) => letters.map(letterOf))
+      ),
     replay: (letters) => store.replay(letters.map(({ id, task }) => idOf({ name: task }, id))),
     pause: setting(RedisCommand.make("SET", [store.keys.paused, 1])),
     resume: Effect.andThen(
@@ -343,11 +359,10 @@ const offering = Effect.fnUntraced(function* (
     id: string,
     task: Task<P, S, E, G>,
     payload: P,
-    { delay = 0, expiresIn, priority = "normal" }: OfferOptions,
+    { delay = 0, expiresIn = Duration.infinity, priority = "normal" }: OfferOptions,
     trace: string | undefined
   ) {
-    const times = timesOf(delay, expiresIn)
-    yield* dieOf("TaskQueue", [Number.isFinite(times.delay) ? undefined : endless])
+    yield* dieOf("TaskQueue.offer", [momentProblem("delay", delay), momentProblem("expiresIn", expiresIn, true)])
     const encoded = yield* Schema.encodeUnknownEffect(Schema.toCodecJson(task.payload))(payload)
     const offer = {
       id,
@@ -359,14 +374,15 @@ const offering = Effect.fnUntraced(function* (
         payload: encoded
       }),
       priority: priorities[priority],
-      ...times
+      delay: Math.max(0, Duration.toMillis(delay)),
+      life: lifeOf(Duration.toMillis(expiresIn))
     }
     if (deferred.has(id)) return "Duplicate" as const
     const since = deferred.now()
     const told = yield* Effect.result(store.offer(offer, { operationTimeout: patience }))
     if (Result.isSuccess(told)) return told.success
     const error = told.failure
-    if (!isOutage(error)) return yield* error
+    if (!isOutage(error) || deferred.isClosed()) return yield* error
     return deferred.add(offer, since) ? ("Deferred" as const) : yield* full
   })
   const counted = OfferMetrics.make(metrics, dispatch)
@@ -385,7 +401,7 @@ const askingOf = Effect.fnUntraced(function* (client: RedisClient.RedisClient, s
   const result: TaskQueue["result"] = (task, id, { timeout }) => {
     const { decode } = Outcome.codecOf(task)
     const ended = ({ outcome, state }: Look) => {
-      if (outcome !== undefined) return Effect.map(Effect.fromResult(decode(outcome)), Option.some)
+      if (outcome !== undefined) return Effect.asSome(decode(outcome))
       return state === "Over" ? Effect.fail(Outcome.failure(task, "Forgotten")) : Effect.succeedNone
     }
     const stored = idOf(task, id)
@@ -395,31 +411,26 @@ const askingOf = Effect.fnUntraced(function* (client: RedisClient.RedisClient, s
   }
 
   const progress: TaskQueue["progress"] = (task, id) => {
-    const decode = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.toCodecJson(task.progress)))
+    const decode = Schema.decodeUnknownEffect(Schema.fromJsonString(Schema.toCodecJson(task.progress)))
     const stored = idOf(task, id)
     const next = (told: string | undefined) =>
       Effect.map(look(stored), ({ progress, state }) => {
         if (progress !== undefined && progress !== told) return Option.some(progress)
         return state === "Over" || state === "Dead" ? Option.some(undefined) : Option.none()
       })
-    return Stream.paginate(undefined as string | undefined, (told) =>
-      Effect.map(watchers.until(stored, next(told)), (progress) =>
-        progress === undefined
-          ? [[], Option.none()]
-          : [Option.toArray(decode(progress)), Option.some<string | undefined>(progress)]
-      )
+    return Stream.paginate(
+      undefined as string | undefined,
+      Effect.fnUntraced(function* (told) {
+        const progress = yield* watchers.until(stored, next(told))
+        if (progress === undefined) return [[], Option.none<string | undefined>()]
+        return [Option.toArray(yield* Effect.option(decode(progress))), Option.some<string | undefined>(progress)]
+      })
     ).pipe(Stream.provideService(Clock.Clock, clock))
   }
 
   const state: TaskQueue["state"] = (task, id) => Effect.map(store.look(idOf(task, id)), ({ state }) => state)
   return { result, progress, state }
 })
-
-// A delay of a fraction of a millisecond is over with the whole one.
-const timesOf = (delay: Duration.Input, expiresIn: Duration.Input = Duration.infinity) => {
-  const life = Math.max(1, Math.ceil(Duration.toMillis(expiresIn)))
-  return { delay: Math.max(0, Math.ceil(Duration.toMillis(delay))), life: Number.isFinite(life) ? life : 0 }
-}
 
 const nothing = { progress: undefined, outcome: undefined }
 
@@ -451,7 +462,11 @@ export const layer = (options: Options): Layer.Layer<TaskQueue, never, RedisClie
 
 const priorities = { high: 0, normal: 1, low: 2 } as const
 
-const endless = "delay never ends. Make it a time that does"
+// Redis counts to that at least.
+const most = Number.MAX_SAFE_INTEGER
+
+// What has no life is always worth beginning.
+const lifeOf = (millis: number): number => (millis === Number.POSITIVE_INFINITY ? 0 : Math.max(1, millis))
 
 // Kinds of tasks do not share ids.
 const idOf = (task: { readonly name: string }, id: string): string => `${task.name}:${id}`

@@ -34,7 +34,7 @@ import type { RedisError } from "effect-ioredis"
 import * as Dispatch from "effect-ioredis/dispatch"
 import { inBackground } from "./internal/inBackground.ts"
 import { isOutage } from "./internal/isOutage.ts"
-import { dieOf, nameProblem, timeProblem } from "./internal/problems.ts"
+import { dieOf, momentProblem, nameProblem, timeProblem } from "./internal/problems.ts"
 import type { Leading } from "./internal/scripts/lead.ts"
 import type { Task } from "./Task.ts"
 import type { TaskQueueFullError } from "./TaskError.ts"
@@ -65,10 +65,13 @@ export interface Options<in out Payload, in out Success, in out Error, in out Pr
   readonly priority?: TaskQueue.OfferOptions["priority"]
   /**
    * Sets how late a task may be enqueued whose time passed while no process was there to do so.
-   * Default: 1 minute.
+   * Default: 1 minute. `"Infinity"` enqueues all that were missed.
    */
   readonly missed?: Duration.Input | undefined
-  /** Sets for how long a process leads without a word from it. Default: 10 seconds. */
+  /**
+   * Sets for how long a process leads without a word from it: 1 second or more. Default: 10
+   * seconds.
+   */
   readonly lease?: Duration.Input | undefined
 }
 
@@ -90,6 +93,8 @@ export interface Options<in out Payload, in out Success, in out Error, in out Pr
  * - A task that is still running does not keep the next from being begun.
  * - Where clocks go back, a repeated time is one time, the first: a task of each hour or minute
  *   pauses for that hour. Say `onDstOverlap: "both"` to `Cron.parse`, or use UTC.
+ * - A name that cannot be part of a key, a `lease` or a `missed` that makes no sense, and a `cron`
+ *   that fits no time are mistakes in the program, and so a defect: a `RangeError`.
  *
  * @category layers
  * @since 0.1.0
@@ -102,7 +107,9 @@ export const layer = <Payload, Success, Error, Progress>(
 const problemsOf = <P, S, E, G>({ cron, lease = "10 seconds", missed = 0, name }: Options<P, S, E, G>) => [
   nameProblem("name", name),
   timeProblem("lease", lease, "1 second"),
-  Duration.toMillis(missed) < 0 ? `missed is ${String(missed)}. Make it a time of 0 or more` : undefined,
+  // For ever is a lateness too: whatever was missed is enqueued.
+  momentProblem("missed", missed, true) ??
+    (Duration.toMillis(missed) < 0 ? timeProblem("missed", missed, 0) : undefined),
   Result.isFailure(Result.try(() => Cron.next(cron, 0))) ? "cron fits no time, such as the 30th of February" : undefined
 ]
 

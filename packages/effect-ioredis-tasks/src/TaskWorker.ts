@@ -11,7 +11,7 @@ import * as Handling from "./internal/Handling.ts"
 import * as InHand from "./internal/InHand.ts"
 import * as Leases from "./internal/Leases.ts"
 import * as Metrics from "./internal/Metrics.ts"
-import { countProblem, dieOf, timeProblem } from "./internal/problems.ts"
+import { boundProblem, dieOf, timeProblem } from "./internal/problems.ts"
 import type { QueueWatch, WatchedWorker } from "./internal/QueueWatch.ts"
 import * as Rounds from "./internal/Rounds.ts"
 import type { Taken } from "./internal/scripts/work.ts"
@@ -110,13 +110,10 @@ const start = Effect.fnUntraced(function* <R>(
   never,
   TaskQueue.TaskQueue | Scope.Scope | R
 > {
-  yield* dieOf("TaskWorker", [
-    handlersProblem(handlers.map(kindOf)),
-    ...problemsOf({ concurrency, connectAttempts, ...options })
-  ])
+  yield* dieOf("TaskWorker", [twiceProblem(handlers), ...problemsOf({ concurrency, connectAttempts, ...options })])
   const lease = Duration.toMillis(options.lease ?? "30 seconds")
   const drain = Duration.toMillis(options.drain ?? "10 seconds")
-  const { limit = Number.POSITIVE_INFINITY, window = 0 } = options.rateLimit ?? {}
+  const { limit = 0, window = 0 } = options.rateLimit ?? {}
   const queue = yield* TaskQueue.TaskQueue
   const { client, metrics: ofQueue, spans, store, watch } = queue[TaskQueue.TypeId]
   const dispatch = Dispatch.of(client)
@@ -136,7 +133,7 @@ const start = Effect.fnUntraced(function* <R>(
       )
     })
 
-  const begin = ({ attempt, id, stored }: Taken, token: string): InHand.Beginning<R> => {
+  const begin = ({ attempt, id, stored, wasLost }: Taken, token: string): InHand.Beginning<R> => {
     const read = StoredTask.read(stored)
     if (Result.isFailure(read)) return { task: "unknown", run: Effect.succeed(Handling.undecodable(read.failure)) }
     const { due, name } = read.success
@@ -146,7 +143,10 @@ const start = Effect.fnUntraced(function* <R>(
     if (handler === undefined) return { task: name, run: Effect.as(tellUnknown(kind), Handling.back(unknownFor)) }
     metrics.begun(name, attempt, due)
     const tell = (progress: string) => Effect.ignore(store.tell({ id, token, progress }))
-    return { task: name, run: handler.run(read.success, { id: id.slice(name.length + 1), attempt, tell, spans }) }
+    return {
+      task: name,
+      run: handler.run(read.success, { id: id.slice(name.length + 1), attempt, wasLost, tell, spans })
+    }
   }
 
   const leases = Leases.make(store, dispatch, lease)
@@ -158,7 +158,7 @@ const start = Effect.fnUntraced(function* <R>(
     worker: SecureRandom.uuidV4Unsafe(),
     lease,
     attempts: connectAttempts,
-    rate: { limit: Number.isFinite(limit) ? limit : 0, window: Duration.toMillis(window) },
+    rate: { limit: limit === Number.POSITIVE_INFINITY ? 0 : limit, window: Duration.toMillis(window) },
     capacity: () => (isClosing ? 0 : concurrency - inHand.count()),
     take: (task, token, until) => {
       watched.movedAt = now()
@@ -191,7 +191,7 @@ const start = Effect.fnUntraced(function* <R>(
   return ended
 })
 
-// Shows a worker to whoever looks at its queue, and has the queue counted.
+// Shows a worker to whoever looks at its queue.
 const watchedIn = Effect.fnUntraced(function* (watch: QueueWatch, metrics: Metrics.Metrics, worker: WatchedWorker) {
   yield* Effect.acquireRelease(
     Effect.sync(() => watch.workers.add(worker)),
@@ -199,23 +199,23 @@ const watchedIn = Effect.fnUntraced(function* (watch: QueueWatch, metrics: Metri
   )
   yield* Dispatch.showGauge(metrics.running, worker.running)
   yield* Dispatch.showGauge(metrics.concurrency, () => worker.concurrency)
-  yield* watch.keep
 })
 
-// Of two handlers of one kind the first would never run, and nobody would hear of that.
-const handlersProblem = (kinds: ReadonlyArray<string>): string | undefined => {
-  const twice = kinds.find((kind, index) => kinds.indexOf(kind) !== index)
-  return twice === undefined ? undefined : `handlers has two of ${twice}. Give one for each kind and version`
+const twiceProblem = <R>(handlers: ReadonlyArray<Handler<R>>): string | undefined => {
+  const kinds = handlers.map(kindOf)
+  const twice = handlers.find((handler, index) => kinds.indexOf(kindOf(handler)) < index)
+  if (twice === undefined) return undefined
+  return `two handlers are of ${twice.name}, version ${twice.version}. Give one for each kind and version`
 }
 
 const problemsOf = ({ concurrency = 1, connectAttempts = 1, drain = 0, lease = "1 second", rateLimit }: Options) => [
-  countProblem("concurrency", concurrency),
-  countProblem("connectAttempts", connectAttempts),
+  boundProblem("concurrency", concurrency),
+  boundProblem("connectAttempts", connectAttempts),
   timeProblem("drain", drain, 0),
   timeProblem("lease", lease, "1 second"),
   ...(rateLimit === undefined
     ? []
-    : [countProblem("rateLimit.limit", rateLimit.limit), timeProblem("rateLimit.window", rateLimit.window, "1 millis")])
+    : [boundProblem("rateLimit.limit", rateLimit.limit), timeProblem("rateLimit.window", rateLimit.window, "1 millis")])
 ]
 
 // For how many milliseconds a task is left alone for which this worker has no handler.

@@ -163,15 +163,18 @@ const simulatedCancel = SimulatedScript.make(cancel, (keys, args, call) => {
 })
 
 const simulatedReplay = SimulatedScript.make(replay, (keys, [results = "", ...ids], call) => {
-  const [tasks = "", dead = "", causes = "", attempts = "", wake = "", high = "", normal = "", low = ""] = keys
-  const times = `${nowOf(call)} 0 `
+  const [tasks = "", dead = "", causes = "", attempts = "", wake = "", progress = "", ...lists] = keys
+  const [high = "", normal = "", low = ""] = lists
+  const now = nowOf(call)
   let replayed = 0
   for (const id of ids) {
     if (call("ZREM", dead, id) !== 1) continue
     call("HDEL", causes, id)
     call("HDEL", attempts, id)
+    call("HDEL", progress, id)
+    const rest = matched(textOf(call("HGET", tasks, id)) ?? "", /^\d+ \d+( .*)$/s)
+    if (rest !== undefined) call("HSET", tasks, id, `${now} 0${rest}`)
     call("UNLINK", results + id)
-    call("HSET", tasks, id, (textOf(call("HGET", tasks, id)) ?? "").replace(/^\d+ \d+ /, times))
     wait(call, tasks, [high, normal, low], id, false)
     replayed++
   }
@@ -309,9 +312,12 @@ const attemptOf = ({ attempts, call }: Round, id: string): readonly [attempt: nu
   return [Number(attempt), holder]
 }
 
-const again = (round: Round, id: string, attempt: number, delay: number, atFront: boolean): void => {
+const lost = (attempt: number): string => `${attempt}:lost`
+
+const again = (round: Round, id: string, attempt: number | string, delay: number, atFront: boolean): void => {
   const { attempts, call, delayed, now, tasks, waiting, wake } = round
-  call("HSET", attempts, id, attempt)
+  if (attempt === 0) call("HDEL", attempts, id)
+  else call("HSET", attempts, id, attempt)
   if (delay === 0) {
     wait(call, tasks, waiting, id, atFront)
     wakeOne(call, wake)
@@ -339,6 +345,8 @@ const settle = (round: Round, id: string, owner: string, asked: string, wait: nu
     finished.push(id)
   } else if (kind === "back") {
     again(round, id, attempt - 1, delay, true)
+  } else if (kind === "lost") {
+    again(round, id, lost(attempt), delay, true)
   } else {
     again(round, id, attempt, delay, false)
   }
@@ -353,7 +361,7 @@ const giveBack = (round: Round): void => {
     if (call("SREM", cancelled, id) === 1) {
       finish(call, round, id, outcomes.cancelled)
       finished.push(id)
-    } else again(round, id, attempt, 0, true)
+    } else again(round, id, lost(attempt), 0, true)
   }
 }
 
@@ -385,9 +393,13 @@ const began = ({ call, limit, now, rate, window }: Round, count: number): number
   return Math.max(1, Math.ceil(Number(call("LINDEX", rate, -1)) + window - now))
 }
 
-const take = (round: Round, most: number): readonly [ids: ReadonlyArray<string>, isCutShort: boolean] => {
+const take = (
+  round: Round,
+  most: number
+): readonly [ids: ReadonlyArray<string>, wereLost: ReadonlyArray<number>, isCutShort: boolean] => {
   const { attempts, call, finished, lease, leases, now, tasks, token, waiting } = round
   const ids: Array<string> = []
+  const wereLost: Array<number> = []
   let met = 0
   for (const list of waiting) {
     while (ids.length < most && met < mostMet) {
@@ -403,14 +415,16 @@ const take = (round: Round, most: number): readonly [ids: ReadonlyArray<string>,
           finish(call, round, id, outcomes.expired)
           finished.push(id)
         } else {
-          call("HSET", attempts, id, `${attemptOf(round, id)[0] + 1}:${token}`)
+          const [begun, owner] = attemptOf(round, id)
+          wereLost.push(owner === "lost" ? 1 : 0)
+          call("HSET", attempts, id, `${begun + 1}:${token}`)
           call("ZADD", leases, now + lease, id)
           ids.push(id)
         }
       }
     }
   }
-  return [ids, met >= mostMet]
+  return [ids, wereLost, met >= mostMet]
 }
 
 const dueIn = ({ call, delayed, leases, now }: Round): number => {
@@ -429,6 +443,7 @@ interface Answered {
   readonly call: number
   readonly settled: ReadonlyArray<number>
   readonly ids: ReadonlyArray<string>
+  readonly wereLost: ReadonlyArray<number>
 }
 
 const answerOf = (round: Round, settlements: ReadonlyArray<string>): Answered & { readonly due: number } => {
@@ -441,9 +456,9 @@ const answerOf = (round: Round, settlements: ReadonlyArray<string>): Answered & 
   giveBack(round)
   promote(round)
   forget(round)
-  const [ids, isCutShort] = take(round, permitted(round))
+  const [ids, wereLost, isCutShort] = take(round, permitted(round))
   const rateDue = began(round, ids.length)
-  const answered: Answered = { call: number, settled, ids }
+  const answered: Answered = { call: number, settled, ids, wereLost }
   call("SET", last, JSON.stringify(answered), "PX", Math.ceil(10 * lease))
   if (finished.length > 0) call("SPUBLISH", told, JSON.stringify(finished))
   const due = isCutShort ? 1 : dueIn(round)
@@ -458,14 +473,16 @@ const simulatedWork = SimulatedScript.make(work, (keys, args, call) => {
   const known: Answered = JSON.parse(textOf(call("GET", last)) ?? `{"call":0}`)
   const answer = (): Answered & { readonly due: number } => {
     if (known.call === number) return { ...known, due: 1 }
-    return known.call < number ? answerOf(round, args.slice(10)) : { call: number, settled: [], ids: [], due: 1 }
+    return known.call < number
+      ? answerOf(round, args.slice(10))
+      : { call: number, settled: [], ids: [], wereLost: [], due: 1 }
   }
-  const { due, ids, settled } = answer()
-  const taken = ids.flatMap((id) => {
+  const { due, ids, settled, wereLost } = answer()
+  const taken = ids.flatMap((id, at) => {
     const [attempt, holder] = attemptOf(round, id)
     if (holder !== token) return []
     const left = Number(call("ZSCORE", leases, id)) - now
-    return [[id, attempt, Math.max(0, Math.floor(left)), call("HGET", tasks, id)]]
+    return [[id, attempt, Math.max(0, Math.floor(left)), call("HGET", tasks, id), wereLost[at] ?? 0]]
   })
   return [settled, taken, due]
 })

@@ -91,7 +91,7 @@ describe("A queue on a real Redis", () => {
         assert.strictEqual(yield* queue.offer(Echo, { id, text: id }), "Enqueued")
         assert.deepStrictEqual(yield* queue.result(Echo, id, { timeout: "10 seconds" }), Option.some(id))
         assert.strictEqual(yield* queue.offer(Echo, { id, text: "" }), "Duplicate")
-        assert.strictEqual(ran.at(-1), id.toWellFormed())
+        assert.strictEqual(ran.at(-1), id.replace("\ud800", "\ufffd"))
       }
     }))
 })

@@ -223,6 +223,24 @@ describe("A queue whose Redis has trouble", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.live("forgets what it keeps for a Redis without memory when that is cancelled", () =>
+    Effect.gen(function* () {
+      const server = yield* RedisServer.make({ maxmemory: "1mb" })
+      const at = yield* queueOn({ url: server.url })
+      const { done, handler, runs } = makeHandler()
+      yield* startWorker(at, handler)
+      for (const n of [1, 2]) assert.strictEqual(yield* at.queue.offer(Step, { n, takes: 5 }), "Deferred")
+      assert.strictEqual(yield* at.queue.cancel(Step, "1"), "Cancelled")
+      assert.strictEqual((yield* at.queue.deferred).waiting, 1)
+      yield* server.cli("CONFIG", "SET", "maxmemory", "0")
+      yield* Wait.until("the other is done", () => done() === 1)
+      assert.deepStrictEqual(
+        runs.map(({ n }) => n),
+        [2]
+      )
+    }).pipe(Effect.scoped)
+  )
+
   it.live("waits for a replica to become a master, without asking it all the time", () =>
     Effect.gen(function* () {
       const server = yield* RedisServer.make()

@@ -204,7 +204,7 @@ class History {
     for (const [id, { token, until }] of worker.inHand) {
       if (until > this.#queue.store.now) continue
       worker.inHand.delete(id)
-      worker.settlements.push({ id, token, kind: "retry", delay: 0, value: "" })
+      worker.settlements.push({ id, token, kind: "lost", delay: 0, value: "" })
     }
   }
 

@@ -27,6 +27,8 @@ interface Known {
   place: Place
   /** How often it was begun, but for what was given back. */
   begun: number
+  /** Whoever had it last was lost, and nobody has decided about it since. */
+  wasLost: boolean
   isCancelling: boolean
   /** How often it was told to have ended. */
   ended: number
@@ -64,7 +66,7 @@ export class Reference {
     if (known === undefined) {
       const expires = offer.life === 0 ? Number.POSITIVE_INFINITY : this.#now + offer.life
       const place = { _tag: "Waiting", due: this.#now + offer.delay } as const
-      this.tasks.set(offer.id, { offer, expires, place, begun: 0, isCancelling: false, ended: 0 })
+      this.tasks.set(offer.id, { offer, expires, place, begun: 0, wasLost: false, isCancelling: false, ended: 0 })
       if (answer !== "Enqueued") fail(`${offer.id} is new, and answered ${answer}`)
       return
     }
@@ -91,8 +93,8 @@ export class Reference {
     const dead = ids.flatMap((id) => this.tasks.get(id) ?? []).filter(({ place }) => place._tag === "Dead")
     for (const known of dead) {
       known.place = { _tag: "Waiting", due: this.#now }
-      known.expires = Number.POSITIVE_INFINITY
       known.begun = 0
+      known.expires = Number.POSITIVE_INFINITY
     }
     if (count !== dead.length) fail(`${count} were replayed of ${dead.length}`)
   }
@@ -124,7 +126,7 @@ export class Reference {
     const token = tokenOf(asked)
     this.#calls.set(asked.worker, { call: asked.call, worked, token, until: this.#now + 10 * asked.lease })
     for (const [at, settlement] of asked.settlements.entries()) this.#settled(settlement, worked.settled[at] === true)
-    for (const known of this.tasks.values()) if (this.#hasLapsed(known)) this.#again(known, this.#now)
+    for (const known of this.tasks.values()) if (this.#hasLapsed(known)) this.#again(known, this.#now, true)
     this.#taken(asked, worked.taken, token)
   }
 
@@ -132,7 +134,8 @@ export class Reference {
     if (String(settled) !== String(last.worked.settled))
       fail(`${last.token} was told something else of what it settled`)
     const held = last.worked.taken.filter(({ id }) => this.#tokenOf(id) === last.token)
-    if (String(taken.map(({ id }) => id)) !== String(held.map(({ id }) => id))) {
+    const text = (tasks: Worked["taken"]) => String(tasks.map(({ id, wasLost }) => `${id} ${wasLost}`))
+    if (text(taken) !== text(held)) {
       fail(`${last.token} was told of ${taken.map(({ id }) => id)} instead of ${held.map(({ id }) => id)}`)
     }
   }
@@ -153,11 +156,12 @@ export class Reference {
     else if (kind === "dead" && !known.isCancelling) {
       known.place = { _tag: "Dead" }
       known.ended++
-    } else this.#again(known, this.#now + delay)
+    } else this.#again(known, this.#now + delay, kind === "lost")
   }
 
   // What was to be cancelled is not begun again, nor is it a dead letter.
-  #again(known: Known, due: number): void {
+  #again(known: Known, due: number, wasLost: boolean): void {
+    known.wasLost = wasLost
     if (known.isCancelling) this.#over(known, "Cancelled")
     else known.place = { _tag: "Waiting", due }
   }
@@ -179,11 +183,13 @@ export class Reference {
   #taken({ lease, rate, want }: Asked, taken: ReadonlyArray<Taken>, token: string): void {
     if (taken.length > want) fail(`${token} took ${taken.length} where it wanted ${want}`)
     if (this.isPaused && taken.length > 0) fail(`${token} took from a queue that is paused`)
-    for (const { attempt, id } of taken) {
+    for (const { attempt, id, wasLost } of taken) {
       const known = this.tasks.get(id) ?? fail(`${token} took ${id}, which nobody has offered`)
       if (!this.#mayBegin(known)) fail(`${token} took ${id}, which is ${JSON.stringify(known)}`)
       known.begun++
       if (attempt !== known.begun) fail(`${id} was begun ${known.begun} times, and not ${attempt}`)
+      if (wasLost !== known.wasLost) fail(`${id} was lost: ${known.wasLost}, and not ${wasLost}`)
+      known.wasLost = false
       known.place = { _tag: "Running", token, until: this.#now + lease }
       this.#begun.push(this.#now)
     }
@@ -224,7 +230,8 @@ export class Reference {
       }
       if (place._tag !== "Over" && (tasks.get(id) ?? "") === "") fail(`${id} is not over, and what it is was lost`)
       const attempts = store.hash(keys.attempts).get(id)
-      const expected = place._tag === "Running" ? `${known.begun}:${place.token}` : String(known.begun)
+      const owner = place._tag === "Running" ? `:${place.token}` : known.wasLost ? ":lost" : ""
+      const expected = `${known.begun}${owner}`
       if (place._tag === "Over" ? attempts !== undefined : (attempts ?? "0") !== expected) {
         fail(`of ${id} Redis knows ${attempts}, and not ${expected}`)
       }

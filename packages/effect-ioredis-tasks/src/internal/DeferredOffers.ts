@@ -30,7 +30,11 @@ export interface DeferredOffers {
   /** Milliseconds that only go forward. */
   readonly now: () => number
   readonly has: (id: string) => boolean
+  /** Forgets one that is not wanted any more, and says whether it was kept. */
+  readonly drop: (id: string) => boolean
   readonly stats: () => DeferredStats
+  /** Says that nobody will tell Redis any more. */
+  readonly isClosed: () => boolean
 }
 
 interface Entry {
@@ -39,8 +43,8 @@ interface Entry {
   readonly since: number
 }
 
-// What is refused at once is not asked for in a tight loop.
-const pause = "20 millis"
+// What Redis takes leaves it time for others. What it refuses at once it will not take right after.
+const pause = { told: "20 millis", refused: "1 second" } as const
 
 /**
  * Keeps offers for as long as the scope is open, and tells Redis of what it can before that closes.
@@ -58,6 +62,7 @@ export const make = Effect.fnUntraced(function* (
   let accepted = 0
   let replayed = 0
   let lost = 0
+  let isClosed = false
   yield* Dispatch.showGauge(metrics.deferred, () => entries.size)
   yield* Dispatch.showGauge(metrics.deferredLimit, () => limit)
   yield* Effect.acquireRelease(
@@ -77,10 +82,15 @@ export const make = Effect.fnUntraced(function* (
       )
     })
 
+  // However many there are, and whether Redis is there or not.
+  const loseOld = Effect.suspend(() => {
+    const old = [...entries].flatMap(([id, { since }]) => (now() - since > longest ? [id] : []))
+    return lose("they waited for Redis too long", old)
+  })
+
   // Says why an offer is lost, if it is.
   const tell = Effect.fnUntraced(function* ({ offer, since }: Entry) {
     const age = now() - since
-    if (age > longest) return "they waited for Redis too long"
     if (offer.life > 0 && age >= offer.life) return void entries.delete(offer.id)
     const delay = Math.max(0, Math.round(offer.delay - age))
     const life = offer.life === 0 ? 0 : Math.ceil(offer.life - age)
@@ -96,6 +106,8 @@ export const make = Effect.fnUntraced(function* (
   // A delay is what is left of it when Redis is told, and so nothing waits once that is computed.
   const tellSome = Effect.gen(function* () {
     yield* Effect.ignore(store.reach)
+    yield* loseOld
+    const before = entries.size
     const some = [...entries.values()].slice(0, 100)
     const reasons = yield* Effect.forEach(some, tell, { concurrency: 100 })
     for (const reason of new Set(reasons)) {
@@ -106,7 +118,7 @@ export const make = Effect.fnUntraced(function* (
         of.map(({ offer }) => offer.id)
       )
     }
-    yield* Effect.sleep(pause)
+    yield* Effect.sleep(entries.size < before ? pause.told : pause.refused)
   })
 
   yield* Effect.forkScoped(
@@ -119,7 +131,10 @@ export const make = Effect.fnUntraced(function* (
   yield* Effect.addFinalizer(() =>
     Effect.andThen(
       dispatch.closeWithin(Effect.whileLoop({ while: () => entries.size > 0, body: () => tellSome, step: () => {} })),
-      Effect.suspend(() => lose("the program ended before Redis was there again", [...entries.keys()]))
+      Effect.suspend(() => {
+        isClosed = true
+        return lose("the program ended before Redis was there again", [...entries.keys()])
+      })
     ).pipe(inBackground(dispatch))
   )
 
@@ -134,6 +149,8 @@ export const make = Effect.fnUntraced(function* (
       return true
     },
     has: (id) => entries.has(id),
+    isClosed: () => isClosed,
+    drop: (id) => entries.delete(id),
     stats: () => ({ waiting: entries.size, replayed, lost })
   }
 })

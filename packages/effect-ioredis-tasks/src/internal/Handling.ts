@@ -21,6 +21,8 @@ export interface Begun {
   readonly id: string
   /** How often it was begun, this time included. */
   readonly attempt: number
+  /** Says that whoever had it before was gone: the retries have not decided about it yet. */
+  readonly wasLost: boolean
   /** Keeps how far it is, as JSON. */
   readonly tell: (progress: string) => Effect.Effect<void>
   /** The spans of its queue. */
@@ -63,50 +65,53 @@ export const make = <Payload, Success, Error, Progress, R>(
   task: Task<Payload, Success, Error, Progress>,
   handle: Handle<Payload, Success, Error, Progress, R>
 ): ((stored: StoredTask, begun: Begun) => Effect.Effect<Ending, never, R>) => {
-  const decode = Schema.decodeUnknownResult(Schema.toCodecJson(task.payload))
+  const decode = Schema.decodeUnknownEffect(Schema.toCodecJson(task.payload))
   const encodeProgress = Schema.encodeUnknownEffect(Schema.toCodecJson(task.progress))
   const outcomes = Outcome.codecOf(task)
   const { schedule, while: isWorthwhile } = task.retry
 
-  const again = (attempt: number, error: Error, otherwise: Ending): Effect.Effect<Ending> =>
+  const again = (attempt: number, error: Error | undefined, otherwise: Ending): Effect.Effect<Ending> =>
     Effect.map(retryDelay(schedule, attempt, error), (delay) =>
       Option.isNone(delay)
         ? otherwise
-        : { kind: "retry", delay: Math.round(delay.value), value: "", errorType: otherwise.errorType }
+        : {
+            kind: "retry",
+            delay: Math.min(Math.round(delay.value), longestDelay),
+            value: "",
+            errorType: otherwise.errorType
+          }
     )
 
   // A defect has no error that the schedule could look at.
-  const died = (attempt: number, message: string) => again(attempt, undefined as Error, diedOf(message))
+  const died = (attempt: number, message: string) => again(attempt, undefined, diedOf(message))
 
-  const endingOf = (exit: Exit.Exit<Success, Error>, attempt: number): Effect.Effect<Ending> => {
+  const endingOf = Effect.fnUntraced(function* (exit: Exit.Exit<Success, Error>, attempt: number) {
     if (Exit.isSuccess(exit)) {
-      const value = outcomes.success(exit.value)
-      return Result.isSuccess(value)
-        ? Effect.succeed({ kind: "done", delay: 0, value: value.success })
-        : Effect.succeed(diedOf(`its success does not fit: ${value.failure}`))
+      const value = yield* Effect.result(outcomes.success(exit.value))
+      if (Result.isFailure(value)) return diedOf(`its success does not fit: ${value.failure}`)
+      return { kind: "done", delay: 0, value: value.success } satisfies Ending
     }
     const message = Cause.pretty(exit.cause).slice(0, longestMessage)
     const error = Cause.findErrorOption(exit.cause)
-    if (Option.isNone(error)) return died(attempt, message)
-    const value = outcomes.failed(error.value, message)
-    if (Result.isFailure(value)) return died(attempt, `its error does not fit: ${value.failure}`)
+    if (Option.isNone(error)) return yield* died(attempt, message)
+    const value = yield* Effect.result(outcomes.failed(error.value, message))
+    if (Result.isFailure(value)) return yield* died(attempt, `its error does not fit: ${value.failure}`)
     const failed = dead("Failed", value.success, errorTypeOf(exit.cause))
-    return isWorthwhile(error.value) ? again(attempt, error.value, failed) : Effect.succeed(failed)
-  }
+    return isWorthwhile(error.value) ? yield* again(attempt, error.value, failed) : failed
+  })
 
-  const run = Effect.fnUntraced(function* (stored: StoredTask, { attempt, id, spans, tell }: Begun) {
-    // Whoever had it before is gone, and said nothing.
-    if (attempt > 1) {
+  const run = Effect.fnUntraced(function* (stored: StoredTask, { attempt, id, spans, tell, wasLost }: Begun) {
+    if (wasLost) {
       const message = `${attempt - 1} workers that had it were gone`
       const gone = dead("Lost", Outcome.write({ _tag: "Lost", message }))
-      const lost = yield* again(attempt - 1, undefined as Error, gone)
+      const lost = yield* again(attempt - 1, undefined, gone)
       if (lost.kind === "dead") return lost
     }
-    const payload = decode(stored.payload)
+    const payload = yield* Effect.result(decode(stored.payload))
     if (Result.isFailure(payload)) return undecodable("its payload does not fit the schema")
     const progress = (progress: Progress) =>
       Effect.flatMap(Effect.orDie(encodeProgress(progress)), (encoded) => tell(JSON.stringify(encoded)))
-    // It may throw before it gives an Effect, which is a defect as any other.
+    // One that throws before it gives its effect has died like any other.
     const handled = Effect.exit(Effect.suspend(() => handle(payload.success, { id, attempt, progress })))
     const handling = Effect.flatMap(handled, (exit) =>
       Effect.map(endingOf(exit, attempt), (ending) => ({ exit, ending }))
@@ -122,6 +127,9 @@ export const make = <Payload, Success, Error, Progress, R>(
       return Effect.succeed(diedOf(message))
     })
 }
+
+// A century, as a schedule may say "never".
+const longestDelay = 100 * 365 * 86_400_000
 
 // What is kept of a cause.
 const longestMessage = 2_000

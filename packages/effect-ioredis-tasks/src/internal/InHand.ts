@@ -49,7 +49,6 @@ export const make = <R>(
   const end = (one: Running, exit: Exit.Exit<Handling.Ending>) => {
     running.delete(one)
     leases.release(one.held)
-    if (running.size === 0) isEmpty.openUnsafe()
     // What ran to its end although it was to be left off has done its work: Redis says whose it is.
     const { held, startedAt, task, why } = one
     const ending = exit._tag === "Success" ? exit.value : leftOff(why)
@@ -61,6 +60,8 @@ export const make = <R>(
     const errorType = exit._tag === "Success" ? exit.value.errorType : (why ?? "Interrupted")
     const mayOverlap = why === "Lost" || endedAt > held.until
     metrics.ended({ task, ending, why, errorType, millis: endedAt - startedAt, mayOverlap })
+    // Who waits for that ends the worker: what is to be settled is by then.
+    if (running.size === 0) isEmpty.openUnsafe()
   }
 
   const leave = (one: Running, why: Leaving | "Closing") => {
@@ -105,5 +106,5 @@ const leftOff = (why: Running["why"]): Handling.Ending | undefined => {
   if (why === "Cancelled") return { kind: "cancelled", delay: 0, value: outcomes.cancelled }
   if (why === "Closing") return Handling.back(0)
   // Another has what is lost. What has nearly lapsed may be begun again now.
-  return why === "Lost" ? undefined : { kind: "retry", delay: 0, value: "" }
+  return why === "Lost" ? undefined : { kind: "lost", delay: 0, value: "" }
 }

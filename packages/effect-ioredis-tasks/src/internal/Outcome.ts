@@ -1,4 +1,4 @@
-import { Option, Result, Schema } from "effect"
+import { Effect, Option, Schema } from "effect"
 import type { Task } from "../Task.ts"
 import { TaskFailedError } from "../TaskError.ts"
 
@@ -16,9 +16,9 @@ const decodeOutcome = Schema.decodeUnknownOption(Schema.fromJsonString(Stored))
 
 /** How a handler's success and its error are encoded. */
 export interface OutcomeCodec<in out Success, in out Error> {
-  readonly success: (value: Success) => Result.Result<string, string>
-  readonly failed: (error: Error, message: string) => Result.Result<string, string>
-  readonly decode: (text: string) => Result.Result<Success, Error | TaskFailedError>
+  readonly success: (value: Success) => Effect.Effect<string, string>
+  readonly failed: (error: Error, message: string) => Effect.Effect<string, string>
+  readonly decode: (text: string) => Effect.Effect<Success, Error | TaskFailedError>
 }
 
 const messages = {
@@ -45,27 +45,27 @@ export const read = (text: string): Outcome =>
 export const codecOf = <P, Success, Error, G>(task: Task<P, Success, Error, G>): OutcomeCodec<Success, Error> => {
   const success = Schema.toCodecJson(task.success)
   const error = Schema.toCodecJson(task.error)
-  const encodeSuccess = Schema.encodeUnknownResult(success)
-  const encodeError = Schema.encodeUnknownResult(error)
-  const decodeSuccess = Schema.decodeUnknownResult(success)
-  const decodeError = Schema.decodeUnknownResult(error)
+  const encodeSuccess = Schema.encodeUnknownEffect(success)
+  const encodeError = Schema.encodeUnknownEffect(error)
+  const decodeSuccess = Schema.decodeUnknownEffect(success)
+  const decodeError = Schema.decodeUnknownEffect(error)
   const undecodable = () => failure(task, "Undecodable")
   return {
     success: (value) =>
-      Result.mapBoth(encodeSuccess(value), {
+      Effect.mapBoth(encodeSuccess(value), {
         onSuccess: (value) => JSON.stringify({ _tag: "Success", value }),
         onFailure: String
       }),
     failed: (error, message) =>
-      Result.mapBoth(encodeError(error), {
+      Effect.mapBoth(encodeError(error), {
         onSuccess: (error) => JSON.stringify({ _tag: "Failed", error, message }),
         onFailure: String
       }),
-    decode: (text): Result.Result<Success, Error | TaskFailedError> => {
+    decode: (text): Effect.Effect<Success, Error | TaskFailedError> => {
       const outcome = read(text)
-      if (outcome._tag === "Success") return Result.mapError(decodeSuccess(outcome.value), undecodable)
-      if (outcome._tag !== "Failed") return Result.fail(failure(task, outcome._tag))
-      return Result.flatMap(Result.mapError(decodeError(outcome.error), undecodable), (error) => Result.fail(error))
+      if (outcome._tag === "Success") return Effect.mapError(decodeSuccess(outcome.value), undecodable)
+      if (outcome._tag !== "Failed") return Effect.fail(failure(task, outcome._tag))
+      return Effect.flatMap(Effect.mapError(decodeError(outcome.error), undecodable), Effect.fail)
     }
   }
 }

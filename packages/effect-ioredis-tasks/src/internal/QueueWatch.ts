@@ -22,8 +22,6 @@ export interface WatchedWorker {
 export interface QueueWatch {
   /** Counts its tasks, as they were at most 15 seconds ago. */
   readonly counts: Effect.Effect<Counts, RedisError.RedisCommandError>
-  /** Counts them every 15 seconds for as long as the scope is open. */
-  readonly keep: Effect.Effect<void, never, Scope.Scope>
   /** The workers of this process that have not ended. */
   readonly workers: Set<WatchedWorker>
 }
@@ -31,8 +29,9 @@ export interface QueueWatch {
 const every = 15_000
 
 /**
- * Watches a queue. Counting it is one script, which looks at no more than the sixty first of what
- * waits: each process with a worker asks for itself, so that none has to be elected for it.
+ * Watches a queue, and counts it every 15 seconds for as long as the scope is open. That is one
+ * script, which looks at no more than the sixty first of what waits: each process asks for itself,
+ * so that none has to be elected for it, and producers see as well that no worker is left.
  *
  * The gauges are there while what they say is known: a queue that cannot be asked has none.
  */
@@ -45,7 +44,6 @@ export const make = Effect.fnUntraced(function* (
   const now = () => Number(dispatch.clock.monotonicTimeNanosUnsafe()) / 1e6
   let known: { readonly counts: Counts; readonly at: number } | undefined
   let hide: (() => void) | undefined
-  let keepers = 0
 
   const forget = () => {
     known = undefined
@@ -62,21 +60,13 @@ export const make = Effect.fnUntraced(function* (
     Effect.tapError(() => Effect.sync(forget))
   )
   yield* Effect.addFinalizer(() => Effect.sync(forget))
+  const counting = Effect.forever(Effect.andThen(Effect.sleep(every), Effect.ignore(ask)))
+  yield* Effect.forkScoped(inBackground(dispatch)(counting))
 
   return {
     counts: Effect.suspend(() =>
       known !== undefined && now() - known.at < every ? Effect.succeed(known.counts) : ask
     ),
-    keep: Effect.gen(function* () {
-      keepers++
-      yield* Effect.addFinalizer(() =>
-        Effect.sync(() => {
-          if (--keepers === 0) forget()
-        })
-      )
-      const keeping = Effect.forever(Effect.andThen(Effect.ignore(ask), Effect.sleep(every)))
-      yield* Effect.forkScoped(inBackground(dispatch)(keeping))
-    }),
     workers: new Set()
   }
 })

@@ -3,6 +3,7 @@ import type { RedisClient } from "effect-ioredis"
 import { Lists } from "effect-ioredis/commands"
 import type { Dispatch } from "effect-ioredis/dispatch"
 import { inBackground } from "./inBackground.ts"
+import { isOutage } from "./isOutage.ts"
 
 /** Waits, while its worker is idle, until there may be something to do. */
 export interface Wakeup {
@@ -61,8 +62,10 @@ export const make = (
       isIdle.closeUnsafe()
     },
     run: waiting.pipe(
-      // The worker looks for itself: Redis may be there again.
-      Effect.catch(() => Effect.andThen(Effect.sleep("100 millis"), Effect.sync(look))),
+      // The worker looks for itself: Redis may be there again, or let nobody wait.
+      Effect.catch((error) =>
+        Effect.andThen(Effect.sleep(isOutage(error) ? "100 millis" : "1 second"), Effect.sync(look))
+      ),
       Effect.forever,
       inBackground(dispatch)
     )

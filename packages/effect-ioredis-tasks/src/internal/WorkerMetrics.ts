@@ -54,7 +54,7 @@ export const make = (metrics: Metrics.Metrics, dispatch: Dispatch, key: string):
   },
   settled: ({ kind, reason, task }, isOwn) => {
     if (!isOwn) metrics.late.count++
-    else if (kind === "retry") metrics.retries(task).count++
+    else if (kind === "retry" || kind === "lost") metrics.retries(task).count++
     else if (kind === "dead") metrics.deadLetters(task)(reason ?? "Failed").count++
   },
   worked: (millis, errorType = Metrics.success) => {

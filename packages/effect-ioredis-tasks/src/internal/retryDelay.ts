@@ -7,9 +7,9 @@ import { Duration, Effect, Option, Pull, Schedule } from "effect"
  * the schedule is run from its beginning each time, with the time that its own delays have taken.
  */
 export const retryDelay = Effect.fnUntraced(function* <Error>(
-  schedule: Schedule.Schedule<unknown, Error>,
+  schedule: Schedule.Schedule<unknown, Error | undefined>,
   attempts: number,
-  error: Error
+  error: Error | undefined
 ): Effect.fn.Return<Option.Option<number>> {
   const step = yield* Schedule.toStep(schedule)
   let elapsed = 0

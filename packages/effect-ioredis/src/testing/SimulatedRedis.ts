@@ -201,7 +201,7 @@ const warnOnce = (context: Context.Context<never>) => {
     warned.add(sha)
     Effect.runForkWith(context)(
       Effect.logWarning(
-        "SimulatedRedis was asked to run a script that it has no counterpart of. Give it one in `scripts`; those of effect-ioredis-cache are `scripts` of effect-ioredis-cache/testing, those of effect/persistence `SimulatedPersistence.scripts`"
+        "SimulatedRedis was asked to run a script that it has no counterpart of. Give it one in `scripts`; those of effect-ioredis-cache are `scripts` of effect-ioredis-cache/testing, those of effect-ioredis-tasks `scripts` of effect-ioredis-tasks/testing, those of effect/persistence `SimulatedPersistence.scripts`"
       ).pipe(Effect.annotateLogs({ sha }))
     )
   }

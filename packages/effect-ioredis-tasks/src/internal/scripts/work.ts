@@ -7,13 +7,14 @@ import * as lua from "./lua.ts"
  * What becomes of a task that a worker has.
  *
  * `done` and `cancelled` end it. `retry` lets it be begun again in some milliseconds, `back` as
- * well, and does not count. `dead` keeps it for somebody to look at.
+ * well, and does not count. `lost` does so as if the worker were gone: nothing was decided about
+ * another attempt. `dead` keeps it for somebody to look at.
  */
 export interface Settlement {
   readonly id: string
   /** The one by which the worker took it. What another has taken since is left alone. */
   readonly token: string
-  readonly kind: "done" | "cancelled" | "retry" | "back" | "dead"
+  readonly kind: "done" | "cancelled" | "retry" | "back" | "lost" | "dead"
   /**
    * In how many milliseconds it may be begun again. Of what is over, for how long its id is
    * remembered; 0 is for as long as that of any other.
@@ -51,6 +52,8 @@ export interface Taken {
   readonly lease: number
   /** What was stored of it. */
   readonly stored: string
+  /** Says that whoever had it before was gone. */
+  readonly wasLost: boolean
 }
 
 export interface Worked {
@@ -97,8 +100,11 @@ local function written(time) return string.format("%.17g", time) end
 local function all(command, key, args)
   if #args > 0 then redis.call(command, key, unpack(args)) end
 end
+-- Whoever takes what was lost decides whether it was tried often enough.
+local function lost(attempt) return attempt .. ":lost" end
 local function again(id, attempt, delay, atFront)
-  redis.call("HSET", attempts, id, attempt)
+  -- What was handed back from its first attempt was never begun.
+  if attempt == 0 then redis.call("HDEL", attempts, id) else redis.call("HSET", attempts, id, attempt) end
   if delay == 0 then
     wait(id, atFront)
     return wakeOne()
@@ -139,6 +145,8 @@ local function settle()
         finished[#finished + 1] = id
       elseif kind == "back" then
         again(id, attempt - 1, delay, true)
+      elseif kind == "lost" then
+        again(id, lost(attempt), delay, true)
       else
         again(id, attempt, delay, false)
       end
@@ -157,7 +165,7 @@ local function giveBack()
       finish(id, '${outcomes.cancelled}')
       finished[#finished + 1] = id
     else
-      again(id, attempt, 0, true)
+      again(id, lost(attempt), 0, true)
     end
   end
 end
@@ -191,7 +199,7 @@ local function began(count)
 end
 -- Cancelled and expired tasks are met on the way: no more of them at once than Redis has time for.
 local function take(most)
-  local ids, taken, held, leased, met = {}, {}, {}, {}, 0
+  local ids, taken, wereLost, held, leased, met = {}, {}, {}, {}, {}, 0
   local lapses, left = written(now + lease), math.floor(lease)
   while #ids < most and met < ${mostMet} do
     -- From the first of the lists that has any.
@@ -210,28 +218,30 @@ local function take(most)
         finish(id, '${outcomes.expired}')
         finished[#finished + 1] = id
       elseif stored then
-        local attempt = attemptOf(holdings[at]) + 1
+        local begun, owner = attemptOf(holdings[at])
+        local attempt, wasLost = begun + 1, owner == "lost" and 1 or 0
         held[#held + 1] = id
         held[#held + 1] = attempt .. ":" .. token
         leased[#leased + 1] = lapses
         leased[#leased + 1] = id
         ids[#ids + 1] = id
-        taken[#taken + 1] = { id, attempt, left, stored }
+        taken[#taken + 1] = { id, attempt, left, stored, wasLost }
+        wereLost[#wereLost + 1] = wasLost
       end
     end
   end
   all("HSET", attempts, held)
   all("ZADD", leases, leased)
-  return ids, taken, met >= ${mostMet}
+  return ids, taken, wereLost, met >= ${mostMet}
 end
 -- What a call has taken that is made again, as far as its worker still has it.
-local function takenBefore(ids)
+local function takenBefore(ids, wereLost)
   local taken = {}
-  for _, id in ipairs(ids) do
+  for at, id in ipairs(ids) do
     local attempt, holder = attemptOf(redis.call("HGET", attempts, id))
     if holder == token then
       local left = tonumber(redis.call("ZSCORE", leases, id)) - now
-      taken[#taken + 1] = { id, attempt, math.max(0, math.floor(left)), redis.call("HGET", tasks, id) }
+      taken[#taken + 1] = { id, attempt, math.max(0, math.floor(left)), redis.call("HGET", tasks, id), wereLost[at] }
     end
   end
   return taken
@@ -247,16 +257,16 @@ local function dueIn()
 end
 
 local answered = cjson.decode(redis.call("GET", last) or '{"call":0}')
-if answered.call == call then return { answered.settled, takenBefore(answered.ids), 1 } end
+if answered.call == call then return { answered.settled, takenBefore(answered.ids, answered.wereLost), 1 } end
 -- One that comes after a later one is of no use to anybody: its worker has its answer.
 if answered.call > call then return { {}, {}, 1 } end
 local settled = settle()
 giveBack()
 promote()
 forget()
-local ids, taken, isCutShort = take(permitted())
+local ids, taken, wereLost, isCutShort = take(permitted())
 local rateDue = began(#ids)
-redis.call("SET", last, cjson.encode({ call = call, settled = settled, ids = ids }), "PX", math.ceil(10 * lease))
+redis.call("SET", last, cjson.encode({ call = call, settled = settled, ids = ids, wereLost = wereLost }), "PX", math.ceil(10 * lease))
 if #finished > 0 then redis.call("SPUBLISH", told, cjson.encode(finished)) end
 local due = isCutShort and 1 or dueIn()
 if rateDue > 0 and (due == -1 or rateDue < due) then due = rateDue end
@@ -305,6 +315,8 @@ return { settled, taken, due }`,
 })
 
 const takenOf = (task: RedisCommand.Reply): ReadonlyArray<Taken> => {
-  const [id, attempt, lease, stored] = Array.isArray(task) ? task : []
-  return [{ id: String(id), attempt: Number(attempt), lease: Number(lease), stored: String(stored) }]
+  const [id, attempt, lease, stored, wasLost] = Array.isArray(task) ? task : []
+  return [
+    { id: String(id), attempt: Number(attempt), lease: Number(lease), stored: String(stored), wasLost: wasLost === 1 }
+  ]
 }
