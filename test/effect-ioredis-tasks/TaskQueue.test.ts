@@ -63,6 +63,27 @@ describe("A task", () => {
       assert.deepStrictEqual(counts, [1501, 501, 0])
     }))
 
+  test(
+    "can be offered again once its id is forgotten, although it was cancelled and nobody has met it since",
+    () =>
+      Effect.gen(function* () {
+        const queue = yield* TaskQueue.TaskQueue
+        const { entries, note } = journal()
+        yield* queue.pause
+        yield* queue.offer(task, { n: 1 })
+        yield* queue.cancel(task, "1")
+        yield* pass(7100)
+        assert.strictEqual(yield* queue.offer(task, { n: 1 }), "Duplicate")
+        yield* pass(200)
+        assert.strictEqual(yield* queue.offer(task, { n: 1 }, { delay: "10 seconds", priority: "high" }), "Enqueued")
+        yield* startWorker([TaskWorker.handler(task, ({ n }) => Effect.as(note(n), n))])
+        yield* queue.resume
+        yield* pass(60)
+        assert.deepStrictEqual(entries, [[7310 * 1000, 1]])
+      }),
+    { remember: "2 hours" }
+  )
+
   test("of a higher priority goes first, and of one priority whoever came first", () =>
     Effect.gen(function* () {
       const queue = yield* TaskQueue.TaskQueue

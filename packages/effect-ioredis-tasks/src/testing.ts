@@ -112,23 +112,24 @@ const finish = (call: Call, ending: Ending, id: string, result: string, life = e
 const simulatedOffer = SimulatedScript.make(
   offer,
   (
-    [tasks = "", over = "", delayed = "", wake = "", waiting = ""],
+    [tasks = "", over = "", delayed = "", wake = "", ...waiting],
     [id = "", content = "", priority = "", ...times],
     call
   ) => {
     const [delay = 0, life = 0] = times.map(Number)
     const now = nowOf(call)
     const known = textOf(call("HGET", tasks, id))
-    if (known !== undefined) return (content === "" ? known === "" : known.endsWith(content)) ? 1 : 0
+    if (known !== undefined && known !== "") return content !== "" && known.endsWith(content) ? 1 : 0
     const remembered = numberOf(call("ZSCORE", over, id))
     if (remembered !== undefined && remembered > now) return 0
+    if (known !== undefined) for (const list of waiting) call("LREM", list, 0, id)
     const expires = life === 0 ? 0 : now + life
     call("HSET", tasks, id, `${(now + delay).toFixed(0)} ${expires.toFixed(0)} ${priority} ${content}`)
     if (delay > 0) {
       call("ZADD", delayed, now + delay, id)
       if (textsOf(call("ZRANGE", delayed, 0, 0))[0] === id) wakeOne(call, wake)
     } else {
-      call("RPUSH", waiting, id)
+      call("RPUSH", waiting[Number(priority)] ?? "", id)
       wakeOne(call, wake)
     }
     return 1
