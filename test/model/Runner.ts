@@ -338,18 +338,19 @@ class World {
     })
   }
 
-  // Everything that the owner of a key has is gone, or that the owners of all keys have.
+  // Everything that the owner of a key has is gone, or that all servers have. A key that has moved ahead of its slot is
+  // not with its owner.
   #flush(on: History.Place | undefined): Effect.Effect<void> {
     return Effect.gen({ self: this }, function* () {
       if (this.#standsStill) return
-      const aimed = on === undefined ? undefined : yield* this.servers.ownerOf(History.storedKey(on))
-      const flushed = new Set<Servers.Server>()
+      const places = History.placesOf(this.history)
+      const keyed = on === undefined ? places : [on]
+      const flushed = new Set(yield* Effect.forEach(keyed, (place) => this.servers.ownerOf(History.storedKey(place))))
       this.log.losses.push({ moment: this.#now(), inPlace: false, slots: undefined, node: undefined })
-      for (const place of History.placesOf(this.history)) {
-        const owner = yield* this.servers.ownerOf(History.storedKey(place))
-        if (owner !== (aimed ?? owner)) continue
-        this.log.foreign.push({ ...place, id: undefined, at: this.#now() })
-        flushed.add(owner)
+      for (const place of places) {
+        const holder = yield* this.servers.holderOf(History.storedKey(place))
+        if (on === undefined) flushed.add(holder)
+        if (flushed.has(holder)) this.log.foreign.push({ ...place, id: undefined, at: this.#now() })
       }
       const flush = RedisCommand.make("FLUSHALL")
       yield* Effect.forEach(flushed, (server) => Effect.orDie(server.execute(flush)), { discard: true })
