@@ -18,9 +18,9 @@ const closedPort = Number(process.argv[4])
 
 const signal = (name: NodeJS.Signals) => Effect.sync(() => process.kill(pid, name))
 
-// The files that the module loader happens to be reading are its own.
+// The files that the module loader happens to be reading are its own, and what is being closed is gone soon.
 const open = (): ReadonlyArray<string> => [
-  ...process.getActiveResourcesInfo().filter((name) => !name.startsWith("FSReq")),
+  ...process.getActiveResourcesInfo().filter((name) => !name.startsWith("FSReq") && name !== "CloseReq"),
   ...process.eventNames().map((name) => `${String(name)} ${process.listenerCount(name)}`)
 ]
 

@@ -217,9 +217,9 @@ const close = Effect.fnUntraced(function* (
   }
 })
 
-// The files that the module loader happens to be reading are its own.
+// The files that the module loader happens to be reading are its own, and what is being closed is gone soon.
 const resources = (): ReadonlyArray<string> => [
-  ...process.getActiveResourcesInfo().filter((name) => !name.startsWith("FSReq")),
+  ...process.getActiveResourcesInfo().filter((name) => !name.startsWith("FSReq") && name !== "CloseReq"),
   ...process.eventNames().map((name) => `${String(name)} ${process.listenerCount(name)}`)
 ]
 

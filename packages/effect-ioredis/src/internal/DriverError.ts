@@ -112,7 +112,8 @@ export const redact = (error: unknown): Error | undefined => {
   if (error === undefined) return undefined
   const { code, message, name } = describe(error)
   if (name === "ReplyError") return redacted(name, shownText(error, { command: "" }))
-  if (/^[A-Z][A-Z0-9_]+$/.test(code)) return Object.assign(redacted(name, message), { code })
+  // From Node 22 on the codes of OpenSSL have a slash: ERR_SSL_SSL/TLS_ALERT_HANDSHAKE_FAILURE.
+  if (/^[A-Z][A-Z0-9_/]+$/.test(code)) return Object.assign(redacted(name, message), { code })
   const known = ownTexts.find(([text]) => message.startsWith(text))
   return redacted(name, known === undefined ? "an error whose text is not shown, for it may hold data" : known[1])
 }
