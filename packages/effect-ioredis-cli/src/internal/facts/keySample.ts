@@ -4,8 +4,8 @@ import { RedisCommand } from "effect-ioredis"
 import { Keys } from "effect-ioredis/commands"
 import type { Conversation } from "./Conversation.ts"
 import type { KeySample } from "./Facts.ts"
+import { scanSome } from "./scanSome.ts"
 
-const mostPages = 10
 const mostKeys = 100
 
 /** Scans some keys that begin with the prefix, and counts those that are not the cache's. */
@@ -13,7 +13,7 @@ export const sampleKeys = Effect.fnUntraced(function* (
   conversation: Conversation,
   prefix: string
 ): Effect.fn.Return<KeySample | undefined> {
-  const keys = yield* someKeys(conversation, prefix)
+  const keys = yield* scanSome(conversation, `${escaped(prefix)}:*`, mostKeys)
   if (keys === undefined) return undefined
   const kinds = yield* Effect.forEach(keys, (key) => kindOf(conversation, key), { concurrency: "unbounded" })
   return { looked: keys.length, ...tally(kinds) }
@@ -40,29 +40,6 @@ const tally = (kinds: ReadonlyArray<Kind>): Omit<KeySample, "looked"> => {
   }
   return { otherTypes, otherFormats: kinds.filter((kind) => kind === "foreign").length }
 }
-
-const someKeys = Effect.fnUntraced(function* (conversation: Conversation, prefix: string) {
-  const found = new Set<string>()
-  let cursor = "0"
-  for (let page = 0; page < mostPages && found.size < mostKeys; page++) {
-    const answer = yield* conversation.tell(scan(cursor, prefix))
-    if (answer === undefined) return page === 0 ? undefined : Array.from(found)
-    for (const key of answer.keys) found.add(key)
-    cursor = answer.cursor
-    if (cursor === "0") break
-  }
-  return Array.from(found).slice(0, mostKeys)
-})
-
-const scan = (cursor: string, prefix: string) =>
-  RedisCommand.make("SCAN", [cursor, "MATCH", `${escaped(prefix)}:*`, "COUNT", 500], {
-    decode: (reply) => {
-      const [next, keys] = Array.isArray(reply) ? reply : []
-      return typeof next === "string" && Array.isArray(keys)
-        ? Result.succeed({ cursor: next, keys: keys.map(String) })
-        : Result.fail("a cursor and a list of keys")
-    }
-  })
 
 const escaped = (prefix: string): string => prefix.replace(/[\\*?[\]]/g, "\\$&")
 

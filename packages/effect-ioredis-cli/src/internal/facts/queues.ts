@@ -1,11 +1,10 @@
 /** Looks at the queues of tasks on a server. */
-import { DateTime, Effect, Option, Result } from "effect"
-import { RedisCommand } from "effect-ioredis"
+import { DateTime, Effect, Option } from "effect"
 import { Hashes, Keys, Lists, Server, SortedSets } from "effect-ioredis/commands"
 import type { Conversation } from "./Conversation.ts"
 import type { Queue } from "./Facts.ts"
+import { scanSome } from "./scanSome.ts"
 
-const mostPages = 10
 const mostQueues = 20
 
 /** How many of each list are looked at: those that were begun before are not what waits. */
@@ -19,7 +18,7 @@ export const lookAtQueues = Effect.fnUntraced(function* (
   conversation: Conversation,
   named: ReadonlyArray<string>
 ): Effect.fn.Return<ReadonlyArray<Queue>> {
-  const names = named.length > 0 ? named : yield* scanned(conversation)
+  const names = named.length > 0 ? named : ((yield* scanSome(conversation, "tasks:{*}:*", mostQueues, nameIn)) ?? [])
   const queues = yield* Effect.forEach(names, (name) => lookAt(conversation, name))
   return queues.filter((queue) => queue !== undefined)
 })
@@ -32,31 +31,7 @@ export const baseOf = (name: string): string => {
 
 const keyOfQueue = /^tasks:\{([\w.-]+)\}:[a-z]/
 
-const scanned = Effect.fnUntraced(function* (conversation: Conversation) {
-  const found = new Set<string>()
-  let cursor = "0"
-  for (let page = 0; page < mostPages && found.size < mostQueues; page++) {
-    const answer = yield* conversation.tell(scan(cursor))
-    if (answer === undefined) break
-    for (const key of answer.keys) {
-      const [, name] = keyOfQueue.exec(key) ?? []
-      if (name !== undefined) found.add(name)
-    }
-    cursor = answer.cursor
-    if (cursor === "0") break
-  }
-  return Array.from(found).slice(0, mostQueues)
-})
-
-const scan = (cursor: string) =>
-  RedisCommand.make("SCAN", [cursor, "MATCH", "tasks:{*}:*", "COUNT", 500], {
-    decode: (reply) => {
-      const [next, keys] = Array.isArray(reply) ? reply : []
-      return typeof next === "string" && Array.isArray(keys)
-        ? Result.succeed({ cursor: next, keys: keys.map(String) })
-        : Result.fail("a cursor and a list of keys")
-    }
-  })
+const nameIn = (key: string): string | undefined => keyOfQueue.exec(key)?.[1]
 
 // Of a queue whose keys are on another server, and of one that was never used, nothing is there.
 const lookAt = Effect.fnUntraced(function* (conversation: Conversation, name: string) {
