@@ -2,14 +2,16 @@ import { assert, describe } from "@effect/vitest"
 import { Cron, Effect, Exit, Layer, Logger, Scope } from "effect"
 import { TaskQueue, TaskSchedule, TaskWorker } from "effect-ioredis-tasks"
 import { Fault, SimulatedRedis } from "effect-ioredis/testing"
-import { journal, kind, otherProcess, pass, startWorker, test } from "./harness.ts"
+import { type Failed, journal, kind, otherProcess, pass, startWorker, test } from "./harness.ts"
 
 const task = kind()
 const second = 1000
 const everySecond = Cron.parseUnsafe("* * * * * *")
 
+type Options = Pick<TaskSchedule.Options<{ readonly n: number }, number, Failed, number>, "cron" | "payload">
+
 /** A process that has the schedule, until `stop` is run. */
-const startProcess = Effect.fnUntraced(function* (options: Partial<Parameters<typeof TaskSchedule.layer>[0]> = {}) {
+const startProcess = Effect.fnUntraced(function* (options: Partial<Options> = {}) {
   const scope = yield* Scope.make()
   yield* Effect.addFinalizer(() => Scope.close(scope, Exit.void))
   const queue = yield* otherProcess
@@ -18,7 +20,7 @@ const startProcess = Effect.fnUntraced(function* (options: Partial<Parameters<ty
     cron: everySecond,
     task,
     payload: (at) => ({ n: at.getTime() }),
-    ...(options as object)
+    ...options
   })
   yield* Layer.buildWithScope(Layer.provide(ticks, Layer.succeed(TaskQueue.TaskQueue, queue)), scope)
   return { stop: Scope.close(scope, Exit.void) }

@@ -34,7 +34,7 @@ import type { RedisError } from "effect-ioredis"
 import * as Dispatch from "effect-ioredis/dispatch"
 import { inBackground } from "./internal/inBackground.ts"
 import { isOutage } from "./internal/isOutage.ts"
-import { dieOf, momentProblem, nameProblem, timeProblem } from "./internal/problems.ts"
+import { dieOf, nameProblem, timeProblem } from "./internal/problems.ts"
 import type { Leading } from "./internal/scripts/lead.ts"
 import type { Task } from "./Task.ts"
 import type { TaskQueueFullError } from "./TaskError.ts"
@@ -108,8 +108,7 @@ const problemsOf = <P, S, E, G>({ cron, lease = "10 seconds", missed = 0, name }
   nameProblem("name", name),
   timeProblem("lease", lease, "1 second"),
   // For ever is a lateness too: whatever was missed is enqueued.
-  momentProblem("missed", missed, true) ??
-    (Duration.toMillis(missed) < 0 ? timeProblem("missed", missed, 0) : undefined),
+  timeProblem("missed", missed, 0, true),
   Result.isFailure(Result.try(() => Cron.next(cron, 0))) ? "cron fits no time, such as the 30th of February" : undefined
 ]
 

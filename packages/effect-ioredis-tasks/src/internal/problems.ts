@@ -14,10 +14,17 @@ export const countProblem = (what: string, count: number, least = 1): string | u
 export const boundProblem = (what: string, bound: number, least = 1): string | undefined =>
   bound === Number.POSITIVE_INFINITY ? undefined : countProblem(what, bound, least)
 
-/** Says what is wrong with a time that has to be at least so long, and has to end. */
-export const timeProblem = (what: string, time: Duration.Input, least: Duration.Input): string | undefined => {
+/**
+ * Says what is wrong with a time that has to be at least so long, and has to end unless `mayLast`.
+ */
+export const timeProblem = (
+  what: string,
+  time: Duration.Input,
+  least: Duration.Input,
+  mayLast = false
+): string | undefined => {
   const millis = millisOf(time)
-  return millis >= Duration.toMillis(least) && Number.isFinite(millis)
+  return millis >= Duration.toMillis(least) && (mayLast || Number.isFinite(millis))
     ? undefined
     : `${what} is ${String(time)}. Make it a time of ${Duration.format(Duration.fromInputUnsafe(least))} or more`
 }
