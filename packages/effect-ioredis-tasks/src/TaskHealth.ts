@@ -29,6 +29,7 @@ import { dieOf, timeProblem } from "./internal/problems.ts"
 import { type QueueWatch, type WatchedWorker, waitingIn } from "./internal/QueueWatch.ts"
 import type { Counts } from "./internal/scripts/inspect.ts"
 import * as TaskQueue from "./TaskQueue.ts"
+import * as Monotonic from "./internal/Monotonic.ts"
 
 /**
  * Makes a part of the queue of the context: it is degraded while tasks wait there for too long.
@@ -67,7 +68,7 @@ export const queue = (
     const limit = Duration.toMillis(longest)
     const { client, watch } = queue[TaskQueue.TypeId]
     const { clock } = of(client)
-    const now = () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
+    const now = () => Monotonic.millis(clock)
     const check = watch.counts.pipe(
       Effect.map((counts) => conditionOf(counts, stuckIn(watch, now() - limit), limit)),
       Effect.catchCause((cause) =>

@@ -20,6 +20,7 @@ import * as Wakeup from "./internal/Wakeup.ts"
 import * as WorkerMetrics from "./internal/WorkerMetrics.ts"
 import type { Task } from "./Task.ts"
 import * as TaskQueue from "./TaskQueue.ts"
+import * as Monotonic from "./internal/Monotonic.ts"
 
 /**
  * What runs the tasks of one kind.
@@ -120,7 +121,7 @@ const start = Effect.fnUntraced(function* <R>(
   const metrics = WorkerMetrics.make(ofQueue, dispatch, store.keys.tasks)
   for (const { name } of handlers) Metrics.beginAtZero(ofQueue, name)
   const byKind = new Map(handlers.map((handler) => [kindOf(handler), handler]))
-  const now = () => Number(dispatch.clock.monotonicTimeNanosUnsafe()) / 1e6
+  const now = () => Monotonic.millis(dispatch.clock)
   const unknown = new Set<string>()
   let isClosing = false
 

@@ -5,6 +5,7 @@ import { isOutage } from "./isOutage.ts"
 import type { Metrics } from "./Metrics.ts"
 import type { QueueStore } from "./QueueStore.ts"
 import type { Offer } from "./scripts/offer.ts"
+import * as Monotonic from "./Monotonic.ts"
 
 /** Bounds what is kept. */
 export interface Bounds {
@@ -56,7 +57,7 @@ export const make = Effect.fnUntraced(function* (
   metrics: Metrics,
   { limit, longest }: Bounds
 ): Effect.fn.Return<DeferredOffers, never, Scope.Scope> {
-  const now = () => Number(dispatch.clock.monotonicTimeNanosUnsafe()) / 1e6
+  const now = () => Monotonic.millis(dispatch.clock)
   const entries = new Map<string, Entry>()
   const isWaiting = Latch.makeUnsafe()
   let accepted = 0

@@ -4,6 +4,7 @@ import * as Handling from "./Handling.ts"
 import type { Held, Leases, Leaving } from "./Leases.ts"
 import { outcomes, type Taken } from "./scripts/work.ts"
 import type { Settling, WorkerMetrics } from "./WorkerMetrics.ts"
+import * as Monotonic from "./Monotonic.ts"
 
 /** The tasks whose handlers run. */
 export interface InHand {
@@ -40,7 +41,7 @@ export const make = <R>(
   settle: (settling: Settling) => void,
   metrics: Pick<WorkerMetrics, "ended">
 ): InHand => {
-  const now = () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
+  const now = () => Monotonic.millis(clock)
   const running = new Set<Running>()
   const isEmpty = Latch.makeUnsafe(true)
   let isClosing = false

@@ -2,6 +2,7 @@ import { Effect, Latch } from "effect"
 import type { Dispatch } from "effect-ioredis/dispatch"
 import { inBackground } from "./inBackground.ts"
 import type { QueueStore } from "./QueueStore.ts"
+import * as Monotonic from "./Monotonic.ts"
 
 /** Why a worker has to leave off with a task. */
 export type Leaving = "Lapsed" | "Lost" | "Cancelled"
@@ -34,7 +35,7 @@ export const make = (store: QueueStore, { clock }: Dispatch, lease: number): Lea
   // What was taken by a reply that came late has little left of its lease.
   const isShort = Latch.makeUnsafe()
   const isChanged = Latch.makeUnsafe()
-  const now = () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
+  const now = () => Monotonic.millis(clock)
   const margin = lease / 10
 
   const leave = (held: Held, why: Leaving) => {

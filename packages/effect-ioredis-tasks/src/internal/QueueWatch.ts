@@ -5,6 +5,7 @@ import { inBackground } from "./inBackground.ts"
 import type { Metrics } from "./Metrics.ts"
 import type { QueueStore } from "./QueueStore.ts"
 import type { Counts } from "./scripts/inspect.ts"
+import * as Monotonic from "./Monotonic.ts"
 
 /** A worker of this process, as others see it. */
 export interface WatchedWorker {
@@ -41,7 +42,7 @@ export const make = Effect.fnUntraced(function* (
   metrics: Metrics
 ): Effect.fn.Return<QueueWatch, never, Scope.Scope> {
   const context = yield* Effect.context<never>()
-  const now = () => Number(dispatch.clock.monotonicTimeNanosUnsafe()) / 1e6
+  const now = () => Monotonic.millis(dispatch.clock)
   let known: { readonly counts: Counts; readonly at: number } | undefined
   let hide: (() => void) | undefined
 

@@ -6,6 +6,7 @@ import { inBackground } from "./inBackground.ts"
 import { isOutage } from "./isOutage.ts"
 import type { QueueStore } from "./QueueStore.ts"
 import { type Call, type Settlement, type Taken, tokenOf } from "./scripts/work.ts"
+import * as Monotonic from "./Monotonic.ts"
 
 /** What the rounds of a worker are told, whose settlements may say more than Redis is told. */
 export interface Settings<in S extends Settlement> extends Pick<Call, "lease" | "rate" | "worker"> {
@@ -64,7 +65,7 @@ export const make = <S extends Settlement>(
 ): Rounds<S> => {
   const { attempts, lease, rate, worked: told, worker } = settings
   const shallLook = Latch.makeUnsafe(true)
-  const now = () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
+  const now = () => Monotonic.millis(clock)
   const settlements: Array<S> = []
   const isSettled = Latch.makeUnsafe(true)
   let call = 0

@@ -4,6 +4,7 @@ import { Lists } from "effect-ioredis/commands"
 import type { Dispatch } from "effect-ioredis/dispatch"
 import { inBackground } from "./inBackground.ts"
 import { isOutage } from "./isOutage.ts"
+import * as Monotonic from "./Monotonic.ts"
 
 /** Waits, while its worker is idle, until there may be something to do. */
 export interface Wakeup {
@@ -38,7 +39,7 @@ export const make = (
 ): Wakeup => {
   const isIdle = Latch.makeUnsafe()
   let until = 0
-  const now = () => Number(dispatch.clock.monotonicTimeNanosUnsafe()) / 1e6
+  const now = () => Monotonic.millis(dispatch.clock)
   // There may be none to spare for as long as the program goes on.
   const withoutOne = Effect.forever(Effect.andThen(Effect.sleep("1 second"), Effect.sync(look)))
   const reserving = client.reserve({ key, waitToSend: longest, operationTimeout: longest })
