@@ -401,8 +401,7 @@ const askingOf = Effect.fnUntraced(function* (client: RedisClient.RedisClient, s
   const result: TaskQueue["result"] = (task, id, { timeout }) => {
     const { decode } = Outcome.codecOf(task)
     const ended = ({ outcome, state }: Look) => {
-      if (outcome !== undefined) return Effect.asSome(decode(outcome))
-      return state === "Over" ? Effect.fail(Outcome.failure(task, "Forgotten")) : Effect.succeedNone
+      return state === "Over" || outcome !== undefined ? Effect.asSome(decode(outcome)) : Effect.succeedNone
     }
     const stored = idOf(task, id)
     return watchers

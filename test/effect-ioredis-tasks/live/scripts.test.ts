@@ -49,8 +49,8 @@ const timesOf = (stored: string, change: (time: number) => number) =>
 
 // Redis writes an empty table of Lua as an object.
 const callOf = (text: string) => {
-  const { call, ids, settled } = JSON.parse(text)
-  return [call, Object.values(ids), Object.values(settled)]
+  const { call, ids, refused, wereLost } = JSON.parse(text)
+  return [call, ...[ids, refused, wereLost].map(Object.values)]
 }
 
 const valueAt = Effect.fnUntraced(function* (client: Client, key: string, now: number) {

@@ -93,7 +93,7 @@ export const make = <S extends Settlement>(
     const { sentAt, worked } = yield* ask(asked)
     unanswered = undefined
     for (const [index, settlement] of asked.settlements.entries()) {
-      settings.confirmed(settlement, worked.settled[index] === true)
+      settings.confirmed(settlement, !worked.refused.has(index))
     }
     const token = tokenOf(asked)
     for (const task of worked.taken) settings.take(task, token, sentAt + task.lease)
