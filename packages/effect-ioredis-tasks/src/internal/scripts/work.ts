@@ -57,7 +57,7 @@ export interface Taken {
 }
 
 export interface Worked {
-  /** Has the places of settlements that were refused, as the task was not the worker's own any more. */
+  /** Has the places of settlements whose task was not the worker's own any more. */
   readonly refused: ReadonlySet<number>
   readonly taken: ReadonlyArray<Taken>
   /** In how many milliseconds something may be to be done, as far as is known. */
