@@ -72,6 +72,7 @@ export const make = <S extends Settlement>(
   const isSettled = Latch.makeUnsafe(true)
   let call = 0
   let unanswered: Asked<S> | undefined
+  // What was taken and has not begun.
   const unbegun: Array<Parameters<typeof settings.take>> = []
   const begin = Effect.sync(() => {
     for (const one of unbegun.splice(0)) settings.take(...one)
