@@ -269,7 +269,10 @@ export interface SettingsStats {
   /** The settings of each circuit. */
   readonly circuitBreaker: {
     /** Says when it opens. */
-    readonly tripPolicy: CircuitBreaker.TripPolicy
+    readonly tripPolicy:
+      | { readonly _tag: "Consecutive"; readonly failures: number }
+      | { readonly _tag: "Rate"; readonly threshold: number; readonly minimumCalls: number; readonly window: number }
+      | { readonly _tag: "Never" }
     /** Says how long it stays open. */
     readonly resetTimeout: string
     /** The probes that must succeed to close it. */
@@ -541,7 +544,7 @@ export interface Options {
    * Sets how the circuit behaves: see `CircuitBreaker`. `false` never refuses a call, unless
    * somebody isolates the circuit by hand.
    */
-  readonly circuitBreaker?: Omit<CircuitBreaker.Options, "classify"> | false | undefined
+  readonly circuitBreaker?: Omit<CircuitBreaker.Options, "classify" | "metrics"> | false | undefined
   /** Sets whether a connection that becomes ready makes an open circuit due. Default: true. */
   readonly probeOnReady?: boolean | undefined
   /**

@@ -1,5 +1,5 @@
 import { Clock, Context, type Duration, Effect, Option, Random, type Scope } from "effect"
-import * as RedisError from "effect-ioredis/RedisError"
+import { RedisSerializationError } from "effect-ioredis/RedisError"
 import type { Dispatch } from "effect-ioredis/dispatch"
 import * as Cache from "../Cache.ts"
 import { cacheStats } from "./cacheStats.ts"
@@ -32,7 +32,7 @@ export interface Environment<E> {
   /** Keeps the values of a region. */
   readonly tier: <Value>(region: TierRegion<Value>) => CacheTier<Value, E>
   /** Says what becomes of a call whose key or value cannot be stored. */
-  readonly reject: (error: RedisError.RedisSerializationError) => Effect.Effect<void, E>
+  readonly reject: (error: RedisSerializationError) => Effect.Effect<void, E>
   /** The time to live of regions that name none. Default: 300 seconds. */
   readonly timeToLive: Duration.Input | undefined
   /** What every key of the cache begins with. Default: nothing. */
@@ -137,7 +137,7 @@ const tokensOf = <E>({ prefix = "", tier }: Environment<E>, { context, onClose }
 const defaultTimeToLive: Duration.Input = "300 seconds"
 
 const refusedTag = (problem: string) =>
-  new RedisError.RedisSerializationError({
+  new RedisSerializationError({
     command: "invalidateTag",
     region: "",
     keyHash: "",
