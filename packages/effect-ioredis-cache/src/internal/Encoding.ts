@@ -9,7 +9,7 @@ import { Write } from "./CacheTier.ts"
 import * as Tag from "./tags/Tag.ts"
 import { withTags } from "./tags/Tagged.ts"
 import { lifetime, lifetimeAdvice, type RegionDefinition } from "./Regions.ts"
-import type { RegionSettings } from "./RegionSettings.ts"
+import type { SettingsOfRegion } from "./fixedSettings.ts"
 import type { Payload } from "./StoredValue.ts"
 
 /** Turns the keys and values of one region into what a tier keeps, or says why it cannot. */
@@ -49,7 +49,7 @@ export const make = <Key, Value>(
   prefix: string,
   context: Context.Context<never>,
   makeCompressor?: MakeCompressor,
-  settings?: Pick<RegionSettings, "timeToLive" | "defaultTimeToLive" | "listeners">
+  settings?: Pick<SettingsOfRegion, "timeToLive" | "defaultTimeToLive" | "listeners">
 ): Encoding<Key, Value> => {
   const { jitter = 0, name } = options
   const random = Context.get(context, Random.Random)
