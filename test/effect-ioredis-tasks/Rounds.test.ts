@@ -1,8 +1,10 @@
 import { assert, describe } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import { RedisClient } from "effect-ioredis"
-import { SimulatedRedis } from "effect-ioredis/testing"
+import * as Dispatch from "effect-ioredis/dispatch"
+import { Fault, SimulatedRedis } from "effect-ioredis/testing"
 import { TaskQueue, TaskWorker } from "effect-ioredis-tasks"
+import * as Rounds from "../../packages/effect-ioredis-tasks/src/internal/Rounds.ts"
 import * as VirtualTime from "../model/VirtualTime.ts"
 import { journal, kind, pass, startWorker, test } from "./harness.ts"
 
@@ -71,5 +73,31 @@ describe("Rounds that go out before the handlers of the one before begin", () =>
         []
       )
       assert.strictEqual(begun.length, 400)
+    }))
+
+  test("are settled when the last that was asked for is, also while another was on its way", () =>
+    Effect.gen(function* () {
+      const { client, store } = (yield* TaskQueue.TaskQueue)[TaskQueue.TypeId]
+      const server = yield* SimulatedRedis.SimulatedRedis
+      let answered = 0
+      const rounds = Rounds.make(store, Dispatch.of(client), {
+        worker: "one",
+        lease: 30_000,
+        rate: { limit: 0, window: 0 },
+        attempts: 1,
+        capacity: () => 0,
+        atOnce: 1,
+        take: () => {},
+        confirmed: () => {},
+        worked: () => answered++,
+        after: () => {}
+      })
+      yield* pass(1)
+      yield* server.inject(Fault.delay("1 second"))
+      yield* Effect.forkScoped(rounds.run)
+      yield* pass(0.5)
+      rounds.look()
+      yield* VirtualTime.passUntilDone(rounds.settled)
+      assert.strictEqual(answered, 2)
     }))
 })

@@ -80,6 +80,20 @@ describe("The errors of a queue", () => {
     }).pipe(Effect.scoped, Effect.provide(layer()))
   )
 
+  it.effect("do not say that what was cancelled is done, when its id is forgotten before anybody meets it", () =>
+    Effect.gen(function* () {
+      const queue = yield* TaskQueue.TaskQueue
+      yield* TestClock.adjust("1 second")
+      yield* inTime(queue.offer(Work, { n: 1 }), "1 second")
+      assert.strictEqual(yield* inTime(queue.cancel(Work, "secret-1"), "1 second"), "Cancelled")
+      yield* TestClock.adjust("23 hours")
+      assert.strictEqual(reasonOf(yield* resultOf(queue, 1)), "Cancelled")
+      yield* TestClock.adjust("2 hours")
+      assert.deepStrictEqual(yield* resultOf(queue, 1), Exit.succeed(Option.none()))
+      assert.strictEqual(yield* inTime(queue.state(Work, "secret-1"), "1 second"), "Unknown")
+    }).pipe(Effect.scoped, Effect.provide(layer()))
+  )
+
   it("are those of a task that says nothing else after three retries", () => {
     const plain = Task.make({ name: "plain", version: 1, payload: Schema.Int, error: Refused, id: String })
     assert.strictEqual(plain.retry.schedule, Task.defaultRetry)

@@ -96,12 +96,13 @@ const keep = (call: Call, { results }: Ending, id: string, result: string, life:
   if (result !== "" && life > 0) call("SET", results + id, result, "PX", Math.ceil(life))
 }
 
-const finish = (call: Call, ending: Ending, id: string, result: string, life = ending.remember): void => {
+const finish = (call: Call, ending: Ending, id: string, result: string): void => {
+  const { now, remember } = ending
   call("HDEL", ending.tasks, id)
   call("HDEL", ending.attempts, id)
   call("HDEL", ending.progress, id)
-  call("ZADD", ending.over, ending.now + life, id)
-  keep(call, ending, id, result, life)
+  call("ZADD", ending.over, now + remember, id)
+  keep(call, ending, id, result, remember)
 }
 
 // -------------------------------------------------------------------------------------------------
@@ -206,7 +207,7 @@ const simulatedLook = SimulatedScript.make(look, (keys, [id = "", results = ""],
   const stateOf = (): number => {
     if (stored === undefined || stored === "") {
       const remembered = numberOf(call("ZSCORE", over, id))
-      return stored !== undefined || (remembered !== undefined && remembered > now) ? 5 : 0
+      return remembered !== undefined && remembered > now ? 5 : 0
     }
     if (call("ZSCORE", leases, id) !== null) return 3
     if (call("ZSCORE", delayed, id) !== null) return 2

@@ -120,6 +120,7 @@ const moved = Effect.fnUntraced(function* ({ client, store }: Side, hours: numbe
 // Of what is answered, what hangs on the time in whole minutes.
 const comparable = (answer: unknown, now: number): unknown => {
   if (Array.isArray(answer)) return answer.map((item) => comparable(item, now))
+  if (answer instanceof Set) return [...answer]
   if (typeof answer !== "object" || answer === null) return answer
   return Object.fromEntries(
     Object.entries(answer).map(([name, value]) => {

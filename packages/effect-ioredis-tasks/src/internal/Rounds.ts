@@ -110,7 +110,8 @@ export const make = <S extends Settlement>(
     const isFull = asked.want > 0 && worked.taken.length === asked.want
     if (settlements.length > 0 || (isFull && settings.capacity() > unbegun.length)) shallLook.openUnsafe()
     else yield* begin
-    if (settlements.length === 0 && unbegun.length === 0) isSettled.openUnsafe()
+    // Another is to be made for whatever is to be settled or has not begun.
+    if (!shallLook.isOpen()) isSettled.openUnsafe()
     settings.after(worked.taken.length < asked.want, worked.due)
   })
 

@@ -28,23 +28,22 @@ end
 `
 
 /**
- * `finish(id, result, life)`: ends a task for good that no handler has done. Its id and result are
- * remembered for `life` milliseconds, or for `remember`: where nothing is found of an id that is
- * remembered, its handler was done and had nothing to say.
+ * `finish(id, result)`: ends a task for good that no handler has done. Its id and result are
+ * remembered for as long: where nothing is found of an id that is remembered, its handler was done
+ * and had nothing to say.
  *
- * `keep(id, result, life)`: keeps a result, if there is any. Both need `tasks`, `attempts`,
- * `progress`, `over`, `results` and `remember`.
+ * `keep(id, result, life)`: keeps a result for so many milliseconds, if there is any. Both need
+ * `tasks`, `attempts`, `progress`, `over`, `results` and `remember`.
  */
 export const finish = `
 local function keep(id, result, life)
   if result ~= "" and life > 0 then redis.call("SET", results .. id, result, "PX", math.ceil(life)) end
 end
-local function finish(id, result, life)
-  life = life or remember
+local function finish(id, result)
   redis.call("HDEL", tasks, id)
   redis.call("HDEL", attempts, id)
   redis.call("HDEL", progress, id)
-  redis.call("ZADD", over, now + life, id)
-  keep(id, result, life)
+  redis.call("ZADD", over, now + remember, id)
+  keep(id, result, remember)
 end
 `
