@@ -217,7 +217,7 @@ const mistakeIn = (options: CircuitBreaker.Options): string | undefined => {
     countProblem("maxProbes", maxProbes) ??
     timeProblem("probeTimeout", options.probeTimeout ?? defaultProbeTimeout) ??
     OpenTimes.mistakeIn(options.resetTimeout ?? OpenTimes.defaultOpenTime) ??
-    tripPolicy.mistake()
+    TripPolicy.mistakeIn(tripPolicy)
   )
 }
 
