@@ -350,8 +350,8 @@ export interface Dispatch {
   readonly followSettings: (follow: (settings: Settings) => void) => () => void
   /**
    * Gives what `make` makes on this client, and calls it only when that is first asked for. `make`
-   * is known by its identity, so that it has to be the same function each time. What it makes ends
-   * with the client's scope.
+   * is known by its identity, so that it has to be the same function each time. What has to end
+   * with the client belongs in the `scope` that `make` is given.
    */
   readonly once: <A>(make: (insides: Insides) => A) => A
   /** Asks each node for its history every second, for as long as the scope is open. */
