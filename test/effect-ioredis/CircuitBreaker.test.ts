@@ -325,6 +325,22 @@ describe("CircuitBreaker, half-open", () => {
     })
   )
 
+  it.effect("has a lease that ends without a failure when a probe hangs", () =>
+    Effect.gen(function* () {
+      const ends: Array<Exit.Exit<unknown, unknown>> = []
+      const fibers: Metric.FiberRuntimeMetricsService = {
+        recordFiberStart: () => {},
+        recordFiberEnd: (_, exit) => ends.push(exit)
+      }
+      const breaker = yield* Effect.provideService(opened(), Metric.FiberRuntimeMetrics, fibers)
+      breaker.circuit.makeDue()
+      permitOf(breaker)
+      yield* TestClock.adjust("5 seconds")
+      assert.strictEqual(yield* tagOf(breaker), "Open")
+      assert.deepStrictEqual(ends.at(-1), Exit.void)
+    })
+  )
+
   it.effect("opens again when a probe hangs, and ignores its late result", () =>
     Effect.gen(function* () {
       const breaker = yield* opened({ probeTimeout: "2 seconds", resetTimeout: "30 seconds" })

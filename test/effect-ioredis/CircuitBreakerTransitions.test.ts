@@ -211,6 +211,10 @@ describe("options that contradict each other", () => {
       { tripPolicy: CircuitBreaker.consecutive(Number.POSITIVE_INFINITY) },
       "the number of failures in a row is Infinity"
     ],
+    [
+      { tripPolicy: { _tag: "Consecutive", failures: 3 } as never },
+      "tripPolicy is an object. Make it by CircuitBreaker.consecutive, rate or never"
+    ],
     [{ maxProbes: 0 }, "maxProbes is 0. Make it a whole number, 1 or more"],
     [{ maxProbes: 1.5 }, "maxProbes is 1.5. Make it a whole number, 1 or more"],
     [{ probeTimeout: 0 }, "probeTimeout is 0. Make it a time above 0"],

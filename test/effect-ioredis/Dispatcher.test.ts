@@ -4,6 +4,7 @@ import type { RedisCommand, RedisError } from "effect-ioredis"
 import type * as Dispatch from "effect-ioredis/dispatch"
 import { Fault } from "effect-ioredis/testing"
 import { TestClock } from "effect/testing"
+import * as Insides from "../../packages/effect-ioredis/src/internal/Insides.ts"
 import * as SeededRandom from "../../packages/effect-ioredis/src/testing/internal/SeededRandom.ts"
 import { get, keysOf, sent, set, unlink, withRedis } from "../support/VirtualRedis.ts"
 
@@ -33,7 +34,7 @@ describe("What is made once on a client", () => {
     Effect.gen(function* () {
       let made = 0
       let ended = 0
-      const make: Parameters<Dispatch.Dispatch["once"]>[0] = ({ scope }) => {
+      const make: Parameters<typeof Insides.once<number>>[1] = ({ scope }) => {
         Effect.runSync(
           Scope.addFinalizer(
             scope,
@@ -42,15 +43,16 @@ describe("What is made once on a client", () => {
         )
         return ++made
       }
-      yield* withRedis()((_, __, { once }) =>
+      yield* withRedis()((_, __, dispatch) =>
         Effect.sync(() => {
+          const once = <A>(make: (insides: Insides.Insides) => A) => Insides.once(dispatch, make)
           assert.strictEqual(made, 0)
           assert.deepStrictEqual([once(make), once(make), once(() => "another"), once(make)], [1, 1, "another", 1])
           assert.strictEqual(ended, 0)
         })
       )
       assert.strictEqual(ended, 1)
-      yield* withRedis()((_, __, { once }) => Effect.sync(() => assert.strictEqual(once(make), 2)))
+      yield* withRedis()((_, __, dispatch) => Effect.sync(() => assert.strictEqual(Insides.once(dispatch, make), 2)))
       assert.strictEqual(ended, 2)
     })
   )

@@ -62,7 +62,7 @@ import * as Gauges from "./internal/Gauges.ts"
 import * as ClosingTime from "./internal/ClosingTime.ts"
 import * as Deadlines from "./internal/Deadlines.ts"
 import * as Dispatcher from "./internal/Dispatcher.ts"
-import { makeOnce } from "./internal/Insides.ts"
+import * as Insides from "./internal/Insides.ts"
 import { LiveSettings } from "./internal/LiveSettings.ts"
 import * as HistoryWatch from "./internal/HistoryWatch.ts"
 import { expiryWords } from "./internal/expiryWords.ts"
@@ -676,13 +676,14 @@ const assemble = Effect.fnUntraced(function* (
     note,
     now: () => Monotonic.millis(clock),
     onDefect,
-    once: makeOnce({ scope: yield* Effect.scope, clock, settings, topology, deadlines, counts, failed, record }),
     operationLog,
     outage,
     record,
     topology,
     watchHistory: yield* HistoryWatch.make(topology, settings.historyInterval)
   })
+  const scope = yield* Effect.scope
+  Insides.keep(dispatcher, { scope, clock, settings, topology, deadlines, counts, failed, record })
   yield* Effect.addFinalizer(() =>
     Effect.suspend(() => {
       closed(sum(maker.nodes(), (node) => node.sessions().length))

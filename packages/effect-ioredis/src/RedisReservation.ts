@@ -36,7 +36,7 @@ import * as Dispatch from "./dispatch.ts"
 import { batchName } from "./internal/batchName.ts"
 import type { RecordOperation } from "./internal/Dispatcher.ts"
 import { errorTypeOf } from "./internal/errorType.ts"
-import type { Insides } from "./internal/Insides.ts"
+import { type Insides, once } from "./internal/Insides.ts"
 import { keyFrom } from "./internal/keyText.ts"
 import * as Monotonic from "./internal/Monotonic.ts"
 import * as Reservations from "./internal/Reservations.ts"
@@ -135,7 +135,7 @@ export interface Options {
 export const reserve = (
   options: Options = {}
 ): Effect.Effect<RedisReservation, RedisError.RedisCommandError, RedisClient | Scope.Scope> =>
-  Effect.flatMap(RedisClient, (client) => Dispatch.of(client).once(reservingOn).reserve(options))
+  Effect.flatMap(RedisClient, (client) => once(Dispatch.of(client), reservingOn).reserve(options))
 
 /**
  * Runs commands in one transaction (MULTI and EXEC), on a connection that is reserved for it, and
@@ -175,7 +175,7 @@ export const transaction = <const Commands extends ReadonlyArray<RedisCommand.Re
   commands: Commands,
   options: Omit<Options, "key"> = {}
 ): Effect.Effect<TransactionResults<Commands>, RedisError.RedisCommandError, RedisClient> =>
-  Effect.flatMap(RedisClient, (client) => Dispatch.of(client).once(reservingOn).transaction(commands, options))
+  Effect.flatMap(RedisClient, (client) => once(Dispatch.of(client), reservingOn).transaction(commands, options))
 
 // A client that nobody reserves a connection of has none of this.
 const reservingOn = (insides: Insides) => {

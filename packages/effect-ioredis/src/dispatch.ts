@@ -39,7 +39,6 @@
  * @since 0.1.0
  */
 import type { Clock, Context, Effect, Result, Scope, Tracer } from "effect"
-import type { Insides } from "./internal/Insides.ts"
 import type { RedisClient } from "./RedisClient.ts"
 import type * as RedisCommand from "./RedisCommand.ts"
 import type { RedisConnection } from "./RedisConnection.ts"
@@ -348,12 +347,6 @@ export interface Dispatch {
    * the returned function is called. Where no `RuntimeSettings` were given it tells of none.
    */
   readonly followSettings: (follow: (settings: Settings) => void) => () => void
-  /**
-   * Gives what `make` makes on this client, and calls it only when that is first asked for. `make`
-   * is known by its identity, so that it has to be the same function each time. What it makes ends
-   * with the client's scope.
-   */
-  readonly once: <A>(make: (insides: Insides) => A) => A
   /** Asks each node for its history every second, for as long as the scope is open. */
   readonly watchHistory: Effect.Effect<void, never, Scope.Scope>
   /**

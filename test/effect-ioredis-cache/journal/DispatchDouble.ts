@@ -202,9 +202,6 @@ export class DispatchDouble implements Dispatch {
   readonly refresh = Effect.succeed(true)
   readonly watchHistory = Effect.void
 
-  readonly once = () => {
-    throw new Error("A journal makes nothing on a client.")
-  }
   readonly followSettings: Dispatch["followSettings"] = () => () => {}
   readonly closeWithin = (work: Effect.Effect<unknown>) =>
     Effect.map(Effect.timeoutOption(work, "2 seconds"), Option.isSome)

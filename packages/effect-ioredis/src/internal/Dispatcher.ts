@@ -44,15 +44,7 @@ export type RecordOperation = (operation: string, errorType: string, millis: num
 export interface Options
   extends Pick<
     Dispatcher,
-    | "clock"
-    | "closeWithin"
-    | "commandSpans"
-    | "followSettings"
-    | "note"
-    | "once"
-    | "operationLog"
-    | "outage"
-    | "watchHistory"
+    "clock" | "closeWithin" | "commandSpans" | "followSettings" | "note" | "operationLog" | "outage" | "watchHistory"
   > {
   readonly attempts: Attempts
   readonly context: Context.Context<never>
@@ -78,7 +70,6 @@ export const make = ({
   note,
   now,
   onDefect,
-  once,
   operationLog,
   outage,
   record,
@@ -175,7 +166,6 @@ export const make = ({
     sendAllIn,
     get,
     followSettings,
-    once,
     watchHistory,
     closeWithin,
     note,

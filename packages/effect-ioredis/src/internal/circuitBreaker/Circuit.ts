@@ -106,7 +106,11 @@ export class Circuit implements ShownCircuit {
     const permit = after.nextPermit - 1
     const lease = Effect.andThen(
       Effect.sleep(this.#probeTimeout),
-      Effect.sync(() => this.record(permit, "failure"))
+      Effect.sync(() => {
+        // A lease that is over does not interrupt itself.
+        this.#leases.delete(permit)
+        this.record(permit, "failure")
+      })
     )
     this.#leases.set(permit, Effect.runForkWith(this.context)(lease))
     return permit
@@ -213,7 +217,7 @@ const mistakeIn = (options: CircuitBreaker.Options): string | undefined => {
     countProblem("maxProbes", maxProbes) ??
     timeProblem("probeTimeout", options.probeTimeout ?? defaultProbeTimeout) ??
     OpenTimes.mistakeIn(options.resetTimeout ?? OpenTimes.defaultOpenTime) ??
-    tripPolicy.mistake()
+    TripPolicy.mistakeIn(tripPolicy)
   )
 }
 

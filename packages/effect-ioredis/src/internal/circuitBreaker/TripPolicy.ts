@@ -1,4 +1,5 @@
-import { countProblem, isCount } from "../settingProblem.ts"
+import { Predicate } from "effect"
+import { countProblem, isCount, shown } from "../settingProblem.ts"
 
 /**
  * Decides when a closed circuit opens by itself.
@@ -169,6 +170,12 @@ class Never implements Policy {
  * @since 0.1.0
  */
 export const never: TripPolicy = /* @__PURE__ */ new Never()
+
+/** Says what is wrong with a policy. Fields alone, such as stats show them, are none. */
+export const mistakeIn = (policy: TripPolicy): string | undefined =>
+  Predicate.hasProperty(policy, "mistake")
+    ? policy.mistake()
+    : `tripPolicy is ${shown(policy)}. Make it by CircuitBreaker.consecutive, rate or never`
 
 /** The health as another policy judges it. A rate begins anew where its window is another one. */
 export const adopt = (policy: TripPolicy, health: Health): Health => {

@@ -9,9 +9,13 @@ export interface Kept {
 }
 
 /** The inboxes of all subscriptions of a client that are open now. */
-export const of = (dispatch: Dispatch): Set<Kept> => dispatch.once(none)
-
-const none = () => new Set<Kept>()
+export const of = (dispatch: Dispatch): Set<Kept> => {
+  const known = all.get(dispatch)
+  if (known !== undefined) return known
+  const kept = new Set<Kept>()
+  all.set(dispatch, kept)
+  return kept
+}
 
 /** Counts an inbox among them until the scope closes. */
 export const keep = (dispatch: Dispatch, one: Kept): Effect.Effect<void, never, Scope.Scope> =>
@@ -21,3 +25,5 @@ export const keep = (dispatch: Dispatch, one: Kept): Effect.Effect<void, never, 
       (inboxes) => Effect.sync(() => inboxes.delete(one))
     )
   )
+
+const all = new WeakMap<Dispatch, Set<Kept>>()
