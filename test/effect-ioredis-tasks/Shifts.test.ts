@@ -1,5 +1,5 @@
 import { assert, describe } from "@effect/vitest"
-import { Effect, Layer } from "effect"
+import { Effect, Latch, Layer } from "effect"
 import { RedisClient } from "effect-ioredis"
 import { SimulatedRedis } from "effect-ioredis/testing"
 import { TaskQueue, TaskWorker } from "effect-ioredis-tasks"
@@ -14,6 +14,16 @@ const fill = (count: number) =>
     yield* Effect.forEach(Array.from({ length: count }), (_, n) => queue.offer(task, { n }), { concurrency: 50 })
     return queue
   })
+
+// A client that waits for what is to be told, as those of programs do.
+const ownClient = Layer.build(
+  Layer.fresh(
+    TaskQueue.layer({ name: "work" }).pipe(
+      Layer.provide(RedisClient.layer({ requireReady: false })),
+      Layer.provide(SimulatedRedis.layerConnector)
+    )
+  )
+)
 
 describe("The shifts of a worker", () => {
   test("take no more than the worker may have in hand", () =>
@@ -67,15 +77,7 @@ describe("The shifts of a worker", () => {
           return n
         })
       )
-      // A client that waits for what is to be told, as those of programs do.
-      const own = yield* Layer.build(
-        Layer.fresh(
-          TaskQueue.layer({ name: "work" }).pipe(
-            Layer.provide(RedisClient.layer({ requireReady: false })),
-            Layer.provide(SimulatedRedis.layerConnector)
-          )
-        )
-      )
+      const own = yield* ownClient
       const first = yield* Effect.provide(startWorker([quick], { concurrency: 50 }), own)
       yield* isHalf
       yield* VirtualTime.passUntilDone(first.stop)
@@ -91,5 +93,32 @@ describe("The shifts of a worker", () => {
         []
       )
       assert.strictEqual(begun.length, 400)
+    }))
+
+  test("settle all that ends at once, however much that is", () =>
+    Effect.gen(function* () {
+      const queue = yield* fill(1000)
+      const { entries, note } = journal()
+      const gate = Latch.makeUnsafe()
+      const waits = TaskWorker.handler(task, ({ n }) => Effect.as(Effect.andThen(note(n), gate.await), n))
+      yield* startWorker([waits], { concurrency: 1000 })
+      yield* pass(1)
+      assert.strictEqual(entries.length, 1000)
+      yield* gate.open
+      yield* pass(1)
+      assert.strictEqual((yield* queue.inspect).running, 0)
+      yield* pass(120)
+      assert.strictEqual(entries.length, 1000)
+    }))
+
+  test("hand back all that a worker leaves off that ends, however much that is", () =>
+    Effect.gen(function* () {
+      const queue = yield* fill(1000)
+      const never = TaskWorker.handler(task, () => Effect.never)
+      const worker = yield* Effect.provide(startWorker([never], { concurrency: 1000 }), yield* ownClient)
+      yield* pass(1)
+      yield* VirtualTime.passUntilDone(worker.stop)
+      const { running, waiting } = yield* queue.inspect
+      assert.deepStrictEqual([running, waiting.normal], [0, 1000])
     }))
 })

@@ -111,8 +111,8 @@ export const make = <S extends Settlement>(
     const token = tokenOf(asked)
     for (const task of worked.taken) settings.take(task, token, sentAt + task.lease)
     const found = foundOf(asked.want, worked)
-    if (found._tag === "Enough" && settings.capacity() > 0) shallLook.openUnsafe()
-    // Another is to be made for whatever is to be settled.
+    // Another is to be made for what this one had no place for.
+    if (settlements.length > 0 || (found._tag === "Enough" && settings.capacity() > 0)) shallLook.openUnsafe()
     if (!shallLook.isOpen()) isSettled.openUnsafe()
     settings.after(found)
   })
