@@ -1,6 +1,7 @@
 import { assert, describe } from "@effect/vitest"
 import { Effect, Latch, Layer } from "effect"
 import { RedisClient } from "effect-ioredis"
+import { Server } from "effect-ioredis/commands"
 import { SimulatedRedis } from "effect-ioredis/testing"
 import { TaskQueue, TaskWorker } from "effect-ioredis-tasks"
 import * as VirtualTime from "../model/VirtualTime.ts"
@@ -121,4 +122,24 @@ describe("The shifts of a worker", () => {
       const { running, waiting } = yield* queue.inspect
       assert.deepStrictEqual([running, waiting.normal], [0, 1000])
     }))
+
+  for (const concurrency of [1, 2, 10]) {
+    test(`go on when Redis has forgotten all that is in hand, and that is ${concurrency}`, () =>
+      Effect.gen(function* () {
+        const queue = yield* fill(concurrency)
+        const client = yield* RedisClient.RedisClient
+        const { entries, note, whats } = journal()
+        const handler = TaskWorker.handler(task, ({ n }) =>
+          Effect.as(Effect.andThen(note(n), n < 100 ? Effect.never : Effect.void), n)
+        )
+        yield* startWorker([handler], { concurrency })
+        yield* pass(5)
+        assert.strictEqual(entries.length, concurrency)
+        yield* client.run(Server.flushall())
+        yield* queue.offer(task, { n: 100 })
+        // The leases are renewed by then.
+        yield* pass(11)
+        assert.strictEqual(whats().at(-1), 100)
+      }))
+  }
 })

@@ -32,13 +32,17 @@ interface Running {
   why: Leaving | "Closing" | undefined
 }
 
-/** Runs tasks as fibers of a context, each as long as its lease is held. */
+/**
+ * Runs tasks as fibers of a context, each as long as its lease is held. `freed` is told when one
+ * ends of which nothing is to be settled: there is room for another.
+ */
 export const make = <R>(
   { clock }: Dispatch,
   leases: Leases,
   context: Context.Context<R>,
   begin: (taken: Taken, token: string) => Beginning<R>,
   settle: (settling: Settling) => void,
+  freed: () => void,
   metrics: Pick<WorkerMetrics, "ended">
 ): InHand => {
   const now = () => Monotonic.millis(clock)
@@ -56,6 +60,8 @@ export const make = <R>(
     if (ending !== undefined) {
       const { delay, kind, reason, value } = ending
       settle({ id: held.id, token: held.token, kind, delay, value, task, reason })
+    } else {
+      freed()
     }
     const endedAt = now()
     const errorType = exit._tag === "Success" ? exit.value.errorType : (why ?? "Interrupted")

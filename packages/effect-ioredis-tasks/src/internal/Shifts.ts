@@ -60,7 +60,8 @@ export const make = <R>(
 
   const makeShift = (share: number): Shift => {
     const settle = (settling: Settling) => rounds.settle(settling)
-    const inHand: InHand.InHand = InHand.make(dispatch, leases, context, begin, settle, metrics)
+    const freed = () => rounds.look()
+    const inHand: InHand.InHand = InHand.make(dispatch, leases, context, begin, settle, freed, metrics)
     const capacity = () => (isClosing ? 0 : share - inHand.count())
     const rounds: Rounds.Rounds<Settling> = Rounds.make(store, dispatch, {
       worker: SecureRandom.uuidV4Unsafe(),
