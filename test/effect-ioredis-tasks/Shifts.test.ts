@@ -2,7 +2,7 @@ import { assert, describe } from "@effect/vitest"
 import { Effect, Latch, Layer } from "effect"
 import { RedisClient } from "effect-ioredis"
 import { Server } from "effect-ioredis/commands"
-import { SimulatedRedis } from "effect-ioredis/testing"
+import { Fault, SimulatedRedis } from "effect-ioredis/testing"
 import { TaskQueue, TaskWorker } from "effect-ioredis-tasks"
 import * as VirtualTime from "../model/VirtualTime.ts"
 import { journal, kind, pass, startWorker, test } from "./harness.ts"
@@ -15,6 +15,12 @@ const fill = (count: number) =>
     yield* Effect.forEach(Array.from({ length: count }), (_, n) => queue.offer(task, { n }), { concurrency: 50 })
     return queue
   })
+
+// The keys of the calls of workers, each of which is of one shift.
+const calls = Effect.gen(function* () {
+  const received = yield* (yield* SimulatedRedis.SimulatedRedis).received
+  return received.flatMap(({ args }) => args.filter((arg) => String(arg).includes("}:call:")))
+})
 
 // A client that waits for what is to be told, as those of programs do.
 const ownClient = Layer.build(
@@ -142,4 +148,56 @@ describe("The shifts of a worker", () => {
         assert.strictEqual(whats().at(-1), 100)
       }))
   }
+
+  test("are both at work on what comes at once, also where handlers take no time", () =>
+    Effect.gen(function* () {
+      yield* startWorker([TaskWorker.handler(task, ({ n }) => Effect.succeed(n))], { concurrency: 10 })
+      yield* pass(1)
+      const before = (yield* calls).length
+      yield* fill(400)
+      yield* pass(1)
+      assert.strictEqual(new Set((yield* calls).slice(before)).size, 2)
+    }))
+
+  test("ask for nothing that they have asked for already", () =>
+    Effect.gen(function* () {
+      yield* fill(400)
+      yield* (yield* SimulatedRedis.SimulatedRedis).inject(Fault.delay("1 millis"))
+      const handler = TaskWorker.handler(task, ({ n }) => Effect.as(Effect.sleep(3 + ((n * 7) % 5)), n))
+      yield* startWorker([handler], { concurrency: 10 })
+      yield* pass(10)
+      assert.isBelow((yield* calls).length, 320)
+    }))
+
+  test("begin in time what is offered with a delay while the round of one is on its way", () =>
+    Effect.gen(function* () {
+      const queue = yield* TaskQueue.TaskQueue
+      const internals = queue[TaskQueue.TypeId]
+      const { store } = internals
+      let replies: Effect.Effect<void> = Effect.void
+      const work: typeof store.work = (call, options) =>
+        Effect.suspend(() => {
+          const reply = replies
+          return Effect.tap(store.work(call, options), () => reply)
+        })
+      const { note, times } = journal()
+      // One shift has two for long, the other has one and room for another.
+      const handler = TaskWorker.handler(task, ({ n }) =>
+        Effect.as(Effect.andThen(note(n), Effect.sleep(n === 2 ? "5 seconds" : "1 hour")), n)
+      )
+      const slow = { ...queue, [TaskQueue.TypeId]: { ...internals, store: { ...store, work } } }
+      yield* Effect.provideService(startWorker([handler], { concurrency: 4 }), TaskQueue.TaskQueue, slow)
+      for (const n of [1, 2, 3]) {
+        yield* pass(0.1)
+        yield* queue.offer(task, { n })
+      }
+      yield* pass(4.7)
+      assert.deepStrictEqual(times(), [100, 200, 300])
+      replies = Effect.sleep("400 millis")
+      yield* pass(0.3)
+      replies = Effect.void
+      yield* queue.offer(task, { n: 4 }, { delay: "1 second" })
+      yield* pass(60)
+      assert.deepStrictEqual(times(), [100, 200, 300, 6300])
+    }))
 })

@@ -158,13 +158,9 @@ const start = Effect.fnUntraced(function* <R>(
     metrics,
     attempts: connectAttempts,
     rate: { limit: limit === Number.POSITIVE_INFINITY ? 0 : limit, window: Duration.toMillis(window) },
-    taken: () => {
+    wakeup,
+    moved: () => {
       watched.movedAt = now()
-    },
-    after: (found, hasRoom) => {
-      if (found._tag === "TooFew") watched.movedAt = now()
-      if (!hasRoom) wakeup.busy()
-      else if (found._tag === "TooFew") wakeup.idle(found.due)
     }
   })
   const watched: WatchedWorker = { concurrency, running: shifts.running, movedAt: now() }

@@ -5,7 +5,7 @@ import { errorTypeOf } from "./errorType.ts"
 import { inBackground } from "./inBackground.ts"
 import { isOutage } from "./isOutage.ts"
 import type { QueueStore } from "./QueueStore.ts"
-import { type Call, type Settlement, type Taken, tokenOf, type Worked } from "./scripts/work.ts"
+import { type Call, type Settlement, type Taken, tokenOf } from "./scripts/work.ts"
 import * as Monotonic from "./Monotonic.ts"
 
 /** What the rounds of a worker are told, whose settlements may say more than Redis is told. */
@@ -23,22 +23,12 @@ export interface Settings<in S extends Settlement> extends Pick<Call, "lease" | 
   readonly confirmed: (settlement: S, isOwn: boolean) => void
   /** Is told how many milliseconds each call took, and what it failed with, if it did. */
   readonly worked?: ((millis: number, errorType: string | undefined) => void) | undefined
-  /** Is told what each round came back with. */
-  readonly after: (found: Found) => void
+  /**
+   * Is told after each round whether the worker would have taken more, and in how many milliseconds
+   * there is something for certain.
+   */
+  readonly after: (isIdle: boolean, due: number | undefined) => void
 }
-
-/**
- * What a round came back with: as many tasks as it wanted, fewer than that, and so all that there
- * were, or none as it wanted none.
- */
-export type Found =
-  | { readonly _tag: "Enough" }
-  | {
-      readonly _tag: "TooFew"
-      /** In how many milliseconds there is something for certain. */
-      readonly due: number | undefined
-    }
-  | { readonly _tag: "Settled" }
 
 /** The rounds of a worker: each settles what is done and takes the next, in one script. */
 export interface Rounds<in S extends Settlement = Settlement> {
@@ -46,7 +36,7 @@ export interface Rounds<in S extends Settlement = Settlement> {
   readonly settle: (settlement: S) => void
   /** Has a round made, as there may be something to take. */
   readonly look: () => void
-  /** Tells whether a round is on its way. */
+  /** Tells whether a round is on its way or to be made. */
   readonly isUnderWay: () => boolean
   /**
    * Waits until everything that was to be settled is, and no round is to be made or on its way that
@@ -80,7 +70,7 @@ export const make = <S extends Settlement>(
   const shallLook = Latch.makeUnsafe(true)
   const now = () => Monotonic.millis(clock)
   const settlements: Array<S> = []
-  const isSettled = Latch.makeUnsafe(true)
+  const isSettled = Latch.makeUnsafe()
   let call = 0
   let unanswered: Asked<S> | undefined
 
@@ -110,11 +100,11 @@ export const make = <S extends Settlement>(
     }
     const token = tokenOf(asked)
     for (const task of worked.taken) settings.take(task, token, sentAt + task.lease)
-    const found = foundOf(asked.want, worked)
+    const isIdle = worked.taken.length < asked.want
     // Another is to be made for what this one had no place for.
-    if (settlements.length > 0 || (found._tag === "Enough" && settings.capacity() > 0)) shallLook.openUnsafe()
+    if (settlements.length > 0 || (!isIdle && settings.capacity() > 0)) shallLook.openUnsafe()
     if (!shallLook.isOpen()) isSettled.openUnsafe()
-    settings.after(found)
+    settings.after(isIdle, worked.due)
   })
 
   return {
@@ -127,7 +117,7 @@ export const make = <S extends Settlement>(
       isSettled.closeUnsafe()
       shallLook.openUnsafe()
     },
-    isUnderWay: () => unanswered !== undefined,
+    isUnderWay: () => !isSettled.isOpen(),
     settled: isSettled.await,
     run: Effect.forever(
       Effect.andThen(shallLook.await, () => {
@@ -136,9 +126,4 @@ export const make = <S extends Settlement>(
       })
     ).pipe(inBackground({ clock }))
   }
-}
-
-const foundOf = (want: number, { due, taken }: Worked): Found => {
-  if (taken.length < want) return { _tag: "TooFew", due }
-  return { _tag: want > 0 ? "Enough" : "Settled" }
 }

@@ -7,6 +7,7 @@ import type { Leases } from "./Leases.ts"
 import type { QueueStore } from "./QueueStore.ts"
 import * as Rounds from "./Rounds.ts"
 import type { Taken } from "./scripts/work.ts"
+import type { Wakeup } from "./Wakeup.ts"
 import type { Settling, WorkerMetrics } from "./WorkerMetrics.ts"
 
 /** What the shifts of a worker are told. */
@@ -15,10 +16,9 @@ export interface Settings extends Pick<Rounds.Settings<never>, "attempts" | "lea
   readonly concurrency: number
   readonly leases: Leases
   readonly metrics: WorkerMetrics
-  /** Is told of each task that was taken. */
-  readonly taken: () => void
-  /** Is told what each round came back with, and whether there is room for more now. */
-  readonly after: (found: Rounds.Found, hasRoom: boolean) => void
+  /** Is told of each task that was taken, and whenever there was none to take. */
+  readonly moved: () => void
+  readonly wakeup: Pick<Wakeup, "busy" | "idle">
 }
 
 /**
@@ -44,7 +44,9 @@ export interface Shifts {
 interface Shift {
   readonly inHand: InHand.InHand
   readonly rounds: Rounds.Rounds<Settling>
-  /** How many tasks it could take if it asked now: none while a round is on its way. */
+  /** How many tasks it may take. */
+  readonly capacity: () => number
+  /** How many it may take beside what its round asks for that is on its way or to be made. */
   readonly room: () => number
 }
 
@@ -54,7 +56,7 @@ export const make = <R>(
   dispatch: Dispatch,
   context: Context.Context<R>,
   begin: (taken: Taken, token: string) => InHand.Beginning<R>,
-  { after, attempts, concurrency, lease, leases, metrics, rate, taken }: Settings
+  { attempts, concurrency, lease, leases, metrics, moved, rate, wakeup }: Settings
 ): Shifts => {
   let isClosing = false
 
@@ -70,23 +72,30 @@ export const make = <R>(
       rate,
       capacity,
       take: (task, token, until) => {
-        taken()
+        moved()
         inHand.take(task, token, until)
       },
       confirmed: metrics.settled,
       worked: metrics.worked,
-      after: (found) => {
+      after: (isIdle, due) => {
+        if (isIdle) moved()
         // There may be more than this shift has room for.
-        if (found._tag === "Enough" && hasRoom()) look()
-        after(found, hasRoom())
+        else for (const shift of shifts) if (shift.room() > 0) shift.rounds.look()
+        if (!hasRoom()) wakeup.busy()
+        // A round that is on its way knows of what has come since.
+        else if (isIdle && !shifts.some(({ rounds }) => rounds.isUnderWay())) wakeup.idle(due)
       }
     })
-    return { inHand, rounds, room: () => (rounds.isUnderWay() ? 0 : capacity()) }
+    return { inHand, rounds, capacity, room: () => (rounds.isUnderWay() ? 0 : capacity()) }
   }
 
   const shifts = sharesOf(concurrency).map(makeShift)
   const hasRoom = () => shifts.some((shift) => shift.room() > 0)
-  const look = () => shifts.reduce((one, other) => (other.room() > one.room() ? other : one)).rounds.look()
+  const look = () => {
+    // One whose round is on its way looks again when that is back.
+    const size = hasRoom() ? "room" : "capacity"
+    shifts.reduce((one, other) => (other[size]() > one[size]() ? other : one)).rounds.look()
+  }
 
   return {
     running: () => shifts.reduce((count, { inHand }) => count + inHand.count(), 0),

@@ -90,8 +90,8 @@ export const make = Effect.fnUntraced(function* (
     capacity: () => takers.size,
     take: give,
     confirmed: (settlement) => confirmations.get(settlement)?.openUnsafe(),
-    after: (found) => {
-      if (found._tag === "TooFew") wakeup.idle(found.due)
+    after: (isIdle, due) => {
+      if (isIdle) wakeup.idle(due)
       else wakeup.busy()
     }
   })
