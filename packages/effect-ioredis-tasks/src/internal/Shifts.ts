@@ -44,9 +44,7 @@ export interface Shifts {
 interface Shift {
   readonly inHand: InHand.InHand
   readonly rounds: Rounds.Rounds<Settling>
-  /** How many tasks it may take. */
-  readonly capacity: () => number
-  /** How many it may take beside what its round asks for that is on its way or to be made. */
+  /** How many tasks it could take if it asked now: none while a round is on its way. */
   readonly room: () => number
 }
 
@@ -86,16 +84,12 @@ export const make = <R>(
         else if (isIdle && !shifts.some(({ rounds }) => rounds.isUnderWay())) wakeup.idle(due)
       }
     })
-    return { inHand, rounds, capacity, room: () => (rounds.isUnderWay() ? 0 : capacity()) }
+    return { inHand, rounds, room: () => (rounds.isUnderWay() ? 0 : capacity()) }
   }
 
   const shifts = sharesOf(concurrency).map(makeShift)
   const hasRoom = () => shifts.some((shift) => shift.room() > 0)
-  const look = () => {
-    // One whose round is on its way looks again when that is back.
-    const size = hasRoom() ? "room" : "capacity"
-    shifts.reduce((one, other) => (other[size]() > one[size]() ? other : one)).rounds.look()
-  }
+  const look = () => shifts.reduce((one, other) => (other.room() > one.room() ? other : one)).rounds.look()
 
   return {
     running: () => shifts.reduce((count, { inHand }) => count + inHand.count(), 0),
