@@ -13,6 +13,13 @@ const reasonOf = (exit: Exit.Exit<unknown, unknown>): string | undefined => {
   return error instanceof TaskError.TaskFailedError ? error.reason : undefined
 }
 
+// The client of a queue asks its server every second, so that a day of virtual time takes some seconds to pass.
+const minutes: Partial<TaskQueue.Options> = {
+  remember: "10 minutes",
+  keepResults: "1 minute",
+  deferred: { longest: "5 minutes" }
+}
+
 describe("The errors of a queue", () => {
   it.effect("say that a result was kept long enough, unless there was nothing to keep", () =>
     Effect.gen(function* () {
@@ -32,12 +39,12 @@ describe("The errors of a queue", () => {
       yield* TestClock.adjust("10 seconds")
       assert.deepStrictEqual(yield* ended(Work), Exit.succeed(Option.some(undefined)))
       assert.deepStrictEqual(yield* ended(Answering), Exit.succeed(Option.some(2)))
-      yield* TestClock.adjust("2 hours")
+      yield* TestClock.adjust("2 minutes")
       assert.deepStrictEqual(yield* ended(Work), Exit.succeed(Option.some(undefined)))
       assert.strictEqual(reasonOf(yield* ended(Answering)), "Forgotten")
-      yield* TestClock.adjust("23 hours")
+      yield* TestClock.adjust("9 minutes")
       assert.deepStrictEqual(yield* ended(Work), Exit.succeed(Option.none()))
-    }).pipe(Effect.scoped, Effect.provide(layer()))
+    }).pipe(Effect.scoped, Effect.provide(layer(minutes)))
   )
 
   it.effect("say that there is no room for another offer, until Redis is back", () =>
@@ -71,13 +78,13 @@ describe("The errors of a queue", () => {
       const reasons = yield* Effect.forEach([1, 2, 3], (n) => Effect.map(resultOf(queue, n), reasonOf))
       assert.deepStrictEqual(reasons, ["Died", "Cancelled", "Expired"])
       // That is known for as long as the id.
-      yield* TestClock.adjust("23 hours")
+      yield* TestClock.adjust("9 minutes")
       assert.deepStrictEqual(yield* Effect.forEach([2, 3], (n) => Effect.map(resultOf(queue, n), reasonOf)), [
         "Cancelled",
         "Expired"
       ])
       assert.deepStrictEqual(yield* resultOf(queue, 4), Exit.succeed(Option.none()))
-    }).pipe(Effect.scoped, Effect.provide(layer()))
+    }).pipe(Effect.scoped, Effect.provide(layer(minutes)))
   )
 
   it.effect("do not say that what was cancelled is done, when its id is forgotten before anybody meets it", () =>
@@ -86,12 +93,12 @@ describe("The errors of a queue", () => {
       yield* TestClock.adjust("1 second")
       yield* inTime(queue.offer(Work, { n: 1 }), "1 second")
       assert.strictEqual(yield* inTime(queue.cancel(Work, "secret-1"), "1 second"), "Cancelled")
-      yield* TestClock.adjust("23 hours")
+      yield* TestClock.adjust("9 minutes")
       assert.strictEqual(reasonOf(yield* resultOf(queue, 1)), "Cancelled")
-      yield* TestClock.adjust("2 hours")
+      yield* TestClock.adjust("2 minutes")
       assert.deepStrictEqual(yield* resultOf(queue, 1), Exit.succeed(Option.none()))
       assert.strictEqual(yield* inTime(queue.state(Work, "secret-1"), "1 second"), "Unknown")
-    }).pipe(Effect.scoped, Effect.provide(layer()))
+    }).pipe(Effect.scoped, Effect.provide(layer(minutes)))
   )
 
   it("are those of a task that says nothing else after three retries", () => {

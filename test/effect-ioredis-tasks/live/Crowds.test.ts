@@ -17,7 +17,10 @@ const Echo = Task.make({
 // Results are kept for a third of a minute, which is no whole number of milliseconds.
 const Queue = Layer.unwrap(
   Effect.map(RedisServer.make({ config: ["appendonly yes"] }), ({ url }) =>
-    Layer.provide(TaskQueue.layer({ name: "echoes", keepResults: 61_000 / 3 }), Redis.layer({ url }))
+    Layer.provide(
+      TaskQueue.layer({ name: "echoes", patience: "20 seconds", keepResults: 61_000 / 3 }),
+      Redis.layer({ url })
+    )
   )
 )
 

@@ -91,8 +91,9 @@ export const make = Effect.fnUntraced(function* (
     take: give,
     confirmed: (settlement) => confirmations.get(settlement)?.openUnsafe(),
     after: (isIdle, due) => {
-      if (isIdle) wakeup.idle(due)
-      else wakeup.busy()
+      if (!isIdle) wakeup.busy()
+      // A round that is on its way knows of what has come since.
+      else if (!rounds.isUnderWay()) wakeup.idle(due)
     }
   })
 
