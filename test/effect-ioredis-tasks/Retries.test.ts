@@ -1,5 +1,5 @@
 import { assert, describe } from "@effect/vitest"
-import { Duration, Effect, Option, Random, Result, Schedule, Schema } from "effect"
+import { Duration, Effect, Logger, Option, Random, References, Result, Schedule, Schema } from "effect"
 import { Task, TaskQueue, TaskWorker } from "effect-ioredis-tasks"
 import { Failed, journal, kind, pass, reasonOf, resultOf, startWorker, test } from "./harness.ts"
 
@@ -283,5 +283,26 @@ describe("Retries", () => {
       assert.strictEqual(reasonOf(yield* resultOf(task, "one")), "Undecodable")
       const [letter] = yield* queue.deadLetters()
       assert.deepStrictEqual([letter?.attempts, letter?.payload], [1, { n: "one" }])
+    }))
+
+  test("are in the log where a handler has died, and where nobody tries again", () =>
+    Effect.gen(function* () {
+      const task = kind({ retry: { schedule: Schedule.recurs(1) } })
+      const queue = yield* TaskQueue.TaskQueue
+      const lines: Array<unknown> = []
+      const logger = Logger.make(({ fiber, logLevel, message }) => {
+        const { attempt, queue, reason, task } = fiber.getRef(References.CurrentLogAnnotations)
+        lines.push([logLevel, message, queue, task, attempt, reason])
+      })
+      const handler = TaskWorker.handler(task, ({ n }) => (n === 1 ? Effect.die("a defect") : new Failed({ code: n })))
+      yield* Effect.provide(startWorker([handler]), Logger.layer([logger]))
+      for (const n of [1, 2]) {
+        lines.length = 0
+        yield* queue.offer(task, { n })
+        yield* pass(5)
+        const letter = ["Warn", ["A task is a dead letter"], "work", "count", 2, n === 1 ? "Died" : "Failed"]
+        const died = ["Error", ["A handler has died, and its task is tried again"], "work", "count", 1, undefined]
+        assert.deepStrictEqual(lines, n === 1 ? [died, letter] : [letter])
+      }
     }))
 })

@@ -338,7 +338,11 @@ const problemsOf = ({ deferred: { limit = 1, longest = "1 hour" } = {}, ...optio
   timeProblem("deferred.longest", longest, "1 second"),
   timeProblem("patience", options.patience ?? "1 second", "1 millis"),
   // What was deferred may be told twice, and is known by its id then.
-  timeProblem("remember", options.remember ?? "1 day", Duration.times(Duration.fromInputUnsafe(longest), 2)),
+  timeProblem(
+    "remember, which is at least twice deferred.longest,",
+    options.remember ?? "1 day",
+    Duration.times(Duration.fromInputUnsafe(longest), 2)
+  ),
   timeProblem("keepResults", options.keepResults ?? "1 hour", 0)
 ]
 

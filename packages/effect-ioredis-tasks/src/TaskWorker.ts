@@ -134,7 +134,10 @@ const start = Effect.fnUntraced(function* <R>(
 
   const begin = ({ attempt, id, stored, wasLost }: Taken, token: string): Beginning<R> => {
     const read = StoredTask.read(stored)
-    if (Result.isFailure(read)) return { task: "unknown", run: Effect.succeed(Handling.undecodable(read.failure)) }
+    if (Result.isFailure(read)) {
+      const ending = Handling.undecodable(read.failure)
+      return { task: "unknown", run: Handling.told({ queue: queue.name, task: "unknown", attempt }, ending) }
+    }
     const { content, due } = read.success
     const { name } = content
     const kind = kindOf(content)
@@ -145,7 +148,7 @@ const start = Effect.fnUntraced(function* <R>(
     const tell = (progress: string) => Effect.ignore(store.tell({ id, token, progress }))
     return {
       task: name,
-      run: handler.run(content, { id: id.slice(name.length + 1), attempt, wasLost, tell, spans })
+      run: handler.run(content, { queue: queue.name, id: id.slice(name.length + 1), attempt, wasLost, tell, spans })
     }
   }
 

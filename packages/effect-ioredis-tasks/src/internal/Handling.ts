@@ -18,6 +18,8 @@ export interface Ending extends Pick<Settlement, "kind" | "delay" | "value"> {
 
 /** A task in hand. */
 export interface Begun {
+  /** Names its queue. */
+  readonly queue: string
   readonly id: string
   /** How often it was begun, this time included. */
   readonly attempt: number
@@ -55,6 +57,24 @@ export const back = (delay: number): Ending => ({ kind: "back", delay, value: ""
 /** The ending of what this library did not write, or that does not fit the schema. */
 export const undecodable = (message: string): Ending =>
   dead("Undecodable", Outcome.write({ _tag: "Undecodable", message }))
+
+/**
+ * Logs what nobody would hear of otherwise: a task that is not tried again, and a handler that
+ * died. What else a retry follows is told by metrics and spans alone.
+ */
+export const told = (
+  { attempt, queue, task }: Pick<Begun, "attempt" | "queue"> & { readonly task: string },
+  ending: Ending,
+  cause: Cause.Cause<unknown> = Cause.empty
+): Effect.Effect<Ending> => {
+  if (ending.kind !== "dead" && !Cause.hasDies(cause)) return Effect.succeed(ending)
+  const line =
+    ending.kind === "dead"
+      ? Effect.logWarning("A task is a dead letter", cause)
+      : Effect.logError("A handler has died, and its task is tried again", cause)
+  const annotations = { queue, task, attempt, ...(ending.reason !== undefined && { reason: ending.reason }) }
+  return Effect.as(Effect.annotateLogs(line, annotations), ending)
+}
 
 const diedOf = (message: string): Ending => dead("Died", Outcome.write({ _tag: "Died", message }))
 
@@ -100,15 +120,16 @@ export const make = <Payload, Success, Error, Progress, R>(
     return isWorthwhile(error.value) ? yield* again(attempt, error.value, failed) : failed
   })
 
-  const run = Effect.fnUntraced(function* (content: Content, { attempt, id, spans, tell, wasLost }: Begun) {
+  const run = Effect.fnUntraced(function* (content: Content, { attempt, id, queue, spans, tell, wasLost }: Begun) {
+    const at = { queue, task: task.name, attempt }
     if (wasLost) {
       const message = `${attempt - 1} workers that had it were gone`
       const gone = dead("Lost", Outcome.write({ _tag: "Lost", message }))
       const lost = yield* again(attempt - 1, undefined, gone)
-      if (lost.kind === "dead") return lost
+      if (lost.kind === "dead") return yield* told(at, lost)
     }
     const payload = yield* Effect.result(decode(content.payload))
-    if (Result.isFailure(payload)) return undecodable("its payload does not fit the schema")
+    if (Result.isFailure(payload)) return yield* told(at, undecodable("its payload does not fit the schema"))
     const progress = (progress: Progress) =>
       Effect.flatMap(Effect.orDie(encodeProgress(progress)), (encoded) => tell(JSON.stringify(encoded)))
     // One that throws before it gives its effect has died like any other.
@@ -116,15 +137,17 @@ export const make = <Payload, Success, Error, Progress, R>(
     const handling = Effect.flatMap(handled, (exit) =>
       Effect.map(endingOf(exit, attempt), (ending) => ({ exit, ending }))
     )
-    const { ending } = yield* spans.processing(task.name, attempt, content.trace, handling)
-    return ending
+    const { ending, exit } = yield* spans.processing(task.name, attempt, content.trace, handling)
+    return Exit.isSuccess(exit) && ending.kind !== "dead"
+      ? ending
+      : yield* told(at, ending, Exit.isFailure(exit) ? exit.cause : undefined)
   })
 
   // What decides about an attempt and dies would do so each time.
   return (content, begun) =>
     Effect.catchDefect(run(content, begun), (defect) => {
-      const message = Cause.pretty(Cause.die(defect)).slice(0, longestMessage)
-      return Effect.succeed(diedOf(message))
+      const cause = Cause.die(defect)
+      return told({ ...begun, task: task.name }, diedOf(Cause.pretty(cause).slice(0, longestMessage)), cause)
     })
 }
 

@@ -7,7 +7,8 @@ import { defaultOpenTime, type OpenTimes, type ResetSchedule } from "./OpenTimes
  * **Details**
  *
  * A step that gives no delay at once, because the schedule has ended, failed, or waits for
- * something, goes on with the last delay that the schedule gave, at first 30 seconds.
+ * something, goes on with the last delay that the schedule gave, at first 30 seconds. A delay of
+ * zero is one: `Schedule.recurs` lets each opening be over at once.
  *
  * **Example** (Staying open for longer each time)
  *
