@@ -4,7 +4,7 @@ import { createInterface } from "node:readline"
 import { NodeHttpServer, NodeRuntime } from "@effect/platform-node"
 import { Effect, Fiber, Layer, Logger, Random, Schedule, Schema, Stream } from "effect"
 import { HttpRouter } from "effect/http"
-import { Redis, RedisClient, RedisCommand, RedisPubSub } from "effect-ioredis"
+import { Redis, RedisCommand, RedisPubSub, RedisReservation } from "effect-ioredis"
 import * as PrometheusNames from "effect-ioredis/PrometheusNames"
 import { Cache, HybridCache, MemoryCache, RedisCache } from "effect-ioredis-cache"
 import { Habit, Settings } from "./Settings.ts"
@@ -37,7 +37,6 @@ const text = "x".repeat(100)
 
 const traffic = Effect.gen(function* () {
   const { deferred, maxReserved } = yield* settings
-  const redis = yield* RedisClient.RedisClient
   const region = yield* Cache.region(items)
   const slow = yield* Cache.region(rates)
   let next = 0
@@ -73,7 +72,7 @@ const traffic = Effect.gen(function* () {
     if (isBusy) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 300)
   })
   const reserve = Effect.scoped(
-    Effect.flatMap(redis.reserve(), (mine) =>
+    Effect.flatMap(RedisReservation.reserve(), (mine) =>
       Effect.andThen(mine.run(RedisCommand.make("PING", [])), Effect.sleep("400 millis"))
     )
   )

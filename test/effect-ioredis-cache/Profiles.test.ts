@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { ConfigProvider, Effect, Layer, Option, Result, Schedule } from "effect"
-import { type CircuitBreaker, RedisClient, RedisConfig, RuntimeSettings } from "effect-ioredis"
+import { RedisClient, RedisConfig, RuntimeSettings } from "effect-ioredis"
 import { SimulatedRedis } from "effect-ioredis/testing"
 import { Cache, HybridCache, MemoryCache, RedisCache } from "effect-ioredis-cache"
 import { quiet } from "../suites/cacheLayers.ts"
@@ -43,7 +43,7 @@ const shared = {
 } as const
 
 const circuit = (resetTimeout: string) => ({
-  tripPolicy: { _tag: "Consecutive", failures: 5 } satisfies CircuitBreaker.TripPolicy,
+  tripPolicy: { _tag: "Consecutive", failures: 5 } as const,
   resetTimeout,
   successThreshold: 1,
   maxProbes: 1,

@@ -14,6 +14,32 @@ const reasonOf = (exit: Exit.Exit<unknown, unknown>): string | undefined => {
 }
 
 describe("The errors of a queue", () => {
+  it.effect("say that a result was kept long enough, unless there was nothing to keep", () =>
+    Effect.gen(function* () {
+      const queue = yield* TaskQueue.TaskQueue
+      yield* TestClock.adjust("1 second")
+      const Answering = Task.make({ ...Work, name: "answering", success: Schema.Int })
+      const ended = <P, S, E, G>(task: Task.Task<P, S, E, G>) =>
+        inTime(Effect.exit(queue.result(task, "secret-1", { timeout: "5 seconds" })), "5 seconds")
+      yield* inTime(queue.offer(Work, { n: 1 }), "1 second")
+      yield* inTime(queue.offer(Answering, { n: 1 }), "1 second")
+      yield* Layer.build(
+        TaskWorker.layer([
+          TaskWorker.handler(Work, () => Effect.void),
+          TaskWorker.handler(Answering, ({ n }) => Effect.succeed(n + 1))
+        ])
+      )
+      yield* TestClock.adjust("10 seconds")
+      assert.deepStrictEqual(yield* ended(Work), Exit.succeed(Option.some(undefined)))
+      assert.deepStrictEqual(yield* ended(Answering), Exit.succeed(Option.some(2)))
+      yield* TestClock.adjust("2 hours")
+      assert.deepStrictEqual(yield* ended(Work), Exit.succeed(Option.some(undefined)))
+      assert.strictEqual(reasonOf(yield* ended(Answering)), "Forgotten")
+      yield* TestClock.adjust("23 hours")
+      assert.deepStrictEqual(yield* ended(Work), Exit.succeed(Option.none()))
+    }).pipe(Effect.scoped, Effect.provide(layer()))
+  )
+
   it.effect("say that there is no room for another offer, until Redis is back", () =>
     Effect.gen(function* () {
       const server = yield* SimulatedRedis.SimulatedRedis
@@ -44,9 +70,27 @@ describe("The errors of a queue", () => {
       yield* TestClock.adjust("10 seconds")
       const reasons = yield* Effect.forEach([1, 2, 3], (n) => Effect.map(resultOf(queue, n), reasonOf))
       assert.deepStrictEqual(reasons, ["Died", "Cancelled", "Expired"])
-      yield* TestClock.adjust("2 hours")
-      assert.strictEqual(reasonOf(yield* resultOf(queue, 3)), "Forgotten")
+      // That is known for as long as the id.
+      yield* TestClock.adjust("23 hours")
+      assert.deepStrictEqual(yield* Effect.forEach([2, 3], (n) => Effect.map(resultOf(queue, n), reasonOf)), [
+        "Cancelled",
+        "Expired"
+      ])
       assert.deepStrictEqual(yield* resultOf(queue, 4), Exit.succeed(Option.none()))
+    }).pipe(Effect.scoped, Effect.provide(layer()))
+  )
+
+  it.effect("do not say that what was cancelled is done, when its id is forgotten before anybody meets it", () =>
+    Effect.gen(function* () {
+      const queue = yield* TaskQueue.TaskQueue
+      yield* TestClock.adjust("1 second")
+      yield* inTime(queue.offer(Work, { n: 1 }), "1 second")
+      assert.strictEqual(yield* inTime(queue.cancel(Work, "secret-1"), "1 second"), "Cancelled")
+      yield* TestClock.adjust("23 hours")
+      assert.strictEqual(reasonOf(yield* resultOf(queue, 1)), "Cancelled")
+      yield* TestClock.adjust("2 hours")
+      assert.deepStrictEqual(yield* resultOf(queue, 1), Exit.succeed(Option.none()))
+      assert.strictEqual(yield* inTime(queue.state(Work, "secret-1"), "1 second"), "Unknown")
     }).pipe(Effect.scoped, Effect.provide(layer()))
   )
 

@@ -3,14 +3,14 @@ import { Clock, Duration, Effect, Exit, Fiber, Metric, Ref, Schedule, Scope, Str
 import { CircuitBreaker, RedisError } from "effect-ioredis"
 import { TestClock } from "effect/testing"
 import { breakerOf } from "../../packages/effect-ioredis/src/internal/circuitBreaker/breakerOf.ts"
-import * as Circuit from "../../packages/effect-ioredis/src/internal/circuitBreaker/Circuit.ts"
+import * as NodeCircuit from "../../packages/effect-ioredis/src/internal/circuitBreaker/NodeCircuit.ts"
 import * as ClockDouble from "../support/ClockDouble.ts"
 
 /** A circuit from both sides: as its users see it, and taken apart into function calls. */
-type Both = CircuitBreaker.CircuitBreaker & { readonly circuit: Circuit.Circuit }
+type Both = CircuitBreaker.CircuitBreaker & { readonly circuit: NodeCircuit.NodeCircuit }
 
 const make = (options: CircuitBreaker.Options = {}): Effect.Effect<Both, never, Scope.Scope> =>
-  Effect.map(Circuit.make(options), (circuit) => ({ ...breakerOf(circuit, options.classify), circuit }))
+  Effect.map(NodeCircuit.make(options), (circuit) => ({ ...breakerOf(circuit, options.classify), circuit }))
 
 const permitOf = ({ circuit }: Both): number => {
   const permit = circuit.acquire()
@@ -217,7 +217,7 @@ describe("CircuitBreaker, open", () => {
 
   it.effect("grows with each opening in a row when given a Schedule, and starts anew after closing", () =>
     Effect.gen(function* () {
-      const breaker = yield* opened({ resetTimeout: Schedule.exponential("1 second") })
+      const breaker = yield* opened({ resetTimeout: CircuitBreaker.schedule(Schedule.exponential("1 second")) })
       const openFor = Effect.map(breaker.state, (state) => state._tag === "Open" && Duration.toMillis(state.retryAfter))
       assert.strictEqual(yield* openFor, 1000)
       for (const next of [2000, 4000, 8000]) {
@@ -234,7 +234,9 @@ describe("CircuitBreaker, open", () => {
 
   it.effect("goes on with the last delay of a Schedule that has ended", () =>
     Effect.gen(function* () {
-      const breaker = yield* opened({ resetTimeout: Schedule.spaced("3 seconds").pipe(Schedule.upTo({ times: 1 })) })
+      const breaker = yield* opened({
+        resetTimeout: CircuitBreaker.schedule(Schedule.spaced("3 seconds").pipe(Schedule.upTo({ times: 1 })))
+      })
       breaker.circuit.makeDue()
       record(breaker, "failure")
       yield* TestClock.adjust("2999 millis")
@@ -323,6 +325,22 @@ describe("CircuitBreaker, half-open", () => {
     })
   )
 
+  it.effect("has a lease that ends without a failure when a probe hangs", () =>
+    Effect.gen(function* () {
+      const ends: Array<Exit.Exit<unknown, unknown>> = []
+      const fibers: Metric.FiberRuntimeMetricsService = {
+        recordFiberStart: () => {},
+        recordFiberEnd: (_, exit) => ends.push(exit)
+      }
+      const breaker = yield* Effect.provideService(opened(), Metric.FiberRuntimeMetrics, fibers)
+      breaker.circuit.makeDue()
+      permitOf(breaker)
+      yield* TestClock.adjust("5 seconds")
+      assert.strictEqual(yield* tagOf(breaker), "Open")
+      assert.deepStrictEqual(ends.at(-1), Exit.void)
+    })
+  )
+
   it.effect("opens again when a probe hangs, and ignores its late result", () =>
     Effect.gen(function* () {
       const breaker = yield* opened({ probeTimeout: "2 seconds", resetTimeout: "30 seconds" })
@@ -404,6 +422,30 @@ describe("CircuitBreaker, seen from outside", () => {
       assert.deepInclude(value("redis.client.circuit.rejections", {}), { count: 1 })
       assert.deepInclude(value("redis.client.circuit.state", { "redis.client.circuit.state": "Closed" }), { value: 1 })
       assert.deepInclude(value("redis.client.circuit.state", { "redis.client.circuit.state": "Open" }), { value: 0 })
+    }).pipe(Effect.provideService(Metric.MetricRegistry, new Map()))
+  )
+
+  it.effect("has metrics where it is given them, and none by itself", () =>
+    Effect.gen(function* () {
+      yield* CircuitBreaker.make({ name: "bare" })
+      assert.deepStrictEqual(yield* Metric.snapshot, [])
+      const scope = yield* Scope.make()
+      const shown = CircuitBreaker.make({ name: "shown", metrics: CircuitBreaker.metrics })
+      const breaker = yield* Scope.provide(shown, scope)
+      yield* breaker.trip
+      yield* Effect.exit(breaker.execute(Effect.void))
+      const ids = Effect.map(Metric.snapshot, (all) => Array.from(new Set(all.map(({ id }) => id))).sort())
+      assert.deepStrictEqual(yield* ids, [
+        "redis.client.circuit.open.duration",
+        "redis.client.circuit.rejections",
+        "redis.client.circuit.state",
+        "redis.client.circuit.transitions"
+      ])
+      const refused = (yield* Metric.snapshot).find(({ id }) => id === "redis.client.circuit.rejections")
+      assert.deepInclude(refused?.state, { count: 1 })
+      assert.deepInclude(refused?.attributes, { "redis.client.name": "shown" })
+      yield* Scope.close(scope, Exit.void)
+      assert.notInclude(yield* ids, "redis.client.circuit.state")
     }).pipe(Effect.provideService(Metric.MetricRegistry, new Map()))
   )
 

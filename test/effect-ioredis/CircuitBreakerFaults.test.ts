@@ -86,7 +86,7 @@ describe("a `resetTimeout` Schedule", () => {
 
   it.effect("that has to wait for its delay does not open for 0 ms, but for the default", () =>
     Effect.gen(function* () {
-      const breaker = yield* CircuitBreaker.make({ resetTimeout: slow })
+      const breaker = yield* CircuitBreaker.make({ resetTimeout: CircuitBreaker.schedule(slow) })
       yield* breaker.trip
       assert.strictEqual(retryAfter(yield* breaker.state), 30_000)
     })
@@ -95,9 +95,11 @@ describe("a `resetTimeout` Schedule", () => {
   it.effect("that has to wait later goes on with the last delay that it gave", () =>
     Effect.gen(function* () {
       const breaker = yield* CircuitBreaker.make({
-        resetTimeout: Schedule.exponential("1 second").pipe(
-          Schedule.modifyDelay(({ attempt, duration }) =>
-            attempt > 2 ? Effect.as(Effect.sleep(1), duration) : Effect.succeed(duration)
+        resetTimeout: CircuitBreaker.schedule(
+          Schedule.exponential("1 second").pipe(
+            Schedule.modifyDelay(({ attempt, duration }) =>
+              attempt > 2 ? Effect.as(Effect.sleep(1), duration) : Effect.succeed(duration)
+            )
           )
         )
       })
@@ -115,7 +117,9 @@ describe("a `resetTimeout` Schedule", () => {
   it.effect("that dies does not take the circuit along", () =>
     Effect.gen(function* () {
       const breaker = yield* CircuitBreaker.make({
-        resetTimeout: Schedule.spaced("1 second").pipe(Schedule.modifyDelay(() => Effect.die("a mistake")))
+        resetTimeout: CircuitBreaker.schedule(
+          Schedule.spaced("1 second").pipe(Schedule.modifyDelay(() => Effect.die("a mistake")))
+        )
       })
       yield* breaker.trip
       assert.strictEqual(retryAfter(yield* breaker.state), 30_000)

@@ -1,9 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, Exit } from "effect"
+import { Duration, Effect, Exit, Schedule } from "effect"
 import { CircuitBreaker } from "effect-ioredis"
 import {
   type CircuitState,
   type Event,
+  makeDue,
   type Settings,
   transition
 } from "../../packages/effect-ioredis/src/internal/circuitBreaker/transition.ts"
@@ -55,8 +56,13 @@ const events = {
   trip: { _tag: "Trip" },
   isolate: { _tag: "Isolate" },
   reset: { _tag: "Reset" },
-  "make due": { _tag: "MakeDue" }
-} satisfies Readonly<Record<string, Event>>
+  "make due": makeDue
+} satisfies Readonly<Record<string, Event | typeof makeDue>>
+
+const next = (settings: Settings, state: CircuitState, name: keyof typeof events): CircuitState => {
+  const event = events[name]
+  return typeof event === "function" ? event(state, now) : transition(settings, state, event, now, openFor)
+}
 
 /** A state in a few letters: `closed 7: 1` has the permit 7 and one failure, `half-open [7, 8] 1` two probes and a success. */
 const brief = (state: CircuitState): string => {
@@ -136,14 +142,14 @@ describe("the state machine of a circuit", () => {
   for (const state of keys(states)) {
     it(`when it is ${state} (${brief(states[state])})`, () => {
       const row = table[state]
-      const next = (name: keyof typeof events) => transition(settings, states[state], events[name], now, openFor)
+      const then = (name: keyof typeof events) => next(settings, states[state], name)
       assert.deepStrictEqual(
-        keys(events).map((name) => [name, brief(next(name))]),
+        keys(events).map((name) => [name, brief(then(name))]),
         keys(events).map((name) => [name, row[name] ?? brief(states[state])])
       )
       for (const name of keys(events)) {
         if (row[name] !== undefined) continue
-        assert.strictEqual<CircuitState>(next(name), states[state], `${name} made a copy of the state`)
+        assert.strictEqual<CircuitState>(then(name), states[state], `${name} made a copy of the state`)
       }
     })
   }
@@ -151,23 +157,22 @@ describe("the state machine of a circuit", () => {
   it("knows since when it has not been closed, and how many failures there were", () => {
     const history = (state: CircuitState) =>
       state._tag === "Closed" ? undefined : { since: state.since, failures: state.failures }
-    const next = (state: keyof typeof states, name: keyof typeof events) =>
-      history(transition(settings, states[state], events[name], now, openFor))
-    assert.deepStrictEqual(next("failing", "failure"), { since: now, failures: 2 })
-    assert.deepStrictEqual(next("healthy", "fatal"), { since: now, failures: 1 })
-    assert.deepStrictEqual(next("healthy", "trip"), { since: now, failures: 1 })
-    assert.deepStrictEqual(next("healthy", "isolate"), { since: now, failures: 0 })
-    assert.deepStrictEqual(next("due", "acquire"), { since: 900, failures: 5 })
-    assert.deepStrictEqual(next("probing", "failure"), { since: 900, failures: 6 })
-    assert.deepStrictEqual(next("probing", "trip"), { since: 900, failures: 6 })
-    assert.isUndefined(next("probing", "success"))
+    const then = (state: keyof typeof states, name: keyof typeof events) => history(next(settings, states[state], name))
+    assert.deepStrictEqual(then("failing", "failure"), { since: now, failures: 2 })
+    assert.deepStrictEqual(then("healthy", "fatal"), { since: now, failures: 1 })
+    assert.deepStrictEqual(then("healthy", "trip"), { since: now, failures: 1 })
+    assert.deepStrictEqual(then("healthy", "isolate"), { since: now, failures: 0 })
+    assert.deepStrictEqual(then("due", "acquire"), { since: 900, failures: 5 })
+    assert.deepStrictEqual(then("probing", "failure"), { since: 900, failures: 6 })
+    assert.deepStrictEqual(then("probing", "trip"), { since: 900, failures: 6 })
+    assert.isUndefined(then("probing", "success"))
   })
 
   it("opens for nothing but `isolate` where the policy is `never`", () => {
     const never: Settings = { ...settings, tripPolicy: CircuitBreaker.never }
     for (const name of keys(events)) {
-      const next = transition(never, states.failing, events[name], now, openFor)
-      assert.strictEqual(next._tag, name === "isolate" ? "Open" : "Closed", name)
+      const then = next(never, states.failing, name)
+      assert.strictEqual(then._tag, name === "isolate" ? "Open" : "Closed", name)
     }
   })
 
@@ -175,14 +180,14 @@ describe("the state machine of a circuit", () => {
     const permits = new Set<number>()
     let state: CircuitState = states.healthy
     for (const name of ["fatal", "make due", "acquire", "acquire", "reset", "trip", "make due", "acquire"] as const) {
-      const next: CircuitState = transition({ ...settings, maxProbes: 9 }, state, events[name], now, openFor)
-      if (name === "acquire" && next._tag === "HalfOpen") {
-        const permit = next.nextPermit - 1
+      const then: CircuitState = next({ ...settings, maxProbes: 9 }, state, name)
+      if (name === "acquire" && then._tag === "HalfOpen") {
+        const permit = then.nextPermit - 1
         assert.isFalse(permits.has(permit), `${permit} was given twice`)
         permits.add(permit)
       }
-      if (next._tag === "Closed") permits.add(next.permit)
-      state = next
+      if (then._tag === "Closed") permits.add(then.permit)
+      state = then
     }
   })
 })
@@ -198,15 +203,29 @@ describe("options that contradict each other", () => {
     [{ tripPolicy: CircuitBreaker.rate({ threshold: 0 }) }, "threshold is 0. Make it more than 0 and at most 1"],
     [{ tripPolicy: CircuitBreaker.rate({ threshold: 1.1 }) }, "threshold is 1.1"],
     [{ tripPolicy: CircuitBreaker.rate({ threshold: Number.NaN }) }, "threshold is NaN"],
-    [{ tripPolicy: CircuitBreaker.consecutive(0) }, "consecutive(0)"],
-    [{ tripPolicy: CircuitBreaker.consecutive(Number.POSITIVE_INFINITY) }, "consecutive(Infinity)"],
+    [
+      { tripPolicy: CircuitBreaker.consecutive(0) },
+      "the number of failures in a row is 0. Make it a whole number, 1 or more"
+    ],
+    [
+      { tripPolicy: CircuitBreaker.consecutive(Number.POSITIVE_INFINITY) },
+      "the number of failures in a row is Infinity"
+    ],
+    [
+      { tripPolicy: { _tag: "Consecutive", failures: 3 } as never },
+      "tripPolicy is an object. Make it by CircuitBreaker.consecutive, rate or never"
+    ],
     [{ maxProbes: 0 }, "maxProbes is 0. Make it a whole number, 1 or more"],
     [{ maxProbes: 1.5 }, "maxProbes is 1.5. Make it a whole number, 1 or more"],
     [{ probeTimeout: 0 }, "probeTimeout is 0. Make it a time above 0"],
     [{ probeTimeout: Number.NaN }, "probeTimeout is NaN. Make it a time above 0"],
-    [{ resetTimeout: -1 }, "resetTimeout is -1. Make it a time of 0 or more, or a Schedule"],
-    [{ resetTimeout: Number.NaN }, "resetTimeout is NaN. Make it a time of 0 or more, or a Schedule"],
-    [{ resetTimeout: "soon" as never }, 'resetTimeout is "soon". Make it a time of 0 or more, or a Schedule'],
+    [{ resetTimeout: -1 }, "resetTimeout is -1. Make it a time of 0 or more, or a CircuitBreaker.schedule"],
+    [{ resetTimeout: Number.NaN }, "resetTimeout is NaN. Make it a time of 0 or more, or a CircuitBreaker.schedule"],
+    [
+      { resetTimeout: "soon" as never },
+      'resetTimeout is "soon". Make it a time of 0 or more, or a CircuitBreaker.schedule'
+    ],
+    [{ resetTimeout: Schedule.spaced("1 second") as never }, "resetTimeout is an object. Make it a time of 0 or more"],
     [{ resetTimeout: Duration.negativeInfinity }, "resetTimeout is -Infinity"],
     [{ successThreshold: Number.NaN }, "successThreshold is NaN"]
   ]

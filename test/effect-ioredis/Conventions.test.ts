@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Fiber, Layer, Metric } from "effect"
-import { RedisClient, RedisCommand } from "effect-ioredis"
+import { RedisClient, RedisCommand, RedisReservation } from "effect-ioredis"
 import { definedMetrics } from "effect-ioredis/dispatch"
 import { metricNameMapper } from "effect-ioredis/PrometheusNames"
 import { Fault, SimulatedRedis } from "effect-ioredis/testing"
@@ -118,7 +118,12 @@ describe("db.client.operation.duration", () => {
         yield* redis.pipeline([get, get])
         yield* redis.pipeline([get, RedisCommand.make("SET", ["a", 1])])
         yield* redis.pipeline([get])
-        const transaction = yield* Effect.forkChild(redis.transaction([get, get]), { startImmediately: true })
+        const transaction = yield* Effect.forkChild(
+          Effect.provideService(RedisReservation.transaction([get, get]), RedisClient.RedisClient, redis),
+          {
+            startImmediately: true
+          }
+        )
         yield* TestClock.adjust("1 second")
         yield* Fiber.join(transaction)
         const recorded = yield* operations
@@ -141,7 +146,12 @@ describe("db.client.operation.duration", () => {
         yield* redis.set("text", "a")
         const run = (...commands: ReadonlyArray<RedisCommand.RedisCommand>) =>
           Effect.gen(function* () {
-            const call = yield* Effect.forkChild(redis.transaction(commands), { startImmediately: true })
+            const transaction = Effect.provideService(
+              RedisReservation.transaction(commands),
+              RedisClient.RedisClient,
+              redis
+            )
+            const call = yield* Effect.forkChild(transaction, { startImmediately: true })
             yield* TestClock.adjust("1 second")
             return yield* Fiber.join(call)
           })

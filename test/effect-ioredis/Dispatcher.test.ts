@@ -1,9 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Array as Arr, Effect, Result } from "effect"
+import { Array as Arr, Effect, Result, Scope } from "effect"
 import type { RedisCommand, RedisError } from "effect-ioredis"
 import type * as Dispatch from "effect-ioredis/dispatch"
 import { Fault } from "effect-ioredis/testing"
 import { TestClock } from "effect/testing"
+import * as Insides from "../../packages/effect-ioredis/src/internal/Insides.ts"
 import * as SeededRandom from "../../packages/effect-ioredis/src/testing/internal/SeededRandom.ts"
 import { get, keysOf, sent, set, unlink, withRedis } from "../support/VirtualRedis.ts"
 
@@ -27,6 +28,35 @@ const counting = () => {
   }
   return { sending, told, begun: () => begun }
 }
+
+describe("What is made once on a client", () => {
+  it.effect("is made when it is first asked for, and ends with the client", () =>
+    Effect.gen(function* () {
+      let made = 0
+      let ended = 0
+      const make: Parameters<typeof Insides.once<number>>[1] = ({ scope }) => {
+        Effect.runSync(
+          Scope.addFinalizer(
+            scope,
+            Effect.sync(() => ended++)
+          )
+        )
+        return ++made
+      }
+      yield* withRedis()((_, __, dispatch) =>
+        Effect.sync(() => {
+          const once = <A>(make: (insides: Insides.Insides) => A) => Insides.once(dispatch, make)
+          assert.strictEqual(made, 0)
+          assert.deepStrictEqual([once(make), once(make), once(() => "another"), once(make)], [1, 1, "another", 1])
+          assert.strictEqual(ended, 0)
+        })
+      )
+      assert.strictEqual(ended, 1)
+      yield* withRedis()((_, __, dispatch) => Effect.sync(() => assert.strictEqual(Insides.once(dispatch, make), 2)))
+      assert.strictEqual(ended, 2)
+    })
+  )
+})
 
 describe("A sending", () => {
   it.effect("ends exactly once under random cuts, freezes, cancels and retries", () =>

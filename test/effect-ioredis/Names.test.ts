@@ -137,7 +137,8 @@ describe("labels", () => {
 
   it.effect("do not grow with the circuits that a program names", () =>
     Effect.gen(function* () {
-      for (let n = 0; n < 300; n++) yield* CircuitBreaker.make({ name: `circuit ${n}` })
+      for (let n = 0; n < 300; n++)
+        yield* CircuitBreaker.make({ name: `circuit ${n}`, metrics: CircuitBreaker.metrics })
       const names = yield* values("redis.client.circuit.state", "redis.client.name")
       assert.isAtMost(Object.keys(names).length, 101)
       assert.isAtLeast(names.other ?? 0, 200)

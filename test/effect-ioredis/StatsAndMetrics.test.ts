@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Metric, Random } from "effect"
-import { type RedisClient, RedisCommand } from "effect-ioredis"
+import { RedisClient, RedisCommand, RedisReservation } from "effect-ioredis"
 import * as Dispatch from "effect-ioredis/dispatch"
 import { Fault, type SimulatedServer } from "effect-ioredis/testing"
 import { TestClock } from "effect/testing"
@@ -29,7 +29,7 @@ const aCall = (redis: RedisClient.RedisClient, joins: boolean): Effect.Effect<Ef
       redis.mget([one, other]),
       redis.pipeline([get, incr, get]),
       redis.pipeline([get, get], { retry: false }),
-      redis.transaction([get, get]),
+      Effect.provideService(RedisReservation.transaction([get, get]), RedisClient.RedisClient, redis),
       redis.set(one, "text")
     ]
     const joined = Effect.callback((resume) => {

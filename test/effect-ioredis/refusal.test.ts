@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { RedisCommand } from "effect-ioredis"
-import { refusal, refusalOfReserved } from "../../packages/effect-ioredis/src/internal/refusal.ts"
+import { refusal } from "../../packages/effect-ioredis/src/internal/refusal.ts"
+import { reservedRefusal } from "../../packages/effect-ioredis/src/internal/reservedRefusal.ts"
 
 describe("refusal", () => {
   it("a command without a name, with one clear error", () => {
@@ -47,8 +48,8 @@ describe("refusal", () => {
     it(`of ${name} with ${args.length} arguments says how many it takes`, () => {
       for (const refused of [
         refusal(RedisCommand.make(name, args)),
-        refusalOfReserved(RedisCommand.make(name, args)),
-        refusalOfReserved(RedisCommand.make(name, args), "transaction")
+        reservedRefusal(RedisCommand.make(name, args)),
+        reservedRefusal(RedisCommand.make(name, args), "transaction")
       ]) {
         assert.strictEqual(refused?.code, "ARGUMENT")
         assert.include(refused?.message, `${name} was not sent: ${said}.`)

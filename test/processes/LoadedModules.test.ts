@@ -77,6 +77,23 @@ describe("What a module loads", () => {
     }
   })
 
+  it("a program that only gets and sets loads nothing of reservations, transactions, subscriptions and typed commands", () => {
+    const own = "packages/effect-ioredis/src"
+    const others =
+      /\/(RedisReservation|RedisPubSub|Reserv\w+|reserv\w+|Transaction|Exec|blockTime)\.ts$|\/(commands|pubsub)\//
+    const loadedBy = (...files: ReadonlyArray<string>) => {
+      const seen = new Set<string>()
+      for (const file of files) importedBy(join(own, file), seen)
+      return Array.from(seen).filter((file) => others.test(file))
+    }
+    assert.deepStrictEqual(loadedBy("Redis.ts", "RedisClient.ts"), [])
+    for (const name of ["Reservations", "ReservedConnection", "Transaction", "Exec", "blockTime"]) {
+      assert.include(loadedBy("RedisReservation.ts"), join(own, "internal", `${name}.ts`))
+    }
+    assert.isNotEmpty(loadedBy("RedisPubSub.ts"))
+    assert.isNotEmpty(loadedBy("commands/index.ts"))
+  })
+
   it("a layer for another version of Effect dies with what to do", () => {
     const { stdout } = run(`
       import { Cause, Effect, Exit, Layer, Version } from "effect"

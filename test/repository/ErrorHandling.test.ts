@@ -25,7 +25,7 @@ const firstCells = (text: string): ReadonlyArray<string> => matches(rowsOf(text)
 /** What users can meet: what is internal is turned into one of these before. */
 const publicSources = readdirSync("packages").flatMap((name) =>
   readdirSync(join("packages", name, "src"), { recursive: true, encoding: "utf8" })
-    .filter((file) => file.endsWith(".ts") && !/internal\/|testing/.test(file))
+    .filter((file) => file.endsWith(".ts") && !/internal\/(?!errors\/)|testing/.test(file))
     .map((file) => readFileSync(join("packages", name, "src", file), "utf8"))
 )
 

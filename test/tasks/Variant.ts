@@ -29,8 +29,8 @@ export const all: ReadonlyArray<Variant> = [
   {
     name: "no-fence",
     stopShare: 1,
-    from: "local isOwn = holder == ARGV[at + 1]",
-    to: "local isOwn = true",
+    from: "if holder ~= owner or settled[id] then",
+    to: "if settled[id] then",
     found: ({ settledTwice }) => settledTwice.length,
     what: "settled twice",
     expects: "some"
@@ -38,8 +38,8 @@ export const all: ReadonlyArray<Variant> = [
   {
     name: "no-give-back",
     stopShare: 0,
-    from: "local lapses, left = written(now + lease)",
-    to: "local lapses, left = written(now + 86400000)",
+    from: "local lapses = written(now + lease)",
+    to: "local lapses = written(now + 86400000)",
     found: ({ lost }) => lost.length,
     what: "lost",
     expects: "some"

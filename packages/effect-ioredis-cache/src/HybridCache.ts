@@ -298,7 +298,7 @@ const makeTier = <Value>(parts: Parts<Value>): CacheTier<Value, never> => {
     },
     glance: memory.glance,
     stale: (key) => (settings.isBypassed ? undefined : memory.stale(key)),
-    leases: redis.leases,
+    leased: redis.leased,
     sequences: journal.sequences,
     lifeOf: (hit) => {
       // A refresh gives way to what Redis has not confirmed, so nothing tells its age.

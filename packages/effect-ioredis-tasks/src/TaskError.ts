@@ -31,7 +31,8 @@ export class TaskQueueFullError extends Schema.TaggedError<TaskQueueFullError>()
  * - `"Undecodable"`: its payload does not fit the schema of whoever took it.
  * - `"Expired"`: it was not worth beginning any more.
  * - `"Cancelled"`: somebody cancelled it.
- * - `"Forgotten"`: it is over, and its result was kept long enough.
+ * - `"Forgotten"`: it is over, and its result was kept long enough. A success of `Schema.Void` is
+ *   never forgotten while the id is known.
  *
  * @category errors
  * @since 0.1.0

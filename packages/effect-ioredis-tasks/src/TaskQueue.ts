@@ -205,7 +205,10 @@ export interface Options {
    * Default: 1 day.
    */
   readonly remember?: Duration.Input | undefined
-  /** Sets for how long a result can be asked for. Default: 1 hour. */
+  /**
+   * Sets for how long a result can be asked for. Default: 1 hour. A success of `Schema.Void`, and
+   * that a task was cancelled or has expired, is known for as long as its id.
+   */
   readonly keepResults?: Duration.Input | undefined
 }
 
@@ -401,8 +404,7 @@ const askingOf = Effect.fnUntraced(function* (client: RedisClient.RedisClient, s
   const result: TaskQueue["result"] = (task, id, { timeout }) => {
     const { decode } = Outcome.codecOf(task)
     const ended = ({ outcome, state }: Look) => {
-      if (outcome !== undefined) return Effect.asSome(decode(outcome))
-      return state === "Over" ? Effect.fail(Outcome.failure(task, "Forgotten")) : Effect.succeedNone
+      return state === "Over" || outcome !== undefined ? Effect.asSome(decode(outcome)) : Effect.succeedNone
     }
     const stored = idOf(task, id)
     return watchers
@@ -435,7 +437,7 @@ const askingOf = Effect.fnUntraced(function* (client: RedisClient.RedisClient, s
 const nothing = { progress: undefined, outcome: undefined }
 
 const letterOf = ({ at, attempts, cause, id, stored }: Letter): DeadLetter => {
-  const content = Option.getOrUndefined(Result.getSuccess(StoredTask.read(stored)))
+  const content = Option.getOrUndefined(Result.getSuccess(StoredTask.read(stored)))?.content
   const { _tag: reason, ...rest } = Outcome.read(cause)
   const name = content?.name ?? id.split(":", 1).join("")
   return {

@@ -34,7 +34,7 @@ export interface Handler<in out R = never> {
   /** Gives the version of its payload. */
   readonly version: number
   /** Runs one task. */
-  readonly run: (stored: StoredTask.StoredTask, begun: Handling.Begun) => Effect.Effect<Handling.Ending, never, R>
+  readonly run: (content: StoredTask.Content, begun: Handling.Begun) => Effect.Effect<Handling.Ending, never, R>
 }
 
 /**
@@ -137,8 +137,9 @@ const start = Effect.fnUntraced(function* <R>(
   const begin = ({ attempt, id, stored, wasLost }: Taken, token: string): InHand.Beginning<R> => {
     const read = StoredTask.read(stored)
     if (Result.isFailure(read)) return { task: "unknown", run: Effect.succeed(Handling.undecodable(read.failure)) }
-    const { due, name } = read.success
-    const kind = kindOf(read.success)
+    const { content, due } = read.success
+    const { name } = content
+    const kind = kindOf(content)
     const handler = byKind.get(kind)
     // Another worker may have one, of another release of the program.
     if (handler === undefined) return { task: name, run: Effect.as(tellUnknown(kind), Handling.back(unknownFor)) }
@@ -146,7 +147,7 @@ const start = Effect.fnUntraced(function* <R>(
     const tell = (progress: string) => Effect.ignore(store.tell({ id, token, progress }))
     return {
       task: name,
-      run: handler.run(read.success, { id: id.slice(name.length + 1), attempt, wasLost, tell, spans })
+      run: handler.run(content, { id: id.slice(name.length + 1), attempt, wasLost, tell, spans })
     }
   }
 
@@ -161,6 +162,9 @@ const start = Effect.fnUntraced(function* <R>(
     attempts: connectAttempts,
     rate: { limit: limit === Number.POSITIVE_INFINITY ? 0 : limit, window: Duration.toMillis(window) },
     capacity: () => (isClosing ? 0 : concurrency - inHand.count()),
+    // Redis and this process work at the same time: one takes and settles a half, the other has the
+    // other half in hand.
+    atOnce: Math.min(Rounds.most, Math.ceil(concurrency / 2)),
     take: (task, token, until) => {
       watched.movedAt = now()
       inHand.take(task, token, until)

@@ -90,19 +90,19 @@ interface Ending {
   readonly over: string
   readonly results: string
   readonly remember: number
-  readonly resultLife: string
 }
 
-const keep = (call: Call, { resultLife, results }: Ending, id: string, result: string): void => {
-  if (result !== "" && resultLife !== "0") call("SET", results + id, result, "PX", resultLife)
+const keep = (call: Call, { results }: Ending, id: string, result: string, life: number): void => {
+  if (result !== "" && life > 0) call("SET", results + id, result, "PX", Math.ceil(life))
 }
 
-const finish = (call: Call, ending: Ending, id: string, result: string, life = ending.remember): void => {
+const finish = (call: Call, ending: Ending, id: string, result: string): void => {
+  const { now, remember } = ending
   call("HDEL", ending.tasks, id)
   call("HDEL", ending.attempts, id)
   call("HDEL", ending.progress, id)
-  call("ZADD", ending.over, ending.now + life, id)
-  keep(call, ending, id, result)
+  call("ZADD", ending.over, now + remember, id)
+  keep(call, ending, id, result, remember)
 }
 
 // -------------------------------------------------------------------------------------------------
@@ -139,9 +139,9 @@ const simulatedOffer = SimulatedScript.make(
 const simulatedCancel = SimulatedScript.make(cancel, (keys, args, call) => {
   const [tasks = "", delayed = "", leases = "", attempts = "", dead = "", ...others] = keys
   const [causes = "", over = "", cancelled = "", progress = ""] = others
-  const [id = "", remember, resultLife = "", results = "", told = ""] = args
+  const [id = "", remember, results = "", told = ""] = args
   const now = nowOf(call)
-  const ending = { now, tasks, attempts, progress, over, results, remember: Number(remember), resultLife }
+  const ending = { now, tasks, attempts, progress, over, results, remember: Number(remember) }
   const stored = textOf(call("HGET", tasks, id))
   if (stored === "") return 3
   if (stored === undefined) {
@@ -163,7 +163,7 @@ const simulatedCancel = SimulatedScript.make(cancel, (keys, args, call) => {
   return 3
 })
 
-const simulatedReplay = SimulatedScript.make(replay, (keys, [results = "", ...ids], call) => {
+const simulatedReplay = SimulatedScript.make(replay, (keys, ids, call) => {
   const [tasks = "", dead = "", causes = "", attempts = "", wake = "", progress = "", ...lists] = keys
   const [high = "", normal = "", low = ""] = lists
   const now = nowOf(call)
@@ -175,7 +175,6 @@ const simulatedReplay = SimulatedScript.make(replay, (keys, [results = "", ...id
     call("HDEL", progress, id)
     const rest = matched(textOf(call("HGET", tasks, id)) ?? "", /^\d+ \d+( .*)$/s)
     if (rest !== undefined) call("HSET", tasks, id, `${now} 0${rest}`)
-    call("UNLINK", results + id)
     wait(call, tasks, [high, normal, low], id, false)
     replayed++
   }
@@ -208,7 +207,7 @@ const simulatedLook = SimulatedScript.make(look, (keys, [id = "", results = ""],
   const stateOf = (): number => {
     if (stored === undefined || stored === "") {
       const remembered = numberOf(call("ZSCORE", over, id))
-      return stored !== undefined || (remembered !== undefined && remembered > now) ? 5 : 0
+      return remembered !== undefined && remembered > now ? 5 : 0
     }
     if (call("ZSCORE", leases, id) !== null) return 3
     if (call("ZSCORE", delayed, id) !== null) return 2
@@ -288,6 +287,7 @@ interface Round extends Ending {
   readonly want: number
   readonly limit: number
   readonly window: number
+  readonly resultLife: number
   readonly told: string
   readonly finished: Array<string>
 }
@@ -296,13 +296,13 @@ const roundOf = (keys: ReadonlyArray<string>, args: ReadonlyArray<string>, call:
   const [tasks = "", delayed = "", leases = "", attempts = "", dead = "", causes = "", ...others] = keys
   const [over = "", wake = "", last = "", paused = "", rate = "", cancelled = "", progress = "", ...lists] = others
   const [high = "", normal = "", low = ""] = lists
-  const [worker = "", number = "", lease, want, remember, resultLife = "", ...settings] = args
+  const [worker = "", number = "", lease, want, remember, resultLife, ...settings] = args
   const [limit, window, results = "", told = ""] = settings
   return {
     ...{ call, tasks, delayed, leases, attempts, dead, causes },
     ...{ over, wake, last, paused, rate, cancelled, progress },
     ...{ waiting: [high, normal, low], worker, number: Number(number), token: `${worker}:${number}` },
-    ...{ lease: Number(lease), want: Number(want), remember: Number(remember), resultLife },
+    ...{ lease: Number(lease), want: Number(want), remember: Number(remember), resultLife: Number(resultLife) },
     ...{ limit: Number(limit), window: Number(window), results, told },
     ...{ now: nowOf(call), finished: [] }
   }
@@ -328,21 +328,23 @@ const again = (round: Round, id: string, attempt: number | string, delay: number
   if (textsOf(call("ZRANGE", delayed, 0, 0))[0] === id) wakeOne(call, wake)
 }
 
-const settle = (round: Round, id: string, owner: string, asked: string, wait: number, given: string): number => {
-  const { attempts, call, cancelled, causes, dead, finished, leases, now } = round
+const settle = (round: Round, id: string, owner: string, asked: string, wait: number, given: string): boolean => {
+  const { call, cancelled, causes, dead, finished, leases, now } = round
   const [attempt, holder] = attemptOf(round, id)
-  if (holder !== owner) return 0
+  if (holder !== owner) return false
   call("ZREM", leases, id)
   const isCancelled = call("SREM", cancelled, id) === 1 && asked !== "done"
   const [kind, delay, value] = isCancelled ? ["cancelled", 0, outcomes.cancelled] : [asked, wait, given]
   if (kind === "done" || kind === "cancelled") {
-    finish(call, round, id, value, delay > 0 ? delay : undefined)
+    const { attempts, over, progress, remember, resultLife, tasks } = round
+    for (const key of [tasks, attempts, progress]) call("HDEL", key, id)
+    call("ZADD", over, now + (delay > 0 ? delay : remember), id)
+    keep(call, round, id, value, kind === "done" ? resultLife : remember)
     finished.push(id)
   } else if (kind === "dead") {
-    call("HSET", attempts, id, attempt)
+    call("HSET", round.attempts, id, attempt)
     call("ZADD", dead, now, id)
     call("HSET", causes, id, value)
-    keep(call, round, id, value)
     finished.push(id)
   } else if (kind === "back") {
     again(round, id, attempt - 1, delay, true)
@@ -351,7 +353,7 @@ const settle = (round: Round, id: string, owner: string, asked: string, wait: nu
   } else {
     again(round, id, attempt, delay, false)
   }
-  return 1
+  return true
 }
 
 const giveBack = (round: Round): void => {
@@ -417,7 +419,7 @@ const take = (
           finished.push(id)
         } else {
           const [begun, owner] = attemptOf(round, id)
-          wereLost.push(owner === "lost" ? 1 : 0)
+          if (owner === "lost") wereLost.push(ids.length + 1)
           call("HSET", attempts, id, `${begun + 1}:${token}`)
           call("ZADD", leases, now + lease, id)
           ids.push(id)
@@ -442,24 +444,39 @@ const dueIn = ({ call, delayed, leases, now }: Round): number => {
 /** What is kept of a worker's last call. */
 interface Answered {
   readonly call: number
-  readonly settled: ReadonlyArray<number>
+  readonly refused: ReadonlyArray<number>
   readonly ids: ReadonlyArray<string>
   readonly wereLost: ReadonlyArray<number>
 }
 
+/** The places of settlements that were refused. */
+const settleAll = (round: Round, [counted, ...parts]: ReadonlyArray<string>): ReadonlyArray<number> => {
+  const count = Number(counted)
+  const refused: Array<number> = []
+  const settled = new Set<string>()
+  let nth = 0
+  for (let at = 2 * count; at < parts.length; at += 4) {
+    const [owner = "", kind = "", delay, times] = parts.slice(at, at + 4)
+    for (let time = 0; time < Number(times); time++) {
+      const id = parts[nth] ?? ""
+      const value = parts[count + nth] ?? ""
+      nth++
+      if (!settled.has(id) && settle(round, id, owner, kind, Number(delay), value)) settled.add(id)
+      else refused.push(nth)
+    }
+  }
+  return refused
+}
+
 const answerOf = (round: Round, settlements: ReadonlyArray<string>): Answered & { readonly due: number } => {
   const { call, finished, last, lease, number, told, waiting, wake, want } = round
-  const settled: Array<number> = []
-  for (let at = 0; at < settlements.length; at += 5) {
-    const [id = "", owner = "", kind = "", delay, value = ""] = settlements.slice(at, at + 5)
-    settled.push(settle(round, id, owner, kind, Number(delay), value))
-  }
+  const refused = settleAll(round, settlements)
   giveBack(round)
   promote(round)
   forget(round)
   const [ids, wereLost, isCutShort] = take(round, permitted(round))
   const rateDue = began(round, ids.length)
-  const answered: Answered = { call: number, settled, ids, wereLost }
+  const answered: Answered = { call: number, refused, ids, wereLost }
   call("SET", last, JSON.stringify(answered), "PX", Math.ceil(10 * lease))
   if (finished.length > 0) call("SPUBLISH", told, JSON.stringify(finished))
   const due = isCutShort ? 1 : dueIn(round)
@@ -469,23 +486,27 @@ const answerOf = (round: Round, settlements: ReadonlyArray<string>): Answered & 
 
 const simulatedWork = SimulatedScript.make(work, (keys, args, call) => {
   const round = roundOf(keys, args, call)
-  const { last, leases, now, number, tasks, token } = round
+  const { last, lease, leases, now, number, tasks, token } = round
   // It wrote that itself.
   const known: Answered = JSON.parse(textOf(call("GET", last)) ?? `{"call":0}`)
   const answer = (): Answered & { readonly due: number } => {
     if (known.call === number) return { ...known, due: 1 }
-    return known.call < number
-      ? answerOf(round, args.slice(10))
-      : { call: number, settled: [], ids: [], wereLost: [], due: 1 }
+    if (known.call < number) return answerOf(round, args.slice(10))
+    const all = Array.from({ length: Number(args[10]) }, (_, at) => at + 1)
+    return { call: number, refused: all, ids: [], wereLost: [], due: 1 }
   }
-  const { due, ids, settled, wereLost } = answer()
-  const taken = ids.flatMap((id, at) => {
+  const { due, ids, refused, wereLost } = answer()
+  const taken: Array<SimulatedScript.Value> = []
+  const lost: Array<number> = []
+  let left = lease
+  for (const [at, id] of ids.entries()) {
     const [attempt, holder] = attemptOf(round, id)
-    if (holder !== token) return []
-    const left = Number(call("ZSCORE", leases, id)) - now
-    return [[id, attempt, Math.max(0, Math.floor(left)), call("HGET", tasks, id), wereLost[at] ?? 0]]
-  })
-  return [settled, taken, due]
+    if (holder !== token) continue
+    left = Math.min(left, Number(call("ZSCORE", leases, id)) - now)
+    taken.push(id, attempt, call("HGET", tasks, id))
+    if (wereLost.includes(at + 1)) lost.push(taken.length / 3)
+  }
+  return [refused, taken, lost, Math.max(0, Math.floor(left)), due]
 })
 
 // -------------------------------------------------------------------------------------------------

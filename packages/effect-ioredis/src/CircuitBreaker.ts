@@ -31,6 +31,8 @@
  * - Retry outside the breaker and put the timeout inside. Each attempt is then admitted and
  *   recorded by itself, and a hung call counts as a failure.
  * - "In a row" means in the order in which calls end, not in which they began.
+ * - A circuit that is made by itself has no metrics unless it is given them, so that a program pays
+ *   for them only where it has them: `metrics: CircuitBreaker.metrics`.
  *
  * **Example** (A breaker around something that is not Redis)
  *
@@ -61,12 +63,17 @@
  *
  * @since 0.1.0
  */
-import { type Duration, Effect, type Exit, type Schedule, type Scope, type Stream } from "effect"
+import { type Duration, Effect, type Exit, type Scope, type Stream } from "effect"
 import { breakerOf } from "./internal/circuitBreaker/breakerOf.ts"
 import * as Circuit from "./internal/circuitBreaker/Circuit.ts"
+import type { CircuitMetrics } from "./internal/circuitBreaker/CircuitMetrics.ts"
+import type { ResetSchedule } from "./internal/circuitBreaker/OpenTimes.ts"
 import type { TripPolicy } from "./internal/circuitBreaker/TripPolicy.ts"
 import type { RedisCircuitBreakerOpenError } from "./RedisError.ts"
 
+export { type CircuitMetrics, metrics } from "./internal/circuitBreaker/CircuitMetrics.ts"
+export type { ResetSchedule } from "./internal/circuitBreaker/OpenTimes.ts"
+export { schedule } from "./internal/circuitBreaker/schedule.ts"
 export { consecutive, never, rate, type TripPolicy } from "./internal/circuitBreaker/TripPolicy.ts"
 
 /**
@@ -132,18 +139,15 @@ export type Outcome = "success" | "failure" | "fatal" | "ignored"
  * @since 0.1.0
  */
 export interface Options {
-  /** Names the circuit in its errors and metrics. Default `"circuit"`. */
+  /** Names the circuit in its errors and its metrics. Default `"circuit"`. */
   readonly name?: string | undefined
   /** Decides when a closed circuit opens. Default `consecutive(5)`. */
   readonly tripPolicy?: TripPolicy | undefined
   /**
-   * Says how long the circuit stays open. Default 30 seconds.
-   *
-   * The n-th opening in a row lasts the n-th delay of a `Schedule`, and closing begins it anew. A
-   * step that gives no delay at once, because the schedule has ended, failed, or waits for
-   * something, goes on with the last delay that the schedule gave, at first the default.
+   * Says how long the circuit stays open. Default 30 seconds. With {@link schedule} each opening in
+   * a row lasts as long as a `Schedule` says.
    */
-  readonly resetTimeout?: Duration.Input | Schedule.Schedule<unknown> | undefined
+  readonly resetTimeout?: Duration.Input | ResetSchedule | undefined
   /** Says how many probes must succeed to close the circuit. Default 1. */
   readonly successThreshold?: number | undefined
   /** Says how many probes run at the same time. Default 1. */
@@ -158,6 +162,11 @@ export interface Options {
    * errors speak for themselves.
    */
   readonly classify?: ((exit: Exit.Exit<unknown, unknown>) => Outcome) | undefined
+  /**
+   * Shows the circuit as metrics, if it is {@link metrics}. Default: the circuits of a client have
+   * metrics, and one that is made by itself has none.
+   */
+  readonly metrics?: CircuitMetrics | undefined
 }
 
 /**
@@ -165,7 +174,7 @@ export interface Options {
  *
  * **Details**
  *
- * The end of its scope ends `changes`, the leases of probes and the circuit's gauge.
+ * The end of its scope ends `changes`, the leases of probes and the circuit's gauges.
  *
  * **Gotchas**
  *

@@ -54,16 +54,15 @@ import { TypeId } from "./dispatch.ts"
 import * as Announcements from "./internal/Announcements.ts"
 import * as Attempts from "./internal/Attempts.ts"
 import * as Circuits from "./internal/circuitBreaker/Circuits.ts"
-import { batchName } from "./internal/batchName.ts"
 import * as clientSettings from "./internal/clientSettings.ts"
 import { clientStats, connectErrorOf, sum } from "./internal/clientStats.ts"
 import { type CommandSpan, type CommandSpans, isRefusal } from "./internal/CommandSpan.ts"
 import { Counts } from "./internal/Counts.ts"
-import { errorTypeOf } from "./internal/errorType.ts"
 import * as Gauges from "./internal/Gauges.ts"
 import * as ClosingTime from "./internal/ClosingTime.ts"
 import * as Deadlines from "./internal/Deadlines.ts"
 import * as Dispatcher from "./internal/Dispatcher.ts"
+import * as Insides from "./internal/Insides.ts"
 import { LiveSettings } from "./internal/LiveSettings.ts"
 import * as HistoryWatch from "./internal/HistoryWatch.ts"
 import { expiryWords } from "./internal/expiryWords.ts"
@@ -72,23 +71,19 @@ import * as Metrics from "./internal/Metrics.ts"
 import * as Monotonic from "./internal/Monotonic.ts"
 import * as NodeMaker from "./internal/NodeMaker.ts"
 import { refusal } from "./internal/refusal.ts"
-import { keyFrom } from "./internal/keyText.ts"
 import * as Replies from "./internal/Replies.ts"
-import * as Reservations from "./internal/Reservations.ts"
 import { runScript } from "./internal/runScript.ts"
 import { connectionProblems } from "./internal/settings/connection.ts"
 import { TypeId as FollowedTypeId } from "./internal/settings/Followed.ts"
 import * as Scan from "./internal/Scan.ts"
 import { countProblem, timeProblem } from "./internal/settingProblem.ts"
 import { tell } from "./internal/tell.ts"
-import * as Transaction from "./internal/Transaction.ts"
 import * as RedisCommand from "./RedisCommand.ts"
 import type { ReplyResult } from "./RedisConnection.ts"
 import { Middleware, RedisConnector, type RedisLogin } from "./RedisConnector.ts"
 import * as RedisError from "./RedisError.ts"
 import type { Happening, RedisEvents } from "./RedisEvents.ts"
 import type * as RedisNode from "./internal/node/RedisNode.ts"
-import type * as RedisReservation from "./RedisReservation.ts"
 import type { RedisScript } from "./RedisScript.ts"
 import * as Topologies from "./internal/topology/Topologies.ts"
 import type { Topology } from "./internal/topology/Topology.ts"
@@ -274,7 +269,10 @@ export interface SettingsStats {
   /** The settings of each circuit. */
   readonly circuitBreaker: {
     /** Says when it opens. */
-    readonly tripPolicy: CircuitBreaker.TripPolicy
+    readonly tripPolicy:
+      | { readonly _tag: "Consecutive"; readonly failures: number }
+      | { readonly _tag: "Rate"; readonly threshold: number; readonly minimumCalls: number; readonly window: number }
+      | { readonly _tag: "Never" }
     /** Says how long it stays open. */
     readonly resetTimeout: string
     /** The probes that must succeed to close it. */
@@ -487,28 +485,6 @@ export interface RedisClient {
   readonly eval: <Params, A>(
     script: RedisScript<Params, A>
   ) => (params: Params, options?: CallOptions) => Effect.Effect<A, RedisError.RedisCommandError>
-  /**
-   * Reserves a connection that nobody else uses until the scope closes, for commands that wait on
-   * the server and for WATCH. It is closed with the scope, unless it is as it was when it was made:
-   * then it is kept for a while, for the next to reserve one. It takes no longer than
-   * `operationTimeout`: where `maxReserved` are in use until then it fails with the reason
-   * `"Saturated"`, and where the connection is not made by then with `"Timeout"`. An open circuit
-   * refuses it at once, or after `waitToSend`.
-   */
-  readonly reserve: (
-    options?: RedisReservation.Options
-  ) => Effect.Effect<RedisReservation.RedisReservation, RedisError.RedisCommandError, Scope.Scope>
-  /**
-   * Runs commands in one transaction (MULTI and EXEC), on a connection that is reserved for it, and
-   * gives a `Result` for each. It fails where Redis executes none of them, or where it is not known
-   * whether it did; nothing is sent twice. It takes no longer than `operationTimeout`, with the
-   * reservation. On a cluster all keys must be of one slot. Where a key that is watched decides,
-   * see `reserve`.
-   */
-  readonly transaction: <const Commands extends ReadonlyArray<RedisCommand.RedisCommand>>(
-    commands: Commands,
-    options?: Omit<RedisReservation.Options, "key">
-  ) => Effect.Effect<RedisReservation.TransactionResults<Commands>, RedisError.RedisCommandError>
   /** Replaces the connections, with everything in flight on them. */
   readonly reconnect: Effect.Effect<void>
   /** Tells how the client fares now. */
@@ -560,7 +536,7 @@ export interface Options {
   readonly connections?: number | undefined
   /** The most commands in flight on one connection. Default: 10,000. */
   readonly maxInFlight?: number | undefined
-  /** The most connections that are reserved at once, see `reserve`. Default: 10. */
+  /** The most connections that are reserved at once, see `RedisReservation`. Default: 10. */
   readonly maxReserved?: number | undefined
   /** Sets when to send a command again: see `RetryPolicy`. */
   readonly retry?: RetryPolicy.RetryPolicy | undefined
@@ -568,7 +544,7 @@ export interface Options {
    * Sets how the circuit behaves: see `CircuitBreaker`. `false` never refuses a call, unless
    * somebody isolates the circuit by hand.
    */
-  readonly circuitBreaker?: Omit<CircuitBreaker.Options, "classify"> | false | undefined
+  readonly circuitBreaker?: Omit<CircuitBreaker.Options, "classify" | "metrics"> | false | undefined
   /** Sets whether a connection that becomes ready makes an open circuit due. Default: true. */
   readonly probeOnReady?: boolean | undefined
   /**
@@ -637,7 +613,7 @@ const assemble = Effect.fnUntraced(function* (
   const mistake = mistakeIn(options)
   if (mistake !== undefined) return yield* Effect.die(new RangeError(`RedisClient: ${mistake}`))
   const settings = clientSettings.resolve(options)
-  const { connectTimeout, login, name, operationTimeout } = settings
+  const { connectTimeout, login, maxReserved, name } = settings
   const { followSettings, live } = yield* followingSettings(settings)
   const clock = yield* Clock.Clock
   const context = yield* Effect.context<never>()
@@ -686,6 +662,7 @@ const assemble = Effect.fnUntraced(function* (
     operationLog,
     suspect: () => outage.suspect()
   })
+  const { failed, lastFailure } = attempts
   const record = recordOf(counts, topology, durationsOf)
   const dispatcher = Dispatcher.make({
     attempts,
@@ -705,6 +682,8 @@ const assemble = Effect.fnUntraced(function* (
     topology,
     watchHistory: yield* HistoryWatch.make(topology, settings.historyInterval)
   })
+  const scope = yield* Effect.scope
+  Insides.keep(dispatcher, { scope, clock, settings, topology, deadlines, counts, failed, record })
   yield* Effect.addFinalizer(() =>
     Effect.suspend(() => {
       closed(sum(maker.nodes(), (node) => node.sessions().length))
@@ -713,12 +692,11 @@ const assemble = Effect.fnUntraced(function* (
       )
     })
   )
-  const reservations = yield* reservationsOf(settings, { clock, deadlines, failed: attempts.failed, metrics })
-  const { lastFailure } = attempts
-  const sources = { live, since, counts, living: maker.nodes, topology, reservations, lastFailure }
+  yield* Gauges.show(metrics.reservationsInUse, () => counts.reserved)
+  yield* Gauges.show(metrics.reservationsLimit, () => maxReserved)
+  const sources = { live, since, counts, living: maker.nodes, topology, lastFailure }
   const client: RedisClient = {
     ...commandsOn(name, dispatcher),
-    ...reservingOn(clock, topology, reservations, operationTimeout, record),
     reconnect: Effect.sync(() => {
       for (const node of maker.nodes()) node.reconnect()
     }),
@@ -731,15 +709,13 @@ const assemble = Effect.fnUntraced(function* (
   return client
 })
 
-type RecordOperation = Parameters<typeof Dispatcher.make>[0]["record"]
-
 // What concerns several servers is of none.
 const recordOf =
   (
     counts: Counts,
     topology: Topology,
     durationsOf: ReturnType<Metrics.Metrics["operationDuration"]>
-  ): RecordOperation =>
+  ): Dispatcher.RecordOperation =>
   (operation, errorType, millis) => {
     counts.add(errorType)
     const durations = topology.slotOf === undefined ? topology.nodeFor(undefined).durations() : durationsOf(undefined)
@@ -755,19 +731,6 @@ const tellClosed = (note: (happening: Happening) => void) =>
       connections = count
     }
   })
-
-const reservationsOf = Effect.fnUntraced(function* (
-  { commandTimeout, maxReserved }: clientSettings.ClientSettings,
-  {
-    metrics,
-    ...shared
-  }: Omit<Parameters<typeof Reservations.make>[0], "most" | "commandTimeout"> & { readonly metrics: Metrics.Metrics }
-) {
-  const reservations = yield* Reservations.make({ ...shared, most: maxReserved, commandTimeout })
-  yield* Gauges.show(metrics.reservationsInUse, reservations.inUse)
-  yield* Gauges.show(metrics.reservationsLimit, () => maxReserved)
-  return reservations
-})
 
 // What holds now of the settings that may change, and who follows them.
 const followingSettings = Effect.fnUntraced(function* (settings: clientSettings.ClientSettings) {
@@ -816,10 +779,7 @@ export const layer: {
   // Without `requireReady` it cannot fail, which the overloads say and the implementation cannot.
   Layer.effect(RedisClient, make(options)) as Layer.Layer<RedisClient, never, RedisConnector>
 
-type Commands = Omit<
-  RedisClient,
-  "reserve" | "transaction" | "reconnect" | "stats" | "breaker" | "events" | typeof TypeId
->
+type Commands = Omit<RedisClient, "reconnect" | "stats" | "breaker" | "events" | typeof TypeId>
 
 // What a program calls: Effects on the callback side.
 const commandsOn = (name: string, dispatcher: Dispatcher.Dispatcher): Commands => {
@@ -914,59 +874,12 @@ const decodeAll = <Commands extends ReadonlyArray<RedisCommand.RedisCommand>>(
     return Result.isFailure(result) || command === undefined ? result : Replies.decode(command, result.success)
   }) as PipelineResults<Commands>
 
-// An operation that no call makes.
-const recorded = <A extends ReadonlyArray<Result.Result<unknown, RedisError.RedisCommandError>>>(
-  clock: Clock.Clock,
-  record: (operation: string, errorType: string, millis: number) => void,
-  operation: string,
-  effect: Effect.Effect<A, RedisError.RedisCommandError>
-): Effect.Effect<A, RedisError.RedisCommandError> =>
-  Effect.suspend(() => {
-    const startedAt = Monotonic.millis(clock)
-    return Effect.onExit(effect, (exit) =>
-      Effect.sync(() => record(operation, errorTypeOf(exit), Monotonic.millis(clock) - startedAt))
-    )
-  })
-
 const sendOptions = ({ answer, operationTimeout, readFrom, retry, waitToSend }: CallOptions): SendOptions => ({
   timeout: operationTimeout === undefined ? undefined : Duration.toMillis(operationTimeout),
   retry,
   answer,
   readFrom,
   waitToSend: waitToSend === undefined ? undefined : Duration.toMillis(waitToSend)
-})
-
-// What takes a connection for itself.
-const reservingOn = (
-  clock: Clock.Clock,
-  topology: Topology,
-  reservations: Reservations.Reservations,
-  longest: number,
-  record: Parameters<typeof Dispatcher.make>[0]["record"]
-): Pick<RedisClient, "reserve" | "transaction"> => {
-  const now = () => Monotonic.millis(clock)
-  const reserve = (times: Reservations.Times, key: string | undefined) =>
-    reservations.reserve(() => topology.nodeFor(key === undefined ? undefined : keyFrom(key)), times)
-  return {
-    reserve: (options = {}) => Effect.suspend(() => reserve(timesOf(options, longest, now()), options.key)),
-    transaction: (commands, options = {}) => {
-      const executing = Effect.suspend(() => {
-        const times = timesOf(options, longest, now())
-        const settings = { reserve: (key?: string) => reserve(times, key), refresh: topology.refresh, ...times, now }
-        return Transaction.run(commands, settings)
-      })
-      return recorded(clock, record, batchName("MULTI", commands), executing)
-    }
-  }
-}
-
-const timesOf = (
-  { operationTimeout, waitToSend = 0 }: RedisReservation.Options,
-  longest: number,
-  now: number
-): Reservations.Times => ({
-  until: now + (operationTimeout === undefined ? longest : Duration.toMillis(operationTimeout)),
-  waitUntil: now + Duration.toMillis(waitToSend)
 })
 
 // Waits until all keys can be reached, or until waiting is of no use, then says what is missing.

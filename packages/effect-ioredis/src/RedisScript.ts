@@ -185,7 +185,7 @@ const none = (): ReadonlyArray<never> => []
  * @since 0.1.0
  */
 export const deleteIfEqual: RedisScript<{ readonly key: string; readonly value: RedisCommand.Argument }, boolean> =
-  make({
+  /* @__PURE__ */ make({
     lua: `if redis.call("GET", KEYS[1]) == ARGV[1] then return redis.call("UNLINK", KEYS[1]) else return 0 end`,
     keys: ({ key }) => [key],
     args: ({ value }) => [value],

@@ -36,7 +36,7 @@ import {
   SchemaTransformation
 } from "effect"
 import { errorOf, nesting } from "./internal/nesting.ts"
-import { configError, problemOf } from "./internal/settingProblem.ts"
+import { configError, problemOf } from "./internal/configError.ts"
 import { type Fault, faultsIn, format } from "./internal/settings/faults.ts"
 
 /**

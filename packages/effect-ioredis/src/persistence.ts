@@ -81,9 +81,9 @@ export interface UseOptions {
  * `_tag`, `sent`, `retryAfter`. A command is sent again as its kind says. Of Effect's own scripts
  * those are that do the same twice as once: an offer with an id, the end of a job, the renewal of
  * locks, `setMany`. Any other script is never sent again once it may have run, nor is an offer
- * without an id, which is a plain RPUSH. `reserve` gives a connection of the client's `reserve`,
- * and counts as one. `subscribe` returns when the server has subscribed, or after 2 seconds without
- * it. It goes on when the connection is made again, and logs where messages may be missing.
+ * without an id, which is a plain RPUSH. `reserve` gives a connection as `RedisReservation.reserve`
+ * does, and counts as one. `subscribe` returns when the server has subscribed, or after 2 seconds
+ * without it. It goes on when the connection is made again, and logs where messages may be missing.
  *
  * **Gotchas**
  *

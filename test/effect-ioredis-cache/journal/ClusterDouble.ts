@@ -129,6 +129,7 @@ export class ClusterDouble implements Dispatch {
   readonly nodeOf = (key: string) => this.ownerOf(key).node
   readonly refresh = Effect.succeed(true)
   readonly watchHistory = Effect.void
+
   readonly followSettings: Dispatch["followSettings"] = () => () => {}
   readonly closeWithin = (work: Effect.Effect<unknown>) =>
     Effect.map(Effect.timeoutOption(work, "2 seconds"), Option.isSome)

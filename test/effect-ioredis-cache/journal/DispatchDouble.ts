@@ -201,6 +201,7 @@ export class DispatchDouble implements Dispatch {
   readonly slotOf = undefined
   readonly refresh = Effect.succeed(true)
   readonly watchHistory = Effect.void
+
   readonly followSettings: Dispatch["followSettings"] = () => () => {}
   readonly closeWithin = (work: Effect.Effect<unknown>) =>
     Effect.map(Effect.timeoutOption(work, "2 seconds"), Option.isSome)

@@ -104,11 +104,10 @@ describe("A region with leases behind sentinels", () => {
         assert.isAtMost(answers.size, runs)
         assert.isTrue(Array.from(answers).every((answer) => answer.startsWith("looked up ")))
 
-        const stored = Effect.map(
-          regions[0]?.set("canary", "sings") ?? Effect.succeed("Rejected"),
-          (outcome) => outcome === "Applied"
-        )
-        yield* Wait.until("the next master is used", stored)
+        for (const region of regions) {
+          const stored = Effect.map(region.set("canary", "sings"), (outcome) => outcome === "Applied")
+          yield* Wait.until("the next master is used by all", stored)
+        }
         let runsThen = 0
         const slowly = Effect.suspend(() => Effect.as(Effect.sleep("100 millis"), `looked up ${++runsThen} then`))
         assert.deepStrictEqual(Array.from(new Set(yield* Fiber.joinAll(yield* ask("after", slowly)))), [

@@ -49,8 +49,8 @@ const timesOf = (stored: string, change: (time: number) => number) =>
 
 // Redis writes an empty table of Lua as an object.
 const callOf = (text: string) => {
-  const { call, ids, settled } = JSON.parse(text)
-  return [call, Object.values(ids), Object.values(settled)]
+  const { call, ids, refused, wereLost } = JSON.parse(text)
+  return [call, ...[ids, refused, wereLost].map(Object.values)]
 }
 
 const valueAt = Effect.fnUntraced(function* (client: Client, key: string, now: number) {
@@ -120,6 +120,7 @@ const moved = Effect.fnUntraced(function* ({ client, store }: Side, hours: numbe
 // Of what is answered, what hangs on the time in whole minutes.
 const comparable = (answer: unknown, now: number): unknown => {
   if (Array.isArray(answer)) return answer.map((item) => comparable(item, now))
+  if (answer instanceof Set) return [...answer]
   if (typeof answer !== "object" || answer === null) return answer
   return Object.fromEntries(
     Object.entries(answer).map(([name, value]) => {

@@ -263,7 +263,7 @@ class History {
     const before = this.#reference.isKnown(asked) ? store.fingerprint() : undefined
     const worked = this.#queue.work(asked)
     const settled = asked.settlements.map(
-      ({ id, kind, token }, at) => `${id} of ${token} ${kind} ${worked.settled[at]}`
+      ({ id, kind, token }, at) => `${id} of ${token} ${kind} ${!worked.refused.has(at)}`
     )
     const taken = worked.taken.map(({ attempt, id }) => `${id} (${attempt})`)
     this.#note(`${how}call ${tokenOf(asked)} wants ${asked.want}, settles [${settled}] and takes [${taken}]`)

@@ -125,13 +125,13 @@ export class Reference {
     }
     const token = tokenOf(asked)
     this.#calls.set(asked.worker, { call: asked.call, worked, token, until: this.#now + 10 * asked.lease })
-    for (const [at, settlement] of asked.settlements.entries()) this.#settled(settlement, worked.settled[at] === true)
+    for (const [at, settlement] of asked.settlements.entries()) this.#settled(settlement, !worked.refused.has(at))
     for (const known of this.tasks.values()) if (this.#hasLapsed(known)) this.#again(known, this.#now, true)
     this.#taken(asked, worked.taken, token)
   }
 
-  #repeated(last: { readonly worked: Worked; readonly token: string }, { settled, taken }: Worked): void {
-    if (String(settled) !== String(last.worked.settled))
+  #repeated(last: { readonly worked: Worked; readonly token: string }, { refused, taken }: Worked): void {
+    if (String([...refused]) !== String([...last.worked.refused]))
       fail(`${last.token} was told something else of what it settled`)
     const held = last.worked.taken.filter(({ id }) => this.#tokenOf(id) === last.token)
     const text = (tasks: Worked["taken"]) => String(tasks.map(({ id, wasLost }) => `${id} ${wasLost}`))

@@ -25,8 +25,14 @@ const answering =
 const withoutFence: Seam = (run) => (given, args, call) => {
   const isWork = given.some((key) => key.startsWith(keys.calls))
   const holderOf = (id: string) => String(call("HGET", keys.attempts, id) ?? "").replace(/^\d+:?/, "")
-  const settled = args.map((arg, at) => (isWork && at >= 10 && at % 5 === 1 ? holderOf(args[at - 1] ?? "") : arg))
-  return run(given, settled, call)
+  if (!isWork) return run(given, args, call)
+  const count = Number(args[10])
+  const alike = args.slice(11 + 2 * count)
+  const kinds = alike.flatMap((_, at) =>
+    at % 4 === 0 ? Array.from({ length: Number(alike[at + 3]) }, () => alike.slice(at + 1, at + 3)) : []
+  )
+  const each = kinds.flatMap(([kind = "", delay = ""], at) => [holderOf(args[11 + at] ?? ""), kind, delay, "1"])
+  return run(given, [...args.slice(0, 11 + 2 * count), ...each], call)
 }
 
 export const variants: Readonly<Record<string, Variant>> = {

@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Exit, Fiber, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
-import * as Circuit from "../../../packages/effect-ioredis/src/internal/circuitBreaker/Circuit.ts"
 import * as Circuits from "../../../packages/effect-ioredis/src/internal/circuitBreaker/Circuits.ts"
+import * as NodeCircuit from "../../../packages/effect-ioredis/src/internal/circuitBreaker/NodeCircuit.ts"
 
 const closed = (failures: number) => ({ _tag: "Closed", failures }) as const
 const open = (seconds: number, isolated = false) =>
@@ -34,7 +34,10 @@ describe("Circuits", () => {
   it.effect("tell each change of the whole once", () =>
     Effect.gen(function* () {
       const circuits = yield* Circuits.make
-      const [one, other] = [yield* Circuit.make({ resetTimeout: 1000 }), yield* Circuit.make({ resetTimeout: 1000 })]
+      const [one, other] = [
+        yield* NodeCircuit.make({ resetTimeout: 1000 }),
+        yield* NodeCircuit.make({ resetTimeout: 1000 })
+      ]
       yield* circuits.add("one", one)
       yield* circuits.add("other", other)
       const told = yield* Effect.forkChild(
@@ -62,9 +65,9 @@ describe("Circuits", () => {
   it.effect("are isolated with those that come later, until they are reset", () =>
     Effect.gen(function* () {
       const circuits = yield* Circuits.make
-      yield* circuits.add("one", yield* Circuit.make({}))
+      yield* circuits.add("one", yield* NodeCircuit.make({}))
       yield* circuits.isolate
-      const late = yield* Circuit.make({})
+      const late = yield* NodeCircuit.make({})
       yield* circuits.add("late", late)
       assert.isFalse(late.isClosed())
       yield* circuits.reset
@@ -75,9 +78,9 @@ describe("Circuits", () => {
   it.effect("forget the circuit of a node that has left", () =>
     Effect.gen(function* () {
       const circuits = yield* Circuits.make
-      yield* circuits.add("one", yield* Circuit.make({}))
+      yield* circuits.add("one", yield* NodeCircuit.make({}))
       const scope = yield* Scope.make()
-      const leaving = yield* Circuit.make({})
+      const leaving = yield* NodeCircuit.make({})
       yield* Scope.provide(circuits.add("leaving", leaving), scope)
       leaving.trip()
       assert.strictEqual(circuits.now()._tag, "Partial")

@@ -1,28 +1,27 @@
 import { assert, describe, it } from "@effect/vitest"
-import { type Duration, Effect, Schedule } from "effect"
+import { Effect, Schedule } from "effect"
 import * as OpenTimes from "../../../packages/effect-ioredis/src/internal/circuitBreaker/OpenTimes.ts"
+import { schedule } from "../../../packages/effect-ioredis/src/internal/circuitBreaker/schedule.ts"
 
 describe("OpenTimes", () => {
   const doubling = Schedule.exponential("1 second")
-  const rows: ReadonlyArray<
-    readonly [what: string, of: Duration.Input | Schedule.Schedule<unknown>, millis: ReadonlyArray<number>]
-  > = [
+  const rows: ReadonlyArray<readonly [what: string, of: OpenTimes.ResetTimeout, millis: ReadonlyArray<number>]> = [
     ["one duration", "5 seconds", [5000, 5000, 5000, 5000]],
-    ["a schedule", doubling, [1000, 2000, 4000, 8000]],
+    ["a schedule", schedule(doubling), [1000, 2000, 4000, 8000]],
     [
       "a schedule that ends goes on with its last delay",
-      Schedule.upTo(doubling, { times: 2 }),
+      schedule(Schedule.upTo(doubling, { times: 2 })),
       [1000, 2000, 2000, 2000]
     ],
-    ["a schedule that has none is the default", Schedule.recurs(0), [30_000, 30_000, 30_000, 30_000]],
+    ["a schedule that has none is the default", schedule(Schedule.recurs(0)), [30_000, 30_000, 30_000, 30_000]],
     [
       "a schedule that waits for something is the default",
-      Schedule.modifyDelay(doubling, () => Effect.never),
+      schedule(Schedule.modifyDelay(doubling, () => Effect.never)),
       [30_000, 30_000, 30_000, 30_000]
     ],
     [
       "a schedule that dies is the default",
-      Schedule.modifyDelay(doubling, () => Effect.die("no")),
+      schedule(Schedule.modifyDelay(doubling, () => Effect.die("no"))),
       [30_000, 30_000, 30_000, 30_000]
     ]
   ]

@@ -1,21 +1,17 @@
 import { assert, describe, it } from "@effect/vitest"
 import {
   consecutive,
-  mistakeIn,
   never,
-  observe,
-  opens,
   rate,
-  type TripPolicy,
-  unknown
+  type TripPolicy
 } from "../../../packages/effect-ioredis/src/internal/circuitBreaker/TripPolicy.ts"
 
 /** After which of these calls, each a `.` or an `x` for a failure, the policy opens a circuit. */
 const openAfter = (policy: TripPolicy, calls: string): ReadonlyArray<number> => {
-  let health = unknown(policy)
+  let health = policy.unknown()
   return Array.from(calls).flatMap((call, index) => {
-    health = observe(health, call === "x")
-    return opens(policy, health) ? [index + 1] : []
+    health = policy.observe(health, call === "x")
+    return policy.opens(health) ? [index + 1] : []
   })
 }
 
@@ -38,13 +34,13 @@ describe("TripPolicy", () => {
   }
 
   it("looks at a health without changing it", () => {
-    const health = observe(unknown(half), false)
-    observe(health, true)
-    assert.isFalse(opens(half, observe(health, false)))
-    assert.isTrue(opens(half, observe(health, true)))
+    const health = half.observe(half.unknown(), false)
+    half.observe(health, true)
+    assert.isFalse(half.opens(half.observe(health, false)))
+    assert.isTrue(half.opens(half.observe(health, true)))
   })
 
   it("finds no mistake in what its constructors make by default", () => {
-    for (const policy of [consecutive(1), rate(), rate({ window: 1 }), never]) assert.isUndefined(mistakeIn(policy))
+    for (const policy of [consecutive(1), rate(), rate({ window: 1 }), never]) assert.isUndefined(policy.mistake())
   })
 })

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Random, Stream } from "effect"
-import { RedisClient, RedisCommand, RedisPubSub } from "effect-ioredis"
+import { RedisClient, RedisCommand, RedisPubSub, RedisReservation } from "effect-ioredis"
 import * as FaultInjection from "effect-ioredis/FaultInjection"
 import { Strings } from "effect-ioredis/commands"
 import { SimulatedRedis } from "effect-ioredis/testing"
@@ -22,12 +22,11 @@ describe("a client with faults", () => {
   it.effect("executes a transaction as a whole or not at all, and says truly that it did", () =>
     Effect.gen(function* () {
       const faults = yield* FaultInjection.FaultInjection
-      const redis = yield* RedisClient.RedisClient
       const server = yield* SimulatedRedis.SimulatedRedis
       yield* faults.turnOn({ rate: 0.15, duration: "1 day" })
       const count = { sure: 0, unknown: 0, never: 0 }
       for (let n = 0; n < 300; n++) {
-        const both = redis.transaction([Strings.incr("a"), Strings.incr("b")])
+        const both = RedisReservation.transaction([Strings.incr("a"), Strings.incr("b")])
         const call = yield* fork(Effect.match(both, { onSuccess: () => "sure", onFailure: endOf }))
         yield* TestClock.adjust("10 seconds")
         count[(yield* Fiber.join(call)) as keyof typeof count]++
@@ -45,14 +44,14 @@ describe("a client with faults", () => {
       const redis = yield* RedisClient.RedisClient
       const server = yield* SimulatedRedis.SimulatedRedis
       for (const kind of ["Mute", "Delay"] as const) {
-        const reserving = yield* fork(redis.reserve())
+        const reserving = yield* fork(RedisReservation.reserve())
         yield* TestClock.adjust("1 second")
         const reserved = yield* Fiber.join(reserving)
         yield* faults.turnOn({ rate: 1, kinds: [kind], delay: "1 minute", duration: "1 day" })
         const calls = yield* Effect.all([
           fork(redis.get("k")),
           // Its login is befallen too.
-          fork(redis.transaction([Strings.incr(kind)])),
+          fork(RedisReservation.transaction([Strings.incr(kind)])),
           fork(reserved.run(RedisCommand.make("BLPOP", ["jobs", 50])))
         ])
         const ends = () => calls.map((call) => String(call.pollUnsafe()?._tag))

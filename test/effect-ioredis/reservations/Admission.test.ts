@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { CircuitBreaker, RedisClient, RedisCommand, type RedisError, type RedisReservation } from "effect-ioredis"
+import { CircuitBreaker, RedisClient, RedisCommand, type RedisError, RedisReservation } from "effect-ioredis"
 import { type Duration, Effect, Exit, Fiber, Layer, type Scope } from "effect"
 import { Strings } from "effect-ioredis/commands"
 import { Fault, SimulatedRedis } from "effect-ioredis/testing"
@@ -35,9 +35,9 @@ const failures = Effect.flatMap(RedisClient.RedisClient, ({ breaker }) =>
   Effect.map(breaker.state, (state) => (state._tag === "Closed" ? state.failures : state._tag))
 )
 
-const reserveAndLeave = Effect.flatMap(RedisClient.RedisClient, ({ reserve }) => Effect.scoped(reserve()))
+const reserveAndLeave = Effect.scoped(RedisReservation.reserve())
 
-const execute = Effect.flatMap(RedisClient.RedisClient, ({ transaction }) => transaction([Strings.incr("n")]))
+const execute = RedisReservation.transaction([Strings.incr("n")])
 
 const logins = Effect.flatMap(SimulatedRedis.SimulatedRedis, ({ received }) =>
   Effect.map(received, (all) => new Set(all.map(({ connection }) => connection)).size)
@@ -62,8 +62,10 @@ describe("A circuit that is open", () => {
   it.effect("refuses those that wait for another reservation to end, when they wait or after it", () =>
     on(
       Effect.gen(function* () {
-        const { breaker, reserve } = yield* RedisClient.RedisClient
-        const holder = yield* Effect.forkChild(Effect.scoped(Effect.andThen(reserve(), Effect.sleep("2 seconds"))))
+        const { breaker } = yield* RedisClient.RedisClient
+        const holder = yield* Effect.forkChild(
+          Effect.scoped(Effect.andThen(RedisReservation.reserve(), Effect.sleep("2 seconds")))
+        )
         yield* TestClock.adjust("1 second")
         const waiting = yield* Effect.forkChild(Effect.flip(reserveAndLeave))
         yield* TestClock.adjust("500 millis")
@@ -79,11 +81,11 @@ describe("A circuit that is open", () => {
   it.effect("is waited for where the call says so, and no longer", () =>
     on(
       Effect.gen(function* () {
-        const { breaker, reserve, transaction } = yield* RedisClient.RedisClient
+        const { breaker } = yield* RedisClient.RedisClient
         yield* breaker.isolate
         const calls = [
-          Effect.asVoid(Effect.scoped(reserve({ waitToSend: "2 seconds" }))),
-          Effect.asVoid(transaction([Strings.incr("n")], { waitToSend: "2 seconds" }))
+          Effect.asVoid(Effect.scoped(RedisReservation.reserve({ waitToSend: "2 seconds" }))),
+          Effect.asVoid(RedisReservation.transaction([Strings.incr("n")], { waitToSend: "2 seconds" }))
         ]
         for (const call of calls) {
           const tooLong = yield* Effect.forkChild(Effect.flip(call))
@@ -123,8 +125,7 @@ describe("The circuit counts", () => {
     on(
       Effect.gen(function* () {
         const server = yield* SimulatedRedis.SimulatedRedis
-        const { reserve } = yield* RedisClient.RedisClient
-        const connection = yield* reserve()
+        const connection = yield* RedisReservation.reserve()
         yield* server.inject(Fault.cut({ executed: false, at: "MULTI" }))
         yield* pass(Effect.flip(connection.transaction([Strings.incr("n")])), 1)
         assert.strictEqual(yield* failures, 1)
@@ -138,8 +139,7 @@ describe("The circuit counts", () => {
     on(
       Effect.gen(function* () {
         const server = yield* SimulatedRedis.SimulatedRedis
-        const { reserve } = yield* RedisClient.RedisClient
-        const connection = yield* reserve()
+        const connection = yield* RedisReservation.reserve()
         yield* server.inject(Fault.freeze)
         const error = yield* pass(Effect.flip(connection.run(Strings.get("n"))), "2 seconds")
         assert.strictEqual(error._tag, "RedisTimeoutError")
@@ -152,8 +152,7 @@ describe("The circuit counts", () => {
     on(
       Effect.gen(function* () {
         const server = yield* SimulatedRedis.SimulatedRedis
-        const { reserve } = yield* RedisClient.RedisClient
-        const connection = yield* reserve()
+        const connection = yield* RedisReservation.reserve()
         yield* server.inject(Fault.error("LOADING"))
         for (let n = 0; n < 2; n++) yield* pass(Effect.flip(connection.run(Strings.get("n"))), 1)
         assert.strictEqual(yield* failures, "Open")
@@ -166,8 +165,7 @@ describe("The circuit does not count", () => {
   it.effect("a command that waits on the server for as long as it said", () =>
     on(
       Effect.gen(function* () {
-        const { reserve } = yield* RedisClient.RedisClient
-        const connection = yield* reserve()
+        const connection = yield* RedisReservation.reserve()
         assert.isNull(yield* pass(connection.run(blpop(30)), "30 seconds"))
         assert.strictEqual(yield* failures, 0)
       })
@@ -178,23 +176,23 @@ describe("The circuit does not count", () => {
     on(
       Effect.gen(function* () {
         const server = yield* SimulatedRedis.SimulatedRedis
-        const { reconnect, reserve, transaction } = yield* RedisClient.RedisClient
-        const first = yield* reserve()
+        const { reconnect } = yield* RedisClient.RedisClient
+        const first = yield* RedisReservation.reserve()
         const waiting = yield* Effect.forkChild(first.run(blpop(30)))
         yield* TestClock.adjust("1 second")
         yield* Fiber.interrupt(waiting)
-        const second = yield* reserve()
+        const second = yield* RedisReservation.reserve()
         const replaced = yield* Effect.forkChild(Effect.flip(second.run(blpop(30))))
         yield* TestClock.adjust("1 second")
         yield* reconnect
         yield* TestClock.adjust("6 seconds")
         yield* Fiber.join(replaced)
-        const third = yield* reserve()
+        const third = yield* RedisReservation.reserve()
         yield* third.run(Strings.set("n", "text"))
         yield* Effect.flip(third.run(Strings.incr("n")))
         yield* server.inject(Fault.delay("300 millis"))
         const error = yield* pass(
-          Effect.flip(transaction([Strings.get("n")], { operationTimeout: "100 millis" })),
+          Effect.flip(RedisReservation.transaction([Strings.get("n")], { operationTimeout: "100 millis" })),
           "100 millis"
         )
         assert.include(["RedisTimeoutError", "RedisConnectionError"], error._tag)
@@ -251,8 +249,8 @@ describe("A circuit that is half-open", () => {
   it.effect("is not held by a command that waits on the server", () =>
     on(
       Effect.gen(function* () {
-        const { breaker, ping, reserve } = yield* RedisClient.RedisClient
-        const connection = yield* reserve()
+        const { breaker, ping } = yield* RedisClient.RedisClient
+        const connection = yield* RedisReservation.reserve()
         yield* breaker.trip
         yield* TestClock.adjust("10 seconds")
         const waiting = yield* Effect.forkChild(connection.run(blpop(30)))
@@ -272,17 +270,16 @@ describe("A transaction with a time of its own", () => {
     on(
       Effect.gen(function* () {
         const server = yield* SimulatedRedis.SimulatedRedis
-        const { reserve, transaction } = yield* RedisClient.RedisClient
         const options = { operationTimeout: "800 millis" } as const
-        const call = Effect.flip(transaction([Strings.incr("n")], options))
+        const call = Effect.flip(RedisReservation.transaction([Strings.incr("n")], options))
         yield* server.inject(Fault.delay("500 millis"))
         yield* pass(call, "800 millis")
         yield* server.heal
         yield* TestClock.adjust("10 seconds")
-        const held = yield* reserve()
+        const held = yield* RedisReservation.reserve()
         const error = yield* pass(call, "800 millis")
         assert.strictEqual(error._tag === "RedisConnectionError" && error.reason, "Saturated")
-        const late = yield* pass(Effect.flip(Effect.scoped(reserve(options))), "800 millis")
+        const late = yield* pass(Effect.flip(Effect.scoped(RedisReservation.reserve(options))), "800 millis")
         assert.strictEqual(late._tag === "RedisConnectionError" && late.reason, "Saturated")
         yield* pass(held.run(Strings.get("n")), 1)
       }),
@@ -294,7 +291,7 @@ describe("A transaction with a time of its own", () => {
 it("fails with what a command fails with", () => {
   type Failure<T> = T extends Effect.Effect<unknown, infer E, unknown> ? E : never
   const same = <A, B>(..._: [A] extends [B] ? ([B] extends [A] ? [] : [never]) : [never]) => {}
-  same<Failure<ReturnType<RedisClient.RedisClient["reserve"]>>, RedisError.RedisCommandError>()
-  same<Failure<ReturnType<RedisClient.RedisClient["transaction"]>>, RedisError.RedisCommandError>()
-  same<Parameters<RedisClient.RedisClient["transaction"]>[1], Omit<RedisReservation.Options, "key"> | undefined>()
+  same<Failure<ReturnType<typeof RedisReservation.reserve>>, RedisError.RedisCommandError>()
+  same<Failure<ReturnType<typeof RedisReservation.transaction>>, RedisError.RedisCommandError>()
+  same<Parameters<typeof RedisReservation.transaction>[1], Omit<RedisReservation.Options, "key"> | undefined>()
 })

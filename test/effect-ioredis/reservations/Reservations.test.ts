@@ -1,6 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Exit, Fiber, Layer, Option, Result, Schedule, Scope } from "effect"
-import { RedisClient, RedisCommand, type RedisError, RedisTopology } from "effect-ioredis"
+import {
+  RedisClient,
+  RedisCommand,
+  RedisConnector,
+  type RedisError,
+  RedisReservation,
+  RedisTopology
+} from "effect-ioredis"
 import { Strings } from "effect-ioredis/commands"
 import { Fault, SimulatedCluster, SimulatedRedis } from "effect-ioredis/testing"
 import { TestClock } from "effect/testing"
@@ -36,7 +43,7 @@ const carriers = (name: string) =>
 const reserved = <A, E>(
   use: (connection: { readonly run: RedisClient.RedisClient["run"] }) => Effect.Effect<A, E>
 ): Effect.Effect<A, E | RedisError.RedisCommandError, RedisClient.RedisClient> =>
-  Effect.scoped(Effect.flatMap(RedisClient.RedisClient, ({ reserve }) => Effect.flatMap(reserve(), use)))
+  Effect.scoped(Effect.flatMap(RedisReservation.reserve(), use))
 
 const codeOf = (error: RedisError.RedisCommandError) =>
   error._tag === "RedisOperationError" ? error.code : error._tag === "RedisConnectionError" ? error.reason : error._tag
@@ -96,12 +103,11 @@ describe("A reserved connection", () => {
     on(
       { maxReserved: 1 },
       Effect.gen(function* () {
-        const { reserve } = yield* RedisClient.RedisClient
         const scope = yield* Scope.make()
-        yield* Scope.provide(reserve(), scope)
+        yield* Scope.provide(RedisReservation.reserve(), scope)
         const [patient, late] = [
-          yield* Effect.forkChild(Effect.flip(Effect.scoped(reserve()))),
-          yield* Effect.forkChild(Effect.delay(Effect.scoped(reserve()), "2 seconds"))
+          yield* Effect.forkChild(Effect.flip(Effect.scoped(RedisReservation.reserve()))),
+          yield* Effect.forkChild(Effect.delay(Effect.scoped(RedisReservation.reserve()), "2 seconds"))
         ]
         yield* TestClock.adjust("5 seconds")
         const error = yield* Fiber.join(patient)
@@ -113,15 +119,64 @@ describe("A reserved connection", () => {
     )
   )
 
+  it.effect("counts among those of its own client, also when the first two are reserved at once", () =>
+    on(
+      { maxReserved: 1 },
+      Effect.gen(function* () {
+        const redis = yield* RedisClient.RedisClient
+        const { connector } = yield* SimulatedRedis.SimulatedRedis
+        const other = yield* Effect.provideService(
+          RedisClient.make({ maxReserved: 1 }),
+          RedisConnector.RedisConnector,
+          connector
+        )
+        const inUse = (client: RedisClient.RedisClient) =>
+          Effect.map(client.stats, ({ reservations }) => reservations.inUse)
+        const both = yield* Effect.forkChild(
+          Effect.all([RedisReservation.reserve(), RedisReservation.reserve()].map(Effect.result), {
+            concurrency: "unbounded"
+          })
+        )
+        yield* TestClock.adjust("5 seconds")
+        const [first, second] = yield* Fiber.join(both)
+        if (first === undefined || second === undefined) return assert.fail("two were reserved")
+        assert.isTrue(Result.isSuccess(first))
+        assert.strictEqual(Result.isFailure(second) && codeOf(second.failure), "Saturated")
+        yield* Effect.provideService(RedisReservation.reserve(), RedisClient.RedisClient, other)
+        assert.deepStrictEqual([yield* inUse(redis), yield* inUse(other)], [1, 1])
+      })
+    )
+  )
+
+  it.effect("is closed with its client when it is kept, and none is reserved after that", () =>
+    Effect.gen(function* () {
+      const server = yield* SimulatedRedis.SimulatedRedis
+      const scope = yield* Scope.make()
+      const redis = yield* Scope.provide(RedisClient.make(), scope)
+      yield* TestClock.adjust("1 second")
+      const reserving = Effect.scoped(RedisReservation.reserve()).pipe(
+        Effect.provideService(RedisClient.RedisClient, redis)
+      )
+      yield* reserving
+      assert.strictEqual(yield* server.connections, 2)
+      yield* Scope.close(scope, Exit.void)
+      assert.strictEqual(yield* server.connections, 0)
+      assert.strictEqual(codeOf(yield* Effect.flip(reserving)), "Closed")
+      const unused = yield* Effect.scoped(RedisClient.make())
+      const late = Effect.flip(Effect.scoped(RedisReservation.reserve()))
+      assert.strictEqual(codeOf(yield* Effect.provideService(late, RedisClient.RedisClient, unused)), "Closed")
+      assert.strictEqual(yield* server.connections, 0)
+    }).pipe(Effect.provide(SimulatedRedis.layer()))
+  )
+
   it.effect("is waited for no longer than a call may take, however many wait for a login", () =>
     on(
       { maxReserved: 10, operationTimeout: "2 seconds", circuitBreaker: false },
       Effect.gen(function* () {
         const server = yield* SimulatedRedis.SimulatedRedis
-        const { reserve } = yield* RedisClient.RedisClient
         const atOnce = { concurrency: "unbounded" } as const
         yield* server.inject(Fault.error("WRONGPASS"))
-        const failing = Effect.flip(Effect.scoped(reserve()))
+        const failing = Effect.flip(Effect.scoped(RedisReservation.reserve()))
         const all = yield* Effect.forkChild(Effect.forEach(Array.from({ length: 20 }), () => failing, atOnce))
         yield* TestClock.adjust("2 seconds")
         const polled = all.pollUnsafe()
@@ -129,7 +184,9 @@ describe("A reserved connection", () => {
         const codes = (yield* polled).map(codeOf)
         assert.includeMembers(codes, ["Auth", "Timeout"])
         yield* server.heal
-        const again = yield* Effect.forkChild(Effect.forEach(codes.slice(0, 10), () => reserve(), atOnce))
+        const again = yield* Effect.forkChild(
+          Effect.forEach(codes.slice(0, 10), () => RedisReservation.reserve(), atOnce)
+        )
         yield* TestClock.adjust("2 seconds")
         assert.isTrue(Exit.isSuccess(again.pollUnsafe() ?? Exit.interrupt()))
       })
@@ -140,7 +197,7 @@ describe("A reserved connection", () => {
     on(
       {},
       Effect.gen(function* () {
-        const { run, transaction } = yield* RedisClient.RedisClient
+        const { run } = yield* RedisClient.RedisClient
         for (const [line, code, where] of [
           ["BLPOP a 0", "ARGUMENT", /waits for ever/],
           ["SUBSCRIBE a", "UNSUPPORTED", /RedisPubSub/]
@@ -150,16 +207,19 @@ describe("A reserved connection", () => {
           assert.match(error.message, where)
         }
         for (const [line, where] of [
-          ["BLPOP a 1", /`reserve`/],
-          ["WATCH a", /`reserve`/],
-          ["MULTI", /`transaction`/],
+          ["BLPOP a 1", /`RedisReservation.reserve`/],
+          ["WATCH a", /`RedisReservation.reserve`/],
+          ["MULTI", /`RedisReservation.transaction`/],
           ["SUBSCRIBE a", /RedisPubSub/]
         ] as const) {
           const error = yield* Effect.flip(run(command(line)))
           assert.strictEqual(codeOf(error), "UNSUPPORTED")
           assert.match(error.message, where)
         }
-        assert.strictEqual(codeOf(yield* Effect.flip(transaction([command("WATCH a")]))), "UNSUPPORTED")
+        assert.strictEqual(
+          codeOf(yield* Effect.flip(RedisReservation.transaction([command("WATCH a")]))),
+          "UNSUPPORTED"
+        )
       })
     )
   )
@@ -169,8 +229,7 @@ describe("A reserved connection", () => {
       {},
       Effect.gen(function* () {
         const server = yield* SimulatedRedis.SimulatedRedis
-        const { reserve } = yield* RedisClient.RedisClient
-        const connection = yield* reserve()
+        const connection = yield* RedisReservation.reserve()
         yield* server.inject(Fault.freeze)
         const first = yield* Effect.forkChild(Effect.flip(connection.run(command("WAIT 1 3000"))))
         yield* TestClock.adjust("4900 millis")
@@ -188,9 +247,8 @@ describe("A reserved connection", () => {
       { maxReserved: 1 },
       Effect.gen(function* () {
         const server = yield* SimulatedRedis.SimulatedRedis
-        const { reserve } = yield* RedisClient.RedisClient
         yield* server.inject(Fault.refuse)
-        const reserving = yield* Effect.forkChild(Effect.retry(reserve(), Schedule.spaced("1 second")))
+        const reserving = yield* Effect.forkChild(Effect.retry(RedisReservation.reserve(), Schedule.spaced("1 second")))
         yield* TestClock.adjust("10 seconds")
         yield* server.heal
         yield* TestClock.adjust("10 seconds")
@@ -203,9 +261,8 @@ describe("A reserved connection", () => {
     on(
       {},
       Effect.gen(function* () {
-        const { reserve } = yield* RedisClient.RedisClient
-        const left = yield* Effect.scoped(reserve())
-        yield* reserve()
+        const left = yield* Effect.scoped(RedisReservation.reserve())
+        yield* RedisReservation.reserve()
         assert.strictEqual(codeOf(yield* Effect.flip(left.run(command("WATCH k")))), "Closed")
       })
     )
@@ -215,10 +272,12 @@ describe("A reserved connection", () => {
     on(
       {},
       Effect.gen(function* () {
-        const { set, transaction } = yield* RedisClient.RedisClient
+        const { set } = yield* RedisClient.RedisClient
         yield* reserved(({ run }) => Effect.andThen(run(command("WATCH k")), Effect.flip(run(command("UNWATCH")))))
         yield* set("k", "1")
-        assert.deepStrictEqual(yield* transaction([Strings.get("k")]), [Result.succeed(Option.some("1"))])
+        assert.deepStrictEqual(yield* RedisReservation.transaction([Strings.get("k")]), [
+          Result.succeed(Option.some("1"))
+        ])
       }),
       { denied: ["UNWATCH"] }
     )
@@ -228,8 +287,7 @@ describe("A reserved connection", () => {
     on(
       {},
       Effect.gen(function* () {
-        const { reserve } = yield* RedisClient.RedisClient
-        const connection = yield* reserve()
+        const connection = yield* RedisReservation.reserve()
         for (const line of ["BLPOP a soon", "BLPOP a -10"]) {
           assert.strictEqual((yield* Effect.flip(connection.run(command(line))))._tag, "RedisOperationError")
         }
@@ -242,10 +300,10 @@ describe("A reserved connection", () => {
       {},
       Effect.gen(function* () {
         const server = yield* SimulatedRedis.SimulatedRedis
-        const { reserve, set } = yield* RedisClient.RedisClient
+        const { set } = yield* RedisClient.RedisClient
         yield* set("a", "A")
         yield* set("b", "B")
-        const connection = yield* reserve()
+        const connection = yield* RedisReservation.reserve()
         yield* server.inject(Fault.delay("50 millis"))
         const both = yield* Effect.forkChild(
           Effect.all([connection.transaction([Strings.get("a")]), connection.run(Strings.get("b"))], { concurrency: 2 })
@@ -262,14 +320,13 @@ describe("A reserved connection", () => {
     on(
       { maxReserved: 10 },
       Effect.gen(function* () {
-        const { reserve } = yield* RedisClient.RedisClient
         for (let n = 0; n < 5; n++) {
           const waiting = yield* Effect.forkChild(reserved(({ run }) => run(command("BLPOP jobs 5"))))
           yield* TestClock.adjust("10 millis")
           yield* Fiber.interrupt(waiting)
         }
         const all = yield* Effect.forkChild(
-          Effect.forEach(Array.from({ length: 10 }), () => reserve(), { concurrency: "unbounded" })
+          Effect.forEach(Array.from({ length: 10 }), () => RedisReservation.reserve(), { concurrency: "unbounded" })
         )
         yield* TestClock.adjust("10 millis")
         assert.isTrue(Exit.isSuccess(all.pollUnsafe() ?? Exit.interrupt()))
@@ -282,8 +339,7 @@ describe("A reserved connection", () => {
       {},
       Effect.gen(function* () {
         const server = yield* SimulatedRedis.SimulatedRedis
-        const { reserve } = yield* RedisClient.RedisClient
-        const connection = yield* reserve()
+        const connection = yield* RedisReservation.reserve()
         yield* server.inject(Fault.delay("50 millis"))
         const executing = yield* Effect.forkChild(connection.transaction([Strings.set("n", 1)]), {
           startImmediately: true
@@ -302,8 +358,7 @@ describe("A transaction", () => {
     on(
       {},
       Effect.gen(function* () {
-        const { transaction } = yield* RedisClient.RedisClient
-        const results = yield* transaction([
+        const results = yield* RedisReservation.transaction([
           Strings.set("n", 41),
           Strings.incr("n"),
           RedisCommand.make("LPUSH", ["n", "x"]),
@@ -314,7 +369,7 @@ describe("A transaction", () => {
         assert.strictEqual(Result.isFailure(results[2]) && results[2].failure.code, "WRONGTYPE")
         assert.strictEqual(Result.isFailure(results[2]) && results[2].failure.command, "LPUSH")
         assert.deepStrictEqual(results[3], Result.succeed(Option.some("42")))
-        assert.deepStrictEqual(yield* transaction([]), [])
+        assert.deepStrictEqual(yield* RedisReservation.transaction([]), [])
       })
     )
   )
@@ -323,8 +378,10 @@ describe("A transaction", () => {
     on(
       {},
       Effect.gen(function* () {
-        const { get, transaction } = yield* RedisClient.RedisClient
-        const error = yield* Effect.flip(transaction([Strings.set("n", 1), RedisCommand.make("GET", ["a", "b"])]))
+        const { get } = yield* RedisClient.RedisClient
+        const error = yield* Effect.flip(
+          RedisReservation.transaction([Strings.set("n", 1), RedisCommand.make("GET", ["a", "b"])])
+        )
         assert.strictEqual(error._tag === "RedisOperationError" && error.command, "GET")
         assert.deepStrictEqual(yield* get("n"), Option.none())
       })
@@ -335,8 +392,8 @@ describe("A transaction", () => {
     on(
       {},
       Effect.gen(function* () {
-        const { reserve, set } = yield* RedisClient.RedisClient
-        const connection = yield* reserve({ key: "k" })
+        const { set } = yield* RedisClient.RedisClient
+        const connection = yield* RedisReservation.reserve({ key: "k" })
         for (const [change, isNone] of [
           [Effect.void, false],
           [set("k", "other"), true],
@@ -359,8 +416,8 @@ describe("A reserved connection of a simulated cluster", () => {
         const other = (yield* cluster.masters).find((master) => master !== owner)
         if (other === undefined) return assert.fail("there is one master alone")
         const pop = Effect.scoped(
-          Effect.flatMap(redis.reserve({ key: "jobs" }), ({ run }) => run(command("BLPOP jobs 0.1")))
-        )
+          Effect.flatMap(RedisReservation.reserve({ key: "jobs" }), ({ run }) => run(command("BLPOP jobs 0.1")))
+        ).pipe(Effect.provideService(RedisClient.RedisClient, redis))
         yield* cluster.moveSlots({ key: "jobs" }, other)
         const refused = yield* Effect.forkChild(Effect.flip(pop))
         yield* TestClock.adjust("1 second")
@@ -377,11 +434,11 @@ describe("A transaction on a simulated cluster", () => {
   it.effect("executes nothing where its keys are of two slots, be they one master's", () =>
     Effect.gen(function* () {
       yield* TestClock.adjust("1 second")
-      const { get, transaction } = yield* RedisClient.RedisClient
+      const { get } = yield* RedisClient.RedisClient
       const commands = ["a", "b", "c", "d", "e", "f"].map((key) => Strings.incr(key))
-      assert.strictEqual(codeOf(yield* Effect.flip(transaction(commands))), "CROSSSLOT")
+      assert.strictEqual(codeOf(yield* Effect.flip(RedisReservation.transaction(commands))), "CROSSSLOT")
       assert.deepStrictEqual(yield* get("a"), Option.none())
-      const results = yield* transaction([Strings.incr("{a}1"), Strings.incr("{a}2")])
+      const results = yield* RedisReservation.transaction([Strings.incr("{a}1"), Strings.incr("{a}2")])
       assert.deepStrictEqual(results, [Result.succeed(1), Result.succeed(1)])
     }).pipe(Effect.scoped, Effect.provide(clusterLayer))
   )

@@ -1,6 +1,6 @@
 import { assert, it } from "@effect/vitest"
 import { Effect, Result } from "effect"
-import { RedisClient, type RedisCommand, type RedisError } from "effect-ioredis"
+import { RedisClient, type RedisCommand, type RedisError, RedisReservation } from "effect-ioredis"
 
 /** A command, and what it answers after those above it. */
 export interface Row {
@@ -49,7 +49,7 @@ export const play = (group: string, scenes: ReadonlyArray<Scene>, provide: Provi
           for (const { check, command, isReserved = false } of rows) {
             const line = `${command.name} ${command.args.join(" ")}`
             const run = isReserved
-              ? Effect.scoped(Effect.flatMap(redis.reserve(), ({ run }) => run(command)))
+              ? Effect.scoped(Effect.flatMap(RedisReservation.reserve(), ({ run }) => run(command)))
               : redis.run(command)
             check(yield* Effect.result(run), line)
           }

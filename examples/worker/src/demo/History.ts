@@ -49,6 +49,7 @@ export const of = (commands: ReadonlyArray<ReadonlyArray<string>>, base: string)
       if (command === "ZADD" && (part === "over" || part === "dead")) {
         ended.push(...pairsIn(args).map(([, id]) => ({ id, kind: part }) as const))
       }
+      if (command === "HSET" && part === "causes") for (const [id, cause] of pairsIn(args)) results.set(id, cause)
       if (command !== "HSET" || part !== "attempts") continue
       for (const [id, holding] of pairsIn(args)) {
         // What a worker has is the number of its attempt and the worker's token.

@@ -14,7 +14,8 @@ import { type Effect, Exit } from "effect"
 import type { RedisError } from "effect-ioredis"
 import type { RemoveOutcome, Replay, WriteOutcome } from "../Cache.ts"
 import type { CacheCodec } from "./CacheCodec.ts"
-import type { Answer, Held, Leases } from "./Lease.ts"
+import type { Answer, Held } from "./Lease.ts"
+import type { Leased } from "./LeasedRuns.ts"
 import type { Sequences } from "./Sequences.ts"
 import type { Stale } from "./Stale.ts"
 import type { Payload, Stamp } from "./StoredValue.ts"
@@ -305,7 +306,7 @@ export interface CacheTier<in out Value, out E> {
   /** Gives what memory holds of a key, expired or not, where there is a memory. */
   readonly stale: (key: string) => Stale<Value> | undefined
   /** Lets one process at a time look a key up, in a region that wants it. */
-  readonly leases?: Leases | undefined
+  readonly leased?: Leased<Value> | undefined
   /** Orders intents together with other caches, where it does. */
   readonly sequences?: Sequences
   /**

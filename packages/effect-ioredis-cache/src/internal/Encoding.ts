@@ -1,5 +1,5 @@
 import { Context, type Duration, Random, Result } from "effect"
-import * as RedisError from "effect-ioredis/RedisError"
+import { RedisSerializationError } from "effect-ioredis/RedisError"
 import * as CacheCodec from "./CacheCodec.ts"
 import * as CacheKey from "../CacheKey.ts"
 import type { Compression } from "../Compression.ts"
@@ -9,7 +9,7 @@ import { Write } from "./CacheTier.ts"
 import * as Tag from "./tags/Tag.ts"
 import { withTags } from "./tags/Tagged.ts"
 import { lifetime, lifetimeAdvice, type RegionDefinition } from "./Regions.ts"
-import type { RegionSettings } from "./RegionSettings.ts"
+import type { SettingsOfRegion } from "./fixedSettings.ts"
 import type { Payload } from "./StoredValue.ts"
 
 /** Turns the keys and values of one region into what a tier keeps, or says why it cannot. */
@@ -23,7 +23,7 @@ export interface Encoding<in Key, in out Value> {
   readonly keyspace: string
   /** The hash that stands for a rendered key in logs and errors. */
   readonly hash: (rendered: string) => string
-  readonly key: (operation: string, key: Key) => Result.Result<string, RedisError.RedisSerializationError>
+  readonly key: (operation: string, key: Key) => Result.Result<string, RedisSerializationError>
   readonly value: (
     operation: string,
     rendered: string,
@@ -31,13 +31,13 @@ export interface Encoding<in Key, in out Value> {
     value: Value,
     timeToLive: Duration.Input | undefined,
     tags?: Tag.Tags
-  ) => Result.Result<Write<Value>, RedisError.RedisSerializationError>
+  ) => Result.Result<Write<Value>, RedisSerializationError>
   /** For how many milliseconds a value of the key lives from now on that is not given. */
   readonly life: (
     operation: string,
     rendered: string,
     timeToLive: Duration.Input | undefined
-  ) => Result.Result<number, RedisError.RedisSerializationError>
+  ) => Result.Result<number, RedisSerializationError>
 }
 
 /** Makes what compresses payloads as a policy says. */
@@ -49,7 +49,7 @@ export const make = <Key, Value>(
   prefix: string,
   context: Context.Context<never>,
   makeCompressor?: MakeCompressor,
-  settings?: Pick<RegionSettings, "timeToLive" | "defaultTimeToLive" | "listeners">
+  settings?: Pick<SettingsOfRegion, "timeToLive" | "defaultTimeToLive" | "listeners">
 ): Encoding<Key, Value> => {
   const { jitter = 0, name } = options
   const random = Context.get(context, Random.Random)
@@ -70,7 +70,7 @@ export const make = <Key, Value>(
   const compress = options.compression && makeCompressor?.(options.compression)
 
   const problem = (operation: string, message: string, rendered?: string) =>
-    new RedisError.RedisSerializationError({
+    new RedisSerializationError({
       command: operation,
       region: name,
       keyHash: rendered === undefined ? "" : hash(rendered),

@@ -18,6 +18,13 @@ export interface Environment<in out Key, in out Value, in out E> {
 }
 
 /**
+ * Makes lookups take leases. The tier that has leases brings it along, so that nobody else does.
+ */
+export type Leased<in out Value> = <Key, E>(
+  environment: Omit<Environment<Key, Value, E>, "leases">
+) => LookupRuns<Key, Value, E>
+
+/**
  * Makes what the lookups of a region do that lets one process at a time look a key up.
  *
  * - Whoever finds nothing takes the lease and looks up, or waits for the value of whoever has it.

@@ -3,7 +3,6 @@ import type * as Cache from "../Cache.ts"
 import type { Current, Found, Source } from "./CacheTier.ts"
 import type { Failures } from "./Failures.ts"
 import { isPlain, type LookupPolicy } from "./LookupPolicy.ts"
-import * as LeasedRuns from "./LeasedRuns.ts"
 import * as LookupRuns from "./LookupRuns.ts"
 import * as ManyLookups from "./ManyLookups.ts"
 import type { Reads } from "./Reads.ts"
@@ -49,7 +48,6 @@ export type AfterRead<Key, Value, E> = <E2, R>(
 export const make = <Key, Value, E>(environment: Environment<Key, Value, E>): Lookups<Key, Value, E> => {
   const { failures, parts, policy, random, reads, scope, writes } = environment
   const { encoding, lookups, observer, recorder, reject, sequences, tier } = parts
-  const { leases } = tier
   const own = LookupRuns.make(parts, writes, {
     scope,
     get patience() {
@@ -57,7 +55,7 @@ export const make = <Key, Value, E>(environment: Environment<Key, Value, E>): Lo
     },
     onUnstored: policy.isDue === undefined ? undefined : failures.addUnstored
   })
-  const runs = leases === undefined ? own : LeasedRuns.make({ runs: own, leases, reads, random, now: recorder.now })
+  const runs = tier.leased?.({ runs: own, reads, random, now: recorder.now }) ?? own
   const plain = makePlain(environment, runs)
   const afterRead = isPlain(policy) ? plain : StaleReads.make(environment, runs)
 

@@ -5,7 +5,7 @@
  * An observation is made only where somebody looks, by a tracer or by the client's `OperationLog`.
  */
 import { Cause, type Clock, type Context, Effect, Exit, type Fiber, Tracer } from "effect"
-import * as RedisError from "effect-ioredis/RedisError"
+import { isRedisError, type RedisError } from "effect-ioredis/RedisError"
 import type { OperationLines, SpanOwners } from "effect-ioredis/dispatch"
 import type { RemoveOutcome } from "../Cache.ts"
 import type { Found } from "./CacheTier.ts"
@@ -100,7 +100,7 @@ export class Observation {
     if (log.isOn) this.#say(log, Exit.isFailure(exit))
   }
 
-  #fellBack(because: RedisError.RedisError | undefined): void {
+  #fellBack(because: RedisError | undefined): void {
     this.#error = because === undefined ? refused : namedOf(because)
     const { message, type } = this.#error
     this.#event("cache.fallback", { "error.type": type, ...(message !== undefined && { "error.message": message }) })
@@ -202,7 +202,7 @@ interface Named {
 
 // What a lookup fails with may say anything, so that its name is all that is told.
 const namedOf = (error: unknown): Named => {
-  if (RedisError.isRedisError(error)) return { type: error._tag, message: error.message }
+  if (isRedisError(error)) return { type: error._tag, message: error.message }
   const tag = typeof error === "object" && error !== null && "_tag" in error ? error._tag : undefined
   if (typeof tag === "string") return { type: tag, message: undefined }
   return { type: error instanceof Error ? error.name : "Unknown", message: undefined }

@@ -10,6 +10,7 @@ import { Entry, type Intent, remove, SetIntent } from "./journal/Ledger.ts"
 import * as Scripts from "./journal/scripts.ts"
 import * as Sender from "./journal/Sender.ts"
 import * as Lease from "./Lease.ts"
+import * as LeasedRuns from "./LeasedRuns.ts"
 import { idleSleep } from "./idleSleep.ts"
 import { now } from "./now.ts"
 import * as StoredValue from "./StoredValue.ts"
@@ -153,7 +154,7 @@ const makeTier = <Value>(
       return { timeToLive: lifeThere, origin }
     },
     replacedBy: replacedByOf(dispatch, options),
-    leases: leasesOf(environment, region, options),
+    leased: leasedOf(environment, region, options),
     now: timeOf,
     get,
     peek: get,
@@ -183,23 +184,24 @@ const makeTier = <Value>(
   }
 }
 
-const leasesOf = (
+const leasedOf = <Value>(
   { dispatch, stamps }: Environment,
-  { keyspace, lease, onLease }: Pick<TierRegion<never>, "keyspace" | "lease" | "onLease">,
+  { keyspace, lease, onLease }: TierRegion<Value>,
   options: Timeouts
-): Lease.Leases | undefined =>
-  lease === true
-    ? Lease.make({
-        dispatch,
-        keyspace,
-        get patience() {
-          return options.timeout
-        },
-        isOn: options.mayLease,
-        tokenOf: stamps.next,
-        onAnswer: onLease
-      })
-    : undefined
+): LeasedRuns.Leased<Value> | undefined => {
+  if (lease !== true) return undefined
+  const leases = Lease.make({
+    dispatch,
+    keyspace,
+    get patience() {
+      return options.timeout
+    },
+    isOn: options.mayLease,
+    tokenOf: stamps.next,
+    onAnswer: onLease
+  })
+  return (environment) => LeasedRuns.make({ ...environment, leases })
+}
 
 const clearOf = (
   { client, clock, dispatch }: Environment,

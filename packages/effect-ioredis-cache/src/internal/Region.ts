@@ -1,5 +1,5 @@
 import { Clock, Context, type Duration, Effect, Option, Random, type Scope } from "effect"
-import * as RedisError from "effect-ioredis/RedisError"
+import { RedisSerializationError } from "effect-ioredis/RedisError"
 import type { Dispatch } from "effect-ioredis/dispatch"
 import * as Cache from "../Cache.ts"
 import { cacheStats } from "./cacheStats.ts"
@@ -15,7 +15,7 @@ import { type Observer, unswitched } from "./Observation.ts"
 import * as Reads from "./Reads.ts"
 import * as Recorder from "./Recorder.ts"
 import type { RegionParts } from "./RegionParts.ts"
-import { type Followed, follow, type SettingsOf } from "./RegionSettings.ts"
+import { fixedSettings, type Settings } from "./fixedSettings.ts"
 import * as Regions from "./Regions.ts"
 import * as Sequences from "./Sequences.ts"
 import * as SharedLookups from "./SharedLookups.ts"
@@ -32,7 +32,7 @@ export interface Environment<E> {
   /** Keeps the values of a region. */
   readonly tier: <Value>(region: TierRegion<Value>) => CacheTier<Value, E>
   /** Says what becomes of a call whose key or value cannot be stored. */
-  readonly reject: (error: RedisError.RedisSerializationError) => Effect.Effect<void, E>
+  readonly reject: (error: RedisSerializationError) => Effect.Effect<void, E>
   /** The time to live of regions that name none. Default: 300 seconds. */
   readonly timeToLive: Duration.Input | undefined
   /** What every key of the cache begins with. Default: nothing. */
@@ -49,7 +49,7 @@ export interface Environment<E> {
   /** Is told of operations and of outages: the client that it stands on, if any. */
   readonly told?: Partial<Pick<Dispatch, "commandSpans" | "operationLog" | "outage">> | undefined
   /** Gives the settings of its regions. Default: what is said above, which never changes. */
-  readonly settings?: Followed | undefined
+  readonly settings?: Settings | undefined
   /** Tells how the parts of the cache fare. */
   readonly stats: Effect.Effect<Pick<Cache.Stats, "memory" | "journal" | "near" | "redis">>
 }
@@ -61,7 +61,7 @@ export const makeRegions = Effect.fnUntraced(function* <E>(environment: Environm
   const counters = new Recorder.Counters()
   const since = yield* Clock.currentTimeMillis
   const { name, patience, prefix, timeToLive = defaultTimeToLive } = environment
-  const settings = environment.settings ?? follow(undefined, millisOf(patience), timeToLive)
+  const settings = environment.settings ?? fixedSettings(millisOf(patience), timeToLive)
   let closed = false
   const leaving: Array<() => void> = []
   yield* Effect.addFinalizer(() =>
@@ -137,7 +137,7 @@ const tokensOf = <E>({ prefix = "", tier }: Environment<E>, { context, onClose }
 const defaultTimeToLive: Duration.Input = "300 seconds"
 
 const refusedTag = (problem: string) =>
-  new RedisError.RedisSerializationError({
+  new RedisSerializationError({
     command: "invalidateTag",
     region: "",
     keyHash: "",
@@ -150,7 +150,7 @@ interface Lifetime {
   readonly scope: Scope.Scope
   readonly context: Context.Context<never>
   readonly counters: Recorder.Counters
-  readonly settingsOf: SettingsOf
+  readonly settingsOf: Settings["of"]
   readonly isClosed: () => boolean
   readonly onClose: (leave: () => void) => void
 }

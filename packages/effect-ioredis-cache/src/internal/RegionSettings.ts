@@ -1,6 +1,8 @@
 import { Duration } from "effect"
 import type { RuntimeSettings } from "effect-ioredis"
 import type { Dispatch } from "effect-ioredis/dispatch"
+import type { RegionStats, Stats } from "../Cache.ts"
+import { millisText, type Settings, text } from "./fixedSettings.ts"
 
 /**
  * What of a region may change while the program runs, as plain fields: whoever uses one reads it at
@@ -59,41 +61,36 @@ export class RegionSettings {
 const millisOr = (duration: Duration.Input | undefined, otherwise: number | undefined): number | undefined =>
   duration === undefined ? otherwise : Duration.toMillis(duration)
 
-/** Gives the settings of each region of a cache by its name. */
-export type SettingsOf = (region: string) => RegionSettings
-
 /** Settings that are followed until they are let go. */
-export interface Followed {
-  readonly of: SettingsOf
-  /** Gives those of all regions that were asked for. */
-  readonly all: () => ReadonlyArray<RegionSettings>
+export interface Followed extends Settings {
+  readonly of: (region: string) => RegionSettings
   /** Gives the shortest patience of any region in milliseconds, or `otherwise` without any. */
   readonly shortestPatience: (otherwise: number) => number
   readonly end: () => void
 }
 
-/** Follows the settings of a client's program. Without a client the options of the cache stand. */
+/** Follows the settings of a client's program. */
 export const follow = (
-  dispatch: Pick<Dispatch, "followSettings"> | undefined,
+  dispatch: Pick<Dispatch, "followSettings">,
   patience: number | undefined,
   timeToLive: Duration.Input
 ): Followed => {
   const regions = new Map<string, RegionSettings>()
   let settings: RuntimeSettings.Settings = {}
-  const end = dispatch?.followSettings((changed) => {
+  const end = dispatch.followSettings((changed) => {
     settings = changed
     for (const region of regions.values()) region.apply(changed)
   })
+  const of = (name: string): RegionSettings => {
+    const known = regions.get(name)
+    if (known !== undefined) return known
+    const region = new RegionSettings(name, patience, timeToLive)
+    region.apply(settings)
+    regions.set(name, region)
+    return region
+  }
   return {
-    of: (name) => {
-      const known = regions.get(name)
-      if (known !== undefined) return known
-      const region = new RegionSettings(name, patience, timeToLive)
-      region.apply(settings)
-      regions.set(name, region)
-      return region
-    },
-    all: () => Array.from(regions.values()),
+    of,
     shortestPatience: (otherwise) => {
       const bounds = Array.from(regions.values()).flatMap(({ readPatience, writePatience }) => [
         readPatience,
@@ -102,7 +99,28 @@ export const follow = (
       const bounded = bounds.filter((bound) => bound !== undefined)
       return bounded.length === 0 ? otherwise : Math.min(...bounded)
     },
-    end: () => end?.()
+    stats: () => statsOf(of(""), Array.from(regions.values())),
+    end
+  }
+}
+
+// What is said of all regions, and of those of which something else is said.
+const statsOf = (overall: RegionSettings, all: ReadonlyArray<RegionSettings>): Omit<Stats["settings"], "prefix"> => {
+  const regions = all.flatMap((region): ReadonlyArray<readonly [string, RegionStats]> => {
+    const stats = {
+      ...(region.mode !== overall.mode && { mode: region.mode }),
+      ...(region.readPatience !== overall.readPatience && { patience: millisText(region.readPatience) }),
+      ...(region.writePatience !== overall.writePatience && { writePatience: millisText(region.writePatience) }),
+      ...(region.timeToLive !== undefined && { timeToLive: text(region.timeToLive) })
+    }
+    return region === overall || Object.keys(stats).length === 0 ? [] : [[region.name, stats]]
+  })
+  return {
+    timeToLive: text(overall.defaultTimeToLive),
+    ...(overall.readPatience !== undefined && { patience: millisText(overall.readPatience) }),
+    ...(overall.writePatience !== overall.readPatience && { writePatience: millisText(overall.writePatience) }),
+    ...(overall.mode !== "normal" && { mode: overall.mode }),
+    ...(regions.length > 0 && { regions: Object.fromEntries(regions) })
   }
 }
 

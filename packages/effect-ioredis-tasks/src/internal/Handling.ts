@@ -6,7 +6,7 @@ import * as Outcome from "./Outcome.ts"
 import { retryDelay } from "./retryDelay.ts"
 import type { Settlement } from "./scripts/work.ts"
 import type { Spans } from "./Spans.ts"
-import type { StoredTask } from "./StoredTask.ts"
+import type { Content } from "./StoredTask.ts"
 
 /** What a task ends with, this time. */
 export interface Ending extends Pick<Settlement, "kind" | "delay" | "value"> {
@@ -64,7 +64,7 @@ const diedOf = (message: string): Ending => dead("Died", Outcome.write({ _tag: "
 export const make = <Payload, Success, Error, Progress, R>(
   task: Task<Payload, Success, Error, Progress>,
   handle: Handle<Payload, Success, Error, Progress, R>
-): ((stored: StoredTask, begun: Begun) => Effect.Effect<Ending, never, R>) => {
+): ((content: Content, begun: Begun) => Effect.Effect<Ending, never, R>) => {
   const decode = Schema.decodeUnknownEffect(Schema.toCodecJson(task.payload))
   const encodeProgress = Schema.encodeUnknownEffect(Schema.toCodecJson(task.progress))
   const outcomes = Outcome.codecOf(task)
@@ -100,14 +100,14 @@ export const make = <Payload, Success, Error, Progress, R>(
     return isWorthwhile(error.value) ? yield* again(attempt, error.value, failed) : failed
   })
 
-  const run = Effect.fnUntraced(function* (stored: StoredTask, { attempt, id, spans, tell, wasLost }: Begun) {
+  const run = Effect.fnUntraced(function* (content: Content, { attempt, id, spans, tell, wasLost }: Begun) {
     if (wasLost) {
       const message = `${attempt - 1} workers that had it were gone`
       const gone = dead("Lost", Outcome.write({ _tag: "Lost", message }))
       const lost = yield* again(attempt - 1, undefined, gone)
       if (lost.kind === "dead") return lost
     }
-    const payload = yield* Effect.result(decode(stored.payload))
+    const payload = yield* Effect.result(decode(content.payload))
     if (Result.isFailure(payload)) return undecodable("its payload does not fit the schema")
     const progress = (progress: Progress) =>
       Effect.flatMap(Effect.orDie(encodeProgress(progress)), (encoded) => tell(JSON.stringify(encoded)))
@@ -116,13 +116,13 @@ export const make = <Payload, Success, Error, Progress, R>(
     const handling = Effect.flatMap(handled, (exit) =>
       Effect.map(endingOf(exit, attempt), (ending) => ({ exit, ending }))
     )
-    const { ending } = yield* spans.processing(task.name, attempt, stored.trace, handling)
+    const { ending } = yield* spans.processing(task.name, attempt, content.trace, handling)
     return ending
   })
 
   // What decides about an attempt and dies would do so each time.
-  return (stored, begun) =>
-    Effect.catchDefect(run(stored, begun), (defect) => {
+  return (content, begun) =>
+    Effect.catchDefect(run(content, begun), (defect) => {
       const message = Cause.pretty(Cause.die(defect)).slice(0, longestMessage)
       return Effect.succeed(diedOf(message))
     })

@@ -16,9 +16,11 @@ const decodeOutcome = Schema.decodeUnknownOption(Schema.fromJsonString(Stored))
 
 /** How a handler's success and its error are encoded. */
 export interface OutcomeCodec<in out Success, in out Error> {
+  /** Gives no text for a success that says nothing: an id that is over and has no result. */
   readonly success: (value: Success) => Effect.Effect<string, string>
   readonly failed: (error: Error, message: string) => Effect.Effect<string, string>
-  readonly decode: (text: string) => Effect.Effect<Success, Error | TaskFailedError>
+  /** Decodes what is stored of a task that is over, if anything is. */
+  readonly decode: (text: string | undefined) => Effect.Effect<Success, Error | TaskFailedError>
 }
 
 const messages = {
@@ -50,10 +52,11 @@ export const codecOf = <P, Success, Error, G>(task: Task<P, Success, Error, G>):
   const decodeSuccess = Schema.decodeUnknownEffect(success)
   const decodeError = Schema.decodeUnknownEffect(error)
   const undecodable = () => failure(task, "Undecodable")
+  const isSilent = saysNothing(task.success)
   return {
     success: (value) =>
       Effect.mapBoth(encodeSuccess(value), {
-        onSuccess: (value) => JSON.stringify({ _tag: "Success", value }),
+        onSuccess: (value) => (isSilent ? "" : JSON.stringify({ _tag: "Success", value })),
         onFailure: String
       }),
     failed: (error, message) =>
@@ -62,6 +65,9 @@ export const codecOf = <P, Success, Error, G>(task: Task<P, Success, Error, G>):
         onFailure: String
       }),
     decode: (text): Effect.Effect<Success, Error | TaskFailedError> => {
+      if (text === undefined) {
+        return isSilent ? Effect.mapError(decodeSuccess(null), undecodable) : Effect.fail(failure(task, "Forgotten"))
+      }
       const outcome = read(text)
       if (outcome._tag === "Success") return Effect.mapError(decodeSuccess(outcome.value), undecodable)
       if (outcome._tag !== "Failed") return Effect.fail(failure(task, outcome._tag))
@@ -69,3 +75,7 @@ export const codecOf = <P, Success, Error, G>(task: Task<P, Success, Error, G>):
     }
   }
 }
+
+// Whoever asks is told as much where nothing is stored, which costs Redis a key for each task.
+const saysNothing = ({ ast }: Schema.Top): boolean =>
+  ast.encoding === undefined && (ast._tag === "Void" || ast._tag === "Undefined" || ast._tag === "Null")

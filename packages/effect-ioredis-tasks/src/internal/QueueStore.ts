@@ -68,7 +68,7 @@ export const make = (
     work: (call, options) => scripts.work({ ...call, ...retention, keys }, options),
     renew: (renewal) => scripts.renew({ ...renewal, keys }),
     tell: (telling) => scripts.tell({ ...telling, keys }),
-    cancel: (id) => scripts.cancel({ ...retention, id, keys }),
+    cancel: (id) => scripts.cancel({ remember: retention.remember, id, keys }),
     inspect: scripts.inspect({ keys }),
     replay: (ids) => scripts.replay({ ids, keys }),
     look: (id) => scripts.look({ id, keys }),

@@ -12,6 +12,8 @@ import * as Monotonic from "./Monotonic.ts"
 export interface Settings<in S extends Settlement> extends Pick<Call, "lease" | "rate" | "worker"> {
   /** How many tasks it may take now. */
   readonly capacity: () => number
+  /** How many it takes in one round at most. */
+  readonly atOnce: number
   /** How many rounds in a row may fail before the worker ends. */
   readonly attempts: number
   /** Is given each task, and until when it is certainly the worker's own. */
@@ -49,8 +51,8 @@ export interface Rounds<in S extends Settlement = Settlement> {
 
 type Asked<S> = Omit<Parameters<QueueStore["work"]>[0], "settlements"> & { readonly settlements: ReadonlyArray<S> }
 
-// At most so many in one round, so that Redis has time for others.
-const most = 200
+/** How much is settled or taken in one round at most, so that Redis has time for others. */
+export const most = 200
 
 const patience: RedisClient.CallOptions = { waitToSend: "5 seconds", operationTimeout: "7 seconds" }
 
@@ -63,13 +65,18 @@ export const make = <S extends Settlement>(
   { clock }: Dispatch,
   settings: Settings<S>
 ): Rounds<S> => {
-  const { attempts, lease, rate, worked: told, worker } = settings
+  const { atOnce, attempts, lease, rate, worked: told, worker } = settings
   const shallLook = Latch.makeUnsafe(true)
   const now = () => Monotonic.millis(clock)
   const settlements: Array<S> = []
   const isSettled = Latch.makeUnsafe(true)
   let call = 0
   let unanswered: Asked<S> | undefined
+  // What was taken and has not begun.
+  const unbegun: Array<Parameters<typeof settings.take>> = []
+  const begin = Effect.sync(() => {
+    for (const one of unbegun.splice(0)) settings.take(...one)
+  })
 
   // A call whose reply is lost is made again, until one comes: Redis knows it by its number.
   const ask = (asked: Asked<S>) => {
@@ -87,19 +94,24 @@ export const make = <S extends Settlement>(
 
   const round = Effect.gen(function* () {
     isSettled.closeUnsafe()
-    const want = Math.min(most, settings.capacity())
+    const want = Math.max(0, Math.min(atOnce, settings.capacity() - unbegun.length))
     unanswered ??= { worker, call: ++call, lease, want, rate, settlements: settlements.splice(0, most) }
     const asked = unanswered
+    // Redis works on this round while the handlers begin of those that the one before has taken:
+    // they are begun when the call has left, at the end of this tick.
+    if (unbegun.length > 0) yield* Effect.forkDetach(begin)
     const { sentAt, worked } = yield* ask(asked)
     unanswered = undefined
     for (const [index, settlement] of asked.settlements.entries()) {
-      settings.confirmed(settlement, worked.settled[index] === true)
+      settings.confirmed(settlement, !worked.refused.has(index))
     }
     const token = tokenOf(asked)
-    for (const task of worked.taken) settings.take(task, token, sentAt + task.lease)
-    if (settlements.length === 0) isSettled.openUnsafe()
+    for (const task of worked.taken) unbegun.push([task, token, sentAt + task.lease])
     const isFull = asked.want > 0 && worked.taken.length === asked.want
-    if (settlements.length > 0 || (isFull && settings.capacity() > 0)) shallLook.openUnsafe()
+    if (settlements.length > 0 || (isFull && settings.capacity() > unbegun.length)) shallLook.openUnsafe()
+    else yield* begin
+    // Another is to be made for whatever is to be settled or has not begun.
+    if (!shallLook.isOpen()) isSettled.openUnsafe()
     settings.after(worked.taken.length < asked.want, worked.due)
   })
 

@@ -15,9 +15,10 @@ const Content = Schema.Struct({
 export type Content = typeof Content.Type
 
 /** A task as a worker finds it. */
-export interface StoredTask extends Content {
+export interface StoredTask {
   /** Since when it may be begun, in milliseconds of the server's clock. */
   readonly due: number
+  readonly content: Content
 }
 
 const check = Schema.decodeUnknownResult(Content)
@@ -33,11 +34,8 @@ const decode = (text: string) =>
 export const write = (content: Content): string => JSON.stringify(content)
 
 /** Reads what the script has stored: when it is due, when it expires, its priority, its content. */
-export const read = (stored: string): Result.Result<StoredTask, string> => {
-  const [due] = stored.split(" ", 1)
-  const at = stored.indexOf("{")
-  return Result.mapBoth(decode(stored.slice(at)), {
-    onSuccess: (content) => ({ ...content, due: Number(due) }),
+export const read = (stored: string): Result.Result<StoredTask, string> =>
+  Result.mapBoth(decode(stored.slice(stored.indexOf("{"))), {
+    onSuccess: (content) => ({ due: Number.parseInt(stored, 10), content }),
     onFailure: () => "it is not of this library"
   })
-}

@@ -1,5 +1,5 @@
 import { Effect, Latch } from "effect"
-import type { RedisClient } from "effect-ioredis"
+import { RedisClient, RedisReservation } from "effect-ioredis"
 import { Lists } from "effect-ioredis/commands"
 import type { Dispatch } from "effect-ioredis/dispatch"
 import { inBackground } from "./inBackground.ts"
@@ -42,7 +42,11 @@ export const make = (
   const now = () => Monotonic.millis(dispatch.clock)
   // There may be none to spare for as long as the program goes on.
   const withoutOne = Effect.forever(Effect.andThen(Effect.sleep("1 second"), Effect.sync(look)))
-  const reserving = client.reserve({ key, waitToSend: longest, operationTimeout: longest })
+  const reserving = Effect.provideService(
+    RedisReservation.reserve({ key, waitToSend: longest, operationTimeout: longest }),
+    RedisClient.RedisClient,
+    client
+  )
   const waiting = Effect.gen(function* () {
     const reserved = yield* Effect.raceFirst(reserving, withoutOne)
     while (true) {

@@ -7,7 +7,7 @@
  * without elements is no key. Places count from 0 at the left end; negative ones count from the
  * right end, where -1 is the last. What Redis deprecates is left out: RPOPLPUSH is {@link lmove}
  * from `"right"` to `"left"`. What waits for elements to come (the names that begin with `b`) runs
- * on a connection of `RedisClient.reserve`.
+ * on a connection of `RedisReservation.reserve`.
  *
  * **Example** (A queue)
  *
@@ -40,13 +40,13 @@
  *
  * ```ts
  * import { Effect, Layer } from "effect"
- * import { RedisClient } from "effect-ioredis"
+ * import { RedisClient, RedisReservation } from "effect-ioredis"
  * import { Lists } from "effect-ioredis/commands"
  * import { SimulatedRedis } from "effect-ioredis/testing"
  *
  * const program = Effect.gen(function* () {
  *   const redis = yield* RedisClient.RedisClient
- *   const reserved = yield* redis.reserve()
+ *   const reserved = yield* RedisReservation.reserve()
  *   const { run } = reserved
  *   yield* redis.run(Lists.rpush("todo", ["a", "b", "c", "d"]))
  *   const first = Lists.blpop(["urgent", "todo"], "5 seconds")
@@ -157,8 +157,8 @@ export interface Popped {
  *
  * **Gotchas**
  *
- * It waits on the server, so it runs on a connection of `RedisClient.reserve` alone. There a time
- * that is infinite, or 0, which is the same to Redis, is refused with the code `ARGUMENT`.
+ * It waits on the server, so it runs on a connection of `RedisReservation.reserve` alone. There a
+ * time that is infinite, or 0, which is the same to Redis, is refused with the code `ARGUMENT`.
  *
  * @category lists
  * @since 0.1.0
@@ -184,8 +184,8 @@ export const blmove = (
  *
  * **Gotchas**
  *
- * It waits on the server, so it runs on a connection of `RedisClient.reserve` alone. There a time
- * that is infinite, or 0, which is the same to Redis, is refused with the code `ARGUMENT`.
+ * It waits on the server, so it runs on a connection of `RedisReservation.reserve` alone. There a
+ * time that is infinite, or 0, which is the same to Redis, is refused with the code `ARGUMENT`.
  * What was taken is lost if the answer is.
  *
  * @category lists
@@ -217,8 +217,8 @@ export const blmpop = (
  *
  * **Gotchas**
  *
- * It waits on the server, so it runs on a connection of `RedisClient.reserve` alone. There a time
- * that is infinite, or 0, which is the same to Redis, is refused with the code `ARGUMENT`.
+ * It waits on the server, so it runs on a connection of `RedisReservation.reserve` alone. There a
+ * time that is infinite, or 0, which is the same to Redis, is refused with the code `ARGUMENT`.
  * What was taken is lost if the answer is: {@link blmove} leaves it in another list.
  *
  * @category lists
@@ -236,8 +236,8 @@ export const blpop = (
  *
  * **Gotchas**
  *
- * It waits on the server, so it runs on a connection of `RedisClient.reserve` alone. There a time
- * that is infinite, or 0, which is the same to Redis, is refused with the code `ARGUMENT`.
+ * It waits on the server, so it runs on a connection of `RedisReservation.reserve` alone. There a
+ * time that is infinite, or 0, which is the same to Redis, is refused with the code `ARGUMENT`.
  * What was taken is lost if the answer is.
  *
  * @category lists

@@ -46,7 +46,7 @@
  *
  * ```ts
  * import { Effect, Layer } from "effect"
- * import { RedisClient } from "effect-ioredis"
+ * import { RedisClient, RedisReservation } from "effect-ioredis"
  * import { Server, Strings } from "effect-ioredis/commands"
  * import { SimulatedRedis } from "effect-ioredis/testing"
  *
@@ -54,8 +54,7 @@
  *   const server = yield* SimulatedRedis.SimulatedRedis
  *   const replica = yield* server.server({ host: "replica", port: 6379 })
  *   yield* replica.replicaOf(server)
- *   const redis = yield* RedisClient.RedisClient
- *   const { run } = yield* redis.reserve({ key: "order" })
+ *   const { run } = yield* RedisReservation.reserve({ key: "order" })
  *   yield* run(Strings.set("order", "paid"))
  *   yield* run(Server.wait(1, "1 second")) // => 1
  * }).pipe(Effect.scoped)
@@ -528,9 +527,9 @@ export const time: RedisCommand.RedisCommand<DateTime.Utc> = RedisCommand.make("
  *
  * **Gotchas**
  *
- * - It waits on the server, so it runs on a connection of `RedisClient.reserve` alone, behind the
- *   writes of that connection. There a time that is infinite, or 0, which is the same to Redis, is
- *   refused with the code `ARGUMENT`.
+ * - It waits on the server, so it runs on a connection of `RedisReservation.reserve` alone, behind
+ *   the writes of that connection. There a time that is infinite, or 0, which is the same to Redis,
+ *   is refused with the code `ARGUMENT`.
  * - A write that replicas have may be lost all the same, where one becomes the master that has it
  *   not.
  *

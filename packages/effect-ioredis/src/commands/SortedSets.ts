@@ -45,13 +45,13 @@
  *
  * ```ts
  * import { Effect, Layer } from "effect"
- * import { RedisClient } from "effect-ioredis"
+ * import { RedisClient, RedisReservation } from "effect-ioredis"
  * import { SortedSets } from "effect-ioredis/commands"
  * import { SimulatedRedis } from "effect-ioredis/testing"
  *
  * const program = Effect.gen(function* () {
  *   const redis = yield* RedisClient.RedisClient
- *   const { run } = yield* redis.reserve()
+ *   const { run } = yield* RedisReservation.reserve()
  *   yield* redis.run(SortedSets.zadd("due", { mail: 10, report: 20, backup: 30 }))
  *   const first = yield* run(SortedSets.bzpopmin(["due"], "5 seconds"))
  *   first // => Option.some({ key: "due", member: "mail", score: 10 })
@@ -294,8 +294,8 @@ export interface CombineOptions {
  *
  * **Gotchas**
  *
- * It waits on the server, so it runs on a connection of `RedisClient.reserve` alone. There a time
- * that is infinite, or 0, which is the same to Redis, is refused with the code `ARGUMENT`.
+ * It waits on the server, so it runs on a connection of `RedisReservation.reserve` alone. There a
+ * time that is infinite, or 0, which is the same to Redis, is refused with the code `ARGUMENT`.
  * What was taken is lost if the answer is.
  *
  * @category sorted sets
@@ -331,8 +331,8 @@ export interface PoppedMember extends ScoredMember {
  *
  * **Gotchas**
  *
- * It waits on the server, so it runs on a connection of `RedisClient.reserve` alone. There a time
- * that is infinite, or 0, which is the same to Redis, is refused with the code `ARGUMENT`.
+ * It waits on the server, so it runs on a connection of `RedisReservation.reserve` alone. There a
+ * time that is infinite, or 0, which is the same to Redis, is refused with the code `ARGUMENT`.
  * What was taken is lost if the answer is.
  *
  * @category sorted sets
@@ -350,8 +350,8 @@ export const bzpopmax = (
  *
  * **Gotchas**
  *
- * It waits on the server, so it runs on a connection of `RedisClient.reserve` alone. There a time
- * that is infinite, or 0, which is the same to Redis, is refused with the code `ARGUMENT`.
+ * It waits on the server, so it runs on a connection of `RedisReservation.reserve` alone. There a
+ * time that is infinite, or 0, which is the same to Redis, is refused with the code `ARGUMENT`.
  * What was taken is lost if the answer is.
  *
  * @category sorted sets

@@ -9,7 +9,7 @@
  * pending from when it was delivered until it is acknowledged.
  *
  * XREAD and XREADGROUP answer what is there; with `block` they wait for entries to come, on a
- * connection of `RedisClient.reserve`.
+ * connection of `RedisReservation.reserve`.
  *
  * **Gotchas**
  *
@@ -774,8 +774,8 @@ export interface CountOption {
 export interface ReadOptions extends CountOption {
   /**
    * Sets how long it waits on the server where there is nothing: then it runs on a connection of
-   * `RedisClient.reserve` alone. There a time that is infinite, or 0, which is the same to Redis,
-   * is refused with the code `ARGUMENT`. Default: it does not wait.
+   * `RedisReservation.reserve` alone. There a time that is infinite, or 0, which is the same to
+   * Redis, is refused with the code `ARGUMENT`. Default: it does not wait.
    */
   readonly block?: Duration.Input | undefined
 }

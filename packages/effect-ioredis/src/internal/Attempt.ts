@@ -5,7 +5,7 @@ import type { CommandKind } from "../RedisCommand.ts"
 import type { ReplyResult } from "../RedisConnection.ts"
 import * as RedisError from "../RedisError.ts"
 import type { RedisNode } from "./node/RedisNode.ts"
-import type { Circuit } from "./circuitBreaker/Circuit.ts"
+import type { NodeCircuit } from "./circuitBreaker/NodeCircuit.ts"
 import type { CommandSpan } from "./CommandSpan.ts"
 import type { Deadline, Deadlines } from "./Deadlines.ts"
 import type { Distribution } from "./Distribution.ts"
@@ -115,7 +115,7 @@ class Running<A> implements Attempt<A> {
   readonly environment: Environment
   readonly call: Call<A>
   readonly node: RedisNode
-  readonly circuit: Circuit
+  readonly circuit: NodeCircuit
   readonly permit: number
   readonly sentAt: number
   readonly timeout: number
@@ -133,7 +133,7 @@ class Running<A> implements Attempt<A> {
     environment: Environment,
     call: Call<A>,
     node: RedisNode,
-    circuit: Circuit,
+    circuit: NodeCircuit,
     permit: number,
     sentAt: number,
     timeout: number,

@@ -6,6 +6,8 @@ export class Counts {
   inFlight = 0
   /** Counts those that the load rule has cut short and that would still be in flight. */
   cut = 0
+  /** Counts the connections that are reserved. */
+  reserved = 0
   readonly failures = new Map<string, number>()
 
   /** Tells how many operations would be in flight if the load rule did nothing. */

@@ -1,4 +1,4 @@
-import { type Clock, type Context, Result, type Tracer } from "effect"
+import { type Context, Result, type Tracer } from "effect"
 import type { Cancel, Dispatch, Done, NodeEvent, OperationKind, SendOptions } from "../dispatch.ts"
 import type { Reply, RedisCommand } from "../RedisCommand.ts"
 import type { ReplyResult } from "../RedisConnection.ts"
@@ -37,6 +37,26 @@ export interface Dispatcher extends Dispatch {
   readonly version: () => number
 }
 
+/** Takes in an operation that is no single call, and how long it took. */
+export type RecordOperation = (operation: string, errorType: string, millis: number) => void
+
+/** What one is made of. */
+export interface Options
+  extends Pick<
+    Dispatcher,
+    "clock" | "closeWithin" | "commandSpans" | "followSettings" | "note" | "operationLog" | "outage" | "watchHistory"
+  > {
+  readonly attempts: Attempts
+  readonly context: Context.Context<never>
+  readonly listeners: Set<(event: NodeEvent) => void>
+  /** The monotonic time in milliseconds. */
+  readonly now: () => number
+  readonly onDefect: (defect: unknown) => void
+  readonly live: LiveSettings
+  readonly record: RecordOperation
+  readonly topology: Topology
+}
+
 /** Makes one on a topology. `listeners` are told of the events of its nodes. */
 export const make = ({
   attempts,
@@ -55,23 +75,9 @@ export const make = ({
   record,
   topology,
   watchHistory
-}: Pick<Dispatcher, "commandSpans" | "note" | "operationLog" | "outage"> & {
-  readonly attempts: Attempts
-  readonly clock: Clock.Clock
-  readonly closeWithin: Dispatch["closeWithin"]
-  readonly context: Context.Context<never>
-  readonly followSettings: Dispatch["followSettings"]
-  readonly listeners: Set<(event: NodeEvent) => void>
-  /** The monotonic time in milliseconds. */
-  readonly now: () => number
-  readonly onDefect: (defect: unknown) => void
-  readonly live: LiveSettings
-  /** Takes in an operation that several calls are the parts of, and how long it took. */
-  readonly record: (operation: string, errorType: string, millis: number) => void
-  readonly topology: Topology
-  readonly watchHistory: Dispatch["watchHistory"]
-}): Dispatcher => {
+}: Options): Dispatcher => {
   const settingsOf = makeSettingsOf(topology, context, onDefect, live)
+  const scatter = makeScatter({ attempts, now, record })
 
   const sendIn: Dispatcher["sendIn"] = (of, command, options, done, trace) => {
     joins.flush()
@@ -87,8 +93,6 @@ export const make = ({
       if (result !== undefined) done(result)
     })
   }
-
-  const scatter = makeScatter({ attempts, now, record })
 
   const sendAllIn: Dispatcher["sendAllIn"] = (of, commands, options, done, trace) => {
     joins.flush()
@@ -248,7 +252,7 @@ const makeScatter =
   }: {
     readonly attempts: Attempts
     readonly now: () => number
-    readonly record: (operation: string, errorType: string, millis: number) => void
+    readonly record: RecordOperation
   }) =>
   (
     settings: Settings,

@@ -1,7 +1,7 @@
 import type { RedisCommand, Reply } from "../RedisCommand.ts"
 import type { RedisCommandError } from "../RedisError.ts"
+import { at, isCompound } from "./Compound.ts"
 import * as DriverError from "./DriverError.ts"
-import { Exec } from "./Exec.ts"
 
 /**
  * Describes what the driver's decoder gives. With `stringNumbers` and no encoding, an integer comes
@@ -15,8 +15,8 @@ export const toReply = (reply: DriverReply, command: RedisCommand, showScriptErr
   if (typeof reply === "string") return Number.isSafeInteger(Number(reply)) ? Number(reply) : BigInt(reply)
   if (reply === null) return null
   if (reply instanceof Error) return nested(reply, command, showScriptErrors)
-  return command instanceof Exec
-    ? reply.map((item, index) => toReply(item, command.at(index, reply.length), showScriptErrors))
+  return isCompound(command)
+    ? reply.map((item, index) => toReply(item, command[at](index, reply.length), showScriptErrors))
     : reply.map((item) => toReply(item, command, showScriptErrors))
 }
 

@@ -1,12 +1,13 @@
 import { Result } from "effect"
 import type { Argument, Decoder, RedisCommand, Reply } from "../RedisCommand.ts"
+import { at, type Compound } from "./Compound.ts"
 
 /**
  * EXEC, which knows the commands that it has Redis execute: their answers are the elements of its
  * reply, each as text or as bytes, and each an error of its own. A login that is made anew behind
  * MULTI is queued too, and answered before them.
  */
-export class Exec implements RedisCommand<ReadonlyArray<Reply> | null> {
+export class Exec implements RedisCommand<ReadonlyArray<Reply> | null>, Compound {
   readonly name = "EXEC"
   readonly args: ReadonlyArray<Argument> = []
   readonly kind = "connection"
@@ -22,8 +23,7 @@ export class Exec implements RedisCommand<ReadonlyArray<Reply> | null> {
     this.queued = queued
   }
 
-  /** The command that an element of a reply of so many answers. */
-  at(index: number, count: number): RedisCommand {
+  [at](index: number, count: number): RedisCommand {
     return this.queued[index - count + this.queued.length] ?? this
   }
 }

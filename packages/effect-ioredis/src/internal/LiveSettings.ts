@@ -121,7 +121,7 @@ const policyOf = ({ profile, retry: base }: ClientSettings, said: Settings): Ret
 const breakerOf = (
   base: CircuitOptions,
   { failureThreshold, resetTimeout, successThreshold }: CircuitSettings
-): Omit<CircuitBreaker.Options, "classify"> => ({
+): Omit<CircuitBreaker.Options, "classify" | "metrics"> => ({
   ...base,
   ...(failureThreshold !== undefined && { tripPolicy: consecutive(failureThreshold) }),
   ...(resetTimeout !== undefined && { resetTimeout }),

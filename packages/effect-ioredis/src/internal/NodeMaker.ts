@@ -1,7 +1,7 @@
 import { Context, Effect, Exit, Scheduler, Scope } from "effect"
 import type { NodeEvent } from "../dispatch.ts"
 import type { RedisConnector } from "../RedisConnector.ts"
-import * as Circuit from "./circuitBreaker/Circuit.ts"
+import * as NodeCircuit from "./circuitBreaker/NodeCircuit.ts"
 import type { Circuits } from "./circuitBreaker/Circuits.ts"
 import type { EventLog } from "./EventLog.ts"
 import * as Gauges from "./Gauges.ts"
@@ -87,7 +87,7 @@ const makeOne = (options: Options) =>
       if (!isReplica) options.onEvent(event)
     }
     const name = place.label === "" ? options.name : `${options.name} ${place.label}`
-    const onChange = (circuit: Circuit.Circuit): void => {
+    const onChange = (circuit: NodeCircuit.NodeCircuit): void => {
       node.wake()
       if (circuit.isClosed()) onEvent({ _tag: "CircuitClosed", node })
     }
@@ -130,7 +130,7 @@ const circuitsOf = Effect.fnUntraced(function* (
     readonly name: string
     readonly isAlone: boolean
     readonly isReplica: boolean
-    readonly onChange: (circuit: Circuit.Circuit) => void
+    readonly onChange: (circuit: NodeCircuit.NodeCircuit) => void
   }
 ) {
   const context = yield* Effect.context<Scope.Scope>()
@@ -138,7 +138,7 @@ const circuitsOf = Effect.fnUntraced(function* (
   const make = Effect.fnUntraced(function* (options: LiveSettings["circuits"]["read"], suffix: string) {
     const name = `${node.name}${suffix}`
     const shownName = node.isAlone && suffix === "" ? undefined : name
-    const circuit = yield* Circuit.make({ ...options, name: options.name ?? client }, shownName)
+    const circuit = yield* NodeCircuit.make({ ...options, name: options.name ?? client }, shownName)
     circuit.listeners.add(() => node.onChange(circuit))
     follow(circuit, name, record)
     yield* circuits.add(node.isReplica ? undefined : name, circuit)
@@ -172,7 +172,7 @@ const circuitsOf = Effect.fnUntraced(function* (
   return made
 })
 
-const follow = (circuit: Circuit.Circuit, node: string, record: EventLog["record"]): void => {
+const follow = (circuit: NodeCircuit.NodeCircuit, node: string, record: EventLog["record"]): void => {
   let before = circuit.stats()
   circuit.listeners.add(() => {
     const after = circuit.stats()

@@ -1,8 +1,7 @@
 import { Cause, Clock, Duration, Effect, Exit, Option, Scope, Semaphore } from "effect"
 import type * as CircuitBreaker from "../CircuitBreaker.ts"
 import * as RedisError from "../RedisError.ts"
-import type { Failed } from "./Attempts.ts"
-import type { Deadlines } from "./Deadlines.ts"
+import type { Insides } from "./Insides.ts"
 import * as Monotonic from "./Monotonic.ts"
 import type { RedisNode } from "./node/RedisNode.ts"
 import { ReservedConnection } from "./ReservedConnection.ts"
@@ -18,8 +17,6 @@ export interface Reservations {
     node: () => RedisNode,
     times: Times
   ) => Effect.Effect<ReservedConnection, RedisError.RedisCommandError, Scope.Scope>
-  /** Counts those that are lent. */
-  readonly inUse: () => number
 }
 
 /** Says until when there is time, in monotonic milliseconds. */
@@ -30,79 +27,13 @@ export interface Times {
   readonly waitUntil: number
 }
 
-/** Sets what is lent. */
-export interface Options {
-  readonly clock: Clock.Clock
-  /** The most that are lent, and kept besides, at once. */
-  readonly most: number
-  readonly commandTimeout: number
-  readonly deadlines: Deadlines
-  readonly failed: Failed
-}
-
-/** Makes the reservations of a client. They end with the scope. */
-export const make = Effect.fnUntraced(function* ({
-  clock,
-  commandTimeout,
-  deadlines,
-  failed,
-  most
-}: Options): Effect.fn.Return<Reservations, never, Scope.Scope> {
+/** Makes the reservations of a client. */
+export const make = (insides: Insides): Reservations => {
+  const { clock, counts, failed, settings } = insides
+  const { commandTimeout, maxReserved } = settings
   const now = () => Monotonic.millis(clock)
-  const settings = { commandTimeout, deadlines, now, failed }
-  const scope = yield* Effect.scope
-  const permits = yield* Semaphore.make(most)
-  const idle = new Set<Lent>()
-  let lent = 0
-  let isSweeping = false
-
-  const connect = (node: RedisNode, inTime: InTime): Effect.Effect<Lent, RedisError.RedisConnectionError> =>
-    Effect.gen(function* () {
-      const own = yield* Scope.fork(scope)
-      const link = yield* Effect.onError(inTime(Scope.provide(node.connect, own), "Timeout"), (cause) =>
-        Scope.close(own, Exit.failCause(cause))
-      )
-      return new Lent(node, own, new ReservedConnection(link, settings))
-    })
-
-  const take = (node: RedisNode, inTime: InTime): Effect.Effect<Lent, RedisError.RedisConnectionError> =>
-    Effect.suspend(() => {
-      for (const one of idle) {
-        if (one.node !== node) continue
-        idle.delete(one)
-        return one.connection.isClean() ? Effect.succeed(one) : Effect.andThen(one.close, take(node, inTime))
-      }
-      return connect(node, inTime)
-    })
-
-  const sweep: Effect.Effect<void> = Effect.suspend(() => {
-    const until = now() - longestIdle
-    const old = Array.from(idle).filter(({ idleSince }) => idleSince <= until)
-    for (const one of old) idle.delete(one)
-    return Effect.forEach(old, ({ close }) => close, { discard: true })
-  })
-
-  // It runs while there is something to sweep, so that a client that lends nothing has no timer.
-  const sweeping = Effect.gen(function* () {
-    while (idle.size > 0) {
-      yield* Effect.sleep(sweepInterval)
-      yield* sweep
-    }
-    isSweeping = false
-  }).pipe(Effect.provideService(Clock.Clock, clock))
-
-  const giveBack = (one: Lent): Effect.Effect<void> =>
-    Effect.suspend(() => {
-      lent--
-      const next = one.connection.passOn()
-      if (!one.connection.isClean() || lent + idle.size >= most) return one.close
-      one.connection = next
-      one.idleSince = now()
-      idle.add(one)
-      if (isSweeping) return Effect.void
-      isSweeping = true
-      return Effect.asVoid(Effect.forkIn(sweeping, scope))
-    })
+  const permits = Semaphore.makeUnsafe(maxReserved)
+  const { giveBack, take } = makePool(insides, now)
 
   // A login alone shows no more than that the server takes clients, so that it counts for nothing
   // while the circuit is closed. A probe has to be answered, on a connection that was kept as well.
@@ -141,7 +72,7 @@ export const make = Effect.fnUntraced(function* ({
           restore(Effect.timeoutOrElse(effect, { duration: until - now(), orElse: () => late(reason) }))
         yield* inTime(permits.takeScoped(1), "Saturated")
         const one = yield* admitted(node, inTime, until)
-        lent++
+        counts.reserved++
         yield* Effect.addFinalizer(() => giveBack(one))
         return one.connection
       }).pipe(withoutRemains)
@@ -158,7 +89,6 @@ export const make = Effect.fnUntraced(function* ({
     })
 
   return {
-    inUse: () => lent,
     reserve: (node, times) =>
       Effect.provideService(
         Effect.suspend(() => reserve(node, times)),
@@ -166,7 +96,64 @@ export const make = Effect.fnUntraced(function* ({
         clock
       )
   }
-})
+}
+
+// Keeps at most as many as may be lent, those that are lent included.
+const makePool = ({ clock, counts, deadlines, failed, scope, settings }: Insides, now: () => number) => {
+  const { commandTimeout, maxReserved } = settings
+  const idle = new Set<Lent>()
+  let isSweeping = false
+
+  const connect = (node: RedisNode, inTime: InTime): Effect.Effect<Lent, RedisError.RedisConnectionError> =>
+    Effect.gen(function* () {
+      const own = yield* Scope.fork(scope)
+      const link = yield* Effect.onError(inTime(Scope.provide(node.connect, own), "Timeout"), (cause) =>
+        Scope.close(own, Exit.failCause(cause))
+      )
+      return new Lent(node, own, new ReservedConnection(link, { commandTimeout, deadlines, now, failed }))
+    })
+
+  const take = (node: RedisNode, inTime: InTime): Effect.Effect<Lent, RedisError.RedisConnectionError> =>
+    Effect.suspend(() => {
+      for (const one of idle) {
+        if (one.node !== node) continue
+        idle.delete(one)
+        return one.connection.isClean() ? Effect.succeed(one) : Effect.andThen(one.close, take(node, inTime))
+      }
+      return connect(node, inTime)
+    })
+
+  const sweep: Effect.Effect<void> = Effect.suspend(() => {
+    const until = now() - longestIdle
+    const old = Array.from(idle).filter(({ idleSince }) => idleSince <= until)
+    for (const one of old) idle.delete(one)
+    return Effect.forEach(old, ({ close }) => close, { discard: true })
+  })
+
+  // It runs while there is something to sweep, so that a client that lends nothing has no timer.
+  const sweeping = Effect.gen(function* () {
+    while (idle.size > 0) {
+      yield* Effect.sleep(sweepInterval)
+      yield* sweep
+    }
+    isSweeping = false
+  }).pipe(Effect.provideService(Clock.Clock, clock))
+
+  const giveBack = (one: Lent): Effect.Effect<void> =>
+    Effect.suspend(() => {
+      counts.reserved--
+      const next = one.connection.passOn()
+      if (!one.connection.isClean() || counts.reserved + idle.size >= maxReserved) return one.close
+      one.connection = next
+      one.idleSince = now()
+      idle.add(one)
+      if (isSweeping) return Effect.void
+      isSweeping = true
+      return Effect.asVoid(Effect.forkIn(sweeping, scope))
+    })
+
+  return { take, giveBack }
+}
 
 // Most is reserved to write something, or to wait for what somebody writes.
 const kind = "write"

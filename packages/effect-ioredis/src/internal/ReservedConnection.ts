@@ -9,7 +9,7 @@ import { blockTime } from "./blockTime.ts"
 import type { Deadlines } from "./Deadlines.ts"
 import { Exec } from "./Exec.ts"
 import type { NodeSession } from "./node/NodeSession.ts"
-import { refusalOfReserved } from "./refusal.ts"
+import { reservedRefusal } from "./reservedRefusal.ts"
 import * as Replies from "./Replies.ts"
 
 /** Sets how long a command may take, and who is told of those that fail. */
@@ -58,7 +58,7 @@ export class ReservedConnection implements RedisReservation {
 
   readonly run: RedisReservation["run"] = (command) =>
     this.#inTurn(command.name, () => {
-      const refused = refusalOfReserved(command)
+      const refused = reservedRefusal(command)
       if (refused !== undefined) return Effect.fail(refused)
       this.#follow(command)
       return Effect.flatMap(this.#send([command], { waits: blockTime(command) }), ([result = missing(command)]) => {
@@ -210,7 +210,7 @@ const interrupted = new Error("A command on the reserved connection was interrup
 const over = new Error("The reserved connection was given back.")
 
 const refusalInTransaction = (command: RedisCommand.RedisCommand): RedisError.RedisOperationError | undefined =>
-  refusalOfReserved(command, "transaction")
+  reservedRefusal(command, "transaction")
 
 // What is lost before the commands have left has executed none of them.
 const notBegun = (error: RedisError.RedisCommandError): RedisError.RedisCommandError =>

@@ -1,4 +1,4 @@
-import { Duration, Effect, Schedule } from "effect"
+import { Duration, Effect } from "effect"
 import type * as CircuitBreaker from "../CircuitBreaker.ts"
 import type { OperationStats, Options, SettingsStats } from "../RedisClient.ts"
 import * as RetryPolicy from "../RetryPolicy.ts"
@@ -7,7 +7,7 @@ import { type RedisTopology, server } from "../RedisTopology.ts"
 import type { Profile, ProfileSettings } from "../RuntimeSettings.ts"
 import { addressText } from "./address.ts"
 import { defaultProbeTimeout } from "./circuitBreaker/Circuit.ts"
-import { defaultOpenTime } from "./circuitBreaker/OpenTimes.ts"
+import { defaultOpenTime, isSchedule } from "./circuitBreaker/OpenTimes.ts"
 import { consecutive, never } from "./circuitBreaker/TripPolicy.ts"
 import type { LiveSettings, Times } from "./LiveSettings.ts"
 import { defaultsOf } from "./profiles.ts"
@@ -22,7 +22,7 @@ export interface ClientSettings {
   readonly maxInFlight: number
   readonly maxReserved: number
   readonly retry: RetryPolicy.RetryPolicy
-  readonly circuitBreaker: Omit<CircuitBreaker.Options, "classify">
+  readonly circuitBreaker: Omit<CircuitBreaker.Options, "classify" | "metrics">
   readonly probeOnReady: boolean
   readonly commandTimeout: number
   readonly operationTimeout: number
@@ -139,10 +139,8 @@ const operation = (
 const circuit = (breaker: ClientSettings["circuitBreaker"]): SettingsStats["circuitBreaker"] => {
   const { resetTimeout = defaultOpenTime } = breaker
   return {
-    tripPolicy: breaker.tripPolicy ?? consecutive(5),
-    resetTimeout: Schedule.isSchedule(resetTimeout)
-      ? "schedule"
-      : Duration.format(Duration.fromInputUnsafe(resetTimeout)),
+    tripPolicy: { ...(breaker.tripPolicy ?? consecutive(5)) },
+    resetTimeout: isSchedule(resetTimeout) ? "schedule" : Duration.format(Duration.fromInputUnsafe(resetTimeout)),
     successThreshold: breaker.successThreshold ?? 1,
     maxProbes: breaker.maxProbes ?? 1,
     probeTimeout: Duration.format(Duration.fromInputUnsafe(breaker.probeTimeout ?? defaultProbeTimeout))

@@ -5,7 +5,6 @@ import type { Counts } from "./Counts.ts"
 import { errorStats } from "./errorStats.ts"
 import type { LiveSettings } from "./LiveSettings.ts"
 import type { RedisNode, Status } from "./node/RedisNode.ts"
-import type { Reservations } from "./Reservations.ts"
 import type { Topology } from "./topology/Topology.ts"
 
 /** Holds what the stats of a client are told from. Nothing of it asks Redis. */
@@ -17,13 +16,12 @@ export interface Sources {
   /** Gives all nodes that live, those included that own nothing. */
   readonly living: () => ReadonlyArray<RedisNode>
   readonly topology: Topology
-  readonly reservations: Reservations
   readonly lastFailure: () => Stats["lastFailure"]
 }
 
 /** Tells how a client fares. */
 export const clientStats = (sources: Sources): Stats => {
-  const { counts, live, living, reservations, since, topology } = sources
+  const { counts, live, living, since, topology } = sources
   const settings = live.base
   const nodes = topology.nodes()
   const lastFailure = sources.lastFailure()
@@ -39,7 +37,7 @@ export const clientStats = (sources: Sources): Stats => {
     operations: counts.operations,
     failures: Object.fromEntries(counts.failures),
     retries: counts.retries,
-    reservations: { inUse: reservations.inUse(), limit: settings.maxReserved },
+    reservations: { inUse: counts.reserved, limit: settings.maxReserved },
     ...(lastFailure && { lastFailure }),
     ...(connectError && { connectError: errorStats(connectError) }),
     settings: show(live, counts.demand())

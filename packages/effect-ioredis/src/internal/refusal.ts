@@ -1,7 +1,5 @@
 import type { Argument, RedisCommand } from "../RedisCommand.ts"
-import { blockTime } from "./blockTime.ts"
 import { arityOf } from "./commandKeys.ts"
-import { concerns } from "./Subscriptions.ts"
 import { RedisOperationError } from "../RedisError.ts"
 
 /**
@@ -24,7 +22,8 @@ export const refusal = (
   const malformed = malformedRefusal(command)
   if (malformed !== undefined) return malformed
   if (kind === "blocking") {
-    const why = "it would block the shared connection for every other caller. Run it on a connection of `reserve`"
+    const why =
+      "it would block the shared connection for every other caller. Run it on a connection of `RedisReservation.reserve`"
     return refuse(name, "UNSUPPORTED", why)
   }
   if (kind === "connection") return refuse(name, "UNSUPPORTED", whyNotShared(name))
@@ -38,42 +37,8 @@ export const refusal = (
   return numberRefusal(command)
 }
 
-/**
- * Says why a command must not be sent on a connection that one caller has for himself, or in a
- * transaction on it, or `undefined` if it may.
- */
-export const refusalOfReserved = (
-  command: RedisCommand,
-  where?: "transaction" | undefined
-): RedisOperationError | undefined => {
-  const { kind, name } = command
-  const malformed = malformedRefusal(command)
-  if (malformed !== undefined) return malformed
-  if (concerns(command)) {
-    return refuse(name, "UNSUPPORTED", "a subscription has a connection of its own. Use RedisPubSub")
-  }
-  if (kind === "connection" && where === "transaction") {
-    return refuse(name, "UNSUPPORTED", "it changes the connection. Run it before the transaction")
-  }
-  const misfit = numberRefusal(command)
-  if (misfit !== undefined) return misfit
-  // The others would be executed without a command that the driver cannot send.
-  if (where === "transaction" && sizeOf(command) > largestInTransaction) {
-    return refuse(name, "ARGUMENT", "its arguments are too large for a transaction")
-  }
-  // In a transaction nothing waits.
-  if (where === "transaction" || blockTime(command) !== Number.POSITIVE_INFINITY) return undefined
-  const why = "it waits for ever, as a server that hangs seems to. Give it a time, and run it again when that is over"
-  return refuse(name, "ARGUMENT", why)
-}
-
-const sizeOf = ({ args }: RedisCommand): number =>
-  args.reduce<number>((sum, arg) => sum + (arg instanceof Uint8Array ? arg.length : String(arg).length), 0)
-
-// The driver writes a command as one string, which can have about twice as many characters.
-const largestInTransaction = 2 ** 28
-
-const malformedRefusal = ({ args, name }: RedisCommand): RedisOperationError | undefined => {
+/** Refuses what is no command: without a name, or with arguments of other types. */
+export const malformedRefusal = ({ args, name }: RedisCommand): RedisOperationError | undefined => {
   if (name === "") {
     return refuse("(no name)", "ARGUMENT", "it has no name. Pass the name of a command, such as GET")
   }
@@ -90,8 +55,11 @@ const malformedRefusal = ({ args, name }: RedisCommand): RedisOperationError | u
   return undefined
 }
 
-// What may not be sent at all is said first: arguments that fit would not help.
-const numberRefusal = ({ args, name }: RedisCommand): RedisOperationError | undefined => {
+/**
+ * Refuses a number of arguments that Redis does not take. What may not be sent at all is said
+ * before that: arguments that fit would not help.
+ */
+export const numberRefusal = ({ args, name }: RedisCommand): RedisOperationError | undefined => {
   const arity = arityOf(name, args)
   const words = args.length + 1
   const fits = arity === undefined || arity === words || (arity < 0 && words >= -arity)
@@ -109,11 +77,12 @@ const whyNotShared = (name: string): string => {
   const why = "it would change the shared connection for every other caller"
   if (/SUBSCRIBE$/.test(name)) return `${why}. Use RedisPubSub`
   return name === "MULTI" || name === "EXEC" || name === "DISCARD"
-    ? `${why}. Use \`transaction\``
-    : `${why}. Run it on a connection of \`reserve\``
+    ? `${why}. Use \`RedisReservation.transaction\``
+    : `${why}. Run it on a connection of \`RedisReservation.reserve\``
 }
 
-const refuse = (command: string, code: "ARGUMENT" | "UNSUPPORTED", why: string): RedisOperationError =>
+/** Says what was not sent, and why. */
+export const refuse = (command: string, code: "ARGUMENT" | "UNSUPPORTED", why: string): RedisOperationError =>
   new RedisOperationError({ command, code, message: `${command} was not sent: ${why}` })
 
 const isArgument = (value: unknown): value is Argument =>

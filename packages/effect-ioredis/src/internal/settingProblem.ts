@@ -1,22 +1,5 @@
 /** Words what is wrong with a setting, wherever it comes from, without showing a password. */
-import { Config, Duration, Option, Schema, SchemaAST, SchemaIssue } from "effect"
-
-/**
- * Says what a setting is and what it should be, or `undefined` where its schema does not say the
- * latter by `expected` and `example`.
- */
-export const problemOf = (name: string, value: unknown, ast: SchemaAST.AST): string | undefined => {
-  const { example, expected } = SchemaAST.resolve(ast) ?? {}
-  return typeof expected !== "string" || typeof example !== "string"
-    ? undefined
-    : `${name} is ${shown(value)}: expected ${expected}, for example ${example}`
-}
-
-/** The error for these problems, a line for each. It holds nothing but their text. */
-export const configError = (problems: ReadonlyArray<string>): Config.ConfigError =>
-  new Config.ConfigError(
-    new Schema.SchemaError(new SchemaIssue.InvalidValue({ message: Array.from(new Set(problems)).join("\n") }))
-  )
+import { Duration, Option } from "effect"
 
 /** Tells whether a number can count something. */
 export const isCount = (value: number): boolean => Number.isSafeInteger(value) && value >= 1

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Option, Result } from "effect"
-import { Redis, RedisClient, RedisCommand, RedisConnection } from "effect-ioredis"
+import { Redis, RedisClient, RedisCommand, RedisConnection, RedisReservation } from "effect-ioredis"
 import { Strings } from "effect-ioredis/commands"
 import type { ReservedConnection } from "../../../../packages/effect-ioredis/src/internal/ReservedConnection.ts"
 import * as RedisCluster from "../../../support/RedisCluster.ts"
@@ -19,10 +19,10 @@ describe("A reserved connection of a real Redis", () => {
       Effect.gen(function* () {
         const { url } = yield* RedisServer.make()
         yield* Effect.gen(function* () {
-          const { get, reserve } = yield* RedisClient.RedisClient
+          const { get } = yield* RedisClient.RedisClient
           const increment = Effect.scoped(
             Effect.gen(function* () {
-              const connection = yield* reserve({ key: "n" })
+              const connection = yield* RedisReservation.reserve({ key: "n" })
               yield* connection.run(watch("n"))
               const before = Number(Option.getOrElse(yield* connection.run(Strings.get("n")), () => "0"))
               return Option.isSome(yield* connection.transaction([Strings.set("n", before + 1)]))
@@ -42,8 +42,8 @@ describe("A reserved connection of a real Redis", () => {
     Effect.gen(function* () {
       const { url } = yield* RedisServer.make()
       yield* Effect.gen(function* () {
-        const { ping, reserve, run } = yield* RedisClient.RedisClient
-        const connection = yield* reserve()
+        const { ping, run } = yield* RedisClient.RedisClient
+        const connection = yield* RedisReservation.reserve()
         const popped = yield* Effect.forkChild(connection.run(RedisCommand.make("BLPOP", ["jobs", 60])))
         yield* ping
         assert.isUndefined(popped.pollUnsafe())
@@ -58,8 +58,8 @@ describe("A reserved connection of a real Redis", () => {
     Effect.gen(function* () {
       const server = yield* RedisServer.make()
       yield* Effect.gen(function* () {
-        const { ping, reserve } = yield* RedisClient.RedisClient
-        const connection = yield* reserve()
+        const { ping } = yield* RedisClient.RedisClient
+        const connection = yield* RedisReservation.reserve()
         const waiting = yield* Effect.forkChild(Effect.flip(connection.run(RedisCommand.make("BLPOP", ["jobs", 60]))))
         yield* Wait.until(
           "it waits",
@@ -70,7 +70,7 @@ describe("A reserved connection of a real Redis", () => {
         assert.strictEqual(error._tag === "RedisConnectionError" && error.sent, "unknown")
         yield* server.start
         yield* Wait.until("Redis is back", Effect.map(Effect.result(ping), Result.isSuccess))
-        const again = yield* reserve()
+        const again = yield* RedisReservation.reserve()
         assert.strictEqual(yield* again.run(RedisCommand.make("PING")), "PONG")
       }).pipe(Effect.scoped, Effect.provide(Redis.layer({ url: server.url, requireReady: true })))
     }).pipe(Effect.scoped)
@@ -80,8 +80,8 @@ describe("A reserved connection of a real Redis", () => {
     Effect.gen(function* () {
       const server = yield* RedisServer.make()
       yield* Effect.gen(function* () {
-        const { reserve, run } = yield* RedisClient.RedisClient
-        const connection = yield* reserve()
+        const { run } = yield* RedisClient.RedisClient
+        const connection = yield* RedisReservation.reserve()
         const waiting = yield* Effect.forkChild(connection.run(RedisCommand.make("BLPOP", ["jobs", 60])))
         const blocked = (count: number) =>
           Effect.map(server.cli("INFO", "clients"), (info) => String(info).includes(`blocked_clients:${count}`))
@@ -100,9 +100,8 @@ describe("A transaction on a real Redis", () => {
     Effect.gen(function* () {
       const { url } = yield* RedisServer.make()
       yield* Effect.gen(function* () {
-        const { transaction } = yield* RedisClient.RedisClient
         const bytes = Uint8Array.from([0xff, 0x00, 0xfe])
-        const [set, got, refused, text] = yield* transaction([
+        const [set, got, refused, text] = yield* RedisReservation.transaction([
           Strings.set("k", bytes),
           RedisCommand.make("GET", ["k"], { reply: "bytes" }),
           RedisCommand.make("LPUSH", ["k", "secret"]),
@@ -113,7 +112,9 @@ describe("A transaction on a real Redis", () => {
         assert.strictEqual(Result.isFailure(refused) && refused.failure.code, "WRONGTYPE")
         assert.notInclude(JSON.stringify(refused), "secret")
         assert.isTrue(Result.isSuccess(text))
-        const error = yield* Effect.flip(transaction([Strings.set("k", 1), RedisCommand.make("NONSENSE", ["secret"])]))
+        const error = yield* Effect.flip(
+          RedisReservation.transaction([Strings.set("k", 1), RedisCommand.make("NONSENSE", ["secret"])])
+        )
         assert.strictEqual(error._tag === "RedisOperationError" && error.command, "NONSENSE")
         assert.notInclude(JSON.stringify(error), "secret")
       }).pipe(Effect.provide(Redis.layer({ url, requireReady: true })))
@@ -124,10 +125,10 @@ describe("A transaction on a real Redis", () => {
     Effect.gen(function* () {
       const { url } = yield* RedisServer.make({ password: "secret" })
       yield* Effect.gen(function* () {
-        const { reserve, set } = yield* RedisClient.RedisClient
+        const { set } = yield* RedisClient.RedisClient
         yield* set("a", "A")
         const bytes = RedisCommand.make("GET", ["a"], { reply: "bytes" })
-        const reserved = yield* reserve()
+        const reserved = yield* RedisReservation.reserve()
         // What logs it in anew has the connection itself.
         const { connection } = reserved as ReservedConnection
         const [executed] = yield* Effect.all(
@@ -148,8 +149,7 @@ describe("A transaction on a real Redis", () => {
       const server = yield* RedisServer.make({ users: [user] })
       const transactionOn = (url: string, commands: ReadonlyArray<RedisCommand.RedisCommand>) =>
         Effect.gen(function* () {
-          const { transaction } = yield* RedisClient.RedisClient
-          return yield* Effect.flip(transaction(commands))
+          return yield* Effect.flip(RedisReservation.transaction(commands))
         }).pipe(Effect.provide(Redis.layer({ url, requireReady: true })))
       const denied = yield* transactionOn(`redis://simple:secret@127.0.0.1:${server.port}`, [Strings.set("k", 1)])
       assert.strictEqual(denied._tag === "RedisOperationError" && denied.code, "NOPERM")
@@ -166,8 +166,7 @@ describe("A transaction on a real Redis", () => {
       Effect.gen(function* () {
         const cluster = yield* RedisCluster.make({ replicas: 0 })
         yield* Effect.gen(function* () {
-          const { transaction } = yield* RedisClient.RedisClient
-          const both = transaction([Strings.incr("{a}n"), Strings.incr("{a}m")])
+          const both = RedisReservation.transaction([Strings.incr("{a}n"), Strings.incr("{a}m")])
           assert.deepStrictEqual(yield* both, [Result.succeed(1), Result.succeed(1)])
           const slot = Number(yield* cluster.node(0).cli("CLUSTER", "KEYSLOT", "{a}"))
           const owner = yield* cluster.ownerOf(slot)
@@ -175,7 +174,7 @@ describe("A transaction on a real Redis", () => {
           if (other === undefined) return assert.fail("there is one node alone")
           yield* cluster.moveSlots([slot], other)
           assert.deepStrictEqual(yield* both, [Result.succeed(2), Result.succeed(2)])
-          const error = yield* Effect.flip(transaction([Strings.incr("{a}n"), Strings.incr("{b}n")]))
+          const error = yield* Effect.flip(RedisReservation.transaction([Strings.incr("{a}n"), Strings.incr("{b}n")]))
           assert.strictEqual(error._tag === "RedisOperationError" && error.code, "CROSSSLOT")
         }).pipe(Effect.provide(Redis.layer({ cluster: [{ host: "127.0.0.1", port: cluster.node(0).port }] })))
       }).pipe(Effect.scoped),

@@ -88,6 +88,7 @@ export const make = Effect.fnUntraced(function* (
     attempts: Number.POSITIVE_INFINITY,
     rate: { limit: 0, window: 0 },
     capacity: () => takers.size,
+    atOnce: Rounds.most,
     take: give,
     confirmed: (settlement) => confirmations.get(settlement)?.openUnsafe(),
     after: (isIdle, due) => {

@@ -9,7 +9,6 @@ export interface Cancellation {
   readonly keys: QueueKeys
   readonly id: string
   readonly remember: number
-  readonly resultLife: number
 }
 
 /**
@@ -22,7 +21,7 @@ export const cancel: RedisScript.RedisScript<Cancellation, "Unknown" | "Over" | 
     lua: `#!lua flags=allow-oom
 local tasks, delayed, leases, attempts, dead = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local causes, over, cancelled, progress = KEYS[6], KEYS[7], KEYS[8], KEYS[9]
-local id, remember, resultLife, results, told = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4], ARGV[5]
+local id, remember, results, told = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4]
 ${lua.now}${lua.finish}
 local stored = redis.call("HGET", tasks, id)
 if stored == "" then return 3 end
@@ -54,7 +53,7 @@ return 3`,
       keys.cancelled,
       keys.progress
     ],
-    args: ({ id, keys, remember, resultLife }) => [id, remember, resultLife, keys.results, keys.told],
+    args: ({ id, keys, remember }) => [id, remember, keys.results, keys.told],
     decode: oneOf(["Unknown", "Over", "Cancelling", "Cancelled"]),
     kind: "repeatable"
   })

@@ -21,7 +21,7 @@ ${lua.now}
 local stored, state = redis.call("HGET", tasks, id), 1
 if not stored or stored == "" then
   local remembered = redis.call("ZSCORE", over, id)
-  state = (stored or remembered and tonumber(remembered) > now) and 5 or 0
+  state = remembered and tonumber(remembered) > now and 5 or 0
 elseif redis.call("ZSCORE", leases, id) then state = 3
 elseif redis.call("ZSCORE", delayed, id) then state = 2
 elseif redis.call("ZSCORE", dead, id) then state = 4

@@ -28,19 +28,22 @@ end
 `
 
 /**
- * `finish(id, result, life)`: ends a task for good. Its id is remembered for `life` milliseconds,
- * or for `remember`, and its result kept for `resultLife`. It needs `tasks`, `attempts`,
- * `progress`, `over` and `results`.
+ * `finish(id, result)`: ends a task for good that no handler has done. Its id and result are
+ * remembered for as long: where nothing is found of an id that is remembered, its handler was done
+ * and had nothing to say.
+ *
+ * `keep(id, result, life)`: keeps a result for so many milliseconds, if there is any. Both need
+ * `tasks`, `attempts`, `progress`, `over`, `results` and `remember`.
  */
 export const finish = `
-local function keep(id, result)
-  if result ~= "" and resultLife ~= "0" then redis.call("SET", results .. id, result, "PX", resultLife) end
+local function keep(id, result, life)
+  if result ~= "" and life > 0 then redis.call("SET", results .. id, result, "PX", math.ceil(life)) end
 end
-local function finish(id, result, life)
+local function finish(id, result)
   redis.call("HDEL", tasks, id)
   redis.call("HDEL", attempts, id)
   redis.call("HDEL", progress, id)
-  redis.call("ZADD", over, now + (life or remember), id)
-  keep(id, result)
+  redis.call("ZADD", over, now + remember, id)
+  keep(id, result, remember)
 end
 `

@@ -15,7 +15,7 @@ export const replay: RedisScript.RedisScript<Replay, number> = RedisScript.make(
 local waiting = { KEYS[7], KEYS[8], KEYS[9] }
 ${lua.now}${lua.wakeOne}${lua.wait}
 local replayed = 0
-for at = 2, #ARGV do
+for at = 1, #ARGV do
   local id = ARGV[at]
   if redis.call("ZREM", dead, id) == 1 then
     redis.call("HDEL", causes, id)
@@ -24,7 +24,6 @@ for at = 2, #ARGV do
     -- It waits from now on, and somebody wants it whatever its life was.
     local rest = string.match(redis.call("HGET", tasks, id) or "", "^%d+ %d+( .*)$")
     if rest then redis.call("HSET", tasks, id, string.format("%.0f 0", now) .. rest) end
-    redis.call("UNLINK", ARGV[1] .. id)
     wait(id, false)
     replayed = replayed + 1
   end
@@ -40,7 +39,7 @@ return replayed`,
     keys.progress,
     ...keys.waiting
   ],
-  args: ({ ids, keys }) => [keys.results, ...ids],
+  args: ({ ids }) => ids,
   decode: RedisCommand.decoder(Schema.Int),
   kind: "idempotent"
 })

@@ -57,8 +57,8 @@ export interface Taken {
 }
 
 export interface Worked {
-  /** Says of each settlement whether the task was still the worker's own. */
-  readonly settled: ReadonlyArray<boolean>
+  /** Has the places of settlements whose task was not the worker's own any more. */
+  readonly refused: ReadonlySet<number>
   readonly taken: ReadonlyArray<Taken>
   /** In how many milliseconds something may be to be done, as far as is known. */
   readonly due: number | undefined
@@ -85,14 +85,20 @@ local tasks, delayed, leases, attempts, dead, causes = KEYS[1], KEYS[2], KEYS[3]
 local over, wake, last, paused, rate, cancelled, progress = KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11], KEYS[12], KEYS[13]
 local waiting = { KEYS[14], KEYS[15], KEYS[16] }
 local worker, call, lease, want = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
-local remember, resultLife, limit, window = tonumber(ARGV[5]), ARGV[6], tonumber(ARGV[7]), tonumber(ARGV[8])
+local remember, resultLife, limit, window = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
 local results, told = ARGV[9], ARGV[10]
 local token = worker .. ":" .. ARGV[2]
 local finished = {}
 ${lua.now}${lua.wakeOne}${lua.wait}${lua.finish}
+-- Most of what one call takes and settles was begun as often, by the same token: it is read once.
+local counts, owners = {}, {}
 local function attemptOf(holding)
-  local attempt, owner = string.match(holding or "0", "^(%d+):?(.*)$")
-  return tonumber(attempt), owner
+  holding = holding or "0"
+  if not counts[holding] then
+    local attempt, owner = string.match(holding, "^(%d+):?(.*)$")
+    counts[holding], owners[holding] = tonumber(attempt), owner
+  end
+  return counts[holding], owners[holding]
 end
 -- A number that is given to many commands is written once.
 local function written(time) return string.format("%.17g", time) end
@@ -112,50 +118,53 @@ local function again(id, attempt, delay, atFront)
   redis.call("ZADD", delayed, now + delay, id)
   if redis.call("ZRANGE", delayed, 0, 0)[1] == id then wakeOne() end
 end
+-- The ids of what is settled and their values, and what many in a row have in common.
 local function settle()
-  local settled, asked, holdings = {}, {}, {}
-  for at = 11, #ARGV, 5 do asked[#asked + 1] = ARGV[at] end
-  if #asked == 0 then return settled end
-  for at, holding in ipairs(redis.call("HMGET", attempts, unpack(asked))) do holdings[asked[at]] = holding end
+  local refused, count = {}, tonumber(ARGV[11])
+  if count == 0 then return refused end
+  local holdings = redis.call("HMGET", attempts, unpack(ARGV, 12, 11 + count))
   local someCancelled = redis.call("EXISTS", cancelled) == 1
-  local free, gone, remembered, forgotten = {}, {}, {}, written(now + remember)
-  for at = 11, #ARGV, 5 do
-    local id, kind, delay, value = ARGV[at], ARGV[at + 2], tonumber(ARGV[at + 3]), ARGV[at + 4]
-    local attempt, holder = attemptOf(holdings[id])
-    local isOwn = holder == ARGV[at + 1]
-    settled[#settled + 1] = isOwn and 1 or 0
-    if isOwn then
-      holdings[id] = false
-      free[#free + 1] = id
-      local isCancelled = someCancelled and redis.call("SREM", cancelled, id) == 1
-      if isCancelled and kind ~= "done" then
-        kind, delay, value = "cancelled", 0, '${outcomes.cancelled}'
-      end
-      if kind == "done" or kind == "cancelled" then
-        gone[#gone + 1] = id
-        remembered[#remembered + 1] = delay > 0 and now + delay or forgotten
-        remembered[#remembered + 1] = id
-        keep(id, value)
-        finished[#finished + 1] = id
-      elseif kind == "dead" then
-        redis.call("HSET", attempts, id, attempt)
-        redis.call("ZADD", dead, now, id)
-        redis.call("HSET", causes, id, value)
-        keep(id, value)
-        finished[#finished + 1] = id
-      elseif kind == "back" then
-        again(id, attempt - 1, delay, true)
-      elseif kind == "lost" then
-        again(id, lost(attempt), delay, true)
+  local free, gone, remembered, settled, forgotten = {}, {}, {}, {}, written(now + remember)
+  local nth = 0
+  for at = 12 + 2 * count, #ARGV, 4 do
+    local owner, kind, delay = ARGV[at], ARGV[at + 1], tonumber(ARGV[at + 2])
+    for _ = 1, tonumber(ARGV[at + 3]) do
+      nth = nth + 1
+      local id, attempt, holder = ARGV[11 + nth], attemptOf(holdings[nth])
+      if holder ~= owner or settled[id] then
+        refused[#refused + 1] = nth
       else
-        again(id, attempt, delay, false)
+        settled[id] = true
+        free[#free + 1] = id
+        local kind, delay, value = kind, delay, ARGV[11 + count + nth]
+        if someCancelled and redis.call("SREM", cancelled, id) == 1 and kind ~= "done" then
+          kind, delay, value = "cancelled", 0, '${outcomes.cancelled}'
+        end
+        if kind == "done" or kind == "cancelled" then
+          gone[#gone + 1] = id
+          remembered[#remembered + 1] = delay > 0 and now + delay or forgotten
+          remembered[#remembered + 1] = id
+          keep(id, value, kind == "done" and resultLife or remember)
+          finished[#finished + 1] = id
+        elseif kind == "dead" then
+          redis.call("HSET", attempts, id, attempt)
+          redis.call("ZADD", dead, now, id)
+          redis.call("HSET", causes, id, value)
+          finished[#finished + 1] = id
+        elseif kind == "back" then
+          again(id, attempt - 1, delay, true)
+        elseif kind == "lost" then
+          again(id, lost(attempt), delay, true)
+        else
+          again(id, attempt, delay, false)
+        end
       end
     end
   end
   all("ZREM", leases, free)
   for _, key in ipairs({ tasks, attempts, progress }) do all("HDEL", key, gone) end
   all("ZADD", over, remembered)
-  return settled
+  return refused
 end
 local function giveBack()
   for _, id in ipairs(redis.call("ZRANGE", leases, "-inf", now, "BYSCORE", "LIMIT", 0, 100)) do
@@ -200,7 +209,7 @@ end
 -- Cancelled and expired tasks are met on the way: no more of them at once than Redis has time for.
 local function take(most)
   local ids, taken, wereLost, held, leased, met = {}, {}, {}, {}, {}, 0
-  local lapses, left = written(now + lease), math.floor(lease)
+  local lapses = written(now + lease)
   while #ids < most and met < ${mostMet} do
     -- From the first of the lists that has any.
     local first = redis.call("LMPOP", 3, waiting[1], waiting[2], waiting[3], "LEFT", "COUNT", most - #ids)
@@ -219,14 +228,15 @@ local function take(most)
         finished[#finished + 1] = id
       elseif stored then
         local begun, owner = attemptOf(holdings[at])
-        local attempt, wasLost = begun + 1, owner == "lost" and 1 or 0
+        ids[#ids + 1] = id
+        if owner == "lost" then wereLost[#wereLost + 1] = #ids end
         held[#held + 1] = id
-        held[#held + 1] = attempt .. ":" .. token
+        held[#held + 1] = begun + 1 .. ":" .. token
         leased[#leased + 1] = lapses
         leased[#leased + 1] = id
-        ids[#ids + 1] = id
-        taken[#taken + 1] = { id, attempt, left, stored, wasLost }
-        wereLost[#wereLost + 1] = wasLost
+        taken[#taken + 1] = id
+        taken[#taken + 1] = begun + 1
+        taken[#taken + 1] = stored
       end
     end
   end
@@ -234,17 +244,21 @@ local function take(most)
   all("ZADD", leases, leased)
   return ids, taken, wereLost, met >= ${mostMet}
 end
--- What a call has taken that is made again, as far as its worker still has it.
-local function takenBefore(ids, wereLost)
-  local taken = {}
+-- What a call has taken that is made again, as far as its worker still has it, and for how long it
+-- has all of that.
+local function takenBefore(ids, lostBefore)
+  local taken, wereLost, left = {}, {}, lease
   for at, id in ipairs(ids) do
     local attempt, holder = attemptOf(redis.call("HGET", attempts, id))
     if holder == token then
-      local left = tonumber(redis.call("ZSCORE", leases, id)) - now
-      taken[#taken + 1] = { id, attempt, math.max(0, math.floor(left)), redis.call("HGET", tasks, id), wereLost[at] }
+      left = math.min(left, tonumber(redis.call("ZSCORE", leases, id)) - now)
+      taken[#taken + 1] = id
+      taken[#taken + 1] = attempt
+      taken[#taken + 1] = redis.call("HGET", tasks, id)
+      for _, one in ipairs(lostBefore) do if one == at then wereLost[#wereLost + 1] = #taken / 3 end end
     end
   end
-  return taken
+  return taken, wereLost, math.max(0, left)
 end
 local function dueIn()
   local due = -1
@@ -257,21 +271,28 @@ local function dueIn()
 end
 
 local answered = cjson.decode(redis.call("GET", last) or '{"call":0}')
-if answered.call == call then return { answered.settled, takenBefore(answered.ids, answered.wereLost), 1 } end
+if answered.call == call then
+  local taken, wereLost, left = takenBefore(answered.ids, answered.wereLost)
+  return { answered.refused, taken, wereLost, math.floor(left), 1 }
+end
 -- One that comes after a later one is of no use to anybody: its worker has its answer.
-if answered.call > call then return { {}, {}, 1 } end
-local settled = settle()
+local refused = {}
+if answered.call > call then
+  for nth = 1, tonumber(ARGV[11]) do refused[nth] = nth end
+  return { refused, {}, {}, math.floor(lease), 1 }
+end
+refused = settle()
 giveBack()
 promote()
 forget()
 local ids, taken, wereLost, isCutShort = take(permitted())
 local rateDue = began(#ids)
-redis.call("SET", last, cjson.encode({ call = call, settled = settled, ids = ids, wereLost = wereLost }), "PX", math.ceil(10 * lease))
+redis.call("SET", last, cjson.encode({ call = call, refused = refused, ids = ids, wereLost = wereLost }), "PX", math.ceil(10 * lease))
 if #finished > 0 then redis.call("SPUBLISH", told, cjson.encode(finished)) end
 local due = isCutShort and 1 or dueIn()
 if rateDue > 0 and (due == -1 or rateDue < due) then due = rateDue end
 if #ids == want and redis.call("EXISTS", unpack(waiting)) > 0 then wakeOne() end
-return { settled, taken, due }`,
+return { refused, taken, wereLost, math.floor(lease), due }`,
   keys: ({ keys, worker }: Call) => [
     keys.tasks,
     keys.delayed,
@@ -299,24 +320,59 @@ return { settled, taken, due }`,
     rate.window,
     keys.results,
     keys.told,
-    ...settlements.flatMap(({ delay, id, kind, token, value }) => [id, token, kind, delay, value])
+    ...settlementsAsArgs(settlements)
   ],
   decode: (reply) => {
     if (!Array.isArray(reply)) return Result.fail("an array")
-    const [settled, taken, due] = reply
-    if (!Array.isArray(settled) || !Array.isArray(taken) || typeof due !== "number") return Result.fail("three parts")
+    const [refused, taken, wereLost, lease, due] = reply
+    if (!Array.isArray(refused) || !Array.isArray(taken) || !Array.isArray(wereLost)) return Result.fail("three lists")
+    if (typeof lease !== "number" || typeof due !== "number") return Result.fail("two times")
     return Result.succeed({
-      settled: settled.map((flag) => flag === 1),
-      taken: taken.flatMap(takenOf),
+      refused: new Set(refused.map((nth) => Number(nth) - 1)),
+      taken: takenOf(taken, lease, wereLost),
       due: due < 0 ? undefined : due
     })
   },
   kind: "repeatable"
 })
 
-const takenOf = (task: RedisCommand.Reply): ReadonlyArray<Taken> => {
-  const [id, attempt, lease, stored, wasLost] = Array.isArray(task) ? task : []
-  return [
-    { id: String(id), attempt: Number(attempt), lease: Number(lease), stored: String(stored), wasLost: wasLost === 1 }
-  ]
+// Many in a row are alike but for their id and value, and each argument costs Redis a fifth of a
+// microsecond.
+const settlementsAsArgs = (settlements: ReadonlyArray<Settlement>): ReadonlyArray<RedisCommand.Argument> => {
+  const ids: Array<RedisCommand.Argument> = [settlements.length]
+  const values: Array<string> = []
+  const alike: Array<RedisCommand.Argument> = []
+  let last: Settlement | undefined
+  let times = 0
+  for (const one of settlements) {
+    ids.push(one.id)
+    values.push(one.value)
+    if (last === undefined || one.token !== last.token || one.kind !== last.kind || one.delay !== last.delay) {
+      if (last !== undefined) alike.push(last.token, last.kind, last.delay, times)
+      last = one
+      times = 0
+    }
+    times++
+  }
+  if (last !== undefined) alike.push(last.token, last.kind, last.delay, times)
+  return [...ids, ...values, ...alike]
+}
+
+const takenOf = (
+  parts: ReadonlyArray<RedisCommand.Reply>,
+  lease: number,
+  wereLost: ReadonlyArray<RedisCommand.Reply>
+): ReadonlyArray<Taken> => {
+  const taken: Array<Taken> = []
+  for (let at = 0; at < parts.length; at += 3) {
+    const wasLost = wereLost.includes(taken.length + 1)
+    taken.push({
+      id: String(parts[at]),
+      attempt: Number(parts[at + 1]),
+      lease,
+      stored: String(parts[at + 2]),
+      wasLost
+    })
+  }
+  return taken
 }

@@ -1,18 +1,87 @@
 import type { Context } from "effect"
 import { defineMetric } from "../defineMetric.ts"
+import * as Gauges from "../Gauges.ts"
 import * as Labels from "../Labels.ts"
+import { type Tally, tallyOf } from "../Tally.ts"
+import type { CircuitState } from "./transition.ts"
 
 /**
- * The metrics of one circuit, apart from a client's, so that a program with a breaker alone carries
- * no others. Dashboards depend on their ids and attributes, and docs/monitoring.md lists them.
+ * Shows a circuit as metrics.
+ *
+ * @category models
+ * @since 0.1.0
  */
-export type CircuitMetrics = ReturnType<typeof build>
+export type CircuitMetrics = (circuit: ShownCircuit, context: Context.Context<never>) => Shown
+
+/** Is a circuit as its metrics see it. */
+export interface ShownCircuit {
+  /** Names it in what is counted. */
+  readonly metricName: string
+  /** Gives the state it is in now. */
+  readonly current: () => CircuitState
+  /** Gives its monotonic time in milliseconds. */
+  readonly now: () => number
+}
+
+/** Is told what befalls a circuit. */
+export interface Shown {
+  /** Counts the calls that were refused. */
+  readonly rejections: Tally
+  /** Counts a change of the state. */
+  readonly changed: (from: CircuitState, to: CircuitState) => void
+  /** Ends the gauges. */
+  readonly end: () => void
+}
 
 /**
- * The metrics of the circuit of that name: the same ones each time. Beyond 100 names they are
- * `other`'s.
+ * Shows the circuit's state as metrics while its scope is open, and its counts from zero on:
+ * `redis.client.circuit.state`, `.open.duration`, `.transitions` and `.rejections`, as
+ * `docs/monitoring.md` lists them.
+ *
+ * **Example** (A breaker with metrics)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { CircuitBreaker } from "effect-ioredis"
+ *
+ * const program = Effect.gen(function* () {
+ *   const breaker = yield* CircuitBreaker.make({
+ *     name: "payments",
+ *     metrics: CircuitBreaker.metrics
+ *   })
+ *   return yield* breaker.execute(Effect.succeed("paid"))
+ * })
+ *
+ * Effect.runSync(Effect.scoped(program)) // => "paid"
+ * ```
+ *
+ * @category metrics
+ * @since 0.1.0
  */
-export const make: (name: string) => CircuitMetrics = Labels.once(100, build)
+export const metrics: CircuitMetrics = (circuit, context) => {
+  const metrics = ofName(circuit.metricName)
+  beginAtZero(metrics, context)
+  const rejections = tallyOf(metrics.rejections, context)
+  const ends = (["Closed", "Open", "HalfOpen"] as const).map((tag) =>
+    Gauges.begin(metrics.state(tag), () => (circuit.current()._tag === tag ? 1 : 0), context)
+  )
+  const openSeconds = (): number => {
+    const state = circuit.current()
+    return state._tag === "Closed" ? 0 : (circuit.now() - state.since) / 1000
+  }
+  ends.push(Gauges.begin(metrics.openDuration, openSeconds, context, Gauges.most))
+  return {
+    rejections,
+    changed: (from, to) => metrics.transitions(from._tag)(to._tag).updateUnsafe(1, context),
+    end: () => {
+      for (const end of ends) end()
+    }
+  }
+}
+
+// The metrics of the circuits of a name are the same ones each time. Beyond 100 names they are
+// `other`'s.
+const ofName = Labels.once(100, build)
 
 /** A circuit has three states. */
 const maxStates = 3
@@ -50,10 +119,8 @@ const rejections = defineMetric({
   attributes: ["redis.client.name"]
 })
 
-/**
- * Shows the transitions before there is one: a count that is first seen at one has not grown.
- */
-export const beginAtZero = ({ transitions }: CircuitMetrics, context: Context.Context<never>): void => {
+// Shows the transitions before there is one: a count that is first seen at one has not grown.
+const beginAtZero = ({ transitions }: ReturnType<typeof build>, context: Context.Context<never>): void => {
   for (const [from, to] of possible) transitions(from)(to).updateUnsafe(0, context)
 }
 
@@ -65,7 +132,7 @@ const possible = [
   ["Open", "Closed"]
 ] as const
 
-// A function declaration, because `make` above is built with it.
+// A function declaration, because `ofName` above is built with it.
 function build(name: string) {
   const ofCircuit = { "redis.client.name": name }
   return {

@@ -1,7 +1,7 @@
 import { Duration, Effect, PubSub, type Scope, Stream } from "effect"
 import type { ClientBreaker, ClientBreakerState } from "../../RedisClient.ts"
 import type * as CircuitBreaker from "../../CircuitBreaker.ts"
-import type { Circuit } from "./Circuit.ts"
+import type { NodeCircuit } from "./NodeCircuit.ts"
 
 /** The circuits of a client's nodes, seen as one. */
 export interface Circuits extends ClientBreaker {
@@ -11,12 +11,12 @@ export interface Circuits extends ClientBreaker {
    * Takes in the circuit of a new node. A client that is isolated isolates it too. One without a
    * name is not part of the state: no call is refused where it is open.
    */
-  readonly add: (node: string | undefined, circuit: Circuit) => Effect.Effect<void, never, Scope.Scope>
+  readonly add: (node: string | undefined, circuit: NodeCircuit) => Effect.Effect<void, never, Scope.Scope>
 }
 
 /** Makes the view over no circuits yet. */
 export const make = Effect.gen(function* (): Effect.fn.Return<Circuits, never, Scope.Scope> {
-  const members = new Map<Circuit, string | undefined>()
+  const members = new Map<NodeCircuit, string | undefined>()
   const states = yield* Effect.acquireRelease(PubSub.unbounded<ClientBreakerState>({ replay: 1 }), PubSub.shutdown)
   let isIsolated = false
   let published: ClientBreakerState | undefined
@@ -33,7 +33,7 @@ export const make = Effect.gen(function* (): Effect.fn.Return<Circuits, never, S
     PubSub.publishUnsafe(states, state)
   }
 
-  const each = (act: (circuit: Circuit) => void) =>
+  const each = (act: (circuit: NodeCircuit) => void) =>
     Effect.sync(() => {
       for (const circuit of members.keys()) act(circuit)
     })

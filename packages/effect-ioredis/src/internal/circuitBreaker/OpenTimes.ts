@@ -1,14 +1,11 @@
-import { Cause, type Context, Duration, Effect, Exit, Schedule } from "effect"
+import { type Context, Duration, Option, Predicate, Schedule } from "effect"
+import { shown } from "../settingProblem.ts"
 
 /** Sets how long a circuit stays open where nobody has said it. */
 export const defaultOpenTime: Duration.Duration = Duration.seconds(30)
 
 /**
  * Tells how long each opening in a row lasts, in milliseconds.
- *
- * A circuit opens within one turn of the event loop and cannot wait for its schedule. A step that
- * ends (the schedule is over), dies or waits for something gives no delay: the last known delay
- * goes on, at first the default.
  */
 export interface OpenTimes {
   /** Tells how long the circuit stays open if it opens now. */
@@ -19,66 +16,41 @@ export interface OpenTimes {
   readonly restart: () => void
 }
 
-export const make = (
-  resetTimeout: Duration.Input | Schedule.Schedule<unknown>,
-  context: Context.Context<never>
-): OpenTimes =>
-  Schedule.isSchedule(resetTimeout)
-    ? new Scheduled(resetTimeout, context)
-    : new Fixed(Duration.toMillis(Duration.fromInputUnsafe(resetTimeout)))
-
-class Fixed implements OpenTimes {
-  private readonly millis: number
-
-  constructor(millis: number) {
-    this.millis = millis
-  }
-
-  current(): number {
-    return this.millis
-  }
-
-  advance(): void {}
-
-  restart(): void {}
+/**
+ * Gives each opening in a row a time of its own.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ResetSchedule {
+  /** Begins with the first opening. */
+  readonly openTimes: (context: Context.Context<never>) => OpenTimes
 }
 
-type Step = Effect.Success<ReturnType<typeof Schedule.toStep<unknown, unknown, never, never>>>
+/** Says how long a circuit stays open. */
+export type ResetTimeout = Duration.Input | ResetSchedule
 
-class Scheduled implements OpenTimes {
-  private readonly schedule: Schedule.Schedule<unknown>
-  private readonly context: Context.Context<never>
-  private step: Step | undefined
-  private delay = Duration.toMillis(defaultOpenTime)
+/** Tells whether each opening in a row has a time of its own. */
+export const isSchedule = (resetTimeout: ResetTimeout): resetTimeout is ResetSchedule =>
+  Predicate.hasProperty(resetTimeout, "openTimes")
 
-  constructor(schedule: Schedule.Schedule<unknown>, context: Context.Context<never>) {
-    this.schedule = schedule
-    this.context = context
-    this.restart()
-  }
-
-  current(): number {
-    return this.delay
-  }
-
-  advance(): void {
-    const { step } = this
-    if (step === undefined) return
-    const next = this.runNow(Effect.clockWith((clock) => step(clock.currentTimeMillisUnsafe(), undefined)))
-    if (next !== undefined) this.delay = Duration.toMillis(next[1])
-  }
-
-  restart(): void {
-    this.step = this.runNow(Schedule.toStep(this.schedule))
-    this.advance()
-  }
-
-  private runNow<A>(effect: Effect.Effect<A, unknown>): A | undefined {
-    const exit = Effect.runSyncExitWith(this.context)(effect)
-    if (Exit.isSuccess(exit)) return exit.value
-    const error = Cause.squash(exit.cause)
-    // A step that waits would go on by itself, though nobody needs its delay any more.
-    if (Cause.isAsyncFiberError(error)) error.fiber.interruptUnsafe()
-    return undefined
-  }
+export const make = (resetTimeout: ResetTimeout, context: Context.Context<never>): OpenTimes => {
+  if (isSchedule(resetTimeout)) return resetTimeout.openTimes(context)
+  const millis = Duration.toMillis(resetTimeout)
+  return { current: () => millis, advance: ignore, restart: ignore }
 }
+
+const ignore = () => {}
+
+/** Says what is wrong with an open time, and `undefined` of one that is good. */
+export const mistakeIn = (resetTimeout: ResetTimeout): string | undefined =>
+  isSchedule(resetTimeout) || isTime(resetTimeout)
+    ? undefined
+    : `resetTimeout is ${shown(resetTimeout)}. Make it a time of 0 or more, or a CircuitBreaker.schedule`
+
+// A circuit may stay open for no time at all, but not for less, nor for NaN. A Schedule by itself,
+// which a `Duration` takes for no time, is none.
+const isTime = (time: Duration.Input): boolean =>
+  !Number.isNaN(time) && !Schedule.isSchedule(time) && Option.exists(Duration.fromInput(time), isZeroOrMore)
+
+const isZeroOrMore = (time: Duration.Duration): boolean => !Duration.isNegative(time)

@@ -1,4 +1,5 @@
-import { isCount } from "../settingProblem.ts"
+import { Predicate } from "effect"
+import { countProblem, isCount, shown } from "../settingProblem.ts"
 
 /**
  * Decides when a closed circuit opens by itself.
@@ -10,13 +11,13 @@ import { isCount } from "../settingProblem.ts"
  *   as soon as at least `minimumCalls` calls are known.
  * - `Never` does not open it: neither failures nor `trip` do. Only `isolate` does.
  *
+ * A policy is made by `consecutive`, `rate` or `never`, and a program's bundle has only those that
+ * it makes.
+ *
  * @category models
  * @since 0.1.0
  */
-export type TripPolicy =
-  | { readonly _tag: "Consecutive"; readonly failures: number }
-  | { readonly _tag: "Rate"; readonly threshold: number; readonly minimumCalls: number; readonly window: number }
-  | { readonly _tag: "Never" }
+export type TripPolicy = Consecutive | Rate | Never
 
 /**
  * Opens the circuit after `failures` failures in a row, in the order in which calls end.
@@ -24,7 +25,7 @@ export type TripPolicy =
  * @category constructors
  * @since 0.1.0
  */
-export const consecutive = (failures: number): TripPolicy => ({ _tag: "Consecutive", failures })
+export const consecutive = (failures: number): TripPolicy => new Consecutive(failures)
 
 /**
  * Opens the circuit when too large a share of the last calls failed.
@@ -46,37 +47,7 @@ export const rate = (
   } = {}
 ): TripPolicy => {
   const { threshold = 0.5, window = 100 } = options
-  return { _tag: "Rate", threshold, window, minimumCalls: options.minimumCalls ?? Math.min(20, window) }
-}
-
-/**
- * Opens the circuit for no failure and no `trip`.
- *
- * @category constructors
- * @since 0.1.0
- */
-export const never: TripPolicy = { _tag: "Never" }
-
-/**
- * Says what is wrong with a policy that could not do what it says, and `undefined` of every other.
- */
-export const mistakeIn = (policy: TripPolicy): string | undefined => {
-  switch (policy._tag) {
-    case "Consecutive":
-      return isCount(policy.failures)
-        ? undefined
-        : `consecutive(${policy.failures}) needs a whole number of failures, 1 or more`
-    case "Rate":
-      if (!isCount(policy.window)) return `the rate's window is ${policy.window}. Make it a whole number, 1 or more`
-      if (!(policy.threshold > 0 && policy.threshold <= 1)) {
-        return `the rate's threshold is ${policy.threshold}. Make it more than 0 and at most 1`
-      }
-      return isCount(policy.minimumCalls) && policy.minimumCalls <= policy.window
-        ? undefined
-        : `the rate's minimumCalls is ${policy.minimumCalls}. Make it a whole number from 1 to its window, ${policy.window}`
-    case "Never":
-      return undefined
-  }
+  return new Rate(threshold, options.minimumCalls ?? Math.min(20, window), window)
 }
 
 /** Holds what a policy judges by. */
@@ -95,37 +66,129 @@ interface Window {
   readonly failed: number
 }
 
-/** The health of which nothing is known yet. */
-export const unknown = (policy: TripPolicy): Health => ({
-  failures: 0,
-  window: policy._tag === "Rate" ? { results: new Uint8Array(policy.window), next: 0, size: 0, failed: 0 } : undefined
-})
+/** Judges by what a circuit has seen. */
+interface Policy {
+  /** Says what is wrong with a policy that could not do what it says. */
+  readonly mistake: () => string | undefined
+  /** Gives the health of which nothing is known yet. */
+  readonly unknown: () => Health
+  /** Gives the health after one more call. */
+  readonly observe: (health: Health, failed: boolean) => Health
+  /** Says whether it opens a circuit of this health. */
+  readonly opens: (health: Health) => boolean
+}
+
+class Consecutive implements Policy {
+  readonly _tag = "Consecutive"
+  /** Says how many failures in a row open the circuit. */
+  readonly failures: number
+
+  constructor(failures: number) {
+    this.failures = failures
+  }
+
+  mistake(): string | undefined {
+    return countProblem("the number of failures in a row", this.failures)
+  }
+
+  unknown(): Health {
+    return noneKnown
+  }
+
+  observe(health: Health, failed: boolean): Health {
+    return failuresInRow(health, failed)
+  }
+
+  opens({ failures }: Health): boolean {
+    return failures >= this.failures
+  }
+}
+
+class Rate implements Policy {
+  readonly _tag = "Rate"
+  /** Says which share of failures opens the circuit. */
+  readonly threshold: number
+  /** Says how many calls must be known. */
+  readonly minimumCalls: number
+  /** Says how many of the last calls count. */
+  readonly window: number
+
+  constructor(threshold: number, minimumCalls: number, window: number) {
+    this.threshold = threshold
+    this.minimumCalls = minimumCalls
+    this.window = window
+  }
+
+  mistake(): string | undefined {
+    const { minimumCalls, threshold, window } = this
+    if (!isCount(window)) return countProblem("the rate's window", window)
+    if (!(threshold > 0 && threshold <= 1)) {
+      return `the rate's threshold is ${threshold}. Make it more than 0 and at most 1`
+    }
+    return isCount(minimumCalls) && minimumCalls <= window
+      ? undefined
+      : `the rate's minimumCalls is ${minimumCalls}. Make it a whole number from 1 to its window, ${window}`
+  }
+
+  unknown(): Health {
+    return { failures: 0, window: { results: new Uint8Array(this.window), next: 0, size: 0, failed: 0 } }
+  }
+
+  observe(health: Health, failed: boolean): Health {
+    return { ...failuresInRow(health, failed), window: health.window && push(health.window, failed) }
+  }
+
+  opens({ window }: Health): boolean {
+    return window !== undefined && window.size >= this.minimumCalls && window.failed / window.size >= this.threshold
+  }
+}
+
+class Never implements Policy {
+  readonly _tag = "Never"
+
+  mistake(): undefined {
+    return undefined
+  }
+
+  unknown(): Health {
+    return noneKnown
+  }
+
+  observe(health: Health, failed: boolean): Health {
+    return failuresInRow(health, failed)
+  }
+
+  opens(): boolean {
+    return false
+  }
+}
+
+/**
+ * Opens the circuit for no failure and no `trip`.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const never: TripPolicy = /* @__PURE__ */ new Never()
+
+/** Says what is wrong with a policy. Fields alone, such as stats show them, are none. */
+export const mistakeIn = (policy: TripPolicy): string | undefined =>
+  Predicate.hasProperty(policy, "mistake")
+    ? policy.mistake()
+    : `tripPolicy is ${shown(policy)}. Make it by CircuitBreaker.consecutive, rate or never`
 
 /** The health as another policy judges it. A rate begins anew where its window is another one. */
 export const adopt = (policy: TripPolicy, health: Health): Health => {
-  const { window } = unknown(policy)
+  const { window } = policy.unknown()
   return window?.results.length === health.window?.results.length ? health : { failures: health.failures, window }
 }
 
-/** The health after one more call. */
-export const observe = (health: Health, failed: boolean): Health => ({
-  failures: failed ? health.failures + 1 : 0,
-  window: health.window && push(health.window, failed)
-})
+const noneKnown: Health = { failures: 0, window: undefined }
 
-/** Says whether the policy opens a circuit of this health. */
-export const opens = (policy: TripPolicy, { failures, window }: Health): boolean => {
-  switch (policy._tag) {
-    case "Consecutive":
-      return failures >= policy.failures
-    case "Rate":
-      return (
-        window !== undefined && window.size >= policy.minimumCalls && window.failed / window.size >= policy.threshold
-      )
-    case "Never":
-      return false
-  }
-}
+const failuresInRow = ({ failures }: Health, failed: boolean): Health => ({
+  failures: failed ? failures + 1 : 0,
+  window: undefined
+})
 
 const push = (window: Window, failed: boolean): Window => {
   const results = window.results.slice()

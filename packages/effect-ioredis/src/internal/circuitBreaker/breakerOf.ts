@@ -1,8 +1,9 @@
 import { Cause, Effect, Exit } from "effect"
 import type { CircuitBreaker, Options, Outcome } from "../../CircuitBreaker.ts"
-import { isRedisError, outcome, type RedisCircuitBreakerOpenError } from "../../RedisError.ts"
+import type { RedisCircuitBreakerOpenError } from "../../RedisError.ts"
+import * as Mark from "../errors/Mark.ts"
 import type { Circuit } from "./Circuit.ts"
-import type { Permit } from "./transition.ts"
+import type { Event, Permit } from "./transition.ts"
 
 /** A circuit as its users see it. */
 export const breakerOf = (circuit: Circuit, classify: Classify = classifyExit): CircuitBreaker => {
@@ -13,6 +14,7 @@ export const breakerOf = (circuit: Circuit, classify: Classify = classifyExit): 
     if (shared.permit !== permit) shared = new Recorder(circuit, permit, classify)
     return shared
   }
+  const send = (event: Event) => Effect.sync(() => circuit.apply(event))
   return {
     state: Effect.sync(() => circuit.state()),
     changes: circuit.changes,
@@ -27,9 +29,9 @@ export const breakerOf = (circuit: Circuit, classify: Classify = classifyExit): 
           ? probe(circuit, effect, classify)
           : Effect.fail(circuit.rejection(circuit.name))
       }),
-    trip: Effect.sync(() => circuit.trip()),
-    reset: Effect.sync(() => circuit.reset()),
-    isolate: Effect.sync(() => circuit.isolate())
+    trip: send({ _tag: "Trip" }),
+    reset: send({ _tag: "Reset" }),
+    isolate: send({ _tag: "Isolate" })
   }
 }
 
@@ -69,5 +71,5 @@ const classifyExit = (exit: Exit.Exit<unknown, unknown>): Outcome => {
   if (Exit.isSuccess(exit)) return "success"
   if (Cause.hasInterruptsOnly(exit.cause)) return "ignored"
   const error = Cause.squash(exit.cause)
-  return isRedisError(error) && error._tag !== "RedisSerializationError" ? outcome(error) : "failure"
+  return Mark.isRedisError(error) ? error[Mark.TypeId] : "failure"
 }

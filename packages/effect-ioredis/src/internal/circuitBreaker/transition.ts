@@ -1,5 +1,5 @@
 import type { Outcome } from "../../CircuitBreaker.ts"
-import * as TripPolicy from "./TripPolicy.ts"
+import type * as TripPolicy from "./TripPolicy.ts"
 
 /**
  * Leave to make one call, to be handed back with the call's outcome.
@@ -66,9 +66,6 @@ export type Event =
   | { readonly _tag: "Trip" }
   | { readonly _tag: "Isolate" }
   | { readonly _tag: "Reset" }
-  | { readonly _tag: "MakeDue" }
-  /** An opening is to last as long as `openFor`, unless it ends sooner anyway. */
-  | { readonly _tag: "Shorten" }
 
 /** The state that a circuit begins in. */
 export const initial = (settings: Settings): Closed => closed(settings, 1)
@@ -99,14 +96,18 @@ export const transition = (
       return state._tag === "Open" && state.isolated ? state : isolated(state, now)
     case "Reset":
       return state._tag === "Closed" && state.health.failures === 0 ? state : closed(settings, nextPermit(state))
-    case "Shorten":
-      return state._tag === "Open" && !state.isolated && state.openFor > openFor
-        ? { ...state, openFor, dueAt: Math.max(now, state.dueAt - state.openFor + openFor) }
-        : state
-    case "MakeDue":
-      return state._tag === "Open" && state.dueAt > now && !state.isolated ? { ...state, dueAt: now } : state
   }
 }
+
+/** The state after an open time was ended early. An isolated circuit stays open. */
+export const makeDue = (state: CircuitState, now: number): CircuitState =>
+  state._tag === "Open" && state.dueAt > now && !state.isolated ? { ...state, dueAt: now } : state
+
+/** The state in which an opening lasts as long as `openFor`, unless it ends sooner anyway. */
+export const shorten = (state: CircuitState, now: number, openFor: number): CircuitState =>
+  state._tag === "Open" && !state.isolated && state.openFor > openFor
+    ? { ...state, openFor, dueAt: Math.max(now, state.dueAt - state.openFor + openFor) }
+    : state
 
 const acquire = (settings: Settings, state: CircuitState, now: number): CircuitState => {
   switch (state._tag) {
@@ -153,9 +154,8 @@ const recordCall = (
   if (outcome === "ignored") return state
   const failed = outcome !== "success"
   if (failed && event !== undefined && state.events.includes(event)) return state
-  const health = TripPolicy.observe(state.health, failed)
-  const opens =
-    outcome === "fatal" ? settings.tripPolicy._tag !== "Never" : TripPolicy.opens(settings.tripPolicy, health)
+  const health = settings.tripPolicy.observe(state.health, failed)
+  const opens = outcome === "fatal" ? settings.tripPolicy._tag !== "Never" : settings.tripPolicy.opens(health)
   if (opens) return open({ ...state, health }, now, openFor)
   const events = failed && event !== undefined ? [...state.events, event].slice(-rememberedEvents) : state.events
   return { ...state, health, events }
@@ -179,7 +179,7 @@ const recordProbe = (
 const closed = (settings: Settings, permit: Permit): Closed => ({
   _tag: "Closed",
   permit,
-  health: TripPolicy.unknown(settings.tripPolicy),
+  health: settings.tripPolicy.unknown(),
   events: []
 })
 
@@ -193,12 +193,8 @@ const open = (from: CircuitState, now: number, openFor: number): Open => ({
 })
 
 const isolated = (from: CircuitState, now: number): Open => ({
-  _tag: "Open",
-  nextPermit: nextPermit(from),
-  openFor: Number.POSITIVE_INFINITY,
-  dueAt: Number.POSITIVE_INFINITY,
-  isolated: true,
-  ...historyOf(from, now)
+  ...open(from, now, Number.POSITIVE_INFINITY),
+  isolated: true
 })
 
 // Whoever trips a circuit has seen the server fail.

@@ -1,5 +1,5 @@
 import type { OperationKind } from "../../dispatch.ts"
-import type { Circuit } from "../circuitBreaker/Circuit.ts"
+import type { NodeCircuit } from "../circuitBreaker/NodeCircuit.ts"
 
 /**
  * The circuits of one node: one for all that it is asked, or one for reads and one for everything
@@ -7,22 +7,22 @@ import type { Circuit } from "../circuitBreaker/Circuit.ts"
  */
 export class NodeCircuits {
   /** Admits reads. */
-  read: Circuit
+  read: NodeCircuit
   /** Admits everything else; it is the same one unless they are apart. */
-  write: Circuit
+  write: NodeCircuit
 
-  constructor(circuit: Circuit) {
+  constructor(circuit: NodeCircuit) {
     this.read = circuit
     this.write = circuit
   }
 
   /** Gives the circuit that a kind of operation is admitted by. */
-  of(kind: OperationKind): Circuit {
+  of(kind: OperationKind): NodeCircuit {
     return kind === "read" ? this.read : this.write
   }
 
   /** Gives all of them. */
-  all(): ReadonlyArray<Circuit> {
+  all(): ReadonlyArray<NodeCircuit> {
     return this.areApart() ? [this.read, this.write] : [this.read]
   }
 

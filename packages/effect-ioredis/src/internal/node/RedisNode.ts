@@ -11,7 +11,7 @@ import { Clock, Effect, type Scope } from "effect"
 import type { Node, NodeEvent, OperationKind } from "../../dispatch.ts"
 import { isSameAddress } from "../address.ts"
 import type { Deadlines } from "../Deadlines.ts"
-import type { Circuit } from "../circuitBreaker/Circuit.ts"
+import type { NodeCircuit } from "../circuitBreaker/NodeCircuit.ts"
 import { type Key, keyFrom } from "../keyText.ts"
 import type { Durations, Server } from "../Metrics.ts"
 import * as Monotonic from "../Monotonic.ts"
@@ -64,9 +64,9 @@ export interface RedisNode extends Node {
   /** Says whether it holds a copy of what another one owns. */
   readonly isReplica: boolean
   /** Gives the circuit that a kind of operation is admitted by. */
-  readonly circuitFor: (kind: OperationKind) => Circuit
+  readonly circuitFor: (kind: OperationKind) => NodeCircuit
   /** Gives the circuits that it has, one or two. */
-  readonly circuits: () => ReadonlyArray<Circuit>
+  readonly circuits: () => ReadonlyArray<NodeCircuit>
   /** Takes how long operations took on the server, as far as it is known which that is. */
   readonly durations: () => Durations
   /** Tells where its connections stand. */

@@ -6,7 +6,7 @@ import * as RedisClient from "../../RedisClient.ts"
 import * as RedisCommand from "../../RedisCommand.ts"
 import type * as RedisError from "../../RedisError.ts"
 import * as RedisPubSub from "../../RedisPubSub.ts"
-import type { RedisReservation } from "../../RedisReservation.ts"
+import * as RedisReservation from "../../RedisReservation.ts"
 import * as RedisScript from "../../RedisScript.ts"
 import { blockTime, withBlockTime } from "../blockTime.ts"
 import { runScript } from "../runScript.ts"
@@ -109,7 +109,7 @@ const reserve = (
   const { nodeOf, slotOf } = Dispatch.of(client)
   if (slotOf === undefined) return Effect.map(reserveWhere(client, use), ({ run }) => run)
   return Effect.map(Effect.scope, (scope) => {
-    const reserved = new Map<Dispatch.Node, RedisReservation>()
+    const reserved = new Map<Dispatch.Node, RedisReservation.RedisReservation>()
     return (command) =>
       Effect.suspend(() => {
         const [first = ""] = RedisCommand.keysOf(command)
@@ -129,8 +129,8 @@ const reserve = (
 const reserveWhere = (client: RedisClient.RedisClient, use: UseOptions, key?: string) =>
   Effect.andThen(
     client.run(key === undefined ? ping : RedisCommand.make("EXISTS", [key]), use),
-    client.reserve({ key, operationTimeout: use.operationTimeout })
-  )
+    RedisReservation.reserve({ key, operationTimeout: use.operationTimeout })
+  ).pipe(Effect.provideService(RedisClient.RedisClient, client))
 
 const ping = RedisCommand.make("PING")
 

@@ -1,7 +1,7 @@
 import { Duration, Option, Redacted, Result, Schema } from "effect"
 import type * as RuntimeSettings from "../../RuntimeSettings.ts"
 import * as RedisUrl from "../RedisUrl.ts"
-import { problemOf } from "../settingProblem.ts"
+import { problemOf } from "../configError.ts"
 import { type Fault, faultsIn, format } from "./faults.ts"
 import { effective, isGroup, merge } from "./merge.ts"
 

@@ -1,6 +1,6 @@
 import { SchemaIssue } from "effect"
 import { pathOf } from "../nesting.ts"
-import { problemOf } from "../settingProblem.ts"
+import { problemOf } from "../configError.ts"
 
 /** One thing that does not fit a schema, and where. */
 export interface Fault {

@@ -1,7 +1,7 @@
 import { Effect, Redacted, Result, type Scope } from "effect"
+import { at, isCompound } from "../../internal/Compound.ts"
 import * as DriverError from "../../internal/DriverError.ts"
 import { tell } from "../../internal/tell.ts"
-import { Exec } from "../../internal/Exec.ts"
 import type { RedisCommand, Reply } from "../../RedisCommand.ts"
 import type { Push, RedisConnection, ReplyResult } from "../../RedisConnection.ts"
 import type { RedisLogin } from "../../RedisConnector.ts"
@@ -63,7 +63,7 @@ const toReply = (wire: Wire.Wire, command: RedisCommand): Reply => {
     const error = toError(wire, command)
     return error._tag === "RedisOperationError" ? error : error.message
   }
-  return wire.map((item, index) => toReply(item, command instanceof Exec ? command.at(index, wire.length) : command))
+  return wire.map((item, index) => toReply(item, isCompound(command) ? command[at](index, wire.length) : command))
 }
 
 type LoginDone = (result: Result.Result<Connection, RedisError.RedisConnectionError>) => void
