@@ -1,5 +1,6 @@
 import { Effect, Fiber, Layer, Schedule } from "effect"
 import { IoredisConnector, Redis, RedisClient, RedisCommand, RedisConnection } from "effect-ioredis"
+import { openResources } from "./openResources.ts"
 
 /**
  * A process of its own, because only there is everything that is open known: opens and closes in every state of the
@@ -17,12 +18,6 @@ const pid = Number(process.argv[3])
 const closedPort = Number(process.argv[4])
 
 const signal = (name: NodeJS.Signals) => Effect.sync(() => process.kill(pid, name))
-
-// The files that the module loader happens to be reading are its own, and what is being closed is gone soon.
-const open = (): ReadonlyArray<string> => [
-  ...process.getActiveResourcesInfo().filter((name) => !name.startsWith("FSReq") && name !== "CloseReq"),
-  ...process.eventNames().map((name) => `${String(name)} ${process.listenerCount(name)}`)
-]
 
 const until = (condition: Effect.Effect<boolean>) =>
   Effect.flatMap(condition, (is) => (is ? Effect.void : Effect.fail("not yet"))).pipe(
@@ -85,10 +80,10 @@ const states: Readonly<Record<string, Effect.Effect<unknown, unknown>>> = {
 const program = Effect.forEach(Object.entries(states), ([state, run]) =>
   Effect.gen(function* () {
     yield* nextTurn
-    const before = open()
+    const before = openResources()
     yield* run
     yield* nextTurn
-    return { state, before, after: open() } satisfies Closed
+    return { state, before, after: openResources() } satisfies Closed
   })
 )
 

@@ -3,6 +3,7 @@ import { Context, Effect, Exit, Fiber, Layer, Option, Schema, Scope } from "effe
 import { Redis, RedisClient } from "effect-ioredis"
 import { Cache, HybridCache, MemoryCache, RedisCache } from "effect-ioredis-cache"
 import * as LoopDelay from "../chaos/LoopDelay.ts"
+import { openResources } from "./openResources.ts"
 import * as Resp from "./Resp.ts"
 import * as TcpProxy from "./TcpProxy.ts"
 import * as Wait from "./Wait.ts"
@@ -188,12 +189,12 @@ const program = Effect.fnUntraced(function* (ports: Ports) {
   return yield* Effect.forEach(Object.entries(states), ([state, bringAbout]) =>
     Effect.gen(function* () {
       yield* nextTurn
-      const before = resources()
+      const before = openResources()
       const closed = yield* Effect.scoped(close(bringAbout(ports))).pipe(
         Effect.ensuring(Effect.andThen(signal(ports, "SIGCONT"), tell(ports, "CLIENT", "UNPAUSE")))
       )
       yield* nextTurn
-      return { state, ...closed, before, after: resources() } satisfies Closed
+      return { state, ...closed, before, after: openResources() } satisfies Closed
     })
   )
 })
@@ -216,12 +217,6 @@ const close = Effect.fnUntraced(function* (
     calls: took.map(Option.match({ onNone: () => null, onSome: (millis) => Math.max(0, millis - delay) }))
   }
 })
-
-// The files that the module loader happens to be reading are its own, and what is being closed is gone soon.
-const resources = (): ReadonlyArray<string> => [
-  ...process.getActiveResourcesInfo().filter((name) => !name.startsWith("FSReq") && name !== "CloseReq"),
-  ...process.eventNames().map((name) => `${String(name)} ${process.listenerCount(name)}`)
-]
 
 // A timer counts as open while the code it has woken runs.
 const nextTurn = Effect.callback<void>((resume) => void setImmediate(() => resume(Effect.void)))

@@ -287,8 +287,7 @@ export const make = Effect.fnUntraced(function* (
   const client = yield* RedisClient.RedisClient
   const store = QueueStore.make(client, prefix, name, {
     remember: Duration.toMillis(remember),
-    // Redis takes whole milliseconds.
-    resultLife: Math.ceil(Duration.toMillis(keepResults))
+    resultLife: Duration.toMillis(keepResults)
   })
   const dispatch = Dispatch.of(client)
   const metrics = Metrics.make(client.name, name, yield* Effect.context<never>())

@@ -96,13 +96,19 @@ const keep = (call: Call, { results }: Ending, id: string, result: string, life:
   if (result !== "" && life > 0) call("SET", results + id, result, "PX", Math.ceil(life))
 }
 
-const finish = (call: Call, ending: Ending, id: string, result: string): void => {
-  const { now, remember } = ending
+const finish = (
+  call: Call,
+  ending: Ending,
+  id: string,
+  result: string,
+  life = ending.remember,
+  lifeOfResult = ending.remember
+): void => {
   call("HDEL", ending.tasks, id)
   call("HDEL", ending.attempts, id)
   call("HDEL", ending.progress, id)
-  call("ZADD", ending.over, now + remember, id)
-  keep(call, ending, id, result, remember)
+  call("ZADD", ending.over, ending.now + life, id)
+  keep(call, ending, id, result, lifeOfResult)
 }
 
 // -------------------------------------------------------------------------------------------------
@@ -336,10 +342,8 @@ const settle = (round: Round, id: string, owner: string, asked: string, wait: nu
   const isCancelled = call("SREM", cancelled, id) === 1 && asked !== "done"
   const [kind, delay, value] = isCancelled ? ["cancelled", 0, outcomes.cancelled] : [asked, wait, given]
   if (kind === "done" || kind === "cancelled") {
-    const { attempts, over, progress, remember, resultLife, tasks } = round
-    for (const key of [tasks, attempts, progress]) call("HDEL", key, id)
-    call("ZADD", over, now + (delay > 0 ? delay : remember), id)
-    keep(call, round, id, value, kind === "done" ? resultLife : remember)
+    const { remember, resultLife } = round
+    finish(call, round, id, value, delay > 0 ? delay : remember, kind === "done" ? resultLife : remember)
     finished.push(id)
   } else if (kind === "dead") {
     call("HSET", round.attempts, id, attempt)

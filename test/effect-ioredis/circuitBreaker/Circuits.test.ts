@@ -49,9 +49,9 @@ describe("Circuits", () => {
         { startImmediately: true }
       )
       yield* Effect.yieldNow
-      one.trip()
+      one.apply({ _tag: "Trip" })
       yield* Effect.yieldNow
-      other.trip()
+      other.apply({ _tag: "Trip" })
       yield* Effect.yieldNow
       yield* TestClock.adjust(1000)
       one.acquire()
@@ -82,7 +82,7 @@ describe("Circuits", () => {
       const scope = yield* Scope.make()
       const leaving = yield* NodeCircuit.make({})
       yield* Scope.provide(circuits.add("leaving", leaving), scope)
-      leaving.trip()
+      leaving.apply({ _tag: "Trip" })
       assert.strictEqual(circuits.now()._tag, "Partial")
       yield* Scope.close(scope, Exit.void)
       assert.deepStrictEqual(circuits.now(), closed(0))

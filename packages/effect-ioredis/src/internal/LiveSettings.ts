@@ -1,5 +1,4 @@
 import { Duration, Effect } from "effect"
-import type * as CircuitBreaker from "../CircuitBreaker.ts"
 import type { OperationKind } from "../dispatch.ts"
 import type { RedisLogin } from "../RedisConnector.ts"
 import * as RetryPolicy from "../RetryPolicy.ts"
@@ -121,7 +120,7 @@ const policyOf = ({ profile, retry: base }: ClientSettings, said: Settings): Ret
 const breakerOf = (
   base: CircuitOptions,
   { failureThreshold, resetTimeout, successThreshold }: CircuitSettings
-): Omit<CircuitBreaker.Options, "classify" | "metrics"> => ({
+): CircuitOptions => ({
   ...base,
   ...(failureThreshold !== undefined && { tripPolicy: consecutive(failureThreshold) }),
   ...(resetTimeout !== undefined && { resetTimeout }),

@@ -7,7 +7,7 @@ import { type RedisTopology, server } from "../RedisTopology.ts"
 import type { Profile, ProfileSettings } from "../RuntimeSettings.ts"
 import { addressText } from "./address.ts"
 import { defaultProbeTimeout } from "./circuitBreaker/Circuit.ts"
-import { defaultOpenTime, isSchedule } from "./circuitBreaker/OpenTimes.ts"
+import { defaultOpenTime, isResetSchedule } from "./circuitBreaker/OpenTimes.ts"
 import { consecutive, never } from "./circuitBreaker/TripPolicy.ts"
 import type { LiveSettings, Times } from "./LiveSettings.ts"
 import { defaultsOf } from "./profiles.ts"
@@ -140,7 +140,7 @@ const circuit = (breaker: ClientSettings["circuitBreaker"]): SettingsStats["circ
   const { resetTimeout = defaultOpenTime } = breaker
   return {
     tripPolicy: { ...(breaker.tripPolicy ?? consecutive(5)) },
-    resetTimeout: isSchedule(resetTimeout) ? "schedule" : Duration.format(Duration.fromInputUnsafe(resetTimeout)),
+    resetTimeout: isResetSchedule(resetTimeout) ? "schedule" : Duration.format(Duration.fromInputUnsafe(resetTimeout)),
     successThreshold: breaker.successThreshold ?? 1,
     maxProbes: breaker.maxProbes ?? 1,
     probeTimeout: Duration.format(Duration.fromInputUnsafe(breaker.probeTimeout ?? defaultProbeTimeout))

@@ -276,12 +276,12 @@ if answered.call == call then
   return { answered.refused, taken, wereLost, math.floor(left), 1 }
 end
 -- One that comes after a later one is of no use to anybody: its worker has its answer.
-local refused = {}
 if answered.call > call then
-  for nth = 1, tonumber(ARGV[11]) do refused[nth] = nth end
-  return { refused, {}, {}, math.floor(lease), 1 }
+  local all = {}
+  for nth = 1, tonumber(ARGV[11]) do all[nth] = nth end
+  return { all, {}, {}, math.floor(lease), 1 }
 end
-refused = settle()
+local refused = settle()
 giveBack()
 promote()
 forget()
@@ -339,23 +339,18 @@ return { refused, taken, wereLost, math.floor(lease), due }`,
 // Many in a row are alike but for their id and value, and each argument costs Redis a fifth of a
 // microsecond.
 const settlementsAsArgs = (settlements: ReadonlyArray<Settlement>): ReadonlyArray<RedisCommand.Argument> => {
-  const ids: Array<RedisCommand.Argument> = [settlements.length]
-  const values: Array<string> = []
-  const alike: Array<RedisCommand.Argument> = []
-  let last: Settlement | undefined
-  let times = 0
-  for (const one of settlements) {
-    ids.push(one.id)
-    values.push(one.value)
-    if (last === undefined || one.token !== last.token || one.kind !== last.kind || one.delay !== last.delay) {
-      if (last !== undefined) alike.push(last.token, last.kind, last.delay, times)
-      last = one
-      times = 0
-    }
-    times++
+  const groups: Array<Pick<Settlement, "token" | "kind" | "delay"> & { times: number }> = []
+  for (const { delay, kind, token } of settlements) {
+    const last = groups.at(-1)
+    if (last !== undefined && last.token === token && last.kind === kind && last.delay === delay) last.times++
+    else groups.push({ token, kind, delay, times: 1 })
   }
-  if (last !== undefined) alike.push(last.token, last.kind, last.delay, times)
-  return [...ids, ...values, ...alike]
+  return [
+    settlements.length,
+    ...settlements.map(({ id }) => id),
+    ...settlements.map(({ value }) => value),
+    ...groups.flatMap(({ delay, kind, times, token }) => [token, kind, delay, times])
+  ]
 }
 
 const takenOf = (

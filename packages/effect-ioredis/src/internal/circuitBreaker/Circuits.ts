@@ -2,6 +2,7 @@ import { Duration, Effect, PubSub, type Scope, Stream } from "effect"
 import type { ClientBreaker, ClientBreakerState } from "../../RedisClient.ts"
 import type * as CircuitBreaker from "../../CircuitBreaker.ts"
 import type { NodeCircuit } from "./NodeCircuit.ts"
+import type { Event } from "./transition.ts"
 
 /** The circuits of a client's nodes, seen as one. */
 export interface Circuits extends ClientBreaker {
@@ -33,9 +34,9 @@ export const make = Effect.gen(function* (): Effect.fn.Return<Circuits, never, S
     PubSub.publishUnsafe(states, state)
   }
 
-  const each = (act: (circuit: NodeCircuit) => void) =>
+  const send = (event: Event) =>
     Effect.sync(() => {
-      for (const circuit of members.keys()) act(circuit)
+      for (const circuit of members.keys()) circuit.apply(event)
     })
 
   return {
@@ -46,7 +47,7 @@ export const make = Effect.gen(function* (): Effect.fn.Return<Circuits, never, S
           Effect.sync(() => {
             members.set(circuit, node)
             circuit.listeners.add(publish)
-            if (isIsolated) circuit.isolate()
+            if (isIsolated) circuit.apply({ _tag: "Isolate" })
             publish()
           }),
           () =>
@@ -59,14 +60,14 @@ export const make = Effect.gen(function* (): Effect.fn.Return<Circuits, never, S
     state: Effect.sync(now),
     // What was published last may have changed since without another transition: made due, say.
     changes: Stream.map(Stream.fromPubSub(states), (state) => (state === published ? now() : state)),
-    trip: each((circuit) => circuit.trip()),
+    trip: send({ _tag: "Trip" }),
     reset: Effect.suspend(() => {
       isIsolated = false
-      return each((circuit) => circuit.reset())
+      return send({ _tag: "Reset" })
     }),
     isolate: Effect.suspend(() => {
       isIsolated = true
-      return each((circuit) => circuit.isolate())
+      return send({ _tag: "Isolate" })
     })
   }
 })

@@ -50,18 +50,6 @@ export class NodeCircuit extends Circuit {
     return state.probes.length < this.settings.maxProbes ? 0 : Number.POSITIVE_INFINITY
   }
 
-  trip(): void {
-    this.apply({ _tag: "Trip" })
-  }
-
-  isolate(): void {
-    this.apply({ _tag: "Isolate" })
-  }
-
-  reset(): void {
-    this.apply({ _tag: "Reset" })
-  }
-
   /** Ends an open time early: the next call is a probe. An isolated circuit stays open. */
   makeDue(): void {
     this.become(makeDue(this.current(), this.now()))

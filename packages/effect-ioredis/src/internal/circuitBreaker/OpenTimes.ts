@@ -31,11 +31,11 @@ export interface ResetSchedule {
 export type ResetTimeout = Duration.Input | ResetSchedule
 
 /** Tells whether each opening in a row has a time of its own. */
-export const isSchedule = (resetTimeout: ResetTimeout): resetTimeout is ResetSchedule =>
+export const isResetSchedule = (resetTimeout: ResetTimeout): resetTimeout is ResetSchedule =>
   Predicate.hasProperty(resetTimeout, "openTimes")
 
 export const make = (resetTimeout: ResetTimeout, context: Context.Context<never>): OpenTimes => {
-  if (isSchedule(resetTimeout)) return resetTimeout.openTimes(context)
+  if (isResetSchedule(resetTimeout)) return resetTimeout.openTimes(context)
   const millis = Duration.toMillis(resetTimeout)
   return { current: () => millis, advance: ignore, restart: ignore }
 }
@@ -44,7 +44,7 @@ const ignore = () => {}
 
 /** Says what is wrong with an open time, and `undefined` of one that is good. */
 export const mistakeIn = (resetTimeout: ResetTimeout): string | undefined =>
-  isSchedule(resetTimeout) || isTime(resetTimeout)
+  isResetSchedule(resetTimeout) || isTime(resetTimeout)
     ? undefined
     : `resetTimeout is ${shown(resetTimeout)}. Make it a time of 0 or more, or a CircuitBreaker.schedule`
 

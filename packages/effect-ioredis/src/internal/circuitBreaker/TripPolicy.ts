@@ -78,25 +78,29 @@ interface Policy {
   readonly opens: (health: Health) => boolean
 }
 
-class Consecutive implements Policy {
-  readonly _tag = "Consecutive"
-  /** Says how many failures in a row open the circuit. */
-  readonly failures: number
-
-  constructor(failures: number) {
-    this.failures = failures
-  }
-
-  mistake(): string | undefined {
-    return countProblem("the number of failures in a row", this.failures)
-  }
-
+// Looks at no more than the failures in a row.
+abstract class InARow {
   unknown(): Health {
     return noneKnown
   }
 
   observe(health: Health, failed: boolean): Health {
     return failuresInRow(health, failed)
+  }
+}
+
+class Consecutive extends InARow implements Policy {
+  readonly _tag = "Consecutive"
+  /** Says how many failures in a row open the circuit. */
+  readonly failures: number
+
+  constructor(failures: number) {
+    super()
+    this.failures = failures
+  }
+
+  mistake(): string | undefined {
+    return countProblem("the number of failures in a row", this.failures)
   }
 
   opens({ failures }: Health): boolean {
@@ -143,19 +147,11 @@ class Rate implements Policy {
   }
 }
 
-class Never implements Policy {
+class Never extends InARow implements Policy {
   readonly _tag = "Never"
 
   mistake(): undefined {
     return undefined
-  }
-
-  unknown(): Health {
-    return noneKnown
-  }
-
-  observe(health: Health, failed: boolean): Health {
-    return failuresInRow(health, failed)
   }
 
   opens(): boolean {

@@ -38,7 +38,7 @@ export class NodeCircuits {
 
   /** Opens all of them: what was seen concerns the whole server. */
   trip(): void {
-    for (const circuit of this.all()) circuit.trip()
+    for (const circuit of this.all()) circuit.apply({ _tag: "Trip" })
   }
 
   /** Lets all of them be probed now. */
