@@ -4,16 +4,15 @@
  * @since 0.1.0
  */
 import { Deferred, Duration, Effect, Fiber, Layer, Result, type Scope } from "effect"
-import { SecureRandom } from "effect/crypto"
 import type { RedisError } from "effect-ioredis"
 import * as Dispatch from "effect-ioredis/dispatch"
 import * as Handling from "./internal/Handling.ts"
-import * as InHand from "./internal/InHand.ts"
+import type { Beginning } from "./internal/InHand.ts"
+import * as Shifts from "./internal/Shifts.ts"
 import * as Leases from "./internal/Leases.ts"
 import * as Metrics from "./internal/Metrics.ts"
 import { boundProblem, dieOf, timeProblem } from "./internal/problems.ts"
 import type { QueueWatch, WatchedWorker } from "./internal/QueueWatch.ts"
-import * as Rounds from "./internal/Rounds.ts"
 import type { Taken } from "./internal/scripts/work.ts"
 import * as StoredTask from "./internal/StoredTask.ts"
 import * as Wakeup from "./internal/Wakeup.ts"
@@ -123,7 +122,6 @@ const start = Effect.fnUntraced(function* <R>(
   const byKind = new Map(handlers.map((handler) => [kindOf(handler), handler]))
   const now = () => Monotonic.millis(dispatch.clock)
   const unknown = new Set<string>()
-  let isClosing = false
 
   const tellUnknown = (kind: string) =>
     Effect.suspend(() => {
@@ -134,7 +132,7 @@ const start = Effect.fnUntraced(function* <R>(
       )
     })
 
-  const begin = ({ attempt, id, stored, wasLost }: Taken, token: string): InHand.Beginning<R> => {
+  const begin = ({ attempt, id, stored, wasLost }: Taken, token: string): Beginning<R> => {
     const read = StoredTask.read(stored)
     if (Result.isFailure(read)) return { task: "unknown", run: Effect.succeed(Handling.undecodable(read.failure)) }
     const { content, due } = read.success
@@ -152,44 +150,37 @@ const start = Effect.fnUntraced(function* <R>(
   }
 
   const leases = Leases.make(store, dispatch, lease)
-  const settle = (settling: WorkerMetrics.Settling) => rounds.settle(settling)
-  const inHand: InHand.InHand = InHand.make(dispatch, leases, yield* Effect.context<R>(), begin, settle, metrics)
-  const watched: WatchedWorker = { concurrency, running: inHand.count, movedAt: now() }
-  const wakeup = Wakeup.make(client, dispatch, store.keys.wake, Wakeup.longestOf(lease), () => rounds.look())
-  const rounds: Rounds.Rounds<WorkerMetrics.Settling> = Rounds.make(store, dispatch, {
-    worker: SecureRandom.uuidV4Unsafe(),
+  const wakeup = Wakeup.make(client, dispatch, store.keys.wake, Wakeup.longestOf(lease), () => shifts.look())
+  const shifts: Shifts.Shifts = Shifts.make(store, dispatch, yield* Effect.context<R>(), begin, {
+    concurrency,
     lease,
+    leases,
+    metrics,
     attempts: connectAttempts,
     rate: { limit: limit === Number.POSITIVE_INFINITY ? 0 : limit, window: Duration.toMillis(window) },
-    capacity: () => (isClosing ? 0 : concurrency - inHand.count()),
-    // Redis and this process work at the same time: one takes and settles a half, the other has the
-    // other half in hand.
-    atOnce: Math.min(Rounds.most, Math.ceil(concurrency / 2)),
-    take: (task, token, until) => {
+    taken: () => {
       watched.movedAt = now()
-      inHand.take(task, token, until)
     },
-    confirmed: metrics.settled,
-    worked: metrics.worked,
-    after: (isIdle, due) => {
-      if (isIdle) watched.movedAt = now()
-      if (isIdle && !isClosing) wakeup.idle(due)
-      else wakeup.busy()
+    after: (found, hasRoom) => {
+      if (found._tag === "TooFew") watched.movedAt = now()
+      if (!hasRoom) wakeup.busy()
+      else if (found._tag === "TooFew") wakeup.idle(found.due)
     }
   })
+  const watched: WatchedWorker = { concurrency, running: shifts.running, movedAt: now() }
 
   yield* watchedIn(watch, ofQueue, watched)
   const ended = yield* Deferred.make<never, RedisError.RedisCommandError>()
   yield* Effect.forkScoped(leases.run)
   const waiting = yield* Effect.forkScoped(wakeup.run)
-  yield* Effect.forkScoped(Effect.onExit(rounds.run, (exit) => Deferred.done(ended, exit)))
+  yield* Effect.forkScoped(Effect.onExit(shifts.run, (exit) => Deferred.done(ended, exit)))
   yield* Effect.addFinalizer(() => {
-    isClosing = true
-    const isOver = Effect.raceFirst(rounds.settled, Effect.exit(Deferred.await(ended)))
+    shifts.close()
+    const isOver = Effect.raceFirst(shifts.settled, Effect.exit(Deferred.await(ended)))
     // It is woken no more, for others have to be: the last call wakes one of them in its place.
     return Fiber.interrupt(waiting).pipe(
-      Effect.andThen(inHand.drain(drain)),
-      Effect.tap(() => Effect.sync(rounds.look)),
+      Effect.andThen(shifts.drain(drain)),
+      Effect.tap(() => Effect.sync(shifts.look)),
       Effect.andThen(dispatch.closeWithin(isOver))
     )
   })

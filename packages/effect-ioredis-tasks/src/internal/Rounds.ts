@@ -5,15 +5,13 @@ import { errorTypeOf } from "./errorType.ts"
 import { inBackground } from "./inBackground.ts"
 import { isOutage } from "./isOutage.ts"
 import type { QueueStore } from "./QueueStore.ts"
-import { type Call, type Settlement, type Taken, tokenOf } from "./scripts/work.ts"
+import { type Call, type Settlement, type Taken, tokenOf, type Worked } from "./scripts/work.ts"
 import * as Monotonic from "./Monotonic.ts"
 
 /** What the rounds of a worker are told, whose settlements may say more than Redis is told. */
 export interface Settings<in S extends Settlement> extends Pick<Call, "lease" | "rate" | "worker"> {
   /** How many tasks it may take now. */
   readonly capacity: () => number
-  /** How many it takes in one round at most. */
-  readonly atOnce: number
   /** How many rounds in a row may fail before the worker ends. */
   readonly attempts: number
   /** Is given each task, and until when it is certainly the worker's own. */
@@ -25,11 +23,22 @@ export interface Settings<in S extends Settlement> extends Pick<Call, "lease" | 
   readonly confirmed: (settlement: S, isOwn: boolean) => void
   /** Is told how many milliseconds each call took, and what it failed with, if it did. */
   readonly worked?: ((millis: number, errorType: string | undefined) => void) | undefined
-  /**
-   * Is told after each round whether the worker would have taken more, and when there is something.
-   */
-  readonly after: (isIdle: boolean, due: number | undefined) => void
+  /** Is told what each round came back with. */
+  readonly after: (found: Found) => void
 }
+
+/**
+ * What a round came back with: as many tasks as it wanted, fewer than that, and so all that there
+ * were, or none as it wanted none.
+ */
+export type Found =
+  | { readonly _tag: "Enough" }
+  | {
+      readonly _tag: "TooFew"
+      /** In how many milliseconds there is something for certain. */
+      readonly due: number | undefined
+    }
+  | { readonly _tag: "Settled" }
 
 /** The rounds of a worker: each settles what is done and takes the next, in one script. */
 export interface Rounds<in S extends Settlement = Settlement> {
@@ -37,6 +46,8 @@ export interface Rounds<in S extends Settlement = Settlement> {
   readonly settle: (settlement: S) => void
   /** Has a round made, as there may be something to take. */
   readonly look: () => void
+  /** Tells whether a round is on its way. */
+  readonly isUnderWay: () => boolean
   /**
    * Waits until everything that was to be settled is, and no round is to be made or on its way that
    * could take a task.
@@ -65,18 +76,13 @@ export const make = <S extends Settlement>(
   { clock }: Dispatch,
   settings: Settings<S>
 ): Rounds<S> => {
-  const { atOnce, attempts, lease, rate, worked: told, worker } = settings
+  const { attempts, lease, rate, worked: told, worker } = settings
   const shallLook = Latch.makeUnsafe(true)
   const now = () => Monotonic.millis(clock)
   const settlements: Array<S> = []
   const isSettled = Latch.makeUnsafe(true)
   let call = 0
   let unanswered: Asked<S> | undefined
-  // What was taken and has not begun.
-  const unbegun: Array<Parameters<typeof settings.take>> = []
-  const begin = Effect.sync(() => {
-    for (const one of unbegun.splice(0)) settings.take(...one)
-  })
 
   // A call whose reply is lost is made again, until one comes: Redis knows it by its number.
   const ask = (asked: Asked<S>) => {
@@ -94,25 +100,21 @@ export const make = <S extends Settlement>(
 
   const round = Effect.gen(function* () {
     isSettled.closeUnsafe()
-    const want = Math.max(0, Math.min(atOnce, settings.capacity() - unbegun.length))
+    const want = Math.max(0, Math.min(most, settings.capacity()))
     unanswered ??= { worker, call: ++call, lease, want, rate, settlements: settlements.splice(0, most) }
     const asked = unanswered
-    // Redis works on this round while the handlers begin of those that the one before has taken:
-    // they are begun when the call has left, at the end of this tick.
-    if (unbegun.length > 0) yield* Effect.forkDetach(begin)
     const { sentAt, worked } = yield* ask(asked)
     unanswered = undefined
     for (const [index, settlement] of asked.settlements.entries()) {
       settings.confirmed(settlement, !worked.refused.has(index))
     }
     const token = tokenOf(asked)
-    for (const task of worked.taken) unbegun.push([task, token, sentAt + task.lease])
-    const isFull = asked.want > 0 && worked.taken.length === asked.want
-    if (settlements.length > 0 || (isFull && settings.capacity() > unbegun.length)) shallLook.openUnsafe()
-    else yield* begin
-    // Another is to be made for whatever is to be settled or has not begun.
+    for (const task of worked.taken) settings.take(task, token, sentAt + task.lease)
+    const found = foundOf(asked.want, worked)
+    if (found._tag === "Enough" && settings.capacity() > 0) shallLook.openUnsafe()
+    // Another is to be made for whatever is to be settled.
     if (!shallLook.isOpen()) isSettled.openUnsafe()
-    settings.after(worked.taken.length < asked.want, worked.due)
+    settings.after(found)
   })
 
   return {
@@ -125,6 +127,7 @@ export const make = <S extends Settlement>(
       isSettled.closeUnsafe()
       shallLook.openUnsafe()
     },
+    isUnderWay: () => unanswered !== undefined,
     settled: isSettled.await,
     run: Effect.forever(
       Effect.andThen(shallLook.await, () => {
@@ -133,4 +136,9 @@ export const make = <S extends Settlement>(
       })
     ).pipe(inBackground({ clock }))
   }
+}
+
+const foundOf = (want: number, { due, taken }: Worked): Found => {
+  if (taken.length < want) return { _tag: "TooFew", due }
+  return { _tag: want > 0 ? "Enough" : "Settled" }
 }

@@ -88,11 +88,10 @@ export const make = Effect.fnUntraced(function* (
     attempts: Number.POSITIVE_INFINITY,
     rate: { limit: 0, window: 0 },
     capacity: () => takers.size,
-    atOnce: Rounds.most,
     take: give,
     confirmed: (settlement) => confirmations.get(settlement)?.openUnsafe(),
-    after: (isIdle, due) => {
-      if (isIdle) wakeup.idle(due)
+    after: (found) => {
+      if (found._tag === "TooFew") wakeup.idle(found.due)
       else wakeup.busy()
     }
   })
