@@ -21,20 +21,20 @@ const event = new Error("one event")
 const states = {
   healthy: { _tag: "Closed", permit: 7, health: { failures: 0, window: undefined }, events: [] },
   failing: { _tag: "Closed", permit: 7, health: { failures: 1, window: undefined }, events: [event] },
-  waiting: { _tag: "Open", nextPermit: 8, openFor, dueAt: now + 10, isolated: false, since: 900, failures: 5 },
-  due: { _tag: "Open", nextPermit: 8, openFor, dueAt: now, isolated: false, since: 900, failures: 5 },
+  waiting: { _tag: "Open", permit: 7, openFor, dueAt: now + 10, isolated: false, since: 900, failures: 5 },
+  due: { _tag: "Open", permit: 7, openFor, dueAt: now, isolated: false, since: 900, failures: 5 },
   isolated: {
     _tag: "Open",
-    nextPermit: 8,
+    permit: 7,
     openFor: Number.POSITIVE_INFINITY,
     dueAt: Number.POSITIVE_INFINITY,
     isolated: true,
     since: 900,
     failures: 5
   },
-  idle: { _tag: "HalfOpen", nextPermit: 9, probes: [], successes: 0, since: 900, failures: 5 },
-  probing: { _tag: "HalfOpen", nextPermit: 9, probes: [7], successes: 1, since: 900, failures: 5 },
-  full: { _tag: "HalfOpen", nextPermit: 9, probes: [7, 8], successes: 0, since: 900, failures: 5 }
+  idle: { _tag: "HalfOpen", permit: 8, probes: [], successes: 0, since: 900, failures: 5 },
+  probing: { _tag: "HalfOpen", permit: 8, probes: [7], successes: 1, since: 900, failures: 5 },
+  full: { _tag: "HalfOpen", permit: 8, probes: [7, 8], successes: 0, since: 900, failures: 5 }
 } satisfies Readonly<Record<string, CircuitState>>
 
 const record = (permit: number, outcome: CircuitBreaker.Outcome, event?: unknown): Event => ({
@@ -70,7 +70,7 @@ const brief = (state: CircuitState): string => {
     case "Closed":
       return `closed ${state.permit}: ${state.health.failures}`
     case "Open":
-      return state.isolated ? `isolated ${state.nextPermit}` : `open ${state.nextPermit} until ${state.dueAt - now}`
+      return state.isolated ? `isolated ${state.permit}` : `open ${state.permit} until ${state.dueAt - now}`
     case "HalfOpen":
       return `half-open [${state.probes}] ${state.successes}`
   }
@@ -81,27 +81,27 @@ const table: Readonly<Record<keyof typeof states, Partial<Record<keyof typeof ev
   healthy: {
     failure: "closed 7: 1",
     "the same failure": "closed 7: 1",
-    fatal: "open 8 until 30",
-    trip: "open 8 until 30",
-    isolate: "isolated 8",
+    fatal: "open 7 until 30",
+    trip: "open 7 until 30",
+    isolate: "isolated 7",
     success: "closed 7: 0"
   },
   failing: {
     success: "closed 7: 0",
-    failure: "open 8 until 30",
-    fatal: "open 8 until 30",
-    trip: "open 8 until 30",
-    isolate: "isolated 8",
+    failure: "open 7 until 30",
+    fatal: "open 7 until 30",
+    trip: "open 7 until 30",
+    isolate: "isolated 7",
     reset: "closed 8: 0"
   },
   waiting: {
-    isolate: "isolated 8",
+    isolate: "isolated 7",
     reset: "closed 8: 0",
-    "make due": "open 8 until 0"
+    "make due": "open 7 until 0"
   },
   due: {
     acquire: "half-open [8] 0",
-    isolate: "isolated 8",
+    isolate: "isolated 7",
     reset: "closed 8: 0"
   },
   isolated: {
@@ -109,29 +109,29 @@ const table: Readonly<Record<keyof typeof states, Partial<Record<keyof typeof ev
   },
   idle: {
     acquire: "half-open [9] 0",
-    trip: "open 9 until 30",
-    isolate: "isolated 9",
+    trip: "open 8 until 30",
+    isolate: "isolated 8",
     reset: "closed 9: 0"
   },
   probing: {
     acquire: "half-open [7,9] 1",
     success: "closed 9: 0",
-    failure: "open 9 until 30",
-    "the same failure": "open 9 until 30",
-    fatal: "open 9 until 30",
+    failure: "open 8 until 30",
+    "the same failure": "open 8 until 30",
+    fatal: "open 8 until 30",
     ignored: "half-open [] 1",
-    trip: "open 9 until 30",
-    isolate: "isolated 9",
+    trip: "open 8 until 30",
+    isolate: "isolated 8",
     reset: "closed 9: 0"
   },
   full: {
     success: "half-open [8] 1",
-    failure: "open 9 until 30",
-    "the same failure": "open 9 until 30",
-    fatal: "open 9 until 30",
+    failure: "open 8 until 30",
+    "the same failure": "open 8 until 30",
+    fatal: "open 8 until 30",
     ignored: "half-open [8] 0",
-    trip: "open 9 until 30",
-    isolate: "isolated 9",
+    trip: "open 8 until 30",
+    isolate: "isolated 8",
     reset: "closed 9: 0"
   }
 }
@@ -182,7 +182,7 @@ describe("the state machine of a circuit", () => {
     for (const name of ["fatal", "make due", "acquire", "acquire", "reset", "trip", "make due", "acquire"] as const) {
       const then: CircuitState = next({ ...settings, maxProbes: 9 }, state, name)
       if (name === "acquire" && then._tag === "HalfOpen") {
-        const permit = then.nextPermit - 1
+        const permit = then.permit
         assert.isFalse(permits.has(permit), `${permit} was given twice`)
         permits.add(permit)
       }

@@ -22,8 +22,8 @@ export interface Settings extends Pick<Rounds.Settings<never>, "attempts" | "lea
 }
 
 /**
- * The shifts of a worker: each has a share of the tasks in hand and makes the rounds for it, and is a
- * worker of its own to Redis. So Redis works on the round of one while the handlers of the other
+ * The shifts of a worker: each has a share of the tasks in hand and makes the rounds for it, and is
+ * a worker of its own to Redis. So Redis works on the round of one while the handlers of the other
  * run. In one shift the two wait for each other: two thirds of the tasks a second.
  */
 export interface Shifts {
@@ -44,7 +44,7 @@ export interface Shifts {
 interface Shift {
   readonly inHand: InHand.InHand
   readonly rounds: Rounds.Rounds<Settling>
-  /** How many tasks it could take if it asked now, which it does not while a round is on its way. */
+  /** How many tasks it could take if it asked now: none while a round is on its way. */
   readonly room: () => number
 }
 

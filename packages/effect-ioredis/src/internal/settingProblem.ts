@@ -25,7 +25,6 @@ export const shown = (value: unknown): string => {
     return /@|:\/\//.test(value) ? "not shown, for it may hold a password" : JSON.stringify(value)
   }
   if (Duration.isDuration(value)) return Duration.format(value)
-  if (value === null) return "null"
   if (typeof value === "function") return "a function"
-  return typeof value === "object" ? "an object" : String(value)
+  return typeof value === "object" && value !== null ? "an object" : String(value)
 }

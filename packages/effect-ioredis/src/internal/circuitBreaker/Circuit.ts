@@ -106,7 +106,7 @@ export class Circuit implements ShownCircuit {
       this.#countRejection()
       return undefined
     }
-    const permit = after.nextPermit - 1
+    const { permit } = after
     const lease = Effect.andThen(
       Effect.sleep(this.#probeTimeout),
       Effect.sync(() => {

@@ -1,4 +1,3 @@
-import { Predicate } from "effect"
 import { countProblem, isCount, shown } from "../settingProblem.ts"
 
 /**
@@ -169,7 +168,7 @@ export const never: TripPolicy = /* @__PURE__ */ new Never()
 
 /** Says what is wrong with a policy. Fields alone, such as stats show them, are none. */
 export const mistakeIn = (policy: TripPolicy): string | undefined =>
-  Predicate.hasProperty(policy, "mistake")
+  typeof policy.mistake === "function"
     ? policy.mistake()
     : `tripPolicy is ${shown(policy)}. Make it by CircuitBreaker.consecutive, rate or never`
 

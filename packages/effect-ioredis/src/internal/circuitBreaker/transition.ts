@@ -19,7 +19,7 @@ export interface Settings {
   readonly maxProbes: number
 }
 
-/** The state of a circuit. */
+/** The state of a circuit. Its `permit` is the last one that was given. */
 export type CircuitState = Closed | Open | HalfOpen
 
 /** Every call runs. */
@@ -34,7 +34,7 @@ export interface Closed {
 /** No call runs before `dueAt`; the next one then is a probe. An isolated circuit is never due. */
 export interface Open {
   readonly _tag: "Open"
-  readonly nextPermit: Permit
+  readonly permit: Permit
   readonly openFor: number
   readonly dueAt: number
   readonly isolated: boolean
@@ -47,7 +47,7 @@ export interface Open {
 /** Some calls run as probes, and the rest are refused. */
 export interface HalfOpen {
   readonly _tag: "HalfOpen"
-  readonly nextPermit: Permit
+  readonly permit: Permit
   /** The permits of the probes that run: never more than `maxProbes`. */
   readonly probes: ReadonlyArray<Permit>
   readonly successes: number
@@ -91,11 +91,12 @@ export const transition = (
     case "Trip":
       return state._tag === "Open" || settings.tripPolicy._tag === "Never"
         ? state
-        : open(withFailure(state), now, openFor)
+        : // Whoever trips a circuit has seen the server fail.
+          open(state, failuresOf(state) + 1, now, openFor)
     case "Isolate":
       return state._tag === "Open" && state.isolated ? state : isolated(state, now)
     case "Reset":
-      return state._tag === "Closed" && state.health.failures === 0 ? state : closed(settings, nextPermit(state))
+      return state._tag === "Closed" && state.health.failures === 0 ? state : closed(settings, state.permit + 1)
   }
 }
 
@@ -118,8 +119,8 @@ const acquire = (settings: Settings, state: CircuitState, now: number): CircuitS
         ? state
         : {
             _tag: "HalfOpen",
-            nextPermit: state.nextPermit + 1,
-            probes: [state.nextPermit],
+            permit: state.permit + 1,
+            probes: [state.permit + 1],
             successes: 0,
             since: state.since,
             failures: state.failures
@@ -127,7 +128,7 @@ const acquire = (settings: Settings, state: CircuitState, now: number): CircuitS
     case "HalfOpen":
       return state.probes.length >= settings.maxProbes
         ? state
-        : { ...state, nextPermit: state.nextPermit + 1, probes: [...state.probes, state.nextPermit] }
+        : { ...state, permit: state.permit + 1, probes: [...state.probes, state.permit + 1] }
   }
 }
 
@@ -156,7 +157,7 @@ const recordCall = (
   if (failed && event !== undefined && state.events.includes(event)) return state
   const health = settings.tripPolicy.observe(state.health, failed)
   const opens = outcome === "fatal" ? settings.tripPolicy._tag !== "Never" : settings.tripPolicy.opens(health)
-  if (opens) return open({ ...state, health }, now, openFor)
+  if (opens) return open(state, health.failures, now, openFor)
   const events = failed && event !== undefined ? [...state.events, event].slice(-rememberedEvents) : state.events
   return { ...state, health, events }
 }
@@ -168,11 +169,9 @@ const recordProbe = (
   now: number,
   openFor: number
 ): CircuitState => {
-  if (outcome === "failure" || outcome === "fatal") {
-    return open({ ...state, failures: state.failures + 1 }, now, openFor)
-  }
+  if (outcome === "failure" || outcome === "fatal") return open(state, state.failures + 1, now, openFor)
   const successes = state.successes + (outcome === "success" ? 1 : 0)
-  if (successes >= settings.successThreshold) return closed(settings, nextPermit(state))
+  if (successes >= settings.successThreshold) return closed(settings, state.permit + 1)
   return { ...state, successes, probes: state.probes.filter((probe) => probe !== permit) }
 }
 
@@ -183,32 +182,22 @@ const closed = (settings: Settings, permit: Permit): Closed => ({
   events: []
 })
 
-const open = (from: CircuitState, now: number, openFor: number): Open => ({
+const open = (from: CircuitState, failures: number, now: number, openFor: number): Open => ({
   _tag: "Open",
-  nextPermit: nextPermit(from),
+  permit: from.permit,
   openFor,
   dueAt: now + openFor,
   isolated: false,
-  ...historyOf(from, now)
+  since: from._tag === "Closed" ? now : from.since,
+  failures
 })
 
 const isolated = (from: CircuitState, now: number): Open => ({
-  ...open(from, now, Number.POSITIVE_INFINITY),
+  ...open(from, failuresOf(from), now, Number.POSITIVE_INFINITY),
   isolated: true
 })
 
-// Whoever trips a circuit has seen the server fail.
-const withFailure = (state: CircuitState): CircuitState =>
-  state._tag === "Closed"
-    ? { ...state, health: { ...state.health, failures: state.health.failures + 1 } }
-    : { ...state, failures: state.failures + 1 }
-
-const historyOf = (from: CircuitState, now: number): Pick<Open, "since" | "failures"> =>
-  from._tag === "Closed"
-    ? { since: now, failures: from.health.failures }
-    : { since: from.since, failures: from.failures }
-
-const nextPermit = (state: CircuitState): Permit => (state._tag === "Closed" ? state.permit + 1 : state.nextPermit)
+const failuresOf = (state: CircuitState): number => (state._tag === "Closed" ? state.health.failures : state.failures)
 
 // One event fails many calls at the same moment, so the last few events are enough to know it
 // again.
