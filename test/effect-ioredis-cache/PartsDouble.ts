@@ -81,7 +81,7 @@ export const make = Effect.gen(function* () {
     get: read("get"),
     peek: read("peek"),
     getMany: (keys, isCurrent, done) => start(`getMany ${listed(keys.map(nameOf))}`, first(isCurrent), done),
-    answersAtOnce: () => state.atOnce,
+    answersAt: () => (state.atOnce ? 0 : undefined),
     setAtOnce: (write) => {
       calls.push(`setAtOnce ${entry(write)}`)
       return "Deferred"

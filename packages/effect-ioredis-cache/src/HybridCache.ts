@@ -307,7 +307,7 @@ const makeTier = <Value>(parts: Parts<Value>): CacheTier<Value, never> => {
     },
     // What is not known is not replaced.
     replacedBy: (key, done) =>
-      !settings.asksRedis || redis.refuses(key)
+      !settings.asksRedis || redis.refusedAt(key) !== undefined
         ? memory.replacedBy(key, done)
         : redis.replacedBy(key, (exit) => done(Exit.succeed(Exit.isSuccess(exit) ? exit.value : undefined))),
     forget: memory.forget,
@@ -324,7 +324,7 @@ const makeTier = <Value>(parts: Parts<Value>): CacheTier<Value, never> => {
 /** Answers from what this process has, and takes what was read. */
 interface Answers<in out Value> {
   /** What memory has, because Redis has failed, or nothing because its circuit is open. */
-  readonly fallBack: (key: string, because?: RedisError.RedisError) => Found<Value>
+  readonly fallBack: (key: string, because?: RedisError.RedisError, at?: number) => Found<Value>
   /** What is said of a key in a region that does not ask Redis. */
   readonly withoutRedis: (key: string) => Found<Value>
   /** What can be said of a key without asking Redis, if anything. */
@@ -377,7 +377,7 @@ const makeAnswers = <Value>({ clock, journal, memory, near, settings }: Parts<Va
   }
 
   return {
-    fallBack: (key, because) => ({ hit: memory.find(key), source: "fallback", because }),
+    fallBack: (key, because, at) => ({ hit: memory.find(key, at), source: "fallback", because }),
     withoutRedis: (key) =>
       settings.isBypassed ? nothing : (journaledAs(key) ?? { hit: memory.find(key), source: "memory" }),
     knownAs: (key) => journaledAs(key) ?? nearAs(key),
@@ -459,7 +459,9 @@ const makeReads = <Value>(parts: Parts<Value>): Pick<CacheTier<Value, never>, "k
     known: (key) => {
       if (!settings.asksRedis) return withoutRedis(key)
       const answer = knownAs(key)
-      return answer !== undefined || !redis.refuses(key) ? answer : fallBack(key)
+      if (answer !== undefined) return answer
+      const at = redis.refusedAt(key)
+      return at === undefined ? undefined : fallBack(key, undefined, at)
     },
     get:
       near === undefined
@@ -584,7 +586,7 @@ const makeWrites = <Value>({
   staleFor
 }: Parts<Value>): Pick<
   CacheTier<Value, never>,
-  "answersAtOnce" | "setAtOnce" | "set" | "setMany" | "remove" | "fill" | "touch" | "now"
+  "answersAt" | "setAtOnce" | "set" | "setMany" | "remove" | "fill" | "touch" | "now"
 > => {
   const intentOf = ({ extension, payload, timeToLive, value }: Write<Value>): SetIntent => {
     redis.learn(payload.length)
@@ -611,10 +613,13 @@ const makeWrites = <Value>({
   return {
     now: redis.now,
     // An open circuit is not asked again for every write.
-    answersAtOnce: (key) => !settings.isBypassed && (!settings.tellsRedis || redis.refuses(key, "write")),
-    setAtOnce: (write) => {
+    answersAt: (key) => {
+      if (settings.isBypassed) return undefined
+      return settings.tellsRedis ? redis.refusedAt(key, "write") : journal.now()
+    },
+    setAtOnce: (write, at) => {
       redis.learn(write.payload.length)
-      const expiresAt = journal.now() + write.timeToLive
+      const expiresAt = at + write.timeToLive
       const outcome = journal.defer(write, staleFor, expiresAt)
       memory.take(write, expiresAt)
       return outcome

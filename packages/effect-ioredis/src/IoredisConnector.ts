@@ -34,7 +34,7 @@
 import { constants } from "node:buffer"
 import * as Net from "node:net"
 import * as Tls from "node:tls"
-import { Clock, Duration, Effect, Layer, Result } from "effect"
+import { Clock, Context, Duration, Effect, Layer, Result } from "effect"
 import { AbstractConnector, Redis, type RedisOptions } from "ioredis"
 import { authCommand } from "./internal/authCommand.ts"
 import { DriverConnection } from "./internal/DriverConnection.ts"
@@ -95,7 +95,8 @@ export const make = Effect.fnUntraced(function* (options: Options = {}): Effect.
         )
         return driver.connection
       }),
-    clock: Clock.Clock.defaultValue()
+    // The very clock of a program without another, so that both are seen to be the same.
+    clock: Context.get(Context.empty(), Clock.Clock)
   }
 })
 

@@ -90,7 +90,7 @@ export class DispatchDouble implements Dispatch {
     this.node = {
       name,
       isReady: () => this.session !== undefined,
-      refuses: () => !this.isCircuitClosed,
+      refusedAt: () => (this.isCircuitClosed ? undefined : now()),
       isClosed: () => this.isCircuitClosed,
       isIsolated: () => false,
       makeDue: () => {},

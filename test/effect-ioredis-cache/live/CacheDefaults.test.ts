@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, Config, ConfigProvider, Duration, Effect, Exit, Fiber, Layer, Option, Schema } from "effect"
-import { RedisClient, Settings } from "effect-ioredis"
+import { Redis, RedisClient, Settings } from "effect-ioredis"
 import { Cache, HybridCache, MemoryCache, RedisCache } from "effect-ioredis-cache"
 import { scripts } from "effect-ioredis-cache/testing"
 import { Fault, SimulatedRedis } from "effect-ioredis/testing"
@@ -39,6 +39,22 @@ describe("defaults", () => {
       yield* TestClock.adjust(1)
       assert.isFalse(yield* cache.has("a"))
     }).pipe(Effect.provide(layerSimulated()))
+  )
+
+  it.effect("a value that is set while the circuit is open lives on the program's clock, not on that of sockets", () =>
+    Effect.gen(function* () {
+      const { breaker } = yield* RedisClient.RedisClient
+      yield* breaker.isolate
+      yield* lives(300_000)
+    }).pipe(
+      Effect.provide(
+        HybridCache.layer().pipe(
+          Layer.provide([RedisCache.layer(), MemoryCache.layer()]),
+          Layer.provideMerge(Redis.layer({ url: "redis://127.0.0.1:1" })),
+          Layer.provideMerge(quiet)
+        )
+      )
+    )
   )
 
   it.effect("the same for memory alone and for the strict cache", () =>

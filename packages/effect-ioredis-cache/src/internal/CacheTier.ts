@@ -263,10 +263,13 @@ export interface CacheTier<in out Value, out E> {
     done: Done<ReadonlyArray<Found<Value>>, E>,
     timeLeft?: number
   ) => Cancel
-  /** Tells whether a value can be stored without asking Redis, or not at all just now. */
-  readonly answersAtOnce: (key: string) => boolean
-  /** Stores a value without asking Redis, right after `answersAtOnce` said that it can. */
-  readonly setAtOnce: (write: Write<Value>) => WriteOutcome
+  /**
+   * Tells the time of `now` at which a write of the key is to be answered without asking Redis;
+   * `undefined` where Redis is asked.
+   */
+  readonly answersAt: (key: string) => number | undefined
+  /** Stores a value without asking Redis, at the time that `answersAt` has just told. */
+  readonly setAtOnce: (write: Write<Value>, at: number) => WriteOutcome
   /** Stores a value. */
   readonly set: (write: Write<Value>, current: Current, done: Done<WriteOutcome, E>) => Cancel
   /** Stores several values, and answers in their order. */

@@ -142,7 +142,7 @@ export const make = Effect.fnUntraced(function* (
 
 /**
  * The largest `maxEntries`. A map of V8 has room for twice as many. It throws where it would grow
- * beyond that, which one that has more keys does after enough of them have made room for others.
+ * beyond that, which one that has more keys does after enough of them were deleted.
  */
 export const maxMaxEntries = 2 ** 23
 

@@ -59,7 +59,7 @@ interface KeptEntry<out Value> extends Entry {
 class Held implements Entry {
   readonly value: unknown
   readonly expiresAt: number
-  readonly staleUntil: number
+  readonly staleUntil: number | undefined
   readonly bytes: number
   readonly version: Version | undefined
   readonly origin: Origin | undefined
@@ -68,7 +68,7 @@ class Held implements Entry {
   constructor(
     value: unknown,
     expiresAt: number,
-    staleUntil: number,
+    staleUntil: number | undefined,
     bytes: number,
     version: Version | undefined,
     origin: Origin | undefined,
@@ -93,8 +93,6 @@ const atOnce = <A>(done: Done<A, never>, value: A): Cancel => {
 const ignore = () => {}
 
 const applied = () => "Applied" as const
-
-const always = () => true
 
 const removeEach = (
   keys: ReadonlyArray<string>,
@@ -139,7 +137,8 @@ export const make =
       origin: Origin | undefined,
       epoch: Epoch | undefined
     ): void => {
-      memory.set(space + key, new Held(value, expiresAt, expiresAt + region.staleFor, bytes, version, origin, epoch))
+      const staleUntil = region.staleFor === 0 ? undefined : expiresAt + region.staleFor
+      memory.set(space + key, new Held(value, expiresAt, staleUntil, bytes, version, origin, epoch))
     }
 
     const take = (
@@ -196,7 +195,7 @@ export const make =
       get: (key, _, done) => atOnce(done, found(key)),
       peek: (key, _, done) => atOnce(done, found(key)),
       getMany: (keys, _, done) => atOnce(done, keys.map(found)),
-      ...makeWrites({ take, drop, extend, find }),
+      ...makeWrites({ take, drop, extend, find, now: () => now(clock) }),
       extend,
       // Only this tier's own entries are handed in.
       lifeOf: (hit) => {
@@ -217,14 +216,15 @@ const makeWrites = <Value>({
   drop,
   extend,
   find,
+  now,
   take
-}: Pick<MemoryTier<Value>, "take" | "drop" | "extend" | "find">): Pick<
+}: Pick<MemoryTier<Value>, "take" | "drop" | "extend" | "find"> & { readonly now: () => number }): Pick<
   CacheTier<Value, never>,
-  "answersAtOnce" | "setAtOnce" | "set" | "setMany" | "remove" | "fill" | "touch"
+  "answersAt" | "setAtOnce" | "set" | "setMany" | "remove" | "fill" | "touch"
 > => ({
-  answersAtOnce: always,
-  setAtOnce: (write) => {
-    take(write)
+  answersAt: now,
+  setAtOnce: (write, at) => {
+    take(write, at + write.timeToLive)
     return "Applied"
   },
   set: (write, _, done) => {

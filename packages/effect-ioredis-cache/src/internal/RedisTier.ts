@@ -39,8 +39,11 @@ export interface RedisTier<in out Value> extends CacheTier<Value, RedisError.Red
   ) => Cancel
   /** Says how long a value of the region was, so that reads of short ones are sent together. */
   readonly learn: (length: number) => void
-  /** Tells whether the circuit breaker refuses to ask Redis for the key now. */
-  readonly refuses: (key: string, kind?: Dispatch.OperationKind) => boolean
+  /**
+   * Tells the time of `now` at which the circuit breaker refuses to ask Redis for the key, if it
+   * does.
+   */
+  readonly refusedAt: (key: string, kind?: Dispatch.OperationKind) => number | undefined
   /**
    * The indexes of keys by the server that owns them, or `undefined` where one owns them all: what
    * is asked for together fails together.
@@ -142,7 +145,7 @@ const makeTier = <Value>(
     glance: () => undefined,
     stale: () => undefined,
     learn,
-    refuses: (key, kind) => dispatch.nodeOf(key).refuses(kind),
+    refusedAt: refusedAtOf(environment),
     byNode: byNodeOf(dispatch),
     known: () => undefined,
     // Only what this tier has found is handed in.
@@ -236,6 +239,16 @@ class SizeEstimate {
   }
 }
 
+// The circuit has looked at the clock of the client: for sockets the live one, even where the
+// program has a `TestClock`.
+const refusedAtOf = ({ clock, dispatch }: Environment): RedisTier<never>["refusedAt"] => {
+  const isOurClock = dispatch.clock === clock
+  return (key, kind) => {
+    const at = dispatch.nodeOf(key).refusedAt(kind)
+    return at === undefined || isOurClock ? at : now(clock)
+  }
+}
+
 const byNodeOf = (dispatch: Dispatch.Dispatch): RedisTier<never>["byNode"] => {
   if (dispatch.slotOf === undefined) return () => undefined
   return (keys) => {
@@ -277,10 +290,7 @@ const timesOf = (dispatch: Dispatch.Dispatch): ((key: string) => number) => {
   }
 }
 
-type Writes<Value> = Pick<
-  RedisTier<Value>,
-  "answersAtOnce" | "setAtOnce" | "set" | "setMany" | "remove" | "fill" | "touch"
->
+type Writes<Value> = Pick<RedisTier<Value>, "answersAt" | "setAtOnce" | "set" | "setMany" | "remove" | "fill" | "touch">
 
 // Without a journal a write is sent and no more: whoever calls is told what failed.
 const makeWrites = <Value>(
@@ -326,7 +336,7 @@ const makeWrites = <Value>(
 
   return {
     // Whoever has nothing but Redis is told by Redis.
-    answersAtOnce: never,
+    answersAt: () => undefined,
     setAtOnce: () => "Rejected",
     set: (write, current, done) =>
       sendAll([entryOf(write.key, intentOf(write))], () => current.isCurrent(), applied, firstOf(done), undefined),
@@ -397,8 +407,6 @@ const missedOtherType: FoundThere<never> = { hit: undefined, source: "redis", re
 const ignore = () => {}
 
 const always = () => true
-
-const never = () => false
 
 const first = (outcomes: ReadonlyArray<WriteOutcome>): WriteOutcome => outcomes[0] ?? "Deferred"
 

@@ -58,11 +58,9 @@ export interface Watch {
 
 export const make = (): Sequences => {
   const order = new Order()
-  const members = new Set<(key: string | undefined) => void>()
+  let members: ReadonlyArray<(key: string | undefined) => void> = []
 
   const tellOthers = (own: (key: string | undefined) => void, key: string | undefined): void => {
-    // One that has left may still be used, and the last one is then another.
-    if (members.size === 1 && members.has(own)) return
     for (const member of members) if (member !== own) member(key)
   }
 
@@ -70,7 +68,7 @@ export const make = (): Sequences => {
     join: (given) => {
       // One function may be given twice.
       const hear = (key: string | undefined) => given(key)
-      members.add(hear)
+      members = [...members, hear]
       return {
         watch: (key) => new Read(order, key),
         intend: (key) => {
@@ -85,7 +83,9 @@ export const make = (): Sequences => {
           tellOthers(hear, undefined)
           return new Clear(order)
         },
-        leave: () => members.delete(hear)
+        leave: () => {
+          members = members.filter((member) => member !== hear)
+        }
       }
     },
     size: () => order.slots.size,

@@ -78,9 +78,8 @@ export const make = <Key, Value, E>(parts: RegionParts<Key, Value, E>, options: 
     if (Result.isFailure(write) || isClosed()) {
       return Effect.map(recorded(setEntries("set", [[key, value]], given)), first)
     }
-    return tier.answersAtOnce(write.success.key)
-      ? exitOf[intents.storeAtOnce(write.success)]
-      : intents.storeOne(write.success)
+    const at = tier.answersAt(write.success.key)
+    return at === undefined ? intents.storeOne(write.success) : exitOf[intents.storeAtOnce(write.success, at)]
   }
 
   const setTagged = TaggedWrites.make(parts, options, (operation, entries, options, tags, timeLeft) =>
@@ -151,8 +150,8 @@ export const make = <Key, Value, E>(parts: RegionParts<Key, Value, E>, options: 
  * rendered.
  */
 interface Intents<in Value, out E> {
-  /** Stores one value without asking Redis. */
-  readonly storeAtOnce: (write: Write<Value>) => WriteOutcome
+  /** Stores one value without asking Redis, at the time that the tier has told. */
+  readonly storeAtOnce: (write: Write<Value>, at: number) => WriteOutcome
   readonly storeOne: (write: Write<Value>) => Effect.Effect<WriteOutcome, E>
   readonly store: (
     operation: string,
@@ -215,10 +214,10 @@ const makeIntents = <Key, Value, E>(
       ),
     touch: (key, timeToLive) =>
       fromCallback((done) => tier.touch(key, timeToLive, (exit) => done(Exit.map(exit, Arr.of)))),
-    storeAtOnce: (write) => {
+    storeAtOnce: (write, at) => {
       lookups.detach(write.key)
       sequences.overtake(write.key)
-      const outcome = tier.setAtOnce(write)
+      const outcome = tier.setAtOnce(write, at)
       recorder.write(outcome)
       return outcome
     },

@@ -67,7 +67,7 @@ export const make = (insides: Insides): Reservations => {
     Effect.uninterruptibleMask((restore) =>
       Effect.gen(function* () {
         const circuit = node.circuitFor(kind)
-        if (circuit.refuses()) return yield* circuit.rejection(operation)
+        if (circuit.refusedAt() !== undefined) return yield* circuit.rejection(operation)
         const inTime: InTime = (effect, reason) =>
           restore(Effect.timeoutOrElse(effect, { duration: until - now(), orElse: () => late(reason) }))
         yield* inTime(permits.takeScoped(1), "Saturated")

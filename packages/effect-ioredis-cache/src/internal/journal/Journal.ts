@@ -539,7 +539,8 @@ const callAll = <A, Outcome>(
 // an open circuit would refuse need not be made a command of: that is half of what such a write
 // costs.
 const writeOf = (state: State, entry: Entry, situation: Situation): Write | undefined => {
-  if (entry.isExtended || entry.region.isHeld || state.dispatch.nodeOf(entry.key).refuses("write")) return undefined
+  if (entry.isExtended || entry.region.isHeld) return undefined
+  if (state.dispatch.nodeOf(entry.key).refusedAt("write") !== undefined) return undefined
   const command = commandOf(entry, situation)
   return command === undefined ? undefined : new Write(state, entry, command)
 }

@@ -155,8 +155,8 @@ export interface Ledger<in out Region> {
     intent: Intent,
     version: Version
   ) => Entry<Region>
-  /** Records that the intent and the version of an entry changed in place, and holds the entry. */
-  readonly renew: (entry: Entry<Region>) => void
+  /** Records that the intent and the version of an entry changed in place. */
+  readonly update: (entry: Entry<Region>) => void
   /** Lets a `touch` follow the value of a held entry, and holds it once more. */
   readonly follow: (entry: Entry<Region>, touch: TouchIntent) => void
   /** Ends one hold of an entry. The last one defers it, if it is still there. */
@@ -200,16 +200,16 @@ export const make = <Region>({ maxBytes, maxEntries }: Bounds): Ledger<Region> =
     entries.delete(entry.key)
   }
 
-  const renew = (entry: Entry<Region>): void => {
-    defer(entry, false)
+  const update = (entry: Entry<Region>): void => {
+    const before = entry.bytes
     entry.bytes = bytesOf(entry.intent)
+    if (entry.isDeferred) bytes += entry.bytes - before
     entry.executed = undefined
     entry.isRefused = false
     entry.isSlotMoving = false
     entry.lostReplays = 0
     entry.isExtended = false
     entry.touch = undefined
-    entry.held++
   }
 
   return {
@@ -227,10 +227,12 @@ export const make = <Region>({ maxBytes, maxEntries }: Bounds): Ledger<Region> =
       known.intent = intent
       known.version = version
       known.isSent = false
-      renew(known)
+      update(known)
+      defer(known, false)
+      known.held++
       return known
     },
-    renew,
+    update,
     follow: (entry, touch) => {
       entry.touch = touch
       entry.isExtended = true

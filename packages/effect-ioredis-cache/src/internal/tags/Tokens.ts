@@ -174,9 +174,10 @@ const make = <E>(tier: CacheTier<Token, E>, { keyspace, now, random, sequences }
       Effect.suspend(() => {
         const write = writeOf(id)
         extended.add(id, now())
-        if (tier.answersAtOnce(write.key)) {
+        const at = tier.answersAt(write.key)
+        if (at !== undefined) {
           sequences.overtake(write.key)
-          return exitOf[tier.setAtOnce(write)]
+          return exitOf[tier.setAtOnce(write, at)]
         }
         return whileHeld(
           () => sequences.intend(write.key),

@@ -80,12 +80,15 @@ export class Circuit implements ShownCircuit {
 
   /**
    * Refuses, and counts that, where `acquire` would, but takes no permit where it would give one.
+   * Gives the monotonic time in milliseconds of the refusal, if it is one.
    */
-  refuses(): boolean {
+  refusedAt(): number | undefined {
     const state = this.current()
-    if (state._tag === "Closed" || transition(this.settings, state, acquire, this.now(), 0) !== state) return false
+    if (state._tag === "Closed") return undefined
+    const now = this.now()
+    if (transition(this.settings, state, acquire, now, 0) !== state) return undefined
     this.#countRejection()
-    return true
+    return now
   }
 
   // An open circuit is asked for every call.

@@ -25,7 +25,9 @@ export const breakerOf = (circuit: Circuit, classify: Classify = classifyExit): 
         // `Effect.onExit` with an effect for it.
         const permit = circuit.closedPermit()
         if (permit !== undefined) return Effect.onExitPrimitive(effect, recorderOf(permit).record)
-        return circuit.refuses() ? Effect.fail(circuit.rejection(circuit.name)) : probe(circuit, effect, classify)
+        return circuit.refusedAt() === undefined
+          ? probe(circuit, effect, classify)
+          : Effect.fail(circuit.rejection(circuit.name))
       }),
     trip: send({ _tag: "Trip" }),
     reset: send({ _tag: "Reset" }),

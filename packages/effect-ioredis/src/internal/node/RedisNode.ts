@@ -266,10 +266,10 @@ export const make = Effect.fnUntraced(function* (
 
 const admissionOf = (
   circuits: NodeCircuits
-): Pick<RedisNode, "circuitFor" | "circuits" | "refuses" | "isClosed" | "isIsolated" | "makeDue" | "dueIn"> => ({
+): Pick<RedisNode, "circuitFor" | "circuits" | "refusedAt" | "isClosed" | "isIsolated" | "makeDue" | "dueIn"> => ({
   circuitFor: (kind) => circuits.of(kind),
   circuits: () => circuits.all(),
-  refuses: (kind = "read") => circuits.of(kind).refuses(),
+  refusedAt: (kind = "read") => circuits.of(kind).refusedAt(),
   isClosed: (kind) => circuits.isClosed(kind),
   isIsolated: () => circuits.all().every((circuit) => circuit.isIsolated()),
   makeDue: () => circuits.makeDue(),
