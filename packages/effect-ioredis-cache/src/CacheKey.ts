@@ -1,6 +1,6 @@
-import { createHash } from "node:crypto"
 import { Effect, Result, Schema, SchemaAST, SchemaGetter } from "effect"
 import { contain, describe, describeDefinition, noJsonForm } from "./internal/schemaFailure.ts"
+import { sha256 } from "./internal/sha256.ts"
 
 /**
  * Compiles a key schema into the function that gives the key part of a Redis key. Do it once per
@@ -161,8 +161,6 @@ const joined = (keyspace: string, key: string): string => {
 }
 
 const readable = /^[A-Za-z0-9_.-]{1,64}$/
-
-const sha256 = (text: string) => createHash("sha256").update(text).digest("base64url")
 
 // toCodecJson writes undefined as null. Only where there is a null, the key is encoded a second
 // time without JSON, to tell the two apart.

@@ -8,8 +8,8 @@
  * invalidated together, which costs misses and keeps nothing alive. They stand in the extension
  * units of a stored value, three units for each tag: those 12 characters, and the 12 of the token.
  */
-import { createHash } from "node:crypto"
 import type { Result } from "effect"
+import { sha256 } from "../sha256.ts"
 import { alphabet, extensionUnitLength, headerLength } from "../StoredValue.ts"
 
 /** Identifies a tag: 12 of the 64 digits of a stored value. */
@@ -37,7 +37,7 @@ export const idOf = (name: string): TagId => hashOf(`tag ${name}`)
 export const idOfRegion = (keyspace: string): TagId => hashOf(`region ${keyspace}`)
 
 // Base64url has the very digits of a stored value.
-const hashOf = (text: string): string => createHash("sha256").update(text).digest("base64url").slice(0, idLength)
+const hashOf = (text: string): string => sha256(text).slice(0, idLength)
 
 /** A new token. `random` gives a number from 0 up to but not including 1. */
 export const makeToken = (random: () => number): Token => {
