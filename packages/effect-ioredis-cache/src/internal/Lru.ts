@@ -135,6 +135,11 @@ export class Lru<A> {
     this.#newer.delete(node.key)
     this.#older.delete(node.key)
     this.#leave(node)
+    // The older generation may have the node under a key that it had, and would keep alive all that
+    // it knows: its value, its neighbours and theirs, without end.
+    node.value = undefined
+    node.newer = undefined
+    node.older = undefined
   }
 
   #leave(node: Node<A>): void {
@@ -167,7 +172,7 @@ export class Lru<A> {
 
 class Node<A> {
   key: string
-  value: A
+  value: A | undefined
   size: number
   newer: Node<A> | undefined = undefined
   older: Node<A> | undefined = undefined
