@@ -44,12 +44,13 @@ export class Lru<A> {
   }
 
   /**
-   * All keys, in no order of use. One that is added or used meanwhile comes last or not at all, and
-   * may come twice.
+   * All keys, in no order of use, among keys of what has made room. One that is added or used
+   * meanwhile comes last or not at all, and any may come twice. To pass over those that nobody asks
+   * for would make a single step as long as the whole walk.
    */
   *keys(): IterableIterator<string> {
     const newer = this.#newer
-    for (const [key, node] of this.#older) if (node.key === key && !newer.has(key)) yield key
+    yield* this.#older.keys()
     yield* newer.keys()
   }
 
