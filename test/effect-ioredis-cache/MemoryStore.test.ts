@@ -126,6 +126,16 @@ describe("MemoryStore", () => {
     })
   )
 
+  it.effect("what has expired leaves a memory too in which others have made room", () =>
+    Effect.gen(function* () {
+      const memory = yield* MemoryStore.make({ maxEntries: 3 })
+      for (const key of ["a", "b", "c", "d", "e"]) memory.set(key, entry(key, 30_000))
+      assert.strictEqual(memory.size(), 3)
+      yield* TestClock.adjust("1 minute")
+      assert.strictEqual(memory.size(), 0)
+    })
+  )
+
   it.effect("looking for what has expired does not make it recently used", () =>
     Effect.gen(function* () {
       const memory = yield* MemoryStore.make({ maxEntries: 3 })

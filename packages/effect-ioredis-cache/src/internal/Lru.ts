@@ -44,12 +44,13 @@ export class Lru<A> {
   }
 
   /**
-   * All keys, in no order of use. One that is added or used meanwhile comes last or not at all, and
-   * may come twice.
+   * All keys, in no order of use, among keys of what has made room. One that is added or used
+   * meanwhile comes last or not at all, and any may come twice. To pass over those that nobody asks
+   * for would make a single step as long as the whole walk.
    */
   *keys(): IterableIterator<string> {
     const newer = this.#newer
-    for (const [key, node] of this.#older) if (node.key === key && !newer.has(key)) yield key
+    yield* this.#older.keys()
     yield* newer.keys()
   }
 
@@ -135,6 +136,11 @@ export class Lru<A> {
     this.#newer.delete(node.key)
     this.#older.delete(node.key)
     this.#leave(node)
+    // The older generation may have the node under a key that it had, and would keep alive all that
+    // it knows: its value, its neighbours and theirs, without end.
+    node.value = undefined
+    node.newer = undefined
+    node.older = undefined
   }
 
   #leave(node: Node<A>): void {
@@ -167,7 +173,7 @@ export class Lru<A> {
 
 class Node<A> {
   key: string
-  value: A
+  value: A | undefined
   size: number
   newer: Node<A> | undefined = undefined
   older: Node<A> | undefined = undefined

@@ -91,8 +91,9 @@ export const make = Effect.fnUntraced(function* (
   const drop = (keys: ReadonlyArray<string>): number => keys.filter((key) => entries.delete(key)).length
   const sweep = Effect.suspend(() => {
     const keys = entries.keys()
-    // Entries that are added meanwhile would keep the walk from ending.
-    let left = entries.size
+    // There are no more of them at a time. Those that are added meanwhile would keep the walk from
+    // ending.
+    let left = 2 * maxEntries
     const walk = (): void => {
       const at = now(clock)
       for (const end = Math.max(0, left - sweepSlice); left > end; left--) {
