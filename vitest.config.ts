@@ -2,8 +2,9 @@ import { availableParallelism } from "node:os"
 import { defaultExclude, defineConfig } from "vitest/config"
 import "./test/support/Node20.ts"
 
-// The quick loop starts no process: virtual time and plain functions. What starts a server or a process is in these folders.
-const slow = ["test/**/live/**", "test/processes/**"]
+// The quick loop starts no process: virtual time and plain functions. What starts a server or a process is in these
+// folders, and what plays hundreds of histories takes longer than all the rest.
+const slow = ["test/**/live/**", "test/processes/**", "test/**/Model.test.ts", "test/**/*Histories.test.ts"]
 
 // What starts one cluster after the other would take a third of the whole: `.ci/night` has it. These are the demo of a
 // cluster, the start of the shop, the tests of the tests' own servers, what managed services do otherwise, and what Prometheus'
@@ -26,10 +27,11 @@ export default defineConfig({
       ...(quick ? slow : []),
       ...(process.env.NIGHT === undefined ? nightly.map((files) => `test/${files}`) : [])
     ],
-    // Modules loaded once for all files are half of the quick loop's time.
-    isolate: !quick,
-    // Most tests wait for a server rather than compute, so that two files at once take half the time of one after the other.
-    maxWorkers: Math.max(2, availableParallelism() - 1),
+    // Modules loaded once for all files are half of the processor time. What a module keeps for a whole process is seen by
+    // the tests of other files: see test/support/loadAnew.ts.
+    isolate: false,
+    // Most tests wait for a server rather than compute, so that one more than the processor has cores is the quickest.
+    maxWorkers: availableParallelism() + 1,
     // Tests of the documentation are written there, and are TypeScript.
     server: { deps: { inline: [/\.cache\/documented-tests/] } },
     globalSetup: ["test/support/globalSetup.ts"],
