@@ -1,4 +1,4 @@
-import { Effect, Latch } from "effect"
+import { Effect, Latch, Option } from "effect"
 import { RedisClient, RedisReservation } from "effect-ioredis"
 import { Lists } from "effect-ioredis/commands"
 import type { Dispatch } from "effect-ioredis/dispatch"
@@ -47,13 +47,16 @@ export const make = (
     RedisClient.RedisClient,
     client
   )
+  const asleep = Effect.as(Effect.sleep(1), Option.none())
   const waiting = Effect.gen(function* () {
     const reserved = yield* Effect.raceFirst(reserving, withoutOne)
     while (true) {
       yield* isIdle.await
       const left = Math.max(1, Math.ceil(Math.min(longest, until - now())))
       // Redis ends a wait up to a tenth of a second later than it was told.
-      yield* left === 1 ? Effect.sleep(left) : reserved.run(Lists.blpop([key], left))
+      const woken = left === 1 ? yield* asleep : yield* reserved.run(Lists.blpop([key], left))
+      // A worker that has found enough to do meanwhile was woken in the place of one that waits.
+      if (Option.isSome(woken) && !isIdle.isOpen()) yield* reserved.run(Lists.rpush(key, ["1"]))
       isIdle.closeUnsafe()
       look()
     }
