@@ -13,8 +13,10 @@ const mistakeIn = (built: Layer.Layer<never, unknown, TaskQueue.TaskQueue>) =>
   }).pipe(Effect.scoped, Effect.provide(layer()))
 
 describe("Mistakes in options", () => {
-  it.effect("a worker takes one handler of each kind and version", () =>
+  it.effect("a worker takes one handler of each kind and version, and one at least", () =>
     Effect.gen(function* () {
+      const none = "TaskWorker: there is no handler. Give one at least"
+      assert.strictEqual(yield* mistakeIn(TaskWorker.layer([])), none)
       const handler = TaskWorker.handler(Work, () => Effect.void)
       assert.strictEqual(
         yield* mistakeIn(TaskWorker.layer([handler, handler])),

@@ -110,7 +110,7 @@ const start = Effect.fnUntraced(function* <R>(
   never,
   TaskQueue.TaskQueue | Scope.Scope | R
 > {
-  yield* dieOf("TaskWorker", [twiceProblem(handlers), ...problemsOf({ concurrency, connectAttempts, ...options })])
+  yield* dieOf("TaskWorker", [handlersProblem(handlers), ...problemsOf({ concurrency, connectAttempts, ...options })])
   const lease = Duration.toMillis(options.lease ?? "30 seconds")
   const drain = Duration.toMillis(options.drain ?? "10 seconds")
   const { limit = 0, window = 0 } = options.rateLimit ?? {}
@@ -196,7 +196,9 @@ const watchedIn = Effect.fnUntraced(function* (watch: QueueWatch, metrics: Metri
   yield* Dispatch.showGauge(metrics.concurrency, () => worker.concurrency)
 })
 
-const twiceProblem = <R>(handlers: ReadonlyArray<Handler<R>>): string | undefined => {
+const handlersProblem = <R>(handlers: ReadonlyArray<Handler<R>>): string | undefined => {
+  // It would take every task and leave it to others.
+  if (handlers.length === 0) return "there is no handler. Give one at least"
   const kinds = handlers.map(kindOf)
   const twice = handlers.find((handler, index) => kinds.indexOf(kindOf(handler)) < index)
   if (twice === undefined) return undefined
