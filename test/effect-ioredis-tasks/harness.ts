@@ -1,5 +1,5 @@
 import { it } from "@effect/vitest"
-import { Clock, Context, Effect, Exit, Layer, Logger, Result, Schema, Scope } from "effect"
+import { Clock, Context, type Duration, Effect, Exit, Layer, Logger, Result, Schema, Scope } from "effect"
 import { RedisClient } from "effect-ioredis"
 import { Task, TaskError, TaskQueue, TaskWorker } from "effect-ioredis-tasks"
 import { scripts } from "effect-ioredis-tasks/testing"
@@ -9,12 +9,12 @@ import * as VirtualTime from "../model/VirtualTime.ts"
 // A queue on a simulated Redis in virtual time, and workers that begin and end when a test says so. TestClock moves on
 // when a sleeper has run, this clock when nothing can run: so each time is exact, however many hops there are.
 
-const Client = RedisClient.layer({ closeTimeout: 0, requireReady: false })
+const client = (closeTimeout: Duration.Input) => RedisClient.layer({ closeTimeout, requireReady: false })
 
 /** A queue, its client and its server. Tests that are not about logs print none. */
-export const layer = (options: Partial<TaskQueue.Options> = {}) =>
+export const layer = (options: Partial<TaskQueue.Options> = {}, closeTimeout: Duration.Input = 0) =>
   TaskQueue.layer({ name: "work", ...options }).pipe(
-    Layer.provideMerge(Client),
+    Layer.provideMerge(client(closeTimeout)),
     Layer.provideMerge(SimulatedRedis.layer({ scripts })),
     Layer.provideMerge(Logger.layer([]))
   )
@@ -25,8 +25,12 @@ type Services = TaskQueue.TaskQueue | SimulatedRedis.SimulatedRedis | RedisClien
 export const test = <E>(
   title: string,
   body: () => Effect.Effect<void, E, Services>,
-  options?: Partial<TaskQueue.Options>
-) => it.live(title, () => Effect.provide(Effect.scoped(body()), Layer.provideMerge(layer(options), VirtualTime.layer)))
+  options?: Partial<TaskQueue.Options>,
+  closeTimeout?: Duration.Input
+) =>
+  it.live(title, () =>
+    Effect.provide(Effect.scoped(body()), Layer.provideMerge(layer(options, closeTimeout), VirtualTime.layer))
+  )
 
 /** Lets so many seconds pass. */
 export const pass = (seconds: number) => VirtualTime.pass(seconds * 1000)
@@ -47,7 +51,7 @@ export const reasonOf = (result: Effect.Success<ReturnType<typeof resultOf>>): s
 export const otherProcess = Effect.map(
   Layer.build(
     Layer.fresh(
-      TaskQueue.layer({ name: "work" }).pipe(Layer.provide(Client), Layer.provide(SimulatedRedis.layerConnector))
+      TaskQueue.layer({ name: "work" }).pipe(Layer.provide(client(0)), Layer.provide(SimulatedRedis.layerConnector))
     )
   ),
   Context.get(TaskQueue.TaskQueue)

@@ -152,6 +152,11 @@ const start = Effect.fnUntraced(function* <R>(
     }
   }
 
+  const tellUnsettled = Effect.annotateLogs(
+    Effect.logWarning("A worker has ended before Redis knew what became of its tasks"),
+    { queue: queue.name }
+  )
+
   const leases = Leases.make(store, dispatch, lease)
   const wakeup = Wakeup.make(client, dispatch, store.keys.wake, Wakeup.longestOf(lease), () => shifts.look())
   const shifts: Shifts.Shifts = Shifts.make(store, dispatch, yield* Effect.context<R>(), begin, {
@@ -180,7 +185,8 @@ const start = Effect.fnUntraced(function* <R>(
     return Fiber.interrupt(waiting).pipe(
       Effect.andThen(shifts.drain(drain)),
       Effect.tap(() => Effect.sync(shifts.look)),
-      Effect.andThen(dispatch.closeWithin(isOver))
+      Effect.andThen(dispatch.closeWithin(isOver)),
+      Effect.flatMap((isKnown) => (isKnown ? Effect.void : tellUnsettled))
     )
   })
   return ended

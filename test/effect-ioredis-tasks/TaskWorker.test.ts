@@ -1,0 +1,50 @@
+import { assert, describe } from "@effect/vitest"
+import { Effect, Fiber } from "effect"
+import { TaskQueue, TaskWorker } from "effect-ioredis-tasks"
+import { Fault, SimulatedRedis } from "effect-ioredis/testing"
+import * as Captured from "../support/Captured.ts"
+import { journal, kind, pass, startWorker, test } from "./harness.ts"
+
+const task = kind()
+
+/** The lines that a worker wrote which ended a second after it had begun a task, and what came before its end. */
+const linesAtTheEnd = <E, R>(before: Effect.Effect<unknown, E, R>) => {
+  const captured = Captured.make()
+  return Effect.gen(function* () {
+    const log = journal()
+    const handler = TaskWorker.handler(task, ({ n }) => Effect.as(Effect.andThen(log.note(n), Effect.never), n))
+    const { stop } = yield* startWorker([handler])
+    yield* (yield* TaskQueue.TaskQueue).offer(task, { n: 1 })
+    yield* pass(1)
+    assert.deepStrictEqual(log.whats(), [1])
+    yield* before
+    const stopping = yield* Effect.forkChild(stop)
+    yield* pass(60)
+    yield* Fiber.join(stopping)
+    return captured.logs.filter((line) => line.includes("A worker has ended"))
+  }).pipe(Effect.provide(captured.layer))
+}
+
+describe("a worker that ends", () => {
+  test(
+    "says so where Redis does not hear what became of its tasks",
+    () =>
+      Effect.gen(function* () {
+        const server = yield* SimulatedRedis.SimulatedRedis
+        const [line = "", ...more] = yield* linesAtTheEnd(server.inject(Fault.freeze))
+        assert.deepStrictEqual(more, [])
+        assert.include(line, "before Redis knew what became of its tasks")
+        assert.include(line, "queue=work")
+        assert.include(line, "level=WARN")
+      }),
+    {},
+    "5 seconds"
+  )
+
+  test(
+    "says nothing where Redis does",
+    () => Effect.map(linesAtTheEnd(Effect.void), (lines) => assert.deepStrictEqual(lines, [])),
+    {},
+    "5 seconds"
+  )
+})
