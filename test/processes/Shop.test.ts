@@ -25,10 +25,11 @@ const outages: ReadonlyArray<Day.Outage> = (["killed", "frozen"] as const).flatM
 describe("a shop under load", { timeout: 120_000 }, () => {
   it.live("answers everybody, and forgets nobody, while each Redis is killed and frozen", () =>
     Effect.gen(function* () {
-      const { history, listener, played } = yield* Day.play(outages, 20)
-      const closed = played
+      const { history, listener, played, slow } = yield* Day.play(outages, 20)
+      const away = played
         .filter(({ outage }) => outage.away.includes("durable"))
         .map(({ back, from }) => ({ from, to: back }))
+      const closed = [...away, ...slow]
       assert.deepStrictEqual(History.contradictions(history, closed), [])
 
       for (const { back, from, healed, outage } of played) {

@@ -7,6 +7,7 @@ import type { Answer } from "./History.ts"
 import * as Listener from "./Listener.ts"
 import * as Recovery from "./Recovery.ts"
 import * as ShopProcess from "./ShopProcess.ts"
+import * as SlowWrites from "./SlowWrites.ts"
 
 /** What happens to which Redis, and for how long. */
 export interface Outage {
@@ -42,6 +43,7 @@ export const play = Effect.fnUntraced(function* (outages: ReadonlyArray<Outage>,
   const ask = Asking.make(shop.client, history)
   const askOther = Asking.make(other.client, history)
   const listener = yield* Listener.make(shop.client)
+  const slow = yield* SlowWrites.watch(servers.durable.port)
   yield* Effect.forkScoped(
     Effect.forever(Effect.andThen(ask({ customer: "operator", route: Delays.alone }), Effect.sleep("20 millis")))
   )
@@ -75,5 +77,5 @@ export const play = Effect.fnUntraced(function* (outages: ReadonlyArray<Outage>,
 
   for (const customer of customers) customer.stop()
   yield* Fiber.awaitAll(shopping)
-  return { history, played, listener: { gaps: listener.gaps(), isOver: listener.isOver() } }
+  return { history, played, slow, listener: { gaps: listener.gaps(), isOver: listener.isOver() } }
 }, Effect.scoped)

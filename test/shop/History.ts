@@ -55,8 +55,12 @@ const failure = (answer: Answer, closed: ReadonlyArray<Span>) => {
   if (!isClosed(answer)) return `an error that is not the customer's: ${answer.body}`
   return closed.some(({ from, to }) => answer.ended >= from && answer.began <= to)
     ? undefined
-    : "orders are closed although Redis is there"
+    : `orders are closed although Redis is there, from ${sinceLast(answer.began, closed)} ms on`
 }
+
+// For how long Redis had been there.
+const sinceLast = (began: number, closed: ReadonlyArray<Span>): number =>
+  Math.round(Math.min(...closed.map(({ to }) => began - to).filter((since) => since > 0)))
 
 interface Session {
   readonly customer: string
