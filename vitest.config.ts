@@ -27,9 +27,9 @@ export default defineConfig({
       ...(quick ? slow : []),
       ...(process.env.NIGHT === undefined ? nightly.map((files) => `test/${files}`) : [])
     ],
-    // Modules loaded once for all files are half of the processor time. What a module keeps for a whole process is seen by
-    // the tests of other files: see test/support/loadAnew.ts.
+    // Effect and the driver, loaded once for all files, are half of the processor time.
     isolate: false,
+    setupFiles: ["test/support/setup.ts"],
     // Most tests wait for a server rather than compute, so that one more than the processor has cores is the quickest.
     maxWorkers: availableParallelism() + 1,
     // Tests of the documentation are written there, and are TypeScript.

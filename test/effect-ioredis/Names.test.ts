@@ -1,11 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Exit, Layer, Metric, Scope } from "effect"
-import { RedisClient, RedisCommand, RedisHealth, RedisScript } from "effect-ioredis"
+import { CircuitBreaker, RedisClient, RedisCommand, RedisHealth, RedisScript } from "effect-ioredis"
 import { SimulatedRedis, SimulatedScript } from "effect-ioredis/testing"
 import { TestClock } from "effect/testing"
 import * as MemoryStore from "../../packages/effect-ioredis-cache/src/internal/MemoryStore.ts"
 import * as Captured from "../support/Captured.ts"
-import { loadAnew } from "../support/loadAnew.ts"
 
 /** A client on a Redis of its own, with its health. */
 const open = (name: string | undefined) =>
@@ -138,7 +137,6 @@ describe("labels", () => {
 
   it.effect("do not grow with the circuits that a program names", () =>
     Effect.gen(function* () {
-      const CircuitBreaker = yield* loadAnew(() => import("effect-ioredis/CircuitBreaker"))
       for (let n = 0; n < 300; n++)
         yield* CircuitBreaker.make({ name: `circuit ${n}`, metrics: CircuitBreaker.metrics })
       const names = yield* values("redis.client.circuit.state", "redis.client.name")

@@ -1,11 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Array as Arr, Effect, Metric } from "effect"
-import { loadAnew } from "../../support/loadAnew.ts"
+import * as FeatureFlag from "effect-ioredis/FeatureFlag"
 
 describe("feature_flag.evaluations", () => {
   it.effect("has a bounded number of series, however many flags, variants and operations a program makes up", () =>
     Effect.gen(function* () {
-      const FeatureFlag = yield* loadAnew(() => import("effect-ioredis/FeatureFlag"))
       for (const n of Arr.range(1, 400)) {
         const flag = yield* FeatureFlag.make({ name: `flag-${n}`, weights: { [`a-${n}`]: 1, [`b-${n}`]: 0 } })
         yield* flag.variant("k", `operation-${n}`)
