@@ -3,7 +3,7 @@ import { defaultExclude, defineConfig } from "vitest/config"
 import "./test/support/Node20.ts"
 
 // The quick loop starts no process: virtual time and plain functions. What starts a server or a process is in these
-// folders, and what plays hundreds of histories takes longer than all the rest.
+// folders, and what plays hundreds of histories takes longer than all the rest. Single tests that take long have a tag.
 const slow = ["test/**/live/**", "test/processes/**", "test/**/Model.test.ts", "test/**/*Histories.test.ts"]
 
 // What starts one cluster after the other would take a third of the whole: `.ci/night` has it. These are the demo of a
@@ -27,6 +27,7 @@ export default defineConfig({
       ...(quick ? slow : []),
       ...(process.env.NIGHT === undefined ? nightly.map((files) => `test/${files}`) : [])
     ],
+    tags: [{ name: "long", description: "Takes more than half a second, so that the quick loop leaves it out." }],
     // Effect and the driver, loaded once for all files, are half of the processor time.
     isolate: false,
     setupFiles: ["test/support/setup.ts"],

@@ -146,7 +146,7 @@ describe("CacheKey", () => {
           ])
         assert.strictEqual(new Set(rows.map((row) => keyOf(Row, row))).size, new Set(rows.map(plain)).size)
       },
-      { arbitrary: { runs: 30 } }
+      { tags: ["long"], arbitrary: { runs: 30 } }
     )
 
     it("a key that does not fit fails in one line, without the key", () => {

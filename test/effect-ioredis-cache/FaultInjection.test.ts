@@ -68,13 +68,16 @@ describe("a cache with faults", () => {
   const cases: ReadonlyArray<ReadonlyArray<FaultInjection.Kind>> = [["Mute"], ["Cut", "Refuse"], FaultInjection.kinds]
   for (const kinds of cases) {
     for (const replay of ["ifUnchanged", "latest"] as const) {
-      it.effect(`that replays by "${replay}" contradicts nothing it has acknowledged: ${kinds.join(", ")}`, () =>
-        Effect.gen(function* () {
-          for (const seed of [1, 2, 3]) {
-            const deferred = yield* contradictsNothing(kinds, replay).pipe(Random.withSeed(seed))
-            assert.isAbove(deferred, 10, `${seed}`)
-          }
-        })
+      it.effect(
+        `that replays by "${replay}" contradicts nothing it has acknowledged: ${kinds.join(", ")}`,
+        () =>
+          Effect.gen(function* () {
+            for (const seed of [1, 2, 3]) {
+              const deferred = yield* contradictsNothing(kinds, replay).pipe(Random.withSeed(seed))
+              assert.isAbove(deferred, 10, `${seed}`)
+            }
+          }),
+        { tags: ["long"] }
       )
     }
   }

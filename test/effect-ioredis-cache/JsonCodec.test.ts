@@ -43,7 +43,7 @@ describe("JsonCodec", () => {
       assert.isTrue(Equal.equals(back, value))
       assert.isTrue(Schema.toEquivalence(schema)(back, value))
     },
-    { timeout: 120_000, arbitrary: { runs: 2000, size: 20 } }
+    { tags: ["long"], timeout: 120_000, arbitrary: { runs: 2000, size: 20 } }
   )
 
   for (const [position, schema] of leaves.entries()) {

@@ -54,5 +54,5 @@ it.effect(
       )
     )
   },
-  { timeout: 300_000 }
+  { tags: ["long"], timeout: 300_000 }
 )

@@ -1,4 +1,4 @@
-import { assert, describe, it } from "@effect/vitest"
+import { assert, describe, it, type TestOptions } from "@effect/vitest"
 import { Array as Arr, Effect, Exit, Fiber, Layer, Schema, type Tracer } from "effect"
 import { RedisClient, RedisHealth, RetryPolicy } from "effect-ioredis"
 import { Cache, RefreshPolicy } from "effect-ioredis-cache"
@@ -31,12 +31,17 @@ const inTime = <A, E, R>(effect: Effect.Effect<A, E, R>, time: Parameters<typeof
 const test = <E>(
   title: string,
   body: (captured: Captured.Captured) => Effect.Effect<void, E, Layer.Success<ReturnType<typeof layerSimulated>>>,
-  options?: SimulatedOptions
+  options?: SimulatedOptions,
+  testOptions?: TestOptions
 ) =>
-  it.effect(title, () => {
-    const captured = Captured.make()
-    return Effect.provide(body(captured), layerSimulated({ logs: captured.layer, ...options }))
-  })
+  it.effect(
+    title,
+    () => {
+      const captured = Captured.make()
+      return Effect.provide(body(captured), layerSimulated({ logs: captured.layer, ...options }))
+    },
+    testOptions
+  )
 
 const together = { concurrency: "unbounded" } as const
 
@@ -247,5 +252,6 @@ test(
       assert.notInclude(text, "key-of-")
       assert.notInclude(text, "value-of-")
     }),
-  { client: { traceCommands: true } }
+  { client: { traceCommands: true } },
+  { tags: ["long"] }
 )

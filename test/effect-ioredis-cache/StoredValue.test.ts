@@ -265,7 +265,7 @@ describe("docs/stored_format.md, the binary form", () => {
 })
 
 describe("mutations of stored values", () => {
-  it("20,000: nothing throws, and no other key's value comes of them", () => {
+  it("20,000: nothing throws, and no other key's value comes of them", { tags: ["long"] }, () => {
     const report = Mutations.run({ count: 20_000, seed: 7 })
     assert.deepStrictEqual(report.failures, [])
     assert.strictEqual(report.count, 20_000)

@@ -74,18 +74,21 @@ describe("the metrics of a queue", () => {
     }).pipe(Effect.scoped, Effect.provide(layer()))
   )
 
-  it.effect("count dead letters by why they are dead", () =>
-    Effect.gen(function* () {
-      const queue = yield* TaskQueue.TaskQueue
-      yield* TestClock.adjust("1 second")
-      yield* inTime(queue.offer(Work, { n: 1 }), "1 second")
-      yield* inTime(queue.offer(Work, { n: 2 }), "1 second")
-      yield* worker((n) => (n === 1 ? Effect.fail(new Refused({ n })) : Effect.die("a defect")))
-      yield* TestClock.adjust("2 hours")
-      assert.deepInclude(yield* valuesOf("task.dead_letters", "task.reason"), { Failed: 1, Died: 1 })
-      assert.deepStrictEqual(yield* valuesOf("task.retries"), { "": 6 })
-      assert.deepInclude(yield* valuesOf("task.queue.size", "task.state"), { dead: 2, waiting: 0 })
-    }).pipe(Effect.scoped, Effect.provide(layer()))
+  it.effect(
+    "count dead letters by why they are dead",
+    () =>
+      Effect.gen(function* () {
+        const queue = yield* TaskQueue.TaskQueue
+        yield* TestClock.adjust("1 second")
+        yield* inTime(queue.offer(Work, { n: 1 }), "1 second")
+        yield* inTime(queue.offer(Work, { n: 2 }), "1 second")
+        yield* worker((n) => (n === 1 ? Effect.fail(new Refused({ n })) : Effect.die("a defect")))
+        yield* TestClock.adjust("2 hours")
+        assert.deepInclude(yield* valuesOf("task.dead_letters", "task.reason"), { Failed: 1, Died: 1 })
+        assert.deepStrictEqual(yield* valuesOf("task.retries"), { "": 6 })
+        assert.deepInclude(yield* valuesOf("task.queue.size", "task.state"), { dead: 2, waiting: 0 })
+      }).pipe(Effect.scoped, Effect.provide(layer())),
+    { tags: ["long"] }
   )
 
   it.effect("count a handler that loses its lease, and what it settles too late", () =>

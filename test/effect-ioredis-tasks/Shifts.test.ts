@@ -5,7 +5,7 @@ import { Server } from "effect-ioredis/commands"
 import { Fault, SimulatedRedis } from "effect-ioredis/testing"
 import { TaskQueue, TaskWorker } from "effect-ioredis-tasks"
 import * as VirtualTime from "../model/VirtualTime.ts"
-import { journal, kind, pass, startWorker, test } from "./harness.ts"
+import { journal, kind, longTest, pass, startWorker, test } from "./harness.ts"
 
 const task = kind()
 
@@ -102,7 +102,7 @@ describe("The shifts of a worker", () => {
       assert.strictEqual(begun.length, 400)
     }))
 
-  test("settle all that ends at once, however much that is", () =>
+  longTest("settle all that ends at once, however much that is", () =>
     Effect.gen(function* () {
       const queue = yield* fill(1000)
       const { entries, note } = journal()
@@ -116,9 +116,10 @@ describe("The shifts of a worker", () => {
       assert.strictEqual((yield* queue.inspect).running, 0)
       yield* pass(120)
       assert.strictEqual(entries.length, 1000)
-    }))
+    })
+  )
 
-  test("hand back all that a worker leaves off that ends, however much that is", () =>
+  longTest("hand back all that a worker leaves off that ends, however much that is", () =>
     Effect.gen(function* () {
       const queue = yield* fill(1000)
       const never = TaskWorker.handler(task, () => Effect.never)
@@ -127,7 +128,8 @@ describe("The shifts of a worker", () => {
       yield* VirtualTime.passUntilDone(worker.stop)
       const { running, waiting } = yield* queue.inspect
       assert.deepStrictEqual([running, waiting.normal], [0, 1000])
-    }))
+    })
+  )
 
   for (const concurrency of [1, 2, 10]) {
     test(`go on when Redis has forgotten all that is in hand, and that is ${concurrency}`, () =>

@@ -3,7 +3,7 @@ import { Clock, Duration, Effect, Exit, Fiber, Option, Result, Schedule, Scope }
 import { RedisCommand } from "effect-ioredis"
 import { Task, TaskQueue, TaskWorker } from "effect-ioredis-tasks"
 import { Fault, SimulatedRedis } from "effect-ioredis/testing"
-import { Failed, journal, kind, pass, reasonOf, resultOf, startWorker, test } from "./harness.ts"
+import { Failed, journal, kind, longTest, pass, reasonOf, resultOf, startWorker, test } from "./harness.ts"
 
 const task = kind({ retry: { schedule: Schedule.spaced("1 minute").pipe(Schedule.upTo({ times: 2 })) } })
 
@@ -45,7 +45,7 @@ describe("A task", () => {
       assert.strictEqual(yield* queue.offer(task, { n: 1 }), "Duplicate")
     }))
 
-  test("expires however many others do, and Redis serves others between them", () =>
+  longTest("expires however many others do, and Redis serves others between them", () =>
     Effect.gen(function* () {
       const queue = yield* TaskQueue.TaskQueue
       const { store } = queue[TaskQueue.TypeId]
@@ -61,7 +61,8 @@ describe("A task", () => {
         counts.push((yield* queue.inspect).waiting.normal)
       }
       assert.deepStrictEqual(counts, [1501, 501, 0])
-    }))
+    })
+  )
 
   test(
     "can be offered again once its id is forgotten, although it was cancelled and nobody has met it since",
@@ -424,7 +425,7 @@ describe("What is offered while Redis is away", () => {
       assert.strictEqual((yield* queue.inspect).waiting.normal, 100)
     }))
 
-  test("for too long is lost in one go, however much there is", () =>
+  longTest("for too long is lost in one go, however much there is", () =>
     Effect.gen(function* () {
       const queue = yield* TaskQueue.TaskQueue
       const server = yield* SimulatedRedis.SimulatedRedis
@@ -435,5 +436,6 @@ describe("What is offered while Redis is away", () => {
       )
       yield* pass(3600 + 60)
       assert.deepStrictEqual(yield* queue.deferred, { waiting: 0, replayed: 0, lost: 500 })
-    }))
+    })
+  )
 })

@@ -2,7 +2,7 @@ import { assert, describe } from "@effect/vitest"
 import { Cron, Effect, Exit, Layer, Logger, Scope } from "effect"
 import { TaskQueue, TaskSchedule, TaskWorker } from "effect-ioredis-tasks"
 import { Fault, SimulatedRedis } from "effect-ioredis/testing"
-import { type Failed, journal, kind, otherProcess, pass, startWorker, test } from "./harness.ts"
+import { type Failed, journal, kind, longTest, otherProcess, pass, startWorker, test } from "./harness.ts"
 
 const task = kind()
 const second = 1000
@@ -46,7 +46,7 @@ const seconds = (from: number, to: number) =>
   Array.from({ length: to - from + 1 }, (_, index) => (from + index) * second)
 
 describe("A schedule", () => {
-  test("of two processes enqueues each of a thousand ticks once, and it begins in that millisecond", () =>
+  longTest("of two processes enqueues each of a thousand ticks once, and it begins in that millisecond", () =>
     Effect.gen(function* () {
       yield* startProcess()
       yield* startProcess()
@@ -56,9 +56,10 @@ describe("A schedule", () => {
         begun,
         seconds(1, 1000).map((at) => [at, at])
       )
-    }))
+    })
+  )
 
-  test("goes on where its leader is gone, and enqueues late what came meanwhile, once", () =>
+  longTest("goes on where its leader is gone, and enqueues late what came meanwhile, once", () =>
     Effect.gen(function* () {
       const begun = yield* startNoting
       const processes = [yield* startProcess(), yield* startProcess()]
@@ -75,34 +76,38 @@ describe("A schedule", () => {
       )
       assert.isAtLeast(scheduled.length, 990)
       for (const [at, n] of begun) assert.isAtMost(at - n, 15 * second)
-    }))
+    })
+  )
 
-  test("enqueues what came while Redis was away, as far as that is not missed, and says nothing of the outage", () => {
-    const { Lines, lines } = capture()
-    return Effect.gen(function* () {
-      const begun = yield* startNoting
-      const server = yield* SimulatedRedis.SimulatedRedis
-      yield* startProcess()
-      yield* startProcess()
-      yield* pass(10.5)
-      yield* server.inject(Fault.refuse)
-      yield* pass(40)
-      yield* server.heal
-      yield* pass(59.5)
-      assert.deepStrictEqual(
-        begun.map(([, n]) => n).sort((one, other) => one - other),
-        seconds(1, 110)
-      )
-      yield* server.inject(Fault.refuse)
-      yield* pass(300)
-      yield* server.heal
-      yield* pass(90)
-      const late = begun.map(([, n]) => n).filter((n) => n > 115 * second && n < 410 * second)
-      assert.isAbove(late.length, 40)
-      assert.isAtLeast(Math.min(...late), 350 * second)
-      assert.deepStrictEqual(lines(), [])
-    }).pipe(Effect.provide(Lines))
-  })
+  longTest(
+    "enqueues what came while Redis was away, as far as that is not missed, and says nothing of the outage",
+    () => {
+      const { Lines, lines } = capture()
+      return Effect.gen(function* () {
+        const begun = yield* startNoting
+        const server = yield* SimulatedRedis.SimulatedRedis
+        yield* startProcess()
+        yield* startProcess()
+        yield* pass(10.5)
+        yield* server.inject(Fault.refuse)
+        yield* pass(40)
+        yield* server.heal
+        yield* pass(59.5)
+        assert.deepStrictEqual(
+          begun.map(([, n]) => n).sort((one, other) => one - other),
+          seconds(1, 110)
+        )
+        yield* server.inject(Fault.refuse)
+        yield* pass(300)
+        yield* server.heal
+        yield* pass(90)
+        const late = begun.map(([, n]) => n).filter((n) => n > 115 * second && n < 410 * second)
+        assert.isAbove(late.length, 40)
+        assert.isAtLeast(Math.min(...late), 350 * second)
+        assert.deepStrictEqual(lines(), [])
+      }).pipe(Effect.provide(Lines))
+    }
+  )
 
   test("goes by a new expression at once, although the former one is a day ahead", () =>
     Effect.gen(function* () {

@@ -1,4 +1,4 @@
-import { assert, describe, it } from "@effect/vitest"
+import { assert, describe, it, type TestOptions } from "@effect/vitest"
 import { Clock, Cron, Effect, Layer, Logger, Result, Schedule } from "effect"
 import { TaskError, TaskQueue, TaskSchedule, TaskWorker } from "effect-ioredis-tasks"
 import { Fault, SimulatedRedis } from "effect-ioredis/testing"
@@ -12,8 +12,8 @@ import { inTime, layer } from "./simulatedQueue.ts"
 const second = 1000
 
 /** A test in which a worker, if there is one, is connected and waits. */
-const test = <E>(title: string, body: () => Effect.Effect<void, E, Services>) =>
-  it.effect(title, () => Effect.provide(body(), layer({}, Logger.layer([]))))
+const test = <E>(title: string, body: () => Effect.Effect<void, E, Services>, options?: TestOptions) =>
+  it.effect(title, () => Effect.provide(body(), layer({}, Logger.layer([]))), options)
 
 type Services = TaskQueue.TaskQueue | SimulatedRedis.SimulatedRedis | Effect.Services<ReturnType<typeof startWorker>>
 
@@ -112,25 +112,29 @@ describe("Under TestClock", () => {
       ])
     }))
 
-  test("a schedule keeps each of a thousand times", () =>
-    Effect.gen(function* () {
-      const task = kind()
-      const { entries, note } = journal()
-      yield* startWorker([TaskWorker.handler(task, ({ n }) => Effect.as(note(n), n))])
-      yield* Layer.build(
-        TaskSchedule.layer({
-          name: "ticks",
-          cron: Cron.parseUnsafe("* * * * * *"),
-          task,
-          payload: (at) => ({ n: at.getTime() })
-        })
-      )
-      yield* TestClock.adjust("1010 seconds")
-      const scheduled = entries.slice(0, 1000)
-      assert.strictEqual(scheduled.length, 1000)
-      for (const [index, [at, n]] of scheduled.entries()) {
-        assert.strictEqual(n, (scheduled[0]?.[1] ?? 0) + index * second)
-        if (index > 0) assert.strictEqual(at, n)
-      }
-    }))
+  test(
+    "a schedule keeps each of a thousand times",
+    () =>
+      Effect.gen(function* () {
+        const task = kind()
+        const { entries, note } = journal()
+        yield* startWorker([TaskWorker.handler(task, ({ n }) => Effect.as(note(n), n))])
+        yield* Layer.build(
+          TaskSchedule.layer({
+            name: "ticks",
+            cron: Cron.parseUnsafe("* * * * * *"),
+            task,
+            payload: (at) => ({ n: at.getTime() })
+          })
+        )
+        yield* TestClock.adjust("1010 seconds")
+        const scheduled = entries.slice(0, 1000)
+        assert.strictEqual(scheduled.length, 1000)
+        for (const [index, [at, n]] of scheduled.entries()) {
+          assert.strictEqual(n, (scheduled[0]?.[1] ?? 0) + index * second)
+          if (index > 0) assert.strictEqual(at, n)
+        }
+      }),
+    { tags: ["long"] }
+  )
 })

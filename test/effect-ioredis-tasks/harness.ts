@@ -1,4 +1,4 @@
-import { it } from "@effect/vitest"
+import { it, type TestOptions } from "@effect/vitest"
 import { Clock, Context, type Duration, Effect, Exit, Layer, Logger, Result, Schema, Scope } from "effect"
 import { RedisClient } from "effect-ioredis"
 import { Task, TaskError, TaskQueue, TaskWorker } from "effect-ioredis-tasks"
@@ -21,16 +21,25 @@ export const layer = (options: Partial<TaskQueue.Options> = {}, closeTimeout: Du
 
 type Services = TaskQueue.TaskQueue | SimulatedRedis.SimulatedRedis | RedisClient.RedisClient | Scope.Scope
 
+const testWith =
+  (testOptions: TestOptions) =>
+  <E>(
+    title: string,
+    body: () => Effect.Effect<void, E, Services>,
+    options?: Partial<TaskQueue.Options>,
+    closeTimeout?: Duration.Input
+  ) =>
+    it.live(
+      title,
+      () => Effect.provide(Effect.scoped(body()), Layer.provideMerge(layer(options, closeTimeout), VirtualTime.layer)),
+      testOptions
+    )
+
 /** A test in virtual time. */
-export const test = <E>(
-  title: string,
-  body: () => Effect.Effect<void, E, Services>,
-  options?: Partial<TaskQueue.Options>,
-  closeTimeout?: Duration.Input
-) =>
-  it.live(title, () =>
-    Effect.provide(Effect.scoped(body()), Layer.provideMerge(layer(options, closeTimeout), VirtualTime.layer))
-  )
+export const test = testWith({})
+
+/** One that the quick loop leaves out. */
+export const longTest = testWith({ tags: ["long"] })
 
 /** Lets so many seconds pass. */
 export const pass = (seconds: number) => VirtualTime.pass(seconds * 1000)

@@ -203,32 +203,35 @@ describe("the load rule", () => {
       return [2, 1].map((back) => all.filter((at) => at > end - back * 1000 && at <= end - (back - 1) * 1000).length)
     })
 
-  it.effect("makes no more attempts a second when the load doubles, and lets go afterwards", () =>
-    withSettings(client)((redis, settings, server) =>
-      Effect.gen(function* () {
-        yield* server.inject(Fault.error("LOADING"))
-        const free = yield* attempts(redis, server, 2)
-        assert.isAtLeast(Math.min(...free), 390)
-        // 100 calls a second that take 300 ms each are 30 in flight.
-        yield* settings.update({ load: { enabled: true, from: 31, upTo: 60 } })
-        assert.isAtLeast(Math.min(...(yield* attempts(redis, server, 2))), 390)
-        const doubled = yield* attempts(redis, server, 4)
-        assert.isAtMost(Math.max(...doubled), Math.max(...free))
-        const { load } = (yield* redis.stats).settings
-        assert.isAbove(load?.level ?? 0, 0.5)
-        // It lets go of its own accord when the load is what it was.
-        yield* attempts(redis, server, 2)
-        assert.isAtLeast(Math.min(...(yield* attempts(redis, server, 2))), 390)
-        yield* TestClock.adjust("1 second")
-        assert.deepStrictEqual((yield* redis.stats).settings.load, {
-          from: 31,
-          upTo: 60,
-          shortest: 0.25,
-          demand: 0,
-          level: 0
+  it.effect(
+    "makes no more attempts a second when the load doubles, and lets go afterwards",
+    () =>
+      withSettings(client)((redis, settings, server) =>
+        Effect.gen(function* () {
+          yield* server.inject(Fault.error("LOADING"))
+          const free = yield* attempts(redis, server, 2)
+          assert.isAtLeast(Math.min(...free), 390)
+          // 100 calls a second that take 300 ms each are 30 in flight.
+          yield* settings.update({ load: { enabled: true, from: 31, upTo: 60 } })
+          assert.isAtLeast(Math.min(...(yield* attempts(redis, server, 2))), 390)
+          const doubled = yield* attempts(redis, server, 4)
+          assert.isAtMost(Math.max(...doubled), Math.max(...free))
+          const { load } = (yield* redis.stats).settings
+          assert.isAbove(load?.level ?? 0, 0.5)
+          // It lets go of its own accord when the load is what it was.
+          yield* attempts(redis, server, 2)
+          assert.isAtLeast(Math.min(...(yield* attempts(redis, server, 2))), 390)
+          yield* TestClock.adjust("1 second")
+          assert.deepStrictEqual((yield* redis.stats).settings.load, {
+            from: 31,
+            upTo: 60,
+            shortest: 0.25,
+            demand: 0,
+            level: 0
+          })
         })
-      })
-    )
+      ),
+    { tags: ["long"] }
   )
 
   it.effect("shortens deadlines down to its bound, which opens no circuit, and no further", () =>

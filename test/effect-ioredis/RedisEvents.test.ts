@@ -38,35 +38,38 @@ describe("the events of a client", () => {
     )
   )
 
-  it.effect("say how an outage began for as long as it lasts", () =>
-    withRedis({ circuitBreaker: { resetTimeout: "10 seconds" } })((redis, server) =>
-      Effect.gen(function* () {
-        yield* TestClock.adjust("1 second")
-        yield* server.inject(Fault.refuse)
-        yield* redis.reconnect
-        yield* TestClock.adjust("1 second")
-        for (let probes = 0; probes < 250; probes++) {
-          yield* Effect.replicateEffect(Effect.exit(redis.run(get("k"), { retry: false })), probes === 0 ? 5 : 1)
-          yield* TestClock.adjust("11 seconds")
-        }
-        assert.isAtLeast((yield* redis.stats).nodes[0]?.breaker.failures ?? 0, 200)
-        yield* server.heal
-        yield* TestClock.adjust("1 minute")
-        yield* redis.run(get("k"))
-        assert.deepStrictEqual(
-          (yield* redis.events.last).map((event) => ("to" in event ? event.to : event._tag)),
-          [
-            "NodeAdded",
-            "ConnectionReady",
-            "ConnectionLost",
-            "ConnectionFailed",
-            ...["Open", "HalfOpen", "Open"],
-            "ConnectionReady",
-            "Closed"
-          ]
-        )
-      })
-    )
+  it.effect(
+    "say how an outage began for as long as it lasts",
+    () =>
+      withRedis({ circuitBreaker: { resetTimeout: "10 seconds" } })((redis, server) =>
+        Effect.gen(function* () {
+          yield* TestClock.adjust("1 second")
+          yield* server.inject(Fault.refuse)
+          yield* redis.reconnect
+          yield* TestClock.adjust("1 second")
+          for (let probes = 0; probes < 250; probes++) {
+            yield* Effect.replicateEffect(Effect.exit(redis.run(get("k"), { retry: false })), probes === 0 ? 5 : 1)
+            yield* TestClock.adjust("11 seconds")
+          }
+          assert.isAtLeast((yield* redis.stats).nodes[0]?.breaker.failures ?? 0, 200)
+          yield* server.heal
+          yield* TestClock.adjust("1 minute")
+          yield* redis.run(get("k"))
+          assert.deepStrictEqual(
+            (yield* redis.events.last).map((event) => ("to" in event ? event.to : event._tag)),
+            [
+              "NodeAdded",
+              "ConnectionReady",
+              "ConnectionLost",
+              "ConnectionFailed",
+              ...["Open", "HalfOpen", "Open"],
+              "ConnectionReady",
+              "Closed"
+            ]
+          )
+        })
+      ),
+    { tags: ["long"] }
   )
 
   it.effect("are the last 200, also for whoever comes late", () =>

@@ -22,7 +22,7 @@ describe("RetryPolicy, its schedules", () => {
         const retries = 100_000
         assert.strictEqual(yield* delaysOf(RetryPolicy.exponential({ retries }), retries), 30_000)
       }),
-    60_000
+    { tags: ["long"], timeout: 60_000 }
   )
 
   it.effect("of full and decorrelated jitter are finite and within the cap long after doubling would overflow", () =>

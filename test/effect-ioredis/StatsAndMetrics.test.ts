@@ -87,11 +87,14 @@ const outage = (redis: RedisClient.RedisClient, servers: ReadonlyArray<Server>, 
 
 describe("What a client has counted", () => {
   for (const joins of [false, true]) {
-    it.effect(`is the same in stats and metrics, whatever befell one server, ${joins ? "with" : "without"} joins`, () =>
-      withRedis({ connections: 3 })((redis, server) => outage(redis, [server], joins)).pipe(
-        alone,
-        Random.withSeed("one server")
-      )
+    it.effect(
+      `is the same in stats and metrics, whatever befell one server, ${joins ? "with" : "without"} joins`,
+      () =>
+        withRedis({ connections: 3 })((redis, server) => outage(redis, [server], joins)).pipe(
+          alone,
+          Random.withSeed("one server")
+        ),
+      { tags: ["long"] }
     )
   }
 

@@ -38,8 +38,9 @@ describe("a shop under load", { timeout: 120_000 }, () => {
         const first = Delays.taken(history, { from, to: back })
         const then = Delays.taken(history, { from: from + noticedAfter[outage.how], to: healed })
         assert.isAtMost(first.slowest.millis, commandTimeout + 250, `${name}: ${first.slowest.route}`)
-        // At once, beside a timeout of two seconds. One of twenty may be slow where the machine has other things to do.
-        assert.isAtMost(then.most, calm.most + 250, `${name}: ${then.slowest.route}`)
+        // At once, beside a timeout of two seconds. One of twenty may be slow where the machine has other things to do. They
+        // come without end, so that each waits for those before it, and those whom memory answers come sooner.
+        assert.isAtMost(then.most, 2 * calm.most + 250, `${name}: ${then.slowest.route}`)
         assert.isAtMost(back - healed, 5_000, `${name}: until everything worked`)
         // Enough was asked for that this says something.
         assert.isAbove(then.answers, 10, name)

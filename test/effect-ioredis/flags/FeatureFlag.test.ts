@@ -50,27 +50,30 @@ const metrics = Effect.map(Metric.snapshot, (all) =>
 const withOwnMetrics = Effect.provideService(Metric.MetricRegistry, new Map())
 
 describe("FeatureFlag", () => {
-  it.effect("gives 100,000 keys the shares that the weights say, within 1 %, whatever the flag is called", () =>
-    Effect.gen(function* () {
-      const cases: ReadonlyArray<Readonly<Record<string, number>>> = [
-        { a: 1, b: 1 },
-        { a: 99, b: 1 },
-        { control: 80, x: 10, y: 10 },
-        { a: 1, b: 2, c: 3, d: 4 },
-        { a: 0.2, b: 0.3, none: 0, c: 0.5 },
-        Object.fromEntries(Arr.range(1, 20).map((n) => [`v${n}`, n]))
-      ]
-      for (const weights of cases) {
-        for (const name of ["freshness", "ranking", "a"]) {
-          const flag = yield* FeatureFlag.make({ name, weights })
-          const drawn = variantsOf(flag)
-          const sum = Object.values(weights).reduce((a, b) => a + b, 0)
-          for (const variant of flag.variants) {
-            assert.closeTo(shareOf(drawn, variant), (weights[variant] ?? 0) / sum, 0.01, `${name} ${variant}`)
+  it.effect(
+    "gives 100,000 keys the shares that the weights say, within 1 %, whatever the flag is called",
+    () =>
+      Effect.gen(function* () {
+        const cases: ReadonlyArray<Readonly<Record<string, number>>> = [
+          { a: 1, b: 1 },
+          { a: 99, b: 1 },
+          { control: 80, x: 10, y: 10 },
+          { a: 1, b: 2, c: 3, d: 4 },
+          { a: 0.2, b: 0.3, none: 0, c: 0.5 },
+          Object.fromEntries(Arr.range(1, 20).map((n) => [`v${n}`, n]))
+        ]
+        for (const weights of cases) {
+          for (const name of ["freshness", "ranking", "a"]) {
+            const flag = yield* FeatureFlag.make({ name, weights })
+            const drawn = variantsOf(flag)
+            const sum = Object.values(weights).reduce((a, b) => a + b, 0)
+            for (const variant of flag.variants) {
+              assert.closeTo(shareOf(drawn, variant), (weights[variant] ?? 0) / sum, 0.01, `${name} ${variant}`)
+            }
           }
         }
-      }
-    })
+      }),
+    { tags: ["long"] }
   )
 
   it.effect("draws alike in another process, whatever the order and the scale of the weights", () =>
@@ -125,18 +128,21 @@ describe("FeatureFlag", () => {
     })
   )
 
-  it.effect("moves less than twice what is demanded where several weights change unlike each other", () =>
-    Effect.gen(function* () {
-      for (const number of Arr.range(1, 40)) {
-        const draw = Effect.all({ a: Random.next, b: Random.next, c: Random.next, d: Random.next })
-        const [before, after] = yield* Effect.all([draw, draw]).pipe(Random.withSeed(number))
-        const flag = yield* FeatureFlag.make({ name: "f", weights: before })
-        const drawn = variantsOf(flag)
-        yield* flag.set({ weights: after })
-        const least = demanded(before, after)
-        assert.isBelow(moves(drawn, variantsOf(flag)).share, (2 * least) / (1 + least) + 0.01)
-      }
-    })
+  it.effect(
+    "moves less than twice what is demanded where several weights change unlike each other",
+    () =>
+      Effect.gen(function* () {
+        for (const number of Arr.range(1, 40)) {
+          const draw = Effect.all({ a: Random.next, b: Random.next, c: Random.next, d: Random.next })
+          const [before, after] = yield* Effect.all([draw, draw]).pipe(Random.withSeed(number))
+          const flag = yield* FeatureFlag.make({ name: "f", weights: before })
+          const drawn = variantsOf(flag)
+          yield* flag.set({ weights: after })
+          const least = demanded(before, after)
+          assert.isBelow(moves(drawn, variantsOf(flag)).share, (2 * least) / (1 + least) + 0.01)
+        }
+      }),
+    { tags: ["long"] }
   )
 
   it.effect("moves little more than is demanded where a percentage goes from one variant to another", () =>
@@ -282,32 +288,35 @@ describe("FeatureFlag", () => {
     })
   )
 
-  it.effect("draws by keys of any script, by names that objects have of their own, and by an extreme weight", () =>
-    Effect.gen(function* () {
-      const weights = { control: 1, new: 1 }
-      for (const prefix of ["Ünïcödé-", "用户-", "👩‍👩‍👧-", "\ud800-", "", "x".repeat(500)]) {
-        const flag = yield* FeatureFlag.make({ name: "f", weights })
-        const drawn = Arr.range(1, 100_000).map((n) => flag.variantUnsafe(`${prefix}${n}`))
-        assert.closeTo(drawn.filter((variant) => variant === "new").length / 100_000, 0.5, 0.01, prefix)
-      }
-      // What a key of another script draws is as fixed as that of any other.
-      const flag = yield* FeatureFlag.make({ name: "f", weights: { a: 50, b: 30, c: 20 } })
-      assert.strictEqual(
-        ["ä", "é", "用户", "👩‍👩‍👧", "\ud800", "", "Ω"].map((key) => flag.variantUnsafe(key)).join(""),
-        "caacaaa"
-      )
-      for (const location of ["constructor", "__proto__", "toString"]) {
-        const at = yield* FeatureFlag.make({ name: "f", location, weights: { toString: 1, constructor: 0 } })
-        assert.strictEqual(yield* at.variant("k", "valueOf"), "toString")
-      }
-      for (const weights of [
-        { a: 1e-300, b: 1e-300 },
-        { a: Number.MAX_VALUE, b: Number.MAX_VALUE }
-      ]) {
-        const extreme = yield* FeatureFlag.make({ name: "f", weights })
-        assert.closeTo(shareOf(variantsOf(extreme), "a"), 0.5, 0.01)
-      }
-    })
+  it.effect(
+    "draws by keys of any script, by names that objects have of their own, and by an extreme weight",
+    () =>
+      Effect.gen(function* () {
+        const weights = { control: 1, new: 1 }
+        for (const prefix of ["Ünïcödé-", "用户-", "👩‍👩‍👧-", "\ud800-", "", "x".repeat(500)]) {
+          const flag = yield* FeatureFlag.make({ name: "f", weights })
+          const drawn = Arr.range(1, 100_000).map((n) => flag.variantUnsafe(`${prefix}${n}`))
+          assert.closeTo(drawn.filter((variant) => variant === "new").length / 100_000, 0.5, 0.01, prefix)
+        }
+        // What a key of another script draws is as fixed as that of any other.
+        const flag = yield* FeatureFlag.make({ name: "f", weights: { a: 50, b: 30, c: 20 } })
+        assert.strictEqual(
+          ["ä", "é", "用户", "👩‍👩‍👧", "\ud800", "", "Ω"].map((key) => flag.variantUnsafe(key)).join(""),
+          "caacaaa"
+        )
+        for (const location of ["constructor", "__proto__", "toString"]) {
+          const at = yield* FeatureFlag.make({ name: "f", location, weights: { toString: 1, constructor: 0 } })
+          assert.strictEqual(yield* at.variant("k", "valueOf"), "toString")
+        }
+        for (const weights of [
+          { a: 1e-300, b: 1e-300 },
+          { a: Number.MAX_VALUE, b: Number.MAX_VALUE }
+        ]) {
+          const extreme = yield* FeatureFlag.make({ name: "f", weights })
+          assert.closeTo(shareOf(variantsOf(extreme), "a"), 0.5, 0.01)
+        }
+      }),
+    { tags: ["long"] }
   )
 
   it.effect("is the service of a tag", () => {
@@ -392,32 +401,35 @@ describe("Switch", () => {
 })
 
 describe("a decision", () => {
-  it.live("takes at most 300 nanoseconds", () =>
-    Effect.gen(function* () {
-      const names = keys.slice(0, 1_000)
-      const flag = yield* FeatureFlag.make({
-        name: "freshness",
-        weights: { control: 80, short: 10, long: 10 },
-        operations: { search: { control: 1, short: 1, long: 1 } }
-      })
-      // The best of many rounds that are short: the machine may have other things to do.
-      const best = (decide: (key: string) => unknown) =>
-        Effect.sync(() => {
-          let least = Number.POSITIVE_INFINITY
-          for (let round = 0; round < 2_000; round++) {
-            const started = performance.now()
-            for (const key of names) decide(key)
-            least = Math.min(least, ((performance.now() - started) * 1e6) / names.length)
-          }
-          return Math.round(least)
+  it.live(
+    "takes at most 300 nanoseconds",
+    () =>
+      Effect.gen(function* () {
+        const names = keys.slice(0, 1_000)
+        const flag = yield* FeatureFlag.make({
+          name: "freshness",
+          weights: { control: 80, short: 10, long: 10 },
+          operations: { search: { control: 1, short: 1, long: 1 } }
         })
-      const figures = {
-        ofNoOperation: yield* best((key) => flag.variantUnsafe(key)),
-        ofAnOperation: yield* best((key) => flag.variantUnsafe(key, "search"))
-      }
-      console.log("nanoseconds a decision, of three variants:", figures)
-      assert.isAtMost(figures.ofNoOperation, 300)
-      assert.isAtMost(figures.ofAnOperation, 300)
-    })
+        // The best of many rounds that are short: the machine may have other things to do.
+        const best = (decide: (key: string) => unknown) =>
+          Effect.sync(() => {
+            let least = Number.POSITIVE_INFINITY
+            for (let round = 0; round < 2_000; round++) {
+              const started = performance.now()
+              for (const key of names) decide(key)
+              least = Math.min(least, ((performance.now() - started) * 1e6) / names.length)
+            }
+            return Math.round(least)
+          })
+        const figures = {
+          ofNoOperation: yield* best((key) => flag.variantUnsafe(key)),
+          ofAnOperation: yield* best((key) => flag.variantUnsafe(key, "search"))
+        }
+        console.log("nanoseconds a decision, of three variants:", figures)
+        assert.isAtMost(figures.ofNoOperation, 300)
+        assert.isAtMost(figures.ofAnOperation, 300)
+      }),
+    { tags: ["long"] }
   )
 })

@@ -25,21 +25,24 @@ describe("A PersistedQueue in virtual time", () => {
     ["away", Fault.refuse],
     ["frozen", Fault.freeze]
   ] as const) {
-    it.effect(`gives the jobs of lost workers back after ten minutes in which Redis was ${name}`, () =>
-      Effect.gen(function* () {
-        const redis = yield* SimulatedRedis.SimulatedRedis
-        const queue = yield* jobs
-        const taken = yield* Effect.forkChild(queue.take(Effect.succeed))
-        yield* pass(31)
-        yield* redis.inject(fault)
-        yield* pass(600)
-        yield* redis.heal
-        const job = JSON.stringify({ id: "job", element: 7 })
-        yield* redis.execute(RedisCommand.make("HSET", ["effectq:jobs:pending", "job", job]))
-        yield* pass(60)
-        assert.isDefined(taken.pollUnsafe())
-        assert.strictEqual(yield* Fiber.join(taken), 7)
-      }).pipe(Effect.provide(Queues))
+    it.effect(
+      `gives the jobs of lost workers back after ten minutes in which Redis was ${name}`,
+      () =>
+        Effect.gen(function* () {
+          const redis = yield* SimulatedRedis.SimulatedRedis
+          const queue = yield* jobs
+          const taken = yield* Effect.forkChild(queue.take(Effect.succeed))
+          yield* pass(31)
+          yield* redis.inject(fault)
+          yield* pass(600)
+          yield* redis.heal
+          const job = JSON.stringify({ id: "job", element: 7 })
+          yield* redis.execute(RedisCommand.make("HSET", ["effectq:jobs:pending", "job", job]))
+          yield* pass(60)
+          assert.isDefined(taken.pollUnsafe())
+          assert.strictEqual(yield* Fiber.join(taken), 7)
+        }).pipe(Effect.provide(Queues)),
+      { tags: ["long"] }
     )
 
     // The last time that it tries to end a job is when its lock has run out.

@@ -11,27 +11,30 @@ import { withCluster } from "../../support/VirtualCluster.ts"
 describe("A ledger of a cluster that is always changed", () => {
   for (const seed of [1, 2, 3, 4]) {
     const mayDie = seed % 2 === 0
-    it.effect(`loses nothing and does nothing twice${mayDie ? ", where masters die" : ""}, seed ${seed}`, () =>
-      withCluster({ cluster: { server: { latency: "2 millis" } } })(({ cluster, redis }) =>
-        Effect.gen(function* () {
-          const told: Array<Fiber.Fiber<Result.Result<number, RedisError.RedisCommandError>>> = []
-          for (let step = 0; step < 60; step++) {
-            for (let n = 0; n < 5; n++) told.push(yield* count(redis, keyOf(told.length)))
-            yield* change(cluster, mayDie)
-            for (let n = 0; n < 5; n++) told.push(yield* count(redis, keyOf(told.length)))
-            yield* TestClock.adjust(yield* below(1000))
-          }
-          yield* TestClock.adjust("1 minute")
-          for (const [n, fiber] of told.entries()) {
-            const result = yield* Fiber.join(fiber)
-            const value = yield* (yield* cluster.ownerOf(keyOf(n))).peek(keyOf(n))
-            const what = Result.isFailure(result) ? result.failure.message : "told"
-            assert.include(allowed[RedisError.endOf(result)], value, `${keyOf(n)}: ${what}`)
-            // Where no master dies, every call is answered.
-            if (!mayDie) assert.isTrue(Result.isSuccess(result), `${keyOf(n)}: ${what}`)
-          }
-        })
-      ).pipe(Random.withSeed(seed))
+    it.effect(
+      `loses nothing and does nothing twice${mayDie ? ", where masters die" : ""}, seed ${seed}`,
+      () =>
+        withCluster({ cluster: { server: { latency: "2 millis" } } })(({ cluster, redis }) =>
+          Effect.gen(function* () {
+            const told: Array<Fiber.Fiber<Result.Result<number, RedisError.RedisCommandError>>> = []
+            for (let step = 0; step < 60; step++) {
+              for (let n = 0; n < 5; n++) told.push(yield* count(redis, keyOf(told.length)))
+              yield* change(cluster, mayDie)
+              for (let n = 0; n < 5; n++) told.push(yield* count(redis, keyOf(told.length)))
+              yield* TestClock.adjust(yield* below(1000))
+            }
+            yield* TestClock.adjust("1 minute")
+            for (const [n, fiber] of told.entries()) {
+              const result = yield* Fiber.join(fiber)
+              const value = yield* (yield* cluster.ownerOf(keyOf(n))).peek(keyOf(n))
+              const what = Result.isFailure(result) ? result.failure.message : "told"
+              assert.include(allowed[RedisError.endOf(result)], value, `${keyOf(n)}: ${what}`)
+              // Where no master dies, every call is answered.
+              if (!mayDie) assert.isTrue(Result.isSuccess(result), `${keyOf(n)}: ${what}`)
+            }
+          })
+        ).pipe(Random.withSeed(seed)),
+      { tags: ["long"] }
     )
   }
 })

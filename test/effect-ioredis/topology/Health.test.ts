@@ -34,37 +34,41 @@ const partial = "A part of Redis does not answer"
 const whole = "Redis does not answer"
 
 describe("the health of a client of a cluster", () => {
-  it.effect("names the server that does not answer and its slots, and says so once", () => {
-    const { layer, said } = speaking()
-    return Effect.gen(function* () {
-      const { cluster, redis } = yield* VirtualCluster.make()
-      const health = yield* healthOf(redis)
-      const seen = yield* tagsOf(health)
-      const lost = yield* cluster.ownerOf(0)
-      assert.strictEqual((yield* health.status)._tag, "Up")
-      yield* lost.inject(Fault.refuse)
-      yield* redis.reconnect
-      yield* settled
-      const status = yield* health.status
-      if (status._tag !== "Partial") return assert.fail(status._tag)
-      const [one, ...others] = status.nodes
-      assert.deepStrictEqual([one?.node, one?.slots, others.length], [nameOf(lost), [[0, 5460]], 0])
-      assert.include(one?.reason, "Check that Redis runs")
-      yield* TestClock.adjust("90 seconds")
-      const [line = "", ...rest] = said(partial)
-      assert.lengthOf(rest, 0)
-      assert.include(line, `${nameOf(lost)} (slots 0-5460): No connection to Redis`)
-      assert.lengthOf(said("A part of Redis still does not answer"), 1)
-      yield* lost.heal
-      yield* TestClock.adjust("5 seconds")
-      assert.strictEqual((yield* health.status)._tag, "Up")
-      const [end = "", ...more] = said("Redis answers again")
-      assert.lengthOf(more, 0)
-      assert.include(end, nameOf(lost))
-      assert.deepStrictEqual(seen, ["Up", "Partial", "Up"])
-      assert.isEmpty(said(whole))
-    }).pipe(Effect.scoped, Effect.provide(layer))
-  })
+  it.effect(
+    "names the server that does not answer and its slots, and says so once",
+    () => {
+      const { layer, said } = speaking()
+      return Effect.gen(function* () {
+        const { cluster, redis } = yield* VirtualCluster.make()
+        const health = yield* healthOf(redis)
+        const seen = yield* tagsOf(health)
+        const lost = yield* cluster.ownerOf(0)
+        assert.strictEqual((yield* health.status)._tag, "Up")
+        yield* lost.inject(Fault.refuse)
+        yield* redis.reconnect
+        yield* settled
+        const status = yield* health.status
+        if (status._tag !== "Partial") return assert.fail(status._tag)
+        const [one, ...others] = status.nodes
+        assert.deepStrictEqual([one?.node, one?.slots, others.length], [nameOf(lost), [[0, 5460]], 0])
+        assert.include(one?.reason, "Check that Redis runs")
+        yield* TestClock.adjust("90 seconds")
+        const [line = "", ...rest] = said(partial)
+        assert.lengthOf(rest, 0)
+        assert.include(line, `${nameOf(lost)} (slots 0-5460): No connection to Redis`)
+        assert.lengthOf(said("A part of Redis still does not answer"), 1)
+        yield* lost.heal
+        yield* TestClock.adjust("5 seconds")
+        assert.strictEqual((yield* health.status)._tag, "Up")
+        const [end = "", ...more] = said("Redis answers again")
+        assert.lengthOf(more, 0)
+        assert.include(end, nameOf(lost))
+        assert.deepStrictEqual(seen, ["Up", "Partial", "Up"])
+        assert.isEmpty(said(whole))
+      }).pipe(Effect.scoped, Effect.provide(layer))
+    },
+    { tags: ["long"] }
+  )
 
   it.effect("is down where none of them answers, which is said once more", () => {
     const { layer, said } = speaking()
