@@ -3,8 +3,15 @@ import { defaultExclude, defineConfig } from "vitest/config"
 import "./test/support/Node20.ts"
 
 // The quick loop starts no process: virtual time and plain functions. What starts a server or a process is in these
-// folders, and what plays hundreds of histories takes longer than all the rest. Single tests that take long have a tag.
-const slow = ["test/**/live/**", "test/processes/**", "test/**/Model.test.ts", "test/**/*Histories.test.ts"]
+// folders, what plays hundreds of histories takes longer than all the rest, and an example is a whole program. Single
+// tests that take long have a tag.
+const slow = [
+  "test/**/live/**",
+  "test/processes/**",
+  "test/examples/**",
+  "test/**/Model.test.ts",
+  "test/**/*Histories.test.ts"
+]
 
 // What starts one cluster after the other would take a third of the whole: `.ci/night` has it. These are the demo of a
 // cluster, the start of the shop, the tests of the tests' own servers, what managed services do otherwise, and what Prometheus'
