@@ -10,7 +10,8 @@ import * as StoredTask from "../../packages/effect-ioredis-tasks/src/internal/St
 export interface Million {
   readonly waiting: number
   readonly fewUsec: number
-  readonly manyUsec: number
+  /** How many times as much it costs with many. */
+  readonly ratio: number
   /** Milliseconds that `inspect` took Redis at most, of a hundred. */
   readonly inspectMillis: number
   /** Milliseconds that a PING of another connection took at most meanwhile. */
@@ -20,7 +21,7 @@ export interface Million {
 
 /**
  * Measures rounds that settle ten tasks and take ten, each after ten more were put there: with few and with many by turns,
- * for a machine may be twice as slow a moment later.
+ * for a machine may be twice as slow a moment later, so that only what was measured together is compared.
  */
 export const play = Effect.fnUntraced(function* (waiting: number) {
   const few = yield* queueOf()
@@ -29,12 +30,13 @@ export const play = Effect.fnUntraced(function* (waiting: number) {
   const empty = Number(yield* info(server, "memory", "used_memory"))
   for (let from = 0; from < waiting; from += 20_000) yield* many.fill(1e9 + from, 20_000)
   const full = Number(yield* info(server, "memory", "used_memory"))
-  let fewUsec = Number.POSITIVE_INFINITY
-  let manyUsec = Number.POSITIVE_INFINITY
+  const costs: Array<number> = []
+  const ratios: Array<number> = []
   for (const queue of [few, many]) yield* queue.rounds(500)
-  for (let turn = 0; turn < 7; turn++) {
-    fewUsec = Math.min(fewUsec, yield* few.cost)
-    manyUsec = Math.min(manyUsec, yield* many.cost)
+  for (let turn = 0; turn < 21; turn++) {
+    const cost = yield* few.cost
+    costs.push(cost)
+    ratios.push((yield* many.cost) / cost)
   }
 
   yield* server.cli("CONFIG", "SET", "slowlog-log-slower-than", 0, "slowlog-max-len", 1000)
@@ -54,8 +56,8 @@ export const play = Effect.fnUntraced(function* (waiting: number) {
   for (let time = 0; time < 100; time++) yield* store.inspect
   const million: Million = {
     waiting: (yield* store.inspect).normal,
-    fewUsec,
-    manyUsec,
+    fewUsec: middleOf(costs),
+    ratio: middleOf(ratios),
     inspectMillis: longestIn(yield* server.cli("SLOWLOG", "GET", 1000)) / 1000,
     pingMillis,
     bytesEach: (full - empty) / waiting
@@ -111,6 +113,9 @@ for n = from, from + count - 1 do
   redis.call("HSET", base .. "tasks", id, now .. " 0 1 " .. content)
   redis.call("RPUSH", base .. "waiting:normal", id)
 end`
+
+const middleOf = (values: ReadonlyArray<number>): number =>
+  [...values].sort((one, other) => one - other)[Math.floor(values.length / 2)] ?? Number.NaN
 
 const infoText = (server: RedisServer.RedisServer, section: string) => Effect.map(server.cli("INFO", section), String)
 
