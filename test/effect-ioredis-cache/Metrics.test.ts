@@ -5,6 +5,7 @@ import { Fault, SimulatedRedis } from "effect-ioredis/testing"
 import { Cache } from "effect-ioredis-cache"
 import { TestClock } from "effect/testing"
 import { layerSimulated } from "../suites/cacheLayers.ts"
+import { inTime } from "../support/inTime.ts"
 
 const texts = { name: "texts", version: 1, key: Schema.String, value: Schema.String }
 
@@ -24,12 +25,7 @@ const value = (id: string, attributes: Readonly<Record<string, string>> = {}) =>
     return sum
   })
 
-const inTime = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-  Effect.gen(function* () {
-    const fiber = yield* Effect.forkChild(effect, { startImmediately: true })
-    yield* TestClock.adjust("1 second")
-    return yield* Fiber.join(fiber)
-  })
+const inASecond = <A, E, R>(effect: Effect.Effect<A, E, R>) => inTime(effect, "1 second")
 
 describe("lookups", () => {
   it.effect("are seen while they run, shared by others, and timed", () =>
@@ -49,9 +45,9 @@ describe("lookups", () => {
       assert.strictEqual(yield* value("cache.lookup.duration", { "cache.result": "success" }), 1)
       const getOrSet = { "cache.operation": "getOrSet" }
       assert.strictEqual(yield* value("cache.operation.duration", { ...getOrSet, "cache.source": "lookup" }), 3)
-      yield* inTime(region.getOrSet("a", Effect.die("it is there")))
+      yield* inASecond(region.getOrSet("a", Effect.die("it is there")))
       assert.strictEqual(yield* value("cache.operation.duration", { ...getOrSet, "cache.source": "redis" }), 1)
-      yield* Effect.exit(inTime(region.getOrSet("b", Effect.fail("no"))))
+      yield* Effect.exit(inASecond(region.getOrSet("b", Effect.fail("no"))))
       assert.strictEqual(yield* value("cache.operation.duration", { ...getOrSet, "cache.source": "none" }), 1)
     }).pipe(Effect.provide(layerSimulated()), alone)
   )
@@ -75,12 +71,12 @@ describe("a call of no keys", () => {
     Effect.gen(function* () {
       const region = yield* Cache.region(texts)
       yield* TestClock.adjust("1 second")
-      yield* inTime(region.getMany([]))
-      yield* inTime(region.getOrSetMany([], () => Effect.succeed([])))
-      yield* inTime(region.setMany([]))
-      yield* inTime(region.removeMany([]))
+      yield* inASecond(region.getMany([]))
+      yield* inASecond(region.getOrSetMany([], () => Effect.succeed([])))
+      yield* inASecond(region.setMany([]))
+      yield* inASecond(region.removeMany([]))
       assert.strictEqual(yield* value("cache.operation.duration"), 0)
-      yield* inTime(region.getMany(["a"]))
+      yield* inASecond(region.getMany(["a"]))
       assert.strictEqual(yield* value("cache.operation.duration", { "cache.source": "redis" }), 1)
     }).pipe(Effect.provide(layerSimulated()), alone)
   )
@@ -89,7 +85,7 @@ describe("a call of no keys", () => {
     Effect.gen(function* () {
       const region = yield* Cache.region({ ...texts, maxBytes: 10 })
       yield* TestClock.adjust("1 second")
-      assert.strictEqual(yield* inTime(region.set("a", "x".repeat(100))), "Rejected")
+      assert.strictEqual(yield* inASecond(region.set("a", "x".repeat(100))), "Rejected")
       assert.strictEqual(yield* value("cache.operation.duration", { "cache.source": "none" }), 0)
       assert.strictEqual(yield* value("cache.writes", { "cache.outcome": "rejected" }), 1)
     }).pipe(Effect.provide(layerSimulated()), alone)
@@ -103,7 +99,7 @@ describe("an outage", () => {
       const server = yield* SimulatedRedis.SimulatedRedis
       const region = yield* Cache.region(texts)
       yield* TestClock.adjust("1 second")
-      for (const key of ["a", "b", "c", "d"]) yield* inTime(region.set(key, key))
+      for (const key of ["a", "b", "c", "d"]) yield* inASecond(region.set(key, key))
       assert.strictEqual(yield* value("cache.memory.entries"), 3)
       assert.strictEqual(yield* value("cache.memory.limit"), 3)
       assert.strictEqual(yield* value("cache.memory.evictions"), 1)

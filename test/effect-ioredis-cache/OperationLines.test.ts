@@ -1,11 +1,12 @@
 import { readFileSync } from "node:fs"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Layer, Logger, References, Schema, Scope, Exit, Context } from "effect"
+import { Effect, Layer, Logger, References, Schema, Scope, Exit, Context } from "effect"
 import { OperationLog, RedisClient, RedisHealth } from "effect-ioredis"
 import { Cache, HybridCache, MemoryCache, RedisCache } from "effect-ioredis-cache"
 import { scripts } from "effect-ioredis-cache/testing"
 import { Fault, SimulatedRedis } from "effect-ioredis/testing"
 import { TestClock } from "effect/testing"
+import { inTime } from "../support/inTime.ts"
 
 type Fields = Readonly<Record<string, unknown>>
 
@@ -37,13 +38,6 @@ const Live = (options: RedisClient.Options) =>
   )
 
 const texts = { name: "texts", version: 1, key: Schema.String, value: Schema.String } as const
-
-const inTime = <A, E, R>(effect: Effect.Effect<A, E, R>, time: Parameters<typeof TestClock.adjust>[0] = "5 seconds") =>
-  Effect.gen(function* () {
-    const fiber = yield* Effect.forkChild(effect, { startImmediately: true })
-    yield* TestClock.adjust(time)
-    return yield* Fiber.join(fiber)
-  })
 
 /** A program that does everything once of which there is a line. */
 const everything = Effect.gen(function* () {

@@ -1,11 +1,12 @@
 import { assert, describe, it, type TestOptions } from "@effect/vitest"
-import { Array as Arr, Effect, Exit, Fiber, Layer, Schema, type Tracer } from "effect"
+import { Array as Arr, Effect, Exit, Layer, Schema, type Tracer } from "effect"
 import { RedisClient, RedisHealth, RetryPolicy } from "effect-ioredis"
 import { Cache, RefreshPolicy } from "effect-ioredis-cache"
 import { Fault, SimulatedRedis } from "effect-ioredis/testing"
 import { TestClock } from "effect/testing"
 import { layerSimulated, type SimulatedOptions } from "../suites/cacheLayers.ts"
 import * as Captured from "../support/Captured.ts"
+import { inTime } from "../support/inTime.ts"
 
 const texts = { name: "texts", version: 1, key: Schema.String, value: Schema.String } as const
 
@@ -20,13 +21,6 @@ const shown = ({ attributes, name, status }: Tracer.NativeSpan): Readonly<Record
 
 const eventsOf = ({ events }: Tracer.NativeSpan) =>
   events.map(([name, , attributes]) => [name, attributes?.["error.type"]])
-
-const inTime = <A, E, R>(effect: Effect.Effect<A, E, R>, time: Parameters<typeof TestClock.adjust>[0] = "5 seconds") =>
-  Effect.gen(function* () {
-    const fiber = yield* Effect.forkChild(effect, { startImmediately: true })
-    yield* TestClock.adjust(time)
-    return yield* Fiber.join(fiber)
-  })
 
 const test = <E>(
   title: string,

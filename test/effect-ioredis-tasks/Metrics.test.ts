@@ -3,7 +3,8 @@ import { Effect, Layer } from "effect"
 import { Fault, SimulatedRedis } from "effect-ioredis/testing"
 import { TaskQueue, TaskWorker } from "effect-ioredis-tasks"
 import { TestClock } from "effect/testing"
-import { inTime, layer, Refused, valuesOf, Work } from "./simulatedQueue.ts"
+import { layer, Refused, valuesOf, Work } from "./simulatedQueue.ts"
+import { inTime } from "../support/inTime.ts"
 
 const worker = (handle: (n: number, attempt: number) => Effect.Effect<void, Refused>, options?: TaskWorker.Options) =>
   Layer.build(TaskWorker.layer([TaskWorker.handler(Work, ({ n }, { attempt }) => handle(n, attempt))], options))

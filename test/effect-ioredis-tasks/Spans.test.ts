@@ -5,7 +5,8 @@ import { Fault, SimulatedRedis } from "effect-ioredis/testing"
 import { TaskQueue, TaskSchedule, TaskWorker } from "effect-ioredis-tasks"
 import { TestClock } from "effect/testing"
 import * as Captured from "../support/Captured.ts"
-import { inTime, layer, Refused, Work } from "./simulatedQueue.ts"
+import { layer, Refused, Work } from "./simulatedQueue.ts"
+import { inTime } from "../support/inTime.ts"
 
 const shown = ({ attributes, kind, name, status }: Tracer.NativeSpan): Readonly<Record<string, unknown>> => ({
   name,

@@ -3,7 +3,8 @@ import { Effect, Exit, Layer, Option, Schedule, Schema } from "effect"
 import { Fault, SimulatedRedis } from "effect-ioredis/testing"
 import { Task, TaskError, TaskQueue, TaskWorker } from "effect-ioredis-tasks"
 import { TestClock } from "effect/testing"
-import { inTime, layer, Refused, Work } from "./simulatedQueue.ts"
+import { layer, Refused, Work } from "./simulatedQueue.ts"
+import { inTime } from "../support/inTime.ts"
 
 const resultOf = (queue: TaskQueue.TaskQueue, n: number) =>
   inTime(Effect.exit(queue.result(Work, `secret-${n}`, { timeout: "5 seconds" })), "5 seconds")

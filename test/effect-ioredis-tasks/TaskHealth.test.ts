@@ -6,7 +6,8 @@ import { Fault, SimulatedRedis } from "effect-ioredis/testing"
 import { TaskQueue, TaskWorker } from "effect-ioredis-tasks"
 import * as TaskHealth from "effect-ioredis-tasks/TaskHealth"
 import { TestClock } from "effect/testing"
-import { inTime, layer, Work } from "./simulatedQueue.ts"
+import { layer, Work } from "./simulatedQueue.ts"
+import { inTime } from "../support/inTime.ts"
 
 const conditionOf = (health: Health.Health) =>
   Effect.map(inTime(health.check, "1 second"), ({ parts }) => parts[0]?.condition)

@@ -5,7 +5,8 @@ import { Fault, SimulatedRedis } from "effect-ioredis/testing"
 import { TestClock } from "effect/testing"
 import * as harness from "./harness.ts"
 import { Failed, journal, kind } from "./harness.ts"
-import { inTime, layer } from "./simulatedQueue.ts"
+import { layer } from "./simulatedQueue.ts"
+import { inTime } from "../support/inTime.ts"
 
 // What a user's own test sees, who moves TestClock on by as much as he likes at once.
 

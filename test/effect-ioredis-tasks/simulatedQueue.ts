@@ -1,9 +1,8 @@
-import { Effect, Fiber, Layer, Metric, Schema } from "effect"
+import { Effect, Layer, Metric, Schema } from "effect"
 import { RedisClient } from "effect-ioredis"
 import { SimulatedRedis } from "effect-ioredis/testing"
 import { Task, TaskQueue } from "effect-ioredis-tasks"
 import { scripts } from "effect-ioredis-tasks/testing"
-import { TestClock } from "effect/testing"
 
 // A queue on a simulated server in virtual time, and what its tests see of it.
 
@@ -26,14 +25,6 @@ export const layer = (options: Partial<TaskQueue.Options> = {}, logs: Layer.Laye
     // Metrics of its own, which begin at zero.
     Layer.provideMerge(Layer.succeed(Metric.MetricRegistry, new Map()))
   )
-
-/** Runs something while a time goes by. */
-export const inTime = <A, E, R>(effect: Effect.Effect<A, E, R>, time: Parameters<typeof TestClock.adjust>[0]) =>
-  Effect.gen(function* () {
-    const fiber = yield* Effect.forkChild(effect, { startImmediately: true })
-    yield* TestClock.adjust(time)
-    return yield* Fiber.join(fiber)
-  })
 
 /** The values of one metric by some of its attributes: of a histogram, how many there are. */
 export const valuesOf = (id: string, ...labels: ReadonlyArray<string>) =>

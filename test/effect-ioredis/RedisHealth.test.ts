@@ -4,6 +4,7 @@ import { RedisClient, RedisHealth, RetryPolicy } from "effect-ioredis"
 import { Fault, SimulatedRedis } from "effect-ioredis/testing"
 import { TestClock } from "effect/testing"
 import * as Captured from "../support/Captured.ts"
+import { inTime } from "../support/inTime.ts"
 
 const layer = (options?: RedisHealth.Options) =>
   RedisHealth.layer(options).pipe(
@@ -198,11 +199,7 @@ describe("the health of a client", () => {
       const { breaker } = yield* RedisClient.RedisClient
       const server = yield* SimulatedRedis.SimulatedRedis
       // A server that dropped a login is logged in to at most twice a second, whoever asks.
-      const checkInTime = Effect.gen(function* () {
-        const checking = yield* Effect.forkChild(health.check, { startImmediately: true })
-        yield* TestClock.adjust("1 second")
-        return yield* Fiber.join(checking)
-      })
+      const checkInTime = inTime(health.check, "1 second")
       const causeOf = (status: RedisHealth.Status) => (status._tag === "Down" ? status.cause : status._tag)
       yield* TestClock.adjust("1 second")
       yield* server.inject(Fault.refuse)

@@ -143,28 +143,25 @@ describe("a variant of the job matcher", () => {
     )
   )
 
-  it.effect(
-    "with a longer time to live has more hits in an outage, which its own label shows",
-    () =>
-      Effect.gen(function* () {
-        const without = yield* outage({ short: 1, long: 0 })
-        const half = yield* outage({ short: 1, long: 1 })
-        console.log(`30 minutes without Redis, ${candidates} candidates, one question a minute each:`)
-        console.table({
-          "without the variant": { "hit ratio": ratio(without.both).toFixed(3), lookups: without.lookups },
-          "with it for a half": { "hit ratio": ratio(half.both).toFixed(3), lookups: half.lookups },
-          "… cache.region=matches": { "hit ratio": ratio(half.short).toFixed(3) },
-          "… cache.region=matches-long": { "hit ratio": ratio(half.long).toFixed(3) }
-        })
-        // Both were asked in the one run, and each hit ratio stands by itself.
-        assert.isAbove(half.short.hit + half.short.miss, 30 * candidates * 0.35)
-        assert.isAbove(half.long.hit + half.long.miss, 30 * candidates * 0.35)
-        assert.isAbove(ratio(half.long), ratio(half.short) + 0.1)
-        assert.isAbove(ratio(half.both), ratio(without.both) + 0.05)
-        assert.isBelow(half.lookups, without.lookups * 0.7)
-        assert.deepStrictEqual(without.long, { hit: 0, miss: 0 })
-      }),
-    { tags: ["long"] }
+  it.effect("with a longer time to live has more hits in an outage, which its own label shows", () =>
+    Effect.gen(function* () {
+      const without = yield* outage({ short: 1, long: 0 })
+      const half = yield* outage({ short: 1, long: 1 })
+      console.log(`30 minutes without Redis, ${candidates} candidates, one question a minute each:`)
+      console.table({
+        "without the variant": { "hit ratio": ratio(without.both).toFixed(3), lookups: without.lookups },
+        "with it for a half": { "hit ratio": ratio(half.both).toFixed(3), lookups: half.lookups },
+        "… cache.region=matches": { "hit ratio": ratio(half.short).toFixed(3) },
+        "… cache.region=matches-long": { "hit ratio": ratio(half.long).toFixed(3) }
+      })
+      // Both were asked in the one run, and each hit ratio stands by itself.
+      assert.isAbove(half.short.hit + half.short.miss, 30 * candidates * 0.35)
+      assert.isAbove(half.long.hit + half.long.miss, 30 * candidates * 0.35)
+      assert.isAbove(ratio(half.long), ratio(half.short) + 0.1)
+      assert.isAbove(ratio(half.both), ratio(without.both) + 0.05)
+      assert.isBelow(half.lookups, without.lookups * 0.7)
+      assert.deepStrictEqual(without.long, { hit: 0, miss: 0 })
+    })
   )
 })
 
@@ -197,18 +194,15 @@ describe("a switch of the job matcher", () => {
       })
     )
 
-  it.effect(
-    "leaves a Redis alone that is slow but not dead, and answers from memory at once",
-    () =>
-      Effect.gen(function* () {
-        const without = yield* slowRedis(false)
-        const withSwitch = yield* slowRedis(true)
-        console.log("A minute in which Redis is 400 ms slower, 10 requests a second, milliseconds to the answer:")
-        console.table({ "without the switch": without, "with it after 5 seconds": withSwitch })
-        assert.isAtLeast(without.p50, 400)
-        assert.isAtMost(withSwitch.p90, 10)
-      }),
-    { tags: ["long"] }
+  it.effect("leaves a Redis alone that is slow but not dead, and answers from memory at once", () =>
+    Effect.gen(function* () {
+      const without = yield* slowRedis(false)
+      const withSwitch = yield* slowRedis(true)
+      console.log("A minute in which Redis is 400 ms slower, 10 requests a second, milliseconds to the answer:")
+      console.table({ "without the switch": without, "with it after 5 seconds": withSwitch })
+      assert.isAtLeast(without.p50, 400)
+      assert.isAtMost(withSwitch.p90, 10)
+    })
   )
 
   it.effect("tells Redis afterwards what was removed while it was on", () =>

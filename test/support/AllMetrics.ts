@@ -1,9 +1,10 @@
-import { Effect, Fiber, Layer, Schema } from "effect"
+import { Effect, Layer, Schema } from "effect"
 import { RedisClient, RedisCommand, RedisHealth, RedisPubSub } from "effect-ioredis"
 import { Fault, SimulatedRedis } from "effect-ioredis/testing"
 import { Cache } from "effect-ioredis-cache"
 import { TestClock } from "effect/testing"
 import { layerSimulated } from "../suites/cacheLayers.ts"
+import { inTime } from "./inTime.ts"
 
 const region = {
   name: "users",
@@ -24,21 +25,18 @@ export const outage = <A, E, R>(use: Effect.Effect<A, E, R>) =>
     const cache = yield* Cache.Cache
     const users = yield* cache.region(region)
     yield* TestClock.adjust("1 second")
-    const inTime = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-      Effect.gen(function* () {
-        const fiber = yield* Effect.forkChild(effect, { startImmediately: true })
-        yield* TestClock.adjust("10 seconds")
-        return yield* Fiber.join(fiber)
-      })
-    yield* inTime(Effect.forEach(["a", "b", "a"], (key) => users.getOrSet(key, Effect.succeed("1"), { tags: ["t"] })))
-    yield* inTime(redis.pipeline([RedisCommand.make("GET", ["x"]), RedisCommand.make("GET", ["y"])]))
-    yield* inTime(redis.run(RedisCommand.make("GET", ["x"]), { readFrom: "replica" }))
-    yield* inTime(cache.invalidateTag("t"))
+    const inTenSeconds = <A, E, R>(effect: Effect.Effect<A, E, R>) => inTime(effect, "10 seconds")
+    yield* inTenSeconds(
+      Effect.forEach(["a", "b", "a"], (key) => users.getOrSet(key, Effect.succeed("1"), { tags: ["t"] }))
+    )
+    yield* inTenSeconds(redis.pipeline([RedisCommand.make("GET", ["x"]), RedisCommand.make("GET", ["y"])]))
+    yield* inTenSeconds(redis.run(RedisCommand.make("GET", ["x"]), { readFrom: "replica" }))
+    yield* inTenSeconds(cache.invalidateTag("t"))
     yield* server.inject(Fault.refuse)
-    yield* inTime(Effect.exit(redis.get("x")))
-    yield* inTime(users.set("a", "2"))
-    yield* inTime(users.get("a"))
-    yield* inTime(Effect.exit(users.getOrSet("c", Effect.fail("the database is down"))))
+    yield* inTenSeconds(Effect.exit(redis.get("x")))
+    yield* inTenSeconds(users.set("a", "2"))
+    yield* inTenSeconds(users.get("a"))
+    yield* inTenSeconds(Effect.exit(users.getOrSet("c", Effect.fail("the database is down"))))
     yield* server.heal
     yield* TestClock.adjust("1 minute")
     return yield* use

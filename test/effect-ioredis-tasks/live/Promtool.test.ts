@@ -10,7 +10,8 @@ import { TestClock } from "effect/testing"
 import { rules } from "../../../scripts/operations/rules.ts"
 import { taskAlerts } from "../../../scripts/operations/tasks.ts"
 import * as Promtool from "../../support/Promtool.ts"
-import { inTime, layer, Refused, Work } from "../simulatedQueue.ts"
+import { layer, Refused, Work } from "../simulatedQueue.ts"
+import { inTime } from "../../support/inTime.ts"
 
 const promtool = Promtool.find()
 
