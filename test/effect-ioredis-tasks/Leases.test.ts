@@ -50,6 +50,18 @@ describe("Leases", () => {
       assert.deepStrictEqual(entries, [[30_000, 2]])
     }))
 
+  test("lapse a third of one after the next worker was heard, where none was for two thirds: all may be cut off", () =>
+    Effect.gen(function* () {
+      const queue = yield* TaskQueue.TaskQueue
+      const { entries, note } = journal()
+      yield* queue.offer(task, { n: 1 })
+      yield* takeAndDie("gone")
+      yield* pass(60)
+      yield* startWorker([TaskWorker.handler(task, ({ n }, { attempt }) => Effect.as(note(attempt), n))])
+      yield* pass(60)
+      assert.deepStrictEqual(entries, [[70_000, 2]])
+    }))
+
   test("that lapse each time leave a dead letter, as the retries say", () =>
     Effect.gen(function* () {
       const queue = yield* TaskQueue.TaskQueue
@@ -57,7 +69,9 @@ describe("Leases", () => {
       yield* queue.offer(task, { n: 1 })
       for (const worker of ["one", "two", "three"]) {
         yield* takeAndDie(worker)
-        yield* pass(30)
+        yield* pass(15)
+        yield* queue[TaskQueue.TypeId].store.renew({ lease: 30_000, held: [] })
+        yield* pass(15)
       }
       yield* startWorker([TaskWorker.handler(task, ({ n }) => Effect.as(note(n), n))])
       yield* pass(60)

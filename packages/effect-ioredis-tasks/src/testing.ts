@@ -71,6 +71,13 @@ const nowOf = (call: Call): number => {
   return Number(seconds) * 1000 + Math.floor(Number(micros) / 1000)
 }
 
+const hear = (call: Call, heard: string, now: number, lease: number): number => {
+  const latest = Math.floor(now + lease / 3)
+  const from = Math.min(numberOf(call("GET", heard)) ?? latest, latest)
+  call("SET", heard, from, "PX", Math.ceil((lease * 2) / 3))
+  return from
+}
+
 const wakeOne = (call: Call, wake: string): void => {
   if (call("EXISTS", wake) === 0) call("RPUSH", wake, 1)
 }
@@ -253,8 +260,9 @@ const holderOf = (call: Call, attempts: string, id: string): string | undefined 
   matched(textOf(call("HGET", attempts, id)) ?? "", /^\d+:(.*)$/s)
 
 const simulatedRenew = SimulatedScript.make(renew, (keys, [lease, ...held], call) => {
-  const [leases = "", attempts = "", cancelled = ""] = keys
+  const [leases = "", attempts = "", cancelled = "", heard = ""] = keys
   const now = nowOf(call)
+  hear(call, heard, now, Number(lease))
   return held.flatMap((id, at) => {
     if (at % 2 === 1) return []
     if (holderOf(call, attempts, id) !== held[at + 1]) return [0]
@@ -285,6 +293,7 @@ interface Round extends Ending {
   readonly paused: string
   readonly rate: string
   readonly cancelled: string
+  readonly heard: string
   readonly waiting: Waiting
   readonly worker: string
   readonly number: number
@@ -300,13 +309,13 @@ interface Round extends Ending {
 
 const roundOf = (keys: ReadonlyArray<string>, args: ReadonlyArray<string>, call: Call): Round => {
   const [tasks = "", delayed = "", leases = "", attempts = "", dead = "", causes = "", ...others] = keys
-  const [over = "", wake = "", last = "", paused = "", rate = "", cancelled = "", progress = "", ...lists] = others
-  const [high = "", normal = "", low = ""] = lists
+  const [over = "", wake = "", last = "", paused = "", rate = "", cancelled = "", progress = "", ...more] = others
+  const [heard = "", high = "", normal = "", low = ""] = more
   const [worker = "", number = "", lease, want, remember, resultLife, ...settings] = args
   const [limit, window, results = "", told = ""] = settings
   return {
     ...{ call, tasks, delayed, leases, attempts, dead, causes },
-    ...{ over, wake, last, paused, rate, cancelled, progress },
+    ...{ over, wake, last, paused, rate, cancelled, progress, heard },
     ...{ waiting: [high, normal, low], worker, number: Number(number), token: `${worker}:${number}` },
     ...{ lease: Number(lease), want: Number(want), remember: Number(remember), resultLife: Number(resultLife) },
     ...{ limit: Number(limit), window: Number(window), results, told },
@@ -434,12 +443,15 @@ const take = (
   return [ids, wereLost, met >= mostMet]
 }
 
-const dueIn = ({ call, delayed, leases, now }: Round): number => {
+const dueIn = ({ call, delayed, leases, now }: Round, givesBackFrom: number): number => {
   let due = -1
-  for (const key of [delayed, leases]) {
+  for (const [key, from] of [
+    [delayed, 0],
+    [leases, givesBackFrom]
+  ] as const) {
     const [, first] = textsOf(call("ZRANGE", key, 0, 0, "WITHSCORES"))
     if (first === undefined) continue
-    const wait = Math.max(1, Math.ceil(Number(first) - now))
+    const wait = Math.max(1, Math.ceil(Math.max(Number(first), from) - now))
     if (due === -1 || wait < due) due = wait
   }
   return due
@@ -473,9 +485,10 @@ const settleAll = (round: Round, [counted, ...parts]: ReadonlyArray<string>): Re
 }
 
 const answerOf = (round: Round, settlements: ReadonlyArray<string>): Answered & { readonly due: number } => {
-  const { call, finished, last, lease, number, told, waiting, wake, want } = round
+  const { call, finished, heard, last, lease, now, number, told, waiting, wake, want } = round
   const refused = settleAll(round, settlements)
-  giveBack(round)
+  const givesBackFrom = hear(call, heard, now, lease)
+  if (givesBackFrom <= now) giveBack(round)
   promote(round)
   forget(round)
   const [ids, wereLost, isCutShort] = take(round, permitted(round))
@@ -483,7 +496,7 @@ const answerOf = (round: Round, settlements: ReadonlyArray<string>): Answered & 
   const answered: Answered = { call: number, refused, ids, wereLost }
   call("SET", last, JSON.stringify(answered), "PX", Math.ceil(10 * lease))
   if (finished.length > 0) call("SPUBLISH", told, JSON.stringify(finished))
-  const due = isCutShort ? 1 : dueIn(round)
+  const due = isCutShort ? 1 : dueIn(round, givesBackFrom)
   if (ids.length === want && Number(call("EXISTS", ...waiting)) > 0) wakeOne(call, wake)
   return { ...answered, due: rateDue > 0 && (due === -1 || rateDue < due) ? rateDue : due }
 }

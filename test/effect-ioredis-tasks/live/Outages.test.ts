@@ -307,6 +307,29 @@ describe("A queue whose Redis has trouble", () => {
     )
   }
 
+  for (const [how, away, back] of [
+    ["killed", "kill", "start"],
+    ["frozen", "freeze", "thaw"]
+  ] as const) {
+    it.live(`runs nothing again that was finished while Redis was ${how} for longer than a lease`, () =>
+      Effect.gen(function* () {
+        const server = yield* RedisServer.make({ config: ["appendonly yes"] })
+        const here = yield* queueOn({ url: server.url, resetTimeout: "200 millis" })
+        const there = yield* queueOn({ url: server.url, resetTimeout: "200 millis" })
+        const { done, handler, runs } = makeHandler()
+        for (const at of [here, there]) yield* startWorker(at, handler, { lease: "3 seconds" })
+        for (let n = 0; n < 10; n++) yield* here.queue.offer(Step, { n, takes: 600 })
+        yield* Wait.until("all run", () => runs.length === 10)
+        yield* server[away]
+        yield* Wait.until("all are done", () => done() === 10)
+        yield* Effect.sleep("4 seconds")
+        yield* server[back]
+        yield* Wait.until("all are settled", isEmpty(here.queue))
+        assert.strictEqual(runs.length, 10)
+      }).pipe(Effect.scoped)
+    )
+  }
+
   it.live("counts no attempt for what was taken by a call that waited for Redis", () =>
     Effect.gen(function* () {
       const server = yield* RedisServer.make({ config: ["appendonly yes"] })
@@ -315,6 +338,7 @@ describe("A queue whose Redis has trouble", () => {
       yield* startWorker(at, handler, { lease: "1 second" })
       yield* at.queue.offer(Step, { n: 0, takes: 0 })
       yield* Wait.until("the first is done", () => done() === 1)
+      yield* Wait.until("it is settled", isEmpty(at.queue))
       yield* server.kill
       assert.strictEqual(yield* at.queue.offer(Step, { n: 1, takes: 200 }), "Deferred")
       yield* Effect.sleep("3 seconds")

@@ -59,6 +59,7 @@ const valueAt = Effect.fnUntraced(function* (client: Client, key: string, now: n
       const value = String(yield* ask(client, "GET", key))
       const rest = minutes(Number(yield* ask(client, "PTTL", key)), 0)
       if (key.includes(":call:")) return [callOf(value), rest]
+      if (key.endsWith(":heard")) return [minutes(Number(value), now), rest]
       return [value, rest]
     }
     case "list": {
@@ -96,7 +97,9 @@ const moved = Effect.fnUntraced(function* ({ client, store }: Side, hours: numbe
   for (const key of yield* keysOf(client, store)) {
     const type = yield* ask(client, "TYPE", key)
     const rest = Number(yield* ask(client, "PTTL", key))
-    if (key.endsWith(":rate")) {
+    if (key.endsWith(":heard")) {
+      yield* ask(client, "SET", key, change(Number(yield* ask(client, "GET", key))), "KEEPTTL")
+    } else if (key.endsWith(":rate")) {
       const times = list(yield* ask(client, "LRANGE", key, 0, -1))
       for (const [at, time] of times.entries()) yield* ask(client, "LSET", key, at, change(Number(time)))
     } else if (type === "zset") {

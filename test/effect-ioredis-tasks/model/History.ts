@@ -271,10 +271,12 @@ class History {
     return worked
   }
 
-  // Whoever has heard all knows of all that is his.
+  // Whoever has heard all knows of all that is his. What has lapsed comes back from a call, too, that was made again
+  // when Redis had forgotten it.
   #checkHands(worker: Worker): void {
     for (const [id, { place }] of this.#reference.tasks) {
       if (place._tag !== "Running" || !place.token.startsWith(`${worker.name}:`)) continue
+      if (place.until <= this.#queue.store.now) continue
       if (worker.inHand.get(id)?.token === place.token) continue
       if (worker.settlements.some((one) => one.id === id && one.token === place.token)) continue
       throw new Violation(`${worker.name} has ${id} by ${place.token}, and does not know it`)
@@ -328,7 +330,8 @@ class History {
         ({ place }) => place._tag === "Waiting" || place._tag === "Running"
       )
       if (left.length === 0) return
-      this.#pass(this.#lease)
+      // An idle worker asks twice in a lease.
+      this.#pass(this.#lease / 2)
       for (const worker of this.#workers) {
         worker.suspendedUntil = 0
         this.#round(worker, 3, finish, "Answered")

@@ -51,6 +51,8 @@ export class Reference {
   readonly #calls = new Map<string, Answered>()
   readonly #begun: Array<number> = []
   readonly #queue: Queue
+  /** Since when workers were heard without a break, and until when they are if no other is. */
+  #heard = { from: 0, until: 0 }
   isPaused = false
 
   constructor(queue: Queue) {
@@ -100,6 +102,7 @@ export class Reference {
   }
 
   renewed(lease: number, held: ReadonlyArray<{ id: string; token: string }>, holdings: ReadonlyArray<Holding>): void {
+    this.#hear(lease)
     for (const [at, { id, token }] of held.entries()) {
       const known = this.tasks.get(id)
       const holds = known?.place._tag === "Running" && known.place.token === token
@@ -126,8 +129,18 @@ export class Reference {
     const token = tokenOf(asked)
     this.#calls.set(asked.worker, { call: asked.call, worked, token, until: this.#now + 10 * asked.lease })
     for (const [at, settlement] of asked.settlements.entries()) this.#settled(settlement, !worked.refused.has(at))
-    for (const known of this.tasks.values()) if (this.#hasLapsed(known)) this.#again(known, this.#now, true)
+    this.#hear(asked.lease)
+    if (this.#heard.from <= this.#now) {
+      for (const known of this.tasks.values()) if (this.#hasLapsed(known)) this.#again(known, this.#now, true)
+    }
     this.#taken(asked, worked.taken, token)
+  }
+
+  // After two thirds of a lease in which nobody was heard, each has a third to say what he has done.
+  #hear(lease: number): void {
+    const latest = Math.floor(this.#now + lease / 3)
+    const from = this.#heard.until > this.#now ? Math.min(this.#heard.from, latest) : latest
+    this.#heard = { from, until: this.#now + Math.ceil((lease * 2) / 3) }
   }
 
   #repeated(last: { readonly worked: Worked; readonly token: string }, { refused, taken }: Worked): void {

@@ -45,6 +45,14 @@ export const variants: Readonly<Record<string, Variant>> = {
     seam: answering((name, [key]) => (name === "ZRANGE" && key === keys.leases ? [] : undefined)),
     finds: /although it wanted more/
   },
+  "who was cut off has no time to settle": {
+    seam: answering((name, [key]) => (name === "GET" && key === keys.heard ? "0" : undefined)),
+    finds: /ought to be at|took .* which is/
+  },
+  "nobody is heard": {
+    seam: answering((name, [key]) => (name === "GET" && key === keys.heard ? null : undefined)),
+    finds: /although it wanted more|ought to be at/
+  },
   "a rate counts from each call anew": {
     seam: answering((name, [key]) => (name === "LLEN" && key === keys.rate ? 0 : undefined)),
     finds: /were begun in/

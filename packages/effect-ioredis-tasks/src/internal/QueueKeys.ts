@@ -11,6 +11,11 @@ export interface QueueKeys {
   readonly delayed: string
   /** A sorted set of ids that workers have, by when their leases lapse. */
   readonly leases: string
+  /**
+   * Since when workers were heard without a break, in which leases could be renewed and tasks
+   * settled. It is gone soon after the last was heard.
+   */
+  readonly heard: string
   /** A hash of how often each task was begun, and by which token whoever has it is known. */
   readonly attempts: string
   /** A sorted set of ids that nobody will try again, by when that was decided. */
@@ -52,6 +57,7 @@ export const of = (prefix: string, queue: string): QueueKeys => {
     waiting: [`${base}waiting:high`, `${base}waiting:normal`, `${base}waiting:low`],
     delayed: `${base}delayed`,
     leases: `${base}leases`,
+    heard: `${base}heard`,
     attempts: `${base}attempts`,
     dead: `${base}dead`,
     causes: `${base}causes`,

@@ -47,3 +47,18 @@ local function finish(id, result)
   keep(id, result, remember)
 end
 `
+
+/**
+ * `hear(lease)`: notes that a worker with such leases was heard, and says from when on what has
+ * lapsed may be given back. Where none was heard for so long that leases could lapse, Redis was
+ * away for all of them: each is left the time to settle what it has done meanwhile, and to renew
+ * what it still has. It needs `heard`.
+ */
+export const hear = `
+local function hear(lease)
+  local latest = math.floor(now + lease / 3)
+  local from = math.min(tonumber(redis.call("GET", heard) or latest), latest)
+  redis.call("SET", heard, string.format("%d", from), "PX", math.ceil(lease * 2 / 3))
+  return from
+end
+`

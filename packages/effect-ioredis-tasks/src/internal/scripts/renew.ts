@@ -19,8 +19,9 @@ const holdings: ReadonlyArray<Holding> = ["Lost", "Held", "Cancelled"]
 /** Renews leases, and says of each task how it stands. */
 export const renew: RedisScript.RedisScript<Renewal, ReadonlyArray<Holding>> = RedisScript.make({
   lua: `#!lua flags=allow-oom
-local leases, attempts, cancelled = KEYS[1], KEYS[2], KEYS[3]
-${lua.now}
+local leases, attempts, cancelled, heard = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+${lua.now}${lua.hear}
+hear(tonumber(ARGV[1]))
 local held = {}
 for at = 2, #ARGV, 2 do
   local id = ARGV[at]
@@ -33,7 +34,7 @@ for at = 2, #ARGV, 2 do
   end
 end
 return held`,
-  keys: ({ keys }: Renewal) => [keys.leases, keys.attempts, keys.cancelled],
+  keys: ({ keys }: Renewal) => [keys.leases, keys.attempts, keys.cancelled, keys.heard],
   args: ({ held, lease }) => [lease, ...held.flatMap(({ id, token }) => [id, token])],
   decode: (reply) =>
     Array.isArray(reply)

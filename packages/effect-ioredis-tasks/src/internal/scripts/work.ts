@@ -83,13 +83,13 @@ export const work: RedisScript.RedisScript<Call, Worked> = RedisScript.make({
   lua: `#!lua flags=allow-oom
 local tasks, delayed, leases, attempts, dead, causes = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local over, wake, last, paused, rate, cancelled, progress = KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11], KEYS[12], KEYS[13]
-local waiting = { KEYS[14], KEYS[15], KEYS[16] }
+local heard, waiting = KEYS[14], { KEYS[15], KEYS[16], KEYS[17] }
 local worker, call, lease, want = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local remember, resultLife, limit, window = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
 local results, told = ARGV[9], ARGV[10]
 local token = worker .. ":" .. ARGV[2]
 local finished = {}
-${lua.now}${lua.wakeOne}${lua.wait}${lua.finish}
+${lua.now}${lua.hear}${lua.wakeOne}${lua.wait}${lua.finish}
 -- Most of what one call takes and settles was begun as often, by the same token: it is read once.
 local counts, owners = {}, {}
 local function attemptOf(holding)
@@ -260,11 +260,11 @@ local function takenBefore(ids, lostBefore)
   end
   return taken, wereLost, math.max(0, left)
 end
-local function dueIn()
+local function dueIn(givesBackFrom)
   local due = -1
-  for _, key in ipairs({ delayed, leases }) do
+  for key, from in pairs({ [delayed] = 0, [leases] = givesBackFrom }) do
     local first = redis.call("ZRANGE", key, 0, 0, "WITHSCORES")[2]
-    local wait = first and math.max(1, math.ceil(tonumber(first) - now))
+    local wait = first and math.max(1, math.ceil(math.max(tonumber(first), from) - now))
     if wait and (due == -1 or wait < due) then due = wait end
   end
   return due
@@ -282,14 +282,15 @@ if answered.call > call then
   return { all, {}, {}, math.floor(lease), 1 }
 end
 local refused = settle()
-giveBack()
+local givesBackFrom = hear(lease)
+if givesBackFrom <= now then giveBack() end
 promote()
 forget()
 local ids, taken, wereLost, isCutShort = take(permitted())
 local rateDue = began(#ids)
 redis.call("SET", last, cjson.encode({ call = call, refused = refused, ids = ids, wereLost = wereLost }), "PX", math.ceil(10 * lease))
 if #finished > 0 then redis.call("SPUBLISH", told, cjson.encode(finished)) end
-local due = isCutShort and 1 or dueIn()
+local due = isCutShort and 1 or dueIn(givesBackFrom)
 if rateDue > 0 and (due == -1 or rateDue < due) then due = rateDue end
 if #ids == want and redis.call("EXISTS", unpack(waiting)) > 0 then wakeOne() end
 return { refused, taken, wereLost, math.floor(lease), due }`,
@@ -307,6 +308,7 @@ return { refused, taken, wereLost, math.floor(lease), due }`,
     keys.rate,
     keys.cancelled,
     keys.progress,
+    keys.heard,
     ...keys.waiting
   ],
   args: ({ call, keys, lease, rate, remember, resultLife, settlements, want, worker }) => [
