@@ -40,6 +40,7 @@ import { inspect } from "./internal/scripts/inspect.ts"
 import { lead } from "./internal/scripts/lead.ts"
 import { letters } from "./internal/scripts/letters.ts"
 import { look } from "./internal/scripts/look.ts"
+import { longestGrace } from "./internal/scripts/lua.ts"
 import { offer } from "./internal/scripts/offer.ts"
 import { renew } from "./internal/scripts/renew.ts"
 import { replay } from "./internal/scripts/replay.ts"
@@ -72,7 +73,7 @@ const nowOf = (call: Call): number => {
 }
 
 const hear = (call: Call, heard: string, now: number, lease: number): number => {
-  const latest = Math.floor(now + lease / 3)
+  const latest = Math.floor(now + Math.min(lease / 3, longestGrace))
   const from = Math.min(numberOf(call("GET", heard)) ?? latest, latest)
   call("SET", heard, from, "PX", Math.ceil((lease * 2) / 3))
   return from

@@ -136,9 +136,9 @@ export class Reference {
     this.#taken(asked, worked.taken, token)
   }
 
-  // After two thirds of a lease in which nobody was heard, each has a third to say what he has done.
+  // After two thirds of a lease in which nobody was heard, each has a third to say what he has done, and two seconds at most.
   #hear(lease: number): void {
-    const latest = Math.floor(this.#now + lease / 3)
+    const latest = Math.floor(this.#now + Math.min(lease / 3, 2000))
     const from = this.#heard.until > this.#now ? Math.min(this.#heard.from, latest) : latest
     this.#heard = { from, until: this.#now + Math.ceil((lease * 2) / 3) }
   }

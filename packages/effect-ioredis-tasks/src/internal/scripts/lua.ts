@@ -48,15 +48,19 @@ local function finish(id, result)
 end
 `
 
+// Workers are connected again within a second of each other, and a lost task begins within two
+// seconds of its lease.
+export const longestGrace = 2_000
+
 /**
  * `hear(lease)`: notes that a worker with such leases was heard, and says from when on what has
  * lapsed may be given back. Where none was heard for so long that leases could lapse, Redis was
- * away for all of them: each is left the time to settle what it has done meanwhile, and to renew
- * what it still has. It needs `heard`.
+ * away for all of them: each is left the time to settle what it has done meanwhile. It needs
+ * `heard`.
  */
 export const hear = `
 local function hear(lease)
-  local latest = math.floor(now + lease / 3)
+  local latest = math.floor(now + math.min(lease / 3, ${longestGrace}))
   local from = math.min(tonumber(redis.call("GET", heard) or latest), latest)
   redis.call("SET", heard, string.format("%d", from), "PX", math.ceil(lease * 2 / 3))
   return from
