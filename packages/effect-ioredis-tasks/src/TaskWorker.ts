@@ -186,7 +186,7 @@ const start = Effect.fnUntraced(function* <R>(
       Effect.andThen(shifts.drain(drain)),
       Effect.tap(() => Effect.sync(shifts.look)),
       Effect.andThen(dispatch.closeWithin(isOver)),
-      Effect.flatMap((isKnown) => (isKnown ? Effect.void : tellUnsettled))
+      Effect.flatMap(() => (shifts.isOwing() ? tellUnsettled : Effect.void))
     )
   })
   return ended

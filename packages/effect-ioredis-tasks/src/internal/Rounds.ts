@@ -36,6 +36,8 @@ export interface Rounds<in S extends Settlement = Settlement> {
   readonly settle: (settlement: S) => void
   /** Has a round made, as there may be something to take. */
   readonly look: () => void
+  /** Tells whether Redis may not know yet what becomes of a task that it has given or will give. */
+  readonly isOwing: () => boolean
   /** Tells whether a round is on its way or to be made. */
   readonly isUnderWay: () => boolean
   /**
@@ -117,6 +119,8 @@ export const make = <S extends Settlement>(
       isSettled.closeUnsafe()
       shallLook.openUnsafe()
     },
+    isOwing: () =>
+      settlements.length > 0 || (unanswered !== undefined && unanswered.want + unanswered.settlements.length > 0),
     isUnderWay: () => !isSettled.isOpen(),
     settled: isSettled.await,
     run: Effect.forever(

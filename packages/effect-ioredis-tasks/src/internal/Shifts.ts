@@ -37,6 +37,8 @@ export interface Shifts {
   readonly drain: (longest: number) => Effect.Effect<void>
   /** Waits until everything that was to be settled is, and no round is to be made or on its way. */
   readonly settled: Effect.Effect<void>
+  /** Tells whether Redis may not know yet what becomes of a task. */
+  readonly isOwing: () => boolean
   /** Makes rounds until Redis refuses, or does not answer so many times. */
   readonly run: Effect.Effect<never, RedisError.RedisCommandError>
 }
@@ -99,6 +101,7 @@ export const make = <R>(
     },
     drain: (longest) => together(shifts, ({ inHand }) => inHand.drain(longest)),
     settled: together(shifts, ({ rounds }) => rounds.settled),
+    isOwing: () => shifts.some(({ inHand, rounds }) => inHand.count() > 0 || rounds.isOwing()),
     run: Effect.raceAllFirst(shifts.map(({ rounds }) => rounds.run))
   }
 }
