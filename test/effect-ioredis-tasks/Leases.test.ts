@@ -62,6 +62,28 @@ describe("Leases", () => {
       assert.deepStrictEqual(entries, [[62_000, 2]])
     }))
 
+  for (const apart of [25, 60]) {
+    test(`lapse while more than enough waits and a worker is heard only every ${apart} seconds`, () =>
+      Effect.gen(function* () {
+        const queue = yield* TaskQueue.TaskQueue
+        const { store } = queue[TaskQueue.TypeId]
+        yield* queue.offer(task, { n: 0 })
+        yield* takeAndDie("gone")
+        for (let n = 1; n <= 10; n++) yield* queue.offer(task, { n })
+        const taken: Array<string> = []
+        let settlements: Parameters<typeof store.work>[0]["settlements"] = []
+        for (let call = 1; call <= 5; call++) {
+          yield* pass(apart)
+          const round = { worker: "computes", call, lease: 30_000, want: 1, rate: { limit: 0, window: 0 }, settlements }
+          const worked = yield* store.work(round)
+          taken.push(...worked.taken.map(({ id }) => id))
+          const done = { token: `computes:${call}`, kind: "done", delay: 0, value: "" } as const
+          settlements = worked.taken.map(({ id }) => ({ id, ...done }))
+        }
+        assert.include(taken, "count:0")
+      }))
+  }
+
   test("that lapse each time leave a dead letter, as the retries say", () =>
     Effect.gen(function* () {
       const queue = yield* TaskQueue.TaskQueue

@@ -40,7 +40,7 @@ import { inspect } from "./internal/scripts/inspect.ts"
 import { lead } from "./internal/scripts/lead.ts"
 import { letters } from "./internal/scripts/letters.ts"
 import { look } from "./internal/scripts/look.ts"
-import { longestGrace } from "./internal/scripts/lua.ts"
+import { heardFor, longestGrace } from "./internal/scripts/lua.ts"
 import { offer } from "./internal/scripts/offer.ts"
 import { renew } from "./internal/scripts/renew.ts"
 import { replay } from "./internal/scripts/replay.ts"
@@ -72,11 +72,14 @@ const nowOf = (call: Call): number => {
   return Number(seconds) * 1000 + Math.floor(Number(micros) / 1000)
 }
 
-const hear = (call: Call, heard: string, now: number, lease: number): number => {
+const hear = (call: Call, heard: string, now: number, lease: number): readonly [lapsed: number, from: number] => {
   const latest = Math.floor(now + Math.min(lease / 3, longestGrace))
-  const from = Math.min(numberOf(call("GET", heard)) ?? latest, latest)
-  call("SET", heard, from, "PX", Math.ceil((lease * 2) / 3))
-  return from
+  const [, known = "0", till = "0"] = /^(\d+) (\d+)$/.exec(textOf(call("GET", heard)) ?? "") ?? []
+  const before = Math.min(Number(known), latest)
+  const isCutOff = now >= Number(till)
+  const from = isCutOff ? latest : before
+  call("SET", heard, `${from} ${Math.ceil(now + (lease * 2) / 3)}`, "PX", heardFor)
+  return [isCutOff ? before : from <= now ? now : 0, from]
 }
 
 const wakeOne = (call: Call, wake: string): void => {
@@ -370,9 +373,9 @@ const settle = (round: Round, id: string, owner: string, asked: string, wait: nu
   return true
 }
 
-const giveBack = (round: Round): void => {
-  const { call, cancelled, finished, leases, now } = round
-  for (const id of textsOf(call("ZRANGE", leases, "-inf", now, "BYSCORE", "LIMIT", 0, 100))) {
+const giveBack = (round: Round, lapsed: number): void => {
+  const { call, cancelled, finished, leases } = round
+  for (const id of textsOf(call("ZRANGE", leases, "-inf", lapsed, "BYSCORE", "LIMIT", 0, 100))) {
     const [attempt] = attemptOf(round, id)
     call("ZREM", leases, id)
     if (call("SREM", cancelled, id) === 1) {
@@ -488,8 +491,8 @@ const settleAll = (round: Round, [counted, ...parts]: ReadonlyArray<string>): Re
 const answerOf = (round: Round, settlements: ReadonlyArray<string>): Answered & { readonly due: number } => {
   const { call, finished, heard, last, lease, now, number, told, waiting, wake, want } = round
   const refused = settleAll(round, settlements)
-  const givesBackFrom = hear(call, heard, now, lease)
-  if (givesBackFrom <= now) giveBack(round)
+  const [lapsed, givesBackFrom] = hear(call, heard, now, lease)
+  giveBack(round, lapsed)
   promote(round)
   forget(round)
   const [ids, wereLost, isCutShort] = take(round, permitted(round))

@@ -59,7 +59,7 @@ const valueAt = Effect.fnUntraced(function* (client: Client, key: string, now: n
       const value = String(yield* ask(client, "GET", key))
       const rest = minutes(Number(yield* ask(client, "PTTL", key)), 0)
       if (key.includes(":call:")) return [callOf(value), rest]
-      if (key.endsWith(":heard")) return [minutes(Number(value), now), rest]
+      if (key.endsWith(":heard")) return [value.split(" ").map((time) => minutes(Number(time), now)), rest]
       return [value, rest]
     }
     case "list": {
@@ -98,7 +98,8 @@ const moved = Effect.fnUntraced(function* ({ client, store }: Side, hours: numbe
     const type = yield* ask(client, "TYPE", key)
     const rest = Number(yield* ask(client, "PTTL", key))
     if (key.endsWith(":heard")) {
-      yield* ask(client, "SET", key, change(Number(yield* ask(client, "GET", key))), "KEEPTTL")
+      const times = String(yield* ask(client, "GET", key)).split(" ")
+      yield* ask(client, "SET", key, times.map((time) => change(Number(time))).join(" "), "KEEPTTL")
     } else if (key.endsWith(":rate")) {
       const times = list(yield* ask(client, "LRANGE", key, 0, -1))
       for (const [at, time] of times.entries()) yield* ask(client, "LSET", key, at, change(Number(time)))

@@ -52,7 +52,7 @@ export class Reference {
   readonly #begun: Array<number> = []
   readonly #queue: Queue
   /** Since when workers were heard without a break, and until when they are if no other is. */
-  #heard = { from: 0, until: 0 }
+  #heard = { from: 0, until: 0, forgotten: 0 }
   isPaused = false
 
   constructor(queue: Queue) {
@@ -129,18 +129,21 @@ export class Reference {
     const token = tokenOf(asked)
     this.#calls.set(asked.worker, { call: asked.call, worked, token, until: this.#now + 10 * asked.lease })
     for (const [at, settlement] of asked.settlements.entries()) this.#settled(settlement, !worked.refused.has(at))
-    this.#hear(asked.lease)
-    if (this.#heard.from <= this.#now) {
-      for (const known of this.tasks.values()) if (this.#hasLapsed(known)) this.#again(known, this.#now, true)
-    }
+    const lapsed = this.#hear(asked.lease)
+    for (const known of this.tasks.values()) if (this.#hasLapsed(known, lapsed)) this.#again(known, this.#now, true)
     this.#taken(asked, worked.taken, token)
   }
 
   // After two thirds of a lease in which nobody was heard, each has a third to say what he has done, and two seconds at most.
-  #hear(lease: number): void {
+  // What has lapsed by the time that is answered may be given back: each was left that time once.
+  #hear(lease: number): number {
+    const { until } = this.#heard
     const latest = Math.floor(this.#now + Math.min(lease / 3, 2000))
-    const from = this.#heard.until > this.#now ? Math.min(this.#heard.from, latest) : latest
-    this.#heard = { from, until: this.#now + Math.ceil((lease * 2) / 3) }
+    const before = Math.min(this.#now < this.#heard.forgotten ? this.#heard.from : 0, latest)
+    const from = until > this.#now ? before : latest
+    this.#heard = { from, until: Math.ceil(this.#now + (lease * 2) / 3), forgotten: this.#now + 86_400_000 }
+    if (until <= this.#now) return before
+    return from <= this.#now ? this.#now : 0
   }
 
   #repeated(last: { readonly worked: Worked; readonly token: string }, { refused, taken }: Worked): void {
@@ -185,8 +188,8 @@ export class Reference {
     known.ended++
   }
 
-  #hasLapsed({ place }: Known): boolean {
-    return place._tag === "Running" && place.until <= this.#now
+  #hasLapsed({ place }: Known, by: number): boolean {
+    return place._tag === "Running" && place.until <= by
   }
 
   #mayBegin({ expires, place }: Known): boolean {

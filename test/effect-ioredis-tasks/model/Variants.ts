@@ -46,7 +46,7 @@ export const variants: Readonly<Record<string, Variant>> = {
     finds: /although it wanted more/
   },
   "who was cut off has no time to settle": {
-    seam: answering((name, [key]) => (name === "GET" && key === keys.heard ? "0" : undefined)),
+    seam: answering((name, [key]) => (name === "GET" && key === keys.heard ? "0 99999999999999" : undefined)),
     finds: /ought to be at|took .* which is/
   },
   "nobody is heard": {

@@ -13,7 +13,7 @@ export interface QueueKeys {
   readonly leases: string
   /**
    * Since when workers were heard without a break, in which leases could be renewed and tasks
-   * settled. It is gone soon after the last was heard.
+   * settled, and until when they are if no other is.
    */
   readonly heard: string
   /** A hash of how often each task was begun, and by which token whoever has it is known. */

@@ -52,17 +52,28 @@ end
 // seconds of its lease.
 export const longestGrace = 2_000
 
+/** For how many milliseconds it is known how long nobody was heard, however long leases are. */
+export const heardFor = 86_400_000
+
 /**
- * `hear(lease)`: notes that a worker with such leases was heard, and says from when on what has
- * lapsed may be given back. Where none was heard for so long that leases could lapse, Redis was
- * away for all of them: each is left the time to settle what it has done meanwhile. It needs
- * `heard`.
+ * `hear(lease)`: notes that a worker with such leases was heard, and says what may be given back:
+ * the leases that have lapsed by one time, and from another on all that have. Where none was heard
+ * for so long that leases could lapse, Redis was away for all of them: each is left the time to
+ * settle what it has done meanwhile. What was left that time before is not left it again, or it
+ * would wait for ever where workers are heard now and then. It needs `heard`.
  */
 export const hear = `
 local function hear(lease)
   local latest = math.floor(now + math.min(lease / 3, ${longestGrace}))
-  local from = math.min(tonumber(redis.call("GET", heard) or latest), latest)
-  redis.call("SET", heard, string.format("%d", from), "PX", math.ceil(lease * 2 / 3))
-  return from
+  local from, till = string.match(redis.call("GET", heard) or "", "^(%d+) (%d+)$")
+  local lapsed = 0
+  from = math.min(tonumber(from or 0), latest)
+  if now >= tonumber(till or 0) then
+    lapsed, from = from, latest
+  elseif from <= now then
+    lapsed = now
+  end
+  redis.call("SET", heard, string.format("%d %d", from, math.ceil(now + lease * 2 / 3)), "PX", ${heardFor})
+  return lapsed, from
 end
 `

@@ -166,8 +166,8 @@ local function settle()
   all("ZADD", over, remembered)
   return refused
 end
-local function giveBack()
-  for _, id in ipairs(redis.call("ZRANGE", leases, "-inf", now, "BYSCORE", "LIMIT", 0, 100)) do
+local function giveBack(lapsed)
+  for _, id in ipairs(redis.call("ZRANGE", leases, "-inf", lapsed, "BYSCORE", "LIMIT", 0, 100)) do
     local attempt = attemptOf(redis.call("HGET", attempts, id))
     redis.call("ZREM", leases, id)
     if redis.call("SREM", cancelled, id) == 1 then
@@ -282,8 +282,8 @@ if answered.call > call then
   return { all, {}, {}, math.floor(lease), 1 }
 end
 local refused = settle()
-local givesBackFrom = hear(lease)
-if givesBackFrom <= now then giveBack() end
+local lapsed, givesBackFrom = hear(lease)
+giveBack(lapsed)
 promote()
 forget()
 local ids, taken, wereLost, isCutShort = take(permitted())
