@@ -1,10 +1,12 @@
 import { assert, describe } from "@effect/vitest"
 import { Effect } from "effect"
 import { RedisClient } from "effect-ioredis"
+import { SimulatedRedis } from "effect-ioredis/testing"
+import { TaskQueue, TaskWorker } from "effect-ioredis-tasks"
 import { Lists } from "effect-ioredis/commands"
 import * as Dispatch from "effect-ioredis/dispatch"
 import * as Wakeup from "../../packages/effect-ioredis-tasks/src/internal/Wakeup.ts"
-import { pass, test } from "./harness.ts"
+import { journal, kind, pass, startWorker, test } from "./harness.ts"
 
 /** A worker's wait, and how often it was told to look. */
 const start = Effect.gen(function* () {
@@ -61,5 +63,70 @@ describe("an idle worker", () => {
       wakeup.idle(undefined)
       yield* pass(1)
       assert.deepStrictEqual([looks.count - before, yield* left], [1, 0])
+    }))
+})
+
+describe("idle workers", () => {
+  for (const [how, inSeconds] of [
+    ["one after the other", [2, 3, 4, 5]],
+    ["the last first", [5, 4, 3, 2]],
+    ["two at once", [2, 2, 4, 4]],
+    ["all at once", [3, 3, 3, 3]]
+  ] as const) {
+    test(`begin each delayed task in time, although whoever knew of it is at work: due ${how}`, () =>
+      Effect.gen(function* () {
+        const task = kind()
+        const queue = yield* TaskQueue.TaskQueue
+        const { note, times } = journal()
+        const handler = TaskWorker.handler(task, ({ n }) =>
+          Effect.as(Effect.andThen(note(n), Effect.sleep("1 hour")), n)
+        )
+        for (const _ of inSeconds) {
+          yield* startWorker([handler], { concurrency: 1 })
+          yield* pass(0.25)
+        }
+        for (const [n, delay] of inSeconds.entries()) yield* queue.offer(task, { n }, { delay: `${delay} seconds` })
+        yield* pass(60)
+        const due = inSeconds.map((delay) => 1000 + delay * 1000).toSorted()
+        assert.strictEqual(times().length, due.length)
+        for (const [nth, at] of times().entries()) assert.isAtMost(at, (due[nth] ?? 0) + 200)
+      }))
+  }
+
+  test(
+    "begin a delayed task in time of which only a worker knew that has ended",
+    () =>
+      Effect.gen(function* () {
+        const task = kind()
+        const queue = yield* TaskQueue.TaskQueue
+        const { entries, note } = journal()
+        const handler = TaskWorker.handler(task, ({ n }) => Effect.as(note(n), n))
+        const first = yield* startWorker([handler], { concurrency: 1 })
+        yield* pass(0.5)
+        yield* startWorker([handler], { concurrency: 1 })
+        yield* pass(0.5)
+        yield* queue.offer(task, { n: 1 }, { delay: "3 seconds" })
+        yield* pass(0.5)
+        yield* first.stop
+        yield* pass(60)
+        assert.deepStrictEqual(entries, [[4000, 1]])
+      }),
+    {},
+    "5 seconds"
+  )
+
+  test("ask no more than once a second together, where tasks are delayed and others are at work", () =>
+    Effect.gen(function* () {
+      const task = kind()
+      const queue = yield* TaskQueue.TaskQueue
+      const server = yield* SimulatedRedis.SimulatedRedis
+      const slow = TaskWorker.handler(task, ({ n }) => Effect.as(Effect.sleep("1 hour"), n))
+      for (let n = 0; n < 4; n++) yield* startWorker([slow], { concurrency: 1 })
+      for (let n = 0; n < 2; n++) yield* queue.offer(task, { n })
+      for (let n = 2; n < 4; n++) yield* queue.offer(task, { n }, { delay: "2 hours" })
+      yield* pass(60)
+      const before = (yield* server.received).length
+      yield* pass(600)
+      assert.isAtMost((yield* server.received).length - before, 600)
     }))
 })

@@ -40,7 +40,7 @@ import { inspect } from "./internal/scripts/inspect.ts"
 import { lead } from "./internal/scripts/lead.ts"
 import { letters } from "./internal/scripts/letters.ts"
 import { look } from "./internal/scripts/look.ts"
-import { heardFor, longestGrace } from "./internal/scripts/lua.ts"
+import { heardFor, longestGrace, longestIdle } from "./internal/scripts/lua.ts"
 import { offer } from "./internal/scripts/offer.ts"
 import { renew } from "./internal/scripts/renew.ts"
 import { replay } from "./internal/scripts/replay.ts"
@@ -501,7 +501,8 @@ const answerOf = (round: Round, settlements: ReadonlyArray<string>): Answered & 
   call("SET", last, JSON.stringify(answered), "PX", Math.ceil(10 * lease))
   if (finished.length > 0) call("SPUBLISH", told, JSON.stringify(finished))
   const due = isCutShort ? 1 : dueIn(round, givesBackFrom)
-  if (ids.length === want && Number(call("EXISTS", ...waiting)) > 0) wakeOne(call, wake)
+  const isDueSoon = due !== -1 && due < Math.min(lease / 2, longestIdle)
+  if (ids.length === want && (isDueSoon || Number(call("EXISTS", ...waiting)) > 0)) wakeOne(call, wake)
   return { ...answered, due: rateDue > 0 && (due === -1 || rateDue < due) ? rateDue : due }
 }
 

@@ -5,6 +5,7 @@ import type { Dispatch } from "effect-ioredis/dispatch"
 import { inBackground } from "./inBackground.ts"
 import { isOutage } from "./isOutage.ts"
 import * as Monotonic from "./Monotonic.ts"
+import { longestIdle } from "./scripts/lua.ts"
 
 /** Waits, while its worker is idle, until there may be something to do. */
 export interface Wakeup {
@@ -21,9 +22,6 @@ export interface Wakeup {
 
 /** How long an idle worker waits at most that keeps such leases. */
 export const longestOf = (lease: number): number => Math.min(longestIdle, lease / 2)
-
-// In how many milliseconds an idle worker asks again, whatever it has heard.
-const longestIdle = 15_000
 
 /**
  * Waits on a connection of its own at the list that offers wake workers by, and asks every second

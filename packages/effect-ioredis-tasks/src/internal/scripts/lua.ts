@@ -52,6 +52,9 @@ end
 // seconds of its lease.
 export const longestGrace = 2_000
 
+/** In how many milliseconds an idle worker asks again, whatever it has heard. */
+export const longestIdle = 15_000
+
 /** For how many milliseconds it is known how long nobody was heard, however long leases are. */
 export const heardFor = 86_400_000
 

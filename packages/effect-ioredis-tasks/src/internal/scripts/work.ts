@@ -291,8 +291,11 @@ local rateDue = began(#ids)
 redis.call("SET", last, cjson.encode({ call = call, refused = refused, ids = ids, wereLost = wereLost }), "PX", math.ceil(10 * lease))
 if #finished > 0 then redis.call("SPUBLISH", told, cjson.encode(finished)) end
 local due = isCutShort and 1 or dueIn(givesBackFrom)
+-- Whoever has enough waits for nothing. Another takes what is left, and has to know of what is due
+-- before it would ask by itself.
+local isDueSoon = due ~= -1 and due < math.min(lease / 2, ${lua.longestIdle})
+if #ids == want and (isDueSoon or redis.call("EXISTS", unpack(waiting)) > 0) then wakeOne() end
 if rateDue > 0 and (due == -1 or rateDue < due) then due = rateDue end
-if #ids == want and redis.call("EXISTS", unpack(waiting)) > 0 then wakeOne() end
 return { refused, taken, wereLost, math.floor(lease), due }`,
   keys: ({ keys, worker }: Call) => [
     keys.tasks,
