@@ -40,7 +40,7 @@ import { inspect } from "./internal/scripts/inspect.ts"
 import { lead } from "./internal/scripts/lead.ts"
 import { letters } from "./internal/scripts/letters.ts"
 import { look } from "./internal/scripts/look.ts"
-import { heardFor, longestGrace, longestIdle } from "./internal/scripts/lua.ts"
+import { grace, heardFor, longestIdle } from "./internal/scripts/lua.ts"
 import { offer } from "./internal/scripts/offer.ts"
 import { renew } from "./internal/scripts/renew.ts"
 import { replay } from "./internal/scripts/replay.ts"
@@ -73,7 +73,7 @@ const nowOf = (call: Call): number => {
 }
 
 const hear = (call: Call, heard: string, now: number, lease: number): readonly [lapsed: number, from: number] => {
-  const latest = Math.floor(now + Math.min(lease / 3, longestGrace))
+  const latest = now + grace
   const [, known = "0", till = "0"] = /^(\d+) (\d+)$/.exec(textOf(call("GET", heard)) ?? "") ?? []
   const before = Math.min(Number(known), latest)
   const isCutOff = now >= Number(till)

@@ -134,11 +134,11 @@ export class Reference {
     this.#taken(asked, worked.taken, token)
   }
 
-  // After two thirds of a lease in which nobody was heard, each has a third to say what he has done, and two seconds at most.
+  // After two thirds of a lease in which nobody was heard, each has a while to say what he has done.
   // What has lapsed by the time that is answered may be given back: each was left that time once.
   #hear(lease: number): number {
     const { until } = this.#heard
-    const latest = Math.floor(this.#now + Math.min(lease / 3, 2000))
+    const latest = this.#now + 1500
     const before = Math.min(this.#now < this.#heard.forgotten ? this.#heard.from : 0, latest)
     const from = until > this.#now ? before : latest
     this.#heard = { from, until: Math.ceil(this.#now + (lease * 2) / 3), forgotten: this.#now + 86_400_000 }

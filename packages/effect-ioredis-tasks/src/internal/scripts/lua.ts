@@ -48,9 +48,12 @@ local function finish(id, result)
 end
 `
 
-// Workers are connected again within a second of each other, and a lost task begins within two
-// seconds of its lease.
-export const longestGrace = 2_000
+/**
+ * For how many milliseconds nothing is given back where nobody was heard for long: workers are
+ * connected again within a second of each other, and a lost task begins within two seconds of its
+ * lease.
+ */
+export const grace = 1_500
 
 /** In how many milliseconds an idle worker asks again, whatever it has heard. */
 export const longestIdle = 15_000
@@ -67,7 +70,7 @@ export const heardFor = 86_400_000
  */
 export const hear = `
 local function hear(lease)
-  local latest = math.floor(now + math.min(lease / 3, ${longestGrace}))
+  local latest = now + ${grace}
   local from, till = string.match(redis.call("GET", heard) or "", "^(%d+) (%d+)$")
   local lapsed = 0
   from = math.min(tonumber(from or 0), latest)
