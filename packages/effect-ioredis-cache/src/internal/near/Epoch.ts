@@ -54,7 +54,7 @@ export const mayAnswer = (
 ): boolean =>
   !isOver &&
   lease.isOfData &&
-  monotonic - lease.askedAt <= maxStaleness &&
+  monotonic - lease.askedAt < maxStaleness &&
   Math.abs(wallClock - monotonic - lease.wallAhead) <= longestJump
 
 const longestJump = 1000
