@@ -54,7 +54,7 @@ describe("two processes on one Redis", { timeout: 20_000 }, () => {
     it.live(`a process ends by itself and in time when its cache closes with Redis ${what}`, () =>
       Effect.gen(function* () {
         const server = yield* RedisServer.make()
-        const one = yield* start({ REDIS_URL: server.url, CACHE_PATIENCE_MS: "100" })
+        const one = yield* start({ REDIS_URL: server.url, CACHE_PATIENCE_MS: "500" })
         assert.strictEqual(yield* one.ask("set a 1"), "Applied")
         yield* befall(server)
         // A lookup's write, a read and a clear are still at it when everything closes.

@@ -5,7 +5,7 @@ import { Cache, HybridCache, MemoryCache, RedisCache } from "effect-ioredis-cach
 import { scripts } from "effect-ioredis-cache/testing"
 import { Fault, SimulatedRedis } from "effect-ioredis/testing"
 import { TestClock } from "effect/testing"
-import { layerSimulated, quiet, Server, layerServer } from "../../suites/cacheLayers.ts"
+import { eventually, layerSimulated, quiet, Server, layerServer } from "../../suites/cacheLayers.ts"
 
 const texts = { name: "texts", version: 1, key: Schema.String, value: Schema.String }
 
@@ -154,7 +154,7 @@ describe("HybridCache.layerFromEnv", () => {
       const server = yield* Server
       yield* Effect.gen(function* () {
         const cache = yield* Cache.region(texts)
-        yield* cache.set("a", "1")
+        yield* eventually(Effect.map(cache.set("a", "1"), (outcome) => outcome === "Applied"))
         yield* cache.set("b", "1")
         yield* cache.set("c", "1")
         const life = Number(yield* server.cli("PTTL", "mine:texts:v1:=a"))

@@ -56,7 +56,7 @@ it.live(
     return Effect.gen(function* () {
       const server = yield* RedisServer.make()
       const context = yield* Layer.build(
-        HybridCache.layer({ patience: "200 millis" }).pipe(
+        HybridCache.layer({ patience: "1 second" }).pipe(
           Layer.provide([RedisCache.layer(), MemoryCache.layer({ maxEntries: 1000 })]),
           Layer.provideMerge(Redis.layer({ url: server.url, name: "shop" }))
         )
