@@ -327,6 +327,13 @@ describe("FreePort", () => {
     })
   )
 
+  it.effect("gives none twice, so that none is another's while its server is down", () =>
+    Effect.gen(function* () {
+      const ports = yield* Effect.replicateEffect(FreePort.make, 1000)
+      assert.strictEqual(new Set(ports).size, 1000)
+    })
+  )
+
   it.effect("is below the ports of outgoing connections", () =>
     Effect.map(FreePort.make, (port) => assert.isTrue(port >= 10_240 && port < 32_768))
   )
