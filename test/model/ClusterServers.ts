@@ -52,6 +52,8 @@ class Shards {
   readonly #shards: Array<Shard>
   readonly #owners: Array<Shard>
   readonly #moving = new Map<number, Moving>()
+  /** Slots that stayed after all: what was written while they moved is on the other master, and back with the next move. */
+  readonly #abandoned = new Set<number>()
   /** Those that answer nobody. */
   readonly #dead = new Set<Server>()
   /** Old masters that do not know it. */
@@ -239,7 +241,9 @@ class Shards {
     const slots = new Set([slot])
     const moving = this.#moving.get(slot)
     this.#moving.delete(slot)
-    if (moving?.hasMoved === true && moving.to !== to) this.#watcher.lost({ inPlace: false, slots })
+    if ((moving?.hasMoved === true && moving.to !== to) || this.#abandoned.has(slot)) {
+      this.#watcher.lost({ inPlace: false, slots })
+    }
     this.#watcher.moved(slots)
     this.#owners[slot] = to
     return this.#cluster.moveSlots([slot], to.master)
@@ -247,6 +251,7 @@ class Shards {
 
   #migrate(slot: number, to: Shard): Effect.Effect<void> {
     if (!this.#canMove(slot, to) || this.#moving.has(slot)) return Effect.void
+    if (this.#abandoned.has(slot)) this.#watcher.lost({ inPlace: false, slots: new Set([slot]) })
     return Effect.map(this.#cluster.migrate([slot], to.master), (migration) => {
       this.#moving.set(slot, { migration, to, hasMoved: false })
     })
@@ -266,6 +271,7 @@ class Shards {
     if (moving === undefined) return Effect.void
     if (finishes) return this.#move(slot, moving.to)
     this.#moving.delete(slot)
+    this.#abandoned.add(slot)
     if (moving.hasMoved) this.#watcher.lost({ inPlace: false, slots: new Set([slot]) })
     return moving.migration.abandon
   }
