@@ -19,6 +19,18 @@ const takeAndDie = (worker: string) =>
     })
   )
 
+/** When a task is begun that a worker had which is gone, and at which attempt, where another is there after so many seconds. */
+const begunAgain = Effect.fnUntraced(function* (seconds: number) {
+  const queue = yield* TaskQueue.TaskQueue
+  const { entries, note } = journal()
+  yield* queue.offer(task, { n: 1 })
+  yield* takeAndDie("gone")
+  yield* pass(seconds)
+  yield* startWorker([TaskWorker.handler(task, ({ n }, { attempt }) => Effect.as(note(attempt), n))])
+  yield* pass(60)
+  return entries
+})
+
 describe("Leases", () => {
   test("last for as long as the handler runs", () =>
     Effect.gen(function* () {
@@ -39,28 +51,10 @@ describe("Leases", () => {
     }))
 
   test("of a worker that is gone lapse, and its task begins again in that millisecond and counts", () =>
-    Effect.gen(function* () {
-      const queue = yield* TaskQueue.TaskQueue
-      const { entries, note } = journal()
-      yield* queue.offer(task, { n: 1 })
-      yield* takeAndDie("gone")
-      yield* pass(3)
-      yield* startWorker([TaskWorker.handler(task, ({ n }, { attempt }) => Effect.as(note(attempt), n))])
-      yield* pass(60)
-      assert.deepStrictEqual(entries, [[30_000, 2]])
-    }))
+    Effect.map(begunAgain(3), (entries) => assert.deepStrictEqual(entries, [[30_000, 2]])))
 
   test("lapse a second and a half after the next worker was heard, where none was for long: all may have been cut off", () =>
-    Effect.gen(function* () {
-      const queue = yield* TaskQueue.TaskQueue
-      const { entries, note } = journal()
-      yield* queue.offer(task, { n: 1 })
-      yield* takeAndDie("gone")
-      yield* pass(60)
-      yield* startWorker([TaskWorker.handler(task, ({ n }, { attempt }) => Effect.as(note(attempt), n))])
-      yield* pass(60)
-      assert.deepStrictEqual(entries, [[61_500, 2]])
-    }))
+    Effect.map(begunAgain(60), (entries) => assert.deepStrictEqual(entries, [[61_500, 2]])))
 
   for (const apart of [25, 60]) {
     test(`lapse while more than enough waits and a worker is heard only every ${apart} seconds`, () =>

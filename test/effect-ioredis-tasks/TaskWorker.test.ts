@@ -7,26 +7,34 @@ import { journal, kind, pass, startWorker, test } from "./harness.ts"
 
 const task = kind()
 
-const linesOf = ({ logs }: ReturnType<typeof Captured.make>) =>
-  logs.filter((line) => line.includes("A worker has ended"))
+/** What is told of workers that have ended, by the end of a program. */
+const linesDuring = <E, R>(program: Effect.Effect<unknown, E, R>) => {
+  const { layer, logs } = Captured.make()
+  const lines = () => logs.filter((line) => line.includes("A worker has ended"))
+  return Effect.provide(Effect.map(program, lines), layer)
+}
+
+/** Ends a worker, which takes less than a minute. */
+const end = Effect.fnUntraced(function* (stop: Effect.Effect<void>) {
+  const stopping = yield* Effect.forkChild(stop)
+  yield* pass(60)
+  yield* Fiber.join(stopping)
+})
 
 /** The lines that a worker wrote which ended a second after it had begun a task, and what came before its end. */
-const linesAtTheEnd = <E, R>(before: Effect.Effect<unknown, E, R>) => {
-  const captured = Captured.make()
-  return Effect.gen(function* () {
-    const log = journal()
-    const handler = TaskWorker.handler(task, ({ n }) => Effect.as(Effect.andThen(log.note(n), Effect.never), n))
-    const { stop } = yield* startWorker([handler])
-    yield* (yield* TaskQueue.TaskQueue).offer(task, { n: 1 })
-    yield* pass(1)
-    assert.deepStrictEqual(log.whats(), [1])
-    yield* before
-    const stopping = yield* Effect.forkChild(stop)
-    yield* pass(60)
-    yield* Fiber.join(stopping)
-    return linesOf(captured)
-  }).pipe(Effect.provide(captured.layer))
-}
+const linesAtTheEnd = <E, R>(before: Effect.Effect<unknown, E, R>) =>
+  linesDuring(
+    Effect.gen(function* () {
+      const log = journal()
+      const handler = TaskWorker.handler(task, ({ n }) => Effect.as(Effect.andThen(log.note(n), Effect.never), n))
+      const { stop } = yield* startWorker([handler])
+      yield* (yield* TaskQueue.TaskQueue).offer(task, { n: 1 })
+      yield* pass(1)
+      assert.deepStrictEqual(log.whats(), [1])
+      yield* before
+      yield* end(stop)
+    })
+  )
 
 describe("a worker that ends", () => {
   test(
@@ -46,59 +54,63 @@ describe("a worker that ends", () => {
 
   test(
     "says nothing of tasks where it has none, whether Redis is there or not",
-    () => {
-      const captured = Captured.make()
-      return Effect.gen(function* () {
-        const { stop } = yield* startWorker([TaskWorker.handler(task, ({ n }) => Effect.succeed(n))])
-        yield* (yield* TaskQueue.TaskQueue).offer(task, { n: 1 })
-        yield* pass(1)
-        yield* (yield* SimulatedRedis.SimulatedRedis).inject(Fault.freeze)
-        const stopping = yield* Effect.forkChild(stop)
-        yield* pass(60)
-        yield* Fiber.join(stopping)
-        assert.deepStrictEqual(linesOf(captured), [])
-      }).pipe(Effect.provide(captured.layer))
-    },
+    () =>
+      Effect.gen(function* () {
+        const lines = yield* linesDuring(
+          Effect.gen(function* () {
+            const { stop } = yield* startWorker([TaskWorker.handler(task, ({ n }) => Effect.succeed(n))])
+            yield* (yield* TaskQueue.TaskQueue).offer(task, { n: 1 })
+            yield* pass(1)
+            yield* (yield* SimulatedRedis.SimulatedRedis).inject(Fault.freeze)
+            yield* end(stop)
+          })
+        )
+        assert.deepStrictEqual(lines, [])
+      }),
     {},
     "5 seconds"
   )
 
   test(
     "says so where a handler goes on that cannot be interrupted",
-    () => {
-      const captured = Captured.make()
-      return Effect.gen(function* () {
+    () =>
+      Effect.gen(function* () {
         const stubborn = TaskWorker.handler(task, ({ n }) =>
           Effect.uninterruptible(Effect.as(Effect.sleep("50 seconds"), n))
         )
-        const { stop } = yield* startWorker([stubborn])
-        yield* (yield* TaskQueue.TaskQueue).offer(task, { n: 1 })
-        yield* pass(1)
-        const stopping = yield* Effect.forkChild(stop)
-        yield* pass(10)
-        assert.isDefined(stopping.pollUnsafe())
-        assert.strictEqual(linesOf(captured).length, 1)
-      }).pipe(Effect.provide(captured.layer))
-    },
+        const lines = yield* linesDuring(
+          Effect.gen(function* () {
+            const { stop } = yield* startWorker([stubborn])
+            yield* (yield* TaskQueue.TaskQueue).offer(task, { n: 1 })
+            yield* pass(1)
+            const stopping = yield* Effect.forkChild(stop)
+            yield* pass(10)
+            assert.isDefined(stopping.pollUnsafe())
+          })
+        )
+        assert.strictEqual(lines.length, 1)
+      }),
     {},
     "5 seconds"
   )
 
   test(
     "says so where it ends as Redis does not answer so many times",
-    () => {
-      const captured = Captured.make()
-      return Effect.gen(function* () {
+    () =>
+      Effect.gen(function* () {
         const slow = TaskWorker.handler(task, ({ n }) => Effect.as(Effect.sleep("5 seconds"), n))
-        yield* (yield* TaskQueue.TaskQueue).offer(task, { n: 1 })
-        const running = yield* Effect.forkChild(Effect.exit(TaskWorker.run([slow], { connectAttempts: 1 })))
-        yield* pass(1)
-        yield* (yield* SimulatedRedis.SimulatedRedis).inject(Fault.freeze)
-        yield* pass(120)
-        assert.isDefined(running.pollUnsafe())
-        assert.strictEqual(linesOf(captured).length, 1)
-      }).pipe(Effect.provide(captured.layer))
-    },
+        const lines = yield* linesDuring(
+          Effect.gen(function* () {
+            yield* (yield* TaskQueue.TaskQueue).offer(task, { n: 1 })
+            const running = yield* Effect.forkChild(Effect.exit(TaskWorker.run([slow], { connectAttempts: 1 })))
+            yield* pass(1)
+            yield* (yield* SimulatedRedis.SimulatedRedis).inject(Fault.freeze)
+            yield* pass(120)
+            assert.isDefined(running.pollUnsafe())
+          })
+        )
+        assert.strictEqual(lines.length, 1)
+      }),
     {},
     "5 seconds"
   )

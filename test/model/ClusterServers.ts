@@ -15,7 +15,10 @@ export const make = Effect.fnUntraced(function* (
   const cluster = yield* network.cluster({ masters: shardCount, replicas: 1, fullCoverage })
   const masters = yield* cluster.masters
   const shards = yield* Effect.forEach(masters, (master) =>
-    Effect.map(cluster.replicaOf(master), (replica): Shard => ({ master, replica, isCutOff: false }))
+    Effect.map(
+      cluster.replicaOf(master),
+      (replica): Shard => ({ master, replica, isCutOff: false, leftOver: new Set() })
+    )
   )
   const made = new Shards(cluster, watcher, shards)
   const servers: Servers = {
@@ -37,6 +40,8 @@ interface Shard {
   replica: Server | undefined
   /** Whether the master hears nothing of the others. */
   isCutOff: boolean
+  /** Slots whose move to it was given up: what was written meanwhile is still there, and back with the next one. */
+  readonly leftOver: Set<number>
 }
 
 interface Moving {
@@ -52,8 +57,6 @@ class Shards {
   readonly #shards: Array<Shard>
   readonly #owners: Array<Shard>
   readonly #moving = new Map<number, Moving>()
-  /** Slots that stayed after all: what was written while they moved is on the other master, and back with the next move. */
-  readonly #abandoned = new Set<number>()
   /** Those that answer nobody. */
   readonly #dead = new Set<Server>()
   /** Old masters that do not know it. */
@@ -241,9 +244,9 @@ class Shards {
     const slots = new Set([slot])
     const moving = this.#moving.get(slot)
     this.#moving.delete(slot)
-    if ((moving?.hasMoved === true && moving.to !== to) || this.#abandoned.has(slot)) {
-      this.#watcher.lost({ inPlace: false, slots })
-    }
+    const isGivenUp = moving !== undefined && moving.to !== to
+    if (isGivenUp) moving.to.leftOver.add(slot)
+    if ((isGivenUp && moving.hasMoved) || to.leftOver.delete(slot)) this.#watcher.lost({ inPlace: false, slots })
     this.#watcher.moved(slots)
     this.#owners[slot] = to
     return this.#cluster.moveSlots([slot], to.master)
@@ -251,7 +254,7 @@ class Shards {
 
   #migrate(slot: number, to: Shard): Effect.Effect<void> {
     if (!this.#canMove(slot, to) || this.#moving.has(slot)) return Effect.void
-    if (this.#abandoned.has(slot)) this.#watcher.lost({ inPlace: false, slots: new Set([slot]) })
+    if (to.leftOver.has(slot)) this.#watcher.lost({ inPlace: false, slots: new Set([slot]) })
     return Effect.map(this.#cluster.migrate([slot], to.master), (migration) => {
       this.#moving.set(slot, { migration, to, hasMoved: false })
     })
@@ -271,7 +274,7 @@ class Shards {
     if (moving === undefined) return Effect.void
     if (finishes) return this.#move(slot, moving.to)
     this.#moving.delete(slot)
-    this.#abandoned.add(slot)
+    moving.to.leftOver.add(slot)
     if (moving.hasMoved) this.#watcher.lost({ inPlace: false, slots: new Set([slot]) })
     return moving.migration.abandon
   }
@@ -280,7 +283,7 @@ class Shards {
     if (this.#shards.length >= mostShards) return Effect.void
     return Effect.map(this.#cluster.addNode(), (master) => {
       this.#servers.add(master)
-      this.#shards.push({ master, replica: undefined, isCutOff: false })
+      this.#shards.push({ master, replica: undefined, isCutOff: false, leftOver: new Set() })
     })
   }
 

@@ -33,16 +33,12 @@ const oneWithBus = Effect.suspend(() =>
 const random = (from: number, to: number) =>
   Effect.provideService(Random.nextIntBetween(from, to), Random.Random, Random.Random.defaultValue())
 
-const taken = new Set<number>()
-
 // The processes of one run of tests share a folder with a file for each port that one of them has.
 const claim = (port: number): Effect.Effect<number, FreePortError> =>
   Effect.try({
     try: () => {
-      if (taken.has(port)) throw new Error("it is taken here")
       const folder = process.env.TEST_PORTS
       if (folder !== undefined) Fs.writeFileSync(Path.join(folder, String(port)), "", { flag: "wx" })
-      taken.add(port)
     },
     catch: (cause) => new FreePortError({ message: `port ${port} is another test's: ${String(cause)}` })
   }).pipe(Effect.andThen(probe(port)))

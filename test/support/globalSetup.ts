@@ -9,8 +9,6 @@ import * as RedisBinary from "./RedisBinary.ts"
  * until the run ends. Without a binary, it ends with one message.
  */
 export default async (): Promise<() => void> => {
-  const ports = Fs.mkdtempSync(Path.join(Os.tmpdir(), "effect-ioredis-ports-"))
-  process.env.TEST_PORTS = ports
   await Effect.runPromise(
     Effect.match(RedisBinary.find, {
       onSuccess: (path) => {
@@ -22,5 +20,7 @@ export default async (): Promise<() => void> => {
       }
     })
   )
+  const ports = Fs.mkdtempSync(Path.join(Os.tmpdir(), "effect-ioredis-ports-"))
+  process.env.TEST_PORTS = ports
   return () => Fs.rmSync(ports, { recursive: true })
 }

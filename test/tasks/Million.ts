@@ -5,6 +5,7 @@ import * as RedisServer from "../support/RedisServer.ts"
 import * as QueueStore from "../../packages/effect-ioredis-tasks/src/internal/QueueStore.ts"
 import type { Settlement } from "../../packages/effect-ioredis-tasks/src/internal/scripts/work.ts"
 import * as StoredTask from "../../packages/effect-ioredis-tasks/src/internal/StoredTask.ts"
+import { median } from "../../bench/src/Figure.ts"
 
 /** What taking costs, with few and with many tasks waiting. Times are microseconds of Redis' own. */
 export interface Million {
@@ -56,8 +57,8 @@ export const play = Effect.fnUntraced(function* (waiting: number) {
   for (let time = 0; time < 100; time++) yield* store.inspect
   const million: Million = {
     waiting: (yield* store.inspect).normal,
-    fewUsec: middleOf(costs),
-    ratio: middleOf(ratios),
+    fewUsec: median(costs),
+    ratio: median(ratios),
     inspectMillis: longestIn(yield* server.cli("SLOWLOG", "GET", 1000)) / 1000,
     pingMillis,
     bytesEach: (full - empty) / waiting
@@ -113,9 +114,6 @@ for n = from, from + count - 1 do
   redis.call("HSET", base .. "tasks", id, now .. " 0 1 " .. content)
   redis.call("RPUSH", base .. "waiting:normal", id)
 end`
-
-const middleOf = (values: ReadonlyArray<number>): number =>
-  [...values].sort((one, other) => one - other)[Math.floor(values.length / 2)] ?? Number.NaN
 
 const infoText = (server: RedisServer.RedisServer, section: string) => Effect.map(server.cli("INFO", section), String)
 

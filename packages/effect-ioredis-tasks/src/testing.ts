@@ -40,12 +40,13 @@ import { inspect } from "./internal/scripts/inspect.ts"
 import { lead } from "./internal/scripts/lead.ts"
 import { letters } from "./internal/scripts/letters.ts"
 import { look } from "./internal/scripts/look.ts"
-import { grace, heardFor, longestIdle } from "./internal/scripts/lua.ts"
+import { grace, heardFor } from "./internal/scripts/lua.ts"
 import { offer } from "./internal/scripts/offer.ts"
 import { renew } from "./internal/scripts/renew.ts"
 import { replay } from "./internal/scripts/replay.ts"
 import { tell } from "./internal/scripts/tell.ts"
 import { mostMet, outcomes, work } from "./internal/scripts/work.ts"
+import { longestOf } from "./internal/Wakeup.ts"
 
 // Each function below does what the one of its name does in the Lua sources, in the same order.
 
@@ -501,7 +502,7 @@ const answerOf = (round: Round, settlements: ReadonlyArray<string>): Answered & 
   call("SET", last, JSON.stringify(answered), "PX", Math.ceil(10 * lease))
   if (finished.length > 0) call("SPUBLISH", told, JSON.stringify(finished))
   const due = isCutShort ? 1 : dueIn(round, givesBackFrom)
-  const isDueSoon = due !== -1 && due < Math.min(lease / 2, longestIdle)
+  const isDueSoon = due !== -1 && due < longestOf(lease)
   if (ids.length === want && (isDueSoon || Number(call("EXISTS", ...waiting)) > 0)) wakeOne(call, wake)
   return { ...answered, due: rateDue > 0 && (due === -1 || rateDue < due) ? rateDue : due }
 }
