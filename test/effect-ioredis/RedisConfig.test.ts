@@ -658,4 +658,11 @@ describe("In code", () => {
       assert.isFalse((yield* RedisConfig.make({ circuitBreaker: false })).client.circuitBreaker)
     })
   )
+
+  it.effect("what needs no check is handed on as well", () =>
+    Effect.gen(function* () {
+      const given = { name: "shop", probeOnReady: false, requireReady: true, logOperations: true, traceCommands: true }
+      assert.deepInclude((yield* RedisConfig.make(given)).client, given)
+    })
+  )
 })

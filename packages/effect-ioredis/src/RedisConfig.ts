@@ -170,7 +170,7 @@ export const make = (options: Options = {}): Effect.Effect<RedisConfig, Config.C
         keepAlive: settings.keepAlive,
         maxReplyBytes: settings.maxReplyBytes,
         showScriptErrors: options.showScriptErrors
-      },
+      } satisfies Every<IoredisConnector.Options>,
       client: {
         name: options.name,
         profile: settings.profile,
@@ -187,11 +187,16 @@ export const make = (options: Options = {}): Effect.Effect<RedisConfig, Config.C
         operationTimeout: settings.operationTimeout,
         requireReady: options.requireReady,
         connectTimeout: settings.connectTimeout,
-        commandTimeout: settings.commandTimeout
-      },
+        commandTimeout: settings.commandTimeout,
+        logOperations: options.logOperations,
+        traceCommands: options.traceCommands
+      } satisfies Every<RedisClient.Options>,
       healthCheckInterval: settings.healthCheckInterval
     })
   )
+
+// An option that were left out here would be taken and do nothing.
+type Every<Options> = { readonly [Name in keyof Required<Options>]: Options[Name] }
 
 /**
  * Chooses which environment variables are read, and names what is made of them.
