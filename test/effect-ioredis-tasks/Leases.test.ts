@@ -6,18 +6,17 @@ import { journal, kind, otherProcess, pass, reasonOf, resultOf, startWorker, tes
 
 const task = kind({ retry: { schedule: Schedule.spaced("1 second").pipe(Schedule.upTo({ times: 2 })) } })
 
-/** Takes a task as a worker does that is never heard of again. */
-const takeAndDie = (worker: string) =>
-  Effect.flatMap(TaskQueue.TaskQueue, (queue) =>
-    queue[TaskQueue.TypeId].store.work({
-      worker,
-      call: 1,
-      lease: 30_000,
-      want: 1,
-      rate: { limit: 0, window: 0 },
-      settlements: []
-    })
-  )
+const untried = kind({ retry: { schedule: Schedule.recurs(0) } })
+
+/** Takes a task as a worker does that is never heard of again, and gives what it took. */
+const takeAndDie = (worker: string, lease = 30_000) =>
+  Effect.flatMap(TaskQueue.TaskQueue, (queue) => {
+    const round = { worker, call: 1, lease, want: 1, rate: { limit: 0, window: 0 }, settlements: [] }
+    return Effect.map(queue[TaskQueue.TypeId].store.work(round), ({ taken }) => taken)
+  })
+
+/** A worker that has no handler for what there is: it hands that back for half a minute. */
+const startStranger = startWorker([{ ...TaskWorker.handler(kind(), ({ n }) => Effect.succeed(n)), version: 2 }])
 
 /** When a task is begun that a worker had which is gone, and at which attempt, where another is there after so many seconds. */
 const begunAgain = Effect.fnUntraced(function* (seconds: number) {
@@ -56,8 +55,9 @@ describe("Leases", () => {
   test("lapse a second and a half after the next worker was heard, where none was for long: all may have been cut off", () =>
     Effect.map(begunAgain(60), (entries) => assert.deepStrictEqual(entries, [[61_500, 2]])))
 
-  for (const apart of [25, 60]) {
-    test(`lapse while more than enough waits and a worker is heard only every ${apart} seconds`, () =>
+  for (const [apart, renews] of [25, 60].flatMap((apart) => [false, true].map((renews) => [apart, renews] as const))) {
+    const how = renews ? " and renews before it asks" : ""
+    test(`lapse while more than enough waits and a worker is heard only every ${apart} seconds${how}`, () =>
       Effect.gen(function* () {
         const queue = yield* TaskQueue.TaskQueue
         const { store } = queue[TaskQueue.TypeId]
@@ -68,6 +68,10 @@ describe("Leases", () => {
         let settlements: Parameters<typeof store.work>[0]["settlements"] = []
         for (let call = 1; call <= 5; call++) {
           yield* pass(apart)
+          if (renews) {
+            yield* store.renew({ lease: 30_000, held: settlements })
+            yield* pass(0.1)
+          }
           const round = { worker: "computes", call, lease: 30_000, want: 1, rate: { limit: 0, window: 0 }, settlements }
           const worked = yield* store.work(round)
           taken.push(...worked.taken.map(({ id }) => id))
@@ -77,6 +81,37 @@ describe("Leases", () => {
         assert.include(taken, "count:0")
       }))
   }
+
+  test("of a second are not over before they have lapsed, where nobody was heard for two thirds of one", () =>
+    Effect.gen(function* () {
+      const queue = yield* TaskQueue.TaskQueue
+      const { store } = queue[TaskQueue.TypeId]
+      yield* queue.offer(task, { n: 1 })
+      const held = (yield* takeAndDie("holder", 1000)).map(({ id }) => ({ id, token: "holder:1" }))
+      yield* pass(0.333)
+      assert.deepStrictEqual(yield* store.renew({ lease: 1000, held }), ["Held"])
+      yield* pass(0.667)
+      assert.deepStrictEqual(yield* takeAndDie("other", 1000), [])
+      assert.deepStrictEqual(yield* store.renew({ lease: 1000, held }), ["Held"])
+    }))
+
+  test("that lapse leave a dead letter of what may not be tried again, though another has handed it back meanwhile", () =>
+    Effect.gen(function* () {
+      const queue = yield* TaskQueue.TaskQueue
+      const { entries, note } = journal()
+      yield* queue.offer(untried, { n: 1 })
+      yield* takeAndDie("gone")
+      const { stop } = yield* startStranger
+      yield* pass(40)
+      yield* stop
+      yield* startWorker([TaskWorker.handler(untried, ({ n }, { attempt }) => Effect.as(note(attempt), n))])
+      yield* pass(100)
+      assert.deepStrictEqual(entries, [])
+      assert.strictEqual(reasonOf(yield* resultOf(untried, "1")), "Lost")
+      const [letter] = yield* queue.deadLetters()
+      assert.strictEqual(letter?.attempts, 1)
+      assert.strictEqual(letter?.message, "its worker was gone, at attempt 1")
+    }))
 
   test("that lapse each time leave a dead letter, as the retries say", () =>
     Effect.gen(function* () {
@@ -185,6 +220,34 @@ describe("Leases", () => {
       assert.deepStrictEqual(yield* resultOf(task, "14"), Result.succeed(Option.some(14)))
       assert.deepStrictEqual(yield* resultOf(task, "60"), Result.succeed(Option.some(-60)))
     }))
+
+  for (const seconds of [8, 15]) {
+    test(`of a second are not begun with by a call whose reply was lost with Redis, for ${seconds} seconds`, () =>
+      Effect.gen(function* () {
+        const queue = yield* TaskQueue.TaskQueue
+        const server = yield* SimulatedRedis.SimulatedRedis
+        const { entries, note } = journal()
+        const handler = TaskWorker.handler(untried, ({ n }, { attempt }) => Effect.as(note(attempt), n))
+        yield* startWorker([handler], { lease: "1 second" })
+        yield* pass(2)
+        const isTaking = ({ args, name }: Fault.Target) =>
+          name.startsWith("EVAL") &&
+          args.some((arg) => arg.endsWith(":wake")) &&
+          args.some((arg) => arg.endsWith(":leases"))
+        yield* server.inject(Fault.cut({ executed: true, at: isTaking }))
+        yield* queue.offer(untried, { n: 1 })
+        yield* pass(0.001)
+        yield* server.inject(Fault.refuse)
+        yield* pass(seconds)
+        yield* server.heal
+        yield* pass(60)
+        assert.deepStrictEqual(
+          entries.map(([, attempt]) => attempt),
+          [1]
+        )
+        assert.deepStrictEqual(yield* queue.deadLetters(), [])
+      }))
+  }
 
   test("are kept by a call whose reply was lost", () =>
     Effect.gen(function* () {

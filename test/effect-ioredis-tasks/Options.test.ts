@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Cron, Duration, Effect, Exit, Layer } from "effect"
-import { Task, type TaskQueue, TaskSchedule, TaskWorker } from "effect-ioredis-tasks"
+import { Task, TaskQueue, TaskSchedule, TaskWorker } from "effect-ioredis-tasks"
 import { layer, Work } from "./simulatedQueue.ts"
 
 /** The mistake of the program that a layer on a queue dies of. */
@@ -24,6 +24,18 @@ describe("Mistakes in options", () => {
       )
       const next = TaskWorker.handler(Task.make({ ...Work, version: 2 }), () => Effect.void)
       yield* Layer.build(TaskWorker.layer([handler, next])).pipe(Effect.scoped, Effect.provide(layer()))
+    })
+  )
+
+  it.effect("a queue keeps results for no longer than it knows whose they are", () =>
+    Effect.gen(function* () {
+      const queue = (options: Partial<TaskQueue.Options>) =>
+        Layer.provide(TaskQueue.layer({ name: "kept", ...options }), layer())
+      assert.strictEqual(
+        yield* mistakeIn(queue({ keepResults: "2 days" })),
+        "TaskQueue: keepResults is 2 days. Make it no longer than remember, which is 1 day"
+      )
+      yield* Layer.build(queue({ keepResults: "2 days", remember: "2 days" })).pipe(Effect.scoped)
     })
   )
 

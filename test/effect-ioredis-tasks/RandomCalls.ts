@@ -85,7 +85,7 @@ export const draws = (draw: Draw): (() => RandomCall | Moved) => {
   const settlementOf = ({ id, token }: Held): Settlement => ({
     id,
     token,
-    kind: one(["done", "done", "cancelled", "retry", "retry", "back", "lost", "dead"]),
+    kind: one(["done", "done", "cancelled", "retry", "retry", "back", "lost", "undecided", "dead", "gone"]),
     delay: one([0, 0, hour, 3 * hour]),
     value: text()
   })
@@ -153,7 +153,7 @@ export const draws = (draw: Draw): (() => RandomCall | Moved) => {
   }
 
   const lead = (): RandomCall => {
-    const candidacy = { process: one(["p", "ü"]), lease: one([hour, 2 * hour]), enqueued: below(5) }
+    const candidacy = { process: one(["p", "ü"]), lease: one([hour, 2 * hour]), known: below(3), enqueued: below(5) }
     return { title: `lead ${JSON.stringify(candidacy)}`, make: (store) => store.lead("nightly", candidacy) }
   }
 

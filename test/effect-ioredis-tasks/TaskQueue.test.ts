@@ -139,8 +139,29 @@ describe("Cancelling", () => {
       yield* pass(100)
       assert.deepStrictEqual(log.whats(), [3])
       assert.strictEqual(yield* queue.cancel(task, "3"), "Over")
-      assert.strictEqual(yield* queue.cancel(task, "1"), "Over")
+      assert.strictEqual(yield* queue.cancel(task, "1"), "Cancelled")
     }))
+
+  for (const where of ["waits", "is delayed", "is dead"]) {
+    test(`of what ${where} is answered alike where its first answer was lost`, () =>
+      Effect.gen(function* () {
+        const queue = yield* TaskQueue.TaskQueue
+        const server = yield* SimulatedRedis.SimulatedRedis
+        yield* queue.offer(task, { n: 1 }, where === "is delayed" ? { delay: "1 hour" } : {})
+        if (where === "is dead") {
+          yield* startWorker([TaskWorker.handler(task, () => Effect.die("broken"))])
+          yield* pass(300)
+        }
+        // Redis has the script by then.
+        assert.strictEqual(yield* queue.cancel(task, "0"), "Unknown")
+        const isCancel = ({ args, name }: Fault.Target) =>
+          name.startsWith("EVAL") && args.some((arg) => arg.endsWith(":cancelled")) && args.includes("count:1")
+        yield* server.inject(Fault.cut({ executed: true, at: isCancel }))
+        const cancelling = yield* Effect.forkChild(queue.cancel(task, "1"))
+        yield* pass(10)
+        assert.strictEqual(yield* Fiber.join(cancelling), "Cancelled")
+      }))
+  }
 
   test("interrupts what runs, with the next renewal of its lease", () =>
     Effect.gen(function* () {

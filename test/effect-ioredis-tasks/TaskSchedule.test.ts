@@ -1,5 +1,5 @@
 import { assert, describe } from "@effect/vitest"
-import { Cron, Effect, Exit, Layer, Logger, Scope } from "effect"
+import { Cron, Effect, Exit, Latch, Layer, Logger, Scope } from "effect"
 import { TaskQueue, TaskSchedule, TaskWorker } from "effect-ioredis-tasks"
 import { Fault, SimulatedRedis } from "effect-ioredis/testing"
 import { type Failed, journal, kind, longTest, otherProcess, pass, startWorker, test } from "./harness.ts"
@@ -8,13 +8,19 @@ const task = kind()
 const second = 1000
 const everySecond = Cron.parseUnsafe("* * * * * *")
 
-type Options = Pick<TaskSchedule.Options<{ readonly n: number }, number, Failed, number>, "cron" | "payload">
+type Options = Pick<
+  TaskSchedule.Options<{ readonly n: number }, number, Failed, number>,
+  "cron" | "payload" | "lease" | "missed"
+>
 
-/** A process that has the schedule, until `stop` is run. */
-const startProcess = Effect.fnUntraced(function* (options: Partial<Options> = {}) {
+/** A process that has the schedule, until `stop` is run. What it says of its leadership waits while the latch is closed. */
+const startProcess = Effect.fnUntraced(function* (options: Partial<Options> = {}, runs = Latch.makeUnsafe(true)) {
   const scope = yield* Scope.make()
   yield* Effect.addFinalizer(() => Scope.close(scope, Exit.void))
-  const queue = yield* otherProcess
+  const other = yield* otherProcess
+  const { store, ...rest } = other[TaskQueue.TypeId]
+  const lead: typeof store.lead = (name, candidacy) => Effect.andThen(runs.await, store.lead(name, candidacy))
+  const queue = { ...other, [TaskQueue.TypeId]: { ...rest, store: { ...store, lead } } }
   const ticks = TaskSchedule.layer({
     name: "ticks",
     cron: everySecond,
@@ -107,6 +113,34 @@ describe("A schedule", () => {
         assert.deepStrictEqual(lines(), [])
       }).pipe(Effect.provide(Lines))
     }
+  )
+
+  test(
+    "goes on from what others have enqueued where a process leads again that stood still",
+    () =>
+      Effect.gen(function* () {
+        const minute = 60_000
+        const { entries, note } = journal()
+        yield* startWorker([TaskWorker.handler(task, ({ n }) => Effect.as(note(n / minute), n))])
+        const cron = Cron.parseUnsafe("*/10 * * * *", "UTC")
+        const options = { cron, lease: "2 minutes", missed: "Infinity" } as const
+        const runs = Latch.makeUnsafe(true)
+        yield* startProcess(options, runs)
+        yield* pass(15 * 60)
+        runs.closeUnsafe()
+        yield* pass(3 * 60)
+        const { stop } = yield* startProcess(options)
+        yield* pass(6 * 3600 + 4 * 60)
+        yield* stop
+        runs.openUnsafe()
+        yield* pass(10 * 60)
+        assert.deepStrictEqual(
+          entries.map(([, n]) => n),
+          Array.from({ length: 39 }, (_, n) => 10 * (n + 1))
+        )
+      }),
+    // What was forgotten would run again.
+    { remember: "2 hours" }
   )
 
   test("goes by a new expression at once, although the former one is a day ahead", () =>

@@ -11,7 +11,15 @@ import { isOutage } from "./internal/isOutage.ts"
 import * as Metrics from "./internal/Metrics.ts"
 import * as OfferMetrics from "./internal/OfferMetrics.ts"
 import * as Outcome from "./internal/Outcome.ts"
-import { boundProblem, countProblem, dieOf, momentProblem, nameProblem, timeProblem } from "./internal/problems.ts"
+import {
+  boundProblem,
+  countProblem,
+  dieOf,
+  longerProblem,
+  momentProblem,
+  nameProblem,
+  timeProblem
+} from "./internal/problems.ts"
 import * as QueueStore from "./internal/QueueStore.ts"
 import * as QueueWatch from "./internal/QueueWatch.ts"
 import type { Letter } from "./internal/scripts/letters.ts"
@@ -68,6 +76,8 @@ export interface TaskQueue {
   /**
    * Cancels a task. What a worker has is interrupted there, with the next renewal of its lease.
    * What this process keeps for Redis is forgotten at once, also where Redis cannot be asked.
+   * `"Cancelled"` is also said of one that was cancelled before, and `"Over"` of any other that is
+   * over, for as long as its id is remembered.
    */
   readonly cancel: (
     task: { readonly name: string },
@@ -206,7 +216,7 @@ export interface Options {
    */
   readonly remember?: Duration.Input | undefined
   /**
-   * Sets for how long a result can be asked for. Default: 1 hour. A success of `Schema.Void`, and
+   * Sets for how long a result can be asked for: at most `remember`. Default: 1 hour. A success of `Schema.Void`, and
    * that a task was cancelled or has expired, is known for as long as its id.
    */
   readonly keepResults?: Duration.Input | undefined
@@ -343,7 +353,9 @@ const problemsOf = ({ deferred: { limit = 1, longest = "1 hour" } = {}, ...optio
     options.remember ?? "1 day",
     Duration.times(Duration.fromInputUnsafe(longest), 2)
   ),
-  timeProblem("keepResults", options.keepResults ?? "1 hour", 0)
+  timeProblem("keepResults", options.keepResults ?? "1 hour", 0),
+  // A result is found by the id of what is over.
+  longerProblem("keepResults", options.keepResults ?? 0, "remember", options.remember ?? "1 day")
 ]
 
 const offering = Effect.fnUntraced(function* (

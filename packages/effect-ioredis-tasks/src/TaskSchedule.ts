@@ -130,6 +130,7 @@ const run = Effect.fnUntraced(function* <Payload, Success, Error, Progress>({
   const { client, offerAs, store } = queue[TaskQueue.TypeId]
   const dispatch = Dispatch.of(client)
   const candidacy = { process: SecureRandom.uuidV4Unsafe(), lease: Duration.toMillis(lease) }
+  let known = 0
   let enqueued = 0
   let isFailing = false
 
@@ -159,9 +160,11 @@ const run = Effect.fnUntraced(function* <Payload, Success, Error, Progress>({
   })
 
   const round = Effect.gen(function* () {
-    const leading = yield* inBackground(dispatch)(store.lead(name, { ...candidacy, enqueued }))
+    const leading = yield* inBackground(dispatch)(store.lead(name, { ...candidacy, known, enqueued }))
     if (!leading.leads) return candidacy.lease / 2
     const { last, now } = leading
+    known = last
+    enqueued = last
     // Another expression, which this one has replaced, may have enqueued what comes after the next.
     const isAhead = last > now && last <= Cron.next(cron, new Date(now)).getTime()
     const ahead = isAhead ? last - now : yield* enqueue({ ...leading, last: Math.min(last, now) })

@@ -132,7 +132,8 @@ const start = Effect.fnUntraced(function* <R>(
       )
     })
 
-  const begin = ({ attempt, id, stored, wasLost }: Taken, token: string): Beginning<R> => {
+  const begin = (taken: Taken, token: string): Beginning<R> => {
+    const { attempt, id, stored, wasLost } = taken
     const read = StoredTask.read(stored)
     if (Result.isFailure(read)) {
       const ending = Handling.undecodable(read.failure)
@@ -143,7 +144,9 @@ const start = Effect.fnUntraced(function* <R>(
     const kind = kindOf(content)
     const handler = byKind.get(kind)
     // Another worker may have one, of another release of the program.
-    if (handler === undefined) return { task: name, run: Effect.as(tellUnknown(kind), Handling.back(unknownFor)) }
+    if (handler === undefined) {
+      return { task: name, run: Effect.as(tellUnknown(kind), Handling.unbegun(taken, unknownFor)) }
+    }
     metrics.begun(name, attempt, due)
     const tell = (progress: string) => Effect.ignore(store.tell({ id, token, progress }))
     return {

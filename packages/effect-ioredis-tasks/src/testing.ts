@@ -75,12 +75,13 @@ const nowOf = (call: Call): number => {
 
 const hear = (call: Call, heard: string, now: number, lease: number): readonly [lapsed: number, from: number] => {
   const latest = now + grace
-  const [, known = "0", till = "0"] = /^(\d+) (\d+)$/.exec(textOf(call("GET", heard)) ?? "") ?? []
+  const [, known = "0", till = "0", last = "0"] = /^(\d+) (\d+) (\d+)$/.exec(textOf(call("GET", heard)) ?? "") ?? []
   const before = Math.min(Number(known), latest)
-  const isCutOff = now >= Number(till)
+  const isCutOff = before <= now && Number(till) <= now
   const from = isCutOff ? latest : before
-  call("SET", heard, `${from} ${Math.ceil(now + (lease * 2) / 3)}`, "PX", heardFor)
-  return [isCutOff ? before : from <= now ? now : 0, from]
+  const left = isCutOff ? before : Math.min(Number(last), now)
+  call("SET", heard, `${from} ${Math.ceil(now + (lease * 2) / 3)} ${left}`, "PX", heardFor)
+  return [from <= now ? now : left, from]
 }
 
 const wakeOne = (call: Call, wake: string): void => {
@@ -164,7 +165,8 @@ const simulatedCancel = SimulatedScript.make(cancel, (keys, args, call) => {
   if (stored === "") return 3
   if (stored === undefined) {
     const remembered = numberOf(call("ZSCORE", over, id))
-    return remembered !== undefined && remembered > now ? 1 : 0
+    if (remembered === undefined || remembered <= now) return 0
+    return textOf(call("GET", results + id)) === outcomes.cancelled ? 3 : 1
   }
   if (call("ZSCORE", leases, id) !== null) {
     call("SADD", cancelled, id)
@@ -246,12 +248,12 @@ const simulatedLetters = SimulatedScript.make(letters, (keys, [offset, limit], c
   })
 })
 
-const simulatedLead = SimulatedScript.make(lead, ([key = ""], [process = "", lease, enqueued], call) => {
+const simulatedLead = SimulatedScript.make(lead, ([key = ""], [process = "", lease, told, enqueued], call) => {
   const now = nowOf(call)
   const [leader, until, known] = ["leader", "until", "last"].map((field) => call("HGET", key, field))
   const last = numberOf(known) ?? 0
   if (textOf(leader) !== undefined && leader !== process && Number(until) > now) return [0, now, last]
-  const latest = leader === process && Number(enqueued) > 0 ? Number(enqueued) : last
+  const latest = last === Number(told) ? Number(enqueued) : last
   call("HSET", key, "leader", process, "until", now + Number(lease), "last", latest)
   return [1, now, latest]
 })
@@ -359,8 +361,8 @@ const settle = (round: Round, id: string, owner: string, asked: string, wait: nu
     const { remember, resultLife } = round
     finish(call, round, id, value, delay > 0 ? delay : remember, kind === "done" ? resultLife : remember)
     finished.push(id)
-  } else if (kind === "dead") {
-    call("HSET", round.attempts, id, attempt)
+  } else if (kind === "dead" || kind === "gone") {
+    call("HSET", round.attempts, id, kind === "gone" ? attempt - 1 : attempt)
     call("ZADD", dead, now, id)
     call("HSET", causes, id, value)
     finished.push(id)
@@ -368,6 +370,8 @@ const settle = (round: Round, id: string, owner: string, asked: string, wait: nu
     again(round, id, attempt - 1, delay, true)
   } else if (kind === "lost") {
     again(round, id, lost(attempt), delay, true)
+  } else if (kind === "undecided") {
+    again(round, id, lost(attempt - 1), delay, true)
   } else {
     again(round, id, attempt, delay, false)
   }
@@ -499,7 +503,7 @@ const answerOf = (round: Round, settlements: ReadonlyArray<string>): Answered & 
   const [ids, wereLost, isCutShort] = take(round, permitted(round))
   const rateDue = began(round, ids.length)
   const answered: Answered = { call: number, refused, ids, wereLost }
-  call("SET", last, JSON.stringify(answered), "PX", Math.ceil(10 * lease))
+  call("SET", last, JSON.stringify(answered), "PX", heardFor)
   if (finished.length > 0) call("SPUBLISH", told, JSON.stringify(finished))
   const due = isCutShort ? 1 : dueIn(round, givesBackFrom)
   const isDueSoon = due !== -1 && due < longestOf(lease)

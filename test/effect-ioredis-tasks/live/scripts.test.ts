@@ -99,7 +99,7 @@ const moved = Effect.fnUntraced(function* ({ client, store }: Side, hours: numbe
     const rest = Number(yield* ask(client, "PTTL", key))
     if (key.endsWith(":heard")) {
       const times = String(yield* ask(client, "GET", key)).split(" ")
-      yield* ask(client, "SET", key, times.map((time) => change(Number(time))).join(" "), "KEEPTTL")
+      yield* ask(client, "SET", key, times.map((time) => Math.max(0, change(Number(time)))).join(" "), "KEEPTTL")
     } else if (key.endsWith(":rate")) {
       const times = list(yield* ask(client, "LRANGE", key, 0, -1))
       for (const [at, time] of times.entries()) yield* ask(client, "LSET", key, at, change(Number(time)))
@@ -115,6 +115,16 @@ const moved = Effect.fnUntraced(function* ({ client, store }: Side, hours: numbe
     }
     if (rest > 0) yield* ask(client, "PEXPIRE", key, rest - hours * hour)
   }
+})
+
+// The time in which nothing is given back lasts until times are moved: it would be over during a call of one of the two
+// on a busy machine.
+const holdBack = Effect.fnUntraced(function* ({ client, store }: Side) {
+  const { heard } = store.keys
+  const now = yield* nowOf(client)
+  const [from, ...others] = String((yield* ask(client, "GET", heard)) ?? "").split(" ")
+  if (others.length === 0 || Number(from) < now - 60_000) return
+  yield* ask(client, "SET", heard, [now + hour / 2, ...others].join(" "), "KEEPTTL")
 })
 
 // -------------------------------------------------------------------------------------------------
@@ -192,6 +202,7 @@ const sequence = Effect.fnUntraced(function* (seed: number, real: Side, simulate
       same(shown[0], shown[1])
       call.answered?.(one.answer)
     }
+    for (const side of [real, simulated]) yield* holdBack(side)
     same(yield* kept(real), yield* kept(simulated))
     if (draw.chance(0.05)) {
       const pauses = draw.chance(0.5)

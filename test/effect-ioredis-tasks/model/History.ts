@@ -27,6 +27,7 @@ export const run = (seed: number, seam?: Seam): string | undefined => {
 interface InHand {
   readonly token: string
   readonly attempt: number
+  readonly wasLost: boolean
   until: number
 }
 
@@ -209,15 +210,16 @@ class History {
   }
 
   // What has become of a task in hand by now, if anything.
-  #outcome(id: string, { attempt, token }: InHand): Settlement | undefined {
+  #outcome(id: string, { attempt, token, wasLost }: InHand): Settlement | undefined {
     const { chance, one } = this.#draw
     const value = `{"of":"${token}"}`
     // Whoever had it before was lost, or failed.
-    if (attempt > this.#mostAttempts) return { id, token, kind: "dead", delay: 0, value }
+    if (attempt > this.#mostAttempts) return { id, token, kind: wasLost ? "gone" : "dead", delay: 0, value }
     if (chance(0.4)) return undefined
-    const kind = one(["done", "done", "done", "retry", "retry", "retry", "back", "dead"] as const)
+    const back = wasLost ? "undecided" : "back"
+    const kind = one(["done", "done", "done", "retry", "retry", "retry", back, "dead"] as const)
     if (kind === "retry" && attempt === this.#mostAttempts) return { id, token, kind: "dead", delay: 0, value }
-    const isAgain = kind === "retry" || kind === "back"
+    const isAgain = kind === "retry" || kind === back
     return { id, token, kind, delay: isAgain ? one([0, 100, 2 * this.#lease]) : 0, value }
   }
 
@@ -242,9 +244,9 @@ class History {
       settlements: worker.settlements.splice(0)
     }
     const sentAt = this.#queue.store.now
-    // What comes after ten leases Redis has forgotten: the tasks that it takes wait for another lease.
+    // What comes after a day Redis has forgotten: the tasks that it takes wait for another lease.
     if (worker.asked !== asked) worker.askedAt = sentAt
-    const forgottenAt = worker.askedAt + 10 * this.#lease
+    const forgottenAt = worker.askedAt + 86_400_000
     const isOld = () => this.#queue.store.now >= forgottenAt
     worker.asked = asked
     if (fate === "Late") this.#late.push(() => isOld() || this.#execute(asked, "late, "))
@@ -252,8 +254,8 @@ class History {
     const worked = this.#execute(asked, "")
     if (fate === "Unanswered") return
     worker.asked = undefined
-    for (const { attempt, id, lease } of worked.taken) {
-      worker.inHand.set(id, { token: tokenOf(asked), attempt, until: sentAt + lease })
+    for (const { attempt, id, lease, wasLost } of worked.taken) {
+      worker.inHand.set(id, { token: tokenOf(asked), attempt, wasLost, until: sentAt + lease })
     }
     this.#checkHands(worker)
   }

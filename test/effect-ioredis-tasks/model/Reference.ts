@@ -51,8 +51,11 @@ export class Reference {
   readonly #calls = new Map<string, Answered>()
   readonly #begun: Array<number> = []
   readonly #queue: Queue
-  /** Since when workers were heard without a break, and until when they are if no other is. */
-  #heard = { from: 0, until: 0, forgotten: 0 }
+  /**
+   * When each who was cut off had time to say what he has done, from which on all that has lapsed is given back, until
+   * when nobody is cut off if no other is heard, and when that time was before.
+   */
+  #heard = { from: 0, until: 0, before: 0, forgotten: 0 }
   isPaused = false
 
   constructor(queue: Queue) {
@@ -81,8 +84,7 @@ export class Reference {
     const expected = ((): ReadonlyArray<string> => {
       if (known === undefined) return ["Unknown"]
       const { place } = known
-      // It is noticed when it is met.
-      if (place._tag === "Over") return place.how === "Cancelled" ? ["Over", "Cancelled"] : ["Over"]
+      if (place._tag === "Over") return [place.how === "Cancelled" ? "Cancelled" : "Over"]
       return place._tag === "Running" ? ["Cancelling"] : ["Cancelled"]
     })()
     if (!expected.includes(answer)) fail(`to cancel ${id} was answered ${answer} instead of ${expected}`)
@@ -127,9 +129,10 @@ export class Reference {
       return
     }
     const token = tokenOf(asked)
-    this.#calls.set(asked.worker, { call: asked.call, worked, token, until: this.#now + 10 * asked.lease })
+    this.#calls.set(asked.worker, { call: asked.call, worked, token, until: this.#now + 86_400_000 })
     for (const [at, settlement] of asked.settlements.entries()) this.#settled(settlement, !worked.refused.has(at))
     const lapsed = this.#hear(asked.lease)
+    if (lapsed > this.#now) fail(`at ${this.#now} leases are over that last until ${lapsed}`)
     for (const known of this.tasks.values()) if (this.#hasLapsed(known, lapsed)) this.#again(known, this.#now, true)
     this.#taken(asked, worked.taken, token)
   }
@@ -137,13 +140,14 @@ export class Reference {
   // After two thirds of a lease in which nobody was heard, each has a while to say what he has done.
   // What has lapsed by the time that is answered may be given back: each was left that time once.
   #hear(lease: number): number {
-    const { until } = this.#heard
-    const latest = this.#now + 1500
-    const before = Math.min(this.#now < this.#heard.forgotten ? this.#heard.from : 0, latest)
-    const from = until > this.#now ? before : latest
-    this.#heard = { from, until: Math.ceil(this.#now + (lease * 2) / 3), forgotten: this.#now + 86_400_000 }
-    if (until <= this.#now) return before
-    return from <= this.#now ? this.#now : 0
+    if (this.#heard.forgotten <= this.#now) this.#heard = { from: 0, until: 0, before: 0, forgotten: 0 }
+    if (this.#heard.until <= this.#now && this.#heard.from <= this.#now) {
+      this.#heard.before = this.#heard.from
+      this.#heard.from = this.#now + 1500
+    }
+    this.#heard.until = Math.ceil(this.#now + (lease * 2) / 3)
+    this.#heard.forgotten = this.#now + 86_400_000
+    return this.#heard.from <= this.#now ? this.#now : this.#heard.before
   }
 
   #repeated(last: { readonly worked: Worked; readonly token: string }, { refused, taken }: Worked): void {
@@ -167,12 +171,12 @@ export class Reference {
     if (wasSettled && !has) fail(`${id} was settled by ${token}, and ${this.#tokenOf(id) ?? "nobody"} has it`)
     if (!wasSettled && has) fail(`${id} was not settled by ${token}, which has it`)
     if (known === undefined || !has) return
-    if (kind === "back") known.begun--
+    if (kind === "back" || kind === "undecided" || kind === "gone") known.begun--
     if (kind === "done" || kind === "cancelled") this.#over(known, kind === "done" ? "Done" : "Cancelled")
-    else if (kind === "dead" && !known.isCancelling) {
+    else if ((kind === "dead" || kind === "gone") && !known.isCancelling) {
       known.place = { _tag: "Dead" }
       known.ended++
-    } else this.#again(known, this.#now + delay, kind === "lost")
+    } else this.#again(known, this.#now + delay, kind === "lost" || kind === "undecided")
   }
 
   // What was to be cancelled is not begun again, nor is it a dead letter.

@@ -54,6 +54,10 @@ const dead = (reason: Reason, value: string, errorType: string = reason): Ending
 /** Gives a task back for so many milliseconds, as if it had not been begun. */
 export const back = (delay: number): Ending => ({ kind: "back", delay, value: "" })
 
+/** Gives back what no handler was begun of, likewise. */
+export const unbegun = ({ wasLost }: Pick<Begun, "wasLost">, delay: number): Ending =>
+  wasLost ? { kind: "undecided", delay, value: "" } : back(delay)
+
 /** The ending of what this library did not write, or that does not fit the schema. */
 export const undecodable = (message: string): Ending =>
   dead("Undecodable", Outcome.write({ _tag: "Undecodable", message }))
@@ -67,12 +71,12 @@ export const told = (
   ending: Ending,
   cause: Cause.Cause<unknown> = Cause.empty
 ): Effect.Effect<Ending> => {
-  if (ending.kind !== "dead" && !Cause.hasDies(cause)) return Effect.succeed(ending)
-  const line =
-    ending.kind === "dead"
-      ? Effect.logWarning("A task is a dead letter", cause)
-      : Effect.logError("A handler has died, and its task is tried again", cause)
-  const annotations = { queue, task, attempt, ...(ending.reason !== undefined && { reason: ending.reason }) }
+  const isDead = ending.reason !== undefined
+  if (!isDead && !Cause.hasDies(cause)) return Effect.succeed(ending)
+  const line = isDead
+    ? Effect.logWarning("A task is a dead letter", cause)
+    : Effect.logError("A handler has died, and its task is tried again", cause)
+  const annotations = { queue, task, attempt, ...(isDead && { reason: ending.reason }) }
   return Effect.as(Effect.annotateLogs(line, annotations), ending)
 }
 
@@ -123,10 +127,11 @@ export const make = <Payload, Success, Error, Progress, R>(
   const run = Effect.fnUntraced(function* (content: Content, { attempt, id, queue, spans, tell, wasLost }: Begun) {
     const at = { queue, task: task.name, attempt }
     if (wasLost) {
-      const message = `${attempt - 1} workers that had it were gone`
-      const gone = dead("Lost", Outcome.write({ _tag: "Lost", message }))
-      const lost = yield* again(attempt - 1, undefined, gone)
-      if (lost.kind === "dead") return yield* told(at, lost)
+      const before = attempt - 1
+      const message = `its worker was gone, at attempt ${before}`
+      const gone: Ending = { ...dead("Lost", Outcome.write({ _tag: "Lost", message })), kind: "gone" }
+      const lost = yield* again(before, undefined, gone)
+      if (lost === gone) return yield* told({ ...at, attempt: before }, gone)
     }
     const payload = yield* Effect.result(decode(content.payload))
     if (Result.isFailure(payload)) return yield* told(at, undecodable("its payload does not fit the schema"))

@@ -101,9 +101,9 @@ export const make = <R>(
   }
 }
 
-const unbegun = ({ id }: Taken, token: string): Settling => ({
-  ...Handling.back(0),
-  id,
+const unbegun = (taken: Taken, token: string): Settling => ({
+  ...Handling.unbegun(taken, 0),
+  id: taken.id,
   token,
   task: "unknown",
   reason: undefined

@@ -47,7 +47,7 @@ export const make = (metrics: Metrics.Metrics, dispatch: Dispatch, key: string):
     if (why === "Lapsed" || why === "Lost") metrics.lapses.count++
     if (mayOverlap) metrics.overlaps.count++
     // What was handed back at once had no handler here.
-    if (why === undefined && ending?.kind === "back") return
+    if (why === undefined && (ending?.kind === "back" || ending?.kind === "undecided")) return
     metrics
       .processing(task)(errorType)
       .record(millis / 1000)
@@ -55,7 +55,7 @@ export const make = (metrics: Metrics.Metrics, dispatch: Dispatch, key: string):
   settled: ({ kind, reason, task }, isOwn) => {
     if (!isOwn) metrics.late.count++
     else if (kind === "retry" || kind === "lost") metrics.retries(task).count++
-    else if (kind === "dead") metrics.deadLetters(task)(reason ?? "Failed").count++
+    else if (reason !== undefined) metrics.deadLetters(task)(reason).count++
   },
   worked: (millis, errorType = Metrics.success) => {
     metrics.working(errorType).record(millis / 1000)

@@ -29,6 +29,17 @@ export const timeProblem = (
     : `${what} is ${String(time)}. Make it a time of ${Duration.format(Duration.fromInputUnsafe(least))} or more`
 }
 
+/** Says what is wrong with a time that may be no longer than another. */
+export const longerProblem = (
+  what: string,
+  time: Duration.Input,
+  than: string,
+  bound: Duration.Input
+): string | undefined =>
+  millisOf(time) > millisOf(bound)
+    ? `${what} is ${String(time)}. Make it no longer than ${than}, which is ${String(bound)}`
+    : undefined
+
 /** Says what is wrong with a time that may be over already, and has to end unless `mayLast`. */
 export const momentProblem = (what: string, time: Duration.Input, mayLast = false): string | undefined => {
   const millis = millisOf(time)

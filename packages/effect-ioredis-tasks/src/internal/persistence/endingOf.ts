@@ -38,8 +38,10 @@ export const endingOf = (
 }
 
 /** The ending of what was taken often enough, by takers that are gone. */
-export const lost = (attempts: number): Ending =>
-  dead({ _tag: "Lost", message: `${attempts} takers that had it were gone` })
+export const lost = (attempts: number): Ending => ({
+  ...dead({ _tag: "Lost", message: `its taker was gone, at attempt ${attempts}` }),
+  kind: "gone"
+})
 
 const dead = (outcome: Parameters<typeof Outcome.write>[0]): Ending => ({
   kind: "dead",

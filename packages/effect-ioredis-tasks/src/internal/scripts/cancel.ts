@@ -27,7 +27,8 @@ local stored = redis.call("HGET", tasks, id)
 if stored == "" then return 3 end
 if not stored then
   local remembered = redis.call("ZSCORE", over, id)
-  return remembered and tonumber(remembered) > now and 1 or 0
+  if not remembered or tonumber(remembered) <= now then return 0 end
+  return redis.call("GET", results .. id) == '${outcomes.cancelled}' and 3 or 1
 end
 if redis.call("ZSCORE", leases, id) then
   redis.call("SADD", cancelled, id)

@@ -8,7 +8,9 @@ export interface Candidacy {
   readonly process: string
   /** For how many milliseconds it leads, if it does. */
   readonly lease: number
-  /** The last occurrence that it has enqueued, in milliseconds, or 0. */
+  /** The last occurrence that was enqueued, as it was told when it led last, in milliseconds. */
+  readonly known: number
+  /** The last occurrence that it has enqueued since, or `known`. */
   readonly enqueued: number
 }
 
@@ -21,20 +23,20 @@ export interface Leading {
 }
 
 /**
- * Leads where nobody else does, and keeps what was enqueued last: that is what the leader says, and
- * to begin with what the one before him said.
+ * Leads where nobody else does, and keeps what was enqueued last: that is what the leader says, if
+ * nobody has enqueued anything else since it was told.
  */
 export const lead: RedisScript.RedisScript<Candidacy, Leading> = RedisScript.make({
-  lua: `local process, lease, enqueued = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
+  lua: `local process, lease, told, enqueued = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 ${lua.now}
 local known = redis.call("HMGET", KEYS[1], "leader", "until", "last")
 local last = tonumber(known[3] or 0)
 if known[1] and known[1] ~= process and tonumber(known[2]) > now then return { 0, now, last } end
-if known[1] == process and enqueued > 0 then last = enqueued end
+if last == told then last = enqueued end
 redis.call("HSET", KEYS[1], "leader", process, "until", now + lease, "last", last)
 return { 1, now, last }`,
   keys: ({ key }: Candidacy) => [key],
-  args: ({ enqueued, lease, process }) => [process, lease, enqueued],
+  args: ({ enqueued, known, lease, process }) => [process, lease, known, enqueued],
   decode: (reply) => {
     if (!Array.isArray(reply) || reply.length !== 3) return Result.fail("three numbers")
     const [leads, now = 0, last = 0] = reply.map(Number)

@@ -58,7 +58,10 @@ export const grace = 1_500
 /** In how many milliseconds an idle worker asks again, whatever it has heard. */
 export const longestIdle = 15_000
 
-/** For how many milliseconds it is known how long nobody was heard, however long leases are. */
+/**
+ * For how many milliseconds Redis knows when it has heard of a worker, and what it has answered to
+ * a worker's last call, however long leases are.
+ */
 export const heardFor = 86_400_000
 
 /**
@@ -66,20 +69,16 @@ export const heardFor = 86_400_000
  * the leases that have lapsed by one time, and from another on all that have. Where none was heard
  * for so long that leases could lapse, Redis was away for all of them: each is left the time to
  * settle what it has done meanwhile. What was left that time before is not left it again, or it
- * would wait for ever where workers are heard now and then. It needs `heard`.
+ * would wait for ever where workers are heard now and then. That is kept, for whoever is heard
+ * first may be one that gives nothing back. It needs `heard`.
  */
 export const hear = `
 local function hear(lease)
   local latest = now + ${grace}
-  local from, till = string.match(redis.call("GET", heard) or "", "^(%d+) (%d+)$")
-  local lapsed = 0
-  from = math.min(tonumber(from or 0), latest)
-  if now >= tonumber(till or 0) then
-    lapsed, from = from, latest
-  elseif from <= now then
-    lapsed = now
-  end
-  redis.call("SET", heard, string.format("%d %d", from, math.ceil(now + lease * 2 / 3)), "PX", ${heardFor})
-  return lapsed, from
+  local from, till, left = string.match(redis.call("GET", heard) or "", "^(%d+) (%d+) (%d+)$")
+  from, left = math.min(tonumber(from or 0), latest), math.min(tonumber(left or 0), now)
+  if from <= now and tonumber(till or 0) <= now then from, left = latest, from end
+  redis.call("SET", heard, string.format("%d %d %d", from, math.ceil(now + lease * 2 / 3), left), "PX", ${heardFor})
+  return from <= now and now or left, from
 end
 `

@@ -8,13 +8,15 @@ import * as lua from "./lua.ts"
  *
  * `done` and `cancelled` end it. `retry` lets it be begun again in some milliseconds, `back` as
  * well, and does not count. `lost` does so as if the worker were gone: nothing was decided about
- * another attempt. `dead` keeps it for somebody to look at.
+ * another attempt. Nor was it by whoever hands back what was lost before as `undecided`, which does
+ * not count either. `dead` keeps it for somebody to look at, and so does `gone`, which does not
+ * count: whoever had it before was gone, and it was not begun again.
  */
 export interface Settlement {
   readonly id: string
   /** The one by which the worker took it. What another has taken since is left alone. */
   readonly token: string
-  readonly kind: "done" | "cancelled" | "retry" | "back" | "lost" | "dead"
+  readonly kind: "done" | "cancelled" | "retry" | "back" | "lost" | "undecided" | "dead" | "gone"
   /**
    * In how many milliseconds it may be begun again. Of what is over, for how long its id is
    * remembered; 0 is for as long as that of any other.
@@ -146,8 +148,8 @@ local function settle()
           remembered[#remembered + 1] = id
           keep(id, value, kind == "done" and resultLife or remember)
           finished[#finished + 1] = id
-        elseif kind == "dead" then
-          redis.call("HSET", attempts, id, attempt)
+        elseif kind == "dead" or kind == "gone" then
+          redis.call("HSET", attempts, id, kind == "gone" and attempt - 1 or attempt)
           redis.call("ZADD", dead, now, id)
           redis.call("HSET", causes, id, value)
           finished[#finished + 1] = id
@@ -155,6 +157,8 @@ local function settle()
           again(id, attempt - 1, delay, true)
         elseif kind == "lost" then
           again(id, lost(attempt), delay, true)
+        elseif kind == "undecided" then
+          again(id, lost(attempt - 1), delay, true)
         else
           again(id, attempt, delay, false)
         end
@@ -288,7 +292,7 @@ promote()
 forget()
 local ids, taken, wereLost, isCutShort = take(permitted())
 local rateDue = began(#ids)
-redis.call("SET", last, cjson.encode({ call = call, refused = refused, ids = ids, wereLost = wereLost }), "PX", math.ceil(10 * lease))
+redis.call("SET", last, cjson.encode({ call = call, refused = refused, ids = ids, wereLost = wereLost }), "PX", ${lua.heardFor})
 if #finished > 0 then redis.call("SPUBLISH", told, cjson.encode(finished)) end
 local due = isCutShort and 1 or dueIn(givesBackFrom)
 -- Whoever has enough waits for nothing. Another takes what is left, and has to know of what is due
