@@ -78,9 +78,12 @@ const outlivedByOlder = (facts: Facts, end: End): ReadonlyArray<Violation> => {
   const written = writer?.to
   if (writer === undefined || written === undefined || replayIn(end) !== "latest" || !facts.hasScripts) return []
   const sent = facts.submissionsOf(writer.value ?? "")
+  const clears = facts.intentsAt(end).filter(({ _tag }) => _tag === "Clear")
   const against = facts.intentsAt(end).find(
     (other) =>
       other.process >= 0 &&
+      // What a `clear` has taken out holds back nothing: that is for the `clear` to do.
+      (other._tag === "Clear" || !clears.some(({ from }) => from.order > other.from.order)) &&
       (other.outcome === "Applied" || (other.outcome === "Deferred" && facts.isAlive(other.process))) &&
       other.to !== undefined &&
       other.from.at > written.at + facts.clockError &&

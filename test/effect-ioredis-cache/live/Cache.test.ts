@@ -6,18 +6,24 @@ import { Fault, SimulatedRedis } from "effect-ioredis/testing"
 import { cacheSuite } from "../../suites/cache.ts"
 import { layerReal, layerSimulated, layerStrict, quiet } from "../../suites/cacheLayers.ts"
 
+// On a busy machine 1,500 keys may take a second.
+const patient = layerReal({
+  patience: "20 seconds",
+  redis: { commandTimeout: "10 seconds", operationTimeout: "20 seconds" }
+})
+
 cacheSuite("MemoryCache", Layer.merge(MemoryCache.layerCache, quiet), { time: "virtual" })
 
 cacheSuite("HybridCache on SimulatedRedis", layerSimulated(), { time: "virtual" })
 
-cacheSuite("HybridCache on a real server", layerReal(), { time: "real" })
+cacheSuite("HybridCache on a real server", patient, { time: "real" })
 
 cacheSuite("RedisCache on SimulatedRedis", Layer.provideMerge(layerStrict, layerSimulated()), {
   time: "virtual",
   strict: true
 })
 
-cacheSuite("RedisCache on a real server", Layer.provideMerge(layerStrict, layerReal()), { time: "real", strict: true })
+cacheSuite("RedisCache on a real server", Layer.provideMerge(layerStrict, patient), { time: "real", strict: true })
 
 describe("RedisCache", () => {
   const region = Effect.flatMap(RedisCache.RedisCache, (redis) =>
