@@ -177,8 +177,8 @@ export interface RegionOptions<in out Key, in out Value, out Hard extends Durati
   /**
    * Sets for how long a lookup that failed is not tried again. Meanwhile a `getOrSet` of the key
    * gives the expired value, or fails likewise at once. A `set` or `remove` of the key ends that.
-   * The last 10,000 failures of the region are remembered. Default: 0, and 1 second where the
-   * lookup was to refresh a value.
+   * The last 10,000 failures of the region are remembered. Default: 0. Where the lookup was to
+   * refresh a value, 0 is 1 second.
    */
   readonly retryAfterFailure?: Duration.Input | undefined
   /** Bounds the encoded size of a value, in bytes. Default: 8 MiB. */

@@ -15,13 +15,15 @@
  *
  * **Gotchas**
  *
+ * It follows no `mode` of `RuntimeSettings`: there is nothing but Redis that it could use.
+ *
  * To a `HybridCache` of the same client it is what another process is: nobody tells memory or the
  * journal of what is written here. Give a region to one of the two.
  *
  * @since 0.1.0
  */
 import { Context, type Duration, Effect, Layer } from "effect"
-import { RedisClient, type RedisError } from "effect-ioredis"
+import { RedisClient, type RedisError, RuntimeSettings } from "effect-ioredis"
 import * as Dispatch from "effect-ioredis/dispatch"
 import type * as Cache from "./Cache.ts"
 import { compressor } from "./internal/brotli.ts"
@@ -71,8 +73,8 @@ export interface Options {
   /** Begins every key (default `cache`). */
   readonly prefix?: string | undefined
   /**
-   * For regions of this strict cache that name none (default 300 seconds). A `HybridCache` on it
-   * has a `timeToLive` of its own.
+   * For regions of this strict cache that name none. Default: that of the client's profile, and 300
+   * seconds without one. A `HybridCache` on it has a `timeToLive` of its own.
    */
   readonly timeToLive?: Duration.Input | undefined
 }
@@ -92,6 +94,8 @@ export const make = Effect.fnUntraced(function* (options: Options = {}) {
   const client = yield* RedisClient.RedisClient
   const prefix = options.prefix ?? "cache"
   yield* Effect.orDie(checkRedis(options))
+  const { profile } = (yield* client.stats).settings
+  const defaults = profile && RuntimeSettings.profiles[profile]
   const build = Effect.flatMap(RedisTier.make(client), (tier) =>
     Region.makeRegions<RedisError.RedisError>({
       name: client.name,
@@ -100,7 +104,7 @@ export const make = Effect.fnUntraced(function* (options: Options = {}) {
       reject: Effect.fail,
       prefix: `${prefix}:`,
       makeCompressor: compressor,
-      timeToLive: options.timeToLive,
+      timeToLive: options.timeToLive ?? defaults?.timeToLive,
       stats: Effect.map(client.stats, (redis) => ({ redis }))
     })
   )

@@ -216,8 +216,8 @@ export interface Options {
    */
   readonly remember?: Duration.Input | undefined
   /**
-   * Sets for how long a result can be asked for: at most `remember`. Default: 1 hour. A success of `Schema.Void`, and
-   * that a task was cancelled or has expired, is known for as long as its id.
+   * Sets for how long a result can be asked for: at most `remember`. Default: 1 hour. A success of
+   * `Schema.Void`, and that a task was cancelled or has expired, is known for as long as its id.
    */
   readonly keepResults?: Duration.Input | undefined
 }

@@ -242,7 +242,10 @@ export interface Part {
   readonly changes?: Stream.Stream<Condition> | undefined
   /** Sets how long `check` may take: it is down after that. Default: 3 seconds. */
   readonly timeout?: Duration.Input | undefined
-  /** Sets how often it is tried unasked. Default: 30 seconds. */
+  /**
+   * Sets how often it is tried unasked. Default: 30 seconds, and 5 of `subscriptions` and of the
+   * parts of `CacheHealth`, which ask nobody.
+   */
   readonly interval?: Duration.Input | undefined
 }
 

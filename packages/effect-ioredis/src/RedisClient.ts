@@ -858,7 +858,14 @@ const commandsOn = (name: string, dispatcher: Dispatcher.Dispatcher): Commands =
     ping: runAs(Replies.ignored)("PING", []),
     info: (section) => runAs(Replies.info)("INFO", section === undefined ? [] : [section]),
     scan: (options) => Scan.stream(dispatcher, options),
-    eval: (script) => (params, options) => runScript((command) => run(command, options), script, params)
+    eval: (script) => (params, options) =>
+      runScript(
+        dispatcher,
+        (command, operationTimeout) => run(command, { ...options, operationTimeout }),
+        script,
+        params,
+        options?.operationTimeout
+      )
   }
 }
 

@@ -96,7 +96,7 @@ export interface RedisCommand<out A = unknown> {
   /** Says whether bulk strings in the reply come as text or as bytes. */
   readonly reply: "text" | "bytes"
   /** Lists the codes that its error replies may have beside Redis' own. */
-  readonly errors: ReadonlyArray<string>
+  readonly errors: ReadonlyArray<Uppercase<string>>
   /** Checks the reply and says what it means. */
   readonly decode: Decoder<A>
 }
@@ -160,7 +160,7 @@ export interface Options {
 
 const noOptions: Options & { readonly decode?: Decoder<Reply> } = {}
 
-const noErrors: ReadonlyArray<string> = []
+const noErrors: ReadonlyArray<Uppercase<string>> = []
 
 // A class for what `internal/Deadlines` says of things in flight.
 class Command<out A> implements RedisCommand<A> {
@@ -168,7 +168,7 @@ class Command<out A> implements RedisCommand<A> {
   readonly args: ReadonlyArray<Argument>
   readonly kind: CommandKind
   readonly reply: "text" | "bytes"
-  readonly errors: ReadonlyArray<string>
+  readonly errors: ReadonlyArray<Uppercase<string>>
   readonly decode: Decoder<A>
 
   constructor(
@@ -176,7 +176,7 @@ class Command<out A> implements RedisCommand<A> {
     args: ReadonlyArray<Argument>,
     kind: CommandKind,
     reply: "text" | "bytes",
-    errors: ReadonlyArray<string>,
+    errors: ReadonlyArray<Uppercase<string>>,
     decode: Decoder<A>
   ) {
     this.name = name

@@ -544,7 +544,11 @@ const breakerOf = (
 ): RedisClient.Options["circuitBreaker"] =>
   chosen === false
     ? false
-    : { resetTimeout, ...chosen, tripPolicy: chosen?.tripPolicy ?? CircuitBreaker.consecutive(failureThreshold) }
+    : {
+        ...chosen,
+        resetTimeout: chosen?.resetTimeout ?? resetTimeout,
+        tripPolicy: chosen?.tripPolicy ?? CircuitBreaker.consecutive(failureThreshold)
+      }
 
 const plain = (secret: string | Redacted.Redacted<string> | undefined): string | undefined =>
   Redacted.isRedacted(secret) ? Redacted.value(secret) : secret

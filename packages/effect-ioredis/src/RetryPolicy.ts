@@ -30,7 +30,7 @@
  * @since 0.1.0
  */
 import { Duration, Effect, Random, Schedule } from "effect"
-import { bounded } from "./internal/Retries.ts"
+import { madeOf } from "./internal/Retries.ts"
 import type { RedisCommandError } from "./RedisError.ts"
 
 /**
@@ -118,9 +118,9 @@ export const make = (options?: Partial<RetryPolicy>): RetryPolicy => ({
  * @since 0.1.0
  */
 export const none: RetryPolicy = make({
-  read: Schedule.recurs(0),
-  write: Schedule.recurs(0),
-  effectful: Schedule.recurs(0)
+  read: madeOf(Schedule.recurs(0), { retries: 0 }),
+  write: madeOf(Schedule.recurs(0), { retries: 0 }),
+  effectful: madeOf(Schedule.recurs(0), { retries: 0 })
 })
 
 /**
@@ -169,7 +169,7 @@ export const exponential = (
       Schedule.jittered(Schedule.exponential(options.base ?? defaultBase, options.factor ?? 2)),
       Schedule.spaced(options.cap ?? defaultCap)
     ]),
-    options.retries
+    options
   )
 
 /**
@@ -188,7 +188,7 @@ export const fullJitter = (options: BackoffOptions): Schedule.Schedule<unknown> 
     Schedule.min([Schedule.exponential(options.base ?? defaultBase), Schedule.spaced(options.cap ?? defaultCap)]).pipe(
       Schedule.modifyDelay(({ duration }) => Effect.map(Random.next, (random) => Duration.times(duration, random)))
     ),
-    options.retries
+    options
   )
 
 /**
@@ -224,11 +224,11 @@ export const decorrelatedJitter = (options: BackoffOptions): Schedule.Schedule<u
         })
     })
   )
-  return upTo(delays, options.retries)
+  return upTo(delays, options)
 }
 
-const upTo = (schedule: Schedule.Schedule<unknown>, retries: number): Schedule.Schedule<unknown> =>
-  bounded(Schedule.upTo(schedule, { times: retries }), retries)
+const upTo = (schedule: Schedule.Schedule<unknown>, options: BackoffOptions): Schedule.Schedule<unknown> =>
+  madeOf(Schedule.upTo(schedule, { times: options.retries }), options)
 
 const defaultBase: Duration.Input = "100 millis"
 

@@ -75,6 +75,8 @@ import { read, watch } from "./internal/settings/watchFile.ts"
  * - `"bypass"`: reads find nothing, so that each `getOrSet` looks up, and the value of a lookup is
  *   not stored. A `set` removes its key, so that nothing older is found afterwards.
  *
+ * A strict `RedisCache` follows none: there is nothing but Redis that it could use.
+ *
  * @category models
  * @since 0.1.0
  */
@@ -449,8 +451,9 @@ export const layerFromEnv = ({
   Layer.effect(
     RuntimeSettings,
     Effect.gen(function* () {
+      const variable = prefix === undefined ? "REDIS_SETTINGS" : `${prefix}_REDIS_SETTINGS`
       const { document, location, path } = yield* prefix === undefined ? variables : Config.nested(variables, prefix)
-      const environment = yield* accepted("environment", yield* readAs("environment", "REDIS_SETTINGS", document))
+      const environment = yield* accepted("environment", yield* readAs("environment", variable, document))
       return path === undefined
         ? (yield* assemble({ ...options, location }, environment)).service
         : yield* following({ ...options, location, path }, environment)

@@ -313,6 +313,8 @@ export type Cancel = () => void
 export interface Dispatch {
   /** The clock that its waits live on: for sockets the live one, which no `TestClock` moves. */
   readonly clock: Clock.Clock
+  /** How many milliseconds a command may take with its retries where its caller says nothing. */
+  readonly operationTimeout: (kind: RedisCommand.CommandKind) => number
   /** The servers that own keys now. */
   readonly nodes: () => ReadonlyArray<Node>
   /** The server that owns a key. */

@@ -25,6 +25,7 @@ export class ClusterDouble implements Dispatch {
   readonly operationLog: OperationLines = { isOn: false, write: () => {} }
   readonly commandSpans: SpanOwners = { isOn: false, own: () => {} }
   readonly clock = Context.get(Context.empty(), Clock.Clock)
+  readonly operationTimeout = () => 2_000
   readonly servers = new Map<string, DispatchDouble>()
   readonly #owners = new Map<number, DispatchDouble>()
   readonly #listeners = new Set<(event: NodeEvent) => void>()

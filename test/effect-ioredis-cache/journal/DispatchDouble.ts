@@ -67,6 +67,7 @@ export class DispatchDouble implements Dispatch {
   readonly operationLog: OperationLines = { isOn: false, write: () => {} }
   readonly commandSpans: SpanOwners = { isOn: false, own: () => {} }
   readonly clock = Context.get(Context.empty(), Clock.Clock)
+  readonly operationTimeout = () => 2_000
   readonly node: Node
   readonly listeners = new Set<(event: NodeEvent) => void>()
   readonly received: Array<RedisCommand.RedisCommand> = []

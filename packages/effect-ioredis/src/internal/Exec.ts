@@ -16,7 +16,7 @@ export class Exec implements RedisCommand<ReadonlyArray<Reply> | null>, Compound
     reply === null || (Array.isArray(reply) && reply.length >= this.queued.length)
       ? Result.succeed(reply?.slice(reply.length - this.queued.length) ?? null)
       : Result.fail("a reply for each command")
-  readonly errors: ReadonlyArray<string> = []
+  readonly errors: ReadonlyArray<Uppercase<string>> = []
   readonly queued: ReadonlyArray<RedisCommand>
 
   constructor(queued: ReadonlyArray<RedisCommand>) {

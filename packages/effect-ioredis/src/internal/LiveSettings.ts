@@ -5,8 +5,10 @@ import * as RetryPolicy from "../RetryPolicy.ts"
 import type { CircuitSettings, OperationSettings, RetrySettings, Settings } from "../RuntimeSettings.ts"
 import { consecutive } from "./circuitBreaker/TripPolicy.ts"
 import type { ClientSettings } from "./clientSettings.ts"
+import { defined } from "./defined.ts"
 import { LoadRule } from "./LoadRule.ts"
 import { defaultsOf } from "./profiles.ts"
+import * as Retries from "./Retries.ts"
 import { type Connection, connectionOf } from "./settings/connection.ts"
 import { changed } from "./settings/merge.ts"
 
@@ -100,21 +102,29 @@ const millisOr = (duration: Duration.Input | undefined, otherwise: number): numb
 const policyOf = ({ profile, retry: base }: ClientSettings, said: Settings): RetryPolicy.RetryPolicy => {
   const shared = defined(said.retry)
   const defaults = defaultsOf(profile)
-  const backoff = ({ delay, maxDelay, maxRetries }: RetrySettings, retries: number) =>
-    RetryPolicy.exponential({
-      retries: maxRetries ?? retries,
-      base: delay ?? defaults.retryDelay,
-      cap: maxDelay ?? defaults.maxRetryDelay
+  // What is left open stays as it was, as far as a schedule says what it was made of.
+  const backoff = (own: RetryPolicy.RetrySchedule, said: RetrySettings, retries: number) => {
+    const before = Retries.optionsOf(own)
+    return RetryPolicy.exponential({
+      retries: said.maxRetries ?? before?.retries ?? retries,
+      base: said.delay ?? before?.base ?? defaults.retryDelay,
+      cap: said.maxDelay ?? before?.cap ?? defaults.maxRetryDelay
     })
+  }
   const ofReads = { ...shared, ...defined(said.read?.retry) }
   const ofWrites = {
     ...shared,
     ...(said.retry?.maxRetries !== undefined && { maxRetries: Math.min(said.retry.maxRetries, 2) }),
     ...defined(said.write?.retry)
   }
-  const read = isSaid(ofReads) ? backoff(ofReads, defaults.maxRetries) : base.read
-  const ofWrite = isSaid(ofWrites) ? backoff(ofWrites, Math.min(defaults.maxRetries, 2)) : undefined
-  return { ...base, read, write: ofWrite ?? base.write, effectful: ofWrite ?? base.effectful }
+  const fewer = Math.min(defaults.maxRetries, 2)
+  const ofWrite = (own: RetryPolicy.RetrySchedule) => (isSaid(ofWrites) ? backoff(own, ofWrites, fewer) : own)
+  return {
+    ...base,
+    read: isSaid(ofReads) ? backoff(base.read, ofReads, defaults.maxRetries) : base.read,
+    write: ofWrite(base.write),
+    effectful: ofWrite(base.effectful)
+  }
 }
 
 const breakerOf = (
@@ -128,8 +138,3 @@ const breakerOf = (
 })
 
 const isSaid = (settings: object | undefined): boolean => Object.keys(defined(settings)).length > 0
-
-// What is undefined is not said.
-const defined = <A extends object>(settings: A | undefined): Partial<A> =>
-  // A part of what it was given has the type of a part.
-  Object.fromEntries(Object.entries(settings ?? {}).filter(([, value]) => value !== undefined)) as Partial<A>

@@ -137,8 +137,10 @@ const circuitsOf = Effect.fnUntraced(function* (
   const scope = Context.get(context, Scope.Scope)
   const make = Effect.fnUntraced(function* (options: LiveSettings["circuits"]["read"], suffix: string) {
     const name = `${node.name}${suffix}`
-    const shownName = node.isAlone && suffix === "" ? undefined : name
-    const circuit = yield* NodeCircuit.make({ ...options, name: options.name ?? client }, shownName)
+    const { name: own = client } = options
+    // The name of a node begins with its client's.
+    const shownName = node.isAlone && suffix === "" ? undefined : own + name.slice(client.length)
+    const circuit = yield* NodeCircuit.make({ ...options, name: own }, shownName)
     circuit.listeners.add(() => node.onChange(circuit))
     follow(circuit, name, record)
     yield* circuits.add(node.isReplica ? undefined : name, circuit)

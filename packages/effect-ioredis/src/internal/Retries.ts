@@ -1,7 +1,7 @@
 import { type Cause, Duration, Effect, Schedule } from "effect"
 import type { CommandKind } from "../RedisCommand.ts"
 import type { RedisCommandError } from "../RedisError.ts"
-import type { BudgetOptions, RetryPolicy, RetrySchedule } from "../RetryPolicy.ts"
+import type { BackoffOptions, BudgetOptions, RetryPolicy, RetrySchedule } from "../RetryPolicy.ts"
 
 /**
  * The bucket of retries that one client draws on.
@@ -64,12 +64,15 @@ const scheduleFor = (policy: RetryPolicy, kind: CommandKind): RetrySchedule => {
  * The most retries that the policy allows for a kind of command, where its schedule has said so.
  */
 export const most = (policy: RetryPolicy, kind: CommandKind): number | undefined =>
-  bounds.get(scheduleFor(policy, kind))
+  optionsOf(scheduleFor(policy, kind))?.retries
 
-/** Says how often a schedule recurs at most, which nothing tells from outside. */
-export const bounded = <S extends object>(schedule: S, retries: number): S => {
-  bounds.set(schedule, retries)
+/** Keeps what a schedule was made of, which nothing tells from outside. */
+export const madeOf = <S extends object>(schedule: S, options: BackoffOptions): S => {
+  made.set(schedule, options)
   return schedule
 }
 
-const bounds = new WeakMap<object, number>()
+/** Gives what a schedule was made of, if `RetryPolicy` has made it. */
+export const optionsOf = (schedule: object): BackoffOptions | undefined => made.get(schedule)
+
+const made = new WeakMap<object, BackoffOptions>()

@@ -1,5 +1,5 @@
 import { Effect, Exit, Option, Result, Stream } from "effect"
-import type { Dispatch, Node, Session } from "../dispatch.ts"
+import type { Dispatch, Node, SendOptions, Session } from "../dispatch.ts"
 import * as RedisCommand from "../RedisCommand.ts"
 import * as RedisError from "../RedisError.ts"
 import * as Replies from "./Replies.ts"
@@ -11,6 +11,15 @@ export type Scanned = Pick<Dispatch, "nodes" | "send"> & {
   readonly refresh?: Effect.Effect<boolean>
 }
 
+/** Says which keys are given, and about how many a server looks at for one page. */
+export interface Options {
+  readonly match?: string | undefined
+  readonly count?: number | undefined
+}
+
+/** How long each of its commands may take, and may wait. Default: as any command. */
+export type Times = Pick<SendOptions, "timeout" | "waitToSend">
+
 /**
  * The keys of every server, one server after the other.
  *
@@ -20,16 +29,17 @@ export type Scanned = Pick<Dispatch, "nodes" | "send"> & {
  */
 export const stream = (
   dispatch: Scanned,
-  options: { readonly match?: string | undefined; readonly count?: number | undefined } = {}
+  options: Options = {},
+  times: Times = {}
 ): Stream.Stream<string, RedisError.RedisCommandError> =>
   Stream.suspend(() =>
     Stream.paginate(beginningOf(dispatch, 0), (page: Page) =>
       Effect.suspend(() => {
         const session = page.session ?? page.nodes[0]?.sessionFor("")
-        if (session === undefined) return Effect.andThen(awaitSession(dispatch, options, page), beginAnew(page))
+        if (session === undefined) return Effect.andThen(awaitSession(dispatch, options, times, page), beginAnew(page))
         if (page.session !== undefined && hasMoved(page.session, page)) return beginAnew(page)
         return Effect.catchIf(
-          next(dispatch, session, options, page),
+          next(dispatch, session, options, times, page),
           () => !session.isOpen(),
           () => beginAnew(page)
         )
@@ -89,19 +99,21 @@ const nextNode = Effect.fnUntraced(function* (
 // several servers, another one would answer.
 const awaitSession = (
   dispatch: Scanned,
-  options: Parameters<typeof stream>[1],
+  options: Options,
+  times: Times,
   page: Page
 ): Effect.Effect<unknown, RedisError.RedisCommandError> =>
   dispatch.nodes().length > 1
     ? Effect.fail(RedisError.connectionError("SCAN", "NotReady", "never"))
-    : next(dispatch, undefined, options ?? {}, page)
+    : next(dispatch, undefined, options, times, page)
 
 type Step = readonly [keys: ReadonlyArray<string>, next: Option.Option<Page>]
 
 const next = (
   dispatch: Scanned,
   session: Session | undefined,
-  { count = 100, match }: { readonly match?: string | undefined; readonly count?: number | undefined },
+  { count = 100, match }: Options,
+  times: Times,
   page: Page
 ): Effect.Effect<Step, RedisError.RedisCommandError> => {
   const matching = match === undefined ? [] : ["MATCH", match]
@@ -109,7 +121,7 @@ const next = (
   const generation = session?.node.generation() ?? 0
   return Effect.flatMap(
     Effect.callback<RedisCommand.Reply, RedisError.RedisCommandError>((resume) => {
-      const cancel = dispatch.send(command, { session }, (result) =>
+      const cancel = dispatch.send(command, { ...times, session }, (result) =>
         resume(Result.isSuccess(result) ? Exit.succeed(result.success) : Exit.fail(result.failure))
       )
       return Effect.sync(cancel)

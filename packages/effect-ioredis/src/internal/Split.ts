@@ -30,8 +30,8 @@ export const split = <Place>(command: RedisCommand, placeOf: (key: Argument) => 
     else known.push(position)
   })
   if (positions.size === 1) return Array.from(positions, ([place, own]) => new Part(place, command, own))
-  const { args, kind, name, reply } = command
-  const options = { kind, reply }
+  const { args, errors, kind, name, reply } = command
+  const options = { errors, kind, reply }
   return Array.from(positions, ([place, own]) => {
     const keys = own.map((position) => args[position] ?? "")
     return new Part(place, RedisCommandModule.make(name, keys, options), own)

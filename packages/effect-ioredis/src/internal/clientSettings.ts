@@ -10,6 +10,7 @@ import { defaultProbeTimeout } from "./circuitBreaker/Circuit.ts"
 import { defaultOpenTime, isResetSchedule } from "./circuitBreaker/OpenTimes.ts"
 import { consecutive, never } from "./circuitBreaker/TripPolicy.ts"
 import type { LiveSettings, Times } from "./LiveSettings.ts"
+import { defined } from "./defined.ts"
 import { defaultsOf } from "./profiles.ts"
 
 /** The options of a client with their defaults. Times are in milliseconds. */
@@ -50,7 +51,7 @@ export const resolve = (options: Options): ClientSettings => {
     circuitBreaker:
       options.circuitBreaker === false
         ? { tripPolicy: never }
-        : { ...(profile !== undefined && breakerOf(defaults)), ...options.circuitBreaker },
+        : { ...(profile !== undefined && breakerOf(defaults)), ...defined(options.circuitBreaker) },
     probeOnReady: options.probeOnReady !== false,
     commandTimeout: Duration.toMillis(options.commandTimeout ?? defaults.commandTimeout),
     operationTimeout: Duration.toMillis(options.operationTimeout ?? defaults.operationTimeout),

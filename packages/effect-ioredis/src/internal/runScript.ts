@@ -1,19 +1,29 @@
-import { Effect } from "effect"
+import { Duration, Effect } from "effect"
+import type { Dispatch } from "../dispatch.ts"
 import * as RedisCommand from "../RedisCommand.ts"
 import type { RedisCommandError } from "../RedisError.ts"
 import type { RedisScript } from "../RedisScript.ts"
+import * as Monotonic from "./Monotonic.ts"
 
-/** Runs a script by its hash, and by its source where Redis does not know it. */
+/**
+ * Runs a script by its hash, and by its source where Redis does not know it. Both together take no
+ * longer than one command may: `longest`, or what the client says.
+ */
 export const runScript = <Params, A>(
-  run: (command: RedisCommand.RedisCommand<A>) => Effect.Effect<A, RedisCommandError>,
+  { clock, operationTimeout }: Pick<Dispatch, "clock" | "operationTimeout">,
+  run: (command: RedisCommand.RedisCommand<A>, operationTimeout: number) => Effect.Effect<A, RedisCommandError>,
   script: RedisScript<Params, A>,
-  params: Params
+  params: Params,
+  longest: Duration.Input | undefined
 ): Effect.Effect<A, RedisCommandError> =>
   Effect.suspend(() => {
     const keys = script.keys(params)
     const rest = [keys.length, ...keys, ...script.args(params)]
-    return Effect.catchIf(run(RedisCommand.make("EVALSHA", [script.sha, ...rest], script)), isUnknown, () =>
-      run(RedisCommand.make("EVAL", [script.lua, ...rest], script))
+    const bySource = RedisCommand.make("EVAL", [script.lua, ...rest], script)
+    const millis = longest === undefined ? operationTimeout(bySource.kind) : Duration.toMillis(longest)
+    const until = Monotonic.millis(clock) + millis
+    return Effect.catchIf(run(RedisCommand.make("EVALSHA", [script.sha, ...rest], script), millis), isUnknown, () =>
+      run(bySource, Math.max(1, until - Monotonic.millis(clock)))
     )
   })
 

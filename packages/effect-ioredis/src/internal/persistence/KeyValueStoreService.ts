@@ -8,17 +8,19 @@ import * as RedisCommand from "../../RedisCommand.ts"
 import type * as RedisError from "../../RedisError.ts"
 import * as Answers from "../Answers.ts"
 import * as Replies from "../Replies.ts"
+import { scanWithin } from "./scanWithin.ts"
 import { withinTime } from "./withinTime.ts"
 
 /** Effect's key-value store on a client. */
 export const make = (
-  { run, scan }: RedisClient.RedisClient,
+  client: RedisClient.RedisClient,
   { prefix, ...options }: KeyValueStoreOptions
 ): KeyValueStore.KeyValueStore => {
+  const { run } = client
   const use = withinTime(options)
   const unlink = (keys: ReadonlyArray<string>) =>
     run(Keys.unlink(keys), { ...use, answer: "ignored" }).pipe(Effect.asVoid)
-  const stored = (under: string) => scan({ match: `${literal(prefix + under)}*`, count: pageSize })
+  const stored = (under: string) => scanWithin(client, { match: `${literal(prefix + under)}*`, count: pageSize }, use)
   const clear = (under: string) => stored(under).pipe(Stream.grouped(pageSize), Stream.runForEach(unlink))
   // A scan may give a key twice.
   const keys = Effect.map(Stream.runCollect(stored("")), (found) =>

@@ -21,13 +21,15 @@ type Service = EffectRedis.Redis["Service"]
 /** Effect's service on a client. */
 export const make = (client: RedisClient.RedisClient, options: UseOptions): Service => {
   const use = withinTime(options)
-  const run: Run = (command) => client.run(command, use)
+  const dispatch = Dispatch.of(client)
+  const run: Run = (command, operationTimeout) =>
+    client.run(command, operationTimeout === undefined ? use : { ...use, operationTimeout })
   const send = sendOn(run)
   return {
-    send: Dispatch.of(client).slotOf === undefined ? send : scanAll(client, send),
-    eval: evalOn(run),
+    send: dispatch.slotOf === undefined ? send : scanAll(client, send, use),
+    eval: evalOn(dispatch, run, use),
     reserve: Effect.mapError(reserve(client, use), toEffect).pipe(
-      Effect.map((run) => ({ send: sendOn(patient(run)), eval: evalOn(run) }))
+      Effect.map((run) => ({ send: sendOn(patient(run)), eval: evalOn(dispatch, run, use) }))
     ),
     subscribe: (channel) => subscribe(client, channel)
   }
@@ -40,7 +42,11 @@ export const layer = (use: UseOptions): Layer.Layer<EffectRedis.Redis, never, Re
     Effect.map(RedisClient.RedisClient, (client) => make(client, use))
   )
 
-type Run = <A>(command: RedisCommand.RedisCommand<A>) => Effect.Effect<A, RedisError.RedisCommandError>
+/** Runs a command, within a time or as long as any may take. */
+type Run = <A>(
+  command: RedisCommand.RedisCommand<A>,
+  operationTimeout?: number
+) => Effect.Effect<A, RedisError.RedisCommandError>
 
 const sendOn =
   (run: Run): Service["send"] =>
@@ -63,14 +69,14 @@ const longestWait = 10_000
 
 // Asks by the hash that is known here, where Effect's own `make` would load each script first.
 const evalOn =
-  (run: Run): Service["eval"] =>
+  (dispatch: Dispatch.Dispatch, run: Run, { operationTimeout }: UseOptions): Service["eval"] =>
   (script) =>
   (...params) =>
     Effect.suspend(() => {
       const given = script.params(...params).map(String)
       const numberOfKeys = script.numberOfKeys(...params)
       const keysAndArgs = { keys: given.slice(0, numberOfKeys), args: given.slice(numberOfKeys) }
-      const running = runScript(run, declared(script), keysAndArgs)
+      const running = runScript(dispatch, run, declared(script), keysAndArgs, operationTimeout)
       return Effect.mapError(
         declared(script).sha === effectScripts.giveBack.sha ? outlasting(running) : running,
         toEffect

@@ -1,6 +1,8 @@
 import { Effect, Stream } from "effect"
 import type { Redis } from "effect/persistence/Redis"
 import type { RedisClient } from "../../RedisClient.ts"
+import type { UseOptions } from "../../persistence.ts"
+import { scanWithin } from "./scanWithin.ts"
 import { toEffect } from "./toEffect.ts"
 
 type Send = Redis["Service"]["send"]
@@ -10,12 +12,12 @@ type Send = Redis["Service"]["send"]
  * of the others: whoever begins one is given all that there is, and a cursor that is at its end.
  */
 export const scanAll =
-  ({ scan }: RedisClient, send: Send): Send =>
+  (client: RedisClient, send: Send, use: UseOptions): Send =>
   <A>(command: string, ...args: ReadonlyArray<string>) => {
     const [cursor, ...options] = args
     const match = command.toUpperCase() === "SCAN" && cursor === "0" ? matchOf(options) : undefined
     if (match === undefined) return send<A>(command, ...args)
-    return Effect.mapBoth(Stream.runCollect(scan(match)), {
+    return Effect.mapBoth(Stream.runCollect(scanWithin(client, match, use)), {
       // The caller says what is answered, and nobody checks it.
       onSuccess: (keys) => ["0", keys] as A,
       onFailure: toEffect

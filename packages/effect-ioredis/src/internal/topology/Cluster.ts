@@ -19,6 +19,7 @@ import { isHopeless } from "../isHopeless.ts"
 import * as Monotonic from "../Monotonic.ts"
 import type { NodeSession } from "../node/NodeSession.ts"
 import type { RedisNode } from "../node/RedisNode.ts"
+import type { LiveSettings } from "../LiveSettings.ts"
 import type { NodeMaker } from "../NodeMaker.ts"
 import * as Waiters from "../Waiters.ts"
 import { addressText, translate } from "../address.ts"
@@ -32,6 +33,7 @@ import type { Topology } from "./Topology.ts"
 /** Makes the topology of a cluster. */
 export const make = Effect.fnUntraced(function* (
   options: ClusterOptions,
+  live: LiveSettings,
   maker: NodeMaker,
   listeners: Set<(event: NodeEvent) => void>,
   onEvent: (event: NodeEvent) => void
@@ -49,6 +51,7 @@ export const make = Effect.fnUntraced(function* (
   const replicas = new Replicas.Replicas(maker, { readOnly: true })
   const cluster: Cluster = {
     options,
+    live,
     members,
     owners,
     replicas,
@@ -109,6 +112,7 @@ export const make = Effect.fnUntraced(function* (
 
 interface Cluster {
   readonly options: ClusterOptions
+  readonly live: LiveSettings
   readonly members: Members.Members
   readonly owners: Owners.Owners
   readonly replicas: Replicas.Replicas
@@ -178,7 +182,7 @@ const someAreSilent = ({ owners }: Cluster, heard: WeakMap<RedisNode, number>): 
 const ask = Effect.fnUntraced(function* (cluster: Cluster, askedAt: number) {
   const { members, owners } = cluster
   const asked = yield* whoToAsk(cluster)
-  const [maps, problems] = yield* Effect.partition(asked, (session) => askOne(session, cluster.options), {
+  const [maps, problems] = yield* Effect.partition(asked, (session) => askOne(session, cluster), {
     concurrency: "unbounded"
   })
   const best = maps.reduce<Answer | undefined>(
@@ -225,7 +229,10 @@ interface Answer {
   readonly map: SlotMap.SlotMap
 }
 
-const askOne = (session: NodeSession, { addressMap }: ClusterOptions): Effect.Effect<Answer, Problem> =>
+const askOne = (
+  session: NodeSession,
+  { fruitless, live, options: { addressMap } }: Cluster
+): Effect.Effect<Answer, Problem> =>
   Effect.gen(function* () {
     const replies = [clusterInfo, clusterSlots].map((command) =>
       Effect.result(RedisConnection.send(session.connection, command))
@@ -237,7 +244,8 @@ const askOne = (session: NodeSession, { addressMap }: ClusterOptions): Effect.Ef
     return { epoch: info !== undefined && Result.isSuccess(info) ? epochIn(String(info.success)) : 0, map }
   }).pipe(
     Effect.timeoutOrElse({
-      duration: askTimeout,
+      // Servers that are far away are left longer each time.
+      duration: Math.max(askTimeout, Math.min(askTimeout * 2 ** fruitless, live.read.commandTimeout)),
       orElse: () => Effect.fail(RedisError.connectionError("CONNECT", "Timeout", "never"))
     })
   )

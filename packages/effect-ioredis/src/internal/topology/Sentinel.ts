@@ -15,6 +15,8 @@ import * as RedisError from "../../RedisError.ts"
 import type { SentinelOptions } from "../../RedisTopology.ts"
 import { isHopeless } from "../isHopeless.ts"
 import * as Monotonic from "../Monotonic.ts"
+import type { LiveSettings } from "../LiveSettings.ts"
+import * as Reauthentication from "../node/Reauthentication.ts"
 import type { RedisNode } from "../node/RedisNode.ts"
 import type { NodeMaker } from "../NodeMaker.ts"
 import * as Waiters from "../Waiters.ts"
@@ -27,6 +29,7 @@ import type { Topology } from "./Topology.ts"
 /** Makes the topology of a master that sentinels watch. */
 export const make = Effect.fnUntraced(function* (
   options: SentinelOptions,
+  live: LiveSettings,
   maker: NodeMaker,
   listeners: Set<(event: NodeEvent) => void>
 ): Effect.fn.Return<Topology, never, Scope.Scope | RedisConnector> {
@@ -48,7 +51,7 @@ export const make = Effect.fnUntraced(function* (
   })
   yield* Effect.forEach(
     options.sentinels,
-    (address) => Effect.forkScoped(watch(address, options, { known, node, replicas, haste })),
+    (address) => Effect.forkScoped(watch(address, options, live, { known, node, replicas, haste })),
     {
       discard: true
     }
@@ -178,18 +181,36 @@ class Haste {
 const watch = Effect.fnUntraced(function* (
   sentinel: RedisAddress,
   options: SentinelOptions,
+  live: LiveSettings,
   { haste, known, node, replicas }: Watched
 ) {
+  // Those that are far away, or whose login is, are left longer each time: at most as long as the
+  // client itself has to connect.
+  let patience = leastPatience
+  const inTime = <A, R>(effect: Effect.Effect<A, RedisError.RedisConnectionError, R>) =>
+    Effect.timeoutOrElse(effect, {
+      duration: patience,
+      orElse: () => {
+        patience = Math.max(patience, Math.min(patience * 2, live.base.connectTimeout))
+        return Effect.fail(RedisError.connectionError("CONNECT", "Timeout", "never"))
+      }
+    })
   const connector = yield* RedisConnector
-  const login = Effect.isEffect(options.login) ? options.login : Effect.succeed(options.login ?? {})
   const noLogin = RedisError.connectionError("CONNECT", "Login", "never")
+  const ask = Effect.catchCause(
+    Effect.isEffect(options.login) ? options.login : Effect.succeed(options.login ?? {}),
+    () => Effect.fail(noLogin)
+  )
 
   const attend = Effect.gen(function* () {
-    const connection = yield* inTime(
-      Effect.flatMap(
-        Effect.catchCause(login, () => Effect.fail(noLogin)),
-        (login) => connector.connect(sentinel, login)
+    const { connection, login } = yield* inTime(
+      Effect.flatMap(ask, (login) =>
+        Effect.map(connector.connect(sentinel, login), (connection) => ({ connection, login }))
       )
+    )
+    const { name } = live.base
+    yield* Effect.forkScoped(
+      Reauthentication.keep({ name, address: sentinel, connection, login, isReplaceable: true, ask })
     )
     let activity = node.activity()
     while (true) {
@@ -232,14 +253,6 @@ const ofSentinel = (
     message: `${problem.message}. This was the sentinel at ${addressText(address)}${own}`
   })
 }
-
-const inTime = <A, R>(
-  effect: Effect.Effect<A, RedisError.RedisConnectionError, R>
-): Effect.Effect<A, RedisError.RedisConnectionError, R> =>
-  Effect.timeoutOrElse(effect, {
-    duration: patience,
-    orElse: () => Effect.fail(RedisError.connectionError("CONNECT", "Timeout", "never"))
-  })
 
 // The address is asked for by itself, for in a failover the description still has the old one.
 const askMaster = Effect.fnUntraced(function* (
@@ -313,4 +326,4 @@ const betweenPolls = 1000
 const inHaste = 50
 const hasteFor = 3000
 const beforeNext = 500
-const patience = 1000
+const leastPatience = 1000

@@ -32,8 +32,8 @@ export const make = (
         )
       )
     case "Sentinel":
-      return Sentinel.make(topology, maker, listeners)
+      return Sentinel.make(topology, live, maker, listeners)
     case "Cluster":
-      return Cluster.make(topology, maker, listeners, onEvent)
+      return Cluster.make(topology, live, maker, listeners, onEvent)
   }
 }
