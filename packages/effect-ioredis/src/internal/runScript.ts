@@ -19,11 +19,11 @@ export const runScript = <Params, A>(
   Effect.suspend(() => {
     const keys = script.keys(params)
     const rest = [keys.length, ...keys, ...script.args(params)]
-    const bySource = RedisCommand.make("EVAL", [script.lua, ...rest], script)
-    const millis = longest === undefined ? operationTimeout(bySource.kind) : Duration.toMillis(longest)
+    const byHash = RedisCommand.make("EVALSHA", [script.sha, ...rest], script)
+    const millis = longest === undefined ? operationTimeout(byHash.kind) : Duration.toMillis(longest)
     const until = Monotonic.millis(clock) + millis
-    return Effect.catchIf(run(RedisCommand.make("EVALSHA", [script.sha, ...rest], script), millis), isUnknown, () =>
-      run(bySource, Math.max(1, until - Monotonic.millis(clock)))
+    return Effect.catchIf(run(byHash, millis), isUnknown, () =>
+      run(RedisCommand.make("EVAL", [script.lua, ...rest], script), Math.max(1, until - Monotonic.millis(clock)))
     )
   })
 

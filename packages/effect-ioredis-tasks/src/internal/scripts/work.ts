@@ -8,9 +8,9 @@ import * as lua from "./lua.ts"
  *
  * `done` and `cancelled` end it. `retry` lets it be begun again in some milliseconds, `back` as
  * well, and does not count. `lost` does so as if the worker were gone: nothing was decided about
- * another attempt. Nor was it by whoever hands back what was lost before as `undecided`, which does
- * not count either. `dead` keeps it for somebody to look at, and so does `gone`, which does not
- * count: whoever had it before was gone, and it was not begun again.
+ * another attempt. `undecided` hands back what was lost before and was not begun again: it does not
+ * count, and whoever takes it next decides. `dead` keeps a task for somebody to look at. So does
+ * `gone`, of which the same is true: whoever had it last was gone, and it was not begun again.
  */
 export interface Settlement {
   readonly id: string
