@@ -14,12 +14,11 @@ import * as simulatedQueue from "../effect-ioredis-tasks/simulatedQueue.ts"
 
 const definition = { name: "users", version: 1, key: Schema.String, value: Schema.String } as const
 
-const both = (client: RedisClient.Options = {}, document: RuntimeSettings.Document = {}) =>
+const both = (client: RedisClient.Options) =>
   HybridCache.layer().pipe(
     Layer.provideMerge([RedisCache.layer(), MemoryCache.layer()]),
     Layer.provideMerge(RedisClient.layer({ closeTimeout: 0, ...client, requireReady: false })),
     Layer.provideMerge(SimulatedRedis.layer({ scripts })),
-    Layer.provideMerge(RuntimeSettings.layer({ document })),
     Layer.provideMerge(quiet)
   )
 

@@ -17,8 +17,12 @@ const millisOf = <A, E>(effect: Effect.Effect<A, E>) =>
     const began = yield* Clock.currentTimeMillis
     const fiber = yield* fork(effect)
     for (let step = 0; step < 600 && fiber.pollUnsafe() === undefined; step++) yield* TestClock.adjust("50 millis")
-    return { exit: settled(fiber), millis: (yield* Clock.currentTimeMillis) - began }
+    return (yield* Clock.currentTimeMillis) - began
   })
+
+/** What is said while a program runs. */
+const saying = (document: RuntimeSettings.Document) =>
+  RuntimeSettings.layer({ document }).pipe(Layer.provideMerge(Logger.layer([])))
 
 describe("maxRetries, retryDelay and maxRetryDelay of the options", () => {
   it.effect("stay where a document says something else of retries", () =>
@@ -30,13 +34,7 @@ describe("maxRetries, retryDelay and maxRetryDelay of the options", () => {
           yield* millisOf(Effect.exit(redis.run(get("k"))))
           assert.strictEqual((yield* sent(server, "GET")).length, 1)
         })
-      ).pipe(
-        Effect.provide(
-          RuntimeSettings.layer({ document: { retry: { maxDelay: "1 second" } } }).pipe(
-            Layer.provideMerge(Logger.layer([]))
-          )
-        )
-      )
+      ).pipe(Effect.provide(saying({ retry: { maxDelay: "1 second" } })))
     })
   )
 
@@ -46,14 +44,10 @@ describe("maxRetries, retryDelay and maxRetryDelay of the options", () => {
       yield* withRedis(client)((redis, server) =>
         Effect.gen(function* () {
           yield* server.inject(Fault.error("LOADING"))
-          const { millis } = yield* millisOf(Effect.exit(redis.run(get("k"))))
+          const millis = yield* millisOf(Effect.exit(redis.run(get("k"))))
           assert.isAtLeast(millis, 800)
         })
-      ).pipe(
-        Effect.provide(
-          RuntimeSettings.layer({ document: { retry: { maxRetries: 1 } } }).pipe(Layer.provideMerge(Logger.layer([])))
-        )
-      )
+      ).pipe(Effect.provide(saying({ retry: { maxRetries: 1 } })))
     })
   )
 })
@@ -64,7 +58,7 @@ describe("operationTimeout of a call of a script", () => {
       Effect.gen(function* () {
         yield* server.inject(Fault.delay("600 millis"))
         const script = RedisScript.make({ lua: "return 1" })
-        const { millis } = yield* millisOf(Effect.exit(redis.eval(script)(undefined, { operationTimeout: "1 second" })))
+        const millis = yield* millisOf(Effect.exit(redis.eval(script)(undefined, { operationTimeout: "1 second" })))
         assert.isAtMost(millis, 1050)
       })
     )
@@ -107,7 +101,7 @@ describe("operationTimeout of layerKeyValueStore", () => {
         const server = yield* SimulatedRedis.SimulatedRedis
         yield* server.inject(Fault.freeze)
         const call: Effect.Effect<unknown, unknown> = method === "get" ? store.get("a") : store.size
-        const { millis } = yield* millisOf(Effect.exit(call))
+        const millis = yield* millisOf(Effect.exit(call))
         assert.isAtMost(millis, 350)
       }).pipe(Effect.provide(Store))
     )
@@ -181,27 +175,18 @@ describe("connectTimeout", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("is the time of a sentinel's login that is asked for", () =>
-    Effect.gen(function* () {
-      const { connect } = yield* VirtualSentinels.make()
-      const redis = yield* connect(
-        { login: Effect.as(Effect.sleep("1500 millis"), {}) },
-        { connectTimeout: "2900 millis" }
-      )
-      yield* TestClock.adjust("1 minute")
-      assert.strictEqual((yield* redis.stats).connection, "Ready")
-    }).pipe(Effect.scoped)
-  )
-
-  it.effect("is the time of the master's login that is asked for", () =>
-    Effect.gen(function* () {
-      const { connect } = yield* VirtualSentinels.make()
-      const login = Effect.as(Effect.sleep("1500 millis"), {})
-      const redis = yield* connect({}, { login, connectTimeout: "2900 millis" })
-      yield* TestClock.adjust("1 minute")
-      assert.strictEqual((yield* redis.stats).connection, "Ready")
-    }).pipe(Effect.scoped)
-  )
+  for (const whose of ["sentinel", "master"] as const) {
+    it.effect(`is the time of a ${whose}'s login that is asked for`, () =>
+      Effect.gen(function* () {
+        const { connect } = yield* VirtualSentinels.make()
+        const login = { login: Effect.as(Effect.sleep("1500 millis"), {}) }
+        const [ofSentinels, ofMaster] = whose === "sentinel" ? [login, {}] : [{}, login]
+        const redis = yield* connect(ofSentinels, { ...ofMaster, connectTimeout: "2900 millis" })
+        yield* TestClock.adjust("1 minute")
+        assert.strictEqual((yield* redis.stats).connection, "Ready")
+      }).pipe(Effect.scoped)
+    )
+  }
 })
 
 describe("commandTimeout of a cluster that is far away", () => {

@@ -31,15 +31,7 @@
  * @since 0.1.0
  */
 import { Cause, Clock, Config, Duration, Effect, Exit, Layer, Option } from "effect"
-import {
-  Redis,
-  type RedisClient,
-  RedisConfig,
-  type RedisError,
-  type RedisHealth,
-  RuntimeSettings,
-  Settings
-} from "effect-ioredis"
+import { Redis, type RedisClient, RedisConfig, type RedisError, type RedisHealth, Settings } from "effect-ioredis"
 import * as Dispatch from "effect-ioredis/dispatch"
 import * as Cache from "./Cache.ts"
 import type { RemoveOutcome, WriteOutcome } from "./Cache.ts"
@@ -64,6 +56,7 @@ import * as MemoryTier from "./internal/MemoryTier.ts"
 import { showPatience } from "./internal/Metrics.ts"
 import { named } from "./internal/named.ts"
 import { checkHybrid, MaxEntries, Prefix } from "./internal/options.ts"
+import { profileOf } from "./internal/profileOf.ts"
 import * as RedisTier from "./internal/RedisTier.ts"
 import * as Region from "./internal/Region.ts"
 import * as RegionSettings from "./internal/RegionSettings.ts"
@@ -122,8 +115,7 @@ const checked = (
   )
 
 const build = Effect.fnUntraced(function* (redis: RedisCache.RedisCache, options: Options) {
-  const { profile } = (yield* redis.client.stats).settings
-  const defaults = profile && RuntimeSettings.profiles[profile]
+  const defaults = yield* profileOf(redis.client)
   const patience = Duration.fromInputUnsafe(options.patience ?? defaults?.patience ?? "1 second")
   const timeToLive = options.timeToLive ?? defaults?.timeToLive ?? "300 seconds"
   const dispatch = Dispatch.of(redis.client)

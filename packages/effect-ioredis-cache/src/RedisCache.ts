@@ -23,12 +23,13 @@
  * @since 0.1.0
  */
 import { Context, type Duration, Effect, Layer } from "effect"
-import { RedisClient, type RedisError, RuntimeSettings } from "effect-ioredis"
+import { RedisClient, type RedisError } from "effect-ioredis"
 import * as Dispatch from "effect-ioredis/dispatch"
 import type * as Cache from "./Cache.ts"
 import { compressor } from "./internal/brotli.ts"
 import { checkRedis } from "./internal/options.ts"
 import { named } from "./internal/named.ts"
+import { profileOf } from "./internal/profileOf.ts"
 import * as RedisTier from "./internal/RedisTier.ts"
 import * as Region from "./internal/Region.ts"
 
@@ -94,8 +95,7 @@ export const make = Effect.fnUntraced(function* (options: Options = {}) {
   const client = yield* RedisClient.RedisClient
   const prefix = options.prefix ?? "cache"
   yield* Effect.orDie(checkRedis(options))
-  const { profile } = (yield* client.stats).settings
-  const defaults = profile && RuntimeSettings.profiles[profile]
+  const defaults = yield* profileOf(client)
   const build = Effect.flatMap(RedisTier.make(client), (tier) =>
     Region.makeRegions<RedisError.RedisError>({
       name: client.name,

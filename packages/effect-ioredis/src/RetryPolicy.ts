@@ -103,6 +103,8 @@ export const make = (options?: Partial<RetryPolicy>): RetryPolicy => ({
   budget: options?.budget ?? { capacity: 10, perAttempt: 0.2 }
 })
 
+const never = madeOf(Schedule.recurs(0), { retries: 0 })
+
 /**
  * Sends nothing twice.
  *
@@ -117,11 +119,7 @@ export const make = (options?: Partial<RetryPolicy>): RetryPolicy => ({
  * @category constructors
  * @since 0.1.0
  */
-export const none: RetryPolicy = make({
-  read: madeOf(Schedule.recurs(0), { retries: 0 }),
-  write: madeOf(Schedule.recurs(0), { retries: 0 }),
-  effectful: madeOf(Schedule.recurs(0), { retries: 0 })
-})
+export const none: RetryPolicy = make({ read: never, write: never, effectful: never })
 
 /**
  * Exponential backoff: `base`, then `factor` (default 2) times as much each time, each delay
