@@ -1,15 +1,17 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Array as Arr, Effect, Exit, Fiber, Logger, Layer, Schedule } from "effect"
+import { Array as Arr, Effect, Exit, Fiber, Logger, Layer, Option, Result, Schedule } from "effect"
 import {
   CircuitBreaker,
   RedisClient,
   type RedisConnector,
   type RedisError,
   RedisHealth,
+  RedisReservation,
   RedisTopology,
   RetryPolicy,
   RuntimeSettings
 } from "effect-ioredis"
+import { Strings } from "effect-ioredis/commands"
 import { of } from "effect-ioredis/dispatch"
 import { Fault } from "effect-ioredis/testing"
 import { TestClock } from "effect/testing"
@@ -34,6 +36,9 @@ const outcome = <A, E>(call: Effect.Effect<A, E>) =>
     yield* TestClock.adjust(0)
     return settled(fiber)
   })
+
+const failureReason = (error: RedisError.RedisCommandError) =>
+  error._tag === "RedisConnectionError" ? error.reason : error._tag
 
 const tagOf = (exit: Exit.Exit<Exit.Exit<unknown, RedisError.RedisCommandError>>): string =>
   Exit.isSuccess(exit) && Exit.isFailure(exit.value) ? failure(exit.value)._tag : "Success"
@@ -330,6 +335,66 @@ describe("the connection", () => {
       })
     )
   )
+
+  it.effect("whose successor is lost before it has answered ends with it, as one that may be retried", () =>
+    withSettings()((redis, settings, server) =>
+      Effect.gen(function* () {
+        yield* server.inject(Fault.delay("1 second"), { connection: idOf(redis) })
+        const write = yield* fork(Effect.flip(redis.run(set("k", "1"), { retry: false })))
+        const read = yield* fork(Effect.exit(redis.run(get("k"))))
+        yield* settings.update({ connection: { username: "default" } })
+        yield* TestClock.adjust(100)
+        yield* server.inject(Fault.refuse, { connection: idOf(redis) })
+        yield* TestClock.adjust("2 seconds")
+        assert.deepInclude({ ...(yield* Fiber.join(write)) }, { reason: "Reset", sent: "unknown" })
+        assert.strictEqual(tagOf(settled(read)), "Success")
+      })
+    )
+  )
+
+  it.effect("that still answers has its calls counted", () =>
+    withSettings()((redis, settings, server) =>
+      Effect.gen(function* () {
+        const before = idOf(redis)
+        yield* server.inject(Fault.delay("1 second"), { connection: before })
+        yield* fork(Effect.exit(redis.run(set("k", "1"))))
+        yield* settings.update({ connection: { username: "default" } })
+        yield* TestClock.adjust(100)
+        assert.notStrictEqual(idOf(redis), before)
+        yield* fork(Effect.exit(redis.run(set("k", "2"))))
+        assert.strictEqual((yield* redis.stats).inFlight, 3)
+        yield* TestClock.adjust("2 seconds")
+        assert.strictEqual((yield* redis.stats).inFlight, 0)
+      })
+    )
+  )
+
+  for (const [what, change, after] of [
+    ["database", { db: 2 }, "Reset"],
+    ["user", { username: "app" }, "none"]
+  ] as const) {
+    it.effect(`that is reserved under another ${what} is nobody's after whoever has it`, () =>
+      withSettings()((redis, settings, server) =>
+        Effect.gen(function* () {
+          const write = (value: string) => RedisReservation.transaction([Strings.set("k", value)])
+          const connections = Effect.map(sent(server, "MULTI"), (all) => all.map(({ connection }) => connection))
+          yield* TestClock.adjust("1 second")
+          const held = yield* RedisReservation.reserve()
+          yield* write("0")
+          yield* write("1")
+          yield* settings.update({ connection: change })
+          yield* TestClock.adjust("1 second")
+          yield* write("2")
+          assert.deepStrictEqual(yield* redis.get("k"), Option.some("2"))
+          const [first, second, third] = yield* connections
+          assert.strictEqual(first, second)
+          assert.notStrictEqual(second, third)
+          const ended = yield* Effect.result(held.run(Strings.get("k")))
+          assert.strictEqual(Result.isSuccess(ended) ? "none" : failureReason(ended.failure), after)
+        }).pipe(Effect.provideService(RedisClient.RedisClient, redis), Effect.scoped)
+      )
+    )
+  }
 
   it.effect("that is silent is not waited for longer than the client waits for any", () =>
     withSettings({ retry: RetryPolicy.none })((redis, settings, server) =>

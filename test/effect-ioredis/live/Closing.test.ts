@@ -9,7 +9,8 @@ import {
   RedisCommand,
   RedisConnector,
   type RedisError,
-  RedisTopology
+  RedisTopology,
+  RuntimeSettings
 } from "effect-ioredis"
 import { of } from "effect-ioredis/dispatch"
 import { Fault, SimulatedRedis } from "effect-ioredis/testing"
@@ -98,6 +99,30 @@ describe("Closing takes at most closeTimeout", () => {
       assert.deepStrictEqual(results, [Result.succeed(null), Result.succeed(1)])
       assert.isAbove(millis, 40)
     })
+  )
+
+  it.live("up, with commands in flight on a connection that has a successor: their replies are waited for", () =>
+    Effect.gen(function* () {
+      const server = yield* RedisServer.make()
+      const settings = yield* RuntimeSettings.RuntimeSettings
+      const results: Array<Result.Result<RedisCommand.Reply, unknown>> = []
+      yield* closing({ port: server.port }, (building) =>
+        Effect.gen(function* () {
+          const redis = yield* ready(building)
+          const { nodes, send } = of(redis)
+          const id = Effect.sync(() => nodes()[0]?.sessions()[0]?.id)
+          const before = yield* id
+          send(RedisCommand.make("BLPOP", ["none", "0.1"]), {}, (result) => results.push(result))
+          yield* settings.update({ connection: { username: "default" } })
+          yield* Wait.until(
+            "it has a successor",
+            Effect.map(id, (now) => now !== before)
+          )
+          send(RedisCommand.make("INCR", ["counter"]), {}, (result) => results.push(result))
+        })
+      )
+      assert.deepStrictEqual(results, [Result.succeed(null), Result.succeed(1)])
+    }).pipe(Effect.provide(Layer.provide(RuntimeSettings.layer(), Logger.layer([]))))
   )
 
   it.live("frozen, with nothing in flight: at once", () =>

@@ -28,8 +28,12 @@ const make = Effect.gen(function* () {
   const lane = Lane.make()
   const told: Array<string> = []
   const say = (what: string) => told.push(`${what}${lane.session === undefined ? "" : ", in a session"}`)
-  const state = { refused: 0, lose: (_: RedisError.RedisConnectionError): void => assert.fail("nobody listens") }
-  // A lane asks nothing else of a connection, and nothing of a session.
+  const state = {
+    refused: 0,
+    depth: 0,
+    lose: (_: RedisError.RedisConnectionError): void => assert.fail("nobody listens")
+  }
+  // A lane asks nothing else of a connection and of a session.
   const connection = {
     onLoss: (listener: typeof state.lose) => {
       state.lose = listener
@@ -38,21 +42,28 @@ const make = Effect.gen(function* () {
       }
     }
   } as unknown as RedisConnection.RedisConnection
-  const session = {} as NodeSession
+  const session = { replaceBefore: () => undefined } as NodeSession
   const keeper: Lane.Keeper = {
     connect: Effect.acquireRelease(
       Effect.suspend(() =>
         state.refused-- > 0
           ? Effect.fail(error("Refused"))
-          : Effect.succeed({ address: { host: "localhost", port: 1 }, connection, introduction })
+          : Effect.succeed({
+              address: { host: "localhost", port: 1 },
+              database: 0,
+              username: "default",
+              connection,
+              introduction
+            })
       ),
       () => Effect.sync(() => say("released"))
     ),
     logins: {
-      turn: Effect.andThen(
-        Effect.sleep(1000),
-        Effect.sync(() => clock.currentTimeMillisUnsafe())
-      ),
+      turn: Effect.gen(function* () {
+        yield* Effect.sleep(1000)
+        state.depth = yield* depth
+        return clock.currentTimeMillisUnsafe()
+      }),
       failed: (beganAt, { reason }) => say(`${beganAt}: failed, ${reason}`),
       ready: () => say("ready"),
       forget: () => assert.fail("a lane forgets nothing"),
@@ -70,6 +81,11 @@ const make = Effect.gen(function* () {
   }
   return { lane, session, state, told, keeping: yield* fork(Lane.keep(lane, keeper)) }
 })
+
+/** How much the fiber that asks has still to come back to, which is no part of its type. */
+const depth = Effect.withFiber((fiber) =>
+  Effect.succeed((fiber as typeof fiber & { readonly _stack: ReadonlyArray<unknown> })._stack.length)
+)
 
 const error = (reason: "Refused" | "Reset") => RedisError.connectionError("CONNECT", reason, "never")
 const introduction = { id: 1, history: unknown, isNew: true }
@@ -107,6 +123,23 @@ describe("Lane", () => {
       assert.strictEqual(told.length, 4)
       yield* TestClock.adjust(1)
       assert.deepStrictEqual(told.slice(4), ["ready, in a session"])
+    })
+  )
+
+  it.effect("keeps nothing of the attempts at a successor that came to nothing", () =>
+    Effect.gen(function* () {
+      const { lane, state, told } = yield* make
+      yield* TestClock.adjust(1000)
+      state.refused = 10_000
+      lane.succession.openUnsafe()
+      yield* TestClock.adjust("100 seconds")
+      const before = state.depth
+      yield* TestClock.adjust("1000 seconds")
+      assert.lengthOf(
+        told.filter((line) => line.startsWith("node: not replaced")),
+        1100
+      )
+      assert.strictEqual(state.depth, before)
     })
   )
 

@@ -354,6 +354,27 @@ describe("A reserved connection", () => {
 })
 
 describe("A transaction", () => {
+  it.effect("that ran out of time behind MULTI is not what the next one gets into", () =>
+    on(
+      {},
+      Effect.gen(function* () {
+        const redis = yield* RedisClient.RedisClient
+        const server = yield* SimulatedRedis.SimulatedRedis
+        yield* RedisReservation.transaction([])
+        yield* server.inject(Fault.delay("100 millis"))
+        // Whose deadline comes first has the others looked at behind the reply to MULTI.
+        const other = redis.run(Strings.get("x"), { operationTimeout: "50 millis", retry: false })
+        yield* Effect.forkChild(Effect.exit(other), { startImmediately: true })
+        const transaction = RedisReservation.transaction([Strings.set("n", 1)], { operationTimeout: "100 millis" })
+        const late = yield* Effect.forkChild(Effect.flip(transaction), { startImmediately: true })
+        yield* TestClock.adjust("100 millis")
+        yield* server.heal
+        assert.deepInclude({ ...(yield* Fiber.join(late)) }, { reason: "Timeout", sent: "never" })
+        assert.deepStrictEqual(yield* reserved(({ run }) => run(Strings.get("k"))), Option.none())
+      })
+    )
+  )
+
   it.effect("gives a result for each command, and executes the others where one fails", () =>
     on(
       {},

@@ -1,4 +1,4 @@
-import { Effect, Option, Result, Semaphore } from "effect"
+import { Effect, Exit, Option, Result, Semaphore } from "effect"
 import type * as CircuitBreaker from "../CircuitBreaker.ts"
 import * as RedisCommand from "../RedisCommand.ts"
 import type { RedisConnection, ReplyResult } from "../RedisConnection.ts"
@@ -51,9 +51,10 @@ export class ReservedConnection implements RedisReservation {
     return new ReservedConnection(this.#link, this.#settings)
   }
 
-  /** Tells whether it is as it was when it was made, so that somebody else may have it. */
+  /** Tells whether it is as one would be made now, so that somebody else may have it. */
   isClean(): boolean {
-    return this.connection.isOpen() && this.connection.inFlight() === 0 && !this.#isWatching && !this.#isChanged
+    const { connection, isOutdated } = this.#link
+    return connection.isOpen() && connection.inFlight() === 0 && !this.#isWatching && !this.#isChanged && !isOutdated
   }
 
   readonly run: RedisReservation["run"] = (command) =>
@@ -88,7 +89,7 @@ export class ReservedConnection implements RedisReservation {
       return this.#send([multi], { until }).pipe(
         Effect.flatMap(([begun]) => Effect.fromResult(begun ?? missing(multi))),
         Effect.mapError(notBegun),
-        Effect.andThen(this.#send([...commands, exec], { until })),
+        Effect.andThen(this.#ending(this.#send([...commands, exec], { until }))),
         Effect.flatMap((results) => {
           // However EXEC ends, nothing is watched after it.
           this.#isWatching = false
@@ -112,14 +113,21 @@ export class ReservedConnection implements RedisReservation {
     name: string,
     use: () => Effect.Effect<A, RedisError.RedisCommandError>
   ): Effect.Effect<A, RedisError.RedisCommandError> {
-    const { connection } = this
-    const lose = Effect.sync(() =>
-      connection.destroy(RedisError.connectionError(name, "Closed", "unknown", interrupted))
-    )
     const used = Effect.suspend(() =>
       this.#isOver ? Effect.fail(RedisError.connectionError(name, "Closed", "never", over)) : use()
     )
-    return this.#turns.withPermit(Effect.onInterrupt(used, () => lose))
+    return this.#turns.withPermit(Effect.onInterrupt(used, () => this.#lose(name, interrupted)))
+  }
+
+  // A transaction that is not over would take in what the next one sends.
+  #ending<E>(sending: Effect.Effect<ReadonlyArray<ReplyResult>, E>): Effect.Effect<ReadonlyArray<ReplyResult>, E> {
+    return Effect.onExit(sending, (exit) =>
+      Exit.isSuccess(exit) && isOver(exit.value) ? Effect.void : this.#lose("EXEC", notOver)
+    )
+  }
+
+  #lose(name: string, cause: Error): Effect.Effect<void> {
+    return Effect.sync(() => this.connection.destroy(RedisError.connectionError(name, "Closed", "unknown", cause)))
   }
 
   #follow({ kind, name }: RedisCommand.RedisCommand): void {
@@ -208,6 +216,14 @@ const multi = RedisCommand.make("MULTI")
 
 const interrupted = new Error("A command on the reserved connection was interrupted.")
 const over = new Error("The reserved connection was given back.")
+const notOver = new Error("A transaction on the reserved connection was not ended.")
+
+// Redis ends one with EXEC, also where it executes nothing because it has refused something.
+const isOver = (results: ReadonlyArray<ReplyResult>): boolean => {
+  const executed = results.at(-1)
+  if (executed === undefined || Result.isSuccess(executed)) return executed !== undefined
+  return executed.failure._tag === "RedisOperationError" && executed.failure.code === "EXECABORT"
+}
 
 const refusalInTransaction = (command: RedisCommand.RedisCommand): RedisError.RedisOperationError | undefined =>
   reservedRefusal(command, "transaction")

@@ -21,8 +21,10 @@ export interface Lane {
 
 /** Holds a connection that has introduced itself. */
 export interface Connected {
-  /** Says where it was made to: that of a node may change. */
+  /** Say where it was made to and as whom: those of a node may change. */
   readonly address: RedisAddress
+  readonly database: number
+  readonly username: string
   readonly connection: RedisConnection
   readonly introduction: Introduction
 }
@@ -76,7 +78,7 @@ const live = Effect.fnUntraced(function* (
     const isLost = yield* Effect.raceFirst(Effect.as(held.lost, true), Effect.as(lane.succession.await, false))
     if (isLost) return
     const next = yield* Effect.raceFirst(Effect.as(held.lost, undefined), another(lane, keeper))
-    if (next === undefined) return
+    if (next === undefined || held.isLost()) return
     const before = held
     before.stop()
     held = yield* hold(lane, keeper, next, before.session)
@@ -95,6 +97,7 @@ interface Made {
 interface Held {
   readonly session: NodeSession
   readonly lost: Effect.Effect<void>
+  readonly isLost: () => boolean
   readonly stop: () => void
   readonly close: Effect.Effect<void>
   /** Bounds how long it may take to answer what was sent when it was new, in milliseconds. */
@@ -125,6 +128,7 @@ const hold = Effect.fnUntraced(function* (
     lane.session = undefined
     lane.lastError = error
     logins.lost(beganAt, session, isLast())
+    session.replaceBefore()
     onLost(session, error)
     lost.openUnsafe()
   })
@@ -133,12 +137,12 @@ const hold = Effect.fnUntraced(function* (
   }
   // Whoever ends the lane says nothing of the server.
   yield* Effect.addFinalizer(() => Effect.sync(stop))
-  return { session, lost: lost.await, stop, close, draining } satisfies Held
+  return { session, lost: lost.await, isLost: () => isLost, stop, close, draining } satisfies Held
 })
 
 // Makes a connection beside the one in use, however often that takes.
-const another = (lane: Lane, keeper: Keeper): Effect.Effect<Made, never, Scope.Scope> =>
-  Effect.gen(function* () {
+const another = Effect.fnUntraced(function* (lane: Lane, keeper: Keeper): Effect.fn.Return<Made, never, Scope.Scope> {
+  while (true) {
     const beganAt = yield* keeper.logins.turn
     // Who asks for it from now on asks for another one.
     yield* lane.succession.close
@@ -146,8 +150,8 @@ const another = (lane: Lane, keeper: Keeper): Effect.Effect<Made, never, Scope.S
     if (made._tag === "Success") return made.success
     keeper.logins.failed(beganAt, made.failure)
     keeper.onNotReplaced(made.failure)
-    return yield* another(lane, keeper)
-  })
+  }
+})
 
 // What was sent before is answered before anything is sent by its successor, so that the commands
 // of a key stay in order. Replies come in order too: the last one says that all have come.
@@ -155,13 +159,13 @@ const another = (lane: Lane, keeper: Keeper): Effect.Effect<Made, never, Scope.S
 const retire = ({ mostDraining, onLost }: Keeper, { close, draining, session }: Held, successor: NodeSession) =>
   Effect.callback<void>((resume) => session.submitInTurn(ping, () => resume(Effect.void))).pipe(
     Effect.timeoutOption(Math.max(draining, mostDraining())),
+    Effect.ensuring(close),
     Effect.ensuring(
       Effect.sync(() => {
         successor.release()
         onLost(session, replaced)
       })
-    ),
-    Effect.andThen(close)
+    )
   )
 
 const ping = RedisCommand.make("PING")

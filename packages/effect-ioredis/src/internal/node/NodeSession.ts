@@ -1,3 +1,4 @@
+import { Effect } from "effect"
 import type { Session } from "../../dispatch.ts"
 import type { RedisConnection, ReplyResult } from "../../RedisConnection.ts"
 import type { RedisCommand } from "../../RedisCommand.ts"
@@ -6,6 +7,7 @@ import { connectionError } from "../../RedisError.ts"
 import type { Watch } from "./StallRule.ts"
 import type { Carrier, RedisNode } from "./RedisNode.ts"
 import type { Connected } from "./Lane.ts"
+import { isSameAddress } from "../address.ts"
 
 /**
  * One login of a node, from the moment at which it may be used to its loss.
@@ -17,6 +19,8 @@ export class NodeSession implements Session, Carrier {
   readonly node: RedisNode
   readonly connection: RedisConnection
   readonly address: RedisAddress
+  readonly database: number
+  readonly username: string
   readonly id: number | undefined
   readonly runId: string | undefined
   /** Monotonic milliseconds. */
@@ -31,11 +35,15 @@ export class NodeSession implements Session, Carrier {
   watch: Watch | undefined = undefined
   /** Says whether this program has ended it of its own will, which says nothing of the server. */
   isReplaced = false
-  #heldBack: Array<() => void> | undefined = undefined
+  /** Says whether the client logs in as another user by now, so that nobody else is given it. */
+  isOutdated = false
+  /** Is still to answer, and what is sent meanwhile is held back. */
+  #before: NodeSession | undefined = undefined
+  #heldBack: Array<() => void> = []
 
   constructor(
     node: RedisNode,
-    { address, connection, introduction: { history, id } }: Connected,
+    { address, connection, database, introduction: { history, id }, username }: Connected,
     openedAt: number,
     maxInFlight: number
   ) {
@@ -43,6 +51,8 @@ export class NodeSession implements Session, Carrier {
     this.node = node
     this.connection = connection
     this.address = address
+    this.database = database
+    this.username = username
     this.id = id
     this.runId = history.runId
     this.openedAt = openedAt
@@ -59,7 +69,12 @@ export class NodeSession implements Session, Carrier {
   }
 
   isFull(): boolean {
-    return this.connection.inFlight() + (this.#heldBack?.length ?? 0) >= this.maxInFlight
+    return this.connection.inFlight() + this.#heldBack.length >= this.maxInFlight
+  }
+
+  /** Counts what has no reply yet, in those before it as well. */
+  inFlight(): number {
+    return this.connection.inFlight() + this.#heldBack.length + (this.#before?.inFlight() ?? 0)
   }
 
   submit(command: RedisCommand, onReply: (result: ReplyResult) => void): void {
@@ -69,20 +84,47 @@ export class NodeSession implements Session, Carrier {
 
   /** Sends what is no call's, after what is held back by now. */
   submitInTurn(command: RedisCommand, onReply: (result: ReplyResult) => void): void {
-    if (this.#heldBack === undefined) this.connection.submit(command, onReply)
+    if (this.#before === undefined) this.connection.submit(command, onReply)
     else this.#heldBack.push(() => this.connection.submit(command, onReply))
   }
 
   /** Holds back what is sent from now on, because another session has still to answer. */
-  holdBack(): void {
-    this.#heldBack ??= []
+  follow(before: NodeSession): void {
+    this.#before = before
   }
 
   /** Sends what was held back. */
   release(): void {
-    const held = this.#heldBack ?? []
-    this.#heldBack = undefined
+    const held = this.#heldBack
+    this.#before = undefined
+    this.#heldBack = []
     for (const submit of held) submit()
+  }
+
+  /** Ends when nothing is in flight any more, in those before it as well. */
+  get drain(): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      const before = this.#before
+      if (before === undefined) return this.connection.drain
+      return Effect.andThen(
+        before.drain,
+        Effect.suspend(() => {
+          this.release()
+          return this.connection.drain
+        })
+      )
+    })
+  }
+
+  /** Tells whether it reaches other data than another session does. */
+  isElsewhere({ address, database }: NodeSession): boolean {
+    return database !== this.database || !isSameAddress(address, this.address)
+  }
+
+  /** Ends those before it: what comes after it would overtake what they have not answered. */
+  replaceBefore(): void {
+    this.#before?.replaceBefore()
+    this.#before?.replace()
   }
 
   /** Ends it because this program wants another one. */

@@ -205,7 +205,8 @@ export const make = Effect.fnUntraced(function* (
     onReady: (lane, connected, before) => {
       const session = sessionOf(connected)
       // Whoever hears of it may send at once.
-      if (before !== undefined) succeed(session, links.open())
+      if (before !== undefined) session.follow(before)
+      leave(session, links.open())
       lineage.learn(connected.introduction)
       lane.session = session
       lane.lastError = undefined
@@ -234,8 +235,8 @@ export const make = Effect.fnUntraced(function* (
     isReady: () => sessions().length > 0,
     slots: options.slots,
     ...admissionOf(circuits),
-    inFlight: () => sum(lanes, (connection) => connection.inFlight()),
-    activity: () => sum(lanes, (connection) => connection.activity()),
+    inFlight: () => sum(lanes, (session) => session.inFlight()),
+    activity: () => sum(lanes, ({ connection }) => connection.activity()),
     ...failures,
     sessions,
     changed,
@@ -276,8 +277,8 @@ const admissionOf = (
   dueIn: (kind = "read") => circuits.of(kind).dueIn()
 })
 
-const sum = (lanes: ReadonlyArray<Lane.Lane>, of: (connection: RedisConnection.RedisConnection) => number): number =>
-  lanes.reduce((total, { session }) => total + (session === undefined ? 0 : of(session.connection)), 0)
+const sum = (lanes: ReadonlyArray<Lane.Lane>, of: (session: NodeSession) => number): number =>
+  lanes.reduce((total, { session }) => total + (session === undefined ? 0 : of(session)), 0)
 
 const failuresOf = (
   lanes: ReadonlyArray<Lane.Lane>
@@ -324,10 +325,12 @@ const successionOf = (options: Options): Pick<Lane.Keeper, "onNotReplaced" | "mo
   mostDraining: () => options.commandTimeout + drainMargin
 })
 
-// A session takes the place of another. Who keeps a link to the server that was left makes another.
-const succeed = (session: NodeSession, links: ReadonlyArray<NodeSession>): void => {
-  session.holdBack()
-  replaceAll(links.filter(({ address }) => !isSameAddress(address, session.address)))
+// Who keeps a link to other data makes another one. Another user's stays with whoever has it.
+const leave = (session: NodeSession, links: ReadonlyArray<NodeSession>): void => {
+  for (const link of links) {
+    if (link.isElsewhere(session)) link.replace()
+    else if (link.username !== session.username) link.isOutdated = true
+  }
 }
 
 const replacingOf = (
@@ -369,7 +372,7 @@ const forkInScope = Effect.gen(function* () {
 })
 
 const drainAll = (sessions: ReadonlyArray<NodeSession>): Effect.Effect<void> =>
-  Effect.forEach(sessions, ({ connection }) => connection.drain, { concurrency: "unbounded", discard: true })
+  Effect.forEach(sessions, ({ drain }) => drain, { concurrency: "unbounded", discard: true })
 
 const connectOf = Effect.fnUntraced(function* (
   { connectTimeout, durationsOf, locate, login, name, role }: Options,
@@ -390,7 +393,7 @@ const connectOf = Effect.fnUntraced(function* (
     const introduction = ofDatabase(yield* introduce(connection), login.db)
     if (role !== undefined && (introduction.history.role ?? role) !== role) return yield* wrongRole(role)
     yield* Effect.forkScoped(Reauthentication.keep({ name, address, connection, login, isReplaceable, ask: asked }))
-    return { address, connection, introduction }
+    return { address, database: login.db ?? 0, username: login.username ?? "default", connection, introduction }
   })
   return (introduce: Introduce, isReplaceable: boolean): Lane.Connect =>
     connect(introduce, isReplaceable).pipe(
