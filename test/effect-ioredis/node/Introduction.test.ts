@@ -31,24 +31,21 @@ const connectionOf = (answers: Answers, isOpen = true) => {
 const asker: Introduction.Asker = {
   time: RedisTime.make(() => 1000),
   wallClock: () => 1000,
-  witness: Introduction.makeWitness(0.5)
+  witness: () => Introduction.makeWitness(0.5)
 }
 
 const all: Answers = { PING: "PONG", "CLIENT ID": 7, INFO: info, TIME: ["2", "0"] }
 const known = { runId: "abc", role: "master", replid: "d1", replid2: "e2" }
 
 describe("Introduction", () => {
-  const rows: ReadonlyArray<readonly [who: string, answers: Answers, is: Introduction.Introduction]> = [
-    ["a user who may do everything", all, { id: 7, history: known as never, isNew: false }],
-    [
-      "one who may not know its id",
-      { PING: "PONG", INFO: info },
-      { id: undefined, history: known as never, isNew: false }
-    ],
+  type Is = Omit<Introduction.Introduction, "witness"> & { readonly isNew?: true }
+  const rows: ReadonlyArray<readonly [who: string, answers: Answers, is: Is]> = [
+    ["a user who may do everything", all, { id: 7, history: known as never }],
+    ["one who may not know its id", { PING: "PONG", INFO: info }, { id: undefined, history: known as never }],
     [
       "one without INFO, on a server that knows the script of this node",
       { PING: "PONG", HELLO: hello, "SCRIPT EXISTS": [1] },
-      { id: undefined, history: { ...History.unknown, role: "replica" }, isNew: false }
+      { id: undefined, history: { ...History.unknown, role: "replica" } }
     ],
     [
       "one without INFO, on a server that has forgotten it",
@@ -61,10 +58,20 @@ describe("Introduction", () => {
     it.effect(`of ${who}`, () =>
       Effect.gen(function* () {
         const { connection } = connectionOf(answers)
-        assert.deepStrictEqual(yield* Introduction.introduce(connection, asker), is)
+        const { witness, ...introduction } = yield* Introduction.introduce(connection, asker)
+        assert.deepStrictEqual({ ...introduction, ...(witness !== undefined && { isNew: true }) }, is)
       })
     )
   }
+
+  it.effect("leaves a witness that is missing as it is, and loads another one", () =>
+    Effect.gen(function* () {
+      const { connection, sent } = connectionOf({ PING: "PONG", "SCRIPT EXISTS": [0], "SCRIPT LOAD": "sha" })
+      const { witness } = yield* Introduction.introduce(connection, asker)
+      assert.notStrictEqual(witness?.sha, asker.witness().sha)
+      assert.deepStrictEqual(sent.slice(-2), [`SCRIPT EXISTS ${asker.witness().sha}`, `SCRIPT LOAD ${witness?.lua}`])
+    })
+  )
 
   it.effect("asks for the time three times, and for INFO once", () =>
     Effect.gen(function* () {

@@ -88,7 +88,7 @@ const depth = Effect.withFiber((fiber) =>
 )
 
 const error = (reason: "Refused" | "Reset") => RedisError.connectionError("CONNECT", reason, "never")
-const introduction = { id: 1, history: unknown, isNew: true }
+const introduction = { id: 1, history: unknown }
 
 describe("Lane", () => {
   it.effect("tries again in its turn, and tells the logins and the node of each failure", () =>

@@ -1,13 +1,16 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Fiber, Result } from "effect"
-import { RedisClient, type RedisCommand, type RedisConnection, RedisConnector } from "effect-ioredis"
+import { RedisClient, type RedisCommand, type RedisConnection, RedisConnector, RedisTopology } from "effect-ioredis"
 import * as Dispatch from "effect-ioredis/dispatch"
 import { Fault, SimulatedRedis } from "effect-ioredis/testing"
 import { TestClock } from "effect/testing"
 import { unknown } from "../../../packages/effect-ioredis/src/internal/node/History.ts"
+import { makeWitness } from "../../../packages/effect-ioredis/src/internal/node/Introduction.ts"
 import * as Lineage from "../../../packages/effect-ioredis/src/internal/node/Lineage.ts"
 import type { NodeSession } from "../../../packages/effect-ioredis/src/internal/node/NodeSession.ts"
-import { fork, get, sent, withRedis } from "../../support/VirtualRedis.ts"
+import { fork, get, noRetry, sent, set, withRedis } from "../../support/VirtualRedis.ts"
+
+const address = { host: "redis", port: 6379 }
 
 /** The events of the nodes, as they come. */
 const events = (dispatch: Dispatch.Dispatch) => {
@@ -90,6 +93,63 @@ describe("A history", () => {
     )
   }
 
+  it.effect("of a user without INFO: a restart is a change, although the login that found it out came to nothing", () =>
+    withRedis(
+      {},
+      { denied: ["INFO"] }
+    )((_, server, dispatch) =>
+      Effect.gen(function* () {
+        const node = dispatch.nodes()[0]
+        yield* server.inject(
+          Fault.cut({ executed: true, at: ({ args, name }) => name === "SCRIPT" && args[0] === "LOAD" })
+        )
+        yield* server.restart({ data: "kept" })
+        yield* TestClock.adjust("3 seconds")
+        assert.isTrue(node?.isReady())
+        assert.strictEqual(node?.generation(), 1)
+      })
+    )
+  )
+
+  it.effect("of a user without INFO: each move between two servers is a change", () =>
+    withRedis(
+      { topology: RedisTopology.server(address) },
+      { denied: ["INFO"], servers: [address] }
+    )((_, server, dispatch) =>
+      Effect.gen(function* () {
+        const node = dispatch.nodes()[0]
+        const own = yield* server.server(address)
+        const other = yield* server.server({ host: "other", port: 6379 })
+        let left = own
+        for (const [generation, next] of [other, own, other].entries()) {
+          yield* server.route(address, next)
+          yield* left.inject(Fault.cut({ executed: false }))
+          left = next
+          yield* TestClock.adjust("10 seconds")
+          assert.strictEqual(node?.generation(), generation + 1)
+        }
+      })
+    )
+  )
+
+  it.effect("of a user without INFO: a look whether the address shows a master hides no change", () =>
+    withRedis(
+      { topology: RedisTopology.server(address), ...noRetry },
+      { denied: ["INFO"] }
+    )((redis, server, dispatch) =>
+      Effect.gen(function* () {
+        yield* TestClock.adjust("1 second")
+        const other = yield* server.server({ host: "other", port: 6379 })
+        yield* server.inject(Fault.error("READONLY", { commands: ["SET"] }))
+        yield* server.route(address, other)
+        yield* fork(Effect.exit(redis.run(set("k", "v"))))
+        yield* TestClock.adjust("3 seconds")
+        assert.isAbove(yield* other.connections, 0)
+        assert.strictEqual(dispatch.nodes()[0]?.generation(), 1)
+      })
+    )
+  )
+
   it.effect("is asked for each second while it is watched, and a resynchronisation in place is noticed", () =>
     withRedis()((_, server, dispatch) =>
       Effect.gen(function* () {
@@ -163,7 +223,11 @@ const make = Effect.gen(function* () {
   let changes = 0
   const lineage = yield* Lineage.make(() => changes++)
   const learn = (history: Partial<Dispatch.RedisHistory>, isNew = false) =>
-    lineage.learn({ id: 1, history: { ...unknown, role: "master", ...history }, isNew })
+    lineage.learn({
+      id: 1,
+      history: { ...unknown, role: "master", ...history },
+      ...(isNew && { witness: makeWitness(0) })
+    })
   return { ...lineage, learn, changes: () => changes }
 })
 

@@ -13,7 +13,7 @@ const make = (maxInFlight = 2) => {
     submit: () => state.inFlight++,
     destroy: (error: RedisError.RedisConnectionError) => state.destroyed.push(error)
   } as unknown as RedisConnection.RedisConnection
-  const introduction = { id: 7, history: { ...unknown, runId: "run" }, isNew: false }
+  const introduction = { id: 7, history: { ...unknown, runId: "run" } }
   const address = { host: "localhost", port: 1 }
   const connected = { address, database: 0, username: "default", connection, introduction }
   const session = new NodeSession({} as RedisNode, connected, 1000, maxInFlight)

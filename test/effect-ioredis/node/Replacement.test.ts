@@ -20,7 +20,7 @@ const make = Effect.gen(function* () {
     state.looks++
     const { fails, role, runId } = state
     if (fails) return Effect.fail(RedisError.connectionError("CONNECT", "Refused", "never"))
-    return Effect.succeed({ introduction: { id: 1, history: { ...unknown, role, runId }, isNew: false } } as never)
+    return Effect.succeed({ introduction: { id: 1, history: { ...unknown, role, runId } } } as never)
   }) as Connect
   const replacement = Replacement.make({
     connect,

@@ -1,4 +1,4 @@
-import { Effect, Result } from "effect"
+import { Effect, Random, Result } from "effect"
 import type { RedisHistory } from "../../dispatch.ts"
 import * as RedisCommand from "../../RedisCommand.ts"
 import * as RedisConnection from "../../RedisConnection.ts"
@@ -7,22 +7,26 @@ import * as RedisScript from "../../RedisScript.ts"
 import * as History from "./History.ts"
 import type { RedisTime } from "./RedisTime.ts"
 
-/**
- * Describes who a connection is and whom it talks to, as far as the user may ask. `isNew` says that
- * the server cannot be shown to be the process that the last session was on.
- */
+/** Describes who a connection is and whom it talks to, as far as the user may ask. */
 export interface Introduction {
   readonly id: number | undefined
   readonly history: RedisHistory
-  readonly isNew: boolean
+  /**
+   * Is given where the server cannot be shown to be the process that the last session was on: the
+   * witness that the next session is to look for.
+   */
+  readonly witness?: RedisScript.RedisScript | undefined
 }
 
 /** Describes what an introduction needs to know of its node. */
 export interface Asker {
   readonly time: RedisTime
   readonly wallClock: () => number
-  /** A script that only this node loads: a server that knows it has not been started anew since. */
-  readonly witness: RedisScript.RedisScript
+  /**
+   * A script that only this node loads, and loads once: a server that knows it is the one that the
+   * last session was on, and has not been started anew since.
+   */
+  readonly witness: () => RedisScript.RedisScript
 }
 
 /** Makes a script that no other client has. */
@@ -46,10 +50,10 @@ export const introduce = Effect.fnUntraced(function* (
   // The clock of another server is not the one that was read before.
   asker.time.refresh()
   for (let answers = 0; answers < 3; answers++) yield* askTime(connection, asker)
-  const isNew = introduction.history.runId === undefined && !(yield* remembers(connection, asker.witness))
+  const witness = introduction.history.runId === undefined ? yield* renewed(connection, asker.witness()) : undefined
   // What was lost meanwhile has said nothing of the server.
   if (!connection.isOpen()) return yield* RedisError.connectionError("CONNECT", "Reset", "never")
-  return { ...introduction, isNew }
+  return witness === undefined ? introduction : { ...introduction, witness }
 })
 
 /**
@@ -77,8 +81,7 @@ export const identify = Effect.fnUntraced(function* (
   if (!connection.isOpen()) return yield* RedisError.connectionError("CONNECT", "Reset", "never")
   return {
     id: id !== undefined && Result.isSuccess(id) ? Number(id.success) : undefined,
-    history: { ...told, role },
-    isNew: false
+    history: { ...told, role }
   }
 })
 
@@ -105,15 +108,17 @@ export const askTime = (connection: RedisConnection.RedisConnection, { time, wal
     })
   })
 
-// The witness is loaded where it is missing, for the next session to find it.
-const remembers = Effect.fnUntraced(function* (
+// Where the witness is missing another one is loaded, for the next session to find it. The old one
+// stays missing: a login that comes to nothing after this has told nobody of the new server.
+const renewed = Effect.fnUntraced(function* (
   connection: RedisConnection.RedisConnection,
   witness: RedisScript.RedisScript
 ) {
   const exists = yield* ask(connection, RedisCommand.make("SCRIPT", ["EXISTS", witness.sha]))
-  const isKnown = Result.isSuccess(exists) && Array.isArray(exists.success) && exists.success[0] === 1
-  if (!isKnown) yield* ask(connection, RedisCommand.make("SCRIPT", ["LOAD", witness.lua]))
-  return isKnown
+  if (Result.isSuccess(exists) && Array.isArray(exists.success) && exists.success[0] === 1) return undefined
+  const next = makeWitness(yield* Random.next)
+  yield* ask(connection, RedisCommand.make("SCRIPT", ["LOAD", next.lua]))
+  return next
 })
 
 const askRole = (connection: RedisConnection.RedisConnection) =>

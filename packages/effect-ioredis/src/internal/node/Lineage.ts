@@ -23,10 +23,11 @@ export interface Lineage {
 /** Makes one. `onChange` is called for each change that may have lost data. */
 export const make = Effect.fnUntraced(function* (onChange: () => void) {
   const clock = yield* Clock.Clock
+  let witness = Introduction.makeWitness(yield* Random.next)
   const asker: Introduction.Asker = {
     time: RedisTime.make(() => clock.currentTimeMillisUnsafe()),
     wallClock: () => clock.currentTimeMillisUnsafe(),
-    witness: Introduction.makeWitness(yield* Random.next)
+    witness: () => witness
   }
   let history: RedisHistory | undefined
   let generation = 0
@@ -43,7 +44,10 @@ export const make = Effect.fnUntraced(function* (onChange: () => void) {
     asker,
     history: () => history,
     generation: () => generation,
-    learn: (introduction) => learn(introduction.history, introduction.isNew),
+    learn: ({ history, witness: renewed }) => {
+      witness = renewed ?? witness
+      learn(history, renewed !== undefined)
+    },
     ask: (session) =>
       history === undefined
         ? Effect.void

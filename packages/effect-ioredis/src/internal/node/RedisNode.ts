@@ -184,15 +184,16 @@ export const make = Effect.fnUntraced(function* (
   const stallRule = stallRuleOf(options, now, sessions)
   const failures = failuresOf(lanes)
   const sessionOf = (connected: Lane.Connected) => new NodeSession(self, connected, now(), options.maxInFlight)
+  const connectBeside = connectAs((connection) => Introduction.identify(connection, options.readOnly), true)
   const links = yield* Links.make({
-    connect: connectAs((connection) => Introduction.identify(connection, options.readOnly), true),
+    connect: connectBeside,
     logins,
     sessionOf,
     problem: () => linkProblem(self.status(), sessions().length > 0, failures.lastError()),
     isLast: () => sessions().length === 0
   })
   const connections = () => [...sessions(), ...links.open()]
-  const replacement = Replacement.make({ connect, fork, now, sessions: connections })
+  const replacement = Replacement.make({ connect: connectBeside, fork, now, sessions: connections })
   const { changed, wake } = Waiters.make()
   let closing = false
   let wasReady = false
