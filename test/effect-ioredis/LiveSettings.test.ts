@@ -396,6 +396,24 @@ describe("the connection", () => {
     )
   }
 
+  it.effect("tells nothing of its server any more when its successor has told of another one", () =>
+    withSettings({ topology: RedisTopology.server({ host: "a", port: 1 }) })((redis, settings, server) =>
+      Effect.gen(function* () {
+        const b = yield* server.server({ host: "b", port: 2 })
+        const dispatch = of(redis)
+        const node = dispatch.nodes()[0]
+        yield* dispatch.watchHistory
+        yield* TestClock.adjust("1900 millis")
+        yield* server.inject(Fault.delay("500 millis"), { connection: idOf(redis) })
+        yield* TestClock.adjust("100 millis")
+        yield* settings.update({ connection: { host: "b", port: 2 } })
+        yield* TestClock.adjust("3 seconds")
+        const runId = yield* b.runId
+        assert.deepStrictEqual([node?.generation(), node?.history()?.runId], [1, runId])
+      }).pipe(Effect.scoped)
+    )
+  )
+
   it.effect("that is silent is not waited for longer than the client waits for any", () =>
     withSettings({ retry: RetryPolicy.none })((redis, settings, server) =>
       Effect.gen(function* () {

@@ -7,6 +7,7 @@ import { TestClock } from "effect/testing"
 import { unknown } from "../../../packages/effect-ioredis/src/internal/node/History.ts"
 import { makeWitness } from "../../../packages/effect-ioredis/src/internal/node/Introduction.ts"
 import * as Lineage from "../../../packages/effect-ioredis/src/internal/node/Lineage.ts"
+import * as RedisTime from "../../../packages/effect-ioredis/src/internal/node/RedisTime.ts"
 import type { NodeSession } from "../../../packages/effect-ioredis/src/internal/node/NodeSession.ts"
 import { fork, get, noRetry, sent, set, withRedis } from "../../support/VirtualRedis.ts"
 
@@ -222,14 +223,17 @@ const sessionOf = Effect.fnUntraced(function* (
 const make = Effect.gen(function* () {
   let changes = 0
   const lineage = yield* Lineage.make(() => changes++)
-  const learn = (history: Partial<Dispatch.RedisHistory>, isNew = false) =>
+  const learn = (history: Partial<Dispatch.RedisHistory>, isNew = false, time?: RedisTime.RedisTime) =>
     lineage.learn({
       id: 1,
       history: { ...unknown, role: "master", ...history },
-      ...(isNew && { witness: makeWitness(0) })
+      ...(isNew && { witness: makeWitness(0) }),
+      time
     })
   return { ...lineage, learn, changes: () => changes }
 })
+
+const concurrently = { concurrency: "unbounded" } as const
 
 describe("Lineage", () => {
   it.effect("counts the changes that may have lost data, and tells of each", () =>
@@ -284,14 +288,28 @@ describe("Lineage", () => {
 
   it.effect("takes the time of three answers anew, however exact an earlier one was", () =>
     Effect.gen(function* () {
-      const { asker, refreshTime } = yield* make
-      asker.time.learn(["1000", "0"], 0, 0)
+      const { asker, refreshTime, time } = yield* make
+      asker.time().learn(["1000", "0"], 0, 0)
       const { asked, session } = yield* sessionOf(["5", "0"], { millis: 10 })
       const refreshing = yield* fork(refreshTime(session))
       yield* TestClock.adjust(30)
       yield* Fiber.join(refreshing)
       assert.deepStrictEqual(asked, ["TIME", "TIME", "TIME"])
-      assert.strictEqual(asker.time.now(), 5005)
+      assert.strictEqual(time(), 5005)
+    })
+  )
+
+  it.effect("takes nothing of what an older session answers once a newer one was told", () =>
+    Effect.gen(function* () {
+      const { ask, asker, generation, history, learn, refreshTime, time } = yield* make
+      learn({ runId: "a", replid: "1" })
+      const times = yield* sessionOf(["9", "0"], { millis: 10 })
+      const histories = yield* sessionOf("role:slave\r\nmaster_replid:2\r\n", { millis: 10 })
+      const asking = yield* fork(Effect.all([refreshTime(times.session), ask(histories.session)], concurrently))
+      learn({ runId: "b", replid: "3" }, false, RedisTime.make(asker.wallClock, 5000))
+      yield* TestClock.adjust(30)
+      yield* Fiber.join(asking)
+      assert.deepStrictEqual([generation(), history()?.runId, time()], [1, "b", 5030])
     })
   )
 })

@@ -16,11 +16,14 @@ export interface Introduction {
    * witness that the next session is to look for.
    */
   readonly witness?: RedisScript.RedisScript | undefined
+  /** The server's time, where that was asked for. */
+  readonly time?: RedisTime | undefined
 }
 
 /** Describes what an introduction needs to know of its node. */
 export interface Asker {
-  readonly time: RedisTime
+  /** The time of the server that the last session was on. */
+  readonly time: () => RedisTime
   readonly wallClock: () => number
   /**
    * A script that only this node loads, and loads once: a server that knows it is the one that the
@@ -48,12 +51,12 @@ export const introduce = Effect.fnUntraced(function* (
 ): Effect.fn.Return<Introduction, RedisError.RedisConnectionError> {
   const introduction = yield* identify(connection, isReadOnly)
   // The clock of another server is not the one that was read before.
-  asker.time.refresh()
-  for (let answers = 0; answers < 3; answers++) yield* askTime(connection, asker)
+  const time = asker.time().renewed()
+  for (let answers = 0; answers < 3; answers++) yield* askTime(connection, time, asker.wallClock)
   const witness = introduction.history.runId === undefined ? yield* renewed(connection, asker.witness()) : undefined
   // What was lost meanwhile has said nothing of the server.
   if (!connection.isOpen()) return yield* RedisError.connectionError("CONNECT", "Reset", "never")
-  return witness === undefined ? introduction : { ...introduction, witness }
+  return { ...introduction, witness, time }
 })
 
 /**
@@ -100,7 +103,11 @@ export const askHistory = (
   })
 
 /** Asks for the server's time once more. */
-export const askTime = (connection: RedisConnection.RedisConnection, { time, wallClock }: Asker): Effect.Effect<void> =>
+export const askTime = (
+  connection: RedisConnection.RedisConnection,
+  time: RedisTime,
+  wallClock: () => number
+): Effect.Effect<void> =>
   Effect.suspend(() => {
     const askedAt = wallClock()
     return Effect.map(ask(connection, redisTime), (told) => {

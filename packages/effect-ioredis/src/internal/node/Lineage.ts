@@ -7,15 +7,17 @@ import * as RedisTime from "./RedisTime.ts"
 
 /** Keeps what a node knows of its server: its time, and what its data descend from. */
 export interface Lineage {
-  /** Introduces a new connection. */
+  /** Introduces a new connection, of which nothing is known here before it is learnt. */
   readonly asker: Introduction.Asker
   /** `undefined` before the first session. */
   readonly history: () => RedisHistory | undefined
   /** A number that grows with each change of history that may have lost data. */
   readonly generation: () => number
+  /** Gives the server's time in milliseconds. */
+  readonly time: () => number
   /** Takes what a new session was told. */
   readonly learn: (introduction: Introduction.Introduction) => void
-  /** Asks in a session. */
+  /** Asks in a session. The answer counts unless a newer session was told something meanwhile. */
   readonly ask: (session: NodeSession) => Effect.Effect<void>
   readonly refreshTime: (session: NodeSession) => Effect.Effect<void>
 }
@@ -23,12 +25,10 @@ export interface Lineage {
 /** Makes one. `onChange` is called for each change that may have lost data. */
 export const make = Effect.fnUntraced(function* (onChange: () => void) {
   const clock = yield* Clock.Clock
+  const wallClock = () => clock.currentTimeMillisUnsafe()
+  let latest: Introduction.Introduction | undefined
   let witness = Introduction.makeWitness(yield* Random.next)
-  const asker: Introduction.Asker = {
-    time: RedisTime.make(() => clock.currentTimeMillisUnsafe()),
-    wallClock: () => clock.currentTimeMillisUnsafe(),
-    witness: () => witness
-  }
+  let time = RedisTime.make(wallClock)
   let history: RedisHistory | undefined
   let generation = 0
 
@@ -41,23 +41,31 @@ export const make = Effect.fnUntraced(function* (onChange: () => void) {
   }
 
   return {
-    asker,
+    asker: { time: () => time, wallClock, witness: () => witness },
     history: () => history,
     generation: () => generation,
-    learn: ({ history, witness: renewed }) => {
-      witness = renewed ?? witness
-      learn(history, renewed !== undefined)
+    time: () => time.now(),
+    learn: (introduction) => {
+      latest = introduction
+      witness = introduction.witness ?? witness
+      time = introduction.time ?? time
+      learn(introduction.history, introduction.witness !== undefined)
     },
     ask: (session) =>
-      history === undefined
-        ? Effect.void
-        : Effect.map(Introduction.askHistory(session.connection, { ...history, runId: session.runId }), (next) => {
-            if (next !== undefined && session.isOpen()) learn(next, false)
-          }),
+      Effect.suspend(() => {
+        const before = latest
+        if (history === undefined) return Effect.void
+        return Effect.map(Introduction.askHistory(session.connection, { ...history, runId: session.runId }), (next) => {
+          // What a newer session was told is newer, and perhaps of another server.
+          if (next !== undefined && session.isOpen() && before === latest) learn(next, false)
+        })
+      }),
     refreshTime: (session) =>
       Effect.suspend(() => {
-        asker.time.refresh()
-        return Effect.repeat(Introduction.askTime(session.connection, asker), { times: 2 })
+        // What is answered after a newer session was told the time is kept from it.
+        const refreshed = time.renewed()
+        time = refreshed
+        return Effect.repeat(Introduction.askTime(session.connection, refreshed, wallClock), { times: 2 })
       })
   } satisfies Lineage
 })

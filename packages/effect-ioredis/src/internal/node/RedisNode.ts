@@ -244,7 +244,7 @@ export const make = Effect.fnUntraced(function* (
     wake,
     history: lineage.history,
     generation: lineage.generation,
-    time: lineage.asker.time.now,
+    time: lineage.time,
     suspect: stallRule.suspect,
     observe: (error) => {
       if (tellsOfHistory.has(error.code) && asking.isDue()) fork(asking.askHistory)

@@ -11,13 +11,16 @@ export interface RedisTime {
    * wall clock.
    */
   readonly learn: (reply: unknown, askedAt: number, receivedAt: number) => void
-  /** Forgets how exact the last answer was, for the clocks drift apart: the next one is taken. */
-  readonly refresh: () => void
+  /**
+   * Makes another one, which begins with what this one knows and takes any answer, for the clocks
+   * drift apart. What this one learns later, the other does not know: its server may be another.
+   */
+  readonly renewed: () => RedisTime
 }
 
-/** Makes one on a wall clock in milliseconds. */
-export const make = (wallClock: () => number): RedisTime => {
-  let offset = 0
+/** Makes one on a wall clock in milliseconds, which is so far behind Redis' time. */
+export const make = (wallClock: () => number, behind = 0): RedisTime => {
+  let offset = behind
   let roundTrip = Number.POSITIVE_INFINITY
   return {
     now: () => wallClock() + offset,
@@ -28,9 +31,7 @@ export const make = (wallClock: () => number): RedisTime => {
       roundTrip = took
       offset = Math.round(told - (askedAt + receivedAt) / 2)
     },
-    refresh: () => {
-      roundTrip = Number.POSITIVE_INFINITY
-    }
+    renewed: () => make(wallClock, offset)
   }
 }
 
