@@ -178,8 +178,9 @@ export interface Node {
    *
    * It waits for its turn among the logins of the node and uses the node's address and login of
    * that moment. While the node has no session it fails at once with what the last login failed
-   * with. It ends with its scope, with the client, and when the node leaves an address or replaces
-   * its connections.
+   * with. It ends with its scope, with the client or the node, and when the node leaves an address
+   * or replaces its connections. A node that owns nothing goes on as long as something is heard or
+   * awaited on it.
    *
    * **Gotchas**
    *

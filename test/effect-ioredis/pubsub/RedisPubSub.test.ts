@@ -175,6 +175,27 @@ describe("A subscription in virtual time", () => {
     }).pipe(Effect.provide(layer))
   )
 
+  it.effect("leaves a server of the cluster that owns nothing any more, and may have left it", () =>
+    VirtualCluster.withCluster()(({ cluster, redis }) =>
+      Effect.gen(function* () {
+        const events: Array<string> = []
+        yield* RedisPubSub.subscribe(["prices"]).pipe(
+          Stream.runForEach((event) => Effect.sync(() => events.push(event._tag === "Gap" ? event.reason : ""))),
+          Effect.provideService(RedisClient.RedisClient, redis),
+          Effect.forkScoped
+        )
+        yield* TestClock.adjust("1 second")
+        const owner = yield* cluster.ownerOf("prices")
+        const other = (yield* cluster.masters).find((master) => master !== owner)
+        if (other === undefined) return assert.fail("there is one master alone")
+        yield* cluster.moveSlots({ from: 0, to: 16_383 }, other)
+        yield* TestClock.adjust("30 seconds")
+        assert.deepStrictEqual(events, ["Subscribed", "Reconnected"])
+        assert.strictEqual(yield* owner.connections, 0)
+      })
+    )
+  )
+
   it.effect("outlives a server of the cluster that leaves while it is asked", () =>
     VirtualCluster.withCluster()(({ cluster, redis }) =>
       Effect.gen(function* () {

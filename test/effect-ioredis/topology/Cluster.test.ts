@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Option, Result, Stream } from "effect"
-import { RedisClient, RedisCommand, RedisConnector, RedisTopology, RetryPolicy } from "effect-ioredis"
-import { Fault } from "effect-ioredis/testing"
+import { Effect, Fiber, Option, Result, Scope, Stream } from "effect"
+import { RedisClient, RedisCommand, RedisConnector, RedisReservation, RedisTopology, RetryPolicy } from "effect-ioredis"
+import { Fault, type SimulatedServer } from "effect-ioredis/testing"
 import { TestClock } from "effect/testing"
 import { receivedBy, withCluster } from "../../support/VirtualCluster.ts"
 import { fork, result } from "../../support/VirtualRedis.ts"
@@ -9,6 +9,32 @@ import { fork, result } from "../../support/VirtualRedis.ts"
 const keys = (count: number, prefix = "k") => Array.from({ length: count }, (_, n) => `${prefix}${n}`)
 
 const incr = (key: string) => RedisCommand.make("INCR", [key])
+
+const publish = RedisCommand.make("PUBLISH", ["c", "m"])
+
+/** Runs a test with a connection that was reserved on a server whose slots are another's by now. */
+const withReserved = <A, E>(
+  use: (given: {
+    readonly connection: RedisReservation.RedisReservation
+    readonly server: SimulatedServer.SimulatedServer
+  }) => Effect.Effect<A, E, Scope.Scope>
+) =>
+  withCluster()(({ cluster, redis }) =>
+    Effect.gen(function* () {
+      const [server, other] = yield* cluster.masters
+      if (server === undefined || other === undefined) return assert.fail("there are no masters")
+      const scope = yield* Effect.scope
+      const reserving = RedisReservation.reserve({ key: "hello" }).pipe(
+        Effect.provideService(RedisClient.RedisClient, redis),
+        Scope.provide(scope)
+      )
+      const reserved = yield* fork(reserving)
+      yield* TestClock.adjust("1 second")
+      const connection = yield* Fiber.join(reserved)
+      yield* cluster.moveSlots({ from: 0, to: 5460 }, other)
+      return yield* use({ connection, server })
+    })
+  )
 
 describe("A client of a cluster", () => {
   it.effect("learns all owners from one seed, and keeps no connection to any other server", () =>
@@ -184,6 +210,42 @@ describe("A client of a cluster", () => {
       })
     )
   )
+
+  describe("with a connection reserved on a server that loses its slots", () => {
+    it.effect("keeps it for as long as it is used", () =>
+      withReserved(({ connection, server }) =>
+        Effect.gen(function* () {
+          for (let second = 0; second < 30; second++) {
+            yield* connection.run(publish)
+            yield* TestClock.adjust("1 second")
+          }
+          assert.isAbove(yield* server.connections, 0)
+        })
+      )
+    )
+
+    it.effect("keeps it for as long as it waits for a reply", () =>
+      withReserved(({ connection, server }) =>
+        Effect.gen(function* () {
+          const waiting = yield* fork(connection.run(RedisCommand.make("WAIT", [5, 40_000])))
+          yield* TestClock.adjust("30 seconds")
+          assert.strictEqual(result(waiting), "waiting")
+          assert.isAbove(yield* server.connections, 0)
+        })
+      )
+    )
+
+    it.effect("ends it where it is idle, as any that is lost", () =>
+      withReserved(({ connection, server }) =>
+        Effect.gen(function* () {
+          yield* TestClock.adjust("30 seconds")
+          assert.strictEqual(yield* server.connections, 0)
+          const error = yield* Effect.flip(connection.run(publish))
+          assert.deepInclude(error, { _tag: "RedisConnectionError", reason: "Reset", sent: "never" })
+        })
+      )
+    )
+  })
 
   it.effect("refuses calls for a dead master's keys alone, and goes to its replica once that is promoted", () =>
     withCluster({ retry: RetryPolicy.none, cluster: { fullCoverage: false } })(({ cluster, redis }) =>

@@ -10,15 +10,15 @@ const idle = { host: "idle", port: 2 }
 
 /** A server that is heard of at each look, as one that the topology asks again and again. */
 const double = (name: string) => {
-  const session = { carried: 0 }
-  let heard = 0
+  let carried = 0
   let inFlight = 0
-  const node = { name, sessions: () => [session], inFlight: () => inFlight, activity: () => heard++ }
+  let heard = 0
+  const node = { name, usage: () => ({ carried, inFlight }), activity: () => heard++ }
   return {
     // Nothing else of a node is asked here.
     node: node as unknown as RedisNode,
     carry: () => {
-      session.carried++
+      carried++
     },
     wait: (count: number) => {
       inFlight = count

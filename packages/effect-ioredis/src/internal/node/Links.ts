@@ -16,6 +16,8 @@ export interface Links {
   readonly connect: Effect.Effect<NodeSession, RedisError.RedisConnectionError, Scope.Scope>
   /** Those whose connections are open now. */
   readonly open: () => ReadonlyArray<NodeSession>
+  /** A number that grows with everything that any of them hears. */
+  readonly activity: () => number
 }
 
 /** Describes what links ask of their node. */
@@ -28,20 +30,28 @@ export interface Options {
   readonly problem: () => RedisError.RedisConnectionError | undefined
   /** Says that no session is open. */
   readonly isLast: () => boolean
+  /** Says that the client is being closed, and not this node alone. */
+  readonly isClosing: () => boolean
 }
 
 /** Makes the links of a node. They end with the scope. */
 export const make = Effect.fnUntraced(function* (options: Options): Effect.fn.Return<Links, never, Scope.Scope> {
-  const { isLast, logins, problem, sessionOf } = options
+  const { isClosing, isLast, logins, problem, sessionOf } = options
   const clock = yield* Clock.Clock
   const open = new Set<NodeSession>()
-  const { changed: closed, wake } = Waiters.make()
+  const { changed: nodeClosed, wake } = Waiters.make()
   let isClosed = false
+  let activityOfLost = 0
+  const remove = (link: NodeSession): void => {
+    if (open.delete(link)) activityOfLost += link.connection.activity()
+  }
+  const ended = () => (isClosing() ? closed : left)
   yield* Effect.addFinalizer(() =>
     Effect.sync(() => {
       isClosed = true
       wake()
-      for (const link of open) link.connection.destroy(closing())
+      // Neither says anything of the server.
+      for (const link of open) link.end(ended())
     })
   )
 
@@ -55,13 +65,13 @@ export const make = Effect.fnUntraced(function* (options: Options): Effect.fn.Re
     open.add(link)
     // Whoever ends it says nothing of the server, be it by closing the connection or the scope.
     const stop = link.connection.onLoss(({ reason }) => {
-      open.delete(link)
+      remove(link)
       if (reason !== "Closed") logins.lost(beganAt, link, isLast())
     })
     yield* Effect.addFinalizer(() =>
       Effect.sync(() => {
         stop()
-        open.delete(link)
+        remove(link)
       })
     )
     return link
@@ -69,18 +79,26 @@ export const make = Effect.fnUntraced(function* (options: Options): Effect.fn.Re
 
   return {
     open: () => Array.from(open),
+    activity: () => Array.from(open).reduce((sum, { connection }) => sum + connection.activity(), activityOfLost),
     connect: Effect.suspend(() => {
-      const reason = isClosed ? closing() : problem()
+      const reason = isClosed ? ended() : problem()
       if (reason !== undefined) return Effect.fail(reason)
       return Effect.raceFirst(
         logIn,
         Effect.andThen(
-          closed,
-          Effect.suspend(() => Effect.fail(closing()))
+          nodeClosed,
+          Effect.suspend(() => Effect.fail(ended()))
         )
       )
     }).pipe(Effect.provideService(Clock.Clock, clock))
   }
 })
 
-const closing = () => RedisError.connectionError("CONNECT", "Closed", "never", new Error("The client was closed."))
+const closed = RedisError.connectionError("CONNECT", "Closed", "never", new Error("The client was closed."))
+
+const left = RedisError.connectionError(
+  "CONNECT",
+  "Reset",
+  "never",
+  new Error("The server is none of the client's any more.")
+)

@@ -3,7 +3,7 @@ import type { Session } from "../../dispatch.ts"
 import type { RedisConnection, ReplyResult } from "../../RedisConnection.ts"
 import type { RedisCommand } from "../../RedisCommand.ts"
 import type { RedisAddress } from "../../RedisConnector.ts"
-import { connectionError } from "../../RedisError.ts"
+import { connectionError, type RedisConnectionError } from "../../RedisError.ts"
 import type { Watch } from "./StallRule.ts"
 import type { Carrier, RedisNode } from "./RedisNode.ts"
 import type { Connected } from "./Lane.ts"
@@ -129,8 +129,13 @@ export class NodeSession implements Session, Carrier {
 
   /** Ends it because this program wants another one. */
   replace(): void {
+    this.end(connectionError("CONNECT", "Reset", "unknown", new Error("The connection was replaced.")))
+  }
+
+  /** Ends it because this program wants it no more. */
+  end(error: RedisConnectionError): void {
     this.isReplaced = true
-    this.connection.destroy(connectionError("CONNECT", "Reset", "unknown", new Error("The connection was replaced.")))
+    this.connection.destroy(error)
   }
 
   hear(at: number): void {

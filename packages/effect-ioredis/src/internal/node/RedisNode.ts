@@ -73,6 +73,11 @@ export interface RedisNode extends Node {
   readonly status: () => Status
   /** Counts the commands that were sent and have no reply yet. */
   readonly inFlight: () => number
+  /**
+   * Tells what callers have its connections carry, also those that are lent to them: `carried`
+   * changes with it.
+   */
+  readonly usage: () => { readonly carried: number; readonly inFlight: number }
   /** Gives a number that grows with everything that any connection hears. */
   readonly activity: () => number
   /** Why the last connection failed, while one is missing. */
@@ -190,7 +195,8 @@ export const make = Effect.fnUntraced(function* (
     logins,
     sessionOf,
     problem: () => linkProblem(self.status(), sessions().length > 0, failures.lastError()),
-    isLast: () => sessions().length === 0
+    isLast: () => sessions().length === 0,
+    isClosing: () => closing
   })
   const connections = () => [...sessions(), ...links.open()]
   const replacement = Replacement.make({ connect: connectBeside, fork, now, sessions: connections })
@@ -237,6 +243,7 @@ export const make = Effect.fnUntraced(function* (
     slots: options.slots,
     ...admissionOf(circuits),
     inFlight: () => sum(lanes, (session) => session.inFlight()),
+    usage: () => usageOf(sessions(), links),
     activity: () => sum(lanes, ({ connection }) => connection.activity()),
     ...failures,
     sessions,
@@ -280,6 +287,12 @@ const admissionOf = (
 
 const sum = (lanes: ReadonlyArray<Lane.Lane>, of: (session: NodeSession) => number): number =>
   lanes.reduce((total, { session }) => total + (session === undefined ? 0 : of(session)), 0)
+
+// Who has a link sends on its connection, which counts nothing but what it hears.
+const usageOf = (sessions: ReadonlyArray<NodeSession>, links: Links.Links): ReturnType<RedisNode["usage"]> => ({
+  carried: sessions.reduce((total, { carried }) => total + carried, links.activity()),
+  inFlight: [...sessions, ...links.open()].reduce((total, session) => total + session.inFlight(), 0)
+})
 
 const failuresOf = (
   lanes: ReadonlyArray<Lane.Lane>

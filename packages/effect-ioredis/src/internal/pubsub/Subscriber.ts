@@ -27,11 +27,8 @@ export const keep = (
   const ear = new Ear(dispatch.clock, inbox)
   const turn = Effect.suspend(() => {
     const node = dispatch.nodeOf(subject.names[0])
-    // A server that has left is closed too, and there is another one in its place.
-    const isFinalHere = (error: RedisError.RedisCommandError) =>
-      isFinal(error) && (error._tag !== "RedisConnectionError" || dispatch.nodeOf(subject.names[0]) === node)
-    return Effect.catch(Effect.scoped(live(node, subject, ear)), (error) =>
-      isFinalHere(error) ? Effect.fail(error) : Effect.void
+    return Effect.catch(Effect.scoped(live(dispatch, node, subject, ear)), (error) =>
+      isFinal(error) ? Effect.fail(error) : Effect.void
     )
   })
   // A session that is ready says that a link may be made too.
@@ -97,6 +94,7 @@ class Ear {
 
 // One link, from its making to its loss.
 const live = Effect.fnUntraced(function* (
+  dispatch: Dispatch,
   node: Node,
   { names, verb }: Subject,
   ear: Ear
@@ -123,7 +121,9 @@ const live = Effect.fnUntraced(function* (
       })
   )
   yield* inTime(subscribe(link, RedisCommand.make(verb, names), ear))
-  yield* Effect.raceFirst(ended.await, askingAgain(link, RedisCommand.make(verb, [names[0]]), ear))
+  // A server that owns nothing may be none of its cluster any more, and hears of no message then.
+  const isOwner = () => dispatch.nodes().includes(node)
+  yield* Effect.raceFirst(ended.await, askingAgain(link, RedisCommand.make(verb, [names[0]]), ear, isOwner))
 })
 
 // What comes behind the answer is told in the same turn, and has to find the gap there.
@@ -141,16 +141,18 @@ const subscribe = ({ connection }: Link, command: RedisCommand.RedisCommand, ear
 const askingAgain = (
   { connection }: Link,
   command: RedisCommand.RedisCommand,
-  ear: Ear
-): Effect.Effect<never, RedisError.RedisCommandError> =>
-  Effect.forever(
+  ear: Ear,
+  goesOn: () => boolean
+): Effect.Effect<void, RedisError.RedisCommandError> =>
+  Effect.repeat(
     Effect.suspend(() => {
       const askedAt = ear.now()
       return Effect.andThen(
         inTime(Effect.tap(RedisConnection.send(connection, command), () => Effect.sync(() => ear.heard(askedAt)))),
         Effect.sleep(askInterval)
       )
-    })
+    }),
+    { while: goesOn }
   )
 
 const inTime = <A>(effect: Effect.Effect<A, RedisError.RedisCommandError>) =>

@@ -62,15 +62,17 @@ export class Members {
 
   /**
    * Ends the connections to servers that own nothing and that no caller has used since the last
-   * time. What the topology itself asks them does not count: it asks any that there is.
+   * time, be it by a call or on a connection of his own. What the topology itself asks them does
+   * not count: it asks any that there is.
    */
   retire(onEvent: (event: NodeEvent) => void): Effect.Effect<void> {
     if (this.#owners.masters().length === 0) return Effect.void
     const leaving: Array<Member> = []
     for (const [label, member] of this.#byAddress) {
-      const { carried, node } = member
-      member.carried = node.sessions().reduce((sum, session) => sum + session.carried, 0)
-      if (this.#owners.owns(node) || carried !== member.carried || node.inFlight() > 0) continue
+      const { carried: before, node } = member
+      const { carried, inFlight } = node.usage()
+      member.carried = carried
+      if (this.#owners.owns(node) || carried !== before || inFlight > 0) continue
       this.#byAddress.delete(label)
       leaving.push(member)
     }
@@ -87,7 +89,7 @@ export class Members {
 }
 
 interface Member extends Made {
-  /** How many commands its sessions had carried when it was looked at last. */
+  /** What its connections had carried when it was looked at last. */
   carried: number
 }
 
