@@ -21,6 +21,10 @@ const make = () => {
     size: sequences.size,
     watch: (key: string) => checked(member.watch(key)),
     intend: (key: string) => checked(member.intend(key)),
+    claim: (key: string) => {
+      const claim = member.claim(key)
+      return { ...checked(claim), make: () => checked(member.intend(key, claim)) }
+    },
     overtake: (key: string) => {
       member.overtake(key)
       sequences.checkInvariants()
@@ -50,6 +54,40 @@ describe("Sequences", () => {
     assert.deepStrictEqual([read.isCurrent(), write.isCurrent(), other.isCurrent()], [false, false, true])
     write.end()
     assert.isTrue(sequences.watch("a").isCurrent())
+  })
+
+  it("a write that waits keeps its place, and overtakes nothing before it is made", () => {
+    const sequences = make()
+    const [older, newer] = [sequences.claim("a"), sequences.claim("a")]
+    const read = sequences.watch("a")
+    newer.end()
+    assert.isTrue(older.isCurrent(), "the newer one came to nothing")
+    older.make().end()
+    assert.isFalse(read.isCurrent())
+    assert.strictEqual(sequences.size(), 1)
+    read.end()
+    assert.strictEqual(sequences.size(), 0)
+    const [first, second, third] = [sequences.claim("a"), sequences.claim("a"), sequences.claim("a")]
+    second.make()
+    assert.deepStrictEqual([first.isCurrent(), third.isCurrent()], [false, true])
+    assert.isFalse(first.make().isCurrent(), "it stays behind what was made")
+    third.make()
+    assert.isFalse(second.isCurrent())
+    assert.isTrue(third.isCurrent())
+  })
+
+  it("a write that waits is overtaken by a removal and by a clear of all, and not by those before it", () => {
+    const sequences = make()
+    const removal = sequences.intend("a")
+    const clear = sequences.intendAll()
+    const [one, other] = [sequences.claim("a"), sequences.claim("b")]
+    removal.end()
+    clear.end()
+    assert.deepStrictEqual([one.isCurrent(), other.isCurrent()], [true, true])
+    sequences.overtake("a")
+    assert.deepStrictEqual([one.isCurrent(), other.isCurrent()], [false, true])
+    sequences.intendAll().end()
+    assert.isFalse(other.isCurrent())
   })
 
   it("a read that begins while a write is in progress is not current, even after the write has ended", () => {

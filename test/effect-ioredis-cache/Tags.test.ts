@@ -332,7 +332,71 @@ describe("a set with tags", () => {
   )
 })
 
+for (const [name, layer] of [
+  ["Redis and memory", layerSimulated()],
+  ["Redis alone", layerStrict.pipe(Layer.provideMerge(layerSimulated()))]
+] as const) {
+  describe(`sets with tags that wait for their tokens, on ${name}`, () => {
+    const test = <E>(
+      title: string,
+      body: (texts: Cache.Region<string, string>, server: SimulatedRedis.SimulatedRedis) => Effect.Effect<void, E>
+    ) =>
+      it.effect(title, () =>
+        Effect.gen(function* () {
+          const texts = yield* Cache.region(tagged)
+          yield* texts.set("k", "v0")
+          yield* TestClock.adjust(1)
+          const server = yield* SimulatedRedis.SimulatedRedis
+          yield* server.inject(Fault.delay(100))
+          yield* body(texts, server)
+          yield* server.heal
+        }).pipe(Effect.provide(layer))
+      )
+
+    const begin = <A, E>(write: Effect.Effect<A, E>) =>
+      Effect.tap(Effect.forkChild(write, { startImmediately: true }), TestClock.adjust(5))
+
+    const pass = Effect.forEach(Array.from({ length: 60 }), () => TestClock.adjust(10), { discard: true })
+
+    test("an interrupted one overtakes none", (texts, server) =>
+      Effect.gen(function* () {
+        const one = yield* begin(texts.set("k", "v1"))
+        const two = yield* begin(texts.set("k", "v2"))
+        yield* Fiber.interrupt(two)
+        yield* pass
+        yield* Fiber.join(one)
+        yield* server.heal
+        assert.deepStrictEqual(yield* texts.get("k"), some("v1"))
+      }))
+
+    test("the last one holds, and a removal of all before it", (texts, server) =>
+      Effect.gen(function* () {
+        yield* begin(texts.set("k", "v1"))
+        yield* begin(texts.set("k", "v2", { tags: ["of its own"] }))
+        yield* begin(texts.set("k", "v3"))
+        yield* begin(texts.set("l", "v1"))
+        yield* begin(texts.remove("l"))
+        yield* pass
+        yield* server.heal
+        yield* pass
+        assert.deepStrictEqual(yield* texts.getMany(["k", "l"]), [some("v3"), none])
+      }))
+  })
+}
+
 describe("a clear of a region with tags", () => {
+  testSimulated("lets what is looked up after it be stored, though Redis is still being emptied", () =>
+    Effect.gen(function* () {
+      const texts = yield* Cache.region(tagged)
+      yield* texts.set("a", "old")
+      yield* TestClock.adjust(1)
+      assert.strictEqual(yield* texts.clear, "Applied")
+      assert.strictEqual(yield* texts.getOrSet("k", lookup("1")), "1")
+      assert.strictEqual(yield* texts.getOrSet("k", lookup("2")), "1")
+      assert.deepStrictEqual(yield* texts.get("a"), none)
+    })
+  )
+
   it.effect("takes nothing away that is written after it, without a journal either", () =>
     Effect.gen(function* () {
       const texts = yield* Cache.region(tagged)

@@ -96,9 +96,9 @@ export const whileHeld = <A, E, R>(
 ): Effect.Effect<A, E, R> => Effect.acquireUseRelease(Effect.sync(hold), use, (watch) => Effect.sync(() => watch.end()))
 
 /** Holds several watches while an Effect runs. */
-export const whileAllHeld = <A, E, R>(
-  hold: () => ReadonlyArray<Sequences.Watch>,
-  use: (watches: ReadonlyArray<Sequences.Watch>) => Effect.Effect<A, E, R>
+export const whileAllHeld = <Watch extends Sequences.Watch, A, E, R>(
+  hold: () => ReadonlyArray<Watch>,
+  use: (watches: ReadonlyArray<Watch>) => Effect.Effect<A, E, R>
 ): Effect.Effect<A, E, R> =>
   Effect.acquireUseRelease(Effect.sync(hold), use, (watches) =>
     Effect.sync(() => {

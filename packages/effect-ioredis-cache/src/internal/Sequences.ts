@@ -7,7 +7,8 @@
  * A read or a lookup watches its key meanwhile, and its outcome may enter the cache only while the
  * watch is current. So neither a late reply nor an older lookup brings back what was removed, and
  * nothing that was read while a write was in progress stays after it. A write is current until a
- * newer one is intended, and is not tried again after that.
+ * newer one is intended, and is not tried again after that. One that has to wait before it can be
+ * made claims its place first, and is intended when it is made: until then it overtakes nothing.
  *
  * A read remembers the number at which it began and nothing by its key: a map that every read
  * changes takes a twentieth of a `get`. A key that is written has a slot with the number of its
@@ -38,8 +39,10 @@ export interface Sequences {
 export interface Member {
   /** Watches a key, for a read or a lookup. */
   readonly watch: (key: string) => Watch
-  /** Makes a write the newest intent for its key. */
-  readonly intend: (key: string) => Watch
+  /** Makes a write the newest intent for its key, in the place that it has claimed, if it has. */
+  readonly intend: (key: string, claimed?: Claim) => Watch
+  /** Takes a place in the order for a write that has still to wait for something else. */
+  readonly claim: (key: string) => Claim
   /** Makes a write that is over already the newest intent for its key. */
   readonly overtake: (key: string) => void
   /** Makes a `clear` the newest intent for every key. */
@@ -54,6 +57,15 @@ export interface Watch {
   readonly isCurrent: () => boolean
   /** Ends the watch. Only the first call has an effect. */
   readonly end: () => void
+}
+
+/**
+ * Watches the order for a write that waits. It is current until a newer write is made, and what
+ * only waits overtakes nothing: it may come to nothing.
+ */
+export interface Claim extends Watch {
+  /** Makes the write the newest of those that are made, unless a later one was made meanwhile. */
+  readonly make: () => void
 }
 
 export const make = (): Sequences => {
@@ -71,10 +83,12 @@ export const make = (): Sequences => {
       members = [...members, hear]
       return {
         watch: (key) => new Read(order, key),
-        intend: (key) => {
+        intend: (key, claimed = new Intent(order, key)) => {
           tellOthers(hear, key)
-          return new Intent(order, key)
+          claimed.make()
+          return claimed
         },
+        claim: (key) => new Intent(order, key),
         overtake: (key) => {
           tellOthers(hear, key)
           order.overtake(key)
@@ -111,21 +125,21 @@ class Order {
   /** The slots without writers, in the order in which they lost the last one. */
   readonly ended = new Set<Slot>()
 
-  /** Makes something the newest intent for a key, and gives the key's slot. */
-  intend(key: string): Slot {
+  /** Gives the slot of a key, for a writer. */
+  slotOf(key: string): Slot {
     let slot = this.slots.get(key)
     if (slot === undefined) {
       slot = new Slot(key)
       this.slots.set(key, slot)
     } else if (slot.writers === 0) this.ended.delete(slot)
-    slot.last = ++this.last
     return slot
   }
 
   overtake(key: string): void {
     // Without a slot and a read nobody is in progress whom it could overtake.
     if (this.oldestRead === undefined && !this.slots.has(key)) return
-    const slot = this.intend(key)
+    const slot = this.slotOf(key)
+    slot.last = ++this.last
     if (slot.writers === 0) this.release(slot)
   }
 
@@ -244,7 +258,7 @@ class Read implements Watch {
   }
 }
 
-class Intent implements Watch {
+class Intent implements Claim {
   readonly order: Order
   readonly slot: Slot
   readonly number: number
@@ -252,13 +266,17 @@ class Intent implements Watch {
 
   constructor(order: Order, key: string) {
     this.order = order
-    this.slot = order.intend(key)
+    this.slot = order.slotOf(key)
     this.slot.writers++
-    this.number = this.slot.last
+    this.number = ++order.last
+  }
+
+  make(): void {
+    if (this.slot.last < this.number) this.slot.last = this.number
   }
 
   isCurrent(): boolean {
-    return this.slot.last === this.number && this.order.lastClear < this.number
+    return this.slot.last <= this.number && this.order.lastClear < this.number
   }
 
   end(): void {

@@ -82,17 +82,19 @@ export const make = <Key, Value, E>(parts: RegionParts<Key, Value, E>, options: 
     return at === undefined ? intents.storeOne(write.success) : exitOf[intents.storeAtOnce(write.success, at)]
   }
 
-  const setTagged = TaggedWrites.make(parts, options, (operation, entries, options, tags, timeLeft) =>
+  const setTagged = TaggedWrites.make(parts, options, (operation, entries, options, tags, timeLeft, claims) =>
     inParts(entries, timeLeft, recorder.now, (part, left = timeLeft) =>
-      setEntries(operation, part, options?.timeToLive, left, tags)
+      setEntries(operation, part, options?.timeToLive, left, tags, claims)
     )
   )
 
-  // What carries a tag of its own is a miss as soon as that has another token.
-  const clear =
+  // What carries a tag of its own is a miss as soon as that has another token, and no newer value
+  // has to wait until Redis is emptied.
+  const clear = intents.clear(
     tagging.invalidateOwn === undefined
-      ? intents.clear
-      : Effect.andThen(Effect.forkIn(intents.clear, scope, { startImmediately: true }), tagging.invalidateOwn)
+      ? tier.clear
+      : Effect.andThen(Effect.forkIn(tier.clear, scope, { startImmediately: true }), tagging.invalidateOwn)
+  )
 
   const recorded = <Outcome extends RemoveOutcome>(outcomes: Effect.Effect<ReadonlyArray<Outcome>, E>) =>
     Effect.tap(outcomes, (all) => Effect.sync(() => all.forEach(recorder.write)))
@@ -149,23 +151,25 @@ export const make = <Key, Value, E>(parts: RegionParts<Key, Value, E>, options: 
  * Writes of the tier, each the newest intent for its keys while it is in progress. Keys are
  * rendered.
  */
-interface Intents<in Value, out E> {
+interface Intents<in Value, in out E> {
   /** Stores one value without asking Redis, at the time that the tier has told. */
   readonly storeAtOnce: (write: Write<Value>, at: number) => WriteOutcome
   readonly storeOne: (write: Write<Value>) => Effect.Effect<WriteOutcome, E>
   readonly store: (
     operation: string,
     writes: ReadonlyArray<Write<Value>>,
-    timeLeft?: number
+    timeLeft?: number,
+    claims?: TaggedWrites.Claims
   ) => Effect.Effect<ReadonlyArray<WriteOutcome>, E>
   readonly drop: (
     operation: string,
     keys: ReadonlyArray<string>,
-    timeLeft?: number
+    timeLeft?: number,
+    claims?: TaggedWrites.Claims
   ) => Effect.Effect<ReadonlyArray<RemoveOutcome>, E>
   readonly fill: (fill: Fill<Value>) => Effect.Effect<ReadonlyArray<WriteOutcome>, E>
   readonly touch: (key: string, timeToLive: number) => Effect.Effect<ReadonlyArray<WriteOutcome>, E>
-  readonly clear: Effect.Effect<WriteOutcome, E>
+  readonly clear: (empty: Effect.Effect<WriteOutcome, E>) => Effect.Effect<WriteOutcome, E>
 }
 
 const makeIntents = <Key, Value, E>(
@@ -173,35 +177,48 @@ const makeIntents = <Key, Value, E>(
   isClosed: () => boolean
 ): Intents<Value, E> => {
   // A lookup that runs is older than the intent.
-  const intend = (key: string): Sequences.Watch => {
+  const intend = (key: string, claimed?: Sequences.Claim): Sequences.Watch => {
     lookups.detach(key)
-    return sequences.intend(key)
+    return sequences.intend(key, claimed)
+  }
+
+  // A key that is given twice has claimed one place, which is the first one's.
+  const intendIn = (claims: TaggedWrites.Claims | undefined) => (key: string) => {
+    const claimed = claims?.get(key)
+    claims?.delete(key)
+    return intend(key, claimed)
   }
 
   const intending = <Outcome extends RemoveOutcome>(
     keys: ReadonlyArray<string>,
     operation: string,
-    start: (isCurrent: (index: number) => boolean, done: Done<ReadonlyArray<Outcome>, E>) => () => void
+    start: (isCurrent: (index: number) => boolean, done: Done<ReadonlyArray<Outcome>, E>) => () => void,
+    claims?: TaggedWrites.Claims
   ) =>
-    holding<ReadonlyArray<Outcome>, E>(recorder, timedAs(operation), keys, intend, (isCurrent, done) =>
+    holding<ReadonlyArray<Outcome>, E>(recorder, timedAs(operation), keys, intendIn(claims), (isCurrent, done) =>
       start(isCurrent, (exit) => done(exit, Exit.isSuccess(exit) ? endOf(exit.value) : "none"))
     )
 
-  const drop: Intents<Value, E>["drop"] = (operation, keys, timeLeft) =>
+  const drop: Intents<Value, E>["drop"] = (operation, keys, timeLeft, claims) =>
     untilClosed(
       isClosed,
       observer,
-      intending<RemoveOutcome>(keys, operation, (isCurrent, done) => tier.remove(keys, isCurrent, done, timeLeft))
+      intending<RemoveOutcome>(
+        keys,
+        operation,
+        (isCurrent, done) => tier.remove(keys, isCurrent, done, timeLeft),
+        claims
+      )
     )
 
   return {
     drop,
-    store: (operation, writes, timeLeft) =>
+    store: (operation, writes, timeLeft, claims) =>
       Effect.suspend(() => {
         const keys = writes.map(({ key }) => key)
         // A closed cache takes no values, and leaves no older ones in their place.
-        if (isClosed()) return Effect.map(drop(operation, keys, timeLeft), Arr.map(rejected))
-        return intending(keys, operation, (isCurrent, done) => tier.setMany(writes, isCurrent, done, timeLeft))
+        if (isClosed()) return Effect.map(drop(operation, keys, timeLeft, claims), Arr.map(rejected))
+        return intending(keys, operation, (isCurrent, done) => tier.setMany(writes, isCurrent, done, timeLeft), claims)
       }),
     // Whoever reads meanwhile looks again, so that he does not repeat the lookup.
     fill: (fill) =>
@@ -238,14 +255,15 @@ const makeIntents = <Key, Value, E>(
           intent.end()
         }
       }),
-    clear: Effect.suspend(() => {
-      lookups.detachAll()
-      const startedAt = recorder.now()
-      const cleared = whileHeld(sequences.intendAll, () =>
-        Effect.tap(tier.clear, (outcome) => Effect.sync(() => recorder.timed("clear", ends[outcome], startedAt)))
-      )
-      return Effect.map(untilClosed(isClosed, observer, Effect.map(cleared, Arr.of)), first)
-    })
+    clear: (empty) =>
+      Effect.suspend(() => {
+        lookups.detachAll()
+        const startedAt = recorder.now()
+        const cleared = whileHeld(sequences.intendAll, () =>
+          Effect.tap(empty, (outcome) => Effect.sync(() => recorder.timed("clear", ends[outcome], startedAt)))
+        )
+        return Effect.map(untilClosed(isClosed, observer, Effect.map(cleared, Arr.of)), first)
+      })
   }
 }
 
@@ -255,7 +273,8 @@ const makeSetEntries = <Key, Value, E>(parts: RegionParts<Key, Value, E>, { drop
     entries: ReadonlyArray<readonly [Key, Value]>,
     given: Duration.Input | undefined,
     timeLeft?: number,
-    tags?: Tags
+    tags?: Tags,
+    claims?: TaggedWrites.Claims
   ): Effect.fn.Return<ReadonlyArray<WriteOutcome>, E> {
     const { encoding, reject } = parts
     const rendered = yield* Effect.forEach(entries, ([key]) => render(parts, operation, key))
@@ -270,12 +289,12 @@ const makeSetEntries = <Key, Value, E>(parts: RegionParts<Key, Value, E>, { drop
     const writes = meant.flatMap(([, write]) => (Result.isSuccess(write) ? [write.success] : []))
     const refusals = meant.flatMap(([key, write]) => (Result.isFailure(write) ? [{ key, error: write.failure }] : []))
     const refusedKeys = refusals.map(({ key }) => key)
-    const storing = store(operation, writes, timeLeft)
+    const storing = store(operation, writes, timeLeft, claims)
     // What cannot be stored must not leave an older value behind.
     const [stored] =
       refusals.length === 0
         ? [yield* storing]
-        : yield* Effect.all([storing, drop(operation, refusedKeys, timeLeft)], { concurrency: 2 })
+        : yield* Effect.all([storing, drop(operation, refusedKeys, timeLeft, claims)], { concurrency: 2 })
     yield* Effect.forEach(refusals, ({ error }) => reject(error), { discard: true })
     const outcomes = new Map(writes.map(({ key }, index) => [key, stored[index]]))
     return encoded.map((one) => outcomes.get(one?.[0] ?? "") ?? "Rejected")

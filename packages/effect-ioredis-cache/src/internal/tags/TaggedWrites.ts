@@ -1,6 +1,7 @@
-import { Effect, Result } from "effect"
+import { Array as Arr, Effect, Result } from "effect"
 import type { WriteOptions, WriteOutcome } from "../../Cache.ts"
 import { type RegionParts, whileAllHeld } from "../RegionParts.ts"
+import type * as Sequences from "../Sequences.ts"
 import type { Tags } from "./Tag.ts"
 
 /** Stores entries with tags, and answers in their order. */
@@ -10,18 +11,26 @@ export type SetTagged<in Key, in Value, out E> = (
   options: WriteOptions | undefined
 ) => Effect.Effect<ReadonlyArray<WriteOutcome>, E>
 
-/** Stores entries whose tags have their tokens, within so many milliseconds. */
+/**
+ * Stores entries whose tags have their tokens, in the places that their keys have claimed and
+ * within so many milliseconds.
+ */
 export type Store<in Key, in Value, out E> = (
   operation: string,
   entries: ReadonlyArray<readonly [key: Key, value: Value]>,
   options: WriteOptions | undefined,
   tags: Tags,
-  timeLeft: number | undefined
+  timeLeft: number | undefined,
+  claims: Claims
 ) => Effect.Effect<ReadonlyArray<WriteOutcome>, E>
+
+/** Holds the places of writes in the order of their region, by their rendered keys. */
+export type Claims = Map<string, Sequences.Claim>
 
 /**
  * Makes the writes of values with tags. The tokens are read first, and what they leave of the
- * patience is for the values. A key that something newer was written to meanwhile is left to that.
+ * patience is for the values. Each write keeps the place in which it was asked for: a key that
+ * something newer was written to meanwhile is left to that, and none to what may never be written.
  */
 export const make =
   <Key, Value, E>(
@@ -36,17 +45,12 @@ export const make =
       const rendered = entries.map(([key]) => Result.getOrUndefined(encoding.key(operation, key)))
       const distinct = Array.from(new Set(rendered.filter((key) => key !== undefined)))
       return whileAllHeld(
-        () => distinct.map(sequences.intend),
+        () => distinct.map(sequences.claim),
         (all) =>
           Effect.flatMap(tagging.tagsOf(write, patience), (tags) => {
-            const intents = new Map(distinct.map((key, index) => [key, all[index]]))
-            const isNewest = rendered.map((key) => key === undefined || intents.get(key)?.isCurrent() === true)
+            const claims: Claims = new Map(Arr.zip(distinct, all))
             const timeLeft = patience && Math.max(0, patience - (recorder.now() - startedAt))
-            const current = entries.filter((_, index) => isNewest[index])
-            return Effect.map(store(operation, current, write, tags, timeLeft), (outcomes) => {
-              const rest = outcomes[Symbol.iterator]()
-              return isNewest.map((is): WriteOutcome => (is ? (rest.next().value ?? "Deferred") : "Deferred"))
-            })
+            return store(operation, entries, write, tags, timeLeft, claims)
           })
       )
     })
