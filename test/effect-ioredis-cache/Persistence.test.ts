@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, Exit, Fiber, Layer, Schema } from "effect"
+import { Context, Duration, Effect, Exit, Fiber, Layer, Schema, Scope } from "effect"
 import { Persistable, PersistedCache, Persistence } from "effect/persistence"
-import { RedisClient } from "effect-ioredis"
+import { RedisClient, RuntimeSettings } from "effect-ioredis"
 import { Cache, HybridCache, MemoryCache, RedisCache } from "effect-ioredis-cache"
 import * as OnCache from "effect-ioredis-cache/persistence"
 import { scripts } from "effect-ioredis-cache/testing"
@@ -102,13 +102,57 @@ describe("Effect's Persistence on a cache, while Redis is away", () => {
     Effect.gen(function* () {
       const store = yield* (yield* Persistence.BackingPersistence).make("small")
       for (const value of [{ text: "a".repeat(100) }, { big: 1n }]) {
-        const error = yield* Effect.flip(store.set("key", value, undefined))
+        const error = yield* Effect.flip(store.set("ada's", value, undefined))
         assert.instanceOf(error, Persistence.PersistenceError)
-        const many = yield* Effect.exit(store.setMany([["key", value, undefined]]))
+        assert.notInclude(`${error.message} ${error.cause}`, "ada")
+        const many = yield* Effect.exit(
+          store.setMany([
+            ["fits", { n: 1 }, Duration.minutes(5)],
+            ["ada's", value, undefined]
+          ])
+        )
         assert.isTrue(Exit.isFailure(many))
       }
-      assert.isUndefined(yield* store.get("key"))
+      assert.isUndefined(yield* store.get("ada's"))
     }).pipe(Effect.scoped, Effect.provide(OnCache.layer({ maxBytes: 50 }).pipe(Layer.provide(Simulated))))
+  )
+
+  it.effect("fails for nothing that fits while the cache is bypassed, or once it has closed", () =>
+    Effect.gen(function* () {
+      const scope = yield* Scope.make()
+      const context = yield* Layer.build(Layer.provideMerge(OnCache.layer({ maxBytes: 50 }), Simulated)).pipe(
+        Scope.provide(scope)
+      )
+      const store = yield* Context.get(context, Persistence.BackingPersistence).make("lives")
+      let lookups = 0
+      const prices = yield* PersistedCache.make((_: Price) => Effect.sync(() => ++lookups), {
+        storeId: "prices",
+        timeToLive: () => "1 hour",
+        inMemoryTTL: () => "1 second"
+      }).pipe(Effect.provideContext(context))
+      const isUsable = Effect.gen(function* () {
+        const before = lookups
+        assert.strictEqual(yield* prices.get(new Price({ of: "tea" })), before + 1)
+        yield* TestClock.adjust("1 second")
+        assert.strictEqual(yield* prices.get(new Price({ of: "tea" })), before + 2)
+        yield* prices.invalidate(new Price({ of: "tea" }))
+        yield* store.setMany([
+          ["a", { n: 1 }, undefined],
+          ["b", { n: 2 }, Duration.minutes(5)]
+        ])
+        yield* store.clear
+        assert.instanceOf(
+          yield* Effect.flip(store.set("a", { text: "a".repeat(100) }, undefined)),
+          Persistence.PersistenceError
+        )
+      })
+      const settings = yield* RuntimeSettings.RuntimeSettings
+      yield* settings.update({ mode: "bypass" })
+      yield* isUsable
+      yield* settings.update({})
+      yield* Scope.close(scope, Exit.void)
+      yield* inVirtualTime(isUsable)
+    }).pipe(Effect.scoped, Effect.provide(RuntimeSettings.layer({ document: {} })))
   )
 
   it.effect("keeps stores apart whatever their ids are, and versions too", () =>

@@ -19,7 +19,8 @@
  *   `replay` says. Until then other processes may see what was there before.
  *
  * A `PersistenceError` is left for what cannot be stored: a value without a JSON form, or one that
- * is larger than `maxBytes`. A stored value that cannot be read is not there.
+ * is larger than `maxBytes`. A stored value that cannot be read is not there. A cache that is
+ * bypassed, or has closed, keeps nothing and does not fail.
  *
  * **Gotchas**
  *

@@ -2,6 +2,7 @@ import { Array as Arr, Data, Duration, Effect, Layer, Option, Schema } from "eff
 import * as EffectPersistence from "effect/persistence/Persistence"
 import * as Cache from "../../Cache.ts"
 import type { Options } from "../../persistence.ts"
+import * as JsonCodec from "../JsonCodec.ts"
 
 const { BackingPersistence, PersistenceError } = EffectPersistence
 
@@ -12,16 +13,15 @@ type Region = Cache.Region<string, string>
 /** A write that no store can take. */
 class RejectedError extends Data.TaggedError("RejectedError")<{ readonly message: string }> {}
 
-const rejected = new RejectedError({ message: "The value is larger than `maxBytes`" })
-
 /** Provides Effect's stores as regions of the cache. */
 export const layer = (
   options: Options
 ): Layer.Layer<EffectPersistence.Persistence | EffectPersistence.BackingPersistence, never, Cache.Cache> => {
+  const stored = storedOf(options)
   const backing = Layer.effect(
     BackingPersistence,
     Effect.map(Cache.Cache, (cache) => ({
-      make: (storeId: string) => Effect.map(regionOf(cache, storeId, options), storeOf)
+      make: (storeId: string) => Effect.map(regionOf(cache, storeId, options), (region) => storeOf(region, stored))
     }))
   )
   return Layer.provideMerge(EffectPersistence.layer, backing)
@@ -44,16 +44,18 @@ const regionOf = (cache: Cache.Cache, storeId: string, { version = 1, ...options
 const nameOf = (storeId: string): string =>
   `persisted.${storeId.replace(/[^A-Za-z0-9_.-]/gu, (character) => `%${character.codePointAt(0)?.toString(16)}`)}`
 
-const storeOf = (region: Region): Store => ({
+const storeOf = (region: Region, stored: Stored): Store => ({
   get: (key) => Effect.map(region.get(key), objectOf),
   getMany: (keys) => Effect.map(region.getMany(keys), (found) => asMany(found.map(objectOf))),
   set: (key, value, ttl) =>
-    Effect.flatMap(textOf(value), (text) => region.set(key, text, { timeToLive: lifeOf(ttl) })).pipe(
-      Effect.flatMap(stored(`set key ${key}`))
+    Effect.flatMap(textOf(value), (text) =>
+      Effect.flatMap(region.set(key, text, { timeToLive: lifeOf(ttl) }), (outcome) =>
+        stored("set a key", [text], [outcome])
+      )
     ),
-  setMany: (entries) => Effect.flatMap(Effect.forEach(entries, writeOf), (writes) => setMany(region, writes)),
-  remove: (key) => Effect.flatMap(region.remove(key), stored(`remove key ${key}`)),
-  clear: Effect.flatMap(region.clear, stored("clear the store"))
+  setMany: (entries) => Effect.flatMap(Effect.forEach(entries, writeOf), (writes) => setMany(region, stored, writes)),
+  remove: (key) => Effect.asVoid(region.remove(key)),
+  clear: Effect.asVoid(region.clear)
 })
 
 interface Write {
@@ -66,7 +68,7 @@ const writeOf = ([key, value, ttl]: Parameters<Store["setMany"]>[0][number]) =>
   Effect.map(textOf(value), (text): Write => ({ key, text, life: Duration.toMillis(lifeOf(ttl)) }))
 
 // Values of one life go together. Of two for one key the last one counts.
-const setMany = (region: Region, writes: ReadonlyArray<Write>) => {
+const setMany = (region: Region, stored: Stored, writes: ReadonlyArray<Write>) => {
   const last = Array.from(new Map(writes.map((write) => [write.key, write])).values())
   const byLife = Arr.groupBy(last, ({ life }) => String(life))
   return Effect.forEach(
@@ -76,7 +78,15 @@ const setMany = (region: Region, writes: ReadonlyArray<Write>) => {
       return region.setMany(values, { timeToLive: Number(life) })
     },
     { concurrency: "unbounded" }
-  ).pipe(Effect.flatMap((outcomes) => Effect.forEach(outcomes.flat(), stored("set several keys"), { discard: true })))
+  ).pipe(
+    Effect.flatMap((outcomes) =>
+      stored(
+        "set several keys",
+        last.map(({ text }) => text),
+        outcomes.flat()
+      )
+    )
+  )
 }
 
 const lifeOf = (ttl: Duration.Duration | undefined): Duration.Duration => ttl ?? Duration.infinity
@@ -99,8 +109,24 @@ const objectOf = (found: Option.Option<string>): object | undefined => {
 
 const parse = Option.liftThrowable((text: string): unknown => JSON.parse(text))
 
-// What is deferred is in this process, and the journal has it for Redis.
-const stored = (what: string) => (outcome: Cache.RemoveOutcome) =>
-  outcome === "Rejected"
-    ? Effect.fail(new PersistenceError({ message: `Failed to ${what} in the cache`, cause: rejected }))
-    : Effect.void
+/** Fails where a write was rejected for its text. */
+type Stored = (
+  what: string,
+  texts: ReadonlyArray<string>,
+  outcomes: ReadonlyArray<Cache.WriteOutcome>
+) => Effect.Effect<void, EffectPersistence.PersistenceError>
+
+// What is deferred is in this process, and the journal has it for Redis. What fits is rejected by a
+// cache that is bypassed or has closed: keeping nothing is what is asked of that, and no failure.
+const storedOf = ({ maxBytes }: Options): Stored => {
+  const { encode } = JsonCodec.make(Schema.String, { maxBytes })
+  return (what, texts, outcomes) => {
+    if (!outcomes.includes("Rejected")) return Effect.void
+    return Effect.forEach(texts, (text) => Effect.fromResult(encode(text)), { discard: true }).pipe(
+      Effect.mapError(
+        (message) =>
+          new PersistenceError({ message: `Failed to ${what} in the cache`, cause: new RejectedError({ message }) })
+      )
+    )
+  }
+}
