@@ -437,6 +437,28 @@ describe("A refresh under leases", () => {
       assert.strictEqual(yield* payload(server, "a"), '"newer"')
     }))
 
+  for (const [took, knows] of [
+    [200, "knows no script"],
+    [400, "knows the scripts"]
+  ] as const) {
+    test(`one renews its lease where Redis takes ${took} ms and ${knows}, and its value is stored`, (server) =>
+      Effect.gen(function* () {
+        const { region } = yield* start()
+        if (knows === "knows the scripts") {
+          yield* fork(region.refresh("first", counting(300).effect))
+          yield* pass(350)
+        }
+        yield* region.set("a", "old")
+        yield* server.inject(Fault.delay(took))
+        const asked = yield* fork(region.refresh("a", counting(1000, () => "new").effect))
+        yield* pass(3000)
+        yield* server.heal
+        assert.deepStrictEqual(yield* ended([asked]), ["new"])
+        assert.deepStrictEqual(yield* region.get("a"), Option.some("new"))
+        assert.deepStrictEqual(yield* leases(server), [])
+      }))
+  }
+
   test("one that its caller waits for overtakes the lookup of another process", (server) =>
     Effect.gen(function* () {
       const [one, other] = [yield* start(), yield* start()]

@@ -65,7 +65,7 @@ export interface Leases {
   readonly take: (lease: Lease, timeout: number) => Effect.Effect<Answer>
   /** Takes a lease from whoever holds it, whose value is not stored then. */
   readonly seize: (lease: Lease) => Effect.Effect<Answer>
-  /** Renews a lease, if it is held, while an Effect runs, which stays in its own fiber. */
+  /** Renews a lease, if it may be held, while an Effect runs, which stays in its own fiber. */
   readonly whileRenewed: <A, E, R>(lease: Lease, use: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
   /** Gives a lease back, if it may be held. Nobody waits for that. */
   readonly giveBack: (lease: Lease) => void
@@ -127,15 +127,20 @@ export const make = (options: Options): Leases => {
       })
     })
 
-  // What fails is tried again, because the lease may still be held.
+  // What fails is tried again, because the lease may still be held. No renewal waits for an answer,
+  // neither to the one before nor to the request for the lease, as Redis may take longer for that
+  // than a lease lasts. One that is sent before the lease is known to be held may find none there
+  // because it has come first.
   const renew = Effect.fnUntraced(function* (lease: Lease) {
+    let isLost = false
     while (true) {
       const duration = durationNow()
-      const interval = duration / 3
-      yield* Effect.sleep(interval)
-      if (lease.state !== "Held") return
-      const end = yield* send(Scripts.renewLease, lease, [duration], interval)
-      if (Result.isSuccess(end) && end.success === 0) return
+      yield* Effect.sleep(duration / 3)
+      if (isLost || lease.state === "Free") return
+      const isHeld = lease.state === "Held"
+      start(Scripts.renewLease, lease, [duration], duration, (outcome) => {
+        if (isHeld && Result.isSuccess(outcome) && outcome.success === 0) isLost = true
+      })
     }
   })
 
