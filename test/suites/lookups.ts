@@ -414,6 +414,26 @@ export const lookupSuite = (name: string, layer: Layer.Layer<Cache.Cache, unknow
         assert.deepStrictEqual([single.runs(), own.runs()], [1, 1])
       }))
 
+    test("whoever joins it and gets no value looks up as if it had come alone", () =>
+      Effect.gen(function* () {
+        const region = yield* Cache.region({ ...texts, staleFor: "1 minute" })
+        yield* region.setMany([
+          ["a", "old"],
+          ["b", "old"]
+        ])
+        yield* TestClock.adjust("11 seconds")
+        yield* callers(region.getOrSetMany(["a", "b"], () => Effect.as(Effect.sleep(100), [])))
+        const own = giving("own", 50)
+        const first = yield* callers(region.getOrSet("a", own.effect))
+        const bridged = yield* callers(region.getOrSet("b", failing(50).effect))
+        yield* TestClock.adjust(150)
+        assert.deepStrictEqual(yield* valuesOf(first), ["own"])
+        yield* settle
+        yield* callers(region.getOrSet("a", own.effect))
+        assert.strictEqual(own.runs(), 1)
+        assert.deepStrictEqual(yield* valuesOf(bridged), ["old"])
+      }))
+
     test("its failure is everybody's, and expired values take its place where there are some for all", () =>
       Effect.gen(function* () {
         const region = yield* Cache.region({ ...texts, staleFor: "1 minute" })

@@ -60,13 +60,12 @@ export const make = <Key, Value, E>(environment: Environment<Key, Value, E>): Lo
   const afterRead = isPlain(policy) ? plain : StaleReads.make(environment, runs)
 
   // Another's lookup of several keys may have had no value for this one, so this one is looked up.
+  // What its read has found is still what its value is to replace, or what takes the place of a
+  // failure.
   const untilPresent = <E2, R>(
-    request: LookupRuns.Request<Key, Value, E2, R>,
     answer: Effect.Effect<Value | LookupRuns.Absent, E | E2, R>
   ): Effect.Effect<Value, E | E2, R> =>
-    Effect.flatMap(answer, (value) =>
-      value === LookupRuns.absent ? untilPresent(request, plain(request, nothing, always)) : Effect.succeed(value)
-    )
+    Effect.flatMap(answer, (value) => (value === LookupRuns.absent ? untilPresent(answer) : Effect.succeed(value)))
 
   const timed = <E2, R>(request: LookupRuns.Request<Key, Value, E2, R>, answer: Effect.Effect<Value, E | E2, R>) =>
     Recorder.timedLookup(recorder, "getOrSet", request.askedAt, () => request.isStale)(seenLookup(request, answer))
@@ -89,7 +88,7 @@ export const make = <Key, Value, E>(environment: Environment<Key, Value, E>): Lo
   const getPlain = <E2, R>(request: LookupRuns.Request<Key, Value, E2, R>): Effect.Effect<Value, E | E2, R> =>
     Effect.flatMap(reads.getBeforeLookup(request.rendered, request.seen), (found) =>
       found.hit === undefined
-        ? timed(request, untilPresent(request, plain(request, found, always)))
+        ? timed(request, untilPresent(plain(request, found, always)))
         : hit(request, found.source, unwrap(found.hit.value))
     )
 
@@ -98,7 +97,7 @@ export const make = <Key, Value, E>(environment: Environment<Key, Value, E>): Lo
       () => sequences.watch(request.rendered),
       (watch) =>
         Effect.flatMap(reads.getBeforeLookup(request.rendered, request.seen), (found) => {
-          const answer = untilPresent(request, afterRead(request, found, watch))
+          const answer = untilPresent(afterRead(request, found, watch))
           return found.hit === undefined
             ? timed(request, answer)
             : Effect.flatMap(answer, (value) => hit(request, found.source, value))
@@ -122,13 +121,7 @@ export const make = <Key, Value, E>(environment: Environment<Key, Value, E>): Lo
     getOrSet: method("getOrSet", isPlain(policy) ? getPlain : getWatched),
     getOrSetMany: ManyLookups.make(environment, afterRead),
     refresh: method("refresh", (request) =>
-      seenLookup(
-        request,
-        untilPresent(
-          request,
-          lookups.renew(request.rendered, (watch) => runs.replace(request, watch))
-        )
-      )
+      seenLookup(request, untilPresent(lookups.renew(request.rendered, (watch) => runs.replace(request, watch))))
     )
   }
 }
@@ -146,7 +139,5 @@ const makePlain =
     hit === undefined
       ? lookups.join(request.rendered, (watch) => runs.fill(request, replaces, watch))
       : Effect.succeed(unwrap(hit.value))
-
-const nothing: Found<never> = { hit: undefined, source: "memory" }
 
 const always: Current = { isCurrent: () => true }
