@@ -135,23 +135,26 @@ describe("Effect's Persistence on a cache, while Redis is away", () => {
         assert.strictEqual(yield* prices.get(new Price({ of: "tea" })), before + 1)
         yield* TestClock.adjust("1 second")
         assert.strictEqual(yield* prices.get(new Price({ of: "tea" })), before + 2)
-        yield* prices.invalidate(new Price({ of: "tea" }))
         yield* store.setMany([
           ["a", { n: 1 }, undefined],
           ["b", { n: 2 }, Duration.minutes(5)]
         ])
-        yield* store.clear
         assert.instanceOf(
           yield* Effect.flip(store.set("a", { text: "a".repeat(100) }, undefined)),
           Persistence.PersistenceError
         )
       })
       const settings = yield* RuntimeSettings.RuntimeSettings
+      const removals = [prices.invalidate(new Price({ of: "tea" })), store.clear]
       yield* settings.update({ mode: "bypass" })
       yield* isUsable
+      yield* Effect.all(removals)
       yield* settings.update({})
       yield* Scope.close(scope, Exit.void)
       yield* inVirtualTime(isUsable)
+      for (const removal of removals) {
+        assert.instanceOf(yield* Effect.flip(inVirtualTime(removal)), Persistence.PersistenceError)
+      }
     }).pipe(Effect.scoped, Effect.provide(RuntimeSettings.layer({ document: {} })))
   )
 

@@ -20,7 +20,8 @@
  *
  * A `PersistenceError` is left for what cannot be stored: a value without a JSON form, or one that
  * is larger than `maxBytes`. A stored value that cannot be read is not there. A cache that is
- * bypassed, or has closed, keeps nothing and does not fail.
+ * bypassed, or has closed, keeps nothing and does not fail. A removal fails that Redis has not
+ * confirmed when the cache has closed: nobody tells Redis later.
  *
  * **Gotchas**
  *

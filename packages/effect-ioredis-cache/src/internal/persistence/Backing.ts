@@ -54,8 +54,8 @@ const storeOf = (region: Region, stored: Stored): Store => ({
       )
     ),
   setMany: (entries) => Effect.flatMap(Effect.forEach(entries, writeOf), (writes) => setMany(region, stored, writes)),
-  remove: (key) => Effect.asVoid(region.remove(key)),
-  clear: Effect.asVoid(region.clear)
+  remove: (key) => Effect.flatMap(region.remove(key), removed("remove a key")),
+  clear: Effect.flatMap(region.clear, removed("clear the store"))
 })
 
 interface Write {
@@ -123,10 +123,16 @@ const storedOf = ({ maxBytes }: Options): Stored => {
   return (what, texts, outcomes) => {
     if (!outcomes.includes("Rejected")) return Effect.void
     return Effect.forEach(texts, (text) => Effect.fromResult(encode(text)), { discard: true }).pipe(
-      Effect.mapError(
-        (message) =>
-          new PersistenceError({ message: `Failed to ${what} in the cache`, cause: new RejectedError({ message }) })
-      )
+      Effect.mapError((message) => failed(what, message))
     )
   }
 }
+
+// What was stored may still be there.
+const removed = (what: string) => (outcome: Cache.RemoveOutcome) =>
+  outcome === "Rejected" ? Effect.fail(failed(what, notConfirmed)) : Effect.void
+
+const failed = (what: string, message: string): EffectPersistence.PersistenceError =>
+  new PersistenceError({ message: `Failed to ${what} in the cache`, cause: new RejectedError({ message }) })
+
+const notConfirmed = "The cache has closed and Redis has not confirmed it, or the key is none that can be stored"
