@@ -128,6 +128,39 @@ describe("modes", () => {
     }).pipe(withSettings())
   )
 
+  for (const mode of ["memory-only", "read-only"] as const) {
+    it.effect(`${mode} stops a region from being emptied, and the rest is unlinked afterwards`, () =>
+      Effect.gen(function* () {
+        const server = yield* SimulatedRedis.SimulatedRedis
+        const cache = yield* Cache.Cache
+        const schemas = { key: Schema.String, value: Schema.String }
+        const users = yield* cache.region({ name: "users", version: 1, ...schemas, tags: true })
+        yield* TestClock.adjust("1 second")
+        const names = Array.from({ length: 5000 }, (_, n) => String(n))
+        yield* users.setMany(names.map((name) => [name, "1"] as const))
+        const left = Effect.map(
+          server.entries,
+          (entries) => Array.from(entries.keys()).filter((key) => key.startsWith("cache:users:v1:=")).length
+        )
+        assert.strictEqual(yield* left, 5000)
+        const scans = Effect.map(server.received, (all) => all.filter(({ name }) => name === "SCAN").length)
+        yield* users.clear
+        while ((yield* scans) < 2) yield* TestClock.adjust("5 millis")
+        yield* update({ mode })
+        const spared = yield* left
+        assert.isAbove(spared, 0)
+        const scanned = yield* scans
+        const asked = yield* sentDuring(TestClock.adjust("10 seconds"))
+        assert.deepStrictEqual(asked, [])
+        assert.strictEqual(yield* scans, scanned)
+        assert.strictEqual(yield* left, spared)
+        yield* update({ mode: "normal" })
+        yield* TestClock.adjust("10 seconds")
+        assert.strictEqual(yield* left, 0)
+      }).pipe(withSettings())
+    )
+  }
+
   it.effect("bypass finds nothing, stores nothing, and leaves nothing older behind", () =>
     Effect.gen(function* () {
       const users = yield* region("users")

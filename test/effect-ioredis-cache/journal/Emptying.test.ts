@@ -153,6 +153,28 @@ describe("Emptying", () => {
     })
   )
 
+  history("empties nothing of a region that was held back before its turn came", {}, (h) =>
+    Effect.gen(function* () {
+      const policy = { replay: "ifUnchanged", removedFor: 0 } as const
+      const others = h.journal.region({ name: "others", keyspace: "cache:others:v1:", ...policy }, () => undefined)
+      h.set("a", "1")
+      h.double.freeze()
+      const theirs = yield* Effect.forkChild(others.clear)
+      yield* TestClock.adjust("1 millis")
+      const ours = yield* clear(h)
+      h.region.hold(true)
+      h.double.thaw()
+      yield* h.settled
+      assert.isTrue(yield* Fiber.join(theirs))
+      assert.strictEqual(h.double.countOf("SCAN"), 1)
+      assert.strictEqual(h.payload("a"), "1")
+      h.region.hold(false)
+      yield* h.settled
+      assert.isTrue(yield* Fiber.join(ours))
+      assert.isUndefined(h.held("a"))
+    })
+  )
+
   history("asks for the keys of its region, whatever its name means in a pattern", {}, (h) =>
     Effect.gen(function* () {
       const odd = { name: "odd", keyspace: "cache:a*b?[c]\\\\:v1:", replay: "ifUnchanged", removedFor: 0 } as const

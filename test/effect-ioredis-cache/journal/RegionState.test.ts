@@ -15,6 +15,7 @@ const marked = (at: number): RegionEvent => ({ _tag: "Marked", at })
 const started = (run: number): RegionEvent => ({ _tag: "Started", run })
 const emptied = (run: number): RegionEvent => ({ _tag: "Emptied", run })
 const failed = (run: number): RegionEvent => ({ _tag: "Failed", run })
+const held: RegionEvent = { _tag: "Held" }
 const serverChanged: RegionEvent = { _tag: "ServerChanged" }
 const missed: RegionEvent = { _tag: "Missed" }
 const refused = (at: number): RegionEvent => ({ _tag: "Refused", at })
@@ -38,6 +39,10 @@ const table: ReadonlyArray<readonly [string, RegionState, RegionEvent, RegionSta
   ["a server that changes meanwhile makes it begin anew", emptying(5, 1), serverChanged, dirty(5)],
   ["no change empties a clean region again", clean(5), serverChanged, clean(5)],
   ["a change leaves a dirty region dirty", dirty(5), serverChanged, dirty(5)],
+  ["a region that is held back is emptied later", emptying(5, 1), held, dirty(5)],
+  ["to hold back a clean region leaves nothing to be emptied", clean(5), held, clean(5)],
+  ["to hold back a dirty region leaves it dirty", dirty(5), held, dirty(5)],
+  ["to hold back a region gives no permission", denied(5), held, denied(5)],
   ["slots that moved while it was emptied are to be emptied too", clean(5), missed, dirty(5)],
   ["slots that move say nothing to a dirty region", dirty(5), missed, dirty(5)],
   [
@@ -63,8 +68,8 @@ describe("RegionState", () => {
     it(`${state._tag}, ${event._tag}: ${title}`, () => assert.deepStrictEqual(transition(state, event), expected))
   }
 
-  it("is never emptied by a run that began before the last mark or change", () => {
-    const overtaking = [marked(9), serverChanged, refused(9)]
+  it("is never emptied by a run that began before the last mark, hold or change", () => {
+    const overtaking = [marked(9), held, serverChanged, refused(9)]
     for (const event of overtaking) {
       const later = transition(transition(emptying(5, 1), event), emptied(1))
       assert.notStrictEqual(later._tag, "Clean", event._tag)

@@ -31,6 +31,8 @@ export const once = (state: State, region: Region): Effect.Effect<void, Failure>
 
 const step = (state: State, region: Region): Effect.Effect<void, Failure> =>
   Effect.suspend(() => {
+    // It may have been held back since its turn was asked for.
+    if (region.isHeld) return Effect.void
     if (region.isDoubted) return Effect.andThen(settle(state, region), step(state, region))
     if (region.state._tag === "Denied") return Effect.andThen(probe(state, region), step(state, region))
     const isReady = nextNode(state, region) !== undefined || isEmptied(state, region)

@@ -25,6 +25,7 @@ export type RegionState =
  * - `Marked`: it was cleared, or its intents were too many to be kept one by one.
  * - `Started`, `Emptied`, `Failed`: the run with this number began to empty it, has done so, or
  *   could not.
+ * - `Held`: nothing of it is to be told to Redis for now.
  * - `ServerChanged`: a server that it is kept on has other data than before.
  * - `Missed`: a server got slots that were moved, unknown to this client, while it was emptied.
  * - `Refused`, `Permitted`: the user may not write, or may again.
@@ -34,6 +35,7 @@ export type RegionEvent =
   | { readonly _tag: "Started"; readonly run: number }
   | { readonly _tag: "Emptied"; readonly run: number }
   | { readonly _tag: "Failed"; readonly run: number }
+  | { readonly _tag: "Held" }
   | { readonly _tag: "ServerChanged" }
   | { readonly _tag: "Missed" }
   | { readonly _tag: "Refused"; readonly at: number }
@@ -53,8 +55,9 @@ export const transition = (state: RegionState, event: RegionEvent): RegionState 
       return isRun(state, event.run) ? { _tag: "Clean", clearedAt: state.clearedAt } : state
     case "Failed":
       return isRun(state, event.run) ? { _tag: "Dirty", clearedAt: state.clearedAt } : state
+    case "Held":
     case "ServerChanged":
-      // A clean region stays clean: what the server remembers of it again was written before
+      // A clean region stays clean: what a server remembers of it again was written before
       // `clearedAt`.
       return state._tag === "Emptying" ? { _tag: "Dirty", clearedAt: state.clearedAt } : state
     case "Missed":

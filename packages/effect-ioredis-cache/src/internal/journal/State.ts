@@ -342,7 +342,10 @@ export class State {
   hold(region: Region, isHeld: boolean): void {
     if (region.isHeld === isHeld) return
     region.isHeld = isHeld
-    if (isHeld) return
+    if (isHeld) {
+      this.apply(region, { _tag: "Held" })
+      return
+    }
     for (const entry of this.ledger.all()) if (entry.region === region) this.enqueue(entry)
     region.loop.wake()
   }
