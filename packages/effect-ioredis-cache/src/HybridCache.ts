@@ -546,6 +546,7 @@ const makeFill =
     const { beganAt, lease, lookupTime, replaces, write } = fill
     const { extension, key, payload, timeToLive } = write
     memory.fill(fill, isCurrent, ignore)
+    const kept = memory.glance(key)
     if (!settings.tellsRedis) {
       done(exitOf.Deferred)
       return ignore
@@ -561,6 +562,10 @@ const makeFill =
         beganAt: Math.floor(beganAt),
         found: replaces,
         isCurrent,
+        onStored: (version) => {
+          // As after a read: a `set` in an outage may then take the place of the value in Redis.
+          if (kept !== undefined) kept.version = version
+        },
         lease
       },
       settings.writePatience,

@@ -1,6 +1,9 @@
-import { assert, describe } from "@effect/vitest"
-import { Effect, Fiber } from "effect"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Fiber, Option, Schema } from "effect"
+import { Cache } from "effect-ioredis-cache"
+import { Fault, SimulatedRedis } from "effect-ioredis/testing"
 import { TestClock } from "effect/testing"
+import { layerSimulated } from "../../suites/cacheLayers.ts"
 import { history } from "./JournalHarness.ts"
 
 describe("fills", () => {
@@ -64,6 +67,31 @@ describe("fills", () => {
     )
   }
 
+  history("are what this process knows of a key that it sets in an outage", {}, (h) =>
+    Effect.gen(function* () {
+      h.fill("a", "looked up")
+      h.fill("b", "looked up")
+      h.away()
+      h.set("a", "set")
+      h.set("b", "set")
+      h.other("b", "theirs")
+      yield* h.back
+      assert.strictEqual(h.payload("a"), "set")
+      assert.isUndefined(h.held("b"))
+    })
+  )
+
+  history("that Redis did not store tell nothing of a key", {}, (h) =>
+    Effect.gen(function* () {
+      h.other("a", "theirs")
+      h.fill("a", "looked up")
+      h.away()
+      h.set("a", "set")
+      yield* h.back
+      assert.isUndefined(h.held("a"))
+    })
+  )
+
   history("are not replayed", {}, (h) =>
     Effect.gen(function* () {
       h.away()
@@ -109,3 +137,20 @@ describe("fills", () => {
     })
   )
 })
+
+it.effect("a value that is set in an outage is written over what this process has looked up before", () =>
+  Effect.gen(function* () {
+    const server = yield* SimulatedRedis.SimulatedRedis
+    const texts = yield* Cache.region({ name: "texts", version: 1, key: Schema.String, value: Schema.String })
+    assert.strictEqual(yield* texts.getOrSet("a", Effect.succeed("looked up")), "looked up")
+    yield* TestClock.adjust("1 second")
+    yield* server.inject(Fault.refuse)
+    const set = yield* Effect.forkChild(texts.set("a", "set"))
+    yield* TestClock.adjust("10 seconds")
+    assert.strictEqual(yield* Fiber.join(set), "Deferred")
+    yield* server.heal
+    yield* TestClock.adjust("1 minute")
+    assert.strictEqual((yield* server.entries).size, 1)
+    assert.deepStrictEqual(yield* texts.get("a"), Option.some("set"))
+  }).pipe(Effect.provide(layerSimulated()))
+)

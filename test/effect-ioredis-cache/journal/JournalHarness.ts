@@ -87,6 +87,9 @@ export class Harness {
       beganAt: this.now(),
       found: undefined,
       isCurrent: () => true,
+      onStored: (version: Version) => {
+        this.memory.set(this.key(name), version)
+      },
       ...fields
     }
     return this.start((done) => this.region.fill(fill, 1000, done))

@@ -21,7 +21,7 @@ export interface Entry {
   readonly staleUntil?: number | undefined
   /** Counts the bytes of the encoded value. */
   readonly bytes: number
-  /** Says which write of Redis the value is of, where it comes from there. */
+  /** Says which write of Redis the value is of, where it comes from there or was stored there. */
   readonly version?: Version | undefined
   /** Says in which epoch of a link it was read; `undefined` where it is not near. */
   epoch?: Epoch | undefined

@@ -53,6 +53,7 @@ export interface MemoryTier<in out Value> extends CacheTier<Value, never> {
 
 interface KeptEntry<out Value> extends Entry {
   readonly value: Value
+  version: Version | undefined
   readonly origin: Origin | undefined
 }
 
@@ -61,7 +62,7 @@ class Held implements Entry {
   readonly expiresAt: number
   readonly staleUntil: number | undefined
   readonly bytes: number
-  readonly version: Version | undefined
+  version: Version | undefined
   readonly origin: Origin | undefined
   epoch: Epoch | undefined
 

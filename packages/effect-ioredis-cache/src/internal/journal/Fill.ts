@@ -29,6 +29,8 @@ export interface Fill {
   /** The first 64 bytes of what was found, and its length; nothing where nothing was found. */
   readonly found: Replaced | undefined
   readonly isCurrent: () => boolean
+  /** Is told as which version Redis has stored it, unless something newer has overtaken it. */
+  readonly onStored: (version: Version) => void
   /** Holds the lease of its key, if the lookup has taken one. */
   readonly lease?: Held | undefined
 }
@@ -44,7 +46,7 @@ export const send = (
   timeout: number | undefined,
   done: (outcome: WriteOutcome) => void
 ): Cancel => {
-  const { beganAt, extension, found, isCurrent, key, lease, lookupTime, payload, staleFor, timeToLive } = fill
+  const { beganAt, extension, found, isCurrent, key, lease, lookupTime, onStored, payload, staleFor, timeToLive } = fill
   // The region may have been cleared in the very millisecond in which the lookup began.
   const writtenAt = Math.max(beganAt, region.state.clearedAt + 1)
   const version = new Version(state.source.next(), writtenAt)
@@ -63,7 +65,7 @@ export const send = (
     done("Deferred")
     return () => {}
   }
-  const sending = new FillSending(state, region, key, intent, version, command, isCurrent)
+  const sending = new FillSending(state, region, key, intent, version, command, isCurrent, onStored)
   return Sender.send(state.dispatch, command, { timeout, retry: false, sending, now: state.now }, () => {
     done(sending.isStored ? "Applied" : "Deferred")
   })
@@ -77,6 +79,7 @@ class FillSending implements Sending {
   readonly version: Version
   readonly command: RedisCommand.RedisCommand
   readonly isCurrent: () => boolean
+  readonly onStored: Fill["onStored"]
   isStored = false
 
   constructor(
@@ -86,7 +89,8 @@ class FillSending implements Sending {
     intent: SetIntent,
     version: Version,
     command: RedisCommand.RedisCommand,
-    isCurrent: () => boolean
+    isCurrent: () => boolean,
+    onStored: Fill["onStored"]
   ) {
     this.state = state
     this.region = region
@@ -95,6 +99,7 @@ class FillSending implements Sending {
     this.version = version
     this.command = command
     this.isCurrent = isCurrent
+    this.onStored = onStored
   }
 
   begin(): boolean {
@@ -113,7 +118,9 @@ class FillSending implements Sending {
     if (end._tag !== "Confirmed" || Result.isFailure(end.result)) return
     // SET answers nil, and a script 0, where something else is there.
     this.isStored = end.result.success !== null && end.result.success !== 0
-    const known = this.isStored && this.isCurrent() ? state.trust.get(key) : undefined
+    if (!this.isStored || !this.isCurrent()) return
+    const known = state.trust.get(key)
     if (known !== undefined) known.last = version
+    this.onStored(version)
   }
 }
