@@ -651,6 +651,7 @@ export class Write implements Sending {
     if (!this.#isLast()) return false
     // Of several sendings the first counts: a change since then may have undone any of them.
     this.#changes ??= this.state.changes
+    // A doubt that was settled before cannot undo this one.
     this.#settlements = this.entry.settlements
     this.#sendings++
     this.entry.open++
