@@ -76,6 +76,15 @@ describe("Sequences", () => {
     assert.isTrue(third.isCurrent())
   })
 
+  it("a read is not current while a write waits that was asked for after it", () => {
+    const sequences = make()
+    const read = sequences.watch("a")
+    const claim = sequences.claim("a")
+    assert.isFalse(read.isCurrent())
+    claim.end()
+    assert.isTrue(read.isCurrent(), "it came to nothing")
+  })
+
   it("a write that waits is overtaken by a removal and by a clear of all, and not by those before it", () => {
     const sequences = make()
     const removal = sequences.intend("a")

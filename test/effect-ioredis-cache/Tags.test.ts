@@ -369,6 +369,19 @@ for (const [name, layer] of [
         assert.deepStrictEqual(yield* texts.get("k"), some("v1"))
       }))
 
+    test("a lookup that began before one does not overtake it", (texts, server) =>
+      Effect.gen(function* () {
+        yield* server.heal
+        const slow = Effect.as(Effect.sleep(50), "looked up")
+        const lookup = yield* begin(texts.getOrSet("l", slow))
+        yield* server.inject(Fault.delay(100))
+        const set = yield* begin(texts.set("l", "set", { tags: ["of its own"] }))
+        yield* pass
+        yield* Effect.all([Fiber.join(lookup), Fiber.join(set)])
+        yield* server.heal
+        assert.deepStrictEqual(yield* texts.get("l"), some("set"))
+      }))
+
     test("the last one holds, and a removal of all before it", (texts, server) =>
       Effect.gen(function* () {
         yield* begin(texts.set("k", "v1"))

@@ -318,6 +318,27 @@ describe("the connection", () => {
     )
   )
 
+  it.effect("is sent nothing before those before it have answered, also where calls now are given less", () =>
+    withSettings({ commandTimeout: "5 seconds", retry: RetryPolicy.none })((redis, settings, server) =>
+      Effect.gen(function* () {
+        yield* server.inject(Fault.delay("2 seconds"), { connection: idOf(redis) })
+        const calls = [yield* fork(Effect.exit(redis.run(set("k", "1"))))]
+        for (const password of ["", "other"]) {
+          yield* settings.update({ commandTimeout: "100 millis", connection: { username: "default", password } })
+          yield* TestClock.adjust(100)
+        }
+        calls.push(yield* fork(Effect.exit(redis.run(set("k", "2")))))
+        yield* TestClock.adjust("1 second")
+        assert.lengthOf(yield* sent(server, "SET"), 0)
+        yield* TestClock.adjust("3 seconds")
+        assert.deepStrictEqual(
+          (yield* sent(server, "SET")).map(({ args }) => args[1]),
+          ["1", "2"]
+        )
+      })
+    )
+  )
+
   it.effect("that is made anew after an outage has no successor for what changed meanwhile", () =>
     withSettings({ retry: RetryPolicy.none })((redis, settings, server) =>
       Effect.gen(function* () {

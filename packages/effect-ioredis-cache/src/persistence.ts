@@ -20,8 +20,9 @@
  *
  * A `PersistenceError` is left for what cannot be stored: a value without a JSON form, or one that
  * is larger than `maxBytes`. A stored value that cannot be read is not there. A cache that is
- * bypassed, or has closed, keeps nothing and does not fail. A removal fails that Redis has not
- * confirmed when the cache has closed: nobody tells Redis later.
+ * bypassed, or has closed, keeps nothing and does not fail, and what Redis held before may still be
+ * read after it has closed. A removal fails then that Redis has not confirmed: nobody tells Redis
+ * later.
  *
  * **Gotchas**
  *

@@ -64,6 +64,15 @@ describe("Introduction", () => {
     )
   }
 
+  it.effect("loads no script into a server that has another role than is asked for", () =>
+    Effect.gen(function* () {
+      const { connection, sent } = connectionOf({ PING: "PONG", HELLO: hello, "SCRIPT EXISTS": [0] })
+      const error = yield* Effect.flip(Introduction.introduce(connection, asker, { role: "master" }))
+      assert.strictEqual(error.reason, "NotReady")
+      assert.notInclude(sent.join(), "SCRIPT")
+    })
+  )
+
   it.effect("leaves a witness that is missing as it is, and loads another one", () =>
     Effect.gen(function* () {
       const { connection, sent } = connectionOf({ PING: "PONG", "SCRIPT EXISTS": [0], "SCRIPT LOAD": "sha" })

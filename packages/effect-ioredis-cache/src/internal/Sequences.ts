@@ -8,7 +8,8 @@
  * watch is current. So neither a late reply nor an older lookup brings back what was removed, and
  * nothing that was read while a write was in progress stays after it. A write is current until a
  * newer one is intended, and is not tried again after that. One that has to wait before it can be
- * made claims its place first, and is intended when it is made: until then it overtakes nothing.
+ * made claims its place first, and is intended when it is made: until then it overtakes reads and
+ * lookups alone, and no other write.
  *
  * A read remembers the number at which it began and nothing by its key: a map that every read
  * changes takes a twentieth of a `get`. A key that is written has a slot with the number of its
@@ -237,7 +238,10 @@ class Read implements Watch {
   isCurrent(): boolean {
     const { order, since } = this
     if (!this.isUndisturbed || order.lastClear > since || order.forgotten > since) return false
-    return order.last === since || (order.slots.get(this.key)?.last ?? 0) <= since
+    if (order.last === since) return true
+    const slot = order.slots.get(this.key)
+    // There was no writer when it began: one that is there now is newer, also if it still waits.
+    return slot === undefined || (slot.writers === 0 && slot.last <= since)
   }
 
   end(): void {

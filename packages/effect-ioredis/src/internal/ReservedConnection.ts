@@ -218,12 +218,16 @@ const interrupted = new Error("A command on the reserved connection was interrup
 const over = new Error("The reserved connection was given back.")
 const notOver = new Error("A transaction on the reserved connection was not ended.")
 
-// Redis ends one with EXEC, also where it executes nothing because it has refused something.
+// Redis ends one with EXEC, also where it executes nothing: because it has refused something, or
+// because a server of a cluster does not serve the keys any more.
 const isOver = (results: ReadonlyArray<ReplyResult>): boolean => {
   const executed = results.at(-1)
-  if (executed === undefined || Result.isSuccess(executed)) return executed !== undefined
-  return executed.failure._tag === "RedisOperationError" && executed.failure.code === "EXECABORT"
+  if (executed === undefined) return false
+  if (Result.isSuccess(executed)) return true
+  return executed.failure._tag === "RedisOperationError" && ending.has(executed.failure.code)
 }
+
+const ending: ReadonlySet<string> = new Set(["EXECABORT", "MOVED", "ASK", "TRYAGAIN", "CLUSTERDOWN", "CROSSSLOT"])
 
 const refusalInTransaction = (command: RedisCommand.RedisCommand): RedisError.RedisOperationError | undefined =>
   reservedRefusal(command, "transaction")

@@ -29,8 +29,8 @@ export type Claims = Map<string, Sequences.Claim>
 
 /**
  * Makes the writes of values with tags. The tokens are read first, and what they leave of the
- * patience is for the values. Each write keeps the place in which it was asked for: a key that
- * something newer was written to meanwhile is left to that, and none to what may never be written.
+ * patience is for the values. Each key keeps the place in which it was asked for: it is left to
+ * what is newer and was written meanwhile, and not to what may never be written.
  */
 export const make =
   <Key, Value, E>(

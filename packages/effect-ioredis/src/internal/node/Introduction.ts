@@ -32,6 +32,16 @@ export interface Asker {
   readonly witness: () => RedisScript.RedisScript
 }
 
+/** Says what a connection is for. */
+export interface Expected {
+  /** Says which role its server has to have. Default: any. */
+  readonly role?: Role | undefined
+  /** Says whether it asks for reads of what its server's master owns. Default: false. */
+  readonly readOnly?: boolean | undefined
+}
+
+type Role = "master" | "replica"
+
 /** Makes a script that no other client has. */
 export const makeWitness = (random: number): RedisScript.RedisScript =>
   RedisScript.make({ lua: `return "effect-ioredis ${random.toString(36).slice(2)}"`, kind: "read" })
@@ -47,9 +57,9 @@ export const makeWitness = (random: number): RedisScript.RedisScript =>
 export const introduce = Effect.fnUntraced(function* (
   connection: RedisConnection.RedisConnection,
   asker: Asker,
-  isReadOnly = false
+  expected: Expected = {}
 ): Effect.fn.Return<Introduction, RedisError.RedisConnectionError> {
-  const introduction = yield* identify(connection, isReadOnly)
+  const introduction = yield* identify(connection, expected)
   // The clock of another server is not the one that was read before.
   const time = asker.time().renewed()
   for (let answers = 0; answers < 3; answers++) yield* askTime(connection, time, asker.wallClock)
@@ -65,7 +75,7 @@ export const introduce = Effect.fnUntraced(function* (
  */
 export const identify = Effect.fnUntraced(function* (
   connection: RedisConnection.RedisConnection,
-  isReadOnly = false
+  { readOnly: isReadOnly = false, role: expected }: Expected = {}
 ): Effect.fn.Return<Introduction, RedisError.RedisConnectionError> {
   const first = [ping, clientId, information].map((command) => ask(connection, command))
   const [pong, id, info] = yield* Effect.all(first, { concurrency: "unbounded" })
@@ -75,6 +85,7 @@ export const identify = Effect.fnUntraced(function* (
   }
   const told = info !== undefined && Result.isSuccess(info) ? History.parse(String(info.success)) : History.unknown
   const role = told.role ?? (told.runId === undefined ? yield* askRole(connection) : undefined)
+  if (expected !== undefined && (role ?? expected) !== expected) return yield* wrongRole(expected)
   if (isReadOnly) {
     const reply = yield* ask(connection, readOnly)
     if (Result.isFailure(reply)) {
@@ -127,6 +138,9 @@ const renewed = Effect.fnUntraced(function* (
   yield* ask(connection, RedisCommand.make("SCRIPT", ["LOAD", next.lua]))
   return next
 })
+
+const wrongRole = (role: Role): RedisError.RedisConnectionError =>
+  RedisError.connectionError("CONNECT", "NotReady", "never", new Error(`The server is no ${role} now.`))
 
 const askRole = (connection: RedisConnection.RedisConnection) =>
   Effect.map(ask(connection, hello), (reply) =>

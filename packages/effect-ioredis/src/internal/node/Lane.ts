@@ -81,8 +81,9 @@ const live = Effect.fnUntraced(function* (
     if (next === undefined || held.isLost()) return
     const before = held
     before.stop()
-    held = yield* hold(lane, keeper, next, before.session)
-    yield* Effect.forkScoped(retire(keeper, before, held.session))
+    held = yield* hold(lane, keeper, next, before)
+    // What is held back is sent in any case, also if this ends at once.
+    yield* Effect.forkScoped(retire(keeper, before, held.session), { startImmediately: true })
   }
 })
 
@@ -115,12 +116,13 @@ const hold = Effect.fnUntraced(function* (
   lane: Lane,
   { isLast, logins, mostDraining, onLost, onReady }: Keeper,
   { beganAt, close, connected }: Made,
-  before: NodeSession | undefined
+  before: Held | undefined
 ) {
   const lost = Latch.makeUnsafe()
   // Whoever hears of the session may change the settings at once.
-  const draining = mostDraining()
-  const session = onReady(lane, connected, before)
+  // It answers after those before it.
+  const draining = Math.max(mostDraining(), before?.draining ?? 0)
+  const session = onReady(lane, connected, before?.session)
   logins.ready(session)
   let isLost = false
   const end = connected.connection.onLoss((error) => {
@@ -159,13 +161,14 @@ const another = Effect.fnUntraced(function* (lane: Lane, keeper: Keeper): Effect
 const retire = ({ mostDraining, onLost }: Keeper, { close, draining, session }: Held, successor: NodeSession) =>
   Effect.callback<void>((resume) => session.submitInTurn(ping, () => resume(Effect.void))).pipe(
     Effect.timeoutOption(Math.max(draining, mostDraining())),
-    Effect.ensuring(close),
     Effect.ensuring(
       Effect.sync(() => {
+        session.replace()
         successor.release()
         onLost(session, replaced)
       })
-    )
+    ),
+    Effect.andThen(close)
   )
 
 const ping = RedisCommand.make("PING")

@@ -184,12 +184,12 @@ export const make = Effect.fnUntraced(function* (
   const moves = Waiters.make()
   const measuring = { durations: options.durationsOf(undefined) }
   const connectAs = yield* connectOf(options, moves.changed, measuring)
-  const connect = connectAs((connection) => Introduction.introduce(connection, lineage.asker, options.readOnly), false)
+  const connect = connectAs((connection) => Introduction.introduce(connection, lineage.asker, options), false)
   const makeDue = makeDueOf(options, now, sessions)
   const stallRule = stallRuleOf(options, now, sessions)
   const failures = failuresOf(lanes)
   const sessionOf = (connected: Lane.Connected) => new NodeSession(self, connected, now(), options.maxInFlight)
-  const connectBeside = connectAs((connection) => Introduction.identify(connection, options.readOnly), true)
+  const connectBeside = connectAs((connection) => Introduction.identify(connection, options), true)
   const links = yield* Links.make({
     connect: connectBeside,
     logins,
@@ -261,7 +261,7 @@ export const make = Effect.fnUntraced(function* (
     ...replacingOf(connections, lanes, { logins, makeDue, moves }),
     connect: links.connect,
     askHistory: asking.askHistory,
-    refreshTime: Effect.suspend(() => Effect.forEach(sessions().slice(0, 1), lineage.refreshTime, { discard: true })),
+    refreshTime: asking.refreshTime,
     drain: Effect.suspend(() => {
       closing = true
       wake()
@@ -389,7 +389,7 @@ const drainAll = (sessions: ReadonlyArray<NodeSession>): Effect.Effect<void> =>
   Effect.forEach(sessions, ({ drain }) => drain, { concurrency: "unbounded", discard: true })
 
 const connectOf = Effect.fnUntraced(function* (
-  { connectTimeout, durationsOf, locate, login, name, role }: Options,
+  { connectTimeout, durationsOf, locate, login, name }: Options,
   moved: Effect.Effect<void>,
   measuring: { durations: Durations }
 ) {
@@ -405,7 +405,6 @@ const connectOf = Effect.fnUntraced(function* (
     measuring.durations = durationsOf({ ...address, database: login.db ?? 0 })
     const connection = yield* connector.connect(address, login)
     const introduction = ofDatabase(yield* introduce(connection), login.db)
-    if (role !== undefined && (introduction.history.role ?? role) !== role) return yield* wrongRole(role)
     yield* Effect.forkScoped(Reauthentication.keep({ name, address, connection, login, isReplaceable, ask: asked }))
     return { address, database: login.db ?? 0, username: login.username ?? "default", connection, introduction }
   })
@@ -430,9 +429,6 @@ const ofDatabase = (introduction: Introduction.Introduction, database = 0): Intr
   if (database === 0 || history.runId === undefined) return introduction
   return { ...introduction, history: { ...history, runId: `${history.runId}/${database}` } }
 }
-
-const wrongRole = (role: "master" | "replica"): RedisError.RedisConnectionError =>
-  RedisError.connectionError("CONNECT", "NotReady", "never", new Error(`The server is no ${role} now.`))
 
 // In milliseconds.
 const drainMargin = 100
@@ -485,6 +481,13 @@ const stallRuleOf = (options: Options, now: () => number, sessions: () => Readon
     }
   })
 
+// An address may lead to another server by now: the others may still be on the one before.
+const latestOf = (sessions: ReadonlyArray<NodeSession>): NodeSession | undefined =>
+  sessions.reduce<NodeSession | undefined>(
+    (latest, session) => (latest === undefined || session.openedAt > latest.openedAt ? session : latest),
+    undefined
+  )
+
 const askingOf = (
   options: Options,
   now: () => number,
@@ -495,8 +498,12 @@ const askingOf = (
   let askedAt = Number.NEGATIVE_INFINITY
   return {
     isDue: () => now() - askedAt >= leastBetweenAsking,
+    refreshTime: Effect.suspend(() => {
+      const session = latestOf(sessions())
+      return session === undefined ? Effect.void : lineage.refreshTime(session)
+    }),
     askHistory: Effect.suspend(() => {
-      const [session] = sessions()
+      const session = latestOf(sessions())
       if (session === undefined) return Effect.void
       const activity = session.connection.activity()
       askedAt = now()
