@@ -72,6 +72,19 @@ describe("A pool", () => {
     )
   )
 
+  it.effect("is not taken for stalled where a slow server answers nothing but questions for its history", () =>
+    withRedis({ historyInterval: "250 millis", ...noRetry })((redis, server, dispatch) =>
+      Effect.gen(function* () {
+        const session = dispatch.nodes()[0]?.sessions()[0]
+        yield* fork(Effect.scoped(Effect.andThen(dispatch.watchHistory, Effect.never)))
+        yield* server.inject(Fault.delay("700 millis"))
+        yield* TestClock.adjust("1 minute")
+        assert.strictEqual((yield* redis.stats).breaker._tag, "Closed")
+        assert.strictEqual(dispatch.nodes()[0]?.sessions()[0], session)
+      })
+    )
+  )
+
   it.effect("counts all that one stalled connection loses as one failure", () =>
     withRedis({ connections: 2, ...noRetry, circuitBreaker: { tripPolicy: CircuitBreaker.consecutive(3) } })(
       (redis, server, dispatch) =>

@@ -275,8 +275,12 @@ class Shards {
     if (finishes) return this.#move(slot, moving.to)
     this.#moving.delete(slot)
     moving.to.leftOver.add(slot)
-    if (moving.hasMoved) this.#watcher.lost({ inPlace: false, slots: new Set([slot]) })
-    return moving.migration.abandon
+    return Effect.flatMap(moving.to.master.entries, (entries) => {
+      // What was absent here was written there, where ASK leads to.
+      const hasAsked = Array.from(entries.keys()).some((key) => slotOf(key) === slot)
+      if (moving.hasMoved || hasAsked) this.#watcher.lost({ inPlace: false, slots: new Set([slot]) })
+      return moving.migration.abandon
+    })
   }
 
   get #addNode(): Effect.Effect<void> {

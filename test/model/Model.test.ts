@@ -267,6 +267,16 @@ const promised: Readonly<Record<string, History.History>> = {
     { _tag: "Resume" },
     wait(2500)
   ]),
+  "260042299: a write that ASK leads to a master whose slot stays where it was": Steps.onCluster(
+    [
+      call(set()),
+      { _tag: "Migrate", on: here, to: 0 },
+      { _tag: "Migrate", on: here, to: 1 },
+      wait(100),
+      { _tag: "EndMigration", on: here, finishes: false }
+    ],
+    { latency: 40 }
+  ),
   "a cluster splits in two": Steps.onCluster(splitBrain, twoProcesses),
   "a demoted master does not know it": Steps.withSentinels(splitBrain, twoProcesses),
   "sentinels name the old master": Steps.withSentinels(

@@ -12,8 +12,7 @@ import { isSameAddress } from "../address.ts"
 /**
  * One login of a node, from the moment at which it may be used to its loss.
  *
- * Invariants: `replies` ≤ `carried`; `heardAt` ≥ `openedAt`; once `connection` is lost, nothing is
- * carried any more.
+ * Invariants: `heardAt` ≥ `openedAt`; once `connection` is lost, nothing is carried any more.
  */
 export class NodeSession implements Session, Carrier {
   readonly node: RedisNode
@@ -26,8 +25,9 @@ export class NodeSession implements Session, Carrier {
   /** Monotonic milliseconds. */
   readonly openedAt: number
   readonly maxInFlight: number
-  /** Commands sent after the introduction, and those of them that had a reply. */
+  /** Counts the commands of calls. */
   carried = 0
+  /** Counts the replies to these and to the client's own questions, after the introduction. */
   replies = 0
   /** Says when the last reply came, in monotonic milliseconds. */
   heardAt: number

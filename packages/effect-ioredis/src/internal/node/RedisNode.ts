@@ -513,7 +513,11 @@ const askingOf = (
       options.deadlines.add(until, commandTimeout, () =>
         stallRule.suspect(session, activity, until - commandTimeout, until)
       )
-      return lineage.ask(session)
+      // An idle connection that answers nothing else is one whose replies are completed.
+      const heard = Effect.sync(() => {
+        if (session.isOpen()) session.hear(now())
+      })
+      return Effect.andThen(lineage.ask(session), heard)
     })
   }
 }
