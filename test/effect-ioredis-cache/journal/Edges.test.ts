@@ -8,7 +8,7 @@ import { remove, SetIntent } from "../../../packages/effect-ioredis-cache/src/in
 import type { Loop } from "../../../packages/effect-ioredis-cache/src/internal/journal/Loop.ts"
 import { Region, State, Write } from "../../../packages/effect-ioredis-cache/src/internal/journal/State.ts"
 import { makeStampSource } from "../../../packages/effect-ioredis-cache/src/internal/StoredValue.ts"
-import { DispatchDouble, SessionDouble } from "./DispatchDouble.ts"
+import { DispatchDouble } from "./DispatchDouble.ts"
 import { history, make } from "./JournalHarness.ts"
 
 describe("at the edges of the journal", () => {
@@ -172,42 +172,6 @@ describe("at the edges of the journal", () => {
     assert.deepInclude(entry.intent, { value: "3", payload: "3" })
     assert.deepStrictEqual(state.checkInvariants(), [])
   })
-
-  for (const when of ["before", "after"] as const) {
-    it(`a write that was sent ${when} another became a doubt, and is answered after its fence, is told again`, () => {
-      const { double, region, state } = makeState(() => 0)
-      const [lost, other] = [1, 2].map((id) => new SessionDouble(double.node, id, "run1"))
-      if (lost === undefined || other === undefined) return assert.fail("there is no session")
-      const key = "cache:texts:v1:=a"
-      const record = (text: string) => {
-        const life = { life: 60_000, staleFor: 0, lookupTime: 0, expiresAt: 60_000 }
-        const entry = state.record(region, key, undefined, new SetIntent({ ...life, value: text, payload: text }))
-        return { entry, write: new Write(state, entry, RedisCommand.make("SET", [key, text])) }
-      }
-      const confirm = (write: Write) => {
-        write.end(other, { _tag: "Confirmed", result: Result.succeed("OK") })
-      }
-      const first = record("1")
-      assert.isTrue(first.write.begin())
-      const { entry, write } = record("2")
-      if (when === "before") assert.isTrue(write.begin())
-      first.write.end(lost, { _tag: "Doubtful", error: RedisError.connectionError("SET", "Reset", "unknown") })
-      if (when === "after") assert.isTrue(write.begin())
-      // The server has executed the second, the first and CLIENT KILL, whose reply is read first.
-      state.settle(lost)
-      confirm(write)
-      for (let held = entry.held; held > 0; held--) state.release(entry)
-      assert.isTrue(state.ledger.has(entry), "what was in doubt may have undone it")
-      assert.isFalse(write.isApplied())
-      assert.isTrue(state.isBeingReplayed(entry))
-      const again = new Write(state, entry, write.command)
-      assert.isTrue(again.begin())
-      confirm(again)
-      assert.isFalse(state.ledger.has(entry))
-      assert.isTrue(again.isApplied())
-      assert.deepStrictEqual(state.checkInvariants(), [])
-    })
-  }
 
   it("a value that lives for ever is not in doubt for ever", () => {
     let now = 0

@@ -104,8 +104,6 @@ export class Entry<Region> {
    * when it was sent.
    */
   executed: { readonly session: object; readonly changes: number } | undefined = undefined
-  /** Counts how often doubts of the key were settled or changed hands with its slot. */
-  settlements = 0
   /** Says whether Redis has refused the value for good, so that only its removal is left. */
   isRefused = false
   /**

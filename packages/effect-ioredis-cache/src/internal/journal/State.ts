@@ -422,7 +422,6 @@ export class State {
     for (const key of keys) {
       const entry = this.ledger.get(key)
       if (entry === undefined) continue
-      entry.settlements++
       if (this.doubts.has(key)) entry.executed = undefined
       this.enqueue(entry)
     }
@@ -635,7 +634,6 @@ export class Write implements Sending {
   /** Says whether Redis has said that there was nothing to remove. */
   isAbsent = false
   #changes: number | undefined
-  #settlements: number | undefined
   #sendings = 0
 
   constructor(state: State, entry: Entry, command: RedisCommand.RedisCommand) {
@@ -651,8 +649,6 @@ export class Write implements Sending {
     if (!this.#isLast()) return false
     // Of several sendings the first counts: a change since then may have undone any of them.
     this.#changes ??= this.state.changes
-    // A doubt that was settled before cannot undo this one.
-    this.#settlements = this.entry.settlements
     this.#sendings++
     this.entry.open++
     return true
@@ -687,9 +683,8 @@ export class Write implements Sending {
     if (intent._tag === "Remove" && isFirst) this.isAbsent = saysAbsent(command, reply, this.#sendings)
     if (this.#isLast()) {
       // What is in doubt may run after this, so that it has to be done again when the doubt is
-      // settled. So may have what was settled since it was sent: the reply of the fence comes over
-      // another connection and may have been read before this one.
-      if (state.doubts.has(entry.key) || this.#settlements !== entry.settlements) return
+      // settled.
+      if (state.doubts.has(entry.key)) return
       entry.executed = { session, changes: this.#changes ?? state.changes }
     } else if (entry.executed !== undefined && entry.executed.session !== session) {
       // An earlier version, over another connection: which of the two came first is not known.
