@@ -38,6 +38,13 @@ const sorted = (reply: RedisCommand.Reply) => pairs(reply).toSorted(([one], [oth
 
 const nowOf = (client: Client) => Effect.map(ask(client, "TIME"), (time) => Number(list(time)[0]) * 1000)
 
+// Of what is due in one millisecond Redis takes the lesser id first, and the two sides may tell two calls apart differently.
+const nextMilli = Effect.fnUntraced(function* ({ client }: Side) {
+  const milli = Effect.map(ask(client, "TIME"), (time) => Math.floor(Number(list(time)[1]) / 1000))
+  const now = yield* milli
+  yield* Effect.repeat(milli, { while: (time) => time === now })
+})
+
 // Minutes from now: no sequence takes half of one.
 const minutes = (time: number, now: number) => Math.round((time - now) / 60_000) + 0
 
@@ -202,7 +209,10 @@ const sequence = Effect.fnUntraced(function* (seed: number, real: Side, simulate
       same(shown[0], shown[1])
       call.answered?.(one.answer)
     }
-    for (const side of [real, simulated]) yield* holdBack(side)
+    for (const side of [real, simulated]) {
+      yield* holdBack(side)
+      yield* nextMilli(side)
+    }
     same(yield* kept(real), yield* kept(simulated))
     if (draw.chance(0.05)) {
       const pauses = draw.chance(0.5)
