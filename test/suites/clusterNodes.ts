@@ -18,6 +18,8 @@ export interface Nodes {
   readonly open: (slot: number) => Effect.Effect<void>
   readonly moveKeys: (...keys: ReadonlyArray<string>) => Effect.Effect<void>
   readonly finish: (slot: number) => Effect.Effect<void>
+  /** Makes a replica of one of both a master in the place of the other, while nothing fails. */
+  readonly failOver: (to: "one" | "replica") => Effect.Effect<void>
   /** Takes a slot from everybody. */
   readonly uncover: (slot: number) => Effect.Effect<void>
   /** Ends the process of `one` and starts it anew. */
@@ -77,6 +79,17 @@ export const clusterNodesSuite = <E>(
         const { host, port } = nodes.other
         const redirect: RedisError.Redirect = { slot: helloSlot, host, port, ask: false }
         assert.deepStrictEqual(yield* redirects(nodes), { MOVED: redirect })
+      })
+    )
+
+    test("close the slots that were leaving when they become replicas", true, (say, nodes) =>
+      Effect.gen(function* () {
+        yield* nodes.open(helloSlot)
+        yield* say([["one", "GET hello", "ASK 866 other"]])
+        yield* nodes.failOver("replica")
+        yield* say([["replica", "GET hello", null]])
+        yield* nodes.failOver("one")
+        yield* say([["one", "GET hello", null]])
       })
     )
 

@@ -36,6 +36,10 @@ const simulated = (fullCoverage: boolean) =>
           }),
         moveKeys: (...keys) => migration?.moveKeys(...keys) ?? Effect.void,
         finish: () => migration?.finish ?? Effect.void,
+        failOver: (to) =>
+          to === "one"
+            ? cluster.failOver(replica, { to: one, planned: true })
+            : cluster.failOver(one, { to: replica, planned: true }),
         uncover: (slot) => cluster.uncover([slot]),
         restart: one.restart({ data: "lost" }),
         waitFor: (condition) =>

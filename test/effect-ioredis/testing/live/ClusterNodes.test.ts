@@ -43,6 +43,13 @@ const live = (fullCoverage: boolean) =>
             ask(other, "CLUSTER", "SETSLOT", slot, "NODE", other.id),
             ask(one, "CLUSTER", "SETSLOT", slot, "NODE", other.id)
           ),
+        failOver: (to) => {
+          const server = to === "one" ? one : replica
+          const owns = Effect.map(cluster.ownerOf(0), (owner) => owner === server)
+          // Soon after one vote the masters have none for another.
+          const takeOver = ask(server, "CLUSTER", "FAILOVER", "TAKEOVER")
+          return follows(server).pipe(Effect.andThen(takeOver), Effect.andThen(Wait.until("it is the owner", owns)))
+        },
         uncover: (slot) =>
           Effect.forEach(
             [one, other],
@@ -67,6 +74,12 @@ const namesReplicas = (server: RedisServer.RedisServer) =>
   Wait.until(
     "each range has its two ends, a master and a replica",
     Effect.map(server.cli("CLUSTER", "SLOTS"), (slots) => Array.isArray(slots) && slots.flat().length === 8)
+  )
+
+const follows = (server: RedisServer.RedisServer) =>
+  Wait.until(
+    "it follows its master",
+    Effect.map(server.cli("INFO", "replication"), (info) => String(info).includes("master_link_status:up"))
   )
 
 const lacks = (server: RedisServer.RedisServer) =>

@@ -58,13 +58,20 @@ export class ClusterNode {
     return this.place.keyspace.database(0)
   }
 
-  /** Takes over a map, and becomes in it what it says. A replica that lags goes on lagging. */
+  /**
+   * Takes over a map, and becomes in it what it says. A replica that lags goes on lagging, and has
+   * no open slots.
+   */
   learn(map: ClusterMap.ClusterMap): void {
     const before = this.map
     this.map = map
     const { master } = this
     if (master === undefined) this.place.promote()
-    else if (this.place.master !== master.place) this.place.follow(master.place)
+    else {
+      this.migrating.clear()
+      this.importing.clear()
+      if (this.place.master !== master.place) this.place.follow(master.place)
+    }
     this.onLearned(before)
   }
 
