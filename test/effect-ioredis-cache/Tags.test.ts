@@ -179,21 +179,44 @@ describe("tags and other processes", () => {
     })
   )
 
+  const evictTokens = Effect.flatMap(SimulatedRedis.SimulatedRedis, (server) =>
+    Effect.flatMap(server.execute(RedisCommand.make("KEYS", ["cache:!tags:*"])), (keys) =>
+      server.execute(RedisCommand.make("DEL", keys as ReadonlyArray<string>))
+    )
+  )
+
   testSimulated("a token that is evicted costs misses, and revives nothing", () =>
     Effect.gen(function* () {
       const texts = yield* Cache.region(plain)
-      const server = yield* SimulatedRedis.SimulatedRedis
-      const evict = Effect.flatMap(server.execute(RedisCommand.make("KEYS", ["cache:!tags:*"])), (keys) =>
-        server.execute(RedisCommand.make("DEL", keys as ReadonlyArray<string>))
-      )
       yield* texts.set("a", "1", { tags: ["x"] })
-      yield* evict
+      yield* evictTokens
       assert.deepStrictEqual(yield* texts.get("a"), none)
       yield* texts.set("b", "2", { tags: ["x"] })
       assert.deepStrictEqual(yield* texts.getMany(["a", "b"]), [none, some("2")])
       yield* Cache.invalidateTag("x")
-      yield* evict
+      yield* evictTokens
       assert.deepStrictEqual(yield* texts.getMany(["a", "b"]), [none, none])
+    })
+  )
+
+  testSimulated("a token that is evicted was another's, and what an outage has deferred is older", () =>
+    Effect.gen(function* () {
+      const texts = yield* Cache.region(plain)
+      yield* texts.set("a", "1", { tags: ["x"] })
+      yield* isolate
+      assert.strictEqual(yield* Cache.invalidateTag("x"), "Deferred")
+      assert.strictEqual(yield* texts.set("a", "2", { tags: ["x"] }), "Deferred")
+      const there = yield* otherProcess(
+        Effect.gen(function* () {
+          yield* TestClock.adjust(100)
+          assert.strictEqual(yield* Cache.invalidateTag("x"), "Applied")
+          return yield* Cache.region(plain)
+        })
+      )
+      yield* evictTokens
+      yield* reset
+      yield* TestClock.adjust("5 seconds")
+      assert.deepStrictEqual(yield* there.get("a"), none)
     })
   )
 

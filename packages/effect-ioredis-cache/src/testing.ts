@@ -61,8 +61,9 @@ const replaceKnown = SimulatedScript.make(
 
 const replaceEarlier = SimulatedScript.make(
   Scripts.replaceEarlier,
-  ([key = ""], [value = "", life = "", latest = ""], call) => {
+  ([key = ""], [value = "", life = "", latest = "", leavesAbsent], call) => {
     const header = headerOf(key, call)
+    if (header === undefined && leavesAbsent !== undefined) return 0
     if (header !== undefined) {
       const stamp = at(header, offsets.stamp)
       const mine = at(value, offsets.stamp)

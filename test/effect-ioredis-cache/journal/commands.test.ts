@@ -86,6 +86,12 @@ describe("commands", () => {
     assert.strictEqual(nameOf(commands.replayOf(entry, both)), "UNLINK")
   })
 
+  it("a replay that leaves absent keys alone says so, and what is made at once does not", () => {
+    const entry = entryOf(set(), { ...policy("latest", marked), leavesAbsent: true })
+    assert.strictEqual(commands.replayOf(entry, both)?.args.length, 7)
+    assert.strictEqual(commands.commandOf(entry, both)?.args.length, 6)
+  })
+
   it("a value that follows an unconfirmed removal replaces none that was known before", () => {
     const entry = entryOf(set(), policy("ifUnchanged"))
     const baseOf = () => commands.replayOf(entry, both)?.args.at(-2)

@@ -60,6 +60,8 @@ export interface TierRegion<in out Value> {
   readonly removedFor: number
   /** Says whether every value has a tag of the region, so that one without it is none. */
   readonly tags: boolean
+  /** Says whether what was set while Redis was away is told only in the place of what is there. */
+  readonly leavesAbsent?: boolean | undefined
   /** Says whether one process at a time is to look a key up. */
   readonly lease?: boolean | undefined
   /**

@@ -47,6 +47,10 @@ const calls: ReadonlyArray<readonly [string, Parameters<typeof Scripts.call>]> =
   ["replaceKnown, nothing known", [Scripts.replaceKnown, key, [value, minute, Scripts.noStamp, "mine--000003"]]],
   ["replaceEarlier", [Scripts.replaceEarlier, key, [value, minute, Scripts.moment(now - 1)]]],
   ["replaceEarlier, at once", [Scripts.replaceEarlier, key, [value, minute, Scripts.moment(now + 50)]]],
+  [
+    "replaceEarlier, absent keys left alone",
+    [Scripts.replaceEarlier, key, [value, minute, Scripts.moment(now - 1), 1]]
+  ],
   ["unlinkEarlier", [Scripts.unlinkEarlier, key, [Scripts.moment(now)]]],
   ["unlinkEarlier, by an own stamp", [Scripts.unlinkEarlier, key, [Scripts.moment(now), "mine--000003"]]],
   ["unlinkEarlier, by another's stamp", [Scripts.unlinkEarlier, key, [Scripts.moment(now), "theirs000004"]]],

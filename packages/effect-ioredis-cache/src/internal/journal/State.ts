@@ -28,6 +28,7 @@ export class Region implements RegionPolicy {
   readonly replay: Replay
   readonly removedFor: number
   readonly tags: boolean
+  readonly leavesAbsent: boolean
   readonly lease: boolean
   /** Says what is left to be done for it as a whole. */
   state: RegionState = initial
@@ -59,6 +60,7 @@ export class Region implements RegionPolicy {
     this.replay = policy.replay
     this.removedFor = policy.removedFor
     this.tags = policy.tags === true
+    this.leavesAbsent = policy.leavesAbsent === true
     this.lease = policy.lease === true
     this.loop = loop(this)
   }

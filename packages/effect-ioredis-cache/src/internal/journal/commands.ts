@@ -19,6 +19,8 @@ export interface RegionPolicy {
   readonly removedFor: number
   /** Says whether its values are misses by their tags, so that emptying it is in no hurry. */
   readonly tags?: boolean | undefined
+  /** Says whether a replay leaves an absent key absent: what was newer may have been evicted. */
+  readonly leavesAbsent?: boolean | undefined
   /** Says whether a lookup holds a lease of its key, which whatever unlinks the key ends. */
   readonly lease?: boolean | undefined
 }
@@ -145,7 +147,9 @@ export const replayOf = (entry: Entry<RegionPolicy>, situation: Situation): Redi
       const stored = () => storedOf(key, "set", intent, version)
       if (region.replay === "overwrite") return set(key, stored(), life)
       if (!scripts) return unlink(key, region)
-      if (region.replay === "latest") return replaceEarlier(key, stored(), life, version.writtenAt - 1)
+      if (region.replay === "latest") {
+        return replaceEarlier(key, stored(), life, version.writtenAt - 1, region.leavesAbsent)
+      }
       if (intent.payload.length > largestCompared) return discard(key, region, version, scripts)
       const known = followsRemoval ? Scripts.noStamp : (base ?? Scripts.noStamp)
       const args = [stored(), Scripts.lifeOf(life), known, first]
@@ -202,8 +206,8 @@ export const markCleared = (region: RegionPolicy, version: Version, scripts: boo
 // What cannot be removed together with its lease is removed without it.
 const policyOf = ({ isSlotMoving, region }: Entry<RegionPolicy>): RegionPolicy => {
   if (!isSlotMoving) return region
-  const { keyspace, name, removedFor, replay } = region
-  return { keyspace, name, removedFor, replay }
+  const { keyspace, leavesAbsent, name, removedFor, replay } = region
+  return { keyspace, leavesAbsent, name, removedFor, replay }
 }
 
 const set = (key: string, stored: string | Uint8Array, life: number): RedisCommand.RedisCommand =>
@@ -220,8 +224,16 @@ const unlinkOne = (key: string): RedisCommand.RedisCommand => RedisCommand.make(
 const unlink = (key: string, region: RegionPolicy): RedisCommand.RedisCommand =>
   region.lease === true ? RedisCommand.make("UNLINK", [key, leaseKey(region, key)]) : unlinkOne(key)
 
-const replaceEarlier = (key: string, stored: string | Uint8Array, life: number, latest: number) =>
-  Scripts.call(Scripts.replaceEarlier, key, [stored, Scripts.lifeOf(life), Scripts.moment(latest)])
+const replaceEarlier = (
+  key: string,
+  stored: string | Uint8Array,
+  life: number,
+  latest: number,
+  leavesAbsent = false
+) => {
+  const args = [stored, Scripts.lifeOf(life), Scripts.moment(latest)]
+  return Scripts.call(Scripts.replaceEarlier, key, leavesAbsent ? [...args, 1] : args)
+}
 
 const remove = (
   key: string,

@@ -74,8 +74,9 @@ return 0`,
 /**
  * Stores ARGV[1] for ARGV[2] milliseconds unless the key holds what was written later than ARGV[3].
  * Of two writes of one writer the one with the later number stays. The mark of a removal is stored
- * likewise. Answers 1 where it is stored, and 2 where it is stored in the place of nothing, of a
- * mark or of what is not of this format. Run again, it does not answer 2.
+ * likewise. With ARGV[4] it leaves an absent key absent. Answers 1 where it is stored, and 2 where
+ * it is stored in the place of nothing, of a mark or of what is not of this format. Run again, it
+ * does not answer 2.
  */
 export const replaceEarlier: RedisScript.RedisScript = RedisScript.make({
   lua: `${header}${store}
@@ -88,6 +89,8 @@ if h then
   elseif before(ARGV[3], string.sub(h, 23, 29)) then
     return 0
   end
+elseif ARGV[4] then
+  return 0
 end
 store(KEYS[1], ARGV[1], ARGV[2])
 return h and string.sub(h, 5, 5) ~= "x" and 1 or 2`,

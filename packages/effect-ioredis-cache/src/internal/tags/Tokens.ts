@@ -9,7 +9,8 @@
  * stays.
  *
  * A tag whose token is not there has none: its values are misses until one is made, which is never
- * one that was there before. So what Redis evicts costs misses and revives nothing.
+ * one that was there before. So what Redis evicts costs misses and revives nothing. A replay leaves
+ * it absent too, for what was evicted may have been another's newer token.
  */
 import { Effect, Exit, Option, Schema } from "effect"
 import type { WriteOutcome } from "../../Cache.ts"
@@ -81,6 +82,7 @@ const region = {
   refreshes: false,
   replay: "latest",
   removedFor: removedMillis({ replay: "latest" }),
+  leavesAbsent: true,
   tags: false,
   onUnreadable: () => {}
 } as const
