@@ -160,6 +160,8 @@ class Shards {
       const isMoving = Array.from(this.#moving, ([slot]) => slot).some((slot) => slots.has(slot))
       if ((lags && !planned) || isMoving) this.#watcher.lost({ inPlace, slots, server: master })
       this.#watcher.moved(slots)
+      // The new master knows of no slot that is leaving.
+      for (const slot of this.#moving.keys()) if (this.ownerOf(slot) === shard) yield* this.#giveUp(slot)
       yield* this.#cluster.failOver(master, { to: replica, planned })
       if (isCutOff) this.#splitOff.add(master)
       Object.assign(shard, { master: replica, replica: master, isCutOff: false })
@@ -240,16 +242,30 @@ class Shards {
   }
 
   #move(slot: number, to: Shard): Effect.Effect<void> {
-    if (!this.#canMove(slot, to)) return Effect.void
-    const slots = new Set([slot])
-    const moving = this.#moving.get(slot)
-    this.#moving.delete(slot)
-    const isGivenUp = moving !== undefined && moving.to !== to
-    if (isGivenUp) moving.to.leftOver.add(slot)
-    if ((isGivenUp && moving.hasMoved) || to.leftOver.delete(slot)) this.#watcher.lost({ inPlace: false, slots })
-    this.#watcher.moved(slots)
-    this.#owners[slot] = to
-    return this.#cluster.moveSlots([slot], to.master)
+    return Effect.gen({ self: this }, function* () {
+      if (!this.#canMove(slot, to)) return
+      const slots = new Set([slot])
+      if (this.#moving.get(slot)?.to !== to) yield* this.#giveUp(slot)
+      this.#moving.delete(slot)
+      if (to.leftOver.delete(slot)) this.#watcher.lost({ inPlace: false, slots })
+      this.#watcher.moved(slots)
+      this.#owners[slot] = to
+      yield* this.#cluster.moveSlots([slot], to.master)
+    })
+  }
+
+  // What is on its target then, nobody finds any more: keys that have moved, and those that were absent here and
+  // were written there, where ASK leads to.
+  #giveUp(slot: number): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function* () {
+      const moving = this.#moving.get(slot)
+      if (moving === undefined) return
+      this.#moving.delete(slot)
+      moving.to.leftOver.add(slot)
+      const entries = yield* moving.to.master.entries
+      const hasAsked = Array.from(entries.keys()).some((key) => slotOf(key) === slot)
+      if (moving.hasMoved || hasAsked) this.#watcher.lost({ inPlace: false, slots: new Set([slot]) })
+    })
   }
 
   #migrate(slot: number, to: Shard): Effect.Effect<void> {
@@ -272,15 +288,7 @@ class Shards {
   #endMigration(slot: number, finishes: boolean): Effect.Effect<void> {
     const moving = this.#moving.get(slot)
     if (moving === undefined) return Effect.void
-    if (finishes) return this.#move(slot, moving.to)
-    this.#moving.delete(slot)
-    moving.to.leftOver.add(slot)
-    return Effect.flatMap(moving.to.master.entries, (entries) => {
-      // What was absent here was written there, where ASK leads to.
-      const hasAsked = Array.from(entries.keys()).some((key) => slotOf(key) === slot)
-      if (moving.hasMoved || hasAsked) this.#watcher.lost({ inPlace: false, slots: new Set([slot]) })
-      return moving.migration.abandon
-    })
+    return finishes ? this.#move(slot, moving.to) : Effect.andThen(this.#giveUp(slot), moving.migration.abandon)
   }
 
   get #addNode(): Effect.Effect<void> {
