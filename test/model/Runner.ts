@@ -452,7 +452,7 @@ class World {
       if (isRefused) yield* this.#each(undefined, (server) => server.inject(Fault.cut({ executed: true })))
       const recovery = isDenied || steps.some(preventsKill) ? recoveryUnfenced : recoveryFenced
       // By then whatever was still on its way has come.
-      yield* VirtualTime.pass(Process.operationTimeout + 1000)
+      yield* VirtualTime.pass(longestWay)
       for (let passed = 0; passed < recovery && !(yield* this.#isAtRest); passed += pause) {
         // Without RedisHealth it takes a call to find out that Redis is back.
         for (const process of this.#alive) yield* inTime(process, (region) => region.get("probe"))
@@ -653,6 +653,9 @@ const perform = (
 // fence for as long as values live.
 const recoveryFenced = 70_000
 const recoveryUnfenced = 750_000
+// A call takes up to 5 seconds, and a client of a cluster asks every 10 seconds or so who owns what: a region that
+// was cleared while a slot moved is emptied again then.
+const longestWay = 16_000
 // After which it is looked whether anything is left.
 const pause = 5000
 const closeTimeout = 2000
