@@ -47,8 +47,6 @@ interface Shard {
 interface Moving {
   readonly migration: SimulatedCluster.Migration
   readonly to: Shard
-  /** Whether keys have moved that only the target has. */
-  hasMoved: boolean
 }
 
 class Shards {
@@ -90,11 +88,7 @@ class Shards {
       const { master } = this.ownerOf(slotOf(key))
       const moving = this.#moving.get(slotOf(key))
       if (moving === undefined) return Effect.succeed(master)
-      return Effect.map(master.peek(key), (value) => {
-        if (value !== undefined) return master
-        moving.hasMoved = true
-        return moving.to.master
-      })
+      return Effect.map(master.peek(key), (value) => (value !== undefined ? master : moving.to.master))
     })
   }
 
@@ -263,8 +257,8 @@ class Shards {
       this.#moving.delete(slot)
       moving.to.leftOver.add(slot)
       const entries = yield* moving.to.master.entries
-      const hasAsked = Array.from(entries.keys()).some((key) => slotOf(key) === slot)
-      if (moving.hasMoved || hasAsked) this.#watcher.lost({ inPlace: false, slots: new Set([slot]) })
+      const holdsKeys = Array.from(entries.keys()).some((key) => slotOf(key) === slot)
+      if (holdsKeys) this.#watcher.lost({ inPlace: false, slots: new Set([slot]) })
     })
   }
 
@@ -272,7 +266,7 @@ class Shards {
     if (!this.#canMove(slot, to) || this.#moving.has(slot)) return Effect.void
     if (to.leftOver.has(slot)) this.#watcher.lost({ inPlace: false, slots: new Set([slot]) })
     return Effect.map(this.#cluster.migrate([slot], to.master), (migration) => {
-      this.#moving.set(slot, { migration, to, hasMoved: false })
+      this.#moving.set(slot, { migration, to })
     })
   }
 
@@ -281,7 +275,6 @@ class Shards {
     const slot = slotOf(key)
     const moving = this.#moving.get(slot)
     if (moving === undefined || !this.#canMove(slot, moving.to)) return Effect.void
-    moving.hasMoved = true
     return moving.migration.moveKeys(key)
   }
 

@@ -204,11 +204,8 @@ export const markCleared = (region: RegionPolicy, version: Version, scripts: boo
   remove(clearedKey(region), region, version, scripts, version.writtenAt - 1)
 
 // What cannot be removed together with its lease is removed without it.
-const policyOf = ({ isSlotMoving, region }: Entry<RegionPolicy>): RegionPolicy => {
-  if (!isSlotMoving) return region
-  const { keyspace, leavesAbsent, name, removedFor, replay } = region
-  return { keyspace, leavesAbsent, name, removedFor, replay }
-}
+const policyOf = ({ isSlotMoving, region }: Entry<RegionPolicy>): RegionPolicy =>
+  isSlotMoving ? { ...region, lease: false } : region
 
 const set = (key: string, stored: string | Uint8Array, life: number): RedisCommand.RedisCommand =>
   RedisCommand.make(
