@@ -240,6 +240,7 @@ class Shards {
       if (!this.#canMove(slot, to)) return
       const slots = new Set([slot])
       if (this.#moving.get(slot)?.to !== to) yield* this.#giveUp(slot)
+      if (this.#slotsOf(to).size === 0) yield* this.#unseenOn(to)
       this.#moving.delete(slot)
       if (to.leftOver.delete(slot)) this.#watcher.lost({ inPlace: false, slots })
       this.#watcher.moved(slots)
@@ -256,9 +257,20 @@ class Shards {
       if (moving === undefined) return
       this.#moving.delete(slot)
       moving.to.leftOver.add(slot)
-      const entries = yield* moving.to.master.entries
-      const holdsKeys = Array.from(entries.keys()).some((key) => slotOf(key) === slot)
-      if (holdsKeys) this.#watcher.lost({ inPlace: false, slots: new Set([slot]) })
+      yield* this.#loseOn(moving.to, (key) => slotOf(key) === slot)
+    })
+  }
+
+  // A `clear` goes to the masters that own slots. What ASK had led to one that owned none, it has left there.
+  #unseenOn(to: Shard): Effect.Effect<void> {
+    return this.#loseOn(to, (key) => this.#moving.get(slotOf(key))?.to === to)
+  }
+
+  // The slots of these keys on a shard have lost something.
+  #loseOn({ master }: Shard, isLost: (key: string) => boolean): Effect.Effect<void> {
+    return Effect.map(master.entries, (entries) => {
+      const slots = new Set(Array.from(entries.keys()).filter(isLost).map(slotOf))
+      if (slots.size > 0) this.#watcher.lost({ inPlace: false, slots })
     })
   }
 
