@@ -4,7 +4,7 @@ import { Effect, Schedule } from "effect"
 import type { RedisServer, RedisServerError } from "../support/RedisServer.ts"
 import type { ReplyError } from "../support/Resp.ts"
 import type { TcpProxy, TcpProxyError } from "../support/TcpProxy.ts"
-import * as Wait from "../support/Wait.ts"
+import * as Replication from "../support/Replication.ts"
 import * as ReplyCutter from "./ReplyCutter.ts"
 
 /** A real server, the network between it and the workers, and another server that nobody else uses. */
@@ -52,16 +52,8 @@ const forgetDump = ({ server }: World) =>
 const die: Act = ({ proxy, server }) => Effect.andThen(proxy.refuse, server.kill)
 
 // The other server becomes a copy of this one, and stays as it is then.
-const copy: Act = ({ other, server }) => follow(other, server).pipe(Effect.andThen(other.cli("REPLICAOF", "NO", "ONE")))
-
-const follow = (replica: RedisServer, master: RedisServer) =>
-  Effect.andThen(
-    replica.cli("REPLICAOF", "127.0.0.1", master.port),
-    Wait.until(
-      "the replica has its copy",
-      Effect.map(replica.cli("INFO", "replication"), (info) => String(info).includes("master_link_status:up"))
-    )
-  )
+const copy: Act = ({ other, server }) =>
+  Replication.follow(other, server).pipe(Effect.andThen(other.cli("REPLICAOF", "NO", "ONE")))
 
 const promote: Act = ({ server }) => server.cli("REPLICAOF", "NO", "ONE")
 
@@ -171,7 +163,7 @@ export const all: ReadonlyArray<Fault> = [
     title: "Demoted, resynchronised, promoted",
     says: "The server takes an older copy of its data from another one and is master again, with every connection open.",
     prepare: copy,
-    inject: ({ other, server }) => Effect.andThen(follow(server, other), Effect.sleep("1 second")),
+    inject: ({ other, server }) => Effect.andThen(Replication.follow(server, other), Effect.sleep("1 second")),
     heal: promote,
     instant: true,
     forgetsClears: true,
@@ -183,7 +175,7 @@ export const all: ReadonlyArray<Fault> = [
     says: "The server takes an older copy of its data while nobody reaches it, and is master again when they connect anew.",
     prepare: copy,
     inject: ({ other, proxy, server }) =>
-      Effect.all([proxy.refuse, proxy.cut, follow(server, other), Effect.sleep("1 second")]),
+      Effect.all([proxy.refuse, proxy.cut, Replication.follow(server, other), Effect.sleep("1 second")]),
     heal: (world) => Effect.andThen(promote(world), world.proxy.listen),
     instant: true,
     forgetsClears: true

@@ -5,7 +5,7 @@ import type { ProcessError } from "../chaos/Process.ts"
 import type { RedisServer, RedisServerError } from "../support/RedisServer.ts"
 import type { ReplyError } from "../support/Resp.ts"
 import type { Connection, TcpProxy, TcpProxyError } from "../support/TcpProxy.ts"
-import * as Wait from "../support/Wait.ts"
+import * as Replication from "../support/Replication.ts"
 
 /** A real server and another one that nobody else uses, and the networks between the server and each process. */
 export interface World {
@@ -58,25 +58,12 @@ const signal =
       for (const pid of pids) process.kill(pid, name)
     })
 
-const isReplica = (server: RedisServer) =>
-  Wait.until(
-    "the replica has its copy",
-    Effect.map(server.cli("INFO", "replication"), (info) => String(info).includes("master_link_status:up"))
-  )
-
 // The server takes an older copy of its data from another one and is master again, with every connection open.
 const copy = ({ other, server }: World) =>
-  Effect.all([other.cli("REPLICAOF", "127.0.0.1", server.port), isReplica(other), other.cli("REPLICAOF", "NO", "ONE")])
+  Effect.all([Replication.follow(other, server), other.cli("REPLICAOF", "NO", "ONE")])
 
 const resynchronise = ({ other, rollBack, server }: World) =>
-  rollBack(
-    Effect.all([
-      server.cli("REPLICAOF", "127.0.0.1", other.port),
-      isReplica(server),
-      server.cli("REPLICAOF", "NO", "ONE"),
-      forgetDump(server)
-    ])
-  )
+  rollBack(Effect.all([Replication.follow(server, other), server.cli("REPLICAOF", "NO", "ONE"), forgetDump(server)]))
 
 // A replica takes over the data of its master by a file, which it would load when it is started again.
 const forgetDump = ({ dir }: RedisServer) => Effect.sync(() => Fs.rmSync(Path.join(dir, "dump.rdb"), { force: true }))

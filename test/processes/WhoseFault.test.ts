@@ -7,6 +7,7 @@ import * as DroppingServer from "../support/DroppingServer.ts"
 import * as OwnCache from "../support/OwnCache.ts"
 import * as RedisServer from "../support/RedisServer.ts"
 import * as TcpProxy from "../support/TcpProxy.ts"
+import * as Replication from "../support/Replication.ts"
 import * as Wait from "../support/Wait.ts"
 
 const timeout = { timeout: 60_000 }
@@ -157,11 +158,7 @@ describe("a connection's fault is its own", timeout, () => {
     Effect.gen(function* () {
       const master = yield* RedisServer.make({ config: ["repl-diskless-sync-delay 0"] })
       const replica = yield* RedisServer.make()
-      yield* replica.cli("REPLICAOF", "127.0.0.1", master.port)
-      yield* Wait.until(
-        "the replica has everything",
-        Effect.map(replica.cli("INFO", "replication"), (text) => String(text).includes("master_link_status:up"))
-      )
+      yield* Replication.follow(replica, master)
       const { cache, client } = yield* OwnCache.make({
         redis: { host: "127.0.0.1", port: replica.port, maxConnections: 2 }
       })

@@ -8,6 +8,7 @@ import type * as DebianPackage from "./DebianPackage.ts"
 import * as RedisServer from "./RedisServer.ts"
 import type * as Resp from "./Resp.ts"
 import type * as TcpProxy from "./TcpProxy.ts"
+import * as Replication from "./Replication.ts"
 import * as Wait from "./Wait.ts"
 
 /**
@@ -96,7 +97,7 @@ export const make: (options?: Options) => Effect.Effect<RedisSentinels, StartErr
       failover: failover(sentinels),
       addressMap: Announced.addressMap([...servers, ...sentinels])
     }
-    yield* Effect.forEach(servers.slice(1), follows, { concurrency: "unbounded", discard: true })
+    yield* Effect.forEach(servers.slice(1), Replication.inSync, { concurrency: "unbounded", discard: true })
     yield* Wait.until(
       "the sentinels name the master",
       Effect.map(made.master, (master) => master === servers[0])
@@ -194,12 +195,6 @@ const sentinelLines = (
     .filter((other) => other !== self)
     .map(({ id, place }) => `sentinel known-sentinel ${name} 127.0.0.1 ${place.announcedPort} ${id}`)
 ]
-
-const follows = (replica: Announced.Announced) =>
-  Wait.until(
-    `server ${replica.port} follows its master`,
-    Effect.map(replica.cli("INFO", "replication"), (info) => String(info).includes("master_link_status:up"))
-  )
 
 // ---------------------------------------------------------------------------------------------------------------------
 // What they say

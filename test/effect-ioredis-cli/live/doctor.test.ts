@@ -10,7 +10,7 @@ import * as MutualTlsServer from "../../support/MutualTlsServer.ts"
 import * as RedisCluster from "../../support/RedisCluster.ts"
 import * as RedisSentinels from "../../support/RedisSentinels.ts"
 import * as RedisServer from "../../support/RedisServer.ts"
-import * as Wait from "../../support/Wait.ts"
+import * as Replication from "../../support/Replication.ts"
 import * as RewritingProxy from "../../support/RewritingProxy.ts"
 import * as TcpProxy from "../../support/TcpProxy.ts"
 import * as CliProcess from "../../support/cliProcess.ts"
@@ -224,10 +224,7 @@ describe.concurrent("effect-ioredis doctor", { timeout: 30_000 }, () => {
       const following = [`replicaof 127.0.0.1 ${master.port}`, `masterauth ${password}`]
       const server = yield* RedisServer.make({ ...cache, config: [...cache.config, ...following] })
       const remedy = new RegExp(`master: 127.0.0.1:${master.port}`)
-      yield* Wait.until(
-        "the replica follows",
-        Effect.map(server.cli("INFO", "replication"), (info) => String(info).includes("master_link_status:up"))
-      )
+      yield* Replication.inSync(server)
       names("replica", /role:slave/, remedy, yield* doctor([server.url]))
     })
   )

@@ -2,6 +2,7 @@ import { Effect, Layer } from "effect"
 import { IoredisConnector } from "effect-ioredis"
 import * as RedisCluster from "../../../support/RedisCluster.ts"
 import type * as RedisServer from "../../../support/RedisServer.ts"
+import * as Replication from "../../../support/Replication.ts"
 import * as Wait from "../../../support/Wait.ts"
 import { clusterNodesSuite, Nodes } from "../../../suites/clusterNodes.ts"
 
@@ -48,7 +49,10 @@ const live = (fullCoverage: boolean) =>
           const owns = Effect.map(cluster.ownerOf(0), (owner) => owner === server)
           // Soon after one vote the masters have none for another.
           const takeOver = ask(server, "CLUSTER", "FAILOVER", "TAKEOVER")
-          return follows(server).pipe(Effect.andThen(takeOver), Effect.andThen(Wait.until("it is the owner", owns)))
+          return Replication.inSync(server).pipe(
+            Effect.andThen(takeOver),
+            Effect.andThen(Wait.until("it is the owner", owns))
+          )
         },
         uncover: (slot) =>
           Effect.forEach(
@@ -74,12 +78,6 @@ const namesReplicas = (server: RedisServer.RedisServer) =>
   Wait.until(
     "each range has its two ends, a master and a replica",
     Effect.map(server.cli("CLUSTER", "SLOTS"), (slots) => Array.isArray(slots) && slots.flat().length === 8)
-  )
-
-const follows = (server: RedisServer.RedisServer) =>
-  Wait.until(
-    "it follows its master",
-    Effect.map(server.cli("INFO", "replication"), (info) => String(info).includes("master_link_status:up"))
   )
 
 const lacks = (server: RedisServer.RedisServer) =>
