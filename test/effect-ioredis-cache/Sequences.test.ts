@@ -184,7 +184,9 @@ describe("Sequences", () => {
     }
     member.watch("a")
     const first = timed(0, 65_536)
-    assert.isBelow(timed(65_536, 2 * 65_536), 8 * first)
+    // A collection of garbage may fall into one of them, and what grows with every key costs more each time.
+    const later = [1, 2, 3].map((round) => timed(round * 65_536, (round + 1) * 65_536))
+    assert.isBelow(Math.min(...later), 8 * first)
   })
 
   it("a watch that has ended holds none of those that began after it", () => {

@@ -1,5 +1,6 @@
 import { Effect, Fiber } from "effect"
 import * as RedisServer from "../support/RedisServer.ts"
+import * as Wait from "../support/Wait.ts"
 import * as Asking from "./Asking.ts"
 import * as Customer from "./Customer.ts"
 import * as Delays from "./Delays.ts"
@@ -9,12 +10,16 @@ import * as Recovery from "./Recovery.ts"
 import * as ShopProcess from "./ShopProcess.ts"
 import * as SlowWrites from "./SlowWrites.ts"
 
-/** What happens to which Redis, and for how long. */
+/** What happens to which Redis, from when on it is known, and for how long at least. */
 export interface Outage {
   readonly away: ReadonlyArray<"cache" | "durable">
   readonly how: "killed" | "frozen"
+  readonly noticedAfter: number
   readonly millis: number
 }
+
+/** How many ask at least in an outage that is known, so that their delays say something. */
+export const fewest = 11
 
 /** An outage as it went: when it began, when its servers were there again, and when everything worked. */
 export interface Played {
@@ -54,16 +59,18 @@ export const play = Effect.fnUntraced(function* (outages: ReadonlyArray<Outage>,
   yield* Effect.sleep("1500 millis")
 
   const befall = Effect.fnUntraced(function* (outage: Outage) {
-    const { away, how, millis } = outage
+    const { away, how, millis, noticedAfter } = outage
+    const name = `${away.join(" and ")} ${how}`
     yield* Effect.sleep("500 millis")
     const from = yield* Asking.now
     yield* Effect.forEach(away, (name) => (how === "killed" ? servers[name].kill : servers[name].freeze))
     yield* Effect.sleep(millis)
+    const known = { from: from + noticedAfter, to: Number.POSITIVE_INFINITY }
+    yield* Wait.until(`${name}: enough have asked`, () => Delays.taken(history, known).answers >= fewest)
     yield* Effect.forEach(away, (name) => (how === "killed" ? servers[name].start : servers[name].thaw), {
       concurrency: 2
     })
     const healed = yield* Asking.now
-    const name = `${away.join(" and ")} ${how}`
     yield* Recovery.complete(ask, name)
     yield* Recovery.heard(ask, listener, name)
     const played: Played = { outage, from, healed, back: yield* Asking.now }

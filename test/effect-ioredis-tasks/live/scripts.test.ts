@@ -48,6 +48,9 @@ const nextMilli = Effect.fnUntraced(function* ({ client }: Side) {
 // Minutes from now: no sequence takes half of one.
 const minutes = (time: number, now: number) => Math.round((time - now) / 60_000) + 0
 
+// Of what is long past only that is kept, and the two clocks may be told apart by the time since then.
+const heardAt = (time: number, now: number) => (time === 0 ? 0 : minutes(time, now))
+
 const timesOf = (stored: string, change: (time: number) => number) =>
   stored.replace(/^(\d+) (\d+) /, (_, due, expires) => {
     const until = expires === "0" ? 0 : change(Number(expires))
@@ -66,7 +69,7 @@ const valueAt = Effect.fnUntraced(function* (client: Client, key: string, now: n
       const value = String(yield* ask(client, "GET", key))
       const rest = minutes(Number(yield* ask(client, "PTTL", key)), 0)
       if (key.includes(":call:")) return [callOf(value), rest]
-      if (key.endsWith(":heard")) return [value.split(" ").map((time) => minutes(Number(time), now)), rest]
+      if (key.endsWith(":heard")) return [value.split(" ").map((time) => heardAt(Number(time), now)), rest]
       return [value, rest]
     }
     case "list": {
