@@ -44,7 +44,8 @@ const Queues = (use: OnClient.UseOptions) =>
 
 const lasting = (length: Duration.Input, away: (server: RedisServer.RedisServer) => Ending) => ({
   // Redis is away for as long.
-  begin: (server: RedisServer.RedisServer) => Effect.andThen(away(server).begin, Effect.sleep(length)),
+  begin: (server: RedisServer.RedisServer, onAway: Effect.Effect<unknown> = Effect.void) =>
+    Effect.all([away(server).begin, onAway, Effect.sleep(length)], { discard: true }),
   end: (server: RedisServer.RedisServer) => away(server).end
 })
 
@@ -225,8 +226,8 @@ describe("While Redis is away, and back", () => {
               )
             const offering = yield* Effect.forkChild(Effect.forEach(numbers(0, 100), offer, { concurrency: 20 }))
             yield* Wait.until("some are accepted", () => accepted >= 30)
-            const last = Effect.andThen(Effect.sleep("500 millis"), isAway.open)
-            yield* Effect.all([begin(server), last], { concurrency: 2, discard: true })
+            yield* begin(server, isAway.open)
+            assert.isBelow(accepted, 100)
             yield* end(server)
             assert.lengthOf(yield* Fiber.join(offering), 100)
             yield* Wait.until(
